@@ -1,0 +1,2 @@
+//! Keeps one PostgreSQL database equal to another while both are in use.
+pub mod model;

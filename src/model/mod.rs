@@ -1,0 +1,18 @@
+//! Plain data that every other module speaks about: positions in the WAL, names, relations, rows,
+//! changes. No I/O, no clock, no server: a value here means the same wherever it stands.
+//!
+//! Read in this order: [`Lsn`], [`QualifiedName`], [`Relation`], [`Tuple`], [`Change`], [`Event`].
+
+mod change;
+mod class;
+mod lsn;
+mod name;
+mod relation;
+mod tuple;
+
+pub use change::{Change, Event, OldTuple, TransactionBegin, TransactionCommit};
+pub use class::{Classify, ErrorClass};
+pub use lsn::{Lsn, ParseLsnError};
+pub use name::{QualifiedName, quote_ident, quote_literal};
+pub use relation::{Column, Relation, RelationId, ReplicaIdentity};
+pub use tuple::{Tuple, Value};

@@ -1,0 +1,3 @@
+//! Integration tests against real throw-away clusters.
+
+fn main() {}
