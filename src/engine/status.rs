@@ -212,7 +212,7 @@ pub struct TableCounters {
 }
 
 /// One entry of the schema log and what became of it on the target.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SchemaChange {
     /// `id` of the row in `pgstream.schema_log`.
     pub id: String,
