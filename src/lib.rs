@@ -1,2 +1,3 @@
 //! Keeps one PostgreSQL database equal to another while both are in use.
+pub mod config;
 pub mod model;
