@@ -1,3 +1,4 @@
 //! Keeps one PostgreSQL database equal to another while both are in use.
+pub mod config;
 pub mod engine;
 pub mod model;
