@@ -25,7 +25,11 @@ pub struct Problem {
 
 impl Problem {
     /// Returns a problem of `key` that needs no value to be understood.
-    pub(super) fn of(key: impl Into<String>, origin: Option<Origin>, rule: impl Into<String>) -> Self {
+    pub(super) fn of(
+        key: impl Into<String>,
+        origin: Option<Origin>,
+        rule: impl Into<String>,
+    ) -> Self {
         Self {
             key: Some(key.into()),
             value: None,
@@ -83,7 +87,7 @@ pub enum ConfigError {
     /// Values that are missing, wrong or contradict each other: all of them.
     #[error("invalid configuration, {}", list(problems))]
     Invalid {
-        /// In the order of the table of variables; never empty.
+        /// By origin and line, missing values last; never empty.
         problems: Vec<Problem>,
     },
 }
@@ -99,6 +103,15 @@ fn list(problems: &[Problem]) -> String {
 }
 
 impl ConfigError {
+    /// Joins the faults, in the order of their lines.
+    pub(super) fn invalid(mut problems: Vec<Problem>) -> Self {
+        problems.sort_by(|one, other| {
+            let place = |problem: &Problem| (problem.origin.is_none(), problem.origin.clone());
+            place(one).cmp(&place(other))
+        });
+        Self::Invalid { problems }
+    }
+
     /// Returns the faults, none when the file could not be read at all.
     #[must_use]
     pub fn problems(&self) -> &[Problem] {
@@ -117,7 +130,10 @@ impl Classify for ConfigError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::ReadFile { path, .. } => {
-                format!("give the file's path with -c, as seen from here: ls -l {}", path.display())
+                format!(
+                    "give the file's path with -c, as seen from here: ls -l {}",
+                    path.display()
+                )
             }
             Self::Invalid { .. } => {
                 "docs/configuration.md lists every variable with its meaning and default".to_owned()

@@ -21,12 +21,14 @@ mod layers;
 mod list;
 mod origin;
 mod pipeline;
+mod reader;
 mod redact;
 mod secret;
 mod slot;
 mod suggest;
 mod table_filter;
 mod unit;
+mod validate;
 mod variable;
 
 pub use connection::{ConnectionError, ConnectionSettings};
@@ -35,6 +37,7 @@ pub use layers::{Configuration, FlagValue, Inputs, Resolved};
 pub use origin::Origin;
 pub use pipeline::{
     Batch, LogFormat, LogLevel, Logging, Maintenance, OnConflict, Pipeline, Plugin, Snapshot,
+    WordError,
 };
 pub use redact::redact;
 pub use secret::Secret;

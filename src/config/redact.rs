@@ -66,16 +66,28 @@ mod tests {
     #[test]
     fn passwords_disappear_and_the_rest_stays() {
         let check = |text: &str, expected: &str| assert_eq!(redact(text), expected);
-        check("postgres://a:secret@h:5432/db?x=1", "postgres://a:***@h:5432/db?x=1");
+        check(
+            "postgres://a:secret@h:5432/db?x=1",
+            "postgres://a:***@h:5432/db?x=1",
+        );
         check("postgres://a:p@ss/w?r#d@h/db", "postgres://a:***@h/db");
         check("postgres://a@h/db", "postgres://a@h/db");
-        check("postgres://h1:5432,h2:5433/db", "postgres://h1:5432,h2:5433/db");
+        check(
+            "postgres://h1:5432,h2:5433/db",
+            "postgres://h1:5432,h2:5433/db",
+        );
         check("postgres://[::1]/db", "postgres://[::1]/db");
         check("postgres://a:secret/db", "postgres://a:***");
         check("host=h password=se cret", "host=h password=***");
         check("host=h password = 'x'", "host=h password =***");
-        check("postgres://h/db?user=a&password=x", "postgres://h/db?user=a&password=***");
-        check("password authentication failed", "password authentication failed");
+        check(
+            "postgres://h/db?user=a&password=x",
+            "postgres://h/db?user=a&password=***",
+        );
+        check(
+            "password authentication failed",
+            "password authentication failed",
+        );
     }
 
     proptest! {

@@ -109,7 +109,10 @@ mod tests {
         check("postgres", "pgstream_postgres_slot");
         check("My-Shop.2", "pgstream_my_shop_2_slot");
         check("жар", "pgstream_____slot");
-        check(&"a".repeat(63), &format!("pgstream_{}_slot", "a".repeat(49)));
+        check(
+            &"a".repeat(63),
+            &format!("pgstream_{}_slot", "a".repeat(49)),
+        );
     }
 
     #[test]
@@ -124,7 +127,10 @@ mod tests {
     #[test]
     fn the_publication_is_named_after_the_slot() {
         assert_eq!(publication_name("a_slot"), "a_slot_publication");
-        assert_eq!(publication_name(&"a".repeat(60)), format!("{}_pu", "a".repeat(60)));
+        assert_eq!(
+            publication_name(&"a".repeat(60)),
+            format!("{}_pu", "a".repeat(60))
+        );
         assert_eq!(publication_name(&"é".repeat(32)).len(), 62);
     }
 }

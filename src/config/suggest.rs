@@ -1,11 +1,13 @@
 //! «did you mean»: the nearest of a few known words.
 
 /// Returns the candidate nearest to `word`, none when all are too far to be a slip of the hand.
-pub(super) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(super) fn nearest<'a>(
+    word: &str,
+    candidates: impl Iterator<Item = &'a str>,
+) -> Option<&'a str> {
     let upper = word.to_ascii_uppercase();
-    let distance = |candidate: &str| {
-        strsim::damerau_levenshtein(&upper, &candidate.to_ascii_uppercase())
-    };
+    let distance =
+        |candidate: &str| strsim::damerau_levenshtein(&upper, &candidate.to_ascii_uppercase());
     candidates
         .map(|candidate| (distance(candidate), candidate))
         .min_by_key(|(distance, _)| *distance)

@@ -30,13 +30,19 @@ enum Part {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PatternError {
     /// Not one or two parts.
-    #[error("\"{0}\" is not a table: write schema.table, schema.*, *.* or a bare table of schema public")]
+    #[error(
+        "\"{0}\" is not a table: write schema.table, schema.*, *.* or a bare table of schema public"
+    )]
     Parts(String),
     /// Quotes that SQL would not accept either.
-    #[error("\"{0}\" has a double quote in a wrong place: quote whole parts, as in \"My Schema\".\"Order items\"")]
+    #[error(
+        "\"{0}\" has a double quote in a wrong place: quote whole parts, as in \"My Schema\".\"Order items\""
+    )]
     Quote(String),
     /// Folding would change the name.
-    #[error("\"{0}\" has capital letters outside quotes: write {1} for the exact name, or lower case")]
+    #[error(
+        "\"{0}\" has capital letters outside quotes: write {1} for the exact name, or lower case"
+    )]
     Capitals(String, String),
 }
 
@@ -116,7 +122,8 @@ fn quoted_part(inside: &str) -> Option<(RawPart, &str)> {
 
 /// Returns the pattern with quotes around its plain parts that have capitals, none without such.
 fn quote_capitals(parts: &[RawPart]) -> Option<String> {
-    let capital = |part: &RawPart| !part.quoted && part.text.bytes().any(|b| b.is_ascii_uppercase());
+    let capital =
+        |part: &RawPart| !part.quoted && part.text.bytes().any(|b| b.is_ascii_uppercase());
     let show = |part: &RawPart| match part.quoted || capital(part) {
         true => quote_ident(&part.text),
         false => part.text.clone(),
@@ -233,7 +240,10 @@ impl TableFilter {
 /// # Errors
 /// The rule that the first bad item breaks, for people.
 pub(super) fn parse_patterns(text: &str) -> Result<Vec<TablePattern>, String> {
-    let parse = |item: &str| item.parse().map_err(|error: PatternError| error.to_string());
+    let parse = |item: &str| {
+        item.parse()
+            .map_err(|error: PatternError| error.to_string())
+    };
     list::split(text)?.into_iter().map(parse).collect()
 }
 

@@ -18,11 +18,11 @@ const DURATION_UNITS: [(&str, u64); 5] = [
 /// # Errors
 /// The rule that the text breaks, for people.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    milliseconds(text).map(Duration::from_millis).ok_or_else(|| {
-        "must be a duration such as 250ms, 5s, 1m30s or 1h: whole numbers, each with its unit \
-         (ms, s, m, h, d)"
-            .to_owned()
-    })
+    milliseconds(text)
+        .map(Duration::from_millis)
+        .ok_or_else(|| {
+            "must be a duration with its unit, such as 250ms, 5s, 1m30s or 1h".to_owned()
+        })
 }
 
 fn milliseconds(text: &str) -> Option<u64> {
@@ -107,7 +107,10 @@ impl FromStr for ByteSize {
 /// One decimal from KiB on: `16.0 MiB`. For people; [`ByteSize::from_str`] reads whole numbers only.
 impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unit = SIZE_UNITS.iter().take(4).find(|(_, factor)| self.0 >= *factor);
+        let unit = SIZE_UNITS
+            .iter()
+            .take(4)
+            .find(|(_, factor)| self.0 >= *factor);
         match unit {
             Some((name, factor)) => {
                 let tenths = u128::from(self.0) * 10 / u128::from(*factor);
@@ -131,7 +134,16 @@ mod tests {
         assert_eq!(ms("250ms"), Ok(250));
         assert_eq!(ms("1m30s"), Ok(90_000));
         assert_eq!(ms("1h"), Ok(3_600_000));
-        for text in ["", "5", "s", "-5s", "1.5s", "5 s", "5sec", "99999999999999999999d"] {
+        for text in [
+            "",
+            "5",
+            "s",
+            "-5s",
+            "1.5s",
+            "5 s",
+            "5sec",
+            "99999999999999999999d",
+        ] {
             assert!(ms(text).is_err(), "{text}");
         }
     }
@@ -142,7 +154,15 @@ mod tests {
         assert_eq!(size("16MiB"), Ok(16 << 20));
         assert_eq!(size("16MB"), Ok(16 << 20));
         assert_eq!(size("512"), Ok(512));
-        for text in ["", "MiB", "-1B", "1.5GiB", "1 GiB", "1mib", "99999999999TiB"] {
+        for text in [
+            "",
+            "MiB",
+            "-1B",
+            "1.5GiB",
+            "1 GiB",
+            "1mib",
+            "99999999999TiB",
+        ] {
             assert!(size(text).is_err(), "{text}");
         }
         assert_eq!(ByteSize(0).to_string(), "0 B");
