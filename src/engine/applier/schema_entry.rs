@@ -54,7 +54,7 @@ impl Applier {
             };
             self.meter.add_schema_change();
             // When the queue is full, the next start acknowledges what is left.
-            let _ = self.acknowledge.try_send(change.id.clone());
+            drop(self.acknowledge.try_send(change.id.clone()));
             self.board.schema_change(change);
         }
     }
@@ -114,7 +114,7 @@ impl Applier {
         };
         let recorded = async {
             self.writer.begin().await?;
-            self.store.record(self.writer.client(), &record).await
+            self.store.record(self.writer.session(), &record).await
         };
         recorded.await.map_err(|error| self.failed(error))?;
         change.duration_ms = Some(duration_ms);
