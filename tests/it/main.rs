@@ -15,3 +15,4 @@ mod support;
 mod cluster;
 mod instruments;
 mod oracle;
+mod tidy;
