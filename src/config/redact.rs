@@ -47,14 +47,22 @@ fn redact_authority(after: &str) -> String {
 /// Hides the rest of a line after `password=`, `sslpassword=` and the like, whatever it holds: where
 /// a quoted value ends cannot be known in a string that did not parse.
 fn redact_settings(text: &str) -> String {
-    let hide = |line: &str| match line.to_ascii_lowercase().find("password") {
-        Some(at) if line[at..].contains('=') => {
-            let value_at = at + line[at..].find('=').map_or(0, |equals| equals + 1);
-            format!("{}{HIDDEN}", &line[..value_at])
-        }
-        _ => line.to_owned(),
+    let hide = |line: &str| match value_start(line) {
+        Some(start) => format!("{}{HIDDEN}", &line[..start]),
+        None => line.to_owned(),
     };
     text.split('\n').map(hide).collect::<Vec<_>>().join("\n")
+}
+
+/// Returns where the value of the first `password =` of a line begins.
+fn value_start(line: &str) -> Option<usize> {
+    const WORD: &str = "password";
+    let lower = line.to_ascii_lowercase();
+    lower.match_indices(WORD).find_map(|(at, _)| {
+        let after = &line[at + WORD.len()..];
+        let value = after.trim_start().strip_prefix('=')?;
+        (!value.is_empty()).then(|| line.len() - value.len())
+    })
 }
 
 #[cfg(test)]

@@ -99,7 +99,9 @@ proptest! {
     #[test]
     fn any_text_is_answered(text in ".*", table in ".*") {
         if let Ok(patterns) = parse_patterns(&text) {
-            let _: bool = TableFilter::new(patterns, Vec::new()).selects(&name("public", &table));
+            let filter = TableFilter::new(patterns, Vec::new());
+            let table = name("public", &table);
+            prop_assert_eq!(filter.selects(&table), filter.clone().selects(&table));
         }
     }
 }
