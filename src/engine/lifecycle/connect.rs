@@ -7,7 +7,7 @@ use tracing::info;
 
 use crate::apply::{CheckpointStore, WriteRules, Writer};
 use crate::config::{ConnectionSettings, SlotName, publication_name};
-use crate::decode::Decoder;
+use crate::decode::{Decoder, NullNumbers};
 use crate::engine::applier::{Applier, Limits, Parts};
 use crate::engine::feedback::Feedback;
 use crate::engine::meter::Meter;
@@ -16,6 +16,7 @@ use crate::engine::status::{Command, CommandAnswer};
 use crate::engine::stream::{RoundEnd, State, Stream};
 use crate::engine::{EngineError, acknowledge, supervise};
 use crate::model::Lsn;
+use crate::postgres::sqlstate::INVALID_PARAMETER_VALUE as INVALID_PARAMETER;
 use crate::postgres::{self, FeedbackWriter, PgError, ReplicationConnection, Session, WalReader};
 
 use super::{Lifecycle, Request};
@@ -126,7 +127,7 @@ async fn connect(
     let source = source.map_err(|error| on_source.failed("open a session", error))?;
     let slot = find_slot(&source, pipeline.slot.as_ref(), &on_source).await?;
     show(&slot);
-    let decoder = Decoder::for_plugin(&slot.plugin)
+    let mut decoder = Decoder::for_plugin(&slot.plugin, NullNumbers::default())
         .map_err(|source| EngineError::Decode { lsn: slot.confirmed_lsn, source })?;
     let publication = publication_name(&slot.name);
     require_publication(&source, &slot, &publication, &on_source).await?;
@@ -152,12 +153,39 @@ async fn connect(
     let loaded = store.load(writer.session(), slot.confirmed_lsn, identity.wal_end).await;
     let checkpoint = loaded.map_err(refused)?;
 
-    let options = decoder.options(&publication);
-    let started = replication.start(&slot.name, checkpoint, &options).await;
+    let from = (slot.name.as_str(), checkpoint, publication.as_str());
+    let started = start(&pipeline.source, replication, &mut decoder, from).await;
     let (reader, feedback) = started.map_err(|error| on_source.failed("start streaming", error))?;
     info!(target: "slot", slot = slot.name, plugin = slot.plugin, lsn = %checkpoint,
         "streaming started");
     Ok(Connected { reader, feedback, feedback_every, decoder, writer, store, checkpoint })
+}
+
+/// Starts streaming with the best options that the plugin's release knows. A refused start ends
+/// the replication session, so each further try needs a new one.
+async fn start(
+    settings: &ConnectionSettings,
+    replication: ReplicationConnection,
+    decoder: &mut Decoder,
+    (slot_name, checkpoint, publication): (&str, Lsn, &str),
+) -> Result<(WalReader, FeedbackWriter), PgError> {
+    let choices = decoder.option_choices(publication);
+    let mut session = Some(replication);
+    for (choice, options) in choices.iter().enumerate() {
+        let replication = match session.take() {
+            Some(replication) => replication,
+            None => ReplicationConnection::connect(settings).await?,
+        };
+        match replication.start(slot_name, checkpoint, options).await {
+            Ok(started) => {
+                decoder.started_with(choice);
+                return Ok(started);
+            }
+            Err(error) if error.code() == Some(INVALID_PARAMETER) && choice + 1 < choices.len() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    unreachable!("every decoder offers at least one choice, and the last one returns")
 }
 
 /// Names the source and what was tried in errors of its sessions.
