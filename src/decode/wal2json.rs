@@ -233,6 +233,7 @@ impl Wal2json {
         fields: &[Field<'_>],
         absent: &Value,
     ) -> Result<Tuple, DecodeError> {
+        let found = fields.len();
         let mut fields = fields.iter().peekable();
         let values: Result<Box<[Value]>, DecodeError> = relation
             .columns
@@ -244,8 +245,16 @@ impl Wal2json {
                 },
             )
             .collect();
-        debug_assert!(fields.next().is_none(), "the shape holds every field");
-        Ok(Tuple { values: values? })
+        let values = values?;
+        match fields.next() {
+            None => Ok(Tuple { values }),
+            // Names twice, or in two orders: no table has that.
+            Some(_) => Err(DecodeError::ColumnCount {
+                relation: relation.name.clone(),
+                expected: values.len(),
+                found,
+            }),
+        }
     }
 }
 
