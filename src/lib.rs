@@ -1,6 +1,8 @@
 //! Keeps one PostgreSQL database equal to another while both are in use.
 pub mod cli;
 pub mod config;
+pub mod decode;
 pub mod engine;
 pub mod model;
+pub mod postgres;
 pub mod tutorial;

@@ -208,11 +208,12 @@ fn host(
 }
 
 fn parse_address(text: &str) -> Result<IpAddr, ConnectionError> {
-    text.parse().map_err(|_| ConnectionError::Value {
-        name: "hostaddr",
-        value: text.to_owned(),
-        rule: "an IP address",
-    })
+    text.parse()
+        .map_err(|_not_an_address| ConnectionError::Value {
+            name: "hostaddr",
+            value: text.to_owned(),
+            rule: "an IP address",
+        })
 }
 
 /// The text is withheld from the error: after a bare `/` or `@` it may belong to a password.
