@@ -200,11 +200,11 @@ impl Cluster {
         let account = Account::for_servers()?;
         let root = short_temp_dir(&options.name, account)?;
         let data_dir = root.path().join("data");
-        let store = options
-            .template_store
-            .clone()
-            .unwrap_or_else(|| root.path().join("template"));
-        Template::prepare(&server, account, &store)?.copy_to(&data_dir, account)?;
+        match &options.template_store {
+            Some(store) => Template::prepare(&server, account, store)?,
+            None => Template::once(&server, account)?,
+        }
+        .copy_to(&data_dir, account)?;
         append(
             &data_dir.join("postgresql.conf"),
             &settings_text(&server, options, root.path()),
@@ -309,10 +309,8 @@ impl Cluster {
         let kept = KeptCluster {
             url: self.url(SUPERUSER),
             stop_command: format!(
-                "{} stop -D {} && rm -rf {}",
-                self.server.program("pg_ctl").display(),
-                self.data_dir().display(),
-                self.root.path().display(),
+                "kill -QUIT $(head -n 1 {root}/data/postmaster.pid); rm -rf {root}",
+                root = self.root.path().display(),
             ),
         };
         match start_detached(&self.server, self.account, self.root.path())

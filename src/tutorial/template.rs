@@ -4,10 +4,10 @@
 //! test run pays for `initdb` once. Processes that want the same one at the same time wait on a
 //! file lock; a template appears by rename, so a killed `initdb` leaves nothing half made.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, symlink};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -33,9 +33,11 @@ const INITDB_ARGUMENTS: [&str; 6] = [
 ];
 
 /// A pristine data directory to copy from.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Template {
     data_dir: PathBuf,
+    /// Set where nobody keeps the template: it goes when this value goes.
+    _workshop: Option<TempDir>,
 }
 
 impl Template {
@@ -51,7 +53,24 @@ impl Template {
         if !data_dir.is_dir() {
             make(server, account, store, &data_dir)?;
         }
-        Ok(Self { data_dir })
+        Ok(Self {
+            data_dir,
+            _workshop: None,
+        })
+    }
+
+    /// Returns a template that nobody else uses and that goes with this value.
+    ///
+    /// # Errors
+    /// When `initdb` fails or the file system refuses.
+    pub fn once(server: &Server, account: Account) -> io::Result<Self> {
+        let workshop = short_temp_dir("init", account)?;
+        let data_dir = workshop.path().join("data");
+        run_initdb(server, account, workshop.path(), &data_dir)?;
+        Ok(Self {
+            data_dir,
+            _workshop: Some(workshop),
+        })
     }
 
     /// Copies the template to `to`, which must not exist, for `account`.
@@ -85,12 +104,10 @@ fn lock(path: &Path) -> io::Result<Flock<File>> {
 
 /// Runs `initdb` where the server's account may write, then moves the result into the store.
 fn make(server: &Server, account: Account, store: &Path, data_dir: &Path) -> io::Result<()> {
-    let workshop = short_temp_dir("init", account)?;
-    let fresh = workshop.path().join("data");
-    run_initdb(server, account, workshop.path(), &fresh)?;
+    let fresh = Template::once(server, account)?;
     let staged = TempDir::new_in(store)?;
     let copy = staged.path().join("data");
-    copy_tree(&fresh, &copy, Account::Own)?;
+    fresh.copy_to(&copy, Account::Own)?;
     fs::rename(&copy, data_dir)
 }
 
@@ -132,6 +149,7 @@ pub(super) fn short_temp_dir(name: &str, account: Account) -> io::Result<TempDir
     };
     let dir = tempfile::Builder::new()
         .prefix(&prefix)
+        .permissions(Permissions::from_mode(0o700))
         .tempdir_in(parent)?;
     account.own(dir.path())?;
     Ok(dir)
