@@ -7,4 +7,5 @@ pub mod engine;
 pub mod fault;
 pub mod model;
 pub mod postgres;
+pub mod schema;
 pub mod tutorial;

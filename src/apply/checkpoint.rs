@@ -5,10 +5,8 @@
 //! elsewhere than it left it, and stops. What is confirmed to the source never exceeds this row,
 //! so a slot that stands beyond it was made anew or moved by somebody.
 
-use tokio_postgres::Client;
-
 use crate::model::Lsn;
-use crate::postgres::PgError;
+use crate::postgres::{PgError, Session};
 
 use super::ApplyError;
 
@@ -93,13 +91,13 @@ impl CheckpointStore {
     ///
     /// # Errors
     /// The target's refusal, usually a missing CREATE privilege on the database.
-    pub async fn open(client: &Client, stream: Stream) -> Result<Self, ApplyError> {
+    pub async fn open(session: &Session, stream: Stream) -> Result<Self, ApplyError> {
         let probe = "SELECT pg_catalog.count(*) = 3 FROM (VALUES ('checkpoint'), \
                      ('skipped_transaction'), ('schema_change')) AS v(name) \
                      WHERE pg_catalog.to_regclass('pgstream.' || name) IS NOT NULL";
-        let row = client.query_one(probe, &[]).await.map_err(refused("our records", probe))?;
-        if !row.get::<_, bool>(0) {
-            client.batch_execute(INSTALL).await.map_err(refused("our records", INSTALL))?;
+        let row = session.row(probe, &[]).await.map_err(refused("our records"))?;
+        if !row.is_some_and(|row| row.get(0)) {
+            session.run(INSTALL).await.map_err(refused("our records"))?;
         }
         Ok(Self { stream })
     }
@@ -118,14 +116,14 @@ impl CheckpointStore {
     /// not fit to it: going on would lose or repeat transactions.
     pub async fn load(
         &self,
-        client: &Client,
+        session: &Session,
         slot_lsn: Lsn,
         wal_end: Lsn,
     ) -> Result<Lsn, ApplyError> {
         let stream = &self.stream;
-        let found = client.query_opt(LOAD, &[&stream.slot_name]).await;
-        let Some(row) = found.map_err(refused("the checkpoint", LOAD))? else {
-            self.create(client, slot_lsn).await?;
+        let found = session.row(LOAD, &[&stream.slot_name]).await;
+        let Some(row) = found.map_err(refused("the checkpoint"))? else {
+            self.create(session, slot_lsn).await?;
             return Ok(slot_lsn);
         };
         let end_lsn: Lsn = row.get::<_, &str>(2).parse().unwrap_or_default();
@@ -139,13 +137,13 @@ impl CheckpointStore {
         }
     }
 
-    async fn create(&self, client: &Client, end_lsn: Lsn) -> Result<(), ApplyError> {
+    async fn create(&self, session: &Session, end_lsn: Lsn) -> Result<(), ApplyError> {
         let Stream { slot_name, system_identifier, database_name, timeline } = &self.stream;
         let end_lsn = end_lsn.to_string();
-        client
-            .execute(CREATE, &[slot_name, system_identifier, database_name, timeline, &end_lsn])
+        session
+            .change(CREATE, &[slot_name, system_identifier, database_name, timeline, &end_lsn])
             .await
-            .map_err(refused("the checkpoint", CREATE))?;
+            .map_err(refused("the checkpoint"))?;
         Ok(())
     }
 
@@ -155,17 +153,17 @@ impl CheckpointStore {
     /// The target's refusal.
     pub async fn record(
         &self,
-        client: &Client,
+        session: &Session,
         change: &AppliedSchemaChange,
     ) -> Result<(), ApplyError> {
         let AppliedSchemaChange { id, version, tag, statements, not_applied, duration_ms } = change;
-        client
-            .execute(
+        session
+            .change(
                 RECORD,
                 &[&self.stream.slot_name, id, version, tag, statements, not_applied, duration_ms],
             )
             .await
-            .map_err(refused("the record of a schema change", RECORD))?;
+            .map_err(refused("the record of a schema change"))?;
         Ok(())
     }
 
@@ -175,16 +173,16 @@ impl CheckpointStore {
     /// The target's refusal.
     pub async fn record_skipped(
         &self,
-        client: &Client,
+        session: &Session,
         commit_lsn: Lsn,
         xid: u32,
         reason: &str,
     ) -> Result<(), ApplyError> {
         let (lsn, xid) = (commit_lsn.to_string(), i64::from(xid));
-        client
-            .execute(RECORD_SKIPPED, &[&self.stream.slot_name, &lsn, &xid, &reason])
+        session
+            .change(RECORD_SKIPPED, &[&self.stream.slot_name, &lsn, &xid, &reason])
             .await
-            .map_err(refused("the record of a skipped transaction", RECORD_SKIPPED))?;
+            .map_err(refused("the record of a skipped transaction"))?;
         Ok(())
     }
 
@@ -192,12 +190,12 @@ impl CheckpointStore {
     ///
     /// # Errors
     /// The target's refusal.
-    pub async fn applied(&self, client: &Client, ids: &[String]) -> Result<Vec<String>, ApplyError> {
+    pub async fn applied(&self, session: &Session, ids: &[String]) -> Result<Vec<String>, ApplyError> {
         let sql = "SELECT id FROM pgstream.schema_change WHERE slot_name = $1 AND id = ANY ($2)";
-        let rows = client
-            .query(sql, &[&self.stream.slot_name, &ids])
+        let rows = session
+            .rows(sql, &[&self.stream.slot_name, &ids])
             .await
-            .map_err(refused("the record of schema changes", sql))?;
+            .map_err(refused("the record of schema changes"))?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 }
@@ -231,14 +229,12 @@ fn judge(
     })
 }
 
-pub(super) fn refused(
-    object: &str,
-    statement: &str,
-) -> impl FnOnce(tokio_postgres::Error) -> ApplyError {
-    move |error| ApplyError::Statement {
+/// Names what a statement was for in the target's refusal of it.
+pub(super) fn refused(object: &str) -> impl FnOnce(PgError) -> ApplyError {
+    move |source| ApplyError::Statement {
         object: object.to_owned(),
-        statement: statement.to_owned(),
-        source: PgError::from(error),
+        statement: source.statement().unwrap_or_default().to_owned(),
+        source,
     }
 }
 

@@ -96,6 +96,22 @@ pub enum ApplyError {
 }
 
 impl ApplyError {
+    /// Returns the table whose rows were refused.
+    #[must_use]
+    pub const fn table(&self) -> Option<&QualifiedName> {
+        match self {
+            Self::Refused { table, .. } | Self::RowNotFound { table, .. } => Some(table),
+            Self::Open { .. }
+            | Self::Statement { .. }
+            | Self::MissingTable { .. }
+            | Self::MissingColumn { .. }
+            | Self::Catalog { .. }
+            | Self::Fenced { .. }
+            | Self::ForeignCheckpoint { .. }
+            | Self::Spill { .. } => None,
+        }
+    }
+
     /// Returns the statement that was refused, without values.
     #[must_use]
     pub fn statement(&self) -> Option<&str> {

@@ -15,6 +15,7 @@ use super::ApplyError;
 
 /// A table of the target as its catalog describes it.
 #[derive(Debug, Clone, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "facts of a catalog, each by itself")]
 pub struct TargetTable {
     /// Name on the target.
     pub name: QualifiedName,

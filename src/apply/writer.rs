@@ -13,13 +13,13 @@ use std::sync::Arc;
 
 use futures_util::SinkExt as _;
 use futures_util::future::{join, join_all};
-use tokio_postgres::{Client, Statement};
+use tokio_postgres::Statement;
 use tracing::trace;
 
 use crate::config::ConnectionSettings;
 use crate::fault;
 use crate::model::{Lsn, QualifiedName};
-use crate::postgres::PgError;
+use crate::postgres::{PgError, Session};
 
 use super::checkpoint::{ADVANCE, refused};
 use super::sequence::SequenceTracker;
@@ -35,7 +35,7 @@ const BEGIN: &str = "BEGIN; SET CONSTRAINTS ALL DEFERRED";
 
 /// The session that writes to the target.
 pub struct Writer {
-    session: crate::postgres::Session,
+    session: Session,
     rules: WriteRules,
     statements: HashMap<(usize, Shape), Prepared>,
     advance: Statement,
@@ -68,8 +68,8 @@ impl Writer {
     ) -> Result<(Self, CheckpointStore), ApplyError> {
         let session = session::open(settings, disable_triggers).await?;
         let store = CheckpointStore::open(&session, stream).await?;
-        let advance =
-            session.prepare(ADVANCE).await.map_err(refused("the checkpoint", ADVANCE))?;
+        let advance = session.prepare(ADVANCE).await.map_err(|error| session.error(ADVANCE, error));
+        let advance = advance.map_err(refused("the checkpoint"))?;
         let writer = Self {
             session,
             rules,
@@ -81,9 +81,9 @@ impl Writer {
         Ok((writer, store))
     }
 
-    /// Returns the client of the session, to read with.
+    /// Returns the session itself, for our records.
     #[must_use]
-    pub fn client(&self) -> &Client {
+    pub const fn session(&self) -> &Session {
         &self.session
     }
 
@@ -103,9 +103,9 @@ impl Writer {
     ) -> Result<Option<TargetTable>, ApplyError> {
         let row = self
             .session
-            .query_opt(DESCRIBE_TABLE, &[&&*name.schema, &&*name.name])
+            .row(DESCRIBE_TABLE, &[&&*name.schema, &&*name.name])
             .await
-            .map_err(refused("a look at its catalog", "SELECT … FROM pg_catalog.pg_class"))?;
+            .map_err(refused("a look at its catalog"))?;
         let parse = |row: tokio_postgres::Row| {
             serde_json::from_str(row.get(0)).map_err(|error| ApplyError::Catalog {
                 table: name.clone(),
@@ -165,21 +165,24 @@ impl Writer {
         self.begin().await?;
         trace!(target: "sql", sql, "run on the target");
         let (before, done, after) = tokio::join!(
-            self.session.batch_execute("SET CONSTRAINTS ALL IMMEDIATE"),
-            self.session.batch_execute(sql),
-            self.session.batch_execute("SET CONSTRAINTS ALL DEFERRED"),
+            self.session.run("SET CONSTRAINTS ALL IMMEDIATE"),
+            self.session.run(sql),
+            self.session.run("SET CONSTRAINTS ALL DEFERRED"),
         );
-        before.and(done).and(after).map_err(refused(object, sql))
+        before.and(done).and(after).map_err(refused(object))
     }
 
     /// Runs one statement outside of any transaction.
     ///
     /// # Errors
     /// [`ApplyError::Statement`].
+    ///
+    /// # Panics
+    /// When a transaction is open.
     pub async fn run_outside(&self, object: &str, sql: &str) -> Result<(), ApplyError> {
         assert!(!self.open, "a statement outside of transactions while one is open");
         trace!(target: "sql", sql, "run on the target, outside of a transaction");
-        self.session.batch_execute(sql).await.map_err(refused(object, sql))
+        self.session.run(sql).await.map_err(refused(object))
     }
 
     /// Begins a transaction unless one is open.
@@ -188,7 +191,7 @@ impl Writer {
     /// [`ApplyError::Statement`].
     pub async fn begin(&mut self) -> Result<(), ApplyError> {
         if !self.open {
-            self.session.batch_execute(BEGIN).await.map_err(refused("a transaction", BEGIN))?;
+            self.session.run(BEGIN).await.map_err(refused("a transaction"))?;
             self.open = true;
         }
         Ok(())
@@ -215,7 +218,7 @@ impl Writer {
         self.begin().await?;
         self.advance(store, from, to).await?;
         fault::point(fault::APPLY_BEFORE_COMMIT);
-        self.session.batch_execute("COMMIT").await.map_err(refused("COMMIT", "COMMIT"))?;
+        self.session.run("COMMIT").await.map_err(refused("the commit of a batch"))?;
         fault::point(fault::APPLY_AFTER_COMMIT);
         self.open = false;
         self.sequences.committed();
@@ -228,7 +231,7 @@ impl Writer {
     /// The loss of the session.
     pub async fn rollback(&mut self) -> Result<(), ApplyError> {
         if self.open {
-            self.session.batch_execute("ROLLBACK").await.map_err(refused("ROLLBACK", "ROLLBACK"))?;
+            self.session.run("ROLLBACK").await.map_err(refused("a rollback"))?;
             self.open = false;
         }
         Ok(())
@@ -245,15 +248,16 @@ impl Writer {
         let time_us = to.commit_time_us.map(microseconds);
         let setval = self.sequences.statements();
         let (moved, advanced) = join(
-            self.session.batch_execute(&setval),
+            self.session.run(&setval),
             self.session.execute(
                 &self.advance,
                 &[&stream.slot_name, &end_lsn, &time_us, &expected, &stream.timeline],
             ),
         )
         .await;
-        moved.map_err(refused("the position of sequences", &setval))?;
-        match advanced.map_err(refused("the checkpoint", ADVANCE))? {
+        moved.map_err(refused("the position of sequences"))?;
+        let advanced = advanced.map_err(|error| self.session.error(ADVANCE, error));
+        match advanced.map_err(refused("the checkpoint"))? {
             1 => Ok(()),
             _ => Err(ApplyError::Fenced { slot_name: stream.slot_name.clone(), expected: from }),
         }
@@ -269,11 +273,11 @@ impl Writer {
             self.prepare(&bound.table, &bound.shape).await?;
         }
         let begin = async {
-            if self.open { Ok(()) } else { self.session.batch_execute(BEGIN).await }
+            if self.open { Ok(()) } else { self.session.run(BEGIN).await }
         };
         let all = join_all(group.iter().map(|bound| self.send(bound)));
         let (begun, answers) = join(begin, all).await;
-        begun.map_err(refused("a transaction", BEGIN))?;
+        begun.map_err(refused("a transaction"))?;
         self.open = true;
         group.iter().zip(answers).try_for_each(|(bound, answer)| judge(bound, answer))
     }
@@ -293,10 +297,11 @@ impl Writer {
         }
     }
 
-    async fn send(&self, bound: &Bound) -> Result<u64, tokio_postgres::Error> {
+    async fn send(&self, bound: &Bound) -> Result<u64, PgError> {
         let key = statement_key(&bound.table, &bound.shape);
         let prepared = &self.statements.get(&key).expect("prepared before it is sent").statement;
-        self.session.execute_raw(prepared, bound.parameters.iter().map(as_sql)).await
+        let answer = self.session.execute_raw(prepared, bound.parameters.iter().map(as_sql)).await;
+        answer.map_err(|error| self.session.error(&shape::sql(&bound.table, &bound.shape), error))
     }
 
     async fn prepare(&mut self, table: &Arc<TablePlan>, shape: &Shape) -> Result<(), ApplyError> {
@@ -306,8 +311,10 @@ impl Writer {
         }
         let sql = shape::sql(table, shape);
         trace!(target: "sql", sql, "prepare on the target");
-        let statement = self.session.prepare(&sql).await.map_err(refused_change(table, sql))?;
-        let _ = self.statements.insert(key, Prepared { statement, _plan: Arc::clone(table) });
+        let statement = self.session.prepare(&sql).await;
+        let statement = statement.map_err(|error| self.session.error(&sql, error));
+        let statement = statement.map_err(refused_change(table, sql))?;
+        self.statements.insert(key, Prepared { statement, _plan: Arc::clone(table) });
         Ok(())
     }
 
@@ -323,8 +330,9 @@ impl Writer {
             sink.send(rows).await?;
             sink.as_mut().finish().await
         };
-        let result = done.await;
-        result.map(drop).map_err(refused_change(&copy.table, shape::sql(&copy.table, &Shape::Copy)))
+        let sql = shape::sql(&copy.table, &Shape::Copy);
+        let result = done.await.map_err(|error| session.error(&sql, error));
+        result.map(drop).map_err(refused_change(&copy.table, sql))
     }
 }
 
@@ -342,9 +350,9 @@ fn microseconds(time_us: i64) -> f64 {
     time_us as f64
 }
 
-fn judge(bound: &Bound, answer: Result<u64, tokio_postgres::Error>) -> Result<(), ApplyError> {
+fn judge(bound: &Bound, answer: Result<u64, PgError>) -> Result<(), ApplyError> {
     let statement = || shape::sql(&bound.table, &bound.shape);
-    let found = answer.map_err(|error| refused_change(&bound.table, statement())(error))?;
+    let found = answer.map_err(refused_change(&bound.table, statement()))?;
     match bound.expected {
         Some(expected) if found != expected => Err(ApplyError::RowNotFound {
             table: bound.table.target.name.clone(),
@@ -359,7 +367,7 @@ fn judge(bound: &Bound, answer: Result<u64, tokio_postgres::Error>) -> Result<()
 fn refused_change(
     table: &TablePlan,
     statement: String,
-) -> impl FnOnce(tokio_postgres::Error) -> ApplyError {
+) -> impl FnOnce(PgError) -> ApplyError {
     let table = table.target.name.clone();
-    move |error| ApplyError::Refused { table, statement, source: PgError::from(error) }
+    move |source| ApplyError::Refused { table, statement, source }
 }

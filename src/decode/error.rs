@@ -59,6 +59,28 @@ pub enum DecodeError {
         /// The table.
         relation: QualifiedName,
     },
+    /// A message that is not JSON, or not of the form that wal2json has.
+    #[error("a message of wal2json is malformed at byte {column}")]
+    Json {
+        /// Where.
+        column: usize,
+    },
+    /// A message of wal2json without a field that its action has.
+    #[error("a message of wal2json lacks a usable \"{field}\"")]
+    MissingField {
+        /// The field.
+        field: &'static str,
+    },
+    /// Releases of wal2json before 2.6 print NaN, Infinity and -Infinity as null.
+    #[error(
+        "column \"{column}\" of {relation} is NULL, NaN or infinite: this wal2json cannot tell"
+    )]
+    AmbiguousNull {
+        /// The table.
+        relation: QualifiedName,
+        /// Its column.
+        column: Box<str>,
+    },
     /// Transactions do not nest, and changes lie within them.
     #[error("{what} outside its place in a transaction")]
     Misplaced {
@@ -78,7 +100,7 @@ pub enum DecodeError {
 impl Classify for DecodeError {
     fn class(&self) -> ErrorClass {
         match self {
-            Self::UnknownPlugin { .. } => ErrorClass::Operator,
+            Self::UnknownPlugin { .. } | Self::AmbiguousNull { .. } => ErrorClass::Operator,
             Self::Truncated { .. }
             | Self::Trailing { .. }
             | Self::UnknownTag { .. }
@@ -86,6 +108,8 @@ impl Classify for DecodeError {
             | Self::UnknownRelation { .. }
             | Self::ColumnCount { .. }
             | Self::Binary { .. }
+            | Self::Json { .. }
+            | Self::MissingField { .. }
             | Self::Misplaced { .. }
             | Self::OtherCommit { .. } => ErrorClass::Bug,
         }
@@ -95,6 +119,11 @@ impl Classify for DecodeError {
         match self {
             Self::UnknownPlugin { .. } => Some(
                 "give the slot another name, or drop it; init makes one with pgoutput or wal2json"
+                    .to_owned(),
+            ),
+            Self::AmbiguousNull { .. } => Some(
+                "upgrade wal2json to 2.6 or later, or go over to pgoutput: tear-down, then \
+                 init --plugin pgoutput; see docs/decisions/0003-wal2json.md"
                     .to_owned(),
             ),
             _ => None,

@@ -15,19 +15,23 @@
 
 mod error;
 mod pgoutput;
+mod wal2json;
 
 use bytes::Bytes;
 
-use crate::model::{Event, Lsn, QualifiedName, RelationId};
+use crate::model::{Event, QualifiedName, RelationId};
 
 pub use error::DecodeError;
 pub use pgoutput::Pgoutput;
+pub use wal2json::{NullNumbers, Wal2json};
 
 /// The decoder of a slot's plugin.
 #[derive(Debug)]
 pub enum Decoder {
     /// Built into every server.
     Pgoutput(Pgoutput),
+    /// An extension; slots made by others often have it.
+    Wal2json(Box<Wal2json>),
 }
 
 impl Decoder {
@@ -35,20 +39,31 @@ impl Decoder {
     ///
     /// # Errors
     /// Operator: the slot belongs to another program's plugin.
-    pub fn for_plugin(plugin: &str) -> Result<Self, DecodeError> {
+    pub fn for_plugin(plugin: &str, null_numbers: NullNumbers) -> Result<Self, DecodeError> {
         match plugin {
             "pgoutput" => Ok(Self::Pgoutput(Pgoutput::default())),
+            "wal2json" => Ok(Self::Wal2json(Box::new(Wal2json::new(null_numbers)))),
             other => Err(DecodeError::UnknownPlugin {
                 plugin: other.to_owned(),
             }),
         }
     }
 
-    /// Returns the options of `START_REPLICATION`.
+    /// Returns the options of `START_REPLICATION`, best first. A server whose plugin is too old
+    /// for one refuses it with SQLSTATE 22023; then the next is to be tried.
     #[must_use]
-    pub fn options(&self, publication: &str) -> Vec<(&'static str, String)> {
+    pub fn option_choices(&self, publication: &str) -> Vec<Vec<(&'static str, String)>> {
         match self {
-            Self::Pgoutput(_) => pgoutput::options(publication),
+            Self::Pgoutput(_) => vec![pgoutput::options(publication)],
+            Self::Wal2json(_) => wal2json::option_choices(),
+        }
+    }
+
+    /// Tells which of the choices the server accepted, counted from zero.
+    pub fn started_with(&mut self, choice: usize) {
+        match self {
+            Self::Pgoutput(_) => {}
+            Self::Wal2json(decoder) => decoder.started_with(choice),
         }
     }
 
@@ -56,26 +71,24 @@ impl Decoder {
     /// none for descriptions, two when a held event had to wait for its successor.
     ///
     /// # Errors
-    /// Bug: the bytes are not what the plugin's protocol says. The decoder is of no further use.
-    pub fn decode(
-        &mut self,
-        data: Bytes,
-        wal_start: Lsn,
-        events: &mut Vec<Event>,
-    ) -> Result<(), DecodeError> {
+    /// Bug: the bytes are not what the plugin's protocol says. Operator: the plugin lost a value
+    /// ([`DecodeError::AmbiguousNull`]). The decoder is of no further use.
+    pub fn decode(&mut self, data: Bytes, events: &mut Vec<Event>) -> Result<(), DecodeError> {
         match self {
             Self::Pgoutput(decoder) => {
-                let _ = wal_start;
                 events.extend(decoder.decode(data)?);
                 Ok(())
             }
+            Self::Wal2json(decoder) => decoder.decode(&data, events),
         }
     }
 
-    /// Follows `ALTER SCHEMA … RENAME`: the server does not describe the relations anew.
+    /// Follows `ALTER SCHEMA … RENAME`: pgoutput does not describe the relations anew.
     pub fn rename_schema(&mut self, old: &str, new: &str) {
         match self {
             Self::Pgoutput(decoder) => decoder.rename_schema(old, new),
+            // It names the table in every message.
+            Self::Wal2json(decoder) => decoder.forget(),
         }
     }
 
@@ -83,6 +96,17 @@ impl Decoder {
     pub fn rename_relation(&mut self, id: RelationId, new: &QualifiedName) {
         match self {
             Self::Pgoutput(decoder) => decoder.rename_relation(id, new),
+            Self::Wal2json(decoder) => decoder.forget(),
+        }
+    }
+
+    /// Forgets what earlier messages said about columns where the plugin does not say it anew:
+    /// after a schema change.
+    pub fn schema_changed(&mut self) {
+        match self {
+            // A Relation message comes before the next row.
+            Self::Pgoutput(_) => {}
+            Self::Wal2json(decoder) => decoder.forget(),
         }
     }
 }

@@ -57,7 +57,7 @@ pub(super) async fn left_over(
             return Vec::new();
         }
     };
-    store.applied(writer.client(), &ids).await.unwrap_or_else(|error| {
+    store.applied(writer.session(), &ids).await.unwrap_or_else(|error| {
         warn!(target: "schema", %error, "cannot read the target's record of schema changes");
         Vec::new()
     })

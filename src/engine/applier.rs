@@ -21,7 +21,7 @@ use crate::apply::{
 };
 use crate::fault;
 use crate::model::{
-    Change, Lsn, OldTuple, QualifiedName, Relation, RelationId, Tuple, TransactionBegin,
+    Change, Lsn, OldTuple, Relation, RelationId, Tuple, TransactionBegin,
     TransactionCommit,
 };
 use crate::schema::RowsMessage;
@@ -192,8 +192,8 @@ impl Applier {
     ) -> Result<(), EngineError> {
         let recorded = async {
             self.writer.begin().await?;
-            let client = self.writer.client();
-            self.store.record_skipped(client, begin.commit_lsn, begin.xid, reason).await
+            let session = self.writer.session();
+            self.store.record_skipped(session, begin.commit_lsn, begin.xid, reason).await
         };
         recorded.await.map_err(|error| self.failed(error))?;
         self.end(commit)?;

@@ -72,6 +72,6 @@ impl Board {
 
     pub(super) fn event(&self, event: EngineEvent) {
         // Nobody has to listen.
-        let _ = self.events.send(event);
+        drop(self.events.send(event));
     }
 }

@@ -21,7 +21,7 @@ pub fn failure_of(error: &EngineError, transaction: Option<FailedTransaction>) -
         class: error.class(),
         message: error.to_string(),
         causes: causes(error),
-        sqlstate: server_error(error).and_then(|server| server.sqlstate().map(str::to_owned)),
+        sqlstate: server_error(error).and_then(|server| server.code().map(str::to_owned)),
         statement: error.apply().and_then(|apply| apply.statement().map(str::to_owned)),
         hint,
         transaction,

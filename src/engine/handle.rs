@@ -11,7 +11,7 @@ use super::board::Board;
 use super::lifecycle::Lifecycle;
 use super::status::{Command, CommandAnswer, EngineEvent, Failure, Phase, Status};
 use super::supervise::{self, Task, TaskEnd};
-use super::{clock, status};
+use super::clock;
 
 /// Commands that may wait; a person types slower.
 const COMMANDS_MAX: usize = 16;
@@ -143,7 +143,7 @@ impl Remote {
     }
 }
 
-fn crashed(ended: &TaskEnd) -> status::Failure {
+fn crashed(ended: &TaskEnd) -> Failure {
     Failure {
         class: ErrorClass::Bug,
         message: "the engine crashed".to_owned(),

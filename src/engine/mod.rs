@@ -38,7 +38,6 @@ mod meter;
 mod monitor;
 mod retry;
 mod route;
-mod schema_change;
 mod staged;
 pub mod status;
 mod stream;

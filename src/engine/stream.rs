@@ -20,10 +20,11 @@ use super::applier::Applier;
 use super::board::Board;
 use super::feedback::Feedback;
 use super::handle::Request;
+use super::meter::Meter;
 use super::staged::Staged;
 use super::status::{Command, CommandAnswer, FailedTransaction, Phase};
 use super::supervise::Task;
-use super::{EngineError, clock};
+use super::{EngineError, clock, route};
 
 /// How long finished transactions wait for more when the source has not said that it has caught
 /// up: longer than the gap between two frames of a busy source, shorter than anybody notices.
@@ -52,6 +53,7 @@ pub(super) struct Stream<'a> {
     pub(super) endpoint: String,
     pub(super) reader: WalReader,
     pub(super) decoder: Decoder,
+    pub(super) events: Vec<Event>,
     pub(super) applier: Applier,
     pub(super) feedback: Feedback,
     pub(super) feedback_task: Task<Result<(), PgError>>,
@@ -78,10 +80,14 @@ pub(super) struct State {
     published_at: Instant,
     paused: bool,
     stopping: bool,
+    /// After this transaction sets may be formed again, in a new round.
+    care_until: Option<Lsn>,
+    /// Commit time of the oldest transaction that is not durable on the target.
+    oldest_us: Option<i64>,
 }
 
 impl State {
-    pub(super) fn new(from: Lsn, paused: bool) -> Self {
+    pub(super) fn new(from: Lsn, paused: bool, care_until: Option<Lsn>) -> Self {
         let now = clock::now();
         Self {
             staged: None,
@@ -93,6 +99,8 @@ impl State {
             published_at: now,
             paused,
             stopping: false,
+            care_until,
+            oldest_us: None,
         }
     }
 
@@ -124,11 +132,12 @@ impl Stream<'_> {
             self.commit().await?;
             return Ok(ControlFlow::Break(RoundEnd::Stop));
         }
-        if !self.state.paused || self.state.is_inside_large() {
-            if let Some(frame) = self.reader.next_buffered() {
-                self.frame(frame).await?;
-                return self.pending_request().await;
-            }
+        if self.state.care_until.is_some_and(|until| until < self.applier.checkpoint()) {
+            return Ok(ControlFlow::Break(RoundEnd::Again));
+        }
+        if let Some(frame) = self.frame_at_hand() {
+            self.frame(frame).await?;
+            return self.pending_request().await;
         }
         match self.next().await {
             Next::Frame(Some(frame)) => self.frame(frame).await?,
@@ -140,6 +149,11 @@ impl Stream<'_> {
             Next::Timer => self.timer().await?,
         }
         Ok(ControlFlow::Continue(()))
+    }
+
+    fn frame_at_hand(&mut self) -> Option<Result<Frame, PgError>> {
+        let reads = !self.state.paused || self.state.is_inside_large();
+        reads.then(|| self.reader.next_buffered()).flatten()
     }
 
     /// Commands come first: an operator who says stop must be heard however fast rows come. Then
@@ -170,17 +184,23 @@ impl Stream<'_> {
             Frame::XLogData { wal_start, data, .. } => {
                 self.state.caught_up = false;
                 self.state.received = self.state.received.max(wal_start);
-                let decoded = self.decoder.decode(data, wal_start);
-                let events =
-                    decoded.map_err(|source| EngineError::Decode { lsn: wal_start, source })?;
-                for event in events {
-                    self.event(event).await?;
-                }
+                let decoded = self.decoder.decode(data, &mut self.events);
+                decoded.map_err(|source| EngineError::Decode { lsn: wal_start, source })?;
+                self.events().await?;
             }
             Frame::Keepalive { wal_end, reply_requested } => {
                 self.keepalive(wal_end, reply_requested).await?;
             }
         }
+        Ok(())
+    }
+
+    async fn events(&mut self) -> Result<(), EngineError> {
+        let mut events = std::mem::take(&mut self.events);
+        for event in events.drain(..) {
+            self.event(event).await?;
+        }
+        self.events = events;
         Ok(())
     }
 
@@ -190,6 +210,7 @@ impl Stream<'_> {
                 fault::point(fault::STREAM_AFTER_BEGIN);
                 self.state.last_begun =
                     Some(FailedTransaction { xid: begin.xid, commit_lsn: begin.commit_lsn });
+                self.state.oldest_us.get_or_insert(begin.commit_time_us);
                 self.state.staged = Some(Staged::new(begin));
                 Ok(())
             }
@@ -204,6 +225,9 @@ impl Stream<'_> {
         };
         if self.skip.as_ref().is_some_and(|(lsn, _)| *lsn == staged.begin.commit_lsn) {
             return Ok(());
+        }
+        if is_schema_entry(&change) {
+            self.decoder.schema_changed();
         }
         staged.push(change);
         if staged.is_full() { self.pass_on().await } else { Ok(()) }
@@ -234,7 +258,8 @@ impl Stream<'_> {
         if !staged.passed_on && !self.applier.fits(staged.change_count()) {
             self.commit().await?;
         }
-        self.applier.apply(&staged.begin, staged.take()).await?;
+        let changes = staged.take();
+        self.applier.apply(&staged.begin, changes).await?;
         self.applier.end(commit)?;
         self.state.received = self.state.received.max(commit.end_lsn);
         if self.applier.is_full() || self.is_old() { self.commit().await } else { Ok(()) }
@@ -296,7 +321,8 @@ impl Stream<'_> {
         Ok(())
     }
 
-    fn confirm(&self) {
+    fn confirm(&mut self) {
+        self.state.oldest_us = self.state.staged.as_ref().map(|staged| staged.begin.commit_time_us);
         let durable = self.applier.checkpoint();
         self.feedback.advance(durable, self.state.received);
     }
@@ -332,9 +358,13 @@ impl Stream<'_> {
         self.state.published_at = clock::now();
         self.applier.publish();
         let (confirmed, received) = (self.feedback.confirmed(), self.state.received);
+        let age_us = self.state.oldest_us.map_or(0, |oldest| clock::postgres_us() - oldest);
         let status = self.board.latest();
-        if status.checkpoint.confirmed_lsn != confirmed {
-            self.board.update(|status| status.checkpoint.confirmed_lsn = confirmed);
+        if status.checkpoint.confirmed_lsn != confirmed || age_us > 0 || status.lag.seconds > 0.0 {
+            self.board.update(|status| {
+                status.checkpoint.confirmed_lsn = confirmed;
+                status.lag.seconds = seconds(age_us);
+            });
         }
         if !self.state.paused && !self.state.stopping {
             let left = status.lag.source_wal_end.bytes_since(received.max(self.state.idle_lsn));
@@ -369,7 +399,7 @@ impl Stream<'_> {
             }
         };
         // Nobody has to wait for the answer.
-        let _ = request.answer.send(answer);
+        drop(request.answer.send(answer));
         Ok(flow)
     }
 
@@ -382,21 +412,35 @@ impl Stream<'_> {
         Ok(())
     }
 
-    /// Says the last word to the source and ends the session in order.
-    pub(super) async fn finish(mut self) -> Result<super::meter::Meter, EngineError> {
-        self.confirm_idle(true).await?;
+    /// Says the last word to the source, ends the session in order, and gives the counts back.
+    pub(super) async fn finish(mut self) -> (Result<(), EngineError>, Meter) {
+        let idle = self.confirm_idle(true).await;
         self.applier.publish();
         let Self { applier, feedback, mut feedback_task, endpoint, .. } = self;
         drop(feedback);
-        match feedback_task.join().await {
-            Ok(Ok(())) => Ok(applier.into_meter()),
+        let said = match feedback_task.join().await {
+            Ok(Ok(())) => Ok(()),
             ended => Err(feedback_error(&endpoint, ended)),
-        }
+        };
+        (idle.and(said), applier.into_meter())
+    }
+
+    pub(super) const fn is_paused(&self) -> bool {
+        self.state.paused
+    }
+
+    /// Gives the counts back when the round has failed.
+    pub(super) fn into_meter(self) -> Meter {
+        self.applier.into_meter()
     }
 
     fn source_error(&self, operation: &'static str, source: PgError) -> EngineError {
         EngineError::Source { operation, endpoint: self.endpoint.clone(), source }
     }
+}
+
+fn is_schema_entry(change: &Change) -> bool {
+    matches!(change, Change::Insert { relation, .. } if route::is_schema_log(&relation.name))
 }
 
 fn feedback_error(
@@ -412,4 +456,9 @@ fn feedback_error(
         Ok(Ok(())) => EngineError::Order { what: "feedback ended by itself" },
         Err(ended) => EngineError::Task(ended),
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "seconds for people")]
+fn seconds(us: i64) -> f64 {
+    us.max(0) as f64 / 1e6
 }

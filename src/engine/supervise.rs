@@ -1,7 +1,5 @@
 //! The only place that spawns: every task has a name, an owner and an end that somebody looks at.
 
-use std::future::Future;
-
 use tokio::task::JoinHandle;
 use tracing::{Instrument as _, error, info_span};
 

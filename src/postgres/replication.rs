@@ -13,6 +13,7 @@ use super::error::PgError;
 use super::formats::pin_statement;
 use super::handshake::Wire;
 use super::link::Link;
+use super::sqlstate::INVALID_PARAMETER_VALUE;
 use super::stream::{FeedbackWriter, WalReader};
 use crate::config::ConnectionSettings;
 use crate::model::{Lsn, quote_ident, quote_literal};
@@ -117,12 +118,41 @@ impl ReplicationConnection {
         options: &[(&str, String)],
     ) -> Result<(WalReader, FeedbackWriter), PgError> {
         self.request_start(slot, from, options).await?;
+        Ok(self.into_stream())
+    }
+
+    /// As [`ReplicationConnection::start`] with the first of several sets of options that the
+    /// output plugin knows. Returns also which.
+    ///
+    /// # Errors
+    /// As [`ReplicationConnection::start`]; the last refusal when none is known.
+    pub async fn start_with_first(
+        mut self,
+        slot: &str,
+        from: Lsn,
+        choices: &[Vec<(&str, String)>],
+    ) -> Result<(usize, WalReader, FeedbackWriter), PgError> {
+        let mut refusal = self.wire.broken("no options to start with");
+        for (choice, options) in choices.iter().enumerate() {
+            match self.request_start(slot, from, options).await {
+                Ok(()) => {
+                    let (reader, writer) = self.into_stream();
+                    return Ok((choice, reader, writer));
+                }
+                Err(error) if error.code() == Some(INVALID_PARAMETER_VALUE) => refusal = error,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(refusal)
+    }
+
+    fn into_stream(self) -> (WalReader, FeedbackWriter) {
         let object: Arc<str> = self.wire.object.into();
         let (reader, writer) = self.wire.link.split();
-        Ok((
+        (
             WalReader::new(Arc::clone(&object), reader, self.wire.received),
             FeedbackWriter::new(object, writer),
-        ))
+        )
     }
 
     async fn request_start(

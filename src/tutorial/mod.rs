@@ -11,6 +11,7 @@
 
 pub mod account;
 pub mod cluster;
+pub mod lesson;
 pub mod server;
 pub mod template;
 

@@ -15,3 +15,5 @@ mod support;
 mod cluster;
 mod instruments;
 mod oracle;
+mod rows;
+mod tidy;

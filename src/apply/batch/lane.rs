@@ -147,7 +147,7 @@ fn overwrite(known: &mut Tuple, newer: Tuple) {
     }
 }
 
-/// Fills a key value that was not sent (a TOASTed key) from the old row.
+/// Fills a key value that was not sent (a key out of line) from the old row.
 fn with_key(table: &TablePlan, old: Option<OldTuple>, mut new: Tuple) -> Tuple {
     if let Some(OldTuple::Key(old) | OldTuple::Full(old)) = old {
         for &column in &table.key {

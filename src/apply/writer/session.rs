@@ -2,7 +2,7 @@
 
 use crate::apply::ApplyError;
 use crate::config::ConnectionSettings;
-use crate::postgres::{self, PgError, Session};
+use crate::postgres::{self, Session};
 
 /// `pgstream.applying` tells our own event triggers on the target (a target may be the source of
 /// another stream) that these changes are not a user's. A commit must be durable when it returns:
@@ -23,10 +23,10 @@ pub(super) async fn open(
     let session = postgres::connect(settings, "pgstream apply")
         .await
         .map_err(|source| ApplyError::Open { source })?;
-    let refused = |error| ApplyError::Open { source: PgError::from(error) };
-    session.batch_execute(SETTINGS).await.map_err(refused)?;
+    let refused = |source| ApplyError::Open { source };
+    session.run(SETTINGS).await.map_err(refused)?;
     if disable_triggers {
-        session.batch_execute(DISABLE_TRIGGERS).await.map_err(refused)?;
+        session.run(DISABLE_TRIGGERS).await.map_err(refused)?;
     }
     Ok(session)
 }

@@ -139,7 +139,7 @@ fn in_force(presented: &CertificateDer<'_>, now: UnixTime) -> Result<(), Error> 
 }
 
 fn parse(presented: &CertificateDer<'_>) -> Result<Certificate, Error> {
-    Certificate::from_der(presented).map_err(|_| bad(CertificateError::BadEncoding))
+    Certificate::from_der(presented).map_err(|_not_der| bad(CertificateError::BadEncoding))
 }
 
 /// As libpq: the alternative names decide; without any, the common name.
@@ -175,8 +175,7 @@ fn common_name(certificate: &Certificate) -> Option<String> {
     let parts = certificate.tbs_certificate.subject.0.iter();
     parts
         .flat_map(|part| part.0.iter())
-        .filter(|attribute| attribute.oid.to_string() == COMMON_NAME)
-        .last()
+        .rfind(|attribute| attribute.oid.to_string() == COMMON_NAME)
         .and_then(|attribute| String::from_utf8(attribute.value.value().to_vec()).ok())
 }
 

@@ -2,6 +2,7 @@
 //! the real binary under guard, and waiting for a state.
 
 pub mod clusters;
+pub mod flow;
 pub mod oracle;
 pub mod process;
 pub mod proxy;
