@@ -17,3 +17,4 @@ mod instruments;
 mod oracle;
 mod plugins;
 mod sessions;
+mod stream;
