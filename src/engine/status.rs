@@ -1,0 +1,333 @@
+//! What the engine shows of itself: one plain, serialisable value.
+//!
+//! The engine publishes a fresh [`Status`] through a `watch` channel: the latest value wins and a
+//! slow reader can delay nothing. Everything that a screen or a monitoring script shows is in
+//! here, so that no reader needs a connection of its own.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{ErrorClass, Lsn};
+
+/// Everything the engine knows about itself at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// What the engine is doing.
+    pub phase: Phase,
+    /// When the engine started, seconds since 1970 UTC.
+    pub started_at_s: i64,
+    /// When this value was made, milliseconds since 1970 UTC.
+    pub at_ms: i64,
+    /// The source, without a password: `localhost:5432/postgres`.
+    pub source: String,
+    /// The target, without a password.
+    pub target: String,
+    /// The slot that the engine reads.
+    pub slot_name: String,
+    /// The output plugin of the slot.
+    pub plugin: String,
+    /// All logical slots of the source, ours first.
+    pub slots: Vec<Slot>,
+    /// How far the target is behind the source.
+    pub lag: Lag,
+    /// What is durable on the target.
+    pub checkpoint: Checkpoint,
+    /// Totals since the engine started.
+    pub totals: Totals,
+    /// Rates, one sample a second, oldest first, at most an hour.
+    pub samples: Arc<Vec<Sample>>,
+    /// Times and sizes of the latest batches.
+    pub batches: BatchTimes,
+    /// Row changes by table, by displayed name.
+    pub tables: Arc<BTreeMap<String, TableCounters>>,
+    /// The latest schema changes, newest first, at most [`SCHEMA_CHANGES_MAX`].
+    pub schema_changes: Arc<Vec<SchemaChange>>,
+    /// Why the engine stands still or waits, if it does.
+    pub last_error: Option<Failure>,
+    /// Whether schema changes replicate (a schema log store is configured).
+    pub schema_log: bool,
+}
+
+/// More schema changes than this are forgotten, oldest first: a screen shows a few dozen, and
+/// `pgstream.schema_log` keeps all of them.
+pub const SCHEMA_CHANGES_MAX: usize = 200;
+
+/// What the engine is doing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum Phase {
+    /// Connecting and checking both sides.
+    #[default]
+    Starting,
+    /// Reading and applying; `behind` while the backlog is not yet drained.
+    Streaming {
+        /// The source has more than the engine has seen.
+        behind: bool,
+    },
+    /// Paused by the operator: nothing is applied, the source keeps WAL.
+    Paused,
+    /// A temporary failure; the engine tries again by itself.
+    Retrying {
+        /// Number of the coming attempt, from 1.
+        attempt: u32,
+        /// When it comes, milliseconds since 1970 UTC.
+        next_at_ms: i64,
+    },
+    /// Stopped at something an operator must decide: see `last_error`.
+    Held,
+    /// Finishing the transaction in hand.
+    Stopping,
+    /// At rest.
+    Stopped,
+    /// A fault of ours ended the engine; it can be started again.
+    Crashed,
+}
+
+/// A logical replication slot (manual, section 54.19 `pg_replication_slots`).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slot {
+    /// Name of the slot.
+    pub slot_name: String,
+    /// Output plugin.
+    pub plugin: String,
+    /// Database it decodes.
+    pub database: String,
+    /// Whether a process reads it now.
+    pub active: bool,
+    /// That process.
+    pub active_pid: Option<i32>,
+    /// Oldest WAL the source must keep for it.
+    pub restart_lsn: Option<Lsn>,
+    /// Everything before this has been confirmed.
+    pub confirmed_flush_lsn: Option<Lsn>,
+    /// WAL kept for this slot, in bytes.
+    pub retained_bytes: Option<i64>,
+    /// `reserved`, `extended`, `unreserved` or `lost`.
+    pub wal_status: Option<String>,
+    /// WAL that can still be written before the slot may be lost, in bytes; none: no limit is set.
+    pub safe_wal_bytes: Option<i64>,
+    /// Transactions spilled to disk by decoding.
+    pub spill_count: i64,
+    /// Bytes spilled to disk by decoding.
+    pub spill_bytes: i64,
+    /// Whether this is the slot the engine reads.
+    pub ours: bool,
+    /// Seconds until the slot is lost at the present rate of writing, when a limit is set.
+    pub lost_in_s: Option<i64>,
+}
+
+/// How far the target is behind the source.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Lag {
+    /// WAL between the source's end and what is durable on the target, in bytes.
+    pub bytes: u64,
+    /// Age of the oldest transaction that is not yet durable on the target, in seconds; zero when
+    /// nothing is open.
+    pub seconds: f64,
+    /// The source's end of WAL when it was last seen.
+    pub source_wal_end: Lsn,
+    /// WAL the source writes a second, averaged over the last minute, in bytes.
+    pub wal_bytes_per_s: f64,
+}
+
+/// What is durable on the target.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// End of the last transaction that the target has committed.
+    pub end_lsn: Lsn,
+    /// What was last confirmed to the source.
+    pub confirmed_lsn: Lsn,
+    /// Commit time on the source of that last transaction, milliseconds since 1970 UTC.
+    pub commit_time_ms: Option<i64>,
+}
+
+/// Sums since the engine started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Source transactions applied.
+    pub transactions: u64,
+    /// Row changes applied.
+    pub rows: u64,
+    /// Bytes of row values applied.
+    pub bytes: u64,
+    /// Target transactions committed.
+    pub batches: u64,
+    /// Schema changes applied.
+    pub schema_changes: u64,
+    /// Transactions skipped on record.
+    pub skipped: u64,
+    /// Reconnections after a temporary failure.
+    pub reconnects: u64,
+}
+
+/// One second of work.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    /// End of that second, seconds since 1970 UTC.
+    pub at_s: i64,
+    /// Row changes a second.
+    pub rows: f32,
+    /// Source transactions a second.
+    pub transactions: f32,
+    /// Bytes of row values a second.
+    pub bytes: f32,
+    /// Lag at its end, in bytes.
+    pub lag_bytes: u64,
+    /// Lag at its end, in seconds.
+    pub lag_s: f32,
+}
+
+/// Times and sizes of the latest batches (one batch is one target transaction).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct BatchTimes {
+    /// Median time of a batch, in milliseconds.
+    pub p50_ms: f64,
+    /// 95th percentile, in milliseconds.
+    pub p95_ms: f64,
+    /// Longest, in milliseconds.
+    pub max_ms: f64,
+    /// Median row changes a batch.
+    pub rows_p50: u64,
+    /// 95th percentile of row changes a batch.
+    pub rows_p95: u64,
+}
+
+/// Row changes of one table since the engine started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableCounters {
+    /// Rows inserted.
+    pub inserts: u64,
+    /// Rows updated.
+    pub updates: u64,
+    /// Rows deleted.
+    pub deletes: u64,
+    /// Times truncated.
+    pub truncates: u64,
+    /// Bytes of row values.
+    pub bytes: u64,
+    /// Last change, milliseconds since 1970 UTC.
+    pub last_change_ms: i64,
+}
+
+/// One entry of the schema log and what became of it on the target.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SchemaChange {
+    /// `id` of the row in `pgstream.schema_log`.
+    pub id: String,
+    /// `version` of the row.
+    pub version: i64,
+    /// When it was made on the source, as the row says.
+    pub created_at: String,
+    /// Command tag such as `ALTER TABLE`.
+    pub tag: String,
+    /// The objects it touched, for people.
+    pub objects: Vec<String>,
+    /// The text of the command as the user wrote it; never replayed.
+    pub statement: String,
+    /// What ran, or would run, on the target.
+    pub sql: Vec<String>,
+    /// Parts that were not applied, with the reason.
+    pub not_applied: Vec<String>,
+    /// What became of it.
+    pub state: SchemaState,
+    /// The objects before and after, as text for people; empty when the log holds none.
+    pub before_after: String,
+    /// How long it ran on the target, in milliseconds.
+    pub duration_ms: Option<f64>,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// End of the transaction it belongs to.
+    pub end_lsn: Option<Lsn>,
+}
+
+/// What became of a schema change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SchemaState {
+    /// It is being applied.
+    Running,
+    /// Durable on the target.
+    Applied,
+    /// The filter leaves it out, or nothing was to be done.
+    Skipped,
+    /// Carried in the log, but of a kind that is not applied.
+    NotApplied,
+    /// The target refused it; the engine stands there.
+    Failed,
+}
+
+/// A failure, in words for an operator; never a password, never a row's value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// What can be done about it.
+    pub class: ErrorClass,
+    /// What failed, on which object.
+    pub message: String,
+    /// The causes, outermost first.
+    pub causes: Vec<String>,
+    /// SQLSTATE, when a server said it.
+    pub sqlstate: Option<String>,
+    /// The statement that was refused, without values.
+    pub statement: Option<String>,
+    /// The command or statement that mends it.
+    pub hint: Option<String>,
+    /// The transaction the engine stands at: what `skip` takes.
+    pub transaction: Option<FailedTransaction>,
+    /// When it happened, milliseconds since 1970 UTC.
+    pub at_ms: i64,
+}
+
+/// The source transaction that the target refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedTransaction {
+    /// Transaction id on the source.
+    pub xid: u32,
+    /// Position of its commit record on the source: its name for `skip`.
+    pub commit_lsn: Lsn,
+}
+
+/// Something that happened, for a log or a toast. Bounded queue: a reader that does not keep up
+/// loses the oldest, and is told how many.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum EngineEvent {
+    /// The phase changed.
+    Phase(Phase),
+    /// A schema change ended.
+    SchemaChange(Arc<SchemaChange>),
+    /// Something failed.
+    Failed(Failure),
+    /// A transaction was skipped on record.
+    Skipped(FailedTransaction),
+}
+
+/// What an operator can ask of the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// Finish the transaction in hand, then apply nothing until [`Command::Resume`].
+    Pause,
+    /// Go on after a pause.
+    Resume,
+    /// Try again now: after a failure, or instead of waiting for the back-off.
+    Retry,
+    /// Skip the transaction the engine stands at, and write that down on the target.
+    Skip {
+        /// Position of its commit record, to be sure that both speak of the same one.
+        commit_lsn: Lsn,
+    },
+    /// Finish the transaction in hand and end.
+    Stop,
+}
+
+/// What became of a [`Command`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CommandAnswer {
+    /// It is being done.
+    Accepted,
+    /// It makes no sense now; the reason for people.
+    Refused(String),
+}
