@@ -87,14 +87,6 @@ pub enum EngineError {
         #[source]
         source: ApplyError,
     },
-    /// A schema change that the source could not describe.
-    #[error("the source could not describe a schema change ({tag}): {reason}")]
-    SchemaUnknown {
-        /// Command tag.
-        tag: String,
-        /// Why not.
-        reason: String,
-    },
     /// A task of ours ended.
     #[error("a part of the engine ended")]
     Task(#[source] TaskEnd),
@@ -130,7 +122,6 @@ impl Classify for EngineError {
                 class @ (ErrorClass::Transient | ErrorClass::Bug) => class,
                 ErrorClass::Operator | ErrorClass::Data | ErrorClass::Usage => ErrorClass::Data,
             },
-            Self::SchemaUnknown { .. } => ErrorClass::Data,
             Self::Task(_) | Self::Order { .. } => ErrorClass::Bug,
         }
     }
@@ -153,11 +144,6 @@ impl Classify for EngineError {
             Self::SchemaRefused { .. } => Some(
                 "make the change possible on the target (or make it there yourself and skip this \
                  one with --skip-transaction), then run pgstream again: it goes on here"
-                    .to_owned(),
-            ),
-            Self::SchemaUnknown { .. } => Some(
-                "make the change on the target yourself, then skip this transaction with \
-                 --skip-transaction"
                     .to_owned(),
             ),
             Self::Task(_) | Self::Order { .. } => None,
