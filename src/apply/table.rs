@@ -15,7 +15,10 @@ use super::ApplyError;
 
 /// A table of the target as its catalog describes it.
 #[derive(Debug, Clone, Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "facts of a catalog, each by itself")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts of a catalog, each by itself"
+)]
 pub struct TargetTable {
     /// Name on the target.
     pub name: QualifiedName,
@@ -160,10 +163,13 @@ impl TablePlan {
     /// Returns the columns that an UPDATE of a row with an unchanged key sets, out of `present`.
     #[must_use]
     pub fn settable(&self, present: &[usize]) -> Vec<usize> {
-        let refused = |column: &usize| {
-            self.key.contains(column) || self.column(*column).identity_always
-        };
-        present.iter().copied().filter(|column| !refused(column)).collect()
+        let refused =
+            |column: &usize| self.key.contains(column) || self.column(*column).identity_always;
+        present
+            .iter()
+            .copied()
+            .filter(|column| !refused(column))
+            .collect()
     }
 }
 
@@ -172,12 +178,14 @@ fn map_columns(relation: &Relation, target: &TargetTable) -> Result<Box<[usize]>
         .columns
         .iter()
         .map(|column| {
-            target.columns.iter().position(|candidate| candidate.name == column.name).ok_or_else(
-                || ApplyError::MissingColumn {
+            target
+                .columns
+                .iter()
+                .position(|candidate| candidate.name == column.name)
+                .ok_or_else(|| ApplyError::MissingColumn {
                     table: target.name.clone(),
                     column: column.name.to_string(),
-                },
-            )
+                })
         })
         .collect()
 }
@@ -185,8 +193,12 @@ fn map_columns(relation: &Relation, target: &TargetTable) -> Result<Box<[usize]>
 /// The source's key, or with REPLICA IDENTITY FULL the best unique key of the target: every old
 /// value is there to look it up with, and an index beats comparing whole rows.
 fn choose_key(relation: &Relation, target: &TargetTable) -> Box<[usize]> {
-    let position =
-        |name: &str| relation.columns.iter().position(|column| &*column.name == name);
+    let position = |name: &str| {
+        relation
+            .columns
+            .iter()
+            .position(|column| &*column.name == name)
+    };
     match relation.identity {
         ReplicaIdentity::Nothing => Box::default(),
         ReplicaIdentity::Default | ReplicaIdentity::Index => (0..relation.columns.len())

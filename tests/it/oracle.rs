@@ -24,7 +24,10 @@ async fn seen(change: &str) -> Vec<String> {
 
     execute(&two, change).await;
 
-    differences(&picture(&one, &[]).await, &picture(&two, &[]).await)
+    differences(
+        &picture(&one, &[]).await.expect("a picture"),
+        &picture(&two, &[]).await.expect("a picture"),
+    )
 }
 
 #[tokio::test]
