@@ -16,4 +16,6 @@ mod cluster;
 mod instruments;
 mod oracle;
 mod rows;
+mod schema_mirror;
+mod schema_statements;
 mod tidy;
