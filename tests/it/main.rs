@@ -20,4 +20,6 @@ mod rows;
 mod schema_flow;
 mod sessions;
 mod stream;
+mod schema_mirror;
+mod schema_statements;
 mod tidy;

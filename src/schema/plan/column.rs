@@ -258,8 +258,11 @@ impl Columns<'_> {
 
     fn alter_not_null(&self, before: &Column, after: &Column, steps: &mut Steps, object: &str) {
         let table = self.only();
+        // A parent may have NOT NULL only when its children have it, and lose it only before them.
+        let depth = self.scene.depth(self.after);
+        let rank = if after.not_null { -depth } else { depth };
         for sql in not_null_changes(&table, &self.after.name, before, after) {
-            steps.add(Phase::ColumnSetting, object, sql);
+            steps.add_ranked(Phase::ColumnSetting, rank, object, sql);
         }
     }
 }

@@ -20,7 +20,7 @@ pub(super) fn plan(scene: &Scene<'_>, images: &Images<Index>, steps: &mut Steps)
     };
     let object = label("index", &name(after));
     match &images.before {
-        None => create(scene, images.oid, after, steps, &object),
+        None => create(after, steps, &object),
         Some(before) => alter(scene, before, after, steps, &object),
     }
     if let (Some(parent), false) = (
@@ -45,7 +45,7 @@ pub(super) fn name(index: &Index) -> QualifiedName {
     QualifiedName::new(&*index.table.schema, index.name.as_str())
 }
 
-fn create(scene: &Scene<'_>, oid: u32, after: &Index, steps: &mut Steps, object: &str) {
+fn create(after: &Index, steps: &mut Steps, object: &str) {
     if after.constraint.is_some() {
         return;
     }
@@ -54,7 +54,6 @@ fn create(scene: &Scene<'_>, oid: u32, after: &Index, steps: &mut Steps, object:
     if !after.valid && !after.partitioned {
         return;
     }
-    let _ = (scene, oid);
     steps.add(Phase::Index, object, after.definition.clone());
 }
 
@@ -119,7 +118,7 @@ fn settings(before: Option<&Index>, after: &Index, steps: &mut Steps, object: &s
         );
     }
     for (column, target) in &after.statistics {
-        if before.is_none_or(|before| before.statistics.get(column) != Some(target)) {
+        if before.is_none_or(|before| !before.statistics.contains(&(*column, *target))) {
             let sql = format!("ALTER INDEX {quoted} ALTER COLUMN {column} SET STATISTICS {target}");
             steps.add(Phase::TableSetting, object, sql);
         }
