@@ -184,7 +184,7 @@ impl Stream<'_> {
             Frame::XLogData { wal_start, data, .. } => {
                 self.state.caught_up = false;
                 self.state.received = self.state.received.max(wal_start);
-                let decoded = self.decoder.decode(data, &mut self.events);
+                let decoded = self.decoder.decode(data, wal_start, &mut self.events);
                 decoded.map_err(|source| EngineError::Decode { lsn: wal_start, source })?;
                 self.events().await?;
             }
