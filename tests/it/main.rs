@@ -21,3 +21,4 @@ mod rows;
 mod tidy;
 mod plugins;
 mod sessions;
+mod stream;
