@@ -12,6 +12,8 @@
 
 mod support;
 
+mod cli_check;
+mod cli_config;
 mod cluster;
 mod instruments;
 mod oracle;
