@@ -19,3 +19,4 @@ mod rows;
 mod tidy;
 mod plugins;
 mod sessions;
+mod stream;
