@@ -13,7 +13,6 @@
 //! * An UPDATE that changes the key closes the lane's set and stands alone: its place matters.
 
 mod lane;
-
 #[cfg(test)]
 mod tests;
 

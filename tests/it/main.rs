@@ -21,3 +21,6 @@ mod rows_constraints;
 mod rows_transactions;
 mod tidy;
 mod values;
+mod plugins;
+mod sessions;
+mod stream;

@@ -318,7 +318,7 @@ fn a_relation_described_anew_comes_behind_its_old_self() {
 fn what_the_target_keeps_by_itself_is_never_joined_with_a_later_change() {
     let relation = relation(1, ReplicaIdentity::Default, &["id*", "a"]);
     let target = target(["id", "a"].map(column).into(), &[&["id"]]);
-    let rules = WriteRules { on_conflict: OnConflict::Nothing, sets: true };
+    let rules = WriteRules { on_conflict: OnConflict::Nothing, ..RULES };
     let plan = Arc::new(TablePlan::new(relation, Arc::new(target), rules).unwrap());
     let row = |a| tuple(&[Some("1"), Some(a)]);
 

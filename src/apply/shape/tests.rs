@@ -98,7 +98,7 @@ fn conflicts_are_decided_by_the_key() {
             false => ReplicaIdentity::Full,
         };
         let target = Arc::new(target(targets, &[]));
-        let rules = WriteRules { on_conflict, sets: true };
+        let rules = WriteRules { on_conflict, ..RULES };
         let plan = TablePlan::new(relation(1, identity, names), target, rules).unwrap();
         let found = sql(&plan, &Shape::InsertOne);
         let (_, tail) = found.rsplit_once(')').unwrap();

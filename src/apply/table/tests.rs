@@ -57,7 +57,7 @@ pub(in crate::apply) fn relation(
 
 /// What the built-in defaults say about writing.
 pub(in crate::apply) const RULES: WriteRules =
-    WriteRules { on_conflict: OnConflict::Error, sets: true };
+    WriteRules { on_conflict: OnConflict::Error, sets: true, keep_order: false };
 
 /// A row of texts; `None` is NULL.
 pub(in crate::apply) fn tuple(values: &[Option<&str>]) -> Tuple {
@@ -123,7 +123,7 @@ fn order_is_kept_where_somebody_can_see_it() {
     let check = |triggers, foreign_keys, on_conflict, sets, identity, expected| {
         let mut target = target(vec![column("a")], &[]);
         (target.triggers, target.foreign_keys) = (triggers, foreign_keys);
-        let plan = plan(relation(1, identity, &["a*"]), target, WriteRules { on_conflict, sets });
+        let plan = plan(relation(1, identity, &["a*"]), target, WriteRules { on_conflict, sets, ..RULES });
         assert_eq!(plan.lane, expected);
     };
     use OnConflict::{Error, Nothing, Update};
