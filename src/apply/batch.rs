@@ -13,6 +13,8 @@
 //! * An UPDATE that changes the key closes the lane's set and stands alone: its place matters.
 
 mod lane;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;

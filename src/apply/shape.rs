@@ -5,6 +5,9 @@
 //! modifier, so that the assignment that follows refuses a value that is too long instead of
 //! cutting it.
 
+#[cfg(test)]
+mod tests;
+
 use crate::config::OnConflict;
 use crate::model::quote_ident;
 

@@ -13,6 +13,9 @@ use crate::model::{QualifiedName, Relation, ReplicaIdentity};
 
 use super::ApplyError;
 
+#[cfg(test)]
+pub(super) mod tests;
+
 /// A table of the target as its catalog describes it.
 #[derive(Debug, Clone, Deserialize)]
 #[expect(
@@ -80,7 +83,7 @@ pub struct UniqueKey {
     pub columns: Vec<Box<str>>,
     /// Whether it is the primary key or all its columns are NOT NULL.
     pub not_null: bool,
-    /// Whether ON CONFLICT can use it (it is not deferrable).
+    /// Whether it always holds (it is not deferrable).
     pub immediate: bool,
 }
 
@@ -191,7 +194,8 @@ fn map_columns(relation: &Relation, target: &TargetTable) -> Result<Box<[usize]>
 }
 
 /// The source's key, or with REPLICA IDENTITY FULL the best unique key of the target: every old
-/// value is there to look it up with, and an index beats comparing whole rows.
+/// value is there to look it up with, and an index beats comparing whole rows. A deferrable key is
+/// none: inside a transaction two rows may have it.
 fn choose_key(relation: &Relation, target: &TargetTable) -> Box<[usize]> {
     let position = |name: &str| {
         relation
@@ -207,7 +211,7 @@ fn choose_key(relation: &Relation, target: &TargetTable) -> Box<[usize]> {
         ReplicaIdentity::Full => target
             .unique_keys
             .iter()
-            .filter(|key| key.not_null)
+            .filter(|key| key.not_null && key.immediate)
             .find_map(|key| key.columns.iter().map(|name| position(name)).collect())
             .unwrap_or_default(),
     }
