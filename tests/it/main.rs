@@ -12,8 +12,10 @@
 
 mod support;
 
+mod chaos;
 mod cluster;
 mod instruments;
 mod oracle;
+mod reconnect;
 mod rows;
 mod tidy;
