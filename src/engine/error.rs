@@ -30,6 +30,17 @@ pub enum EngineError {
         /// The source, without a password.
         endpoint: String,
     },
+    /// Another process reads the slot: perhaps our own predecessor, whose end the source has not
+    /// noticed yet.
+    #[error("replication slot {slot_name} on {endpoint} is in use by process {pid} of the source")]
+    SlotInUse {
+        /// The slot.
+        slot_name: String,
+        /// The source, without a password.
+        endpoint: String,
+        /// The process on the source that serves the other reader.
+        pid: i32,
+    },
     /// The slot cannot be used.
     #[error("replication slot {slot_name} cannot be used: {reason}")]
     SlotUnusable {
@@ -110,6 +121,7 @@ impl Classify for EngineError {
     fn class(&self) -> ErrorClass {
         match self {
             Self::Source { source, .. } => source.class(),
+            Self::SlotInUse { .. } => ErrorClass::Transient,
             Self::SlotMissing { .. } | Self::SlotUnusable { .. } => ErrorClass::Operator,
             Self::Decode { source, .. } => source.class(),
             Self::Apply { source, .. } => source.class(),
@@ -129,6 +141,10 @@ impl Classify for EngineError {
             Self::SlotMissing { slot_name, .. } => Some(format!(
                 "create it: pgstream init --pgurl <source URL> --replication-slot {slot_name}; \
                  see which slots there are: SELECT slot_name FROM pg_replication_slots"
+            )),
+            Self::SlotInUse { pid, .. } => Some(format!(
+                "stop the other pgstream; if there is none, end its session on the source: \
+                 SELECT pg_terminate_backend({pid})"
             )),
             Self::SlotUnusable { hint, .. } => Some(hint.clone()),
             Self::Decode { source, .. } => source.hint(),

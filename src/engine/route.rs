@@ -48,10 +48,23 @@ pub(super) struct Router {
     described: HashMap<RelationId, QualifiedName>,
     /// Tables of which a set has failed that succeeded row by row.
     careful: HashSet<QualifiedName>,
+    /// Whether a trigger of a user fires somewhere: it may look at any table, so the order of all
+    /// of them counts.
+    watchful: bool,
+    /// [`Self::watchful`] has just become true.
+    turned: bool,
+    /// Whether a description's name may be older than the change that it comes with: `pgoutput`
+    /// describes a relation once, `wal2json` names it in every message.
+    names_lag: bool,
 }
 
 impl Router {
-    pub(super) fn new(filter: TableFilter, rules: WriteRules, follows_schema: bool) -> Self {
+    pub(super) fn new(
+        filter: TableFilter,
+        rules: WriteRules,
+        follows_schema: bool,
+        names_lag: bool,
+    ) -> Self {
         Self {
             filter,
             rules,
@@ -60,6 +73,9 @@ impl Router {
             renamed: HashMap::new(),
             described: HashMap::new(),
             careful: HashSet::new(),
+            watchful: false,
+            turned: false,
+            names_lag,
         }
     }
 
@@ -95,6 +111,12 @@ impl Router {
         self.careful.insert(name);
     }
 
+    /// Returns, once, whether the order of all tables counts from now on: what was gathered without
+    /// it must then go first.
+    pub(super) fn turned_watchful(&mut self) -> bool {
+        std::mem::take(&mut self.turned)
+    }
+
     /// Forgets all routes: the target is no longer what it was.
     pub(super) fn forget(&mut self) {
         self.routes.clear();
@@ -103,6 +125,9 @@ impl Router {
     /// Forgets all routes and takes over the names that a schema change gave.
     pub(super) fn follow(&mut self, plan: &Plan) {
         self.forget();
+        if !self.names_lag {
+            return;
+        }
         for touch in &plan.relations {
             if let (Some(before), Some(after)) = (&touch.before, &touch.after) {
                 self.rename(touch.oid, before, after);
@@ -159,7 +184,7 @@ impl Router {
     }
 
     async fn on_target(
-        &self,
+        &mut self,
         writer: &Writer,
         relation: &Arc<Relation>,
         name: &QualifiedName,
@@ -168,8 +193,12 @@ impl Router {
         if target.kind == 'm' {
             return Ok(Route::Ignored);
         }
+        if target.triggers && !self.watchful {
+            (self.watchful, self.turned) = (true, true);
+            self.routes.clear();
+        }
         let sets = self.rules.sets && !self.careful.contains(name);
-        let rules = WriteRules { sets, ..self.rules };
+        let rules = WriteRules { sets, keep_order: self.watchful, ..self.rules };
         let plan = TablePlan::new(Arc::clone(relation), Arc::new(target), rules)?;
         Ok(Route::Table(Arc::new(plan)))
     }

@@ -19,3 +19,6 @@ mod oracle;
 mod reconnect;
 mod rows;
 mod tidy;
+mod plugins;
+mod sessions;
+mod stream;

@@ -83,12 +83,11 @@ impl Applier {
     }
 
     async fn delete_all(&mut self, table: &TargetTable) -> Result<(), ApplyError> {
-        let object = format!("the replacement of all rows of {}", table.name);
         if is_watched(table) {
-            self.writer.run(&object, "SET LOCAL session_replication_role = replica").await?;
+            let sql = "SET LOCAL session_replication_role = replica";
+            self.writer.run("a replacement of rows that no trigger acts on", sql).await?;
         }
-        let only = if table.kind == 'p' { "" } else { "ONLY " };
-        self.writer.run(&object, &format!("DELETE FROM {only}{}", table.name.quoted())).await
+        self.writer.delete_all(table).await
     }
 
     async fn watch_again(&mut self, table: &TargetTable) -> Result<(), ApplyError> {

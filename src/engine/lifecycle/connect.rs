@@ -7,7 +7,7 @@ use tracing::info;
 
 use crate::apply::{CheckpointStore, WriteRules, Writer};
 use crate::config::{ConnectionSettings, SlotName, publication_name};
-use crate::decode::{Decoder, NullNumbers};
+use crate::decode::Decoder;
 use crate::engine::applier::{Applier, Limits, Parts};
 use crate::engine::feedback::Feedback;
 use crate::engine::meter::Meter;
@@ -45,7 +45,7 @@ struct SlotState {
 
 const SLOT: &str = "\
 SELECT s.slot_type, s.plugin, s.database, pg_catalog.current_database(), s.wal_status,
-       s.confirmed_flush_lsn::pg_catalog.text
+       s.confirmed_flush_lsn::pg_catalog.text, s.active_pid
 FROM pg_catalog.pg_replication_slots AS s
 WHERE s.slot_name = $1";
 
@@ -86,7 +86,9 @@ impl Lifecycle {
         let limits = Limits::new(&self.pipeline.batch);
         let limits = if self.care.is_some() { limits.each_alone() } else { limits };
         let filter = self.pipeline.filter.clone();
-        let mut router = Router::new(filter, writer.rules(), self.pipeline.schema_log.is_some());
+        let follows_schema = self.pipeline.schema_log.is_some();
+        let names_lag = matches!(decoder, Decoder::Pgoutput(_));
+        let mut router = Router::new(filter, writer.rules(), follows_schema, names_lag);
         for table in &self.careful {
             router.be_careful(table.clone());
         }
@@ -127,7 +129,7 @@ async fn connect(
     let source = source.map_err(|error| on_source.failed("open a session", error))?;
     let slot = find_slot(&source, pipeline.slot.as_ref(), &on_source).await?;
     show(&slot);
-    let mut decoder = Decoder::for_plugin(&slot.plugin, NullNumbers::default())
+    let mut decoder = Decoder::for_plugin(&slot.plugin)
         .map_err(|source| EngineError::Decode { lsn: slot.confirmed_lsn, source })?;
     let publication = publication_name(&slot.name);
     require_publication(&source, &slot, &publication, &on_source).await?;
@@ -145,7 +147,7 @@ async fn connect(
         timeline: identity.timeline,
     };
 
-    let rules = WriteRules { on_conflict: pipeline.on_conflict, sets };
+    let rules = WriteRules { on_conflict: pipeline.on_conflict, sets, keep_order: false };
     let opened = Writer::open(&pipeline.target, rules, pipeline.disable_triggers, stream).await;
     let refused =
         |source| EngineError::Apply { endpoint: pipeline.target.endpoint(), source };
@@ -227,6 +229,9 @@ async fn find_slot(
     if row.get::<_, Option<&str>>(4) == Some("lost") {
         let reason = "the source has removed WAL that it needs".to_owned();
         return Err(unusable(reason, HINT_LOST));
+    }
+    if let Some(pid) = row.get::<_, Option<i32>>(6) {
+        return Err(EngineError::SlotInUse { slot_name: name, endpoint: errors.0.clone(), pid });
     }
     let confirmed: Option<&str> = row.get(5);
     Ok(SlotState {

@@ -22,8 +22,6 @@ mod sequence;
 mod sql;
 mod steps;
 mod table;
-#[cfg(test)]
-mod tests;
 mod types;
 
 use self::scene::Scene;
