@@ -13,12 +13,15 @@
 mod support;
 
 mod chaos;
+mod cli_check;
+mod cli_config;
 mod cluster;
 mod instruments;
 mod oracle;
+mod plugins;
+mod process;
 mod reconnect;
 mod rows;
-mod tidy;
-mod plugins;
 mod sessions;
 mod stream;
+mod tidy;
