@@ -12,6 +12,7 @@
 
 mod support;
 
+mod chaos;
 mod cli_check;
 mod cli_config;
 mod cluster;
@@ -30,4 +31,10 @@ mod sessions;
 mod stream;
 mod schema_mirror;
 mod schema_statements;
+mod plugins;
+mod process;
+mod reconnect;
+mod rows;
+mod sessions;
+mod stream;
 mod tidy;
