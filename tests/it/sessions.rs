@@ -143,6 +143,42 @@ async fn a_self_signed_certificate_is_its_own_root() {
 }
 
 #[tokio::test]
+async fn a_certificate_made_by_the_manuals_recipe_is_good_enough() {
+    let files = Files::new();
+    let authority = Authority::new("root");
+    let root = files.put("root.crt", &authority.certificate());
+    let other = files.put("other.crt", &Authority::new("root").certificate());
+    let cluster = tls_cluster(authority.server_of_version_1("db.example.com"), &[]);
+    for (host, words, expected) in [
+        ("db.example.com", "sslmode=require".to_owned(), "encrypted"),
+        (
+            "db.example.com",
+            format!("sslmode=verify-full&sslrootcert={root}"),
+            "encrypted",
+        ),
+        (
+            "other.example.com",
+            format!("sslmode=verify-ca&sslrootcert={root}"),
+            "encrypted",
+        ),
+        (
+            "other.example.com",
+            format!("sslmode=verify-full&sslrootcert={root}"),
+            "Operator",
+        ),
+        (
+            "db.example.com",
+            format!("sslmode=verify-ca&sslrootcert={other}"),
+            "Operator",
+        ),
+    ] {
+        let host = format!("{host}:{}", cluster.port());
+        let url = format!("{USER}{host}/postgres?hostaddr=127.0.0.1&{words}");
+        assert_eq!(encryption(&url).await, expected, "{host} {words}");
+    }
+}
+
+#[tokio::test]
 async fn the_other_encryption_is_tried_when_pg_hba_has_no_line_for_the_first() {
     let tls = || Authority::new("root").server(&["localhost"]);
     let only_encrypted = tls_cluster(
