@@ -32,3 +32,7 @@ mod sessions;
 mod stream;
 mod tidy;
 mod values;
+mod rows;
+mod sessions;
+mod stream;
+mod tidy;
