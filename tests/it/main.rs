@@ -18,4 +18,5 @@ mod oracle;
 mod rows;
 mod schema_mirror;
 mod schema_statements;
+mod schema_traps;
 mod tidy;
