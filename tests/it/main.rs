@@ -35,4 +35,5 @@ mod values;
 mod rows;
 mod sessions;
 mod stream;
+mod schema_traps;
 mod tidy;
