@@ -18,6 +18,7 @@ mod output;
 mod panic;
 mod runtime;
 mod status;
+mod tutorial;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -87,5 +88,6 @@ fn dispatch(
         Command::Init(_) | Command::TearDown(_) | Command::Run(_) => Ok(ExitCode::SUCCESS),
         Command::Status(arguments) => status::run(configuration, arguments.json),
         Command::Check(arguments) => check::run(configuration, arguments.json),
+        Command::Tutorial(arguments) => tutorial::run(arguments),
     }
 }

@@ -7,6 +7,7 @@
 #![expect(
     clippy::panic,
     clippy::print_stderr,
+    clippy::unwrap_used,
     reason = "a failing test says why and stops"
 )]
 
@@ -15,8 +16,9 @@ mod support;
 mod cluster;
 mod instruments;
 mod oracle;
-mod rows;
-mod tidy;
 mod plugins;
+mod rows;
 mod sessions;
 mod stream;
+mod tidy;
+mod tutorial;
