@@ -13,6 +13,9 @@
 
 mod support;
 
+mod chaos;
+mod cli_check;
+mod cli_config;
 mod cluster;
 mod instruments;
 mod oracle;
@@ -22,3 +25,16 @@ mod sessions;
 mod stream;
 mod tidy;
 mod tutorial;
+mod process;
+mod reconnect;
+mod refusals;
+mod rows;
+mod rows_constraints;
+mod rows_transactions;
+mod schema_flow;
+mod schema_mirror;
+mod schema_statements;
+mod sessions;
+mod stream;
+mod tidy;
+mod values;

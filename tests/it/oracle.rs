@@ -28,7 +28,10 @@ async fn seen(cluster: &TestCluster, number: usize, change: &str) -> Vec<String>
 
     execute(&two, change).await;
 
-    differences(&picture(&one, &[]).await, &picture(&two, &[]).await)
+    differences(
+        &picture(&one, &[]).await.expect("a picture"),
+        &picture(&two, &[]).await.expect("a picture"),
+    )
 }
 
 #[tokio::test]

@@ -154,6 +154,11 @@ impl Running {
         .await;
     }
 
+    /// Waits until it is gone without having been told to. Cancel safe.
+    pub async fn ended_by_itself(&mut self) {
+        drop(self.child.wait().await);
+    }
+
     /// Waits for its end.
     pub async fn outcome(mut self) -> Outcome {
         let code = self.ended().await.code();
