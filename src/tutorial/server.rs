@@ -63,7 +63,10 @@ impl Server {
     pub fn find_with_wal2json() -> Result<Self, ServerError> {
         let first = Self::find()?;
         let with = Self::find_all().into_iter().find(Self::has_wal2json);
-        with.ok_or(ServerError::NoWal2json { bin_dir: first.bin_dir, version: first.version })
+        with.ok_or(ServerError::NoWal2json {
+            bin_dir: first.bin_dir,
+            version: first.version,
+        })
     }
 
     /// Returns every server that [`Server::find`] would consider, each directory once.

@@ -7,6 +7,7 @@
 #![expect(
     clippy::panic,
     clippy::print_stderr,
+    clippy::unwrap_used,
     reason = "a failing test says why and stops"
 )]
 
@@ -19,6 +20,11 @@ mod cluster;
 mod instruments;
 mod oracle;
 mod plugins;
+mod rows;
+mod sessions;
+mod stream;
+mod tidy;
+mod tutorial;
 mod process;
 mod reconnect;
 mod refusals;
