@@ -101,7 +101,7 @@ const KINDS: &[Case] = &[
             "INSERT INTO t SELECT i, substr('abc', i % 3 + 1, 1), i FROM generate_series(1, 99) AS i",
             "UPDATE t SET k = 'b' WHERE v % 4 = 0",
             "UPDATE t SET id = id + 50 WHERE v < 50 AND k = 'c'",
-            "UPDATE t SET k = 'd', v = -v, id = id + 500 WHERE v % 5 = 0; DELETE FROM t WHERE v % 7 = 0",
+            "UPDATE t SET k = 'd', v = -v, id = v + 500 WHERE v % 5 = 0; DELETE FROM t WHERE v % 7 = 0",
             "BEGIN; UPDATE t SET k = 'a' WHERE k = 'b'; UPDATE t SET k = 'b' WHERE k = 'a'; COMMIT",
         ],
     },

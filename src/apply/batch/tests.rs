@@ -101,6 +101,7 @@ impl Table {
                 rows.iter().try_for_each(|row| self.update(plan, row, columns, row))
             }
             OpKind::Move { old, columns, new } => self.update(plan, old, columns, new),
+            OpKind::Passed(_) => Ok(()),
         }
     }
 
@@ -248,7 +249,7 @@ fn names_of(op: &Op) -> Vec<(RelationId, &'static str)> {
     let name = match op.kind {
         OpKind::Insert(_) => "insert",
         OpKind::Update { .. } | OpKind::Move { .. } => "update",
-        OpKind::Delete(_) => "delete",
+        OpKind::Delete(_) | OpKind::Passed(_) => "delete",
     };
     vec![(op.table.relation.id, name); op.kind.row_count()]
 }

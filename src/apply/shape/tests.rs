@@ -127,3 +127,16 @@ fn names_are_quoted_whatever_they_are() {
         "UPDATE ONLY \"public\".\"t\" AS t SET \"Sélect\" = $2::TEXT WHERE t.\"a\"\"b\" = $1::TEXT",
     );
 }
+
+#[test]
+fn tables_without_columns_have_statements_too() {
+    let plan = plan(ReplicaIdentity::Full, &[], vec![]);
+
+    check(&plan, Shape::InsertOne, "INSERT INTO \"public\".\"t\" DEFAULT VALUES");
+    check(
+        &plan,
+        Shape::DeleteAny,
+        "DELETE FROM ONLY \"public\".\"t\" AS t WHERE (t.tableoid, t.ctid) IN (\
+         SELECT t.tableoid, t.ctid FROM ONLY \"public\".\"t\" AS t LIMIT $1::pg_catalog.int8)",
+    );
+}
