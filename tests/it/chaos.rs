@@ -16,7 +16,13 @@ use crate::support::flow::{Flow, SLOT};
 /// Returns how `pgstream run` is called for the two databases of `flow`.
 pub fn run(flow: &Flow) -> Call {
     Call::new(["run", "--headless"])
-        .env("PGSTREAM_POSTGRES_LISTENER_URL", &flow.source_cluster.url("postgres"))
-        .env("PGSTREAM_POSTGRES_WRITER_TARGET_URL", &flow.target_cluster.url("postgres"))
+        .env(
+            "PGSTREAM_POSTGRES_LISTENER_URL",
+            &flow.source_cluster.url("postgres"),
+        )
+        .env(
+            "PGSTREAM_POSTGRES_WRITER_TARGET_URL",
+            &flow.target_cluster.url("postgres"),
+        )
         .env("PGSTREAM_POSTGRES_REPLICATION_SLOT_NAME", SLOT)
 }

@@ -13,10 +13,18 @@ const HUGE: &str = "INSERT INTO item SELECT -i, 1, 'huge' FROM generate_series(1
 /// Lets the process die at `point` several times, each time at a later visit, under load.
 async fn check(flow: &Flow, point: &str, dice: &mut Dice) {
     for visits in [0, dice.below(3), dice.below(20)] {
-        let spare = if visits == 0 { String::new() } else { format!("{visits}*off->") };
+        let spare = if visits == 0 {
+            String::new()
+        } else {
+            format!("{visits}*off->")
+        };
         let armed = run(flow).env("FAILPOINTS", &format!("{point}={spare}return"));
         let died = armed.spawn().outcome().await;
-        assert_eq!(died.code, None, "{point}, visit {visits}: it did not die:\n{}", died.stderr);
+        assert_eq!(
+            died.code, None,
+            "{point}, visit {visits}: it did not die:\n{}",
+            died.stderr
+        );
     }
 }
 

@@ -16,7 +16,9 @@ const SECS_DEFAULT: u64 = 10;
 const LIFE_MS_MAX: u64 = 1_500;
 
 fn budget() -> Duration {
-    let given = std::env::var("CHAOS_SECS").ok().and_then(|text| text.parse().ok());
+    let given = std::env::var("CHAOS_SECS")
+        .ok()
+        .and_then(|text| text.parse().ok());
     Duration::from_secs(given.unwrap_or(SECS_DEFAULT))
 }
 
@@ -44,7 +46,10 @@ async fn killed_at_random_moments_it_loses_and_doubles_nothing() {
     assert_eq!(running.terminate().await.code, Some(0));
 }
 
-#[expect(clippy::disallowed_methods, reason = "a time budget, not a measurement")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a time budget, not a measurement"
+)]
 fn now() -> Instant {
     Instant::now()
 }
