@@ -107,14 +107,6 @@ pub enum EngineError {
         #[source]
         source: ApplyError,
     },
-    /// A schema change that the source could not describe.
-    #[error("the source could not describe a schema change ({tag}): {reason}")]
-    SchemaUnknown {
-        /// Command tag.
-        tag: String,
-        /// Why not.
-        reason: String,
-    },
     /// A task of ours ended.
     #[error("a part of the engine ended")]
     Task(#[source] TaskEnd),
@@ -152,7 +144,6 @@ impl Classify for EngineError {
                 class @ (ErrorClass::Transient | ErrorClass::Bug) => class,
                 ErrorClass::Operator | ErrorClass::Data | ErrorClass::Usage => ErrorClass::Data,
             },
-            Self::SchemaUnknown { .. } => ErrorClass::Data,
             Self::Task(_) | Self::Order { .. } => ErrorClass::Bug,
         }
     }
@@ -177,12 +168,9 @@ impl Classify for EngineError {
                  one with --skip-transaction), then run pgstream again: it goes on here"
                     .to_owned(),
             ),
-            Self::SchemaUnknown { .. } => Some(
-                "make the change on the target yourself, then skip this transaction with \
-                 --skip-transaction"
-                    .to_owned(),
-            ),
-            Self::NotReady { .. } | Self::Silent { .. } | Self::Task(_) | Self::Order { .. } => None,
+            Self::NotReady { .. } | Self::Silent { .. } | Self::Task(_) | Self::Order { .. } => {
+                None
+            }
         }
     }
 }

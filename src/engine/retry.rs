@@ -22,14 +22,21 @@ pub(super) struct Retry {
 
 impl Retry {
     pub(super) fn new(total: Duration) -> Self {
-        Self { total, waits: waits(), attempt: 0, end: None }
+        Self {
+            total,
+            waits: waits(),
+            attempt: 0,
+            end: None,
+        }
     }
 
     /// Returns the number of the coming attempt and the wait before it; none when it is time to
     /// give up.
     pub(super) fn next(&mut self, now: Instant) -> Option<(u32, Duration)> {
         let end = *self.end.get_or_insert(now + self.total);
-        let left = end.checked_duration_since(now).filter(|left| !left.is_zero())?;
+        let left = end
+            .checked_duration_since(now)
+            .filter(|left| !left.is_zero())?;
         self.attempt += 1;
         self.waits.next().map(|wait| (self.attempt, wait.min(left)))
     }
@@ -70,8 +77,15 @@ mod tests {
         let start = clock::now();
         let waits = play(&mut retry, start, Duration::ZERO);
 
-        assert!(waits.len() > 5 && waits[0] < Duration::from_secs(1), "{waits:?}");
-        assert_eq!(waits.iter().sum::<Duration>(), Duration::from_secs(60), "{waits:?}");
+        assert!(
+            waits.len() > 5 && waits[0] < Duration::from_secs(1),
+            "{waits:?}"
+        );
+        assert_eq!(
+            waits.iter().sum::<Duration>(),
+            Duration::from_secs(60),
+            "{waits:?}"
+        );
 
         retry.reset();
         assert_eq!(retry.next(start).map(|(attempt, _)| attempt), Some(1));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::apply::{ApplyError, TablePlan, WriteRules, Writer};
 use crate::config::TableFilter;
 use crate::model::{QualifiedName, Relation, RelationId};
-use crate::schema::{Plan, SchemaRename};
+use crate::schema::Plan;
 
 /// The schema of everything that is ours.
 const OUR_SCHEMA: &str = "pgstream";
@@ -44,8 +44,7 @@ pub(super) struct Router {
     /// Names that changed without a new description in the stream (`ALTER SCHEMA … RENAME`), by
     /// OID: as described, and as they are.
     renamed: HashMap<RelationId, (QualifiedName, QualifiedName)>,
-    /// The latest description's name of every relation that was routed.
-    described: HashMap<RelationId, QualifiedName>,
+
     /// Tables of which a set has failed that succeeded row by row.
     careful: HashSet<QualifiedName>,
     /// Whether a trigger of a user fires somewhere: it may look at any table, so the order of all
@@ -71,7 +70,6 @@ impl Router {
             follows_schema,
             routes: HashMap::new(),
             renamed: HashMap::new(),
-            described: HashMap::new(),
             careful: HashSet::new(),
             watchful: false,
             turned: false,
@@ -101,8 +99,8 @@ impl Router {
             Some(route) => route,
             None => self.on_target(writer, relation, &name).await?,
         };
-        self.described.insert(relation.id, relation.name.clone());
-        self.routes.insert(relation.id, (Arc::clone(relation), route.clone()));
+        self.routes
+            .insert(relation.id, (Arc::clone(relation), route.clone()));
         Ok(route)
     }
 
@@ -130,25 +128,8 @@ impl Router {
         }
         for touch in &plan.relations {
             if let (Some(before), Some(after)) = (&touch.before, &touch.after) {
-                self.rename(touch.oid, before, after);
+                self.rename(RelationId(touch.oid), before, after);
             }
-        }
-        for rename in &plan.schemas {
-            self.rename_schema(rename);
-        }
-    }
-
-    /// A renamed schema renames every table in it, and the stream does not describe them anew.
-    fn rename_schema(&mut self, rename: &SchemaRename) {
-        let inside: Vec<_> = self
-            .described
-            .iter()
-            .map(|(id, described)| (*id, self.now(*id, described)))
-            .filter(|(_, now)| *now.schema == *rename.before)
-            .collect();
-        for (id, before) in inside {
-            let after = QualifiedName::new(rename.after.as_str(), before.name.clone());
-            self.rename(id, &before, &after);
         }
     }
 
@@ -164,22 +145,24 @@ impl Router {
 
     /// Returns the relation's name at this point of the stream.
     pub(super) fn name_now(&self, relation: &Relation) -> QualifiedName {
-        self.now(relation.id, &relation.name)
-    }
-
-    fn now(&self, id: RelationId, name: &QualifiedName) -> QualifiedName {
-        match self.renamed.get(&id) {
-            Some((described, now)) if described == name => now.clone(),
-            Some(_) | None => name.clone(),
+        match self.renamed.get(&relation.id) {
+            Some((described, now)) if *described == relation.name => now.clone(),
+            Some(_) | None => relation.name.clone(),
         }
     }
 
     fn without_target(&self, name: &QualifiedName) -> Option<Route> {
         if &*name.schema == OUR_SCHEMA {
             let is_log = is_schema_log(name) && self.follows_schema;
-            return Some(if is_log { Route::SchemaLog } else { Route::Ignored });
+            return Some(if is_log {
+                Route::SchemaLog
+            } else {
+                Route::Ignored
+            });
         }
-        let transient = TRANSIENT_SCHEMAS.iter().any(|prefix| name.schema.starts_with(prefix));
+        let transient = TRANSIENT_SCHEMAS
+            .iter()
+            .any(|prefix| name.schema.starts_with(prefix));
         (transient || !self.filter.selects(name)).then_some(Route::Ignored)
     }
 
@@ -189,7 +172,9 @@ impl Router {
         relation: &Arc<Relation>,
         name: &QualifiedName,
     ) -> Result<Route, ApplyError> {
-        let Some(target) = writer.target_table(name).await? else { return Ok(Route::Missing) };
+        let Some(target) = writer.target_table(name).await? else {
+            return Ok(Route::Missing);
+        };
         if target.kind == 'm' {
             return Ok(Route::Ignored);
         }
@@ -198,7 +183,11 @@ impl Router {
             self.routes.clear();
         }
         let sets = self.rules.sets && !self.careful.contains(name);
-        let rules = WriteRules { sets, keep_order: self.watchful, ..self.rules };
+        let rules = WriteRules {
+            sets,
+            keep_order: self.watchful,
+            ..self.rules
+        };
         let plan = TablePlan::new(Arc::clone(relation), Arc::new(target), rules)?;
         Ok(Route::Table(Arc::new(plan)))
     }

@@ -54,7 +54,11 @@ enum Sight {
     Unreachable,
     /// The target has ended it.
     Gone,
-    Session { receiving: bool, waits_for_us: bool, since: String },
+    Session {
+        receiving: bool,
+        waits_for_us: bool,
+        since: String,
+    },
 }
 
 /// Watches until the session is found dead; returns that finding.
@@ -72,7 +76,11 @@ pub(super) async fn watch(target: &ConnectionSettings, pid: i32, pulse: Pulse) -
             Ok(sight) => {
                 if suspicion.grows(sight) {
                     let endpoint = target.endpoint();
-                    return EngineError::Silent { side: "target", endpoint, patience };
+                    return EngineError::Silent {
+                        side: "target",
+                        endpoint,
+                        patience,
+                    };
                 }
             }
             Err(error) => debug!(target: "apply", %error, "cannot ask for the writing session"),
@@ -111,7 +119,11 @@ impl Suspicion {
     fn moves(&mut self, beats: u64) -> bool {
         let moved = beats != self.beats;
         if moved {
-            *self = Self { beats, last: None, looks: 0 };
+            *self = Self {
+                beats,
+                last: None,
+                looks: 0,
+            };
         }
         moved
     }
@@ -120,13 +132,23 @@ impl Suspicion {
     fn grows(&mut self, sight: Sight) -> bool {
         let (waits, looks) = match &sight {
             Sight::Unreachable | Sight::Gone => (true, LOOKS),
-            Sight::Session { receiving: true, waits_for_us, .. } => {
-                (*waits_for_us, LOOKS_WHILE_RECEIVING)
-            }
-            Sight::Session { receiving: false, waits_for_us, .. } => (*waits_for_us, LOOKS),
+            Sight::Session {
+                receiving: true,
+                waits_for_us,
+                ..
+            } => (*waits_for_us, LOOKS_WHILE_RECEIVING),
+            Sight::Session {
+                receiving: false,
+                waits_for_us,
+                ..
+            } => (*waits_for_us, LOOKS),
         };
         let same = self.last.as_ref() == Some(&sight);
-        self.looks = if waits && same { self.looks + 1 } else { u32::from(waits) };
+        self.looks = if waits && same {
+            self.looks + 1
+        } else {
+            u32::from(waits)
+        };
         self.last = Some(sight);
         self.looks >= looks
     }
@@ -137,14 +159,22 @@ mod tests {
     use super::*;
 
     fn sight(receiving: bool, waits_for_us: bool, since: &str) -> Sight {
-        Sight::Session { receiving, waits_for_us, since: since.to_owned() }
+        Sight::Session {
+            receiving,
+            waits_for_us,
+            since: since.to_owned(),
+        }
     }
 
     #[test]
     fn only_a_session_that_stays_waiting_for_us_is_dead() {
         let check = |sights: &[Sight], expected: bool| {
             let mut suspicion = Suspicion::default();
-            let found = sights.iter().cycle().take(8).any(|sight| suspicion.grows(sight.clone()));
+            let found = sights
+                .iter()
+                .cycle()
+                .take(8)
+                .any(|sight| suspicion.grows(sight.clone()));
             assert_eq!(found, expected, "{sights:?}");
         };
         check(&[sight(false, true, "a")], true);

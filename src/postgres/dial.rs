@@ -238,7 +238,10 @@ async fn tcp(place: &Place<'_>, name: &str) -> io::Result<TcpStream> {
     }
     #[cfg(target_os = "linux")]
     {
-        let bound = place.settings.tcp_user_timeout.unwrap_or(USER_TIMEOUT_DEFAULT);
+        let bound = place
+            .settings
+            .tcp_user_timeout
+            .unwrap_or(USER_TIMEOUT_DEFAULT);
         socket.set_tcp_user_timeout(Some(bound))?;
     }
     Ok(stream)

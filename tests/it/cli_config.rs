@@ -78,7 +78,13 @@ async fn a_wrong_command_line_is_a_usage_error_without_its_secrets() {
 #[tokio::test]
 async fn a_file_that_is_not_there_is_named() {
     let missing = run_in(Path::new("/"), "run -c nowhere.env").await;
-    assert_snapshot!(missing, @"");
+    assert_snapshot!(missing, @"
+    exit code 64
+    --- stderr
+    error: cannot read the configuration file nowhere.env
+    caused by: No such file or directory (os error 2)
+    hint: give the file's path with -c, as seen from here: ls -l nowhere.env
+    ");
 }
 
 #[tokio::test]
@@ -91,21 +97,38 @@ PGSTREAM_POSTGRES_WRITER_BATCH_TIMEOUT=5
 PGSTREAM_POSTGRES_WRITER_ON_CONFLICT_ACTION=upsert
 ";
     let directory = in_directory_with(file);
-    assert_snapshot!(run_in(directory.path(), "run -c pg2pg.env").await, @"");
+    assert_snapshot!(run_in(directory.path(), "run -c pg2pg.env").await, @r#"
+    exit code 64
+    --- stderr
+    error: invalid configuration, 4 problems:
+      pg2pg.env:2: PGSTREAM_POSTGRES_WRITER_TARGET_URL: names the same database as PGSTREAM_POSTGRES_LISTENER_URL (pg2pg.env:1): localhost:5432/a
+      pg2pg.env:3: PGSTREAM_POSTGRES_WRITER_BATCHSIZE: there is no such variable (did you mean PGSTREAM_POSTGRES_WRITER_BATCH_SIZE?)
+      pg2pg.env:4: PGSTREAM_POSTGRES_WRITER_BATCH_TIMEOUT = "5": must be a duration with its unit, such as 250ms, 5s, 1m30s or 1h (write 5s for seconds, 5ms for milliseconds)
+      pg2pg.env:5: PGSTREAM_POSTGRES_WRITER_ON_CONFLICT_ACTION = "upsert": must be error or update or nothing
+    hint: docs/configuration.md lists every variable with its meaning and default
+    "#);
 }
 
 #[tokio::test]
 async fn a_password_that_the_file_format_would_change_is_told() {
     let file = "PGSTREAM_POSTGRES_LISTENER_URL=postgres://me:p@ss$word#1\\x@localhost/a\n";
     let directory = in_directory_with(file);
-    assert_snapshot!(run_in(directory.path(), "init -c pg2pg.env").await, @"");
+    assert_snapshot!(run_in(directory.path(), "init -c pg2pg.env").await, @"
+    exit code 0
+    ");
 }
 
 #[tokio::test]
 async fn an_initial_snapshot_is_refused_with_its_line() {
     let file = format!("{TUTORIAL}PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED=true\n");
     let directory = in_directory_with(&file);
-    assert_snapshot!(run_in(directory.path(), "run -c pg2pg.env").await, @"");
+    assert_snapshot!(run_in(directory.path(), "run -c pg2pg.env").await, @r#"
+    exit code 64
+    --- stderr
+    error: invalid configuration, 1 problem:
+      pg2pg.env:10: PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED = "true": this version cannot copy existing tables before it streams (set it to false and copy the tables before init: pg_dump SOURCE | psql TARGET)
+    hint: docs/configuration.md lists every variable with its meaning and default
+    "#);
 }
 
 #[tokio::test]

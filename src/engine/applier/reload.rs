@@ -12,9 +12,16 @@ use tracing::info;
 
 use crate::apply::{ApplyError, RowChange, TablePlan, TargetTable};
 use crate::model::QualifiedName;
-use crate::schema::{Refill, RowsMessage};
+use crate::schema::RowsMessage;
 
 use super::{Applier, EngineError, Route};
+
+const NOBODY_WATCHES: &str = "\
+SELECT pg_catalog.set_config('pgstream.role', pg_catalog.current_setting('session_replication_role'), true);
+SET LOCAL session_replication_role = replica";
+
+const WATCH_AGAIN: &str = "\
+SELECT pg_catalog.set_config('session_replication_role', pg_catalog.current_setting('pgstream.role'), true)";
 
 /// A reload under way.
 #[derive(Debug)]
@@ -25,7 +32,8 @@ pub(super) struct Reload {
 impl Applier {
     /// Takes one message of a table's content.
     pub(super) async fn reload(&mut self, content: &[u8]) -> Result<(), EngineError> {
-        let message = RowsMessage::parse(content).map_err(|source| EngineError::Schema { source })?;
+        let message =
+            RowsMessage::parse(content).map_err(|source| EngineError::Schema { source })?;
         let name = message.relation.name.clone();
         if !self.router.selects(&name) {
             return Ok(());
@@ -34,7 +42,9 @@ impl Applier {
             self.begin_reload(&message, &name).await?;
         }
         let Some(reload) = &self.reload else {
-            return Err(EngineError::Order { what: "rows of a rewrite without their beginning" });
+            return Err(EngineError::Order {
+                what: "rows of a rewrite without their beginning",
+            });
         };
         let plan = Arc::clone(&reload.plan);
         for row in message.rows {
@@ -55,25 +65,13 @@ impl Applier {
         let relation = Arc::new(message.relation.clone());
         let found = self.router.find(&self.writer, &relation).await;
         let Route::Table(plan) = found.map_err(|error| self.failed(error))? else {
-            return Err(self.failed(ApplyError::MissingTable { table: name.clone() }));
+            return Err(self.failed(ApplyError::MissingTable {
+                table: name.clone(),
+            }));
         };
         info!(target: "schema", table = %name, "taking over the rows of a rewritten table");
         self.empty(&plan.target).await?;
         self.reload = Some(Reload { plan });
-        Ok(())
-    }
-
-    /// Empties the tables that a schema change rewrites, before its statements run: a column gets
-    /// its new type, or NOT NULL, without the old values.
-    pub(super) async fn empty_refills(&mut self, refills: &[Refill]) -> Result<(), EngineError> {
-        for refill in refills {
-            let Some(name) = &refill.before else { continue };
-            let found = self.writer.target_table(name).await;
-            let Some(table) = found.map_err(|error| self.failed(error))? else { continue };
-            self.empty(&table).await?;
-            let unwatched = self.watch_again(&table).await;
-            unwatched.map_err(|error| self.failed(error))?;
-        }
         Ok(())
     }
 
@@ -84,8 +82,12 @@ impl Applier {
 
     async fn delete_all(&mut self, table: &TargetTable) -> Result<(), ApplyError> {
         if is_watched(table) {
-            let sql = "SET LOCAL session_replication_role = replica";
-            self.writer.run("a replacement of rows that no trigger acts on", sql).await?;
+            self.writer
+                .run(
+                    "a replacement of rows that no trigger acts on",
+                    NOBODY_WATCHES,
+                )
+                .await?;
         }
         self.writer.delete_all(table).await
     }
@@ -94,13 +96,16 @@ impl Applier {
         if !is_watched(table) {
             return Ok(());
         }
-        let sql = "SET LOCAL session_replication_role = DEFAULT";
-        self.writer.run("the end of a replacement of rows", sql).await
+        self.writer
+            .run("the end of a replacement of rows", WATCH_AGAIN)
+            .await
     }
 
     async fn end_reload(&mut self) -> Result<(), EngineError> {
         self.flush().await?;
-        let Some(Reload { plan }) = self.reload.take() else { return Ok(()) };
+        let Some(Reload { plan }) = self.reload.take() else {
+            return Ok(());
+        };
         self.router.forget();
         let done = self.watch_again(&plan.target).await;
         done.map_err(|error| self.failed(error))

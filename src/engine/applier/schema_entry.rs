@@ -26,7 +26,8 @@ impl Applier {
         let schema_error = |source| EngineError::Schema { source };
         let entry = Entry::from_tuple(relation, tuple).map_err(schema_error)?;
         let router = &self.router;
-        let plan = schema::plan(&entry, &|name: &QualifiedName| router.selects(name));
+        let plan = schema::plan(&entry, &|name: &QualifiedName| router.selects(name))
+            .map_err(schema_error)?;
         self.flush().await?;
         let mut change = describe(&entry, &plan, begin.commit_lsn);
         self.board.schema_change(change.clone());
@@ -40,7 +41,8 @@ impl Applier {
         self.writer.forget();
         self.router.follow(&plan);
         self.open.commit_after |= plan.commit_after;
-        self.remember(&entry, &plan, change, started.elapsed()).await?;
+        self.remember(&entry, &plan, change, started.elapsed())
+            .await?;
         self.release_held().await
     }
 
@@ -59,12 +61,6 @@ impl Applier {
     }
 
     async fn run_plan(&mut self, entry: &Entry, plan: &Plan) -> Result<(), EngineError> {
-        if let Some(reason) = &plan.failure {
-            return Err(EngineError::SchemaUnknown {
-                tag: entry.change.tag.clone(),
-                reason: reason.clone(),
-            });
-        }
         for part in &plan.not_applied {
             warn!(target: "schema", tag = entry.change.tag, object = part.object,
                 reason = part.reason, "schema change is not applied");
@@ -72,7 +68,6 @@ impl Applier {
         if plan.outside {
             return self.run_outside(entry, &plan.steps).await;
         }
-        self.empty_refills(&plan.refills).await?;
         for (place, step) in plan.steps.iter().enumerate() {
             if place > 0 {
                 fault::point(fault::SCHEMA_BETWEEN_STEPS);
@@ -139,8 +134,13 @@ impl Applier {
     async fn release_held(&mut self) -> Result<(), EngineError> {
         let waiting: Vec<_> = self.held.relations().map(Arc::clone).collect();
         for relation in waiting {
-            let Route::Table(plan) = self.route(&relation).await? else { continue };
-            let rows = self.held.take(relation.id).map_err(|error| self.failed(error))?;
+            let Route::Table(plan) = self.route(&relation).await? else {
+                continue;
+            };
+            let rows = self
+                .held
+                .take(relation.id)
+                .map_err(|error| self.failed(error))?;
             for row in rows.into_iter().flatten() {
                 let row = row.map_err(|error| self.failed(error))?;
                 self.gather(&plan, RowChange::Insert(row)).await?;
@@ -151,7 +151,11 @@ impl Applier {
 }
 
 fn refused(entry: &Entry, step: &Step, source: ApplyError) -> EngineError {
-    EngineError::SchemaRefused { tag: entry.change.tag.clone(), object: step.object.clone(), source }
+    EngineError::SchemaRefused {
+        tag: entry.change.tag.clone(),
+        object: step.object.clone(),
+        source,
+    }
 }
 
 fn describe(entry: &Entry, plan: &Plan, lsn: Lsn) -> SchemaChange {

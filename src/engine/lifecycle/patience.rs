@@ -58,7 +58,9 @@ impl Patience {
         source: &ConnectionSettings,
         walsender_timeout: Option<Duration>,
     ) -> Duration {
-        let own = walsender_timeout.unwrap_or(WALSENDER_TIMEOUT_DEFAULT).max(SILENCE_MIN);
+        let own = walsender_timeout
+            .unwrap_or(WALSENDER_TIMEOUT_DEFAULT)
+            .max(SILENCE_MIN);
         source.tcp_user_timeout.unwrap_or(own) * self.stretch
     }
 
@@ -84,7 +86,11 @@ mod tests {
         let check = |text, timeout: Option<u64>, expected: (u128, u64, u64)| {
             let timeout = timeout.map(seconds);
             let source = Patience::default().of_source(&settings(text), timeout);
-            let found = (between_feedbacks(timeout, source).as_millis(), source, of_slot_holder(timeout));
+            let found = (
+                between_feedbacks(timeout, source).as_millis(),
+                source,
+                of_slot_holder(timeout),
+            );
             let expected = (expected.0, seconds(expected.1), seconds(expected.2));
             assert_eq!(found, expected, "{text} {timeout:?}");
         };
@@ -102,12 +108,17 @@ mod tests {
         let mut patience = Patience::default();
         let mut of_source = |change: fn(&mut Patience)| {
             change(&mut patience);
-            patience.of_source(&settings, Some(Duration::from_secs(60))).as_secs()
+            patience
+                .of_source(&settings, Some(Duration::from_secs(60)))
+                .as_secs()
         };
 
         assert_eq!(of_source(Patience::stretch), 120);
         assert_eq!(of_source(Patience::stretch), 240);
         assert_eq!(of_source(Patience::relax), 60);
-        assert_eq!(of_source(|patience| (0..40).for_each(|_| patience.stretch())), 60 * 64);
+        assert_eq!(
+            of_source(|patience| (0..40).for_each(|_| patience.stretch())),
+            60 * 64
+        );
     }
 }

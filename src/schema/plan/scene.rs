@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Refill, RelationTouch};
-use crate::model::{QualifiedName, RelationId};
+use super::RelationTouch;
+use crate::model::QualifiedName;
 use crate::schema::description::{Column, Constraint, Index, Sequence, Table};
 use crate::schema::entry::{Change, Images, ObjectChange};
 
@@ -35,10 +35,14 @@ impl<'a> Scene<'a> {
         };
         for object in objects {
             match object {
-                ObjectChange::Table(images) => drop(scene.tables.insert(images.oid, images)),
-                ObjectChange::Index(images) => drop(scene.indexes.insert(images.oid, images)),
+                ObjectChange::Table(images) => {
+                    scene.tables.insert(images.oid, images);
+                }
+                ObjectChange::Index(images) => {
+                    scene.indexes.insert(images.oid, images);
+                }
                 ObjectChange::Constraint(images) => {
-                    drop(scene.constraints.insert(images.oid, images));
+                    scene.constraints.insert(images.oid, images);
                 }
                 ObjectChange::Sequence(images) => scene.sequences.push(images),
                 ObjectChange::Schema(_) | ObjectChange::Type(_) => {}
@@ -78,8 +82,8 @@ impl<'a> Scene<'a> {
         })
     }
 
-    /// How many ancestors of a table this command knows: parents before children, or the reverse.
-    pub(super) fn depth(&self, table: &Table) -> usize {
+    /// How deep a table is below the topmost ancestor that this command touched.
+    pub(super) fn depth(&self, table: &Table) -> i32 {
         let parent = |parent: u32| self.tables.get(&parent).and_then(|t| t.after.as_ref());
         let known = table.parents.iter().filter_map(|p| parent(p.oid));
         known.map(|p| 1 + self.depth(p)).max().unwrap_or_default()
@@ -98,12 +102,19 @@ impl<'a> Scene<'a> {
     /// Whether the rows of this table, or of one below it, follow as messages.
     pub(super) fn is_refilled(&self, table: u32) -> bool {
         self.change.sends_rows.contains(&table)
-            || self.children(table).any(|child| self.is_refilled(child.oid))
+            || self
+                .children(table)
+                .any(|child| self.is_refilled(child.oid))
     }
 
     /// Every selected table of which something changed, its indexes and constraints included.
     pub(super) fn touched_relations(&self) -> Vec<RelationTouch> {
         let mut touched = BTreeMap::new();
+        for table in &self.change.renamed_tables {
+            let name = |schema: &str| QualifiedName::new(schema, table.name.as_str());
+            let names = (Some(name(&table.before)), Some(name(&table.after)));
+            touched.insert(table.oid, names);
+        }
         for object in self.objects {
             let owner = match object {
                 ObjectChange::Index(images) => {
@@ -128,30 +139,13 @@ impl<'a> Scene<'a> {
             let name = |table: &Option<Table>| table.as_ref().map(Table::qualified_name);
             touched.insert(images.oid, (name(&images.before), name(&images.after)));
         }
-        let relations = touched.into_iter().map(|(oid, (before, after))| RelationTouch {
-            oid: RelationId(oid),
-            before,
-            after,
-        });
+        let relations = touched
+            .into_iter()
+            .map(|(oid, (before, after))| RelationTouch { oid, before, after });
         relations
             .filter(|touch| {
                 let mut names = [&touch.before, &touch.after].into_iter().flatten();
-                names.any(|name| self.selects(touch.oid.0, name))
-            })
-            .collect()
-    }
-
-    pub(super) fn refills(&self) -> Vec<Refill> {
-        let known = self.change.sends_rows.iter();
-        known
-            .filter_map(|oid| {
-                let images = self.tables.get(oid)?;
-                let after = images.after.as_ref()?.qualified_name();
-                self.selects(*oid, &after).then(|| Refill {
-                    oid: RelationId(*oid),
-                    before: images.before.as_ref().map(Table::qualified_name),
-                    after,
-                })
+                names.any(|name| self.selects(touch.oid, name))
             })
             .collect()
     }

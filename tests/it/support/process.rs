@@ -132,6 +132,11 @@ impl Running {
         self.read("stderr")
     }
 
+    /// Returns what it has printed so far.
+    pub fn stdout(&self) -> String {
+        self.read("stdout")
+    }
+
     fn read(&self, name: &str) -> String {
         fs::read_to_string(self.files.path().join(name)).unwrap_or_default()
     }
