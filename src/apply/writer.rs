@@ -93,6 +93,20 @@ impl Writer {
         &self.session
     }
 
+    /// Returns the process on the target that serves the session.
+    ///
+    /// # Errors
+    /// The loss of the session.
+    pub async fn process_id(&self) -> Result<i32, ApplyError> {
+        let row = self
+            .session
+            .row("SELECT pg_catalog.pg_backend_pid()", &[])
+            .await;
+        Ok(row
+            .map_err(refused("a look at its own session"))?
+            .map_or(0, |row| row.get(0)))
+    }
+
     /// Returns what the configuration says about writing.
     #[must_use]
     pub const fn rules(&self) -> WriteRules {

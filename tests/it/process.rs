@@ -7,9 +7,9 @@ use nix::sys::signal::Signal;
 use crate::chaos::load::SCHEMA;
 use crate::chaos::run;
 use crate::support::flow::{Flow, SLOT};
-use crate::support::{execute, query_text, wait_until};
+use crate::support::{connect, execute, query_text, wait_until};
 
-/// Signals whoever waits for a lock on the target.
+/// How many sessions of ours wait for a lock on the target.
 const WAITS: &str = "SELECT count(*) FROM pg_stat_activity \
      WHERE application_name LIKE 'pgstream apply%' AND wait_event_type = 'Lock'";
 
@@ -18,13 +18,14 @@ async fn a_signal_finishes_the_transaction_in_hand_and_ends_with_0() {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
         let flow = Flow::rows("pgoutput", SCHEMA).await;
         let running = run(&flow).spawn();
-        execute(&flow.target, "BEGIN; LOCK TABLE item").await;
+        let holder = connect(&flow.target_cluster.url("postgres")).await;
+        execute(&holder, "BEGIN; LOCK TABLE item").await;
         flow.run("INSERT INTO item VALUES (1, 1, 'in hand')").await;
         flow.shows(WAITS, &["1"]).await;
 
         running.signal(signal);
         running.said("finishing the transaction in hand").await;
-        execute(&flow.target, "COMMIT").await;
+        execute(&holder, "COMMIT").await;
 
         let outcome = running.outcome().await;
         assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
@@ -52,14 +53,15 @@ async fn what_was_stopped_in_order_is_confirmed_to_the_source() {
 async fn a_second_signal_ends_at_once_and_harms_nothing() {
     let flow = Flow::rows("pgoutput", SCHEMA).await;
     let running = run(&flow).spawn();
-    execute(&flow.target, "BEGIN; LOCK TABLE item").await;
+    let holder = connect(&flow.target_cluster.url("postgres")).await;
+    execute(&holder, "BEGIN; LOCK TABLE item").await;
     flow.run("INSERT INTO item VALUES (1, 1, 'in hand')").await;
     flow.shows(WAITS, &["1"]).await;
 
     running.signal(Signal::SIGTERM);
     running.said("finishing the transaction in hand").await;
     let outcome = running.terminate().await;
-    execute(&flow.target, "COMMIT").await;
+    execute(&holder, "COMMIT").await;
 
     assert_eq!(outcome.code, Some(75), "{}", outcome.stderr);
     let again = run(&flow).spawn();

@@ -4,7 +4,7 @@ use pgstream::fault;
 
 use super::dice::{Dice, seed};
 use super::load::{Load, SCHEMA};
-use super::run;
+use super::{assert_settled, run};
 use crate::support::flow::Flow;
 
 /// The rows of one transaction that pass through several parts of an open target transaction.
@@ -45,7 +45,7 @@ async fn dies_at_every_place_of_the_row_path_and_loses_and_doubles_nothing() {
     load.stop().await;
 
     let running = run(&flow).spawn();
-    flow.equal().await;
+    assert_settled(&flow).await;
     assert_eq!(running.terminate().await.code, Some(0));
 }
 

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::dice::{Dice, seed};
 use super::load::{Load, SCHEMA};
-use super::run;
+use super::{assert_settled, run};
 use crate::support::flow::Flow;
 
 /// How long the process is killed again and again; `CHAOS_SECS` says otherwise.
@@ -42,7 +42,7 @@ async fn killed_at_random_moments_it_loses_and_doubles_nothing() {
     eprintln!("{kills} kills, {transactions} transactions");
 
     let running = run(&flow).spawn();
-    flow.equal().await;
+    assert_settled(&flow).await;
     assert_eq!(running.terminate().await.code, Some(0));
 }
 
