@@ -13,6 +13,7 @@ use super::Failure;
 use super::args::RunArguments;
 use super::runtime::block_on;
 use crate::config::{Configuration, Pipeline, key};
+use crate::engine::check::check;
 use crate::engine::status::Command;
 use crate::engine::{Engine, EngineOptions, Handle, Outcome};
 use crate::model::{Classify, ErrorClass};
@@ -27,11 +28,21 @@ pub(super) fn run(
     if pipeline.schema_log.is_none() {
         warn!(target: "schema", "rows only: schema changes do not replicate while {} is not set", key::SCHEMA_LOG_URL);
     }
+    if arguments.init {
+        block_on(super::init::init(&configuration.maintenance()?))??;
+    }
     let options = EngineOptions {
         hold_on_failure: false,
         skip: arguments.skip_transaction,
     };
-    block_on(stream(pipeline, options))?
+    block_on(async {
+        match stream(pipeline.clone(), options).await {
+            Err(failure) if failure.is_for_an_operator() => {
+                Err(failure.explained_by(&check(&pipeline).await))
+            }
+            outcome => outcome,
+        }
+    })?
 }
 
 async fn stream(pipeline: Pipeline, options: EngineOptions) -> Result<ExitCode, Failure> {
