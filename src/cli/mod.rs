@@ -22,6 +22,7 @@ mod run;
 mod runtime;
 mod status;
 mod tear_down;
+mod tutorial;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -93,5 +94,6 @@ fn dispatch(
         Command::Run(arguments) => run::run(configuration, arguments),
         Command::Status(arguments) => status::run(configuration, arguments.json),
         Command::Check(arguments) => check::run(configuration, arguments.json),
+        Command::Tutorial(arguments) => tutorial::run(arguments),
     }
 }
