@@ -20,6 +20,7 @@ mod panic;
 mod plan;
 mod run;
 mod runtime;
+mod signals;
 mod status;
 mod tear_down;
 mod tutorial;

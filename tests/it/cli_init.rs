@@ -78,7 +78,7 @@ async fn init_with_variables_as_in_the_tutorial_and_twice() {
     SUCCESS  pgstream initialisation complete
     --- stderr
     localhost:[port]/postgres was initialised before, with slot pgstream_tutorial_slot: nothing was changed
-    ")
+    ");
     });
 }
 
@@ -133,7 +133,7 @@ async fn tear_down_twice_is_a_success_that_says_so() {
     SUCCESS  pgstream tear down complete
     --- stderr
     nothing of pgstream was there for slot pgstream_tutorial_slot: nothing was changed
-    ")
+    ");
     });
 }
 
@@ -151,7 +151,7 @@ async fn tear_down_refuses_while_the_slot_is_in_use() {
     --- stderr
     error: slot pgstream_tutorial_slot is active for process [pid]
     hint: stop the `pgstream run` that uses it, or end the session on the source: SELECT pg_terminate_backend([pid])
-    ")
+    ");
     });
     let removed = between("tear-down", &source, &target).run().await;
     assert_eq!(
@@ -189,6 +189,6 @@ async fn tear_down_cleans_one_side_while_the_other_is_away() {
     caused by: cannot connect to localhost:[port]/postgres
     caused by: Connection refused (os error 111)
     hint: is PostgreSQL running there? test it with: psql "postgresql://postgres@localhost:[port]/postgres?sslmode=disable"; then check PGSTREAM_POSTGRES_WRITER_TARGET_URL in the environment
-    "#)
+    "#);
     });
 }

@@ -152,7 +152,7 @@ async fn trouble_1_connection_refused() {
     caused by: cannot connect to localhost:[port]/postgres
     caused by: Connection refused (os error 111)
     hint: is PostgreSQL running there? test it with: psql "postgresql://postgres@localhost:[port]/postgres?sslmode=disable"; then check PGSTREAM_POSTGRES_LISTENER_URL in the environment
-    "#)
+    "#);
     });
 }
 
@@ -167,7 +167,7 @@ async fn trouble_2_replication_slot_not_found() {
     error: replication slot not found: there is no slot pgstream_tutorial_slot on localhost:[port]/postgres
     hint: pgstream init --pgurl "postgresql://postgres@localhost:[port]/postgres?sslmode=disable" --replication-slot pgstream_tutorial_slot
           (schema pgstream: is not there: pgstream has not been initialised in this database)
-    "#)
+    "#);
     });
 }
 
@@ -191,7 +191,7 @@ async fn trouble_3_a_table_that_the_target_does_not_have() {
     caused by: table public.test is not on the target
     transaction: [xid] of the source, committed at [lsn]
     hint: copy the table with its rows to the target first (pg_dump --table 'public.test'), or leave it out with PGSTREAM_FILTER_EXCLUDE_TABLES=public.test
-    ")
+    ");
     });
 }
 
@@ -216,7 +216,7 @@ async fn trouble_4_permission_denied() {
     statement: CREATE SCHEMA IF NOT EXISTS pgstream; …
     hint: GRANT CREATE ON DATABASE "postgres" TO "writer";
           (database postgres: permission denied: role writer cannot create schemas in it)
-    "#)
+    "#);
     });
     let check = between("check", &source, &target)
         .env("PGSTREAM_POSTGRES_WRITER_TARGET_URL", &writer)
@@ -259,7 +259,7 @@ async fn a_wrong_password_is_told_without_it() {
     error: cannot open a session on the source localhost:[port]/postgres
     caused by: localhost:[port]/postgres: password authentication failed for user "postgres" (SQLSTATE 28P01)
     hint: check the password in the connection string, PGPASSWORD or the password file (~/.pgpass, readable by its owner only)
-    "#)
+    "#);
     });
     assert!(
         !outcome.stderr.contains("wrong-secret"),
