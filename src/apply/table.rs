@@ -163,6 +163,14 @@ impl TablePlan {
         &self.target.columns[self.target_columns[column]]
     }
 
+    /// Returns whether a column that is written owns a sequence.
+    #[must_use]
+    pub fn uses_sequences(&self) -> bool {
+        self.written
+            .iter()
+            .any(|&column| self.column(column).sequence.is_some())
+    }
+
     /// Returns the columns that an UPDATE of a row with an unchanged key sets, out of `present`.
     #[must_use]
     pub fn settable(&self, present: &[usize]) -> Vec<usize> {

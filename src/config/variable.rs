@@ -290,8 +290,13 @@ mod tests {
             .map(|name| format!("`{name}`"))
             .collect();
         let names = names.join(" or ");
-        let Variable { meaning, default, .. } = variable;
-        format!("| {names} | {meaning} | {default} | {} |", variable.kind.describe())
+        let Variable {
+            meaning, default, ..
+        } = variable;
+        format!(
+            "| {names} | {meaning} | {default} | {} |",
+            variable.kind.describe()
+        )
     }
 
     #[test]
@@ -316,6 +321,11 @@ mod tests {
             .lines()
             .filter(|line| line.starts_with("| `PGSTREAM_"))
             .collect();
-        assert_eq!(found, expected, "docs/configuration.md must have:\n{}", expected.join("\n"));
+        assert_eq!(
+            found,
+            expected,
+            "docs/configuration.md must have:\n{}",
+            expected.join("\n")
+        );
     }
 }

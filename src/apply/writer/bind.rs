@@ -90,6 +90,7 @@ pub(super) fn work(op: &Op) -> Vec<Work> {
         OpKind::Move { old, columns, new } => {
             vec![Work::Statement(moved(table, old, columns, new))]
         }
+        OpKind::Passed(_) => Vec::new(),
     }
 }
 
@@ -138,12 +139,17 @@ fn update(table: &Arc<TablePlan>, columns: &[usize], rows: &[Tuple]) -> Bound {
 
 /// A row that a foreign key of the target has deleted already is gone, as it should be.
 fn delete(table: &Arc<TablePlan>, rows: &[Tuple]) -> Bound {
-    let (shape, columns) = match &*table.key {
-        [] => (Shape::DeleteImages, &table.written),
-        _ => (Shape::DeleteMany, &table.key),
+    let (shape, parameters) = match (&*table.key, &*table.written) {
+        ([], []) => (Shape::DeleteAny, vec![number(rows.len())]),
+        ([], written) => (Shape::DeleteImages, arrays(rows, written)),
+        (key, _) => (Shape::DeleteMany, arrays(rows, key)),
     };
     let expected = (!table.target.cascades).then_some(rows.len());
-    bound(table, shape, arrays(rows, columns), expected)
+    bound(table, shape, parameters, expected)
+}
+
+fn number(number: usize) -> TextParameter {
+    TextParameter(Some(number.to_string().into()))
 }
 
 fn moved(table: &Arc<TablePlan>, old: &Tuple, columns: &[usize], new: &Tuple) -> Bound {

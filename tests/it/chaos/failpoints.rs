@@ -4,7 +4,7 @@ use pgstream::fault;
 
 use super::dice::{Dice, seed};
 use super::load::{Load, SCHEMA};
-use super::run;
+use super::{assert_settled, run};
 use crate::support::flow::Flow;
 
 /// The rows of one transaction that pass through several parts of an open target transaction.
@@ -13,10 +13,18 @@ const HUGE: &str = "INSERT INTO item SELECT -i, 1, 'huge' FROM generate_series(1
 /// Lets the process die at `point` several times, each time at a later visit, under load.
 async fn check(flow: &Flow, point: &str, dice: &mut Dice) {
     for visits in [0, dice.below(3), dice.below(20)] {
-        let spare = if visits == 0 { String::new() } else { format!("{visits}*off->") };
+        let spare = if visits == 0 {
+            String::new()
+        } else {
+            format!("{visits}*off->")
+        };
         let armed = run(flow).env("FAILPOINTS", &format!("{point}={spare}return"));
         let died = armed.spawn().outcome().await;
-        assert_eq!(died.code, None, "{point}, visit {visits}: it did not die:\n{}", died.stderr);
+        assert_eq!(
+            died.code, None,
+            "{point}, visit {visits}: it did not die:\n{}",
+            died.stderr
+        );
     }
 }
 
@@ -37,7 +45,7 @@ async fn dies_at_every_place_of_the_row_path_and_loses_and_doubles_nothing() {
     load.stop().await;
 
     let running = run(&flow).spawn();
-    flow.equal().await;
+    assert_settled(&flow).await;
     assert_eq!(running.terminate().await.code, Some(0));
 }
 

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::dice::{Dice, seed};
 use super::load::{Load, SCHEMA};
-use super::run;
+use super::{assert_settled, run};
 use crate::support::flow::Flow;
 
 /// How long the process is killed again and again; `CHAOS_SECS` says otherwise.
@@ -16,7 +16,9 @@ const SECS_DEFAULT: u64 = 10;
 const LIFE_MS_MAX: u64 = 1_500;
 
 fn budget() -> Duration {
-    let given = std::env::var("CHAOS_SECS").ok().and_then(|text| text.parse().ok());
+    let given = std::env::var("CHAOS_SECS")
+        .ok()
+        .and_then(|text| text.parse().ok());
     Duration::from_secs(given.unwrap_or(SECS_DEFAULT))
 }
 
@@ -40,11 +42,14 @@ async fn killed_at_random_moments_it_loses_and_doubles_nothing() {
     eprintln!("{kills} kills, {transactions} transactions");
 
     let running = run(&flow).spawn();
-    flow.equal().await;
+    assert_settled(&flow).await;
     assert_eq!(running.terminate().await.code, Some(0));
 }
 
-#[expect(clippy::disallowed_methods, reason = "a time budget, not a measurement")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a time budget, not a measurement"
+)]
 fn now() -> Instant {
     Instant::now()
 }
