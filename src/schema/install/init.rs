@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use super::error::plugin_mend;
 use super::facts::{self, Facts, Keyless};
-use super::{InstallError, PlannedStep, Side, script};
+use super::script::{self, quietly};
+use super::{InstallError, PlannedStep, Side};
 use crate::config::{Plugin, SlotName, publication_name};
 use crate::postgres::{PgError, Session};
-use crate::postgres::{create_publication_sql, create_slot_sql, drop_publication_sql, drop_slot_sql};
+use crate::postgres::{
+    create_publication_sql, create_slot_sql, drop_publication_sql, drop_slot_sql,
+};
 
 /// How often the source is asked whether old transactions are over.
 const POLL_EVERY: Duration = Duration::from_millis(50);
@@ -63,7 +66,11 @@ pub async fn init(
     let mut done: Vec<PlannedStep> = Vec::new();
     for step in decide(&facts, slot, plugin) {
         if let Err(error) = run(source, &step).await {
-            let mend = plugin_mend(&error, &plugin.to_string(), facts.plugin_libraries.as_deref());
+            let mend = plugin_mend(
+                &error,
+                &plugin.to_string(),
+                facts.plugin_libraries.as_deref(),
+            );
             let left = take_back(source, &done).await;
             return Err(InstallError::Step {
                 what: step.what,
@@ -113,8 +120,8 @@ fn decide(facts: &Facts, slot: &SlotName, plugin: Plugin) -> Vec<PlannedStep> {
     if plugin == Plugin::Pgoutput && facts.publication.is_none() {
         steps.push(step(
             format!("create publication {publication}"),
-            create_publication_sql(&publication),
-            Some(drop_publication_sql(&publication)),
+            quietly(&create_publication_sql(&publication)),
+            Some(quietly(&drop_publication_sql(&publication))),
         ));
     }
     if facts.slot.is_none() {
@@ -127,17 +134,12 @@ fn decide(facts: &Facts, slot: &SlotName, plugin: Plugin) -> Vec<PlannedStep> {
     steps
 }
 
-/// A long transaction on the table must not make everybody queue behind us.
 fn full(table: &Keyless) -> String {
     let Keyless { name, oid, former } = table;
-    format!(
-        "BEGIN;
-SET LOCAL lock_timeout = '5s';
-SET LOCAL pgstream.busy = 'on';
-ALTER TABLE ONLY {name} REPLICA IDENTITY FULL;
-INSERT INTO pgstream.keyless_table VALUES ({oid}, '{former}') ON CONFLICT DO NOTHING;
-COMMIT;"
-    )
+    quietly(&format!(
+        "ALTER TABLE ONLY {name} REPLICA IDENTITY FULL;
+INSERT INTO pgstream.keyless_table VALUES ({oid}, '{former}') ON CONFLICT DO NOTHING"
+    ))
 }
 
 fn former(table: &Keyless) -> String {
@@ -145,7 +147,10 @@ fn former(table: &Keyless) -> String {
         "n" => "NOTHING",
         _ => "DEFAULT",
     };
-    format!("ALTER TABLE ONLY {} REPLICA IDENTITY {setting};", table.name)
+    quietly(&format!(
+        "ALTER TABLE ONLY {} REPLICA IDENTITY {setting}",
+        table.name
+    ))
 }
 
 fn describe_again() -> String {

@@ -67,7 +67,10 @@ SET version = excluded.version, digest = excluded.digest, system_identifier = ex
 /// schema if nobody else has something in it.
 pub(super) fn removal() -> String {
     let parts: Vec<&str> = FILES.iter().rev().map(|file| split(file).1).collect();
-    format!("{PREAMBLE}{}{DROP_SCHEMA_IF_EMPTY}COMMIT;\n", parts.concat())
+    format!(
+        "{PREAMBLE}{}{DROP_SCHEMA_IF_EMPTY}COMMIT;\n",
+        parts.concat()
+    )
 }
 
 /// Drops the schema when nothing is left in it: a target's checkpoint may live there, too.
@@ -84,6 +87,18 @@ BEGIN
 END
 $do$;
 ";
+
+/// Returns a transaction of ours that no trigger of ours records. A long transaction on a table must
+/// not make everybody queue behind us.
+pub(super) fn quietly(statement: &str) -> String {
+    format!(
+        "BEGIN;
+SET LOCAL lock_timeout = '5s';
+SET LOCAL pgstream.busy = 'on';
+{statement};
+COMMIT;"
+    )
+}
 
 /// Returns the two halves of a file.
 fn split(file: &'static str) -> (&'static str, &'static str) {

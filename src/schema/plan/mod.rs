@@ -16,6 +16,7 @@ mod constraint;
 mod create_table;
 mod drops;
 mod index;
+mod rebuilt;
 mod refill;
 mod scene;
 mod schema;
@@ -81,10 +82,7 @@ pub struct RelationTouch {
 ///
 /// # Errors
 /// [`SchemaError::NotDescribed`] when the source could not describe the command (class: operator).
-pub fn plan(
-    entry: &Entry,
-    selects: &dyn Fn(&QualifiedName) -> bool,
-) -> Result<Plan, SchemaError> {
+pub fn plan(entry: &Entry, selects: &dyn Fn(&QualifiedName) -> bool) -> Result<Plan, SchemaError> {
     let change = &entry.change;
     if let Some(reason) = &change.failure {
         let (tag, reason) = (change.tag.clone(), reason.clone());
@@ -98,7 +96,7 @@ pub fn plan(
             reason: "this kind of object does not replicate yet".to_owned(),
         });
     }
-    let objects = scene::pair_rebuilt(&change.objects);
+    let objects = rebuilt::join(&change.objects);
     let scene = Scene::new(change, &objects, selects);
     if concurrent::plan(&scene, &mut plan) {
         return Ok(plan);

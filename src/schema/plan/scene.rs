@@ -35,10 +35,14 @@ impl<'a> Scene<'a> {
         };
         for object in objects {
             match object {
-                ObjectChange::Table(images) => drop(scene.tables.insert(images.oid, images)),
-                ObjectChange::Index(images) => drop(scene.indexes.insert(images.oid, images)),
+                ObjectChange::Table(images) => {
+                    scene.tables.insert(images.oid, images);
+                }
+                ObjectChange::Index(images) => {
+                    scene.indexes.insert(images.oid, images);
+                }
                 ObjectChange::Constraint(images) => {
-                    drop(scene.constraints.insert(images.oid, images));
+                    scene.constraints.insert(images.oid, images);
                 }
                 ObjectChange::Sequence(images) => scene.sequences.push(images),
                 ObjectChange::Schema(_) | ObjectChange::Type(_) => {}
@@ -78,8 +82,8 @@ impl<'a> Scene<'a> {
         })
     }
 
-    /// How many ancestors of a table this command knows: parents before children, or the reverse.
-    pub(super) fn depth(&self, table: &Table) -> usize {
+    /// How deep a table is below the topmost ancestor that this command touched.
+    pub(super) fn depth(&self, table: &Table) -> i32 {
         let parent = |parent: u32| self.tables.get(&parent).and_then(|t| t.after.as_ref());
         let known = table.parents.iter().filter_map(|p| parent(p.oid));
         known.map(|p| 1 + self.depth(p)).max().unwrap_or_default()
@@ -98,7 +102,9 @@ impl<'a> Scene<'a> {
     /// Whether the rows of this table, or of one below it, follow as messages.
     pub(super) fn is_refilled(&self, table: u32) -> bool {
         self.change.sends_rows.contains(&table)
-            || self.children(table).any(|child| self.is_refilled(child.oid))
+            || self
+                .children(table)
+                .any(|child| self.is_refilled(child.oid))
     }
 
     /// Every selected table of which something changed, its indexes and constraints included.
@@ -133,91 +139,14 @@ impl<'a> Scene<'a> {
             let name = |table: &Option<Table>| table.as_ref().map(Table::qualified_name);
             touched.insert(images.oid, (name(&images.before), name(&images.after)));
         }
-        let relations = touched.into_iter().map(|(oid, (before, after))| RelationTouch {
-            oid,
-            before,
-            after,
-        });
+        let relations = touched
+            .into_iter()
+            .map(|(oid, (before, after))| RelationTouch { oid, before, after });
         relations
             .filter(|touch| {
                 let mut names = [&touch.before, &touch.after].into_iter().flatten();
                 names.any(|name| self.selects(touch.oid, name))
             })
             .collect()
-    }
-}
-
-/// Joins indexes and constraints that PostgreSQL built anew, under another OID, with what they
-/// were: ALTER TYPE and REINDEX CONCURRENTLY do that without a word. Two belong together when they
-/// have one table and one name or, failing that, are the only ones left of their table.
-pub(super) fn pair_rebuilt(objects: &[ObjectChange]) -> Vec<ObjectChange> {
-    let mut joined = objects.to_vec();
-    pair(
-        &mut joined,
-        |object| match object {
-            ObjectChange::Index(images) => Some(images),
-            _ => None,
-        },
-        |object| match object {
-            ObjectChange::Index(images) => Some(images),
-            _ => None,
-        },
-        |index| (index.table_oid, index.name.clone()),
-    );
-    pair(
-        &mut joined,
-        |object| match object {
-            ObjectChange::Constraint(images) => Some(images),
-            _ => None,
-        },
-        |object| match object {
-            ObjectChange::Constraint(images) => Some(images),
-            _ => None,
-        },
-        |constraint| (constraint.table_oid, constraint.name.clone()),
-    );
-    joined
-}
-
-fn pair<T: Clone>(
-    objects: &mut Vec<ObjectChange>,
-    view: impl Fn(&ObjectChange) -> Option<&Images<T>>,
-    edit: impl Fn(&mut ObjectChange) -> Option<&mut Images<T>>,
-    place: impl Fn(&T) -> (u32, String),
-) {
-    let vanished: Vec<(usize, T)> = objects
-        .iter()
-        .enumerate()
-        .filter_map(|(at, object)| {
-            let images = view(object)?;
-            let gone = images.after.is_none() && !images.dropped;
-            gone.then(|| Some((at, images.before.clone()?))).flatten()
-        })
-        .collect();
-    let mut merged = Vec::new();
-    for (at, before) in vanished {
-        let wanted = place(&before);
-        let same_table: Vec<(usize, bool)> = objects
-            .iter()
-            .enumerate()
-            .filter_map(|(at, object)| {
-                let images = view(object)?;
-                let (table, name) = place(images.after.as_ref()?);
-                let fits = images.before.is_none() && table == wanted.0;
-                fits.then_some((at, name == wanted.1))
-            })
-            .collect();
-        let by_name = same_table.iter().find(|(_, same_name)| *same_name);
-        let only = same_table.first().filter(|_| same_table.len() == 1);
-        let Some((found, _)) = by_name.or(only) else {
-            continue;
-        };
-        if let Some(images) = edit(&mut objects[*found]) {
-            images.before = Some(before);
-            merged.push(at);
-        }
-    }
-    for at in merged.into_iter().rev() {
-        objects.remove(at);
     }
 }

@@ -144,7 +144,8 @@ BEGIN
                JOIN pg_constraint AS k ON k.oid = (c ->> 'oid')::oid AND k.conrelid <> 0
               WHERE (c ->> 'class')::oid = 'pg_constraint'::regclass)
     || ARRAY(SELECT r.key::oid FROM jsonb_each(rewrites) AS r)
-    || pgstream.tables_of_drops(drops));
+    || pgstream.tables_of_drops(drops)
+    || pgstream.rebuilt_indexes(commands, drops));
   types := ARRAY(
     SELECT (c ->> 'oid')::oid FROM jsonb_array_elements(commands) AS c
      WHERE (c ->> 'class')::oid = 'pg_type'::regclass
