@@ -16,6 +16,7 @@ mod cluster;
 mod instruments;
 mod oracle;
 mod rows;
+mod schema_install;
 mod schema_mirror;
 mod schema_statements;
 mod schema_traps;

@@ -10,9 +10,7 @@ use std::process::Command;
 
 use bytes::Bytes;
 use pgstream::config::{ConnectionSettings, Plugin, SlotName};
-use pgstream::model::{
-    Column, QualifiedName, Relation, RelationId, ReplicaIdentity, Tuple, Value,
-};
+use pgstream::model::{Column, QualifiedName, Relation, RelationId, ReplicaIdentity, Tuple, Value};
 use pgstream::postgres::{Session, connect};
 use pgstream::schema::{Entry, Plan, install, plan};
 use pgstream::tutorial::server::Server;
@@ -95,14 +93,18 @@ impl Mirror {
     /// Another session on the source.
     pub async fn another(&self) -> Session {
         let session = session(&self.cluster, "source").await;
-        session.run("SET search_path = public").await.expect("a path");
+        session
+            .run("SET search_path = public")
+            .await
+            .expect("a path");
         session
     }
 
     /// Runs a command on the source and what it means on the target.
     pub async fn run(&mut self, sql: &str) -> Vec<Plan> {
         let outcome = self.source.run(sql).await;
-        outcome.unwrap_or_else(|error| panic!("{sql}\n{}", crate::support::clusters::chain(&error)));
+        outcome
+            .unwrap_or_else(|error| panic!("{sql}\n{}", crate::support::clusters::chain(&error)));
         self.follow(sql).await
     }
 
@@ -182,7 +184,11 @@ impl Mirror {
 
 /// The dump without what is ours.
 fn dump_of_users(program: &Path, url: &str) -> BTreeSet<String> {
-    let mut objects = dump(program, url, &["--exclude-schema=pgstream", "--no-publications"]);
+    let mut objects = dump(
+        program,
+        url,
+        &["--exclude-schema=pgstream", "--no-publications"],
+    );
     objects.retain(|object| !object.contains("; Type: EVENT TRIGGER;"));
     objects
 }

@@ -59,7 +59,11 @@ async fn batches_blocks_functions_and_their_rows_are_not_replayed() {
 async fn the_log_tells_the_statement_inside_of_a_block() {
     let mut mirror = Mirror::start().await;
 
-    mirror.source.run("DO $$ BEGIN CREATE TABLE b (x int); END $$").await.unwrap();
+    mirror
+        .source
+        .run("DO $$ BEGIN CREATE TABLE b (x int); END $$")
+        .await
+        .unwrap();
     let entries = mirror.entries().await;
 
     assert_eq!(entries.len(), 1);
@@ -73,8 +77,12 @@ async fn two_sessions_change_one_schema_at_once_without_waiting() {
     let mut mirror = Mirror::prepared("CREATE TABLE shared (a int, b int)").await;
     let (one, two) = (mirror.another().await, mirror.another().await);
 
-    one.run("BEGIN; CREATE TABLE first (a int PRIMARY KEY)").await.unwrap();
-    two.run("SET lock_timeout = '5s'; BEGIN; CREATE TABLE second (a int)").await.unwrap();
+    one.run("BEGIN; CREATE TABLE first (a int PRIMARY KEY)")
+        .await
+        .unwrap();
+    two.run("SET lock_timeout = '5s'; BEGIN; CREATE TABLE second (a int)")
+        .await
+        .unwrap();
     one.run("CREATE INDEX on_a ON shared (a)").await.unwrap();
     two.run("CREATE INDEX on_b ON shared (b)").await.unwrap();
     two.run("COMMIT").await.unwrap();
@@ -100,7 +108,9 @@ async fn serializable_and_repeatable_read_transactions_may_change_the_schema() {
 #[tokio::test]
 async fn a_user_without_any_privilege_of_ours_changes_the_schema() {
     let mut mirror = Mirror::start().await;
-    mirror.run("CREATE ROLE app LOGIN; CREATE SCHEMA app AUTHORIZATION app").await;
+    mirror
+        .run("CREATE ROLE app LOGIN; CREATE SCHEMA app AUTHORIZATION app")
+        .await;
 
     mirror
         .run(
@@ -120,8 +130,10 @@ async fn an_error_of_ours_does_not_reach_the_user_and_stops_the_engine() {
     let mut mirror = Mirror::start().await;
     mirror
         .source
-        .run("SET pgstream.busy = 'on'; DROP FUNCTION pgstream.others(jsonb, jsonb); \
-              RESET pgstream.busy")
+        .run(
+            "SET pgstream.busy = 'on'; DROP FUNCTION pgstream.others(jsonb, jsonb); \
+              RESET pgstream.busy",
+        )
         .await
         .unwrap();
 
@@ -130,18 +142,34 @@ async fn an_error_of_ours_does_not_reach_the_user_and_stops_the_engine() {
     let refused = pgstream::schema::plan(&entries[0], &|_| true).unwrap_err();
 
     let said = refused.to_string();
-    assert!(said.contains("description failed: function pgstream.others"), "{said}");
-    assert_eq!(query_text(&mirror.source, "SELECT count(*) FROM t").await, ["0"]);
+    assert!(
+        said.contains("description failed: function pgstream.others"),
+        "{said}"
+    );
+    assert_eq!(
+        query_text(&mirror.source, "SELECT count(*) FROM t").await,
+        ["0"]
+    );
 }
 
 #[tokio::test]
 async fn sessions_that_apply_changes_for_us_leave_no_trace_and_replica_sessions_do() {
     let mut mirror = Mirror::start().await;
-    mirror.source.run("SET pgstream.applying = 'on'; CREATE TABLE quiet (a int)").await.unwrap();
+    mirror
+        .source
+        .run("SET pgstream.applying = 'on'; CREATE TABLE quiet (a int)")
+        .await
+        .unwrap();
     assert!(mirror.entries().await.is_empty());
 
-    mirror.source.run("RESET pgstream.applying; SET session_replication_role = replica; \
-                       CREATE TABLE loud (a int)").await.unwrap();
+    mirror
+        .source
+        .run(
+            "RESET pgstream.applying; SET session_replication_role = replica; \
+                       CREATE TABLE loud (a int)",
+        )
+        .await
+        .unwrap();
     assert_eq!(mirror.entries().await.len(), 1);
 }
 
@@ -155,7 +183,10 @@ async fn nothing_ours_temporary_or_without_effect_is_logged() {
     mirror.source.run(silent).await.unwrap();
 
     let entries = mirror.entries().await;
-    let tags: Vec<_> = entries.iter().map(|entry| entry.statement.clone()).collect();
+    let tags: Vec<_> = entries
+        .iter()
+        .map(|entry| entry.statement.clone())
+        .collect();
     assert!(tags.is_empty(), "{tags:?}");
 }
 
@@ -182,15 +213,25 @@ async fn one_stored_default_reaches_the_target_as_this_value() {
 #[tokio::test]
 async fn rewritten_rows_follow_only_where_the_target_cannot_compute_them() {
     let mut mirror =
-        Mirror::prepared("CREATE TABLE t (a int, b text, c int); INSERT INTO t VALUES (1, '5', 3)").await;
+        Mirror::prepared("CREATE TABLE t (a int, b text, c int); INSERT INTO t VALUES (1, '5', 3)")
+            .await;
 
     for (sql, sends) in [
         ("ALTER TABLE t ALTER COLUMN a TYPE bigint", false),
-        ("ALTER TABLE t ALTER COLUMN b TYPE int USING b::int + 1", true),
+        (
+            "ALTER TABLE t ALTER COLUMN b TYPE int USING b::int + 1",
+            true,
+        ),
         ("ALTER TABLE t ADD COLUMN r float8 DEFAULT random()", true),
         ("ALTER TABLE t ADD COLUMN s serial", true),
-        ("ALTER TABLE t ADD COLUMN i int GENERATED ALWAYS AS IDENTITY", true),
-        ("ALTER TABLE t ADD COLUMN g int GENERATED ALWAYS AS (c * 2) STORED", false),
+        (
+            "ALTER TABLE t ADD COLUMN i int GENERATED ALWAYS AS IDENTITY",
+            true,
+        ),
+        (
+            "ALTER TABLE t ADD COLUMN g int GENERATED ALWAYS AS (c * 2) STORED",
+            false,
+        ),
         ("ALTER TABLE t SET UNLOGGED", false),
         ("ALTER TABLE t SET LOGGED", true),
         ("ALTER TABLE t ADD COLUMN n int NOT NULL DEFAULT 4", false),
@@ -200,8 +241,17 @@ async fn rewritten_rows_follow_only_where_the_target_cannot_compute_them() {
 
         assert_eq!(!messages.is_empty(), sends, "{sql}\n{}", all_steps(&plans));
         if let Some(message) = messages.first() {
-            assert!(message.first && message.last && message.rows.len() == 1, "{message:?}");
-            assert!(message.relation.columns.iter().all(|column| &*column.name != "g"));
+            assert!(
+                message.first && message.last && message.rows.len() == 1,
+                "{message:?}"
+            );
+            assert!(
+                message
+                    .relation
+                    .columns
+                    .iter()
+                    .all(|column| &*column.name != "g")
+            );
         }
     }
     mirror.assert_equal("rewrites");
@@ -222,12 +272,20 @@ async fn rewritten_rows_come_in_bounded_messages_or_not_at_all() {
     assert_eq!((sent.len(), rows), (3, 3000));
     assert!(sent[0].first && !sent[0].last && sent[2].last && !sent[2].first);
 
-    mirror.run("ALTER TABLE empty ADD COLUMN b uuid DEFAULT gen_random_uuid()").await;
+    mirror
+        .run("ALTER TABLE empty ADD COLUMN b uuid DEFAULT gen_random_uuid()")
+        .await;
     let sent = messages(&mirror.source).await;
     assert!(sent.len() == 1 && sent[0].first && sent[0].last && sent[0].rows.is_empty());
 
-    mirror.source.run("SET pgstream.rewrite_bytes_max = '100kB'").await.unwrap();
-    mirror.run("ALTER TABLE t ADD COLUMN u uuid DEFAULT gen_random_uuid()").await;
+    mirror
+        .source
+        .run("SET pgstream.rewrite_bytes_max = '100kB'")
+        .await
+        .unwrap();
+    mirror
+        .run("ALTER TABLE t ADD COLUMN u uuid DEFAULT gen_random_uuid()")
+        .await;
     let sent = messages(&mirror.source).await;
     assert!(sent.len() == 1 && sent[0].too_large);
 }
@@ -242,12 +300,20 @@ async fn partitioned_tables_are_rewritten_partition_by_partition() {
     )
     .await;
 
-    mirror.run("ALTER TABLE p ALTER COLUMN b TYPE int USING length(b)").await;
-    let names: Vec<_> = messages(&mirror.source).await.iter().map(|m| m.relation.name.to_string()).collect();
+    mirror
+        .run("ALTER TABLE p ALTER COLUMN b TYPE int USING length(b)")
+        .await;
+    let names: Vec<_> = messages(&mirror.source)
+        .await
+        .iter()
+        .map(|m| m.relation.name.to_string())
+        .collect();
 
     assert_eq!(names, ["public.p1", "public.p2"]);
     mirror.assert_equal("a rewrite of partitions");
-    mirror.run("ALTER TABLE p ADD COLUMN at timestamptz DEFAULT now()").await;
+    mirror
+        .run("ALTER TABLE p ADD COLUMN at timestamptz DEFAULT now()")
+        .await;
     mirror.assert_equal("a stored default of partitions");
 }
 
@@ -270,9 +336,15 @@ async fn names_change_hands() {
     mirror.assert_equal("swapped names");
 
     // Nobody saw these: the next command that touches the table brings them along.
-    mirror.source.run("SET pgstream.applying = 'on'; ALTER TABLE b RENAME COLUMN one TO x; \
+    mirror
+        .source
+        .run(
+            "SET pgstream.applying = 'on'; ALTER TABLE b RENAME COLUMN one TO x; \
         ALTER TABLE b RENAME COLUMN two TO one; ALTER TABLE b RENAME COLUMN x TO two; \
-        RESET pgstream.applying").await.unwrap();
+        RESET pgstream.applying",
+        )
+        .await
+        .unwrap();
     mirror.run("COMMENT ON TABLE b IS 'touched'").await;
     mirror.assert_equal("missed changes");
 }
@@ -290,10 +362,15 @@ async fn renames_elsewhere_do_not_look_like_changes() {
 
     mirror.run("ALTER SCHEMA s RENAME TO renamed").await;
     mirror.run("ALTER TYPE renamed.kind RENAME TO sort").await;
-    mirror.run("ALTER TABLE renamed.parent RENAME COLUMN id TO key").await;
+    mirror
+        .run("ALTER TABLE renamed.parent RENAME COLUMN id TO key")
+        .await;
     let plans = mirror.run("ALTER TABLE t ADD COLUMN x int").await;
 
-    assert_eq!(all_steps(&plans), "ALTER TABLE \"public\".\"t\" ADD COLUMN \"x\" integer\n");
+    assert_eq!(
+        all_steps(&plans),
+        "ALTER TABLE \"public\".\"t\" ADD COLUMN \"x\" integer\n"
+    );
     mirror.assert_equal("renames elsewhere");
 }
 
@@ -338,9 +415,13 @@ async fn concurrent_indexes_run_outside_and_again() {
 
 #[tokio::test]
 async fn a_failed_concurrent_index_on_the_source_stays_there() {
-    let mut mirror = Mirror::prepared("CREATE TABLE t (a int); INSERT INTO t VALUES (1), (1)").await;
+    let mut mirror =
+        Mirror::prepared("CREATE TABLE t (a int); INSERT INTO t VALUES (1), (1)").await;
 
-    let failed = mirror.source.run("CREATE UNIQUE INDEX CONCURRENTLY i ON t (a)").await;
+    let failed = mirror
+        .source
+        .run("CREATE UNIQUE INDEX CONCURRENTLY i ON t (a)")
+        .await;
     assert!(failed.is_err());
     mirror.run("DROP INDEX i").await;
     mirror.run("ALTER TABLE t ADD COLUMN b int").await;
@@ -355,11 +436,17 @@ async fn drops_are_never_cascaded() {
     )
     .await;
 
-    let plans = mirror.run("DROP TABLE a CASCADE; DROP TYPE e CASCADE").await;
+    let plans = mirror
+        .run("DROP TABLE a CASCADE; DROP TYPE e CASCADE")
+        .await;
     assert!(!all_steps(&plans).to_uppercase().contains("CASCADE"));
     mirror.assert_equal("cascaded drops");
 
-    mirror.target.run("CREATE VIEW public.v AS SELECT * FROM public.c").await.unwrap();
+    mirror
+        .target
+        .run("CREATE VIEW public.v AS SELECT * FROM public.c")
+        .await
+        .unwrap();
     mirror.source.run("DROP TABLE c").await.unwrap();
     let entries = mirror.entries().await;
     let plan = pgstream::schema::plan(&entries[0], &|_| true).unwrap();
@@ -424,9 +511,8 @@ async fn other_kinds_are_said_and_harm_nothing() {
         let plans = mirror.run(sql).await;
         let steps = all_steps(&plans);
         assert!(steps.is_empty(), "{sql}\n{steps}");
-        let index = sql.contains("INDEX mi") || sql.starts_with("REFRESH");
         let said: usize = plans.iter().map(|plan| plan.not_applied.len()).sum();
-        assert_eq!(said, usize::from(!index), "{sql} {plans:?}");
+        assert_eq!(said, 1, "{sql} {plans:?}");
     }
     mirror.run("ALTER TABLE t ADD COLUMN b int").await;
 }
@@ -448,7 +534,11 @@ async fn tables_that_the_filter_leaves_out_are_never_touched() {
 
     let steps = all_steps(&plans);
     assert!(!steps.contains("secret"), "{steps}");
-    assert!(plans.iter().all(|plan| plan.relations.iter().all(|r| !format!("{r:?}").contains("secret"))));
+    assert!(plans.iter().all(|plan| {
+        plan.relations
+            .iter()
+            .all(|r| !format!("{r:?}").contains("secret"))
+    }));
     mirror.assert_equal("a table that was left out");
 }
 
@@ -456,19 +546,34 @@ async fn tables_that_the_filter_leaves_out_are_never_touched() {
 async fn passwords_stay_out_of_the_log() {
     let mut mirror = Mirror::start().await;
 
-    mirror.source.run("CREATE EXTENSION postgres_fdw; CREATE SERVER s FOREIGN DATA WRAPPER postgres_fdw; \
-        CREATE USER MAPPING FOR PUBLIC SERVER s OPTIONS (user 'u', password 'hunter2')").await.unwrap();
+    mirror
+        .source
+        .run(
+            "CREATE EXTENSION postgres_fdw; CREATE SERVER s FOREIGN DATA WRAPPER postgres_fdw; \
+        CREATE USER MAPPING FOR PUBLIC SERVER s OPTIONS (user 'u', password 'hunter2')",
+        )
+        .await
+        .unwrap();
 
-    let log = query_text(&mirror.source, "SELECT schema::text FROM pgstream.schema_log").await;
+    let log = query_text(
+        &mirror.source,
+        "SELECT schema::text FROM pgstream.schema_log",
+    )
+    .await;
     assert!(!log.concat().contains("hunter2"), "{log:?}");
     assert!(!mirror.entries().await.is_empty());
 }
 
 #[tokio::test]
 async fn nobody_makes_us_send_or_drop_what_is_not_theirs() {
-    let mut mirror = Mirror::prepared("CREATE TABLE t (a int PRIMARY KEY); INSERT INTO t VALUES (1)").await;
-    let oid = query_text(&mirror.source, "SELECT 't'::regclass::oid").await.concat();
-    mirror.run("CREATE ROLE intruder; CREATE SCHEMA i AUTHORIZATION intruder").await;
+    let mut mirror =
+        Mirror::prepared("CREATE TABLE t (a int PRIMARY KEY); INSERT INTO t VALUES (1)").await;
+    let oid = query_text(&mirror.source, "SELECT 't'::regclass::oid")
+        .await
+        .concat();
+    mirror
+        .run("CREATE ROLE intruder; CREATE SCHEMA i AUTHORIZATION intruder")
+        .await;
 
     let forged = format!(
         "SET ROLE intruder; BEGIN; SET LOCAL pgstream.rewritten = '{{\"{oid}\": 4}}'; \

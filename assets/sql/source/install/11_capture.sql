@@ -8,6 +8,8 @@ AS $function$
     SELECT jsonb_build_object('tag', c ->> 'tag', 'kind', c ->> 'type', 'identity', c ->> 'identity')
       FROM jsonb_array_elements(commands) AS c
      WHERE NOT coalesce(c ->> 'type', '') = ANY ('{table,table column,index,sequence,type,domain,schema,composite type,table constraint,domain constraint}')
+        OR EXISTS (SELECT FROM pg_index AS i JOIN pg_class AS m ON m.oid = i.indrelid
+                    WHERE i.indexrelid = (c ->> 'oid')::oid AND m.relkind = 'm')
     UNION ALL
     SELECT jsonb_build_object('tag', 'DROP ' || upper(d ->> 'type'), 'kind', d ->> 'type',
                               'identity', d ->> 'identity')
