@@ -13,7 +13,6 @@
 //! * An UPDATE that changes the key closes the lane's set and stands alone: its place matters.
 
 mod lane;
-
 #[cfg(test)]
 mod tests;
 
@@ -73,6 +72,8 @@ pub enum OpKind {
     },
     /// Delete the rows with these keys, or, without a key, one row for each of these images.
     Delete(Vec<Tuple>),
+    /// Nothing: these rows came and went. They used values of the table's sequences.
+    Passed(Vec<Tuple>),
 }
 
 impl OpKind {
@@ -82,6 +83,7 @@ impl OpKind {
         match self {
             Self::Insert(rows) | Self::Delete(rows) | Self::Update { rows, .. } => rows.len(),
             Self::Move { .. } => 1,
+            Self::Passed(_) => 0,
         }
     }
 }
@@ -147,7 +149,10 @@ impl Batch {
                 LaneKind::Net(net) => net.finish(&lane.table),
                 LaneKind::Multiset(multiset) => multiset.finish(),
             };
-            ops.extend(kinds.into_iter().map(|kind| Op { table: Arc::clone(&lane.table), kind }));
+            ops.extend(kinds.into_iter().map(|kind| Op {
+                table: Arc::clone(&lane.table),
+                kind,
+            }));
         }
         ops
     }
@@ -168,8 +173,12 @@ impl Batch {
         } else {
             LaneKind::Net(NetLane::default())
         };
-        self.lanes.push(TableLane { table: Arc::clone(table), kind });
-        self.lane_by_relation.insert(table.relation.id, self.lanes.len() - 1);
+        self.lanes.push(TableLane {
+            table: Arc::clone(table),
+            kind,
+        });
+        self.lane_by_relation
+            .insert(table.relation.id, self.lanes.len() - 1);
         self.lanes.len() - 1
     }
 }
@@ -187,13 +196,19 @@ impl RowChange {
 /// value that is unknown, so it can be inserted.
 fn fill_unchanged(change: RowChange) -> RowChange {
     match change {
-        RowChange::Update { old: Some(OldTuple::Full(old)), mut new } => {
+        RowChange::Update {
+            old: Some(OldTuple::Full(old)),
+            mut new,
+        } => {
             for (new, old) in new.values.iter_mut().zip(&old.values) {
                 if *new == Value::Unchanged {
                     *new = old.clone();
                 }
             }
-            RowChange::Update { old: Some(OldTuple::Full(old)), new }
+            RowChange::Update {
+                old: Some(OldTuple::Full(old)),
+                new,
+            }
         }
         change => change,
     }
@@ -207,7 +222,9 @@ fn present_columns(table: &TablePlan, new: &Tuple) -> Vec<usize> {
 
 /// Whether the UPDATE leaves the key as it is.
 fn keeps_key(table: &TablePlan, old: Option<&OldTuple>, new: &Tuple) -> bool {
-    let Some(OldTuple::Key(old) | OldTuple::Full(old)) = old else { return true };
+    let Some(OldTuple::Key(old) | OldTuple::Full(old)) = old else {
+        return true;
+    };
     let same = |&column: &usize| {
         new.values[column] == Value::Unchanged || old.values[column] == new.values[column]
     };

@@ -133,15 +133,15 @@ impl ApplyError {
 impl Classify for ApplyError {
     fn class(&self) -> ErrorClass {
         match self {
-            Self::Open { source } | Self::Refused { source, .. } | Self::Statement { source, .. } => {
-                source.class()
-            }
+            Self::Open { source }
+            | Self::Refused { source, .. }
+            | Self::Statement { source, .. } => source.class(),
             Self::RowNotFound { .. } | Self::MissingTable { .. } | Self::MissingColumn { .. } => {
                 ErrorClass::Data
             }
-            Self::Fenced { .. } | Self::ForeignCheckpoint { .. } | Self::Spill { .. } => {
-                ErrorClass::Operator
-            }
+            // Mostly a session of our own that was cut off in the middle of its commit.
+            Self::Fenced { .. } => ErrorClass::Transient,
+            Self::ForeignCheckpoint { .. } | Self::Spill { .. } => ErrorClass::Operator,
             Self::Catalog { .. } => ErrorClass::Bug,
         }
     }

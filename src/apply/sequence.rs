@@ -8,7 +8,10 @@ use std::collections::HashMap;
 
 use crate::model::{QualifiedName, Tuple, Value, quote_literal};
 
-use super::{OwnedSequence, TablePlan};
+use super::{Op, OpKind, OwnedSequence, TablePlan};
+
+#[cfg(test)]
+mod tests;
 
 /// The furthest values seen, by sequence.
 #[derive(Debug, Default)]
@@ -18,12 +21,31 @@ pub(super) struct SequenceTracker {
 }
 
 impl SequenceTracker {
-    /// Notes the values that inserted rows bring for the sequences of their table.
-    pub(super) fn observe(&mut self, plan: &TablePlan, rows: &[Tuple]) {
-        for &column in &plan.written {
-            let Some(sequence) = &plan.column(column).sequence else { continue };
+    /// Notes the values that a step brings for the sequences of its table.
+    pub(super) fn observe(&mut self, op: &Op) {
+        let plan = &op.table;
+        match &op.kind {
+            OpKind::Insert(rows) | OpKind::Passed(rows) => self.rows(plan, &plan.written, rows),
+            OpKind::Move { columns, new, .. } => {
+                self.rows(plan, columns, std::slice::from_ref(new));
+            }
+            // The key stays as it is.
+            OpKind::Update { columns, rows } => self.rows(plan, &plan.settable(columns), rows),
+            OpKind::Delete(_) => {}
+        }
+    }
+
+    fn rows(&mut self, plan: &TablePlan, columns: &[usize], rows: &[Tuple]) {
+        for &column in columns {
+            let Some(sequence) = &plan.column(column).sequence else {
+                continue;
+            };
             let values = rows.iter().filter_map(|row| number(&row.values[column]));
-            let furthest = if sequence.increment < 0 { values.min() } else { values.max() };
+            let furthest = if sequence.increment < 0 {
+                values.min()
+            } else {
+                values.max()
+            };
             if let Some(value) = furthest {
                 self.advance(sequence, value);
             }
@@ -32,7 +54,11 @@ impl SequenceTracker {
 
     fn advance(&mut self, sequence: &OwnedSequence, value: i64) {
         let beyond = |known: i64| {
-            if sequence.increment < 0 { value < known } else { value > known }
+            if sequence.increment < 0 {
+                value < known
+            } else {
+                value > known
+            }
         };
         let known = self
             .pending
@@ -40,14 +66,18 @@ impl SequenceTracker {
             .map(|(_, value)| *value)
             .or_else(|| self.known.get(&sequence.name).copied());
         if (sequence.min..=sequence.max).contains(&value) && known.is_none_or(beyond) {
-            self.pending.insert(sequence.name.clone(), (sequence.clone(), value));
+            self.pending
+                .insert(sequence.name.clone(), (sequence.clone(), value));
         }
     }
 
     /// Returns the statements that move the target's sequences, as one string; empty when none
     /// has to move. `setval` is not transactional: a sequence may run ahead, which harms nobody.
     pub(super) fn statements(&self) -> String {
-        self.pending.values().map(|(sequence, value)| setval(sequence, *value)).collect()
+        self.pending
+            .values()
+            .map(|(sequence, value)| setval(sequence, *value))
+            .collect()
     }
 
     /// Notes that the statements ran.
@@ -57,9 +87,11 @@ impl SequenceTracker {
         }
     }
 
-    /// Forgets everything: a schema change or TRUNCATE may have set sequences back.
+    /// Forgets everything: a schema change or TRUNCATE may have set sequences back. What is still
+    /// pending must have been sent before.
     pub(super) fn forget(&mut self) {
         self.known.clear();
+        self.pending.clear();
     }
 }
 

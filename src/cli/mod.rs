@@ -11,10 +11,15 @@
 //! asked-for result goes to stdout, so that `--json` can be piped.
 
 mod args;
+mod check;
 mod failure;
 mod logging;
 mod output;
 mod panic;
+mod run;
+mod runtime;
+mod status;
+mod tutorial;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -33,7 +38,7 @@ use output::{print, say};
 #[must_use]
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     panic::guard(|| match Arguments::try_parse_from(arguments) {
-        Ok(arguments) => run(arguments),
+        Ok(arguments) => run_command(arguments),
         Err(error) => refuse(&error),
     })
 }
@@ -51,7 +56,7 @@ fn refuse(error: &clap::Error) -> ExitCode {
     }
 }
 
-fn run(arguments: Arguments) -> ExitCode {
+fn run_command(arguments: Arguments) -> ExitCode {
     let Some(command) = arguments.command else {
         print(&Arguments::command().render_long_help());
         return ExitCode::SUCCESS;
@@ -61,9 +66,9 @@ fn run(arguments: Arguments) -> ExitCode {
     let inputs = Inputs::of_process(flags, arguments.global.config.clone());
     let outcome = Configuration::load(inputs)
         .map_err(Failure::from)
-        .and_then(|configuration| dispatch(command, &arguments.global, &configuration));
+        .and_then(|configuration| dispatch(&command, &arguments.global, &configuration));
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => {
             say(&failure);
             ExitCode::from(failure.exit_code())
@@ -72,17 +77,19 @@ fn run(arguments: Arguments) -> ExitCode {
 }
 
 fn dispatch(
-    command: Command,
+    command: &Command,
     global: &args::GlobalArguments,
     configuration: &Configuration,
-) -> Result<(), Failure> {
+) -> Result<ExitCode, Failure> {
     logging::start(configuration.logging(), logging::colour(global.no_color));
     for warning in configuration.warnings() {
         tracing::warn!(target: "config", "{warning}");
     }
     match command {
-        Command::Init(_) | Command::TearDown(_) => drop(configuration.maintenance()?),
-        Command::Run(_) | Command::Status(_) | Command::Check(_) => drop(configuration.pipeline()?),
+        Command::Init(_) | Command::TearDown(_) => Ok(ExitCode::SUCCESS),
+        Command::Run(arguments) => run::run(configuration, arguments),
+        Command::Status(arguments) => status::run(configuration, arguments.json),
+        Command::Check(arguments) => check::run(configuration, arguments.json),
+        Command::Tutorial(arguments) => tutorial::run(arguments),
     }
-    Ok(())
 }

@@ -1,5 +1,7 @@
 //! Everything that can end a round of streaming.
 
+use std::time::Duration;
+
 use crate::apply::ApplyError;
 use crate::decode::DecodeError;
 use crate::model::{Classify, ErrorClass, Lsn};
@@ -29,6 +31,35 @@ pub enum EngineError {
         slot_name: String,
         /// The source, without a password.
         endpoint: String,
+    },
+    /// Another process reads the slot: perhaps our own predecessor, whose end the source has not
+    /// noticed yet.
+    #[error("replication slot {slot_name} on {endpoint} is in use by process {pid} of the source")]
+    SlotInUse {
+        /// The slot.
+        slot_name: String,
+        /// The source, without a password.
+        endpoint: String,
+        /// The process on the source that serves the other reader.
+        pid: i32,
+        /// How long a reader that is gone can still hold the slot.
+        patience: Duration,
+    },
+    /// The two sides are not ready to stream.
+    #[error("source and target did not get ready within {} s", .after.as_secs())]
+    NotReady {
+        /// The bound.
+        after: Duration,
+    },
+    /// One side stands, and says nothing.
+    #[error("the {side} {endpoint} has not answered for {} s although its connection stands", .patience.as_secs())]
+    Silent {
+        /// Which side.
+        side: &'static str,
+        /// Its address, without a password.
+        endpoint: String,
+        /// How long we have waited.
+        patience: Duration,
     },
     /// The slot cannot be used.
     #[error("replication slot {slot_name} cannot be used: {reason}")]
@@ -76,12 +107,6 @@ pub enum EngineError {
         #[source]
         source: ApplyError,
     },
-    /// The rows of a rewritten table are not in the stream.
-    #[error("table {table} was rewritten on the source and its new rows are not in the stream")]
-    RewriteUnknown {
-        /// The table.
-        table: String,
-    },
     /// A task of ours ended.
     #[error("a part of the engine ended")]
     Task(#[source] TaskEnd),
@@ -108,6 +133,9 @@ impl Classify for EngineError {
     fn class(&self) -> ErrorClass {
         match self {
             Self::Source { source, .. } => source.class(),
+            Self::SlotInUse { .. } | Self::NotReady { .. } | Self::Silent { .. } => {
+                ErrorClass::Transient
+            }
             Self::SlotMissing { .. } | Self::SlotUnusable { .. } => ErrorClass::Operator,
             Self::Decode { source, .. } => source.class(),
             Self::Apply { source, .. } => source.class(),
@@ -116,7 +144,6 @@ impl Classify for EngineError {
                 class @ (ErrorClass::Transient | ErrorClass::Bug) => class,
                 ErrorClass::Operator | ErrorClass::Data | ErrorClass::Usage => ErrorClass::Data,
             },
-            Self::RewriteUnknown { .. } => ErrorClass::Data,
             Self::Task(_) | Self::Order { .. } => ErrorClass::Bug,
         }
     }
@@ -128,6 +155,10 @@ impl Classify for EngineError {
                 "create it: pgstream init --pgurl <source URL> --replication-slot {slot_name}; \
                  see which slots there are: SELECT slot_name FROM pg_replication_slots"
             )),
+            Self::SlotInUse { pid, .. } => Some(format!(
+                "stop the other pgstream; if there is none, end its session on the source: \
+                 SELECT pg_terminate_backend({pid})"
+            )),
             Self::SlotUnusable { hint, .. } => Some(hint.clone()),
             Self::Decode { source, .. } => source.hint(),
             Self::Apply { source, .. } => source.hint(),
@@ -137,11 +168,9 @@ impl Classify for EngineError {
                  one with --skip-transaction), then run pgstream again: it goes on here"
                     .to_owned(),
             ),
-            Self::RewriteUnknown { table } => Some(format!(
-                "the table is larger than pgstream.rewrite_bytes_max: copy {table} to the target \
-                 anew, then skip this transaction with --skip-transaction"
-            )),
-            Self::Task(_) | Self::Order { .. } => None,
+            Self::NotReady { .. } | Self::Silent { .. } | Self::Task(_) | Self::Order { .. } => {
+                None
+            }
         }
     }
 }

@@ -25,11 +25,14 @@
 mod acknowledge;
 mod applier;
 mod board;
+pub mod check;
 pub mod clock;
+mod document;
 mod error;
 mod failure;
 mod feedback;
 mod handle;
+pub mod inspect;
 mod lifecycle;
 mod meter;
 mod monitor;
@@ -39,6 +42,7 @@ mod staged;
 pub mod status;
 mod stream;
 mod supervise;
+mod watchdog;
 
 pub use error::EngineError;
 pub use failure::failure_of;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::apply::{ApplyError, TablePlan, WriteRules, Writer};
 use crate::config::TableFilter;
 use crate::model::{QualifiedName, Relation, RelationId};
-use crate::schema::RelationTouch;
+use crate::schema::Plan;
 
 /// The schema of everything that is ours.
 const OUR_SCHEMA: &str = "pgstream";
@@ -15,6 +15,11 @@ const SCHEMA_LOG: &str = "schema_log";
 /// Schemas of things that live in one session, or that PostgreSQL makes for itself; `wal2json`
 /// shows changes there.
 const TRANSIENT_SCHEMAS: [&str; 2] = ["pg_temp", "pg_toast"];
+
+/// Returns whether this is the table of the schema log.
+pub(super) fn is_schema_log(name: &QualifiedName) -> bool {
+    &*name.schema == OUR_SCHEMA && &*name.name == SCHEMA_LOG
+}
 
 /// What happens to the changes of a relation.
 #[derive(Debug, Clone)]
@@ -38,13 +43,27 @@ pub(super) struct Router {
     routes: HashMap<RelationId, (Arc<Relation>, Route)>,
     /// Names that changed without a new description in the stream (`ALTER SCHEMA … RENAME`), by
     /// OID: as described, and as they are.
-    renamed: HashMap<u32, (QualifiedName, QualifiedName)>,
+    renamed: HashMap<RelationId, (QualifiedName, QualifiedName)>,
+
     /// Tables of which a set has failed that succeeded row by row.
     careful: HashSet<QualifiedName>,
+    /// Whether a trigger of a user fires somewhere: it may look at any table, so the order of all
+    /// of them counts.
+    watchful: bool,
+    /// [`Self::watchful`] has just become true.
+    turned: bool,
+    /// Whether a description's name may be older than the change that it comes with: `pgoutput`
+    /// describes a relation once, `wal2json` names it in every message.
+    names_lag: bool,
 }
 
 impl Router {
-    pub(super) fn new(filter: TableFilter, rules: WriteRules, follows_schema: bool) -> Self {
+    pub(super) fn new(
+        filter: TableFilter,
+        rules: WriteRules,
+        follows_schema: bool,
+        names_lag: bool,
+    ) -> Self {
         Self {
             filter,
             rules,
@@ -52,6 +71,9 @@ impl Router {
             routes: HashMap::new(),
             renamed: HashMap::new(),
             careful: HashSet::new(),
+            watchful: false,
+            turned: false,
+            names_lag,
         }
     }
 
@@ -77,7 +99,8 @@ impl Router {
             Some(route) => route,
             None => self.on_target(writer, relation, &name).await?,
         };
-        self.routes.insert(relation.id, (Arc::clone(relation), route.clone()));
+        self.routes
+            .insert(relation.id, (Arc::clone(relation), route.clone()));
         Ok(route)
     }
 
@@ -86,30 +109,43 @@ impl Router {
         self.careful.insert(name);
     }
 
-    /// Forgets all routes and takes over the names that a schema change gave: the target is no
-    /// longer what it was.
-    pub(super) fn forget(&mut self, touches: &[RelationTouch]) {
+    /// Returns, once, whether the order of all tables counts from now on: what was gathered without
+    /// it must then go first.
+    pub(super) fn turned_watchful(&mut self) -> bool {
+        std::mem::take(&mut self.turned)
+    }
+
+    /// Forgets all routes: the target is no longer what it was.
+    pub(super) fn forget(&mut self) {
         self.routes.clear();
-        for touch in touches {
+    }
+
+    /// Forgets all routes and takes over the names that a schema change gave.
+    pub(super) fn follow(&mut self, plan: &Plan) {
+        self.forget();
+        if !self.names_lag {
+            return;
+        }
+        for touch in &plan.relations {
             if let (Some(before), Some(after)) = (&touch.before, &touch.after) {
-                self.rename(touch.oid, before, after);
+                self.rename(RelationId(touch.oid), before, after);
             }
         }
     }
 
-    fn rename(&mut self, oid: u32, before: &QualifiedName, after: &QualifiedName) {
-        let described = match self.renamed.remove(&oid) {
+    fn rename(&mut self, id: RelationId, before: &QualifiedName, after: &QualifiedName) {
+        let described = match self.renamed.remove(&id) {
             Some((described, now)) if now == *before => described,
             Some(_) | None => before.clone(),
         };
         if described != *after {
-            self.renamed.insert(oid, (described, after.clone()));
+            self.renamed.insert(id, (described, after.clone()));
         }
     }
 
     /// Returns the relation's name at this point of the stream.
     pub(super) fn name_now(&self, relation: &Relation) -> QualifiedName {
-        match self.renamed.get(&relation.id.0) {
+        match self.renamed.get(&relation.id) {
             Some((described, now)) if *described == relation.name => now.clone(),
             Some(_) | None => relation.name.clone(),
         }
@@ -117,25 +153,41 @@ impl Router {
 
     fn without_target(&self, name: &QualifiedName) -> Option<Route> {
         if &*name.schema == OUR_SCHEMA {
-            let is_log = &*name.name == SCHEMA_LOG && self.follows_schema;
-            return Some(if is_log { Route::SchemaLog } else { Route::Ignored });
+            let is_log = is_schema_log(name) && self.follows_schema;
+            return Some(if is_log {
+                Route::SchemaLog
+            } else {
+                Route::Ignored
+            });
         }
-        let transient = TRANSIENT_SCHEMAS.iter().any(|prefix| name.schema.starts_with(prefix));
+        let transient = TRANSIENT_SCHEMAS
+            .iter()
+            .any(|prefix| name.schema.starts_with(prefix));
         (transient || !self.filter.selects(name)).then_some(Route::Ignored)
     }
 
     async fn on_target(
-        &self,
+        &mut self,
         writer: &Writer,
         relation: &Arc<Relation>,
         name: &QualifiedName,
     ) -> Result<Route, ApplyError> {
-        let Some(target) = writer.target_table(name).await? else { return Ok(Route::Missing) };
+        let Some(target) = writer.target_table(name).await? else {
+            return Ok(Route::Missing);
+        };
         if target.kind == 'm' {
             return Ok(Route::Ignored);
         }
+        if target.triggers && !self.watchful {
+            (self.watchful, self.turned) = (true, true);
+            self.routes.clear();
+        }
         let sets = self.rules.sets && !self.careful.contains(name);
-        let rules = WriteRules { sets, ..self.rules };
+        let rules = WriteRules {
+            sets,
+            keep_order: self.watchful,
+            ..self.rules
+        };
         let plan = TablePlan::new(Arc::clone(relation), Arc::new(target), rules)?;
         Ok(Route::Table(Arc::new(plan)))
     }

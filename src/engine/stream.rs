@@ -24,7 +24,8 @@ use super::meter::Meter;
 use super::staged::Staged;
 use super::status::{Command, CommandAnswer, FailedTransaction, Phase};
 use super::supervise::Task;
-use super::{EngineError, clock};
+use super::watchdog::Pulse;
+use super::{EngineError, clock, route};
 
 /// How long finished transactions wait for more when the source has not said that it has caught
 /// up: longer than the gap between two frames of a busy source, shorter than anybody notices.
@@ -62,6 +63,9 @@ pub(super) struct Stream<'a> {
     /// The transaction to pass over, if the operator chose one.
     pub(super) skip: Option<(Lsn, String)>,
     pub(super) state: State,
+    /// Silence of the source after which it is taken for lost; it is asked more often than that.
+    pub(super) silence_max: Duration,
+    pub(super) pulse: Pulse,
 }
 
 /// Where the round stands.
@@ -78,6 +82,8 @@ pub(super) struct State {
     idle_lsn: Lsn,
     idle_confirmed_at: Instant,
     published_at: Instant,
+    /// Since when we have been waiting for the source's next word.
+    listening_since: Instant,
     paused: bool,
     stopping: bool,
     /// After this transaction sets may be formed again, in a new round.
@@ -97,6 +103,7 @@ impl State {
             idle_lsn: Lsn::ZERO,
             idle_confirmed_at: now,
             published_at: now,
+            listening_since: now,
             paused,
             stopping: false,
             care_until,
@@ -128,11 +135,16 @@ impl Stream<'_> {
     }
 
     async fn turn(&mut self) -> Result<ControlFlow<RoundEnd>, EngineError> {
+        self.pulse.beat();
         if self.state.stopping && !self.state.is_inside_large() {
             self.commit().await?;
             return Ok(ControlFlow::Break(RoundEnd::Stop));
         }
-        if self.state.care_until.is_some_and(|until| until < self.applier.checkpoint()) {
+        if self
+            .state
+            .care_until
+            .is_some_and(|until| until < self.applier.checkpoint())
+        {
             return Ok(ControlFlow::Break(RoundEnd::Again));
         }
         if let Some(frame) = self.frame_at_hand() {
@@ -152,14 +164,13 @@ impl Stream<'_> {
     }
 
     fn frame_at_hand(&mut self) -> Option<Result<Frame, PgError>> {
-        let reads = !self.state.paused || self.state.is_inside_large();
-        reads.then(|| self.reader.next_buffered()).flatten()
+        self.reads().then(|| self.reader.next_buffered()).flatten()
     }
 
     /// Commands come first: an operator who says stop must be heard however fast rows come. Then
     /// frames, because they bring the timers' work with them.
     async fn next(&mut self) -> Next {
-        let reads = !self.state.paused || self.state.is_inside_large();
+        let reads = self.reads();
         let timer = self.timer_at();
         tokio::select! {
             biased;
@@ -181,17 +192,27 @@ impl Stream<'_> {
     async fn frame(&mut self, frame: Result<Frame, PgError>) -> Result<(), EngineError> {
         let frame = frame.map_err(|source| self.source_error("read the stream", source))?;
         match frame {
-            Frame::XLogData { wal_start, data, .. } => {
+            Frame::XLogData {
+                wal_start, data, ..
+            } => {
                 self.state.caught_up = false;
                 self.state.received = self.state.received.max(wal_start);
-                let decoded = self.decoder.decode(data, &mut self.events);
-                decoded.map_err(|source| EngineError::Decode { lsn: wal_start, source })?;
+                let decoded = self.decoder.decode(data, wal_start, &mut self.events);
+                decoded.map_err(|source| EngineError::Decode {
+                    lsn: wal_start,
+                    source,
+                })?;
                 self.events().await?;
             }
-            Frame::Keepalive { wal_end, reply_requested } => {
+            Frame::Keepalive {
+                wal_end,
+                reply_requested,
+            } => {
                 self.keepalive(wal_end, reply_requested).await?;
             }
         }
+        // What took its time was we.
+        self.state.listening_since = clock::now();
         Ok(())
     }
 
@@ -208,8 +229,10 @@ impl Stream<'_> {
         match event {
             Event::Begin(begin) => {
                 fault::point(fault::STREAM_AFTER_BEGIN);
-                self.state.last_begun =
-                    Some(FailedTransaction { xid: begin.xid, commit_lsn: begin.commit_lsn });
+                self.state.last_begun = Some(FailedTransaction {
+                    xid: begin.xid,
+                    commit_lsn: begin.commit_lsn,
+                });
                 self.state.oldest_us.get_or_insert(begin.commit_time_us);
                 self.state.staged = Some(Staged::new(begin));
                 Ok(())
@@ -221,18 +244,34 @@ impl Stream<'_> {
 
     async fn change(&mut self, change: Change) -> Result<(), EngineError> {
         let Some(staged) = &mut self.state.staged else {
-            return Err(EngineError::Order { what: "a change outside of a transaction" });
+            return Err(EngineError::Order {
+                what: "a change outside of a transaction",
+            });
         };
-        if self.skip.as_ref().is_some_and(|(lsn, _)| *lsn == staged.begin.commit_lsn) {
+        let commit_lsn = staged.begin.commit_lsn;
+        let skipped = self
+            .skip
+            .as_ref()
+            .is_some_and(|(lsn, _)| *lsn == commit_lsn);
+        if skipped || commit_lsn < self.applier.checkpoint() {
             return Ok(());
         }
+        if is_schema_entry(&change) {
+            self.decoder.schema_changed();
+        }
         staged.push(change);
-        if staged.is_full() { self.pass_on().await } else { Ok(()) }
+        if staged.is_full() {
+            self.pass_on().await
+        } else {
+            Ok(())
+        }
     }
 
     /// The transaction is large: what came before goes out first, then its parts.
     async fn pass_on(&mut self) -> Result<(), EngineError> {
-        let Some(staged) = &mut self.state.staged else { return Ok(()) };
+        let Some(staged) = &mut self.state.staged else {
+            return Ok(());
+        };
         let (begin, changes) = (staged.begin, staged.take());
         if !staged.passed_on {
             staged.passed_on = true;
@@ -243,13 +282,19 @@ impl Stream<'_> {
 
     async fn end_transaction(&mut self, commit: TransactionCommit) -> Result<(), EngineError> {
         let Some(mut staged) = self.state.staged.take() else {
-            return Err(EngineError::Order { what: "a commit without a transaction" });
+            return Err(EngineError::Order {
+                what: "a commit without a transaction",
+            });
         };
         if commit.end_lsn <= self.applier.checkpoint() {
             trace!(target: "apply", lsn = %commit.end_lsn, "already on the target");
             return Ok(());
         }
-        if self.skip.as_ref().is_some_and(|(lsn, _)| *lsn == commit.commit_lsn) {
+        if self
+            .skip
+            .as_ref()
+            .is_some_and(|(lsn, _)| *lsn == commit.commit_lsn)
+        {
             return self.skip(&staged.begin, commit).await;
         }
         if !staged.passed_on && !self.applier.fits(staged.change_count()) {
@@ -259,7 +304,11 @@ impl Stream<'_> {
         self.applier.apply(&staged.begin, changes).await?;
         self.applier.end(commit)?;
         self.state.received = self.state.received.max(commit.end_lsn);
-        if self.applier.is_full() || self.is_old() { self.commit().await } else { Ok(()) }
+        if self.applier.is_full() || self.is_old() {
+            self.commit().await
+        } else {
+            Ok(())
+        }
     }
 
     async fn skip(
@@ -268,7 +317,11 @@ impl Stream<'_> {
         commit: TransactionCommit,
     ) -> Result<(), EngineError> {
         self.commit().await?;
-        let reason = self.skip.take().map(|(_, reason)| reason).unwrap_or_default();
+        let reason = self
+            .skip
+            .take()
+            .map(|(_, reason)| reason)
+            .unwrap_or_default();
         self.applier.skip(begin, commit, &reason).await?;
         self.skipped(begin);
         self.confirm();
@@ -276,11 +329,15 @@ impl Stream<'_> {
     }
 
     fn skipped(&self, begin: &TransactionBegin) {
-        let transaction = FailedTransaction { xid: begin.xid, commit_lsn: begin.commit_lsn };
+        let transaction = FailedTransaction {
+            xid: begin.xid,
+            commit_lsn: begin.commit_lsn,
+        };
         tracing::warn!(target: "apply", xid = begin.xid, lsn = %begin.commit_lsn,
             "transaction skipped on record");
         self.board.update(|status| status.last_error = None);
-        self.board.event(super::status::EngineEvent::Skipped(transaction));
+        self.board
+            .event(super::status::EngineEvent::Skipped(transaction));
     }
 
     async fn keepalive(&mut self, wal_end: Lsn, reply_requested: bool) -> Result<(), EngineError> {
@@ -319,7 +376,11 @@ impl Stream<'_> {
     }
 
     fn confirm(&mut self) {
-        self.state.oldest_us = self.state.staged.as_ref().map(|staged| staged.begin.commit_time_us);
+        self.state.oldest_us = self
+            .state
+            .staged
+            .as_ref()
+            .map(|staged| staged.begin.commit_time_us);
         let durable = self.applier.checkpoint();
         self.feedback.advance(durable, self.state.received);
     }
@@ -340,12 +401,31 @@ impl Stream<'_> {
     }
 
     async fn timer(&mut self) -> Result<(), EngineError> {
+        self.require_word()?;
         if self.applier.is_pending() && (self.state.staged.is_none() || self.is_old()) {
             self.commit().await?;
         }
         self.confirm_idle(false).await?;
         self.publish_if_due();
         Ok(())
+    }
+
+    /// A connection that a proxy holds open, with nobody behind it, looks like a quiet source.
+    fn require_word(&self) -> Result<(), EngineError> {
+        if !self.reads() || self.state.listening_since.elapsed() < self.silence_max {
+            return Ok(());
+        }
+        let (endpoint, patience) = (self.endpoint.clone(), self.silence_max);
+        Err(EngineError::Silent {
+            side: "source",
+            endpoint,
+            patience,
+        })
+    }
+
+    /// A paused round reads nothing, unless it must end what it has begun to write.
+    fn reads(&self) -> bool {
+        !self.state.paused || self.state.is_inside_large()
     }
 
     fn publish_if_due(&mut self) {
@@ -355,7 +435,10 @@ impl Stream<'_> {
         self.state.published_at = clock::now();
         self.applier.publish();
         let (confirmed, received) = (self.feedback.confirmed(), self.state.received);
-        let age_us = self.state.oldest_us.map_or(0, |oldest| clock::postgres_us() - oldest);
+        let age_us = self
+            .state
+            .oldest_us
+            .map_or(0, |oldest| clock::postgres_us() - oldest);
         let status = self.board.latest();
         if status.checkpoint.confirmed_lsn != confirmed || age_us > 0 || status.lag.seconds > 0.0 {
             self.board.update(|status| {
@@ -364,8 +447,13 @@ impl Stream<'_> {
             });
         }
         if !self.state.paused && !self.state.stopping {
-            let left = status.lag.source_wal_end.bytes_since(received.max(self.state.idle_lsn));
-            self.board.phase(&Phase::Streaming { behind: left > BEHIND_BYTES_MIN });
+            let left = status
+                .lag
+                .source_wal_end
+                .bytes_since(received.max(self.state.idle_lsn));
+            self.board.phase(&Phase::Streaming {
+                behind: left > BEHIND_BYTES_MIN,
+            });
         }
     }
 
@@ -378,6 +466,7 @@ impl Stream<'_> {
             }
             Command::Resume => {
                 self.state.paused = false;
+                self.state.listening_since = clock::now();
                 self.board.phase(&Phase::Streaming { behind: true });
                 CommandAnswer::Accepted
             }
@@ -413,13 +502,23 @@ impl Stream<'_> {
     pub(super) async fn finish(mut self) -> (Result<(), EngineError>, Meter) {
         let idle = self.confirm_idle(true).await;
         self.applier.publish();
-        let Self { applier, feedback, mut feedback_task, endpoint, .. } = self;
+        let Self {
+            applier,
+            feedback,
+            mut feedback_task,
+            endpoint,
+            ..
+        } = self;
         drop(feedback);
         let said = match feedback_task.join().await {
             Ok(Ok(())) => Ok(()),
             ended => Err(feedback_error(&endpoint, ended)),
         };
         (idle.and(said), applier.into_meter())
+    }
+
+    pub(super) const fn is_stopping(&self) -> bool {
+        self.state.stopping
     }
 
     pub(super) const fn is_paused(&self) -> bool {
@@ -432,8 +531,16 @@ impl Stream<'_> {
     }
 
     fn source_error(&self, operation: &'static str, source: PgError) -> EngineError {
-        EngineError::Source { operation, endpoint: self.endpoint.clone(), source }
+        EngineError::Source {
+            operation,
+            endpoint: self.endpoint.clone(),
+            source,
+        }
     }
+}
+
+fn is_schema_entry(change: &Change) -> bool {
+    matches!(change, Change::Insert { relation, .. } if route::is_schema_log(&relation.name))
 }
 
 fn feedback_error(
@@ -446,7 +553,9 @@ fn feedback_error(
             endpoint: endpoint.to_owned(),
             source,
         },
-        Ok(Ok(())) => EngineError::Order { what: "feedback ended by itself" },
+        Ok(Ok(())) => EngineError::Order {
+            what: "feedback ended by itself",
+        },
         Err(ended) => EngineError::Task(ended),
     }
 }

@@ -12,7 +12,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{AsyncMessage, CancelToken, Client, Connection, Row, SimpleQueryMessage};
 use tracing::{debug, trace};
 
-use super::dial::{Place, dial};
+use super::dial::{Place, dial, question};
 use super::error::PgError;
 use super::formats::pin_statement;
 use super::link::{Link, Settled};
@@ -24,6 +24,7 @@ use crate::config::connection::{ChannelBinding, TargetSession};
 pub struct Session {
     client: Client,
     object: Arc<str>,
+    /// Of this one server.
     settings: ConnectionSettings,
     cancel: CancelToken,
     ended: watch::Receiver<Life>,
@@ -64,12 +65,23 @@ async fn enter(link: Link, place: Place<'_>, application_name: &str) -> Result<S
         cancel: client.cancel_token(),
         client,
         object,
-        settings: place.settings.clone(),
+        settings: only(&place),
         ended,
     };
     session.run(&pin_statement()).await?;
-    session.require(place.settings.target_session).await?;
+    if let Some((sql, answer)) = question(place.wanted) {
+        place.require(answer, &session.text_rows(sql).await?)?;
+    }
     Ok(session)
+}
+
+/// A request to cancel must reach the server that runs the statement.
+fn only(place: &Place<'_>) -> ConnectionSettings {
+    ConnectionSettings {
+        hosts: vec![place.host.clone()],
+        target_session: TargetSession::Any,
+        ..place.settings.clone()
+    }
 }
 
 /// Encryption is settled by [`dial`]: tokio-postgres takes every link as an encrypted one.
@@ -244,25 +256,6 @@ impl Session {
             outcome.map_err(|error| PgError::from_client(object, None, error))
         })
         .await
-    }
-
-    async fn require(&self, wanted: TargetSession) -> Result<(), PgError> {
-        let (sql, answer) = match wanted {
-            // A standby is wished for only; the caller's order of hosts decides.
-            TargetSession::Any | TargetSession::PreferStandby => return Ok(()),
-            TargetSession::ReadWrite => ("SHOW transaction_read_only", "off"),
-            TargetSession::ReadOnly => ("SHOW transaction_read_only", "on"),
-            TargetSession::Primary => ("SELECT pg_catalog.pg_is_in_recovery()", "f"),
-            TargetSession::Standby => ("SELECT pg_catalog.pg_is_in_recovery()", "t"),
-        };
-        let rows = self.text_rows(sql).await?;
-        match rows.first().and_then(|row| row.first()) {
-            Some(Some(text)) if text == answer => Ok(()),
-            _ => Err(PgError::WrongServer {
-                object: self.object.to_string(),
-                wanted: wanted.name(),
-            }),
-        }
     }
 }
 

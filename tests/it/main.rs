@@ -7,17 +7,40 @@
 #![expect(
     clippy::panic,
     clippy::print_stderr,
+    clippy::unwrap_used,
     reason = "a failing test says why and stops"
 )]
 
 mod support;
 
+mod chaos;
+mod cli_check;
+mod cli_config;
 mod cluster;
 mod instruments;
 mod oracle;
+mod plugins;
+mod process;
+mod reconnect;
+mod refusals;
 mod rows;
 mod schema_install;
+mod rows;
+mod rows;
+mod rows_constraints;
+mod rows_transactions;
+mod schema_flow;
 mod schema_mirror;
 mod schema_statements;
 mod schema_traps;
+mod sessions;
+mod sessions;
+mod sessions;
+mod stream;
+mod stream;
+mod stream;
 mod tidy;
+mod tidy;
+mod tidy;
+mod tutorial;
+mod values;

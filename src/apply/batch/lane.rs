@@ -16,6 +16,7 @@ use super::{Op, OpKind, RowChange, TablePlan, keeps_key, move_of, present_column
 pub(super) struct NetLane {
     done: Vec<OpKind>,
     rows: Vec<NetRow>,
+    passed: Vec<Tuple>,
     index: HashTable<usize>,
     hasher: DefaultHashBuilder,
 }
@@ -61,6 +62,7 @@ impl NetLane {
 
     pub(super) fn finish(mut self, table: &TablePlan) -> Vec<OpKind> {
         self.seal(table);
+        self.done.extend(passed(self.passed));
         self.done
     }
 
@@ -79,8 +81,11 @@ impl NetLane {
                 overwrite(&mut known.tuple, tuple);
             }
             Some(joined) => {
+                let before = std::mem::replace(&mut known.tuple, tuple);
+                if joined_away(known.effect, effect) && table.uses_sequences() {
+                    self.passed.push(before);
+                }
                 known.effect = joined;
-                known.tuple = tuple;
             }
             None => {
                 self.seal(table);
@@ -115,10 +120,15 @@ impl NetLane {
             }
         }
         let filled = |rows: &Vec<Tuple>| !rows.is_empty();
-        self.done.extend(Some(deletes).filter(filled).map(OpKind::Delete));
         self.done
-            .extend(updates.into_iter().map(|(columns, rows)| OpKind::Update { columns, rows }));
-        self.done.extend(Some(inserts).filter(filled).map(OpKind::Insert));
+            .extend(Some(deletes).filter(filled).map(OpKind::Delete));
+        self.done.extend(
+            updates
+                .into_iter()
+                .map(|(columns, rows)| OpKind::Update { columns, rows }),
+        );
+        self.done
+            .extend(Some(inserts).filter(filled).map(OpKind::Insert));
     }
 }
 
@@ -136,6 +146,18 @@ const fn joined(known: Effect, next: Effect) -> Option<Effect> {
         }
         _ => None,
     }
+}
+
+/// Whether a row that was inserted goes again without a trace.
+const fn joined_away(known: Effect, next: Effect) -> bool {
+    matches!(
+        (known, next),
+        (Effect::Insert | Effect::Replace, Effect::Delete)
+    )
+}
+
+fn passed(rows: Vec<Tuple>) -> Option<OpKind> {
+    (!rows.is_empty()).then_some(OpKind::Passed(rows))
 }
 
 /// Puts the newer values over the older, where they were sent.
@@ -162,7 +184,10 @@ fn with_key(table: &TablePlan, old: Option<OldTuple>, mut new: Tuple) -> Tuple {
 /// Rows that set the same columns share a statement.
 fn group_update(table: &TablePlan, groups: &mut Vec<(Vec<usize>, Vec<Tuple>)>, row: Tuple) {
     let fits = |columns: &[usize]| {
-        let sent = table.written.iter().filter(|&&column| row.values[column] != Value::Unchanged);
+        let sent = table
+            .written
+            .iter()
+            .filter(|&&column| row.values[column] != Value::Unchanged);
         sent.eq(columns.iter())
     };
     match groups.iter_mut().find(|(columns, _)| fits(columns)) {
@@ -176,6 +201,7 @@ fn group_update(table: &TablePlan, groups: &mut Vec<(Vec<usize>, Vec<Tuple>)>, r
 pub(super) struct MultisetLane {
     done: Vec<OpKind>,
     images: Vec<(Tuple, i64)>,
+    passed: Vec<Tuple>,
     index: HashTable<usize>,
     hasher: DefaultHashBuilder,
 }
@@ -187,7 +213,10 @@ impl MultisetLane {
             RowChange::Delete(OldTuple::Key(old) | OldTuple::Full(old)) => {
                 self.count(table, old, -1);
             }
-            RowChange::Update { old: Some(OldTuple::Full(old)), new } if is_whole(&new) => {
+            RowChange::Update {
+                old: Some(OldTuple::Full(old)),
+                new,
+            } if is_whole(&new) => {
                 self.count(table, old, -1);
                 self.count(table, new, 1);
             }
@@ -200,6 +229,7 @@ impl MultisetLane {
 
     pub(super) fn finish(mut self) -> Vec<OpKind> {
         self.seal();
+        self.done.extend(passed(self.passed));
         self.done
     }
 
@@ -207,7 +237,11 @@ impl MultisetLane {
         let hash = hash_columns(&self.hasher, &table.written, &image);
         let same = |&row: &usize| equal_columns(&table.written, &self.images[row].0, &image);
         if let Some(&row) = self.index.find(hash, same) {
-            self.images[row].1 += by;
+            let count = &mut self.images[row].1;
+            if *count > 0 && by < 0 && table.uses_sequences() {
+                self.passed.push(image);
+            }
+            *count += by;
             return;
         }
         let (images, hasher) = (&mut self.images, &self.hasher);
@@ -220,13 +254,19 @@ impl MultisetLane {
         self.index.clear();
         let (mut deletes, mut inserts) = (Vec::new(), Vec::new());
         for (image, count) in self.images.drain(..) {
-            let rows = if count < 0 { &mut deletes } else { &mut inserts };
+            let rows = if count < 0 {
+                &mut deletes
+            } else {
+                &mut inserts
+            };
             let copies = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
             rows.extend(std::iter::repeat_n(image, copies));
         }
         let filled = |rows: &Vec<Tuple>| !rows.is_empty();
-        self.done.extend(Some(deletes).filter(filled).map(OpKind::Delete));
-        self.done.extend(Some(inserts).filter(filled).map(OpKind::Insert));
+        self.done
+            .extend(Some(deletes).filter(filled).map(OpKind::Delete));
+        self.done
+            .extend(Some(inserts).filter(filled).map(OpKind::Insert));
     }
 }
 
@@ -249,7 +289,7 @@ impl OrderedLane {
         let kind = step_of(table, change);
         let hash = match &kind {
             OpKind::Update { rows, .. } => hash_columns(&self.hasher, &table.key, &rows[0]),
-            OpKind::Insert(_) | OpKind::Move { .. } | OpKind::Delete(_) => 0,
+            OpKind::Insert(_) | OpKind::Move { .. } | OpKind::Delete(_) | OpKind::Passed(_) => 0,
         };
         let kind = match self.ops.last_mut() {
             Some(last) if table.lane == Lane::Ordered && Arc::ptr_eq(&last.table, table) => {
@@ -262,7 +302,10 @@ impl OrderedLane {
         };
         self.keys.clear();
         self.keys.insert(hash);
-        self.ops.push(Op { table: Arc::clone(table), kind });
+        self.ops.push(Op {
+            table: Arc::clone(table),
+            kind,
+        });
     }
 
     pub(super) fn finish(self) -> Vec<Op> {
@@ -279,19 +322,17 @@ fn step_of(table: &TablePlan, change: RowChange) -> OpKind {
             if !table.key.is_empty() && keeps_key(table, old.as_ref(), &new) =>
         {
             let new = with_key(table, old, new);
-            OpKind::Update { columns: present_columns(table, &new), rows: vec![new] }
+            OpKind::Update {
+                columns: present_columns(table, &new),
+                rows: vec![new],
+            }
         }
         RowChange::Update { old, new } => move_of(table, old, new),
     }
 }
 
 /// Adds a step of one row to the last one; gives it back when it does not fit there.
-fn append(
-    last: &mut OpKind,
-    next: OpKind,
-    keys: &mut HashSet<u64>,
-    hash: u64,
-) -> Option<OpKind> {
+fn append(last: &mut OpKind, next: OpKind, keys: &mut HashSet<u64>, hash: u64) -> Option<OpKind> {
     match (last, next) {
         (OpKind::Insert(rows), OpKind::Insert(more))
         | (OpKind::Delete(rows), OpKind::Delete(more)) => {
@@ -300,7 +341,10 @@ fn append(
         }
         (
             OpKind::Update { columns, rows },
-            OpKind::Update { columns: next_columns, rows: more },
+            OpKind::Update {
+                columns: next_columns,
+                rows: more,
+            },
         ) if *columns == next_columns && keys.insert(hash) => {
             rows.extend(more);
             None
@@ -318,5 +362,7 @@ fn hash_columns(hasher: &DefaultHashBuilder, columns: &[usize], tuple: &Tuple) -
 }
 
 fn equal_columns(columns: &[usize], a: &Tuple, b: &Tuple) -> bool {
-    columns.iter().all(|&column| a.values[column] == b.values[column])
+    columns
+        .iter()
+        .all(|&column| a.values[column] == b.values[column])
 }

@@ -10,11 +10,18 @@ use std::sync::Arc;
 
 use tracing::info;
 
-use crate::apply::{ApplyError, RowChange, TablePlan};
+use crate::apply::{ApplyError, RowChange, TablePlan, TargetTable};
 use crate::model::QualifiedName;
 use crate::schema::RowsMessage;
 
 use super::{Applier, EngineError, Route};
+
+const NOBODY_WATCHES: &str = "\
+SELECT pg_catalog.set_config('pgstream.role', pg_catalog.current_setting('session_replication_role'), true);
+SET LOCAL session_replication_role = replica";
+
+const WATCH_AGAIN: &str = "\
+SELECT pg_catalog.set_config('session_replication_role', pg_catalog.current_setting('pgstream.role'), true)";
 
 /// A reload under way.
 #[derive(Debug)]
@@ -25,19 +32,19 @@ pub(super) struct Reload {
 impl Applier {
     /// Takes one message of a table's content.
     pub(super) async fn reload(&mut self, content: &[u8]) -> Result<(), EngineError> {
-        let message = RowsMessage::parse(content).map_err(|source| EngineError::Schema { source })?;
+        let message =
+            RowsMessage::parse(content).map_err(|source| EngineError::Schema { source })?;
         let name = message.relation.name.clone();
         if !self.router.selects(&name) {
             return Ok(());
-        }
-        if message.too_large {
-            return Err(EngineError::RewriteUnknown { table: name.to_string() });
         }
         if message.first {
             self.begin_reload(&message, &name).await?;
         }
         let Some(reload) = &self.reload else {
-            return Err(EngineError::Order { what: "rows of a rewrite without their beginning" });
+            return Err(EngineError::Order {
+                what: "rows of a rewrite without their beginning",
+            });
         };
         let plan = Arc::clone(&reload.plan);
         for row in message.rows {
@@ -58,34 +65,54 @@ impl Applier {
         let relation = Arc::new(message.relation.clone());
         let found = self.router.find(&self.writer, &relation).await;
         let Route::Table(plan) = found.map_err(|error| self.failed(error))? else {
-            return Err(self.failed(ApplyError::MissingTable { table: name.clone() }));
+            return Err(self.failed(ApplyError::MissingTable {
+                table: name.clone(),
+            }));
         };
         info!(target: "schema", table = %name, "taking over the rows of a rewritten table");
-        let watched = plan.target.triggers || plan.target.foreign_keys;
-        let done = self.replace_rows(&plan, watched).await;
-        done.map_err(|error| self.failed(error))?;
+        self.empty(&plan.target).await?;
         self.reload = Some(Reload { plan });
         Ok(())
     }
 
-    async fn replace_rows(&mut self, plan: &TablePlan, watched: bool) -> Result<(), ApplyError> {
-        let object = format!("the replacement of all rows of {}", plan.target.name);
-        if watched {
-            self.writer.run(&object, "SET LOCAL session_replication_role = replica").await?;
+    async fn empty(&mut self, table: &TargetTable) -> Result<(), EngineError> {
+        let done = self.delete_all(table).await;
+        done.map_err(|error| self.failed(error))
+    }
+
+    async fn delete_all(&mut self, table: &TargetTable) -> Result<(), ApplyError> {
+        if is_watched(table) {
+            self.writer
+                .run(
+                    "a replacement of rows that no trigger acts on",
+                    NOBODY_WATCHES,
+                )
+                .await?;
         }
-        let only = if plan.target.kind == 'p' { "" } else { "ONLY " };
-        self.writer.run(&object, &format!("DELETE FROM {only}{}", plan.target.name.quoted())).await
+        self.writer.delete_all(table).await
+    }
+
+    async fn watch_again(&mut self, table: &TargetTable) -> Result<(), ApplyError> {
+        if !is_watched(table) {
+            return Ok(());
+        }
+        self.writer
+            .run("the end of a replacement of rows", WATCH_AGAIN)
+            .await
     }
 
     async fn end_reload(&mut self) -> Result<(), EngineError> {
         self.flush().await?;
-        let Some(Reload { plan }) = self.reload.take() else { return Ok(()) };
-        self.router.forget(&[]);
-        if plan.target.triggers || plan.target.foreign_keys {
-            let sql = "SET LOCAL session_replication_role = DEFAULT";
-            let done = self.writer.run("the end of a replacement of rows", sql).await;
-            done.map_err(|error| self.failed(error))?;
-        }
-        Ok(())
+        let Some(Reload { plan }) = self.reload.take() else {
+            return Ok(());
+        };
+        self.router.forget();
+        let done = self.watch_again(&plan.target).await;
+        done.map_err(|error| self.failed(error))
     }
+}
+
+/// Whether somebody would act on our deleting and inserting the same rows.
+const fn is_watched(table: &TargetTable) -> bool {
+    table.triggers || table.foreign_keys
 }

@@ -11,7 +11,7 @@ use crate::model::{Lsn, QualifiedName, Relation, TransactionBegin, Tuple};
 use crate::schema::{self, Entry, Plan, Step};
 
 use crate::engine::status::{SchemaChange, SchemaState};
-use crate::engine::{EngineError, clock};
+use crate::engine::{EngineError, clock, failure_of};
 
 use super::{Applier, Route};
 
@@ -34,14 +34,15 @@ impl Applier {
         let started = clock::now();
         if let Err(error) = self.run_plan(&entry, &plan).await {
             change.state = SchemaState::Failed;
-            change.error = Some(crate::engine::failure_of(&error, None).causes.join(": "));
+            change.error = Some(failure_of(&error, None).causes.join(": "));
             self.board.schema_change(change);
             return Err(error);
         }
         self.writer.forget();
-        self.router.forget(&plan.relations);
+        self.router.follow(&plan);
         self.open.commit_after |= plan.commit_after;
-        self.remember(&entry, &plan, change, started.elapsed()).await?;
+        self.remember(&entry, &plan, change, started.elapsed())
+            .await?;
         self.release_held().await
     }
 
@@ -61,8 +62,8 @@ impl Applier {
 
     async fn run_plan(&mut self, entry: &Entry, plan: &Plan) -> Result<(), EngineError> {
         for part in &plan.not_applied {
-            warn!(target: "schema", tag = entry.tag, object = part.object, reason = part.reason,
-                "schema change is not applied");
+            warn!(target: "schema", tag = entry.change.tag, object = part.object,
+                reason = part.reason, "schema change is not applied");
         }
         if plan.outside {
             return self.run_outside(entry, &plan.steps).await;
@@ -107,7 +108,7 @@ impl Applier {
         let record = AppliedSchemaChange {
             id: entry.id.clone(),
             version: entry.version,
-            tag: entry.tag.clone(),
+            tag: entry.change.tag.clone(),
             statements: change.sql.clone(),
             not_applied: change.not_applied.clone(),
             duration_ms,
@@ -124,7 +125,7 @@ impl Applier {
             (true, true) => SchemaState::Skipped,
         };
         let objects = change.objects.join(", ");
-        info!(target: "schema", tag = entry.tag, objects, ms = duration_ms, "schema change applied");
+        info!(target: "schema", tag = entry.change.tag, objects, ms = duration_ms, "schema change applied");
         self.open.schema_changes.push(change);
         Ok(())
     }
@@ -133,8 +134,13 @@ impl Applier {
     async fn release_held(&mut self) -> Result<(), EngineError> {
         let waiting: Vec<_> = self.held.relations().map(Arc::clone).collect();
         for relation in waiting {
-            let Route::Table(plan) = self.route(&relation).await? else { continue };
-            let rows = self.held.take(relation.id).map_err(|error| self.failed(error))?;
+            let Route::Table(plan) = self.route(&relation).await? else {
+                continue;
+            };
+            let rows = self
+                .held
+                .take(relation.id)
+                .map_err(|error| self.failed(error))?;
             for row in rows.into_iter().flatten() {
                 let row = row.map_err(|error| self.failed(error))?;
                 self.gather(&plan, RowChange::Insert(row)).await?;
@@ -145,7 +151,11 @@ impl Applier {
 }
 
 fn refused(entry: &Entry, step: &Step, source: ApplyError) -> EngineError {
-    EngineError::SchemaRefused { tag: entry.tag.clone(), object: step.object.clone(), source }
+    EngineError::SchemaRefused {
+        tag: entry.change.tag.clone(),
+        object: step.object.clone(),
+        source,
+    }
 }
 
 fn describe(entry: &Entry, plan: &Plan, lsn: Lsn) -> SchemaChange {
@@ -154,9 +164,9 @@ fn describe(entry: &Entry, plan: &Plan, lsn: Lsn) -> SchemaChange {
         id: entry.id.clone(),
         version: entry.version,
         created_at: entry.created_at.clone(),
-        tag: entry.tag.clone(),
+        tag: entry.change.tag.clone(),
         objects: entry.object_names(),
-        statement: entry.statement.clone(),
+        statement: entry.change.statement.clone().unwrap_or_default(),
         sql: plan.steps.iter().map(|step| step.sql.clone()).collect(),
         not_applied: plan.not_applied.iter().map(not_applied).collect(),
         state: SchemaState::Running,

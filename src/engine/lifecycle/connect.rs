@@ -3,36 +3,41 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use tokio::time::timeout;
 use tracing::info;
 
 use crate::apply::{CheckpointStore, WriteRules, Writer};
 use crate::config::{ConnectionSettings, SlotName, publication_name};
-use crate::decode::{Decoder, NullNumbers};
+use crate::decode::Decoder;
 use crate::engine::applier::{Applier, Limits, Parts};
 use crate::engine::feedback::Feedback;
 use crate::engine::meter::Meter;
 use crate::engine::route::Router;
 use crate::engine::status::{Command, CommandAnswer};
 use crate::engine::stream::{RoundEnd, State, Stream};
+use crate::engine::watchdog::Pulse;
 use crate::engine::{EngineError, acknowledge, supervise};
 use crate::model::Lsn;
 use crate::postgres::sqlstate::INVALID_PARAMETER_VALUE as INVALID_PARAMETER;
 use crate::postgres::{self, FeedbackWriter, PgError, ReplicationConnection, Session, WalReader};
 
-use super::{Lifecycle, Request};
+use super::{Lifecycle, Request, patience};
 
-/// We speak at least this often, however patient the source is.
-const FEEDBACK_EVERY_MAX: Duration = Duration::from_secs(10);
+/// Both sides are ready within this, or there is something between us that passes nothing on. Each
+/// attempt to connect has a bound of its own; this is for the questions that follow.
+const CONNECTING_MAX: Duration = Duration::from_secs(180);
 
 /// Both sides, connected.
 pub(super) struct Connected {
     reader: WalReader,
     feedback: FeedbackWriter,
-    feedback_every: Duration,
+    walsender_timeout: Option<Duration>,
     decoder: Decoder,
     writer: Writer,
     store: CheckpointStore,
     checkpoint: Lsn,
+    /// The process on the target that serves the writing session.
+    pub(super) writer_pid: i32,
 }
 
 /// The slot as the source describes it.
@@ -45,7 +50,7 @@ struct SlotState {
 
 const SLOT: &str = "\
 SELECT s.slot_type, s.plugin, s.database, pg_catalog.current_database(), s.wal_status,
-       s.confirmed_flush_lsn::pg_catalog.text
+       s.confirmed_flush_lsn::pg_catalog.text, s.active_pid
 FROM pg_catalog.pg_replication_slots AS s
 WHERE s.slot_name = $1";
 
@@ -54,7 +59,14 @@ impl Lifecycle {
     pub(super) async fn connect_or_stop(
         &mut self,
     ) -> Result<ControlFlow<RoundEnd, Connected>, EngineError> {
-        let Self { requests, pipeline, board, acknowledge, care, .. } = self;
+        let Self {
+            requests,
+            pipeline,
+            board,
+            acknowledge,
+            care,
+            ..
+        } = self;
         let connecting = async {
             let connected = connect(pipeline, care.is_none(), |slot| {
                 board.update(|status| {
@@ -74,19 +86,43 @@ impl Lifecycle {
         tokio::select! {
             biased;
             end = stop_asked(requests) => Ok(ControlFlow::Break(end)),
-            connected = connecting => connected.map(ControlFlow::Continue),
+            connected = timeout(CONNECTING_MAX, connecting) => match connected {
+                Ok(connected) => connected.map(ControlFlow::Continue),
+                Err(_elapsed) => Err(EngineError::NotReady { after: CONNECTING_MAX }),
+            },
         }
     }
 
     /// Makes a round's stream out of connected sides.
     pub(super) fn stream(&mut self, connected: Connected, meter: Meter) -> Stream<'_> {
-        let Connected { reader, feedback, feedback_every, decoder, writer, store, checkpoint } =
-            connected;
-        let (feedback, task) = Feedback::new(feedback, checkpoint, feedback_every);
+        let Connected {
+            reader,
+            feedback,
+            walsender_timeout,
+            ..
+        } = connected;
+        let Connected {
+            decoder,
+            writer,
+            store,
+            checkpoint,
+            ..
+        } = connected;
+        let silence_max = self
+            .patience
+            .of_source(&self.pipeline.source, walsender_timeout);
+        let every = patience::between_feedbacks(walsender_timeout, silence_max);
+        let (feedback, task) = Feedback::new(feedback, checkpoint, every);
         let limits = Limits::new(&self.pipeline.batch);
-        let limits = if self.care.is_some() { limits.each_alone() } else { limits };
+        let limits = if self.care.is_some() {
+            limits.each_alone()
+        } else {
+            limits
+        };
         let filter = self.pipeline.filter.clone();
-        let mut router = Router::new(filter, writer.rules(), self.pipeline.schema_log.is_some());
+        let follows_schema = self.pipeline.schema_log.is_some();
+        let names_lag = matches!(decoder, Decoder::Pgoutput(_));
+        let mut router = Router::new(filter, writer.rules(), follows_schema, names_lag);
         for table in &self.careful {
             router.be_careful(table.clone());
         }
@@ -111,8 +147,14 @@ impl Lifecycle {
             feedback_task: supervise::spawn("feedback", task),
             board: self.board.clone(),
             skip: self.skip.take(),
-            state: State::new(checkpoint, self.paused, self.care.as_ref().map(|care| care.until)),
+            state: State::new(
+                checkpoint,
+                self.paused,
+                self.care.as_ref().map(|care| care.until),
+            ),
             requests: &mut self.requests,
+            silence_max,
+            pulse: Pulse::default(),
         }
     }
 }
@@ -125,13 +167,16 @@ async fn connect(
     let on_source = SourceErrors(pipeline.source.endpoint());
     let source = postgres::connect(&pipeline.source, "pgstream").await;
     let source = source.map_err(|error| on_source.failed("open a session", error))?;
-    let slot = find_slot(&source, pipeline.slot.as_ref(), &on_source).await?;
+    let walsender_timeout = walsender_timeout(&source, &on_source).await?;
+    let holder_patience = patience::of_slot_holder(walsender_timeout);
+    let slot = find_slot(&source, pipeline.slot.as_ref(), holder_patience, &on_source).await?;
     show(&slot);
-    let mut decoder = Decoder::for_plugin(&slot.plugin, NullNumbers::default())
-        .map_err(|source| EngineError::Decode { lsn: slot.confirmed_lsn, source })?;
+    let mut decoder = Decoder::for_plugin(&slot.plugin).map_err(|source| EngineError::Decode {
+        lsn: slot.confirmed_lsn,
+        source,
+    })?;
     let publication = publication_name(&slot.name);
     require_publication(&source, &slot, &publication, &on_source).await?;
-    let feedback_every = feedback_every(&source, &on_source).await?;
 
     let replication = ReplicationConnection::connect(&pipeline.source).await;
     let mut replication =
@@ -145,20 +190,38 @@ async fn connect(
         timeline: identity.timeline,
     };
 
-    let rules = WriteRules { on_conflict: pipeline.on_conflict, sets };
+    let rules = WriteRules {
+        on_conflict: pipeline.on_conflict,
+        sets,
+        keep_order: false,
+    };
     let opened = Writer::open(&pipeline.target, rules, pipeline.disable_triggers, stream).await;
-    let refused =
-        |source| EngineError::Apply { endpoint: pipeline.target.endpoint(), source };
+    let refused = |source| EngineError::Apply {
+        endpoint: pipeline.target.endpoint(),
+        source,
+    };
     let (writer, store) = opened.map_err(refused)?;
-    let loaded = store.load(writer.session(), slot.confirmed_lsn, identity.wal_end).await;
+    let loaded = store
+        .load(writer.session(), slot.confirmed_lsn, identity.wal_end)
+        .await;
     let checkpoint = loaded.map_err(refused)?;
+    let writer_pid = writer.process_id().await.map_err(refused)?;
 
     let from = (slot.name.as_str(), checkpoint, publication.as_str());
     let started = start(&pipeline.source, replication, &mut decoder, from).await;
     let (reader, feedback) = started.map_err(|error| on_source.failed("start streaming", error))?;
     info!(target: "slot", slot = slot.name, plugin = slot.plugin, lsn = %checkpoint,
         "streaming started");
-    Ok(Connected { reader, feedback, feedback_every, decoder, writer, store, checkpoint })
+    Ok(Connected {
+        reader,
+        feedback,
+        walsender_timeout,
+        decoder,
+        writer,
+        store,
+        checkpoint,
+        writer_pid,
+    })
 }
 
 /// Starts streaming with the best options that the plugin's release knows. A refused start ends
@@ -181,7 +244,8 @@ async fn start(
                 decoder.started_with(choice);
                 return Ok(started);
             }
-            Err(error) if error.code() == Some(INVALID_PARAMETER) && choice + 1 < choices.len() => {}
+            Err(error) if error.code() == Some(INVALID_PARAMETER) && choice + 1 < choices.len() => {
+            }
             Err(error) => return Err(error),
         }
     }
@@ -193,13 +257,18 @@ struct SourceErrors(String);
 
 impl SourceErrors {
     fn failed(&self, operation: &'static str, source: PgError) -> EngineError {
-        EngineError::Source { operation, endpoint: self.0.clone(), source }
+        EngineError::Source {
+            operation,
+            endpoint: self.0.clone(),
+            source,
+        }
     }
 }
 
 async fn find_slot(
     source: &Session,
     wanted: Option<&SlotName>,
+    holder_patience: Duration,
     errors: &SourceErrors,
 ) -> Result<SlotState, EngineError> {
     let name = match wanted {
@@ -209,7 +278,10 @@ async fn find_slot(
     let row = source.row(SLOT, &[&name]).await;
     let row = row.map_err(|error| errors.failed("look for the slot", error))?;
     let Some(row) = row else {
-        return Err(EngineError::SlotMissing { slot_name: name, endpoint: errors.0.clone() });
+        return Err(EngineError::SlotMissing {
+            slot_name: name,
+            endpoint: errors.0.clone(),
+        });
     };
     let unusable = |reason: String, hint: &str| EngineError::SlotUnusable {
         slot_name: name.clone(),
@@ -217,21 +289,38 @@ async fn find_slot(
         hint: hint.to_owned(),
     };
     if row.get::<_, &str>(0) != "logical" {
-        return Err(unusable("it is a physical slot".to_owned(), "name a logical slot"));
+        return Err(unusable(
+            "it is a physical slot".to_owned(),
+            "name a logical slot",
+        ));
     }
     let (database, here): (&str, &str) = (row.get(2), row.get(3));
     if database != here {
         let reason = format!("it decodes database {database}, and the source is {here}");
-        return Err(unusable(reason, "name a slot of the source's database, or that database"));
+        return Err(unusable(
+            reason,
+            "name a slot of the source's database, or that database",
+        ));
     }
     if row.get::<_, Option<&str>>(4) == Some("lost") {
         let reason = "the source has removed WAL that it needs".to_owned();
         return Err(unusable(reason, HINT_LOST));
     }
+    if let Some(pid) = row.get::<_, Option<i32>>(6) {
+        let (endpoint, patience) = (errors.0.clone(), holder_patience);
+        return Err(EngineError::SlotInUse {
+            slot_name: name,
+            endpoint,
+            pid,
+            patience,
+        });
+    }
     let confirmed: Option<&str> = row.get(5);
     Ok(SlotState {
         plugin: row.get(1),
-        confirmed_lsn: confirmed.and_then(|lsn| lsn.parse().ok()).unwrap_or_default(),
+        confirmed_lsn: confirmed
+            .and_then(|lsn| lsn.parse().ok())
+            .unwrap_or_default(),
         database: database.to_owned(),
         name,
     })
@@ -241,7 +330,9 @@ const HINT_LOST: &str = "the stream cannot go on: pgstream tear-down, copy the t
      target anew, pgstream init; and raise max_slot_wal_keep_size on the source";
 
 async fn default_slot(source: &Session, errors: &SourceErrors) -> Result<String, EngineError> {
-    let row = source.row("SELECT pg_catalog.current_database()", &[]).await;
+    let row = source
+        .row("SELECT pg_catalog.current_database()", &[])
+        .await;
     let row = row.map_err(|error| errors.failed("ask for the database's name", error))?;
     let database = row.map(|row| row.get::<_, String>(0)).unwrap_or_default();
     Ok(SlotName::for_database(&database).to_string())
@@ -270,15 +361,19 @@ async fn require_publication(
     })
 }
 
-/// Three times within the source's patience (manual, section 20.6.1 `wal_sender_timeout`).
-async fn feedback_every(source: &Session, errors: &SourceErrors) -> Result<Duration, EngineError> {
+/// Returns after how long the source gives up a reader that it does not hear; none: never (manual,
+/// section 20.6.1).
+async fn walsender_timeout(
+    source: &Session,
+    errors: &SourceErrors,
+) -> Result<Option<Duration>, EngineError> {
     let sql = "SELECT setting::pg_catalog.int8 FROM pg_catalog.pg_settings \
                WHERE name = 'wal_sender_timeout'";
     let row = source.row(sql, &[]).await;
     let row = row.map_err(|error| errors.failed("ask for wal_sender_timeout", error))?;
-    let timeout_ms: i64 = row.map_or(0, |row| row.get(0));
-    let third = Duration::from_millis(u64::try_from(timeout_ms / 3).unwrap_or_default());
-    Ok(if third.is_zero() { FEEDBACK_EVERY_MAX } else { third.min(FEEDBACK_EVERY_MAX) })
+    let milliseconds: i64 = row.map_or(0, |row| row.get(0));
+    let timeout = Duration::from_millis(u64::try_from(milliseconds).unwrap_or_default());
+    Ok(Some(timeout).filter(|timeout| !timeout.is_zero()))
 }
 
 /// The schema changes that a crash kept from being acknowledged.

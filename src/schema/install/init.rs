@@ -8,7 +8,9 @@ use super::script::{self, quietly};
 use super::{InstallError, PlannedStep, Side};
 use crate::config::{Plugin, SlotName, publication_name};
 use crate::postgres::{PgError, Session};
-use crate::postgres::{create_publication_sql, create_slot_sql, drop_publication_sql, drop_slot_sql};
+use crate::postgres::{
+    create_publication_sql, create_slot_sql, drop_publication_sql, drop_slot_sql,
+};
 
 /// How often the source is asked whether old transactions are over.
 const POLL_EVERY: Duration = Duration::from_millis(50);
@@ -64,7 +66,11 @@ pub async fn init(
     let mut done: Vec<PlannedStep> = Vec::new();
     for step in decide(&facts, slot, plugin) {
         if let Err(error) = run(source, &step).await {
-            let mend = plugin_mend(&error, &plugin.to_string(), facts.plugin_libraries.as_deref());
+            let mend = plugin_mend(
+                &error,
+                &plugin.to_string(),
+                facts.plugin_libraries.as_deref(),
+            );
             let left = take_back(source, &done).await;
             return Err(InstallError::Step {
                 what: step.what,
@@ -141,7 +147,10 @@ fn former(table: &Keyless) -> String {
         "n" => "NOTHING",
         _ => "DEFAULT",
     };
-    quietly(&format!("ALTER TABLE ONLY {} REPLICA IDENTITY {setting}", table.name))
+    quietly(&format!(
+        "ALTER TABLE ONLY {} REPLICA IDENTITY {setting}",
+        table.name
+    ))
 }
 
 fn describe_again() -> String {

@@ -23,7 +23,13 @@ pub(super) fn plan(scene: &Scene<'_>, images: &Images<Index>, steps: &mut Steps)
         None => create(after, steps, &object),
         Some(before) => alter(scene, before, after, steps, &object),
     }
-    if let (Some(parent), false) = (&after.parent, images.before.as_ref().is_some_and(|b| b.parent_oid == after.parent_oid)) {
+    if let (Some(parent), false) = (
+        &after.parent,
+        images
+            .before
+            .as_ref()
+            .is_some_and(|b| b.parent_oid == after.parent_oid),
+    ) {
         let sql = format!(
             "ALTER INDEX {} ATTACH PARTITION {}",
             parent.quoted(),
@@ -61,13 +67,19 @@ fn alter(scene: &Scene<'_>, before: &Index, after: &Index, steps: &mut Steps, ob
     let renamed_by_constraint = after.constraint.is_some_and(|oid| {
         let images = scene.constraints.get(&oid);
         images.is_some_and(|images| {
-            let name = |c: &Option<crate::schema::description::Constraint>| c.as_ref().map(|c| c.name.clone());
+            let name = |c: &Option<crate::schema::description::Constraint>| {
+                c.as_ref().map(|c| c.name.clone())
+            };
             images.before.is_some() && name(&images.before) != name(&images.after)
         })
     });
     if before.name != after.name && !became_constraint && !renamed_by_constraint {
         let old = QualifiedName::new(&*after.table.schema, before.name.as_str());
-        let sql = format!("ALTER INDEX {} RENAME TO {}", old.quoted(), quote_ident(&after.name));
+        let sql = format!(
+            "ALTER INDEX {} RENAME TO {}",
+            old.quoted(),
+            quote_ident(&after.name)
+        );
         steps.add(Phase::Index, object, sql);
     }
 }
@@ -99,7 +111,11 @@ fn settings(before: Option<&Index>, after: &Index, steps: &mut Steps, object: &s
         None => after.options.as_slice(),
     };
     for clause in option_changes(old_options, &after.options, "") {
-        steps.add(Phase::TableSetting, object, format!("ALTER INDEX {quoted} {clause}"));
+        steps.add(
+            Phase::TableSetting,
+            object,
+            format!("ALTER INDEX {quoted} {clause}"),
+        );
     }
     for (column, target) in &after.statistics {
         if before.is_none_or(|before| !before.statistics.contains(&(*column, *target))) {

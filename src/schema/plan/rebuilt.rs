@@ -97,7 +97,9 @@ fn join_kind<T: Clone + Named>(
         }
     }
     let kept = images.into_iter().enumerate();
-    kept.filter(|(at, _)| !merged.contains(at)).map(|(_, i)| i).collect()
+    kept.filter(|(at, _)| !merged.contains(at))
+        .map(|(_, i)| i)
+        .collect()
 }
 
 trait Named {

@@ -102,7 +102,9 @@ impl<'a> Scene<'a> {
     /// Whether the rows of this table, or of one below it, follow as messages.
     pub(super) fn is_refilled(&self, table: u32) -> bool {
         self.change.sends_rows.contains(&table)
-            || self.children(table).any(|child| self.is_refilled(child.oid))
+            || self
+                .children(table)
+                .any(|child| self.is_refilled(child.oid))
     }
 
     /// Every selected table of which something changed, its indexes and constraints included.
@@ -137,11 +139,9 @@ impl<'a> Scene<'a> {
             let name = |table: &Option<Table>| table.as_ref().map(Table::qualified_name);
             touched.insert(images.oid, (name(&images.before), name(&images.after)));
         }
-        let relations = touched.into_iter().map(|(oid, (before, after))| RelationTouch {
-            oid,
-            before,
-            after,
-        });
+        let relations = touched
+            .into_iter()
+            .map(|(oid, (before, after))| RelationTouch { oid, before, after });
         relations
             .filter(|touch| {
                 let mut names = [&touch.before, &touch.after].into_iter().flatten();

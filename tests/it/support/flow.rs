@@ -8,9 +8,11 @@ use pgstream::config::{
 };
 use pgstream::engine::status::{Failure, Status};
 use pgstream::engine::{Engine, EngineOptions, Handle, Outcome};
+use pgstream::postgres;
+use pgstream::schema::install;
 use tokio_postgres::Client;
 
-use super::clusters::TestCluster;
+use super::clusters::{TestCluster, chain};
 use super::{assert_equal, connect, execute, pair, query_text, wait_until};
 
 /// The slot of every test.
@@ -47,6 +49,24 @@ impl Flow {
         let slot = format!("SELECT pg_create_logical_replication_slot('{SLOT}', '{plugin}')");
         execute(&flow.source, &slot).await;
         flow
+    }
+
+    /// Starts both servers and installs everything on the source, as `pgstream init` does: rows
+    /// and schema changes.
+    pub async fn schema(plugin: Plugin) -> Self {
+        let mut flow = Self::bare().await;
+        flow.pipeline.schema_log = Some(flow.pipeline.source.clone());
+        flow.init(plugin).await;
+        flow
+    }
+
+    /// Installs everything on the source, as `pgstream init` does.
+    pub async fn init(&self, plugin: Plugin) {
+        let source = postgres::connect(&self.pipeline.source, "test").await;
+        let source = source.expect("a session on the source");
+        let slot = SLOT.parse().expect("a slot name");
+        let done = install::init(&source, &slot, plugin).await;
+        done.unwrap_or_else(|error| panic!("{}", chain(&error)));
     }
 
     /// Starts both servers and nothing else.
@@ -90,6 +110,20 @@ impl Flow {
                 Ok(())
             } else {
                 Err(format!("{found:?}"))
+            }
+        })
+        .await;
+    }
+
+    /// Waits until every entry of the schema log is acknowledged.
+    pub async fn acknowledged(&self) {
+        wait_until("every schema change is acknowledged", || async move {
+            let sql = "SELECT version, schema ->> 'tag' FROM pgstream.schema_log WHERE NOT acked";
+            let open = query_text(&self.source, sql).await;
+            if open.is_empty() {
+                Ok(())
+            } else {
+                Err(format!("{open:?}"))
             }
         })
         .await;
