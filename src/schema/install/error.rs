@@ -95,18 +95,13 @@ pub(super) fn plugin_mend(
 /// Returns the statements that let a server load an output plugin. The setting takes effect with
 /// a reload.
 pub(super) fn allow_plugin_sql(plugin: &str, libraries: &str) -> String {
-<<<<<<< HEAD
-    let listed = libraries.split(',').map(str::trim).filter(|l| !l.is_empty());
-    let others = listed.map(|library| library.trim_matches('"'));
-    let list: Vec<String> = others
-        .filter(|library| *library != plugin)
-=======
     let listed = libraries
         .split(',')
         .map(str::trim)
         .filter(|l| !l.is_empty());
-    let list: Vec<String> = listed
->>>>>>> main
+    let others = listed.map(|library| library.trim_matches('"'));
+    let list: Vec<String> = others
+        .filter(|library| *library != plugin)
         .chain([plugin])
         .map(|library| format!("'{library}'"))
         .collect();
