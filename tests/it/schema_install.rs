@@ -304,7 +304,7 @@ async fn an_older_or_foreign_installation_is_brought_up_to_date() {
     let cluster = cluster("install");
     let source = source(&cluster).await;
     init(&source, &slot(), Plugin::Pgoutput).await.unwrap();
-    let quiet = "SET pgstream.busy = 'on'; DROP FUNCTION pgstream.others(jsonb, jsonb); \
+    let quiet = "SET pgstream.busy = 'on'; DROP FUNCTION pgstream.others(jsonb, jsonb, text); \
                  DROP EVENT TRIGGER pgstream_sql_drop; UPDATE pgstream.installation SET digest = 'old'";
     source.run(quiet).await.unwrap();
     assert!(!state(&source, &slot()).await.unwrap().triggers);

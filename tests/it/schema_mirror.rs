@@ -159,8 +159,8 @@ impl Mirror {
             let only = |one: &BTreeSet<String>, other| one.difference(other).cloned().collect();
             (only(&source, &target), only(&target, &source))
         } else {
-            let source = picture(&self.source, &[]).await;
-            let target = picture(&self.target, &[]).await;
+            let source = picture(&self.source, &[]).await.expect("a picture");
+            let target = picture(&self.target, &[]).await.expect("a picture");
             (differences(&source, &target), Vec::<String>::new())
         };
         assert!(

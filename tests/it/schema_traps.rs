@@ -133,7 +133,7 @@ async fn an_error_of_ours_does_not_reach_the_user_and_stops_the_engine() {
     mirror
         .source
         .run(
-            "SET pgstream.busy = 'on'; DROP FUNCTION pgstream.others(jsonb, jsonb); \
+            "SET pgstream.busy = 'on'; DROP FUNCTION pgstream.others(jsonb, jsonb, text); \
               RESET pgstream.busy",
         )
         .await
