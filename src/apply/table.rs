@@ -58,7 +58,8 @@ pub struct TargetColumn {
     /// so that the assignment that follows can refuse one that is too long.
     pub type_name: Box<str>,
     /// Whether an array of this type can be unnested to values of it: not for arrays (unnest
-    /// flattens them) nor for composites (it spreads them); these go as text and are cast.
+    /// flattens them) nor for composites (it spreads them) nor for `box`, whose arrays have another
+    /// delimiter; these go as text and are cast.
     pub unnestable: bool,
     /// Generated columns refuse values.
     pub generated: bool,

@@ -27,7 +27,7 @@ SELECT pg_catalog.json_build_object(
         'type_name', pg_catalog.concat('"', pg_catalog.replace(tn.nspname, '"', '""'), '"."',
                                        pg_catalog.replace(t.typname, '"', '""'), '"'),
         'unnestable', t.typarray <> 0 AND base.typtype <> 'c'
-                      AND NOT (base.typelem <> 0 AND base.typlen = -1),
+                      AND NOT (base.typelem <> 0 AND base.typlen = -1) AND t.typdelim = ',',
         'generated', a.attgenerated <> '',
         'identity_always', a.attidentity = 'a',
         'equals', COALESCE((
