@@ -20,7 +20,7 @@ use tokio::io::{AsyncWrite, Interest};
 pub(super) fn split(socket: OwnedFd) -> io::Result<(SocketReader, SocketWriter)> {
     let socket = Socket::from(socket);
     let reader = SocketReader::Unwatched(socket.try_clone()?);
-    let writer = AsyncFd::with_interest(socket, Interest::WRITABLE)?;
+    let writer = AsyncFd::register_with_interest(socket, Interest::WRITABLE)?;
     Ok((reader, SocketWriter(writer)))
 }
 
@@ -66,7 +66,7 @@ impl SocketReader {
     fn watch(&mut self) -> io::Result<&AsyncFd<Socket>> {
         *self = match std::mem::replace(self, Self::Closed) {
             Self::Unwatched(socket) => {
-                Self::Watched(AsyncFd::with_interest(socket, Interest::READABLE)?)
+                Self::Watched(AsyncFd::register_with_interest(socket, Interest::READABLE)?)
             }
             other => other,
         };
