@@ -13,12 +13,17 @@
 mod args;
 mod check;
 mod failure;
+mod init;
 mod logging;
 mod output;
 mod panic;
+mod plan;
 mod run;
 mod runtime;
+mod signals;
 mod status;
+mod tear_down;
+mod tutorial;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -85,9 +90,11 @@ fn dispatch(
         tracing::warn!(target: "config", "{warning}");
     }
     match command {
-        Command::Init(_) | Command::TearDown(_) => Ok(ExitCode::SUCCESS),
+        Command::Init(arguments) => init::run(configuration, arguments),
+        Command::TearDown(arguments) => tear_down::run(configuration, arguments),
         Command::Run(arguments) => run::run(configuration, arguments),
         Command::Status(arguments) => status::run(configuration, arguments.json),
         Command::Check(arguments) => check::run(configuration, arguments.json),
+        Command::Tutorial(arguments) => tutorial::run(arguments),
     }
 }

@@ -7,6 +7,7 @@
 #![expect(
     clippy::panic,
     clippy::print_stderr,
+    clippy::unwrap_used,
     reason = "a failing test says why and stops"
 )]
 
@@ -15,6 +16,8 @@ mod support;
 mod chaos;
 mod cli_check;
 mod cli_config;
+mod cli_init;
+mod cli_run;
 mod cluster;
 mod instruments;
 mod oracle;
@@ -27,9 +30,12 @@ mod rows;
 mod rows_constraints;
 mod rows_transactions;
 mod schema_flow;
+mod schema_install;
 mod schema_mirror;
 mod schema_statements;
+mod schema_traps;
 mod sessions;
 mod stream;
 mod tidy;
+mod tutorial;
 mod values;
