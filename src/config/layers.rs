@@ -217,7 +217,8 @@ pub(super) fn shown_value(variable: &Variable, value: &str) -> String {
         | Kind::Switch
         | Kind::Count { .. }
         | Kind::Duration
-        | Kind::Tables => value.to_owned(),
+        | Kind::Tables
+        | Kind::Directory => value.to_owned(),
     }
 }
 

@@ -29,6 +29,7 @@ mod rows;
 mod rows_constraints;
 mod rows_transactions;
 mod schema_flow;
+mod schema_install;
 mod schema_mirror;
 mod schema_statements;
 mod schema_traps;
