@@ -16,6 +16,8 @@ mod support;
 mod chaos;
 mod cli_check;
 mod cli_config;
+mod cli_init;
+mod cli_run;
 mod cluster;
 mod instruments;
 mod oracle;
