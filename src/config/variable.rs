@@ -44,8 +44,6 @@ pub mod key {
     pub const LOG_LEVEL: &str = "PGSTREAM_LOG_LEVEL";
     /// Form of the log.
     pub const LOG_FORMAT: &str = "PGSTREAM_LOG_FORMAT";
-    /// Where the tutorial's servers are installed.
-    pub const PG_BIN_DIR: &str = "PGSTREAM_PG_BIN_DIR";
 }
 
 /// What a value must be.
@@ -70,8 +68,6 @@ pub enum Kind {
     Duration,
     /// A list of table patterns.
     Tables,
-    /// A directory.
-    Directory,
 }
 
 impl Kind {
@@ -86,7 +82,6 @@ impl Kind {
             Self::Count { min, max } => format!("number from {min} to {max}"),
             Self::Duration => "duration".to_owned(),
             Self::Tables => "list of tables".to_owned(),
-            Self::Directory => "directory".to_owned(),
         }
     }
 }
@@ -288,15 +283,6 @@ pub static VARIABLES: &[Variable] = &[
         default: "text",
         kind: Kind::Choice(&["text", "json"]),
         example: "json",
-    },
-    Variable {
-        key: key::PG_BIN_DIR,
-        synonyms: &[],
-        meaning: "The directory of initdb and postgres for the tutorial's servers; counts in the \
-                  environment only.",
-        default: "looked for",
-        kind: Kind::Directory,
-        example: "/usr/lib/postgresql/17/bin",
     },
 ];
 
