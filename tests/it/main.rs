@@ -23,6 +23,7 @@ mod instruments;
 mod oracle;
 mod plugins;
 mod process;
+mod process_start;
 mod reconnect;
 mod refusals;
 mod rows;
