@@ -129,10 +129,17 @@ async fn sequences_follow_and_never_go_back() {
             scene.flow.run(sql).await;
         }
         scene.equal().await;
-        execute(&scene.flow.target, "SELECT setval('s_id_seq', 5000); SELECT setval('n_n_seq', 1)").await;
+        execute(
+            &scene.flow.target,
+            "SELECT setval('s_id_seq', 5000); SELECT setval('n_n_seq', 1)",
+        )
+        .await;
 
         scene.restart().await;
-        scene.flow.run("INSERT INTO s (v) VALUES (1); INSERT INTO n (k) VALUES (9)").await;
+        scene
+            .flow
+            .run("INSERT INTO s (v) VALUES (1); INSERT INTO n (k) VALUES (9)")
+            .await;
         scene.equal().await;
 
         let ahead = query_text(&scene.flow.target, "SELECT last_value FROM s_id_seq").await;
@@ -154,12 +161,15 @@ async fn a_reader_sees_a_transaction_whole_or_not_at_all() {
         let moving = async {
             for n in 1..=150 {
                 let (from, to) = (n % 100 + 1, n * 7 % 100 + 1);
-                execute(&mover, &format!(
-                    "BEGIN; UPDATE account SET amount = amount - {n} WHERE id = {from}; \
+                execute(
+                    &mover,
+                    &format!(
+                        "BEGIN; UPDATE account SET amount = amount - {n} WHERE id = {from}; \
                      INSERT INTO entry VALUES ({n}, -{n}); \
                      UPDATE account SET amount = amount + {n} WHERE id = {to}; \
                      INSERT INTO entry VALUES ({n}, {n}); COMMIT"
-                ))
+                    ),
+                )
                 .await;
             }
         };
@@ -170,7 +180,11 @@ async fn a_reader_sees_a_transaction_whole_or_not_at_all() {
             wait_until("all transfers are there", || async {
                 assert_eq!(query_text(&scene.flow.target, sums).await, ["10000|0|0|0"]);
                 let count = query_text(&scene.flow.target, "SELECT count(*) FROM entry").await;
-                if count == ["300"] { Ok(()) } else { Err(format!("{count:?}")) }
+                if count == ["300"] {
+                    Ok(())
+                } else {
+                    Err(format!("{count:?}"))
+                }
             })
             .await;
         };
@@ -190,7 +204,10 @@ async fn batches_of_a_backlog(adjust: impl Fn(&mut Pipeline)) -> Vec<usize> {
     execute(&blocker, "BEGIN; LOCK TABLE t").await;
     for n in 0..60 {
         let (a, b) = (2 * n, 2 * n + 1);
-        scene.flow.run(&format!("INSERT INTO t VALUES ({a}, 0), ({b}, 0)")).await;
+        scene
+            .flow
+            .run(&format!("INSERT INTO t VALUES ({a}, 0), ({b}, 0)"))
+            .await;
     }
     everything_is_sent(&scene).await;
     execute(&blocker, "COMMIT").await;
@@ -207,7 +224,11 @@ async fn everything_is_sent(scene: &Scene) {
                 WHERE application_name ~ 'pgstream'";
     wait_until("the source has sent everything", || async {
         let found = query_text(&scene.flow.source, sent).await;
-        if found == ["t"] { Ok(()) } else { Err(format!("{found:?}")) }
+        if found == ["t"] {
+            Ok(())
+        } else {
+            Err(format!("{found:?}"))
+        }
     })
     .await;
 }
@@ -222,7 +243,10 @@ async fn a_batch_size_that_is_set_bounds_target_transactions() {
     };
 
     let bounded = batches_of_a_backlog(size(10, true)).await;
-    assert!(bounded.iter().all(|rows| *rows <= 10) && bounded.contains(&10), "{bounded:?}");
+    assert!(
+        bounded.iter().all(|rows| *rows <= 10) && bounded.contains(&10),
+        "{bounded:?}"
+    );
 
     let never_split = batches_of_a_backlog(size(1, true)).await;
     assert_eq!(never_split, [2; 60]);
@@ -239,14 +263,25 @@ async fn light_load_goes_out_at_once_and_an_idle_source_is_confirmed() {
         scene.settle().await;
 
         let lsn = query_text(&scene.flow.source, "SELECT pg_current_wal_lsn()").await;
-        scene.flow.run("CREATE TEMP TABLE nobody_sees (a int); DROP TABLE nobody_sees").await;
-        scene.flow.run("SELECT pg_logical_emit_message(false, 'other', 'x')").await;
+        scene
+            .flow
+            .run("CREATE TEMP TABLE nobody_sees (a int); DROP TABLE nobody_sees")
+            .await;
+        scene
+            .flow
+            .run("SELECT pg_logical_emit_message(false, 'other', 'x')")
+            .await;
         let confirmed = format!(
-            "SELECT confirmed_flush_lsn > '{}' FROM pg_replication_slots", lsn.join("")
+            "SELECT confirmed_flush_lsn > '{}' FROM pg_replication_slots",
+            lsn.join("")
         );
         wait_until("the slot moves without rows", || async {
             let found = query_text(&scene.flow.source, &confirmed).await;
-            if found == ["t"] { Ok(()) } else { Err(format!("{found:?}")) }
+            if found == ["t"] {
+                Ok(())
+            } else {
+                Err(format!("{found:?}"))
+            }
         })
         .await;
         scene.stop().await;
@@ -259,7 +294,12 @@ async fn tables_outside_of_the_filter_are_never_touched() {
                   CREATE TABLE app.yes (id int PRIMARY KEY); CREATE TABLE app.no_log (id int PRIMARY KEY); \
                   CREATE TABLE other.no (id int PRIMARY KEY); \
                   CREATE TABLE \"My Schema\".\"Yes.It is\" (id int PRIMARY KEY)";
-    let tables = ["app.yes", "app.no_log", "other.no", "\"My Schema\".\"Yes.It is\""];
+    let tables = [
+        "app.yes",
+        "app.no_log",
+        "other.no",
+        "\"My Schema\".\"Yes.It is\"",
+    ];
     for plugin in PLUGINS {
         let scene = Scene::start(plugin, &[schema.to_owned()], |pipeline| {
             let patterns = |list: &[&str]| list.iter().map(|text| text.parse().unwrap()).collect();
@@ -270,10 +310,23 @@ async fn tables_outside_of_the_filter_are_never_touched() {
         })
         .await;
         for table in tables {
-            execute(&scene.flow.target, &format!("INSERT INTO {table} VALUES (-1)")).await;
-            scene.flow.run(&format!("INSERT INTO {table} SELECT generate_series(1, 5)")).await;
-            scene.flow.run(&format!("UPDATE {table} SET id = id + 10 WHERE id < 3")).await;
-            scene.flow.run(&format!("DELETE FROM {table} WHERE id = 4")).await;
+            execute(
+                &scene.flow.target,
+                &format!("INSERT INTO {table} VALUES (-1)"),
+            )
+            .await;
+            scene
+                .flow
+                .run(&format!("INSERT INTO {table} SELECT generate_series(1, 5)"))
+                .await;
+            scene
+                .flow
+                .run(&format!("UPDATE {table} SET id = id + 10 WHERE id < 3"))
+                .await;
+            scene
+                .flow
+                .run(&format!("DELETE FROM {table} WHERE id = 4"))
+                .await;
         }
         scene.settle().await;
         let counts = |expected: [&'static str; 4]| {
@@ -281,13 +334,20 @@ async fn tables_outside_of_the_filter_are_never_touched() {
             async move {
                 for (table, expected) in tables.iter().zip(expected) {
                     let look = format!("SELECT count(*) FROM {table}");
-                    assert_eq!(query_text(&scene.flow.target, &look).await, [expected], "{table}");
+                    assert_eq!(
+                        query_text(&scene.flow.target, &look).await,
+                        [expected],
+                        "{table}"
+                    );
                 }
             }
         };
         counts(["5", "1", "1", "5"]).await;
 
-        scene.flow.run(&format!("TRUNCATE {}", tables.join(", "))).await;
+        scene
+            .flow
+            .run(&format!("TRUNCATE {}", tables.join(", ")))
+            .await;
         scene.settle().await;
         counts(["0", "1", "1", "0"]).await;
         scene.stop().await;
@@ -302,7 +362,11 @@ async fn after_conflicts(plugin: &str, action: OnConflict) -> (Vec<String>, Vec<
         pipeline.on_conflict = action;
     })
     .await;
-    execute(&scene.flow.target, "INSERT INTO k VALUES (1, 'target'), (2, 'target')").await;
+    execute(
+        &scene.flow.target,
+        "INSERT INTO k VALUES (1, 'target'), (2, 'target')",
+    )
+    .await;
     for sql in [
         "INSERT INTO k SELECT i, 'source' FROM generate_series(1, 45) AS i",
         "UPDATE k SET v = 'changed' WHERE id = 2",
@@ -340,10 +404,16 @@ async fn rows_that_a_keyless_table_already_has_are_left_alone_by_nothing() {
     })
     .await;
     execute(&scene.flow.target, "INSERT INTO l VALUES (2, 'target')").await;
-    scene.flow.run("INSERT INTO l SELECT i, 'source' FROM generate_series(1, 45) AS i").await;
+    scene
+        .flow
+        .run("INSERT INTO l SELECT i, 'source' FROM generate_series(1, 45) AS i")
+        .await;
     scene.settle().await;
     let look = "SELECT w, count(*) FROM l GROUP BY w ORDER BY w";
-    assert_eq!(query_text(&scene.flow.target, look).await, ["source|44", "target|1"]);
+    assert_eq!(
+        query_text(&scene.flow.target, look).await,
+        ["source|44", "target|1"]
+    );
     scene.stop().await;
 }
 
@@ -357,7 +427,10 @@ async fn a_paused_engine_applies_nothing_until_it_resumes() {
 
     scene.flow.run("INSERT INTO t VALUES (2)").await;
     everything_is_sent(&scene).await;
-    assert_eq!(query_text(&scene.flow.target, "SELECT id FROM t").await, ["1"]);
+    assert_eq!(
+        query_text(&scene.flow.target, "SELECT id FROM t").await,
+        ["1"]
+    );
 
     scene.command(Command::Resume).await;
     scene.equal().await;

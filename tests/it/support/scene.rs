@@ -130,7 +130,10 @@ impl Scene {
     /// Pauses the engine.
     pub async fn pause(&self) {
         self.command(Command::Pause).await;
-        wait_for(&self.handle, "a pause", |status| status.phase == Phase::Paused).await;
+        wait_for(&self.handle, "a pause", |status| {
+            status.phase == Phase::Paused
+        })
+        .await;
     }
 
     /// Stops the engine in order and starts another.
