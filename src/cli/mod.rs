@@ -13,12 +13,16 @@
 mod args;
 mod check;
 mod failure;
+mod init;
 mod logging;
 mod output;
 mod panic;
+mod plan;
 mod run;
 mod runtime;
+mod signals;
 mod status;
+mod tear_down;
 mod tutorial;
 
 use std::ffi::OsString;
@@ -86,7 +90,8 @@ fn dispatch(
         tracing::warn!(target: "config", "{warning}");
     }
     match command {
-        Command::Init(_) | Command::TearDown(_) => Ok(ExitCode::SUCCESS),
+        Command::Init(arguments) => init::run(configuration, arguments),
+        Command::TearDown(arguments) => tear_down::run(configuration, arguments),
         Command::Run(arguments) => run::run(configuration, arguments),
         Command::Status(arguments) => status::run(configuration, arguments.json),
         Command::Check(arguments) => check::run(configuration, arguments.json),

@@ -31,6 +31,7 @@ pub(in crate::apply) fn target(columns: Vec<TargetColumn>, keys: &[&[&str]]) -> 
         columns,
         unique_keys: keys.iter().map(key).collect(),
         triggers: false,
+        rules: false,
         foreign_keys: false,
         cascades: false,
         row_security: false,
