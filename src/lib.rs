@@ -1,5 +1,13 @@
 //! Keeps one PostgreSQL database equal to another while both are in use.
+pub mod apply;
+pub mod cli;
+pub mod config;
 #[cfg(feature = "tui")]
 pub mod console;
+pub mod decode;
 pub mod engine;
+pub mod fault;
 pub mod model;
+pub mod postgres;
+pub mod schema;
+pub mod tutorial;

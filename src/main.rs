@@ -1,2 +1,7 @@
-//! The `pgstream` command.
-fn main() {}
+//! The `pgstream` command: arguments in, exit code out. Everything else is `pgstream::cli`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    pgstream::cli::main(std::env::args_os())
+}

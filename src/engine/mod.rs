@@ -1,4 +1,46 @@
-//! The replication engine: reads the slot, applies to the target, confirms what is durable.
-//! It knows no screen.
+//! The replication engine: reads the slot, applies to the target, confirms what is durable. It
+//! knows no screen.
+//!
+//! ```text
+//!  Engine::start ──> supervise ──> lifecycle (connect, stream, back off, hold)
+//!                                     │
+//!            ┌────────────────────────┴──────────────────────────┐
+//!            │ stream: frame ──> decode ──> stage ──> Applier    │   one task: what is read is
+//!            │                  whole source transactions        │   what is applied next
+//!            └───────┬───────────────────────────────┬───────────┘
+//!                    │ durable LSN (watch)           │ Status (Board)
+//!                feedback ──> source             monitor ──> slots, lag
+//!                acknowledge ──> schema log      Handle  <── commands
+//! ```
+//!
+//! Reading and applying share one task on purpose: while a batch is applied the source fills the
+//! socket's buffers, and reading them out in one go is faster than taking each row as it is sent.
+//! Feedback has a task of its own, so that no slow statement on the target can make the source
+//! give up on us (manual, section 20.6.1 `wal_sender_timeout`).
+//!
+//! What always holds: the position confirmed to the source is never beyond the checkpoint that is
+//! committed on the target, and a source transaction is in one target transaction whole, together
+//! with that checkpoint.
 
+mod acknowledge;
+mod applier;
+mod board;
+pub mod clock;
+mod error;
+mod failure;
+mod feedback;
+mod handle;
+mod lifecycle;
+mod meter;
+mod monitor;
+mod retry;
+mod route;
+mod staged;
 pub mod status;
+mod stream;
+mod supervise;
+
+pub use error::EngineError;
+pub use failure::failure_of;
+pub use handle::{Engine, EngineOptions, Handle, Outcome};
+pub use supervise::{Task, TaskEnd, spawn};

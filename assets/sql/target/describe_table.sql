@@ -1,0 +1,86 @@
+-- What the writer must know of one table of the target: $1 schema, $2 name.
+-- One row with one JSON document (see TargetTable), or no row when there is no such table.
+SELECT pg_catalog.json_build_object(
+  'name', pg_catalog.json_build_object('schema', n.nspname, 'name', c.relname),
+  'kind', c.relkind,
+  'row_security', pg_catalog.row_security_active(c.oid),
+  'triggers', EXISTS (
+    SELECT FROM pg_catalog.pg_trigger AS g
+    WHERE g.tgrelid = c.oid AND NOT g.tgisinternal
+      AND g.tgenabled IN ('A', CASE WHEN s.replica THEN 'R' ELSE 'O' END)),
+  'foreign_keys', NOT s.replica AND EXISTS (
+    SELECT FROM pg_catalog.pg_constraint AS f
+    WHERE f.contype = 'f' AND c.oid IN (f.conrelid, f.confrelid)),
+  'cascades', NOT s.replica AND EXISTS (
+    SELECT FROM pg_catalog.pg_constraint AS f
+    WHERE f.contype = 'f' AND c.oid IN (f.conrelid, f.confrelid)
+      AND NOT (f.confdeltype IN ('a', 'r') AND f.confupdtype IN ('a', 'r'))),
+  'columns', (
+    SELECT COALESCE(pg_catalog.json_agg(col.description ORDER BY col.attnum), '[]')
+    FROM (
+      SELECT a.attnum, pg_catalog.json_build_object(
+        'name', a.attname,
+        'type_name', pg_catalog.concat('"', pg_catalog.replace(tn.nspname, '"', '""'), '"."',
+                                       pg_catalog.replace(t.typname, '"', '""'), '"'),
+        'unnestable', t.typarray <> 0 AND base.typtype <> 'c'
+                      AND NOT (base.typelem <> 0 AND base.typlen = -1),
+        'generated', a.attgenerated <> '',
+        'identity_always', a.attidentity = 'a',
+        'equals', COALESCE((
+          SELECT pg_catalog.format('OPERATOR(%I.%s)', opn.nspname, op.oprname)
+          FROM pg_catalog.pg_opclass AS opc
+          JOIN pg_catalog.pg_am AS am ON am.oid = opc.opcmethod AND am.amname = 'btree'
+          JOIN pg_catalog.pg_amop AS ao
+            ON ao.amopfamily = opc.opcfamily AND ao.amopstrategy = 3
+           AND ao.amoplefttype = opc.opcintype AND ao.amoprighttype = opc.opcintype
+          JOIN pg_catalog.pg_operator AS op ON op.oid = ao.amopopr
+          JOIN pg_catalog.pg_namespace AS opn ON opn.oid = op.oprnamespace
+          WHERE opc.opcdefault AND opc.opcintype = base.oid
+          LIMIT 1), 'OPERATOR(pg_catalog.=)'),
+        'sequence', (
+          SELECT pg_catalog.json_build_object(
+            'name', pg_catalog.json_build_object('schema', qn.nspname, 'name', q.relname),
+            'increment', sq.seqincrement, 'min', sq.seqmin, 'max', sq.seqmax)
+          FROM pg_catalog.pg_depend AS d
+          JOIN pg_catalog.pg_class AS q ON q.oid = d.objid AND q.relkind = 'S'
+          JOIN pg_catalog.pg_sequence AS sq ON sq.seqrelid = q.oid
+          JOIN pg_catalog.pg_namespace AS qn ON qn.oid = q.relnamespace
+          WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+            AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+            AND d.refobjid = c.oid AND d.refobjsubid = a.attnum AND d.deptype IN ('a', 'i')
+            AND (a.attidentity <> '' OR a.atthasdef)
+          LIMIT 1)) AS description
+      FROM pg_catalog.pg_attribute AS a
+      JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
+      JOIN pg_catalog.pg_namespace AS tn ON tn.oid = t.typnamespace
+      CROSS JOIN LATERAL (
+        WITH RECURSIVE chain (oid) AS (
+          SELECT t.oid
+          UNION ALL
+          SELECT d.typbasetype
+          FROM chain JOIN pg_catalog.pg_type AS d ON d.oid = chain.oid
+          WHERE d.typtype = 'd')
+        SELECT b.oid, b.typtype, b.typelem, b.typlen
+        FROM chain JOIN pg_catalog.pg_type AS b ON b.oid = chain.oid
+        WHERE b.typtype <> 'd') AS base
+      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS col),
+  'unique_keys', (
+    SELECT COALESCE(pg_catalog.json_agg(k.description ORDER BY k.indisprimary DESC, k.indexrelid), '[]')
+    FROM (
+      SELECT i.indisprimary, i.indexrelid, pg_catalog.json_build_object(
+        'columns', pg_catalog.json_agg(a.attname ORDER BY p.place),
+        'not_null', pg_catalog.bool_and(a.attnotnull),
+        'immediate', i.indimmediate) AS description
+      FROM pg_catalog.pg_index AS i
+      CROSS JOIN LATERAL pg_catalog.unnest(i.indkey::pg_catalog.int2[])
+        WITH ORDINALITY AS p (attnum, place)
+      JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = p.attnum
+      WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid
+        AND i.indpred IS NULL AND i.indexprs IS NULL AND p.place <= i.indnkeyatts
+      GROUP BY i.indexrelid, i.indisprimary, i.indimmediate) AS k)
+)::pg_catalog.text
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+CROSS JOIN (
+  SELECT pg_catalog.current_setting('session_replication_role') = 'replica' AS replica) AS s
+WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'm')

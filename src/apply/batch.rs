@@ -1,0 +1,225 @@
+//! Gathers row changes into as few sets as the target's readers cannot tell from the original
+//! order.
+//!
+//! Pure: changes in, [`Op`]s out. What holds for any input, and is tested as a property:
+//! executing the ops in order leaves the target as executing the changes in order would, wherever
+//! both succeed.
+//!
+//! * Tables that nobody watches ([`Lane::Net`], [`Lane::Multiset`]) have a lane each: the net
+//!   effect by key, or by whole row, goes out as deletes, then updates, then inserts.
+//! * Tables with triggers that fire or foreign keys that are checked share one lane that keeps the
+//!   order of the stream; neighbours of one kind still share a statement.
+//! * A table of which a set has failed before goes row by row ([`Lane::Rows`]).
+//! * An UPDATE that changes the key closes the lane's set and stands alone: its place matters.
+
+mod lane;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::model::{OldTuple, RelationId, Tuple, Value};
+
+use super::{Lane, TablePlan};
+use lane::{MultisetLane, NetLane, OrderedLane};
+
+/// A change of one row, its table known.
+#[derive(Debug, Clone)]
+pub enum RowChange {
+    /// A new row.
+    Insert(Tuple),
+    /// A changed row.
+    Update {
+        /// The old identity, if it was sent.
+        old: Option<OldTuple>,
+        /// The new row.
+        new: Tuple,
+    },
+    /// A removed row.
+    Delete(OldTuple),
+}
+
+/// One step for the target: a table and what happens to a set of its rows.
+#[derive(Debug, Clone)]
+pub struct Op {
+    /// The table.
+    pub table: Arc<TablePlan>,
+    /// What happens.
+    pub kind: OpKind,
+}
+
+/// What an [`Op`] does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OpKind {
+    /// Insert these rows.
+    Insert(Vec<Tuple>),
+    /// Set `columns` of the rows with these keys; no key occurs twice.
+    Update {
+        /// The columns of the relation that have values in every row.
+        columns: Vec<usize>,
+        /// The new rows.
+        rows: Vec<Tuple>,
+    },
+    /// Change one row, found by its old key or, without a key, by its whole old image.
+    Move {
+        /// The old row: the key's values, or all.
+        old: Tuple,
+        /// The columns of the relation that have values in `new`.
+        columns: Vec<usize>,
+        /// The new row.
+        new: Tuple,
+    },
+    /// Delete the rows with these keys, or, without a key, one row for each of these images.
+    Delete(Vec<Tuple>),
+}
+
+impl OpKind {
+    /// Returns the number of rows that the target must report for it.
+    #[must_use]
+    pub fn row_count(&self) -> usize {
+        match self {
+            Self::Insert(rows) | Self::Delete(rows) | Self::Update { rows, .. } => rows.len(),
+            Self::Move { .. } => 1,
+        }
+    }
+}
+
+/// Changes on their way to the target.
+#[derive(Debug, Default)]
+pub struct Batch {
+    ordered: OrderedLane,
+    lanes: Vec<TableLane>,
+    lane_by_relation: HashMap<RelationId, usize>,
+    row_count: usize,
+    byte_count: usize,
+}
+
+#[derive(Debug)]
+struct TableLane {
+    table: Arc<TablePlan>,
+    kind: LaneKind,
+}
+
+#[derive(Debug)]
+enum LaneKind {
+    Net(NetLane),
+    Multiset(MultisetLane),
+}
+
+impl Batch {
+    /// Returns the row changes pushed since the last [`take`](Self::take).
+    #[must_use]
+    pub const fn row_count(&self) -> usize {
+        self.row_count
+    }
+
+    /// Returns the bytes of values pushed since the last [`take`](Self::take).
+    #[must_use]
+    pub const fn byte_count(&self) -> usize {
+        self.byte_count
+    }
+
+    /// Adds one change.
+    pub fn push(&mut self, table: &Arc<TablePlan>, change: RowChange) {
+        self.row_count += 1;
+        self.byte_count += change.byte_count();
+        let change = fill_unchanged(change);
+        match table.lane {
+            Lane::Ordered | Lane::Rows => self.ordered.push(table, change),
+            Lane::Net | Lane::Multiset => match self.lane(table) {
+                LaneKind::Net(lane) => lane.push(table, change),
+                LaneKind::Multiset(lane) => lane.push(table, change),
+            },
+        }
+    }
+
+    /// Empties the batch into the steps for the target, in the order they must run.
+    #[must_use]
+    pub fn take(&mut self) -> Vec<Op> {
+        self.row_count = 0;
+        self.byte_count = 0;
+        self.lane_by_relation.clear();
+        let mut ops = std::mem::take(&mut self.ordered).finish();
+        for lane in self.lanes.drain(..) {
+            let kinds = match lane.kind {
+                LaneKind::Net(net) => net.finish(&lane.table),
+                LaneKind::Multiset(multiset) => multiset.finish(),
+            };
+            ops.extend(kinds.into_iter().map(|kind| Op { table: Arc::clone(&lane.table), kind }));
+        }
+        ops
+    }
+
+    /// The lane of the table. A relation that was described anew gets a new lane, behind the old.
+    fn lane(&mut self, table: &Arc<TablePlan>) -> &mut LaneKind {
+        let known = self.lane_by_relation.get(&table.relation.id).copied();
+        let index = match known {
+            Some(index) if Arc::ptr_eq(&self.lanes[index].table, table) => index,
+            Some(_) | None => self.open_lane(table),
+        };
+        &mut self.lanes[index].kind
+    }
+
+    fn open_lane(&mut self, table: &Arc<TablePlan>) -> usize {
+        let kind = if table.key.is_empty() {
+            LaneKind::Multiset(MultisetLane::default())
+        } else {
+            LaneKind::Net(NetLane::default())
+        };
+        self.lanes.push(TableLane { table: Arc::clone(table), kind });
+        self.lane_by_relation.insert(table.relation.id, self.lanes.len() - 1);
+        self.lanes.len() - 1
+    }
+}
+
+impl RowChange {
+    fn byte_count(&self) -> usize {
+        match self {
+            Self::Insert(tuple) | Self::Update { new: tuple, .. } => tuple.byte_count(),
+            Self::Delete(OldTuple::Key(tuple) | OldTuple::Full(tuple)) => tuple.byte_count(),
+        }
+    }
+}
+
+/// Takes the values that were not sent from the old row, when it was sent whole. Such a row has no
+/// value that is unknown, so it can be inserted.
+fn fill_unchanged(change: RowChange) -> RowChange {
+    match change {
+        RowChange::Update { old: Some(OldTuple::Full(old)), mut new } => {
+            for (new, old) in new.values.iter_mut().zip(&old.values) {
+                if *new == Value::Unchanged {
+                    *new = old.clone();
+                }
+            }
+            RowChange::Update { old: Some(OldTuple::Full(old)), new }
+        }
+        change => change,
+    }
+}
+
+/// The columns that are written and have a value.
+fn present_columns(table: &TablePlan, new: &Tuple) -> Vec<usize> {
+    let sent = |column: &usize| new.values[*column] != Value::Unchanged;
+    table.written.iter().copied().filter(sent).collect()
+}
+
+/// Whether the UPDATE leaves the key as it is.
+fn keeps_key(table: &TablePlan, old: Option<&OldTuple>, new: &Tuple) -> bool {
+    let Some(OldTuple::Key(old) | OldTuple::Full(old)) = old else { return true };
+    let same = |&column: &usize| {
+        new.values[column] == Value::Unchanged || old.values[column] == new.values[column]
+    };
+    table.key.iter().all(same)
+}
+
+/// The UPDATE as a step of its own.
+fn move_of(table: &TablePlan, old: Option<OldTuple>, new: Tuple) -> OpKind {
+    let columns = present_columns(table, &new);
+    let old = match old {
+        Some(OldTuple::Key(old) | OldTuple::Full(old)) => old,
+        None => new.clone(),
+    };
+    OpKind::Move { old, columns, new }
+}

@@ -1,0 +1,322 @@
+//! The three ways in which changes wait for their turn.
+
+use std::hash::{BuildHasher as _, Hash as _, Hasher as _};
+use std::sync::Arc;
+
+use hashbrown::{DefaultHashBuilder, HashSet, HashTable};
+
+use crate::model::{OldTuple, Tuple, Value};
+
+use crate::apply::Lane;
+
+use super::{Op, OpKind, RowChange, TablePlan, keeps_key, move_of, present_columns};
+
+/// The net effect by key, with the moves that interrupt it.
+#[derive(Debug, Default)]
+pub(super) struct NetLane {
+    done: Vec<OpKind>,
+    rows: Vec<NetRow>,
+    index: HashTable<usize>,
+    hasher: DefaultHashBuilder,
+}
+
+#[derive(Debug)]
+struct NetRow {
+    effect: Effect,
+    tuple: Tuple,
+}
+
+/// What a key's changes come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Effect {
+    /// Was not there, is now.
+    Insert,
+    /// Was there, is there.
+    Update,
+    /// Was there, is gone.
+    Delete,
+    /// Was there, was deleted, and another stands in its place.
+    Replace,
+    /// Was not there, came and went.
+    Nothing,
+}
+
+impl NetLane {
+    pub(super) fn push(&mut self, table: &TablePlan, change: RowChange) {
+        match change {
+            RowChange::Insert(new) => self.merge(table, Effect::Insert, new),
+            RowChange::Delete(OldTuple::Key(old) | OldTuple::Full(old)) => {
+                self.merge(table, Effect::Delete, old);
+            }
+            RowChange::Update { old, new } if keeps_key(table, old.as_ref(), &new) => {
+                let new = with_key(table, old, new);
+                self.merge(table, Effect::Update, new);
+            }
+            RowChange::Update { old, new } => {
+                self.seal(table);
+                self.done.push(move_of(table, old, new));
+            }
+        }
+    }
+
+    pub(super) fn finish(mut self, table: &TablePlan) -> Vec<OpKind> {
+        self.seal(table);
+        self.done
+    }
+
+    /// Joins a change to what is known of its key. What cannot follow (an INSERT of a row that is
+    /// there) is left for the target to judge, in its place.
+    fn merge(&mut self, table: &TablePlan, effect: Effect, tuple: Tuple) {
+        let hash = hash_columns(&self.hasher, &table.key, &tuple);
+        let same = |&row: &usize| equal_columns(&table.key, &self.rows[row].tuple, &tuple);
+        let Some(&row) = self.index.find(hash, same) else {
+            return self.add(table, hash, effect, tuple);
+        };
+        let known = &mut self.rows[row];
+        match joined(known.effect, effect) {
+            Some(joined) if effect == Effect::Update => {
+                known.effect = joined;
+                overwrite(&mut known.tuple, tuple);
+            }
+            Some(joined) => {
+                known.effect = joined;
+                known.tuple = tuple;
+            }
+            None => {
+                self.seal(table);
+                self.add(table, hash, effect, tuple);
+            }
+        }
+    }
+
+    fn add(&mut self, table: &TablePlan, hash: u64, effect: Effect, tuple: Tuple) {
+        let (rows, hasher) = (&mut self.rows, &self.hasher);
+        rows.push(NetRow { effect, tuple });
+        let rehash = |&row: &usize| hash_columns(hasher, &table.key, &rows[row].tuple);
+        self.index.insert_unique(hash, rows.len() - 1, rehash);
+    }
+
+    /// Turns the rows at hand into deletes, then updates, then inserts.
+    fn seal(&mut self, table: &TablePlan) {
+        self.index.clear();
+        let mut deletes = Vec::new();
+        let mut updates: Vec<(Vec<usize>, Vec<Tuple>)> = Vec::new();
+        let mut inserts = Vec::new();
+        for NetRow { effect, tuple } in self.rows.drain(..) {
+            match effect {
+                Effect::Insert => inserts.push(tuple),
+                Effect::Delete => deletes.push(tuple),
+                Effect::Replace => {
+                    deletes.push(tuple.clone());
+                    inserts.push(tuple);
+                }
+                Effect::Update => group_update(table, &mut updates, tuple),
+                Effect::Nothing => {}
+            }
+        }
+        let filled = |rows: &Vec<Tuple>| !rows.is_empty();
+        self.done.extend(Some(deletes).filter(filled).map(OpKind::Delete));
+        self.done
+            .extend(updates.into_iter().map(|(columns, rows)| OpKind::Update { columns, rows }));
+        self.done.extend(Some(inserts).filter(filled).map(OpKind::Insert));
+    }
+}
+
+/// What two changes of one key come to; none when the second cannot follow the first.
+const fn joined(known: Effect, next: Effect) -> Option<Effect> {
+    match (known, next) {
+        (Effect::Insert, Effect::Update) | (Effect::Nothing, Effect::Insert) => {
+            Some(Effect::Insert)
+        }
+        (Effect::Insert, Effect::Delete) => Some(Effect::Nothing),
+        (Effect::Update, Effect::Update) => Some(Effect::Update),
+        (Effect::Update | Effect::Replace, Effect::Delete) => Some(Effect::Delete),
+        (Effect::Delete, Effect::Insert) | (Effect::Replace, Effect::Update) => {
+            Some(Effect::Replace)
+        }
+        _ => None,
+    }
+}
+
+/// Puts the newer values over the older, where they were sent.
+fn overwrite(known: &mut Tuple, newer: Tuple) {
+    for (known, newer) in known.values.iter_mut().zip(newer.values) {
+        if newer != Value::Unchanged {
+            *known = newer;
+        }
+    }
+}
+
+/// Fills a key value that was not sent (a key out of line) from the old row.
+fn with_key(table: &TablePlan, old: Option<OldTuple>, mut new: Tuple) -> Tuple {
+    if let Some(OldTuple::Key(old) | OldTuple::Full(old)) = old {
+        for &column in &table.key {
+            if new.values[column] == Value::Unchanged {
+                new.values[column] = old.values[column].clone();
+            }
+        }
+    }
+    new
+}
+
+/// Rows that set the same columns share a statement.
+fn group_update(table: &TablePlan, groups: &mut Vec<(Vec<usize>, Vec<Tuple>)>, row: Tuple) {
+    let fits = |columns: &[usize]| {
+        let sent = table.written.iter().filter(|&&column| row.values[column] != Value::Unchanged);
+        sent.eq(columns.iter())
+    };
+    match groups.iter_mut().find(|(columns, _)| fits(columns)) {
+        Some((_, rows)) => rows.push(row),
+        None => groups.push((present_columns(table, &row), vec![row])),
+    }
+}
+
+/// The net number of equal rows.
+#[derive(Debug, Default)]
+pub(super) struct MultisetLane {
+    done: Vec<OpKind>,
+    images: Vec<(Tuple, i64)>,
+    index: HashTable<usize>,
+    hasher: DefaultHashBuilder,
+}
+
+impl MultisetLane {
+    pub(super) fn push(&mut self, table: &TablePlan, change: RowChange) {
+        match change {
+            RowChange::Insert(new) => self.count(table, new, 1),
+            RowChange::Delete(OldTuple::Key(old) | OldTuple::Full(old)) => {
+                self.count(table, old, -1);
+            }
+            RowChange::Update { old: Some(OldTuple::Full(old)), new } if is_whole(&new) => {
+                self.count(table, old, -1);
+                self.count(table, new, 1);
+            }
+            RowChange::Update { old, new } => {
+                self.seal();
+                self.done.push(move_of(table, old, new));
+            }
+        }
+    }
+
+    pub(super) fn finish(mut self) -> Vec<OpKind> {
+        self.seal();
+        self.done
+    }
+
+    fn count(&mut self, table: &TablePlan, image: Tuple, by: i64) {
+        let hash = hash_columns(&self.hasher, &table.written, &image);
+        let same = |&row: &usize| equal_columns(&table.written, &self.images[row].0, &image);
+        if let Some(&row) = self.index.find(hash, same) {
+            self.images[row].1 += by;
+            return;
+        }
+        let (images, hasher) = (&mut self.images, &self.hasher);
+        images.push((image, by));
+        let rehash = |&row: &usize| hash_columns(hasher, &table.written, &images[row].0);
+        self.index.insert_unique(hash, images.len() - 1, rehash);
+    }
+
+    fn seal(&mut self) {
+        self.index.clear();
+        let (mut deletes, mut inserts) = (Vec::new(), Vec::new());
+        for (image, count) in self.images.drain(..) {
+            let rows = if count < 0 { &mut deletes } else { &mut inserts };
+            let copies = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
+            rows.extend(std::iter::repeat_n(image, copies));
+        }
+        let filled = |rows: &Vec<Tuple>| !rows.is_empty();
+        self.done.extend(Some(deletes).filter(filled).map(OpKind::Delete));
+        self.done.extend(Some(inserts).filter(filled).map(OpKind::Insert));
+    }
+}
+
+fn is_whole(tuple: &Tuple) -> bool {
+    tuple.values.iter().all(|value| *value != Value::Unchanged)
+}
+
+/// The order of the stream; neighbours of one kind share a step.
+#[derive(Debug, Default)]
+pub(super) struct OrderedLane {
+    ops: Vec<Op>,
+    /// Hashes of the keys in the last step: a second UPDATE of a row starts a new one. Two rows
+    /// with one hash only cost a statement more.
+    keys: HashSet<u64>,
+    hasher: DefaultHashBuilder,
+}
+
+impl OrderedLane {
+    pub(super) fn push(&mut self, table: &Arc<TablePlan>, change: RowChange) {
+        let kind = step_of(table, change);
+        let hash = match &kind {
+            OpKind::Update { rows, .. } => hash_columns(&self.hasher, &table.key, &rows[0]),
+            OpKind::Insert(_) | OpKind::Move { .. } | OpKind::Delete(_) => 0,
+        };
+        let kind = match self.ops.last_mut() {
+            Some(last) if table.lane == Lane::Ordered && Arc::ptr_eq(&last.table, table) => {
+                match append(&mut last.kind, kind, &mut self.keys, hash) {
+                    Some(kind) => kind,
+                    None => return,
+                }
+            }
+            Some(_) | None => kind,
+        };
+        self.keys.clear();
+        self.keys.insert(hash);
+        self.ops.push(Op { table: Arc::clone(table), kind });
+    }
+
+    pub(super) fn finish(self) -> Vec<Op> {
+        self.ops
+    }
+}
+
+/// The change as a step of one row.
+fn step_of(table: &TablePlan, change: RowChange) -> OpKind {
+    match change {
+        RowChange::Insert(new) => OpKind::Insert(vec![new]),
+        RowChange::Delete(OldTuple::Key(old) | OldTuple::Full(old)) => OpKind::Delete(vec![old]),
+        RowChange::Update { old, new }
+            if !table.key.is_empty() && keeps_key(table, old.as_ref(), &new) =>
+        {
+            let new = with_key(table, old, new);
+            OpKind::Update { columns: present_columns(table, &new), rows: vec![new] }
+        }
+        RowChange::Update { old, new } => move_of(table, old, new),
+    }
+}
+
+/// Adds a step of one row to the last one; gives it back when it does not fit there.
+fn append(
+    last: &mut OpKind,
+    next: OpKind,
+    keys: &mut HashSet<u64>,
+    hash: u64,
+) -> Option<OpKind> {
+    match (last, next) {
+        (OpKind::Insert(rows), OpKind::Insert(more))
+        | (OpKind::Delete(rows), OpKind::Delete(more)) => {
+            rows.extend(more);
+            None
+        }
+        (
+            OpKind::Update { columns, rows },
+            OpKind::Update { columns: next_columns, rows: more },
+        ) if *columns == next_columns && keys.insert(hash) => {
+            rows.extend(more);
+            None
+        }
+        (_, next) => Some(next),
+    }
+}
+
+fn hash_columns(hasher: &DefaultHashBuilder, columns: &[usize], tuple: &Tuple) -> u64 {
+    let mut state = hasher.build_hasher();
+    for &column in columns {
+        tuple.values[column].hash(&mut state);
+    }
+    state.finish()
+}
+
+fn equal_columns(columns: &[usize], a: &Tuple, b: &Tuple) -> bool {
+    columns.iter().all(|&column| a.values[column] == b.values[column])
+}

@@ -1,0 +1,266 @@
+//! How far the target is durable: one row a slot, written in the target transaction that it
+//! speaks of. That is what makes delivery exactly-once without any privilege.
+//!
+//! The row moves by compare-and-set: a second process that applies the same slot finds the row
+//! elsewhere than it left it, and stops. What is confirmed to the source never exceeds this row,
+//! so a slot that stands beyond it was made anew or moved by somebody.
+
+use crate::model::Lsn;
+use crate::postgres::{PgError, Session};
+
+use super::ApplyError;
+
+/// The stream that a checkpoint belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stream {
+    /// Slot on the source.
+    pub slot_name: String,
+    /// `IDENTIFY_SYSTEM`'s system identifier of the source.
+    pub system_identifier: String,
+    /// Database on the source.
+    pub database_name: String,
+    /// Timeline of the source.
+    pub timeline: i32,
+}
+
+/// A position up to which everything is on the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// First byte after the last applied transaction.
+    pub end_lsn: Lsn,
+    /// When that was committed on the source, microseconds since 2000-01-01 UTC.
+    pub commit_time_us: Option<i64>,
+}
+
+/// A schema change as it is remembered on the target.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AppliedSchemaChange {
+    /// `id` in the schema log.
+    pub id: String,
+    /// `version` in the schema log.
+    pub version: i64,
+    /// Command tag.
+    pub tag: String,
+    /// The statements that ran.
+    pub statements: Vec<String>,
+    /// Parts that were not applied, with the reason.
+    pub not_applied: Vec<String>,
+    /// How long they ran, in milliseconds.
+    pub duration_ms: f64,
+}
+
+/// The records of one stream on the target.
+#[derive(Debug, Clone)]
+pub struct CheckpointStore {
+    stream: Stream,
+}
+
+const INSTALL: &str = include_str!("../../assets/sql/target/install.sql");
+
+/// Moves the row only from where we left it. Parameters: slot, new end, time, expected end,
+/// timeline.
+pub(super) const ADVANCE: &str = "\
+UPDATE pgstream.checkpoint
+SET end_lsn = $2::pg_catalog.text::pg_catalog.pg_lsn,
+    commit_time = COALESCE(timestamptz '2000-01-01 00:00:00+00' + $3 * interval '1 microsecond', commit_time),
+    timeline = $5,
+    updated_at = pg_catalog.clock_timestamp()
+WHERE slot_name = $1 AND end_lsn = $4::pg_catalog.text::pg_catalog.pg_lsn";
+
+const LOAD: &str = "\
+SELECT system_identifier, database_name, end_lsn::pg_catalog.text
+FROM pgstream.checkpoint
+WHERE slot_name = $1";
+
+const CREATE: &str = "\
+INSERT INTO pgstream.checkpoint (slot_name, system_identifier, database_name, timeline, end_lsn)
+VALUES ($1, $2, $3, $4, $5::pg_catalog.text::pg_catalog.pg_lsn)";
+
+const RECORD: &str = "\
+INSERT INTO pgstream.schema_change (slot_name, id, version, tag, statements, not_applied, duration_ms)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (slot_name, id) DO NOTHING";
+
+const RECORD_SKIPPED: &str = "\
+INSERT INTO pgstream.skipped_transaction (slot_name, commit_lsn, xid, reason)
+VALUES ($1, $2::pg_catalog.text::pg_catalog.pg_lsn, $3, $4)
+ON CONFLICT (slot_name, commit_lsn) DO NOTHING";
+
+impl CheckpointStore {
+    /// Makes the records' tables where they are missing.
+    ///
+    /// # Errors
+    /// The target's refusal, usually a missing CREATE privilege on the database.
+    pub async fn open(session: &Session, stream: Stream) -> Result<Self, ApplyError> {
+        let probe = "SELECT pg_catalog.count(*) = 3 FROM (VALUES ('checkpoint'), \
+                     ('skipped_transaction'), ('schema_change')) AS v(name) \
+                     WHERE pg_catalog.to_regclass('pgstream.' || name) IS NOT NULL";
+        let row = session.row(probe, &[]).await.map_err(refused("our records"))?;
+        if !row.is_some_and(|row| row.get(0)) {
+            session.run(INSTALL).await.map_err(refused("our records"))?;
+        }
+        Ok(Self { stream })
+    }
+
+    /// Returns the stream whose records these are.
+    #[must_use]
+    pub const fn stream(&self) -> &Stream {
+        &self.stream
+    }
+
+    /// Returns where the target stands; makes the row, at `slot_lsn`, when there is none.
+    ///
+    /// # Errors
+    /// [`ApplyError::ForeignCheckpoint`] (class Operator) when the row belongs to another source,
+    /// or when the slot (`slot_lsn`, its confirmed position) or the source's WAL (`wal_end`) do
+    /// not fit to it: going on would lose or repeat transactions.
+    pub async fn load(
+        &self,
+        session: &Session,
+        slot_lsn: Lsn,
+        wal_end: Lsn,
+    ) -> Result<Lsn, ApplyError> {
+        let stream = &self.stream;
+        let found = session.row(LOAD, &[&stream.slot_name]).await;
+        let Some(row) = found.map_err(refused("the checkpoint"))? else {
+            self.create(session, slot_lsn).await?;
+            return Ok(slot_lsn);
+        };
+        let end_lsn: Lsn = row.get::<_, &str>(2).parse().unwrap_or_default();
+        let owner = (row.get(0), row.get(1));
+        match judge(stream, owner, end_lsn, slot_lsn, wal_end) {
+            None => Ok(end_lsn),
+            Some(reason) => Err(ApplyError::ForeignCheckpoint {
+                slot_name: stream.slot_name.clone(),
+                reason,
+            }),
+        }
+    }
+
+    async fn create(&self, session: &Session, end_lsn: Lsn) -> Result<(), ApplyError> {
+        let Stream { slot_name, system_identifier, database_name, timeline } = &self.stream;
+        let end_lsn = end_lsn.to_string();
+        session
+            .change(CREATE, &[slot_name, system_identifier, database_name, timeline, &end_lsn])
+            .await
+            .map_err(refused("the checkpoint"))?;
+        Ok(())
+    }
+
+    /// Writes down a schema change, in the open transaction.
+    ///
+    /// # Errors
+    /// The target's refusal.
+    pub async fn record(
+        &self,
+        session: &Session,
+        change: &AppliedSchemaChange,
+    ) -> Result<(), ApplyError> {
+        let AppliedSchemaChange { id, version, tag, statements, not_applied, duration_ms } = change;
+        session
+            .change(
+                RECORD,
+                &[&self.stream.slot_name, id, version, tag, statements, not_applied, duration_ms],
+            )
+            .await
+            .map_err(refused("the record of a schema change"))?;
+        Ok(())
+    }
+
+    /// Writes down a skipped transaction, in the open transaction.
+    ///
+    /// # Errors
+    /// The target's refusal.
+    pub async fn record_skipped(
+        &self,
+        session: &Session,
+        commit_lsn: Lsn,
+        xid: u32,
+        reason: &str,
+    ) -> Result<(), ApplyError> {
+        let (lsn, xid) = (commit_lsn.to_string(), i64::from(xid));
+        session
+            .change(RECORD_SKIPPED, &[&self.stream.slot_name, &lsn, &xid, &reason])
+            .await
+            .map_err(refused("the record of a skipped transaction"))?;
+        Ok(())
+    }
+
+    /// Returns the ids of the schema changes that the target has applied, out of `ids`.
+    ///
+    /// # Errors
+    /// The target's refusal.
+    pub async fn applied(&self, session: &Session, ids: &[String]) -> Result<Vec<String>, ApplyError> {
+        let sql = "SELECT id FROM pgstream.schema_change WHERE slot_name = $1 AND id = ANY ($2)";
+        let rows = session
+            .rows(sql, &[&self.stream.slot_name, &ids])
+            .await
+            .map_err(refused("the record of schema changes"))?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+}
+
+/// Returns why a checkpoint does not fit to the stream, if it does not.
+fn judge(
+    stream: &Stream,
+    (system_identifier, database_name): (&str, &str),
+    end_lsn: Lsn,
+    slot_lsn: Lsn,
+    wal_end: Lsn,
+) -> Option<String> {
+    if system_identifier != stream.system_identifier || database_name != stream.database_name {
+        return Some(format!(
+            "it was written for database {database_name} of system {system_identifier}, and the \
+             source is database {} of system {}",
+            stream.database_name, stream.system_identifier
+        ));
+    }
+    if slot_lsn > end_lsn {
+        return Some(format!(
+            "the target stands at {end_lsn} and the slot only has what comes after {slot_lsn}: it \
+             was created anew or advanced by somebody, and what lies between is lost to it"
+        ));
+    }
+    (end_lsn > wal_end).then(|| {
+        format!(
+            "the target stands at {end_lsn} and the source's WAL ends at {wal_end}: the source \
+             was restored from an older backup"
+        )
+    })
+}
+
+/// Names what a statement was for in the target's refusal of it.
+pub(super) fn refused(object: &str) -> impl FnOnce(PgError) -> ApplyError {
+    move |source| ApplyError::Statement {
+        object: object.to_owned(),
+        statement: source.statement().unwrap_or_default().to_owned(),
+        source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkpoint_must_fit_its_source_and_its_slot() {
+        let stream = Stream {
+            slot_name: "s".to_owned(),
+            system_identifier: "1".to_owned(),
+            database_name: "d".to_owned(),
+            timeline: 1,
+        };
+        let check = |owner, end, slot, wal, expected: Option<&str>| {
+            let reason = judge(&stream, owner, Lsn(end), Lsn(slot), Lsn(wal));
+            assert_eq!(reason.is_some(), expected.is_some(), "{reason:?}");
+            assert!(reason.unwrap_or_default().contains(expected.unwrap_or_default()));
+        };
+
+        check(("1", "d"), 10, 10, 20, None);
+        check(("1", "d"), 10, 5, 10, None);
+        check(("2", "d"), 10, 5, 20, Some("system 2"));
+        check(("1", "e"), 10, 5, 20, Some("database e"));
+        check(("1", "d"), 10, 11, 20, Some("created anew"));
+        check(("1", "d"), 10, 5, 9, Some("older backup"));
+    }
+}

@@ -1,0 +1,187 @@
+//! What can go wrong while writing to the target.
+
+use crate::model::{Classify, ErrorClass, Lsn, QualifiedName};
+use crate::postgres::PgError;
+
+/// A failed operation on the target, with its object.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// The target cannot be reached or does not let us work.
+    #[error("cannot open the writing session on the target")]
+    Open {
+        /// Why.
+        #[source]
+        source: PgError,
+    },
+    /// The target refuses a step.
+    #[error("the target refuses a change of {table}")]
+    Refused {
+        /// The table.
+        table: QualifiedName,
+        /// The statement, without values.
+        statement: String,
+        /// Why.
+        #[source]
+        source: PgError,
+    },
+    /// The target refuses a statement that belongs to no table: a schema change, our own records.
+    #[error("the target refuses {object}")]
+    Statement {
+        /// What the statement is for.
+        object: String,
+        /// The statement, without values.
+        statement: String,
+        /// Why.
+        #[source]
+        source: PgError,
+    },
+    /// The target does not have the row that the source changed.
+    #[error("{found} of {expected} changed rows of {table} are on the target")]
+    RowNotFound {
+        /// The table.
+        table: QualifiedName,
+        /// The statement, without values.
+        statement: String,
+        /// Rows that had to be there.
+        expected: u64,
+        /// Rows that were.
+        found: u64,
+    },
+    /// The target does not have the table that the source changed.
+    #[error("table {table} is not on the target")]
+    MissingTable {
+        /// The table.
+        table: QualifiedName,
+    },
+    /// The target's table lacks a column.
+    #[error("column {column} of table {table} is not on the target")]
+    MissingColumn {
+        /// The table.
+        table: QualifiedName,
+        /// The column.
+        column: String,
+    },
+    /// The target's catalog answered something that we cannot read.
+    #[error("cannot read the target's description of table {table}")]
+    Catalog {
+        /// The table.
+        table: QualifiedName,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// Somebody else moved the checkpoint: another process applies the same slot.
+    #[error("the checkpoint of slot {slot_name} on the target is no longer {expected}")]
+    Fenced {
+        /// The slot.
+        slot_name: String,
+        /// Where we left it.
+        expected: Lsn,
+    },
+    /// The checkpoint was written for another source.
+    #[error("the checkpoint of slot {slot_name} on the target belongs to another source: {reason}")]
+    ForeignCheckpoint {
+        /// The slot.
+        slot_name: String,
+        /// What differs.
+        reason: String,
+    },
+    /// Rows that wait for their table could not be kept.
+    #[error("cannot keep rows that wait for their table in a temporary file")]
+    Spill {
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl ApplyError {
+    /// Returns the table whose rows were refused.
+    #[must_use]
+    pub const fn table(&self) -> Option<&QualifiedName> {
+        match self {
+            Self::Refused { table, .. } | Self::RowNotFound { table, .. } => Some(table),
+            Self::Open { .. }
+            | Self::Statement { .. }
+            | Self::MissingTable { .. }
+            | Self::MissingColumn { .. }
+            | Self::Catalog { .. }
+            | Self::Fenced { .. }
+            | Self::ForeignCheckpoint { .. }
+            | Self::Spill { .. } => None,
+        }
+    }
+
+    /// Returns the statement that was refused, without values.
+    #[must_use]
+    pub fn statement(&self) -> Option<&str> {
+        match self {
+            Self::Refused { statement, .. }
+            | Self::Statement { statement, .. }
+            | Self::RowNotFound { statement, .. } => Some(statement),
+            Self::Open { .. }
+            | Self::MissingTable { .. }
+            | Self::MissingColumn { .. }
+            | Self::Catalog { .. }
+            | Self::Fenced { .. }
+            | Self::ForeignCheckpoint { .. }
+            | Self::Spill { .. } => None,
+        }
+    }
+}
+
+impl Classify for ApplyError {
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::Open { source } | Self::Refused { source, .. } | Self::Statement { source, .. } => {
+                source.class()
+            }
+            Self::RowNotFound { .. } | Self::MissingTable { .. } | Self::MissingColumn { .. } => {
+                ErrorClass::Data
+            }
+            Self::Fenced { .. } | Self::ForeignCheckpoint { .. } | Self::Spill { .. } => {
+                ErrorClass::Operator
+            }
+            Self::Catalog { .. } => ErrorClass::Bug,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Open { source } => source.hint(),
+            Self::Refused { source, .. } | Self::Statement { source, .. } => {
+                source.hint().or_else(|| Some(HINT_REFUSED.to_owned()))
+            }
+            Self::RowNotFound { table, .. } => Some(format!(
+                "the target differs from the source in {table}: put the missing rows back (compare \
+                 both sides), then run pgstream again; or skip this transaction with \
+                 --skip-transaction"
+            )),
+            Self::MissingTable { table } => Some(format!(
+                "copy the table with its rows to the target first (pg_dump --table '{table}'), or \
+                 leave it out with PGSTREAM_FILTER_EXCLUDE_TABLES={table}"
+            )),
+            Self::MissingColumn { table, column } => Some(format!(
+                "add the column on the target: ALTER TABLE {} ADD COLUMN {} …; then run pgstream \
+                 again",
+                table.quoted(),
+                crate::model::quote_ident(column)
+            )),
+            Self::Fenced { .. } => Some(
+                "another pgstream applies this slot: stop one of them, then run again".to_owned(),
+            ),
+            Self::ForeignCheckpoint { slot_name, .. } => Some(format!(
+                "make both sides equal again (drop and copy the target's tables), then remove the \
+                 old mark on the target: DELETE FROM pgstream.checkpoint WHERE slot_name = {}",
+                crate::model::quote_literal(slot_name)
+            )),
+            Self::Catalog { .. } => None,
+            Self::Spill { .. } => {
+                Some("free space in the directory for temporary files (TMPDIR)".to_owned())
+            }
+        }
+    }
+}
+
+const HINT_REFUSED: &str = "mend the target and run pgstream again: it goes on at this \
+     transaction; or skip the transaction on record with --skip-transaction";

@@ -1,0 +1,32 @@
+//! Writing to the target: whole source transactions, as sets, with the checkpoint in the same
+//! target transaction.
+//!
+//! ```text
+//!  Change ──> Batch (pure)  ──> Op ──> shape (pure: SQL) ──┐
+//!             nets out what                                ├──> Writer ──> target
+//!             cancels, by table      encode (pure: bytes) ─┘       └──> checkpoint, COMMIT
+//! ```
+//!
+//! A statement a row costs a round trip or at least a parse, bind and plan a row; a statement a
+//! *set* is 20 to 60 times faster. So the batch gathers what belongs to one table and one kind of
+//! change, and the writer sends one statement for it, the bytes untouched. Where the order of rows
+//! can be seen by somebody (triggers that fire, foreign keys that are checked) the batch keeps the
+//! order of the stream, and where a set fails the engine repeats the transaction row by row
+//! ([`Lane::Rows`]), which gives the exact row and the exact statement that was refused.
+
+mod batch;
+mod checkpoint;
+mod encode;
+mod error;
+mod held;
+mod sequence;
+mod shape;
+mod table;
+mod writer;
+
+pub use batch::{Batch, Op, OpKind, RowChange};
+pub use checkpoint::{AppliedSchemaChange, Checkpoint, CheckpointStore, Stream};
+pub use error::ApplyError;
+pub use held::HeldRows;
+pub use table::{Lane, OwnedSequence, TablePlan, TargetColumn, TargetTable, UniqueKey, WriteRules};
+pub use writer::Writer;

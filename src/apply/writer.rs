@@ -1,0 +1,373 @@
+//! The writing session: runs steps in one open target transaction and commits them together with
+//! the checkpoint.
+//!
+//! Every step of a call is sent before the first answer is awaited, so a transaction costs two
+//! round trips however many steps it has (COPY adds one). COMMIT goes out only after every answer
+//! has been looked at: a step that found fewer rows than it should is not an error to PostgreSQL.
+
+mod bind;
+mod session;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures_util::SinkExt as _;
+use futures_util::future::{join, join_all};
+use tokio_postgres::Statement;
+use tracing::trace;
+
+use crate::config::ConnectionSettings;
+use crate::fault;
+use crate::model::{Lsn, QualifiedName};
+use crate::postgres::{PgError, Session};
+
+use super::checkpoint::{ADVANCE, refused};
+use super::sequence::SequenceTracker;
+use super::shape::{self, Shape};
+use super::{ApplyError, Checkpoint, CheckpointStore, Op, OpKind, TablePlan, TargetTable, WriteRules};
+use bind::{Bound, CopyRows, TextParameter, Work};
+
+const DESCRIBE_TABLE: &str = include_str!("../../assets/sql/target/describe_table.sql");
+
+/// Deferrable constraints wait for the commit, as the source may have made them wait; without any
+/// this costs nothing.
+const BEGIN: &str = "BEGIN; SET CONSTRAINTS ALL DEFERRED";
+
+/// The session that writes to the target.
+pub struct Writer {
+    session: Session,
+    rules: WriteRules,
+    statements: HashMap<(usize, Shape), Prepared>,
+    advance: Statement,
+    sequences: SequenceTracker,
+    open: bool,
+}
+
+/// A statement, and the plan it was made for: while it is held here its address is not reused.
+struct Prepared {
+    statement: Statement,
+    _plan: Arc<TablePlan>,
+}
+
+impl std::fmt::Debug for Writer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Writer").field("open", &self.open).finish_non_exhaustive()
+    }
+}
+
+impl Writer {
+    /// Connects to the target and makes our records there.
+    ///
+    /// # Errors
+    /// [`ApplyError::Open`] when the target cannot be reached or refuses the session's settings.
+    pub async fn open(
+        settings: &ConnectionSettings,
+        rules: WriteRules,
+        disable_triggers: bool,
+        stream: super::Stream,
+    ) -> Result<(Self, CheckpointStore), ApplyError> {
+        let session = session::open(settings, disable_triggers).await?;
+        let store = CheckpointStore::open(&session, stream).await?;
+        let advance = session.prepare(ADVANCE).await.map_err(|error| session.error(ADVANCE, error));
+        let advance = advance.map_err(refused("the checkpoint"))?;
+        let writer = Self {
+            session,
+            rules,
+            statements: HashMap::new(),
+            advance,
+            sequences: SequenceTracker::default(),
+            open: false,
+        };
+        Ok((writer, store))
+    }
+
+    /// Returns the session itself, for our records.
+    #[must_use]
+    pub const fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Returns what the configuration says about writing.
+    #[must_use]
+    pub const fn rules(&self) -> WriteRules {
+        self.rules
+    }
+
+    /// Returns the target's table of this name as it is now, if there is one.
+    ///
+    /// # Errors
+    /// The target's refusal.
+    pub async fn target_table(
+        &self,
+        name: &QualifiedName,
+    ) -> Result<Option<TargetTable>, ApplyError> {
+        let row = self
+            .session
+            .row(DESCRIBE_TABLE, &[&&*name.schema, &&*name.name])
+            .await
+            .map_err(refused("a look at its catalog"))?;
+        let parse = |row: tokio_postgres::Row| {
+            serde_json::from_str(row.get(0)).map_err(|error| ApplyError::Catalog {
+                table: name.clone(),
+                source: error,
+            })
+        };
+        row.map(parse).transpose()
+    }
+
+    /// Runs the steps in the open transaction, beginning one if there is none.
+    ///
+    /// # Errors
+    /// [`ApplyError::Refused`], [`ApplyError::RowNotFound`]; the transaction must then be given up.
+    pub async fn execute(&mut self, ops: &[Op]) -> Result<(), ApplyError> {
+        let mut group = Vec::new();
+        for op in ops {
+            if let OpKind::Insert(rows) = &op.kind {
+                self.sequences.observe(&op.table, rows);
+            }
+            for work in bind::work(op) {
+                match work {
+                    Work::Statement(bound) if bound.alone => {
+                        self.run_group(&mut group).await?;
+                        self.run_alone(bound).await?;
+                    }
+                    Work::Statement(bound) => group.push(bound),
+                    Work::Copy(copy) => {
+                        self.run_group(&mut group).await?;
+                        self.copy(copy).await?;
+                    }
+                }
+            }
+        }
+        self.run_group(&mut group).await
+    }
+
+    /// Empties tables, in the open transaction.
+    ///
+    /// # Errors
+    /// The target's refusal.
+    pub async fn truncate(
+        &mut self,
+        tables: &[&QualifiedName],
+        restart_identity: bool,
+    ) -> Result<(), ApplyError> {
+        self.sequences.forget();
+        self.run("TRUNCATE", &shape::truncate(tables, restart_identity)).await
+    }
+
+    /// Runs one statement in the open transaction, beginning one if there is none. Deferred
+    /// constraints are checked before and deferred again after: PostgreSQL refuses to change a
+    /// table that has checks pending.
+    ///
+    /// # Errors
+    /// [`ApplyError::Statement`].
+    pub async fn run(&mut self, object: &str, sql: &str) -> Result<(), ApplyError> {
+        self.begin().await?;
+        trace!(target: "sql", sql, "run on the target");
+        let (before, done, after) = tokio::join!(
+            self.session.run("SET CONSTRAINTS ALL IMMEDIATE"),
+            self.session.run(sql),
+            self.session.run("SET CONSTRAINTS ALL DEFERRED"),
+        );
+        before.and(done).and(after).map_err(refused(object))
+    }
+
+    /// Runs one statement outside of any transaction.
+    ///
+    /// # Errors
+    /// [`ApplyError::Statement`].
+    ///
+    /// # Panics
+    /// When a transaction is open.
+    pub async fn run_outside(&self, object: &str, sql: &str) -> Result<(), ApplyError> {
+        assert!(!self.open, "a statement outside of transactions while one is open");
+        trace!(target: "sql", sql, "run on the target, outside of a transaction");
+        self.session.run(sql).await.map_err(refused(object))
+    }
+
+    /// Begins a transaction unless one is open.
+    ///
+    /// # Errors
+    /// [`ApplyError::Statement`].
+    pub async fn begin(&mut self) -> Result<(), ApplyError> {
+        if !self.open {
+            self.session.run(BEGIN).await.map_err(refused("a transaction"))?;
+            self.open = true;
+        }
+        Ok(())
+    }
+
+    /// Forgets prepared statements and what is known of sequences: a schema change ran.
+    pub fn forget(&mut self) {
+        self.statements.clear();
+        self.sequences.forget();
+    }
+
+    /// Moves the checkpoint from `from` to `to` and commits. When this returns, everything up to
+    /// `to` is durable on the target.
+    ///
+    /// # Errors
+    /// [`ApplyError::Fenced`] when somebody else moved the checkpoint, or the target's refusal;
+    /// whether the transaction was committed is then known only by reading the checkpoint again.
+    pub async fn commit(
+        &mut self,
+        store: &CheckpointStore,
+        from: Lsn,
+        to: Checkpoint,
+    ) -> Result<(), ApplyError> {
+        self.begin().await?;
+        self.advance(store, from, to).await?;
+        fault::point(fault::APPLY_BEFORE_COMMIT);
+        self.session.run("COMMIT").await.map_err(refused("the commit of a batch"))?;
+        fault::point(fault::APPLY_AFTER_COMMIT);
+        self.open = false;
+        self.sequences.committed();
+        Ok(())
+    }
+
+    /// Gives the open transaction up.
+    ///
+    /// # Errors
+    /// The loss of the session.
+    pub async fn rollback(&mut self) -> Result<(), ApplyError> {
+        if self.open {
+            self.session.run("ROLLBACK").await.map_err(refused("a rollback"))?;
+            self.open = false;
+        }
+        Ok(())
+    }
+
+    async fn advance(
+        &mut self,
+        store: &CheckpointStore,
+        from: Lsn,
+        to: Checkpoint,
+    ) -> Result<(), ApplyError> {
+        let stream = store.stream();
+        let (end_lsn, expected) = (to.end_lsn.to_string(), from.to_string());
+        let time_us = to.commit_time_us.map(microseconds);
+        let setval = self.sequences.statements();
+        let (moved, advanced) = join(
+            self.session.run(&setval),
+            self.session.execute(
+                &self.advance,
+                &[&stream.slot_name, &end_lsn, &time_us, &expected, &stream.timeline],
+            ),
+        )
+        .await;
+        moved.map_err(refused("the position of sequences"))?;
+        let advanced = advanced.map_err(|error| self.session.error(ADVANCE, error));
+        match advanced.map_err(refused("the checkpoint"))? {
+            1 => Ok(()),
+            _ => Err(ApplyError::Fenced { slot_name: stream.slot_name.clone(), expected: from }),
+        }
+    }
+
+    /// Sends all statements of the group, then looks at all answers in order.
+    async fn run_group(&mut self, group: &mut Vec<Bound>) -> Result<(), ApplyError> {
+        if group.is_empty() {
+            return Ok(());
+        }
+        let group = std::mem::take(group);
+        for bound in &group {
+            self.prepare(&bound.table, &bound.shape).await?;
+        }
+        let begin = async {
+            if self.open { Ok(()) } else { self.session.run(BEGIN).await }
+        };
+        let all = join_all(group.iter().map(|bound| self.send(bound)));
+        let (begun, answers) = join(begin, all).await;
+        begun.map_err(refused("a transaction"))?;
+        self.open = true;
+        group.iter().zip(answers).try_for_each(|(bound, answer)| judge(bound, answer))
+    }
+
+    /// Runs a change of a key where foreign keys act by themselves: the target may have carried
+    /// the key change over already, and the row then stands under its new key.
+    async fn run_alone(&mut self, bound: Bound) -> Result<(), ApplyError> {
+        self.begin().await?;
+        self.prepare(&bound.table, &bound.shape).await?;
+        let answer = self.send(&bound).await;
+        match (answer, &bound.instead) {
+            (Ok(0), Some(instead)) => {
+                self.prepare(&instead.table, &instead.shape).await?;
+                judge(instead, self.send(instead).await)
+            }
+            (answer, _) => judge(&bound, answer),
+        }
+    }
+
+    async fn send(&self, bound: &Bound) -> Result<u64, PgError> {
+        let key = statement_key(&bound.table, &bound.shape);
+        let prepared = &self.statements.get(&key).expect("prepared before it is sent").statement;
+        let answer = self.session.execute_raw(prepared, bound.parameters.iter().map(as_sql)).await;
+        answer.map_err(|error| self.session.error(&shape::sql(&bound.table, &bound.shape), error))
+    }
+
+    async fn prepare(&mut self, table: &Arc<TablePlan>, shape: &Shape) -> Result<(), ApplyError> {
+        let key = statement_key(table, shape);
+        if self.statements.contains_key(&key) {
+            return Ok(());
+        }
+        let sql = shape::sql(table, shape);
+        trace!(target: "sql", sql, "prepare on the target");
+        let statement = self.session.prepare(&sql).await;
+        let statement = statement.map_err(|error| self.session.error(&sql, error));
+        let statement = statement.map_err(refused_change(table, sql))?;
+        self.statements.insert(key, Prepared { statement, _plan: Arc::clone(table) });
+        Ok(())
+    }
+
+    async fn copy(&mut self, copy: CopyRows) -> Result<(), ApplyError> {
+        self.begin().await?;
+        self.prepare(&copy.table, &Shape::Copy).await?;
+        let key = statement_key(&copy.table, &Shape::Copy);
+        let statement = &self.statements.get(&key).expect("prepared just now").statement;
+        let session = &self.session;
+        let rows = copy.rows;
+        let done = async {
+            let mut sink = Box::pin(session.copy_in(statement).await?);
+            sink.send(rows).await?;
+            sink.as_mut().finish().await
+        };
+        let sql = shape::sql(&copy.table, &Shape::Copy);
+        let result = done.await.map_err(|error| session.error(&sql, error));
+        result.map(drop).map_err(refused_change(&copy.table, sql))
+    }
+}
+
+fn statement_key(table: &Arc<TablePlan>, shape: &Shape) -> (usize, Shape) {
+    (Arc::as_ptr(table).addr(), shape.clone())
+}
+
+fn as_sql(parameter: &TextParameter) -> &(dyn tokio_postgres::types::ToSql + Sync) {
+    parameter
+}
+
+/// An `f64` holds microseconds exactly for 285 years around 2000.
+#[expect(clippy::cast_precision_loss, reason = "exact below 2^53 microseconds, the year 2285")]
+fn microseconds(time_us: i64) -> f64 {
+    time_us as f64
+}
+
+fn judge(bound: &Bound, answer: Result<u64, PgError>) -> Result<(), ApplyError> {
+    let statement = || shape::sql(&bound.table, &bound.shape);
+    let found = answer.map_err(refused_change(&bound.table, statement()))?;
+    match bound.expected {
+        Some(expected) if found != expected => Err(ApplyError::RowNotFound {
+            table: bound.table.target.name.clone(),
+            statement: statement(),
+            expected,
+            found,
+        }),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn refused_change(
+    table: &TablePlan,
+    statement: String,
+) -> impl FnOnce(PgError) -> ApplyError {
+    let table = table.target.name.clone();
+    move |source| ApplyError::Refused { table, statement, source }
+}

@@ -1,0 +1,202 @@
+//! Turns a step into statements with their parameters. Pure.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use tokio_postgres::types::{Format, IsNull, ToSql, Type, to_sql_checked};
+
+use crate::apply::encode::{array_literal, copy_line};
+use crate::apply::shape::{Shape, moved_columns};
+use crate::apply::{Op, OpKind, TablePlan};
+use crate::config::OnConflict;
+use crate::model::{Tuple, Value};
+
+/// From this many rows on COPY wins over arrays, though it costs a round trip of its own.
+const COPY_ROWS_MIN: usize = 32;
+
+/// Rows of one statement hold at most this many bytes: an array literal that doubles every byte
+/// must stay far below the 1 GB that PostgreSQL takes for one value.
+const STATEMENT_BYTES_MAX: usize = 32 << 20;
+
+/// What the writer sends for one step or a part of it.
+pub(super) enum Work {
+    Statement(Bound),
+    Copy(CopyRows),
+}
+
+/// A statement with its parameters.
+pub(super) struct Bound {
+    pub(super) table: Arc<TablePlan>,
+    pub(super) shape: Shape,
+    pub(super) parameters: Vec<TextParameter>,
+    /// The rows it must find; none when any number will do.
+    pub(super) expected: Option<u64>,
+    /// Whether its answer decides what is sent next.
+    pub(super) alone: bool,
+    /// What to send when it finds no row.
+    pub(super) instead: Option<Box<Self>>,
+}
+
+/// Rows in COPY's text format.
+pub(super) struct CopyRows {
+    pub(super) table: Arc<TablePlan>,
+    pub(super) rows: Bytes,
+}
+
+/// A parameter in its type's text form, whatever the type.
+#[derive(Debug)]
+pub(super) struct TextParameter(Option<Bytes>);
+
+impl ToSql for TextParameter {
+    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+        Ok(match &self.0 {
+            Some(bytes) => {
+                out.extend_from_slice(bytes);
+                IsNull::No
+            }
+            None => IsNull::Yes,
+        })
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    fn encode_format(&self, _: &Type) -> Format {
+        Format::Text
+    }
+
+    to_sql_checked!();
+}
+
+/// Returns what to send for a step, in order.
+pub(super) fn work(op: &Op) -> Vec<Work> {
+    let table = &op.table;
+    match &op.kind {
+        OpKind::Insert(rows) => chunks(rows).flat_map(|rows| insert(table, rows)).collect(),
+        OpKind::Update { columns, rows } => {
+            let columns = table.settable(columns);
+            if columns.is_empty() {
+                return Vec::new();
+            }
+            chunks(rows).map(|rows| Work::Statement(update(table, &columns, rows))).collect()
+        }
+        OpKind::Delete(rows) => {
+            chunks(rows).map(|rows| Work::Statement(delete(table, rows))).collect()
+        }
+        OpKind::Move { old, columns, new } => {
+            vec![Work::Statement(moved(table, old, columns, new))]
+        }
+    }
+}
+
+fn insert(table: &Arc<TablePlan>, rows: &[Tuple]) -> Vec<Work> {
+    let written = &table.written;
+    if rows.len() >= COPY_ROWS_MIN && can_copy(table) {
+        let byte_count: usize = rows.iter().map(Tuple::byte_count).sum();
+        let mut lines = BytesMut::with_capacity(byte_count);
+        rows.iter().for_each(|row| copy_line(&mut lines, written, row));
+        return vec![Work::Copy(CopyRows { table: Arc::clone(table), rows: lines.freeze() })];
+    }
+    let one = |row| bound(table, Shape::InsertOne, values(row, written), None);
+    match rows {
+        rows if written.is_empty() => rows.iter().map(|row| Work::Statement(one(row))).collect(),
+        [row] => vec![Work::Statement(one(row))],
+        rows => {
+            let arrays = arrays(rows, written);
+            vec![Work::Statement(bound(table, Shape::InsertMany, arrays, None))]
+        }
+    }
+}
+
+fn can_copy(table: &TablePlan) -> bool {
+    table.on_conflict == OnConflict::Error
+        && !table.target.row_security
+        && !table.written.is_empty()
+}
+
+fn update(table: &Arc<TablePlan>, columns: &[usize], rows: &[Tuple]) -> Bound {
+    let all: Vec<_> = table.key.iter().chain(columns).copied().collect();
+    let (shape, parameters) = match rows {
+        [row] => (Shape::UpdateOne(columns.to_vec()), values(row, &all)),
+        rows => (Shape::UpdateMany(columns.to_vec()), arrays(rows, &all)),
+    };
+    bound(table, shape, parameters, Some(rows.len()))
+}
+
+/// A row that a foreign key of the target has deleted already is gone, as it should be.
+fn delete(table: &Arc<TablePlan>, rows: &[Tuple]) -> Bound {
+    let (shape, columns) = match &*table.key {
+        [] => (Shape::DeleteImages, &table.written),
+        _ => (Shape::DeleteMany, &table.key),
+    };
+    let expected = (!table.target.cascades).then_some(rows.len());
+    bound(table, shape, arrays(rows, columns), expected)
+}
+
+fn moved(table: &Arc<TablePlan>, old: &Tuple, columns: &[usize], new: &Tuple) -> Bound {
+    if table.key.is_empty() {
+        let mut parameters = values(old, &table.written);
+        parameters.extend(values(new, columns));
+        return bound(table, Shape::MoveImage(columns.to_vec()), parameters, Some(1));
+    }
+    let mut parameters = values(old, &table.key);
+    parameters.extend(values(new, &moved_columns(table, columns)));
+    let mut bound = bound(table, Shape::Move(columns.to_vec()), parameters, Some(1));
+    if table.target.cascades {
+        let settable = table.settable(columns);
+        bound.alone = true;
+        bound.instead =
+            (!settable.is_empty()).then(|| Box::new(update(table, &settable, std::slice::from_ref(new))));
+    }
+    bound
+}
+
+fn bound(
+    table: &Arc<TablePlan>,
+    shape: Shape,
+    parameters: Vec<TextParameter>,
+    expected: Option<usize>,
+) -> Bound {
+    Bound {
+        table: Arc::clone(table),
+        shape,
+        parameters,
+        expected: expected.map(|rows| rows as u64),
+        alone: false,
+        instead: None,
+    }
+}
+
+fn values(row: &Tuple, columns: &[usize]) -> Vec<TextParameter> {
+    let value = |&column: &usize| match &row.values[column] {
+        Value::Text(bytes) => TextParameter(Some(bytes.clone())),
+        Value::Null | Value::Unchanged => TextParameter(None),
+    };
+    columns.iter().map(value).collect()
+}
+
+fn arrays(rows: &[Tuple], columns: &[usize]) -> Vec<TextParameter> {
+    let array = |&column: &usize| {
+        let values = rows.iter().map(|row| &row.values[column]);
+        TextParameter(Some(array_literal(values).freeze()))
+    };
+    columns.iter().map(array).collect()
+}
+
+/// Splits rows so that no part holds more than [`STATEMENT_BYTES_MAX`], unless one row does.
+fn chunks(rows: &[Tuple]) -> impl Iterator<Item = &[Tuple]> {
+    let mut rest = rows;
+    std::iter::from_fn(move || {
+        let mut byte_count = 0;
+        let fits = |row: &&Tuple| {
+            byte_count += row.byte_count();
+            byte_count <= STATEMENT_BYTES_MAX
+        };
+        let count = rest.iter().take_while(fits).count().max(1).min(rest.len());
+        let (chunk, behind) = rest.split_at(count);
+        rest = behind;
+        (!chunk.is_empty()).then_some(chunk)
+    })
+}

@@ -1,0 +1,202 @@
+//! What can be typed. The help texts are these comments; every value goes on as text to the
+//! configuration, which has the one rule for it whatever its source.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{FlagValue, key};
+use crate::model::Lsn;
+
+/// Keeps one PostgreSQL database equal to another, rows and schema changes.
+#[derive(Debug, Parser)]
+#[command(name = "pgstream", version, disable_help_subcommand = true)]
+#[command(
+    after_help = "Every option can also be set in the environment or in the file given with \
+    -c, which docs/configuration.md describes.\n\
+    Exit codes: 0 done, 64 usage or configuration, 65 data refused by the target, 70 a fault of \
+    pgstream,\n75 gave up on something temporary, 78 an operator must change something."
+)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub(super) global: GlobalArguments,
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub(super) struct GlobalArguments {
+    /// Configuration file with one VARIABLE=value a line
+    #[arg(short, long, global = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Least severity to log: trace, debug, info, warn or error
+    #[arg(long, global = true, value_name = "LEVEL")]
+    log_level: Option<String>,
+    /// Form of the log: text or json
+    #[arg(long, global = true, value_name = "FORMAT")]
+    log_format: Option<String>,
+    /// No colours
+    #[arg(long, global = true)]
+    pub(super) no_color: bool,
+    /// No terminal interface, also on a terminal
+    #[arg(long, global = true)]
+    pub(super) headless: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Prepare the source: schema pgstream, event triggers, publication, replication slot
+    Init(InitArguments),
+    /// Remove everything that init and run made
+    TearDown(TearDownArguments),
+    /// Replicate until SIGINT or SIGTERM
+    Run(RunArguments),
+    /// Show the slot, the lag, the checkpoint and the last schema changes
+    Status(ReportArguments),
+    /// Verify every precondition on both sides
+    Check(ReportArguments),
+}
+
+/// Where the source is.
+#[derive(Debug, Args)]
+pub(super) struct SourceArguments {
+    /// Source database: postgres://user@host:port/dbname
+    #[arg(long, value_name = "URL")]
+    pgurl: Option<String>,
+    /// Replication slot; without it pgstream_<dbname>_slot
+    #[arg(long, value_name = "NAME")]
+    replication_slot: Option<String>,
+}
+
+/// Options of `init`.
+#[derive(Debug, Args)]
+pub(super) struct InitArguments {
+    #[command(flatten)]
+    source: SourceArguments,
+    /// Output plugin of the slot: pgoutput or wal2json
+    #[arg(long, value_name = "PLUGIN")]
+    plugin: Option<String>,
+    /// Print the SQL and run nothing
+    #[arg(long)]
+    pub(super) plan: bool,
+}
+
+/// Options of `tear-down`.
+#[derive(Debug, Args)]
+pub(super) struct TearDownArguments {
+    #[command(flatten)]
+    source: SourceArguments,
+    /// Print the SQL and run nothing
+    #[arg(long)]
+    pub(super) plan: bool,
+}
+
+/// Options of `run`.
+#[derive(Debug, Args)]
+pub(super) struct RunArguments {
+    #[command(flatten)]
+    source: SourceArguments,
+    /// Prepare the source first, as init does
+    #[arg(long)]
+    pub(super) init: bool,
+    /// Skip the one transaction that the target refused, on record; its error names the position
+    #[arg(long, value_name = "LSN")]
+    pub(super) skip_transaction: Option<Lsn>,
+}
+
+/// Options of `status` and `check`.
+#[derive(Debug, Args)]
+pub(super) struct ReportArguments {
+    #[command(flatten)]
+    source: SourceArguments,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+impl GlobalArguments {
+    /// Returns the variables that these flags set.
+    pub(super) fn flags(&self) -> Vec<FlagValue> {
+        present([
+            (key::LOG_LEVEL, "--log-level", self.log_level.as_ref()),
+            (key::LOG_FORMAT, "--log-format", self.log_format.as_ref()),
+        ])
+    }
+}
+
+impl Command {
+    /// Returns the variables that the flags of this command set.
+    pub(super) fn flags(&self) -> Vec<FlagValue> {
+        let (source, plugin) = match self {
+            Self::Init(arguments) => (&arguments.source, arguments.plugin.as_ref()),
+            Self::TearDown(arguments) => (&arguments.source, None),
+            Self::Run(arguments) => (&arguments.source, None),
+            Self::Status(arguments) | Self::Check(arguments) => (&arguments.source, None),
+        };
+        present([
+            (key::SOURCE_URL, "--pgurl", source.pgurl.as_ref()),
+            (
+                key::SLOT_NAME,
+                "--replication-slot",
+                source.replication_slot.as_ref(),
+            ),
+            (key::PLUGIN, "--plugin", plugin),
+        ])
+    }
+}
+
+fn present<const N: usize>(
+    flags: [(&'static str, &'static str, Option<&String>); N],
+) -> Vec<FlagValue> {
+    let value = |(key, flag, value): (_, _, Option<&String>)| {
+        let value = value?.clone();
+        Some(FlagValue { key, flag, value })
+    };
+    flags.into_iter().filter_map(value).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_command_lines_of_the_tutorial_are_understood() {
+        let check = |line: &str, expected: &[(&str, &str)]| {
+            let arguments = Arguments::try_parse_from(line.split_whitespace()).unwrap();
+            let mut flags = arguments.global.flags();
+            flags.extend(arguments.command.iter().flat_map(Command::flags));
+            let flags: Vec<_> = flags
+                .iter()
+                .map(|flag| (flag.key, flag.value.as_str()))
+                .collect();
+            assert_eq!(flags, expected, "{line}");
+        };
+        let url = "postgres://postgres:postgres@localhost:5432?sslmode=disable";
+        let both = [
+            (key::SOURCE_URL, url),
+            (key::SLOT_NAME, "pgstream_tutorial_slot"),
+        ];
+        for command in ["init", "tear-down"] {
+            check(
+                &format!(
+                    "pgstream {command} --pgurl {url} --replication-slot pgstream_tutorial_slot"
+                ),
+                &both,
+            );
+        }
+        check("pgstream init", &[]);
+        check(
+            "pgstream run -c pg2pg_tutorial.env --log-level trace",
+            &[(key::LOG_LEVEL, "trace")],
+        );
+    }
+}

@@ -1,0 +1,46 @@
+//! Logs to stderr through tracing. Our targets are short (`slot`, `decode`, `apply`, `schema`, `sql`,
+//! `config`) and follow `--log-level`; crates that we use speak only to warn.
+
+use std::env;
+use std::io::{self, IsTerminal as _};
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::config::{LogFormat, LogLevel, Logging};
+
+/// The targets that events of ours carry; `pgstream` is for those that name none.
+pub(super) const TARGETS: [&str; 7] = [
+    "slot", "decode", "apply", "schema", "sql", "config", "pgstream",
+];
+
+/// Starts logging, for the whole process; a second call changes nothing.
+pub(super) fn start(logging: Logging, colour: bool) {
+    let builder = fmt()
+        .with_env_filter(filter(logging.level))
+        .with_writer(io::stderr)
+        .with_ansi(colour);
+    let started = match logging.format {
+        LogFormat::Text => builder.finish().try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).finish().try_init(),
+    };
+    // Only a test that calls several commands in one process gets here twice.
+    drop(started);
+}
+
+/// Returns whether stderr takes colours: a terminal, no `--no-color`, no `NO_COLOR`
+/// (<https://no-color.org>).
+pub(super) fn colour(no_color_flag: bool) -> bool {
+    let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    !no_color_flag && !no_color && io::stderr().is_terminal()
+}
+
+fn filter(level: LogLevel) -> EnvFilter {
+    let others = match level {
+        LogLevel::Error => LogLevel::Error,
+        LogLevel::Trace | LogLevel::Debug | LogLevel::Info | LogLevel::Warn => LogLevel::Warn,
+    };
+    let ours = TARGETS.map(|target| format!("{target}={level}")).join(",");
+    EnvFilter::new(format!("{others},{ours}"))
+}

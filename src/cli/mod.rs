@@ -1,0 +1,88 @@
+//! The command line: one file per command, and the only place that prints.
+//!
+//! ```text
+//! arguments ─> flags ─┐
+//!                     ├─> Configuration ─> command ─> stdout: what the user asked for
+//! environment, file ──┘                       │
+//!                                             └────> stderr: logs, warnings, the error and its mend
+//! ```
+//!
+//! A command returns what failed as a [`Failure`]; its class is the exit code. Nothing but the
+//! asked-for result goes to stdout, so that `--json` can be piped.
+
+mod args;
+mod failure;
+mod logging;
+mod output;
+mod panic;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+
+use crate::config::{Configuration, Inputs, redact};
+use crate::model::ErrorClass;
+
+use args::{Arguments, Command};
+pub use failure::Failure;
+use output::{print, say};
+
+/// Runs the command that `arguments` (the program's name first) ask for, to its end. Never panics:
+/// a panic inside becomes exit code 70 with a request for a report.
+#[must_use]
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    panic::guard(|| match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => run(arguments),
+        Err(error) => refuse(&error),
+    })
+}
+
+/// Help and version go to stdout; a wrong command line goes to stderr, without the passwords that
+/// clap would quote back.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let text = redact(error.render().to_string().trim_end());
+    if error.use_stderr() {
+        say(&text);
+        ExitCode::from(ErrorClass::Usage.exit_code())
+    } else {
+        print(&text);
+        ExitCode::SUCCESS
+    }
+}
+
+fn run(arguments: Arguments) -> ExitCode {
+    let Some(command) = arguments.command else {
+        print(&Arguments::command().render_long_help());
+        return ExitCode::SUCCESS;
+    };
+    let mut flags = arguments.global.flags();
+    flags.extend(command.flags());
+    let inputs = Inputs::of_process(flags, arguments.global.config.clone());
+    let outcome = Configuration::load(inputs)
+        .map_err(Failure::from)
+        .and_then(|configuration| dispatch(command, &arguments.global, &configuration));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            say(&failure);
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn dispatch(
+    command: Command,
+    global: &args::GlobalArguments,
+    configuration: &Configuration,
+) -> Result<(), Failure> {
+    logging::start(configuration.logging(), logging::colour(global.no_color));
+    for warning in configuration.warnings() {
+        tracing::warn!(target: "config", "{warning}");
+    }
+    match command {
+        Command::Init(_) | Command::TearDown(_) => drop(configuration.maintenance()?),
+        Command::Run(_) | Command::Status(_) | Command::Check(_) => drop(configuration.pipeline()?),
+    }
+    Ok(())
+}

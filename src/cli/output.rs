@@ -1,0 +1,15 @@
+//! Where words leave the program. A reader that went away (`pgstream status | head -1`) is no
+//! failure of ours.
+
+use std::fmt::Display;
+use std::io::{self, Write as _};
+
+/// Writes a line of what the user asked for.
+pub(super) fn print(text: &impl Display) {
+    drop(writeln!(io::stdout().lock(), "{text}"));
+}
+
+/// Writes a line for people beside the result.
+pub(super) fn say(text: &impl Display) {
+    drop(writeln!(io::stderr().lock(), "{text}"));
+}

@@ -1,0 +1,221 @@
+//! Where a server is and how to enter it: what libpq accepts, as a URI or as `key=value` words
+//! (manual, section 34.1.1 «Connection Strings»).
+//!
+//! ```text
+//!  text ──> uri | keyword ──> (name, value) words ──> build(words, environment) ──> settings
+//! ```
+//!
+//! The parser is pure: what libpq takes from the process (`PGUSER`, `PGPASSWORD`, `PGPASSFILE`,
+//! the login name, the home directory) comes in as an [`Environment`]. `PGHOST`, `PGDATABASE` and
+//! `PGSSLMODE` are deliberately left out: source and target share one process, and a variable meant
+//! for one of them must not redirect the other.
+//!
+//! Errors never quote a value that could hold a part of a badly escaped password.
+
+mod build;
+mod environment;
+mod error;
+mod keyword;
+mod parameter;
+mod passfile;
+#[cfg(test)]
+mod tests;
+mod tls;
+mod uri;
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use super::Secret;
+
+pub use environment::Environment;
+pub use error::ConnectionError;
+pub use tls::{ChannelBinding, RootCertificates, SslMode, SslNegotiation, TlsSettings};
+
+/// How to name one server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Host {
+    /// A DNS name or an IP address, over TCP.
+    Name(String),
+    /// The directory of a Unix socket.
+    Directory(PathBuf),
+}
+
+/// One place to try.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostPort {
+    /// The host's name: what a certificate is compared with.
+    pub host: Host,
+    /// `hostaddr`: the address to connect to, instead of looking the name up.
+    pub address: Option<IpAddr>,
+    /// TCP port, or the number in the socket's file name.
+    pub port: u16,
+}
+
+impl fmt::Display for HostPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.host {
+            Host::Name(name) if name.contains(':') => write!(f, "[{name}]:{}", self.port),
+            Host::Name(name) => write!(f, "{name}:{}", self.port),
+            Host::Directory(path) => write!(f, "{}:{}", path.display(), self.port),
+        }
+    }
+}
+
+/// Which of several hosts will do (libpq's `target_session_attrs`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TargetSession {
+    /// The first that answers.
+    #[default]
+    Any,
+    /// Accepts writes.
+    ReadWrite,
+    /// Refuses writes.
+    ReadOnly,
+    /// Not in recovery.
+    Primary,
+    /// In recovery.
+    Standby,
+    /// In recovery if there is one, else any.
+    PreferStandby,
+}
+
+/// TCP keepalives (libpq's `keepalives…`): how a cut connection is noticed while nothing is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keepalive {
+    /// Silence before the first probe.
+    pub idle: Duration,
+    /// Time between probes.
+    pub interval: Duration,
+    /// Unanswered probes after which the connection is dead.
+    pub count: u32,
+}
+
+impl Default for Keepalive {
+    /// A cut is noticed within a minute; the system's default is more than two hours.
+    fn default() -> Self {
+        Self {
+            idle: Duration::from_secs(30),
+            interval: Duration::from_secs(10),
+            count: 3,
+        }
+    }
+}
+
+/// A parsed connection string. Debug, Display and Serialize hide the password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ConnectionSettings {
+    /// Places to try, in this order; never empty.
+    pub hosts: Vec<HostPort>,
+    /// Role to enter as.
+    pub user: String,
+    /// Database to enter.
+    pub dbname: String,
+    /// From the string, else from `PGPASSWORD`.
+    pub password: Option<Secret>,
+    /// Where to look a password up when none was given.
+    pub passfile: Option<PathBuf>,
+    /// Encryption and its verification.
+    pub tls: TlsSettings,
+    /// Bound of each attempt; none = wait as long as the system does.
+    pub connect_timeout: Option<Duration>,
+    /// `application_name` of the string; our own name when absent.
+    pub application_name: Option<String>,
+    /// Command-line options for the server process (`options`).
+    pub options: Option<String>,
+    /// Which server will do.
+    pub target_session: TargetSession,
+    /// TCP keepalives; none = off.
+    pub keepalive: Option<Keepalive>,
+    /// How long sent data may stay unacknowledged (`tcp_user_timeout`).
+    pub tcp_user_timeout: Option<Duration>,
+    /// The variable or flag that the string came from, for hints.
+    pub origin: Option<String>,
+}
+
+impl ConnectionSettings {
+    /// Parses a libpq connection string with the defaults of this process.
+    ///
+    /// # Errors
+    /// Usage: the string is malformed, or names a parameter that does not exist.
+    pub fn parse(text: &str) -> Result<Self, ConnectionError> {
+        Self::parse_in(text, &Environment::of_process())
+    }
+
+    /// Parses a libpq connection string, pure: `environment` supplies the defaults.
+    ///
+    /// # Errors
+    /// As [`ConnectionSettings::parse`].
+    pub fn parse_in(text: &str, environment: &Environment) -> Result<Self, ConnectionError> {
+        let text = text.trim();
+        let words = match uri::strip_scheme(text) {
+            Some(rest) => uri::words(rest)?,
+            None => keyword::words(text)?,
+        };
+        build::settings(&words, environment)
+    }
+
+    /// Remembers where the string came from, such as `PGSTREAM_POSTGRES_LISTENER_URL`.
+    #[must_use]
+    pub fn with_origin(mut self, origin: impl Into<String>) -> Self {
+        self.origin = Some(origin.into());
+        self
+    }
+
+    /// Returns `localhost:5432/postgres`: what errors and screens call this server.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        let hosts: Vec<String> = self.hosts.iter().map(ToString::to_string).collect();
+        format!("{}/{}", hosts.join(","), self.dbname)
+    }
+
+    /// Returns the database's name.
+    #[must_use]
+    pub fn database(&self) -> &str {
+        &self.dbname
+    }
+
+    /// Returns the role's name.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// Returns the password for one of the hosts: the string's or `PGPASSWORD`, else that of the
+    /// password file, which is read now (manual, section 34.16 «The Password File»).
+    #[must_use]
+    pub fn password_for(&self, place: &HostPort) -> Option<Secret> {
+        self.password.clone().or_else(|| {
+            let path = self.passfile.as_deref()?;
+            passfile::look_up(path, place, &self.dbname, &self.user)
+        })
+    }
+
+    /// Returns an equivalent URI without the password, fit for people and for `psql`.
+    #[must_use]
+    pub fn to_uri_without_password(&self) -> String {
+        uri::render(self)
+    }
+}
+
+impl fmt::Display for ConnectionSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_uri_without_password())
+    }
+}
+
+impl fmt::Debug for ConnectionSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ConnectionSettings({self})")
+    }
+}
+
+impl Serialize for ConnectionSettings {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}

@@ -1,0 +1,81 @@
+//! The password file: `hostname:port:database:username:password`, first match wins
+//! (manual, section 34.16 «The Password File»).
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use tracing::warn;
+
+use super::{Host, HostPort};
+use crate::config::Secret;
+
+/// Permission bits of group and others: a file that has any of them is not used, as in libpq.
+const FOREIGN_ACCESS: u32 = 0o077;
+
+/// Returns the password of the file at `path` for this place, none when there is no such file, no
+/// such line, or the file is readable by others.
+pub(super) fn look_up(path: &Path, place: &HostPort, dbname: &str, user: &str) -> Option<Secret> {
+    let metadata = fs::metadata(path).ok()?;
+    if !metadata.is_file() {
+        warn!(path = %path.display(), "password file is not a plain file, not used");
+        return None;
+    }
+    if metadata.permissions().mode() & FOREIGN_ACCESS != 0 {
+        warn!(
+            path = %path.display(),
+            "password file has group or world access, not used; chmod 0600 mends it"
+        );
+        return None;
+    }
+    match fs::read_to_string(path) {
+        Ok(text) => find(&text, place, dbname, user),
+        Err(error) => {
+            warn!(path = %path.display(), %error, "cannot read the password file");
+            None
+        }
+    }
+}
+
+/// Returns the password of the first line that matches, pure.
+pub(super) fn find(text: &str, place: &HostPort, dbname: &str, user: &str) -> Option<Secret> {
+    let host = match &place.host {
+        Host::Name(name) => name.clone(),
+        Host::Directory(path) => path.to_string_lossy().into_owned(),
+    };
+    // libpq writes the default socket directory, whichever it was built with, as «localhost».
+    let is_local = matches!(&place.host, Host::Directory(path)
+        if path == Path::new("/var/run/postgresql") || path == Path::new("/tmp"));
+    let port = place.port.to_string();
+    text.lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(fields)
+        .find(|[line_host, line_port, line_dbname, line_user, _]| {
+            let host_matches = matches(line_host, &host) || (is_local && line_host == "localhost");
+            host_matches
+                && matches(line_port, &port)
+                && matches(line_dbname, dbname)
+                && matches(line_user, user)
+        })
+        .map(|[.., password]| Secret::new(password))
+}
+
+fn matches(field: &str, value: &str) -> bool {
+    field == "*" || field == value
+}
+
+/// Splits at `:` where no `\` stands before it; `\:` and `\\` are the characters themselves. The
+/// password is the rest of the line up to the next bare `:`.
+fn fields(line: &str) -> Option<[String; 5]> {
+    let mut fields = vec![String::new()];
+    let mut characters = line.trim_end_matches('\r').chars();
+    while let Some(c) = characters.next() {
+        match c {
+            ':' if fields.len() == 5 => break,
+            ':' => fields.push(String::new()),
+            '\\' => fields.last_mut()?.extend(characters.next()),
+            _ => fields.last_mut()?.push(c),
+        }
+    }
+    fields.try_into().ok()
+}

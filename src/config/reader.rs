@@ -1,0 +1,234 @@
+//! Reads each value that is set by the rule of its kind; a value that breaks it becomes a problem
+//! with its origin, and reading goes on.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::layers::{Setting, shown_value};
+use super::pipeline::{Batch, Snapshot, Word, WordError, parse_word};
+use super::table_filter::parse_patterns;
+use super::{
+    Configuration, ConnectionSettings, Kind, LogFormat, LogLevel, OnConflict, Origin, Pipeline,
+    Plugin, Problem, SlotName, TableFilter, TablePattern, Variable, key, parse_duration,
+};
+use crate::model::Classify as _;
+
+/// Row changes of a batch when nothing sets it: the tutorial's default.
+const BATCH_SIZE: usize = 100;
+/// Age of a batch when nothing sets it: the tutorial's default.
+const BATCH_TIMEOUT: Duration = Duration::from_secs(5);
+/// An hour covers a restart, a failover and a short maintenance; longer needs an operator anyway.
+const RETRY_TIMEOUT: Duration = Duration::from_secs(3600);
+/// More copies than this do not pay on one source.
+const SNAPSHOT_WORKERS_MAX: usize = 8;
+
+/// The values that are set and valid.
+#[derive(Debug, Default)]
+pub(super) struct Values {
+    pub(super) source: Option<ConnectionSettings>,
+    pub(super) target: Option<ConnectionSettings>,
+    pub(super) schema_log: Option<ConnectionSettings>,
+    pub(super) slot: Option<SlotName>,
+    pub(super) plugin: Option<Plugin>,
+    batch_size: Option<usize>,
+    batch_timeout: Option<Duration>,
+    disable_triggers: Option<bool>,
+    on_conflict: Option<OnConflict>,
+    include: Vec<TablePattern>,
+    exclude: Vec<TablePattern>,
+    pub(super) snapshot_enabled: Option<bool>,
+    snapshot_store: Option<ConnectionSettings>,
+    snapshot_include: Vec<TablePattern>,
+    snapshot_exclude: Vec<TablePattern>,
+    snapshot_workers: Option<usize>,
+    retry_timeout: Option<Duration>,
+}
+
+impl Values {
+    pub(super) fn filter(&self) -> TableFilter {
+        TableFilter::new(self.include.clone(), self.exclude.clone())
+    }
+
+    pub(super) fn into_pipeline(
+        self,
+        source: ConnectionSettings,
+        target: ConnectionSettings,
+    ) -> Pipeline {
+        Pipeline {
+            filter: self.filter(),
+            slot: self.slot,
+            plugin: self.plugin.unwrap_or_default(),
+            batch: Batch {
+                size: self.batch_size.unwrap_or(BATCH_SIZE),
+                size_is_set: self.batch_size.is_some(),
+                timeout: self.batch_timeout.unwrap_or(BATCH_TIMEOUT),
+            },
+            disable_triggers: self.disable_triggers.unwrap_or_default(),
+            on_conflict: self.on_conflict.unwrap_or_default(),
+            schema_log: self.schema_log,
+            snapshot: Snapshot {
+                enabled: self.snapshot_enabled.unwrap_or_default(),
+                source: self.snapshot_store.unwrap_or_else(|| source.clone()),
+                tables: TableFilter::new(self.snapshot_include, self.snapshot_exclude),
+                worker_count: self.snapshot_workers.unwrap_or_else(default_workers),
+            },
+            retry_timeout: self.retry_timeout.unwrap_or(RETRY_TIMEOUT),
+            source,
+            target,
+        }
+    }
+}
+
+fn default_workers() -> usize {
+    let core_count = std::thread::available_parallelism().map_or(1, usize::from);
+    core_count.saturating_mul(2).min(SNAPSHOT_WORKERS_MAX)
+}
+
+/// Reads values one by one and remembers what is wrong with them.
+pub(super) struct Reader<'a> {
+    configuration: &'a Configuration,
+    pub(super) problems: Vec<Problem>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(configuration: &'a Configuration) -> Self {
+        Self {
+            configuration,
+            problems: Vec::new(),
+        }
+    }
+
+    pub(super) fn values(&mut self) -> Values {
+        let values = Values {
+            source: self.connection(key::SOURCE_URL),
+            slot: self.slot(),
+            plugin: self.word(key::PLUGIN),
+            snapshot_enabled: self.switch(key::SNAPSHOT_ENABLED),
+            snapshot_store: self.connection(key::SNAPSHOT_STORE_URL),
+            snapshot_include: self.tables(key::SNAPSHOT_TABLES),
+            snapshot_exclude: self.tables(key::SNAPSHOT_EXCLUDED_TABLES),
+            snapshot_workers: self.count(key::SNAPSHOT_WORKERS),
+            target: self.connection(key::TARGET_URL),
+            batch_size: self.count(key::BATCH_SIZE),
+            batch_timeout: self.duration(key::BATCH_TIMEOUT),
+            disable_triggers: self.switch(key::DISABLE_TRIGGERS),
+            on_conflict: self.word(key::ON_CONFLICT),
+            schema_log: self.connection(key::SCHEMA_LOG_URL),
+            include: self.tables(key::INCLUDE_TABLES),
+            exclude: self.tables(key::EXCLUDE_TABLES),
+            retry_timeout: self.duration(key::RETRY_TIMEOUT),
+        };
+        let _: Option<LogLevel> = self.word(key::LOG_LEVEL);
+        let _: Option<LogFormat> = self.word(key::LOG_FORMAT);
+        values
+    }
+
+    /// Reads one value; what `parse` refuses becomes a problem with its rule and suggestion.
+    fn value<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl FnOnce(&Setting) -> Result<T, (String, Option<String>)>,
+    ) -> Option<T> {
+        let setting = self.configuration.setting(key)?;
+        match parse(setting) {
+            Ok(value) => Some(value),
+            Err((rule, suggestion)) => {
+                let shown =
+                    Variable::find(key).map(|variable| shown_value(variable, &setting.value));
+                self.problems.push(Problem {
+                    key: Some(key.to_owned()),
+                    value: shown,
+                    rule,
+                    origin: Some(setting.origin.clone()),
+                    suggestion,
+                });
+                None
+            }
+        }
+    }
+
+    fn connection(&mut self, key: &'static str) -> Option<ConnectionSettings> {
+        let defaults = &self.configuration.connection_defaults;
+        self.value(key, |setting| {
+            ConnectionSettings::parse_in(&setting.value, defaults)
+                .map(|settings| settings.with_origin(origin_name(key, &setting.origin)))
+                .map_err(|error| (error.to_string(), error.hint()))
+        })
+    }
+
+    fn slot(&mut self) -> Option<SlotName> {
+        self.value(key::SLOT_NAME, |setting| {
+            let text = setting.value.trim();
+            let nearest = || SlotName::nearest(text).map(|name| format!("for example {name}"));
+            text.parse().map_err(|error| (text_of(&error), nearest()))
+        })
+    }
+
+    pub(super) fn word<T: Word>(&mut self, key: &'static str) -> Option<T> {
+        self.value(key, |setting| {
+            let meant =
+                |error: &WordError| error.nearest().map(|word| format!("did you mean {word}?"));
+            parse_word(setting.value.trim()).map_err(|error| (text_of(&error), meant(&error)))
+        })
+    }
+
+    fn switch(&mut self, key: &'static str) -> Option<bool> {
+        self.value(key, |setting| {
+            match setting.value.trim().to_ascii_lowercase().as_str() {
+                "true" | "t" | "yes" | "on" | "1" => Ok(true),
+                "false" | "f" | "no" | "off" | "0" => Ok(false),
+                _ => Err(("must be true or false".to_owned(), None)),
+            }
+        })
+    }
+
+    fn count(&mut self, key: &'static str) -> Option<usize> {
+        let (min, max) = match Variable::find(key).map(|variable| variable.kind) {
+            Some(Kind::Count { min, max }) => (min, max),
+            _ => (0, usize::MAX),
+        };
+        self.value(key, |setting| {
+            let count = usize::from_str(setting.value.trim()).ok();
+            let rule = || (format!("must be a whole number from {min} to {max}"), None);
+            count
+                .filter(|count| (min..=max).contains(count))
+                .ok_or_else(rule)
+        })
+    }
+
+    fn duration(&mut self, key: &'static str) -> Option<Duration> {
+        self.value(key, |setting| {
+            let text = setting.value.trim();
+            let bare = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+            let suggestion =
+                bare.then(|| format!("write {text}s for seconds, {text}ms for milliseconds"));
+            match parse_duration(text) {
+                Ok(Duration::ZERO) => Err(("must be longer than nothing".to_owned(), None)),
+                Ok(duration) => Ok(duration),
+                Err(rule) => Err((rule, suggestion)),
+            }
+        })
+    }
+
+    fn tables(&mut self, key: &'static str) -> Vec<TablePattern> {
+        self.value(key, |setting| {
+            parse_patterns(&setting.value).map_err(|rule| (rule, None))
+        })
+        .unwrap_or_default()
+    }
+}
+
+fn text_of(error: &impl fmt::Display) -> String {
+    error.to_string()
+}
+
+/// Returns what hints call a connection string: the flag, or the variable and its place.
+fn origin_name(key: &str, origin: &Origin) -> String {
+    match origin {
+        Origin::Flag(flag) => (*flag).to_owned(),
+        Origin::Environment => format!("{key} in the environment"),
+        Origin::File { .. } => format!("{key} in {origin}"),
+        Origin::Default => key.to_owned(),
+    }
+}

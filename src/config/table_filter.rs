@@ -1,0 +1,252 @@
+//! Which tables replicate: patterns such as `public.*`, and the filter made of them.
+//!
+//! A part of a pattern is either plain, with `*` for any characters and `?` for one, or in double
+//! quotes and exact, as SQL quotes it. A plain part with a capital letter is refused: SQL would fold
+//! it to lower case and other tools would not, and a filter that silently misses a table is worse
+//! than one more pair of quotes.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::list;
+use crate::model::{QualifiedName, quote_ident};
+
+/// One pattern: a schema part and a table part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TablePattern {
+    schema: Part,
+    table: Part,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    /// The catalog's spelling.
+    Exact(String),
+    /// With wildcards.
+    Glob(String),
+}
+
+/// Why a text is no pattern.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PatternError {
+    /// Not one or two parts.
+    #[error(
+        "\"{0}\" is not a table: write schema.table, schema.*, *.* or a bare table of schema public"
+    )]
+    Parts(String),
+    /// Quotes that SQL would not accept either.
+    #[error(
+        "\"{0}\" has a double quote in a wrong place: quote whole parts, as in \"My Schema\".\"Order items\""
+    )]
+    Quote(String),
+    /// Folding would change the name.
+    #[error(
+        "\"{0}\" has capital letters outside quotes: write {1} for the exact name, or lower case"
+    )]
+    Capitals(String, String),
+}
+
+impl FromStr for TablePattern {
+    type Err = PatternError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parts = split_parts(text).ok_or_else(|| PatternError::Quote(text.to_owned()))?;
+        if let Some(folded) = quote_capitals(&parts) {
+            return Err(PatternError::Capitals(text.to_owned(), folded));
+        }
+        let parse = |part: &RawPart| {
+            (!part.text.is_empty()).then(|| match part.quoted || !part.text.contains(['*', '?']) {
+                true => Part::Exact(part.text.clone()),
+                false => Part::Glob(part.text.clone()),
+            })
+        };
+        let parsed = match parts.as_slice() {
+            [table] => parse(table).map(|table| (Part::Exact("public".to_owned()), table)),
+            [schema, table] => parse(schema).zip(parse(table)),
+            _ => None,
+        };
+        parsed
+            .map(|(schema, table)| Self { schema, table })
+            .ok_or_else(|| PatternError::Parts(text.to_owned()))
+    }
+}
+
+struct RawPart {
+    text: String,
+    quoted: bool,
+}
+
+/// Splits at dots outside quotes and takes the quotes off; none when a quote stands inside a plain
+/// part, or something stands after a closing quote.
+fn split_parts(text: &str) -> Option<Vec<RawPart>> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    loop {
+        let (part, after) = match rest.strip_prefix('"') {
+            Some(inside) => quoted_part(inside)?,
+            None => plain_part(rest)?,
+        };
+        parts.push(part);
+        match after.strip_prefix('.') {
+            Some(next) => rest = next,
+            None if after.is_empty() => return Some(parts),
+            None => return None,
+        }
+    }
+}
+
+fn plain_part(text: &str) -> Option<(RawPart, &str)> {
+    let (part, after) = text.split_at(text.find('.').unwrap_or(text.len()));
+    let raw = RawPart {
+        text: part.to_owned(),
+        quoted: false,
+    };
+    (!part.contains('"')).then_some((raw, after))
+}
+
+fn quoted_part(inside: &str) -> Option<(RawPart, &str)> {
+    let mut text = String::new();
+    let mut rest = inside;
+    loop {
+        let (before, after) = rest.split_once('"')?;
+        text.push_str(before);
+        match after.strip_prefix('"') {
+            Some(next) => {
+                text.push('"');
+                rest = next;
+            }
+            None => return Some((RawPart { text, quoted: true }, after)),
+        }
+    }
+}
+
+/// Returns the pattern with quotes around its plain parts that have capitals, none without such.
+fn quote_capitals(parts: &[RawPart]) -> Option<String> {
+    let capital =
+        |part: &RawPart| !part.quoted && part.text.bytes().any(|b| b.is_ascii_uppercase());
+    let show = |part: &RawPart| match part.quoted || capital(part) {
+        true => quote_ident(&part.text),
+        false => part.text.clone(),
+    };
+    let quoted = || parts.iter().map(show).collect::<Vec<_>>().join(".");
+    parts.iter().any(capital).then(quoted)
+}
+
+impl TablePattern {
+    /// Returns whether the pattern covers this table.
+    #[must_use]
+    pub fn covers(&self, table: &QualifiedName) -> bool {
+        self.schema.covers(&table.schema) && self.table.covers(&table.name)
+    }
+
+    fn is_everything(&self) -> bool {
+        let everything = |part: &Part| matches!(part, Part::Glob(glob) if glob == "*");
+        everything(&self.schema) && everything(&self.table)
+    }
+}
+
+impl Part {
+    fn covers(&self, name: &str) -> bool {
+        match self {
+            Self::Exact(exact) => exact == name,
+            Self::Glob(glob) => glob_covers(glob, name),
+        }
+    }
+}
+
+/// Matches with one point of return, so the time is at most the product of both lengths.
+fn glob_covers(glob: &str, name: &str) -> bool {
+    let (glob, name): (Vec<char>, Vec<char>) = (glob.chars().collect(), name.chars().collect());
+    let (mut g, mut n) = (0, 0);
+    let mut retry: Option<(usize, usize)> = None;
+    while n < name.len() {
+        match (glob.get(g), retry) {
+            (Some('*'), _) => {
+                retry = Some((g + 1, n));
+                g += 1;
+            }
+            (Some(c), _) if *c == '?' || *c == name[n] => {
+                g += 1;
+                n += 1;
+            }
+            (_, Some((after_star, taken))) => {
+                retry = Some((after_star, taken + 1));
+                g = after_star;
+                n = taken + 1;
+            }
+            (_, None) => return false,
+        }
+    }
+    glob[g..].iter().all(|c| *c == '*')
+}
+
+/// As it would be written in a configuration.
+impl fmt::Display for TablePattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.schema, self.table)
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        match self {
+            Self::Glob(glob) => f.write_str(glob),
+            Self::Exact(name) if name.chars().all(plain) => f.write_str(name),
+            Self::Exact(name) => f.write_str(&quote_ident(name)),
+        }
+    }
+}
+
+/// Which tables replicate, rows and schema changes alike.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TableFilter {
+    include: Vec<TablePattern>,
+    exclude: Vec<TablePattern>,
+}
+
+impl TableFilter {
+    /// Builds a filter; an empty `include` means all tables.
+    #[must_use]
+    pub fn new(include: Vec<TablePattern>, exclude: Vec<TablePattern>) -> Self {
+        Self { include, exclude }
+    }
+
+    /// Returns whether this table replicates: included, and not excluded.
+    #[must_use]
+    pub fn selects(&self, table: &QualifiedName) -> bool {
+        let covered = |patterns: &[TablePattern]| patterns.iter().any(|p| p.covers(table));
+        (self.include.is_empty() || covered(&self.include)) && !covered(&self.exclude)
+    }
+
+    /// Returns whether every table passes.
+    #[must_use]
+    pub fn selects_everything(&self) -> bool {
+        let everything = || self.include.iter().any(TablePattern::is_everything);
+        self.exclude.is_empty() && (self.include.is_empty() || everything())
+    }
+
+    /// Returns whether the patterns alone show that no table can pass.
+    #[must_use]
+    pub fn selects_nothing(&self) -> bool {
+        let excluded = |pattern: &TablePattern| self.exclude.contains(pattern);
+        let all_excluded = !self.include.is_empty() && self.include.iter().all(excluded);
+        all_excluded || self.exclude.iter().any(TablePattern::is_everything)
+    }
+}
+
+/// Returns the patterns of a list.
+///
+/// # Errors
+/// The rule that the first bad item breaks, for people.
+pub(super) fn parse_patterns(text: &str) -> Result<Vec<TablePattern>, String> {
+    let parse = |item: &str| {
+        item.parse()
+            .map_err(|error: PatternError| error.to_string())
+    };
+    list::split(text)?.into_iter().map(parse).collect()
+}
+
+#[cfg(test)]
+#[path = "table_filter/tests.rs"]
+mod tests;

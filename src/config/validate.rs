@@ -1,0 +1,203 @@
+//! Turns the values of a [`Configuration`] into its typed forms. Every value that is set is read for
+//! every command, so that a fault shows before the command that would need the value.
+
+use super::reader::{Reader, Values};
+use super::{
+    ConfigError, Configuration, ConnectionSettings, LogFormat, LogLevel, Logging, Maintenance,
+    Pipeline, Problem, Variable, key,
+};
+
+impl Configuration {
+    /// Returns the configuration of a whole pipeline.
+    ///
+    /// # Errors
+    /// Usage: all faults at once, missing values included.
+    pub fn pipeline(&self) -> Result<Pipeline, ConfigError> {
+        let (values, mut problems) = self.read();
+        let source = self.require(key::SOURCE_URL, values.source.as_ref(), &mut problems);
+        let target = self.require(key::TARGET_URL, values.target.as_ref(), &mut problems);
+        match (source, target, problems.is_empty()) {
+            (Some(source), Some(target), true) => Ok(values.into_pipeline(source, target)),
+            _ => Err(ConfigError::invalid(problems)),
+        }
+    }
+
+    /// Returns what `init` and `tear-down` need: the source, and the target when there is one.
+    ///
+    /// # Errors
+    /// Usage: all faults at once, those of values that only `run` needs included.
+    pub fn maintenance(&self) -> Result<Maintenance, ConfigError> {
+        let (values, mut problems) = self.read();
+        let source = self.require(key::SOURCE_URL, values.source.as_ref(), &mut problems);
+        match (source, problems.is_empty()) {
+            (Some(source), true) => Ok(Maintenance {
+                source,
+                slot: values.slot,
+                plugin: values.plugin.unwrap_or_default(),
+                target: values.target,
+            }),
+            _ => Err(ConfigError::invalid(problems)),
+        }
+    }
+
+    /// Returns whether all that is set is valid, whatever is missing.
+    ///
+    /// # Errors
+    /// Usage: all faults at once.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let (_, problems) = self.read();
+        match problems.is_empty() {
+            true => Ok(()),
+            false => Err(ConfigError::invalid(problems)),
+        }
+    }
+
+    /// Returns how to log. Invalid values count as not set here: logging must stand before the
+    /// faults of the rest can be told, and [`Configuration::validate`] tells these too.
+    #[must_use]
+    pub fn logging(&self) -> Logging {
+        let mut reader = Reader::new(self);
+        Logging {
+            level: reader.word::<LogLevel>(key::LOG_LEVEL).unwrap_or_default(),
+            format: reader
+                .word::<LogFormat>(key::LOG_FORMAT)
+                .unwrap_or_default(),
+        }
+    }
+
+    /// Returns what is odd but not wrong.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<Problem> {
+        let (values, _) = self.read();
+        let mut warnings = self.unknown.clone();
+        warnings.extend(self.idle_snapshot_settings(&values));
+        warnings.extend(self.foreign_schema_log(&values));
+        warnings
+    }
+
+    /// Returns the refusal of an initial snapshot, if the configuration asks for one.
+    ///
+    /// # Errors
+    /// Usage, with the origin of the setting.
+    pub fn refuse_snapshot(&self) -> Result<(), ConfigError> {
+        let (values, _) = self.read();
+        if values.snapshot_enabled != Some(true) {
+            return Ok(());
+        }
+        let origin = Some(self.origin_of(key::SNAPSHOT_ENABLED));
+        let problem = Problem::of(
+            key::SNAPSHOT_ENABLED,
+            origin,
+            "this version cannot copy existing tables before it streams",
+        );
+        let mend = "set it to false and copy the tables before init: pg_dump SOURCE | psql TARGET";
+        Err(ConfigError::invalid(vec![
+            problem.value("true").suggest(mend),
+        ]))
+    }
+
+    fn idle_snapshot_settings(&self, values: &Values) -> Vec<Problem> {
+        let keys = [
+            key::SNAPSHOT_STORE_URL,
+            key::SNAPSHOT_TABLES,
+            key::SNAPSHOT_EXCLUDED_TABLES,
+            key::SNAPSHOT_WORKERS,
+        ];
+        let enabled = values.snapshot_enabled == Some(true);
+        let set = |key: &&str| !enabled && self.setting(key).is_some();
+        let rule = format!("has no effect while {} is not true", key::SNAPSHOT_ENABLED);
+        let warn = |key: &str| Problem::of(key, Some(self.origin_of(key)), rule.clone());
+        keys.into_iter().filter(set).map(warn).collect()
+    }
+
+    fn foreign_schema_log(&self, values: &Values) -> Option<Problem> {
+        let (source, log) = (values.source.as_ref()?, values.schema_log.as_ref()?);
+        let rule = format!(
+            "names {}, not the source {}: the schema log is read from the source's own stream",
+            log.endpoint(),
+            source.endpoint()
+        );
+        let origin = Some(self.origin_of(key::SCHEMA_LOG_URL));
+        (!may_be_one_database(source, log)).then(|| Problem::of(key::SCHEMA_LOG_URL, origin, rule))
+    }
+
+    fn require(
+        &self,
+        key: &str,
+        value: Option<&ConnectionSettings>,
+        problems: &mut Vec<Problem>,
+    ) -> Option<ConnectionSettings> {
+        if value.is_none() && self.setting(key).is_none() {
+            problems.push(missing(key));
+        }
+        value.cloned()
+    }
+
+    fn read(&self) -> (Values, Vec<Problem>) {
+        let mut reader = Reader::new(self);
+        let values = reader.values();
+        let mut problems = self.problems.clone();
+        problems.append(&mut reader.problems);
+        problems.extend(self.same_database(&values));
+        problems.extend(self.empty_filter(&values));
+        (values, problems)
+    }
+
+    fn same_database(&self, values: &Values) -> Option<Problem> {
+        let (source, target) = (values.source.as_ref()?, values.target.as_ref()?);
+        let rule = format!(
+            "names the same database as {} ({}): {}",
+            key::SOURCE_URL,
+            self.origin_of(key::SOURCE_URL),
+            target.endpoint()
+        );
+        let origin = Some(self.origin_of(key::TARGET_URL));
+        are_one_database(source, target).then(|| Problem::of(key::TARGET_URL, origin, rule))
+    }
+
+    fn empty_filter(&self, values: &Values) -> Option<Problem> {
+        let rule = format!(
+            "excludes everything that {} includes: no table would replicate",
+            key::INCLUDE_TABLES
+        );
+        let origin = Some(self.origin_of(key::EXCLUDE_TABLES));
+        values
+            .filter()
+            .selects_nothing()
+            .then(|| Problem::of(key::EXCLUDE_TABLES, origin, rule))
+    }
+}
+
+/// Returns whether both strings reach one database by the words alone. Two spellings of one host are
+/// found later, by the servers' system identifiers.
+fn are_one_database(one: &ConnectionSettings, other: &ConnectionSettings) -> bool {
+    let shared = one.hosts.iter().any(|place| other.hosts.contains(place));
+    shared && one.database() == other.database()
+}
+
+/// Returns whether both strings may reach one database: the same name and the same ports.
+fn may_be_one_database(one: &ConnectionSettings, other: &ConnectionSettings) -> bool {
+    let port_of =
+        |settings: &ConnectionSettings| settings.hosts.iter().map(|h| h.port).collect::<Vec<_>>();
+    one.database() == other.database() && port_of(one) == port_of(other)
+}
+
+fn missing(key: &str) -> Problem {
+    let problem = Problem::of(key, None, "is required and not set");
+    let flag = if key == key::SOURCE_URL {
+        ", or --pgurl"
+    } else {
+        ""
+    };
+    match Variable::find(key) {
+        Some(variable) => problem.suggest(format!(
+            "in the file given with -c: {key}={}{flag}",
+            variable.example
+        )),
+        None => problem,
+    }
+}
+
+#[cfg(test)]
+#[path = "validate/tests.rs"]
+mod tests;

@@ -1,0 +1,298 @@
+//! The one table of all variables. Reading, «did you mean», the help text and the test of
+//! `docs/configuration.md` come from it: a new variable is one entry here, one line where
+//! [`Pipeline`](super::Pipeline) is built, and one row of that page.
+
+/// The names, so that no other file spells them.
+pub mod key {
+    /// Source.
+    pub const SOURCE_URL: &str = "PGSTREAM_POSTGRES_LISTENER_URL";
+    /// Slot.
+    pub const SLOT_NAME: &str = "PGSTREAM_POSTGRES_REPLICATION_SLOT_NAME";
+    /// Output plugin of a new slot.
+    pub const PLUGIN: &str = "PGSTREAM_POSTGRES_REPLICATION_PLUGIN";
+    /// Whether existing tables are copied first.
+    pub const SNAPSHOT_ENABLED: &str = "PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED";
+    /// Source of the snapshot.
+    pub const SNAPSHOT_STORE_URL: &str = "PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_STORE_URL";
+    /// Tables of the snapshot.
+    pub const SNAPSHOT_TABLES: &str = "PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_TABLES";
+    /// Tables that the snapshot leaves out.
+    pub const SNAPSHOT_EXCLUDED_TABLES: &str = "PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_EXCLUDED_TABLES";
+    /// Parallel copies.
+    pub const SNAPSHOT_WORKERS: &str = "PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_WORKERS";
+    /// Target.
+    pub const TARGET_URL: &str = "PGSTREAM_POSTGRES_WRITER_TARGET_URL";
+    /// Row changes of a batch.
+    pub const BATCH_SIZE: &str = "PGSTREAM_POSTGRES_WRITER_BATCH_SIZE";
+    /// Age of a batch.
+    pub const BATCH_TIMEOUT: &str = "PGSTREAM_POSTGRES_WRITER_BATCH_TIMEOUT";
+    /// Whether triggers of the target stay silent.
+    pub const DISABLE_TRIGGERS: &str = "PGSTREAM_POSTGRES_WRITER_DISABLE_TRIGGERS";
+    /// What an INSERT does when the key is there already.
+    pub const ON_CONFLICT: &str = "PGSTREAM_POSTGRES_WRITER_ON_CONFLICT_ACTION";
+    /// Database of the schema log.
+    pub const SCHEMA_LOG_URL: &str = "PGSTREAM_POSTGRES_WRITER_SCHEMALOG_STORE_URL";
+    /// Tables that replicate.
+    pub const INCLUDE_TABLES: &str = "PGSTREAM_FILTER_INCLUDE_TABLES";
+    /// Tables that do not.
+    pub const EXCLUDE_TABLES: &str = "PGSTREAM_FILTER_EXCLUDE_TABLES";
+    /// Bound of temporary failures.
+    pub const RETRY_TIMEOUT: &str = "PGSTREAM_RETRY_TIMEOUT";
+    /// Least severity that is logged.
+    pub const LOG_LEVEL: &str = "PGSTREAM_LOG_LEVEL";
+    /// Form of the log.
+    pub const LOG_FORMAT: &str = "PGSTREAM_LOG_FORMAT";
+}
+
+/// What a value must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A libpq connection string; its password is never shown.
+    Connection,
+    /// The name of a replication slot.
+    Slot,
+    /// One of a few words.
+    Choice(&'static [&'static str]),
+    /// `true` or `false`.
+    Switch,
+    /// A whole number between two bounds, both included.
+    Count {
+        /// Least.
+        min: usize,
+        /// Greatest.
+        max: usize,
+    },
+    /// A duration with its unit.
+    Duration,
+    /// A list of table patterns.
+    Tables,
+}
+
+impl Kind {
+    /// Returns what a value must be, for people: the «kind» column of the documentation.
+    #[must_use]
+    pub fn describe(self) -> String {
+        match self {
+            Self::Connection => "connection string".to_owned(),
+            Self::Slot => "slot name".to_owned(),
+            Self::Choice(words) => words.join(", "),
+            Self::Switch => "true, false".to_owned(),
+            Self::Count { min, max } => format!("number from {min} to {max}"),
+            Self::Duration => "duration".to_owned(),
+            Self::Tables => "list of tables".to_owned(),
+        }
+    }
+}
+
+/// One variable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Variable {
+    /// Its name.
+    pub key: &'static str,
+    /// Other names that mean the same.
+    pub synonyms: &'static [&'static str],
+    /// What it sets, one sentence.
+    pub meaning: &'static str,
+    /// The default, for people.
+    pub default: &'static str,
+    /// What a value must be.
+    pub kind: Kind,
+    /// A value as one would write it in a file.
+    pub example: &'static str,
+}
+
+impl Variable {
+    /// Returns the variable of this name or synonym.
+    #[must_use]
+    pub fn find(name: &str) -> Option<&'static Self> {
+        VARIABLES
+            .iter()
+            .find(|variable| variable.key == name || variable.synonyms.contains(&name))
+    }
+}
+
+/// All variables, in the order of the documentation.
+pub static VARIABLES: &[Variable] = &[
+    Variable {
+        key: key::SOURCE_URL,
+        synonyms: &[],
+        meaning: "The source: the database whose changes are read.",
+        default: "required",
+        kind: Kind::Connection,
+        example: "\"postgres://postgres:postgres@localhost:5432?sslmode=disable\"",
+    },
+    Variable {
+        key: key::SLOT_NAME,
+        synonyms: &[],
+        meaning: "The replication slot on the source.",
+        default: "pgstream_<dbname>_slot",
+        kind: Kind::Slot,
+        example: "pgstream_tutorial_slot",
+    },
+    Variable {
+        key: key::PLUGIN,
+        synonyms: &[],
+        meaning: "The output plugin of the slot that init creates; run reads it from the slot.",
+        default: "pgoutput",
+        kind: Kind::Choice(&["pgoutput", "wal2json"]),
+        example: "pgoutput",
+    },
+    Variable {
+        key: key::SNAPSHOT_ENABLED,
+        synonyms: &[],
+        meaning: "Whether existing tables are copied before streaming.",
+        default: "false",
+        kind: Kind::Switch,
+        example: "true",
+    },
+    Variable {
+        key: key::SNAPSHOT_STORE_URL,
+        synonyms: &[],
+        meaning: "The database that the snapshot is taken from.",
+        default: "the source",
+        kind: Kind::Connection,
+        example: "\"postgres://postgres:postgres@localhost:5432?sslmode=disable\"",
+    },
+    Variable {
+        key: key::SNAPSHOT_TABLES,
+        synonyms: &["PGSTREAM_POSTGRES_SNAPSHOT_TABLES"],
+        meaning: "The tables that the snapshot copies.",
+        default: "*.*",
+        kind: Kind::Tables,
+        example: "\"test_schema.* test\"",
+    },
+    Variable {
+        key: key::SNAPSHOT_EXCLUDED_TABLES,
+        synonyms: &["PGSTREAM_POSTGRES_SNAPSHOT_EXCLUDED_TABLES"],
+        meaning: "The tables that the snapshot leaves out.",
+        default: "none",
+        kind: Kind::Tables,
+        example: "\"test_schema.audit\"",
+    },
+    Variable {
+        key: key::SNAPSHOT_WORKERS,
+        synonyms: &["PGSTREAM_POSTGRES_SNAPSHOT_WORKERS"],
+        meaning: "How many tables, or parts of tables, are copied at the same time.",
+        default: "twice the cores, at most 8",
+        kind: Kind::Count { min: 1, max: 64 },
+        example: "4",
+    },
+    Variable {
+        key: key::TARGET_URL,
+        synonyms: &[],
+        meaning: "The target: the database that the changes are written to.",
+        default: "required",
+        kind: Kind::Connection,
+        example: "\"postgres://postgres:postgres@localhost:7654?sslmode=disable\"",
+    },
+    Variable {
+        key: key::BATCH_SIZE,
+        synonyms: &[],
+        meaning: "How many row changes fill a batch, which is one transaction on the target.",
+        default: "100",
+        kind: Kind::Count {
+            min: 1,
+            max: 1_000_000,
+        },
+        example: "25",
+    },
+    Variable {
+        key: key::BATCH_TIMEOUT,
+        synonyms: &[],
+        meaning: "The longest time that a batch waits to be filled.",
+        default: "5s",
+        kind: Kind::Duration,
+        example: "5s",
+    },
+    Variable {
+        key: key::DISABLE_TRIGGERS,
+        synonyms: &[],
+        meaning: "Whether triggers and foreign keys of the target stay silent for what we write \
+                  (session_replication_role = replica).",
+        default: "false",
+        kind: Kind::Switch,
+        example: "true",
+    },
+    Variable {
+        key: key::ON_CONFLICT,
+        synonyms: &[],
+        meaning: "What an insert does when the target already has the row's key: stop, overwrite \
+                  the row, or leave it as it is.",
+        default: "error",
+        kind: Kind::Choice(&["error", "update", "nothing"]),
+        example: "update",
+    },
+    Variable {
+        key: key::SCHEMA_LOG_URL,
+        synonyms: &[],
+        meaning: "The database that holds pgstream.schema_log, which is the source; when set, \
+                  schema changes replicate.",
+        default: "rows only",
+        kind: Kind::Connection,
+        example: "\"postgres://postgres:postgres@localhost:5432?sslmode=disable\"",
+    },
+    Variable {
+        key: key::INCLUDE_TABLES,
+        synonyms: &[],
+        meaning: "The tables that replicate, rows and schema changes; others are never touched on \
+                  the target.",
+        default: "all",
+        kind: Kind::Tables,
+        example: "\"public.* shop.orders\"",
+    },
+    Variable {
+        key: key::EXCLUDE_TABLES,
+        synonyms: &[],
+        meaning: "The tables that do not replicate, even when they are included.",
+        default: "none",
+        kind: Kind::Tables,
+        example: "\"*.audit_*\"",
+    },
+    Variable {
+        key: key::RETRY_TIMEOUT,
+        synonyms: &[],
+        meaning: "How long run keeps trying when a server cannot be reached, before it gives up \
+                  with exit code 75.",
+        default: "1h",
+        kind: Kind::Duration,
+        example: "10m",
+    },
+    Variable {
+        key: key::LOG_LEVEL,
+        synonyms: &[],
+        meaning: "The least severity that is logged.",
+        default: "info",
+        kind: Kind::Choice(&["trace", "debug", "info", "warn", "error"]),
+        example: "debug",
+    },
+    Variable {
+        key: key::LOG_FORMAT,
+        synonyms: &[],
+        meaning: "The form of the log on stderr.",
+        default: "text",
+        kind: Kind::Choice(&["text", "json"]),
+        example: "json",
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_name_stands_for_one_variable() {
+        let names: Vec<&str> = VARIABLES
+            .iter()
+            .flat_map(|variable| variable.synonyms.iter().chain([&variable.key]))
+            .copied()
+            .collect();
+        let distinct: HashSet<&str> = names.iter().copied().collect();
+        assert_eq!(names.len(), distinct.len());
+        for name in names {
+            assert!(name.starts_with("PGSTREAM_"), "{name}");
+            assert!(Variable::find(name).is_some(), "{name}");
+        }
+    }
+}

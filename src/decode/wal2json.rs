@@ -1,0 +1,256 @@
+//! The plugin wal2json, format version 2: one JSON object a message
+//! (what it says of each type was measured, see `docs/decisions/0003-wal2json.md`).
+//!
+//! Against pgoutput it sends no descriptions of relations: a [`Relation`] is put together from
+//! what a message names, and kept per table so that equal rows share one. It leaves out unchanged
+//! TOAST values, repeats the key in every UPDATE, writes one message for each truncated table, and
+//! prints some types in its own way. All of this is undone here, so that both plugins give the
+//! same events.
+//!
+//! What cannot be undone: releases before 2.6 print `NaN` and the infinities as `null`. A null in
+//! a column of such a type is therefore an error, unless the operator vouches that there are none
+//! ([`NullNumbers`]).
+
+mod message;
+mod shape;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use self::message::{Action, Field, Message};
+use self::shape::Shapes;
+use self::value::Reading;
+use super::DecodeError;
+use crate::model::{
+    Change, Event, Lsn, OldTuple, Relation, ReplicaIdentity, TransactionBegin, TransactionCommit,
+    Tuple, Value,
+};
+
+/// The logical messages that we write ourselves. Others may hold bytes that are no text, which
+/// wal2json prints as broken JSON.
+const MESSAGE_PREFIXES: &str = "pgstream.rows";
+
+/// What a null in a `real`, `double precision` or `numeric` column stands for, where the plugin
+/// prints `NaN` and the infinities as null too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum NullNumbers {
+    /// Nobody knows: an error.
+    #[default]
+    Refuse,
+    /// NULL: the operator vouches that the source holds neither `NaN` nor infinities.
+    AreNull,
+}
+
+/// Returns the options of `START_REPLICATION`, best first: an older release refuses the first
+/// choice with SQLSTATE 22023.
+pub(super) fn option_choices() -> Vec<Vec<(&'static str, String)>> {
+    let common: Vec<(&'static str, String)> = [
+        ("format-version", "2"),
+        ("include-transaction", "true"),
+        ("include-xids", "true"),
+        ("include-timestamp", "true"),
+        ("include-lsn", "true"),
+        ("include-type-oids", "true"),
+        // Its spelling of type names is not always JSON.
+        ("include-types", "false"),
+        ("include-pk", "true"),
+        ("add-msg-prefixes", MESSAGE_PREFIXES),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name, value.to_owned()))
+    .collect();
+    let mut exact = common.clone();
+    exact.push(("numeric-data-types-as-string", "true".to_owned()));
+    vec![exact, common]
+}
+
+/// The state of one replication session.
+#[derive(Debug, Default)]
+pub struct Wal2json {
+    shapes: Shapes,
+    reading: Reading,
+    /// Commit position of the transaction in hand.
+    open: Option<Lsn>,
+    /// The tables of a TRUNCATE that may not be complete, and the statement's position.
+    truncated: Option<(Lsn, Vec<Arc<Relation>>)>,
+}
+
+impl Wal2json {
+    /// Returns a decoder that treats nulls of numbers so.
+    #[must_use]
+    pub fn new(null_numbers: NullNumbers) -> Self {
+        Self {
+            reading: Reading {
+                null_numbers,
+                numbers_are_exact: false,
+            },
+            ..Self::default()
+        }
+    }
+
+    /// Tells which of the option choices the server accepted.
+    pub(super) fn started_with(&mut self, choice: usize) {
+        self.reading.numbers_are_exact = choice == 0;
+    }
+
+    pub(super) fn forget(&mut self) {
+        self.shapes = Shapes::default();
+    }
+
+    /// Decodes one message and appends its events.
+    ///
+    /// # Errors
+    /// Bug: the bytes are not wal2json's. Operator: a number that this release cannot print.
+    pub fn decode(&mut self, data: &Bytes, events: &mut Vec<Event>) -> Result<(), DecodeError> {
+        let message = Message::parse(data)?;
+        self.finish_truncate(&message, events);
+        let event = match message.action {
+            Action::Begin => self.begin(&message)?,
+            Action::Commit => self.commit(&message)?,
+            Action::Insert => Event::Change(self.insert(data, &message)?),
+            Action::Update => Event::Change(self.update(data, &message)?),
+            Action::Delete => Event::Change(self.delete(data, &message)?),
+            Action::Truncate => return self.truncate(&message),
+            Action::Message if message.transactional != Some(true) => return Ok(()),
+            Action::Message => Event::Change(self.logical(&message)?),
+        };
+        events.push(event);
+        Ok(())
+    }
+
+    fn begin(&mut self, message: &Message<'_>) -> Result<Event, DecodeError> {
+        let begin = TransactionBegin {
+            xid: message.xid()?,
+            commit_lsn: message.lsn()?,
+            commit_time_us: message.time_us()?,
+        };
+        match self.open.replace(begin.commit_lsn) {
+            None => Ok(Event::Begin(begin)),
+            Some(_) => Err(DecodeError::Misplaced { what: "a begin" }),
+        }
+    }
+
+    fn commit(&mut self, message: &Message<'_>) -> Result<Event, DecodeError> {
+        let commit = TransactionCommit {
+            commit_lsn: message.lsn()?,
+            end_lsn: message.next_lsn()?,
+            commit_time_us: message.time_us()?,
+        };
+        match self.open.take() {
+            Some(expected) if expected == commit.commit_lsn => Ok(Event::Commit(commit)),
+            Some(expected) => Err(DecodeError::OtherCommit {
+                expected,
+                found: commit.commit_lsn,
+            }),
+            None => Err(DecodeError::Misplaced { what: "a commit" }),
+        }
+    }
+
+    fn insert(&mut self, data: &Bytes, message: &Message<'_>) -> Result<Change, DecodeError> {
+        self.require_open("a row")?;
+        let relation = self.shapes.of_insert(message)?;
+        let new = self.tuple(data, &relation, message.columns()?, &Value::Unchanged)?;
+        Ok(Change::Insert { relation, new })
+    }
+
+    fn update(&mut self, data: &Bytes, message: &Message<'_>) -> Result<Change, DecodeError> {
+        self.require_open("a row")?;
+        let relation = self.shapes.of_update(message)?;
+        let new = self.tuple(data, &relation, message.columns()?, &Value::Unchanged)?;
+        let identity = message.identity()?;
+        let old = self.tuple(data, &relation, identity, &Value::Null)?;
+        let old = match relation.identity {
+            ReplicaIdentity::Full => Some(OldTuple::Full(old)),
+            _ if same_key(&relation, &old, &new) => None,
+            _ => Some(OldTuple::Key(old)),
+        };
+        Ok(Change::Update { relation, old, new })
+    }
+
+    fn delete(&mut self, data: &Bytes, message: &Message<'_>) -> Result<Change, DecodeError> {
+        self.require_open("a row")?;
+        let relation = self.shapes.of_delete(message)?;
+        let old = self.tuple(data, &relation, message.identity()?, &Value::Null)?;
+        let old = match relation.identity {
+            ReplicaIdentity::Full => OldTuple::Full(old),
+            _ => OldTuple::Key(old),
+        };
+        Ok(Change::Delete { relation, old })
+    }
+
+    /// The tables of one statement have one position: they wait for each other.
+    fn truncate(&mut self, message: &Message<'_>) -> Result<(), DecodeError> {
+        self.require_open("a truncate")?;
+        let relation = self.shapes.of_truncate(message)?;
+        let (_, relations) = self
+            .truncated
+            .get_or_insert_with(|| (Lsn::ZERO, Vec::new()));
+        relations.push(relation);
+        if let Some((lsn, _)) = &mut self.truncated {
+            *lsn = message.lsn()?;
+        }
+        Ok(())
+    }
+
+    fn finish_truncate(&mut self, next: &Message<'_>, events: &mut Vec<Event>) {
+        let goes_on = |lsn: Lsn| next.action == Action::Truncate && next.lsn() == Ok(lsn);
+        if let Some((_, relations)) = self.truncated.take_if(|(lsn, _)| !goes_on(*lsn)) {
+            events.push(Event::Change(Change::Truncate {
+                relations,
+                cascade: false,
+                restart_identity: false,
+            }));
+        }
+    }
+
+    fn logical(&self, message: &Message<'_>) -> Result<Change, DecodeError> {
+        self.require_open("a logical message")?;
+        Ok(Change::Message {
+            prefix: message.prefix()?.into(),
+            content: Bytes::copy_from_slice(message.content()?.as_bytes()),
+        })
+    }
+
+    fn require_open(&self, what: &'static str) -> Result<(), DecodeError> {
+        match self.open {
+            Some(_) => Ok(()),
+            None => Err(DecodeError::Misplaced { what }),
+        }
+    }
+
+    /// Lays the fields of a message, a part of the relation's columns in their order, over them.
+    fn tuple(
+        &self,
+        data: &Bytes,
+        relation: &Relation,
+        fields: &[Field<'_>],
+        absent: &Value,
+    ) -> Result<Tuple, DecodeError> {
+        let mut fields = fields.iter().peekable();
+        let values: Result<Box<[Value]>, DecodeError> = relation
+            .columns
+            .iter()
+            .map(
+                |column| match fields.next_if(|field| *field.name == *column.name) {
+                    Some(field) => self.reading.value(data, &relation.name, field),
+                    None => Ok(absent.clone()),
+                },
+            )
+            .collect();
+        debug_assert!(fields.next().is_none(), "the shape holds every field");
+        Ok(Tuple { values: values? })
+    }
+}
+
+/// wal2json repeats the key where it did not change.
+fn same_key(relation: &Relation, old: &Tuple, new: &Tuple) -> bool {
+    let columns = relation.columns.iter();
+    columns
+        .zip(old.values.iter().zip(&new.values))
+        .filter(|(column, _)| column.key)
+        .all(|(_, (old, new))| old == new || *new == Value::Unchanged && *old == Value::Null)
+}

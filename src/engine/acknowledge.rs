@@ -1,0 +1,64 @@
+//! Sets `acked` in the source's schema log once a change is durable on the target.
+//!
+//! A task of its own with a session of its own: it may be slow or fail without holding anything
+//! up. What it did not get to is acknowledged at the next start, from the target's own record.
+
+use tokio::sync::mpsc;
+use tracing::{debug, warn};
+
+use crate::apply::{CheckpointStore, Writer};
+use crate::config::ConnectionSettings;
+use crate::fault;
+use crate::postgres::{self, PgError, Session};
+use crate::schema;
+
+/// Acknowledgements that may wait; more are left for the next start.
+pub(super) const QUEUE_MAX: usize = 4_096;
+
+/// Sets `acked` for all that comes through `ids`, until the other end is dropped.
+pub(super) async fn run(settings: ConnectionSettings, mut ids: mpsc::Receiver<String>) {
+    let mut session = None;
+    let mut batch = Vec::new();
+    while ids.recv_many(&mut batch, QUEUE_MAX).await > 0 {
+        fault::point(fault::SCHEMA_BEFORE_ACK);
+        if let Err(error) = acknowledge(&settings, &mut session, &batch).await {
+            warn!(target: "schema", %error, "cannot acknowledge schema changes; the next start will");
+            session = None;
+        }
+        batch.clear();
+    }
+}
+
+async fn acknowledge(
+    settings: &ConnectionSettings,
+    session: &mut Option<Session>,
+    ids: &[String],
+) -> Result<(), PgError> {
+    let session = match session {
+        Some(session) => session,
+        None => session.insert(postgres::connect(settings, "pgstream acknowledge").await?),
+    };
+    schema::mark_acked(session, ids).await?;
+    debug!(target: "schema", count = ids.len(), "schema changes acknowledged");
+    Ok(())
+}
+
+/// Returns the ids that the target has applied and the source does not know of.
+pub(super) async fn left_over(
+    source: &Session,
+    writer: &Writer,
+    store: &CheckpointStore,
+) -> Vec<String> {
+    let ids = match schema::unacked(source).await {
+        Ok(ids) if !ids.is_empty() => ids,
+        Ok(_) => return Vec::new(),
+        Err(error) => {
+            warn!(target: "schema", %error, "cannot read the schema log");
+            return Vec::new();
+        }
+    };
+    store.applied(writer.session(), &ids).await.unwrap_or_else(|error| {
+        warn!(target: "schema", %error, "cannot read the target's record of schema changes");
+        Vec::new()
+    })
+}

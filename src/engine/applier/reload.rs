@@ -1,0 +1,91 @@
+//! Replaces the rows of a table that the source has rewritten.
+//!
+//! A rewrite (`ALTER TABLE … TYPE … USING`, a volatile default, `SET LOGGED`) gives every row new
+//! values that logical decoding never shows. The event trigger therefore sends the table's content
+//! as logical messages, at its place in the stream, and here it takes the place of the old rows,
+//! in the same target transaction. Meanwhile no trigger fires and no foreign key acts: the rows
+//! are the same rows, and their keys do not go away.
+
+use std::sync::Arc;
+
+use tracing::info;
+
+use crate::apply::{ApplyError, RowChange, TablePlan};
+use crate::model::QualifiedName;
+use crate::schema::RowsMessage;
+
+use super::{Applier, EngineError, Route};
+
+/// A reload under way.
+#[derive(Debug)]
+pub(super) struct Reload {
+    plan: Arc<TablePlan>,
+}
+
+impl Applier {
+    /// Takes one message of a table's content.
+    pub(super) async fn reload(&mut self, content: &[u8]) -> Result<(), EngineError> {
+        let message = RowsMessage::parse(content).map_err(|source| EngineError::Schema { source })?;
+        let name = message.relation.name.clone();
+        if !self.router.selects(&name) {
+            return Ok(());
+        }
+        if message.too_large {
+            return Err(EngineError::RewriteUnknown { table: name.to_string() });
+        }
+        if message.first {
+            self.begin_reload(&message, &name).await?;
+        }
+        let Some(reload) = &self.reload else {
+            return Err(EngineError::Order { what: "rows of a rewrite without their beginning" });
+        };
+        let plan = Arc::clone(&reload.plan);
+        for row in message.rows {
+            self.gather(&plan, RowChange::Insert(row)).await?;
+        }
+        if message.last {
+            self.end_reload().await?;
+        }
+        Ok(())
+    }
+
+    async fn begin_reload(
+        &mut self,
+        message: &RowsMessage,
+        name: &QualifiedName,
+    ) -> Result<(), EngineError> {
+        self.flush().await?;
+        let relation = Arc::new(message.relation.clone());
+        let found = self.router.find(&self.writer, &relation).await;
+        let Route::Table(plan) = found.map_err(|error| self.failed(error))? else {
+            return Err(self.failed(ApplyError::MissingTable { table: name.clone() }));
+        };
+        info!(target: "schema", table = %name, "taking over the rows of a rewritten table");
+        let watched = plan.target.triggers || plan.target.foreign_keys;
+        let done = self.replace_rows(&plan, watched).await;
+        done.map_err(|error| self.failed(error))?;
+        self.reload = Some(Reload { plan });
+        Ok(())
+    }
+
+    async fn replace_rows(&mut self, plan: &TablePlan, watched: bool) -> Result<(), ApplyError> {
+        let object = format!("the replacement of all rows of {}", plan.target.name);
+        if watched {
+            self.writer.run(&object, "SET LOCAL session_replication_role = replica").await?;
+        }
+        let only = if plan.target.kind == 'p' { "" } else { "ONLY " };
+        self.writer.run(&object, &format!("DELETE FROM {only}{}", plan.target.name.quoted())).await
+    }
+
+    async fn end_reload(&mut self) -> Result<(), EngineError> {
+        self.flush().await?;
+        let Some(Reload { plan }) = self.reload.take() else { return Ok(()) };
+        self.router.forget(&[]);
+        if plan.target.triggers || plan.target.foreign_keys {
+            let sql = "SET LOCAL session_replication_role = DEFAULT";
+            let done = self.writer.run("the end of a replacement of rows", sql).await;
+            done.map_err(|error| self.failed(error))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,168 @@
+//! Follows an entry of the schema log, at its place among the rows and in their transaction.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use crate::apply::{AppliedSchemaChange, ApplyError, RowChange};
+use crate::fault;
+use crate::model::{Lsn, QualifiedName, Relation, TransactionBegin, Tuple};
+use crate::schema::{self, Entry, Plan, Step};
+
+use crate::engine::status::{SchemaChange, SchemaState};
+use crate::engine::{EngineError, clock};
+
+use super::{Applier, Route};
+
+impl Applier {
+    /// Applies one entry.
+    pub(super) async fn schema_entry(
+        &mut self,
+        begin: &TransactionBegin,
+        relation: &Relation,
+        tuple: &Tuple,
+    ) -> Result<(), EngineError> {
+        let schema_error = |source| EngineError::Schema { source };
+        let entry = Entry::from_tuple(relation, tuple).map_err(schema_error)?;
+        let router = &self.router;
+        let plan = schema::plan(&entry, &|name: &QualifiedName| router.selects(name))
+            .map_err(schema_error)?;
+        self.flush().await?;
+        let mut change = describe(&entry, &plan, begin.commit_lsn);
+        self.board.schema_change(change.clone());
+        let started = clock::now();
+        if let Err(error) = self.run_plan(&entry, &plan).await {
+            change.state = SchemaState::Failed;
+            change.error = Some(crate::engine::failure_of(&error, None).causes.join(": "));
+            self.board.schema_change(change);
+            return Err(error);
+        }
+        self.writer.forget();
+        self.router.forget(&plan.relations);
+        self.open.commit_after |= plan.commit_after;
+        self.remember(&entry, &plan, change, started.elapsed()).await?;
+        self.release_held().await
+    }
+
+    /// Says on the board, and to the source, that these changes are durable.
+    pub(super) fn schema_changes_durable(&mut self, changes: Vec<SchemaChange>) {
+        for mut change in changes {
+            change.state = match change.state {
+                SchemaState::Running => SchemaState::Applied,
+                state => state,
+            };
+            self.meter.add_schema_change();
+            // When the queue is full, the next start acknowledges what is left.
+            drop(self.acknowledge.try_send(change.id.clone()));
+            self.board.schema_change(change);
+        }
+    }
+
+    async fn run_plan(&mut self, entry: &Entry, plan: &Plan) -> Result<(), EngineError> {
+        for part in &plan.not_applied {
+            warn!(target: "schema", tag = entry.tag, object = part.object, reason = part.reason,
+                "schema change is not applied");
+        }
+        if plan.outside {
+            return self.run_outside(entry, &plan.steps).await;
+        }
+        for (place, step) in plan.steps.iter().enumerate() {
+            if place > 0 {
+                fault::point(fault::SCHEMA_BETWEEN_STEPS);
+            }
+            let done = self.writer.run(&step.object, &step.sql).await;
+            done.map_err(|source| refused(entry, step, source))?;
+        }
+        Ok(())
+    }
+
+    /// Statements that PostgreSQL runs only outside of a transaction: what came before is
+    /// committed first, and each of them can be repeated, so that a crash in between does no harm.
+    async fn run_outside(&mut self, entry: &Entry, steps: &[Step]) -> Result<(), EngineError> {
+        self.commit().await?;
+        if self.open.row_count > 0 {
+            return Err(EngineError::Order {
+                what: "rows before a command that runs outside of transactions",
+            });
+        }
+        let given_up = self.writer.rollback().await;
+        given_up.map_err(|error| self.failed(error))?;
+        for step in steps {
+            let done = self.writer.run_outside(&step.object, &step.sql).await;
+            done.map_err(|source| refused(entry, step, source))?;
+            fault::point(fault::SCHEMA_AFTER_OUTSIDE);
+        }
+        Ok(())
+    }
+
+    async fn remember(
+        &mut self,
+        entry: &Entry,
+        plan: &Plan,
+        mut change: SchemaChange,
+        took: Duration,
+    ) -> Result<(), EngineError> {
+        let duration_ms = took.as_secs_f64() * 1e3;
+        let record = AppliedSchemaChange {
+            id: entry.id.clone(),
+            version: entry.version,
+            tag: entry.tag.clone(),
+            statements: change.sql.clone(),
+            not_applied: change.not_applied.clone(),
+            duration_ms,
+        };
+        let recorded = async {
+            self.writer.begin().await?;
+            self.store.record(self.writer.session(), &record).await
+        };
+        recorded.await.map_err(|error| self.failed(error))?;
+        change.duration_ms = Some(duration_ms);
+        change.state = match (plan.steps.is_empty(), plan.not_applied.is_empty()) {
+            (false, _) => SchemaState::Running,
+            (true, false) => SchemaState::NotApplied,
+            (true, true) => SchemaState::Skipped,
+        };
+        let objects = change.objects.join(", ");
+        info!(target: "schema", tag = entry.tag, objects, ms = duration_ms, "schema change applied");
+        self.open.schema_changes.push(change);
+        Ok(())
+    }
+
+    /// Rows that came before their table was described go to it now.
+    async fn release_held(&mut self) -> Result<(), EngineError> {
+        let waiting: Vec<_> = self.held.relations().map(Arc::clone).collect();
+        for relation in waiting {
+            let Route::Table(plan) = self.route(&relation).await? else { continue };
+            let rows = self.held.take(relation.id).map_err(|error| self.failed(error))?;
+            for row in rows.into_iter().flatten() {
+                let row = row.map_err(|error| self.failed(error))?;
+                self.gather(&plan, RowChange::Insert(row)).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn refused(entry: &Entry, step: &Step, source: ApplyError) -> EngineError {
+    EngineError::SchemaRefused { tag: entry.tag.clone(), object: step.object.clone(), source }
+}
+
+fn describe(entry: &Entry, plan: &Plan, lsn: Lsn) -> SchemaChange {
+    let not_applied = |part: &schema::NotApplied| format!("{}: {}", part.object, part.reason);
+    SchemaChange {
+        id: entry.id.clone(),
+        version: entry.version,
+        created_at: entry.created_at.clone(),
+        tag: entry.tag.clone(),
+        objects: entry.object_names(),
+        statement: entry.statement.clone(),
+        sql: plan.steps.iter().map(|step| step.sql.clone()).collect(),
+        not_applied: plan.not_applied.iter().map(not_applied).collect(),
+        state: SchemaState::Running,
+        before_after: entry.before_after(),
+        duration_ms: None,
+        error: None,
+        end_lsn: Some(lsn),
+    }
+}

@@ -1,0 +1,77 @@
+//! Where the engine's parts write what they know, and from where everybody else reads it.
+
+use std::sync::Arc;
+
+use tokio::sync::{broadcast, watch};
+
+use super::clock;
+use super::status::{EngineEvent, Failure, Phase, SCHEMA_CHANGES_MAX, SchemaChange, Status};
+
+/// A reader that falls this many events behind loses the oldest; a screen drains them at each
+/// frame.
+const EVENTS_MAX: usize = 1_024;
+
+/// The latest [`Status`] and the events.
+#[derive(Debug, Clone)]
+pub(super) struct Board {
+    status: watch::Sender<Arc<Status>>,
+    events: broadcast::Sender<EngineEvent>,
+}
+
+impl Board {
+    pub(super) fn new(status: Status) -> Self {
+        Self { status: watch::Sender::new(Arc::new(status)), events: broadcast::Sender::new(EVENTS_MAX) }
+    }
+
+    pub(super) fn status(&self) -> watch::Receiver<Arc<Status>> {
+        self.status.subscribe()
+    }
+
+    pub(super) fn subscribe(&self) -> broadcast::Receiver<EngineEvent> {
+        self.events.subscribe()
+    }
+
+    pub(super) fn latest(&self) -> Arc<Status> {
+        Arc::clone(&self.status.borrow())
+    }
+
+    /// Changes the status and publishes it.
+    pub(super) fn update(&self, change: impl FnOnce(&mut Status)) {
+        self.status.send_modify(|status| {
+            let status = Arc::make_mut(status);
+            change(status);
+            status.at_ms = clock::unix_ms();
+        });
+    }
+
+    pub(super) fn phase(&self, phase: &Phase) {
+        if self.latest().phase != *phase {
+            self.update(|status| status.phase = phase.clone());
+            self.event(EngineEvent::Phase(phase.clone()));
+        }
+    }
+
+    pub(super) fn failed(&self, failure: &Failure) {
+        self.update(|status| status.last_error = Some(failure.clone()));
+        self.event(EngineEvent::Failed(failure.clone()));
+    }
+
+    /// Adds a schema change, or replaces what was known of it.
+    pub(super) fn schema_change(&self, change: SchemaChange) {
+        let event = EngineEvent::SchemaChange(Arc::new(change.clone()));
+        self.update(|status| {
+            let changes = Arc::make_mut(&mut status.schema_changes);
+            match changes.iter_mut().find(|known| known.id == change.id) {
+                Some(known) => *known = change,
+                None => changes.insert(0, change),
+            }
+            changes.truncate(SCHEMA_CHANGES_MAX);
+        });
+        self.event(event);
+    }
+
+    pub(super) fn event(&self, event: EngineEvent) {
+        // Nobody has to listen.
+        drop(self.events.send(event));
+    }
+}

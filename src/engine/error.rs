@@ -1,0 +1,147 @@
+//! Everything that can end a round of streaming.
+
+use crate::apply::ApplyError;
+use crate::decode::DecodeError;
+use crate::model::{Classify, ErrorClass, Lsn};
+use crate::postgres::PgError;
+use crate::schema::SchemaError;
+
+use super::TaskEnd;
+
+/// Why the engine cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The source cannot be reached, or refuses.
+    #[error("cannot {operation} on the source {endpoint}")]
+    Source {
+        /// What was tried.
+        operation: &'static str,
+        /// The source, without a password.
+        endpoint: String,
+        /// Why.
+        #[source]
+        source: PgError,
+    },
+    /// The slot is not there.
+    #[error("replication slot not found: there is no slot {slot_name} on {endpoint}")]
+    SlotMissing {
+        /// The slot.
+        slot_name: String,
+        /// The source, without a password.
+        endpoint: String,
+    },
+    /// The slot cannot be used.
+    #[error("replication slot {slot_name} cannot be used: {reason}")]
+    SlotUnusable {
+        /// The slot.
+        slot_name: String,
+        /// Why not.
+        reason: String,
+        /// What mends it.
+        hint: String,
+    },
+    /// The stream cannot be read.
+    #[error("cannot read the stream at {lsn}")]
+    Decode {
+        /// Where.
+        lsn: Lsn,
+        /// Why.
+        #[source]
+        source: DecodeError,
+    },
+    /// The target.
+    #[error("cannot write to the target {endpoint}")]
+    Apply {
+        /// The target, without a password.
+        endpoint: String,
+        /// Why.
+        #[source]
+        source: ApplyError,
+    },
+    /// The schema log.
+    #[error("cannot follow a schema change")]
+    Schema {
+        /// Why.
+        #[source]
+        source: SchemaError,
+    },
+    /// A schema change that the target refuses.
+    #[error("the target refuses the schema change {tag} of {object}")]
+    SchemaRefused {
+        /// Command tag.
+        tag: String,
+        /// The object.
+        object: String,
+        /// Why.
+        #[source]
+        source: ApplyError,
+    },
+    /// The rows of a rewritten table are not in the stream.
+    #[error("table {table} was rewritten on the source and its new rows are not in the stream")]
+    RewriteUnknown {
+        /// The table.
+        table: String,
+    },
+    /// A task of ours ended.
+    #[error("a part of the engine ended")]
+    Task(#[source] TaskEnd),
+    /// The stream breaks its own order.
+    #[error("the stream is out of order: {what}")]
+    Order {
+        /// What was seen.
+        what: &'static str,
+    },
+}
+
+impl EngineError {
+    /// Returns the refusal of the target inside, if it is one.
+    #[must_use]
+    pub const fn apply(&self) -> Option<&ApplyError> {
+        match self {
+            Self::Apply { source, .. } | Self::SchemaRefused { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+impl Classify for EngineError {
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::Source { source, .. } => source.class(),
+            Self::SlotMissing { .. } | Self::SlotUnusable { .. } => ErrorClass::Operator,
+            Self::Decode { source, .. } => source.class(),
+            Self::Apply { source, .. } => source.class(),
+            Self::Schema { source } => source.class(),
+            Self::SchemaRefused { source, .. } => match source.class() {
+                class @ (ErrorClass::Transient | ErrorClass::Bug) => class,
+                ErrorClass::Operator | ErrorClass::Data | ErrorClass::Usage => ErrorClass::Data,
+            },
+            Self::RewriteUnknown { .. } => ErrorClass::Data,
+            Self::Task(_) | Self::Order { .. } => ErrorClass::Bug,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Source { source, .. } => source.hint(),
+            Self::SlotMissing { slot_name, .. } => Some(format!(
+                "create it: pgstream init --pgurl <source URL> --replication-slot {slot_name}; \
+                 see which slots there are: SELECT slot_name FROM pg_replication_slots"
+            )),
+            Self::SlotUnusable { hint, .. } => Some(hint.clone()),
+            Self::Decode { source, .. } => source.hint(),
+            Self::Apply { source, .. } => source.hint(),
+            Self::Schema { source } => source.hint(),
+            Self::SchemaRefused { .. } => Some(
+                "make the change possible on the target (or make it there yourself and skip this \
+                 one with --skip-transaction), then run pgstream again: it goes on here"
+                    .to_owned(),
+            ),
+            Self::RewriteUnknown { table } => Some(format!(
+                "the table is larger than pgstream.rewrite_bytes_max: copy {table} to the target \
+                 anew, then skip this transaction with --skip-transaction"
+            )),
+            Self::Task(_) | Self::Order { .. } => None,
+        }
+    }
+}

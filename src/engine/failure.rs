@@ -1,0 +1,57 @@
+//! Turns an error into what an operator reads. Pure.
+
+use crate::model::{Classify, ErrorClass};
+use crate::postgres::PgError;
+
+use super::status::{FailedTransaction, Failure};
+use super::{EngineError, clock};
+
+/// Returns the failure for people: no password, no row's value, no stack trace.
+#[must_use]
+pub fn failure_of(error: &EngineError, transaction: Option<FailedTransaction>) -> Failure {
+    let hint = match (error.class(), transaction) {
+        (ErrorClass::Bug, _) => Some(
+            "this is a bug of pgstream: please report it with the lines above and the log"
+                .to_owned(),
+        ),
+        (_, Some(transaction)) => error.hint().map(|hint| name_transaction(&hint, transaction)),
+        (_, None) => error.hint(),
+    };
+    Failure {
+        class: error.class(),
+        message: error.to_string(),
+        causes: causes(error),
+        sqlstate: server_error(error).and_then(|server| server.code().map(str::to_owned)),
+        statement: error.apply().and_then(|apply| apply.statement().map(str::to_owned)),
+        hint,
+        transaction,
+        at_ms: clock::unix_ms(),
+    }
+}
+
+/// The hint names the transaction that can be skipped.
+fn name_transaction(hint: &str, transaction: FailedTransaction) -> String {
+    const FLAG: &str = "--skip-transaction";
+    hint.replace(FLAG, &format!("{FLAG} {}", transaction.commit_lsn))
+}
+
+fn causes(error: &dyn std::error::Error) -> Vec<String> {
+    let mut causes = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        causes.push(cause.to_string());
+        next = cause.source();
+    }
+    causes
+}
+
+fn server_error(error: &EngineError) -> Option<&PgError> {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(cause) = next {
+        if let Some(found) = cause.downcast_ref::<PgError>() {
+            return Some(found);
+        }
+        next = cause.source();
+    }
+    None
+}

@@ -1,0 +1,157 @@
+//! Starts the engine and speaks with it.
+
+use std::sync::Arc;
+
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+use crate::config::Pipeline;
+use crate::model::{ErrorClass, Lsn};
+
+use super::board::Board;
+use super::lifecycle::Lifecycle;
+use super::status::{Command, CommandAnswer, EngineEvent, Failure, Phase, Status};
+use super::supervise::{self, Task, TaskEnd};
+use super::clock;
+
+/// Commands that may wait; a person types slower.
+const COMMANDS_MAX: usize = 16;
+
+/// A command and where its answer goes.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) command: Command,
+    pub(super) answer: oneshot::Sender<CommandAnswer>,
+}
+
+/// How the engine behaves towards its operator.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct EngineOptions {
+    /// Stand at a failure and wait for a command, instead of ending with it.
+    pub hold_on_failure: bool,
+    /// The commit position of a transaction to skip on record.
+    pub skip: Option<Lsn>,
+}
+
+/// How the engine ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was asked to.
+    Stopped,
+    /// It could not go on.
+    Failed(Failure),
+}
+
+/// The engine itself: only its [`Handle`] is to be had.
+#[derive(Debug)]
+pub struct Engine;
+
+/// A running engine. Dropping it ends the engine where it stands, which is always safe.
+#[derive(Debug)]
+pub struct Handle {
+    board: Board,
+    commands: mpsc::Sender<Request>,
+    task: Task<Outcome>,
+}
+
+/// Reads from and commands a running engine; as many as wanted.
+#[derive(Debug, Clone)]
+pub struct Remote {
+    board: Board,
+    commands: mpsc::Sender<Request>,
+}
+
+impl Engine {
+    /// Starts the engine and returns at once; it connects in the background.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    #[must_use]
+    pub fn start(pipeline: Pipeline, options: EngineOptions) -> Handle {
+        let board = Board::new(Status {
+            source: pipeline.source.endpoint(),
+            target: pipeline.target.endpoint(),
+            schema_log: pipeline.schema_log.is_some(),
+            started_at_s: clock::unix_ms() / 1_000,
+            ..Status::default()
+        });
+        let (commands, requests) = mpsc::channel(COMMANDS_MAX);
+        let lifecycle = Lifecycle::new(pipeline, options, board.clone(), requests);
+        let task = supervise::spawn("engine", lifecycle.run());
+        Handle { board, commands, task }
+    }
+}
+
+impl Handle {
+    /// Returns the latest status, and a way to wait for the next.
+    #[must_use]
+    pub fn status(&self) -> watch::Receiver<Arc<Status>> {
+        self.board.status()
+    }
+
+    /// Returns what happens from now on.
+    #[must_use]
+    pub fn subscribe(&self) -> broadcast::Receiver<EngineEvent> {
+        self.board.subscribe()
+    }
+
+    /// Returns a way to read and command the engine that does not own it.
+    #[must_use]
+    pub fn remote(&self) -> Remote {
+        Remote { board: self.board.clone(), commands: self.commands.clone() }
+    }
+
+    /// Asks the engine for something.
+    pub async fn command(&self, command: Command) -> CommandAnswer {
+        self.remote().command(command).await
+    }
+
+    /// Waits for the engine's end. A panic in it becomes a failure of class Bug. Cancel safe.
+    pub async fn join(&mut self) -> Outcome {
+        match self.task.join().await {
+            Ok(outcome) => outcome,
+            Err(ended) => {
+                let failure = crashed(&ended);
+                self.board.failed(&failure);
+                self.board.phase(&Phase::Crashed);
+                Outcome::Failed(failure)
+            }
+        }
+    }
+}
+
+impl Remote {
+    /// Returns the latest status, and a way to wait for the next.
+    #[must_use]
+    pub fn status(&self) -> watch::Receiver<Arc<Status>> {
+        self.board.status()
+    }
+
+    /// Returns what happens from now on.
+    #[must_use]
+    pub fn subscribe(&self) -> broadcast::Receiver<EngineEvent> {
+        self.board.subscribe()
+    }
+
+    /// Asks the engine for something; it answers when it has seen the command.
+    pub async fn command(&self, command: Command) -> CommandAnswer {
+        let ended = || CommandAnswer::Refused("the engine has ended".to_owned());
+        let (answer, answered) = oneshot::channel();
+        if self.commands.send(Request { command, answer }).await.is_err() {
+            return ended();
+        }
+        answered.await.unwrap_or_else(|_| ended())
+    }
+}
+
+fn crashed(ended: &TaskEnd) -> Failure {
+    Failure {
+        class: ErrorClass::Bug,
+        message: "the engine crashed".to_owned(),
+        causes: vec![ended.to_string()],
+        sqlstate: None,
+        statement: None,
+        hint: Some("this is a bug of pgstream: please report it with the log".to_owned()),
+        transaction: None,
+        at_ms: clock::unix_ms(),
+    }
+}

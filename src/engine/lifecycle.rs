@@ -1,0 +1,275 @@
+//! The engine's life: connect, stream, and what to do when a round ends.
+//!
+//! ```text
+//!            ┌──────── back off ◄── temporary
+//!            ▼                          │
+//!  start ─> connect ─> stream ─> round ends ─> data refused ─> once more, row by row
+//!            ▲                          │             └─> again ─> hold / end
+//!            └──────── retry, skip ◄── hold           stop ─> end
+//! ```
+
+mod connect;
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+use tracing::{error, info, warn};
+
+use crate::config::Pipeline;
+use crate::model::{Classify as _, ErrorClass, Lsn, QualifiedName};
+
+use super::acknowledge;
+use super::board::Board;
+use super::handle::{EngineOptions, Outcome, Request};
+use super::meter::Meter;
+use super::retry::Retry;
+use super::status::{Command, CommandAnswer, FailedTransaction, Failure, Phase};
+use super::stream::RoundEnd;
+use super::{EngineError, clock, failure_of, monitor, supervise};
+
+/// What lives through all rounds.
+pub(super) struct Lifecycle {
+    pipeline: Pipeline,
+    options: EngineOptions,
+    board: Board,
+    requests: mpsc::Receiver<Request>,
+    acknowledge: mpsc::Sender<String>,
+    acknowledgements: Option<mpsc::Receiver<String>>,
+    meter: Meter,
+    retry: Retry,
+    paused: bool,
+    skip: Option<(Lsn, String)>,
+    care: Option<Care>,
+    careful: HashSet<QualifiedName>,
+}
+
+/// A transaction that failed as sets and is repeated row by row.
+#[derive(Debug, Clone)]
+struct Care {
+    /// Row by row until this transaction is through.
+    until: Lsn,
+    /// The table whose set failed.
+    table: Option<QualifiedName>,
+}
+
+impl Lifecycle {
+    pub(super) fn new(
+        pipeline: Pipeline,
+        options: EngineOptions,
+        board: Board,
+        requests: mpsc::Receiver<Request>,
+    ) -> Self {
+        let (acknowledge, acknowledgements) = mpsc::channel(acknowledge::QUEUE_MAX);
+        let reason = "asked for at the start of the engine".to_owned();
+        Self {
+            retry: Retry::new(pipeline.retry_timeout),
+            skip: options.skip.map(|lsn| (lsn, reason)),
+            pipeline,
+            options,
+            board,
+            requests,
+            acknowledge,
+            acknowledgements: Some(acknowledgements),
+            meter: Meter::default(),
+            paused: false,
+            care: None,
+            careful: HashSet::new(),
+        }
+    }
+
+    /// Runs until the operator or a failure ends the engine.
+    pub(super) async fn run(mut self) -> Outcome {
+        let monitor = monitor::run(self.pipeline.source.clone(), self.board.clone());
+        let _monitor = supervise::spawn("monitor", monitor);
+        let _acknowledge = self.acknowledgements.take().zip(self.pipeline.schema_log.clone()).map(
+            |(ids, settings)| supervise::spawn("acknowledge", acknowledge::run(settings, ids)),
+        );
+        if self.pipeline.schema_log.is_none() {
+            warn!(target: "schema", "no schema log is configured: rows replicate, schema changes do \
+                not; set PGSTREAM_POSTGRES_WRITER_SCHEMALOG_STORE_URL");
+        }
+        loop {
+            if let ControlFlow::Break(outcome) = self.one_round().await {
+                self.board.phase(&Phase::Stopped);
+                return outcome;
+            }
+        }
+    }
+
+    async fn one_round(&mut self) -> ControlFlow<Outcome> {
+        let mut transaction = None;
+        match self.round(&mut transaction).await {
+            Ok(RoundEnd::Stop) => {
+                info!(target: "slot", "stopped");
+                ControlFlow::Break(Outcome::Stopped)
+            }
+            Ok(RoundEnd::Again) => ControlFlow::Continue(()),
+            Err(error) => self.after(error, transaction).await,
+        }
+    }
+
+    /// Connects and streams. Commands are heard while connecting, too.
+    async fn round(
+        &mut self,
+        transaction: &mut Option<FailedTransaction>,
+    ) -> Result<RoundEnd, EngineError> {
+        self.board.phase(&Phase::Starting);
+        let connected = match self.connect_or_stop().await? {
+            ControlFlow::Continue(connected) => connected,
+            ControlFlow::Break(end) => return Ok(end),
+        };
+        self.retry.reset();
+        self.board.update(|status| status.last_error = None);
+        let meter = std::mem::take(&mut self.meter);
+        let phase =
+            if self.paused { Phase::Paused } else { Phase::Streaming { behind: true } };
+        self.board.phase(&phase);
+        let mut stream = self.stream(connected, meter);
+        let end = stream.run().await;
+        *transaction = stream.state.last_begun;
+        let (paused, skip) = (stream.is_paused(), stream.skip.take());
+        let (end, meter) = match end {
+            Ok(end) => {
+                let (said, meter) = stream.finish().await;
+                (said.map(|()| end), meter)
+            }
+            Err(error) => (Err(error), stream.into_meter()),
+        };
+        self.meter = meter;
+        self.paused = paused;
+        self.skip = skip;
+        if end.is_ok() && let Some(care) = self.care.take() {
+            self.careful.extend(care.table);
+        }
+        end
+    }
+
+    async fn after(
+        &mut self,
+        error: EngineError,
+        transaction: Option<FailedTransaction>,
+    ) -> ControlFlow<Outcome> {
+        match error.class() {
+            ErrorClass::Transient => self.back_off(&error).await,
+            ErrorClass::Data if self.care.is_none() && transaction.is_some() => {
+                self.take_care(&error, transaction);
+                ControlFlow::Continue(())
+            }
+            ErrorClass::Data => {
+                self.care = None;
+                self.stand_still(failure_of(&error, transaction)).await
+            }
+            ErrorClass::Operator | ErrorClass::Usage | ErrorClass::Bug => {
+                self.stand_still(failure_of(&error, None)).await
+            }
+        }
+    }
+
+    /// Sets of rows can fail where single rows do not (two rows that swap a unique value); and a
+    /// row by row repetition names the row's transaction and statement.
+    fn take_care(&mut self, error: &EngineError, transaction: Option<FailedTransaction>) {
+        let Some(transaction) = transaction else { return };
+        let table = error.apply().and_then(crate::apply::ApplyError::table).cloned();
+        info!(target: "apply", lsn = %transaction.commit_lsn,
+            "repeating up to this transaction row by row");
+        self.care = Some(Care { until: transaction.commit_lsn, table });
+    }
+
+    async fn back_off(&mut self, error: &EngineError) -> ControlFlow<Outcome> {
+        let failure = failure_of(error, None);
+        let Some((attempt, wait)) = self.retry.next() else {
+            return self.stand_still(failure).await;
+        };
+        self.meter.add_reconnect();
+        let causes = failure.causes.join(": ");
+        warn!(target: "slot", attempt, wait_ms = wait.as_secs_f64() * 1e3, causes,
+            "{}; trying again", failure.message);
+        self.board.failed(&failure);
+        let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+        self.board.phase(&Phase::Retrying { attempt, next_at_ms: clock::unix_ms() + wait_ms });
+        tokio::select! {
+            biased;
+            flow = Self::wait_for_command(&mut self.requests, &mut self.paused) => flow,
+            () = sleep(wait) => ControlFlow::Continue(()),
+        }
+    }
+
+    /// Waits for a command that ends the wait: retry (or resume) goes on, stop ends.
+    async fn wait_for_command(
+        requests: &mut mpsc::Receiver<Request>,
+        paused: &mut bool,
+    ) -> ControlFlow<Outcome> {
+        loop {
+            let Some(Request { command, answer }) = requests.recv().await else {
+                return ControlFlow::Break(Outcome::Stopped);
+            };
+            let (reply, flow) = match command {
+                Command::Stop => {
+                    (CommandAnswer::Accepted, Some(ControlFlow::Break(Outcome::Stopped)))
+                }
+                Command::Retry => (CommandAnswer::Accepted, Some(ControlFlow::Continue(()))),
+                Command::Pause | Command::Resume => {
+                    *paused = command == Command::Pause;
+                    (CommandAnswer::Accepted, None)
+                }
+                Command::Skip { .. } => {
+                    let reason = "the engine does not stand at a refused transaction";
+                    (CommandAnswer::Refused(reason.to_owned()), None)
+                }
+            };
+            // Nobody has to wait for the answer.
+            drop(answer.send(reply));
+            if let Some(flow) = flow {
+                return flow;
+            }
+        }
+    }
+
+    /// Ends with the failure, or stands there until the operator decides.
+    async fn stand_still(&mut self, failure: Failure) -> ControlFlow<Outcome> {
+        error!(target: "apply", causes = failure.causes.join(": "), "{}", failure.message);
+        self.board.failed(&failure);
+        if !self.options.hold_on_failure {
+            return ControlFlow::Break(Outcome::Failed(failure));
+        }
+        self.board.phase(&Phase::Held);
+        loop {
+            let Some(Request { command, answer }) = self.requests.recv().await else {
+                return ControlFlow::Break(Outcome::Stopped);
+            };
+            let (reply, flow) = self.decide(command, &failure);
+            // Nobody has to wait for the answer.
+            drop(answer.send(reply));
+            if let Some(flow) = flow {
+                return flow;
+            }
+        }
+    }
+
+    fn decide(
+        &mut self,
+        command: Command,
+        failure: &Failure,
+    ) -> (CommandAnswer, Option<ControlFlow<Outcome>>) {
+        let refuse = |reason: &str| (CommandAnswer::Refused(reason.to_owned()), None);
+        match command {
+            Command::Stop => {
+                (CommandAnswer::Accepted, Some(ControlFlow::Break(Outcome::Stopped)))
+            }
+            Command::Retry | Command::Resume => {
+                (CommandAnswer::Accepted, Some(ControlFlow::Continue(())))
+            }
+            Command::Pause => refuse("the engine stands still already"),
+            Command::Skip { commit_lsn } => match failure.transaction {
+                Some(transaction) if transaction.commit_lsn == commit_lsn => {
+                    self.skip = Some((commit_lsn, failure.message.clone()));
+                    (CommandAnswer::Accepted, Some(ControlFlow::Continue(())))
+                }
+                Some(_) => refuse("the engine stands at another transaction"),
+                None => refuse("no transaction is refused: the failure is of another kind"),
+            },
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! Connects both sides and checks that they fit, before the first row moves.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use tracing::info;
+
+use crate::apply::{CheckpointStore, WriteRules, Writer};
+use crate::config::{ConnectionSettings, SlotName, publication_name};
+use crate::decode::{Decoder, NullNumbers};
+use crate::engine::applier::{Applier, Limits, Parts};
+use crate::engine::feedback::Feedback;
+use crate::engine::meter::Meter;
+use crate::engine::route::Router;
+use crate::engine::status::{Command, CommandAnswer};
+use crate::engine::stream::{RoundEnd, State, Stream};
+use crate::engine::{EngineError, acknowledge, supervise};
+use crate::model::Lsn;
+use crate::postgres::sqlstate::INVALID_PARAMETER_VALUE as INVALID_PARAMETER;
+use crate::postgres::{self, FeedbackWriter, PgError, ReplicationConnection, Session, WalReader};
+
+use super::{Lifecycle, Request};
+
+/// We speak at least this often, however patient the source is.
+const FEEDBACK_EVERY_MAX: Duration = Duration::from_secs(10);
+
+/// Both sides, connected.
+pub(super) struct Connected {
+    reader: WalReader,
+    feedback: FeedbackWriter,
+    feedback_every: Duration,
+    decoder: Decoder,
+    writer: Writer,
+    store: CheckpointStore,
+    checkpoint: Lsn,
+}
+
+/// The slot as the source describes it.
+struct SlotState {
+    name: String,
+    plugin: String,
+    confirmed_lsn: Lsn,
+    database: String,
+}
+
+const SLOT: &str = "\
+SELECT s.slot_type, s.plugin, s.database, pg_catalog.current_database(), s.wal_status,
+       s.confirmed_flush_lsn::pg_catalog.text
+FROM pg_catalog.pg_replication_slots AS s
+WHERE s.slot_name = $1";
+
+impl Lifecycle {
+    /// Connects; a command to stop is heard meanwhile.
+    pub(super) async fn connect_or_stop(
+        &mut self,
+    ) -> Result<ControlFlow<RoundEnd, Connected>, EngineError> {
+        let Self { requests, pipeline, board, acknowledge, care, .. } = self;
+        let connecting = async {
+            let connected = connect(pipeline, care.is_none(), |slot| {
+                board.update(|status| {
+                    status.slot_name.clone_from(&slot.name);
+                    status.plugin.clone_from(&slot.plugin);
+                });
+            })
+            .await?;
+            if let Some(settings) = &pipeline.schema_log {
+                for id in left_over(settings, &connected).await? {
+                    // When the queue is full, the next start acknowledges what is left.
+                    drop(acknowledge.try_send(id));
+                }
+            }
+            Ok(connected)
+        };
+        tokio::select! {
+            biased;
+            end = stop_asked(requests) => Ok(ControlFlow::Break(end)),
+            connected = connecting => connected.map(ControlFlow::Continue),
+        }
+    }
+
+    /// Makes a round's stream out of connected sides.
+    pub(super) fn stream(&mut self, connected: Connected, meter: Meter) -> Stream<'_> {
+        let Connected { reader, feedback, feedback_every, decoder, writer, store, checkpoint } =
+            connected;
+        let (feedback, task) = Feedback::new(feedback, checkpoint, feedback_every);
+        let limits = Limits::new(&self.pipeline.batch);
+        let limits = if self.care.is_some() { limits.each_alone() } else { limits };
+        let filter = self.pipeline.filter.clone();
+        let mut router = Router::new(filter, writer.rules(), self.pipeline.schema_log.is_some());
+        for table in &self.careful {
+            router.be_careful(table.clone());
+        }
+        let parts = Parts {
+            endpoint: self.pipeline.target.endpoint(),
+            writer,
+            store,
+            router,
+            limits,
+            checkpoint,
+            board: self.board.clone(),
+            meter,
+            acknowledge: self.acknowledge.clone(),
+        };
+        Stream {
+            endpoint: self.pipeline.source.endpoint(),
+            reader,
+            decoder,
+            events: Vec::new(),
+            applier: Applier::new(parts),
+            feedback,
+            feedback_task: supervise::spawn("feedback", task),
+            board: self.board.clone(),
+            skip: self.skip.take(),
+            state: State::new(checkpoint, self.paused, self.care.as_ref().map(|care| care.until)),
+            requests: &mut self.requests,
+        }
+    }
+}
+
+async fn connect(
+    pipeline: &crate::config::Pipeline,
+    sets: bool,
+    show: impl Fn(&SlotState),
+) -> Result<Connected, EngineError> {
+    let on_source = SourceErrors(pipeline.source.endpoint());
+    let source = postgres::connect(&pipeline.source, "pgstream").await;
+    let source = source.map_err(|error| on_source.failed("open a session", error))?;
+    let slot = find_slot(&source, pipeline.slot.as_ref(), &on_source).await?;
+    show(&slot);
+    let mut decoder = Decoder::for_plugin(&slot.plugin, NullNumbers::default())
+        .map_err(|source| EngineError::Decode { lsn: slot.confirmed_lsn, source })?;
+    let publication = publication_name(&slot.name);
+    require_publication(&source, &slot, &publication, &on_source).await?;
+    let feedback_every = feedback_every(&source, &on_source).await?;
+
+    let replication = ReplicationConnection::connect(&pipeline.source).await;
+    let mut replication =
+        replication.map_err(|error| on_source.failed("open a replication session", error))?;
+    let identity = replication.identify_system().await;
+    let identity = identity.map_err(|error| on_source.failed("identify the system", error))?;
+    let stream = crate::apply::Stream {
+        slot_name: slot.name.clone(),
+        system_identifier: identity.system_identifier,
+        database_name: slot.database.clone(),
+        timeline: identity.timeline,
+    };
+
+    let rules = WriteRules { on_conflict: pipeline.on_conflict, sets };
+    let opened = Writer::open(&pipeline.target, rules, pipeline.disable_triggers, stream).await;
+    let refused =
+        |source| EngineError::Apply { endpoint: pipeline.target.endpoint(), source };
+    let (writer, store) = opened.map_err(refused)?;
+    let loaded = store.load(writer.session(), slot.confirmed_lsn, identity.wal_end).await;
+    let checkpoint = loaded.map_err(refused)?;
+
+    let from = (slot.name.as_str(), checkpoint, publication.as_str());
+    let started = start(&pipeline.source, replication, &mut decoder, from).await;
+    let (reader, feedback) = started.map_err(|error| on_source.failed("start streaming", error))?;
+    info!(target: "slot", slot = slot.name, plugin = slot.plugin, lsn = %checkpoint,
+        "streaming started");
+    Ok(Connected { reader, feedback, feedback_every, decoder, writer, store, checkpoint })
+}
+
+/// Starts streaming with the best options that the plugin's release knows. A refused start ends
+/// the replication session, so each further try needs a new one.
+async fn start(
+    settings: &ConnectionSettings,
+    replication: ReplicationConnection,
+    decoder: &mut Decoder,
+    (slot_name, checkpoint, publication): (&str, Lsn, &str),
+) -> Result<(WalReader, FeedbackWriter), PgError> {
+    let choices = decoder.option_choices(publication);
+    let mut session = Some(replication);
+    for (choice, options) in choices.iter().enumerate() {
+        let replication = match session.take() {
+            Some(replication) => replication,
+            None => ReplicationConnection::connect(settings).await?,
+        };
+        match replication.start(slot_name, checkpoint, options).await {
+            Ok(started) => {
+                decoder.started_with(choice);
+                return Ok(started);
+            }
+            Err(error) if error.code() == Some(INVALID_PARAMETER) && choice + 1 < choices.len() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    unreachable!("every decoder offers at least one choice, and the last one returns")
+}
+
+/// Names the source and what was tried in errors of its sessions.
+struct SourceErrors(String);
+
+impl SourceErrors {
+    fn failed(&self, operation: &'static str, source: PgError) -> EngineError {
+        EngineError::Source { operation, endpoint: self.0.clone(), source }
+    }
+}
+
+async fn find_slot(
+    source: &Session,
+    wanted: Option<&SlotName>,
+    errors: &SourceErrors,
+) -> Result<SlotState, EngineError> {
+    let name = match wanted {
+        Some(name) => name.to_string(),
+        None => default_slot(source, errors).await?,
+    };
+    let row = source.row(SLOT, &[&name]).await;
+    let row = row.map_err(|error| errors.failed("look for the slot", error))?;
+    let Some(row) = row else {
+        return Err(EngineError::SlotMissing { slot_name: name, endpoint: errors.0.clone() });
+    };
+    let unusable = |reason: String, hint: &str| EngineError::SlotUnusable {
+        slot_name: name.clone(),
+        reason,
+        hint: hint.to_owned(),
+    };
+    if row.get::<_, &str>(0) != "logical" {
+        return Err(unusable("it is a physical slot".to_owned(), "name a logical slot"));
+    }
+    let (database, here): (&str, &str) = (row.get(2), row.get(3));
+    if database != here {
+        let reason = format!("it decodes database {database}, and the source is {here}");
+        return Err(unusable(reason, "name a slot of the source's database, or that database"));
+    }
+    if row.get::<_, Option<&str>>(4) == Some("lost") {
+        let reason = "the source has removed WAL that it needs".to_owned();
+        return Err(unusable(reason, HINT_LOST));
+    }
+    let confirmed: Option<&str> = row.get(5);
+    Ok(SlotState {
+        plugin: row.get(1),
+        confirmed_lsn: confirmed.and_then(|lsn| lsn.parse().ok()).unwrap_or_default(),
+        database: database.to_owned(),
+        name,
+    })
+}
+
+const HINT_LOST: &str = "the stream cannot go on: pgstream tear-down, copy the tables to the \
+     target anew, pgstream init; and raise max_slot_wal_keep_size on the source";
+
+async fn default_slot(source: &Session, errors: &SourceErrors) -> Result<String, EngineError> {
+    let row = source.row("SELECT pg_catalog.current_database()", &[]).await;
+    let row = row.map_err(|error| errors.failed("ask for the database's name", error))?;
+    let database = row.map(|row| row.get::<_, String>(0)).unwrap_or_default();
+    Ok(SlotName::for_database(&database).to_string())
+}
+
+/// `pgoutput` looks for its publication only at the first change; by then the error is a riddle.
+async fn require_publication(
+    source: &Session,
+    slot: &SlotState,
+    publication: &str,
+    errors: &SourceErrors,
+) -> Result<(), EngineError> {
+    if slot.plugin != "pgoutput" {
+        return Ok(());
+    }
+    let sql = "SELECT FROM pg_catalog.pg_publication WHERE pubname = $1";
+    let row = source.row(sql, &[&publication]).await;
+    let row = row.map_err(|error| errors.failed("look for the publication", error))?;
+    row.map(drop).ok_or_else(|| EngineError::SlotUnusable {
+        slot_name: slot.name.clone(),
+        reason: format!("its publication {publication} does not exist"),
+        hint: format!(
+            "make it again: pgstream init --pgurl <source URL> --replication-slot {}",
+            slot.name
+        ),
+    })
+}
+
+/// Three times within the source's patience (manual, section 20.6.1 `wal_sender_timeout`).
+async fn feedback_every(source: &Session, errors: &SourceErrors) -> Result<Duration, EngineError> {
+    let sql = "SELECT setting::pg_catalog.int8 FROM pg_catalog.pg_settings \
+               WHERE name = 'wal_sender_timeout'";
+    let row = source.row(sql, &[]).await;
+    let row = row.map_err(|error| errors.failed("ask for wal_sender_timeout", error))?;
+    let timeout_ms: i64 = row.map_or(0, |row| row.get(0));
+    let third = Duration::from_millis(u64::try_from(timeout_ms / 3).unwrap_or_default());
+    Ok(if third.is_zero() { FEEDBACK_EVERY_MAX } else { third.min(FEEDBACK_EVERY_MAX) })
+}
+
+/// The schema changes that a crash kept from being acknowledged.
+async fn left_over(
+    settings: &ConnectionSettings,
+    connected: &Connected,
+) -> Result<Vec<String>, EngineError> {
+    let errors = SourceErrors(settings.endpoint());
+    let log = postgres::connect(settings, "pgstream schema log").await;
+    let log = log.map_err(|error| errors.failed("open the schema log", error))?;
+    Ok(acknowledge::left_over(&log, &connected.writer, &connected.store).await)
+}
+
+/// Waits until somebody asks to stop; other commands make no sense yet.
+async fn stop_asked(requests: &mut tokio::sync::mpsc::Receiver<Request>) -> RoundEnd {
+    while let Some(Request { command, answer }) = requests.recv().await {
+        let stop = command == Command::Stop;
+        let reply = if stop {
+            CommandAnswer::Accepted
+        } else {
+            CommandAnswer::Refused("the engine is connecting".to_owned())
+        };
+        // Nobody has to wait for the answer.
+        drop(answer.send(reply));
+        if stop {
+            break;
+        }
+    }
+    RoundEnd::Stop
+}

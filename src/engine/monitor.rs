@@ -1,0 +1,172 @@
+//! Looks at the source once a second: slots, the end of WAL, and from them lag and forecasts.
+//!
+//! A task and a session of its own: what it sees is for people, and a source that does not answer
+//! it delays nobody.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::debug;
+
+use crate::config::ConnectionSettings;
+use crate::model::Lsn;
+use crate::postgres::{self, PgError, Session};
+
+use super::board::Board;
+use super::clock;
+use super::status::{Phase, Sample, Slot, Status, Totals};
+
+const EVERY: Duration = Duration::from_secs(1);
+const SLOTS: &str = include_str!("../../assets/sql/source/slots.sql");
+
+/// An hour of samples: the widest window that the console draws.
+const SAMPLES_MAX: usize = 3_600;
+
+/// The rate of WAL is averaged over this many looks.
+const WAL_LOOKS_MAX: usize = 60;
+
+#[derive(Debug, Deserialize)]
+struct Look {
+    wal_end: Lsn,
+    slots: Vec<Slot>,
+}
+
+/// What the last looks saw.
+#[derive(Debug, Default)]
+struct Memory {
+    totals: Totals,
+    wal_ends: VecDeque<Lsn>,
+    caught_up_ms: Option<i64>,
+}
+
+/// Looks until the task is ended.
+pub(super) async fn run(settings: ConnectionSettings, board: Board) {
+    let mut memory = Memory::default();
+    let mut session = None;
+    let mut ticks = interval(EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let slot_name = board.latest().slot_name.clone();
+        let look = match look(&settings, &mut session, &slot_name).await {
+            Ok(look) => Some(look),
+            Err(error) => {
+                debug!(target: "slot", %error, "cannot look at the source");
+                session = None;
+                None
+            }
+        };
+        board.update(|status| memory.write(status, look));
+    }
+}
+
+async fn look(
+    settings: &ConnectionSettings,
+    session: &mut Option<Session>,
+    slot_name: &str,
+) -> Result<Look, PgError> {
+    let session = match session {
+        Some(session) => session,
+        None => session.insert(postgres::connect(settings, "pgstream monitor").await?),
+    };
+    let row = session.row(SLOTS, &[&slot_name]).await?;
+    let text = row.as_ref().map_or("{}", |row| row.get(0));
+    serde_json::from_str(text).map_err(|error| PgError::Protocol {
+        object: session.object().to_owned(),
+        what: error.to_string(),
+    })
+}
+
+impl Memory {
+    fn write(&mut self, status: &mut Status, look: Option<Look>) {
+        let now_ms = clock::unix_ms();
+        if let Some(look) = look {
+            self.see(status, look);
+        }
+        let streaming = matches!(status.phase, Phase::Streaming { .. });
+        if streaming && status.lag.seconds == 0.0 {
+            self.caught_up_ms = Some(now_ms);
+        } else if !streaming && let Some(caught_up_ms) = self.caught_up_ms {
+            status.lag.seconds = seconds(now_ms - caught_up_ms);
+        }
+        let sample = self.sample(status, now_ms);
+        let samples = Arc::make_mut(&mut status.samples);
+        samples.push(sample);
+        if samples.len() > SAMPLES_MAX {
+            samples.remove(0);
+        }
+    }
+
+    fn see(&mut self, status: &mut Status, look: Look) {
+        self.wal_ends.push_back(look.wal_end);
+        if self.wal_ends.len() > WAL_LOOKS_MAX {
+            self.wal_ends.pop_front();
+        }
+        let rate = wal_rate(&self.wal_ends);
+        status.lag.source_wal_end = look.wal_end;
+        status.lag.wal_bytes_per_s = rate;
+        status.lag.bytes = look.wal_end.bytes_since(status.checkpoint.end_lsn);
+        status.slots = look.slots;
+        for slot in &mut status.slots {
+            slot.lost_in_s = slot.safe_wal_bytes.and_then(|safe| forecast(safe, rate));
+        }
+    }
+
+    fn sample(&mut self, status: &Status, now_ms: i64) -> Sample {
+        let (before, now) = (self.totals, status.totals);
+        self.totals = now;
+        Sample {
+            at_s: now_ms / 1_000,
+            rows: difference(now.rows, before.rows),
+            transactions: difference(now.transactions, before.transactions),
+            bytes: difference(now.bytes, before.bytes),
+            lag_bytes: status.lag.bytes,
+            lag_s: small(status.lag.seconds),
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "rates for people")]
+fn wal_rate(wal_ends: &VecDeque<Lsn>) -> f64 {
+    let (Some(first), Some(last)) = (wal_ends.front(), wal_ends.back()) else { return 0.0 };
+    let seconds = wal_ends.len().saturating_sub(1).max(1);
+    last.bytes_since(*first) as f64 / seconds as f64
+}
+
+#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a forecast")]
+fn forecast(safe_bytes: i64, rate: f64) -> Option<i64> {
+    (rate > 0.0).then(|| (safe_bytes.max(0) as f64 / rate) as i64)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "rates for people")]
+fn difference(now: u64, before: u64) -> f32 {
+    now.saturating_sub(before) as f32
+}
+
+#[expect(clippy::cast_precision_loss, reason = "seconds for people")]
+fn seconds(ms: i64) -> f64 {
+    ms.max(0) as f64 / 1e3
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "seconds for a chart")]
+const fn small(seconds: f64) -> f32 {
+    seconds as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_forecast_needs_a_rate_and_a_limit() {
+        let ends = VecDeque::from([Lsn(1_000), Lsn(1_500), Lsn(2_000)]);
+
+        assert!((wal_rate(&ends) - 500.0).abs() < 1e-9);
+        assert_eq!(forecast(5_000, wal_rate(&ends)), Some(10));
+        assert_eq!(forecast(5_000, 0.0), None);
+        assert_eq!(forecast(-1, 10.0), Some(0));
+    }
+}

@@ -1,0 +1,142 @@
+//! Which way the changes of a relation go.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::apply::{ApplyError, TablePlan, WriteRules, Writer};
+use crate::config::TableFilter;
+use crate::model::{QualifiedName, Relation, RelationId};
+use crate::schema::RelationTouch;
+
+/// The schema of everything that is ours.
+const OUR_SCHEMA: &str = "pgstream";
+const SCHEMA_LOG: &str = "schema_log";
+
+/// Schemas of things that live in one session, or that PostgreSQL makes for itself; `wal2json`
+/// shows changes there.
+const TRANSIENT_SCHEMAS: [&str; 2] = ["pg_temp", "pg_toast"];
+
+/// What happens to the changes of a relation.
+#[derive(Debug, Clone)]
+pub(super) enum Route {
+    /// They are written to this table.
+    Table(Arc<TablePlan>),
+    /// They are the schema log.
+    SchemaLog,
+    /// Nothing: ours, transient, or left out by the filter.
+    Ignored,
+    /// The target has no such table (yet).
+    Missing,
+}
+
+/// Remembers the route of each relation.
+#[derive(Debug)]
+pub(super) struct Router {
+    filter: TableFilter,
+    rules: WriteRules,
+    follows_schema: bool,
+    routes: HashMap<RelationId, (Arc<Relation>, Route)>,
+    /// Names that changed without a new description in the stream (`ALTER SCHEMA … RENAME`), by
+    /// OID: as described, and as they are.
+    renamed: HashMap<u32, (QualifiedName, QualifiedName)>,
+    /// Tables of which a set has failed that succeeded row by row.
+    careful: HashSet<QualifiedName>,
+}
+
+impl Router {
+    pub(super) fn new(filter: TableFilter, rules: WriteRules, follows_schema: bool) -> Self {
+        Self {
+            filter,
+            rules,
+            follows_schema,
+            routes: HashMap::new(),
+            renamed: HashMap::new(),
+            careful: HashSet::new(),
+        }
+    }
+
+    /// Returns whether the table replicates.
+    pub(super) fn selects(&self, name: &QualifiedName) -> bool {
+        &*name.schema != OUR_SCHEMA && self.filter.selects(name)
+    }
+
+    /// Returns the route if it is known for this description of the relation.
+    pub(super) fn known(&self, relation: &Arc<Relation>) -> Option<&Route> {
+        let (described, route) = self.routes.get(&relation.id)?;
+        Arc::ptr_eq(described, relation).then_some(route)
+    }
+
+    /// Finds the route by asking the target.
+    pub(super) async fn find(
+        &mut self,
+        writer: &Writer,
+        relation: &Arc<Relation>,
+    ) -> Result<Route, ApplyError> {
+        let name = self.name_now(relation);
+        let route = match self.without_target(&name) {
+            Some(route) => route,
+            None => self.on_target(writer, relation, &name).await?,
+        };
+        self.routes.insert(relation.id, (Arc::clone(relation), route.clone()));
+        Ok(route)
+    }
+
+    /// Forms no more sets of this table.
+    pub(super) fn be_careful(&mut self, name: QualifiedName) {
+        self.careful.insert(name);
+    }
+
+    /// Forgets all routes and takes over the names that a schema change gave: the target is no
+    /// longer what it was.
+    pub(super) fn forget(&mut self, touches: &[RelationTouch]) {
+        self.routes.clear();
+        for touch in touches {
+            if let (Some(before), Some(after)) = (&touch.before, &touch.after) {
+                self.rename(touch.oid, before, after);
+            }
+        }
+    }
+
+    fn rename(&mut self, oid: u32, before: &QualifiedName, after: &QualifiedName) {
+        let described = match self.renamed.remove(&oid) {
+            Some((described, now)) if now == *before => described,
+            Some(_) | None => before.clone(),
+        };
+        if described != *after {
+            self.renamed.insert(oid, (described, after.clone()));
+        }
+    }
+
+    /// Returns the relation's name at this point of the stream.
+    pub(super) fn name_now(&self, relation: &Relation) -> QualifiedName {
+        match self.renamed.get(&relation.id.0) {
+            Some((described, now)) if *described == relation.name => now.clone(),
+            Some(_) | None => relation.name.clone(),
+        }
+    }
+
+    fn without_target(&self, name: &QualifiedName) -> Option<Route> {
+        if &*name.schema == OUR_SCHEMA {
+            let is_log = &*name.name == SCHEMA_LOG && self.follows_schema;
+            return Some(if is_log { Route::SchemaLog } else { Route::Ignored });
+        }
+        let transient = TRANSIENT_SCHEMAS.iter().any(|prefix| name.schema.starts_with(prefix));
+        (transient || !self.filter.selects(name)).then_some(Route::Ignored)
+    }
+
+    async fn on_target(
+        &self,
+        writer: &Writer,
+        relation: &Arc<Relation>,
+        name: &QualifiedName,
+    ) -> Result<Route, ApplyError> {
+        let Some(target) = writer.target_table(name).await? else { return Ok(Route::Missing) };
+        if target.kind == 'm' {
+            return Ok(Route::Ignored);
+        }
+        let sets = self.rules.sets && !self.careful.contains(name);
+        let rules = WriteRules { sets, ..self.rules };
+        let plan = TablePlan::new(Arc::clone(relation), Arc::new(target), rules)?;
+        Ok(Route::Table(Arc::new(plan)))
+    }
+}

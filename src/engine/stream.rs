@@ -1,0 +1,457 @@
+//! One round of streaming: from a connected source and target until something ends it.
+//!
+//! Frames are taken as they come; whole transactions go to the applier. A batch goes out when it
+//! is full, when it is old, or when the source has nothing more at hand. The source says so with a
+//! keepalive as soon as it has caught up; [`LINGER`] stands in for one that does not come.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+use tracing::trace;
+
+use crate::decode::Decoder;
+use crate::fault;
+use crate::model::{Change, Event, Lsn, TransactionBegin, TransactionCommit};
+use crate::postgres::{Frame, PgError, WalReader};
+
+use super::applier::Applier;
+use super::board::Board;
+use super::feedback::Feedback;
+use super::handle::Request;
+use super::meter::Meter;
+use super::staged::Staged;
+use super::status::{Command, CommandAnswer, FailedTransaction, Phase};
+use super::supervise::Task;
+use super::{EngineError, clock};
+
+/// How long finished transactions wait for more when the source has not said that it has caught
+/// up: longer than the gap between two frames of a busy source, shorter than anybody notices.
+const LINGER: Duration = Duration::from_millis(2);
+
+/// WAL without anything for us is confirmed this often.
+const IDLE_CONFIRM_EVERY: Duration = Duration::from_secs(3);
+
+/// Counters reach the board this often while rows flow.
+const PUBLISH_EVERY: Duration = Duration::from_millis(100);
+
+/// Further behind than this is «behind».
+const BEHIND_BYTES_MIN: u64 = 1 << 20;
+
+/// Why a round ended without an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RoundEnd {
+    /// The operator asked to stop.
+    Stop,
+    /// The operator asked to connect anew.
+    Again,
+}
+
+/// A connected source and target.
+pub(super) struct Stream<'a> {
+    pub(super) endpoint: String,
+    pub(super) reader: WalReader,
+    pub(super) decoder: Decoder,
+    pub(super) events: Vec<Event>,
+    pub(super) applier: Applier,
+    pub(super) feedback: Feedback,
+    pub(super) feedback_task: Task<Result<(), PgError>>,
+    pub(super) requests: &'a mut mpsc::Receiver<Request>,
+    pub(super) board: Board,
+    /// The transaction to pass over, if the operator chose one.
+    pub(super) skip: Option<(Lsn, String)>,
+    pub(super) state: State,
+}
+
+/// Where the round stands.
+#[derive(Debug)]
+pub(super) struct State {
+    /// The transaction in hand.
+    staged: Option<Staged>,
+    /// The last transaction that failed or would have.
+    pub(super) last_begun: Option<FailedTransaction>,
+    received: Lsn,
+    /// The source has said that nothing more is there.
+    caught_up: bool,
+    /// Its WAL end when it said so.
+    idle_lsn: Lsn,
+    idle_confirmed_at: Instant,
+    published_at: Instant,
+    paused: bool,
+    stopping: bool,
+    /// After this transaction sets may be formed again, in a new round.
+    care_until: Option<Lsn>,
+    /// Commit time of the oldest transaction that is not durable on the target.
+    oldest_us: Option<i64>,
+}
+
+impl State {
+    pub(super) fn new(from: Lsn, paused: bool, care_until: Option<Lsn>) -> Self {
+        let now = clock::now();
+        Self {
+            staged: None,
+            last_begun: None,
+            received: from,
+            caught_up: false,
+            idle_lsn: Lsn::ZERO,
+            idle_confirmed_at: now,
+            published_at: now,
+            paused,
+            stopping: false,
+            care_until,
+            oldest_us: None,
+        }
+    }
+
+    /// A transaction whose parts are in the open target transaction must be read to its end.
+    fn is_inside_large(&self) -> bool {
+        self.staged.as_ref().is_some_and(|staged| staged.passed_on)
+    }
+}
+
+enum Next {
+    Frame(Option<Result<Frame, PgError>>),
+    Request(Option<Request>),
+    Timer,
+    FeedbackEnded(EngineError),
+}
+
+impl Stream<'_> {
+    /// Streams until the operator or an error ends it. What is not committed then is read again.
+    pub(super) async fn run(&mut self) -> Result<RoundEnd, EngineError> {
+        loop {
+            if let ControlFlow::Break(end) = self.turn().await? {
+                return Ok(end);
+            }
+        }
+    }
+
+    async fn turn(&mut self) -> Result<ControlFlow<RoundEnd>, EngineError> {
+        if self.state.stopping && !self.state.is_inside_large() {
+            self.commit().await?;
+            return Ok(ControlFlow::Break(RoundEnd::Stop));
+        }
+        if self.state.care_until.is_some_and(|until| until < self.applier.checkpoint()) {
+            return Ok(ControlFlow::Break(RoundEnd::Again));
+        }
+        if let Some(frame) = self.frame_at_hand() {
+            self.frame(frame).await?;
+            return self.pending_request().await;
+        }
+        match self.next().await {
+            Next::Frame(Some(frame)) => self.frame(frame).await?,
+            Next::Frame(None) => {}
+            Next::Request(Some(request)) => return self.request(request).await,
+            // The handle is gone: nobody can stop us any more.
+            Next::Request(None) => self.state.stopping = true,
+            Next::FeedbackEnded(error) => return Err(error),
+            Next::Timer => self.timer().await?,
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn frame_at_hand(&mut self) -> Option<Result<Frame, PgError>> {
+        let reads = !self.state.paused || self.state.is_inside_large();
+        reads.then(|| self.reader.next_buffered()).flatten()
+    }
+
+    /// Commands come first: an operator who says stop must be heard however fast rows come. Then
+    /// frames, because they bring the timers' work with them.
+    async fn next(&mut self) -> Next {
+        let reads = !self.state.paused || self.state.is_inside_large();
+        let timer = self.timer_at();
+        tokio::select! {
+            biased;
+            request = self.requests.recv() => Next::Request(request),
+            ended = self.feedback_task.join() => Next::FeedbackEnded(feedback_error(&self.endpoint, ended)),
+            frame = self.reader.next(), if reads => Next::Frame(Some(frame)),
+            () = sleep_until(timer) => Next::Timer,
+        }
+    }
+
+    /// Commands are looked at between frames too, without waiting.
+    async fn pending_request(&mut self) -> Result<ControlFlow<RoundEnd>, EngineError> {
+        match self.requests.try_recv() {
+            Ok(request) => self.request(request).await,
+            Err(_) => Ok(ControlFlow::Continue(())),
+        }
+    }
+
+    async fn frame(&mut self, frame: Result<Frame, PgError>) -> Result<(), EngineError> {
+        let frame = frame.map_err(|source| self.source_error("read the stream", source))?;
+        match frame {
+            Frame::XLogData { wal_start, data, .. } => {
+                self.state.caught_up = false;
+                self.state.received = self.state.received.max(wal_start);
+                let decoded = self.decoder.decode(data, &mut self.events);
+                decoded.map_err(|source| EngineError::Decode { lsn: wal_start, source })?;
+                self.events().await?;
+            }
+            Frame::Keepalive { wal_end, reply_requested } => {
+                self.keepalive(wal_end, reply_requested).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn events(&mut self) -> Result<(), EngineError> {
+        let mut events = std::mem::take(&mut self.events);
+        for event in events.drain(..) {
+            self.event(event).await?;
+        }
+        self.events = events;
+        Ok(())
+    }
+
+    async fn event(&mut self, event: Event) -> Result<(), EngineError> {
+        match event {
+            Event::Begin(begin) => {
+                fault::point(fault::STREAM_AFTER_BEGIN);
+                self.state.last_begun =
+                    Some(FailedTransaction { xid: begin.xid, commit_lsn: begin.commit_lsn });
+                self.state.oldest_us.get_or_insert(begin.commit_time_us);
+                self.state.staged = Some(Staged::new(begin));
+                Ok(())
+            }
+            Event::Change(change) => self.change(change).await,
+            Event::Commit(commit) => self.end_transaction(commit).await,
+        }
+    }
+
+    async fn change(&mut self, change: Change) -> Result<(), EngineError> {
+        let Some(staged) = &mut self.state.staged else {
+            return Err(EngineError::Order { what: "a change outside of a transaction" });
+        };
+        if self.skip.as_ref().is_some_and(|(lsn, _)| *lsn == staged.begin.commit_lsn) {
+            return Ok(());
+        }
+        staged.push(change);
+        if staged.is_full() { self.pass_on().await } else { Ok(()) }
+    }
+
+    /// The transaction is large: what came before goes out first, then its parts.
+    async fn pass_on(&mut self) -> Result<(), EngineError> {
+        let Some(staged) = &mut self.state.staged else { return Ok(()) };
+        let (begin, changes) = (staged.begin, staged.take());
+        if !staged.passed_on {
+            staged.passed_on = true;
+            self.commit().await?;
+        }
+        self.applier.apply(&begin, changes).await
+    }
+
+    async fn end_transaction(&mut self, commit: TransactionCommit) -> Result<(), EngineError> {
+        let Some(mut staged) = self.state.staged.take() else {
+            return Err(EngineError::Order { what: "a commit without a transaction" });
+        };
+        if commit.end_lsn <= self.applier.checkpoint() {
+            trace!(target: "apply", lsn = %commit.end_lsn, "already on the target");
+            return Ok(());
+        }
+        if self.skip.as_ref().is_some_and(|(lsn, _)| *lsn == commit.commit_lsn) {
+            return self.skip(&staged.begin, commit).await;
+        }
+        if !staged.passed_on && !self.applier.fits(staged.change_count()) {
+            self.commit().await?;
+        }
+        let changes = staged.take();
+        self.applier.apply(&staged.begin, changes).await?;
+        self.applier.end(commit)?;
+        self.state.received = self.state.received.max(commit.end_lsn);
+        if self.applier.is_full() || self.is_old() { self.commit().await } else { Ok(()) }
+    }
+
+    async fn skip(
+        &mut self,
+        begin: &TransactionBegin,
+        commit: TransactionCommit,
+    ) -> Result<(), EngineError> {
+        self.commit().await?;
+        let reason = self.skip.take().map(|(_, reason)| reason).unwrap_or_default();
+        self.applier.skip(begin, commit, &reason).await?;
+        self.skipped(begin);
+        self.confirm();
+        Ok(())
+    }
+
+    fn skipped(&self, begin: &TransactionBegin) {
+        let transaction = FailedTransaction { xid: begin.xid, commit_lsn: begin.commit_lsn };
+        tracing::warn!(target: "apply", xid = begin.xid, lsn = %begin.commit_lsn,
+            "transaction skipped on record");
+        self.board.update(|status| status.last_error = None);
+        self.board.event(super::status::EngineEvent::Skipped(transaction));
+    }
+
+    async fn keepalive(&mut self, wal_end: Lsn, reply_requested: bool) -> Result<(), EngineError> {
+        if self.state.staged.is_none() {
+            self.state.caught_up = true;
+            self.state.idle_lsn = self.state.idle_lsn.max(wal_end);
+            self.commit().await?;
+            self.confirm_idle(false).await?;
+        }
+        if reply_requested {
+            self.feedback.reply();
+        }
+        Ok(())
+    }
+
+    /// Confirms WAL that held nothing for us. Only when nothing is in hand, and through the
+    /// checkpoint, so that a slot beyond the checkpoint is always a slot that was made anew.
+    async fn confirm_idle(&mut self, now: bool) -> Result<(), EngineError> {
+        let nothing_open = self.state.staged.is_none() && !self.applier.is_pending();
+        let due = now || self.state.idle_confirmed_at.elapsed() >= IDLE_CONFIRM_EVERY;
+        if nothing_open && due && self.state.idle_lsn > self.applier.checkpoint() {
+            self.applier.advance_idle(self.state.idle_lsn).await?;
+            self.state.idle_confirmed_at = clock::now();
+            self.confirm();
+        }
+        Ok(())
+    }
+
+    async fn commit(&mut self) -> Result<(), EngineError> {
+        if self.applier.is_pending() {
+            self.applier.commit().await?;
+            self.confirm();
+        }
+        self.publish_if_due();
+        Ok(())
+    }
+
+    fn confirm(&mut self) {
+        self.state.oldest_us = self.state.staged.as_ref().map(|staged| staged.begin.commit_time_us);
+        let durable = self.applier.checkpoint();
+        self.feedback.advance(durable, self.state.received);
+    }
+
+    fn is_old(&self) -> bool {
+        self.applier.due_at().is_some_and(|due| due <= clock::now())
+    }
+
+    fn timer_at(&self) -> Instant {
+        let now = clock::now();
+        let publish = self.state.published_at + PUBLISH_EVERY;
+        match self.applier.due_at() {
+            // Nothing is half received: what is there goes out after a moment of silence.
+            Some(due) if self.state.staged.is_none() => due.min(now + LINGER),
+            Some(due) => due.min(publish.max(now)),
+            None => publish.max(now + LINGER),
+        }
+    }
+
+    async fn timer(&mut self) -> Result<(), EngineError> {
+        if self.applier.is_pending() && (self.state.staged.is_none() || self.is_old()) {
+            self.commit().await?;
+        }
+        self.confirm_idle(false).await?;
+        self.publish_if_due();
+        Ok(())
+    }
+
+    fn publish_if_due(&mut self) {
+        if self.state.published_at.elapsed() < PUBLISH_EVERY {
+            return;
+        }
+        self.state.published_at = clock::now();
+        self.applier.publish();
+        let (confirmed, received) = (self.feedback.confirmed(), self.state.received);
+        let age_us = self.state.oldest_us.map_or(0, |oldest| clock::postgres_us() - oldest);
+        let status = self.board.latest();
+        if status.checkpoint.confirmed_lsn != confirmed || age_us > 0 || status.lag.seconds > 0.0 {
+            self.board.update(|status| {
+                status.checkpoint.confirmed_lsn = confirmed;
+                status.lag.seconds = seconds(age_us);
+            });
+        }
+        if !self.state.paused && !self.state.stopping {
+            let left = status.lag.source_wal_end.bytes_since(received.max(self.state.idle_lsn));
+            self.board.phase(&Phase::Streaming { behind: left > BEHIND_BYTES_MIN });
+        }
+    }
+
+    async fn request(&mut self, request: Request) -> Result<ControlFlow<RoundEnd>, EngineError> {
+        let mut flow = ControlFlow::Continue(());
+        let answer = match request.command {
+            Command::Pause => {
+                self.pause().await?;
+                CommandAnswer::Accepted
+            }
+            Command::Resume => {
+                self.state.paused = false;
+                self.board.phase(&Phase::Streaming { behind: true });
+                CommandAnswer::Accepted
+            }
+            Command::Retry => {
+                self.commit().await?;
+                flow = ControlFlow::Break(RoundEnd::Again);
+                CommandAnswer::Accepted
+            }
+            Command::Skip { .. } => {
+                CommandAnswer::Refused("no transaction is refused at the moment".to_owned())
+            }
+            Command::Stop => {
+                self.state.stopping = true;
+                self.board.phase(&Phase::Stopping);
+                CommandAnswer::Accepted
+            }
+        };
+        // Nobody has to wait for the answer.
+        drop(request.answer.send(answer));
+        Ok(flow)
+    }
+
+    async fn pause(&mut self) -> Result<(), EngineError> {
+        self.state.paused = true;
+        if !self.state.is_inside_large() {
+            self.commit().await?;
+        }
+        self.board.phase(&Phase::Paused);
+        Ok(())
+    }
+
+    /// Says the last word to the source, ends the session in order, and gives the counts back.
+    pub(super) async fn finish(mut self) -> (Result<(), EngineError>, Meter) {
+        let idle = self.confirm_idle(true).await;
+        self.applier.publish();
+        let Self { applier, feedback, mut feedback_task, endpoint, .. } = self;
+        drop(feedback);
+        let said = match feedback_task.join().await {
+            Ok(Ok(())) => Ok(()),
+            ended => Err(feedback_error(&endpoint, ended)),
+        };
+        (idle.and(said), applier.into_meter())
+    }
+
+    pub(super) const fn is_paused(&self) -> bool {
+        self.state.paused
+    }
+
+    /// Gives the counts back when the round has failed.
+    pub(super) fn into_meter(self) -> Meter {
+        self.applier.into_meter()
+    }
+
+    fn source_error(&self, operation: &'static str, source: PgError) -> EngineError {
+        EngineError::Source { operation, endpoint: self.endpoint.clone(), source }
+    }
+}
+
+fn feedback_error(
+    endpoint: &str,
+    ended: Result<Result<(), PgError>, super::TaskEnd>,
+) -> EngineError {
+    match ended {
+        Ok(Err(source)) => EngineError::Source {
+            operation: "confirm what is durable",
+            endpoint: endpoint.to_owned(),
+            source,
+        },
+        Ok(Ok(())) => EngineError::Order { what: "feedback ended by itself" },
+        Err(ended) => EngineError::Task(ended),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "seconds for people")]
+fn seconds(us: i64) -> f64 {
+    us.max(0) as f64 / 1e6
+}

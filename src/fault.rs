@@ -1,0 +1,61 @@
+//! Named places on both sides of every durable step, where a test can end the process.
+//!
+//! Without the feature `failpoints` these are empty functions. With it, the environment variable
+//! `FAILPOINTS` names the places: `apply.before_commit=return` ends the process there at once, as
+//! a power cut would; `apply.before_commit=2*off->return` at the third time.
+
+macro_rules! fault_points {
+    ($($(#[doc = $doc:literal])* $constant:ident = $name:literal;)*) => {
+        $($(#[doc = $doc])* pub const $constant: &str = $name;)*
+
+        /// Every name, for the test that wants each of them tested.
+        pub const ALL: &[&str] = &[$($constant),*];
+    };
+}
+
+fault_points! {
+    /// A transaction has begun to arrive.
+    STREAM_AFTER_BEGIN = "stream.after_begin";
+    /// A part of a large transaction is in the open target transaction.
+    APPLY_MID_TRANSACTION = "apply.mid_transaction";
+    /// Rows and checkpoint are written, not committed.
+    APPLY_BEFORE_COMMIT = "apply.before_commit";
+    /// The target has committed, nobody knows yet.
+    APPLY_AFTER_COMMIT = "apply.after_commit";
+    /// The source is about to hear what is durable.
+    FEEDBACK_BEFORE_SEND = "feedback.before_send";
+    /// Some statements of a schema change have run.
+    SCHEMA_BETWEEN_STEPS = "schema.between_steps";
+    /// A statement outside of transactions has run, its record is not written.
+    SCHEMA_AFTER_OUTSIDE = "schema.after_outside";
+    /// A schema change is durable and not yet acknowledged on the source.
+    SCHEMA_BEFORE_ACK = "schema.before_ack";
+}
+
+/// Ends the process if the environment asks for it at this place.
+#[inline]
+pub fn point(name: &str) {
+    let _ = name;
+    #[cfg(feature = "failpoints")]
+    armed(name);
+}
+
+#[cfg(feature = "failpoints")]
+fn armed(name: &str) {
+    fail::fail_point!(name, |_| std::process::abort());
+}
+
+/// Reads `FAILPOINTS`; the guard keeps the places armed.
+#[cfg(feature = "failpoints")]
+#[must_use]
+pub fn arm() -> impl Drop {
+    Armed(fail::FailScenario::setup())
+}
+
+#[cfg(feature = "failpoints")]
+struct Armed(#[expect(dead_code, reason = "held for its Drop")] fail::FailScenario<'static>);
+
+#[cfg(feature = "failpoints")]
+impl Drop for Armed {
+    fn drop(&mut self) {}
+}

@@ -1,0 +1,281 @@
+//! Ordinary sessions: SQL on the source and the target.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio_postgres::config::{ChannelBinding as ClientBinding, SslMode as ClientSslMode};
+use tokio_postgres::config::{Config, SslNegotiation as ClientNegotiation};
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{AsyncMessage, CancelToken, Client, Connection, Row, SimpleQueryMessage};
+use tracing::{debug, trace};
+
+use super::dial::{Place, dial};
+use super::error::PgError;
+use super::formats::pin_statement;
+use super::link::{Link, Settled};
+use crate::config::ConnectionSettings;
+use crate::config::connection::{ChannelBinding, TargetSession};
+
+/// A session with pinned formats. Derefs to tokio-postgres' client; its own methods are those that
+/// name server and statement in their errors. Dropping it closes the connection.
+pub struct Session {
+    client: Client,
+    object: Arc<str>,
+    settings: ConnectionSettings,
+    cancel: CancelToken,
+    ended: watch::Receiver<Life>,
+}
+
+/// What the driver task last said.
+#[derive(Debug, Clone)]
+enum Life {
+    Running,
+    Ended(Option<Arc<PgError>>),
+}
+
+/// Opens a session. `application_name` is used unless the settings name one.
+///
+/// # Errors
+/// Transient when no server answers; Operator when it refuses us or the encryption fails.
+pub async fn connect(
+    settings: &ConnectionSettings,
+    application_name: &str,
+) -> Result<Session, PgError> {
+    dial(settings, |link, place| enter(link, place, application_name)).await
+}
+
+async fn enter(link: Link, place: Place<'_>, application_name: &str) -> Result<Session, PgError> {
+    let config = client_config(&place, application_name);
+    let object: Arc<str> = place.object().into();
+    let (client, connection) = config
+        .connect_raw(link, Settled)
+        .await
+        .map_err(|error| entering_failed(&place, error))?;
+    let (tell, ended) = watch::channel(Life::Running);
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the driver belongs to its Session: it ends when the client is dropped"
+    )]
+    drop(tokio::spawn(drive(connection, Arc::clone(&object), tell)));
+    let session = Session {
+        cancel: client.cancel_token(),
+        client,
+        object,
+        settings: place.settings.clone(),
+        ended,
+    };
+    session.run(&pin_statement()).await?;
+    session.require(place.settings.target_session).await?;
+    Ok(session)
+}
+
+/// Encryption is settled by [`dial`]: tokio-postgres takes every link as an encrypted one.
+fn client_config(place: &Place<'_>, application_name: &str) -> Config {
+    let settings = place.settings;
+    let mut config = Config::new();
+    config
+        .user(&settings.user)
+        .dbname(&settings.dbname)
+        .application_name(
+            settings
+                .application_name
+                .as_deref()
+                .unwrap_or(application_name),
+        )
+        .ssl_mode(ClientSslMode::Require)
+        .ssl_negotiation(ClientNegotiation::Direct)
+        .channel_binding(match settings.tls.channel_binding {
+            ChannelBinding::Disable => ClientBinding::Disable,
+            ChannelBinding::Prefer => ClientBinding::Prefer,
+            ChannelBinding::Require => ClientBinding::Require,
+        });
+    if let Some(options) = &settings.options {
+        config.options(options);
+    }
+    if let Some(password) = settings.password_for(place.host) {
+        config.password(password.expose());
+    }
+    config
+}
+
+/// During the handshake, whatever is neither an answer nor a broken connection is about proving who
+/// we are.
+fn entering_failed(place: &Place<'_>, error: tokio_postgres::Error) -> PgError {
+    match PgError::from_client(&place.object(), None, error) {
+        PgError::Client { source, .. } => PgError::Authentication {
+            object: place.object(),
+            user: place.settings.user.clone(),
+            reason: reason(&source),
+        },
+        other => other,
+    }
+}
+
+fn reason(error: &tokio_postgres::Error) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+async fn drive(
+    mut connection: Connection<Link, Link>,
+    object: Arc<str>,
+    tell: watch::Sender<Life>,
+) {
+    let end = loop {
+        match poll_fn(|context| connection.poll_message(context)).await {
+            Some(Ok(AsyncMessage::Notice(notice))) => {
+                debug!(server = %object, code = notice.code().code(), "server notice");
+                trace!(server = %object, message = notice.message(), "server notice");
+            }
+            Some(Ok(_)) => {}
+            Some(Err(error)) => {
+                break Some(Arc::new(PgError::from_client(&object, None, error)));
+            }
+            None => break None,
+        }
+    };
+    tell.send_replace(Life::Ended(end));
+}
+
+impl Session {
+    /// Returns `host:port/database` of the server that this session is on.
+    #[must_use]
+    pub fn object(&self) -> &str {
+        &self.object
+    }
+
+    /// Waits until the connection is gone. Returns why, none after an orderly end. Cancel safe.
+    pub async fn closed(&self) -> Option<Arc<PgError>> {
+        let mut ended = self.ended.clone();
+        match ended.wait_for(|life| matches!(life, Life::Ended(_))).await {
+            Ok(life) => match &*life {
+                Life::Ended(why) => why.clone(),
+                Life::Running => None,
+            },
+            // The task is gone without a word: the runtime is shutting down.
+            Err(_gone) => None,
+        }
+    }
+
+    /// Names server and statement in an error of the underlying client.
+    #[must_use]
+    pub fn error(&self, statement: &str, error: tokio_postgres::Error) -> PgError {
+        PgError::from_client(&self.object, Some(statement), error)
+    }
+
+    /// Runs statements, separated by `;`, without parameters and results.
+    ///
+    /// # Errors
+    /// By SQLSTATE; Transient when the connection is lost.
+    pub async fn run(&self, sql: &str) -> Result<(), PgError> {
+        let outcome = self.client.batch_execute(sql).await;
+        outcome.map_err(|error| self.error(sql, error))
+    }
+
+    /// Runs one statement and returns its rows.
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    pub async fn rows(
+        &self,
+        sql: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, PgError> {
+        let outcome = self.client.query(sql, parameters).await;
+        outcome.map_err(|error| self.error(sql, error))
+    }
+
+    /// Runs one statement and returns its only row, none if it gave no row.
+    ///
+    /// # Errors
+    /// As [`Session::run`]; Bug when there are several rows.
+    pub async fn row(
+        &self,
+        sql: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Option<Row>, PgError> {
+        let outcome = self.client.query_opt(sql, parameters).await;
+        outcome.map_err(|error| self.error(sql, error))
+    }
+
+    /// Runs one statement and returns how many rows it touched.
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    pub async fn change(
+        &self,
+        sql: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<u64, PgError> {
+        let outcome = self.client.execute(sql, parameters).await;
+        outcome.map_err(|error| self.error(sql, error))
+    }
+
+    /// Runs statements over the simple protocol and returns all rows as the server printed them.
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    pub async fn text_rows(&self, sql: &str) -> Result<Vec<super::TextRow>, PgError> {
+        let outcome = self.client.simple_query(sql).await;
+        let messages = outcome.map_err(|error| self.error(sql, error))?;
+        let rows = messages.iter().filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some(
+                (0..row.len())
+                    .map(|at| row.get(at).map(str::to_owned))
+                    .collect(),
+            ),
+            _ => None,
+        });
+        Ok(rows.collect())
+    }
+
+    /// Asks the server to cancel the statement in hand, over a connection of its own. The statement
+    /// ends with SQLSTATE 57014, if the request arrives in time.
+    ///
+    /// # Errors
+    /// Transient when the server cannot be reached.
+    pub async fn cancel(&self) -> Result<(), PgError> {
+        let token = &self.cancel;
+        let object = &self.object;
+        dial(&self.settings, |link, _place| async move {
+            let outcome = token.cancel_query_raw(link, Settled).await;
+            outcome.map_err(|error| PgError::from_client(object, None, error))
+        })
+        .await
+    }
+
+    async fn require(&self, wanted: TargetSession) -> Result<(), PgError> {
+        let (sql, answer) = match wanted {
+            // A standby is wished for only; the caller's order of hosts decides.
+            TargetSession::Any | TargetSession::PreferStandby => return Ok(()),
+            TargetSession::ReadWrite => ("SHOW transaction_read_only", "off"),
+            TargetSession::ReadOnly => ("SHOW transaction_read_only", "on"),
+            TargetSession::Primary => ("SELECT pg_catalog.pg_is_in_recovery()", "f"),
+            TargetSession::Standby => ("SELECT pg_catalog.pg_is_in_recovery()", "t"),
+        };
+        let rows = self.text_rows(sql).await?;
+        match rows.first().and_then(|row| row.first()) {
+            Some(Some(text)) if text == answer => Ok(()),
+            _ => Err(PgError::WrongServer {
+                object: self.object.to_string(),
+                wanted: wanted.name(),
+            }),
+        }
+    }
+}
+
+impl Deref for Session {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Session({})", self.object)
+    }
+}

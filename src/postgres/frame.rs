@@ -1,0 +1,196 @@
+//! Bytes to frames, pure: the messages inside CopyBoth (manual, section 55.4 «Streaming
+//! Replication Protocol»).
+//!
+//! A frame's data is a slice of the read buffer, never a copy. Ordinary frames share buffers of
+//! [`READ_BYTES`]; a frame larger than that gets one of exactly its size, so that a row of 100 MB
+//! costs 100 MB and is given back with its last slice.
+#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use bytes::{Buf as _, Bytes, BytesMut};
+use postgres_protocol::message::backend::{
+    COPY_DATA_TAG, COPY_DONE_TAG, ErrorResponseBody, Message,
+};
+
+use crate::model::Lsn;
+
+/// Size of a read buffer. One system call then takes hundreds of rows when there is a backlog;
+/// larger ones gained nothing.
+pub(super) const READ_BYTES: usize = 256 * 1024;
+
+/// With less room than this left, a new buffer is begun rather than read in small pieces.
+const ROOM_BYTES_MIN: usize = 16 * 1024;
+
+/// PostgreSQL cannot build a message above 1 GiB (`MaxAllocSize`); what claims to be larger is not
+/// PostgreSQL.
+const MESSAGE_BYTES_MAX: usize = 1 << 30;
+
+/// Tag and length word.
+const HEADER_BYTES: usize = 5;
+
+/// One message of the stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Frame {
+    /// A message of the output plugin.
+    XLogData {
+        /// Where the change lies in the WAL; zero for some messages.
+        wal_start: Lsn,
+        /// How far the server has read its WAL.
+        wal_end: Lsn,
+        /// What the plugin wrote.
+        data: Bytes,
+    },
+    /// A sign of life.
+    Keepalive {
+        /// How far the server has read its WAL: everything before was sent.
+        wal_end: Lsn,
+        /// The server ends the connection unless it is answered soon.
+        reply_requested: bool,
+    },
+}
+
+/// What the buffer gave.
+pub(super) enum Step {
+    /// A frame.
+    Frame(Frame),
+    /// The server ended the stream in order.
+    Ended,
+    /// The server's error.
+    Refused(ErrorResponseBody),
+}
+
+/// Bytes received and not yet taken.
+#[derive(Debug, Default)]
+pub(super) struct FrameBuffer {
+    bytes: BytesMut,
+    /// Length of the message at the front, once its header is known.
+    wanted: usize,
+}
+
+impl FrameBuffer {
+    /// Starts with what came along with the answer to `START_REPLICATION`.
+    pub(super) fn new(received: BytesMut) -> Self {
+        Self {
+            bytes: received,
+            wanted: 0,
+        }
+    }
+
+    /// Takes the next whole message, none until more bytes are here.
+    pub(super) fn step(&mut self) -> Result<Option<Step>, String> {
+        loop {
+            let Some((tag, total)) = self.header()? else {
+                return Ok(None);
+            };
+            if self.bytes.len() < total {
+                self.wanted = total;
+                return Ok(None);
+            }
+            self.wanted = 0;
+            let step = match tag {
+                COPY_DATA_TAG => {
+                    let body = self.take(total);
+                    frame(body).map(Step::Frame).map(Some)?
+                }
+                _ => self.other()?,
+            };
+            if step.is_some() {
+                return Ok(step);
+            }
+        }
+    }
+
+    /// Returns the buffer to read into, with room for a worthwhile read. It is never full.
+    pub(super) fn room(&mut self) -> &mut BytesMut {
+        let missing = self.wanted.saturating_sub(self.bytes.len());
+        if self.wanted > READ_BYTES {
+            // The first read after the header of a giant: move to a buffer of its size.
+            if self.bytes.capacity() < self.wanted {
+                let mut own = BytesMut::with_capacity(self.wanted);
+                own.extend_from_slice(&self.bytes);
+                self.bytes = own;
+            }
+        } else if self.spare() < missing.max(ROOM_BYTES_MIN) {
+            self.bytes.reserve(READ_BYTES);
+        }
+        &mut self.bytes
+    }
+
+    fn spare(&self) -> usize {
+        self.bytes.capacity().saturating_sub(self.bytes.len())
+    }
+
+    fn header(&self) -> Result<Option<(u8, usize)>, String> {
+        let Some([tag, length @ ..]) = self.bytes.first_chunk::<HEADER_BYTES>() else {
+            return Ok(None);
+        };
+        let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
+        if (4..=MESSAGE_BYTES_MAX).contains(&length) {
+            Ok(Some((*tag, length.saturating_add(1))))
+        } else {
+            Err(format!("a message of {length} bytes"))
+        }
+    }
+
+    /// Takes a whole message and returns its body.
+    fn take(&mut self, total: usize) -> Bytes {
+        let mut message = self.bytes.split_to(total);
+        if total > READ_BYTES {
+            // Let go of the giant's buffer: its frame alone keeps it.
+            self.bytes = BytesMut::from(&*self.bytes);
+        }
+        message.advance(HEADER_BYTES);
+        message.freeze()
+    }
+
+    /// Messages outside the stream's data; none for those without meaning here.
+    fn other(&mut self) -> Result<Option<Step>, String> {
+        let tag = self.bytes.first().copied().unwrap_or_default();
+        match Message::parse(&mut self.bytes) {
+            Ok(Some(Message::ErrorResponse(body))) => Ok(Some(Step::Refused(body))),
+            Ok(Some(
+                Message::CopyDone | Message::CommandComplete(_) | Message::ReadyForQuery(_),
+            )) => Ok(Some(Step::Ended)),
+            Ok(Some(Message::NoticeResponse(_) | Message::ParameterStatus(_))) => Ok(None),
+            Ok(_) => Err(format!("a message of type {tag} within the stream")),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+const _: () = assert!(COPY_DONE_TAG == b'c', "CopyDone ends the stream");
+
+/// `XLogData`: start, end, server clock, data. Keepalive: end, server clock, whether to reply.
+fn frame(mut body: Bytes) -> Result<Frame, String> {
+    let kind = body.try_get_u8().map_err(|_cut| "an empty CopyData")?;
+    match kind {
+        b'w' => {
+            let (wal_start, wal_end) = (lsn(&mut body)?, lsn(&mut body)?);
+            lsn(&mut body)?;
+            Ok(Frame::XLogData {
+                wal_start,
+                wal_end,
+                data: body,
+            })
+        }
+        b'k' => {
+            let wal_end = lsn(&mut body)?;
+            lsn(&mut body)?;
+            let reply = body.try_get_u8().map_err(|_cut| "a cut keepalive")?;
+            Ok(Frame::Keepalive {
+                wal_end,
+                reply_requested: reply != 0,
+            })
+        }
+        other => Err(format!("a CopyData of kind {other}")),
+    }
+}
+
+fn lsn(body: &mut Bytes) -> Result<Lsn, String> {
+    body.try_get_u64()
+        .map(Lsn)
+        .map_err(|_cut| "a cut CopyData header".to_owned())
+}
+
+#[cfg(test)]
+#[path = "frame_tests.rs"]
+mod tests;

@@ -1,0 +1,137 @@
+//! The frame parser against hand-made streams, cut anywhere.
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "a test that overflows fails"
+)]
+
+use bytes::BufMut as _;
+use proptest::prelude::*;
+
+use super::*;
+
+fn copy_data(body: &[u8]) -> Vec<u8> {
+    let mut message = vec![b'd'];
+    message.put_u32(u32::try_from(body.len() + 4).unwrap());
+    message.extend_from_slice(body);
+    message
+}
+
+fn encode(frame: &Frame) -> Vec<u8> {
+    let mut body = Vec::new();
+    match frame {
+        Frame::XLogData {
+            wal_start,
+            wal_end,
+            data,
+        } => {
+            body.put_u8(b'w');
+            body.put_u64(wal_start.0);
+            body.put_u64(wal_end.0);
+            body.put_u64(7);
+            body.extend_from_slice(data);
+        }
+        Frame::Keepalive {
+            wal_end,
+            reply_requested,
+        } => {
+            body.put_u8(b'k');
+            body.put_u64(wal_end.0);
+            body.put_u64(7);
+            body.put_u8(u8::from(*reply_requested));
+        }
+    }
+    copy_data(&body)
+}
+
+fn drain(buffer: &mut FrameBuffer, frames: &mut Vec<Frame>) {
+    while let Some(step) = buffer.step().unwrap() {
+        match step {
+            Step::Frame(frame) => frames.push(frame),
+            Step::Ended | Step::Refused(_) => panic!("the stream has only frames"),
+        }
+    }
+}
+
+fn any_frame() -> impl Strategy<Value = Frame> {
+    prop_oneof![
+        (
+            any::<u64>(),
+            any::<u64>(),
+            prop::collection::vec(any::<u8>(), 0..400)
+        )
+            .prop_map(|(start, end, data)| Frame::XLogData {
+                wal_start: Lsn(start),
+                wal_end: Lsn(end),
+                data: data.into(),
+            }),
+        (any::<u64>(), any::<bool>()).prop_map(|(end, reply_requested)| Frame::Keepalive {
+            wal_end: Lsn(end),
+            reply_requested,
+        }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn any_chunking_gives_the_same_frames(
+        frames in prop::collection::vec(any_frame(), 0..20),
+        sizes in prop::collection::vec(1usize..200, 1..50),
+    ) {
+        let bytes: Vec<u8> = frames.iter().flat_map(encode).collect();
+        let mut buffer = FrameBuffer::default();
+        let mut parsed = Vec::new();
+        let mut rest = bytes.as_slice();
+        for size in sizes.iter().cycle() {
+            if rest.is_empty() {
+                break;
+            }
+            let (chunk, after) = rest.split_at((*size).min(rest.len()));
+            buffer.room().extend_from_slice(chunk);
+            drain(&mut buffer, &mut parsed);
+            rest = after;
+        }
+        prop_assert_eq!(parsed, frames);
+    }
+
+    #[test]
+    fn arbitrary_bytes_do_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        let mut buffer = FrameBuffer::default();
+        buffer.room().extend_from_slice(&bytes);
+        while let Ok(Some(_)) = buffer.step() {}
+    }
+}
+
+#[test]
+fn a_giant_frame_has_a_buffer_of_its_own_size() {
+    let data = vec![b'x'; 3 * READ_BYTES];
+    let giant = Frame::XLogData {
+        wal_start: Lsn(1),
+        wal_end: Lsn(2),
+        data: data.into(),
+    };
+    let small = Frame::Keepalive {
+        wal_end: Lsn(3),
+        reply_requested: true,
+    };
+    let stream = [encode(&small), encode(&giant), encode(&small)].concat();
+    let mut buffer = FrameBuffer::default();
+    let mut frames = Vec::new();
+    let mut rest = stream.as_slice();
+
+    while !rest.is_empty() {
+        let room = buffer.room();
+        let size = (room.capacity() - room.len()).min(rest.len());
+        assert!(room.capacity() <= giant_bytes(&giant).max(READ_BYTES));
+        let (chunk, after) = rest.split_at(size);
+        room.extend_from_slice(chunk);
+        drain(&mut buffer, &mut frames);
+        rest = after;
+    }
+
+    assert_eq!(frames, [small.clone(), giant, small]);
+    assert!(buffer.bytes.capacity() <= READ_BYTES);
+}
+
+fn giant_bytes(frame: &Frame) -> usize {
+    encode(frame).len()
+}

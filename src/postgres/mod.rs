@@ -1,0 +1,37 @@
+//! Everything that speaks to a server.
+//!
+//! ```text
+//!  ConnectionSettings ──> dial (hosts, TCP or Unix socket, TLS) ──> Link
+//!                                                                    │
+//!                    ┌───────────────────────────────────────────────┤
+//!                    v                                               v
+//!   connect: Session (tokio-postgres)              replication: ReplicationConnection (ours)
+//!   SQL on source and target                       walsender commands, then CopyBoth:
+//!                                                  WalReader + FeedbackWriter
+//! ```
+//!
+//! Both kinds of session share the way in ([`dial`]) and the pinned formats ([`formats`]), so a
+//! value printed by one means the same when read by the other. tokio-postgres has no CopyBoth mode,
+//! hence the second client; what it cannot do about TLS (`allow`, `verify-ca`, falling back) is done
+//! before it sees the stream.
+//!
+//! SQLSTATE codes are read in [`sqlstate`] and nowhere else.
+
+mod connect;
+mod dial;
+mod error;
+mod formats;
+mod frame;
+mod handshake;
+mod link;
+mod replication;
+pub mod sqlstate;
+mod stream;
+mod tls;
+
+pub use connect::{Session, connect};
+pub use error::{PgError, ServerError};
+pub use frame::Frame;
+pub use replication::{ReplicationConnection, SystemIdentity, TextRow};
+pub use stream::{FeedbackWriter, StandbyStatus, WalReader};
+pub use tls::TlsError;

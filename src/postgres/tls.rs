@@ -1,0 +1,116 @@
+//! Encryption with the verification levels of libpq (manual, section 34.19 «SSL Support»).
+//!
+//! rustls knows one level, the strictest. The others are made by a verifier of ours, see
+//! [`verify`](self::verify); as in libpq a root file that exists is used even below `verify-ca`.
+
+mod channel_binding;
+mod error;
+mod files;
+mod verify;
+
+use std::sync::Arc;
+
+use rustls::client::danger::ServerCertVerifier;
+use rustls::crypto::ring;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use self::verify::{Check, Verifier};
+use super::link::{Link, Transport};
+use crate::config::connection::{RootCertificates, SslMode, SslNegotiation, TlsSettings};
+
+pub use error::TlsError;
+
+/// Encrypts a stream on which the server has agreed to it.
+pub(super) async fn handshake(
+    stream: TcpStream,
+    host: &str,
+    settings: &TlsSettings,
+) -> Result<Link, TlsError> {
+    let config = client_config(settings, host)?;
+    // Names that are neither DNS names nor addresses cannot be sent in the handshake; they fail
+    // only where the certificate must bear them.
+    let name = ServerName::try_from(host.to_owned()).or_else(|source| match settings.mode {
+        SslMode::VerifyFull => Err(TlsError::HostName {
+            host: host.to_owned(),
+            source,
+        }),
+        _ => Ok(ServerName::from(
+            stream.peer_addr().map_err(TlsError::Handshake)?.ip(),
+        )),
+    })?;
+    let stream = TlsConnector::from(Arc::new(config))
+        .connect(name, stream)
+        .await
+        .map_err(TlsError::Handshake)?;
+    let end_point = stream
+        .get_ref()
+        .1
+        .peer_certificates()
+        .and_then(|chain| channel_binding::end_point(chain.first()?));
+    Ok(Link {
+        transport: Transport::Tls(Box::new(stream)),
+        end_point,
+    })
+}
+
+fn client_config(settings: &TlsSettings, host: &str) -> Result<ClientConfig, TlsError> {
+    let provider = Arc::new(ring::default_provider());
+    let verifier: Arc<dyn ServerCertVerifier> = Arc::new(Verifier::new(
+        check(settings, host)?,
+        provider.signature_verification_algorithms,
+    ));
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(TlsError::Setup)?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier);
+    let mut config = match files::client_certificate(settings)? {
+        Some((chain, key)) => builder
+            .with_client_auth_cert(chain, key)
+            .map_err(TlsError::Setup)?,
+        None => builder.with_no_client_auth(),
+    };
+    config.enable_sni = settings.send_name;
+    if settings.negotiation == SslNegotiation::Direct {
+        config.alpn_protocols = vec![b"postgresql".to_vec()];
+    }
+    Ok(config)
+}
+
+fn check(settings: &TlsSettings, host: &str) -> Result<Check, TlsError> {
+    let verify = matches!(settings.mode, SslMode::VerifyCa | SslMode::VerifyFull);
+    let certificates = match &settings.roots {
+        RootCertificates::System => Some(files::system_roots()?),
+        RootCertificates::File(path) => Some(files::certificates(path)?),
+        RootCertificates::Default(Some(path)) if path.exists() => Some(files::certificates(path)?),
+        RootCertificates::Default(path) if verify => {
+            return Err(TlsError::NoRoots { path: path.clone() });
+        }
+        RootCertificates::Default(_) => None,
+    };
+    let Some(certificates) = certificates else {
+        return Ok(Check::Nothing);
+    };
+    let roots = Arc::new(root_store(&certificates));
+    Ok(match settings.mode {
+        SslMode::VerifyFull => Check::AuthorityAndName {
+            roots,
+            certificates,
+            host: host.to_owned(),
+        },
+        _ => Check::Authority {
+            roots,
+            certificates,
+        },
+    })
+}
+
+/// Certificates that cannot be an authority stay out: they count by being equal to the server's.
+fn root_store(certificates: &[CertificateDer<'static>]) -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(certificates.iter().cloned());
+    roots
+}

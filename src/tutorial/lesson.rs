@@ -1,0 +1,243 @@
+//! The tutorial as data: what is told, done and looked at, one lesson after the other.
+//!
+//! The text is a Markdown file that people can read as it is; its head says how. Parsing is
+//! pure. Who plays the lessons, headless or in the console, only sees [`Lesson`]s.
+
+use std::fmt;
+
+/// The tutorial itself.
+pub const POSTGRES_TO_POSTGRES: &str =
+    include_str!("../../assets/tutorial/postgres_to_postgres.md");
+
+/// The ports that the text uses in place of the real ones.
+const SOURCE_PORT: &str = "localhost:5432";
+const TARGET_PORT: &str = "localhost:7654";
+const PLUGIN: &str = "{plugin}";
+/// Ends a cell that stands for everything that begins like it.
+const ELLIPSIS: char = '…';
+/// What a lesson shows for NULL.
+pub const NULL: &str = "<null>";
+
+/// One of the two databases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// Where changes are made.
+    Source,
+    /// Where they arrive.
+    Target,
+}
+
+/// Something that is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// A command line, as typed in a shell.
+    Shell(String),
+    /// A file in the working directory.
+    File {
+        /// Its name.
+        name: String,
+        /// What is in it.
+        content: String,
+    },
+    /// A statement.
+    Sql {
+        /// Where it runs.
+        side: Side,
+        /// Its text.
+        statement: String,
+    },
+    /// A look, and what must be seen.
+    Expect(Expectation),
+}
+
+/// What must be seen, sooner or later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expectation {
+    /// Where to look.
+    pub side: Side,
+    /// What to ask: SQL, or `\d+ <table>`.
+    pub query: String,
+    /// The rows; a cell may end with an ellipsis.
+    pub rows: Vec<Vec<String>>,
+}
+
+/// One lesson.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lesson {
+    /// A few words.
+    pub title: String,
+    /// What is told before anything happens; lines as in the file.
+    pub text: String,
+    /// What happens, in order.
+    pub steps: Vec<Step>,
+}
+
+/// What is true of one performance and therefore not in the text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scene {
+    /// The source's port.
+    pub source_port: u16,
+    /// The target's port.
+    pub target_port: u16,
+    /// The output plugin's name.
+    pub plugin: String,
+}
+
+/// A fault in the text of a tutorial.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("tutorial line {line}: {rule}")]
+pub struct LessonError {
+    /// The line, from 1.
+    pub line: usize,
+    /// What is expected there.
+    pub rule: &'static str,
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Source => "source",
+            Self::Target => "target",
+        })
+    }
+}
+
+impl Expectation {
+    /// Returns whether these rows are the ones to be seen, in this order.
+    #[must_use]
+    pub fn is_met(&self, rows: &[Vec<String>]) -> bool {
+        let cells_match = |expected: &Vec<String>, seen: &Vec<String>| {
+            expected.len() == seen.len()
+                && expected
+                    .iter()
+                    .zip(seen)
+                    .all(|(expected, seen)| cell_matches(expected, seen))
+        };
+        self.rows.len() == rows.len()
+            && self
+                .rows
+                .iter()
+                .zip(rows)
+                .all(|(expected, seen)| cells_match(expected, seen))
+    }
+}
+
+fn cell_matches(expected: &str, seen: &str) -> bool {
+    match expected.strip_suffix(ELLIPSIS) {
+        Some(beginning) => seen.starts_with(beginning),
+        None => expected == seen,
+    }
+}
+
+impl Lesson {
+    /// Returns this lesson with the real ports and plugin in all that is done and seen.
+    #[must_use]
+    pub fn staged(&self, scene: &Scene) -> Self {
+        let mut lesson = self.clone();
+        for step in &mut lesson.steps {
+            match step {
+                Step::Shell(text) | Step::File { content: text, .. } => {
+                    *text = scene.fill(text);
+                }
+                Step::Sql { statement, .. } => *statement = scene.fill(statement),
+                Step::Expect(expectation) => {
+                    for cell in expectation.rows.iter_mut().flatten() {
+                        *cell = scene.fill(cell);
+                    }
+                }
+            }
+        }
+        lesson
+    }
+}
+
+impl Scene {
+    fn fill(&self, text: &str) -> String {
+        text.replace(SOURCE_PORT, &format!("localhost:{}", self.source_port))
+            .replace(TARGET_PORT, &format!("localhost:{}", self.target_port))
+            .replace(PLUGIN, &self.plugin)
+    }
+}
+
+/// Reads the lessons of a tutorial.
+///
+/// # Errors
+/// [`LessonError`]: the first line that does not follow the format.
+pub fn parse(text: &str) -> Result<Vec<Lesson>, LessonError> {
+    let mut lessons: Vec<Lesson> = Vec::new();
+    let mut lines = text.lines().zip(1..);
+    while let Some((line, number)) = lines.next() {
+        let fault = |rule| LessonError { line: number, rule };
+        if let Some(title) = line.strip_prefix("## ") {
+            lessons.push(Lesson {
+                title: title.to_owned(),
+                text: String::new(),
+                steps: Vec::new(),
+            });
+            continue;
+        }
+        // What stands before the first lesson is for the reader of the file.
+        let Some(lesson) = lessons.last_mut() else {
+            continue;
+        };
+        if let Some(kind) = line.strip_prefix("```") {
+            let body: Vec<&str> = lines
+                .by_ref()
+                .map(|(line, _)| line)
+                .take_while(|line| *line != "```")
+                .collect();
+            lesson.steps.push(parse_step(kind, &body).map_err(fault)?);
+        } else if lesson.steps.is_empty() {
+            lesson.text.push_str(line);
+            lesson.text.push('\n');
+        } else if !line.is_empty() {
+            return Err(fault("text belongs before the first step of a lesson"));
+        }
+    }
+    for lesson in &mut lessons {
+        lesson.text = lesson.text.trim().to_owned();
+    }
+    Ok(lessons)
+}
+
+fn parse_step(kind: &str, body: &[&str]) -> Result<Step, &'static str> {
+    let text = body.join("\n");
+    match kind.split_once(' ').unwrap_or((kind, "")) {
+        ("shell", "") => Ok(Step::Shell(text)),
+        ("file", name) if !name.is_empty() => Ok(Step::File {
+            name: name.to_owned(),
+            content: text + "\n",
+        }),
+        ("sql", side) => Ok(Step::Sql {
+            side: parse_side(side)?,
+            statement: text,
+        }),
+        ("expect", side) => Ok(Step::Expect(parse_expectation(parse_side(side)?, body)?)),
+        _ => Err("a fence is `shell`, `file <name>`, `sql <side>` or `expect <side>`"),
+    }
+}
+
+fn parse_side(word: &str) -> Result<Side, &'static str> {
+    match word {
+        "source" => Ok(Side::Source),
+        "target" => Ok(Side::Target),
+        _ => Err("a side is `source` or `target`"),
+    }
+}
+
+fn parse_expectation(side: Side, body: &[&str]) -> Result<Expectation, &'static str> {
+    let divider = body.iter().position(|line| *line == "---");
+    let divider = divider.ok_or("an expectation has a line `---` between query and rows")?;
+    let (query, rows) = (&body[..divider], &body[divider + 1..]);
+    let rows = rows
+        .iter()
+        .map(|row| row.split('|').map(|cell| cell.trim().to_owned()).collect());
+    Ok(Expectation {
+        side,
+        query: query.join("\n"),
+        rows: rows.collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,136 @@
+//! A source, a target and the real engine between them.
+
+use std::time::Duration;
+
+use pgstream::config::{
+    Batch, ConnectionSettings, OnConflict, Pipeline, Plugin, Snapshot, TableFilter,
+    publication_name,
+};
+use pgstream::engine::status::{Failure, Status};
+use pgstream::engine::{Engine, EngineOptions, Handle, Outcome};
+use tokio_postgres::Client;
+
+use super::clusters::TestCluster;
+use super::{assert_equal, connect, execute, pair, query_text, wait_until};
+
+/// The slot of every test.
+pub const SLOT: &str = "flow_slot";
+
+/// Two databases and a pipeline between them; the engine runs when started.
+pub struct Flow {
+    /// The source's server.
+    pub source_cluster: TestCluster,
+    /// The target's server.
+    pub target_cluster: TestCluster,
+    /// A session on the source.
+    pub source: Client,
+    /// A session on the target.
+    pub target: Client,
+    /// What the engine is started with.
+    pub pipeline: Pipeline,
+}
+
+impl Flow {
+    /// Starts both servers, runs `schema` on both sides, and makes slot and publication. Rows
+    /// only: the schema log is not installed.
+    pub async fn rows(plugin: &str, schema: &str) -> Self {
+        let flow = Self::bare().await;
+        for client in [&flow.source, &flow.target] {
+            execute(client, schema).await;
+        }
+        let publication = publication_name(SLOT);
+        execute(&flow.source, &format!("CREATE PUBLICATION {publication} FOR ALL TABLES")).await;
+        let slot = format!("SELECT pg_create_logical_replication_slot('{SLOT}', '{plugin}')");
+        execute(&flow.source, &slot).await;
+        flow
+    }
+
+    /// Starts both servers and nothing else.
+    pub async fn bare() -> Self {
+        let (source_cluster, target_cluster) = pair();
+        let source = connect(&source_cluster.url("postgres")).await;
+        let target = connect(&target_cluster.url("postgres")).await;
+        let pipeline = pipeline(&source_cluster.url("postgres"), &target_cluster.url("postgres"));
+        Self { source_cluster, target_cluster, source, target, pipeline }
+    }
+
+    /// Starts the engine.
+    pub fn start(&self) -> Handle {
+        Engine::start(self.pipeline.clone(), EngineOptions::default())
+    }
+
+    /// Runs statements on the source.
+    pub async fn run(&self, sql: &str) {
+        execute(&self.source, sql).await;
+    }
+
+    /// Waits until the target has all that the source has.
+    pub async fn equal(&self) {
+        assert_equal(&self.source, &self.target).await;
+    }
+
+    /// Waits until a query on the target gives these rows.
+    pub async fn shows(&self, sql: &str, rows: &[&str]) {
+        wait_until(&format!("{sql} gives {rows:?}"), || async move {
+            let found = query_text(&self.target, sql).await;
+            if found == rows { Ok(()) } else { Err(format!("{found:?}")) }
+        })
+        .await;
+    }
+
+    /// Connects both sessions anew, after a server was restarted.
+    pub async fn reconnect(&mut self) {
+        self.source = connect(&self.source_cluster.url("postgres")).await;
+        self.target = connect(&self.target_cluster.url("postgres")).await;
+    }
+}
+
+/// A pipeline with the built-in defaults.
+pub fn pipeline(source: &str, target: &str) -> Pipeline {
+    let settings = |url: &str| ConnectionSettings::parse(url).expect("the cluster's own address");
+    Pipeline {
+        source: settings(source),
+        target: settings(target),
+        slot: Some(SLOT.parse().expect("a slot name")),
+        plugin: Plugin::default(),
+        batch: Batch { size: 100, size_is_set: false, timeout: Duration::from_secs(5) },
+        disable_triggers: false,
+        on_conflict: OnConflict::Error,
+        schema_log: None,
+        filter: TableFilter::default(),
+        snapshot: Snapshot {
+            enabled: false,
+            source: settings(source),
+            tables: TableFilter::default(),
+            worker_count: 1,
+        },
+        retry_timeout: Duration::from_secs(60),
+    }
+}
+
+/// Waits until the engine's status is as wanted.
+pub async fn wait_for(handle: &Handle, what: &str, mut wanted: impl FnMut(&Status) -> bool) {
+    let mut status = handle.status();
+    let waiting = status.wait_for(|status| wanted(status));
+    let found = tokio::time::timeout(super::wait::DEADLINE, waiting).await;
+    let shown = || format!("{what}: {:?}", handle.status().borrow());
+    found.unwrap_or_else(|_| panic!("{}", shown())).expect("the engine lives");
+}
+
+/// Waits for the failure that ends the engine.
+pub async fn failure(handle: &mut Handle) -> Failure {
+    match tokio::time::timeout(super::wait::DEADLINE, handle.join()).await {
+        Ok(Outcome::Failed(failure)) => failure,
+        Ok(Outcome::Stopped) => panic!("the engine stopped without a failure"),
+        Err(_) => panic!("the engine goes on: {:?}", handle.status().borrow()),
+    }
+}
+
+/// Stops the engine in order.
+pub async fn stop(mut handle: Handle) {
+    handle.command(pgstream::engine::status::Command::Stop).await;
+    match tokio::time::timeout(super::wait::DEADLINE, handle.join()).await {
+        Ok(Outcome::Stopped) => {}
+        other => panic!("the engine does not stop in order: {other:?}"),
+    }
+}

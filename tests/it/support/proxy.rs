@@ -1,0 +1,131 @@
+//! A TCP proxy on the loopback interface that can cut, hold back and pass on connections.
+//!
+//! It runs on a thread of its own, so a test that blocks does not stop it.
+
+use std::io;
+use std::net::{Ipv4Addr, TcpListener as StdListener};
+use std::thread::JoinHandle;
+
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+/// What happens to bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Traffic {
+    /// They go through.
+    Passing,
+    /// They wait; connections stay open.
+    Stalled,
+    /// Connections are closed, new ones at once.
+    Cut,
+    /// The proxy is gone.
+    Over,
+}
+
+/// A running proxy.
+#[derive(Debug)]
+pub struct Proxy {
+    port: u16,
+    traffic: watch::Sender<Traffic>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Proxy {
+    /// Starts a proxy to a port on 127.0.0.1.
+    pub fn start(target_port: u16) -> Self {
+        let (traffic, watched) = watch::channel(Traffic::Passing);
+        let listener = StdListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        listener.set_nonblocking(true).expect("a socket");
+        let port = listener.local_addr().expect("an address").port();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            runtime
+                .expect("a runtime")
+                .block_on(listen(listener, target_port, watched));
+        });
+        Self {
+            port,
+            traffic,
+            thread: Some(thread),
+        }
+    }
+
+    /// Returns an address with this proxy's port in the place of the server's.
+    pub fn through(&self, url: &str, server_port: u16) -> String {
+        url.replacen(&format!(":{server_port}/"), &format!(":{}/", self.port), 1)
+    }
+
+    /// Closes every connection and refuses new ones until [`Proxy::resume`].
+    pub fn cut(&self) {
+        self.traffic.send_replace(Traffic::Cut);
+    }
+
+    /// Holds every byte back, in both directions, without closing anything.
+    pub fn stall(&self) {
+        self.traffic.send_replace(Traffic::Stalled);
+    }
+
+    /// Lets everything through again.
+    pub fn resume(&self) {
+        self.traffic.send_replace(Traffic::Passing);
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.traffic.send_replace(Traffic::Over);
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+    }
+}
+
+async fn listen(listener: StdListener, target_port: u16, mut traffic: watch::Receiver<Traffic>) {
+    let listener = TcpListener::from_std(listener).expect("a socket");
+    loop {
+        let accepted = tokio::select! {
+            _ = traffic.wait_for(|now| *now == Traffic::Over) => return,
+            accepted = listener.accept() => accepted,
+        };
+        let Ok((client, _)) = accepted else { continue };
+        if *traffic.borrow() == Traffic::Cut {
+            continue;
+        }
+        #[expect(clippy::disallowed_methods, reason = "ends with its connection")]
+        drop(tokio::spawn(pass(client, target_port, traffic.clone())));
+    }
+}
+
+/// One connection, until one side closes it or it is cut.
+async fn pass(mut client: TcpStream, target_port: u16, traffic: watch::Receiver<Traffic>) {
+    let Ok(mut server) = TcpStream::connect((Ipv4Addr::LOCALHOST, target_port)).await else {
+        return;
+    };
+    let (mut from_client, mut to_client) = client.split();
+    let (mut from_server, mut to_server) = server.split();
+    let mut cut = traffic.clone();
+    tokio::select! {
+        _ = cut.wait_for(|now| matches!(now, Traffic::Cut | Traffic::Over)) => {}
+        _ = pump(&mut from_client, &mut to_server, traffic.clone()) => {}
+        _ = pump(&mut from_server, &mut to_client, traffic.clone()) => {}
+    }
+}
+
+async fn pump(
+    from: &mut (impl AsyncRead + Unpin),
+    to: &mut (impl AsyncWrite + Unpin),
+    mut traffic: watch::Receiver<Traffic>,
+) -> io::Result<()> {
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let count = from.read(&mut buffer).await?;
+        if count == 0 {
+            return Ok(());
+        }
+        drop(traffic.wait_for(|now| *now != Traffic::Stalled).await);
+        to.write_all(&buffer[..count]).await?;
+    }
+}

@@ -1,0 +1,77 @@
+//! Certificates made for one test, so that no file in the repository ever expires.
+
+use pgstream::tutorial::cluster::ServerTls;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+
+/// A certificate and its key as PEM texts.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    pub certificate: String,
+    pub key: String,
+}
+
+/// An authority that signs servers and clients.
+pub struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    /// Makes a new authority.
+    pub fn new(name: &str) -> Self {
+        let mut params = params(name, &[]);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().expect("a key");
+        Self(CertifiedIssuer::self_signed(params, key).expect("a certificate"))
+    }
+
+    /// Returns the authority's certificate.
+    pub fn certificate(&self) -> String {
+        self.0.pem()
+    }
+
+    /// Signs a server for these host names and addresses.
+    pub fn server(&self, names: &[&str]) -> ServerTls {
+        let Identity { certificate, key } = self.sign(&params(names[0], names));
+        ServerTls {
+            certificate,
+            key,
+            client_authority: Some(self.certificate()),
+        }
+    }
+
+    /// Signs a client certificate for a database user.
+    pub fn client(&self, user: &str) -> Identity {
+        self.sign(&params(user, &[]))
+    }
+
+    fn sign(&self, params: &CertificateParams) -> Identity {
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &self.0).expect("a certificate");
+        Identity {
+            certificate: certificate.pem(),
+            key: key.serialize_pem(),
+        }
+    }
+}
+
+/// A server whose certificate is its own root, as `openssl req -x509` makes it: CA:TRUE and
+/// signed by itself.
+pub fn self_signed_server(name: &str) -> ServerTls {
+    let mut params = params(name, &[name]);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().expect("a key");
+    let certificate = params.self_signed(&key).expect("a certificate").pem();
+    ServerTls {
+        certificate,
+        key: key.serialize_pem(),
+        client_authority: None,
+    }
+}
+
+fn params(common_name: &str, alternatives: &[&str]) -> CertificateParams {
+    let alternatives: Vec<String> = alternatives.iter().map(|name| (*name).to_owned()).collect();
+    let mut params = CertificateParams::new(alternatives).expect("valid names");
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params
+        .distinguished_name
+        .push(DnType::CommonName, common_name);
+    params
+}
