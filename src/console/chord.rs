@@ -41,15 +41,6 @@ const NAMED: &[(&str, &str, KeyCode)] = &[
 ];
 
 impl Chord {
-    /// Returns the key without modifiers.
-    pub(crate) const fn plain(code: KeyCode) -> Self {
-        Self {
-            code,
-            ctrl: false,
-            alt: false,
-        }
-    }
-
     /// Returns whether this key types a character.
     pub(crate) const fn typed(self) -> Option<char> {
         match self.code {

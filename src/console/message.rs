@@ -28,6 +28,8 @@ pub(crate) enum Message {
     Resize(Size),
     Status(Arc<Status>),
     Event(EngineEvent),
+    /// The engine is not there any more, and had not said that it would go.
+    EngineGone,
     /// So many events were lost because the console was slow.
     EventsLost(u64),
     /// The engine answered a command; none: it is not there any more.

@@ -1,12 +1,17 @@
 //! The only place where the console's state changes: `update(model, message) -> effects`. No I/O,
 //! no clock; what must happen outside is returned.
 
+use std::sync::Arc;
+
 use super::layout::Layout;
 use super::message::{Effect, Message};
 use super::model::cursor::Step;
 use super::model::overlay::Overlay;
 use super::model::{Leaving, Model, Toast};
-use crate::engine::status::{Command, CommandAnswer, EngineEvent, Phase, SchemaState};
+use crate::engine::status::{
+    Command, CommandAnswer, EngineEvent, Failure, Phase, SchemaState, Status,
+};
+use crate::model::ErrorClass;
 
 mod act;
 mod ask;
@@ -44,6 +49,7 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
         Message::Resize(size) => model.size = size,
         Message::Status(status) => model.latest = status,
         Message::Event(event) => on_event(model, &event),
+        Message::EngineGone => engine_gone(model),
         Message::EventsLost(count) => model.events_lost += count,
         Message::Answered(command, answer) => on_answer(model, command, answer),
         Message::LogsLost(count) => model.logs.lost = count,
@@ -143,6 +149,26 @@ fn on_event(model: &mut Model, event: &EngineEvent) {
             ),
         ),
     }
+}
+
+/// An engine that ends says so; one that has gone without a word has crashed.
+fn engine_gone(model: &mut Model) {
+    if model.is_at_rest() {
+        return;
+    }
+    let mut last = Status::clone(&model.latest);
+    last.phase = Phase::Crashed;
+    last.last_error.get_or_insert_with(|| Failure {
+        class: ErrorClass::Bug,
+        message: "the engine has gone without a word".to_owned(),
+        causes: Vec::new(),
+        sqlstate: None,
+        statement: None,
+        hint: Some("the checkpoint is safe; please report it with the log".to_owned()),
+        transaction: None,
+        at_ms: model.now_ms,
+    });
+    model.latest = Arc::new(last);
 }
 
 fn on_answer(model: &mut Model, command: Command, answer: Option<CommandAnswer>) {

@@ -13,6 +13,8 @@
 mod support;
 
 mod cluster;
+#[cfg(feature = "tui")]
+mod console;
 mod instruments;
 mod oracle;
 mod rows;

@@ -14,7 +14,7 @@ pub(crate) const NOW_MS: i64 = 1_795_349_073_000;
 
 /// The states that the sample data can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Scene {
+pub enum Scene {
     /// Nothing is known yet.
     Opening,
     /// The source does not answer.
@@ -23,12 +23,15 @@ pub(crate) enum Scene {
     Streaming,
     /// A backlog is being drained.
     Behind,
+    /// Paused by the operator.
     Paused,
     /// The target has gone away.
     Retrying,
     /// The target refused a transaction.
     Held,
+    /// A fault of ours ended it.
     Crashed,
+    /// At rest.
     Stopped,
 }
 

@@ -1,7 +1,5 @@
 //! What messages do to the state and what they ask for, without any I/O.
 
-use std::sync::Arc;
-
 use super::*;
 use crate::console::action::Pane;
 use crate::console::model::logs::LogLine;

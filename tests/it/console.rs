@@ -1,0 +1,7 @@
+//! The console in a real pseudo-terminal: what a person sees, and that the terminal is given back
+//! whatever happens.
+//!
+//! The scripted engine runs in this very test binary, started again as a child: see [`child`].
+
+mod pty;
+mod scripted;
