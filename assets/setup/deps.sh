@@ -88,7 +88,7 @@ as_root() {
     elif have sudo; then
         sudo "$@"
     else
-        die "this needs root, and there is no sudo; as root run: $*"
+        die "installing needs root, and there is no sudo: run \`make deps\` once as root"
     fi
 }
 

@@ -14,8 +14,6 @@
 
 mod lane;
 
-#[cfg(test)]
-mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;

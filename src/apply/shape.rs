@@ -5,8 +5,6 @@
 //! modifier, so that the assignment that follows refuses a value that is too long instead of
 //! cutting it.
 
-#[cfg(test)]
-mod tests;
 
 use crate::config::OnConflict;
 use crate::model::{QualifiedName, quote_ident};

@@ -11,10 +11,13 @@
 //! asked-for result goes to stdout, so that `--json` can be piped.
 
 mod args;
+mod check;
 mod failure;
 mod logging;
 mod output;
 mod panic;
+mod runtime;
+mod status;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -61,9 +64,9 @@ fn run(arguments: Arguments) -> ExitCode {
     let inputs = Inputs::of_process(flags, arguments.global.config.clone());
     let outcome = Configuration::load(inputs)
         .map_err(Failure::from)
-        .and_then(|configuration| dispatch(command, &arguments.global, &configuration));
+        .and_then(|configuration| dispatch(&command, &arguments.global, &configuration));
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => {
             say(&failure);
             ExitCode::from(failure.exit_code())
@@ -72,17 +75,17 @@ fn run(arguments: Arguments) -> ExitCode {
 }
 
 fn dispatch(
-    command: Command,
+    command: &Command,
     global: &args::GlobalArguments,
     configuration: &Configuration,
-) -> Result<(), Failure> {
+) -> Result<ExitCode, Failure> {
     logging::start(configuration.logging(), logging::colour(global.no_color));
     for warning in configuration.warnings() {
         tracing::warn!(target: "config", "{warning}");
     }
     match command {
-        Command::Init(_) | Command::TearDown(_) => drop(configuration.maintenance()?),
-        Command::Run(_) | Command::Status(_) | Command::Check(_) => drop(configuration.pipeline()?),
+        Command::Init(_) | Command::TearDown(_) | Command::Run(_) => Ok(ExitCode::SUCCESS),
+        Command::Status(arguments) => status::run(configuration, arguments.json),
+        Command::Check(arguments) => check::run(configuration, arguments.json),
     }
-    Ok(())
 }

@@ -13,3 +13,11 @@ pub(super) fn print(text: &impl Display) {
 pub(super) fn say(text: &impl Display) {
     drop(writeln!(io::stderr().lock(), "{text}"));
 }
+
+/// Writes a value as JSON, for machines.
+pub(super) fn print_json(value: &impl serde::Serialize) {
+    match serde_json::to_string_pretty(value) {
+        Ok(text) => print(&text),
+        Err(error) => say(&format!("cannot write JSON: {error}")),
+    }
+}

@@ -19,7 +19,7 @@ mod wal2json;
 
 use bytes::Bytes;
 
-use crate::model::{Event, QualifiedName, RelationId};
+use crate::model::{Event, Lsn, QualifiedName, RelationId};
 
 pub use error::DecodeError;
 pub use pgoutput::Pgoutput;
@@ -39,14 +39,29 @@ impl Decoder {
     ///
     /// # Errors
     /// Operator: the slot belongs to another program's plugin.
-    pub fn for_plugin(plugin: &str, null_numbers: NullNumbers) -> Result<Self, DecodeError> {
+    pub fn for_plugin(plugin: &str) -> Result<Self, DecodeError> {
         match plugin {
             "pgoutput" => Ok(Self::Pgoutput(Pgoutput::default())),
-            "wal2json" => Ok(Self::Wal2json(Box::new(Wal2json::new(null_numbers)))),
+            "wal2json" => Ok(Self::Wal2json(Box::default())),
             other => Err(DecodeError::UnknownPlugin {
                 plugin: other.to_owned(),
             }),
         }
+    }
+
+    /// Says how a plugin that prints `NaN` as null is to be understood; pgoutput does not.
+    #[must_use]
+    pub fn with_null_numbers(mut self, null_numbers: NullNumbers) -> Self {
+        if let Self::Wal2json(decoder) = &mut self {
+            decoder.set_null_numbers(null_numbers);
+        }
+        self
+    }
+
+    /// Returns options of `START_REPLICATION` that every release of the plugin knows.
+    #[must_use]
+    pub fn options(&self, publication: &str) -> Vec<(&'static str, String)> {
+        self.option_choices(publication).pop().unwrap_or_default()
     }
 
     /// Returns the options of `START_REPLICATION`, best first. A server whose plugin is too old
@@ -67,19 +82,25 @@ impl Decoder {
         }
     }
 
-    /// Decodes the data of one frame and appends what it says to `events`: mostly one event,
-    /// none for descriptions, two when a held event had to wait for its successor.
+    /// Decodes the data of one frame that lies at `wal_start` and appends what it says to
+    /// `events`: mostly one event, none for descriptions, two when a held event had to wait for
+    /// its successor.
     ///
     /// # Errors
     /// Bug: the bytes are not what the plugin's protocol says. Operator: the plugin lost a value
     /// ([`DecodeError::AmbiguousNull`]). The decoder is of no further use.
-    pub fn decode(&mut self, data: Bytes, events: &mut Vec<Event>) -> Result<(), DecodeError> {
+    pub fn decode(
+        &mut self,
+        data: Bytes,
+        wal_start: Lsn,
+        events: &mut Vec<Event>,
+    ) -> Result<(), DecodeError> {
         match self {
             Self::Pgoutput(decoder) => {
                 events.extend(decoder.decode(data)?);
                 Ok(())
             }
-            Self::Wal2json(decoder) => decoder.decode(&data, events),
+            Self::Wal2json(decoder) => decoder.decode(&data, wal_start, events),
         }
     }
 

@@ -80,16 +80,8 @@ pub struct Wal2json {
 }
 
 impl Wal2json {
-    /// Returns a decoder that treats nulls of numbers so.
-    #[must_use]
-    pub fn new(null_numbers: NullNumbers) -> Self {
-        Self {
-            reading: Reading {
-                null_numbers,
-                numbers_are_exact: false,
-            },
-            ..Self::default()
-        }
+    pub(super) fn set_null_numbers(&mut self, null_numbers: NullNumbers) {
+        self.reading.null_numbers = null_numbers;
     }
 
     /// Tells which of the option choices the server accepted.
@@ -105,16 +97,23 @@ impl Wal2json {
     ///
     /// # Errors
     /// Bug: the bytes are not wal2json's. Operator: a number that this release cannot print.
-    pub fn decode(&mut self, data: &Bytes, events: &mut Vec<Event>) -> Result<(), DecodeError> {
+    pub fn decode(
+        &mut self,
+        data: &Bytes,
+        wal_start: Lsn,
+        events: &mut Vec<Event>,
+    ) -> Result<(), DecodeError> {
         let message = Message::parse(data)?;
-        self.finish_truncate(&message, events);
+        if message.action != Action::Truncate {
+            self.finish_truncate(events);
+        }
         let event = match message.action {
             Action::Begin => self.begin(&message)?,
             Action::Commit => self.commit(&message)?,
             Action::Insert => Event::Change(self.insert(data, &message)?),
             Action::Update => Event::Change(self.update(data, &message)?),
             Action::Delete => Event::Change(self.delete(data, &message)?),
-            Action::Truncate => return self.truncate(&message),
+            Action::Truncate => return self.truncate(&message, wal_start, events),
             Action::Message if message.transactional != Some(true) => return Ok(()),
             Action::Message => Event::Change(self.logical(&message)?),
         };
@@ -182,23 +181,27 @@ impl Wal2json {
         Ok(Change::Delete { relation, old })
     }
 
-    /// The tables of one statement have one position: they wait for each other.
-    fn truncate(&mut self, message: &Message<'_>) -> Result<(), DecodeError> {
+    /// The tables of one statement lie at one position: they wait for each other.
+    fn truncate(
+        &mut self,
+        message: &Message<'_>,
+        wal_start: Lsn,
+        events: &mut Vec<Event>,
+    ) -> Result<(), DecodeError> {
         self.require_open("a truncate")?;
         let relation = self.shapes.of_truncate(message)?;
-        let (_, relations) = self
-            .truncated
-            .get_or_insert_with(|| (Lsn::ZERO, Vec::new()));
-        relations.push(relation);
-        if let Some((lsn, _)) = &mut self.truncated {
-            *lsn = message.lsn()?;
+        match &mut self.truncated {
+            Some((lsn, relations)) if *lsn == wal_start => relations.push(relation),
+            _ => {
+                self.finish_truncate(events);
+                self.truncated = Some((wal_start, vec![relation]));
+            }
         }
         Ok(())
     }
 
-    fn finish_truncate(&mut self, next: &Message<'_>, events: &mut Vec<Event>) {
-        let goes_on = |lsn: Lsn| next.action == Action::Truncate && next.lsn() == Ok(lsn);
-        if let Some((_, relations)) = self.truncated.take_if(|(lsn, _)| !goes_on(*lsn)) {
+    fn finish_truncate(&mut self, events: &mut Vec<Event>) {
+        if let Some((_, relations)) = self.truncated.take() {
             events.push(Event::Change(Change::Truncate {
                 relations,
                 cascade: false,
@@ -230,6 +233,7 @@ impl Wal2json {
         fields: &[Field<'_>],
         absent: &Value,
     ) -> Result<Tuple, DecodeError> {
+        let found = fields.len();
         let mut fields = fields.iter().peekable();
         let values: Result<Box<[Value]>, DecodeError> = relation
             .columns
@@ -241,8 +245,16 @@ impl Wal2json {
                 },
             )
             .collect();
-        debug_assert!(fields.next().is_none(), "the shape holds every field");
-        Ok(Tuple { values: values? })
+        let values = values?;
+        match fields.next() {
+            None => Ok(Tuple { values }),
+            // Names twice, or in two orders: no table has that.
+            Some(_) => Err(DecodeError::ColumnCount {
+                relation: relation.name.clone(),
+                expected: values.len(),
+                found,
+            }),
+        }
     }
 }
 

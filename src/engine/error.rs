@@ -76,11 +76,13 @@ pub enum EngineError {
         #[source]
         source: ApplyError,
     },
-    /// The rows of a rewritten table are not in the stream.
-    #[error("table {table} was rewritten on the source and its new rows are not in the stream")]
-    RewriteUnknown {
-        /// The table.
-        table: String,
+    /// A schema change that the source could not describe.
+    #[error("the source could not describe a schema change ({tag}): {reason}")]
+    SchemaUnknown {
+        /// Command tag.
+        tag: String,
+        /// Why not.
+        reason: String,
     },
     /// A task of ours ended.
     #[error("a part of the engine ended")]
@@ -116,7 +118,7 @@ impl Classify for EngineError {
                 class @ (ErrorClass::Transient | ErrorClass::Bug) => class,
                 ErrorClass::Operator | ErrorClass::Data | ErrorClass::Usage => ErrorClass::Data,
             },
-            Self::RewriteUnknown { .. } => ErrorClass::Data,
+            Self::SchemaUnknown { .. } => ErrorClass::Data,
             Self::Task(_) | Self::Order { .. } => ErrorClass::Bug,
         }
     }
@@ -137,10 +139,11 @@ impl Classify for EngineError {
                  one with --skip-transaction), then run pgstream again: it goes on here"
                     .to_owned(),
             ),
-            Self::RewriteUnknown { table } => Some(format!(
-                "the table is larger than pgstream.rewrite_bytes_max: copy {table} to the target \
-                 anew, then skip this transaction with --skip-transaction"
-            )),
+            Self::SchemaUnknown { .. } => Some(
+                "make the change on the target yourself, then skip this transaction with \
+                 --skip-transaction"
+                    .to_owned(),
+            ),
             Self::Task(_) | Self::Order { .. } => None,
         }
     }

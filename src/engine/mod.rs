@@ -25,11 +25,14 @@
 mod acknowledge;
 mod applier;
 mod board;
+pub mod check;
 pub mod clock;
+mod document;
 mod error;
 mod failure;
 mod feedback;
 mod handle;
+pub mod inspect;
 mod lifecycle;
 mod meter;
 mod monitor;

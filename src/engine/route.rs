@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::apply::{ApplyError, TablePlan, WriteRules, Writer};
 use crate::config::TableFilter;
 use crate::model::{QualifiedName, Relation, RelationId};
-use crate::schema::RelationTouch;
+use crate::schema::{Plan, SchemaRename};
 
 /// The schema of everything that is ours.
 const OUR_SCHEMA: &str = "pgstream";
@@ -15,6 +15,11 @@ const SCHEMA_LOG: &str = "schema_log";
 /// Schemas of things that live in one session, or that PostgreSQL makes for itself; `wal2json`
 /// shows changes there.
 const TRANSIENT_SCHEMAS: [&str; 2] = ["pg_temp", "pg_toast"];
+
+/// Returns whether this is the table of the schema log.
+pub(super) fn is_schema_log(name: &QualifiedName) -> bool {
+    &*name.schema == OUR_SCHEMA && &*name.name == SCHEMA_LOG
+}
 
 /// What happens to the changes of a relation.
 #[derive(Debug, Clone)]
@@ -38,7 +43,9 @@ pub(super) struct Router {
     routes: HashMap<RelationId, (Arc<Relation>, Route)>,
     /// Names that changed without a new description in the stream (`ALTER SCHEMA … RENAME`), by
     /// OID: as described, and as they are.
-    renamed: HashMap<u32, (QualifiedName, QualifiedName)>,
+    renamed: HashMap<RelationId, (QualifiedName, QualifiedName)>,
+    /// The latest description's name of every relation that was routed.
+    described: HashMap<RelationId, QualifiedName>,
     /// Tables of which a set has failed that succeeded row by row.
     careful: HashSet<QualifiedName>,
 }
@@ -51,6 +58,7 @@ impl Router {
             follows_schema,
             routes: HashMap::new(),
             renamed: HashMap::new(),
+            described: HashMap::new(),
             careful: HashSet::new(),
         }
     }
@@ -77,6 +85,7 @@ impl Router {
             Some(route) => route,
             None => self.on_target(writer, relation, &name).await?,
         };
+        self.described.insert(relation.id, relation.name.clone());
         self.routes.insert(relation.id, (Arc::clone(relation), route.clone()));
         Ok(route)
     }
@@ -86,38 +95,63 @@ impl Router {
         self.careful.insert(name);
     }
 
-    /// Forgets all routes and takes over the names that a schema change gave: the target is no
-    /// longer what it was.
-    pub(super) fn forget(&mut self, touches: &[RelationTouch]) {
+    /// Forgets all routes: the target is no longer what it was.
+    pub(super) fn forget(&mut self) {
         self.routes.clear();
-        for touch in touches {
+    }
+
+    /// Forgets all routes and takes over the names that a schema change gave.
+    pub(super) fn follow(&mut self, plan: &Plan) {
+        self.forget();
+        for touch in &plan.relations {
             if let (Some(before), Some(after)) = (&touch.before, &touch.after) {
                 self.rename(touch.oid, before, after);
             }
         }
+        for rename in &plan.schemas {
+            self.rename_schema(rename);
+        }
     }
 
-    fn rename(&mut self, oid: u32, before: &QualifiedName, after: &QualifiedName) {
-        let described = match self.renamed.remove(&oid) {
+    /// A renamed schema renames every table in it, and the stream does not describe them anew.
+    fn rename_schema(&mut self, rename: &SchemaRename) {
+        let inside: Vec<_> = self
+            .described
+            .iter()
+            .map(|(id, described)| (*id, self.now(*id, described)))
+            .filter(|(_, now)| *now.schema == *rename.before)
+            .collect();
+        for (id, before) in inside {
+            let after = QualifiedName::new(rename.after.as_str(), before.name.clone());
+            self.rename(id, &before, &after);
+        }
+    }
+
+    fn rename(&mut self, id: RelationId, before: &QualifiedName, after: &QualifiedName) {
+        let described = match self.renamed.remove(&id) {
             Some((described, now)) if now == *before => described,
             Some(_) | None => before.clone(),
         };
         if described != *after {
-            self.renamed.insert(oid, (described, after.clone()));
+            self.renamed.insert(id, (described, after.clone()));
         }
     }
 
     /// Returns the relation's name at this point of the stream.
     pub(super) fn name_now(&self, relation: &Relation) -> QualifiedName {
-        match self.renamed.get(&relation.id.0) {
-            Some((described, now)) if *described == relation.name => now.clone(),
-            Some(_) | None => relation.name.clone(),
+        self.now(relation.id, &relation.name)
+    }
+
+    fn now(&self, id: RelationId, name: &QualifiedName) -> QualifiedName {
+        match self.renamed.get(&id) {
+            Some((described, now)) if described == name => now.clone(),
+            Some(_) | None => name.clone(),
         }
     }
 
     fn without_target(&self, name: &QualifiedName) -> Option<Route> {
         if &*name.schema == OUR_SCHEMA {
-            let is_log = &*name.name == SCHEMA_LOG && self.follows_schema;
+            let is_log = is_schema_log(name) && self.follows_schema;
             return Some(if is_log { Route::SchemaLog } else { Route::Ignored });
         }
         let transient = TRANSIENT_SCHEMAS.iter().any(|prefix| name.schema.starts_with(prefix));

@@ -24,7 +24,7 @@ use super::meter::Meter;
 use super::staged::Staged;
 use super::status::{Command, CommandAnswer, FailedTransaction, Phase};
 use super::supervise::Task;
-use super::{EngineError, clock};
+use super::{EngineError, clock, route};
 
 /// How long finished transactions wait for more when the source has not said that it has caught
 /// up: longer than the gap between two frames of a busy source, shorter than anybody notices.
@@ -184,7 +184,7 @@ impl Stream<'_> {
             Frame::XLogData { wal_start, data, .. } => {
                 self.state.caught_up = false;
                 self.state.received = self.state.received.max(wal_start);
-                let decoded = self.decoder.decode(data, &mut self.events);
+                let decoded = self.decoder.decode(data, wal_start, &mut self.events);
                 decoded.map_err(|source| EngineError::Decode { lsn: wal_start, source })?;
                 self.events().await?;
             }
@@ -225,6 +225,9 @@ impl Stream<'_> {
         };
         if self.skip.as_ref().is_some_and(|(lsn, _)| *lsn == staged.begin.commit_lsn) {
             return Ok(());
+        }
+        if is_schema_entry(&change) {
+            self.decoder.schema_changed();
         }
         staged.push(change);
         if staged.is_full() { self.pass_on().await } else { Ok(()) }
@@ -434,6 +437,10 @@ impl Stream<'_> {
     fn source_error(&self, operation: &'static str, source: PgError) -> EngineError {
         EngineError::Source { operation, endpoint: self.endpoint.clone(), source }
     }
+}
+
+fn is_schema_entry(change: &Change) -> bool {
+    matches!(change, Change::Insert { relation, .. } if route::is_schema_log(&relation.name))
 }
 
 fn feedback_error(

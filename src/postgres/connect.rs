@@ -12,12 +12,12 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{AsyncMessage, CancelToken, Client, Connection, Row, SimpleQueryMessage};
 use tracing::{debug, trace};
 
-use super::dial::{Place, dial};
+use super::dial::{Place, dial, question};
 use super::error::PgError;
 use super::formats::pin_statement;
 use super::link::{Link, Settled};
 use crate::config::ConnectionSettings;
-use crate::config::connection::{ChannelBinding, TargetSession};
+use crate::config::connection::ChannelBinding;
 
 /// A session with pinned formats. Derefs to tokio-postgres' client; its own methods are those that
 /// name server and statement in their errors. Dropping it closes the connection.
@@ -68,7 +68,9 @@ async fn enter(link: Link, place: Place<'_>, application_name: &str) -> Result<S
         ended,
     };
     session.run(&pin_statement()).await?;
-    session.require(place.settings.target_session).await?;
+    if let Some((sql, answer)) = question(place.wanted) {
+        place.require(answer, &session.text_rows(sql).await?)?;
+    }
     Ok(session)
 }
 
@@ -244,25 +246,6 @@ impl Session {
             outcome.map_err(|error| PgError::from_client(object, None, error))
         })
         .await
-    }
-
-    async fn require(&self, wanted: TargetSession) -> Result<(), PgError> {
-        let (sql, answer) = match wanted {
-            // A standby is wished for only; the caller's order of hosts decides.
-            TargetSession::Any | TargetSession::PreferStandby => return Ok(()),
-            TargetSession::ReadWrite => ("SHOW transaction_read_only", "off"),
-            TargetSession::ReadOnly => ("SHOW transaction_read_only", "on"),
-            TargetSession::Primary => ("SELECT pg_catalog.pg_is_in_recovery()", "f"),
-            TargetSession::Standby => ("SELECT pg_catalog.pg_is_in_recovery()", "t"),
-        };
-        let rows = self.text_rows(sql).await?;
-        match rows.first().and_then(|row| row.first()) {
-            Some(Some(text)) if text == answer => Ok(()),
-            _ => Err(PgError::WrongServer {
-                object: self.object.to_string(),
-                wanted: wanted.name(),
-            }),
-        }
     }
 }
 

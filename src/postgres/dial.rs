@@ -20,9 +20,9 @@ use tokio::time::timeout;
 use tracing::debug;
 
 use super::link::{Link, Transport};
-use super::{PgError, TlsError, sqlstate, tls};
+use super::{PgError, TextRow, TlsError, sqlstate, tls};
 use crate::config::ConnectionSettings;
-use crate::config::connection::{Host, HostPort, SslMode, SslNegotiation};
+use crate::config::connection::{Host, HostPort, SslMode, SslNegotiation, TargetSession};
 
 /// Bound of one attempt when the settings name none: a firewall that swallows packets must not
 /// hold us for the minutes that TCP would wait.
@@ -58,12 +58,25 @@ fn attempts(mode: SslMode, host: &Host) -> &'static [Encryption] {
 pub(super) struct Place<'a> {
     pub(super) settings: &'a ConnectionSettings,
     pub(super) host: &'a HostPort,
+    /// What the server must be, in this round over the hosts.
+    pub(super) wanted: TargetSession,
 }
 
 impl Place<'_> {
     /// Returns `host:port/database`.
     pub(super) fn object(&self) -> String {
         format!("{}/{}", self.host, self.settings.dbname)
+    }
+
+    /// Requires that the rows of [`question`]'s statement hold the wanted answer.
+    pub(super) fn require(&self, answer: &str, rows: &[TextRow]) -> Result<(), PgError> {
+        match rows.first().and_then(|row| row.first()) {
+            Some(Some(text)) if text == answer => Ok(()),
+            _ => Err(PgError::WrongServer {
+                object: self.object(),
+                wanted: self.wanted.name(),
+            }),
+        }
     }
 }
 
@@ -76,21 +89,51 @@ where
     F: Future<Output = Result<T, PgError>>,
 {
     let mut last = None;
-    for host in &settings.hosts {
-        let place = Place { settings, host };
-        match one_host(&place, &enter).await {
-            Ok(session) => return Ok(session),
-            Err(error) if is_next_hosts_turn(&error) => {
-                debug!(host = %host, %error, "host does not serve");
-                last = Some(error);
+    for wanted in rounds(settings.target_session) {
+        for host in &settings.hosts {
+            let place = Place {
+                settings,
+                host,
+                wanted: *wanted,
+            };
+            match one_host(&place, &enter).await {
+                Ok(session) => return Ok(session),
+                Err(error) if is_next_hosts_turn(&error) => {
+                    debug!(host = %host, %error, "host does not serve");
+                    last = Some(error);
+                }
+                Err(error) => return Err(error),
             }
-            Err(error) => return Err(error),
         }
     }
     Err(last.unwrap_or_else(|| PgError::Protocol {
         object: settings.endpoint(),
         what: "no host to connect to".to_owned(),
     }))
+}
+
+/// A standby that is only preferred is looked for first, on every host.
+const fn rounds(target_session: TargetSession) -> &'static [TargetSession] {
+    match target_session {
+        TargetSession::Any => &[TargetSession::Any],
+        TargetSession::ReadWrite => &[TargetSession::ReadWrite],
+        TargetSession::ReadOnly => &[TargetSession::ReadOnly],
+        TargetSession::Primary => &[TargetSession::Primary],
+        TargetSession::Standby => &[TargetSession::Standby],
+        TargetSession::PreferStandby => &[TargetSession::Standby, TargetSession::Any],
+    }
+}
+
+/// Returns the question that tells whether a server is what is wanted, and the answer to it; none
+/// when any will do.
+pub(super) const fn question(wanted: TargetSession) -> Option<(&'static str, &'static str)> {
+    match wanted {
+        TargetSession::Any | TargetSession::PreferStandby => None,
+        TargetSession::ReadWrite => Some(("SHOW transaction_read_only", "off")),
+        TargetSession::ReadOnly => Some(("SHOW transaction_read_only", "on")),
+        TargetSession::Primary => Some(("SELECT pg_catalog.pg_is_in_recovery()", "f")),
+        TargetSession::Standby => Some(("SELECT pg_catalog.pg_is_in_recovery()", "t")),
+    }
 }
 
 async fn one_host<'s, T, F>(

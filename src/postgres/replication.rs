@@ -8,7 +8,7 @@ use fallible_iterator::FallibleIterator as _;
 use postgres_protocol::message::backend::{DataRowBody, Header, Message};
 use postgres_protocol::message::frontend;
 
-use super::dial::{Place, dial};
+use super::dial::{Place, dial, question};
 use super::error::PgError;
 use super::formats::pin_statement;
 use super::handshake::Wire;
@@ -233,6 +233,9 @@ async fn enter(link: Link, place: Place<'_>) -> Result<ReplicationConnection, Pg
     let (wire, parameters) = Wire::enter(link, &place, &parameters).await?;
     let mut connection = ReplicationConnection { wire, parameters };
     connection.query(&pin_statement()).await?;
+    if let Some((sql, answer)) = question(place.wanted) {
+        place.require(answer, &connection.query(sql).await?)?;
+    }
     Ok(connection)
 }
 

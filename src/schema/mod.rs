@@ -1,15 +1,26 @@
-//! stub
-use crate::model::*; use crate::postgres::{Session,PgError};
-#[derive(Debug, thiserror::Error)] #[error("x")] pub struct SchemaError;
-impl Classify for SchemaError { fn class(&self)->ErrorClass{ErrorClass::Bug} }
-pub struct Entry { pub id:String, pub version:i64, pub schema_name:String, pub created_at:String, pub tag:String, pub statement:String }
-impl Entry { pub fn from_tuple(_:&Relation,_:&Tuple)->Result<Self,SchemaError>{Err(SchemaError)} pub fn object_names(&self)->Vec<String>{vec![]} pub fn before_after(&self)->String{String::new()} }
-pub struct Plan { pub steps: Vec<Step>, pub commit_after: bool, pub outside: bool, pub not_applied: Vec<NotApplied>, pub relations: Vec<RelationTouch> }
-pub struct Step { pub object: String, pub sql: String }
-pub struct NotApplied { pub object: String, pub reason: String }
-pub struct RelationTouch { pub oid:u32, pub before:Option<QualifiedName>, pub after:Option<QualifiedName> }
-pub fn plan(_:&Entry,_:&dyn Fn(&QualifiedName)->bool)->Result<Plan,SchemaError>{Err(SchemaError)}
-pub struct RowsMessage { pub relation: Relation, pub first: bool, pub last: bool, pub too_large: bool, pub rows: Vec<Tuple> }
-impl RowsMessage { pub const PREFIX:&str="pgstream.rows"; pub fn parse(_:&[u8])->Result<Self,SchemaError>{Err(SchemaError)} }
-pub async fn mark_acked(_:&Session,_:&[String])->Result<(),PgError>{Ok(())}
-pub async fn unacked(_:&Session)->Result<Vec<String>,PgError>{Ok(vec![])}
+//! Schema changes: how they are captured on the source and what they become on the target.
+//!
+//! ```text
+//!  SOURCE (assets/sql)                                     HERE                        TARGET
+//!  event triggers ─> describe what the command touched,    Entry::from_tuple
+//!                    before and after ─> schema_log row ─> plan(entry) ─> Plan.steps ─> executed by
+//!                    rows of rewritten tables ──────────── RowsMessage::parse           the engine
+//! ```
+//!
+//! The text of a command is never replayed: it may be a whole batch, a DO block, a function call.
+//! What an object is, is read from the catalogs; the difference between two such descriptions is
+//! turned into statements by pure code ([`plan`]). `install` puts the triggers and their tables on
+//! the source and takes them away again.
+
+pub mod description;
+mod entry;
+mod error;
+mod log;
+mod plan;
+mod rows;
+
+pub use entry::{Change, Entry, FORMAT, Images, ObjectChange, Other, UnknownDrop};
+pub use error::SchemaError;
+pub use log::{mark_acked, unacked};
+pub use plan::{NotApplied, Plan, Refill, RelationTouch, SchemaRename, Step, plan};
+pub use rows::RowsMessage;

@@ -19,3 +19,5 @@ mod instruments;
 mod oracle;
 mod rows;
 mod tidy;
+mod plugins;
+mod sessions;

@@ -7,10 +7,12 @@ use crate::postgres::{self, Session};
 /// `pgstream.applying` tells our own event triggers on the target (a target may be the source of
 /// another stream) that these changes are not a user's. A commit must be durable when it returns:
 /// the source is told so. Plans must use the key's index: a plan made while a table was small
-/// would scan it for ever.
+/// would scan it for ever. The price of that setting makes every catalog query look expensive
+/// enough to be compiled, which takes a second: no JIT.
 const SETTINGS: &str = "\
 SET pgstream.applying = 'on';
 SET enable_seqscan = off;
+SET jit = off;
 SELECT pg_catalog.set_config('synchronous_commit', 'on', false)
 WHERE pg_catalog.current_setting('synchronous_commit') = 'off'";
 

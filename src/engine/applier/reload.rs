@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use tracing::info;
 
-use crate::apply::{ApplyError, RowChange, TablePlan};
+use crate::apply::{ApplyError, RowChange, TablePlan, TargetTable};
 use crate::model::QualifiedName;
-use crate::schema::RowsMessage;
+use crate::schema::{Refill, RowsMessage};
 
 use super::{Applier, EngineError, Route};
 
@@ -29,9 +29,6 @@ impl Applier {
         let name = message.relation.name.clone();
         if !self.router.selects(&name) {
             return Ok(());
-        }
-        if message.too_large {
-            return Err(EngineError::RewriteUnknown { table: name.to_string() });
         }
         if message.first {
             self.begin_reload(&message, &name).await?;
@@ -61,31 +58,57 @@ impl Applier {
             return Err(self.failed(ApplyError::MissingTable { table: name.clone() }));
         };
         info!(target: "schema", table = %name, "taking over the rows of a rewritten table");
-        let watched = plan.target.triggers || plan.target.foreign_keys;
-        let done = self.replace_rows(&plan, watched).await;
-        done.map_err(|error| self.failed(error))?;
+        self.empty(&plan.target).await?;
         self.reload = Some(Reload { plan });
         Ok(())
     }
 
-    async fn replace_rows(&mut self, plan: &TablePlan, watched: bool) -> Result<(), ApplyError> {
-        let object = format!("the replacement of all rows of {}", plan.target.name);
-        if watched {
+    /// Empties the tables that a schema change rewrites, before its statements run: a column gets
+    /// its new type, or NOT NULL, without the old values.
+    pub(super) async fn empty_refills(&mut self, refills: &[Refill]) -> Result<(), EngineError> {
+        for refill in refills {
+            let Some(name) = &refill.before else { continue };
+            let found = self.writer.target_table(name).await;
+            let Some(table) = found.map_err(|error| self.failed(error))? else { continue };
+            self.empty(&table).await?;
+            let unwatched = self.watch_again(&table).await;
+            unwatched.map_err(|error| self.failed(error))?;
+        }
+        Ok(())
+    }
+
+    async fn empty(&mut self, table: &TargetTable) -> Result<(), EngineError> {
+        let done = self.delete_all(table).await;
+        done.map_err(|error| self.failed(error))
+    }
+
+    async fn delete_all(&mut self, table: &TargetTable) -> Result<(), ApplyError> {
+        let object = format!("the replacement of all rows of {}", table.name);
+        if is_watched(table) {
             self.writer.run(&object, "SET LOCAL session_replication_role = replica").await?;
         }
-        let only = if plan.target.kind == 'p' { "" } else { "ONLY " };
-        self.writer.run(&object, &format!("DELETE FROM {only}{}", plan.target.name.quoted())).await
+        let only = if table.kind == 'p' { "" } else { "ONLY " };
+        self.writer.run(&object, &format!("DELETE FROM {only}{}", table.name.quoted())).await
+    }
+
+    async fn watch_again(&mut self, table: &TargetTable) -> Result<(), ApplyError> {
+        if !is_watched(table) {
+            return Ok(());
+        }
+        let sql = "SET LOCAL session_replication_role = DEFAULT";
+        self.writer.run("the end of a replacement of rows", sql).await
     }
 
     async fn end_reload(&mut self) -> Result<(), EngineError> {
         self.flush().await?;
         let Some(Reload { plan }) = self.reload.take() else { return Ok(()) };
-        self.router.forget(&[]);
-        if plan.target.triggers || plan.target.foreign_keys {
-            let sql = "SET LOCAL session_replication_role = DEFAULT";
-            let done = self.writer.run("the end of a replacement of rows", sql).await;
-            done.map_err(|error| self.failed(error))?;
-        }
-        Ok(())
+        self.router.forget();
+        let done = self.watch_again(&plan.target).await;
+        done.map_err(|error| self.failed(error))
     }
+}
+
+/// Whether somebody would act on our deleting and inserting the same rows.
+const fn is_watched(table: &TargetTable) -> bool {
+    table.triggers || table.foreign_keys
 }

@@ -11,7 +11,7 @@ use crate::model::{Lsn, QualifiedName, Relation, TransactionBegin, Tuple};
 use crate::schema::{self, Entry, Plan, Step};
 
 use crate::engine::status::{SchemaChange, SchemaState};
-use crate::engine::{EngineError, clock};
+use crate::engine::{EngineError, clock, failure_of};
 
 use super::{Applier, Route};
 
@@ -26,20 +26,19 @@ impl Applier {
         let schema_error = |source| EngineError::Schema { source };
         let entry = Entry::from_tuple(relation, tuple).map_err(schema_error)?;
         let router = &self.router;
-        let plan = schema::plan(&entry, &|name: &QualifiedName| router.selects(name))
-            .map_err(schema_error)?;
+        let plan = schema::plan(&entry, &|name: &QualifiedName| router.selects(name));
         self.flush().await?;
         let mut change = describe(&entry, &plan, begin.commit_lsn);
         self.board.schema_change(change.clone());
         let started = clock::now();
         if let Err(error) = self.run_plan(&entry, &plan).await {
             change.state = SchemaState::Failed;
-            change.error = Some(crate::engine::failure_of(&error, None).causes.join(": "));
+            change.error = Some(failure_of(&error, None).causes.join(": "));
             self.board.schema_change(change);
             return Err(error);
         }
         self.writer.forget();
-        self.router.forget(&plan.relations);
+        self.router.follow(&plan);
         self.open.commit_after |= plan.commit_after;
         self.remember(&entry, &plan, change, started.elapsed()).await?;
         self.release_held().await
@@ -60,13 +59,20 @@ impl Applier {
     }
 
     async fn run_plan(&mut self, entry: &Entry, plan: &Plan) -> Result<(), EngineError> {
+        if let Some(reason) = &plan.failure {
+            return Err(EngineError::SchemaUnknown {
+                tag: entry.change.tag.clone(),
+                reason: reason.clone(),
+            });
+        }
         for part in &plan.not_applied {
-            warn!(target: "schema", tag = entry.tag, object = part.object, reason = part.reason,
-                "schema change is not applied");
+            warn!(target: "schema", tag = entry.change.tag, object = part.object,
+                reason = part.reason, "schema change is not applied");
         }
         if plan.outside {
             return self.run_outside(entry, &plan.steps).await;
         }
+        self.empty_refills(&plan.refills).await?;
         for (place, step) in plan.steps.iter().enumerate() {
             if place > 0 {
                 fault::point(fault::SCHEMA_BETWEEN_STEPS);
@@ -107,7 +113,7 @@ impl Applier {
         let record = AppliedSchemaChange {
             id: entry.id.clone(),
             version: entry.version,
-            tag: entry.tag.clone(),
+            tag: entry.change.tag.clone(),
             statements: change.sql.clone(),
             not_applied: change.not_applied.clone(),
             duration_ms,
@@ -124,7 +130,7 @@ impl Applier {
             (true, true) => SchemaState::Skipped,
         };
         let objects = change.objects.join(", ");
-        info!(target: "schema", tag = entry.tag, objects, ms = duration_ms, "schema change applied");
+        info!(target: "schema", tag = entry.change.tag, objects, ms = duration_ms, "schema change applied");
         self.open.schema_changes.push(change);
         Ok(())
     }
@@ -145,7 +151,7 @@ impl Applier {
 }
 
 fn refused(entry: &Entry, step: &Step, source: ApplyError) -> EngineError {
-    EngineError::SchemaRefused { tag: entry.tag.clone(), object: step.object.clone(), source }
+    EngineError::SchemaRefused { tag: entry.change.tag.clone(), object: step.object.clone(), source }
 }
 
 fn describe(entry: &Entry, plan: &Plan, lsn: Lsn) -> SchemaChange {
@@ -154,9 +160,9 @@ fn describe(entry: &Entry, plan: &Plan, lsn: Lsn) -> SchemaChange {
         id: entry.id.clone(),
         version: entry.version,
         created_at: entry.created_at.clone(),
-        tag: entry.tag.clone(),
+        tag: entry.change.tag.clone(),
         objects: entry.object_names(),
-        statement: entry.statement.clone(),
+        statement: entry.change.statement.clone().unwrap_or_default(),
         sql: plan.steps.iter().map(|step| step.sql.clone()).collect(),
         not_applied: plan.not_applied.iter().map(not_applied).collect(),
         state: SchemaState::Running,

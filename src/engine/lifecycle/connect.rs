@@ -7,7 +7,7 @@ use tracing::info;
 
 use crate::apply::{CheckpointStore, WriteRules, Writer};
 use crate::config::{ConnectionSettings, SlotName, publication_name};
-use crate::decode::{Decoder, NullNumbers};
+use crate::decode::Decoder;
 use crate::engine::applier::{Applier, Limits, Parts};
 use crate::engine::feedback::Feedback;
 use crate::engine::meter::Meter;
@@ -127,7 +127,7 @@ async fn connect(
     let source = source.map_err(|error| on_source.failed("open a session", error))?;
     let slot = find_slot(&source, pipeline.slot.as_ref(), &on_source).await?;
     show(&slot);
-    let mut decoder = Decoder::for_plugin(&slot.plugin, NullNumbers::default())
+    let mut decoder = Decoder::for_plugin(&slot.plugin)
         .map_err(|source| EngineError::Decode { lsn: slot.confirmed_lsn, source })?;
     let publication = publication_name(&slot.name);
     require_publication(&source, &slot, &publication, &on_source).await?;

@@ -1,0 +1,17 @@
+-- The schema that holds everything of ours, and what was installed in it.
+CREATE SCHEMA IF NOT EXISTS pgstream;
+
+-- One row: which install script ran here, and in which database. Object identifiers do not survive
+-- a dump and restore; another system_identifier or database_oid says that the descriptions are
+-- someone else's.
+CREATE TABLE IF NOT EXISTS pgstream.installation (
+  only_row          boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+  version           integer NOT NULL,
+  digest            text NOT NULL,
+  system_identifier text NOT NULL,
+  database_oid      oid NOT NULL,
+  installed_at      timestamp with time zone NOT NULL DEFAULT now()
+);
+
+-- REMOVAL
+DROP TABLE IF EXISTS pgstream.installation;

@@ -1,0 +1,161 @@
+-- Descriptions of many objects at once, and the names that stand in them.
+
+-- Schemas whose objects never replicate: the system's, sessions' temporary ones, and ours.
+CREATE OR REPLACE FUNCTION pgstream.ignores_schema(schema_name name) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+AS $function$
+  SELECT schema_name IN ('pg_catalog', 'information_schema', 'pg_toast', 'pgstream')
+      OR schema_name LIKE 'pg\_temp%' OR schema_name LIKE 'pg\_toast\_temp%'
+$function$;
+
+-- Members of extensions come with CREATE EXTENSION.
+CREATE OR REPLACE FUNCTION pgstream.is_member(class oid, object oid) RETURNS boolean
+LANGUAGE sql STABLE
+AS $function$
+  SELECT EXISTS (SELECT FROM pg_depend AS d
+                  WHERE d.classid = class AND d.objid = object AND d.deptype = 'e')
+$function$;
+
+-- Returns those of the given objects that exist and that we replicate. One snapshot for all: a
+-- concurrent command is seen whole or not at all.
+CREATE OR REPLACE FUNCTION pgstream.describe(relations oid[], constraints oid[], types oid[], schemas oid[])
+RETURNS TABLE (class oid, oid oid, kind text, relation oid, referenced oid, description jsonb)
+LANGUAGE sql STABLE
+AS $function$
+  SELECT 'pg_class'::regclass::oid, c.oid, 'table', NULL::oid, NULL::oid, pgstream.describe_table(c.oid)
+    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+   WHERE c.oid = ANY (relations) AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
+     AND NOT pgstream.ignores_schema(n.nspname) AND NOT pgstream.is_member('pg_class'::regclass, c.oid)
+  UNION ALL
+  SELECT 'pg_class'::regclass::oid, c.oid, 'index', i.indrelid, NULL::oid, pgstream.describe_index(c.oid)
+    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    JOIN pg_index AS i ON i.indexrelid = c.oid
+    JOIN pg_class AS t ON t.oid = i.indrelid AND t.relkind IN ('r', 'p')
+   WHERE c.oid = ANY (relations) AND c.relkind IN ('i', 'I') AND c.relpersistence <> 't'
+     AND NOT pgstream.ignores_schema(n.nspname) AND NOT pgstream.is_member('pg_class'::regclass, t.oid)
+  UNION ALL
+  SELECT 'pg_class'::regclass::oid, c.oid, 'sequence', (s.description ->> 'table_oid')::oid, NULL::oid,
+         s.description
+    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    CROSS JOIN LATERAL pgstream.describe_sequence(c.oid) AS s (description)
+   WHERE c.oid = ANY (relations) AND c.relkind = 'S' AND c.relpersistence <> 't'
+     AND NOT pgstream.ignores_schema(n.nspname) AND NOT pgstream.is_member('pg_class'::regclass, c.oid)
+  UNION ALL
+  SELECT 'pg_constraint'::regclass::oid, k.oid, 'constraint', k.conrelid, nullif(k.confrelid, 0),
+         pgstream.describe_constraint(k.oid)
+    FROM pg_constraint AS k
+    JOIN pg_class AS t ON t.oid = k.conrelid AND t.relkind IN ('r', 'p') AND t.relpersistence <> 't'
+    JOIN pg_namespace AS n ON n.oid = t.relnamespace
+   WHERE k.oid = ANY (constraints) AND k.contype IN ('c', 'f', 'p', 'u', 'x')
+     AND NOT pgstream.ignores_schema(n.nspname) AND NOT pgstream.is_member('pg_class'::regclass, t.oid)
+  UNION ALL
+  SELECT 'pg_type'::regclass::oid, t.oid, 'type', NULL::oid, NULL::oid, pgstream.describe_type(t.oid)
+    FROM pg_type AS t JOIN pg_namespace AS n ON n.oid = t.typnamespace
+    LEFT JOIN pg_class AS c ON c.oid = t.typrelid
+   WHERE t.oid = ANY (types) AND t.typtype IN ('e', 'd', 'c', 'r')
+     AND (t.typtype <> 'c' OR c.relkind = 'c')
+     AND NOT pgstream.ignores_schema(n.nspname) AND NOT pgstream.is_member('pg_type'::regclass, t.oid)
+  UNION ALL
+  SELECT 'pg_namespace'::regclass::oid, n.oid, 'schema', NULL::oid, NULL::oid, pgstream.describe_schema(n.oid)
+    FROM pg_namespace AS n
+   WHERE n.oid = ANY (schemas) AND NOT pgstream.ignores_schema(n.nspname)
+     AND NOT pgstream.is_member('pg_namespace'::regclass, n.oid)
+$function$;
+
+-- A schema's or relation's name: as the catalogs have it or, when this command dropped it, as it
+-- was last described.
+CREATE OR REPLACE FUNCTION pgstream.schema_name(schema_oid oid) RETURNS text
+LANGUAGE sql STABLE
+AS $function$
+  SELECT coalesce(
+    (SELECT n.nspname::text FROM pg_namespace AS n WHERE n.oid = schema_oid),
+    (SELECT o.description ->> 'name' FROM pgstream.object AS o
+      WHERE o.class = 'pg_namespace'::regclass AND o.oid = schema_oid))
+$function$;
+
+CREATE OR REPLACE FUNCTION pgstream.relation_name(relation_oid oid) RETURNS jsonb
+LANGUAGE sql STABLE
+AS $function$
+  SELECT coalesce(
+    (SELECT jsonb_build_object('schema', pgstream.schema_name(c.relnamespace), 'name', c.relname)
+       FROM pg_class AS c WHERE c.oid = relation_oid),
+    (SELECT jsonb_build_object(
+              'schema', pgstream.schema_name(coalesce(
+                 o.description ->> 'schema_oid', t.description ->> 'schema_oid')::oid),
+              'name', o.description ->> 'name')
+       FROM pgstream.object AS o
+       LEFT JOIN pgstream.object AS t ON t.class = o.class AND t.oid = o.relation
+      WHERE o.class = 'pg_class'::regclass AND o.oid = relation_oid))
+$function$;
+
+-- Adds the names that a description holds only as OIDs.
+CREATE OR REPLACE FUNCTION pgstream.with_names(description jsonb) RETURNS jsonb
+LANGUAGE sql STABLE
+AS $function$
+  SELECT description || jsonb_strip_nulls(jsonb_build_object(
+    'schema', pgstream.schema_name((description ->> 'schema_oid')::oid),
+    'table', pgstream.relation_name((description ->> 'table_oid')::oid),
+    'referenced', pgstream.relation_name((description ->> 'referenced_oid')::oid),
+    'parent', CASE WHEN description ? 'definition' AND NOT description ? 'type' THEN
+        pgstream.relation_name((description ->> 'parent_oid')::oid) END,
+    'parents', (SELECT jsonb_agg(parent.value || pgstream.relation_name((parent.value ->> 'oid')::oid)
+                                 ORDER BY parent.ordinality)
+                  FROM jsonb_array_elements(description -> 'parents') WITH ORDINALITY AS parent)))
+$function$;
+
+-- Stores the description of everything that exists, where it is missing or differs: at
+-- installation, and once more when the transactions that were running then are over. What a
+-- concurrent command stores stays: it is newer than our snapshot. Returns the number of objects
+-- stored.
+CREATE OR REPLACE FUNCTION pgstream.describe_all() RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off
+AS $function$
+DECLARE
+  stored bigint;
+BEGIN
+  WITH now_described AS MATERIALIZED (
+    SELECT * FROM pgstream.describe(
+      ARRAY(SELECT c.oid FROM pg_class AS c
+             WHERE c.relkind IN ('r', 'p', 'i', 'I', 'S') AND c.oid >= 16384),
+      ARRAY(SELECT k.oid FROM pg_constraint AS k WHERE k.conrelid >= 16384),
+      ARRAY(SELECT t.oid FROM pg_type AS t WHERE t.oid >= 16384),
+      ARRAY(SELECT n.oid FROM pg_namespace AS n))
+  ), corrected AS (
+    UPDATE pgstream.object AS o
+       SET kind = d.kind, relation = d.relation, referenced = d.referenced, description = d.description
+      FROM now_described AS d
+      JOIN pgstream.object AS seen ON seen.class = d.class AND seen.oid = d.oid
+     WHERE o.class = d.class AND o.oid = d.oid
+       AND o.description <> d.description AND o.description = seen.description
+    RETURNING 1
+  ), added AS (
+    INSERT INTO pgstream.object
+    SELECT d.* FROM now_described AS d
+     WHERE NOT EXISTS (SELECT FROM pgstream.object AS o WHERE o.class = d.class AND o.oid = d.oid)
+    ON CONFLICT DO NOTHING
+    RETURNING 1
+  )
+  SELECT (SELECT count(*) FROM corrected) + (SELECT count(*) FROM added) INTO stored;
+  DELETE FROM pgstream.object AS o
+   WHERE NOT EXISTS (SELECT FROM pg_class AS c
+                      WHERE o.class = 'pg_class'::regclass AND c.oid = o.oid)
+     AND NOT EXISTS (SELECT FROM pg_constraint AS k
+                      WHERE o.class = 'pg_constraint'::regclass AND k.oid = o.oid)
+     AND NOT EXISTS (SELECT FROM pg_type AS t
+                      WHERE o.class = 'pg_type'::regclass AND t.oid = o.oid)
+     AND NOT EXISTS (SELECT FROM pg_namespace AS n
+                      WHERE o.class = 'pg_namespace'::regclass AND n.oid = o.oid);
+  RETURN stored;
+END
+$function$;
+
+-- REMOVAL
+DROP FUNCTION IF EXISTS pgstream.describe_all();
+DROP FUNCTION IF EXISTS pgstream.with_names(jsonb);
+DROP FUNCTION IF EXISTS pgstream.relation_name(oid);
+DROP FUNCTION IF EXISTS pgstream.schema_name(oid);
+DROP FUNCTION IF EXISTS pgstream.describe(oid[], oid[], oid[], oid[]);
+DROP FUNCTION IF EXISTS pgstream.is_member(oid, oid);
+DROP FUNCTION IF EXISTS pgstream.ignores_schema(name);

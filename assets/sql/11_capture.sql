@@ -1,0 +1,237 @@
+-- From one finished command to one row of the schema log.
+
+-- Commands on kinds that do not replicate yet, and drops of them: said, never acted upon.
+CREATE OR REPLACE FUNCTION pgstream.others(commands jsonb, drops jsonb) RETURNS jsonb
+LANGUAGE sql STABLE
+AS $function$
+  SELECT coalesce(jsonb_agg(DISTINCT jsonb_strip_nulls(o.other)), '[]') FROM (
+    SELECT jsonb_build_object('tag', c ->> 'tag', 'kind', c ->> 'type', 'identity', c ->> 'identity')
+      FROM jsonb_array_elements(commands) AS c
+     WHERE NOT coalesce(c ->> 'type', '') = ANY ('{table,table column,index,sequence,type,domain,schema,composite type,table constraint,domain constraint}')
+    UNION ALL
+    SELECT jsonb_build_object('tag', 'DROP ' || upper(d ->> 'type'), 'kind', d ->> 'type',
+                              'identity', d ->> 'identity')
+      FROM jsonb_array_elements(drops) AS d
+     WHERE (d ->> 'original')::boolean
+       AND NOT d ->> 'type' = ANY ('{table,table column,index,sequence,type,domain,schema,composite type,table constraint,domain constraint,default value}')
+  ) AS o (other)
+$function$;
+
+-- Compares what the candidates are with what they were, stores what they are, and returns the
+-- changes: [{"kind", "oid", "before", "after", "dropped"}]. One statement, hence one snapshot.
+-- «dropped» is true where the server reported the drop; an object that vanished without a report
+-- was built anew under another OID, as ALTER TYPE does with indexes and constraints.
+CREATE OR REPLACE FUNCTION pgstream.take_changes(
+  relations oid[], constraints oid[], types oid[], schemas oid[], drops jsonb) RETURNS jsonb
+LANGUAGE sql VOLATILE
+AS $function$
+  WITH after AS MATERIALIZED (
+    SELECT * FROM pgstream.describe(relations, constraints, types, schemas)
+  ), before AS MATERIALIZED (
+    SELECT * FROM pgstream.object AS o
+     WHERE o.class = 'pg_class'::regclass AND o.oid = ANY (relations)
+        OR o.class = 'pg_constraint'::regclass AND o.oid = ANY (constraints)
+        OR o.class = 'pg_type'::regclass AND o.oid = ANY (types)
+        OR o.class = 'pg_namespace'::regclass AND o.oid = ANY (schemas)
+  ), changed AS MATERIALIZED (
+    SELECT class, oid, coalesce(a.kind, b.kind) AS kind, a.relation, a.referenced,
+           b.description AS before, a.description AS after
+      FROM before AS b FULL JOIN after AS a USING (class, oid)
+     WHERE b.description IS DISTINCT FROM a.description
+  ), removed AS (
+    DELETE FROM pgstream.object AS o USING changed AS c
+     WHERE o.class = c.class AND o.oid = c.oid AND c.after IS NULL
+  ), stored AS (
+    INSERT INTO pgstream.object AS o (class, oid, kind, relation, referenced, description)
+    SELECT c.class, c.oid, c.kind, c.relation, c.referenced, c.after
+      FROM changed AS c WHERE c.after IS NOT NULL
+    ON CONFLICT (class, oid) DO UPDATE
+      SET kind = excluded.kind, relation = excluded.relation, referenced = excluded.referenced,
+          description = excluded.description
+  )
+  SELECT coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+      'kind', c.kind,
+      'oid', c.oid::bigint,
+      'before', pgstream.with_names(c.before),
+      'after', pgstream.with_names(c.after),
+      'dropped', EXISTS (SELECT FROM jsonb_array_elements(drops) AS d
+                          WHERE (d ->> 'class')::oid = c.class AND (d ->> 'oid')::oid = c.oid
+                            AND (d ->> 'column')::integer = 0)
+    )) ORDER BY c.class, c.oid), '[]')
+  FROM changed AS c
+$function$;
+
+-- What sql_drop reported, of objects that are really gone: the setting that carries it between the
+-- two triggers could be written by anyone.
+CREATE OR REPLACE FUNCTION pgstream.verified_drops() RETURNS jsonb
+LANGUAGE sql STABLE
+AS $function$
+  SELECT coalesce(jsonb_agg(d), '[]')
+    FROM jsonb_array_elements(
+           coalesce(nullif(current_setting('pgstream.dropped', true), ''), '[]')::jsonb) AS d
+   WHERE (d ->> 'column')::integer <> 0 OR CASE (d ->> 'class')::oid
+     WHEN 'pg_class'::regclass THEN
+       NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = (d ->> 'oid')::oid)
+     WHEN 'pg_constraint'::regclass THEN
+       NOT EXISTS (SELECT FROM pg_constraint AS c WHERE c.oid = (d ->> 'oid')::oid)
+     WHEN 'pg_type'::regclass THEN
+       NOT EXISTS (SELECT FROM pg_type AS t WHERE t.oid = (d ->> 'oid')::oid)
+     WHEN 'pg_namespace'::regclass THEN
+       NOT EXISTS (SELECT FROM pg_namespace AS n WHERE n.oid = (d ->> 'oid')::oid)
+     ELSE true END
+$function$;
+
+-- The rewritten tables that this session still holds exclusively, and why they were rewritten.
+CREATE OR REPLACE FUNCTION pgstream.verified_rewrites() RETURNS jsonb
+LANGUAGE sql STABLE
+AS $function$
+  SELECT coalesce(jsonb_object_agg(r.key, r.value), '{}')
+    FROM jsonb_each(
+           coalesce(nullif(current_setting('pgstream.rewritten', true), ''), '{}')::jsonb) AS r
+   WHERE EXISTS (SELECT FROM pg_locks AS l
+                  WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.granted
+                    AND l.mode = 'AccessExclusiveLock' AND l.relation = r.key::oid
+                    AND l.database = (SELECT d.oid FROM pg_database AS d
+                                       WHERE d.datname = current_database()))
+$function$;
+
+-- Writes the log row of one command and, behind it, the rows of the tables that it rewrote.
+-- batch: the text that the client sent; nested: the statement inside a function or DO block, where
+-- one could be read from the call stack; is_nested: whether there is a call stack at all.
+CREATE OR REPLACE FUNCTION pgstream.capture(
+  tag text, batch text, nested text, is_nested boolean, path text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET "DateStyle" = 'ISO, MDY'
+SET "IntervalStyle" = 'postgres'
+SET "TimeZone" = 'UTC'
+SET extra_float_digits = 3
+SET bytea_output = 'hex'
+SET quote_all_identifiers = off
+AS $function$
+DECLARE
+  commands jsonb;
+  drops jsonb := pgstream.verified_drops();
+  rewrites jsonb := pgstream.verified_rewrites();
+  statement text := coalesce(nested, batch);
+  relations oid[];
+  constraints oid[];
+  types oid[];
+  schemas oid[];
+  changes jsonb;
+  others jsonb;
+  sent jsonb;
+  relation_oid oid;
+BEGIN
+  PERFORM set_config('pgstream.dropped', '', true), set_config('pgstream.rewritten', '', true);
+
+  SELECT coalesce(jsonb_agg(jsonb_build_object('class', c.classid::bigint, 'oid', c.objid::bigint,
+           'tag', c.command_tag, 'type', c.object_type, 'schema', c.schema_name,
+           'identity', c.object_identity)), '[]')
+    INTO commands
+    FROM pg_event_trigger_ddl_commands() AS c
+   WHERE NOT c.in_extension AND NOT pgstream.ignores_schema(coalesce(c.schema_name, '')::name);
+  IF commands = '[]' AND drops = '[]' THEN
+    RETURN;
+  END IF;
+
+  -- Candidates: what was named, what vanished, and what goes with either.
+  relations := pgstream.with_descendants(
+    ARRAY(SELECT (c ->> 'oid')::oid FROM jsonb_array_elements(commands) AS c
+           WHERE (c ->> 'class')::oid = 'pg_class'::regclass)
+    || ARRAY(SELECT k.conrelid FROM jsonb_array_elements(commands) AS c
+               JOIN pg_constraint AS k ON k.oid = (c ->> 'oid')::oid AND k.conrelid <> 0
+              WHERE (c ->> 'class')::oid = 'pg_constraint'::regclass)
+    || ARRAY(SELECT r.key::oid FROM jsonb_each(rewrites) AS r)
+    || pgstream.tables_of_drops(drops));
+  types := ARRAY(
+    SELECT (c ->> 'oid')::oid FROM jsonb_array_elements(commands) AS c
+     WHERE (c ->> 'class')::oid = 'pg_type'::regclass
+    UNION SELECT k.contypid FROM jsonb_array_elements(commands) AS c
+      JOIN pg_constraint AS k ON k.oid = (c ->> 'oid')::oid AND k.contypid <> 0
+     WHERE (c ->> 'class')::oid = 'pg_constraint'::regclass
+    UNION SELECT t.reltype FROM jsonb_array_elements(commands) AS c
+      JOIN pg_class AS t ON t.oid = (c ->> 'oid')::oid AND t.relkind = 'c'
+     WHERE (c ->> 'class')::oid = 'pg_class'::regclass
+    UNION SELECT (d ->> 'oid')::oid FROM jsonb_array_elements(drops) AS d
+     WHERE (d ->> 'class')::oid = 'pg_type'::regclass
+    UNION SELECT t.oid FROM jsonb_array_elements(drops) AS d
+      JOIN pg_namespace AS n ON n.nspname = d -> 'address' ->> 0
+      JOIN pg_type AS t ON t.typnamespace = n.oid AND t.typname = d -> 'address' ->> 1
+     WHERE d ->> 'type' IN ('domain constraint', 'composite type column'));
+  relations := pgstream.with_descendants(pgstream.with_parts(relations, types));
+  constraints := pgstream.constraints_of(relations)
+    || ARRAY(SELECT (d ->> 'oid')::oid FROM jsonb_array_elements(drops) AS d
+              WHERE (d ->> 'class')::oid = 'pg_constraint'::regclass);
+  schemas := ARRAY(
+    SELECT (x ->> 'oid')::oid FROM jsonb_array_elements(commands || drops) AS x
+     WHERE (x ->> 'class')::oid = 'pg_namespace'::regclass);
+
+  PERFORM pgstream.keep_identity(r) FROM unnest(relations) AS r
+    WHERE pgstream.identity_statement(r) IS NOT NULL;
+  changes := pgstream.take_changes(relations, constraints, types, schemas, drops);
+  others := pgstream.others(commands, drops);
+
+  SELECT coalesce(jsonb_agg(r.key::bigint ORDER BY r.key::bigint), '[]') INTO sent
+    FROM jsonb_each(rewrites) AS r
+    JOIN jsonb_array_elements(changes) AS c ON c -> 'oid' = to_jsonb(r.key::bigint)
+   WHERE pgstream.rewrite_sends_rows(r.value::integer, c -> 'before', c -> 'after',
+           nested IS NULL AND is_nested OR statement ~* '\musing\M');
+
+  IF changes <> '[]' OR others <> '[]' OR pgstream.unknown_drops(changes, drops) <> '[]' THEN
+    INSERT INTO pgstream.schema_log (version, schema_name, schema)
+    VALUES (
+      nextval('pgstream.schema_log_version'),
+      coalesce(
+        changes -> 0 -> 'after' ->> 'schema', changes -> 0 -> 'after' -> 'table' ->> 'schema',
+        changes -> 0 -> 'before' ->> 'schema', changes -> 0 -> 'before' -> 'table' ->> 'schema',
+        commands -> 0 ->> 'schema', drops -> 0 ->> 'schema', ''),
+      jsonb_build_object(
+        'format', 1,
+        'tag', tag,
+        'statement', pgstream.presentable(tag, statement),
+        'nested', is_nested,
+        'search_path', path,
+        'objects', changes,
+        'unknown_drops', pgstream.unknown_drops(changes, drops),
+        'others', others,
+        'sends_rows', sent));
+  END IF;
+
+  FOR relation_oid IN SELECT s::text::oid FROM jsonb_array_elements(sent) AS s LOOP
+    PERFORM pgstream.emit_table(relation_oid);
+  END LOOP;
+END
+$function$;
+
+-- Dropped tables, indexes and so on that were never described, for instance an index that
+-- REINDEX CONCURRENTLY built anew: all that is known is the name.
+CREATE OR REPLACE FUNCTION pgstream.unknown_drops(changes jsonb, drops jsonb) RETURNS jsonb
+LANGUAGE sql STABLE
+AS $function$
+  SELECT coalesce(jsonb_agg(jsonb_build_object(
+           'kind', d ->> 'type', 'schema', d ->> 'schema', 'name', d ->> 'name')), '[]')
+    FROM jsonb_array_elements(drops) AS d
+   WHERE (d ->> 'original')::boolean AND (d ->> 'column')::integer = 0
+     AND d ->> 'type' IN ('table', 'index', 'sequence')
+     AND NOT EXISTS (SELECT FROM jsonb_array_elements(changes) AS c WHERE c -> 'oid' = d -> 'oid')
+$function$;
+
+-- The statement as it may be shown: bounded, and without passwords.
+CREATE OR REPLACE FUNCTION pgstream.presentable(tag text, statement text) RETURNS text
+LANGUAGE sql IMMUTABLE
+AS $function$
+  SELECT CASE
+    WHEN tag ~ 'USER MAPPING|SUBSCRIPTION|SERVER' OR statement ~* '\mpassword\M' THEN NULL
+    ELSE left(statement, 65536)
+  END
+$function$;
+
+-- REMOVAL
+DROP FUNCTION IF EXISTS pgstream.presentable(text, text);
+DROP FUNCTION IF EXISTS pgstream.unknown_drops(jsonb, jsonb);
+DROP FUNCTION IF EXISTS pgstream.capture(text, text, text, boolean, text);
+DROP FUNCTION IF EXISTS pgstream.verified_rewrites();
+DROP FUNCTION IF EXISTS pgstream.verified_drops();
+DROP FUNCTION IF EXISTS pgstream.take_changes(oid[], oid[], oid[], oid[], jsonb);
+DROP FUNCTION IF EXISTS pgstream.others(jsonb, jsonb);

@@ -1,0 +1,160 @@
+-- The triggers. They run as the owner of the installation, because users who change a schema need
+-- no privilege on ours; not even USAGE, which an invoker's call of an inner function would need.
+-- Whatever goes wrong in here must not reach the user: an error becomes a row that says so, and the
+-- engine stops at it. Never at ddl_command_start: a write there breaks DROP INDEX CONCURRENTLY.
+
+-- Whether this session is one of ours, or this command is.
+CREATE OR REPLACE FUNCTION pgstream.is_quiet() RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+  SELECT coalesce(current_setting('pgstream.applying', true), '') = 'on'
+      OR coalesce(current_setting('pgstream.busy', true), '') = 'on'
+$function$;
+
+CREATE OR REPLACE FUNCTION pgstream.log_failure(tag text, message text) RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+  INSERT INTO pgstream.schema_log (version, schema_name, schema)
+  VALUES (nextval('pgstream.schema_log_version'), '', jsonb_build_object(
+    'format', 1, 'tag', tag, 'statement', pgstream.presentable(tag, current_query()),
+    'failure', 'description failed: ' || message))
+$function$;
+
+CREATE OR REPLACE FUNCTION pgstream.on_ddl_command_end() RETURNS event_trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET lc_messages = 'C'
+AS $function$
+DECLARE
+  stack text;
+  message text;
+BEGIN
+  IF pgstream.is_quiet() THEN
+    RETURN;
+  END IF;
+  GET DIAGNOSTICS stack = PG_CONTEXT;
+  BEGIN
+    PERFORM pgstream.capture(
+      TG_TAG, pg_catalog.current_query(),
+      pg_catalog."substring"(stack, E'^[^\\n]*\\nSQL statement "(.*?)"\\n[A-Z][^\\n]* function '),
+      pg_catalog.strpos(stack, E'\n') OPERATOR(pg_catalog.>) 0,
+      pg_catalog.current_setting('search_path'));
+  EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS message = MESSAGE_TEXT;
+    PERFORM pgstream.log_failure(TG_TAG, message);
+  END;
+EXCEPTION WHEN OTHERS THEN
+  GET STACKED DIAGNOSTICS message = MESSAGE_TEXT;
+  RAISE WARNING 'pgstream could not record this change of the schema: %', message;
+END
+$function$;
+
+-- Keeps for ddl_command_end, which comes later in the same command, what only sql_drop can see.
+CREATE OR REPLACE FUNCTION pgstream.note_drops() RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+  SELECT set_config('pgstream.dropped', (
+      coalesce(nullif(current_setting('pgstream.dropped', true), ''), '[]')::jsonb
+      || jsonb_agg(jsonb_build_object(
+           'class', d.classid::bigint, 'oid', d.objid::bigint, 'column', d.objsubid,
+           'original', d.original, 'type', d.object_type, 'schema', d.schema_name,
+           'name', d.object_name, 'identity', d.object_identity, 'address', d.address_names)))::text,
+    true)
+    FROM pg_event_trigger_dropped_objects() AS d
+   WHERE NOT d.is_temporary AND NOT pgstream.ignores_schema(coalesce(d.schema_name, '')::name)
+     AND (d.original OR d.classid IN ('pg_class'::regclass, 'pg_constraint'::regclass,
+           'pg_type'::regclass, 'pg_namespace'::regclass, 'pg_attrdef'::regclass))
+  HAVING count(*) > 0
+$function$;
+
+CREATE OR REPLACE FUNCTION pgstream.on_sql_drop() RETURNS event_trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+AS $function$
+DECLARE
+  message text;
+BEGIN
+  IF pgstream.is_quiet() THEN
+    RETURN;
+  END IF;
+  BEGIN
+    PERFORM pgstream.note_drops();
+  EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS message = MESSAGE_TEXT;
+    PERFORM pgstream.log_failure(TG_TAG, message);
+  END;
+EXCEPTION WHEN OTHERS THEN
+  GET STACKED DIAGNOSTICS message = MESSAGE_TEXT;
+  RAISE WARNING 'pgstream could not record this change of the schema: %', message;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION pgstream.note_rewrite() RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+  SELECT set_config('pgstream.rewritten', (
+      coalesce(nullif(current_setting('pgstream.rewritten', true), ''), '{}')::jsonb
+      || jsonb_build_object(pg_event_trigger_table_rewrite_oid()::text,
+                            pg_event_trigger_table_rewrite_reason()))::text,
+    true)
+$function$;
+
+CREATE OR REPLACE FUNCTION pgstream.on_table_rewrite() RETURNS event_trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+AS $function$
+DECLARE
+  message text;
+BEGIN
+  IF pgstream.is_quiet() THEN
+    RETURN;
+  END IF;
+  BEGIN
+    PERFORM pgstream.note_rewrite();
+  EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS message = MESSAGE_TEXT;
+    PERFORM pgstream.log_failure(TG_TAG, message);
+  END;
+EXCEPTION WHEN OTHERS THEN
+  GET STACKED DIAGNOSTICS message = MESSAGE_TEXT;
+  RAISE WARNING 'pgstream could not record this change of the schema: %', message;
+END
+$function$;
+
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA pgstream FROM PUBLIC;
+
+DO $install$
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_event_trigger WHERE evtname = 'pgstream_ddl_command_end') THEN
+    CREATE EVENT TRIGGER pgstream_ddl_command_end ON ddl_command_end
+      EXECUTE FUNCTION pgstream.on_ddl_command_end();
+  END IF;
+  IF NOT EXISTS (SELECT FROM pg_event_trigger WHERE evtname = 'pgstream_sql_drop') THEN
+    CREATE EVENT TRIGGER pgstream_sql_drop ON sql_drop
+      EXECUTE FUNCTION pgstream.on_sql_drop();
+  END IF;
+  IF NOT EXISTS (SELECT FROM pg_event_trigger WHERE evtname = 'pgstream_table_rewrite') THEN
+    CREATE EVENT TRIGGER pgstream_table_rewrite ON table_rewrite
+      EXECUTE FUNCTION pgstream.on_table_rewrite();
+  END IF;
+END
+$install$;
+ALTER EVENT TRIGGER pgstream_ddl_command_end ENABLE ALWAYS;
+ALTER EVENT TRIGGER pgstream_sql_drop ENABLE ALWAYS;
+ALTER EVENT TRIGGER pgstream_table_rewrite ENABLE ALWAYS;
+
+-- REMOVAL
+DROP EVENT TRIGGER IF EXISTS pgstream_table_rewrite;
+DROP EVENT TRIGGER IF EXISTS pgstream_sql_drop;
+DROP EVENT TRIGGER IF EXISTS pgstream_ddl_command_end;
+DROP FUNCTION IF EXISTS pgstream.on_table_rewrite();
+DROP FUNCTION IF EXISTS pgstream.note_rewrite();
+DROP FUNCTION IF EXISTS pgstream.on_sql_drop();
+DROP FUNCTION IF EXISTS pgstream.note_drops();
+DROP FUNCTION IF EXISTS pgstream.on_ddl_command_end();
+DROP FUNCTION IF EXISTS pgstream.log_failure(text, text);
+DROP FUNCTION IF EXISTS pgstream.is_quiet();

@@ -1,0 +1,119 @@
+-- Everything that `check` asks of the source, as one JSON document.
+-- $1 is the slot's name, $2 the publication's.
+WITH user_relation AS (
+  SELECT c.oid, n.nspname, c.relname, c.relkind, c.relreplident
+  FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.relkind IN ('r', 'p')
+    AND c.relpersistence = 'p'
+    AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pgstream')
+    AND n.nspname NOT LIKE 'pg\_toast%'
+),
+user_column AS (
+  SELECT r.oid AS relation, r.nspname, r.relname, a.attname, a.attnum, a.attcollation,
+    COALESCE(NULLIF(element.typelem, 0), a.atttypid) AS type,
+    pg_catalog.format_type(a.atttypid, a.atttypmod) AS type_text
+  FROM user_relation r
+  JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
+  LEFT JOIN pg_catalog.pg_type element ON element.oid = a.atttypid AND element.typcategory = 'A'
+)
+SELECT pg_catalog.json_build_object(
+  'server', pg_catalog.json_build_object(
+    'version_number', pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
+    'version', pg_catalog.current_setting('server_version'),
+    'user', CURRENT_USER,
+    'superuser', role.rolsuper,
+    'database', pg_catalog.current_database(),
+    'database_oid', base.oid::pg_catalog.int8,
+    'encoding', pg_catalog.pg_encoding_to_char(base.encoding),
+    'system_identifier', (SELECT system_identifier::pg_catalog.text FROM pg_catalog.pg_control_system()),
+    'started_at', pg_catalog.pg_postmaster_start_time()::pg_catalog.text,
+    'in_recovery', pg_catalog.pg_is_in_recovery(),
+    'read_only', pg_catalog.current_setting('transaction_read_only') = 'on',
+    'extensions', COALESCE((
+      SELECT pg_catalog.json_agg(extname ORDER BY extname) FROM pg_catalog.pg_extension), '[]'::pg_catalog.json)
+  ),
+  'replication_role', role.rolsuper OR role.rolreplication OR EXISTS (
+    SELECT FROM pg_catalog.pg_roles managed
+    WHERE managed.rolname IN ('rds_replication', 'cloudsqlreplica')
+      AND pg_catalog.pg_has_role(managed.oid, 'MEMBER')),
+  'wal_level', pg_catalog.current_setting('wal_level'),
+  'max_replication_slots', pg_catalog.current_setting('max_replication_slots')::pg_catalog.int8,
+  'replication_slot_count', (SELECT pg_catalog.count(*) FROM pg_catalog.pg_replication_slots),
+  'max_wal_senders', pg_catalog.current_setting('max_wal_senders')::pg_catalog.int8,
+  'wal_sender_count', (SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_replication),
+  'output_plugin_libraries', pg_catalog.current_setting('output_plugin_libraries', true),
+  'slot', (
+    SELECT pg_catalog.json_build_object(
+      'plugin', COALESCE(s.plugin, ''),
+      'logical', s.slot_type = 'logical',
+      'database', COALESCE(s.database, ''),
+      'active_pid', s.active_pid,
+      'active_application', (
+        SELECT a.application_name FROM pg_catalog.pg_stat_activity a WHERE a.pid = s.active_pid),
+      'wal_status', s.wal_status)
+    FROM pg_catalog.pg_replication_slots s WHERE s.slot_name = $1),
+  'publication', (
+    SELECT pg_catalog.json_build_object(
+      'all_tables', p.puballtables,
+      'all_operations', p.pubinsert AND p.pubupdate AND p.pubdelete AND p.pubtruncate)
+    FROM pg_catalog.pg_publication p WHERE p.pubname = $2),
+  'schema_log', (
+    SELECT pg_catalog.json_build_object(
+      'readable', pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+        AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
+        AND pg_catalog.has_table_privilege(c.oid, 'UPDATE'))
+    FROM pg_catalog.pg_class c
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = 'pgstream' AND c.relname = 'schema_log'),
+  'event_triggers', COALESCE((
+    SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
+      'name', t.evtname, 'always', t.evtenabled = 'A') ORDER BY t.evtname)
+    FROM pg_catalog.pg_event_trigger t
+    JOIN pg_catalog.pg_proc f ON f.oid = t.evtfoid
+    JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace
+    WHERE n.nspname = 'pgstream'), '[]'::pg_catalog.json),
+  'tables', COALESCE((
+    SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
+      'name', pg_catalog.json_build_object('schema', r.nspname, 'name', r.relname),
+      'without_identity', r.relkind = 'r' AND r.relreplident <> 'f' AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_index i
+        WHERE i.indrelid = r.oid
+          AND (r.relreplident = 'd' AND i.indisprimary OR r.relreplident = 'i' AND i.indisreplident)),
+      'columns', COALESCE((
+        SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
+          'name', u.attname, 'type', u.type_text) ORDER BY u.attnum)
+        FROM user_column u WHERE u.relation = r.oid), '[]'::pg_catalog.json))
+      ORDER BY r.nspname, r.relname)
+    FROM user_relation r), '[]'::pg_catalog.json),
+  'types', COALESCE((
+    SELECT pg_catalog.json_agg(DISTINCT pg_catalog.jsonb_build_object(
+      'name', pg_catalog.jsonb_build_object('schema', n.nspname, 'name', t.typname),
+      'labels', (
+        SELECT pg_catalog.jsonb_agg(e.enumlabel ORDER BY e.enumsortorder)
+        FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid),
+      'used_by', pg_catalog.jsonb_build_object('schema', u.nspname, 'name', u.relname)))
+    FROM user_column u
+    JOIN pg_catalog.pg_type t ON t.oid = u.type
+    JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+    WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'pgstream')
+      AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_depend d
+        WHERE d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass
+          AND d.objid = t.oid AND d.deptype = 'e')), '[]'::pg_catalog.json),
+  'collations', COALESCE((
+    SELECT pg_catalog.json_agg(DISTINCT pg_catalog.jsonb_build_object(
+      'name', pg_catalog.jsonb_build_object('schema', n.nspname, 'name', k.collname),
+      'provider', CASE k.collprovider WHEN 'i' THEN 'icu' WHEN 'b' THEN 'builtin' ELSE 'libc' END,
+      'locale', COALESCE(
+        pg_catalog.to_jsonb(k) ->> 'colllocale',
+        pg_catalog.to_jsonb(k) ->> 'colliculocale',
+        pg_catalog.to_jsonb(k) ->> 'collcollate'),
+      'used_by', pg_catalog.jsonb_build_object('schema', u.nspname, 'name', u.relname)))
+    FROM user_column u
+    JOIN pg_catalog.pg_collation k ON k.oid = u.attcollation
+    JOIN pg_catalog.pg_namespace n ON n.oid = k.collnamespace
+    WHERE k.collprovider <> 'd' AND k.collname NOT IN ('C', 'POSIX')), '[]'::pg_catalog.json)
+)::pg_catalog.text
+FROM pg_catalog.pg_roles role, pg_catalog.pg_database base
+WHERE role.rolname = CURRENT_USER AND base.datname = pg_catalog.current_database()

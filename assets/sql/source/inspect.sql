@@ -1,0 +1,13 @@
+-- What `status` shows of the source beside its slots, as one JSON document. $1 is the slot's name.
+SELECT pg_catalog.json_build_object(
+  'version', pg_catalog.current_setting('server_version'),
+  'flush_lag_s', (
+    SELECT EXTRACT(EPOCH FROM w.flush_lag)
+    FROM pg_catalog.pg_replication_slots s
+    JOIN pg_catalog.pg_stat_replication w ON w.pid = s.active_pid
+    WHERE s.slot_name = $1),
+  'schema_log', EXISTS (
+    SELECT FROM pg_catalog.pg_class c
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = 'pgstream' AND c.relname = 'schema_log')
+)::pg_catalog.text

@@ -1,0 +1,69 @@
+-- Everything that `check` asks of the target, as one JSON document.
+SELECT pg_catalog.json_build_object(
+  'server', pg_catalog.json_build_object(
+    'version_number', pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
+    'version', pg_catalog.current_setting('server_version'),
+    'user', CURRENT_USER,
+    'superuser', role.rolsuper,
+    'database', pg_catalog.current_database(),
+    'database_oid', base.oid::pg_catalog.int8,
+    'encoding', pg_catalog.pg_encoding_to_char(base.encoding),
+    'system_identifier', (SELECT system_identifier::pg_catalog.text FROM pg_catalog.pg_control_system()),
+    'started_at', pg_catalog.pg_postmaster_start_time()::pg_catalog.text,
+    'in_recovery', pg_catalog.pg_is_in_recovery(),
+    'read_only', pg_catalog.current_setting('transaction_read_only') = 'on',
+    'extensions', COALESCE((
+      SELECT pg_catalog.json_agg(extname ORDER BY extname) FROM pg_catalog.pg_extension), '[]'::pg_catalog.json)
+  ),
+  'creates_in_database', pg_catalog.has_database_privilege(base.oid, 'CREATE'),
+  'own_schema', (
+    SELECT pg_catalog.json_build_object(
+      'usable', pg_catalog.has_schema_privilege(n.oid, 'USAGE'),
+      'creatable', pg_catalog.has_schema_privilege(n.oid, 'CREATE'))
+    FROM pg_catalog.pg_namespace n WHERE n.nspname = 'pgstream'),
+  'own_tables', COALESCE((
+    SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
+      'name', c.relname,
+      'usable', pg_catalog.has_table_privilege(c.oid, 'SELECT')
+        AND pg_catalog.has_table_privilege(c.oid, 'INSERT')
+        AND pg_catalog.has_table_privilege(c.oid, 'UPDATE')) ORDER BY c.relname)
+    FROM pg_catalog.pg_class c
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = 'pgstream'
+      AND c.relname IN ('checkpoint', 'skipped_transaction', 'schema_change')), '[]'::pg_catalog.json),
+  'tables', COALESCE((
+    SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
+      'name', pg_catalog.json_build_object('schema', n.nspname, 'name', c.relname),
+      'owned', pg_catalog.pg_has_role(c.relowner, 'USAGE'),
+      'owner', pg_catalog.pg_get_userbyid(c.relowner),
+      'schema_usable', pg_catalog.has_schema_privilege(n.oid, 'USAGE'),
+      'missing_privileges', COALESCE((
+        SELECT pg_catalog.json_agg(privilege ORDER BY ordinal)
+        FROM pg_catalog.unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE'])
+          WITH ORDINALITY AS p(privilege, ordinal)
+        WHERE NOT pg_catalog.has_table_privilege(c.oid, p.privilege)), '[]'::pg_catalog.json),
+      'columns', COALESCE((
+        SELECT pg_catalog.json_agg(a.attname ORDER BY a.attnum)
+        FROM pg_catalog.pg_attribute a
+        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), '[]'::pg_catalog.json))
+      ORDER BY n.nspname, c.relname)
+    FROM pg_catalog.pg_class c
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p')
+      AND c.relpersistence <> 't'
+      AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pgstream')
+      AND n.nspname NOT LIKE 'pg\_toast%'), '[]'::pg_catalog.json),
+  'types', COALESCE((
+    SELECT pg_catalog.json_agg(pg_catalog.json_build_object('schema', n.nspname, 'name', t.typname))
+    FROM pg_catalog.pg_type t
+    JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+    WHERE t.typtype IN ('c', 'd', 'e', 'r') AND n.nspname NOT IN ('pg_catalog', 'information_schema')),
+    '[]'::pg_catalog.json),
+  'collations', COALESCE((
+    SELECT pg_catalog.json_agg(pg_catalog.json_build_object('schema', n.nspname, 'name', k.collname))
+    FROM pg_catalog.pg_collation k
+    JOIN pg_catalog.pg_namespace n ON n.oid = k.collnamespace
+    WHERE k.collencoding IN (-1, base.encoding)), '[]'::pg_catalog.json)
+)::pg_catalog.text
+FROM pg_catalog.pg_roles role, pg_catalog.pg_database base
+WHERE role.rolname = CURRENT_USER AND base.datname = pg_catalog.current_database()

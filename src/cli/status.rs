@@ -1,0 +1,158 @@
+//! `pgstream status`: one look at both sides.
+
+use std::process::ExitCode;
+
+use super::Failure;
+use super::output::{print, print_json};
+use super::runtime::block_on;
+use crate::config::{ByteSize, Configuration};
+use crate::engine::inspect::{Inspection, SchemaChange, SchemaChangeState, Side, inspect};
+use crate::engine::status::Slot;
+
+/// Prints what is to be seen. When a side does not answer, that is said and decides the exit code.
+pub(super) fn run(configuration: &Configuration, json: bool) -> Result<ExitCode, Failure> {
+    let pipeline = configuration.pipeline()?;
+    let (inspection, failure) = block_on(inspect(&pipeline))?;
+    if json {
+        print_json(&inspection);
+    } else {
+        print(&render(&inspection).trim_end());
+    }
+    match failure {
+        None => Ok(ExitCode::SUCCESS),
+        Some(failure) => Err(failure.into()),
+    }
+}
+
+fn render(seen: &Inspection) -> String {
+    [
+        line("source", &render_side(&seen.source)),
+        line("target", &render_side(&seen.target)),
+        line("init", &render_init(seen)),
+        line("slot", &render_slot(seen)),
+        line("lag", &render_lag(seen)),
+        line("checkpoint", &render_checkpoint(seen)),
+        render_schema_changes(seen),
+    ]
+    .concat()
+}
+
+/// One line a topic; more lines of the same topic are indented alike.
+fn line(topic: &str, text: &str) -> String {
+    let text = text.replace('\n', &format!("\n{:12}", ""));
+    format!("{topic:12}{text}\n")
+}
+
+fn render_side(side: &Side) -> String {
+    match (&side.version, &side.error) {
+        (Some(version), _) => format!("{}  PostgreSQL {version}", side.endpoint),
+        (None, Some(error)) => format!("{}  not reachable: {error}", side.endpoint),
+        (None, None) => side.endpoint.clone(),
+    }
+}
+
+fn render_init(seen: &Inspection) -> String {
+    match seen.initialised {
+        Some(true) => "done".to_owned(),
+        Some(false) => format!(
+            "not done: pgstream init --replication-slot {}",
+            seen.slot_name
+        ),
+        None => "not known".to_owned(),
+    }
+}
+
+fn render_slot(seen: &Inspection) -> String {
+    match &seen.slot {
+        Some(slot) => render_found_slot(slot),
+        None if seen.source.reachable => format!("{}  not found", seen.slot_name),
+        None => format!("{}  not known", seen.slot_name),
+    }
+}
+
+fn render_found_slot(slot: &Slot) -> String {
+    let activity = match slot.active_pid {
+        Some(pid) => format!("active, process {pid}"),
+        None => "idle".to_owned(),
+    };
+    let lsn =
+        |lsn: Option<crate::model::Lsn>| lsn.map_or_else(|| "-".to_owned(), |lsn| lsn.to_string());
+    format!(
+        "{}  {}  {activity}\nconfirmed {}  restart {}\nretains {}, {}; {}",
+        slot.slot_name,
+        slot.plugin,
+        lsn(slot.confirmed_flush_lsn),
+        lsn(slot.restart_lsn),
+        bytes(slot.retained_bytes),
+        slot.wal_status.as_deref().unwrap_or("not reserved"),
+        match slot.safe_wal_bytes {
+            Some(safe) => format!(
+                "{} more can be written before it may be lost",
+                bytes(Some(safe))
+            ),
+            None => "no limit".to_owned(),
+        }
+    )
+}
+
+fn bytes(count: Option<i64>) -> String {
+    let count = count.map(|count| u64::try_from(count).unwrap_or(0));
+    count.map_or_else(|| "-".to_owned(), |count| ByteSize(count).to_string())
+}
+
+fn render_lag(seen: &Inspection) -> String {
+    let seconds = seen.lag.seconds.map(|seconds| format!(", {seconds:.1} s"));
+    match seen.lag.bytes {
+        Some(bytes) => format!("{}{}", ByteSize(bytes), seconds.unwrap_or_default()),
+        None => "not known".to_owned(),
+    }
+}
+
+fn render_checkpoint(seen: &Inspection) -> String {
+    let Some(checkpoint) = &seen.checkpoint else {
+        return match seen.target.reachable {
+            true => "none yet: run has not streamed to this target".to_owned(),
+            false => "not known".to_owned(),
+        };
+    };
+    let skipped = seen.skipped_transaction_count.filter(|count| *count > 0);
+    format!(
+        "{}  committed on the source {}, here {}{}",
+        checkpoint.end_lsn,
+        checkpoint.commit_time.as_deref().unwrap_or("-"),
+        checkpoint.updated_at,
+        skipped.map_or_else(String::new, |count| format!(
+            "\n{count} transactions skipped on record"
+        ))
+    )
+}
+
+fn render_schema_changes(seen: &Inspection) -> String {
+    let lines: Vec<String> = seen
+        .schema_changes
+        .iter()
+        .map(render_schema_change)
+        .collect();
+    match lines.as_slice() {
+        [] => String::new(),
+        lines => line("schema", &lines.join("\n")),
+    }
+}
+
+fn render_schema_change(change: &SchemaChange) -> String {
+    let state = match change.state {
+        SchemaChangeState::Acked => "✓ acked",
+        SchemaChangeState::Applied => "✓ applied",
+        SchemaChangeState::Pending => "… pending",
+    };
+    format!(
+        "{state:10} {}  {}  {}",
+        change.version,
+        change.tag,
+        change.objects.join(", ")
+    )
+}
+
+#[cfg(test)]
+#[path = "status/tests.rs"]
+mod tests;

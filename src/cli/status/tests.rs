@@ -1,0 +1,89 @@
+use super::*;
+use crate::engine::inspect::{Checkpoint, Lag};
+use crate::model::Lsn;
+
+fn side(endpoint: &str, reachable: bool) -> Side {
+    Side {
+        endpoint: endpoint.to_owned(),
+        reachable,
+        version: reachable.then(|| "15.20".to_owned()),
+        error: (!reachable).then(|| "connection refused".to_owned()),
+    }
+}
+
+fn seen() -> Inspection {
+    Inspection {
+        at: "2026-01-01T00:00:00Z".to_owned(),
+        source: side("localhost:5432/postgres", true),
+        target: side("localhost:7654/postgres", true),
+        slot_name: "a_slot".to_owned(),
+        slot: Some(Slot {
+            slot_name: "a_slot".to_owned(),
+            plugin: "pgoutput".to_owned(),
+            active_pid: Some(42),
+            restart_lsn: Some(Lsn(0x10)),
+            confirmed_flush_lsn: Some(Lsn(0x20)),
+            retained_bytes: Some(1 << 24),
+            wal_status: Some("reserved".to_owned()),
+            ..Slot::default()
+        }),
+        lag: Lag {
+            bytes: Some(1536),
+            seconds: Some(0.25),
+        },
+        checkpoint: Some(Checkpoint {
+            end_lsn: Lsn(0x20),
+            commit_time: Some("2026-01-01T00:00:00+00:00".to_owned()),
+            updated_at: "2026-01-01T00:00:01+00:00".to_owned(),
+        }),
+        skipped_transaction_count: Some(0),
+        initialised: Some(true),
+        schema_changes: vec![SchemaChange {
+            id: "x".to_owned(),
+            version: 7,
+            created_at: "2026-01-01".to_owned(),
+            schema_name: "public".to_owned(),
+            tag: "ALTER TABLE".to_owned(),
+            objects: vec!["table public.test".to_owned()],
+            state: SchemaChangeState::Acked,
+        }],
+    }
+}
+
+#[test]
+fn a_streaming_pipeline_shows_its_slot_lag_and_changes() {
+    insta::assert_snapshot!(render(&seen()), @"
+    source      localhost:5432/postgres  PostgreSQL 15.20
+    target      localhost:7654/postgres  PostgreSQL 15.20
+    init        done
+    slot        a_slot  pgoutput  active, process 42
+                confirmed 0/20  restart 0/10
+                retains 16.0 MiB, reserved; no limit
+    lag         1.5 KiB, 0.2 s
+    checkpoint  0/20  committed on the source 2026-01-01T00:00:00+00:00, here 2026-01-01T00:00:01+00:00
+    schema      ✓ acked    7  ALTER TABLE  table public.test
+    ");
+}
+
+#[test]
+fn what_cannot_be_known_is_said() {
+    let nothing = Inspection {
+        source: side("localhost:5432/postgres", false),
+        target: side("localhost:7654/postgres", false),
+        slot: None,
+        lag: Lag::default(),
+        checkpoint: None,
+        skipped_transaction_count: None,
+        initialised: None,
+        schema_changes: Vec::new(),
+        ..seen()
+    };
+    insta::assert_snapshot!(render(&nothing), @"
+    source      localhost:5432/postgres  not reachable: connection refused
+    target      localhost:7654/postgres  not reachable: connection refused
+    init        not known
+    slot        a_slot  not known
+    lag         not known
+    checkpoint  not known
+    ");
+}

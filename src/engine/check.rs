@@ -1,0 +1,159 @@
+//! Verifies every precondition on both sides before anything runs: what is in the way, and the exact
+//! statement that mends it.
+//!
+//! ```text
+//! source ─> check.sql ─> SourceFacts ─┐
+//!                                      ├─> judge (pure) ─> findings
+//! target ─> check.sql ─> TargetFacts ─┘
+//! ```
+//!
+//! Nothing is written on either side. A server that cannot be reached is a finding, not an error:
+//! the other side is checked all the same.
+
+mod facts;
+mod judge;
+mod judge_both;
+mod judge_source;
+mod judge_target;
+mod query;
+
+use serde::Serialize;
+
+use crate::config::{Pipeline, Plugin, SlotName, TableFilter, publication_name};
+use crate::model::Classify;
+use crate::postgres::{PgError, connect};
+
+use super::document::current_database;
+
+use facts::{SourceFacts, TargetFacts};
+
+/// What `application_name` says of us on both servers.
+const APPLICATION_NAME: &str = "pgstream check";
+
+/// Where a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// Where changes come from.
+    Source,
+    /// Where they go.
+    Target,
+}
+
+/// One precondition that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Where.
+    pub side: Side,
+    /// The setting, role, slot or table.
+    pub object: String,
+    /// What is in the way.
+    pub problem: String,
+    /// The statement or command that mends it.
+    pub mend: String,
+    /// Whether replication cannot start, or would stop, because of it.
+    pub blocking: bool,
+}
+
+/// Everything that `check` found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CheckReport {
+    /// The source, without a password.
+    pub source: String,
+    /// The target, without a password.
+    pub target: String,
+    /// The slot; none when its default could not be known.
+    pub slot_name: Option<String>,
+    /// Findings, those that block first, then by side.
+    pub findings: Vec<Finding>,
+}
+
+impl CheckReport {
+    /// Returns whether replication can start.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        !self.findings.iter().any(|finding| finding.blocking)
+    }
+}
+
+/// What the pipeline wants of the servers.
+#[derive(Debug, Clone)]
+struct Wanted {
+    source_endpoint: String,
+    slot_name: String,
+    publication_name: String,
+    plugin: Plugin,
+    schema_changes: bool,
+    silent_triggers: bool,
+    filter: TableFilter,
+}
+
+impl Wanted {
+    fn of(pipeline: &Pipeline, database: &str) -> Self {
+        let slot = pipeline.slot.clone();
+        let slot_name = slot
+            .unwrap_or_else(|| SlotName::for_database(database))
+            .to_string();
+        Self {
+            source_endpoint: pipeline.source.endpoint(),
+            publication_name: publication_name(&slot_name),
+            slot_name,
+            plugin: pipeline.plugin,
+            schema_changes: pipeline.schema_log.is_some(),
+            silent_triggers: pipeline.disable_triggers,
+            filter: pipeline.filter.clone(),
+        }
+    }
+}
+
+/// Verifies both sides. Never fails: what cannot be asked is a finding.
+pub async fn check(pipeline: &Pipeline) -> CheckReport {
+    let (source, target) = tokio::join!(ask_source(pipeline), ask_target(pipeline));
+    let source =
+        source.map_err(|error| unreachable(Side::Source, &pipeline.source.endpoint(), &error));
+    let target =
+        target.map_err(|error| unreachable(Side::Target, &pipeline.target.endpoint(), &error));
+    let wanted = source.as_ref().ok().map(|(wanted, _)| wanted.clone());
+    let findings = judge::judge(
+        source.as_ref().map(|(wanted, facts)| (wanted, facts)),
+        target.as_ref(),
+        &wanted
+            .clone()
+            .unwrap_or_else(|| Wanted::of(pipeline, pipeline.source.database())),
+    );
+    CheckReport {
+        source: pipeline.source.endpoint(),
+        target: pipeline.target.endpoint(),
+        slot_name: wanted
+            .map(|wanted| wanted.slot_name)
+            .or_else(|| pipeline.slot.as_ref().map(ToString::to_string)),
+        findings,
+    }
+}
+
+async fn ask_source(pipeline: &Pipeline) -> Result<(Wanted, SourceFacts), PgError> {
+    let session = connect(&pipeline.source, APPLICATION_NAME).await?;
+    let database = current_database(&session).await?;
+    let wanted = Wanted::of(pipeline, &database);
+    let facts = query::source(&session, &wanted).await?;
+    Ok((wanted, facts))
+}
+
+async fn ask_target(pipeline: &Pipeline) -> Result<TargetFacts, PgError> {
+    let session = connect(&pipeline.target, APPLICATION_NAME).await?;
+    query::target(&session).await
+}
+
+fn unreachable(side: Side, endpoint: &str, error: &PgError) -> Finding {
+    let mut problem = error.to_string();
+    if let Some(cause) = std::error::Error::source(error) {
+        problem = format!("{problem}: {cause}");
+    }
+    Finding {
+        side,
+        object: endpoint.to_owned(),
+        problem,
+        mend: error.hint().unwrap_or_else(|| format!("psql '{endpoint}'")),
+        blocking: true,
+    }
+}

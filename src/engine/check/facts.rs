@@ -1,0 +1,155 @@
+//! What `check` knows of the two servers. Plain data, read from one JSON document a side, so that
+//! judging needs no server.
+
+use std::collections::HashSet;
+
+use serde::Deserialize;
+
+use crate::model::QualifiedName;
+
+/// What both sides have.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(super) struct Server {
+    pub(super) version_number: i32,
+    pub(super) version: String,
+    pub(super) user: String,
+    pub(super) superuser: bool,
+    pub(super) database: String,
+    pub(super) database_oid: i64,
+    pub(super) encoding: String,
+    pub(super) system_identifier: String,
+    /// Tells two clones of one data directory apart, which share the identifier.
+    pub(super) started_at: String,
+    pub(super) in_recovery: bool,
+    pub(super) read_only: bool,
+    pub(super) extensions: Vec<String>,
+}
+
+impl Server {
+    /// Returns whether both are one database of one server.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        let identity = |server: &Self| {
+            let name = (server.system_identifier.clone(), server.started_at.clone());
+            (name, server.database_oid)
+        };
+        identity(self) == identity(other)
+    }
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(super) struct SourceFacts {
+    pub(super) server: Server,
+    pub(super) replication_role: bool,
+    pub(super) wal_level: String,
+    pub(super) max_replication_slots: i64,
+    pub(super) replication_slot_count: i64,
+    pub(super) max_wal_senders: i64,
+    pub(super) wal_sender_count: i64,
+    /// None: a server that does not know the setting and takes every plugin.
+    pub(super) output_plugin_libraries: Option<String>,
+    pub(super) slot: Option<SlotFacts>,
+    pub(super) publication: Option<PublicationFacts>,
+    pub(super) schema_log: Option<SchemaLogFacts>,
+    pub(super) event_triggers: Vec<EventTriggerFacts>,
+    pub(super) tables: Vec<SourceTable>,
+    pub(super) types: Vec<TypeUse>,
+    pub(super) collations: Vec<CollationUse>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(super) struct SlotFacts {
+    pub(super) plugin: String,
+    pub(super) logical: bool,
+    pub(super) database: String,
+    pub(super) active_pid: Option<i32>,
+    pub(super) active_application: Option<String>,
+    pub(super) wal_status: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+pub(super) struct PublicationFacts {
+    pub(super) all_tables: bool,
+    pub(super) all_operations: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+pub(super) struct SchemaLogFacts {
+    pub(super) readable: bool,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(super) struct EventTriggerFacts {
+    pub(super) name: String,
+    /// Fires in sessions with `session_replication_role = replica` too.
+    pub(super) always: bool,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct SourceTable {
+    pub(super) name: QualifiedName,
+    /// UPDATE and DELETE fail on it once it is published.
+    pub(super) without_identity: bool,
+    pub(super) columns: Vec<ColumnFacts>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct ColumnFacts {
+    pub(super) name: String,
+    #[serde(rename = "type")]
+    pub(super) type_text: String,
+}
+
+/// A type of the user's that a column has.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct TypeUse {
+    pub(super) name: QualifiedName,
+    /// Labels of an enum; none for other types.
+    pub(super) labels: Option<Vec<String>>,
+    pub(super) used_by: QualifiedName,
+}
+
+/// A collation that a column has.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct CollationUse {
+    pub(super) name: QualifiedName,
+    pub(super) provider: String,
+    pub(super) locale: Option<String>,
+    pub(super) used_by: QualifiedName,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(super) struct TargetFacts {
+    pub(super) server: Server,
+    pub(super) creates_in_database: bool,
+    /// Found by trying, after the document was read.
+    #[serde(skip)]
+    pub(super) silences_triggers: bool,
+    pub(super) own_schema: Option<OwnSchema>,
+    pub(super) own_tables: Vec<OwnTable>,
+    pub(super) tables: Vec<TargetTable>,
+    pub(super) types: HashSet<QualifiedName>,
+    pub(super) collations: HashSet<QualifiedName>,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+pub(super) struct OwnSchema {
+    pub(super) usable: bool,
+    pub(super) creatable: bool,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(super) struct OwnTable {
+    pub(super) name: String,
+    pub(super) usable: bool,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct TargetTable {
+    pub(super) name: QualifiedName,
+    /// We act as its owner, as ALTER and DROP demand.
+    pub(super) owned: bool,
+    pub(super) owner: String,
+    pub(super) schema_usable: bool,
+    pub(super) missing_privileges: Vec<String>,
+    pub(super) columns: Vec<String>,
+}

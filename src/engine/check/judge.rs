@@ -1,0 +1,59 @@
+//! Puts together the findings of both sides. Pure.
+
+use super::facts::{SourceFacts, TargetFacts};
+use super::{Finding, Side, Wanted, judge_both, judge_source, judge_target};
+
+/// Oldest version that has what we need on either side (`pg_replication_slots.wal_status`, protocol
+/// messages, `SET ACCESS METHOD` aside).
+pub(super) const VERSION_MIN: i32 = 140_000;
+
+/// More findings of one kind than this are summed up: a schema of ten thousand tables shows a
+/// pattern, not ten thousand lines.
+const SAME_KIND_MAX: usize = 20;
+
+/// Judges what is known; a side that did not answer has its own finding instead of facts.
+pub(super) fn judge(
+    source: Result<(&Wanted, &SourceFacts), &Finding>,
+    target: Result<&TargetFacts, &Finding>,
+    wanted: &Wanted,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    match source {
+        Ok((wanted, facts)) => findings.extend(judge_source::judge(wanted, facts)),
+        Err(finding) => findings.push(finding.clone()),
+    }
+    match target {
+        Ok(facts) => findings.extend(judge_target::judge(wanted, facts)),
+        Err(finding) => findings.push(finding.clone()),
+    }
+    if let (Ok((wanted, source)), Ok(target)) = (source, target) {
+        findings.extend(judge_both::judge(wanted, source, target));
+    }
+    findings.sort_by_key(|finding| (!finding.blocking, finding.side));
+    findings
+}
+
+/// Returns the findings of one kind, the rest of a long list summed up in a last one.
+pub(super) fn bounded(findings: impl Iterator<Item = Finding>) -> Vec<Finding> {
+    let mut all: Vec<Finding> = findings.collect();
+    let rest = all.len().saturating_sub(SAME_KIND_MAX);
+    if rest > 1 {
+        all.truncate(SAME_KIND_MAX);
+        all.extend(all.last().cloned().map(|last| Finding {
+            object: format!("{rest} more"),
+            ..last
+        }));
+    }
+    all
+}
+
+/// The judgements that both sides share.
+pub(super) fn version(side: Side, version_number: i32, version: &str) -> Option<Finding> {
+    (version_number < VERSION_MIN).then(|| Finding {
+        side,
+        object: format!("PostgreSQL {version}"),
+        problem: "is older than 14, the oldest version that is supported".to_owned(),
+        mend: "upgrade the server with pg_upgrade".to_owned(),
+        blocking: true,
+    })
+}

@@ -1,0 +1,210 @@
+//! What the two sides must be to each other. Pure.
+
+use std::collections::{HashMap, HashSet};
+
+use super::facts::{CollationUse, SourceFacts, SourceTable, TargetFacts, TargetTable, TypeUse};
+use super::judge::bounded;
+use super::{Finding, Side, Wanted};
+use crate::model::{QualifiedName, quote_ident, quote_literal};
+
+pub(super) fn judge(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Vec<Finding> {
+    if source.server.is(&target.server) {
+        return vec![same_database(target)];
+    }
+    let mut findings = Vec::new();
+    findings.extend(encoding(source, target));
+    findings.extend(extensions(source, target));
+    findings.extend(types(wanted, source, target));
+    findings.extend(collations(wanted, source, target));
+    findings.extend(tables(wanted, source, target));
+    findings
+}
+
+fn remark(
+    object: impl Into<String>,
+    problem: impl Into<String>,
+    mend: impl Into<String>,
+) -> Finding {
+    Finding {
+        side: Side::Target,
+        object: object.into(),
+        problem: problem.into(),
+        mend: mend.into(),
+        blocking: false,
+    }
+}
+
+fn same_database(target: &TargetFacts) -> Finding {
+    Finding {
+        blocking: true,
+        ..remark(
+            format!("database {}", target.server.database),
+            "is the source itself: every change would be written back to where it came from",
+            "name another database in PGSTREAM_POSTGRES_WRITER_TARGET_URL",
+        )
+    }
+}
+
+fn encoding(source: &SourceFacts, target: &TargetFacts) -> Option<Finding> {
+    let (from, to) = (&source.server.encoding, &target.server.encoding);
+    (from != to && to != "UTF8").then(|| {
+        let problem = format!(
+            "is encoded in {to}, the source in {from}: some characters have no place in it"
+        );
+        let database = quote_ident(&target.server.database);
+        let mend =
+            format!("CREATE DATABASE {database} ENCODING '{from}' TEMPLATE template0; -- anew");
+        remark(
+            format!("database {}", target.server.database),
+            problem,
+            mend,
+        )
+    })
+}
+
+fn extensions(source: &SourceFacts, target: &TargetFacts) -> Vec<Finding> {
+    let there: HashSet<&String> = target.server.extensions.iter().collect();
+    let missing = source
+        .server
+        .extensions
+        .iter()
+        .filter(|name| !there.contains(name));
+    missing
+        .map(|name| {
+            remark(
+                format!("extension {name}"),
+                "is on the source and not here: tables that use it cannot be made here",
+                format!("CREATE EXTENSION {};", quote_ident(name)),
+            )
+        })
+        .collect()
+}
+
+fn types(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Vec<Finding> {
+    let mut seen = HashSet::new();
+    let uses = source
+        .types
+        .iter()
+        .filter(|used| wanted.filter.selects(&used.used_by));
+    let missing = uses.filter(|used| !target.types.contains(&used.name) && seen.insert(&used.name));
+    bounded(missing.map(|used| {
+        let problem = format!("is not here, and {} uses it", used.used_by);
+        remark(
+            format!("type {}", used.name),
+            problem,
+            type_mend(wanted, used),
+        )
+    }))
+}
+
+fn type_mend(wanted: &Wanted, used: &TypeUse) -> String {
+    match &used.labels {
+        Some(labels) => {
+            let labels = labels
+                .iter()
+                .map(|label| quote_literal(label))
+                .collect::<Vec<_>>();
+            format!(
+                "CREATE TYPE {} AS ENUM ({});",
+                used.name.quoted(),
+                labels.join(", ")
+            )
+        }
+        None => dump_command(
+            wanted,
+            &format!("--schema={}", shell_word(&used.name.schema)),
+        ),
+    }
+}
+
+fn collations(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Vec<Finding> {
+    let mut seen = HashSet::new();
+    let uses = source
+        .collations
+        .iter()
+        .filter(|used| wanted.filter.selects(&used.used_by));
+    let missing =
+        uses.filter(|used| !target.collations.contains(&used.name) && seen.insert(&used.name));
+    bounded(missing.map(|used| {
+        let CollationUse {
+            name,
+            provider,
+            locale,
+            used_by,
+        } = used;
+        let locale = quote_literal(locale.as_deref().unwrap_or("C"));
+        remark(
+            format!("collation {name}"),
+            format!("is not here, and {used_by} uses it"),
+            format!(
+                "CREATE COLLATION {} (provider = {provider}, locale = {locale});",
+                name.quoted()
+            ),
+        )
+    }))
+}
+
+/// Tables that were there before init do not come by themselves: the stream starts at the slot.
+fn tables(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Vec<Finding> {
+    let there: HashMap<&QualifiedName, &TargetTable> = target
+        .tables
+        .iter()
+        .map(|table| (&table.name, table))
+        .collect();
+    let tables = source
+        .tables
+        .iter()
+        .filter(|table| wanted.filter.selects(&table.name));
+    bounded(tables.filter_map(|table| match there.get(&table.name) {
+        None => Some(missing_table(wanted, table)),
+        Some(found) => missing_columns(table, found),
+    }))
+}
+
+fn missing_table(wanted: &Wanted, table: &SourceTable) -> Finding {
+    let name = &table.name;
+    let pattern = format!("--table={}", shell_word(&name.quoted()));
+    let problem =
+        "is on the source and not here: a change of one of its rows would stop the stream";
+    let mend = format!(
+        "{} -- or leave it out: PGSTREAM_FILTER_EXCLUDE_TABLES={}",
+        dump_command(wanted, &pattern),
+        shell_word(&name.to_string())
+    );
+    remark(name.to_string(), problem, mend)
+}
+
+fn missing_columns(table: &SourceTable, found: &TargetTable) -> Option<Finding> {
+    let missing = table
+        .columns
+        .iter()
+        .filter(|column| !found.columns.contains(&column.name));
+    let missing: Vec<_> = missing.collect();
+    let names: Vec<&str> = missing.iter().map(|column| column.name.as_str()).collect();
+    let add = |name: &str, type_text: &str| format!("ADD COLUMN {} {type_text}", quote_ident(name));
+    let adds: Vec<String> = missing
+        .iter()
+        .map(|column| add(&column.name, &column.type_text))
+        .collect();
+    (!missing.is_empty()).then(|| {
+        remark(
+            table.name.to_string(),
+            format!("has not all columns of the source's: {}", names.join(", ")),
+            format!("ALTER TABLE {} {};", table.name.quoted(), adds.join(", ")),
+        )
+    })
+}
+
+fn dump_command(wanted: &Wanted, selection: &str) -> String {
+    let source = shell_word(&format!("postgres://{}", wanted.source_endpoint));
+    format!("pg_dump {selection} {source} | psql TARGET_URL")
+}
+
+/// Quotes a word for a POSIX shell.
+fn shell_word(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+#[path = "judge_both_tests.rs"]
+mod tests;

@@ -1,0 +1,141 @@
+use super::*;
+use crate::config::{Plugin, TableFilter};
+use crate::engine::check::facts::{ColumnFacts, Server};
+
+fn name(name: &str) -> QualifiedName {
+    QualifiedName::new("public", name)
+}
+
+fn wanted() -> Wanted {
+    Wanted {
+        source_endpoint: "localhost:5432/postgres".to_owned(),
+        slot_name: "a_slot".to_owned(),
+        publication_name: "a_slot_publication".to_owned(),
+        plugin: Plugin::Pgoutput,
+        schema_changes: true,
+        silent_triggers: false,
+        filter: TableFilter::default(),
+    }
+}
+
+fn server(started_at: &str) -> Server {
+    Server {
+        database_oid: 5,
+        encoding: "UTF8".to_owned(),
+        system_identifier: "1".to_owned(),
+        started_at: started_at.to_owned(),
+        ..Server::default()
+    }
+}
+
+/// Two clones of one data directory, with one table on each side.
+fn sides() -> (SourceFacts, TargetFacts) {
+    let columns = |names: &[&str]| {
+        let column = |name: &&str| ColumnFacts {
+            name: (*name).to_owned(),
+            type_text: "integer".to_owned(),
+        };
+        names.iter().map(column).collect()
+    };
+    let source = SourceFacts {
+        server: server("9:00"),
+        tables: vec![SourceTable {
+            name: name("test"),
+            without_identity: false,
+            columns: columns(&["id", "age"]),
+        }],
+        ..SourceFacts::default()
+    };
+    let target = TargetFacts {
+        server: server("9:01"),
+        tables: vec![TargetTable {
+            name: name("test"),
+            owned: true,
+            owner: String::new(),
+            schema_usable: true,
+            missing_privileges: Vec::new(),
+            columns: vec!["age".to_owned(), "id".to_owned(), "more".to_owned()],
+        }],
+        ..TargetFacts::default()
+    };
+    (source, target)
+}
+
+/// Changes one thing of two fitting sides and expects one finding with this text and mend.
+fn check(change: impl FnOnce(&mut SourceFacts, &mut TargetFacts), text: &str, mend: &str) {
+    let (mut source, mut target) = sides();
+    change(&mut source, &mut target);
+    let findings = judge(&wanted(), &source, &target);
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    let said = format!("{} {}", findings[0].object, findings[0].problem);
+    assert!(said.contains(text), "{said}");
+    assert!(findings[0].mend.contains(mend), "{}", findings[0].mend);
+}
+
+#[test]
+fn fitting_sides_have_no_findings() {
+    let (source, target) = sides();
+    assert_eq!(judge(&wanted(), &source, &target), []);
+}
+
+#[test]
+fn one_database_on_both_sides_blocks() {
+    let (source, mut target) = sides();
+    target.server.started_at = "9:00".to_owned();
+    let findings = judge(&wanted(), &source, &target);
+    assert!(findings.len() == 1 && findings[0].blocking, "{findings:?}");
+}
+
+#[test]
+fn what_the_target_lacks_is_told_with_its_statement() {
+    check(
+        |_, t| t.server.encoding = "LATIN1".to_owned(),
+        "encoded in LATIN1",
+        "ENCODING 'UTF8'",
+    );
+    check(
+        |s, _| s.server.extensions.push("citext".to_owned()),
+        "extension citext",
+        "CREATE EXTENSION \"citext\";",
+    );
+    check(
+        |_, t| t.tables.clear(),
+        "public.test is on the source and not here",
+        "pg_dump --table='\"public\".\"test\"' 'postgres://localhost:5432/postgres' | psql",
+    );
+    check(
+        |_, t| t.tables[0].columns.retain(|column| column != "age"),
+        "has not all columns of the source's: age",
+        "ALTER TABLE \"public\".\"test\" ADD COLUMN \"age\" integer;",
+    );
+}
+
+#[test]
+fn types_and_collations_are_told_once_each() {
+    let mood = |source: &mut SourceFacts, _: &mut TargetFacts| {
+        let used = TypeUse {
+            name: name("mood"),
+            labels: Some(vec!["so-so".to_owned(), "it's".to_owned()]),
+            used_by: name("test"),
+        };
+        source.types = vec![used.clone(), used];
+    };
+    check(
+        mood,
+        "public.test uses it",
+        "CREATE TYPE \"public\".\"mood\" AS ENUM ('so-so', 'it''s');",
+    );
+    let german = |source: &mut SourceFacts, _: &mut TargetFacts| {
+        source.collations = vec![CollationUse {
+            name: name("german"),
+            provider: "icu".to_owned(),
+            locale: Some("de".to_owned()),
+            used_by: name("test"),
+        }];
+    };
+    check(
+        german,
+        "collation public.german",
+        "(provider = icu, locale = 'de');",
+    );
+}

@@ -1,0 +1,333 @@
+//! What must hold on the source. Pure.
+
+use super::facts::{PublicationFacts, SlotFacts, SourceFacts};
+use super::judge::{bounded, version};
+use super::{Finding, Side, Wanted};
+use crate::config::Plugin;
+use crate::model::quote_ident;
+
+pub(super) fn judge(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = [
+        version(
+            Side::Source,
+            facts.server.version_number,
+            &facts.server.version,
+        ),
+        wal_level(facts),
+        wal_senders(facts),
+        replication_role(facts),
+        installation(wanted, facts),
+        slot(wanted, facts),
+        publication(wanted, facts),
+        plugin_library(wanted, facts),
+        schema_log(wanted, facts),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    findings.extend(event_triggers(wanted, facts));
+    findings.extend(identities(wanted, facts));
+    findings
+}
+
+fn finding(
+    object: impl Into<String>,
+    problem: impl Into<String>,
+    mend: impl Into<String>,
+) -> Finding {
+    Finding {
+        side: Side::Source,
+        object: object.into(),
+        problem: problem.into(),
+        mend: mend.into(),
+        blocking: true,
+    }
+}
+
+fn init_command(wanted: &Wanted) -> String {
+    format!(
+        "pgstream init --pgurl \"postgres://USER:PASSWORD@{}\" --replication-slot {}",
+        wanted.source_endpoint, wanted.slot_name
+    )
+}
+
+fn wal_level(facts: &SourceFacts) -> Option<Finding> {
+    (facts.wal_level != "logical").then(|| {
+        finding(
+            "wal_level",
+            format!("is {}, must be logical", facts.wal_level),
+            "ALTER SYSTEM SET wal_level = 'logical'; -- then restart the server",
+        )
+    })
+}
+
+/// One walsender for the stream; the slot's own one, when it is active, is among those counted.
+fn wal_senders(facts: &SourceFacts) -> Option<Finding> {
+    let active = facts
+        .slot
+        .as_ref()
+        .is_some_and(|slot| slot.active_pid.is_some());
+    let full = facts.wal_sender_count >= facts.max_wal_senders && !active;
+    full.then(|| {
+        finding(
+            "max_wal_senders",
+            format!(
+                "all {} are in use, one more is needed",
+                facts.max_wal_senders
+            ),
+            format!(
+                "ALTER SYSTEM SET max_wal_senders = {}; -- then restart the server",
+                facts.max_wal_senders + 5
+            ),
+        )
+    })
+}
+
+fn replication_role(facts: &SourceFacts) -> Option<Finding> {
+    let user = &facts.server.user;
+    (!facts.replication_role).then(|| {
+        finding(
+            format!("role {user}"),
+            "permission denied to replicate: it has no REPLICATION right",
+            format!("ALTER ROLE {} REPLICATION;", quote_ident(user)),
+        )
+    })
+}
+
+/// Without the schema log init has not run, and init needs a superuser: event triggers and a
+/// publication for all tables (manual, CREATE EVENT TRIGGER, CREATE PUBLICATION).
+fn installation(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
+    if facts.schema_log.is_some() {
+        return None;
+    }
+    let user = &facts.server.user;
+    Some(if facts.server.superuser {
+        let problem = "is not there: pgstream has not been initialised in this database";
+        finding("schema pgstream", problem, init_command(wanted))
+    } else {
+        let problem = format!(
+            "is not there, and role {user} cannot make it: event triggers and a publication for \
+             all tables need a superuser"
+        );
+        let mend = format!("{} -- with a superuser as USER", init_command(wanted));
+        finding("schema pgstream", problem, mend)
+    })
+}
+
+fn slot(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
+    let object = format!("replication slot {}", wanted.slot_name);
+    match &facts.slot {
+        None if facts.schema_log.is_some() => {
+            Some(finding(object, "not found", init_command(wanted)))
+        }
+        None => slots_left(facts),
+        Some(slot) => slot_state(&object, wanted, slot, &facts.server.database),
+    }
+}
+
+/// Only asked while the slot does not exist yet.
+fn slots_left(facts: &SourceFacts) -> Option<Finding> {
+    (facts.replication_slot_count >= facts.max_replication_slots).then(|| {
+        finding(
+            "max_replication_slots",
+            format!(
+                "all {} are in use, one more is needed",
+                facts.max_replication_slots
+            ),
+            format!(
+                "ALTER SYSTEM SET max_replication_slots = {}; -- then restart the server",
+                facts.max_replication_slots + 5
+            ),
+        )
+    })
+}
+
+fn slot_state(object: &str, wanted: &Wanted, slot: &SlotFacts, database: &str) -> Option<Finding> {
+    let drop_slot = format!("SELECT pg_drop_replication_slot('{}');", wanted.slot_name);
+    let ours = |slot: &SlotFacts| {
+        let application = slot.active_application.as_deref().unwrap_or_default();
+        application.starts_with("pgstream")
+    };
+    let again = format!("{drop_slot} -- then {}", init_command(wanted));
+    match (slot.active_pid, slot.wal_status.as_deref()) {
+        _ if !slot.logical => Some(finding(
+            object,
+            "is a physical slot, not a logical one",
+            again,
+        )),
+        _ if slot.database != database => {
+            let problem = format!("decodes database {}, not {database}", slot.database);
+            let mend = "choose another name in PGSTREAM_POSTGRES_REPLICATION_SLOT_NAME";
+            Some(finding(object, problem, mend))
+        }
+        _ if slot.plugin.parse::<Plugin>().is_err() => {
+            let problem = format!(
+                "has the output plugin {}, not pgoutput or wal2json",
+                slot.plugin
+            );
+            Some(finding(object, problem, again))
+        }
+        (_, Some("lost")) => {
+            let problem = "is lost: WAL that it needs is gone (max_slot_wal_keep_size)";
+            let mend = format!("{again} -- then copy the tables to the target anew");
+            Some(finding(object, problem, mend))
+        }
+        (Some(pid), _) if !ours(slot) => {
+            let application = slot.active_application.as_deref().unwrap_or("unknown");
+            let problem = format!("is in use by process {pid} (application {application})");
+            Some(finding(
+                object,
+                problem,
+                format!("SELECT pg_terminate_backend({pid});"),
+            ))
+        }
+        (_, Some("unreserved")) => Some(Finding {
+            blocking: false,
+            ..finding(
+                object,
+                "is about to be lost: it needs more WAL than max_slot_wal_keep_size keeps",
+                "ALTER SYSTEM SET max_slot_wal_keep_size = -1; SELECT pg_reload_conf();",
+            )
+        }),
+        _ => None,
+    }
+}
+
+/// The plugin of the slot that is there, else of the slot that init would make.
+fn plugin(wanted: &Wanted, facts: &SourceFacts) -> Plugin {
+    let existing = facts
+        .slot
+        .as_ref()
+        .and_then(|slot| slot.plugin.parse().ok());
+    existing.unwrap_or(wanted.plugin)
+}
+
+fn publication(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
+    if plugin(wanted, facts) != Plugin::Pgoutput || facts.schema_log.is_none() {
+        return None;
+    }
+    let name = &wanted.publication_name;
+    let object = format!("publication {name}");
+    match facts.publication {
+        None => Some(finding(object, "not found", init_command(wanted))),
+        Some(PublicationFacts {
+            all_tables: false, ..
+        }) => Some(finding(
+            object,
+            "is not for all tables",
+            format!(
+                "DROP PUBLICATION {}; -- then {}",
+                quote_ident(name),
+                init_command(wanted)
+            ),
+        )),
+        Some(PublicationFacts {
+            all_operations: false,
+            ..
+        }) => Some(finding(
+            object,
+            "leaves out some of insert, update, delete, truncate",
+            format!(
+                "ALTER PUBLICATION {} SET (publish = 'insert, update, delete, truncate');",
+                quote_ident(name)
+            ),
+        )),
+        Some(_) => None,
+    }
+}
+
+/// Current minor releases refuse plugins that this setting does not list; older ones do not know it.
+fn plugin_library(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
+    let allowed = facts.output_plugin_libraries.as_deref()?;
+    let plugin = plugin(wanted, facts);
+    let listed = |name: &str| {
+        allowed
+            .split(',')
+            .any(|item| item.trim().trim_matches('"') == name)
+    };
+    if plugin == Plugin::Pgoutput || listed(&plugin.to_string()) || listed("*") {
+        return None;
+    }
+    let list = match allowed.trim() {
+        "" => plugin.to_string(),
+        allowed => format!("{allowed}, {plugin}"),
+    };
+    Some(finding(
+        "output_plugin_libraries",
+        format!("permission denied: it does not list {plugin}"),
+        format!("ALTER SYSTEM SET output_plugin_libraries = {list}; SELECT pg_reload_conf();"),
+    ))
+}
+
+fn schema_log(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
+    let unreadable = facts.schema_log.is_some_and(|log| !log.readable);
+    let user = quote_ident(&facts.server.user);
+    (wanted.schema_changes && unreadable).then(|| {
+        finding(
+            "pgstream.schema_log",
+            format!(
+                "permission denied for role {}: it marks applied changes there",
+                facts.server.user
+            ),
+            format!(
+                "GRANT USAGE ON SCHEMA pgstream TO {user}; \
+                 GRANT SELECT, UPDATE ON pgstream.schema_log TO {user};"
+            ),
+        )
+    })
+}
+
+fn event_triggers(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
+    if facts.schema_log.is_none() {
+        return Vec::new();
+    }
+    if facts.event_triggers.is_empty() {
+        let problem = "not found: schema changes are not recorded";
+        return vec![finding(
+            "event triggers of pgstream",
+            problem,
+            init_command(wanted),
+        )];
+    }
+    let disabled = facts
+        .event_triggers
+        .iter()
+        .filter(|trigger| !trigger.always);
+    disabled
+        .map(|trigger| {
+            finding(
+                format!("event trigger {}", trigger.name),
+                "does not fire in every session: schema changes would be missed",
+                format!(
+                    "ALTER EVENT TRIGGER {} ENABLE ALWAYS;",
+                    quote_ident(&trigger.name)
+                ),
+            )
+        })
+        .collect()
+}
+
+/// Published tables without an identity refuse UPDATE and DELETE on the source itself; before init
+/// this is only said, because init mends it.
+fn identities(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
+    let published = facts.publication.is_some();
+    let keyless = facts.tables.iter().filter(|table| table.without_identity);
+    let problem = if published {
+        "has no replica identity: UPDATE and DELETE on it fail"
+    } else {
+        "has no replica identity: init gives it REPLICA IDENTITY FULL"
+    };
+    let concerned = keyless.filter(|table| published || wanted.filter.selects(&table.name));
+    bounded(concerned.map(|table| Finding {
+        blocking: published,
+        ..finding(
+            table.name.to_string(),
+            problem,
+            format!("ALTER TABLE {} REPLICA IDENTITY FULL;", table.name.quoted()),
+        )
+    }))
+}
+
+#[cfg(test)]
+#[path = "judge_source_tests.rs"]
+mod tests;

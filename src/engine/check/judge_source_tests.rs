@@ -1,0 +1,244 @@
+use super::*;
+use crate::config::TableFilter;
+use crate::engine::check::facts::{
+    ColumnFacts, EventTriggerFacts, SchemaLogFacts, Server, SourceTable,
+};
+use crate::model::QualifiedName;
+
+fn wanted() -> Wanted {
+    Wanted {
+        source_endpoint: "localhost:5432/postgres".to_owned(),
+        slot_name: "a_slot".to_owned(),
+        publication_name: "a_slot_publication".to_owned(),
+        plugin: Plugin::Pgoutput,
+        schema_changes: true,
+        silent_triggers: false,
+        filter: TableFilter::default(),
+    }
+}
+
+/// A source on which nothing is missing.
+fn ready() -> SourceFacts {
+    SourceFacts {
+        server: Server {
+            version_number: 150_020,
+            version: "15.20".to_owned(),
+            user: "repl".to_owned(),
+            superuser: true,
+            database: "postgres".to_owned(),
+            ..Server::default()
+        },
+        replication_role: true,
+        wal_level: "logical".to_owned(),
+        max_replication_slots: 10,
+        max_wal_senders: 10,
+        slot: Some(SlotFacts {
+            plugin: "pgoutput".to_owned(),
+            logical: true,
+            database: "postgres".to_owned(),
+            ..SlotFacts::default()
+        }),
+        publication: Some(PublicationFacts {
+            all_tables: true,
+            all_operations: true,
+        }),
+        schema_log: Some(SchemaLogFacts { readable: true }),
+        event_triggers: vec![EventTriggerFacts {
+            name: "pgstream_end".to_owned(),
+            always: true,
+        }],
+        ..SourceFacts::default()
+    }
+}
+
+/// Changes one thing of a ready source and expects one finding with this text and mend.
+fn check(change: impl FnOnce(&mut SourceFacts), text: &str, mend: &str) {
+    let mut facts = ready();
+    change(&mut facts);
+    let findings = judge(&wanted(), &facts);
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    let said = format!("{} {}", findings[0].object, findings[0].problem);
+    assert!(said.contains(text), "{said}");
+    assert!(findings[0].mend.contains(mend), "{}", findings[0].mend);
+}
+
+fn slot(facts: &mut SourceFacts) -> &mut SlotFacts {
+    facts.slot.as_mut().unwrap()
+}
+
+#[test]
+fn a_ready_source_has_no_findings() {
+    assert_eq!(judge(&wanted(), &ready()), []);
+}
+
+#[test]
+fn each_missing_precondition_has_its_mend() {
+    check(
+        |f| f.server.version_number = 130_001,
+        "older than 14",
+        "pg_upgrade",
+    );
+    check(
+        |f| f.wal_level = "replica".to_owned(),
+        "wal_level is replica",
+        "ALTER SYSTEM SET wal_level",
+    );
+    check(
+        |f| f.wal_sender_count = 10,
+        "max_wal_senders",
+        "max_wal_senders = 15",
+    );
+    check(
+        |f| f.replication_role = false,
+        "permission denied",
+        "ALTER ROLE \"repl\" REPLICATION",
+    );
+    check(
+        |f| f.publication = None,
+        "a_slot_publication not found",
+        "pgstream init",
+    );
+    check(
+        |f| f.event_triggers.clear(),
+        "event triggers",
+        "pgstream init",
+    );
+    check(
+        |f| f.event_triggers[0].always = false,
+        "pgstream_end",
+        "ENABLE ALWAYS",
+    );
+    check(
+        |f| f.schema_log = Some(SchemaLogFacts { readable: false }),
+        "permission denied",
+        "GRANT SELECT, UPDATE ON pgstream.schema_log TO \"repl\"",
+    );
+}
+
+#[test]
+fn the_states_of_a_slot_are_told_apart() {
+    check(
+        |f| f.slot = None,
+        "replication slot a_slot not found",
+        "--replication-slot a_slot",
+    );
+    check(
+        |f| slot(f).logical = false,
+        "physical",
+        "pg_drop_replication_slot('a_slot')",
+    );
+    check(
+        |f| slot(f).database = "other".to_owned(),
+        "decodes database other",
+        "SLOT_NAME",
+    );
+    check(
+        |f| slot(f).plugin = "test_decoding".to_owned(),
+        "test_decoding",
+        "pg_drop",
+    );
+    check(
+        |f| slot(f).wal_status = Some("lost".to_owned()),
+        "lost",
+        "anew",
+    );
+    check(
+        |f| slot(f).wal_status = Some("unreserved".to_owned()),
+        "about to be lost",
+        "= -1",
+    );
+    check(
+        |f| slot(f).active_pid = Some(42),
+        "process 42",
+        "pg_terminate_backend(42)",
+    );
+}
+
+#[test]
+fn our_own_process_on_the_slot_is_no_finding() {
+    let mut facts = ready();
+    slot(&mut facts).active_pid = Some(42);
+    slot(&mut facts).active_application = Some("pgstream".to_owned());
+    facts.wal_sender_count = facts.max_wal_senders;
+    assert_eq!(judge(&wanted(), &facts), []);
+}
+
+#[test]
+fn before_init_the_one_finding_is_init_itself() {
+    let before = |facts: &mut SourceFacts| {
+        facts.schema_log = None;
+        facts.slot = None;
+        facts.publication = None;
+        facts.event_triggers.clear();
+    };
+    check(before, "not been initialised", "pgstream init");
+    let powerless = |facts: &mut SourceFacts| {
+        before(facts);
+        facts.server.superuser = false;
+    };
+    check(powerless, "need a superuser", "with a superuser as USER");
+}
+
+#[test]
+fn a_full_server_is_told_before_init() {
+    let mut facts = ready();
+    facts.schema_log = None;
+    facts.slot = None;
+    facts.replication_slot_count = 10;
+    let findings = judge(&wanted(), &facts);
+    assert!(
+        findings
+            .iter()
+            .any(|finding| finding.mend.contains("max_replication_slots = 15"))
+    );
+}
+
+#[test]
+fn wal2json_must_be_listed_where_the_setting_exists() {
+    let wal2json = |allowed: Option<&str>| {
+        let allowed = allowed.map(str::to_owned);
+        move |facts: &mut SourceFacts| {
+            slot(facts).plugin = "wal2json".to_owned();
+            facts.publication = None;
+            facts.output_plugin_libraries = allowed;
+        }
+    };
+    check(wal2json(Some("")), "output_plugin_libraries", "= wal2json;");
+    check(
+        wal2json(Some("other")),
+        "does not list wal2json",
+        "= other, wal2json;",
+    );
+    for fine in [None, Some("other, wal2json"), Some("\"wal2json\"")] {
+        let mut facts = ready();
+        wal2json(fine)(&mut facts);
+        assert_eq!(judge(&wanted(), &facts), []);
+    }
+}
+
+#[test]
+fn keyless_tables_block_only_once_they_are_published() {
+    let keyless = |facts: &mut SourceFacts| {
+        facts.tables = vec![SourceTable {
+            name: QualifiedName::new("public", "Log"),
+            without_identity: true,
+            columns: Vec::<ColumnFacts>::new(),
+        }];
+    };
+    check(
+        keyless,
+        "UPDATE and DELETE on it fail",
+        "ALTER TABLE \"public\".\"Log\" REPLICA IDENTITY FULL",
+    );
+    let mut facts = ready();
+    keyless(&mut facts);
+    assert!(judge(&wanted(), &facts)[0].blocking);
+    facts.publication = None;
+    facts.schema_log = None;
+    let unblocked = judge(&wanted(), &facts);
+    assert!(
+        unblocked
+            .iter()
+            .any(|finding| finding.object == "public.\"Log\"" && !finding.blocking)
+    );
+}

@@ -1,0 +1,205 @@
+//! What must hold on the target. Pure.
+
+use super::facts::{OwnSchema, TargetFacts, TargetTable};
+use super::judge::{bounded, version};
+use super::{Finding, Side, Wanted};
+use crate::model::{QualifiedName, quote_ident};
+
+pub(super) fn judge(wanted: &Wanted, facts: &TargetFacts) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = [
+        version(
+            Side::Target,
+            facts.server.version_number,
+            &facts.server.version,
+        ),
+        writable(facts),
+        creation(wanted, facts),
+        triggers(wanted, facts),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    findings.extend(own_records(facts));
+    findings.extend(bounded(
+        selected(wanted, facts).filter_map(|table| schema_usage(table, facts)),
+    ));
+    findings.extend(bounded(
+        selected(wanted, facts).filter_map(|table| privileges(table, facts)),
+    ));
+    if wanted.schema_changes {
+        findings.extend(bounded(
+            selected(wanted, facts).filter_map(|table| ownership(table, facts)),
+        ));
+    }
+    findings
+}
+
+fn finding(
+    object: impl Into<String>,
+    problem: impl Into<String>,
+    mend: impl Into<String>,
+) -> Finding {
+    Finding {
+        side: Side::Target,
+        object: object.into(),
+        problem: problem.into(),
+        mend: mend.into(),
+        blocking: true,
+    }
+}
+
+fn selected<'a>(
+    wanted: &'a Wanted,
+    facts: &'a TargetFacts,
+) -> impl Iterator<Item = &'a TargetTable> {
+    let tables = facts.tables.iter();
+    tables.filter(|table| wanted.filter.selects(&table.name))
+}
+
+fn user(facts: &TargetFacts) -> String {
+    quote_ident(&facts.server.user)
+}
+
+fn writable(facts: &TargetFacts) -> Option<Finding> {
+    let database = quote_ident(&facts.server.database);
+    if facts.server.in_recovery {
+        let mend =
+            "SELECT pg_promote(); -- or name the primary in PGSTREAM_POSTGRES_WRITER_TARGET_URL";
+        return Some(finding(
+            "server",
+            "is a standby: nothing can be written to it",
+            mend,
+        ));
+    }
+    facts.server.read_only.then(|| {
+        finding(
+            format!("database {}", facts.server.database),
+            "is read only (default_transaction_read_only)",
+            format!("ALTER DATABASE {database} SET default_transaction_read_only = off;"),
+        )
+    })
+}
+
+/// CREATE on the database is for our own schema once, and for schemas that the source creates.
+fn creation(wanted: &Wanted, facts: &TargetFacts) -> Option<Finding> {
+    let needed = facts.own_schema.is_none() || wanted.schema_changes;
+    (needed && !facts.creates_in_database).then(|| Finding {
+        blocking: facts.own_schema.is_none(),
+        ..finding(
+            format!("database {}", facts.server.database),
+            format!(
+                "permission denied: role {} cannot create schemas in it",
+                facts.server.user
+            ),
+            format!(
+                "GRANT CREATE ON DATABASE {} TO {};",
+                quote_ident(&facts.server.database),
+                user(facts)
+            ),
+        )
+    })
+}
+
+fn triggers(wanted: &Wanted, facts: &TargetFacts) -> Option<Finding> {
+    (wanted.silent_triggers && !facts.silences_triggers).then(|| {
+        let user = user(facts);
+        let mend = if facts.server.version_number >= 150_000 {
+            format!("GRANT SET ON PARAMETER session_replication_role TO {user};")
+        } else {
+            format!("ALTER ROLE {user} SUPERUSER;")
+        };
+        let problem = format!(
+            "permission denied: role {} cannot set it, and PGSTREAM_POSTGRES_WRITER_DISABLE_TRIGGERS \
+             asks for that",
+            facts.server.user
+        );
+        finding("session_replication_role", problem, mend)
+    })
+}
+
+/// The checkpoint and its companions, which `run` makes itself where they are missing.
+fn own_records(facts: &TargetFacts) -> Vec<Finding> {
+    let Some(OwnSchema { usable, creatable }) = facts.own_schema else {
+        return Vec::new();
+    };
+    let user = user(facts);
+    let missing = facts.own_tables.len() < 3;
+    let mut findings = Vec::new();
+    if !usable || (missing && !creatable) {
+        findings.push(finding(
+            "schema pgstream",
+            format!(
+                "permission denied for role {}: the checkpoint is kept there",
+                facts.server.user
+            ),
+            format!("GRANT USAGE, CREATE ON SCHEMA pgstream TO {user};"),
+        ));
+    }
+    let closed = facts.own_tables.iter().filter(|table| !table.usable);
+    findings.extend(closed.map(|table| {
+        finding(
+            format!("pgstream.{}", table.name),
+            format!("permission denied for role {}", facts.server.user),
+            format!(
+                "GRANT SELECT, INSERT, UPDATE ON pgstream.{} TO {user};",
+                quote_ident(&table.name)
+            ),
+        )
+    }));
+    findings
+}
+
+fn schema_usage(table: &TargetTable, facts: &TargetFacts) -> Option<Finding> {
+    let QualifiedName { schema, .. } = &table.name;
+    (!table.schema_usable).then(|| {
+        finding(
+            table.name.to_string(),
+            format!(
+                "permission denied for role {} in schema {schema}",
+                facts.server.user
+            ),
+            format!(
+                "GRANT USAGE ON SCHEMA {} TO {};",
+                quote_ident(schema),
+                user(facts)
+            ),
+        )
+    })
+}
+
+fn privileges(table: &TargetTable, facts: &TargetFacts) -> Option<Finding> {
+    let missing = table.missing_privileges.join(", ");
+    (!missing.is_empty()).then(|| {
+        finding(
+            table.name.to_string(),
+            format!(
+                "permission denied for role {}: it lacks {missing}",
+                facts.server.user
+            ),
+            format!(
+                "GRANT {missing} ON TABLE {} TO {};",
+                table.name.quoted(),
+                user(facts)
+            ),
+        )
+    })
+}
+
+/// Only a later ALTER or DROP of this table needs it, so it does not block.
+fn ownership(table: &TargetTable, facts: &TargetFacts) -> Option<Finding> {
+    (!table.owned).then(|| Finding {
+        blocking: false,
+        ..finding(
+            table.name.to_string(),
+            format!(
+                "belongs to {}: a schema change of it would be refused to role {}",
+                table.owner, facts.server.user
+            ),
+            format!("GRANT {} TO {};", quote_ident(&table.owner), user(facts)),
+        )
+    })
+}
+
+#[cfg(test)]
+#[path = "judge_target_tests.rs"]
+mod tests;

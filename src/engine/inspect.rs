@@ -1,0 +1,216 @@
+//! One look at a pipeline from outside: what `status` prints, whether an engine runs or not.
+//!
+//! Each side is asked in a session of its own, at the same time; a side that does not answer leaves
+//! its part empty and says why. The serialised form is for monitoring scripts and stays stable:
+//! `docs/operations.md` lists its fields.
+
+mod query;
+
+use serde::Serialize;
+
+use super::clock;
+use super::status::Slot;
+use crate::config::{Pipeline, SlotName};
+use crate::model::Lsn;
+use crate::postgres::PgError;
+
+use query::{SourceLook, TargetLook};
+
+/// What one look saw.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Inspection {
+    /// When, RFC 3339 in UTC.
+    pub at: String,
+    /// The source.
+    pub source: Side,
+    /// The target.
+    pub target: Side,
+    /// The slot that the pipeline reads; a guess by the database's name while the source is away.
+    pub slot_name: String,
+    /// The slot; none when it does not exist or the source is away.
+    pub slot: Option<Slot>,
+    /// How far the target is behind.
+    pub lag: Lag,
+    /// What is durable on the target; none before the first run, or while the target is away.
+    pub checkpoint: Option<Checkpoint>,
+    /// Transactions that an operator skipped on record.
+    pub skipped_transaction_count: Option<i64>,
+    /// Whether `init` has prepared the source; none while the source is away.
+    pub initialised: Option<bool>,
+    /// The latest schema changes, newest first, at most ten.
+    pub schema_changes: Vec<SchemaChange>,
+}
+
+/// One server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Side {
+    /// Without a password: `localhost:5432/postgres`.
+    pub endpoint: String,
+    /// Whether it answered.
+    pub reachable: bool,
+    /// Its version.
+    pub version: Option<String>,
+    /// Why it did not answer.
+    pub error: Option<String>,
+}
+
+/// How far the target is behind the source.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Lag {
+    /// WAL between the source's end and what is confirmed durable, in bytes.
+    pub bytes: Option<u64>,
+    /// Age of what is not yet durable: as the source measures it while a stream is active, else the
+    /// age of the checkpoint's last transaction.
+    pub seconds: Option<f64>,
+}
+
+/// What is durable on the target.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Checkpoint {
+    /// End of the last source transaction applied.
+    pub end_lsn: Lsn,
+    /// Its commit time on the source.
+    pub commit_time: Option<String>,
+    /// When the target committed it.
+    pub updated_at: String,
+}
+
+/// One row of the schema log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SchemaChange {
+    /// `id` of the row.
+    pub id: String,
+    /// `version` of the row.
+    pub version: i64,
+    /// When the command ran on the source.
+    pub created_at: String,
+    /// Schema of its first object.
+    pub schema_name: String,
+    /// Command tag.
+    pub tag: String,
+    /// The objects it touched, such as `table public.test`.
+    pub objects: Vec<String>,
+    /// What became of it.
+    pub state: SchemaChangeState,
+}
+
+/// What became of a schema change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SchemaChangeState {
+    /// On the target, but the source does not know yet.
+    Applied,
+    /// On the target, and marked so in the schema log.
+    Acked,
+    /// Not on the target yet.
+    Pending,
+}
+
+/// Looks at both sides once. Returns what was seen, and the failure of the first side that did not
+/// answer.
+pub async fn inspect(pipeline: &Pipeline) -> (Inspection, Option<PgError>) {
+    let guess = slot_name(pipeline, pipeline.source.database());
+    let source = query::source(pipeline).await;
+    let slot_name = source.as_ref().map_or(guess, |look| look.slot_name.clone());
+    let target = query::target(pipeline, &slot_name).await;
+    let at = rfc3339(clock::unix_ms());
+    let inspection = assemble(pipeline, at, slot_name, source.as_ref(), target.as_ref());
+    (inspection, source.err().or(target.err()))
+}
+
+fn slot_name(pipeline: &Pipeline, database: &str) -> String {
+    let slot = pipeline.slot.clone();
+    slot.unwrap_or_else(|| SlotName::for_database(database))
+        .to_string()
+}
+
+fn rfc3339(unix_ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(unix_ms).map_or_else(|_| String::new(), |at| at.to_string())
+}
+
+fn assemble(
+    pipeline: &Pipeline,
+    at: String,
+    slot_name: String,
+    source: Result<&SourceLook, &PgError>,
+    target: Result<&TargetLook, &PgError>,
+) -> Inspection {
+    let target_look = target.ok();
+    Inspection {
+        at,
+        source: side(
+            pipeline.source.endpoint(),
+            source.map(|look| look.version.as_str()),
+        ),
+        target: side(
+            pipeline.target.endpoint(),
+            target.map(|look| look.version.as_str()),
+        ),
+        slot_name,
+        slot: source.ok().and_then(|look| look.slot.clone()),
+        lag: lag(source.ok(), target_look),
+        checkpoint: target_look.and_then(TargetLook::checkpoint),
+        skipped_transaction_count: target_look.map(|look| look.progress.skipped_transaction_count),
+        initialised: source.ok().map(|look| look.initialised),
+        schema_changes: schema_changes(source.ok(), target_look),
+    }
+}
+
+fn side(endpoint: String, version: Result<&str, &PgError>) -> Side {
+    let error = version
+        .err()
+        .map(|error| match std::error::Error::source(error) {
+            Some(cause) => format!("{error}: {cause}"),
+            None => error.to_string(),
+        });
+    Side {
+        endpoint,
+        reachable: version.is_ok(),
+        version: version.ok().map(str::to_owned),
+        error,
+    }
+}
+
+/// The checkpoint may be ahead of what is confirmed, never behind it by more than one round.
+fn lag(source: Option<&SourceLook>, target: Option<&TargetLook>) -> Lag {
+    let Some(source) = source else {
+        return Lag::default();
+    };
+    let confirmed = source
+        .slot
+        .as_ref()
+        .and_then(|slot| slot.confirmed_flush_lsn);
+    let checkpoint = target.and_then(|look| look.progress.checkpoint.as_ref());
+    let durable = confirmed.max(checkpoint.map(|checkpoint| checkpoint.end_lsn));
+    let bytes = durable.map(|durable| source.wal_end.bytes_since(durable));
+    let active = source.slot.as_ref().is_some_and(|slot| slot.active);
+    let seconds = match (active, bytes) {
+        (_, None) => None,
+        (_, Some(0)) => Some(0.0),
+        (true, Some(_)) => Some(source.flush_lag_s.unwrap_or(0.0)),
+        (false, Some(_)) => checkpoint.and_then(|checkpoint| checkpoint.age_s),
+    };
+    Lag { bytes, seconds }
+}
+
+fn schema_changes(source: Option<&SourceLook>, target: Option<&TargetLook>) -> Vec<SchemaChange> {
+    let applied = |id: &String| target.is_some_and(|look| look.progress.applied.contains(id));
+    let logged = source.map_or(&[][..], |look| &look.schema_changes);
+    let change = |logged: &query::Logged| SchemaChange {
+        id: logged.id.clone(),
+        version: logged.version,
+        created_at: logged.created_at.clone(),
+        schema_name: logged.schema_name.clone(),
+        tag: logged.tag.clone(),
+        objects: logged.objects.clone(),
+        state: match (logged.acked, applied(&logged.id)) {
+            (true, _) => SchemaChangeState::Acked,
+            (false, true) => SchemaChangeState::Applied,
+            (false, false) => SchemaChangeState::Pending,
+        },
+    };
+    logged.iter().map(change).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,132 @@
+//! Asks each side once. Reads only.
+
+use serde::Deserialize;
+
+use super::Checkpoint;
+use crate::config::Pipeline;
+use crate::engine::document::{current_database, document};
+use crate::engine::status::Slot;
+use crate::model::Lsn;
+use crate::postgres::{PgError, connect};
+
+const SLOTS: &str = include_str!("../../../assets/sql/source/slots.sql");
+const SOURCE: &str = include_str!("../../../assets/sql/source/inspect.sql");
+const SCHEMA_CHANGES: &str = include_str!("../../../assets/sql/source/schema_changes.sql");
+const TARGET: &str = include_str!("../../../assets/sql/target/inspect.sql");
+const PROGRESS: &str = include_str!("../../../assets/sql/target/progress.sql");
+
+/// What `application_name` says of us on both servers.
+const APPLICATION_NAME: &str = "pgstream status";
+
+/// Our tables on the target; they are made together.
+const OWN_TABLES: [&str; 3] = ["checkpoint", "skipped_transaction", "schema_change"];
+
+#[derive(Debug, Clone)]
+pub(super) struct SourceLook {
+    pub(super) slot_name: String,
+    pub(super) version: String,
+    pub(super) wal_end: Lsn,
+    pub(super) slot: Option<Slot>,
+    pub(super) flush_lag_s: Option<f64>,
+    pub(super) initialised: bool,
+    pub(super) schema_changes: Vec<Logged>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct TargetLook {
+    pub(super) version: String,
+    pub(super) progress: Progress,
+}
+
+impl TargetLook {
+    pub(super) fn checkpoint(&self) -> Option<Checkpoint> {
+        self.progress.checkpoint.as_ref().map(|row| Checkpoint {
+            end_lsn: row.end_lsn,
+            commit_time: row.commit_time.clone(),
+            updated_at: row.updated_at.clone(),
+        })
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct SlotsDocument {
+    wal_end: Lsn,
+    slots: Vec<Slot>,
+}
+
+#[derive(Debug, Deserialize)]
+struct SourceDocument {
+    version: String,
+    flush_lag_s: Option<f64>,
+    schema_log: bool,
+}
+
+/// A row of the schema log.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Logged {
+    pub(super) id: String,
+    pub(super) version: i64,
+    pub(super) created_at: String,
+    pub(super) schema_name: String,
+    pub(super) tag: String,
+    pub(super) objects: Vec<String>,
+    pub(super) acked: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct TargetDocument {
+    version: String,
+    own_tables: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(super) struct Progress {
+    pub(super) checkpoint: Option<CheckpointRow>,
+    pub(super) skipped_transaction_count: i64,
+    pub(super) applied: Vec<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct CheckpointRow {
+    pub(super) end_lsn: Lsn,
+    pub(super) commit_time: Option<String>,
+    pub(super) updated_at: String,
+    pub(super) age_s: Option<f64>,
+}
+
+pub(super) async fn source(pipeline: &Pipeline) -> Result<SourceLook, PgError> {
+    let session = connect(&pipeline.source, APPLICATION_NAME).await?;
+    let database = current_database(&session).await?;
+    let slot_name = super::slot_name(pipeline, &database);
+    let slots: SlotsDocument = document(&session, SLOTS, &[&slot_name]).await?;
+    let own: SourceDocument = document(&session, SOURCE, &[&slot_name]).await?;
+    let schema_changes = if own.schema_log {
+        document(&session, SCHEMA_CHANGES, &[]).await?
+    } else {
+        Vec::new()
+    };
+    Ok(SourceLook {
+        slot: slots.slots.into_iter().find(|slot| slot.ours),
+        slot_name,
+        version: own.version,
+        wal_end: slots.wal_end,
+        flush_lag_s: own.flush_lag_s,
+        initialised: own.schema_log,
+        schema_changes,
+    })
+}
+
+pub(super) async fn target(pipeline: &Pipeline, slot_name: &str) -> Result<TargetLook, PgError> {
+    let session = connect(&pipeline.target, APPLICATION_NAME).await?;
+    let own: TargetDocument = document(&session, TARGET, &[]).await?;
+    let there = |name: &&str| own.own_tables.iter().any(|table| table == name);
+    let progress = if OWN_TABLES.iter().all(there) {
+        document(&session, PROGRESS, &[&slot_name]).await?
+    } else {
+        Progress::default()
+    };
+    Ok(TargetLook {
+        version: own.version,
+        progress,
+    })
+}

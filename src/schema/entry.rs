@@ -1,0 +1,201 @@
+//! One row of `pgstream.schema_log`: what one command changed.
+
+use std::fmt::Display;
+
+use serde::{Deserialize, Serialize};
+
+use super::description::{Constraint, Index, Schema, Sequence, Table, Type};
+use super::error::SchemaError;
+use crate::model::{QualifiedName, Relation, Tuple, Value, quote_ident};
+
+/// The layout of the log's JSON that this program reads.
+pub const FORMAT: u32 = 1;
+
+/// One row of the schema log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Entry {
+    /// `pgstream.schema_log.id`.
+    pub id: String,
+    /// A running number; not an order: the order is that of the WAL.
+    pub version: i64,
+    /// The schema of the first object that changed.
+    pub schema_name: String,
+    /// When the source's transaction began, as the source printed it (UTC is not promised).
+    pub created_at: String,
+    /// What the command did.
+    pub change: Change,
+}
+
+/// What one command did, the log row's JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// The layout of this JSON.
+    pub format: u32,
+    /// The command's tag, such as `ALTER TABLE`.
+    pub tag: String,
+    /// The command's text, for people, and as a hint for what no catalog holds. Absent where it may
+    /// hold a password.
+    pub statement: Option<String>,
+    /// Whether the command ran inside a function or a DO block.
+    #[serde(default)]
+    pub nested: bool,
+    /// The `search_path` of the session.
+    #[serde(default)]
+    pub search_path: String,
+    /// The objects that changed.
+    #[serde(default)]
+    pub objects: Vec<ObjectChange>,
+    /// Dropped objects of which nothing but the name is known.
+    #[serde(default)]
+    pub unknown_drops: Vec<UnknownDrop>,
+    /// Commands on kinds of objects that do not replicate.
+    #[serde(default)]
+    pub others: Vec<Other>,
+    /// The tables (OIDs on the source) whose rows follow as [`RowsMessage`](super::RowsMessage)s.
+    #[serde(default)]
+    pub sends_rows: Vec<u32>,
+    /// The source could not describe the command: nothing behind this row may be applied.
+    pub failure: Option<String>,
+}
+
+/// One object before and after.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum ObjectChange {
+    /// A schema.
+    Schema(Images<Schema>),
+    /// A table.
+    Table(Images<Table>),
+    /// An index.
+    Index(Images<Index>),
+    /// A constraint.
+    Constraint(Images<Constraint>),
+    /// A sequence.
+    Sequence(Images<Sequence>),
+    /// A type.
+    Type(Images<Type>),
+}
+
+impl ObjectChange {
+    /// Returns kind and name, for people: `table public.test`.
+    #[must_use]
+    pub fn label(&self) -> String {
+        match self {
+            Self::Schema(images) => images.label("schema", |schema| quote_ident(&schema.name)),
+            Self::Table(images) => images.label("table", |table| table.qualified_name()),
+            Self::Index(images) => images.label("index", |index| {
+                QualifiedName::new(index.table.schema.clone(), index.name.as_str())
+            }),
+            Self::Constraint(images) => images.label("constraint", |constraint| {
+                format!("{} on {}", constraint.name, constraint.table)
+            }),
+            Self::Sequence(images) => {
+                images.label("sequence", |sequence| sequence.qualified_name())
+            }
+            Self::Type(images) => images.label("type", |kind| kind.qualified_name()),
+        }
+    }
+}
+
+impl<T> Images<T> {
+    fn label<N: Display>(&self, kind: &str, name: impl Fn(&T) -> N) -> String {
+        let image = self.after.as_ref().or(self.before.as_ref());
+        image.map_or_else(|| kind.to_owned(), |image| format!("{kind} {}", name(image)))
+    }
+}
+
+/// The two descriptions of one object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Images<T> {
+    /// The OID on the source.
+    pub oid: u32,
+    /// Absent for a new object.
+    pub before: Option<T>,
+    /// Absent for an object that is gone.
+    pub after: Option<T>,
+    /// The server reported the drop; an object that is gone without one was built anew.
+    #[serde(default)]
+    pub dropped: bool,
+}
+
+/// An object that was dropped without ever having been described.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnknownDrop {
+    /// `table`, `index` or `sequence`.
+    pub kind: String,
+    /// Its schema.
+    pub schema: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// A command on a kind of object that does not replicate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Other {
+    /// The command's tag.
+    pub tag: String,
+    /// The kind of object, absent for some commands such as GRANT.
+    pub kind: Option<String>,
+    /// The object, as the server spells it.
+    pub identity: Option<String>,
+}
+
+impl Entry {
+    /// Reads an inserted row of `pgstream.schema_log`.
+    ///
+    /// # Errors
+    /// [`SchemaError`] when a column is missing or the JSON is not of a known layout (class: bug).
+    pub fn from_tuple(relation: &Relation, tuple: &Tuple) -> Result<Self, SchemaError> {
+        let text = |name: &'static str| column_text(relation, tuple, name);
+        let id = text("id")?.to_owned();
+        let change: Change = serde_json::from_str(text("schema")?).map_err(|source| {
+            SchemaError::ReadEntry {
+                id: id.clone(),
+                source,
+            }
+        })?;
+        if change.format != FORMAT {
+            return Err(SchemaError::UnknownFormat {
+                id,
+                format: change.format,
+            });
+        }
+        Ok(Self {
+            id,
+            version: text("version")?.parse().unwrap_or_default(),
+            schema_name: text("schema_name")?.to_owned(),
+            created_at: text("created_at")?.to_owned(),
+            change,
+        })
+    }
+
+    /// Returns the objects that the command changed, for people: `table public.test`.
+    #[must_use]
+    pub fn object_names(&self) -> Vec<String> {
+        let others = self.change.others.iter().filter_map(|other| other.identity.clone());
+        self.change.objects.iter().map(ObjectChange::label).chain(others).collect()
+    }
+
+    /// Returns what changed, before and after, as indented JSON for people.
+    #[must_use]
+    pub fn before_after(&self) -> String {
+        serde_json::to_string_pretty(&self.change.objects).unwrap_or_default()
+    }
+}
+
+fn column_text<'a>(
+    relation: &Relation,
+    tuple: &'a Tuple,
+    name: &'static str,
+) -> Result<&'a str, SchemaError> {
+    let missing = || SchemaError::MissingColumn { column: name };
+    let place = relation
+        .columns
+        .iter()
+        .position(|column| &*column.name == name)
+        .ok_or_else(missing)?;
+    match tuple.values.get(place) {
+        Some(Value::Text(bytes)) => std::str::from_utf8(bytes).ok().ok_or_else(missing),
+        _ => Err(missing()),
+    }
+}

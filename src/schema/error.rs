@@ -1,0 +1,67 @@
+//! What can go wrong between a row of the schema log and statements on the target.
+
+use crate::model::{Classify, ErrorClass};
+
+/// A failure of the schema log's reader.
+#[derive(Debug, thiserror::Error)]
+pub enum SchemaError {
+    /// A row of the log without one of its columns.
+    #[error("a row of pgstream.schema_log has no column \"{column}\"")]
+    MissingColumn {
+        /// The column.
+        column: &'static str,
+    },
+    /// The JSON of a row cannot be read.
+    #[error("cannot read row {id} of pgstream.schema_log")]
+    ReadEntry {
+        /// The row.
+        id: String,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// The installation on the source is newer or older than this program.
+    #[error("row {id} of pgstream.schema_log has layout {format}, which this program does not know")]
+    UnknownFormat {
+        /// The row.
+        id: String,
+        /// Its layout.
+        format: u32,
+    },
+    /// A message with the rows of a rewritten table cannot be read.
+    #[error("cannot read a message with the rows of a rewritten table")]
+    ReadRows {
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// A rewritten table is larger than the source may send.
+    #[error("table {table} was rewritten and is larger than pgstream.rewrite_bytes_max")]
+    TooLarge {
+        /// The table.
+        table: String,
+    },
+}
+
+impl Classify for SchemaError {
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::MissingColumn { .. } | Self::ReadEntry { .. } | Self::ReadRows { .. } => {
+                ErrorClass::Bug
+            }
+            Self::UnknownFormat { .. } | Self::TooLarge { .. } => ErrorClass::Operator,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::UnknownFormat { .. } => Some(
+                "run `pgstream init` of the version that streams, so that both speak of the same layout"
+                    .to_owned(),
+            ),
+            Self::TooLarge { table } => Some(format!(
+                "copy {table} to the target by hand, then skip this transaction; for the next time: \
+                 ALTER DATABASE … SET pgstream.rewrite_bytes_max = '10GB'"
+            )),
+            Self::MissingColumn { .. } | Self::ReadEntry { .. } | Self::ReadRows { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,456 @@
+//! Columns, by their number. Structure (add, drop, type, name) goes through the parent and reaches
+//! children by itself, as it did on the source; everything else is said for each table with ONLY.
+
+use super::scene::Scene;
+use super::sequence::parameters;
+use super::sql::{comment, compression_keyword, option_changes, storage_keyword};
+use super::steps::{Phase, Steps, label};
+use crate::model::{quote_ident, quote_literal};
+use crate::schema::description::{Column, NotNull, Table};
+
+/// One table before and after, and what its columns are asked about.
+pub(super) struct Columns<'a> {
+    pub(super) scene: &'a Scene<'a>,
+    pub(super) oid: u32,
+    pub(super) before: &'a Table,
+    pub(super) after: &'a Table,
+}
+
+impl Columns<'_> {
+    pub(super) fn plan(&self, steps: &mut Steps) {
+        let object = label("table", &self.after.qualified_name());
+        let structure_is_own = self.after.of_type.is_none() || self.before.of_type.is_none();
+        for column in &self.before.columns {
+            if self.after.column(column.number).is_none() && structure_is_own {
+                self.drop(column, steps, &object);
+            }
+        }
+        for column in &self.after.columns {
+            match self.before.column(column.number) {
+                None if structure_is_own => self.add(column, steps, &object),
+                None => {}
+                Some(before) => self.alter(before, column, steps, &object),
+            }
+        }
+    }
+
+    /// What a statement that goes through the whole family is said to.
+    fn family(&self) -> String {
+        format!("ALTER TABLE {}", self.after.qualified_name().quoted())
+    }
+
+    fn only(&self) -> String {
+        format!("ALTER TABLE ONLY {}", self.after.qualified_name().quoted())
+    }
+
+    fn only_before(&self) -> String {
+        format!("ALTER TABLE ONLY {}", self.before.qualified_name().quoted())
+    }
+
+    fn drop(&self, column: &Column, steps: &mut Steps, object: &str) {
+        if column.is_inherited_only() {
+            return;
+        }
+        let stays_below = self.scene.children(self.oid).any(|child| {
+            let after = child.after.as_ref();
+            let columns = after.map(|t| t.columns.as_slice()).unwrap_or_default();
+            columns.iter().any(|c| c.name == column.name)
+        });
+        let only = if stays_below { "ONLY " } else { "" };
+        let table = self.before.qualified_name().quoted();
+        let name = quote_ident(&column.name);
+        let sql = format!("ALTER TABLE {only}{table} DROP COLUMN {name}");
+        steps.add(Phase::DropColumn, object, sql);
+    }
+
+    fn add(&self, column: &Column, steps: &mut Steps, object: &str) {
+        let inherits_now = column.is_inherited_only()
+            && self.after.parents.iter().any(|parent| {
+                self.before.parents.contains(parent) || !self.before.is_partition()
+            });
+        if !inherits_now {
+            let missing = self.missing_value(column);
+            let name = quote_ident(&column.name);
+            let default = missing.as_deref().or(column.default.as_deref());
+            let parts = parts(self.scene, self.oid, column, default);
+            let type_of = type_of(column);
+            let table = self.family();
+            let sql = format!("{table} ADD COLUMN {name} {type_of}{parts}");
+            steps.add(Phase::AddColumn, object, sql);
+            if missing.is_some() {
+                let sql = format!("{table} ALTER COLUMN {name} {}", default_clause(column));
+                steps.add(Phase::AddColumn, object, sql);
+            }
+        }
+        settings_of_new(self.after, column, steps, object);
+    }
+
+    /// The value that existing rows got, where the default would give another one on the target.
+    fn missing_value(&self, column: &Column) -> Option<String> {
+        let default = column.default.as_ref()?;
+        if column.generated.is_some() || is_constant(default) {
+            return None;
+        }
+        let literal = |missing: &String| {
+            let text = quote_literal(missing);
+            format!("{}::{}", text.trim_start(), column.type_name)
+        };
+        let below = || {
+            let mut tables = self.scene.children(self.oid).filter_map(|c| c.after.as_ref());
+            tables.find_map(|t| t.columns.iter().find(|c| c.name == column.name)?.missing.as_ref())
+        };
+        column.missing.as_ref().or_else(below).map(literal)
+    }
+
+    fn alter(&self, before: &Column, after: &Column, steps: &mut Steps, object: &str) {
+        let typed = self.after.of_type.is_some() && self.before.of_type.is_some();
+        let follows = after.inherited > 0 && before.inherited > 0 || typed;
+        if before.name != after.name && !follows {
+            self.rename(before, after, steps, object);
+        }
+        let retyped = (before.type_oid, before.typmod, &before.collation)
+            != (after.type_oid, after.typmod, &after.collation);
+        if retyped {
+            self.retype(before, after, follows, steps, object);
+        }
+        self.alter_default(before, after, retyped, steps, object);
+        self.alter_identity(before, after, steps, object);
+        self.alter_not_null(before, after, steps, object);
+        let name = quote_ident(&after.name);
+        let table = self.only();
+        for clause in setting_clauses(before, after) {
+            steps.add(Phase::ColumnSetting, object, format!("{table} ALTER COLUMN {name} {clause}"));
+        }
+        column_comment(self.after, Some(before), after, steps, object);
+    }
+
+    /// Two columns that swap their names meet in a name that nobody else has.
+    fn rename(&self, before: &Column, after: &Column, steps: &mut Steps, object: &str) {
+        let table = self.family();
+        let mut old = quote_ident(&before.name);
+        let new = quote_ident(&after.name);
+        let taken = |c: &Column| c.name == after.name && self.after.column(c.number).is_some();
+        if self.before.columns.iter().any(taken) {
+            let between = quote_ident(&format!("pgstream_{}", before.number));
+            steps.add(Phase::RenameTable, object, format!(
+                "ALTER TABLE {} RENAME COLUMN {old} TO {between}",
+                self.before.qualified_name().quoted()
+            ));
+            old = between;
+        }
+        let sql = format!("{table} RENAME COLUMN {old} TO {new}");
+        steps.add(Phase::RenameColumn, object, sql);
+    }
+
+    /// Where the rows follow as messages the table is empty by now, and any value will do: what the
+    /// USING of the source computed is in the messages.
+    fn retype(
+        &self,
+        before: &Column,
+        after: &Column,
+        follows: bool,
+        steps: &mut Steps,
+        object: &str,
+    ) {
+        if before.default.is_some() && before.generated.is_none() {
+            let name = quote_ident(&before.name);
+            let sql = format!("{} ALTER COLUMN {name} DROP DEFAULT", self.only_before());
+            steps.add(Phase::DropDefault, object, sql);
+        }
+        if follows {
+            return;
+        }
+        let childless = self.after.partition_key.is_some()
+            && self.scene.children(self.oid).next().is_none();
+        let empty = self.scene.is_refilled(self.oid) || self.after.persistence == "u" || childless;
+        let using = match empty && after.generated.is_none() {
+            true => format!(" USING NULL::{}", after.type_name),
+            false => String::new(),
+        };
+        let (table, name) = (self.family(), quote_ident(&after.name));
+        let type_of = type_of(after);
+        let sql = format!("{table} ALTER COLUMN {name} TYPE {type_of}{using}");
+        steps.add(Phase::ColumnType, object, sql);
+    }
+
+    fn alter_default(
+        &self,
+        before: &Column,
+        after: &Column,
+        retyped: bool,
+        steps: &mut Steps,
+        object: &str,
+    ) {
+        let name = quote_ident(&after.name);
+        let table = self.only();
+        let same_text = before.default == after.default;
+        if before.generated.is_some() || after.generated.is_some() {
+            let clause = match &after.default {
+                _ if before.generated.is_some() && after.generated.is_none() => "DROP EXPRESSION",
+                Some(text) if !same_text && before.default_hash != after.default_hash => {
+                    &format!("SET EXPRESSION AS ({text})")
+                }
+                _ => return,
+            };
+            let table = if after.inherited > 0 { return } else { self.family() };
+            let sql = format!("{table} ALTER COLUMN {name} {clause}");
+            steps.add(Phase::ColumnSetting, object, sql);
+        } else if before.default_hash != after.default_hash || retyped && after.default.is_some() {
+            if after.default.is_none() {
+                if !retyped {
+                    let name = quote_ident(&before.name);
+                    let sql = format!("{} ALTER COLUMN {name} DROP DEFAULT", self.only_before());
+                    steps.add(Phase::DropDefault, object, sql);
+                }
+                return;
+            }
+            let sql = format!("{table} ALTER COLUMN {name} {}", default_clause(after));
+            steps.add(Phase::ColumnSetting, object, sql);
+        }
+    }
+
+    fn alter_identity(&self, before: &Column, after: &Column, steps: &mut Steps, object: &str) {
+        let name = quote_ident(&after.name);
+        let clause = match (before.identity.as_deref(), after.identity.as_deref()) {
+            (old, new) if old == new => return,
+            (Some(_), None) => "DROP IDENTITY".to_owned(),
+            (None, Some(_)) => match identity_parts(self.scene, self.oid, after) {
+                Some(identity) => format!("ADD {identity}"),
+                None => return,
+            },
+            (Some(_), Some("a")) => "SET GENERATED ALWAYS".to_owned(),
+            _ => "SET GENERATED BY DEFAULT".to_owned(),
+        };
+        let table = self.only();
+        // An identity column takes no default, and its NOT NULL must be there before it.
+        let phase = match before.identity {
+            Some(_) if after.identity.is_none() => Phase::ColumnType,
+            _ => Phase::Index,
+        };
+        steps.add(phase, object, format!("{table} ALTER COLUMN {name} {clause}"));
+    }
+
+    fn alter_not_null(&self, before: &Column, after: &Column, steps: &mut Steps, object: &str) {
+        let table = self.only();
+        for sql in not_null_changes(&table, &self.after.name, before, after) {
+            steps.add(Phase::ColumnSetting, object, sql);
+        }
+    }
+}
+
+/// PostgreSQL 18 knows NOT NULL constraints by name and hands them down; before, it is one flag.
+fn not_null_changes(table: &str, table_name: &str, before: &Column, after: &Column) -> Vec<String> {
+    let name = quote_ident(&after.name);
+    let family = table.replacen("ALTER TABLE ONLY", "ALTER TABLE", 1);
+    match (&before.not_null_constraint, &after.not_null_constraint) {
+        (None, None) if before.not_null != after.not_null => {
+            let verb = if after.not_null { "SET" } else { "DROP" };
+            vec![format!("{table} ALTER COLUMN {name} {verb} NOT NULL")]
+        }
+        (None, None) => Vec::new(),
+        (_, Some(now)) if !now.local => Vec::new(),
+        (Some(was), None) if was.local => vec![format!("{family} ALTER COLUMN {name} DROP NOT NULL")],
+        (Some(_), None) => Vec::new(),
+        (None, Some(now)) => vec![add_not_null(&family, table_name, after, now)],
+        (Some(was), Some(now)) => {
+            let mut changes = Vec::new();
+            let constraint = quote_ident(&now.name);
+            if was.name != now.name {
+                let old = quote_ident(&was.name);
+                changes.push(format!("{family} RENAME CONSTRAINT {old} TO {constraint}"));
+            }
+            if was.no_inherit != now.no_inherit {
+                let inherit = if now.no_inherit { "NO INHERIT" } else { "INHERIT" };
+                changes.push(format!("{family} ALTER CONSTRAINT {constraint} {inherit}"));
+            }
+            if now.validated && !was.validated {
+                changes.push(format!("{family} VALIDATE CONSTRAINT {constraint}"));
+            }
+            changes
+        }
+    }
+}
+
+fn add_not_null(table: &str, table_name: &str, column: &Column, constraint: &NotNull) -> String {
+    let name = quote_ident(&column.name);
+    let plain = constraint.name == format!("{table_name}_{}_not_null", column.name)
+        && !constraint.no_inherit
+        && constraint.validated;
+    if plain {
+        return format!("{table} ALTER COLUMN {name} SET NOT NULL");
+    }
+    let no_inherit = if constraint.no_inherit { " NO INHERIT" } else { "" };
+    let not_valid = if constraint.validated { "" } else { " NOT VALID" };
+    let constraint = quote_ident(&constraint.name);
+    format!("{table} ADD CONSTRAINT {constraint} NOT NULL {name}{no_inherit}{not_valid}")
+}
+
+/// Returns the type with its collation.
+pub(super) fn type_of(column: &Column) -> String {
+    match &column.collation {
+        Some(collation) => format!("{} COLLATE {collation}", column.type_name),
+        None => column.type_name.clone(),
+    }
+}
+
+/// Returns what stands behind a new column's type: default, identity, generation, NOT NULL.
+pub(super) fn parts(
+    scene: &Scene<'_>,
+    table: u32,
+    column: &Column,
+    default: Option<&str>,
+) -> String {
+    let mut parts = String::new();
+    match (column.generated.as_deref(), default) {
+        (Some(kind), Some(text)) => {
+            let kind = if kind == "v" { "VIRTUAL" } else { "STORED" };
+            parts.push_str(&format!(" GENERATED ALWAYS AS ({text}) {kind}"));
+        }
+        (None, Some(text)) => parts.push_str(&format!(" DEFAULT {text}")),
+        (_, None) => {}
+    }
+    if let Some(identity) = identity_parts(scene, table, column) {
+        parts.push_str(&format!(" {identity}"));
+    }
+    match &column.not_null_constraint {
+        Some(constraint) if column.not_null && constraint.validated => {
+            let name = quote_ident(&constraint.name);
+            let no_inherit = if constraint.no_inherit { " NO INHERIT" } else { "" };
+            parts.push_str(&format!(" CONSTRAINT {name} NOT NULL{no_inherit}"));
+        }
+        None if column.not_null => parts.push_str(" NOT NULL"),
+        _ => {}
+    }
+    parts
+}
+
+/// A partition shares the identity of its parent and has no sequence of its own.
+fn identity_parts(scene: &Scene<'_>, table: u32, column: &Column) -> Option<String> {
+    let kind = match column.identity.as_deref()? {
+        "a" => "ALWAYS",
+        _ => "BY DEFAULT",
+    };
+    let sequence = scene.identity_sequence(table, column)?;
+    Some(format!(
+        "GENERATED {kind} AS IDENTITY (SEQUENCE NAME {} {})",
+        sequence.qualified_name().quoted(),
+        parameters(sequence)
+    ))
+}
+
+fn default_clause(column: &Column) -> String {
+    match &column.default {
+        Some(text) => format!("SET DEFAULT {text}"),
+        None => "DROP DEFAULT".to_owned(),
+    }
+}
+
+/// Adds what CREATE TABLE and ADD COLUMN have no place for.
+pub(super) fn settings_of_new(table: &Table, column: &Column, steps: &mut Steps, object: &str) {
+    let fresh = Column {
+        storage: column.type_storage.clone(),
+        compression: None,
+        statistics: None,
+        options: Vec::new(),
+        comment: None,
+        ..column.clone()
+    };
+    let name = quote_ident(&column.name);
+    let only = format!("ALTER TABLE ONLY {}", table.qualified_name().quoted());
+    for clause in setting_clauses(&fresh, column) {
+        let sql = format!("{only} ALTER COLUMN {name} {clause}");
+        steps.add(Phase::ColumnSetting, object, sql);
+    }
+    if let Some(constraint) = column.not_null_constraint.as_ref().filter(|c| !c.validated) {
+        let sql = add_not_null(&only, &table.name, column, constraint);
+        steps.add(Phase::ColumnSetting, object, sql);
+    }
+    column_comment(table, None, column, steps, object);
+}
+
+/// Adds what a new child says of the columns that it inherits.
+pub(super) fn settings_of_inherited(
+    table: &Table,
+    column: &Column,
+    steps: &mut Steps,
+    object: &str,
+) {
+    let name = quote_ident(&column.name);
+    let only = format!("ALTER TABLE ONLY {}", table.qualified_name().quoted());
+    if column.default.is_some() && column.generated.is_none() {
+        let sql = format!("{only} ALTER COLUMN {name} {}", default_clause(column));
+        steps.add(Phase::ColumnSetting, object, sql);
+    }
+    let own = column.not_null_constraint.as_ref().is_none_or(|c| c.local);
+    if column.not_null && own {
+        let sql = format!("{only} ALTER COLUMN {name} SET NOT NULL");
+        steps.add(Phase::ColumnSetting, object, sql);
+    }
+}
+
+fn setting_clauses(before: &Column, after: &Column) -> Vec<String> {
+    let mut clauses = Vec::new();
+    let retyped = before.type_oid != after.type_oid;
+    let was = if retyped { &after.type_storage } else { &before.storage };
+    if *was != after.storage {
+        clauses.push(format!("SET STORAGE {}", storage_keyword(&after.storage)));
+    }
+    if before.compression != after.compression {
+        let method = compression_keyword(after.compression.as_deref());
+        clauses.push(format!("SET COMPRESSION {method}"));
+    }
+    if before.statistics != after.statistics {
+        clauses.push(format!("SET STATISTICS {}", after.statistics.unwrap_or(-1)));
+    }
+    clauses.extend(option_changes(&before.options, &after.options, ""));
+    clauses
+}
+
+fn column_comment(
+    table: &Table,
+    before: Option<&Column>,
+    after: &Column,
+    steps: &mut Steps,
+    object: &str,
+) {
+    let name = table.qualified_name().quoted();
+    let target = format!("COLUMN {name}.{}", quote_ident(&after.name));
+    let old = before.and_then(|column| column.comment.as_ref());
+    comment(steps, object, &target, old, after.comment.as_ref());
+}
+
+/// Whether a default gives the same value whenever and wherever it is computed: a number, a
+/// quoted literal with at most one cast to a named type, a keyword.
+fn is_constant(default: &str) -> bool {
+    let Some(rest) = default.strip_prefix('\'') else {
+        let number = !default.is_empty()
+            && default
+                .trim_start_matches('-')
+                .bytes()
+                .all(|b| b.is_ascii_digit() || b == b'.');
+        return number || matches!(default, "true" | "false" | "NULL");
+    };
+    let Some(end) = rest.rfind('\'') else {
+        return false;
+    };
+    let (literal, cast) = rest.split_at(end);
+    let plain = !literal.replace("''", "").contains('\'');
+    // Words such as 'now' and 'today' are read anew each time.
+    let stable = ["::text", "::character varying", "::jsonb", "::integer", "::bigint", "::numeric"];
+    plain && stable.contains(&cast.trim_start_matches('\''))
+}
+
+#[cfg(test)]
+mod unit {
+    use super::is_constant;
+
+    #[test]
+    fn only_defaults_that_are_the_same_everywhere_are_constant() {
+        for text in ["0", "-1.5", "true", "'x'::text", "'it''s'::text", "'{}'::jsonb"] {
+            assert!(is_constant(text), "{text}");
+        }
+        for text in ["now()", "('now'::text)::date", "'a'::text || 'b'::text", "random()", ""] {
+            assert!(!is_constant(text), "{text}");
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! Constraints. CHECK goes down to children by itself, a foreign key of a partitioned table to its
+//! partitions; keys are said for each table with ONLY, and their indexes attached, so that every
+//! part keeps its name.
+
+use super::scene::Scene;
+use super::sql::comment;
+use super::steps::{Phase, Steps};
+use super::{NotApplied, Plan};
+use crate::model::quote_ident;
+use crate::schema::description::Constraint;
+use crate::schema::entry::Images;
+
+pub(super) fn plan(
+    scene: &Scene<'_>,
+    images: &Images<Constraint>,
+    steps: &mut Steps,
+    plan: &mut Plan,
+) {
+    let Some(known) = images.after.as_ref().or(images.before.as_ref()) else {
+        return;
+    };
+    if !scene.selects(known.table_oid, &known.table) {
+        return;
+    }
+    let Some(after) = &images.after else {
+        return drop_constraint(scene, known, steps);
+    };
+    let object = label(after);
+    match &images.before {
+        None => {
+            if !create(scene, after, steps, plan, &object) {
+                return;
+            }
+        }
+        Some(before) => alter(before, after, steps, &object),
+    }
+    let target = format!(
+        "CONSTRAINT {} ON {}",
+        quote_ident(&after.name),
+        after.table.quoted()
+    );
+    let old_comment = images.before.as_ref().and_then(|c| c.comment.as_ref());
+    comment(steps, &object, &target, old_comment, after.comment.as_ref());
+}
+
+fn label(constraint: &Constraint) -> String {
+    format!("constraint {} on {}", constraint.name, constraint.table)
+}
+
+/// Whether PostgreSQL makes it by itself for this table.
+fn comes_from_parent(scene: &Scene<'_>, constraint: &Constraint) -> bool {
+    match constraint.kind.as_str() {
+        "f" => constraint.parent_oid.is_some(),
+        "c" => constraint.inherited > 0 && !constraint.local && !is_new_partition(scene, constraint),
+        _ => false,
+    }
+}
+
+/// A new partition must have its parent's checks before it is attached.
+fn is_new_partition(scene: &Scene<'_>, constraint: &Constraint) -> bool {
+    let table = scene.tables.get(&constraint.table_oid);
+    let after = table.and_then(|images| images.after.as_ref());
+    scene.is_created(constraint.table_oid) && after.is_some_and(|table| table.is_partition())
+}
+
+/// Returns whether the target will have the constraint through a statement of ours.
+fn create(
+    scene: &Scene<'_>,
+    after: &Constraint,
+    steps: &mut Steps,
+    plan: &mut Plan,
+    object: &str,
+) -> bool {
+    if comes_from_parent(scene, after) {
+        return false;
+    }
+    if let (Some(oid), Some(name)) = (after.referenced_oid, &after.referenced)
+        && !scene.selects(oid, name)
+    {
+        plan.not_applied.push(NotApplied {
+            object: object.to_owned(),
+            reason: format!("it refers to {name}, which the filter leaves out"),
+        });
+        return false;
+    }
+    let phase = match after.kind.as_str() {
+        "f" => Phase::ForeignKey,
+        _ => Phase::Constraint,
+    };
+    let only = match after.kind.as_str() {
+        "p" | "u" | "x" => "ONLY ",
+        _ => "",
+    };
+    let definition = match existing_index(scene, after) {
+        Some(index) => from_index(after, index),
+        None => after.definition.clone(),
+    };
+    let sql = format!(
+        "ALTER TABLE {only}{} ADD CONSTRAINT {} {definition}",
+        after.table.quoted(),
+        quote_ident(&after.name)
+    );
+    steps.add(phase, object, sql);
+    true
+}
+
+/// The name, before this command, of the index that ADD CONSTRAINT … USING INDEX took over.
+fn existing_index<'a>(scene: &Scene<'a>, constraint: &Constraint) -> Option<&'a str> {
+    let images = scene.indexes.get(&constraint.index_oid?)?;
+    let before = images.before.as_ref()?;
+    before.constraint.is_none().then_some(before.name.as_str())
+}
+
+fn from_index(constraint: &Constraint, index: &str) -> String {
+    let kind = match constraint.kind.as_str() {
+        "p" => "PRIMARY KEY",
+        _ => "UNIQUE",
+    };
+    let mut definition = format!("{kind} USING INDEX {}", quote_ident(index));
+    if constraint.deferrable {
+        definition.push_str(" DEFERRABLE");
+    }
+    if constraint.deferred {
+        definition.push_str(" INITIALLY DEFERRED");
+    }
+    definition
+}
+
+fn alter(before: &Constraint, after: &Constraint, steps: &mut Steps, object: &str) {
+    let name = quote_ident(&after.name);
+    let table = format!("ALTER TABLE {}", after.table.quoted());
+    let inherited = after.inherited > 0 && !after.local && after.kind == "c"
+        || after.kind == "f" && after.parent_oid.is_some();
+    if inherited {
+        return;
+    }
+    if before.name != after.name {
+        let old = quote_ident(&before.name);
+        let sql = format!("{table} RENAME CONSTRAINT {old} TO {name}");
+        steps.add(Phase::Constraint, object, sql);
+    }
+    if (before.deferrable, before.deferred) != (after.deferrable, after.deferred) {
+        let deferrable = if after.deferrable { "DEFERRABLE" } else { "NOT DEFERRABLE" };
+        let initially = if after.deferred { "DEFERRED" } else { "IMMEDIATE" };
+        let sql = format!("{table} ALTER CONSTRAINT {name} {deferrable} INITIALLY {initially}");
+        steps.add(Phase::AlterConstraint, object, sql);
+    }
+    if before.enforced != after.enforced {
+        let not = if after.enforced == Some(false) { "NOT " } else { "" };
+        let sql = format!("{table} ALTER CONSTRAINT {name} {not}ENFORCED");
+        steps.add(Phase::AlterConstraint, object, sql);
+    } else if after.validated && !before.validated {
+        let sql = format!("{table} VALIDATE CONSTRAINT {name}");
+        steps.add(Phase::Validate, object, sql);
+    }
+}
+
+fn drop_constraint(scene: &Scene<'_>, before: &Constraint, steps: &mut Steps) {
+    let with_parent = before.parent_oid.is_some_and(|parent| {
+        let parent = scene.constraints.get(&parent);
+        parent.is_none_or(|images| images.after.is_none())
+    });
+    let inherited = before.kind == "c" && before.inherited > 0 && !before.local;
+    if with_parent || inherited || scene.is_dropped(before.table_oid) {
+        return;
+    }
+    if let (Some(oid), Some(name)) = (before.referenced_oid, &before.referenced)
+        && !scene.selects(oid, name)
+    {
+        return;
+    }
+    let phase = match before.kind.as_str() {
+        "f" => Phase::DropForeignKey,
+        _ => Phase::DropConstraint,
+    };
+    let stays_below = before.kind == "c" && stays_below(scene, before);
+    let only = if stays_below { "ONLY " } else { "" };
+    let sql = format!(
+        "ALTER TABLE {only}{} DROP CONSTRAINT {}",
+        before.table.quoted(),
+        quote_ident(&before.name)
+    );
+    steps.add(phase, &label(before), sql);
+}
+
+fn stays_below(scene: &Scene<'_>, constraint: &Constraint) -> bool {
+    scene.children(constraint.table_oid).any(|child| {
+        let mut constraints = scene.constraints.values().filter_map(|c| c.after.as_ref());
+        constraints.any(|c| c.table_oid == child.oid && c.name == constraint.name)
+    })
+}

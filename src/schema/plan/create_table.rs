@@ -1,0 +1,121 @@
+//! A new table. Its constraints and indexes are objects of their own and follow it; a partition is
+//! made as an ordinary table and attached last, as pg_dump does, so that all its parts keep their
+//! names.
+
+use super::column;
+use super::scene::Scene;
+use super::sql::option_clause;
+use super::steps::{Phase, Steps, label};
+use crate::model::quote_ident;
+use crate::schema::description::{Column, Parent, Table};
+
+pub(super) fn plan(scene: &Scene<'_>, oid: u32, table: &Table, steps: &mut Steps) {
+    let object = label("table", &table.qualified_name());
+    steps.add(Phase::CreateTable, &object, create(scene, oid, table));
+    let nothing = bare(table);
+    for column in &table.columns {
+        column::settings_of_new(table, column, steps, &object);
+        if is_left_to_parents(scene, table, column) {
+            column::settings_of_inherited(table, column, steps, &object);
+        }
+    }
+    super::table::settings(scene, oid, &nothing, table, steps);
+    if let (true, Some(parent)) = (table.is_partition(), kept_parents(scene, table).next()) {
+        attach(table, parent, steps);
+    }
+}
+
+/// Adds the statement that makes an existing table a partition.
+pub(super) fn attach(table: &Table, parent: &Parent, steps: &mut Steps) {
+    let bound = table.partition_bound.as_deref().unwrap_or("DEFAULT");
+    let sql = format!(
+        "ALTER TABLE ONLY {} ATTACH PARTITION {} {bound}",
+        parent.qualified_name().quoted(),
+        table.qualified_name().quoted()
+    );
+    steps.add(Phase::Attach, &label("table", &table.qualified_name()), sql);
+}
+
+/// The parents that the target has: those that the filter leaves out are not inherited from.
+pub(super) fn kept_parents<'t>(
+    scene: &'t Scene<'_>,
+    table: &'t Table,
+) -> impl Iterator<Item = &'t Parent> {
+    let kept = |parent: &&Parent| scene.selects(parent.oid, &parent.qualified_name());
+    table.parents.iter().filter(kept)
+}
+
+fn is_left_to_parents(scene: &Scene<'_>, table: &Table, column: &Column) -> bool {
+    !table.is_partition()
+        && column.is_inherited_only()
+        && kept_parents(scene, table).next().is_some()
+}
+
+fn create(scene: &Scene<'_>, oid: u32, table: &Table) -> String {
+    let unlogged = match table.persistence.as_str() {
+        "u" => "UNLOGGED ",
+        _ => "",
+    };
+    let name = table.qualified_name().quoted();
+    let mut sql = format!("CREATE {unlogged}TABLE {name} ");
+    match &table.of_type {
+        Some(of_type) => sql.push_str(&format!("OF {of_type}{}", typed_columns(scene, oid, table))),
+        None => sql.push_str(&format!("({})", columns(scene, oid, table).join(", "))),
+    }
+    let parents: Vec<_> = kept_parents(scene, table)
+        .filter(|_| !table.is_partition())
+        .map(|parent| parent.qualified_name().quoted())
+        .collect();
+    if !parents.is_empty() {
+        sql.push_str(&format!(" INHERITS ({})", parents.join(", ")));
+    }
+    if let Some(key) = &table.partition_key {
+        sql.push_str(&format!(" PARTITION BY {key}"));
+    }
+    if let Some(method) = table.access_method.as_ref().filter(|method| *method != "heap") {
+        sql.push_str(&format!(" USING {}", quote_ident(method)));
+    }
+    let own = table.options.iter().map(|option| option_clause(option, ""));
+    let toast = table.toast_options.iter();
+    let options: Vec<_> = own
+        .chain(toast.map(|option| option_clause(option, "toast.")))
+        .collect();
+    if !options.is_empty() {
+        sql.push_str(&format!(" WITH ({})", options.join(", ")));
+    }
+    sql
+}
+
+fn columns(scene: &Scene<'_>, oid: u32, table: &Table) -> Vec<String> {
+    let own = |column: &&Column| !is_left_to_parents(scene, table, column);
+    let own = table.columns.iter().filter(own);
+    own.map(|column| {
+        let head = format!("{} {}", quote_ident(&column.name), column::type_of(column));
+        head + &column::parts(scene, oid, column, column.default.as_deref())
+    })
+    .collect()
+}
+
+fn typed_columns(scene: &Scene<'_>, oid: u32, table: &Table) -> String {
+    let extras = table.columns.iter().filter_map(|column| {
+        let parts = column::parts(scene, oid, column, column.default.as_deref());
+        let name = quote_ident(&column.name);
+        (!parts.is_empty()).then(|| format!("{name} WITH OPTIONS{parts}"))
+    });
+    let extras: Vec<_> = extras.collect();
+    match extras.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", extras.join(", ")),
+    }
+}
+
+/// The table as CREATE TABLE leaves it, to compare the rest with.
+fn bare(table: &Table) -> Table {
+    Table {
+        replica_identity: "d".to_owned(),
+        row_security: false,
+        row_security_forced: false,
+        comment: None,
+        ..table.clone()
+    }
+}

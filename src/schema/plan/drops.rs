@@ -1,0 +1,103 @@
+//! What is dropped as a whole: tables in one statement, because they may depend on each other,
+//! then sequences, types and schemas. Never with CASCADE.
+
+use super::scene::Scene;
+use super::steps::{Phase, Steps};
+use crate::model::{QualifiedName, quote_ident};
+use crate::schema::description::{Sequence, Table, Type};
+use crate::schema::entry::ObjectChange;
+
+pub(super) fn plan(scene: &Scene<'_>, steps: &mut Steps) {
+    let mut tables = Vec::new();
+    let mut sequences = Vec::new();
+    let mut types = Vec::new();
+    let mut schemas = Vec::new();
+    for object in scene.objects {
+        match object {
+            ObjectChange::Table(i) if i.after.is_none() => {
+                tables.extend(i.before.as_ref().and_then(|t| table(scene, i.oid, t)));
+            }
+            ObjectChange::Sequence(i) if i.after.is_none() => {
+                sequences.extend(i.before.as_ref().and_then(|s| sequence(scene, s)));
+            }
+            ObjectChange::Type(i) if i.after.is_none() => {
+                types.extend(i.before.as_ref().map(Type::qualified_name));
+            }
+            ObjectChange::Schema(i) if i.after.is_none() => {
+                schemas.extend(i.before.as_ref().map(|s| s.name.clone()));
+            }
+            ObjectChange::Table(_)
+            | ObjectChange::Sequence(_)
+            | ObjectChange::Type(_)
+            | ObjectChange::Schema(_)
+            | ObjectChange::Index(_)
+            | ObjectChange::Constraint(_) => {}
+        }
+    }
+    drop_all(steps, Phase::DropTable, "TABLE", &tables);
+    drop_all(steps, Phase::DropSequence, "SEQUENCE", &sequences);
+    drop_all(steps, Phase::DropType, "TYPE", &types);
+    for name in schemas {
+        let sql = format!("DROP SCHEMA {}", quote_ident(&name));
+        steps.add(Phase::DropSchema, &format!("schema {name}"), sql);
+    }
+    for unknown in &scene.change.unknown_drops {
+        unknown_drop(scene, unknown, steps);
+    }
+}
+
+fn table(scene: &Scene<'_>, oid: u32, table: &Table) -> Option<QualifiedName> {
+    let name = table.qualified_name();
+    scene.selects(oid, &name).then_some(name)
+}
+
+/// A sequence goes with its identity column, its table or its column.
+fn sequence(scene: &Scene<'_>, sequence: &Sequence) -> Option<QualifiedName> {
+    if sequence.identity {
+        return None;
+    }
+    if let (Some(oid), Some(name)) = (sequence.table_oid, &sequence.table) {
+        let images = scene.tables.get(&oid);
+        let number = sequence.column_number.unwrap_or_default();
+        let owner_gone = images.is_some_and(|images| {
+            let after = images.after.as_ref();
+            after.and_then(|table| table.column(number)).is_none()
+        });
+        if owner_gone || !scene.selects(oid, name) {
+            return None;
+        }
+    }
+    Some(sequence.qualified_name())
+}
+
+fn drop_all(steps: &mut Steps, phase: Phase, kind: &str, names: &[QualifiedName]) {
+    let Some(first) = names.first() else {
+        return;
+    };
+    let quoted: Vec<_> = names.iter().map(QualifiedName::quoted).collect();
+    let more = match names.len() {
+        1 => String::new(),
+        count => format!(" and {} more", count - 1),
+    };
+    let object = format!("{} {first}{more}", kind.to_lowercase());
+    let sql = format!("DROP {kind} {}", quoted.join(", "));
+    steps.add(phase, &object, sql);
+}
+
+/// Only the name is known, and the target may never have had the object: an index that a failed
+/// CREATE INDEX CONCURRENTLY left behind on the source was never announced.
+fn unknown_drop(
+    scene: &Scene<'_>,
+    unknown: &crate::schema::entry::UnknownDrop,
+    steps: &mut Steps,
+) {
+    let name = QualifiedName::new(unknown.schema.as_str(), unknown.name.as_str());
+    let (phase, kind) = match unknown.kind.as_str() {
+        "index" => (Phase::DropIndex, "INDEX"),
+        "table" if scene.selects(0, &name) => (Phase::DropTable, "TABLE"),
+        "sequence" => (Phase::DropSequence, "SEQUENCE"),
+        _ => return,
+    };
+    let sql = format!("DROP {kind} IF EXISTS {}", name.quoted());
+    steps.add(phase, &format!("{} {name}", unknown.kind), sql);
+}

@@ -1,0 +1,123 @@
+//! Indexes that serve no constraint are made and dropped here; those of constraints come and go with
+//! them, and only their names and settings are ours.
+
+use super::scene::Scene;
+use super::sql::{comment, option_changes};
+use super::steps::{Phase, Steps, label};
+use crate::model::{QualifiedName, quote_ident};
+use crate::schema::description::Index;
+use crate::schema::entry::Images;
+
+pub(super) fn plan(scene: &Scene<'_>, images: &Images<Index>, steps: &mut Steps) {
+    let Some(known) = images.after.as_ref().or(images.before.as_ref()) else {
+        return;
+    };
+    if !scene.selects(known.table_oid, &known.table) {
+        return;
+    }
+    let Some(after) = &images.after else {
+        return drop_index(scene, known, steps);
+    };
+    let object = label("index", &name(after));
+    match &images.before {
+        None => create(scene, images.oid, after, steps, &object),
+        Some(before) => alter(scene, before, after, steps, &object),
+    }
+    if let (Some(parent), false) = (&after.parent, images.before.as_ref().is_some_and(|b| b.parent_oid == after.parent_oid)) {
+        let sql = format!(
+            "ALTER INDEX {} ATTACH PARTITION {}",
+            parent.quoted(),
+            name(after).quoted()
+        );
+        steps.add(Phase::AttachIndex, &object, sql);
+    }
+    settings(images.before.as_ref(), after, steps, &object);
+}
+
+/// Returns an index's qualified name: an index lives in its table's schema.
+pub(super) fn name(index: &Index) -> QualifiedName {
+    QualifiedName::new(&*index.table.schema, index.name.as_str())
+}
+
+fn create(scene: &Scene<'_>, oid: u32, after: &Index, steps: &mut Steps, object: &str) {
+    if after.constraint.is_some() {
+        return;
+    }
+    // An index that became valid through CONCURRENTLY is described like any other; an invalid one
+    // is not worth having, unless it is a partitioned index that waits for its parts.
+    if !after.valid && !after.partitioned {
+        return;
+    }
+    let _ = (scene, oid);
+    steps.add(Phase::Index, object, after.definition.clone());
+}
+
+fn alter(scene: &Scene<'_>, before: &Index, after: &Index, steps: &mut Steps, object: &str) {
+    if !before.valid && after.valid && after.constraint.is_none() && !after.partitioned {
+        steps.add(Phase::Index, object, after.definition.clone());
+        return;
+    }
+    // RENAME CONSTRAINT and ADD CONSTRAINT … USING INDEX rename the index, too.
+    let became_constraint = before.constraint.is_none() && after.constraint.is_some();
+    let renamed_by_constraint = after.constraint.is_some_and(|oid| {
+        let images = scene.constraints.get(&oid);
+        images.is_some_and(|images| {
+            let name = |c: &Option<crate::schema::description::Constraint>| c.as_ref().map(|c| c.name.clone());
+            images.before.is_some() && name(&images.before) != name(&images.after)
+        })
+    });
+    if before.name != after.name && !became_constraint && !renamed_by_constraint {
+        let old = QualifiedName::new(&*after.table.schema, before.name.as_str());
+        let sql = format!("ALTER INDEX {} RENAME TO {}", old.quoted(), quote_ident(&after.name));
+        steps.add(Phase::Index, object, sql);
+    }
+}
+
+fn drop_index(scene: &Scene<'_>, before: &Index, steps: &mut Steps) {
+    let with_parent = before.parent_oid.is_some_and(|parent| {
+        let parent = scene.indexes.get(&parent);
+        parent.is_some_and(|images| images.after.is_none())
+    });
+    let skipped = before.constraint.is_some()
+        || with_parent
+        || !before.valid && !before.partitioned
+        || scene.is_dropped(before.table_oid);
+    if skipped {
+        return;
+    }
+    let sql = format!("DROP INDEX {}", name(before).quoted());
+    steps.add(Phase::DropIndex, &label("index", &name(before)), sql);
+}
+
+fn settings(before: Option<&Index>, after: &Index, steps: &mut Steps, object: &str) {
+    let quoted = name(after).quoted();
+    let table = after.table.quoted();
+    // A definition brings its options; the index of a constraint does not.
+    let nothing: &[String] = &[];
+    let old_options = match before {
+        Some(before) => before.options.as_slice(),
+        None if after.constraint.is_some() => nothing,
+        None => after.options.as_slice(),
+    };
+    for clause in option_changes(old_options, &after.options, "") {
+        steps.add(Phase::TableSetting, object, format!("ALTER INDEX {quoted} {clause}"));
+    }
+    for (column, target) in &after.statistics {
+        if before.is_none_or(|before| before.statistics.get(column) != Some(target)) {
+            let sql = format!("ALTER INDEX {quoted} ALTER COLUMN {column} SET STATISTICS {target}");
+            steps.add(Phase::TableSetting, object, sql);
+        }
+    }
+    let was_clustered = before.is_some_and(|before| before.clustered);
+    if after.clustered && !was_clustered {
+        let name = quote_ident(&after.name);
+        let sql = format!("ALTER TABLE {table} CLUSTER ON {name}");
+        steps.add(Phase::TableSetting, object, sql);
+    } else if was_clustered && !after.clustered {
+        let sql = format!("ALTER TABLE {table} SET WITHOUT CLUSTER");
+        steps.add(Phase::AlterConstraint, object, sql);
+    }
+    let old_comment = before.and_then(|before| before.comment.as_ref());
+    let target = format!("INDEX {quoted}");
+    comment(steps, object, &target, old_comment, after.comment.as_ref());
+}

@@ -1,0 +1,145 @@
+//! From one row of the schema log to the statements that do the same on the target.
+//!
+//! ```text
+//!  Change ── objects before/after ──> one planner a kind ──> Steps (phase, SQL) ──> Plan
+//! ```
+//!
+//! Pure: no server, no clock. Identity is the OID, and inside a table the column's number, so a
+//! rename is a rename and never a drop and a create. What PostgreSQL does by itself on the target
+//! (indexes that ALTER TYPE builds anew, columns that children inherit, the sequence of an identity
+//! column) gets no statement. Nothing is ever dropped with CASCADE: what the source dropped is
+//! dropped by name, and if the target has more that depends on it, the target says so.
+
+mod column;
+mod concurrent;
+mod constraint;
+mod create_table;
+mod drops;
+mod index;
+mod scene;
+mod schema;
+mod sequence;
+mod sql;
+mod steps;
+mod table;
+mod types;
+
+use self::scene::Scene;
+pub use self::steps::Step;
+use self::steps::Steps;
+use super::entry::{Entry, ObjectChange};
+use crate::model::{QualifiedName, RelationId};
+
+/// What to do on the target for one row of the schema log.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// The statements, in order.
+    pub steps: Vec<Step>,
+    /// The target transaction must end with this source transaction: a new enum label cannot be
+    /// used in the transaction that adds it (manual, `ALTER TYPE`, «Notes»).
+    pub commit_after: bool,
+    /// The statements cannot run inside a transaction block; each may run again after a crash.
+    pub outside: bool,
+    /// What the source did and the target will not have.
+    pub not_applied: Vec<NotApplied>,
+    /// The tables whose facts and prepared statements must be forgotten.
+    pub relations: Vec<RelationTouch>,
+    /// Schemas with another name: every table in them has one, too.
+    pub schemas: Vec<SchemaRename>,
+    /// Tables whose whole content follows as messages. The content on the target must be deleted
+    /// before the steps run (foreign keys aside): a column gets its new type without the old values.
+    pub refills: Vec<Refill>,
+    /// The source could not describe the command: stop here.
+    pub failure: Option<String>,
+}
+
+impl Plan {
+    /// Returns whether there is nothing to run and nothing to say.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty() && self.not_applied.is_empty() && self.failure.is_none()
+    }
+}
+
+/// A change that stays on the source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotApplied {
+    /// The object.
+    pub object: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// A table that changed, with its names around the change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RelationTouch {
+    /// Its OID on the source.
+    pub oid: RelationId,
+    /// Its name before; absent for a new table.
+    pub before: Option<QualifiedName>,
+    /// Its name after; absent for a dropped table.
+    pub after: Option<QualifiedName>,
+}
+
+/// A schema that was renamed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchemaRename {
+    /// Its name before.
+    pub before: String,
+    /// Its name after.
+    pub after: String,
+}
+
+/// A table whose rows follow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refill {
+    /// Its OID on the source.
+    pub oid: RelationId,
+    /// Its name before the steps; absent for a table that the steps create.
+    pub before: Option<QualifiedName>,
+    /// Its name after the steps.
+    pub after: QualifiedName,
+}
+
+/// Returns what one row of the log means for the target. `selects` says which tables replicate; a
+/// table counts as selected when its name before or after is.
+#[must_use]
+pub fn plan(entry: &Entry, selects: &dyn Fn(&QualifiedName) -> bool) -> Plan {
+    let change = &entry.change;
+    let mut plan = Plan {
+        failure: change.failure.clone(),
+        ..Plan::default()
+    };
+    for other in &change.others {
+        let identity = other.identity.as_deref().unwrap_or_default();
+        plan.not_applied.push(NotApplied {
+            object: format!("{} {identity}", other.tag).trim_end().to_owned(),
+            reason: "this kind of object does not replicate yet".to_owned(),
+        });
+    }
+    let objects = scene::pair_rebuilt(&change.objects);
+    let scene = Scene::new(change, &objects, selects);
+    if concurrent::plan(&scene, &mut plan) {
+        return plan;
+    }
+    let mut steps = Steps::default();
+    for object in &objects {
+        plan_object(&scene, object, &mut steps, &mut plan);
+    }
+    drops::plan(&scene, &mut steps);
+    plan.steps = steps.into_ordered();
+    plan.relations = scene.touched_relations();
+    plan.refills = scene.refills();
+    plan
+}
+
+fn plan_object(scene: &Scene<'_>, object: &ObjectChange, steps: &mut Steps, plan: &mut Plan) {
+    match object {
+        ObjectChange::Schema(images) => schema::plan(images, steps, plan),
+        ObjectChange::Table(images) => table::plan(scene, images, steps, plan),
+        ObjectChange::Index(images) => index::plan(scene, images, steps),
+        ObjectChange::Constraint(images) => constraint::plan(scene, images, steps, plan),
+        ObjectChange::Sequence(images) => sequence::plan(scene, images, steps),
+        ObjectChange::Type(images) => types::plan(scene, images, steps, plan),
+    }
+}

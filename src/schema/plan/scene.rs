@@ -1,0 +1,233 @@
+//! What a planner asks about the other objects of the same command.
+
+use std::collections::BTreeMap;
+
+use super::{Refill, RelationTouch};
+use crate::model::{QualifiedName, RelationId};
+use crate::schema::description::{Column, Constraint, Index, Sequence, Table};
+use crate::schema::entry::{Change, Images, ObjectChange};
+
+/// The objects of one command, by OID.
+pub(super) struct Scene<'a> {
+    pub(super) change: &'a Change,
+    pub(super) objects: &'a [ObjectChange],
+    pub(super) tables: BTreeMap<u32, &'a Images<Table>>,
+    pub(super) indexes: BTreeMap<u32, &'a Images<Index>>,
+    pub(super) constraints: BTreeMap<u32, &'a Images<Constraint>>,
+    pub(super) sequences: Vec<&'a Images<Sequence>>,
+    selects: &'a dyn Fn(&QualifiedName) -> bool,
+}
+
+impl<'a> Scene<'a> {
+    pub(super) fn new(
+        change: &'a Change,
+        objects: &'a [ObjectChange],
+        selects: &'a dyn Fn(&QualifiedName) -> bool,
+    ) -> Self {
+        let mut scene = Self {
+            change,
+            objects,
+            tables: BTreeMap::new(),
+            indexes: BTreeMap::new(),
+            constraints: BTreeMap::new(),
+            sequences: Vec::new(),
+            selects,
+        };
+        for object in objects {
+            match object {
+                ObjectChange::Table(images) => drop(scene.tables.insert(images.oid, images)),
+                ObjectChange::Index(images) => drop(scene.indexes.insert(images.oid, images)),
+                ObjectChange::Constraint(images) => {
+                    drop(scene.constraints.insert(images.oid, images));
+                }
+                ObjectChange::Sequence(images) => scene.sequences.push(images),
+                ObjectChange::Schema(_) | ObjectChange::Type(_) => {}
+            }
+        }
+        scene
+    }
+
+    /// Whether a table replicates: by the names that this command knows of it.
+    pub(super) fn selects(&self, oid: u32, name: &QualifiedName) -> bool {
+        let known = self.tables.get(&oid);
+        let names = known.map(|images| [images.before.as_ref(), images.after.as_ref()]);
+        (self.selects)(name)
+            || names.is_some_and(|names| {
+                let mut tables = names.into_iter().flatten();
+                tables.any(|table| (self.selects)(&table.qualified_name()))
+            })
+    }
+
+    pub(super) fn is_created(&self, table: u32) -> bool {
+        self.tables
+            .get(&table)
+            .is_some_and(|images| images.before.is_none() && images.after.is_some())
+    }
+
+    pub(super) fn is_dropped(&self, table: u32) -> bool {
+        self.tables
+            .get(&table)
+            .is_some_and(|images| images.after.is_none())
+    }
+
+    /// The tables of this command that inherit from `parent` afterwards.
+    pub(super) fn children(&self, parent: u32) -> impl Iterator<Item = &'a Images<Table>> + '_ {
+        self.tables.values().copied().filter(move |images| {
+            let table = images.after.as_ref().or(images.before.as_ref());
+            table.is_some_and(|table| table.parents.iter().any(|p| p.oid == parent))
+        })
+    }
+
+    /// How many ancestors of a table this command knows: parents before children, or the reverse.
+    pub(super) fn depth(&self, table: &Table) -> usize {
+        let parent = |parent: u32| self.tables.get(&parent).and_then(|t| t.after.as_ref());
+        let known = table.parents.iter().filter_map(|p| parent(p.oid));
+        known.map(|p| 1 + self.depth(p)).max().unwrap_or_default()
+    }
+
+    /// The sequence that a new identity column makes, if this command made one.
+    pub(super) fn identity_sequence(&self, table: u32, column: &Column) -> Option<&'a Sequence> {
+        let mut sequences = self.sequences.iter().filter_map(|s| s.after.as_ref());
+        sequences.find(|sequence| {
+            sequence.identity
+                && sequence.table_oid == Some(table)
+                && sequence.column_number == Some(column.number)
+        })
+    }
+
+    /// Whether the rows of this table, or of one below it, follow as messages.
+    pub(super) fn is_refilled(&self, table: u32) -> bool {
+        self.change.sends_rows.contains(&table)
+            || self.children(table).any(|child| self.is_refilled(child.oid))
+    }
+
+    /// Every selected table of which something changed, its indexes and constraints included.
+    pub(super) fn touched_relations(&self) -> Vec<RelationTouch> {
+        let mut touched = BTreeMap::new();
+        for object in self.objects {
+            let owner = match object {
+                ObjectChange::Index(images) => {
+                    let index = images.after.as_ref().or(images.before.as_ref());
+                    index.map(|index| (index.table_oid, &index.table))
+                }
+                ObjectChange::Constraint(images) => {
+                    let constraint = images.after.as_ref().or(images.before.as_ref());
+                    constraint.map(|constraint| (constraint.table_oid, &constraint.table))
+                }
+                ObjectChange::Table(_)
+                | ObjectChange::Schema(_)
+                | ObjectChange::Sequence(_)
+                | ObjectChange::Type(_) => None,
+            };
+            if let Some((oid, name)) = owner {
+                let names = (Some(name.clone()), Some(name.clone()));
+                touched.insert(oid, names);
+            }
+        }
+        for images in self.tables.values() {
+            let name = |table: &Option<Table>| table.as_ref().map(Table::qualified_name);
+            touched.insert(images.oid, (name(&images.before), name(&images.after)));
+        }
+        let relations = touched.into_iter().map(|(oid, (before, after))| RelationTouch {
+            oid: RelationId(oid),
+            before,
+            after,
+        });
+        relations
+            .filter(|touch| {
+                let mut names = [&touch.before, &touch.after].into_iter().flatten();
+                names.any(|name| self.selects(touch.oid.0, name))
+            })
+            .collect()
+    }
+
+    pub(super) fn refills(&self) -> Vec<Refill> {
+        let known = self.change.sends_rows.iter();
+        known
+            .filter_map(|oid| {
+                let images = self.tables.get(oid)?;
+                let after = images.after.as_ref()?.qualified_name();
+                self.selects(*oid, &after).then(|| Refill {
+                    oid: RelationId(*oid),
+                    before: images.before.as_ref().map(Table::qualified_name),
+                    after,
+                })
+            })
+            .collect()
+    }
+}
+
+/// Joins indexes and constraints that PostgreSQL built anew, under another OID, with what they
+/// were: ALTER TYPE and REINDEX CONCURRENTLY do that without a word. Two belong together when they
+/// have one table and one name or, failing that, are the only ones left of their table.
+pub(super) fn pair_rebuilt(objects: &[ObjectChange]) -> Vec<ObjectChange> {
+    let mut joined = objects.to_vec();
+    pair(
+        &mut joined,
+        |object| match object {
+            ObjectChange::Index(images) => Some(images),
+            _ => None,
+        },
+        |object| match object {
+            ObjectChange::Index(images) => Some(images),
+            _ => None,
+        },
+        |index| (index.table_oid, index.name.clone()),
+    );
+    pair(
+        &mut joined,
+        |object| match object {
+            ObjectChange::Constraint(images) => Some(images),
+            _ => None,
+        },
+        |object| match object {
+            ObjectChange::Constraint(images) => Some(images),
+            _ => None,
+        },
+        |constraint| (constraint.table_oid, constraint.name.clone()),
+    );
+    joined
+}
+
+fn pair<T: Clone>(
+    objects: &mut Vec<ObjectChange>,
+    view: impl Fn(&ObjectChange) -> Option<&Images<T>>,
+    edit: impl Fn(&mut ObjectChange) -> Option<&mut Images<T>>,
+    place: impl Fn(&T) -> (u32, String),
+) {
+    let vanished: Vec<(usize, T)> = objects
+        .iter()
+        .enumerate()
+        .filter_map(|(at, object)| {
+            let images = view(object)?;
+            let gone = images.after.is_none() && !images.dropped;
+            gone.then(|| Some((at, images.before.clone()?))).flatten()
+        })
+        .collect();
+    let mut merged = Vec::new();
+    for (at, before) in vanished {
+        let wanted = place(&before);
+        let same_table: Vec<(usize, bool)> = objects
+            .iter()
+            .enumerate()
+            .filter_map(|(at, object)| {
+                let images = view(object)?;
+                let (table, name) = place(images.after.as_ref()?);
+                let fits = images.before.is_none() && table == wanted.0;
+                fits.then_some((at, name == wanted.1))
+            })
+            .collect();
+        let by_name = same_table.iter().find(|(_, same_name)| *same_name);
+        let only = same_table.first().filter(|_| same_table.len() == 1);
+        let Some((found, _)) = by_name.or(only) else {
+            continue;
+        };
+        if let Some(images) = edit(&mut objects[*found]) {
+            images.before = Some(before);
+            merged.push(at);
+        }
+    }
+    for at in merged.into_iter().rev() {
+        objects.remove(at);
+    }
+}

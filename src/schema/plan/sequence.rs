@@ -1,0 +1,114 @@
+//! Sequences. Those of identity columns come and go with their column; afterwards they are altered
+//! as any other.
+
+use super::scene::Scene;
+use super::sql::{comment, move_and_rename};
+use super::steps::{Phase, Steps, label};
+use crate::model::quote_ident;
+use crate::schema::description::Sequence;
+use crate::schema::entry::Images;
+
+pub(super) fn plan(scene: &Scene<'_>, images: &Images<Sequence>, steps: &mut Steps) {
+    let Some(after) = &images.after else {
+        return;
+    };
+    if let (Some(oid), Some(table)) = (after.table_oid, &after.table)
+        && !scene.selects(oid, table)
+    {
+        return;
+    }
+    let object = label("sequence", &after.qualified_name());
+    match &images.before {
+        None if after.identity => {}
+        None => create(after, steps, &object),
+        Some(before) => alter(scene, before, after, steps, &object),
+    }
+    own(scene, images.before.as_ref(), after, steps, &object);
+    let old_comment = images.before.as_ref().and_then(|s| s.comment.as_ref());
+    let target = format!("SEQUENCE {}", after.qualified_name().quoted());
+    comment(steps, &object, &target, old_comment, after.comment.as_ref());
+}
+
+fn create(after: &Sequence, steps: &mut Steps, object: &str) {
+    let unlogged = match after.persistence.as_str() {
+        "u" => "UNLOGGED ",
+        _ => "",
+    };
+    let sql = format!(
+        "CREATE {unlogged}SEQUENCE {} AS {} {}",
+        after.qualified_name().quoted(),
+        after.type_name,
+        parameters(after)
+    );
+    steps.add(Phase::Sequence, object, sql);
+}
+
+/// Returns the parameters of CREATE SEQUENCE and of an identity column.
+pub(super) fn parameters(sequence: &Sequence) -> String {
+    format!(
+        "START WITH {} INCREMENT BY {} MINVALUE {} MAXVALUE {} CACHE {} {}",
+        sequence.start,
+        sequence.increment,
+        sequence.minimum,
+        sequence.maximum,
+        sequence.cache,
+        if sequence.cycle { "CYCLE" } else { "NO CYCLE" }
+    )
+}
+
+fn alter(
+    scene: &Scene<'_>,
+    before: &Sequence,
+    after: &Sequence,
+    steps: &mut Steps,
+    object: &str,
+) {
+    let mut old_name = before.qualified_name();
+    let new_name = after.qualified_name();
+    if before.schema != after.schema && follows_table(scene, before) {
+        old_name = crate::model::QualifiedName::new(after.schema.as_str(), before.name.as_str());
+    }
+    let phase = if follows_table(scene, before) {
+        Phase::Owner
+    } else {
+        Phase::Sequence
+    };
+    move_and_rename(steps, phase, "SEQUENCE", &old_name, &new_name);
+    let quoted = new_name.quoted();
+    if before.persistence != after.persistence && !follows_table(scene, before) {
+        let mode = if after.persistence == "u" { "UNLOGGED" } else { "LOGGED" };
+        steps.add(phase, object, format!("ALTER SEQUENCE {quoted} SET {mode}"));
+    }
+    if before.type_name != after.type_name || parameters(before) != parameters(after) {
+        let (type_name, parameters) = (&after.type_name, parameters(after));
+        let sql = format!("ALTER SEQUENCE {quoted} AS {type_name} {parameters}");
+        steps.add(Phase::Owner, object, sql);
+    }
+}
+
+/// An owned sequence goes to another schema with its table, when that is what moved.
+fn follows_table(scene: &Scene<'_>, sequence: &Sequence) -> bool {
+    let table = sequence.table_oid.and_then(|oid| scene.tables.get(&oid));
+    table.is_some_and(|images| images.before.is_some() && images.after.is_some())
+}
+
+fn own(
+    scene: &Scene<'_>,
+    before: Option<&Sequence>,
+    after: &Sequence,
+    steps: &mut Steps,
+    object: &str,
+) {
+    let owner = |s: &Sequence| (s.table_oid, s.column_number, s.identity);
+    if after.identity || before.map_or((None, None, false), owner) == owner(after) {
+        return;
+    }
+    let quoted = after.qualified_name().quoted();
+    let target = match (&after.table, &after.column) {
+        (Some(table), Some(column)) => format!("{}.{}", table.quoted(), quote_ident(column)),
+        _ if before.is_some_and(|s| s.table_oid.is_some_and(|oid| scene.is_dropped(oid))) => return,
+        _ => "NONE".to_owned(),
+    };
+    let sql = format!("ALTER SEQUENCE {quoted} OWNED BY {target}");
+    steps.add(Phase::Owner, object, sql);
+}

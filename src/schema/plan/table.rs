@@ -1,0 +1,153 @@
+//! Tables that exist before and after: names, parents, settings; columns are in `column`.
+
+use super::column::Columns;
+use super::create_table::{self, attach, kept_parents};
+use super::scene::Scene;
+use super::sql::{comment, move_and_rename, option_changes};
+use super::steps::{Phase, Steps, label};
+use super::{NotApplied, Plan};
+use crate::model::quote_ident;
+use crate::schema::description::{Parent, Table};
+use crate::schema::entry::Images;
+
+pub(super) fn plan(
+    scene: &Scene<'_>,
+    images: &Images<Table>,
+    steps: &mut Steps,
+    plan: &mut Plan,
+) {
+    let Some(after) = &images.after else {
+        return;
+    };
+    if !scene.selects(images.oid, &after.qualified_name()) {
+        return;
+    }
+    match &images.before {
+        None => create_table::plan(scene, images.oid, after, steps),
+        Some(before) => alter(scene, images.oid, before, after, steps),
+    }
+    report(images.before.as_ref(), after, plan);
+}
+
+fn alter(scene: &Scene<'_>, oid: u32, before: &Table, after: &Table, steps: &mut Steps) {
+    let (old_name, new_name) = (before.qualified_name(), after.qualified_name());
+    move_and_rename(steps, Phase::RenameTable, "TABLE", &old_name, &new_name);
+    alter_parents(scene, before, after, steps);
+    let object = label("table", &new_name);
+    let table = format!("ALTER TABLE ONLY {}", new_name.quoted());
+    if before.of_type != after.of_type {
+        let clause = match &after.of_type {
+            Some(of_type) => format!("OF {of_type}"),
+            None => "NOT OF".to_owned(),
+        };
+        steps.add(Phase::Inherit, &object, format!("{table} {clause}"));
+    }
+    Columns {
+        scene,
+        oid,
+        before,
+        after,
+    }
+    .plan(steps);
+    settings(scene, oid, before, after, steps);
+}
+
+fn alter_parents(scene: &Scene<'_>, before: &Table, after: &Table, steps: &mut Steps) {
+    let object = label("table", &after.qualified_name());
+    let has = |table: &Table, parent: &Parent| table.parents.iter().any(|p| p.oid == parent.oid);
+    for parent in kept_parents(scene, before).filter(|p| !has(after, p)) {
+        if scene.is_dropped(parent.oid) {
+            continue;
+        }
+        let sql = match before.is_partition() {
+            true => format!(
+                "ALTER TABLE {} DETACH PARTITION {}",
+                parent.qualified_name().quoted(),
+                before.qualified_name().quoted()
+            ),
+            false => format!(
+                "ALTER TABLE {} NO INHERIT {}",
+                before.qualified_name().quoted(),
+                parent.qualified_name().quoted()
+            ),
+        };
+        steps.add(Phase::Detach, &object, sql);
+    }
+    for parent in kept_parents(scene, after).filter(|p| !has(before, p)) {
+        if after.is_partition() {
+            attach(after, parent, steps);
+            continue;
+        }
+        let sql = format!(
+            "ALTER TABLE {} INHERIT {}",
+            after.qualified_name().quoted(),
+            parent.qualified_name().quoted()
+        );
+        steps.add(Phase::Attach, &object, sql);
+    }
+}
+
+/// Adds what is neither structure nor columns.
+pub(super) fn settings(
+    scene: &Scene<'_>,
+    oid: u32,
+    before: &Table,
+    after: &Table,
+    steps: &mut Steps,
+) {
+    let object = label("table", &after.qualified_name());
+    let quoted = after.qualified_name().quoted();
+    let table = format!("ALTER TABLE ONLY {quoted}");
+    let mut clauses = option_changes(&before.options, &after.options, "");
+    clauses.extend(option_changes(&before.toast_options, &after.toast_options, "toast."));
+    if before.access_method != after.access_method
+        && let Some(method) = &after.access_method
+    {
+        clauses.push(format!("SET ACCESS METHOD {}", quote_ident(method)));
+    }
+    if before.persistence != after.persistence {
+        let mode = if after.persistence == "u" { "UNLOGGED" } else { "LOGGED" };
+        clauses.push(format!("SET {mode}"));
+    }
+    if before.replica_identity != after.replica_identity {
+        clauses.extend(replica_identity(scene, oid, &after.replica_identity));
+    }
+    for clause in clauses {
+        steps.add(Phase::TableSetting, &object, format!("{table} {clause}"));
+    }
+    let target = format!("TABLE {quoted}");
+    comment(steps, &object, &target, before.comment.as_ref(), after.comment.as_ref());
+}
+
+/// An index as identity is said with the index, which knows its name.
+fn replica_identity(scene: &Scene<'_>, oid: u32, letter: &str) -> Option<String> {
+    match letter {
+        "f" => Some("REPLICA IDENTITY FULL".to_owned()),
+        "n" => Some("REPLICA IDENTITY NOTHING".to_owned()),
+        "i" => {
+            let mut indexes = scene.indexes.values().filter_map(|i| i.after.as_ref());
+            let index = indexes.find(|i| i.table_oid == oid && i.replica_identity)?;
+            let name = quote_ident(&index.name);
+            Some(format!("REPLICA IDENTITY USING INDEX {name}"))
+        }
+        _ => Some("REPLICA IDENTITY DEFAULT".to_owned()),
+    }
+}
+
+/// What of a table stays on the source.
+fn report(before: Option<&Table>, after: &Table, plan: &mut Plan) {
+    let object = label("table", &after.qualified_name());
+    let security = |t: &Table| (t.row_security, t.row_security_forced);
+    if before.map_or((false, false), security) != security(after) {
+        plan.not_applied.push(NotApplied {
+            object: object.clone(),
+            reason: "row level security does not replicate yet".to_owned(),
+        });
+    }
+    if before.is_some_and(|before| before.owner != after.owner) {
+        plan.not_applied.push(NotApplied {
+            object,
+            reason: "owners do not replicate yet".to_owned(),
+        });
+    }
+}
