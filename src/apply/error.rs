@@ -139,9 +139,9 @@ impl Classify for ApplyError {
             Self::RowNotFound { .. } | Self::MissingTable { .. } | Self::MissingColumn { .. } => {
                 ErrorClass::Data
             }
-            Self::Fenced { .. } | Self::ForeignCheckpoint { .. } | Self::Spill { .. } => {
-                ErrorClass::Operator
-            }
+            // Mostly a session of our own that was cut off in the middle of its commit.
+            Self::Fenced { .. } => ErrorClass::Transient,
+            Self::ForeignCheckpoint { .. } | Self::Spill { .. } => ErrorClass::Operator,
             Self::Catalog { .. } => ErrorClass::Bug,
         }
     }

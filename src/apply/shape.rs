@@ -7,9 +7,9 @@
 
 
 use crate::config::OnConflict;
-use crate::model::{QualifiedName, quote_ident};
+use crate::model::quote_ident;
 
-use super::TablePlan;
+use super::{TablePlan, TargetTable};
 
 /// A form of statement, with the columns it sets where they vary. Together with the plan it names
 /// one statement, so it serves as the key of the prepared ones.
@@ -52,8 +52,8 @@ pub(super) fn sql(plan: &TablePlan, shape: &Shape) -> String {
 
 /// Returns `TRUNCATE` of exactly these tables. The source lists every table that its CASCADE
 /// reached, so CASCADE here could only reach tables that the source does not have.
-pub(super) fn truncate(tables: &[&QualifiedName], restart_identity: bool) -> String {
-    let list: Vec<_> = tables.iter().map(|name| format!("ONLY {}", name.quoted())).collect();
+pub(super) fn truncate(tables: &[&TargetTable], restart_identity: bool) -> String {
+    let list: Vec<_> = tables.iter().map(|table| rows_of(table)).collect();
     let restart = if restart_identity { " RESTART IDENTITY" } else { "" };
     format!("TRUNCATE {}{restart}", list.join(", "))
 }
@@ -184,11 +184,15 @@ fn replaces_identity(plan: &TablePlan) -> bool {
     plan.key.iter().any(|&column| plan.column(column).identity_always)
 }
 
-/// Children of an inheritance parent have changes of their own; a partitioned table has no rows
-/// but theirs.
 fn table(plan: &TablePlan) -> String {
-    let only = if plan.target.kind == 'p' { "" } else { "ONLY " };
-    format!("{only}{}", plan.target.name.quoted())
+    rows_of(&plan.target)
+}
+
+/// Returns the table's name for a statement that changes its own rows. Children of an inheritance
+/// parent have changes of their own; a partitioned table has no rows but theirs.
+pub(super) fn rows_of(table: &TargetTable) -> String {
+    let only = if table.kind == 'p' { "" } else { "ONLY " };
+    format!("{only}{}", table.name.quoted())
 }
 
 fn insert_into(plan: &TablePlan) -> String {

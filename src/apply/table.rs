@@ -88,6 +88,8 @@ pub struct WriteRules {
     pub on_conflict: OnConflict,
     /// Whether sets of rows may be formed at all.
     pub sets: bool,
+    /// Whether the order of this table's changes among those of others counts in any case.
+    pub keep_order: bool,
 }
 
 /// In which order the changes of a table must reach the target.
@@ -202,7 +204,10 @@ fn choose_key(relation: &Relation, target: &TargetTable) -> Box<[usize]> {
 /// A trigger sees the order of rows, a checked foreign key the order of tables. `nothing` keeps
 /// the target's own row, so an INSERT and a later UPDATE of it cannot be joined.
 fn choose_lane(target: &TargetTable, has_key: bool, rules: WriteRules) -> Lane {
-    let seen = target.triggers || target.foreign_keys || rules.on_conflict == OnConflict::Nothing;
+    let seen = rules.keep_order
+        || target.triggers
+        || target.foreign_keys
+        || rules.on_conflict == OnConflict::Nothing;
     match (rules.sets, seen, has_key) {
         (false, _, _) => Lane::Rows,
         (true, true, _) => Lane::Ordered,

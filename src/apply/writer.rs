@@ -66,7 +66,7 @@ impl Writer {
         disable_triggers: bool,
         stream: super::Stream,
     ) -> Result<(Self, CheckpointStore), ApplyError> {
-        let session = session::open(settings, disable_triggers).await?;
+        let session = session::open(settings, disable_triggers, &stream.slot_name).await?;
         let store = CheckpointStore::open(&session, stream).await?;
         let advance = session.prepare(ADVANCE).await.map_err(|error| session.error(ADVANCE, error));
         let advance = advance.map_err(refused("the checkpoint"))?;
@@ -148,11 +148,20 @@ impl Writer {
     /// The target's refusal.
     pub async fn truncate(
         &mut self,
-        tables: &[&QualifiedName],
+        tables: &[&TargetTable],
         restart_identity: bool,
     ) -> Result<(), ApplyError> {
         self.sequences.forget();
         self.run("TRUNCATE", &shape::truncate(tables, restart_identity)).await
+    }
+
+    /// Deletes all rows of a table, in the open transaction.
+    ///
+    /// # Errors
+    /// The target's refusal.
+    pub async fn delete_all(&mut self, table: &TargetTable) -> Result<(), ApplyError> {
+        let object = format!("the replacement of all rows of {}", table.name);
+        self.run(&object, &format!("DELETE FROM {}", shape::rows_of(table))).await
     }
 
     /// Runs one statement in the open transaction, beginning one if there is none. Deferred

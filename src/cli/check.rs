@@ -47,7 +47,7 @@ fn render_finding(finding: &Finding) -> String {
         mend,
         ..
     } = finding;
-    format!("{sign} {side}  {object} {problem}\n          mend: {mend}\n")
+    format!("{sign} {side}  {object}: {problem}\n          mend: {mend}\n")
 }
 
 fn summary(report: &CheckReport) -> String {
@@ -60,6 +60,6 @@ fn summary(report: &CheckReport) -> String {
     match (count, blocking) {
         (0, _) => "✓ every precondition holds".to_owned(),
         (_, 0) => format!("✓ nothing blocks; {count} to look at"),
-        _ => format!("✗ {blocking} of {count} findings block"),
+        _ => format!("✗ {blocking} of {count} to mend before pgstream can run"),
     }
 }

@@ -3,52 +3,97 @@
 
 use std::fmt;
 
+use crate::engine::status;
 use crate::model::{Classify, ErrorClass};
 
 /// An error of any module on its way to the user.
-#[derive(Debug)]
-pub struct Failure(Box<dyn Classify + Send + Sync>);
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    class: ErrorClass,
+    message: String,
+    causes: Vec<String>,
+    /// What it was about, by name: the refused statement, the transaction.
+    particulars: Vec<(&'static str, String)>,
+    hint: Option<String>,
+}
 
-impl<E: Classify + Send + Sync + 'static> From<E> for Failure {
+impl<E: Classify> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self(Box::new(error))
+        let mut causes = Vec::new();
+        let mut next = error.source();
+        while let Some(cause) = next {
+            causes.push(cause.to_string());
+            next = cause.source();
+        }
+        Self {
+            class: error.class(),
+            message: error.to_string(),
+            causes,
+            particulars: Vec::new(),
+            hint: error.hint(),
+        }
     }
 }
 
 impl Failure {
+    /// Returns the failure that ended the engine.
+    #[must_use]
+    pub fn of_engine(failure: status::Failure) -> Self {
+        let transaction = failure.transaction.map(|transaction| {
+            let status::FailedTransaction { xid, commit_lsn } = transaction;
+            (
+                "transaction",
+                format!("{xid} of the source, committed at {commit_lsn}"),
+            )
+        });
+        let statement = failure.statement.map(|statement| ("statement", statement));
+        Self {
+            class: failure.class,
+            message: failure.message,
+            causes: failure.causes,
+            particulars: statement.into_iter().chain(transaction).collect(),
+            hint: failure.hint,
+        }
+    }
+
     /// Returns the process exit code.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        self.0.class().exit_code()
+        self.class.exit_code()
     }
 
-    /// Returns the causes, outermost first, without those that repeat what was said before.
-    fn causes(&self) -> Vec<String> {
-        let mut said = self.0.to_string();
-        let mut causes = Vec::new();
-        let mut next = self.0.source();
-        while let Some(cause) = next {
-            let text = cause.to_string();
-            if !said.contains(&text) {
-                causes.push(text.clone());
-                said = text;
-            }
-            next = cause.source();
-        }
-        causes
+    /// Returns the causes without those that repeat what was said before.
+    fn distinct_causes(&self) -> impl Iterator<Item = &str> {
+        let mut said = self.message.as_str();
+        self.causes.iter().filter_map(move |cause| {
+            let new = !said.contains(cause.as_str());
+            said = cause;
+            new.then_some(cause.as_str())
+        })
+    }
+
+    fn asks_for_a_report(&self) -> bool {
+        let asked = self
+            .hint
+            .as_deref()
+            .is_some_and(|hint| hint.contains("report"));
+        self.class == ErrorClass::Bug && !asked
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error: {}", self.0)?;
-        for cause in self.causes() {
+        write!(f, "error: {}", self.message)?;
+        for cause in self.distinct_causes() {
             write!(f, "\ncaused by: {cause}")?;
         }
-        if let Some(hint) = self.0.hint() {
+        for (name, text) in &self.particulars {
+            write!(f, "\n{name}: {text}")?;
+        }
+        if let Some(hint) = &self.hint {
             write!(f, "\nhint: {hint}")?;
         }
-        if self.0.class() == ErrorClass::Bug {
+        if self.asks_for_a_report() {
             write!(f, "\n{REPORT}")?;
         }
         Ok(())

@@ -16,6 +16,7 @@ mod failure;
 mod logging;
 mod output;
 mod panic;
+mod run;
 mod runtime;
 mod status;
 
@@ -36,7 +37,7 @@ use output::{print, say};
 #[must_use]
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     panic::guard(|| match Arguments::try_parse_from(arguments) {
-        Ok(arguments) => run(arguments),
+        Ok(arguments) => run_command(arguments),
         Err(error) => refuse(&error),
     })
 }
@@ -54,7 +55,7 @@ fn refuse(error: &clap::Error) -> ExitCode {
     }
 }
 
-fn run(arguments: Arguments) -> ExitCode {
+fn run_command(arguments: Arguments) -> ExitCode {
     let Some(command) = arguments.command else {
         print(&Arguments::command().render_long_help());
         return ExitCode::SUCCESS;
@@ -84,7 +85,8 @@ fn dispatch(
         tracing::warn!(target: "config", "{warning}");
     }
     match command {
-        Command::Init(_) | Command::TearDown(_) | Command::Run(_) => Ok(ExitCode::SUCCESS),
+        Command::Init(_) | Command::TearDown(_) => Ok(ExitCode::SUCCESS),
+        Command::Run(arguments) => run::run(configuration, arguments),
         Command::Status(arguments) => status::run(configuration, arguments.json),
         Command::Check(arguments) => check::run(configuration, arguments.json),
     }

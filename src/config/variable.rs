@@ -281,6 +281,19 @@ mod tests {
 
     use super::*;
 
+    const PAGE: &str = include_str!("../../docs/configuration.md");
+
+    /// The row of the documentation that describes a variable.
+    fn row(variable: &Variable) -> String {
+        let names: Vec<String> = std::iter::once(&variable.key)
+            .chain(variable.synonyms)
+            .map(|name| format!("`{name}`"))
+            .collect();
+        let names = names.join(" or ");
+        let Variable { meaning, default, .. } = variable;
+        format!("| {names} | {meaning} | {default} | {} |", variable.kind.describe())
+    }
+
     #[test]
     fn every_name_stands_for_one_variable() {
         let names: Vec<&str> = VARIABLES
@@ -294,5 +307,15 @@ mod tests {
             assert!(name.starts_with("PGSTREAM_"), "{name}");
             assert!(Variable::find(name).is_some(), "{name}");
         }
+    }
+
+    #[test]
+    fn the_documentation_has_the_same_table() {
+        let expected: Vec<String> = VARIABLES.iter().map(row).collect();
+        let found: Vec<&str> = PAGE
+            .lines()
+            .filter(|line| line.starts_with("| `PGSTREAM_"))
+            .collect();
+        assert_eq!(found, expected, "docs/configuration.md must have:\n{}", expected.join("\n"));
     }
 }

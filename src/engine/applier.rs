@@ -256,9 +256,12 @@ impl Applier {
         if let Some(route) = self.router.known(relation) {
             return Ok(route.clone());
         }
-        // The catalog must be asked after everything before has reached the target.
         let found = self.router.find(&self.writer, relation).await;
-        found.map_err(|error| self.failed(error))
+        let route = found.map_err(|error| self.failed(error))?;
+        if self.router.turned_watchful() {
+            self.flush().await?;
+        }
+        Ok(route)
     }
 
     async fn gather(
@@ -309,8 +312,8 @@ impl Applier {
             return Ok(());
         }
         self.flush().await?;
-        let names: Vec<_> = plans.iter().map(|plan| &plan.target.name).collect();
-        let done = self.writer.truncate(&names, restart_identity).await;
+        let tables: Vec<_> = plans.iter().map(|plan| &*plan.target).collect();
+        let done = self.writer.truncate(&tables, restart_identity).await;
         done.map_err(|error| self.failed(error))?;
         for plan in &plans {
             self.tally_of(&plan.relation).counters.truncates += 1;

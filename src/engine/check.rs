@@ -19,7 +19,9 @@ mod query;
 
 use serde::Serialize;
 
-use crate::config::{Pipeline, Plugin, SlotName, TableFilter, publication_name};
+use crate::config::{
+    ConnectionSettings, Pipeline, Plugin, SlotName, TableFilter, publication_name,
+};
 use crate::model::Classify;
 use crate::postgres::{PgError, connect};
 
@@ -79,7 +81,8 @@ impl CheckReport {
 /// What the pipeline wants of the servers.
 #[derive(Debug, Clone)]
 struct Wanted {
-    source_endpoint: String,
+    /// Without a password.
+    source_uri: String,
     slot_name: String,
     publication_name: String,
     plugin: Plugin,
@@ -95,7 +98,7 @@ impl Wanted {
             .unwrap_or_else(|| SlotName::for_database(database))
             .to_string();
         Self {
-            source_endpoint: pipeline.source.endpoint(),
+            source_uri: pipeline.source.to_uri_without_password(),
             publication_name: publication_name(&slot_name),
             slot_name,
             plugin: pipeline.plugin,
@@ -109,10 +112,8 @@ impl Wanted {
 /// Verifies both sides. Never fails: what cannot be asked is a finding.
 pub async fn check(pipeline: &Pipeline) -> CheckReport {
     let (source, target) = tokio::join!(ask_source(pipeline), ask_target(pipeline));
-    let source =
-        source.map_err(|error| unreachable(Side::Source, &pipeline.source.endpoint(), &error));
-    let target =
-        target.map_err(|error| unreachable(Side::Target, &pipeline.target.endpoint(), &error));
+    let source = source.map_err(|error| unreachable(Side::Source, &pipeline.source, &error));
+    let target = target.map_err(|error| unreachable(Side::Target, &pipeline.target, &error));
     let wanted = source.as_ref().ok().map(|(wanted, _)| wanted.clone());
     let findings = judge::judge(
         source.as_ref().map(|(wanted, facts)| (wanted, facts)),
@@ -144,16 +145,17 @@ async fn ask_target(pipeline: &Pipeline) -> Result<TargetFacts, PgError> {
     query::target(&session).await
 }
 
-fn unreachable(side: Side, endpoint: &str, error: &PgError) -> Finding {
+fn unreachable(side: Side, settings: &ConnectionSettings, error: &PgError) -> Finding {
     let mut problem = error.to_string();
     if let Some(cause) = std::error::Error::source(error) {
         problem = format!("{problem}: {cause}");
     }
+    let try_it = || format!("psql \"{}\"", settings.to_uri_without_password());
     Finding {
         side,
-        object: endpoint.to_owned(),
+        object: settings.endpoint(),
         problem,
-        mend: error.hint().unwrap_or_else(|| format!("psql '{endpoint}'")),
+        mend: error.hint().unwrap_or_else(try_it),
         blocking: true,
     }
 }

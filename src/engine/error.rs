@@ -30,6 +30,17 @@ pub enum EngineError {
         /// The source, without a password.
         endpoint: String,
     },
+    /// Another process reads the slot: perhaps our own predecessor, whose end the source has not
+    /// noticed yet.
+    #[error("replication slot {slot_name} on {endpoint} is in use by process {pid} of the source")]
+    SlotInUse {
+        /// The slot.
+        slot_name: String,
+        /// The source, without a password.
+        endpoint: String,
+        /// The process on the source that serves the other reader.
+        pid: i32,
+    },
     /// The slot cannot be used.
     #[error("replication slot {slot_name} cannot be used: {reason}")]
     SlotUnusable {
@@ -76,14 +87,6 @@ pub enum EngineError {
         #[source]
         source: ApplyError,
     },
-    /// A schema change that the source could not describe.
-    #[error("the source could not describe a schema change ({tag}): {reason}")]
-    SchemaUnknown {
-        /// Command tag.
-        tag: String,
-        /// Why not.
-        reason: String,
-    },
     /// A task of ours ended.
     #[error("a part of the engine ended")]
     Task(#[source] TaskEnd),
@@ -110,6 +113,7 @@ impl Classify for EngineError {
     fn class(&self) -> ErrorClass {
         match self {
             Self::Source { source, .. } => source.class(),
+            Self::SlotInUse { .. } => ErrorClass::Transient,
             Self::SlotMissing { .. } | Self::SlotUnusable { .. } => ErrorClass::Operator,
             Self::Decode { source, .. } => source.class(),
             Self::Apply { source, .. } => source.class(),
@@ -118,7 +122,6 @@ impl Classify for EngineError {
                 class @ (ErrorClass::Transient | ErrorClass::Bug) => class,
                 ErrorClass::Operator | ErrorClass::Data | ErrorClass::Usage => ErrorClass::Data,
             },
-            Self::SchemaUnknown { .. } => ErrorClass::Data,
             Self::Task(_) | Self::Order { .. } => ErrorClass::Bug,
         }
     }
@@ -130,6 +133,10 @@ impl Classify for EngineError {
                 "create it: pgstream init --pgurl <source URL> --replication-slot {slot_name}; \
                  see which slots there are: SELECT slot_name FROM pg_replication_slots"
             )),
+            Self::SlotInUse { pid, .. } => Some(format!(
+                "stop the other pgstream; if there is none, end its session on the source: \
+                 SELECT pg_terminate_backend({pid})"
+            )),
             Self::SlotUnusable { hint, .. } => Some(hint.clone()),
             Self::Decode { source, .. } => source.hint(),
             Self::Apply { source, .. } => source.hint(),
@@ -137,11 +144,6 @@ impl Classify for EngineError {
             Self::SchemaRefused { .. } => Some(
                 "make the change possible on the target (or make it there yourself and skip this \
                  one with --skip-transaction), then run pgstream again: it goes on here"
-                    .to_owned(),
-            ),
-            Self::SchemaUnknown { .. } => Some(
-                "make the change on the target yourself, then skip this transaction with \
-                 --skip-transaction"
                     .to_owned(),
             ),
             Self::Task(_) | Self::Order { .. } => None,

@@ -12,6 +12,7 @@ mod connect;
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::sleep;
@@ -28,6 +29,10 @@ use super::retry::Retry;
 use super::status::{Command, CommandAnswer, FailedTransaction, Failure, Phase};
 use super::stream::RoundEnd;
 use super::{EngineError, clock, failure_of, monitor, supervise};
+
+/// A round that lasted this long worked, even if the source had nothing to say: the next failure
+/// is a new one.
+const STEADY: Duration = Duration::from_secs(10);
 
 /// What lives through all rounds.
 pub(super) struct Lifecycle {
@@ -120,15 +125,16 @@ impl Lifecycle {
             ControlFlow::Continue(connected) => connected,
             ControlFlow::Break(end) => return Ok(end),
         };
-        self.retry.reset();
         self.board.update(|status| status.last_error = None);
         let meter = std::mem::take(&mut self.meter);
         let phase =
             if self.paused { Phase::Paused } else { Phase::Streaming { behind: true } };
         self.board.phase(&phase);
         let mut stream = self.stream(connected, meter);
+        let (from, started) = (stream.applier.checkpoint(), clock::now());
         let end = stream.run().await;
         *transaction = stream.state.last_begun;
+        let worked = stream.applier.checkpoint() > from || started.elapsed() >= STEADY;
         let (paused, skip) = (stream.is_paused(), stream.skip.take());
         let (end, meter) = match end {
             Ok(end) => {
@@ -137,6 +143,9 @@ impl Lifecycle {
             }
             Err(error) => (Err(error), stream.into_meter()),
         };
+        if worked {
+            self.retry.reset();
+        }
         self.meter = meter;
         self.paused = paused;
         self.skip = skip;

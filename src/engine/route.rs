@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::apply::{ApplyError, TablePlan, WriteRules, Writer};
 use crate::config::TableFilter;
 use crate::model::{QualifiedName, Relation, RelationId};
-use crate::schema::{Plan, SchemaRename};
+use crate::schema::Plan;
 
 /// The schema of everything that is ours.
 const OUR_SCHEMA: &str = "pgstream";
@@ -44,22 +44,36 @@ pub(super) struct Router {
     /// Names that changed without a new description in the stream (`ALTER SCHEMA … RENAME`), by
     /// OID: as described, and as they are.
     renamed: HashMap<RelationId, (QualifiedName, QualifiedName)>,
-    /// The latest description's name of every relation that was routed.
-    described: HashMap<RelationId, QualifiedName>,
+
     /// Tables of which a set has failed that succeeded row by row.
     careful: HashSet<QualifiedName>,
+    /// Whether a trigger of a user fires somewhere: it may look at any table, so the order of all
+    /// of them counts.
+    watchful: bool,
+    /// [`Self::watchful`] has just become true.
+    turned: bool,
+    /// Whether a description's name may be older than the change that it comes with: `pgoutput`
+    /// describes a relation once, `wal2json` names it in every message.
+    names_lag: bool,
 }
 
 impl Router {
-    pub(super) fn new(filter: TableFilter, rules: WriteRules, follows_schema: bool) -> Self {
+    pub(super) fn new(
+        filter: TableFilter,
+        rules: WriteRules,
+        follows_schema: bool,
+        names_lag: bool,
+    ) -> Self {
         Self {
             filter,
             rules,
             follows_schema,
             routes: HashMap::new(),
             renamed: HashMap::new(),
-            described: HashMap::new(),
             careful: HashSet::new(),
+            watchful: false,
+            turned: false,
+            names_lag,
         }
     }
 
@@ -85,7 +99,6 @@ impl Router {
             Some(route) => route,
             None => self.on_target(writer, relation, &name).await?,
         };
-        self.described.insert(relation.id, relation.name.clone());
         self.routes.insert(relation.id, (Arc::clone(relation), route.clone()));
         Ok(route)
     }
@@ -93,6 +106,12 @@ impl Router {
     /// Forms no more sets of this table.
     pub(super) fn be_careful(&mut self, name: QualifiedName) {
         self.careful.insert(name);
+    }
+
+    /// Returns, once, whether the order of all tables counts from now on: what was gathered without
+    /// it must then go first.
+    pub(super) fn turned_watchful(&mut self) -> bool {
+        std::mem::take(&mut self.turned)
     }
 
     /// Forgets all routes: the target is no longer what it was.
@@ -103,27 +122,13 @@ impl Router {
     /// Forgets all routes and takes over the names that a schema change gave.
     pub(super) fn follow(&mut self, plan: &Plan) {
         self.forget();
+        if !self.names_lag {
+            return;
+        }
         for touch in &plan.relations {
             if let (Some(before), Some(after)) = (&touch.before, &touch.after) {
-                self.rename(touch.oid, before, after);
+                self.rename(RelationId(touch.oid), before, after);
             }
-        }
-        for rename in &plan.schemas {
-            self.rename_schema(rename);
-        }
-    }
-
-    /// A renamed schema renames every table in it, and the stream does not describe them anew.
-    fn rename_schema(&mut self, rename: &SchemaRename) {
-        let inside: Vec<_> = self
-            .described
-            .iter()
-            .map(|(id, described)| (*id, self.now(*id, described)))
-            .filter(|(_, now)| *now.schema == *rename.before)
-            .collect();
-        for (id, before) in inside {
-            let after = QualifiedName::new(rename.after.as_str(), before.name.clone());
-            self.rename(id, &before, &after);
         }
     }
 
@@ -139,13 +144,9 @@ impl Router {
 
     /// Returns the relation's name at this point of the stream.
     pub(super) fn name_now(&self, relation: &Relation) -> QualifiedName {
-        self.now(relation.id, &relation.name)
-    }
-
-    fn now(&self, id: RelationId, name: &QualifiedName) -> QualifiedName {
-        match self.renamed.get(&id) {
-            Some((described, now)) if described == name => now.clone(),
-            Some(_) | None => name.clone(),
+        match self.renamed.get(&relation.id) {
+            Some((described, now)) if *described == relation.name => now.clone(),
+            Some(_) | None => relation.name.clone(),
         }
     }
 
@@ -159,7 +160,7 @@ impl Router {
     }
 
     async fn on_target(
-        &self,
+        &mut self,
         writer: &Writer,
         relation: &Arc<Relation>,
         name: &QualifiedName,
@@ -168,8 +169,12 @@ impl Router {
         if target.kind == 'm' {
             return Ok(Route::Ignored);
         }
+        if target.triggers && !self.watchful {
+            (self.watchful, self.turned) = (true, true);
+            self.routes.clear();
+        }
         let sets = self.rules.sets && !self.careful.contains(name);
-        let rules = WriteRules { sets, ..self.rules };
+        let rules = WriteRules { sets, keep_order: self.watchful, ..self.rules };
         let plan = TablePlan::new(Arc::clone(relation), Arc::new(target), rules)?;
         Ok(Route::Table(Arc::new(plan)))
     }

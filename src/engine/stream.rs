@@ -223,7 +223,9 @@ impl Stream<'_> {
         let Some(staged) = &mut self.state.staged else {
             return Err(EngineError::Order { what: "a change outside of a transaction" });
         };
-        if self.skip.as_ref().is_some_and(|(lsn, _)| *lsn == staged.begin.commit_lsn) {
+        let commit_lsn = staged.begin.commit_lsn;
+        let skipped = self.skip.as_ref().is_some_and(|(lsn, _)| *lsn == commit_lsn);
+        if skipped || commit_lsn < self.applier.checkpoint() {
             return Ok(());
         }
         if is_schema_entry(&change) {

@@ -79,6 +79,9 @@ pub enum PgError {
         /// The server.
         object: String,
     },
+    /// The output plugin left out a change, and said so in a warning.
+    #[error("the source left out a change: {0}")]
+    StreamWarning(Box<ServerError>),
     /// The server sent something that the protocol does not allow there.
     #[error("{object} broke the protocol: {what}")]
     Protocol {
@@ -198,7 +201,7 @@ impl Classify for PgError {
             | Self::Lost { .. }
             | Self::StreamEnded { .. } => ErrorClass::Transient,
             Self::Tls { source, .. } => source.class(),
-            Self::Authentication { .. } => ErrorClass::Operator,
+            Self::Authentication { .. } | Self::StreamWarning(_) => ErrorClass::Operator,
             Self::Protocol { .. } | Self::Client { .. } => ErrorClass::Bug,
         }
     }
@@ -214,6 +217,11 @@ impl Classify for PgError {
             Self::Authentication { .. } => {
                 sqlstate::hint(sqlstate::INVALID_PASSWORD).map(str::to_owned)
             }
+            Self::StreamWarning(_) => Some(
+                "give the table a primary key or ALTER TABLE … REPLICA IDENTITY FULL; the change \
+                 itself must be made on the target by hand"
+                    .to_owned(),
+            ),
             Self::WrongServer { .. } => Some(
                 "name every server of the cluster as host1,host2, or change target_session_attrs"
                     .to_owned(),

@@ -8,7 +8,7 @@
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use postgres_protocol::message::backend::{
-    COPY_DATA_TAG, COPY_DONE_TAG, ErrorResponseBody, Message,
+    COPY_DATA_TAG, ErrorResponseBody, Message, NoticeResponseBody,
 };
 
 use crate::model::Lsn;
@@ -56,6 +56,8 @@ pub(super) enum Step {
     Ended,
     /// The server's error.
     Refused(ErrorResponseBody),
+    /// A notice or warning.
+    Noticed(NoticeResponseBody),
 }
 
 /// Bytes received and not yet taken.
@@ -150,14 +152,13 @@ impl FrameBuffer {
             Ok(Some(
                 Message::CopyDone | Message::CommandComplete(_) | Message::ReadyForQuery(_),
             )) => Ok(Some(Step::Ended)),
-            Ok(Some(Message::NoticeResponse(_) | Message::ParameterStatus(_))) => Ok(None),
+            Ok(Some(Message::NoticeResponse(body))) => Ok(Some(Step::Noticed(body))),
+            Ok(Some(Message::ParameterStatus(_))) => Ok(None),
             Ok(_) => Err(format!("a message of type {tag} within the stream")),
             Err(error) => Err(error.to_string()),
         }
     }
 }
-
-const _: () = assert!(COPY_DONE_TAG == b'c', "CopyDone ends the stream");
 
 /// `XLogData`: start, end, server clock, data. Keepalive: end, server clock, whether to reply.
 fn frame(mut body: Bytes) -> Result<Frame, String> {

@@ -47,7 +47,9 @@ fn drain(buffer: &mut FrameBuffer, frames: &mut Vec<Frame>) {
     while let Some(step) = buffer.step().unwrap() {
         match step {
             Step::Frame(frame) => frames.push(frame),
-            Step::Ended | Step::Refused(_) => panic!("the stream has only frames"),
+            Step::Ended | Step::Refused(_) | Step::Noticed(_) => {
+                panic!("the stream has only frames")
+            }
         }
     }
 }

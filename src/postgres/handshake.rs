@@ -8,7 +8,9 @@ use bytes::BytesMut;
 use fallible_iterator::FallibleIterator as _;
 use postgres_protocol::authentication::md5_hash;
 use postgres_protocol::authentication::sasl::{self, ScramSha256};
-use postgres_protocol::message::backend::{AuthenticationSaslBody, ErrorResponseBody, Message};
+use postgres_protocol::message::backend::{
+    AuthenticationSaslBody, ErrorFields, ErrorResponseBody, Message, NoticeResponseBody,
+};
 use postgres_protocol::message::frontend;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tracing::debug;
@@ -251,15 +253,23 @@ pub(super) fn lost(object: &str, source: io::Error) -> PgError {
     }
 }
 
-/// Translates an `ErrorResponse`. Fields that are not UTF-8 (a server error before the encoding is
-/// settled) are left out.
+/// Translates an `ErrorResponse`.
 pub(super) fn answer(object: &str, body: &ErrorResponseBody) -> PgError {
-    let mut fields = body.fields();
+    PgError::Server(Box::new(collect(object, body.fields())))
+}
+
+/// Translates a `NoticeResponse`, which has the same fields.
+pub(super) fn notice(object: &str, body: &NoticeResponseBody) -> ServerError {
+    collect(object, body.fields())
+}
+
+/// Text that is not UTF-8 (an error before the encoding is settled) is kept as far as it is.
+fn collect(object: &str, mut fields: ErrorFields<'_>) -> ServerError {
     let mut known = Vec::new();
     while let Ok(Some(field)) = fields.next() {
         let text = String::from_utf8_lossy(field.value_bytes()).into_owned();
         known.push((field.type_(), text));
     }
     let fields = known.iter().map(|(kind, text)| (*kind, text.as_str()));
-    PgError::Server(Box::new(ServerError::from_fields(object, fields)))
+    ServerError::from_fields(object, fields)
 }

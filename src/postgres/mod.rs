@@ -24,7 +24,9 @@ mod formats;
 mod frame;
 mod handshake;
 mod link;
+mod publication;
 mod replication;
+mod slot;
 pub mod sqlstate;
 mod stream;
 mod tls;
@@ -32,6 +34,10 @@ mod tls;
 pub use connect::{Session, connect};
 pub use error::{PgError, ServerError};
 pub use frame::Frame;
+pub use publication::{
+    Publication, create_publication_sql, drop_publication_sql, find_publication,
+};
 pub use replication::{ReplicationConnection, SystemIdentity, TextRow};
+pub use slot::{Slot, create_slot_sql, drop_slot_sql, find_slot};
 pub use stream::{FeedbackWriter, StandbyStatus, WalReader};
 pub use tls::TlsError;

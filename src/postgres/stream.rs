@@ -9,10 +9,11 @@ use std::task::{Context, Poll, Waker};
 use bytes::{BufMut as _, BytesMut};
 use postgres_protocol::message::frontend;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tracing::debug;
 
-use super::error::PgError;
+use super::error::{PgError, ServerError};
 use super::frame::{Frame, FrameBuffer, Step};
-use super::handshake::{answer, lost};
+use super::handshake::{answer, lost, notice};
 use super::link::{LinkReader, LinkWriter};
 use crate::model::Lsn;
 
@@ -70,17 +71,24 @@ impl WalReader {
     }
 
     fn received(&mut self) -> Result<Option<Frame>, PgError> {
-        match self.frames.step() {
-            Ok(None) => Ok(None),
-            Ok(Some(Step::Frame(frame))) => Ok(Some(frame)),
-            Ok(Some(Step::Ended)) => Err(PgError::StreamEnded {
-                object: self.object.to_string(),
-            }),
-            Ok(Some(Step::Refused(body))) => Err(answer(&self.object, &body)),
-            Err(what) => Err(PgError::Protocol {
-                object: self.object.to_string(),
-                what,
-            }),
+        loop {
+            match self.frames.step() {
+                Ok(None) => return Ok(None),
+                Ok(Some(Step::Frame(frame))) => return Ok(Some(frame)),
+                Ok(Some(Step::Noticed(body))) => require_harmless(notice(&self.object, &body))?,
+                Ok(Some(Step::Refused(body))) => return Err(answer(&self.object, &body)),
+                Ok(Some(Step::Ended)) => {
+                    return Err(PgError::StreamEnded {
+                        object: self.object.to_string(),
+                    });
+                }
+                Err(what) => {
+                    return Err(PgError::Protocol {
+                        object: self.object.to_string(),
+                        what,
+                    });
+                }
+            }
         }
     }
 
@@ -91,6 +99,16 @@ impl WalReader {
             Err(source) => Err(lost(&self.object, source)),
         }
     }
+}
+
+/// wal2json leaves out an UPDATE or DELETE that it has no key for, and says so in a warning only.
+/// Nothing else warns within a stream; going on would lose the row.
+fn require_harmless(notice: ServerError) -> Result<(), PgError> {
+    if notice.severity == "WARNING" {
+        return Err(PgError::StreamWarning(Box::new(notice)));
+    }
+    debug!(server = %notice.object, severity = notice.severity, "notice within the stream");
+    Ok(())
 }
 
 /// How far we are (manual, section 55.4, «Standby status update»).

@@ -1,12 +1,10 @@
 //! One row of `pgstream.schema_log`: what one command changed.
 
-use std::fmt::Display;
-
 use serde::{Deserialize, Serialize};
 
 use super::description::{Constraint, Index, Schema, Sequence, Table, Type};
 use super::error::SchemaError;
-use crate::model::{QualifiedName, Relation, Tuple, Value, quote_ident};
+use crate::model::{QualifiedName, Relation, Tuple, Value};
 
 /// The layout of the log's JSON that this program reads.
 pub const FORMAT: u32 = 1;
@@ -22,6 +20,10 @@ pub struct Entry {
     pub schema_name: String,
     /// When the source's transaction began, as the source printed it (UTC is not promised).
     pub created_at: String,
+    /// The command's tag, such as `ALTER TABLE`.
+    pub tag: String,
+    /// The command's text, for people; empty where it may hold a password.
+    pub statement: String,
     /// What the command did.
     pub change: Change,
 }
@@ -54,6 +56,9 @@ pub struct Change {
     /// The tables (OIDs on the source) whose rows follow as [`RowsMessage`](super::RowsMessage)s.
     #[serde(default)]
     pub sends_rows: Vec<u32>,
+    /// Tables that are called otherwise because their schema is.
+    #[serde(default)]
+    pub renamed_tables: Vec<RenamedTable>,
     /// The source could not describe the command: nothing behind this row may be applied.
     pub failure: Option<String>,
 }
@@ -74,34 +79,6 @@ pub enum ObjectChange {
     Sequence(Images<Sequence>),
     /// A type.
     Type(Images<Type>),
-}
-
-impl ObjectChange {
-    /// Returns kind and name, for people: `table public.test`.
-    #[must_use]
-    pub fn label(&self) -> String {
-        match self {
-            Self::Schema(images) => images.label("schema", |schema| quote_ident(&schema.name)),
-            Self::Table(images) => images.label("table", |table| table.qualified_name()),
-            Self::Index(images) => images.label("index", |index| {
-                QualifiedName::new(index.table.schema.clone(), index.name.as_str())
-            }),
-            Self::Constraint(images) => images.label("constraint", |constraint| {
-                format!("{} on {}", constraint.name, constraint.table)
-            }),
-            Self::Sequence(images) => {
-                images.label("sequence", |sequence| sequence.qualified_name())
-            }
-            Self::Type(images) => images.label("type", |kind| kind.qualified_name()),
-        }
-    }
-}
-
-impl<T> Images<T> {
-    fn label<N: Display>(&self, kind: &str, name: impl Fn(&T) -> N) -> String {
-        let image = self.after.as_ref().or(self.before.as_ref());
-        image.map_or_else(|| kind.to_owned(), |image| format!("{kind} {}", name(image)))
-    }
 }
 
 /// The two descriptions of one object.
@@ -127,6 +104,19 @@ pub struct UnknownDrop {
     pub schema: String,
     /// Its name.
     pub name: String,
+}
+
+/// A table whose schema was renamed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RenamedTable {
+    /// Its OID on the source.
+    pub oid: u32,
+    /// Its name.
+    pub name: String,
+    /// Its schema's name before.
+    pub before: String,
+    /// Its schema's name after.
+    pub after: String,
 }
 
 /// A command on a kind of object that does not replicate.
@@ -165,21 +155,60 @@ impl Entry {
             version: text("version")?.parse().unwrap_or_default(),
             schema_name: text("schema_name")?.to_owned(),
             created_at: text("created_at")?.to_owned(),
+            tag: change.tag.clone(),
+            statement: change.statement.clone().unwrap_or_default(),
             change,
         })
     }
 
-    /// Returns the objects that the command changed, for people: `table public.test`.
+    /// Returns the objects that the command touched, by kind and name, for people.
     #[must_use]
     pub fn object_names(&self) -> Vec<String> {
-        let others = self.change.others.iter().filter_map(|other| other.identity.clone());
-        self.change.objects.iter().map(ObjectChange::label).chain(others).collect()
+        let change = &self.change;
+        let unknown = change.unknown_drops.iter();
+        let others = change.others.iter();
+        change
+            .objects
+            .iter()
+            .map(ObjectChange::label)
+            .chain(unknown.map(|drop| format!("{} {}.{}", drop.kind, drop.schema, drop.name)))
+            .chain(others.map(|other| match (&other.kind, &other.identity) {
+                (Some(kind), Some(identity)) => format!("{kind} {identity}"),
+                _ => other.tag.clone(),
+            }))
+            .collect()
     }
 
-    /// Returns what changed, before and after, as indented JSON for people.
+    /// Returns the descriptions before and after as indented JSON, for people.
     #[must_use]
     pub fn before_after(&self) -> String {
         serde_json::to_string_pretty(&self.change.objects).unwrap_or_default()
+    }
+}
+
+impl ObjectChange {
+    /// Returns `table public.test`: the kind and the name after or, for what is gone, before.
+    #[must_use]
+    pub fn label(&self) -> String {
+        match self {
+            Self::Schema(i) => i.label("schema", |s| s.name.clone()),
+            Self::Table(i) => i.label("table", |t| t.qualified_name().to_string()),
+            Self::Index(i) => i.label("index", |x| {
+                QualifiedName::new(&*x.table.schema, x.name.as_str()).to_string()
+            }),
+            Self::Constraint(i) => {
+                i.label("constraint", |c| format!("{} on {}", c.name, c.table))
+            }
+            Self::Sequence(i) => i.label("sequence", |s| s.qualified_name().to_string()),
+            Self::Type(i) => i.label("type", |t| t.qualified_name().to_string()),
+        }
+    }
+}
+
+impl<T> Images<T> {
+    fn label(&self, kind: &str, name: impl Fn(&T) -> String) -> String {
+        let known = self.after.as_ref().or(self.before.as_ref());
+        known.map_or_else(|| kind.to_owned(), |known| format!("{kind} {}", name(known)))
     }
 }
 

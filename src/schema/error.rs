@@ -33,11 +33,13 @@ pub enum SchemaError {
         /// Why.
         source: serde_json::Error,
     },
-    /// A rewritten table is larger than the source may send.
-    #[error("table {table} was rewritten and is larger than pgstream.rewrite_bytes_max")]
-    TooLarge {
-        /// The table.
-        table: String,
+    /// The source could not describe a command, so nothing behind it can be trusted to fit.
+    #[error("the source could not describe a command ({tag}): {reason}")]
+    NotDescribed {
+        /// The command's tag.
+        tag: String,
+        /// What the source said.
+        reason: String,
     },
 }
 
@@ -47,7 +49,7 @@ impl Classify for SchemaError {
             Self::MissingColumn { .. } | Self::ReadEntry { .. } | Self::ReadRows { .. } => {
                 ErrorClass::Bug
             }
-            Self::UnknownFormat { .. } | Self::TooLarge { .. } => ErrorClass::Operator,
+            Self::UnknownFormat { .. } | Self::NotDescribed { .. } => ErrorClass::Operator,
         }
     }
 
@@ -57,10 +59,11 @@ impl Classify for SchemaError {
                 "run `pgstream init` of the version that streams, so that both speak of the same layout"
                     .to_owned(),
             ),
-            Self::TooLarge { table } => Some(format!(
-                "copy {table} to the target by hand, then skip this transaction; for the next time: \
-                 ALTER DATABASE … SET pgstream.rewrite_bytes_max = '10GB'"
-            )),
+            Self::NotDescribed { .. } => Some(
+                "run the same command on the target by hand, then skip this transaction; the next \
+                 command that touches the object describes it again"
+                    .to_owned(),
+            ),
             Self::MissingColumn { .. } | Self::ReadEntry { .. } | Self::ReadRows { .. } => None,
         }
     }

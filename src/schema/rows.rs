@@ -16,6 +16,8 @@ pub struct RowsMessage {
     pub first: bool,
     /// The last message of this table.
     pub last: bool,
+    /// The source did not send the rows: the table is larger than `pgstream.rewrite_bytes_max`.
+    pub too_large: bool,
     /// The rows.
     pub rows: Vec<Tuple>,
 }
@@ -44,17 +46,11 @@ impl RowsMessage {
     /// Reads the content of a message with [`Self::PREFIX`].
     ///
     /// # Errors
-    /// [`SchemaError::TooLarge`] when the source did not send the rows (class: operator),
     /// [`SchemaError::ReadRows`] when the content is not ours (class: bug).
     pub fn parse(content: &[u8]) -> Result<Self, SchemaError> {
         let wire: Wire =
             serde_json::from_slice(content).map_err(|source| SchemaError::ReadRows { source })?;
         let name = QualifiedName::new(wire.schema, wire.name);
-        if wire.too_large {
-            return Err(SchemaError::TooLarge {
-                table: name.to_string(),
-            });
-        }
         let column = |name: String| Column {
             name: name.into_boxed_str(),
             key: false,
@@ -68,6 +64,7 @@ impl RowsMessage {
             },
             first: wire.first,
             last: wire.last,
+            too_large: wire.too_large,
             rows: wire.rows.into_iter().map(tuple).collect(),
         })
     }
@@ -85,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_and_nulls_are_read_and_a_table_too_large_is_an_error() {
+    fn rows_nulls_and_the_mark_of_a_table_too_large_are_read() {
         let content = br#"{"relation": 5, "schema": "public", "name": "t", "columns": ["a", "b"],
             "first": true, "last": false, "rows": [["1", null], ["", "x"]]}"#;
         let message = RowsMessage::parse(content).unwrap();
@@ -94,9 +91,8 @@ mod tests {
         assert_eq!(message.relation.columns.len(), 2);
         assert_eq!(message.rows[0].values[1], Value::Null);
         assert_eq!(message.rows[1].values[0], Value::Text(Bytes::new()));
-        assert!(matches!(
-            RowsMessage::parse(br#"{"relation":5,"schema":"s","name":"t","too_large":true}"#),
-            Err(SchemaError::TooLarge { .. })
-        ));
+        let short = br#"{"relation":5,"schema":"s","name":"t","too_large":true}"#;
+        assert!(RowsMessage::parse(short).unwrap().too_large);
+        assert!(RowsMessage::parse(b"{").is_err());
     }
 }

@@ -12,6 +12,8 @@
 
 mod support;
 
+mod cli_check;
+mod cli_config;
 mod cluster;
 #[cfg(feature = "tui")]
 mod console;
@@ -21,3 +23,4 @@ mod rows;
 mod tidy;
 mod plugins;
 mod sessions;
+mod stream;

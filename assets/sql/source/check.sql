@@ -12,7 +12,12 @@ WITH user_relation AS (
 user_column AS (
   SELECT r.oid AS relation, r.nspname, r.relname, a.attname, a.attnum, a.attcollation,
     COALESCE(NULLIF(element.typelem, 0), a.atttypid) AS type,
-    pg_catalog.format_type(a.atttypid, a.atttypmod) AS type_text
+    pg_catalog.format_type(a.atttypid, a.atttypmod) || COALESCE((
+      SELECT pg_catalog.format(' COLLATE %I.%I', n.nspname, k.collname)
+      FROM pg_catalog.pg_collation k
+      JOIN pg_catalog.pg_namespace n ON n.oid = k.collnamespace
+      JOIN pg_catalog.pg_type own ON own.oid = a.atttypid
+      WHERE k.oid = a.attcollation AND k.oid <> own.typcollation), '') AS type_text
   FROM user_relation r
   JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
   LEFT JOIN pg_catalog.pg_type element ON element.oid = a.atttypid AND element.typcategory = 'A'
@@ -20,7 +25,7 @@ user_column AS (
 SELECT pg_catalog.json_build_object(
   'server', pg_catalog.json_build_object(
     'version_number', pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
-    'version', pg_catalog.current_setting('server_version'),
+    'version', pg_catalog.split_part(pg_catalog.current_setting('server_version'), ' ', 1),
     'user', CURRENT_USER,
     'superuser', role.rolsuper,
     'database', pg_catalog.current_database(),
@@ -42,7 +47,8 @@ SELECT pg_catalog.json_build_object(
   'replication_slot_count', (SELECT pg_catalog.count(*) FROM pg_catalog.pg_replication_slots),
   'max_wal_senders', pg_catalog.current_setting('max_wal_senders')::pg_catalog.int8,
   'wal_sender_count', (SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_replication),
-  'output_plugin_libraries', pg_catalog.current_setting('output_plugin_libraries', true),
+  'output_plugin_libraries', (
+    SELECT g.setting FROM pg_catalog.pg_settings g WHERE g.name = 'output_plugin_libraries'),
   'slot', (
     SELECT pg_catalog.json_build_object(
       'plugin', COALESCE(s.plugin, ''),

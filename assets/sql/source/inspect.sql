@@ -1,6 +1,6 @@
 -- What `status` shows of the source beside its slots, as one JSON document. $1 is the slot's name.
 SELECT pg_catalog.json_build_object(
-  'version', pg_catalog.current_setting('server_version'),
+  'version', pg_catalog.split_part(pg_catalog.current_setting('server_version'), ' ', 1),
   'flush_lag_s', (
     SELECT EXTRACT(EPOCH FROM w.flush_lag)
     FROM pg_catalog.pg_replication_slots s

@@ -2,7 +2,7 @@
 SELECT pg_catalog.json_build_object(
   'server', pg_catalog.json_build_object(
     'version_number', pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
-    'version', pg_catalog.current_setting('server_version'),
+    'version', pg_catalog.split_part(pg_catalog.current_setting('server_version'), ' ', 1),
     'user', CURRENT_USER,
     'superuser', role.rolsuper,
     'database', pg_catalog.current_database(),

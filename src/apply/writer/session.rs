@@ -2,6 +2,7 @@
 
 use crate::apply::ApplyError;
 use crate::config::ConnectionSettings;
+use crate::model::quote_literal;
 use crate::postgres::{self, Session};
 
 /// `pgstream.applying` tells our own event triggers on the target (a target may be the source of
@@ -16,19 +17,41 @@ SET jit = off;
 SELECT pg_catalog.set_config('synchronous_commit', 'on', false)
 WHERE pg_catalog.current_setting('synchronous_commit') = 'off'";
 
+const APPLICATION_NAME: &str = "pgstream apply";
 const DISABLE_TRIGGERS: &str = "SET session_replication_role = replica";
+
+/// A session of ours that was cut off may live on the target for hours, with rows locked. The slot
+/// has one reader, so any other session for it is such a leftover. Each is given five seconds.
+const END_PREDECESSORS: &str = "\
+SELECT pg_catalog.pg_terminate_backend(a.pid, 5000)
+FROM pg_catalog.pg_stat_activity AS a
+WHERE a.application_name = pg_catalog.current_setting('application_name')
+  AND a.datname = pg_catalog.current_database()
+  AND a.usename = CURRENT_USER
+  AND a.pid <> pg_catalog.pg_backend_pid()";
 
 pub(super) async fn open(
     settings: &ConnectionSettings,
     disable_triggers: bool,
+    slot_name: &str,
 ) -> Result<Session, ApplyError> {
-    let session = postgres::connect(settings, "pgstream apply")
+    let session = postgres::connect(settings, APPLICATION_NAME)
         .await
         .map_err(|source| ApplyError::Open { source })?;
     let refused = |source| ApplyError::Open { source };
     session.run(SETTINGS).await.map_err(refused)?;
+    session.run(&name_session(slot_name)).await.map_err(refused)?;
+    session.run(END_PREDECESSORS).await.map_err(refused)?;
     if disable_triggers {
         session.run(DISABLE_TRIGGERS).await.map_err(refused)?;
     }
     Ok(session)
+}
+
+/// The name by which leftovers are recognised, whatever name the configured URL asks for.
+/// PostgreSQL cuts names at 63 bytes; a slot's name has ASCII letters only.
+fn name_session(slot_name: &str) -> String {
+    let mut name = format!("{APPLICATION_NAME} {slot_name}");
+    name.truncate(63);
+    format!("SET application_name = {}", quote_literal(&name))
 }

@@ -12,9 +12,16 @@ use tracing::info;
 
 use crate::apply::{ApplyError, RowChange, TablePlan, TargetTable};
 use crate::model::QualifiedName;
-use crate::schema::{Refill, RowsMessage};
+use crate::schema::RowsMessage;
 
 use super::{Applier, EngineError, Route};
+
+const NOBODY_WATCHES: &str = "\
+SELECT pg_catalog.set_config('pgstream.role', pg_catalog.current_setting('session_replication_role'), true);
+SET LOCAL session_replication_role = replica";
+
+const WATCH_AGAIN: &str = "\
+SELECT pg_catalog.set_config('session_replication_role', pg_catalog.current_setting('pgstream.role'), true)";
 
 /// A reload under way.
 #[derive(Debug)]
@@ -63,40 +70,23 @@ impl Applier {
         Ok(())
     }
 
-    /// Empties the tables that a schema change rewrites, before its statements run: a column gets
-    /// its new type, or NOT NULL, without the old values.
-    pub(super) async fn empty_refills(&mut self, refills: &[Refill]) -> Result<(), EngineError> {
-        for refill in refills {
-            let Some(name) = &refill.before else { continue };
-            let found = self.writer.target_table(name).await;
-            let Some(table) = found.map_err(|error| self.failed(error))? else { continue };
-            self.empty(&table).await?;
-            let unwatched = self.watch_again(&table).await;
-            unwatched.map_err(|error| self.failed(error))?;
-        }
-        Ok(())
-    }
-
     async fn empty(&mut self, table: &TargetTable) -> Result<(), EngineError> {
         let done = self.delete_all(table).await;
         done.map_err(|error| self.failed(error))
     }
 
     async fn delete_all(&mut self, table: &TargetTable) -> Result<(), ApplyError> {
-        let object = format!("the replacement of all rows of {}", table.name);
         if is_watched(table) {
-            self.writer.run(&object, "SET LOCAL session_replication_role = replica").await?;
+            self.writer.run("a replacement of rows that no trigger acts on", NOBODY_WATCHES).await?;
         }
-        let only = if table.kind == 'p' { "" } else { "ONLY " };
-        self.writer.run(&object, &format!("DELETE FROM {only}{}", table.name.quoted())).await
+        self.writer.delete_all(table).await
     }
 
     async fn watch_again(&mut self, table: &TargetTable) -> Result<(), ApplyError> {
         if !is_watched(table) {
             return Ok(());
         }
-        let sql = "SET LOCAL session_replication_role = DEFAULT";
-        self.writer.run("the end of a replacement of rows", sql).await
+        self.writer.run("the end of a replacement of rows", WATCH_AGAIN).await
     }
 
     async fn end_reload(&mut self) -> Result<(), EngineError> {

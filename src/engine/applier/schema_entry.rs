@@ -26,7 +26,8 @@ impl Applier {
         let schema_error = |source| EngineError::Schema { source };
         let entry = Entry::from_tuple(relation, tuple).map_err(schema_error)?;
         let router = &self.router;
-        let plan = schema::plan(&entry, &|name: &QualifiedName| router.selects(name));
+        let plan = schema::plan(&entry, &|name: &QualifiedName| router.selects(name))
+            .map_err(schema_error)?;
         self.flush().await?;
         let mut change = describe(&entry, &plan, begin.commit_lsn);
         self.board.schema_change(change.clone());
@@ -59,12 +60,6 @@ impl Applier {
     }
 
     async fn run_plan(&mut self, entry: &Entry, plan: &Plan) -> Result<(), EngineError> {
-        if let Some(reason) = &plan.failure {
-            return Err(EngineError::SchemaUnknown {
-                tag: entry.change.tag.clone(),
-                reason: reason.clone(),
-            });
-        }
         for part in &plan.not_applied {
             warn!(target: "schema", tag = entry.change.tag, object = part.object,
                 reason = part.reason, "schema change is not applied");
@@ -72,7 +67,6 @@ impl Applier {
         if plan.outside {
             return self.run_outside(entry, &plan.steps).await;
         }
-        self.empty_refills(&plan.refills).await?;
         for (place, step) in plan.steps.iter().enumerate() {
             if place > 0 {
                 fault::point(fault::SCHEMA_BETWEEN_STEPS);

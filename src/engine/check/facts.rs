@@ -45,7 +45,8 @@ pub(super) struct SourceFacts {
     pub(super) replication_slot_count: i64,
     pub(super) max_wal_senders: i64,
     pub(super) wal_sender_count: i64,
-    /// None: a server that does not know the setting and takes every plugin.
+    /// None: a server that does not know the setting and takes every plugin, or a role that may not
+    /// read it.
     pub(super) output_plugin_libraries: Option<String>,
     pub(super) slot: Option<SlotFacts>,
     pub(super) publication: Option<PublicationFacts>,

@@ -196,7 +196,7 @@ fn missing_columns(table: &SourceTable, found: &TargetTable) -> Option<Finding> 
 }
 
 fn dump_command(wanted: &Wanted, selection: &str) -> String {
-    let source = shell_word(&format!("postgres://{}", wanted.source_endpoint));
+    let source = shell_word(&wanted.source_uri);
     format!("pg_dump {selection} {source} | psql TARGET_URL")
 }
 

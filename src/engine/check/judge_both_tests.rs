@@ -8,7 +8,7 @@ fn name(name: &str) -> QualifiedName {
 
 fn wanted() -> Wanted {
     Wanted {
-        source_endpoint: "localhost:5432/postgres".to_owned(),
+        source_uri: "postgresql://me@localhost:5432/postgres".to_owned(),
         slot_name: "a_slot".to_owned(),
         publication_name: "a_slot_publication".to_owned(),
         plugin: Plugin::Pgoutput,
@@ -101,7 +101,7 @@ fn what_the_target_lacks_is_told_with_its_statement() {
     check(
         |_, t| t.tables.clear(),
         "public.test is on the source and not here",
-        "pg_dump --table='\"public\".\"test\"' 'postgres://localhost:5432/postgres' | psql",
+        "pg_dump --table='\"public\".\"test\"' 'postgresql://me@localhost:5432/postgres' | psql",
     );
     check(
         |_, t| t.tables[0].columns.retain(|column| column != "age"),

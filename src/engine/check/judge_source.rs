@@ -46,8 +46,8 @@ fn finding(
 
 fn init_command(wanted: &Wanted) -> String {
     format!(
-        "pgstream init --pgurl \"postgres://USER:PASSWORD@{}\" --replication-slot {}",
-        wanted.source_endpoint, wanted.slot_name
+        "pgstream init --pgurl \"{}\" --replication-slot {}",
+        wanted.source_uri, wanted.slot_name
     )
 }
 
@@ -109,7 +109,7 @@ fn installation(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
             "is not there, and role {user} cannot make it: event triggers and a publication for \
              all tables need a superuser"
         );
-        let mend = format!("{} -- with a superuser as USER", init_command(wanted));
+        let mend = format!("{} -- as a superuser", init_command(wanted));
         finding("schema pgstream", problem, mend)
     })
 }

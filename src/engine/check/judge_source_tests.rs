@@ -7,7 +7,7 @@ use crate::model::QualifiedName;
 
 fn wanted() -> Wanted {
     Wanted {
-        source_endpoint: "localhost:5432/postgres".to_owned(),
+        source_uri: "postgresql://me@localhost:5432/postgres".to_owned(),
         slot_name: "a_slot".to_owned(),
         publication_name: "a_slot_publication".to_owned(),
         plugin: Plugin::Pgoutput,
@@ -176,7 +176,7 @@ fn before_init_the_one_finding_is_init_itself() {
         before(facts);
         facts.server.superuser = false;
     };
-    check(powerless, "need a superuser", "with a superuser as USER");
+    check(powerless, "need a superuser", "as a superuser");
 }
 
 #[test]

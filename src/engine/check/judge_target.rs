@@ -195,7 +195,11 @@ fn ownership(table: &TargetTable, facts: &TargetFacts) -> Option<Finding> {
                 "belongs to {}: a schema change of it would be refused to role {}",
                 table.owner, facts.server.user
             ),
-            format!("GRANT {} TO {};", quote_ident(&table.owner), user(facts)),
+            format!(
+                "ALTER TABLE {} OWNER TO {};",
+                table.name.quoted(),
+                user(facts)
+            ),
         )
     })
 }

@@ -4,7 +4,7 @@ use crate::engine::check::facts::{OwnTable, Server};
 
 fn wanted() -> Wanted {
     Wanted {
-        source_endpoint: "localhost:5432/postgres".to_owned(),
+        source_uri: "postgresql://me@localhost:5432/postgres".to_owned(),
         slot_name: "a_slot".to_owned(),
         publication_name: "a_slot_publication".to_owned(),
         plugin: Plugin::Pgoutput,
@@ -142,7 +142,7 @@ fn tables_need_privileges_and_their_changes_need_ownership() {
     check(
         foreign,
         "belongs to boss",
-        "GRANT \"boss\" TO \"writer\"",
+        "ALTER TABLE \"public\".\"test\" OWNER TO \"writer\"",
         false,
     );
 }

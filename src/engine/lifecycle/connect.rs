@@ -45,7 +45,7 @@ struct SlotState {
 
 const SLOT: &str = "\
 SELECT s.slot_type, s.plugin, s.database, pg_catalog.current_database(), s.wal_status,
-       s.confirmed_flush_lsn::pg_catalog.text
+       s.confirmed_flush_lsn::pg_catalog.text, s.active_pid
 FROM pg_catalog.pg_replication_slots AS s
 WHERE s.slot_name = $1";
 
@@ -86,7 +86,9 @@ impl Lifecycle {
         let limits = Limits::new(&self.pipeline.batch);
         let limits = if self.care.is_some() { limits.each_alone() } else { limits };
         let filter = self.pipeline.filter.clone();
-        let mut router = Router::new(filter, writer.rules(), self.pipeline.schema_log.is_some());
+        let follows_schema = self.pipeline.schema_log.is_some();
+        let names_lag = matches!(decoder, Decoder::Pgoutput(_));
+        let mut router = Router::new(filter, writer.rules(), follows_schema, names_lag);
         for table in &self.careful {
             router.be_careful(table.clone());
         }
@@ -145,7 +147,7 @@ async fn connect(
         timeline: identity.timeline,
     };
 
-    let rules = WriteRules { on_conflict: pipeline.on_conflict, sets };
+    let rules = WriteRules { on_conflict: pipeline.on_conflict, sets, keep_order: false };
     let opened = Writer::open(&pipeline.target, rules, pipeline.disable_triggers, stream).await;
     let refused =
         |source| EngineError::Apply { endpoint: pipeline.target.endpoint(), source };
@@ -227,6 +229,9 @@ async fn find_slot(
     if row.get::<_, Option<&str>>(4) == Some("lost") {
         let reason = "the source has removed WAL that it needs".to_owned();
         return Err(unusable(reason, HINT_LOST));
+    }
+    if let Some(pid) = row.get::<_, Option<i32>>(6) {
+        return Err(EngineError::SlotInUse { slot_name: name, endpoint: errors.0.clone(), pid });
     }
     let confirmed: Option<&str> = row.get(5);
     Ok(SlotState {

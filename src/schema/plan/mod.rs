@@ -16,6 +16,7 @@ mod constraint;
 mod create_table;
 mod drops;
 mod index;
+mod refill;
 mod scene;
 mod schema;
 mod sequence;
@@ -27,8 +28,9 @@ mod types;
 use self::scene::Scene;
 pub use self::steps::Step;
 use self::steps::Steps;
+use super::SchemaError;
 use super::entry::{Entry, ObjectChange};
-use crate::model::{QualifiedName, RelationId};
+use crate::model::QualifiedName;
 
 /// What to do on the target for one row of the schema log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,20 +46,13 @@ pub struct Plan {
     pub not_applied: Vec<NotApplied>,
     /// The tables whose facts and prepared statements must be forgotten.
     pub relations: Vec<RelationTouch>,
-    /// Schemas with another name: every table in them has one, too.
-    pub schemas: Vec<SchemaRename>,
-    /// Tables whose whole content follows as messages. The content on the target must be deleted
-    /// before the steps run (foreign keys aside): a column gets its new type without the old values.
-    pub refills: Vec<Refill>,
-    /// The source could not describe the command: stop here.
-    pub failure: Option<String>,
 }
 
 impl Plan {
     /// Returns whether there is nothing to run and nothing to say.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.steps.is_empty() && self.not_applied.is_empty() && self.failure.is_none()
+        self.steps.is_empty() && self.not_applied.is_empty()
     }
 }
 
@@ -74,42 +69,28 @@ pub struct NotApplied {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RelationTouch {
     /// Its OID on the source.
-    pub oid: RelationId,
+    pub oid: u32,
     /// Its name before; absent for a new table.
     pub before: Option<QualifiedName>,
     /// Its name after; absent for a dropped table.
     pub after: Option<QualifiedName>,
 }
 
-/// A schema that was renamed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SchemaRename {
-    /// Its name before.
-    pub before: String,
-    /// Its name after.
-    pub after: String,
-}
-
-/// A table whose rows follow.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refill {
-    /// Its OID on the source.
-    pub oid: RelationId,
-    /// Its name before the steps; absent for a table that the steps create.
-    pub before: Option<QualifiedName>,
-    /// Its name after the steps.
-    pub after: QualifiedName,
-}
-
 /// Returns what one row of the log means for the target. `selects` says which tables replicate; a
 /// table counts as selected when its name before or after is.
-#[must_use]
-pub fn plan(entry: &Entry, selects: &dyn Fn(&QualifiedName) -> bool) -> Plan {
+///
+/// # Errors
+/// [`SchemaError::NotDescribed`] when the source could not describe the command (class: operator).
+pub fn plan(
+    entry: &Entry,
+    selects: &dyn Fn(&QualifiedName) -> bool,
+) -> Result<Plan, SchemaError> {
     let change = &entry.change;
-    let mut plan = Plan {
-        failure: change.failure.clone(),
-        ..Plan::default()
-    };
+    if let Some(reason) = &change.failure {
+        let (tag, reason) = (change.tag.clone(), reason.clone());
+        return Err(SchemaError::NotDescribed { tag, reason });
+    }
+    let mut plan = Plan::default();
     for other in &change.others {
         let identity = other.identity.as_deref().unwrap_or_default();
         plan.not_applied.push(NotApplied {
@@ -120,22 +101,22 @@ pub fn plan(entry: &Entry, selects: &dyn Fn(&QualifiedName) -> bool) -> Plan {
     let objects = scene::pair_rebuilt(&change.objects);
     let scene = Scene::new(change, &objects, selects);
     if concurrent::plan(&scene, &mut plan) {
-        return plan;
+        return Ok(plan);
     }
     let mut steps = Steps::default();
     for object in &objects {
         plan_object(&scene, object, &mut steps, &mut plan);
     }
     drops::plan(&scene, &mut steps);
+    refill::plan(&scene, &mut steps);
     plan.steps = steps.into_ordered();
     plan.relations = scene.touched_relations();
-    plan.refills = scene.refills();
-    plan
+    Ok(plan)
 }
 
 fn plan_object(scene: &Scene<'_>, object: &ObjectChange, steps: &mut Steps, plan: &mut Plan) {
     match object {
-        ObjectChange::Schema(images) => schema::plan(images, steps, plan),
+        ObjectChange::Schema(images) => schema::plan(images, steps),
         ObjectChange::Table(images) => table::plan(scene, images, steps, plan),
         ObjectChange::Index(images) => index::plan(scene, images, steps),
         ObjectChange::Constraint(images) => constraint::plan(scene, images, steps, plan),

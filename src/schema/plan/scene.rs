@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Refill, RelationTouch};
-use crate::model::{QualifiedName, RelationId};
+use super::RelationTouch;
+use crate::model::QualifiedName;
 use crate::schema::description::{Column, Constraint, Index, Sequence, Table};
 use crate::schema::entry::{Change, Images, ObjectChange};
 
@@ -104,6 +104,11 @@ impl<'a> Scene<'a> {
     /// Every selected table of which something changed, its indexes and constraints included.
     pub(super) fn touched_relations(&self) -> Vec<RelationTouch> {
         let mut touched = BTreeMap::new();
+        for table in &self.change.renamed_tables {
+            let name = |schema: &str| QualifiedName::new(schema, table.name.as_str());
+            let names = (Some(name(&table.before)), Some(name(&table.after)));
+            touched.insert(table.oid, names);
+        }
         for object in self.objects {
             let owner = match object {
                 ObjectChange::Index(images) => {
@@ -129,29 +134,14 @@ impl<'a> Scene<'a> {
             touched.insert(images.oid, (name(&images.before), name(&images.after)));
         }
         let relations = touched.into_iter().map(|(oid, (before, after))| RelationTouch {
-            oid: RelationId(oid),
+            oid,
             before,
             after,
         });
         relations
             .filter(|touch| {
                 let mut names = [&touch.before, &touch.after].into_iter().flatten();
-                names.any(|name| self.selects(touch.oid.0, name))
-            })
-            .collect()
-    }
-
-    pub(super) fn refills(&self) -> Vec<Refill> {
-        let known = self.change.sends_rows.iter();
-        known
-            .filter_map(|oid| {
-                let images = self.tables.get(oid)?;
-                let after = images.after.as_ref()?.qualified_name();
-                self.selects(*oid, &after).then(|| Refill {
-                    oid: RelationId(*oid),
-                    before: images.before.as_ref().map(Table::qualified_name),
-                    after,
-                })
+                names.any(|name| self.selects(touch.oid, name))
             })
             .collect()
     }

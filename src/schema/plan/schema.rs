@@ -2,12 +2,11 @@
 
 use super::sql::comment;
 use super::steps::{Phase, Steps};
-use super::{Plan, SchemaRename};
 use crate::model::quote_ident;
 use crate::schema::description::Schema;
 use crate::schema::entry::Images;
 
-pub(super) fn plan(images: &Images<Schema>, steps: &mut Steps, plan: &mut Plan) {
+pub(super) fn plan(images: &Images<Schema>, steps: &mut Steps) {
     let Some(after) = &images.after else {
         return;
     };
@@ -19,10 +18,6 @@ pub(super) fn plan(images: &Images<Schema>, steps: &mut Steps, plan: &mut Plan) 
             let old = quote_ident(&before.name);
             let sql = format!("ALTER SCHEMA {old} RENAME TO {name}");
             steps.add(Phase::Schema, &object, sql);
-            plan.schemas.push(SchemaRename {
-                before: before.name.clone(),
-                after: after.name.clone(),
-            });
         }
         Some(_) => {}
     }

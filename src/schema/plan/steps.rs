@@ -16,6 +16,7 @@ pub struct Step {
 /// for columns the border is [`Phase::RenameColumn`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Phase {
+    Empty,
     DropForeignKey,
     DropConstraint,
     DropIndex,

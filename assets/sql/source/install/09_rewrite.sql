@@ -62,6 +62,7 @@ SET "IntervalStyle" = 'postgres'
 SET "TimeZone" = 'UTC'
 SET extra_float_digits = 3
 SET bytea_output = 'hex'
+SET lc_monetary = 'C'
 SET row_security = off
 AS $function$
 DECLARE

@@ -107,6 +107,7 @@ SET "IntervalStyle" = 'postgres'
 SET "TimeZone" = 'UTC'
 SET extra_float_digits = 3
 SET bytea_output = 'hex'
+SET lc_monetary = 'C'
 SET quote_all_identifiers = off
 AS $function$
 DECLARE
@@ -195,7 +196,8 @@ BEGIN
         'objects', changes,
         'unknown_drops', pgstream.unknown_drops(changes, drops),
         'others', others,
-        'sends_rows', sent));
+        'sends_rows', sent,
+        'renamed_tables', pgstream.tables_of_renamed_schemas(changes)));
   END IF;
 
   FOR relation_oid IN SELECT s::text::oid FROM jsonb_array_elements(sent) AS s LOOP
@@ -217,6 +219,18 @@ AS $function$
      AND NOT EXISTS (SELECT FROM jsonb_array_elements(changes) AS c WHERE c -> 'oid' = d -> 'oid')
 $function$;
 
+-- The tables that have another name because their schema has: nothing else tells the engine.
+CREATE OR REPLACE FUNCTION pgstream.tables_of_renamed_schemas(changes jsonb) RETURNS jsonb
+LANGUAGE sql STABLE
+AS $function$
+  SELECT coalesce(jsonb_agg(jsonb_build_object(
+           'oid', t.oid::bigint, 'name', t.relname,
+           'before', c -> 'before' ->> 'name', 'after', c -> 'after' ->> 'name') ORDER BY t.oid), '[]')
+    FROM jsonb_array_elements(changes) AS c
+    JOIN pg_class AS t ON t.relnamespace = (c ->> 'oid')::oid AND t.relkind IN ('r', 'p')
+   WHERE c ->> 'kind' = 'schema' AND c -> 'before' ->> 'name' <> c -> 'after' ->> 'name'
+$function$;
+
 -- The statement as it may be shown: bounded, and without passwords.
 CREATE OR REPLACE FUNCTION pgstream.presentable(tag text, statement text) RETURNS text
 LANGUAGE sql IMMUTABLE
@@ -228,6 +242,7 @@ AS $function$
 $function$;
 
 -- REMOVAL
+DROP FUNCTION IF EXISTS pgstream.tables_of_renamed_schemas(jsonb);
 DROP FUNCTION IF EXISTS pgstream.presentable(text, text);
 DROP FUNCTION IF EXISTS pgstream.unknown_drops(jsonb, jsonb);
 DROP FUNCTION IF EXISTS pgstream.capture(text, text, text, boolean, text);

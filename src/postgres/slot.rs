@@ -1,0 +1,57 @@
+//! Replication slots: finding one, and the statements that make and drop it.
+
+use super::connect::Session;
+use super::error::PgError;
+use crate::config::{Plugin, SlotName};
+use crate::model::quote_literal;
+
+/// A slot as `pg_replication_slots` shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slot {
+    /// `logical` or `physical`.
+    pub slot_type: String,
+    /// The output plugin of a logical slot.
+    pub plugin: Option<String>,
+    /// The database of a logical slot.
+    pub database: Option<String>,
+    /// The walsender that streams from it.
+    pub active_pid: Option<i32>,
+    /// `reserved`, `extended`, `unreserved` or `lost`; absent before the slot has a position.
+    pub wal_status: Option<String>,
+}
+
+/// Returns the slot of that name, if there is one.
+///
+/// # Errors
+/// By SQLSTATE; Transient when the connection is lost.
+pub async fn find_slot(session: &Session, name: &SlotName) -> Result<Option<Slot>, PgError> {
+    let sql = "\
+SELECT s.slot_type, s.plugin::pg_catalog.text, s.database::pg_catalog.text, s.active_pid, s.wal_status
+FROM pg_catalog.pg_replication_slots AS s
+WHERE s.slot_name = $1";
+    let row = session.row(sql, &[&name.as_str()]).await?;
+    Ok(row.map(|row| Slot {
+        slot_type: row.get(0),
+        plugin: row.get(1),
+        database: row.get(2),
+        active_pid: row.get(3),
+        wal_status: row.get(4),
+    }))
+}
+
+/// Returns the statement that makes a logical slot. It waits for the transactions that run now.
+#[must_use]
+pub fn create_slot_sql(name: &SlotName, plugin: Plugin) -> String {
+    let (name, plugin) = (quote_literal(name.as_str()), plugin.to_string());
+    format!(
+        "SELECT pg_catalog.pg_create_logical_replication_slot({name}, {})",
+        quote_literal(&plugin)
+    )
+}
+
+/// Returns the statement that drops a slot.
+#[must_use]
+pub fn drop_slot_sql(name: &SlotName) -> String {
+    let name = quote_literal(name.as_str());
+    format!("SELECT pg_catalog.pg_drop_replication_slot({name})")
+}

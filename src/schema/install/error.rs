@@ -1,0 +1,103 @@
+//! Why an installation or a removal did not happen, or only in part.
+
+use crate::model::{Classify, ErrorClass};
+use crate::postgres::{PgError, sqlstate};
+
+/// A failure of `init`, `tear-down` or of the look at an installation.
+#[derive(Debug, thiserror::Error)]
+pub enum InstallError {
+    /// A question to a server failed.
+    #[error("cannot {what}")]
+    Ask {
+        /// What we wanted to know or do.
+        what: &'static str,
+        /// Why.
+        source: PgError,
+    },
+    /// Something must change on the server first. Nothing was done.
+    #[error("{problem}")]
+    Blocked {
+        /// What is in the way, on which object.
+        problem: String,
+        /// The statement that mends it.
+        mend: String,
+    },
+    /// A step failed. The steps before it were taken back.
+    #[error("cannot {what}{}", left_over(.left))]
+    Step {
+        /// The step.
+        what: String,
+        /// What could not be taken back, each with the statement that does it.
+        left: Vec<String>,
+        /// A better hint than the server's, where the code alone does not tell.
+        mend: Option<String>,
+        /// Why.
+        source: PgError,
+    },
+    /// Somebody streams from the slot.
+    #[error("slot {slot} is active for process {pid}")]
+    SlotActive {
+        /// The slot.
+        slot: String,
+        /// The walsender.
+        pid: i32,
+    },
+    /// One side is clean, the other could not be reached.
+    #[error("cannot remove what is on the {side}")]
+    Remains {
+        /// `source` or `target`.
+        side: &'static str,
+        /// Why.
+        source: PgError,
+    },
+}
+
+fn left_over(left: &[String]) -> String {
+    match left {
+        [] => String::new(),
+        left => format!("; what could not be taken back: {}", left.join("; ")),
+    }
+}
+
+impl Classify for InstallError {
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::Ask { source, .. } | Self::Step { source, .. } | Self::Remains { source, .. } => {
+                source.class()
+            }
+            Self::Blocked { .. } | Self::SlotActive { .. } => ErrorClass::Operator,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Ask { source, .. } | Self::Remains { source, .. } => source.hint(),
+            Self::Step { mend, source, .. } => mend.clone().or_else(|| source.hint()),
+            Self::Blocked { mend, .. } => Some(mend.clone()),
+            Self::SlotActive { pid, .. } => Some(format!(
+                "stop the `pgstream run` that uses it, or end the session on the source: \
+                 SELECT pg_terminate_backend({pid})"
+            )),
+        }
+    }
+}
+
+/// Returns what mends a refused output plugin, where that is what the server refused.
+pub(super) fn plugin_mend(error: &PgError, plugin: &str, libraries: Option<&str>) -> Option<String> {
+    let refused = error.code() == Some(sqlstate::INSUFFICIENT_PRIVILEGE);
+    refused.then(|| allow_plugin_sql(plugin, libraries.unwrap_or("pgoutput")))
+}
+
+/// Returns the statements that let a server load an output plugin. The setting takes effect with
+/// a reload.
+pub(super) fn allow_plugin_sql(plugin: &str, libraries: &str) -> String {
+    let listed = libraries.split(',').map(str::trim).filter(|l| !l.is_empty());
+    let list: Vec<String> = listed
+        .chain([plugin])
+        .map(|library| format!("'{}'", library.trim_matches('"')))
+        .collect();
+    format!(
+        "ALTER SYSTEM SET output_plugin_libraries = {}; SELECT pg_reload_conf();",
+        list.join(", ")
+    )
+}

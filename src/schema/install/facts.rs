@@ -1,0 +1,235 @@
+//! What the source is like before we do anything, and what of it is in the way.
+
+use super::error::{InstallError, allow_plugin_sql};
+use super::script;
+use crate::config::{Plugin, SlotName, publication_name};
+use crate::postgres::{PgError, Session};
+use crate::postgres::{Publication, Slot, find_publication, find_slot};
+
+/// The facts that decide what `init` has to do.
+#[derive(Debug, Clone)]
+pub(super) struct Facts {
+    pub(super) role: String,
+    pub(super) superuser: bool,
+    pub(super) in_recovery: bool,
+    pub(super) wal_level: String,
+    pub(super) database: String,
+    pub(super) free_slots: i64,
+    pub(super) slots_max: i64,
+    pub(super) wal_senders_max: i64,
+    /// `output_plugin_libraries`, absent on servers that do not know the setting.
+    pub(super) plugin_libraries: Option<String>,
+    pub(super) installation: Option<Installation>,
+    pub(super) slot: Option<Slot>,
+    pub(super) publication: Option<Publication>,
+    /// Tables that need another replica identity: OID, statement, the statement that takes it back.
+    pub(super) keyless: Vec<Keyless>,
+}
+
+/// A row of `pgstream.installation`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Installation {
+    pub(super) version: i32,
+    /// What is installed is what this program installs.
+    pub(super) current: bool,
+    /// It was made in this database, not restored from a dump of another one.
+    pub(super) of_this_database: bool,
+    /// The three event triggers are there and enabled.
+    pub(super) triggers: bool,
+}
+
+/// A table without a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Keyless {
+    pub(super) name: String,
+    pub(super) oid: u32,
+    pub(super) former: String,
+}
+
+const SERVER: &str = "\
+SELECT current_user::pg_catalog.text,
+       (SELECT r.rolsuper FROM pg_catalog.pg_roles AS r WHERE r.rolname = current_user),
+       pg_catalog.pg_is_in_recovery(),
+       pg_catalog.current_setting('wal_level'),
+       pg_catalog.current_database()::pg_catalog.text,
+       pg_catalog.current_setting('max_replication_slots')::pg_catalog.int8,
+       (SELECT pg_catalog.count(*) FROM pg_catalog.pg_replication_slots),
+       pg_catalog.current_setting('max_wal_senders')::pg_catalog.int8,
+       pg_catalog.current_setting('output_plugin_libraries', true),
+       pg_catalog.to_regclass('pgstream.installation') IS NOT NULL";
+
+const INSTALLATION: &str = "\
+SELECT i.version, i.digest,
+       i.database_oid = (SELECT d.oid FROM pg_catalog.pg_database AS d
+                         WHERE d.datname = pg_catalog.current_database())
+       AND i.system_identifier = (SELECT s.system_identifier::pg_catalog.text
+                                  FROM pg_catalog.pg_control_system() AS s),
+       3 = (SELECT pg_catalog.count(*) FROM pg_catalog.pg_event_trigger AS t
+            WHERE t.evtenabled = 'A' AND t.evtname IN
+              ('pgstream_ddl_command_end', 'pgstream_sql_drop', 'pgstream_table_rewrite'))
+FROM pgstream.installation AS i";
+
+/// As `pgstream.identity_statement`, which is not there yet.
+const KEYLESS: &str = "\
+SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname), c.relreplident::pg_catalog.text
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND c.oid >= 16384
+  AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'pgstream')
+  AND CASE c.relreplident
+        WHEN 'f' THEN false
+        WHEN 'n' THEN true
+        WHEN 'i' THEN NOT EXISTS (SELECT FROM pg_catalog.pg_index AS i
+                                  WHERE i.indrelid = c.oid AND i.indisreplident)
+        ELSE NOT EXISTS (SELECT FROM pg_catalog.pg_index AS i
+                         WHERE i.indrelid = c.oid AND i.indisprimary AND i.indimmediate AND i.indisvalid)
+      END
+ORDER BY 2";
+
+/// Reads the facts.
+pub(super) async fn read(source: &Session, slot: &SlotName) -> Result<Facts, InstallError> {
+    let ask = |source| InstallError::Ask {
+        what: "look at the source",
+        source,
+    };
+    read_all(source, slot).await.map_err(ask)
+}
+
+async fn read_all(source: &Session, slot: &SlotName) -> Result<Facts, PgError> {
+    let rows = source.rows(SERVER, &[]).await?;
+    let row = &rows[0];
+    let slots_max: i64 = row.get(5);
+    Ok(Facts {
+        role: row.get(0),
+        superuser: row.get::<_, Option<bool>>(1).unwrap_or_default(),
+        in_recovery: row.get(2),
+        wal_level: row.get(3),
+        database: row.get(4),
+        free_slots: slots_max - row.get::<_, i64>(6),
+        slots_max,
+        wal_senders_max: row.get(7),
+        plugin_libraries: row.get(8),
+        installation: match row.get(9) {
+            true => installation(source).await?,
+            false => None,
+        },
+        slot: find_slot(source, slot).await?,
+        publication: find_publication(source, &publication_name(slot.as_str())).await?,
+        keyless: keyless(source).await?,
+    })
+}
+
+/// Reads the installation's own record.
+pub(super) async fn installation(source: &Session) -> Result<Option<Installation>, PgError> {
+    let row = source.row(INSTALLATION, &[]).await?;
+    Ok(row.map(|row| Installation {
+        version: row.get(0),
+        current: row.get::<_, String>(1) == script::digest(),
+        of_this_database: row.get(2),
+        triggers: row.get(3),
+    }))
+}
+
+/// Reads the tables that have no replica identity.
+pub(super) async fn keyless(source: &Session) -> Result<Vec<Keyless>, PgError> {
+    let rows = source.rows(KEYLESS, &[]).await?;
+    let keyless = rows.iter().map(|row| Keyless {
+        oid: row.get(0),
+        name: row.get(1),
+        former: row.get(2),
+    });
+    Ok(keyless.collect())
+}
+
+impl Facts {
+    /// Returns what an operator must change before `init` can do anything.
+    pub(super) fn blocker(&self, slot: &SlotName, plugin: Plugin) -> Option<InstallError> {
+        let blocked = |problem: String, mend: String| Some(InstallError::Blocked { problem, mend });
+        if self.in_recovery {
+            let problem = "the source is a standby, where nothing can be installed".to_owned();
+            return blocked(problem, "point the source URL to the primary".to_owned());
+        }
+        if self.wal_level != "logical" {
+            return blocked(
+                format!("wal_level of the source is {}, not logical", self.wal_level),
+                "ALTER SYSTEM SET wal_level = 'logical'; then restart the source".to_owned(),
+            );
+        }
+        if !self.superuser {
+            return blocked(
+                format!(
+                    "role {} may not create event triggers and publications of all tables",
+                    self.role
+                ),
+                format!("ALTER ROLE \"{}\" SUPERUSER, or run init as a superuser", self.role),
+            );
+        }
+        if self.wal_senders_max == 0 {
+            let mend = "ALTER SYSTEM SET max_wal_senders = 10; then restart the source";
+            return blocked("max_wal_senders of the source is 0".to_owned(), mend.to_owned());
+        }
+        match &self.slot {
+            Some(found) => self.slot_blocker(slot, plugin, found),
+            None if self.free_slots <= 0 => blocked(
+                format!("all {} replication slots of the source are taken", self.slots_max),
+                format!(
+                    "ALTER SYSTEM SET max_replication_slots = {}; then restart the source",
+                    self.slots_max + 5
+                ),
+            ),
+            None => self.plugin_blocker(plugin),
+        }
+        .or_else(|| self.publication_blocker(slot, plugin))
+    }
+
+    fn slot_blocker(
+        &self,
+        slot: &SlotName,
+        plugin: Plugin,
+        found: &Slot,
+    ) -> Option<InstallError> {
+        let wanted = plugin.to_string();
+        let problem = if found.database.as_deref() != Some(&self.database) {
+            let database = found.database.as_deref().unwrap_or("none, it is physical");
+            format!("slot {slot} exists for another database: {database}")
+        } else if found.plugin.as_deref() != Some(&wanted) {
+            let has = found.plugin.as_deref().unwrap_or_default();
+            format!("slot {slot} exists with plugin {has}, not {wanted}")
+        } else if found.wal_status.as_deref() == Some("lost") {
+            format!("slot {slot} is lost: the source removed WAL that it needed")
+        } else {
+            return None;
+        };
+        Some(InstallError::Blocked {
+            problem,
+            mend: format!(
+                "choose another name, or remove it: pgstream tear-down --replication-slot {slot}"
+            ),
+        })
+    }
+
+    /// Newer minor releases load only the output plugins that a setting lists.
+    fn plugin_blocker(&self, plugin: Plugin) -> Option<InstallError> {
+        let libraries = self.plugin_libraries.as_deref()?;
+        let wanted = plugin.to_string();
+        let mut listed = libraries.split(',').map(|l| l.trim().trim_matches('"'));
+        if listed.any(|library| library == wanted) {
+            return None;
+        }
+        Some(InstallError::Blocked {
+            problem: format!(
+                "the source does not allow output plugin {wanted} (output_plugin_libraries is {libraries})"
+            ),
+            mend: allow_plugin_sql(&wanted, libraries),
+        })
+    }
+
+    fn publication_blocker(&self, slot: &SlotName, plugin: Plugin) -> Option<InstallError> {
+        let found = self.publication.filter(|_| plugin == Plugin::Pgoutput)?;
+        let name = publication_name(slot.as_str());
+        (!found.all_tables || !found.all_changes).then(|| InstallError::Blocked {
+            problem: format!("publication {name} exists, but not for all changes of all tables"),
+            mend: format!("DROP PUBLICATION \"{name}\", then run init again"),
+        })
+    }
+}

@@ -1,0 +1,196 @@
+//! `init`: decides what is missing, does it step by step, and takes it back when a step fails.
+
+use std::time::Duration;
+
+use super::error::plugin_mend;
+use super::facts::{self, Facts, Keyless};
+use super::{InstallError, PlannedStep, Side, script};
+use crate::config::{Plugin, SlotName, publication_name};
+use crate::postgres::{PgError, Session};
+use crate::postgres::{create_publication_sql, create_slot_sql, drop_publication_sql, drop_slot_sql};
+
+/// How often the source is asked whether old transactions are over.
+const POLL_EVERY: Duration = Duration::from_millis(50);
+
+/// Returns the number of transactions that began before the installation and still run.
+const OLDER_TRANSACTIONS: &str = "\
+SELECT pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::pg_catalog.text::pg_catalog.int8";
+const NEXT_TRANSACTION: &str = "\
+SELECT pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::pg_catalog.text::pg_catalog.int8";
+
+const WAIT: &str = "-- waits until the transactions that are running now are over";
+
+/// What `init` did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InitReport {
+    /// The steps, for people; empty when everything was there already.
+    pub done: Vec<String>,
+}
+
+/// Returns what [`init`] would run, without running it.
+///
+/// # Errors
+/// [`InstallError::Blocked`] when an operator must change something first, [`InstallError::Ask`]
+/// when the source does not answer.
+pub async fn plan_init(
+    source: &Session,
+    slot: &SlotName,
+    plugin: Plugin,
+) -> Result<Vec<PlannedStep>, InstallError> {
+    let facts = facts::read(source, slot).await?;
+    match facts.blocker(slot, plugin) {
+        Some(blocked) => Err(blocked),
+        None => Ok(decide(&facts, slot, plugin)),
+    }
+}
+
+/// Installs everything that is missing on the source: schema, triggers, replica identities,
+/// publication, slot. Doing it again changes nothing. Not cancel safe: a cancelled call leaves what
+/// it has done so far, which the next call completes.
+///
+/// # Errors
+/// As [`plan_init`]; [`InstallError::Step`] when a step failed, after the steps before it were
+/// taken back.
+pub async fn init(
+    source: &Session,
+    slot: &SlotName,
+    plugin: Plugin,
+) -> Result<InitReport, InstallError> {
+    let facts = facts::read(source, slot).await?;
+    if let Some(blocked) = facts.blocker(slot, plugin) {
+        return Err(blocked);
+    }
+    let mut done: Vec<PlannedStep> = Vec::new();
+    for step in decide(&facts, slot, plugin) {
+        if let Err(error) = run(source, &step).await {
+            let mend = plugin_mend(&error, &plugin.to_string(), facts.plugin_libraries.as_deref());
+            let left = take_back(source, &done).await;
+            return Err(InstallError::Step {
+                what: step.what,
+                left,
+                mend,
+                source: error,
+            });
+        }
+        done.push(step);
+    }
+    Ok(InitReport {
+        done: done.into_iter().map(|step| step.what).collect(),
+    })
+}
+
+/// Pure: what is missing, in order.
+fn decide(facts: &Facts, slot: &SlotName, plugin: Plugin) -> Vec<PlannedStep> {
+    let step = |what: String, sql: String, undo: Option<String>| PlannedStep {
+        side: Side::Source,
+        what,
+        sql,
+        undo,
+    };
+    let mut steps = Vec::new();
+    let installed = facts.installation.as_ref();
+    let complete = installed.is_some_and(|i| i.current && i.of_this_database && i.triggers);
+    if !complete {
+        let what = match installed {
+            Some(_) => "upgrade schema pgstream, its functions and event triggers",
+            None => "install schema pgstream, its tables, functions and event triggers",
+        };
+        let fresh = installed.is_some_and(|i| !i.of_this_database);
+        let undo = installed.is_none().then(script::removal);
+        steps.push(step(what.to_owned(), script::install(fresh), undo));
+    }
+    for table in &facts.keyless {
+        let what = format!("give keyless table {} a replica identity", table.name);
+        steps.push(step(what, full(table), Some(former(table))));
+    }
+    if !steps.is_empty() {
+        let what = "wait for the transactions that began before the triggers were there";
+        steps.push(step(what.to_owned(), WAIT.to_owned(), None));
+        let what = "describe what those transactions changed";
+        steps.push(step(what.to_owned(), describe_again(), None));
+    }
+    let publication = publication_name(slot.as_str());
+    if plugin == Plugin::Pgoutput && facts.publication.is_none() {
+        steps.push(step(
+            format!("create publication {publication}"),
+            create_publication_sql(&publication),
+            Some(drop_publication_sql(&publication)),
+        ));
+    }
+    if facts.slot.is_none() {
+        steps.push(step(
+            format!("create replication slot {slot}"),
+            create_slot_sql(slot, plugin),
+            Some(drop_slot_sql(slot)),
+        ));
+    }
+    steps
+}
+
+/// A long transaction on the table must not make everybody queue behind us.
+fn full(table: &Keyless) -> String {
+    let Keyless { name, oid, former } = table;
+    format!(
+        "BEGIN;
+SET LOCAL lock_timeout = '5s';
+SET LOCAL pgstream.busy = 'on';
+ALTER TABLE ONLY {name} REPLICA IDENTITY FULL;
+INSERT INTO pgstream.keyless_table VALUES ({oid}, '{former}') ON CONFLICT DO NOTHING;
+COMMIT;"
+    )
+}
+
+fn former(table: &Keyless) -> String {
+    let setting = match table.former.as_str() {
+        "n" => "NOTHING",
+        _ => "DEFAULT",
+    };
+    format!("ALTER TABLE ONLY {} REPLICA IDENTITY {setting};", table.name)
+}
+
+fn describe_again() -> String {
+    "BEGIN;
+SET LOCAL lock_timeout = '5s';
+SELECT pgstream.keep_identity(c.oid) FROM pg_catalog.pg_class AS c
+WHERE pgstream.identity_statement(c.oid) IS NOT NULL;
+SELECT pgstream.describe_all();
+COMMIT;"
+        .to_owned()
+}
+
+async fn run(source: &Session, step: &PlannedStep) -> Result<(), PgError> {
+    if step.sql == WAIT {
+        return wait_for_older_transactions(source).await;
+    }
+    let outcome = source.run(&step.sql).await;
+    if outcome.is_err() && step.sql.starts_with("BEGIN;") {
+        // Ends the failed transaction; when that fails, too, the session is gone and it with it.
+        drop(source.run("ROLLBACK").await);
+    }
+    outcome
+}
+
+/// Runs the undos, last first. Returns those that failed.
+async fn take_back(source: &Session, done: &[PlannedStep]) -> Vec<String> {
+    let mut left = Vec::new();
+    for step in done.iter().rev() {
+        let Some(undo) = &step.undo else { continue };
+        if source.run(undo).await.is_err() {
+            drop(source.run("ROLLBACK").await);
+            left.push(step.what.clone());
+        }
+    }
+    left
+}
+
+async fn wait_for_older_transactions(source: &Session) -> Result<(), PgError> {
+    let number = async |sql: &'static str| -> Result<i64, PgError> {
+        let row = source.row(sql, &[]).await?;
+        Ok(row.map_or(0, |row| row.get(0)))
+    };
+    let installed_before = number(NEXT_TRANSACTION).await?;
+    while number(OLDER_TRANSACTIONS).await? < installed_before {
+        tokio::time::sleep(POLL_EVERY).await;
+    }
+    Ok(())
+}

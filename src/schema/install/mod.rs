@@ -1,0 +1,51 @@
+//! Puts everything of ours on the source, and takes it away again.
+//!
+//! ```text
+//!  init:      facts ─> blockers? ─> install + describe ─> identities ─> wait ─> describe again
+//!                                                           ─> publication ─> slot
+//!  tear-down: slot ─> publication ─> event triggers ─> identities ─> functions and tables ─> schema
+//! ```
+//!
+//! The order makes decoding possible from the first byte. A publication must exist at every point
+//! that its slot decodes. Before the publication exists no table may be without a replica identity,
+//! or UPDATE would fail on it; commands that were already running when the triggers came are not
+//! seen by them, so we wait until those are over and look again. Making a slot waits for running
+//! transactions in any case.
+//!
+//! Each step has its undo, and both are plain SQL: `--plan` prints them, a failure half-way runs
+//! the undos in reverse.
+
+mod error;
+mod facts;
+mod init;
+mod script;
+mod state;
+mod tear_down;
+
+pub use error::InstallError;
+pub use init::{InitReport, init, plan_init};
+pub use script::VERSION;
+pub use state::{InitState, state};
+pub use tear_down::{TearDownReport, plan_tear_down, tear_down};
+
+/// The server that a statement is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// Where changes come from.
+    Source,
+    /// Where changes go to.
+    Target,
+}
+
+/// One step of an installation or a removal, as `--plan` shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedStep {
+    /// The server.
+    pub side: Side,
+    /// What it is for, for people.
+    pub what: String,
+    /// The exact SQL.
+    pub sql: String,
+    /// The SQL that takes it back, where there is something to take back.
+    pub undo: Option<String>,
+}

@@ -1,0 +1,118 @@
+//! The SQL of the installation, one file per concern; behind a line `-- REMOVAL` each file says how
+//! it goes away.
+
+/// The layout of the installation: how many migrations made it.
+pub const VERSION: i32 = 1;
+
+const REMOVAL: &str = "-- REMOVAL\n";
+
+const FILES: [&str; 12] = [
+    include_str!("../../../assets/sql/source/install/01_schema.sql"),
+    include_str!("../../../assets/sql/source/install/02_xid.sql"),
+    include_str!("../../../assets/sql/source/install/03_schema_log.sql"),
+    include_str!("../../../assets/sql/source/install/04_object.sql"),
+    include_str!("../../../assets/sql/source/install/05_describe_table.sql"),
+    include_str!("../../../assets/sql/source/install/06_describe_others.sql"),
+    include_str!("../../../assets/sql/source/install/07_describe.sql"),
+    include_str!("../../../assets/sql/source/install/08_identity.sql"),
+    include_str!("../../../assets/sql/source/install/09_rewrite.sql"),
+    include_str!("../../../assets/sql/source/install/10_touched.sql"),
+    include_str!("../../../assets/sql/source/install/11_capture.sql"),
+    include_str!("../../../assets/sql/source/install/12_event_triggers.sql"),
+];
+
+/// What a transaction of ours starts with: everything is found by full name, a body may use what a
+/// later file makes, and our own commands are not captured.
+const PREAMBLE: &str = "\
+BEGIN;
+SET LOCAL search_path = pg_catalog, pg_temp;
+SET LOCAL check_function_bodies = off;
+SET LOCAL client_min_messages = warning;
+SET LOCAL pgstream.busy = 'on';
+SET LOCAL lock_timeout = '10s';
+";
+
+/// Returns the script that installs, one transaction. It may run over an older installation; with
+/// `fresh` the descriptions of another database's objects are forgotten.
+pub(super) fn install(fresh: bool) -> String {
+    let parts = FILES.iter().map(|file| split(file).0);
+    let body: Vec<&str> = parts.collect();
+    let forget = if fresh {
+        "TRUNCATE pgstream.object, pgstream.keyless_table, pgstream.installation;\n"
+    } else {
+        ""
+    };
+    format!(
+        "{PREAMBLE}{}\n{forget}SELECT pgstream.describe_all();\n{}COMMIT;\n",
+        body.join("\n"),
+        record()
+    )
+}
+
+/// The digest is of what is installed, so that a changed function is noticed without a new version.
+fn record() -> String {
+    format!(
+        "INSERT INTO pgstream.installation (version, digest, system_identifier, database_oid)
+SELECT {VERSION}, '{}', s.system_identifier::text, d.oid
+FROM pg_control_system() AS s, pg_database AS d WHERE d.datname = current_database()
+ON CONFLICT (only_row) DO UPDATE
+SET version = excluded.version, digest = excluded.digest, system_identifier = excluded.system_identifier,
+    database_oid = excluded.database_oid, installed_at = now();
+",
+        digest()
+    )
+}
+
+/// Returns the script that removes, one transaction: the files' removals, last first, and the
+/// schema if nobody else has something in it.
+pub(super) fn removal() -> String {
+    let parts: Vec<&str> = FILES.iter().rev().map(|file| split(file).1).collect();
+    format!("{PREAMBLE}{}{DROP_SCHEMA_IF_EMPTY}COMMIT;\n", parts.concat())
+}
+
+/// Drops the schema when nothing is left in it: a target's checkpoint may live there, too.
+pub(super) const DROP_SCHEMA_IF_EMPTY: &str = "\
+DO $do$
+BEGIN
+  IF EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'pgstream')
+     AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend
+                     WHERE refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass
+                       AND refobjid = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = 'pgstream'))
+  THEN
+    DROP SCHEMA pgstream;
+  END IF;
+END
+$do$;
+";
+
+/// Returns the two halves of a file.
+fn split(file: &'static str) -> (&'static str, &'static str) {
+    file.split_once(REMOVAL).unwrap_or((file, ""))
+}
+
+/// Returns a hash of the whole script (FNV-1a, 64 bits): it only has to differ when the text does.
+pub(super) fn digest() -> String {
+    let bytes = FILES.iter().flat_map(|file| file.bytes());
+    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("{hash:016x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_says_how_it_goes_away() {
+        for file in FILES {
+            let (install, removal) = split(file);
+            let made = install.matches("CREATE OR REPLACE FUNCTION").count();
+            let dropped = removal.matches("DROP FUNCTION").count();
+
+            assert!(install.starts_with("--"), "{install}");
+            assert_eq!(made, dropped, "functions made and dropped in\n{file}");
+            assert!(removal.contains("DROP ") || install.contains("CREATE SCHEMA"));
+        }
+    }
+}

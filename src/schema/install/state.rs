@@ -1,0 +1,55 @@
+//! What of ours is on the source: for `status` and `check`.
+
+use super::facts::{self, Installation};
+use crate::config::{SlotName, publication_name};
+use crate::postgres::{PgError, Session};
+use crate::postgres::{Publication, Slot, find_publication, find_slot};
+
+/// The state of the installation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InitState {
+    /// Schema `pgstream` with its tables is there.
+    pub installed: bool,
+    /// The version of what is there: the number of migrations. [`VERSION`](super::VERSION) is ours.
+    pub version: Option<i32>,
+    /// What is there is exactly what this program installs.
+    pub current: bool,
+    /// The three event triggers are there and enabled: changes of the schema are recorded.
+    pub triggers: bool,
+    /// The descriptions are of this database, not restored from a dump of another.
+    pub of_this_database: bool,
+    /// The slot.
+    pub slot: Option<Slot>,
+    /// The publication of the slot.
+    pub publication: Option<Publication>,
+    /// Tables without a replica identity: their UPDATE and DELETE cannot be sent.
+    pub keyless_tables: Vec<String>,
+}
+
+/// Looks at the source.
+///
+/// # Errors
+/// By SQLSTATE; Transient when the connection is lost.
+pub async fn state(source: &Session, slot: &SlotName) -> Result<InitState, PgError> {
+    let sql = "SELECT pg_catalog.to_regclass('pgstream.installation') IS NOT NULL";
+    let row = source.row(sql, &[]).await?;
+    let installation = match row.is_some_and(|row| row.get(0)) {
+        true => facts::installation(source).await?,
+        false => None,
+    };
+    let known = |of: fn(&Installation) -> bool| installation.as_ref().is_some_and(of);
+    Ok(InitState {
+        installed: installation.is_some(),
+        version: installation.as_ref().map(|i| i.version),
+        current: known(|i| i.current),
+        triggers: known(|i| i.triggers),
+        of_this_database: known(|i| i.of_this_database),
+        slot: find_slot(source, slot).await?,
+        publication: find_publication(source, &publication_name(slot.as_str())).await?,
+        keyless_tables: facts::keyless(source)
+            .await?
+            .into_iter()
+            .map(|table| table.name)
+            .collect(),
+    })
+}

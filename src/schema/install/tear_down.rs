@@ -1,0 +1,181 @@
+//! `tear-down`: removes everything of ours. Afterwards a dump of the source's schema equals the one
+//! taken before `init`.
+
+use super::facts::{self, Facts};
+use super::{InstallError, PlannedStep, Side, script};
+use crate::config::{SlotName, publication_name};
+use crate::model::quote_literal;
+use crate::postgres::{PgError, Session};
+use crate::postgres::{drop_publication_sql, drop_slot_sql};
+
+/// What `tear-down` did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TearDownReport {
+    /// The steps, for people; empty when nothing of ours was there.
+    pub done: Vec<String>,
+}
+
+/// Returns what [`tear_down`] would run, without running it.
+///
+/// # Errors
+/// [`InstallError::SlotActive`] while somebody streams from the slot, [`InstallError::Ask`] when a
+/// side does not answer.
+pub async fn plan_tear_down(
+    source: Option<&Session>,
+    target: Option<&Session>,
+    slot: &SlotName,
+) -> Result<Vec<PlannedStep>, InstallError> {
+    let mut steps = Vec::new();
+    if let Some(source) = source {
+        let facts = facts::read(source, slot).await?;
+        let active = facts.slot.as_ref().and_then(|slot| slot.active_pid);
+        if let Some(pid) = active {
+            let slot = slot.to_string();
+            return Err(InstallError::SlotActive { slot, pid });
+        }
+        let restore = match facts.installation {
+            Some(_) => restore_statements(source).await,
+            None => Ok(Vec::new()),
+        };
+        let what = "read the recorded replica identities";
+        let restore = restore.map_err(|source| InstallError::Ask { what, source })?;
+        let ours = has_schema(source).await;
+        let ours = ours.map_err(|source| InstallError::Ask {
+            what: "look for schema pgstream on the source",
+            source,
+        })?;
+        steps.extend(on_source(&facts, slot, ours, &restore));
+    }
+    if let Some(target) = target {
+        let ours = has_schema(target).await;
+        let ours = ours.map_err(|source| InstallError::Ask {
+            what: "look for schema pgstream on the target",
+            source,
+        })?;
+        steps.extend(ours.then(|| on_target(slot)));
+    }
+    Ok(steps)
+}
+
+/// Removes what [`init`](super::init()) and `run` made. Doing it again changes nothing. A side that
+/// is not given is left alone.
+///
+/// # Errors
+/// As [`plan_tear_down`]; [`InstallError::Step`] when a step failed: what comes behind it remains.
+pub async fn tear_down(
+    source: Option<&Session>,
+    target: Option<&Session>,
+    slot: &SlotName,
+) -> Result<TearDownReport, InstallError> {
+    let steps = plan_tear_down(source, target, slot).await?;
+    let mut report = TearDownReport::default();
+    for (place, step) in steps.iter().enumerate() {
+        let session = match step.side {
+            Side::Source => source,
+            Side::Target => target,
+        };
+        let Some(session) = session else { continue };
+        if let Err(error) = session.run(&step.sql).await {
+            // Ends the failed transaction; a lost session has none.
+            drop(session.run("ROLLBACK").await);
+            let later = steps.iter().skip(place + 1);
+            return Err(InstallError::Step {
+                what: step.what.clone(),
+                left: later.map(|step| step.what.clone()).collect(),
+                mend: None,
+                source: error,
+            });
+        }
+        report.done.push(step.what.clone());
+    }
+    Ok(report)
+}
+
+/// Pure: what is there, in the order of removal. The slot first: it holds WAL back and is the one
+/// thing that somebody may be using.
+fn on_source(
+    facts: &Facts,
+    slot: &SlotName,
+    has_schema: bool,
+    restore: &[String],
+) -> Vec<PlannedStep> {
+    let mut steps = Vec::new();
+    let mut add = |what: String, sql: String| {
+        steps.push(PlannedStep {
+            side: Side::Source,
+            what,
+            sql,
+            undo: None,
+        });
+    };
+    if facts.slot.is_some() {
+        add(format!("drop replication slot {slot}"), drop_slot_sql(slot));
+    }
+    if facts.publication.is_some() {
+        let name = publication_name(slot.as_str());
+        add(format!("drop publication {name}"), drop_publication_sql(&name));
+    }
+    for statement in restore {
+        let what = "give a table its former replica identity back".to_owned();
+        add(what, quietly(statement));
+    }
+    if has_schema {
+        let what = "remove event triggers, functions and tables of schema pgstream";
+        add(what.to_owned(), script::removal());
+    }
+    steps
+}
+
+fn quietly(statement: &str) -> String {
+    format!(
+        "BEGIN;
+SET LOCAL lock_timeout = '5s';
+SET LOCAL pgstream.busy = 'on';
+{statement};
+COMMIT;"
+    )
+}
+
+async fn restore_statements(source: &Session) -> Result<Vec<String>, PgError> {
+    let sql = "SELECT statement FROM pgstream.restore_identity_statements() AS statement";
+    let rows = source.rows(sql, &[]).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+async fn has_schema(session: &Session) -> Result<bool, PgError> {
+    let sql = "SELECT pg_catalog.to_regnamespace('pgstream') IS NOT NULL";
+    let row = session.row(sql, &[]).await?;
+    Ok(row.is_some_and(|row| row.get(0)))
+}
+
+/// Another pipeline may write to the same target: its checkpoint stays, and then the tables, too.
+fn on_target(slot: &SlotName) -> PlannedStep {
+    let slot = quote_literal(slot.as_str());
+    let sql = format!(
+        "BEGIN;
+DO $do$
+DECLARE
+  name text;
+  used boolean;
+BEGIN
+  FOREACH name IN ARRAY ARRAY['schema_change', 'skipped_transaction', 'checkpoint'] LOOP
+    IF pg_catalog.to_regclass('pgstream.' || name) IS NOT NULL THEN
+      EXECUTE pg_catalog.format('DELETE FROM pgstream.%I WHERE slot_name = $1', name) USING {slot};
+      EXECUTE pg_catalog.format('SELECT EXISTS (SELECT FROM pgstream.%I)', name) INTO used;
+      IF NOT used THEN
+        EXECUTE pg_catalog.format('DROP TABLE pgstream.%I', name);
+      END IF;
+    END IF;
+  END LOOP;
+END
+$do$;
+{}COMMIT;",
+        script::DROP_SCHEMA_IF_EMPTY
+    );
+    PlannedStep {
+        side: Side::Target,
+        what: "remove the checkpoint and the record of schema changes".to_owned(),
+        sql,
+        undo: None,
+    }
+}

@@ -1,0 +1,248 @@
+//! `pgstream check` and `pgstream status` against real servers.
+
+use insta::{Settings, assert_snapshot};
+use pgstream::tutorial::cluster::{Cluster, ClusterOptions};
+
+use crate::cli_config::seen;
+use crate::support::{Call, cluster, cluster_with, connect, execute, pair};
+
+/// Runs `assertion` with what differs between two runs replaced.
+pub fn with_filters(assertion: impl FnOnce()) {
+    let mut settings = Settings::clone_current();
+    for (pattern, replacement) in [
+        (r"(localhost|127\.0\.0\.1):\d+", "$1:[port]"),
+        (r"PostgreSQL \d+\.\d+", "PostgreSQL [version]"),
+        (r"\b[0-9A-F]+/[0-9A-F]+\b", "[lsn]"),
+        (r"\d+\.\d [KMG]iB|\b\d+ B\b", "[bytes]"),
+        (r"process \d+", "process [pid]"),
+        (r"\d{4}-\d\d-\d\d[T ][0-9:.]+(Z|\+00:00)?", "[time]"),
+        (r"\d+\.\d s", "[seconds]"),
+    ] {
+        settings.add_filter(pattern, replacement);
+    }
+    settings.bind(assertion);
+}
+
+/// A command with both databases and the slot of the tutorial in its environment.
+pub fn between(command: &str, source: &Cluster, target: &Cluster) -> Call {
+    Call::line(command)
+        .env("PGSTREAM_POSTGRES_LISTENER_URL", &source.url("postgres"))
+        .env(
+            "PGSTREAM_POSTGRES_WRITER_TARGET_URL",
+            &target.url("postgres"),
+        )
+        .env(
+            "PGSTREAM_POSTGRES_WRITER_SCHEMALOG_STORE_URL",
+            &source.url("postgres"),
+        )
+        .env(
+            "PGSTREAM_POSTGRES_REPLICATION_SLOT_NAME",
+            "pgstream_tutorial_slot",
+        )
+}
+
+/// An address nobody listens at: the port of a server that has ended.
+fn dead_url() -> String {
+    let gone = cluster("gone");
+    gone.url("postgres")
+}
+
+#[tokio::test]
+async fn before_init_check_says_to_run_init() {
+    let (source, target) = pair();
+    let outcome = between("check", &source, &target).run().await;
+    with_filters(|| assert_snapshot!(seen(&outcome), @r#"
+    exit code 78
+    --- stdout
+    source  localhost:[port]/postgres
+    target  localhost:[port]/postgres
+    slot    pgstream_tutorial_slot
+
+    ✗ source  schema pgstream: is not there: pgstream has not been initialised in this database
+              mend: pgstream init --pgurl "postgresql://postgres@localhost:[port]/postgres?sslmode=disable" --replication-slot pgstream_tutorial_slot
+    ✗ 1 of 1 to mend before pgstream can run
+    "#));
+}
+
+#[tokio::test]
+async fn a_source_without_logical_wal_is_told() {
+    let source = cluster_with(ClusterOptions::new("source").setting("wal_level", "replica"));
+    let target = cluster("target");
+    let outcome = between("check", &source, &target).run().await;
+    assert_eq!(outcome.code, Some(78));
+    let expected = "ALTER SYSTEM SET wal_level = 'logical'";
+    assert!(outcome.stdout.contains(expected), "{}", outcome.stdout);
+}
+
+#[tokio::test]
+async fn a_role_without_rights_gets_every_grant() {
+    let (source, target) = pair();
+    for (side, role) in [(&source, "reader"), (&target, "writer")] {
+        let client = connect(&side.url("postgres")).await;
+        let create =
+            format!("CREATE ROLE {role} LOGIN PASSWORD 'postgres'; CREATE TABLE test (id int)");
+        execute(&client, &create).await;
+    }
+    let as_role = |side: &Cluster, role: &str| {
+        side.url("postgres")
+            .replace("postgres://postgres:", &format!("postgres://{role}:"))
+    };
+    let outcome = between("check", &source, &target)
+        .env(
+            "PGSTREAM_POSTGRES_LISTENER_URL",
+            &as_role(&source, "reader"),
+        )
+        .env(
+            "PGSTREAM_POSTGRES_WRITER_TARGET_URL",
+            &as_role(&target, "writer"),
+        )
+        .env("PGSTREAM_POSTGRES_WRITER_DISABLE_TRIGGERS", "true")
+        .run()
+        .await;
+    with_filters(|| assert_snapshot!(seen(&outcome), @r#"
+    exit code 78
+    --- stdout
+    source  localhost:[port]/postgres
+    target  localhost:[port]/postgres
+    slot    pgstream_tutorial_slot
+
+    ✗ source  role reader: permission denied to replicate: it has no REPLICATION right
+              mend: ALTER ROLE "reader" REPLICATION;
+    ✗ source  schema pgstream: is not there, and role reader cannot make it: event triggers and a publication for all tables need a superuser
+              mend: pgstream init --pgurl "postgresql://reader@localhost:[port]/postgres?sslmode=disable" --replication-slot pgstream_tutorial_slot -- as a superuser
+    ✗ target  database postgres: permission denied: role writer cannot create schemas in it
+              mend: GRANT CREATE ON DATABASE "postgres" TO "writer";
+    ✗ target  session_replication_role: permission denied: role writer cannot set it, and PGSTREAM_POSTGRES_WRITER_DISABLE_TRIGGERS asks for that
+              mend: GRANT SET ON PARAMETER session_replication_role TO "writer";
+    ✗ target  public.test: permission denied for role writer: it lacks SELECT, INSERT, UPDATE, DELETE, TRUNCATE
+              mend: GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON TABLE "public"."test" TO "writer";
+    ! source  public.test: has no replica identity: init gives it REPLICA IDENTITY FULL
+              mend: ALTER TABLE "public"."test" REPLICA IDENTITY FULL;
+    ! target  public.test: belongs to postgres: a schema change of it would be refused to role writer
+              mend: ALTER TABLE "public"."test" OWNER TO "writer";
+    ✗ 5 of 7 to mend before pgstream can run
+    "#));
+}
+
+#[tokio::test]
+async fn one_server_under_two_names_is_seen() {
+    let source = cluster("source");
+    let outcome = between("check", &source, &source)
+        .env(
+            "PGSTREAM_POSTGRES_WRITER_TARGET_URL",
+            &source.url("postgres").replace("localhost", "127.0.0.1"),
+        )
+        .run()
+        .await;
+    assert_eq!(outcome.code, Some(78));
+    assert!(
+        outcome.stdout.contains("is the source itself"),
+        "{}",
+        outcome.stdout
+    );
+}
+
+#[tokio::test]
+async fn what_the_target_lacks_is_told_with_its_statement() {
+    let (source, target) = pair();
+    let client = connect(&source.url("postgres")).await;
+    let schema = "CREATE TYPE mood AS ENUM ('sad', 'it''s ok'); \
+                  CREATE COLLATION german (provider = icu, locale = 'de'); \
+                  CREATE TABLE feeling (id int PRIMARY KEY, mood mood[], name text COLLATE german); \
+                  CREATE TABLE \"Order items\" (id int)";
+    execute(&client, schema).await;
+    let there = connect(&target.url("postgres")).await;
+    execute(&there, "CREATE TABLE feeling (id int PRIMARY KEY)").await;
+    let outcome = between("check", &source, &target).run().await;
+    with_filters(|| assert_snapshot!(seen(&outcome), @r#"
+    exit code 78
+    --- stdout
+    source  localhost:[port]/postgres
+    target  localhost:[port]/postgres
+    slot    pgstream_tutorial_slot
+
+    ✗ source  schema pgstream: is not there: pgstream has not been initialised in this database
+              mend: pgstream init --pgurl "postgresql://postgres@localhost:[port]/postgres?sslmode=disable" --replication-slot pgstream_tutorial_slot
+    ! source  public."Order items": has no replica identity: init gives it REPLICA IDENTITY FULL
+              mend: ALTER TABLE "public"."Order items" REPLICA IDENTITY FULL;
+    ! target  type public.mood: is not here, and public.feeling uses it
+              mend: CREATE TYPE "public"."mood" AS ENUM ('sad', 'it''s ok');
+    ! target  collation public.german: is not here, and public.feeling uses it
+              mend: CREATE COLLATION "public"."german" (provider = icu, locale = 'de');
+    ! target  public."Order items": is on the source and not here: a change of one of its rows would stop the stream
+              mend: pg_dump --table='"public"."Order items"' 'postgresql://postgres@localhost:[port]/postgres?sslmode=disable' | psql TARGET_URL -- or leave it out: PGSTREAM_FILTER_EXCLUDE_TABLES='public."Order items"'
+    ! target  public.feeling: has not all columns of the source's: mood, name
+              mend: ALTER TABLE "public"."feeling" ADD COLUMN "mood" public.mood[], ADD COLUMN "name" text COLLATE public.german;
+    ✗ 1 of 6 to mend before pgstream can run
+    "#));
+    for mend in outcome
+        .stdout
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("mend: "))
+    {
+        if mend.starts_with("CREATE") || mend.starts_with("ALTER TABLE \"public\".\"feeling\"") {
+            execute(&there, mend).await;
+        }
+    }
+    let again = between("check", &source, &target).run().await;
+    assert!(
+        !again.stdout.contains("mood") && !again.stdout.contains("german"),
+        "{}",
+        again.stdout
+    );
+}
+
+#[tokio::test]
+async fn check_as_json_has_the_documented_fields() {
+    let (source, target) = pair();
+    let outcome = between("check --json", &source, &target).run().await;
+    let report: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+    let finding = report["findings"][0].as_object().unwrap();
+    let fields: Vec<&String> = finding.keys().collect();
+    assert_eq!(fields, ["blocking", "mend", "object", "problem", "side"]);
+    assert_eq!(report["slot_name"], "pgstream_tutorial_slot");
+    assert_eq!(outcome.code, Some(78));
+}
+
+#[tokio::test]
+async fn status_before_init_says_what_is_missing() {
+    let (source, target) = pair();
+    let outcome = between("status", &source, &target).run().await;
+    with_filters(|| assert_snapshot!(seen(&outcome), @"
+    exit code 0
+    --- stdout
+    source      localhost:[port]/postgres  PostgreSQL [version]
+    target      localhost:[port]/postgres  PostgreSQL [version]
+    init        not done: pgstream init --replication-slot pgstream_tutorial_slot
+    slot        pgstream_tutorial_slot  not found
+    lag         not known
+    checkpoint  none yet: run has not streamed to this target
+    "));
+}
+
+#[tokio::test]
+async fn status_and_check_work_while_the_target_is_away() {
+    let source = cluster("source");
+    let away = dead_url();
+    let call = |command| {
+        between(command, &source, &source).env("PGSTREAM_POSTGRES_WRITER_TARGET_URL", &away)
+    };
+    let status = call("status").run().await;
+    with_filters(|| assert_snapshot!(seen(&status), @r#"
+    exit code 75
+    --- stdout
+    source      localhost:[port]/postgres  PostgreSQL [version]
+    target      localhost:[port]/postgres  not reachable: cannot connect to localhost:[port]/postgres: Connection refused (os error 111)
+    init        not done: pgstream init --replication-slot pgstream_tutorial_slot
+    slot        pgstream_tutorial_slot  not found
+    lag         not known
+    checkpoint  not known
+    --- stderr
+    error: cannot connect to localhost:[port]/postgres
+    caused by: Connection refused (os error 111)
+    hint: is PostgreSQL running there? test it with: psql "postgresql://postgres@localhost:[port]/postgres?sslmode=disable"; then check PGSTREAM_POSTGRES_WRITER_TARGET_URL in the environment
+    "#));
+    let check = call("check").run().await;
+    assert_eq!(check.code, Some(78));
+    assert!(check.stdout.contains("refused"), "{}", check.stdout);
+}
