@@ -12,6 +12,8 @@
 
 mod args;
 mod check;
+#[cfg(feature = "tui")]
+mod console;
 mod failure;
 mod logging;
 mod output;
@@ -80,6 +82,12 @@ fn dispatch(
     global: &args::GlobalArguments,
     configuration: &Configuration,
 ) -> Result<ExitCode, Failure> {
+    #[cfg(feature = "tui")]
+    if let Command::Run(arguments) = command
+        && console::is_wanted(global)
+    {
+        return console::run(configuration, arguments, global);
+    }
     logging::start(configuration.logging(), logging::colour(global.no_color));
     for warning in configuration.warnings() {
         tracing::warn!(target: "config", "{warning}");

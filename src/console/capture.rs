@@ -98,7 +98,9 @@ fn spans<S: Subscriber + for<'a> LookupSpan<'a>>(
     context: &Context<'_, S>,
 ) -> Vec<String> {
     let scope = context.event_scope(event);
-    let path = scope.into_iter().flat_map(tracing_subscriber::registry::Scope::from_root);
+    let path = scope
+        .into_iter()
+        .flat_map(tracing_subscriber::registry::Scope::from_root);
     path.map(|span| {
         let extensions = span.extensions();
         let fields = extensions

@@ -4,4 +4,5 @@
 //! The scripted engine runs in this very test binary, started again as a child: see [`child`].
 
 mod pty;
+mod real;
 mod scripted;
