@@ -3,6 +3,11 @@
 //!
 //! The scripted engine runs in this very test binary, started again as a child: see [`child`].
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "what fails in a helper fails the test that called it"
+)]
+
 mod pty;
 mod real;
 mod scripted;

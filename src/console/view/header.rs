@@ -13,7 +13,7 @@ use crate::console::layout::{Class, Layout};
 use crate::console::model::Model;
 use crate::console::sign::{self, Sign};
 use crate::console::theme::Role;
-use crate::engine::status::{Failure, Phase, SchemaState};
+use crate::engine::status::{Failure, Phase, Sample, SchemaState};
 
 fn span(model: &Model, text: impl Into<String>, role: Role) -> Span<'static> {
     Span::styled(text.into(), model.look.theme.style(role))
@@ -187,76 +187,84 @@ pub(super) fn tabs(model: &Model, place: Rect, buffer: &mut Buffer) {
     paint::text(&Line::from(spans), 0, place, buffer);
 }
 
-/// Six tiles: a figure each, with its recent course and what it means.
-pub(super) fn tiles(model: &Model, places: &[Rect], buffer: &mut Buffer) {
+/// One tile: its name, its figure, the recent course of it, and what it means.
+struct Tile {
+    title: &'static str,
+    figure: String,
+    course: Vec<f64>,
+    words: String,
+}
+
+fn tile(title: &'static str, figure: String, course: Vec<f64>, words: String) -> Tile {
+    Tile {
+        title,
+        figure,
+        course,
+        words,
+    }
+}
+
+/// How much of the course a tile shows.
+const TILE_SECONDS: usize = 60;
+
+fn rate_tiles(model: &Model) -> [Tile; 3] {
     let status = model.status();
-    let samples = &status.samples[status.samples.len().saturating_sub(60)..];
-    let course = |value: fn(&crate::engine::status::Sample) -> f32| -> Vec<f64> {
+    let samples = &status.samples[status.samples.len().saturating_sub(TILE_SECONDS)..];
+    let course = |value: fn(&Sample) -> f32| -> Vec<f64> {
         samples.iter().map(|sample| value(sample).into()).collect()
     };
+    let peak = |values: &[f64]| {
+        let peak = values.iter().copied().fold(0.0, f64::max);
+        format!("peak {}", format::rate(peak))
+    };
     let latest = samples.last().copied().unwrap_or_default();
-    let peak = |values: &[f64]| values.iter().copied().fold(0.0, f64::max);
     let (rows, transactions) = (course(|one| one.rows), course(|one| one.transactions));
+    let (rows_peak, transactions_peak) = (peak(&rows), peak(&transactions));
+    let behind = format!("{} behind", format::bytes(status.lag.bytes));
+    let (row_rate, rate) = (latest.rows.into(), latest.transactions.into());
+    [
+        tile("Lag", lag_words(model), course(|one| one.lag_s), behind),
+        tile("Rows/s", format::rate(row_rate), rows, rows_peak),
+        tile("Tx/s", format::rate(rate), transactions, transactions_peak),
+    ]
+}
+
+fn state_tiles(model: &Model) -> [Tile; 3] {
+    let status = model.status();
     let ours = status.slots.iter().find(|slot| slot.ours);
     let (good, bad, open) = schema_counts(model);
-    let tiles = [
-        (
-            "Lag",
-            lag_words(model),
-            course(|one| one.lag_s),
-            format!("{} behind", format::bytes(status.lag.bytes)),
-        ),
-        (
-            "Rows/s",
-            format::rate(latest.rows.into()),
-            rows.clone(),
-            format!("peak {}", format::rate(peak(&rows))),
-        ),
-        (
-            "Tx/s",
-            format::rate(latest.transactions.into()),
-            transactions.clone(),
-            format!("peak {}", format::rate(peak(&transactions))),
-        ),
-        (
-            "Batch",
-            format!("p95 {}", format::millis(status.batches.p95_ms)),
-            Vec::new(),
-            format!("p50 {}", format::millis(status.batches.p50_ms)),
-        ),
-        (
-            "WAL kept",
-            format::maybe_bytes(ours.and_then(|slot| slot.retained_bytes)),
-            Vec::new(),
-            ours.and_then(|slot| slot.safe_wal_bytes).map_or_else(
-                || "no limit set".to_owned(),
-                |bytes| format!("{} to go", format::maybe_bytes(Some(bytes))),
-            ),
-        ),
-        (
-            "DDL",
-            format!("{good} ✓  {bad} ✗  {open} !"),
-            Vec::new(),
-            format!("{} skipped tx", status.totals.skipped),
-        ),
-    ];
-    for (place, (title, figure, course, words)) in places.iter().zip(tiles) {
-        let theme = model.look.theme;
-        let inner = paint::frame(theme, Frame::Pane, (title, Line::default()), *place, buffer);
-        let width = usize::from(inner.width);
-        let room = width.saturating_sub(figure.chars().count() + 2);
-        let spark = plot::sparkline(&course, room);
+    let p95 = format!("p95 {}", format::millis(status.batches.p95_ms));
+    let p50 = format!("p50 {}", format::millis(status.batches.p50_ms));
+    let kept = format::maybe_bytes(ours.and_then(|slot| slot.retained_bytes));
+    let to_go = ours.and_then(|slot| slot.safe_wal_bytes).map_or_else(
+        || "no limit set".to_owned(),
+        |bytes| format!("{} to go", format::maybe_bytes(Some(bytes))),
+    );
+    let ddl = format!("{good} ✓  {bad} ✗  {open} !");
+    let skipped = format!("{} skipped tx", status.totals.skipped);
+    [
+        tile("Batch", p95, Vec::new(), p50),
+        tile("WAL kept", kept, Vec::new(), to_go),
+        tile("DDL", ddl, Vec::new(), skipped),
+    ]
+}
+
+/// Six tiles: a figure each, with its recent course and what it means.
+pub(super) fn tiles(model: &Model, places: &[Rect], buffer: &mut Buffer) {
+    let theme = model.look.theme;
+    let tiles = rate_tiles(model).into_iter().chain(state_tiles(model));
+    for (place, tile) in places.iter().zip(tiles) {
+        let titles = (tile.title, Line::default());
+        let inner = paint::frame(theme, Frame::Pane, titles, *place, buffer);
+        let taken = tile.figure.chars().count() + 2;
+        let spark = plot::sparkline(&tile.course, usize::from(inner.width).saturating_sub(taken));
         let line = Line::from(vec![
-            span(model, figure, Role::Title),
+            span(model, tile.figure, Role::Title),
             span(model, format!("  {spark}"), Role::Good),
         ]);
         paint::text(&line, 0, inner, buffer);
-        paint::text(
-            &Line::from(span(model, words, Role::Quiet)),
-            1,
-            inner,
-            buffer,
-        );
+        let words = Line::from(span(model, tile.words, Role::Quiet));
+        paint::text(&words, 1, inner, buffer);
     }
 }
 

@@ -3,8 +3,9 @@
 use std::io::{Read as _, Write as _};
 use std::num::NonZeroU16;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use pgstream::engine::clock;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
 /// Nothing that a console does takes longer, also on a busy machine.
@@ -75,7 +76,7 @@ impl Terminal {
 
     /// Waits until the screen is as wanted.
     pub fn wait_until(&mut self, what: &str, wanted: impl Fn(&vt100::Screen) -> bool) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = clock::now() + PATIENCE;
         while !wanted(self.screen.screen()) {
             if !self.read_until(deadline) {
                 panic!("no «{what}» on\n{}", self.text());
@@ -85,9 +86,9 @@ impl Terminal {
 
     /// Waits for the end of the program and of its output; returns its exit code.
     pub fn end(&mut self) -> u32 {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = clock::now() + PATIENCE;
         while self.read_until(deadline) {}
-        assert!(Instant::now() < deadline, "still running:\n{}", self.text());
+        assert!(clock::now() < deadline, "still running:\n{}", self.text());
         self.child.wait().unwrap().exit_code()
     }
 
@@ -108,8 +109,8 @@ impl Terminal {
     }
 
     /// Takes in what the program has written; false when it writes no more, or not in time.
-    fn read_until(&mut self, deadline: Instant) -> bool {
-        let left = deadline.saturating_duration_since(Instant::now());
+    fn read_until(&mut self, deadline: tokio::time::Instant) -> bool {
+        let left = deadline.saturating_duration_since(clock::now());
         match self.output.recv_timeout(left) {
             Ok(bytes) => {
                 self.screen.process(&bytes);

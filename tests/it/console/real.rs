@@ -1,7 +1,5 @@
 //! The console of the real program over real servers.
 
-use std::path::PathBuf;
-
 use pgstream::config::{ConnectionSettings, Plugin, SlotName};
 use pgstream::postgres;
 use pgstream::schema::install;
@@ -16,7 +14,8 @@ use crate::support::{assert_equal, connect, execute, pair};
 /// Two servers, and a configuration file for the pipeline between them.
 pub struct Stage {
     pub source_cluster: TestCluster,
-    pub target_cluster: TestCluster,
+    #[expect(dead_code, reason = "the server runs as long as this lives")]
+    target_cluster: TestCluster,
     pub source: Client,
     pub target: Client,
     directory: TempDir,
@@ -57,11 +56,6 @@ impl Stage {
             .await
             .unwrap();
         stage
-    }
-
-    /// Returns the configuration file.
-    pub fn file(&self) -> PathBuf {
-        self.directory.path().join("shop.env")
     }
 
     /// Starts the program in a terminal.
