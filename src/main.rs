@@ -3,5 +3,7 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    #[cfg(feature = "failpoints")]
+    let _armed = pgstream::fault::arm();
     pgstream::cli::main(std::env::args_os())
 }

@@ -118,9 +118,9 @@ without_main_cluster() {
     return "$status"
 }
 
-# The highest major for which this distribution has both packages.
+# The highest major with a package postgresql-<major>$1 and the server itself.
 apt_major() {
-    apt-cache pkgnames postgresql- | sed -n 's/^postgresql-\([0-9]*\)-wal2json$/\1/p' |
+    apt-cache pkgnames postgresql- | sed -n "s/^postgresql-\([0-9]*\)$1\$/\1/p" |
         sort -rn | while read -r major; do
             if in_range "$major" && apt_has "postgresql-$major"; then echo "$major"; break; fi
         done
@@ -136,13 +136,21 @@ apt_server() {
         fi
         say "no wal2json package for the server in $SERVER; installing a server that has one"
     fi
-    major=$(apt_major)
-    if [ -z "$major" ]; then
-        die "this distribution has no PostgreSQL $MAJOR_MIN to $MAJOR_MAX with wal2json;" \
-            "add https://wiki.postgresql.org/wiki/Apt and try again"
+    major=$(apt_major -wal2json)
+    if [ -n "$major" ]; then
+        without_main_cluster apt_install "postgresql-$major" "postgresql-client-$major" \
+            "postgresql-$major-wal2json"
+        return
     fi
-    without_main_cluster apt_install "postgresql-$major" "postgresql-client-$major" \
-        "postgresql-$major-wal2json"
+    say "no package of wal2json here; Ubuntu has it in universe, and others are at" \
+        "https://wiki.postgresql.org/wiki/Apt"
+    if [ -n "$SERVER" ]; then return; fi
+    major=$(apt_major '')
+    if [ -z "$major" ]; then
+        die "no PostgreSQL $MAJOR_MIN to $MAJOR_MAX in this distribution's packages;" \
+            "add https://wiki.postgresql.org/wiki/Apt and run make deps again"
+    fi
+    without_main_cluster apt_install "postgresql-$major" "postgresql-client-$major"
 }
 
 dnf_has() { dnf -q list --available "$1" >/dev/null 2>&1; }

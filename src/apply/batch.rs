@@ -13,7 +13,8 @@
 //! * An UPDATE that changes the key closes the lane's set and stands alone: its place matters.
 
 mod lane;
-
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -145,7 +146,10 @@ impl Batch {
                 LaneKind::Net(net) => net.finish(&lane.table),
                 LaneKind::Multiset(multiset) => multiset.finish(),
             };
-            ops.extend(kinds.into_iter().map(|kind| Op { table: Arc::clone(&lane.table), kind }));
+            ops.extend(kinds.into_iter().map(|kind| Op {
+                table: Arc::clone(&lane.table),
+                kind,
+            }));
         }
         ops
     }
@@ -166,8 +170,12 @@ impl Batch {
         } else {
             LaneKind::Net(NetLane::default())
         };
-        self.lanes.push(TableLane { table: Arc::clone(table), kind });
-        self.lane_by_relation.insert(table.relation.id, self.lanes.len() - 1);
+        self.lanes.push(TableLane {
+            table: Arc::clone(table),
+            kind,
+        });
+        self.lane_by_relation
+            .insert(table.relation.id, self.lanes.len() - 1);
         self.lanes.len() - 1
     }
 }
@@ -185,13 +193,19 @@ impl RowChange {
 /// value that is unknown, so it can be inserted.
 fn fill_unchanged(change: RowChange) -> RowChange {
     match change {
-        RowChange::Update { old: Some(OldTuple::Full(old)), mut new } => {
+        RowChange::Update {
+            old: Some(OldTuple::Full(old)),
+            mut new,
+        } => {
             for (new, old) in new.values.iter_mut().zip(&old.values) {
                 if *new == Value::Unchanged {
                     *new = old.clone();
                 }
             }
-            RowChange::Update { old: Some(OldTuple::Full(old)), new }
+            RowChange::Update {
+                old: Some(OldTuple::Full(old)),
+                new,
+            }
         }
         change => change,
     }
@@ -205,7 +219,9 @@ fn present_columns(table: &TablePlan, new: &Tuple) -> Vec<usize> {
 
 /// Whether the UPDATE leaves the key as it is.
 fn keeps_key(table: &TablePlan, old: Option<&OldTuple>, new: &Tuple) -> bool {
-    let Some(OldTuple::Key(old) | OldTuple::Full(old)) = old else { return true };
+    let Some(OldTuple::Key(old) | OldTuple::Full(old)) = old else {
+        return true;
+    };
     let same = |&column: &usize| {
         new.values[column] == Value::Unchanged || old.values[column] == new.values[column]
     };

@@ -95,7 +95,10 @@ impl CheckpointStore {
         let probe = "SELECT pg_catalog.count(*) = 3 FROM (VALUES ('checkpoint'), \
                      ('skipped_transaction'), ('schema_change')) AS v(name) \
                      WHERE pg_catalog.to_regclass('pgstream.' || name) IS NOT NULL";
-        let row = session.row(probe, &[]).await.map_err(refused("our records"))?;
+        let row = session
+            .row(probe, &[])
+            .await
+            .map_err(refused("our records"))?;
         if !row.is_some_and(|row| row.get(0)) {
             session.run(INSTALL).await.map_err(refused("our records"))?;
         }
@@ -138,10 +141,24 @@ impl CheckpointStore {
     }
 
     async fn create(&self, session: &Session, end_lsn: Lsn) -> Result<(), ApplyError> {
-        let Stream { slot_name, system_identifier, database_name, timeline } = &self.stream;
+        let Stream {
+            slot_name,
+            system_identifier,
+            database_name,
+            timeline,
+        } = &self.stream;
         let end_lsn = end_lsn.to_string();
         session
-            .change(CREATE, &[slot_name, system_identifier, database_name, timeline, &end_lsn])
+            .change(
+                CREATE,
+                &[
+                    slot_name,
+                    system_identifier,
+                    database_name,
+                    timeline,
+                    &end_lsn,
+                ],
+            )
             .await
             .map_err(refused("the checkpoint"))?;
         Ok(())
@@ -156,11 +173,26 @@ impl CheckpointStore {
         session: &Session,
         change: &AppliedSchemaChange,
     ) -> Result<(), ApplyError> {
-        let AppliedSchemaChange { id, version, tag, statements, not_applied, duration_ms } = change;
+        let AppliedSchemaChange {
+            id,
+            version,
+            tag,
+            statements,
+            not_applied,
+            duration_ms,
+        } = change;
         session
             .change(
                 RECORD,
-                &[&self.stream.slot_name, id, version, tag, statements, not_applied, duration_ms],
+                &[
+                    &self.stream.slot_name,
+                    id,
+                    version,
+                    tag,
+                    statements,
+                    not_applied,
+                    duration_ms,
+                ],
             )
             .await
             .map_err(refused("the record of a schema change"))?;
@@ -180,7 +212,10 @@ impl CheckpointStore {
     ) -> Result<(), ApplyError> {
         let (lsn, xid) = (commit_lsn.to_string(), i64::from(xid));
         session
-            .change(RECORD_SKIPPED, &[&self.stream.slot_name, &lsn, &xid, &reason])
+            .change(
+                RECORD_SKIPPED,
+                &[&self.stream.slot_name, &lsn, &xid, &reason],
+            )
             .await
             .map_err(refused("the record of a skipped transaction"))?;
         Ok(())
@@ -190,7 +225,11 @@ impl CheckpointStore {
     ///
     /// # Errors
     /// The target's refusal.
-    pub async fn applied(&self, session: &Session, ids: &[String]) -> Result<Vec<String>, ApplyError> {
+    pub async fn applied(
+        &self,
+        session: &Session,
+        ids: &[String],
+    ) -> Result<Vec<String>, ApplyError> {
         let sql = "SELECT id FROM pgstream.schema_change WHERE slot_name = $1 AND id = ANY ($2)";
         let rows = session
             .rows(sql, &[&self.stream.slot_name, &ids])
@@ -253,7 +292,11 @@ mod tests {
         let check = |owner, end, slot, wal, expected: Option<&str>| {
             let reason = judge(&stream, owner, Lsn(end), Lsn(slot), Lsn(wal));
             assert_eq!(reason.is_some(), expected.is_some(), "{reason:?}");
-            assert!(reason.unwrap_or_default().contains(expected.unwrap_or_default()));
+            assert!(
+                reason
+                    .unwrap_or_default()
+                    .contains(expected.unwrap_or_default())
+            );
         };
 
         check(("1", "d"), 10, 10, 20, None);

@@ -87,7 +87,9 @@ mod tests {
 
     #[test]
     fn copy_lines_escape_what_separates() {
-        let row = Tuple { values: [text("a\tb\\c\nd\re"), Value::Null, text("")].into() };
+        let row = Tuple {
+            values: [text("a\tb\\c\nd\re"), Value::Null, text("")].into(),
+        };
         let mut out = BytesMut::new();
 
         copy_line(&mut out, &[0, 1, 2], &row);
@@ -99,7 +101,10 @@ mod tests {
     fn array_literals_quote_every_element() {
         let values = [text("a\"b\\c"), Value::Null, text("NULL"), text("")];
 
-        assert_eq!(array_literal(values.iter()), &br#"{"a\"b\\c",NULL,"NULL",""}"#[..]);
+        assert_eq!(
+            array_literal(values.iter()),
+            &br#"{"a\"b\\c",NULL,"NULL",""}"#[..]
+        );
         assert_eq!(array_literal([].iter()), &b"{}"[..]);
     }
 }

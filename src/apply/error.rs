@@ -133,9 +133,9 @@ impl ApplyError {
 impl Classify for ApplyError {
     fn class(&self) -> ErrorClass {
         match self {
-            Self::Open { source } | Self::Refused { source, .. } | Self::Statement { source, .. } => {
-                source.class()
-            }
+            Self::Open { source }
+            | Self::Refused { source, .. }
+            | Self::Statement { source, .. } => source.class(),
             Self::RowNotFound { .. } | Self::MissingTable { .. } | Self::MissingColumn { .. } => {
                 ErrorClass::Data
             }

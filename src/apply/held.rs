@@ -44,7 +44,10 @@ impl HeldRows {
             row_count: 0,
         });
         table.row_count += 1;
-        table.file.write_all(&encode(row)).map_err(|source| ApplyError::Spill { source })
+        table
+            .file
+            .write_all(&encode(row))
+            .map_err(|source| ApplyError::Spill { source })
     }
 
     /// Returns the tables whose rows wait.
@@ -63,9 +66,17 @@ impl HeldRows {
     /// # Errors
     /// [`ApplyError::Spill`] (class Operator) when the temporary file cannot be read.
     pub fn take(&mut self, id: RelationId) -> Result<Option<HeldReader>, ApplyError> {
-        let Some(mut table) = self.tables.remove(&id) else { return Ok(None) };
-        table.file.seek(SeekFrom::Start(0)).map_err(|source| ApplyError::Spill { source })?;
-        Ok(Some(HeldReader { file: BufReader::new(table.file), row_count: table.row_count }))
+        let Some(mut table) = self.tables.remove(&id) else {
+            return Ok(None);
+        };
+        table
+            .file
+            .seek(SeekFrom::Start(0))
+            .map_err(|source| ApplyError::Spill { source })?;
+        Ok(Some(HeldReader {
+            file: BufReader::new(table.file),
+            row_count: table.row_count,
+        }))
     }
 
     /// Forgets all rows: their transaction is given up.
@@ -149,8 +160,12 @@ mod tests {
         });
         let text = |bytes: &'static [u8]| Value::Text(Bytes::from_static(bytes));
         let rows = [
-            Tuple { values: [text(b"1"), Value::Null, Value::Unchanged].into() },
-            Tuple { values: [text(b""), text(b"\n\\"), text(b"x")].into() },
+            Tuple {
+                values: [text(b"1"), Value::Null, Value::Unchanged].into(),
+            },
+            Tuple {
+                values: [text(b""), text(b"\n\\"), text(b"x")].into(),
+            },
         ];
         let mut held = HeldRows::default();
 
@@ -159,7 +174,12 @@ mod tests {
         }
 
         assert_eq!(held.first_name(), Some(&relation.name));
-        let back: Vec<_> = held.take(relation.id).unwrap().unwrap().map(Result::unwrap).collect();
+        let back: Vec<_> = held
+            .take(relation.id)
+            .unwrap()
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
         assert_eq!(back, rows);
         assert_eq!(held.first_name(), None);
     }

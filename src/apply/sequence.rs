@@ -21,9 +21,15 @@ impl SequenceTracker {
     /// Notes the values that inserted rows bring for the sequences of their table.
     pub(super) fn observe(&mut self, plan: &TablePlan, rows: &[Tuple]) {
         for &column in &plan.written {
-            let Some(sequence) = &plan.column(column).sequence else { continue };
+            let Some(sequence) = &plan.column(column).sequence else {
+                continue;
+            };
             let values = rows.iter().filter_map(|row| number(&row.values[column]));
-            let furthest = if sequence.increment < 0 { values.min() } else { values.max() };
+            let furthest = if sequence.increment < 0 {
+                values.min()
+            } else {
+                values.max()
+            };
             if let Some(value) = furthest {
                 self.advance(sequence, value);
             }
@@ -32,7 +38,11 @@ impl SequenceTracker {
 
     fn advance(&mut self, sequence: &OwnedSequence, value: i64) {
         let beyond = |known: i64| {
-            if sequence.increment < 0 { value < known } else { value > known }
+            if sequence.increment < 0 {
+                value < known
+            } else {
+                value > known
+            }
         };
         let known = self
             .pending
@@ -40,14 +50,18 @@ impl SequenceTracker {
             .map(|(_, value)| *value)
             .or_else(|| self.known.get(&sequence.name).copied());
         if (sequence.min..=sequence.max).contains(&value) && known.is_none_or(beyond) {
-            self.pending.insert(sequence.name.clone(), (sequence.clone(), value));
+            self.pending
+                .insert(sequence.name.clone(), (sequence.clone(), value));
         }
     }
 
     /// Returns the statements that move the target's sequences, as one string; empty when none
     /// has to move. `setval` is not transactional: a sequence may run ahead, which harms nobody.
     pub(super) fn statements(&self) -> String {
-        self.pending.values().map(|(sequence, value)| setval(sequence, *value)).collect()
+        self.pending
+            .values()
+            .map(|(sequence, value)| setval(sequence, *value))
+            .collect()
     }
 
     /// Notes that the statements ran.

@@ -5,6 +5,8 @@
 //! modifier, so that the assignment that follows refuses a value that is too long instead of
 //! cutting it.
 
+#[cfg(test)]
+mod tests;
 
 use crate::config::OnConflict;
 use crate::model::quote_ident;
@@ -54,7 +56,11 @@ pub(super) fn sql(plan: &TablePlan, shape: &Shape) -> String {
 /// reached, so CASCADE here could only reach tables that the source does not have.
 pub(super) fn truncate(tables: &[&TargetTable], restart_identity: bool) -> String {
     let list: Vec<_> = tables.iter().map(|table| rows_of(table)).collect();
-    let restart = if restart_identity { " RESTART IDENTITY" } else { "" };
+    let restart = if restart_identity {
+        " RESTART IDENTITY"
+    } else {
+        ""
+    };
     format!("TRUNCATE {}{restart}", list.join(", "))
 }
 
@@ -64,7 +70,11 @@ pub(super) fn moved_columns(plan: &TablePlan, columns: &[usize]) -> Vec<usize> {
         return columns.to_vec();
     }
     let refused = |column: &usize| plan.column(*column).identity_always;
-    columns.iter().copied().filter(|column| !refused(column)).collect()
+    columns
+        .iter()
+        .copied()
+        .filter(|column| !refused(column))
+        .collect()
 }
 
 fn insert_one(plan: &TablePlan) -> String {
@@ -73,26 +83,44 @@ fn insert_one(plan: &TablePlan) -> String {
 }
 
 fn insert_many(plan: &TablePlan) -> String {
-    let values = numbered(plan.written.len(), |at| element(plan, plan.written[at], at + 1));
+    let values = numbered(plan.written.len(), |at| {
+        element(plan, plan.written[at], at + 1)
+    });
     let rows = unnest(plan, &plan.written);
-    format!("{} SELECT {values} FROM {rows}{}", insert_into(plan), conflict(plan))
+    format!(
+        "{} SELECT {values} FROM {rows}{}",
+        insert_into(plan),
+        conflict(plan)
+    )
 }
 
 fn copy(plan: &TablePlan) -> String {
-    format!("COPY {} ({}) FROM STDIN", plan.target.name.quoted(), names(plan, &plan.written))
+    format!(
+        "COPY {} ({}) FROM STDIN",
+        plan.target.name.quoted(),
+        names(plan, &plan.written)
+    )
 }
 
 fn update_one(plan: &TablePlan, columns: &[usize]) -> String {
     let key_count = plan.key.len();
-    let set = assignments(plan, columns, |at, column| one(plan, column, key_count + at + 1));
-    format!("UPDATE {} AS t SET {set} WHERE {}", table(plan), key_is_parameters(plan))
+    let set = assignments(plan, columns, |at, column| {
+        one(plan, column, key_count + at + 1)
+    });
+    format!(
+        "UPDATE {} AS t SET {set} WHERE {}",
+        table(plan),
+        key_is_parameters(plan)
+    )
 }
 
 /// The parameters are the key's columns, then those that are set.
 fn update_many(plan: &TablePlan, columns: &[usize]) -> String {
     let key_count = plan.key.len();
     let all: Vec<_> = plan.key.iter().chain(columns).copied().collect();
-    let set = assignments(plan, columns, |at, column| element(plan, column, key_count + at + 1));
+    let set = assignments(plan, columns, |at, column| {
+        element(plan, column, key_count + at + 1)
+    });
     format!(
         "UPDATE {} AS t SET {set} FROM {} WHERE {}",
         table(plan),
@@ -114,14 +142,20 @@ fn delete_many(plan: &TablePlan) -> String {
         );
     }
     let keys = unnest(plan, &plan.key);
-    format!("DELETE FROM {} AS t USING {keys} WHERE {}", table(plan), key_is_elements(plan))
+    format!(
+        "DELETE FROM {} AS t USING {keys} WHERE {}",
+        table(plan),
+        key_is_elements(plan)
+    )
 }
 
 /// Equal images are told apart by counting them on both sides: the n-th row that looks so is the
 /// n-th that was asked for. Images are compared as text, the only form in which every type has an
 /// equality that no rounding or collation touches.
 fn delete_images(plan: &TablePlan) -> String {
-    let values = numbered(plan.written.len(), |at| element(plan, plan.written[at], at + 1));
+    let values = numbered(plan.written.len(), |at| {
+        element(plan, plan.written[at], at + 1)
+    });
     format!(
         "WITH wanted AS (\
          SELECT image, pg_catalog.row_number() OVER (PARTITION BY image) AS copy \
@@ -145,8 +179,14 @@ fn move_by_key(plan: &TablePlan, columns: &[usize]) -> String {
         return replace_by_key(plan, columns);
     }
     let moved = moved_columns(plan, columns);
-    let set = assignments(plan, &moved, |at, column| one(plan, column, plan.key.len() + at + 1));
-    format!("UPDATE {} AS t SET {set} WHERE {}", table(plan), key_is_parameters(plan))
+    let set = assignments(plan, &moved, |at, column| {
+        one(plan, column, plan.key.len() + at + 1)
+    });
+    format!(
+        "UPDATE {} AS t SET {set} WHERE {}",
+        table(plan),
+        key_is_parameters(plan)
+    )
 }
 
 /// A key column `GENERATED ALWAYS AS IDENTITY` refuses UPDATE (manual, `CREATE TABLE`): the row is
@@ -170,7 +210,9 @@ fn replace_by_key(plan: &TablePlan, columns: &[usize]) -> String {
 fn move_by_image(plan: &TablePlan, columns: &[usize]) -> String {
     let old_count = plan.written.len();
     let old = numbered(old_count, |at| one(plan, plan.written[at], at + 1));
-    let set = assignments(plan, columns, |at, column| one(plan, column, old_count + at + 1));
+    let set = assignments(plan, columns, |at, column| {
+        one(plan, column, old_count + at + 1)
+    });
     format!(
         "UPDATE {} AS t SET {set} WHERE (t.tableoid, t.ctid) = (\
          SELECT t.tableoid, t.ctid FROM {} AS t WHERE {} = ROW({old})::pg_catalog.text LIMIT 1)",
@@ -181,7 +223,9 @@ fn move_by_image(plan: &TablePlan, columns: &[usize]) -> String {
 }
 
 fn replaces_identity(plan: &TablePlan) -> bool {
-    plan.key.iter().any(|&column| plan.column(column).identity_always)
+    plan.key
+        .iter()
+        .any(|&column| plan.column(column).identity_always)
 }
 
 fn table(plan: &TablePlan) -> String {
@@ -197,7 +241,10 @@ pub(super) fn rows_of(table: &TargetTable) -> String {
 
 fn insert_into(plan: &TablePlan) -> String {
     let table = plan.target.name.quoted();
-    format!("INSERT INTO {table} ({}) OVERRIDING SYSTEM VALUE", names(plan, &plan.written))
+    format!(
+        "INSERT INTO {table} ({}) OVERRIDING SYSTEM VALUE",
+        names(plan, &plan.written)
+    )
 }
 
 fn conflict(plan: &TablePlan) -> String {
@@ -228,9 +275,19 @@ fn key_is_elements(plan: &TablePlan) -> String {
 
 fn key_is(plan: &TablePlan, value: impl Fn(usize, usize) -> String) -> String {
     let equal = |(at, &column): (usize, &usize)| {
-        format!("t.{} {} {}", name(plan, column), plan.column(column).equals, value(at, column))
+        format!(
+            "t.{} {} {}",
+            name(plan, column),
+            plan.column(column).equals,
+            value(at, column)
+        )
     };
-    plan.key.iter().enumerate().map(equal).collect::<Vec<_>>().join(" AND ")
+    plan.key
+        .iter()
+        .enumerate()
+        .map(equal)
+        .collect::<Vec<_>>()
+        .join(" AND ")
 }
 
 fn assignments(
@@ -238,15 +295,21 @@ fn assignments(
     columns: &[usize],
     value: impl Fn(usize, usize) -> String,
 ) -> String {
-    let assign = |(at, &column): (usize, &usize)| {
-        format!("{} = {}", name(plan, column), value(at, column))
-    };
-    columns.iter().enumerate().map(assign).collect::<Vec<_>>().join(", ")
+    let assign =
+        |(at, &column): (usize, &usize)| format!("{} = {}", name(plan, column), value(at, column));
+    columns
+        .iter()
+        .enumerate()
+        .map(assign)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// The whole row as text; a generated column follows from the others.
 fn image(plan: &TablePlan) -> String {
-    let values = numbered(plan.written.len(), |at| format!("t.{}", name(plan, plan.written[at])));
+    let values = numbered(plan.written.len(), |at| {
+        format!("t.{}", name(plan, plan.written[at]))
+    });
     format!("ROW({values})::pg_catalog.text")
 }
 
@@ -259,7 +322,11 @@ fn one(plan: &TablePlan, column: usize, number: usize) -> String {
 fn unnest(plan: &TablePlan, columns: &[usize]) -> String {
     let arrays = numbered(columns.len(), |at| {
         let column = plan.column(columns[at]);
-        let element = if column.unnestable { &*column.type_name } else { "pg_catalog.text" };
+        let element = if column.unnestable {
+            &*column.type_name
+        } else {
+            "pg_catalog.text"
+        };
         format!("${}::{element}[]", at + 1)
     });
     let aliases = numbered(columns.len(), |at| format!("c{}", at + 1));

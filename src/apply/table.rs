@@ -13,9 +13,15 @@ use crate::model::{QualifiedName, Relation, ReplicaIdentity};
 
 use super::ApplyError;
 
+#[cfg(test)]
+pub(super) mod tests;
+
 /// A table of the target as its catalog describes it.
 #[derive(Debug, Clone, Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "facts of a catalog, each by itself")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts of a catalog, each by itself"
+)]
 pub struct TargetTable {
     /// Name on the target.
     pub name: QualifiedName,
@@ -77,7 +83,7 @@ pub struct UniqueKey {
     pub columns: Vec<Box<str>>,
     /// Whether it is the primary key or all its columns are NOT NULL.
     pub not_null: bool,
-    /// Whether ON CONFLICT can use it (it is not deferrable).
+    /// Whether it always holds (it is not deferrable).
     pub immediate: bool,
 }
 
@@ -160,10 +166,13 @@ impl TablePlan {
     /// Returns the columns that an UPDATE of a row with an unchanged key sets, out of `present`.
     #[must_use]
     pub fn settable(&self, present: &[usize]) -> Vec<usize> {
-        let refused = |column: &usize| {
-            self.key.contains(column) || self.column(*column).identity_always
-        };
-        present.iter().copied().filter(|column| !refused(column)).collect()
+        let refused =
+            |column: &usize| self.key.contains(column) || self.column(*column).identity_always;
+        present
+            .iter()
+            .copied()
+            .filter(|column| !refused(column))
+            .collect()
     }
 }
 
@@ -172,21 +181,28 @@ fn map_columns(relation: &Relation, target: &TargetTable) -> Result<Box<[usize]>
         .columns
         .iter()
         .map(|column| {
-            target.columns.iter().position(|candidate| candidate.name == column.name).ok_or_else(
-                || ApplyError::MissingColumn {
+            target
+                .columns
+                .iter()
+                .position(|candidate| candidate.name == column.name)
+                .ok_or_else(|| ApplyError::MissingColumn {
                     table: target.name.clone(),
                     column: column.name.to_string(),
-                },
-            )
+                })
         })
         .collect()
 }
 
 /// The source's key, or with REPLICA IDENTITY FULL the best unique key of the target: every old
-/// value is there to look it up with, and an index beats comparing whole rows.
+/// value is there to look it up with, and an index beats comparing whole rows. A deferrable key is
+/// none: inside a transaction two rows may have it.
 fn choose_key(relation: &Relation, target: &TargetTable) -> Box<[usize]> {
-    let position =
-        |name: &str| relation.columns.iter().position(|column| &*column.name == name);
+    let position = |name: &str| {
+        relation
+            .columns
+            .iter()
+            .position(|column| &*column.name == name)
+    };
     match relation.identity {
         ReplicaIdentity::Nothing => Box::default(),
         ReplicaIdentity::Default | ReplicaIdentity::Index => (0..relation.columns.len())
@@ -195,7 +211,7 @@ fn choose_key(relation: &Relation, target: &TargetTable) -> Box<[usize]> {
         ReplicaIdentity::Full => target
             .unique_keys
             .iter()
-            .filter(|key| key.not_null)
+            .filter(|key| key.not_null && key.immediate)
             .find_map(|key| key.columns.iter().map(|name| position(name)).collect())
             .unwrap_or_default(),
     }

@@ -24,7 +24,9 @@ use crate::postgres::{PgError, Session};
 use super::checkpoint::{ADVANCE, refused};
 use super::sequence::SequenceTracker;
 use super::shape::{self, Shape};
-use super::{ApplyError, Checkpoint, CheckpointStore, Op, OpKind, TablePlan, TargetTable, WriteRules};
+use super::{
+    ApplyError, Checkpoint, CheckpointStore, Op, OpKind, TablePlan, TargetTable, WriteRules,
+};
 use bind::{Bound, CopyRows, TextParameter, Work};
 
 const DESCRIBE_TABLE: &str = include_str!("../../assets/sql/target/describe_table.sql");
@@ -51,7 +53,9 @@ struct Prepared {
 
 impl std::fmt::Debug for Writer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Writer").field("open", &self.open).finish_non_exhaustive()
+        f.debug_struct("Writer")
+            .field("open", &self.open)
+            .finish_non_exhaustive()
     }
 }
 
@@ -68,7 +72,10 @@ impl Writer {
     ) -> Result<(Self, CheckpointStore), ApplyError> {
         let session = session::open(settings, disable_triggers, &stream.slot_name).await?;
         let store = CheckpointStore::open(&session, stream).await?;
-        let advance = session.prepare(ADVANCE).await.map_err(|error| session.error(ADVANCE, error));
+        let advance = session
+            .prepare(ADVANCE)
+            .await
+            .map_err(|error| session.error(ADVANCE, error));
         let advance = advance.map_err(refused("the checkpoint"))?;
         let writer = Self {
             session,
@@ -152,7 +159,8 @@ impl Writer {
         restart_identity: bool,
     ) -> Result<(), ApplyError> {
         self.sequences.forget();
-        self.run("TRUNCATE", &shape::truncate(tables, restart_identity)).await
+        self.run("TRUNCATE", &shape::truncate(tables, restart_identity))
+            .await
     }
 
     /// Deletes all rows of a table, in the open transaction.
@@ -161,7 +169,8 @@ impl Writer {
     /// The target's refusal.
     pub async fn delete_all(&mut self, table: &TargetTable) -> Result<(), ApplyError> {
         let object = format!("the replacement of all rows of {}", table.name);
-        self.run(&object, &format!("DELETE FROM {}", shape::rows_of(table))).await
+        self.run(&object, &format!("DELETE FROM {}", shape::rows_of(table)))
+            .await
     }
 
     /// Runs one statement in the open transaction, beginning one if there is none. Deferred
@@ -189,7 +198,10 @@ impl Writer {
     /// # Panics
     /// When a transaction is open.
     pub async fn run_outside(&self, object: &str, sql: &str) -> Result<(), ApplyError> {
-        assert!(!self.open, "a statement outside of transactions while one is open");
+        assert!(
+            !self.open,
+            "a statement outside of transactions while one is open"
+        );
         trace!(target: "sql", sql, "run on the target, outside of a transaction");
         self.session.run(sql).await.map_err(refused(object))
     }
@@ -200,7 +212,10 @@ impl Writer {
     /// [`ApplyError::Statement`].
     pub async fn begin(&mut self) -> Result<(), ApplyError> {
         if !self.open {
-            self.session.run(BEGIN).await.map_err(refused("a transaction"))?;
+            self.session
+                .run(BEGIN)
+                .await
+                .map_err(refused("a transaction"))?;
             self.open = true;
         }
         Ok(())
@@ -227,7 +242,10 @@ impl Writer {
         self.begin().await?;
         self.advance(store, from, to).await?;
         fault::point(fault::APPLY_BEFORE_COMMIT);
-        self.session.run("COMMIT").await.map_err(refused("the commit of a batch"))?;
+        self.session
+            .run("COMMIT")
+            .await
+            .map_err(refused("the commit of a batch"))?;
         fault::point(fault::APPLY_AFTER_COMMIT);
         self.open = false;
         self.sequences.committed();
@@ -240,7 +258,10 @@ impl Writer {
     /// The loss of the session.
     pub async fn rollback(&mut self) -> Result<(), ApplyError> {
         if self.open {
-            self.session.run("ROLLBACK").await.map_err(refused("a rollback"))?;
+            self.session
+                .run("ROLLBACK")
+                .await
+                .map_err(refused("a rollback"))?;
             self.open = false;
         }
         Ok(())
@@ -260,7 +281,13 @@ impl Writer {
             self.session.run(&setval),
             self.session.execute(
                 &self.advance,
-                &[&stream.slot_name, &end_lsn, &time_us, &expected, &stream.timeline],
+                &[
+                    &stream.slot_name,
+                    &end_lsn,
+                    &time_us,
+                    &expected,
+                    &stream.timeline,
+                ],
             ),
         )
         .await;
@@ -268,7 +295,10 @@ impl Writer {
         let advanced = advanced.map_err(|error| self.session.error(ADVANCE, error));
         match advanced.map_err(refused("the checkpoint"))? {
             1 => Ok(()),
-            _ => Err(ApplyError::Fenced { slot_name: stream.slot_name.clone(), expected: from }),
+            _ => Err(ApplyError::Fenced {
+                slot_name: stream.slot_name.clone(),
+                expected: from,
+            }),
         }
     }
 
@@ -282,13 +312,20 @@ impl Writer {
             self.prepare(&bound.table, &bound.shape).await?;
         }
         let begin = async {
-            if self.open { Ok(()) } else { self.session.run(BEGIN).await }
+            if self.open {
+                Ok(())
+            } else {
+                self.session.run(BEGIN).await
+            }
         };
         let all = join_all(group.iter().map(|bound| self.send(bound)));
         let (begun, answers) = join(begin, all).await;
         begun.map_err(refused("a transaction"))?;
         self.open = true;
-        group.iter().zip(answers).try_for_each(|(bound, answer)| judge(bound, answer))
+        group
+            .iter()
+            .zip(answers)
+            .try_for_each(|(bound, answer)| judge(bound, answer))
     }
 
     /// Runs a change of a key where foreign keys act by themselves: the target may have carried
@@ -308,9 +345,19 @@ impl Writer {
 
     async fn send(&self, bound: &Bound) -> Result<u64, PgError> {
         let key = statement_key(&bound.table, &bound.shape);
-        let prepared = &self.statements.get(&key).expect("prepared before it is sent").statement;
-        let answer = self.session.execute_raw(prepared, bound.parameters.iter().map(as_sql)).await;
-        answer.map_err(|error| self.session.error(&shape::sql(&bound.table, &bound.shape), error))
+        let prepared = &self
+            .statements
+            .get(&key)
+            .expect("prepared before it is sent")
+            .statement;
+        let answer = self
+            .session
+            .execute_raw(prepared, bound.parameters.iter().map(as_sql))
+            .await;
+        answer.map_err(|error| {
+            self.session
+                .error(&shape::sql(&bound.table, &bound.shape), error)
+        })
     }
 
     async fn prepare(&mut self, table: &Arc<TablePlan>, shape: &Shape) -> Result<(), ApplyError> {
@@ -323,7 +370,13 @@ impl Writer {
         let statement = self.session.prepare(&sql).await;
         let statement = statement.map_err(|error| self.session.error(&sql, error));
         let statement = statement.map_err(refused_change(table, sql))?;
-        self.statements.insert(key, Prepared { statement, _plan: Arc::clone(table) });
+        self.statements.insert(
+            key,
+            Prepared {
+                statement,
+                _plan: Arc::clone(table),
+            },
+        );
         Ok(())
     }
 
@@ -331,7 +384,11 @@ impl Writer {
         self.begin().await?;
         self.prepare(&copy.table, &Shape::Copy).await?;
         let key = statement_key(&copy.table, &Shape::Copy);
-        let statement = &self.statements.get(&key).expect("prepared just now").statement;
+        let statement = &self
+            .statements
+            .get(&key)
+            .expect("prepared just now")
+            .statement;
         let session = &self.session;
         let rows = copy.rows;
         let done = async {
@@ -354,7 +411,10 @@ fn as_sql(parameter: &TextParameter) -> &(dyn tokio_postgres::types::ToSql + Syn
 }
 
 /// An `f64` holds microseconds exactly for 285 years around 2000.
-#[expect(clippy::cast_precision_loss, reason = "exact below 2^53 microseconds, the year 2285")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "exact below 2^53 microseconds, the year 2285"
+)]
 fn microseconds(time_us: i64) -> f64 {
     time_us as f64
 }
@@ -373,10 +433,11 @@ fn judge(bound: &Bound, answer: Result<u64, PgError>) -> Result<(), ApplyError> 
     }
 }
 
-fn refused_change(
-    table: &TablePlan,
-    statement: String,
-) -> impl FnOnce(PgError) -> ApplyError {
+fn refused_change(table: &TablePlan, statement: String) -> impl FnOnce(PgError) -> ApplyError {
     let table = table.target.name.clone();
-    move |source| ApplyError::Refused { table, statement, source }
+    move |source| ApplyError::Refused {
+        table,
+        statement,
+        source,
+    }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{FlagValue, key};
+use crate::config::{FlagValue, Plugin, key};
 use crate::model::Lsn;
 
 /// Keeps one PostgreSQL database equal to another, rows and schema changes.
@@ -57,6 +57,8 @@ pub(super) enum Command {
     Status(ReportArguments),
     /// Verify every precondition on both sides
     Check(ReportArguments),
+    /// Play the tutorial on two throw-away PostgreSQL servers
+    Tutorial(TutorialArguments),
 }
 
 /// Where the source is.
@@ -116,6 +118,17 @@ pub(super) struct ReportArguments {
     pub(super) json: bool,
 }
 
+/// Options of `tutorial`.
+#[derive(Debug, Args)]
+pub(super) struct TutorialArguments {
+    /// Output plugin of the slot: pgoutput or wal2json
+    #[arg(long, value_name = "PLUGIN", default_value = "pgoutput")]
+    pub(super) plugin: Plugin,
+    /// Leave the servers running at the end
+    #[arg(long)]
+    pub(super) keep: bool,
+}
+
 impl GlobalArguments {
     /// Returns the variables that these flags set.
     pub(super) fn flags(&self) -> Vec<FlagValue> {
@@ -134,6 +147,8 @@ impl Command {
             Self::TearDown(arguments) => (&arguments.source, None),
             Self::Run(arguments) => (&arguments.source, None),
             Self::Status(arguments) | Self::Check(arguments) => (&arguments.source, None),
+            // Its servers are its own: nothing of the user's configuration counts.
+            Self::Tutorial(_) => return Vec::new(),
         };
         present([
             (key::SOURCE_URL, "--pgurl", source.pgurl.as_ref()),

@@ -21,6 +21,7 @@ mod panic;
 mod run;
 mod runtime;
 mod status;
+mod tutorial;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -97,5 +98,6 @@ fn dispatch(
         Command::Run(arguments) => run::run(configuration, arguments),
         Command::Status(arguments) => status::run(configuration, arguments.json),
         Command::Check(arguments) => check::run(configuration, arguments.json),
+        Command::Tutorial(arguments) => tutorial::run(arguments),
     }
 }

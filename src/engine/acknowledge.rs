@@ -3,7 +3,10 @@
 //! A task of its own with a session of its own: it may be slow or fail without holding anything
 //! up. What it did not get to is acknowledged at the next start, from the target's own record.
 
+use std::time::Duration;
+
 use tokio::sync::mpsc;
+use tokio::time::sleep;
 use tracing::{debug, warn};
 
 use crate::apply::{CheckpointStore, Writer};
@@ -14,6 +17,13 @@ use crate::schema;
 
 /// Acknowledgements that may wait; more are left for the next start.
 pub(super) const QUEUE_MAX: usize = 4_096;
+
+/// The stream may bring a transaction before other sessions on the source see its commit. That
+/// takes less than a millisecond, and with synchronous replication as long as the standby does.
+const VISIBLE_EVERY: Duration = Duration::from_millis(10);
+
+/// What is not seen after this many looks is gone, or is left for the next start.
+const VISIBLE_LOOKS_MAX: usize = 300;
 
 /// Sets `acked` for all that comes through `ids`, until the other end is dropped.
 pub(super) async fn run(settings: ConnectionSettings, mut ids: mpsc::Receiver<String>) {
@@ -38,8 +48,15 @@ async fn acknowledge(
         Some(session) => session,
         None => session.insert(postgres::connect(settings, "pgstream acknowledge").await?),
     };
-    schema::mark_acked(session, ids).await?;
-    debug!(target: "schema", count = ids.len(), "schema changes acknowledged");
+    let mut left = ids.len() as u64;
+    for _ in 0..VISIBLE_LOOKS_MAX {
+        left = left.saturating_sub(schema::mark_acked(session, ids).await?);
+        if left == 0 {
+            break;
+        }
+        sleep(VISIBLE_EVERY).await;
+    }
+    debug!(target: "schema", count = ids.len(), left, "schema changes acknowledged");
     Ok(())
 }
 
@@ -57,8 +74,11 @@ pub(super) async fn left_over(
             return Vec::new();
         }
     };
-    store.applied(writer.session(), &ids).await.unwrap_or_else(|error| {
-        warn!(target: "schema", %error, "cannot read the target's record of schema changes");
-        Vec::new()
-    })
+    store
+        .applied(writer.session(), &ids)
+        .await
+        .unwrap_or_else(|error| {
+            warn!(target: "schema", %error, "cannot read the target's record of schema changes");
+            Vec::new()
+        })
 }

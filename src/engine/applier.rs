@@ -21,8 +21,7 @@ use crate::apply::{
 };
 use crate::fault;
 use crate::model::{
-    Change, Lsn, OldTuple, Relation, RelationId, Tuple, TransactionBegin,
-    TransactionCommit,
+    Change, Lsn, OldTuple, Relation, RelationId, TransactionBegin, TransactionCommit, Tuple,
 };
 use crate::schema::RowsMessage;
 
@@ -89,7 +88,15 @@ pub(super) struct Parts {
 
 impl Applier {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { endpoint, writer, store, router, limits, checkpoint, .. } = parts;
+        let Parts {
+            endpoint,
+            writer,
+            store,
+            router,
+            limits,
+            checkpoint,
+            ..
+        } = parts;
         Self {
             endpoint,
             writer,
@@ -164,9 +171,14 @@ impl Applier {
 
     /// Commits the whole transactions at hand. Afterwards they are durable on the target.
     pub(super) async fn commit(&mut self) -> Result<(), EngineError> {
-        let Some(last) = self.open.last else { return Ok(()) };
+        let Some(last) = self.open.last else {
+            return Ok(());
+        };
         self.flush().await?;
-        let to = Checkpoint { end_lsn: last.end_lsn, commit_time_us: Some(last.commit_time_us) };
+        let to = Checkpoint {
+            end_lsn: last.end_lsn,
+            commit_time_us: Some(last.commit_time_us),
+        };
         let committed = self.writer.commit(&self.store, self.checkpoint, to).await;
         committed.map_err(|error| self.failed(error))?;
         self.checkpoint = last.end_lsn;
@@ -176,7 +188,10 @@ impl Applier {
 
     /// Moves the checkpoint over WAL that held nothing for us.
     pub(super) async fn advance_idle(&mut self, to: Lsn) -> Result<(), EngineError> {
-        let to = Checkpoint { end_lsn: to, commit_time_us: None };
+        let to = Checkpoint {
+            end_lsn: to,
+            commit_time_us: None,
+        };
         let committed = self.writer.commit(&self.store, self.checkpoint, to).await;
         committed.map_err(|error| self.failed(error))?;
         self.checkpoint = to.end_lsn;
@@ -193,7 +208,9 @@ impl Applier {
         let recorded = async {
             self.writer.begin().await?;
             let session = self.writer.session();
-            self.store.record_skipped(session, begin.commit_lsn, begin.xid, reason).await
+            self.store
+                .record_skipped(session, begin.commit_lsn, begin.xid, reason)
+                .await
         };
         recorded.await.map_err(|error| self.failed(error))?;
         self.end(commit)?;
@@ -214,20 +231,27 @@ impl Applier {
         self.meter
     }
 
-    async fn change(&mut self, begin: &TransactionBegin, change: Change) -> Result<(), EngineError> {
+    async fn change(
+        &mut self,
+        begin: &TransactionBegin,
+        change: Change,
+    ) -> Result<(), EngineError> {
         match change {
             Change::Insert { relation, new } => {
                 self.row(begin, relation, RowChange::Insert(new)).await
             }
             Change::Update { relation, old, new } => {
-                self.row(begin, relation, RowChange::Update { old, new }).await
+                self.row(begin, relation, RowChange::Update { old, new })
+                    .await
             }
             Change::Delete { relation, old } => {
                 self.row(begin, relation, RowChange::Delete(old)).await
             }
-            Change::Truncate { relations, restart_identity, cascade: _ } => {
-                self.truncate(&relations, restart_identity).await
-            }
+            Change::Truncate {
+                relations,
+                restart_identity,
+                cascade: _,
+            } => self.truncate(&relations, restart_identity).await,
             Change::Message { prefix, content } if &*prefix == RowsMessage::PREFIX => {
                 self.reload(&content).await
             }
@@ -287,9 +311,13 @@ impl Applier {
     /// Rows of a table that the target does not have wait for its description in the schema log.
     fn hold(&mut self, relation: &Arc<Relation>, change: &RowChange) -> Result<(), EngineError> {
         let RowChange::Insert(row) = change else {
-            return Err(self.failed(ApplyError::MissingTable { table: relation.name.clone() }));
+            return Err(self.failed(ApplyError::MissingTable {
+                table: relation.name.clone(),
+            }));
         };
-        self.held.hold(relation, row).map_err(|error| self.failed(error))
+        self.held
+            .hold(relation, row)
+            .map_err(|error| self.failed(error))
     }
 
     async fn truncate(
@@ -347,12 +375,16 @@ impl Applier {
 
     fn count(&mut self, last: &TransactionCommit) {
         let open = std::mem::take(&mut self.open);
-        let took = open.started.map(|started| started.elapsed()).unwrap_or_default();
+        let took = open
+            .started
+            .map(|started| started.elapsed())
+            .unwrap_or_default();
         let at_ms = clock::unix_ms();
         for (_, (relation, tally)) in self.tallies.drain() {
             self.meter.add_table(&relation.name, &tally, at_ms);
         }
-        self.meter.add_batch(open.transaction_count, open.row_count as u64, took);
+        self.meter
+            .add_batch(open.transaction_count, open.row_count as u64, took);
         debug!(
             target: "apply",
             transactions = open.transaction_count,
@@ -369,7 +401,10 @@ impl Applier {
     }
 
     fn failed(&self, source: ApplyError) -> EngineError {
-        EngineError::Apply { endpoint: self.endpoint.clone(), source }
+        EngineError::Apply {
+            endpoint: self.endpoint.clone(),
+            source,
+        }
     }
 }
 

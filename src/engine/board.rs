@@ -20,7 +20,10 @@ pub(super) struct Board {
 
 impl Board {
     pub(super) fn new(status: Status) -> Self {
-        Self { status: watch::Sender::new(Arc::new(status)), events: broadcast::Sender::new(EVENTS_MAX) }
+        Self {
+            status: watch::Sender::new(Arc::new(status)),
+            events: broadcast::Sender::new(EVENTS_MAX),
+        }
     }
 
     pub(super) fn status(&self) -> watch::Receiver<Arc<Status>> {

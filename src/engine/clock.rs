@@ -15,7 +15,9 @@ pub fn now() -> tokio::time::Instant {
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is the clock")]
 pub fn unix_us() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or(Duration::ZERO);
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 

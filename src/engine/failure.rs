@@ -14,7 +14,9 @@ pub fn failure_of(error: &EngineError, transaction: Option<FailedTransaction>) -
             "this is a bug of pgstream: please report it with the lines above and the log"
                 .to_owned(),
         ),
-        (_, Some(transaction)) => error.hint().map(|hint| name_transaction(&hint, transaction)),
+        (_, Some(transaction)) => error
+            .hint()
+            .map(|hint| name_transaction(&hint, transaction)),
         (_, None) => error.hint(),
     };
     Failure {
@@ -22,7 +24,9 @@ pub fn failure_of(error: &EngineError, transaction: Option<FailedTransaction>) -
         message: error.to_string(),
         causes: causes(error),
         sqlstate: server_error(error).and_then(|server| server.code().map(str::to_owned)),
-        statement: error.apply().and_then(|apply| apply.statement().map(str::to_owned)),
+        statement: error
+            .apply()
+            .and_then(|apply| apply.statement().map(str::to_owned)),
         hint,
         transaction,
         at_ms: clock::unix_ms(),

@@ -40,7 +40,10 @@ impl Feedback {
         from: Lsn,
         every: Duration,
     ) -> (Self, impl Future<Output = Result<(), PgError>>) {
-        let progress = watch::Sender::new(Progress { durable: from, received: from });
+        let progress = watch::Sender::new(Progress {
+            durable: from,
+            received: from,
+        });
         let (replies, asked) = mpsc::channel(1);
         let (confirmed_sender, confirmed) = watch::channel(from);
         let task = FeedbackTask {
@@ -49,7 +52,14 @@ impl Feedback {
             asked,
             confirmed: confirmed_sender,
         };
-        (Self { progress, replies, confirmed }, task.run(every))
+        (
+            Self {
+                progress,
+                replies,
+                confirmed,
+            },
+            task.run(every),
+        )
     }
 
     /// Notes what has been received and what is durable; never goes back.

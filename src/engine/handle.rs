@@ -8,10 +8,10 @@ use crate::config::Pipeline;
 use crate::model::{ErrorClass, Lsn};
 
 use super::board::Board;
+use super::clock;
 use super::lifecycle::Lifecycle;
 use super::status::{Command, CommandAnswer, EngineEvent, Failure, Phase, Status};
 use super::supervise::{self, Task, TaskEnd};
-use super::clock;
 
 /// Commands that may wait; a person types slower.
 const COMMANDS_MAX: usize = 16;
@@ -77,7 +77,11 @@ impl Engine {
         let (commands, requests) = mpsc::channel(COMMANDS_MAX);
         let lifecycle = Lifecycle::new(pipeline, options, board.clone(), requests);
         let task = supervise::spawn("engine", lifecycle.run());
-        Handle { board, commands, task }
+        Handle {
+            board,
+            commands,
+            task,
+        }
     }
 }
 
@@ -97,7 +101,10 @@ impl Handle {
     /// Returns a way to read and command the engine that does not own it.
     #[must_use]
     pub fn remote(&self) -> Remote {
-        Remote { board: self.board.clone(), commands: self.commands.clone() }
+        Remote {
+            board: self.board.clone(),
+            commands: self.commands.clone(),
+        }
     }
 
     /// Asks the engine for something.
@@ -136,7 +143,12 @@ impl Remote {
     pub async fn command(&self, command: Command) -> CommandAnswer {
         let ended = || CommandAnswer::Refused("the engine has ended".to_owned());
         let (answer, answered) = oneshot::channel();
-        if self.commands.send(Request { command, answer }).await.is_err() {
+        if self
+            .commands
+            .send(Request { command, answer })
+            .await
+            .is_err()
+        {
             return ended();
         }
         answered.await.unwrap_or_else(|_| ended())

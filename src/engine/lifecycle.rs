@@ -88,9 +88,13 @@ impl Lifecycle {
     pub(super) async fn run(mut self) -> Outcome {
         let monitor = monitor::run(self.pipeline.source.clone(), self.board.clone());
         let _monitor = supervise::spawn("monitor", monitor);
-        let _acknowledge = self.acknowledgements.take().zip(self.pipeline.schema_log.clone()).map(
-            |(ids, settings)| supervise::spawn("acknowledge", acknowledge::run(settings, ids)),
-        );
+        let _acknowledge = self
+            .acknowledgements
+            .take()
+            .zip(self.pipeline.schema_log.clone())
+            .map(|(ids, settings)| {
+                supervise::spawn("acknowledge", acknowledge::run(settings, ids))
+            });
         if self.pipeline.schema_log.is_none() {
             warn!(target: "schema", "no schema log is configured: rows replicate, schema changes do \
                 not; set PGSTREAM_POSTGRES_WRITER_SCHEMALOG_STORE_URL");
@@ -127,8 +131,11 @@ impl Lifecycle {
         };
         self.board.update(|status| status.last_error = None);
         let meter = std::mem::take(&mut self.meter);
-        let phase =
-            if self.paused { Phase::Paused } else { Phase::Streaming { behind: true } };
+        let phase = if self.paused {
+            Phase::Paused
+        } else {
+            Phase::Streaming { behind: true }
+        };
         self.board.phase(&phase);
         let mut stream = self.stream(connected, meter);
         let (from, started) = (stream.applier.checkpoint(), clock::now());
@@ -149,7 +156,9 @@ impl Lifecycle {
         self.meter = meter;
         self.paused = paused;
         self.skip = skip;
-        if end.is_ok() && let Some(care) = self.care.take() {
+        if end.is_ok()
+            && let Some(care) = self.care.take()
+        {
             self.careful.extend(care.table);
         }
         end
@@ -179,11 +188,19 @@ impl Lifecycle {
     /// Sets of rows can fail where single rows do not (two rows that swap a unique value); and a
     /// row by row repetition names the row's transaction and statement.
     fn take_care(&mut self, error: &EngineError, transaction: Option<FailedTransaction>) {
-        let Some(transaction) = transaction else { return };
-        let table = error.apply().and_then(crate::apply::ApplyError::table).cloned();
+        let Some(transaction) = transaction else {
+            return;
+        };
+        let table = error
+            .apply()
+            .and_then(crate::apply::ApplyError::table)
+            .cloned();
         info!(target: "apply", lsn = %transaction.commit_lsn,
             "repeating up to this transaction row by row");
-        self.care = Some(Care { until: transaction.commit_lsn, table });
+        self.care = Some(Care {
+            until: transaction.commit_lsn,
+            table,
+        });
     }
 
     async fn back_off(&mut self, error: &EngineError) -> ControlFlow<Outcome> {
@@ -197,7 +214,10 @@ impl Lifecycle {
             "{}; trying again", failure.message);
         self.board.failed(&failure);
         let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
-        self.board.phase(&Phase::Retrying { attempt, next_at_ms: clock::unix_ms() + wait_ms });
+        self.board.phase(&Phase::Retrying {
+            attempt,
+            next_at_ms: clock::unix_ms() + wait_ms,
+        });
         tokio::select! {
             biased;
             flow = Self::wait_for_command(&mut self.requests, &mut self.paused) => flow,
@@ -215,9 +235,10 @@ impl Lifecycle {
                 return ControlFlow::Break(Outcome::Stopped);
             };
             let (reply, flow) = match command {
-                Command::Stop => {
-                    (CommandAnswer::Accepted, Some(ControlFlow::Break(Outcome::Stopped)))
-                }
+                Command::Stop => (
+                    CommandAnswer::Accepted,
+                    Some(ControlFlow::Break(Outcome::Stopped)),
+                ),
                 Command::Retry => (CommandAnswer::Accepted, Some(ControlFlow::Continue(()))),
                 Command::Pause | Command::Resume => {
                     *paused = command == Command::Pause;
@@ -264,9 +285,10 @@ impl Lifecycle {
     ) -> (CommandAnswer, Option<ControlFlow<Outcome>>) {
         let refuse = |reason: &str| (CommandAnswer::Refused(reason.to_owned()), None);
         match command {
-            Command::Stop => {
-                (CommandAnswer::Accepted, Some(ControlFlow::Break(Outcome::Stopped)))
-            }
+            Command::Stop => (
+                CommandAnswer::Accepted,
+                Some(ControlFlow::Break(Outcome::Stopped)),
+            ),
             Command::Retry | Command::Resume => {
                 (CommandAnswer::Accepted, Some(ControlFlow::Continue(())))
             }

@@ -104,7 +104,10 @@ impl Meter {
         self.dirty = false;
         status.totals = self.totals;
         status.batches = self.batch_times();
-        let tables = self.tables.iter().map(|(name, table)| (name.to_string(), *table));
+        let tables = self
+            .tables
+            .iter()
+            .map(|(name, table)| (name.to_string(), *table));
         status.tables = Arc::new(tables.collect());
     }
 
@@ -148,7 +151,10 @@ mod tests {
         meter.write(&mut status);
 
         assert_eq!((status.totals.rows, status.totals.bytes), (2, 15));
-        assert_eq!((status.totals.transactions, status.totals.batches), (200, 100));
+        assert_eq!(
+            (status.totals.transactions, status.totals.batches),
+            (200, 100)
+        );
         assert_eq!(status.tables["public.t"].deletes, 1);
         assert!((status.batches.p50_ms - 50.0).abs() < 1e-9);
         assert!((status.batches.max_ms - 100.0).abs() < 1e-9);

@@ -131,12 +131,18 @@ impl Memory {
 
 #[expect(clippy::cast_precision_loss, reason = "rates for people")]
 fn wal_rate(wal_ends: &VecDeque<Lsn>) -> f64 {
-    let (Some(first), Some(last)) = (wal_ends.front(), wal_ends.back()) else { return 0.0 };
+    let (Some(first), Some(last)) = (wal_ends.front(), wal_ends.back()) else {
+        return 0.0;
+    };
     let seconds = wal_ends.len().saturating_sub(1).max(1);
     last.bytes_since(*first) as f64 / seconds as f64
 }
 
-#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a forecast")]
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "a forecast"
+)]
 fn forecast(safe_bytes: i64, rate: f64) -> Option<i64> {
     (rate > 0.0).then(|| (safe_bytes.max(0) as f64 / rate) as i64)
 }

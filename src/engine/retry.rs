@@ -19,7 +19,11 @@ pub(super) struct Retry {
 
 impl Retry {
     pub(super) fn new(total: Duration) -> Self {
-        Self { total, waits: waits(total), attempt: 0 }
+        Self {
+            total,
+            waits: waits(total),
+            attempt: 0,
+        }
     }
 
     /// Returns the number of the coming attempt and the wait before it; none when it is time to

@@ -99,7 +99,8 @@ impl Router {
             Some(route) => route,
             None => self.on_target(writer, relation, &name).await?,
         };
-        self.routes.insert(relation.id, (Arc::clone(relation), route.clone()));
+        self.routes
+            .insert(relation.id, (Arc::clone(relation), route.clone()));
         Ok(route)
     }
 
@@ -153,9 +154,15 @@ impl Router {
     fn without_target(&self, name: &QualifiedName) -> Option<Route> {
         if &*name.schema == OUR_SCHEMA {
             let is_log = is_schema_log(name) && self.follows_schema;
-            return Some(if is_log { Route::SchemaLog } else { Route::Ignored });
+            return Some(if is_log {
+                Route::SchemaLog
+            } else {
+                Route::Ignored
+            });
         }
-        let transient = TRANSIENT_SCHEMAS.iter().any(|prefix| name.schema.starts_with(prefix));
+        let transient = TRANSIENT_SCHEMAS
+            .iter()
+            .any(|prefix| name.schema.starts_with(prefix));
         (transient || !self.filter.selects(name)).then_some(Route::Ignored)
     }
 
@@ -165,7 +172,9 @@ impl Router {
         relation: &Arc<Relation>,
         name: &QualifiedName,
     ) -> Result<Route, ApplyError> {
-        let Some(target) = writer.target_table(name).await? else { return Ok(Route::Missing) };
+        let Some(target) = writer.target_table(name).await? else {
+            return Ok(Route::Missing);
+        };
         if target.kind == 'm' {
             return Ok(Route::Ignored);
         }
@@ -174,7 +183,11 @@ impl Router {
             self.routes.clear();
         }
         let sets = self.rules.sets && !self.careful.contains(name);
-        let rules = WriteRules { sets, keep_order: self.watchful, ..self.rules };
+        let rules = WriteRules {
+            sets,
+            keep_order: self.watchful,
+            ..self.rules
+        };
         let plan = TablePlan::new(Arc::clone(relation), Arc::new(target), rules)?;
         Ok(Route::Table(Arc::new(plan)))
     }

@@ -24,7 +24,12 @@ pub(super) struct Staged {
 
 impl Staged {
     pub(super) const fn new(begin: TransactionBegin) -> Self {
-        Self { begin, changes: Vec::new(), byte_count: 0, passed_on: false }
+        Self {
+            begin,
+            changes: Vec::new(),
+            byte_count: 0,
+            passed_on: false,
+        }
     }
 
     pub(super) fn push(&mut self, change: Change) {

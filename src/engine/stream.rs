@@ -132,7 +132,11 @@ impl Stream<'_> {
             self.commit().await?;
             return Ok(ControlFlow::Break(RoundEnd::Stop));
         }
-        if self.state.care_until.is_some_and(|until| until < self.applier.checkpoint()) {
+        if self
+            .state
+            .care_until
+            .is_some_and(|until| until < self.applier.checkpoint())
+        {
             return Ok(ControlFlow::Break(RoundEnd::Again));
         }
         if let Some(frame) = self.frame_at_hand() {
@@ -181,14 +185,22 @@ impl Stream<'_> {
     async fn frame(&mut self, frame: Result<Frame, PgError>) -> Result<(), EngineError> {
         let frame = frame.map_err(|source| self.source_error("read the stream", source))?;
         match frame {
-            Frame::XLogData { wal_start, data, .. } => {
+            Frame::XLogData {
+                wal_start, data, ..
+            } => {
                 self.state.caught_up = false;
                 self.state.received = self.state.received.max(wal_start);
                 let decoded = self.decoder.decode(data, wal_start, &mut self.events);
-                decoded.map_err(|source| EngineError::Decode { lsn: wal_start, source })?;
+                decoded.map_err(|source| EngineError::Decode {
+                    lsn: wal_start,
+                    source,
+                })?;
                 self.events().await?;
             }
-            Frame::Keepalive { wal_end, reply_requested } => {
+            Frame::Keepalive {
+                wal_end,
+                reply_requested,
+            } => {
                 self.keepalive(wal_end, reply_requested).await?;
             }
         }
@@ -208,8 +220,10 @@ impl Stream<'_> {
         match event {
             Event::Begin(begin) => {
                 fault::point(fault::STREAM_AFTER_BEGIN);
-                self.state.last_begun =
-                    Some(FailedTransaction { xid: begin.xid, commit_lsn: begin.commit_lsn });
+                self.state.last_begun = Some(FailedTransaction {
+                    xid: begin.xid,
+                    commit_lsn: begin.commit_lsn,
+                });
                 self.state.oldest_us.get_or_insert(begin.commit_time_us);
                 self.state.staged = Some(Staged::new(begin));
                 Ok(())
@@ -221,10 +235,15 @@ impl Stream<'_> {
 
     async fn change(&mut self, change: Change) -> Result<(), EngineError> {
         let Some(staged) = &mut self.state.staged else {
-            return Err(EngineError::Order { what: "a change outside of a transaction" });
+            return Err(EngineError::Order {
+                what: "a change outside of a transaction",
+            });
         };
         let commit_lsn = staged.begin.commit_lsn;
-        let skipped = self.skip.as_ref().is_some_and(|(lsn, _)| *lsn == commit_lsn);
+        let skipped = self
+            .skip
+            .as_ref()
+            .is_some_and(|(lsn, _)| *lsn == commit_lsn);
         if skipped || commit_lsn < self.applier.checkpoint() {
             return Ok(());
         }
@@ -232,12 +251,18 @@ impl Stream<'_> {
             self.decoder.schema_changed();
         }
         staged.push(change);
-        if staged.is_full() { self.pass_on().await } else { Ok(()) }
+        if staged.is_full() {
+            self.pass_on().await
+        } else {
+            Ok(())
+        }
     }
 
     /// The transaction is large: what came before goes out first, then its parts.
     async fn pass_on(&mut self) -> Result<(), EngineError> {
-        let Some(staged) = &mut self.state.staged else { return Ok(()) };
+        let Some(staged) = &mut self.state.staged else {
+            return Ok(());
+        };
         let (begin, changes) = (staged.begin, staged.take());
         if !staged.passed_on {
             staged.passed_on = true;
@@ -248,13 +273,19 @@ impl Stream<'_> {
 
     async fn end_transaction(&mut self, commit: TransactionCommit) -> Result<(), EngineError> {
         let Some(mut staged) = self.state.staged.take() else {
-            return Err(EngineError::Order { what: "a commit without a transaction" });
+            return Err(EngineError::Order {
+                what: "a commit without a transaction",
+            });
         };
         if commit.end_lsn <= self.applier.checkpoint() {
             trace!(target: "apply", lsn = %commit.end_lsn, "already on the target");
             return Ok(());
         }
-        if self.skip.as_ref().is_some_and(|(lsn, _)| *lsn == commit.commit_lsn) {
+        if self
+            .skip
+            .as_ref()
+            .is_some_and(|(lsn, _)| *lsn == commit.commit_lsn)
+        {
             return self.skip(&staged.begin, commit).await;
         }
         if !staged.passed_on && !self.applier.fits(staged.change_count()) {
@@ -264,7 +295,11 @@ impl Stream<'_> {
         self.applier.apply(&staged.begin, changes).await?;
         self.applier.end(commit)?;
         self.state.received = self.state.received.max(commit.end_lsn);
-        if self.applier.is_full() || self.is_old() { self.commit().await } else { Ok(()) }
+        if self.applier.is_full() || self.is_old() {
+            self.commit().await
+        } else {
+            Ok(())
+        }
     }
 
     async fn skip(
@@ -273,7 +308,11 @@ impl Stream<'_> {
         commit: TransactionCommit,
     ) -> Result<(), EngineError> {
         self.commit().await?;
-        let reason = self.skip.take().map(|(_, reason)| reason).unwrap_or_default();
+        let reason = self
+            .skip
+            .take()
+            .map(|(_, reason)| reason)
+            .unwrap_or_default();
         self.applier.skip(begin, commit, &reason).await?;
         self.skipped(begin);
         self.confirm();
@@ -281,11 +320,15 @@ impl Stream<'_> {
     }
 
     fn skipped(&self, begin: &TransactionBegin) {
-        let transaction = FailedTransaction { xid: begin.xid, commit_lsn: begin.commit_lsn };
+        let transaction = FailedTransaction {
+            xid: begin.xid,
+            commit_lsn: begin.commit_lsn,
+        };
         tracing::warn!(target: "apply", xid = begin.xid, lsn = %begin.commit_lsn,
             "transaction skipped on record");
         self.board.update(|status| status.last_error = None);
-        self.board.event(super::status::EngineEvent::Skipped(transaction));
+        self.board
+            .event(super::status::EngineEvent::Skipped(transaction));
     }
 
     async fn keepalive(&mut self, wal_end: Lsn, reply_requested: bool) -> Result<(), EngineError> {
@@ -324,7 +367,11 @@ impl Stream<'_> {
     }
 
     fn confirm(&mut self) {
-        self.state.oldest_us = self.state.staged.as_ref().map(|staged| staged.begin.commit_time_us);
+        self.state.oldest_us = self
+            .state
+            .staged
+            .as_ref()
+            .map(|staged| staged.begin.commit_time_us);
         let durable = self.applier.checkpoint();
         self.feedback.advance(durable, self.state.received);
     }
@@ -360,7 +407,10 @@ impl Stream<'_> {
         self.state.published_at = clock::now();
         self.applier.publish();
         let (confirmed, received) = (self.feedback.confirmed(), self.state.received);
-        let age_us = self.state.oldest_us.map_or(0, |oldest| clock::postgres_us() - oldest);
+        let age_us = self
+            .state
+            .oldest_us
+            .map_or(0, |oldest| clock::postgres_us() - oldest);
         let status = self.board.latest();
         if status.checkpoint.confirmed_lsn != confirmed || age_us > 0 || status.lag.seconds > 0.0 {
             self.board.update(|status| {
@@ -369,8 +419,13 @@ impl Stream<'_> {
             });
         }
         if !self.state.paused && !self.state.stopping {
-            let left = status.lag.source_wal_end.bytes_since(received.max(self.state.idle_lsn));
-            self.board.phase(&Phase::Streaming { behind: left > BEHIND_BYTES_MIN });
+            let left = status
+                .lag
+                .source_wal_end
+                .bytes_since(received.max(self.state.idle_lsn));
+            self.board.phase(&Phase::Streaming {
+                behind: left > BEHIND_BYTES_MIN,
+            });
         }
     }
 
@@ -418,7 +473,13 @@ impl Stream<'_> {
     pub(super) async fn finish(mut self) -> (Result<(), EngineError>, Meter) {
         let idle = self.confirm_idle(true).await;
         self.applier.publish();
-        let Self { applier, feedback, mut feedback_task, endpoint, .. } = self;
+        let Self {
+            applier,
+            feedback,
+            mut feedback_task,
+            endpoint,
+            ..
+        } = self;
         drop(feedback);
         let said = match feedback_task.join().await {
             Ok(Ok(())) => Ok(()),
@@ -437,7 +498,11 @@ impl Stream<'_> {
     }
 
     fn source_error(&self, operation: &'static str, source: PgError) -> EngineError {
-        EngineError::Source { operation, endpoint: self.endpoint.clone(), source }
+        EngineError::Source {
+            operation,
+            endpoint: self.endpoint.clone(),
+            source,
+        }
     }
 }
 
@@ -455,7 +520,9 @@ fn feedback_error(
             endpoint: endpoint.to_owned(),
             source,
         },
-        Ok(Ok(())) => EngineError::Order { what: "feedback ended by itself" },
+        Ok(Ok(())) => EngineError::Order {
+            what: "feedback ended by itself",
+        },
         Err(ended) => EngineError::Task(ended),
     }
 }

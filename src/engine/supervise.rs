@@ -35,7 +35,10 @@ pub fn spawn<T: Send + 'static>(
     name: &'static str,
     work: impl Future<Output = T> + Send + 'static,
 ) -> Task<T> {
-    Task { name, handle: tokio::spawn(work.instrument(info_span!("task", name))) }
+    Task {
+        name,
+        handle: tokio::spawn(work.instrument(info_span!("task", name))),
+    }
 }
 
 impl<T> Task<T> {
@@ -46,7 +49,9 @@ impl<T> Task<T> {
     pub async fn join(&mut self) -> Result<T, TaskEnd> {
         let name = self.name;
         (&mut self.handle).await.map_err(|ended| {
-            let Ok(panic) = ended.try_into_panic() else { return TaskEnd::Ended { name } };
+            let Ok(panic) = ended.try_into_panic() else {
+                return TaskEnd::Ended { name };
+            };
             let message = panic_message(panic.as_ref());
             error!(target: "ui", task = name, message, "task panicked");
             TaskEnd::Panicked { name, message }

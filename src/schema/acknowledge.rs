@@ -6,16 +6,17 @@ use crate::postgres::{PgError, Session};
 /// More unacknowledged entries than these are looked at by a later start.
 const UNACKED_MAX: i64 = 10_000;
 
-/// Marks entries of the schema log as durable on the target. Entries that are gone or marked
-/// already are left alone.
+/// Marks entries of the schema log as durable on the target and returns how many were marked.
+/// Entries that are gone or marked already are left alone; so is one that this session cannot see
+/// yet: the stream may bring a transaction a moment before other sessions see its commit.
 ///
 /// # Errors
 /// By SQLSTATE; Transient when the connection is lost.
-pub async fn mark_acked(session: &Session, ids: &[String]) -> Result<(), PgError> {
+pub async fn mark_acked(session: &Session, ids: &[String]) -> Result<u64, PgError> {
     let sql = "\
 UPDATE pgstream.schema_log AS l SET acked = true
 WHERE l.id::pg_catalog.text OPERATOR(pg_catalog.=) ANY ($1) AND NOT l.acked";
-    session.change(sql, &[&ids]).await.map(drop)
+    session.change(sql, &[&ids]).await
 }
 
 /// Returns the ids of entries that are not marked, oldest first.

@@ -210,9 +210,9 @@ pub struct Index {
     /// Storage parameters.
     #[serde(default)]
     pub options: Vec<String>,
-    /// Statistics targets by column number.
+    /// Statistics targets, each with its column's number.
     #[serde(default)]
-    pub statistics: std::collections::BTreeMap<i32, i32>,
+    pub statistics: Vec<(i32, i32)>,
     /// `COMMENT ON INDEX`.
     pub comment: Option<String>,
 }

@@ -138,12 +138,11 @@ impl Entry {
     pub fn from_tuple(relation: &Relation, tuple: &Tuple) -> Result<Self, SchemaError> {
         let text = |name: &'static str| column_text(relation, tuple, name);
         let id = text("id")?.to_owned();
-        let change: Change = serde_json::from_str(text("schema")?).map_err(|source| {
-            SchemaError::ReadEntry {
+        let change: Change =
+            serde_json::from_str(text("schema")?).map_err(|source| SchemaError::ReadEntry {
                 id: id.clone(),
                 source,
-            }
-        })?;
+            })?;
         if change.format != FORMAT {
             return Err(SchemaError::UnknownFormat {
                 id,
@@ -196,9 +195,7 @@ impl ObjectChange {
             Self::Index(i) => i.label("index", |x| {
                 QualifiedName::new(&*x.table.schema, x.name.as_str()).to_string()
             }),
-            Self::Constraint(i) => {
-                i.label("constraint", |c| format!("{} on {}", c.name, c.table))
-            }
+            Self::Constraint(i) => i.label("constraint", |c| format!("{} on {}", c.name, c.table)),
             Self::Sequence(i) => i.label("sequence", |s| s.qualified_name().to_string()),
             Self::Type(i) => i.label("type", |t| t.qualified_name().to_string()),
         }
@@ -208,7 +205,10 @@ impl ObjectChange {
 impl<T> Images<T> {
     fn label(&self, kind: &str, name: impl Fn(&T) -> String) -> String {
         let known = self.after.as_ref().or(self.before.as_ref());
-        known.map_or_else(|| kind.to_owned(), |known| format!("{kind} {}", name(known)))
+        known.map_or_else(
+            || kind.to_owned(),
+            |known| format!("{kind} {}", name(known)),
+        )
     }
 }
 

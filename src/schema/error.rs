@@ -20,7 +20,9 @@ pub enum SchemaError {
         source: serde_json::Error,
     },
     /// The installation on the source is newer or older than this program.
-    #[error("row {id} of pgstream.schema_log has layout {format}, which this program does not know")]
+    #[error(
+        "row {id} of pgstream.schema_log has layout {format}, which this program does not know"
+    )]
     UnknownFormat {
         /// The row.
         id: String,

@@ -71,7 +71,8 @@ impl RowsMessage {
 }
 
 fn tuple(row: Vec<Option<String>>) -> Tuple {
-    let value = |text: Option<String>| text.map_or(Value::Null, |text| Value::Text(Bytes::from(text)));
+    let value =
+        |text: Option<String>| text.map_or(Value::Null, |text| Value::Text(Bytes::from(text)));
     Tuple {
         values: row.into_iter().map(value).collect(),
     }

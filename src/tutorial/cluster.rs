@@ -175,7 +175,7 @@ pub struct Cluster {
     account: Account,
     port: u16,
     running: Option<Postmaster>,
-    watcher: Watcher,
+    _watcher: Watcher,
     root: TempDir,
 }
 
@@ -221,7 +221,7 @@ impl Cluster {
             account,
             port: 0,
             running: None,
-            watcher,
+            _watcher: watcher,
             root,
         })
     }
@@ -313,9 +313,7 @@ impl Cluster {
                 root = self.root.path().display(),
             ),
         };
-        match start_detached(&self.server, self.account, self.root.path())
-            .and_then(|()| self.watcher.release())
-        {
+        match start_detached(&self.server, self.account, self.root.path()) {
             Ok(()) => self.root.disable_cleanup(true),
             Err(source) => return Err(self.start_error(source)),
         }

@@ -10,8 +10,9 @@ pub const POSTGRES_TO_POSTGRES: &str =
     include_str!("../../assets/tutorial/postgres_to_postgres.md");
 
 /// The ports that the text uses in place of the real ones.
-const SOURCE_PORT: &str = "localhost:5432";
-const TARGET_PORT: &str = "localhost:7654";
+const SOURCE_PORT: &str = "5432";
+const TARGET_PORT: &str = "7654";
+const SOURCE_MARK: &str = "{source port}";
 const PLUGIN: &str = "{plugin}";
 /// Ends a cell that stands for everything that begins like it.
 const ELLIPSIS: char = '…';
@@ -134,6 +135,7 @@ impl Lesson {
     #[must_use]
     pub fn staged(&self, scene: &Scene) -> Self {
         let mut lesson = self.clone();
+        lesson.text = scene.fill(&lesson.text);
         for step in &mut lesson.steps {
             match step {
                 Step::Shell(text) | Step::File { content: text, .. } => {
@@ -153,8 +155,10 @@ impl Lesson {
 
 impl Scene {
     fn fill(&self, text: &str) -> String {
-        text.replace(SOURCE_PORT, &format!("localhost:{}", self.source_port))
-            .replace(TARGET_PORT, &format!("localhost:{}", self.target_port))
+        // Through a mark, as a real port may be the other one's number in the text.
+        text.replace(SOURCE_PORT, SOURCE_MARK)
+            .replace(TARGET_PORT, &self.target_port.to_string())
+            .replace(SOURCE_MARK, &self.source_port.to_string())
             .replace(PLUGIN, &self.plugin)
     }
 }

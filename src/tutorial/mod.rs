@@ -4,6 +4,8 @@
 //! ```text
 //!   server::Server::find ──> template::Template ──copy──> cluster::Cluster (source)
 //!   (binaries here)          (initdb once)      └─copy──> cluster::Cluster (target)
+//!                                                                │
+//!   lesson::parse (assets/tutorial) ──> player::play ──> stage::Stage: do a step, look at both
 //! ```
 //!
 //! The clusters are also what the integration tests run on, so a test sees the same servers as
@@ -11,8 +13,15 @@
 
 pub mod account;
 pub mod cluster;
+pub mod database;
+pub mod error;
 pub mod lesson;
+pub mod player;
 pub mod server;
+pub mod stage;
+pub mod table;
 pub mod template;
 
+mod command_line;
+mod maintenance;
 mod postmaster;

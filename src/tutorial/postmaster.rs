@@ -28,7 +28,7 @@ const STOP_WAIT_MAX: Duration = Duration::from_secs(60);
 const READY_TEXT: &str = "database system is ready to accept";
 
 /// Stops the server and removes its directory when our end of its standard input closes, which
-/// the kernel does however we end. A line «keep» releases it.
+/// the kernel does however we end. A line releases it.
 const WATCHER_SCRIPT: &str = r#"
 if read -r word; then exit 0; fi
 if [ -f "$1/data/postmaster.pid" ]; then kill -QUIT "$(head -n 1 "$1/data/postmaster.pid")"; fi
@@ -174,12 +174,15 @@ impl Watcher {
         let lifeline = child.stdin.take();
         Ok(Self { child, lifeline })
     }
+}
 
-    /// Lets go without touching anything: the directory stays.
-    pub(super) fn release(&mut self) -> io::Result<()> {
+impl Drop for Watcher {
+    /// Lets go: what is left is the owner's to remove.
+    fn drop(&mut self) {
         if let Some(mut lifeline) = self.lifeline.take() {
-            lifeline.write_all(b"keep\n")?;
+            // It has ended already if this fails.
+            drop(lifeline.write_all(b"alive\n"));
         }
-        self.child.wait().map(drop)
+        drop(self.child.wait());
     }
 }

@@ -56,6 +56,19 @@ impl Server {
         }
     }
 
+    /// Finds the server to use with the output plugin wal2json: the first that has it.
+    ///
+    /// # Errors
+    /// [`ServerError::Missing`] or [`ServerError::NoWal2json`] (operator).
+    pub fn find_with_wal2json() -> Result<Self, ServerError> {
+        let first = Self::find()?;
+        let with = Self::find_all().into_iter().find(Self::has_wal2json);
+        with.ok_or(ServerError::NoWal2json {
+            bin_dir: first.bin_dir,
+            version: first.version,
+        })
+    }
+
     /// Returns every server that [`Server::find`] would consider, each directory once.
     #[must_use]
     pub fn find_all() -> Vec<Self> {
@@ -141,6 +154,14 @@ pub enum ServerError {
         /// The directories looked at.
         searched: Vec<PathBuf>,
     },
+    /// No server here has the plugin.
+    #[error("wal2json is not installed for PostgreSQL {version} in {}", .bin_dir.display())]
+    NoWal2json {
+        /// The server's programs.
+        bin_dir: PathBuf,
+        /// Its version.
+        version: String,
+    },
     /// A program of the server does not run.
     #[error("cannot run {}", .program.display())]
     Run {
@@ -164,6 +185,11 @@ impl Classify for ServerError {
                  Fedora: dnf install postgresql-server; macOS: brew install postgresql), or name \
                  the directory of initdb and postgres in {BIN_DIR_VARIABLE}"
             ),
+            Self::NoWal2json { .. } => {
+                "install it with `make deps` (Debian, Ubuntu: apt-get install \
+                 postgresql-<version>-wal2json), or play with pgoutput, which every server has"
+                    .to_owned()
+            }
             Self::Run { program, .. } => {
                 format!("try `{} --version`", program.display())
             }

@@ -15,6 +15,7 @@ use nix::fcntl::{Flock, FlockArg};
 use tempfile::TempDir;
 
 use super::account::Account;
+use super::postmaster::Watcher;
 use super::server::Server;
 
 /// The superuser of every throw-away cluster.
@@ -37,7 +38,7 @@ const INITDB_ARGUMENTS: [&str; 6] = [
 pub struct Template {
     data_dir: PathBuf,
     /// Set where nobody keeps the template: it goes when this value goes.
-    _workshop: Option<TempDir>,
+    _workshop: Option<(Watcher, TempDir)>,
 }
 
 impl Template {
@@ -65,11 +66,12 @@ impl Template {
     /// When `initdb` fails or the file system refuses.
     pub fn once(server: &Server, account: Account) -> io::Result<Self> {
         let workshop = short_temp_dir("init", account)?;
+        let watcher = Watcher::start(account, workshop.path())?;
         let data_dir = workshop.path().join("data");
         run_initdb(server, account, workshop.path(), &data_dir)?;
         Ok(Self {
             data_dir,
-            _workshop: Some(workshop),
+            _workshop: Some((watcher, workshop)),
         })
     }
 

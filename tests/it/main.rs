@@ -7,11 +7,13 @@
 #![expect(
     clippy::panic,
     clippy::print_stderr,
+    clippy::unwrap_used,
     reason = "a failing test says why and stops"
 )]
 
 mod support;
 
+mod chaos;
 mod cli_check;
 mod cli_config;
 mod cluster;
@@ -19,8 +21,22 @@ mod cluster;
 mod console;
 mod instruments;
 mod oracle;
-mod rows;
-mod tidy;
 mod plugins;
+mod rows;
 mod sessions;
 mod stream;
+mod tidy;
+mod tutorial;
+mod process;
+mod reconnect;
+mod refusals;
+mod rows;
+mod rows_constraints;
+mod rows_transactions;
+mod schema_flow;
+mod schema_mirror;
+mod schema_statements;
+mod sessions;
+mod stream;
+mod tidy;
+mod values;

@@ -1,5 +1,6 @@
 //! The oracle sees what it must see; a blind oracle would make every other test green.
 
+use crate::support::clusters::TestCluster;
 use crate::support::oracle::{differences, picture};
 use crate::support::{assert_equal, cluster, connect, execute};
 
@@ -11,20 +12,26 @@ CREATE TABLE \"Odd\".\"T.1\"(id bigserial PRIMARY KEY, v numeric DEFAULT 1 CHECK
 INSERT INTO \"Odd\".\"T.1\"(v) VALUES (1), (2)";
 
 /// Makes two equal databases, changes the second, and returns what the oracle says.
-async fn seen(change: &str) -> Vec<String> {
-    let cluster = cluster("oracle");
+async fn seen(cluster: &TestCluster, number: usize, change: &str) -> Vec<String> {
     let admin = connect(&cluster.url("postgres")).await;
-    execute(&admin, "CREATE DATABASE one").await;
-    execute(&admin, "CREATE DATABASE two").await;
-    let one = connect(&cluster.url("one")).await;
-    let two = connect(&cluster.url("two")).await;
+    let names = [format!("one_{number}"), format!("two_{number}")];
+    for name in &names {
+        execute(&admin, &format!("CREATE DATABASE {name}")).await;
+    }
+    let [one, two] = [
+        connect(&cluster.url(&names[0])).await,
+        connect(&cluster.url(&names[1])).await,
+    ];
     execute(&one, SAMPLE).await;
     execute(&two, SAMPLE).await;
     assert_equal(&one, &two).await;
 
     execute(&two, change).await;
 
-    differences(&picture(&one, &[]).await, &picture(&two, &[]).await)
+    differences(
+        &picture(&one, &[]).await.expect("a picture"),
+        &picture(&two, &[]).await.expect("a picture"),
+    )
 }
 
 #[tokio::test]
@@ -81,8 +88,9 @@ async fn sees_each_kind_of_difference() {
             "sequence \"Odd\".\"T.1_id_seq\"",
         ),
     ];
-    for (what, change, expected) in cases {
-        let found = seen(change).await;
+    let cluster = cluster("oracle");
+    for ((what, change, expected), number) in cases.into_iter().zip(1..) {
+        let found = seen(&cluster, number, change).await;
         assert!(
             found.iter().any(|line| line.starts_with(expected)),
             "{what}: {found:?}"
@@ -99,5 +107,8 @@ async fn does_not_mind_the_order_of_rows_nor_a_sequence_ahead() {
         DROP TABLE copy;
         SELECT nextval('\"Odd\".\"T.1_id_seq\"')";
 
-    assert_eq!(seen(reordered).await, Vec::<String>::new());
+    assert_eq!(
+        seen(&cluster("oracle"), 1, reordered).await,
+        Vec::<String>::new()
+    );
 }

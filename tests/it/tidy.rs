@@ -215,6 +215,10 @@ fn functions(text: &str) -> Vec<(&str, usize)> {
 fn modules_are_named_after_what_they_are_about() {
     let mut findings = Vec::new();
     for source in files(&["src", "tests"], ".rs") {
+        // Types in the catalog's sense: enums, domains, composites.
+        if source.path == "src/schema/plan/types.rs" {
+            continue;
+        }
         let named = |part: &&str| EMPTY_NAMES.contains(&part.trim_end_matches(".rs"));
         findings.extend(
             source

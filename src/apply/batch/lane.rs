@@ -115,10 +115,15 @@ impl NetLane {
             }
         }
         let filled = |rows: &Vec<Tuple>| !rows.is_empty();
-        self.done.extend(Some(deletes).filter(filled).map(OpKind::Delete));
         self.done
-            .extend(updates.into_iter().map(|(columns, rows)| OpKind::Update { columns, rows }));
-        self.done.extend(Some(inserts).filter(filled).map(OpKind::Insert));
+            .extend(Some(deletes).filter(filled).map(OpKind::Delete));
+        self.done.extend(
+            updates
+                .into_iter()
+                .map(|(columns, rows)| OpKind::Update { columns, rows }),
+        );
+        self.done
+            .extend(Some(inserts).filter(filled).map(OpKind::Insert));
     }
 }
 
@@ -162,7 +167,10 @@ fn with_key(table: &TablePlan, old: Option<OldTuple>, mut new: Tuple) -> Tuple {
 /// Rows that set the same columns share a statement.
 fn group_update(table: &TablePlan, groups: &mut Vec<(Vec<usize>, Vec<Tuple>)>, row: Tuple) {
     let fits = |columns: &[usize]| {
-        let sent = table.written.iter().filter(|&&column| row.values[column] != Value::Unchanged);
+        let sent = table
+            .written
+            .iter()
+            .filter(|&&column| row.values[column] != Value::Unchanged);
         sent.eq(columns.iter())
     };
     match groups.iter_mut().find(|(columns, _)| fits(columns)) {
@@ -187,7 +195,10 @@ impl MultisetLane {
             RowChange::Delete(OldTuple::Key(old) | OldTuple::Full(old)) => {
                 self.count(table, old, -1);
             }
-            RowChange::Update { old: Some(OldTuple::Full(old)), new } if is_whole(&new) => {
+            RowChange::Update {
+                old: Some(OldTuple::Full(old)),
+                new,
+            } if is_whole(&new) => {
                 self.count(table, old, -1);
                 self.count(table, new, 1);
             }
@@ -220,13 +231,19 @@ impl MultisetLane {
         self.index.clear();
         let (mut deletes, mut inserts) = (Vec::new(), Vec::new());
         for (image, count) in self.images.drain(..) {
-            let rows = if count < 0 { &mut deletes } else { &mut inserts };
+            let rows = if count < 0 {
+                &mut deletes
+            } else {
+                &mut inserts
+            };
             let copies = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
             rows.extend(std::iter::repeat_n(image, copies));
         }
         let filled = |rows: &Vec<Tuple>| !rows.is_empty();
-        self.done.extend(Some(deletes).filter(filled).map(OpKind::Delete));
-        self.done.extend(Some(inserts).filter(filled).map(OpKind::Insert));
+        self.done
+            .extend(Some(deletes).filter(filled).map(OpKind::Delete));
+        self.done
+            .extend(Some(inserts).filter(filled).map(OpKind::Insert));
     }
 }
 
@@ -262,7 +279,10 @@ impl OrderedLane {
         };
         self.keys.clear();
         self.keys.insert(hash);
-        self.ops.push(Op { table: Arc::clone(table), kind });
+        self.ops.push(Op {
+            table: Arc::clone(table),
+            kind,
+        });
     }
 
     pub(super) fn finish(self) -> Vec<Op> {
@@ -279,19 +299,17 @@ fn step_of(table: &TablePlan, change: RowChange) -> OpKind {
             if !table.key.is_empty() && keeps_key(table, old.as_ref(), &new) =>
         {
             let new = with_key(table, old, new);
-            OpKind::Update { columns: present_columns(table, &new), rows: vec![new] }
+            OpKind::Update {
+                columns: present_columns(table, &new),
+                rows: vec![new],
+            }
         }
         RowChange::Update { old, new } => move_of(table, old, new),
     }
 }
 
 /// Adds a step of one row to the last one; gives it back when it does not fit there.
-fn append(
-    last: &mut OpKind,
-    next: OpKind,
-    keys: &mut HashSet<u64>,
-    hash: u64,
-) -> Option<OpKind> {
+fn append(last: &mut OpKind, next: OpKind, keys: &mut HashSet<u64>, hash: u64) -> Option<OpKind> {
     match (last, next) {
         (OpKind::Insert(rows), OpKind::Insert(more))
         | (OpKind::Delete(rows), OpKind::Delete(more)) => {
@@ -300,7 +318,10 @@ fn append(
         }
         (
             OpKind::Update { columns, rows },
-            OpKind::Update { columns: next_columns, rows: more },
+            OpKind::Update {
+                columns: next_columns,
+                rows: more,
+            },
         ) if *columns == next_columns && keys.insert(hash) => {
             rows.extend(more);
             None
@@ -318,5 +339,7 @@ fn hash_columns(hasher: &DefaultHashBuilder, columns: &[usize], tuple: &Tuple) -
 }
 
 fn equal_columns(columns: &[usize], a: &Tuple, b: &Tuple) -> bool {
-    columns.iter().all(|&column| a.values[column] == b.values[column])
+    columns
+        .iter()
+        .all(|&column| a.values[column] == b.values[column])
 }

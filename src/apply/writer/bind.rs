@@ -80,11 +80,13 @@ pub(super) fn work(op: &Op) -> Vec<Work> {
             if columns.is_empty() {
                 return Vec::new();
             }
-            chunks(rows).map(|rows| Work::Statement(update(table, &columns, rows))).collect()
+            chunks(rows)
+                .map(|rows| Work::Statement(update(table, &columns, rows)))
+                .collect()
         }
-        OpKind::Delete(rows) => {
-            chunks(rows).map(|rows| Work::Statement(delete(table, rows))).collect()
-        }
+        OpKind::Delete(rows) => chunks(rows)
+            .map(|rows| Work::Statement(delete(table, rows)))
+            .collect(),
         OpKind::Move { old, columns, new } => {
             vec![Work::Statement(moved(table, old, columns, new))]
         }
@@ -96,8 +98,12 @@ fn insert(table: &Arc<TablePlan>, rows: &[Tuple]) -> Vec<Work> {
     if rows.len() >= COPY_ROWS_MIN && can_copy(table) {
         let byte_count: usize = rows.iter().map(Tuple::byte_count).sum();
         let mut lines = BytesMut::with_capacity(byte_count);
-        rows.iter().for_each(|row| copy_line(&mut lines, written, row));
-        return vec![Work::Copy(CopyRows { table: Arc::clone(table), rows: lines.freeze() })];
+        rows.iter()
+            .for_each(|row| copy_line(&mut lines, written, row));
+        return vec![Work::Copy(CopyRows {
+            table: Arc::clone(table),
+            rows: lines.freeze(),
+        })];
     }
     let one = |row| bound(table, Shape::InsertOne, values(row, written), None);
     match rows {
@@ -105,7 +111,12 @@ fn insert(table: &Arc<TablePlan>, rows: &[Tuple]) -> Vec<Work> {
         [row] => vec![Work::Statement(one(row))],
         rows => {
             let arrays = arrays(rows, written);
-            vec![Work::Statement(bound(table, Shape::InsertMany, arrays, None))]
+            vec![Work::Statement(bound(
+                table,
+                Shape::InsertMany,
+                arrays,
+                None,
+            ))]
         }
     }
 }
@@ -139,7 +150,12 @@ fn moved(table: &Arc<TablePlan>, old: &Tuple, columns: &[usize], new: &Tuple) ->
     if table.key.is_empty() {
         let mut parameters = values(old, &table.written);
         parameters.extend(values(new, columns));
-        return bound(table, Shape::MoveImage(columns.to_vec()), parameters, Some(1));
+        return bound(
+            table,
+            Shape::MoveImage(columns.to_vec()),
+            parameters,
+            Some(1),
+        );
     }
     let mut parameters = values(old, &table.key);
     parameters.extend(values(new, &moved_columns(table, columns)));
@@ -147,8 +163,8 @@ fn moved(table: &Arc<TablePlan>, old: &Tuple, columns: &[usize], new: &Tuple) ->
     if table.target.cascades {
         let settable = table.settable(columns);
         bound.alone = true;
-        bound.instead =
-            (!settable.is_empty()).then(|| Box::new(update(table, &settable, std::slice::from_ref(new))));
+        bound.instead = (!settable.is_empty())
+            .then(|| Box::new(update(table, &settable, std::slice::from_ref(new))));
     }
     bound
 }

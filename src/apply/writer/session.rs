@@ -40,7 +40,10 @@ pub(super) async fn open(
         .map_err(|source| ApplyError::Open { source })?;
     let refused = |source| ApplyError::Open { source };
     session.run(SETTINGS).await.map_err(refused)?;
-    session.run(&name_session(slot_name)).await.map_err(refused)?;
+    session
+        .run(&name_session(slot_name))
+        .await
+        .map_err(refused)?;
     session.run(END_PREDECESSORS).await.map_err(refused)?;
     if disable_triggers {
         session.run(DISABLE_TRIGGERS).await.map_err(refused)?;

@@ -22,8 +22,16 @@ pub(in crate::engine) struct Limits {
 impl Limits {
     /// Returns the bounds that the configuration asks for.
     pub(in crate::engine) fn new(batch: &config::Batch) -> Self {
-        let rows = if batch.size_is_set { batch.size } else { MERGED_ROWS_MAX.max(batch.size) };
-        Self { rows, bytes: BYTES_MAX, timeout: batch.timeout }
+        let rows = if batch.size_is_set {
+            batch.size
+        } else {
+            MERGED_ROWS_MAX.max(batch.size)
+        };
+        Self {
+            rows,
+            bytes: BYTES_MAX,
+            timeout: batch.timeout,
+        }
     }
 
     /// Returns bounds that give each source transaction a target transaction of its own.

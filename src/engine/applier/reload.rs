@@ -32,7 +32,8 @@ pub(super) struct Reload {
 impl Applier {
     /// Takes one message of a table's content.
     pub(super) async fn reload(&mut self, content: &[u8]) -> Result<(), EngineError> {
-        let message = RowsMessage::parse(content).map_err(|source| EngineError::Schema { source })?;
+        let message =
+            RowsMessage::parse(content).map_err(|source| EngineError::Schema { source })?;
         let name = message.relation.name.clone();
         if !self.router.selects(&name) {
             return Ok(());
@@ -41,7 +42,9 @@ impl Applier {
             self.begin_reload(&message, &name).await?;
         }
         let Some(reload) = &self.reload else {
-            return Err(EngineError::Order { what: "rows of a rewrite without their beginning" });
+            return Err(EngineError::Order {
+                what: "rows of a rewrite without their beginning",
+            });
         };
         let plan = Arc::clone(&reload.plan);
         for row in message.rows {
@@ -62,7 +65,9 @@ impl Applier {
         let relation = Arc::new(message.relation.clone());
         let found = self.router.find(&self.writer, &relation).await;
         let Route::Table(plan) = found.map_err(|error| self.failed(error))? else {
-            return Err(self.failed(ApplyError::MissingTable { table: name.clone() }));
+            return Err(self.failed(ApplyError::MissingTable {
+                table: name.clone(),
+            }));
         };
         info!(target: "schema", table = %name, "taking over the rows of a rewritten table");
         self.empty(&plan.target).await?;
@@ -77,7 +82,12 @@ impl Applier {
 
     async fn delete_all(&mut self, table: &TargetTable) -> Result<(), ApplyError> {
         if is_watched(table) {
-            self.writer.run("a replacement of rows that no trigger acts on", NOBODY_WATCHES).await?;
+            self.writer
+                .run(
+                    "a replacement of rows that no trigger acts on",
+                    NOBODY_WATCHES,
+                )
+                .await?;
         }
         self.writer.delete_all(table).await
     }
@@ -86,12 +96,16 @@ impl Applier {
         if !is_watched(table) {
             return Ok(());
         }
-        self.writer.run("the end of a replacement of rows", WATCH_AGAIN).await
+        self.writer
+            .run("the end of a replacement of rows", WATCH_AGAIN)
+            .await
     }
 
     async fn end_reload(&mut self) -> Result<(), EngineError> {
         self.flush().await?;
-        let Some(Reload { plan }) = self.reload.take() else { return Ok(()) };
+        let Some(Reload { plan }) = self.reload.take() else {
+            return Ok(());
+        };
         self.router.forget();
         let done = self.watch_again(&plan.target).await;
         done.map_err(|error| self.failed(error))

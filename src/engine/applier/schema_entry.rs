@@ -41,7 +41,8 @@ impl Applier {
         self.writer.forget();
         self.router.follow(&plan);
         self.open.commit_after |= plan.commit_after;
-        self.remember(&entry, &plan, change, started.elapsed()).await?;
+        self.remember(&entry, &plan, change, started.elapsed())
+            .await?;
         self.release_held().await
     }
 
@@ -133,8 +134,13 @@ impl Applier {
     async fn release_held(&mut self) -> Result<(), EngineError> {
         let waiting: Vec<_> = self.held.relations().map(Arc::clone).collect();
         for relation in waiting {
-            let Route::Table(plan) = self.route(&relation).await? else { continue };
-            let rows = self.held.take(relation.id).map_err(|error| self.failed(error))?;
+            let Route::Table(plan) = self.route(&relation).await? else {
+                continue;
+            };
+            let rows = self
+                .held
+                .take(relation.id)
+                .map_err(|error| self.failed(error))?;
             for row in rows.into_iter().flatten() {
                 let row = row.map_err(|error| self.failed(error))?;
                 self.gather(&plan, RowChange::Insert(row)).await?;
@@ -145,7 +151,11 @@ impl Applier {
 }
 
 fn refused(entry: &Entry, step: &Step, source: ApplyError) -> EngineError {
-    EngineError::SchemaRefused { tag: entry.change.tag.clone(), object: step.object.clone(), source }
+    EngineError::SchemaRefused {
+        tag: entry.change.tag.clone(),
+        object: step.object.clone(),
+        source,
+    }
 }
 
 fn describe(entry: &Entry, plan: &Plan, lsn: Lsn) -> SchemaChange {

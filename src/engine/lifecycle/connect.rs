@@ -54,7 +54,14 @@ impl Lifecycle {
     pub(super) async fn connect_or_stop(
         &mut self,
     ) -> Result<ControlFlow<RoundEnd, Connected>, EngineError> {
-        let Self { requests, pipeline, board, acknowledge, care, .. } = self;
+        let Self {
+            requests,
+            pipeline,
+            board,
+            acknowledge,
+            care,
+            ..
+        } = self;
         let connecting = async {
             let connected = connect(pipeline, care.is_none(), |slot| {
                 board.update(|status| {
@@ -80,11 +87,22 @@ impl Lifecycle {
 
     /// Makes a round's stream out of connected sides.
     pub(super) fn stream(&mut self, connected: Connected, meter: Meter) -> Stream<'_> {
-        let Connected { reader, feedback, feedback_every, decoder, writer, store, checkpoint } =
-            connected;
+        let Connected {
+            reader,
+            feedback,
+            feedback_every,
+            decoder,
+            writer,
+            store,
+            checkpoint,
+        } = connected;
         let (feedback, task) = Feedback::new(feedback, checkpoint, feedback_every);
         let limits = Limits::new(&self.pipeline.batch);
-        let limits = if self.care.is_some() { limits.each_alone() } else { limits };
+        let limits = if self.care.is_some() {
+            limits.each_alone()
+        } else {
+            limits
+        };
         let filter = self.pipeline.filter.clone();
         let follows_schema = self.pipeline.schema_log.is_some();
         let names_lag = matches!(decoder, Decoder::Pgoutput(_));
@@ -113,7 +131,11 @@ impl Lifecycle {
             feedback_task: supervise::spawn("feedback", task),
             board: self.board.clone(),
             skip: self.skip.take(),
-            state: State::new(checkpoint, self.paused, self.care.as_ref().map(|care| care.until)),
+            state: State::new(
+                checkpoint,
+                self.paused,
+                self.care.as_ref().map(|care| care.until),
+            ),
             requests: &mut self.requests,
         }
     }
@@ -129,8 +151,10 @@ async fn connect(
     let source = source.map_err(|error| on_source.failed("open a session", error))?;
     let slot = find_slot(&source, pipeline.slot.as_ref(), &on_source).await?;
     show(&slot);
-    let mut decoder = Decoder::for_plugin(&slot.plugin)
-        .map_err(|source| EngineError::Decode { lsn: slot.confirmed_lsn, source })?;
+    let mut decoder = Decoder::for_plugin(&slot.plugin).map_err(|source| EngineError::Decode {
+        lsn: slot.confirmed_lsn,
+        source,
+    })?;
     let publication = publication_name(&slot.name);
     require_publication(&source, &slot, &publication, &on_source).await?;
     let feedback_every = feedback_every(&source, &on_source).await?;
@@ -147,12 +171,20 @@ async fn connect(
         timeline: identity.timeline,
     };
 
-    let rules = WriteRules { on_conflict: pipeline.on_conflict, sets, keep_order: false };
+    let rules = WriteRules {
+        on_conflict: pipeline.on_conflict,
+        sets,
+        keep_order: false,
+    };
     let opened = Writer::open(&pipeline.target, rules, pipeline.disable_triggers, stream).await;
-    let refused =
-        |source| EngineError::Apply { endpoint: pipeline.target.endpoint(), source };
+    let refused = |source| EngineError::Apply {
+        endpoint: pipeline.target.endpoint(),
+        source,
+    };
     let (writer, store) = opened.map_err(refused)?;
-    let loaded = store.load(writer.session(), slot.confirmed_lsn, identity.wal_end).await;
+    let loaded = store
+        .load(writer.session(), slot.confirmed_lsn, identity.wal_end)
+        .await;
     let checkpoint = loaded.map_err(refused)?;
 
     let from = (slot.name.as_str(), checkpoint, publication.as_str());
@@ -160,7 +192,15 @@ async fn connect(
     let (reader, feedback) = started.map_err(|error| on_source.failed("start streaming", error))?;
     info!(target: "slot", slot = slot.name, plugin = slot.plugin, lsn = %checkpoint,
         "streaming started");
-    Ok(Connected { reader, feedback, feedback_every, decoder, writer, store, checkpoint })
+    Ok(Connected {
+        reader,
+        feedback,
+        feedback_every,
+        decoder,
+        writer,
+        store,
+        checkpoint,
+    })
 }
 
 /// Starts streaming with the best options that the plugin's release knows. A refused start ends
@@ -183,7 +223,8 @@ async fn start(
                 decoder.started_with(choice);
                 return Ok(started);
             }
-            Err(error) if error.code() == Some(INVALID_PARAMETER) && choice + 1 < choices.len() => {}
+            Err(error) if error.code() == Some(INVALID_PARAMETER) && choice + 1 < choices.len() => {
+            }
             Err(error) => return Err(error),
         }
     }
@@ -195,7 +236,11 @@ struct SourceErrors(String);
 
 impl SourceErrors {
     fn failed(&self, operation: &'static str, source: PgError) -> EngineError {
-        EngineError::Source { operation, endpoint: self.0.clone(), source }
+        EngineError::Source {
+            operation,
+            endpoint: self.0.clone(),
+            source,
+        }
     }
 }
 
@@ -211,7 +256,10 @@ async fn find_slot(
     let row = source.row(SLOT, &[&name]).await;
     let row = row.map_err(|error| errors.failed("look for the slot", error))?;
     let Some(row) = row else {
-        return Err(EngineError::SlotMissing { slot_name: name, endpoint: errors.0.clone() });
+        return Err(EngineError::SlotMissing {
+            slot_name: name,
+            endpoint: errors.0.clone(),
+        });
     };
     let unusable = |reason: String, hint: &str| EngineError::SlotUnusable {
         slot_name: name.clone(),
@@ -219,24 +267,36 @@ async fn find_slot(
         hint: hint.to_owned(),
     };
     if row.get::<_, &str>(0) != "logical" {
-        return Err(unusable("it is a physical slot".to_owned(), "name a logical slot"));
+        return Err(unusable(
+            "it is a physical slot".to_owned(),
+            "name a logical slot",
+        ));
     }
     let (database, here): (&str, &str) = (row.get(2), row.get(3));
     if database != here {
         let reason = format!("it decodes database {database}, and the source is {here}");
-        return Err(unusable(reason, "name a slot of the source's database, or that database"));
+        return Err(unusable(
+            reason,
+            "name a slot of the source's database, or that database",
+        ));
     }
     if row.get::<_, Option<&str>>(4) == Some("lost") {
         let reason = "the source has removed WAL that it needs".to_owned();
         return Err(unusable(reason, HINT_LOST));
     }
     if let Some(pid) = row.get::<_, Option<i32>>(6) {
-        return Err(EngineError::SlotInUse { slot_name: name, endpoint: errors.0.clone(), pid });
+        return Err(EngineError::SlotInUse {
+            slot_name: name,
+            endpoint: errors.0.clone(),
+            pid,
+        });
     }
     let confirmed: Option<&str> = row.get(5);
     Ok(SlotState {
         plugin: row.get(1),
-        confirmed_lsn: confirmed.and_then(|lsn| lsn.parse().ok()).unwrap_or_default(),
+        confirmed_lsn: confirmed
+            .and_then(|lsn| lsn.parse().ok())
+            .unwrap_or_default(),
         database: database.to_owned(),
         name,
     })
@@ -246,7 +306,9 @@ const HINT_LOST: &str = "the stream cannot go on: pgstream tear-down, copy the t
      target anew, pgstream init; and raise max_slot_wal_keep_size on the source";
 
 async fn default_slot(source: &Session, errors: &SourceErrors) -> Result<String, EngineError> {
-    let row = source.row("SELECT pg_catalog.current_database()", &[]).await;
+    let row = source
+        .row("SELECT pg_catalog.current_database()", &[])
+        .await;
     let row = row.map_err(|error| errors.failed("ask for the database's name", error))?;
     let database = row.map(|row| row.get::<_, String>(0)).unwrap_or_default();
     Ok(SlotName::for_database(&database).to_string())
@@ -283,7 +345,11 @@ async fn feedback_every(source: &Session, errors: &SourceErrors) -> Result<Durat
     let row = row.map_err(|error| errors.failed("ask for wal_sender_timeout", error))?;
     let timeout_ms: i64 = row.map_or(0, |row| row.get(0));
     let third = Duration::from_millis(u64::try_from(timeout_ms / 3).unwrap_or_default());
-    Ok(if third.is_zero() { FEEDBACK_EVERY_MAX } else { third.min(FEEDBACK_EVERY_MAX) })
+    Ok(if third.is_zero() {
+        FEEDBACK_EVERY_MAX
+    } else {
+        third.min(FEEDBACK_EVERY_MAX)
+    })
 }
 
 /// The schema changes that a crash kept from being acknowledged.

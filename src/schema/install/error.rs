@@ -83,7 +83,11 @@ impl Classify for InstallError {
 }
 
 /// Returns what mends a refused output plugin, where that is what the server refused.
-pub(super) fn plugin_mend(error: &PgError, plugin: &str, libraries: Option<&str>) -> Option<String> {
+pub(super) fn plugin_mend(
+    error: &PgError,
+    plugin: &str,
+    libraries: Option<&str>,
+) -> Option<String> {
     let refused = error.code() == Some(sqlstate::INSUFFICIENT_PRIVILEGE);
     refused.then(|| allow_plugin_sql(plugin, libraries.unwrap_or("pgoutput")))
 }
@@ -91,7 +95,10 @@ pub(super) fn plugin_mend(error: &PgError, plugin: &str, libraries: Option<&str>
 /// Returns the statements that let a server load an output plugin. The setting takes effect with
 /// a reload.
 pub(super) fn allow_plugin_sql(plugin: &str, libraries: &str) -> String {
-    let listed = libraries.split(',').map(str::trim).filter(|l| !l.is_empty());
+    let listed = libraries
+        .split(',')
+        .map(str::trim)
+        .filter(|l| !l.is_empty());
     let list: Vec<String> = listed
         .chain([plugin])
         .map(|library| format!("'{}'", library.trim_matches('"')))

@@ -161,17 +161,26 @@ impl Facts {
                     "role {} may not create event triggers and publications of all tables",
                     self.role
                 ),
-                format!("ALTER ROLE \"{}\" SUPERUSER, or run init as a superuser", self.role),
+                format!(
+                    "ALTER ROLE \"{}\" SUPERUSER, or run init as a superuser",
+                    self.role
+                ),
             );
         }
         if self.wal_senders_max == 0 {
             let mend = "ALTER SYSTEM SET max_wal_senders = 10; then restart the source";
-            return blocked("max_wal_senders of the source is 0".to_owned(), mend.to_owned());
+            return blocked(
+                "max_wal_senders of the source is 0".to_owned(),
+                mend.to_owned(),
+            );
         }
         match &self.slot {
             Some(found) => self.slot_blocker(slot, plugin, found),
             None if self.free_slots <= 0 => blocked(
-                format!("all {} replication slots of the source are taken", self.slots_max),
+                format!(
+                    "all {} replication slots of the source are taken",
+                    self.slots_max
+                ),
                 format!(
                     "ALTER SYSTEM SET max_replication_slots = {}; then restart the source",
                     self.slots_max + 5
@@ -182,12 +191,7 @@ impl Facts {
         .or_else(|| self.publication_blocker(slot, plugin))
     }
 
-    fn slot_blocker(
-        &self,
-        slot: &SlotName,
-        plugin: Plugin,
-        found: &Slot,
-    ) -> Option<InstallError> {
+    fn slot_blocker(&self, slot: &SlotName, plugin: Plugin, found: &Slot) -> Option<InstallError> {
         let wanted = plugin.to_string();
         let problem = if found.database.as_deref() != Some(&self.database) {
             let database = found.database.as_deref().unwrap_or("none, it is physical");

@@ -7,7 +7,9 @@ use super::facts::{self, Facts, Keyless};
 use super::{InstallError, PlannedStep, Side, script};
 use crate::config::{Plugin, SlotName, publication_name};
 use crate::postgres::{PgError, Session};
-use crate::postgres::{create_publication_sql, create_slot_sql, drop_publication_sql, drop_slot_sql};
+use crate::postgres::{
+    create_publication_sql, create_slot_sql, drop_publication_sql, drop_slot_sql,
+};
 
 /// How often the source is asked whether old transactions are over.
 const POLL_EVERY: Duration = Duration::from_millis(50);
@@ -63,7 +65,11 @@ pub async fn init(
     let mut done: Vec<PlannedStep> = Vec::new();
     for step in decide(&facts, slot, plugin) {
         if let Err(error) = run(source, &step).await {
-            let mend = plugin_mend(&error, &plugin.to_string(), facts.plugin_libraries.as_deref());
+            let mend = plugin_mend(
+                &error,
+                &plugin.to_string(),
+                facts.plugin_libraries.as_deref(),
+            );
             let left = take_back(source, &done).await;
             return Err(InstallError::Step {
                 what: step.what,
@@ -113,7 +119,7 @@ fn decide(facts: &Facts, slot: &SlotName, plugin: Plugin) -> Vec<PlannedStep> {
     if plugin == Plugin::Pgoutput && facts.publication.is_none() {
         steps.push(step(
             format!("create publication {publication}"),
-            create_publication_sql(&publication),
+            quietly(&create_publication_sql(&publication)),
             Some(drop_publication_sql(&publication)),
         ));
     }
@@ -125,6 +131,11 @@ fn decide(facts: &Facts, slot: &SlotName, plugin: Plugin) -> Vec<PlannedStep> {
         ));
     }
     steps
+}
+
+/// What we do ourselves is no change of the user's schema: nobody could ever acknowledge it.
+fn quietly(sql: &str) -> String {
+    format!("BEGIN;\nSET LOCAL pgstream.busy = 'on';\n{sql};\nCOMMIT;")
 }
 
 /// A long transaction on the table must not make everybody queue behind us.
@@ -145,7 +156,10 @@ fn former(table: &Keyless) -> String {
         "n" => "NOTHING",
         _ => "DEFAULT",
     };
-    format!("ALTER TABLE ONLY {} REPLICA IDENTITY {setting};", table.name)
+    format!(
+        "ALTER TABLE ONLY {} REPLICA IDENTITY {setting};",
+        table.name
+    )
 }
 
 fn describe_again() -> String {

@@ -67,7 +67,10 @@ SET version = excluded.version, digest = excluded.digest, system_identifier = ex
 /// schema if nobody else has something in it.
 pub(super) fn removal() -> String {
     let parts: Vec<&str> = FILES.iter().rev().map(|file| split(file).1).collect();
-    format!("{PREAMBLE}{}{DROP_SCHEMA_IF_EMPTY}COMMIT;\n", parts.concat())
+    format!(
+        "{PREAMBLE}{}{DROP_SCHEMA_IF_EMPTY}COMMIT;\n",
+        parts.concat()
+    )
 }
 
 /// Drops the schema when nothing is left in it: a target's checkpoint may live there, too.

@@ -113,7 +113,10 @@ fn on_source(
     }
     if facts.publication.is_some() {
         let name = publication_name(slot.as_str());
-        add(format!("drop publication {name}"), drop_publication_sql(&name));
+        add(
+            format!("drop publication {name}"),
+            drop_publication_sql(&name),
+        );
     }
     for statement in restore {
         let what = "give a table its former replica identity back".to_owned();

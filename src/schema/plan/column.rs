@@ -64,10 +64,11 @@ impl Columns<'_> {
     }
 
     fn add(&self, column: &Column, steps: &mut Steps, object: &str) {
-        let inherits_now = column.is_inherited_only()
-            && self.after.parents.iter().any(|parent| {
-                self.before.parents.contains(parent) || !self.before.is_partition()
-            });
+        let inherits_now =
+            column.is_inherited_only()
+                && self.after.parents.iter().any(|parent| {
+                    self.before.parents.contains(parent) || !self.before.is_partition()
+                });
         if !inherits_now {
             let missing = self.missing_value(column);
             let name = quote_ident(&column.name);
@@ -96,8 +97,17 @@ impl Columns<'_> {
             format!("{}::{}", text.trim_start(), column.type_name)
         };
         let below = || {
-            let mut tables = self.scene.children(self.oid).filter_map(|c| c.after.as_ref());
-            tables.find_map(|t| t.columns.iter().find(|c| c.name == column.name)?.missing.as_ref())
+            let mut tables = self
+                .scene
+                .children(self.oid)
+                .filter_map(|c| c.after.as_ref());
+            tables.find_map(|t| {
+                t.columns
+                    .iter()
+                    .find(|c| c.name == column.name)?
+                    .missing
+                    .as_ref()
+            })
         };
         column.missing.as_ref().or_else(below).map(literal)
     }
@@ -119,7 +129,11 @@ impl Columns<'_> {
         let name = quote_ident(&after.name);
         let table = self.only();
         for clause in setting_clauses(before, after) {
-            steps.add(Phase::ColumnSetting, object, format!("{table} ALTER COLUMN {name} {clause}"));
+            steps.add(
+                Phase::ColumnSetting,
+                object,
+                format!("{table} ALTER COLUMN {name} {clause}"),
+            );
         }
         column_comment(self.after, Some(before), after, steps, object);
     }
@@ -132,10 +146,14 @@ impl Columns<'_> {
         let taken = |c: &Column| c.name == after.name && self.after.column(c.number).is_some();
         if self.before.columns.iter().any(taken) {
             let between = quote_ident(&format!("pgstream_{}", before.number));
-            steps.add(Phase::RenameTable, object, format!(
-                "ALTER TABLE {} RENAME COLUMN {old} TO {between}",
-                self.before.qualified_name().quoted()
-            ));
+            steps.add(
+                Phase::RenameTable,
+                object,
+                format!(
+                    "ALTER TABLE {} RENAME COLUMN {old} TO {between}",
+                    self.before.qualified_name().quoted()
+                ),
+            );
             old = between;
         }
         let sql = format!("{table} RENAME COLUMN {old} TO {new}");
@@ -160,8 +178,8 @@ impl Columns<'_> {
         if follows {
             return;
         }
-        let childless = self.after.partition_key.is_some()
-            && self.scene.children(self.oid).next().is_none();
+        let childless =
+            self.after.partition_key.is_some() && self.scene.children(self.oid).next().is_none();
         let empty = self.scene.is_refilled(self.oid) || self.after.persistence == "u" || childless;
         let using = match empty && after.generated.is_none() {
             true => format!(" USING NULL::{}", after.type_name),
@@ -192,7 +210,11 @@ impl Columns<'_> {
                 }
                 _ => return,
             };
-            let table = if after.inherited > 0 { return } else { self.family() };
+            let table = if after.inherited > 0 {
+                return;
+            } else {
+                self.family()
+            };
             let sql = format!("{table} ALTER COLUMN {name} {clause}");
             steps.add(Phase::ColumnSetting, object, sql);
         } else if before.default_hash != after.default_hash || retyped && after.default.is_some() {
@@ -227,13 +249,20 @@ impl Columns<'_> {
             Some(_) if after.identity.is_none() => Phase::ColumnType,
             _ => Phase::Index,
         };
-        steps.add(phase, object, format!("{table} ALTER COLUMN {name} {clause}"));
+        steps.add(
+            phase,
+            object,
+            format!("{table} ALTER COLUMN {name} {clause}"),
+        );
     }
 
     fn alter_not_null(&self, before: &Column, after: &Column, steps: &mut Steps, object: &str) {
         let table = self.only();
+        // A parent may have NOT NULL only when its children have it, and lose it only before them.
+        let depth = self.scene.depth(self.after);
+        let rank = if after.not_null { -depth } else { depth };
         for sql in not_null_changes(&table, &self.after.name, before, after) {
-            steps.add(Phase::ColumnSetting, object, sql);
+            steps.add_ranked(Phase::ColumnSetting, rank, object, sql);
         }
     }
 }
@@ -249,7 +278,9 @@ fn not_null_changes(table: &str, table_name: &str, before: &Column, after: &Colu
         }
         (None, None) => Vec::new(),
         (_, Some(now)) if !now.local => Vec::new(),
-        (Some(was), None) if was.local => vec![format!("{family} ALTER COLUMN {name} DROP NOT NULL")],
+        (Some(was), None) if was.local => {
+            vec![format!("{family} ALTER COLUMN {name} DROP NOT NULL")]
+        }
         (Some(_), None) => Vec::new(),
         (None, Some(now)) => vec![add_not_null(&family, table_name, after, now)],
         (Some(was), Some(now)) => {
@@ -260,7 +291,11 @@ fn not_null_changes(table: &str, table_name: &str, before: &Column, after: &Colu
                 changes.push(format!("{family} RENAME CONSTRAINT {old} TO {constraint}"));
             }
             if was.no_inherit != now.no_inherit {
-                let inherit = if now.no_inherit { "NO INHERIT" } else { "INHERIT" };
+                let inherit = if now.no_inherit {
+                    "NO INHERIT"
+                } else {
+                    "INHERIT"
+                };
                 changes.push(format!("{family} ALTER CONSTRAINT {constraint} {inherit}"));
             }
             if now.validated && !was.validated {
@@ -279,8 +314,16 @@ fn add_not_null(table: &str, table_name: &str, column: &Column, constraint: &Not
     if plain {
         return format!("{table} ALTER COLUMN {name} SET NOT NULL");
     }
-    let no_inherit = if constraint.no_inherit { " NO INHERIT" } else { "" };
-    let not_valid = if constraint.validated { "" } else { " NOT VALID" };
+    let no_inherit = if constraint.no_inherit {
+        " NO INHERIT"
+    } else {
+        ""
+    };
+    let not_valid = if constraint.validated {
+        ""
+    } else {
+        " NOT VALID"
+    };
     let constraint = quote_ident(&constraint.name);
     format!("{table} ADD CONSTRAINT {constraint} NOT NULL {name}{no_inherit}{not_valid}")
 }
@@ -315,7 +358,11 @@ pub(super) fn parts(
     match &column.not_null_constraint {
         Some(constraint) if column.not_null && constraint.validated => {
             let name = quote_ident(&constraint.name);
-            let no_inherit = if constraint.no_inherit { " NO INHERIT" } else { "" };
+            let no_inherit = if constraint.no_inherit {
+                " NO INHERIT"
+            } else {
+                ""
+            };
             parts.push_str(&format!(" CONSTRAINT {name} NOT NULL{no_inherit}"));
         }
         None if column.not_null => parts.push_str(" NOT NULL"),
@@ -391,7 +438,11 @@ pub(super) fn settings_of_inherited(
 fn setting_clauses(before: &Column, after: &Column) -> Vec<String> {
     let mut clauses = Vec::new();
     let retyped = before.type_oid != after.type_oid;
-    let was = if retyped { &after.type_storage } else { &before.storage };
+    let was = if retyped {
+        &after.type_storage
+    } else {
+        &before.storage
+    };
     if *was != after.storage {
         clauses.push(format!("SET STORAGE {}", storage_keyword(&after.storage)));
     }
@@ -436,7 +487,14 @@ fn is_constant(default: &str) -> bool {
     let (literal, cast) = rest.split_at(end);
     let plain = !literal.replace("''", "").contains('\'');
     // Words such as 'now' and 'today' are read anew each time.
-    let stable = ["::text", "::character varying", "::jsonb", "::integer", "::bigint", "::numeric"];
+    let stable = [
+        "::text",
+        "::character varying",
+        "::jsonb",
+        "::integer",
+        "::bigint",
+        "::numeric",
+    ];
     plain && stable.contains(&cast.trim_start_matches('\''))
 }
 
@@ -446,10 +504,23 @@ mod unit {
 
     #[test]
     fn only_defaults_that_are_the_same_everywhere_are_constant() {
-        for text in ["0", "-1.5", "true", "'x'::text", "'it''s'::text", "'{}'::jsonb"] {
+        for text in [
+            "0",
+            "-1.5",
+            "true",
+            "'x'::text",
+            "'it''s'::text",
+            "'{}'::jsonb",
+        ] {
             assert!(is_constant(text), "{text}");
         }
-        for text in ["now()", "('now'::text)::date", "'a'::text || 'b'::text", "random()", ""] {
+        for text in [
+            "now()",
+            "('now'::text)::date",
+            "'a'::text || 'b'::text",
+            "random()",
+            "",
+        ] {
             assert!(!is_constant(text), "{text}");
         }
     }

@@ -51,7 +51,9 @@ fn label(constraint: &Constraint) -> String {
 fn comes_from_parent(scene: &Scene<'_>, constraint: &Constraint) -> bool {
     match constraint.kind.as_str() {
         "f" => constraint.parent_oid.is_some(),
-        "c" => constraint.inherited > 0 && !constraint.local && !is_new_partition(scene, constraint),
+        "c" => {
+            constraint.inherited > 0 && !constraint.local && !is_new_partition(scene, constraint)
+        }
         _ => false,
     }
 }
@@ -140,13 +142,25 @@ fn alter(before: &Constraint, after: &Constraint, steps: &mut Steps, object: &st
         steps.add(Phase::Constraint, object, sql);
     }
     if (before.deferrable, before.deferred) != (after.deferrable, after.deferred) {
-        let deferrable = if after.deferrable { "DEFERRABLE" } else { "NOT DEFERRABLE" };
-        let initially = if after.deferred { "DEFERRED" } else { "IMMEDIATE" };
+        let deferrable = if after.deferrable {
+            "DEFERRABLE"
+        } else {
+            "NOT DEFERRABLE"
+        };
+        let initially = if after.deferred {
+            "DEFERRED"
+        } else {
+            "IMMEDIATE"
+        };
         let sql = format!("{table} ALTER CONSTRAINT {name} {deferrable} INITIALLY {initially}");
         steps.add(Phase::AlterConstraint, object, sql);
     }
     if before.enforced != after.enforced {
-        let not = if after.enforced == Some(false) { "NOT " } else { "" };
+        let not = if after.enforced == Some(false) {
+            "NOT "
+        } else {
+            ""
+        };
         let sql = format!("{table} ALTER CONSTRAINT {name} {not}ENFORCED");
         steps.add(Phase::AlterConstraint, object, sql);
     } else if after.validated && !before.validated {

@@ -72,7 +72,11 @@ fn create(scene: &Scene<'_>, oid: u32, table: &Table) -> String {
     if let Some(key) = &table.partition_key {
         sql.push_str(&format!(" PARTITION BY {key}"));
     }
-    if let Some(method) = table.access_method.as_ref().filter(|method| *method != "heap") {
+    if let Some(method) = table
+        .access_method
+        .as_ref()
+        .filter(|method| *method != "heap")
+    {
         sql.push_str(&format!(" USING {}", quote_ident(method)));
     }
     let own = table.options.iter().map(|option| option_clause(option, ""));

@@ -86,11 +86,7 @@ fn drop_all(steps: &mut Steps, phase: Phase, kind: &str, names: &[QualifiedName]
 
 /// Only the name is known, and the target may never have had the object: an index that a failed
 /// CREATE INDEX CONCURRENTLY left behind on the source was never announced.
-fn unknown_drop(
-    scene: &Scene<'_>,
-    unknown: &crate::schema::entry::UnknownDrop,
-    steps: &mut Steps,
-) {
+fn unknown_drop(scene: &Scene<'_>, unknown: &crate::schema::entry::UnknownDrop, steps: &mut Steps) {
     let name = QualifiedName::new(unknown.schema.as_str(), unknown.name.as_str());
     let (phase, kind) = match unknown.kind.as_str() {
         "index" => (Phase::DropIndex, "INDEX"),

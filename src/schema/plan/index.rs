@@ -20,10 +20,16 @@ pub(super) fn plan(scene: &Scene<'_>, images: &Images<Index>, steps: &mut Steps)
     };
     let object = label("index", &name(after));
     match &images.before {
-        None => create(scene, images.oid, after, steps, &object),
+        None => create(after, steps, &object),
         Some(before) => alter(scene, before, after, steps, &object),
     }
-    if let (Some(parent), false) = (&after.parent, images.before.as_ref().is_some_and(|b| b.parent_oid == after.parent_oid)) {
+    if let (Some(parent), false) = (
+        &after.parent,
+        images
+            .before
+            .as_ref()
+            .is_some_and(|b| b.parent_oid == after.parent_oid),
+    ) {
         let sql = format!(
             "ALTER INDEX {} ATTACH PARTITION {}",
             parent.quoted(),
@@ -39,7 +45,7 @@ pub(super) fn name(index: &Index) -> QualifiedName {
     QualifiedName::new(&*index.table.schema, index.name.as_str())
 }
 
-fn create(scene: &Scene<'_>, oid: u32, after: &Index, steps: &mut Steps, object: &str) {
+fn create(after: &Index, steps: &mut Steps, object: &str) {
     if after.constraint.is_some() {
         return;
     }
@@ -48,7 +54,6 @@ fn create(scene: &Scene<'_>, oid: u32, after: &Index, steps: &mut Steps, object:
     if !after.valid && !after.partitioned {
         return;
     }
-    let _ = (scene, oid);
     steps.add(Phase::Index, object, after.definition.clone());
 }
 
@@ -62,13 +67,19 @@ fn alter(scene: &Scene<'_>, before: &Index, after: &Index, steps: &mut Steps, ob
     let renamed_by_constraint = after.constraint.is_some_and(|oid| {
         let images = scene.constraints.get(&oid);
         images.is_some_and(|images| {
-            let name = |c: &Option<crate::schema::description::Constraint>| c.as_ref().map(|c| c.name.clone());
+            let name = |c: &Option<crate::schema::description::Constraint>| {
+                c.as_ref().map(|c| c.name.clone())
+            };
             images.before.is_some() && name(&images.before) != name(&images.after)
         })
     });
     if before.name != after.name && !became_constraint && !renamed_by_constraint {
         let old = QualifiedName::new(&*after.table.schema, before.name.as_str());
-        let sql = format!("ALTER INDEX {} RENAME TO {}", old.quoted(), quote_ident(&after.name));
+        let sql = format!(
+            "ALTER INDEX {} RENAME TO {}",
+            old.quoted(),
+            quote_ident(&after.name)
+        );
         steps.add(Phase::Index, object, sql);
     }
 }
@@ -100,10 +111,14 @@ fn settings(before: Option<&Index>, after: &Index, steps: &mut Steps, object: &s
         None => after.options.as_slice(),
     };
     for clause in option_changes(old_options, &after.options, "") {
-        steps.add(Phase::TableSetting, object, format!("ALTER INDEX {quoted} {clause}"));
+        steps.add(
+            Phase::TableSetting,
+            object,
+            format!("ALTER INDEX {quoted} {clause}"),
+        );
     }
     for (column, target) in &after.statistics {
-        if before.is_none_or(|before| before.statistics.get(column) != Some(target)) {
+        if before.is_none_or(|before| !before.statistics.contains(&(*column, *target))) {
             let sql = format!("ALTER INDEX {quoted} ALTER COLUMN {column} SET STATISTICS {target}");
             steps.add(Phase::TableSetting, object, sql);
         }

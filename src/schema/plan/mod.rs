@@ -81,10 +81,7 @@ pub struct RelationTouch {
 ///
 /// # Errors
 /// [`SchemaError::NotDescribed`] when the source could not describe the command (class: operator).
-pub fn plan(
-    entry: &Entry,
-    selects: &dyn Fn(&QualifiedName) -> bool,
-) -> Result<Plan, SchemaError> {
+pub fn plan(entry: &Entry, selects: &dyn Fn(&QualifiedName) -> bool) -> Result<Plan, SchemaError> {
     let change = &entry.change;
     if let Some(reason) = &change.failure {
         let (tag, reason) = (change.tag.clone(), reason.clone());

@@ -35,10 +35,14 @@ impl<'a> Scene<'a> {
         };
         for object in objects {
             match object {
-                ObjectChange::Table(images) => drop(scene.tables.insert(images.oid, images)),
-                ObjectChange::Index(images) => drop(scene.indexes.insert(images.oid, images)),
+                ObjectChange::Table(images) => {
+                    scene.tables.insert(images.oid, images);
+                }
+                ObjectChange::Index(images) => {
+                    scene.indexes.insert(images.oid, images);
+                }
                 ObjectChange::Constraint(images) => {
-                    drop(scene.constraints.insert(images.oid, images));
+                    scene.constraints.insert(images.oid, images);
                 }
                 ObjectChange::Sequence(images) => scene.sequences.push(images),
                 ObjectChange::Schema(_) | ObjectChange::Type(_) => {}
@@ -78,8 +82,8 @@ impl<'a> Scene<'a> {
         })
     }
 
-    /// How many ancestors of a table this command knows: parents before children, or the reverse.
-    pub(super) fn depth(&self, table: &Table) -> usize {
+    /// How deep a table is below the topmost ancestor that this command touched.
+    pub(super) fn depth(&self, table: &Table) -> i32 {
         let parent = |parent: u32| self.tables.get(&parent).and_then(|t| t.after.as_ref());
         let known = table.parents.iter().filter_map(|p| parent(p.oid));
         known.map(|p| 1 + self.depth(p)).max().unwrap_or_default()
@@ -98,7 +102,9 @@ impl<'a> Scene<'a> {
     /// Whether the rows of this table, or of one below it, follow as messages.
     pub(super) fn is_refilled(&self, table: u32) -> bool {
         self.change.sends_rows.contains(&table)
-            || self.children(table).any(|child| self.is_refilled(child.oid))
+            || self
+                .children(table)
+                .any(|child| self.is_refilled(child.oid))
     }
 
     /// Every selected table of which something changed, its indexes and constraints included.
@@ -133,11 +139,9 @@ impl<'a> Scene<'a> {
             let name = |table: &Option<Table>| table.as_ref().map(Table::qualified_name);
             touched.insert(images.oid, (name(&images.before), name(&images.after)));
         }
-        let relations = touched.into_iter().map(|(oid, (before, after))| RelationTouch {
-            oid,
-            before,
-            after,
-        });
+        let relations = touched
+            .into_iter()
+            .map(|(oid, (before, after))| RelationTouch { oid, before, after });
         relations
             .filter(|touch| {
                 let mut names = [&touch.before, &touch.after].into_iter().flatten();

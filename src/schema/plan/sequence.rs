@@ -56,13 +56,7 @@ pub(super) fn parameters(sequence: &Sequence) -> String {
     )
 }
 
-fn alter(
-    scene: &Scene<'_>,
-    before: &Sequence,
-    after: &Sequence,
-    steps: &mut Steps,
-    object: &str,
-) {
+fn alter(scene: &Scene<'_>, before: &Sequence, after: &Sequence, steps: &mut Steps, object: &str) {
     let mut old_name = before.qualified_name();
     let new_name = after.qualified_name();
     if before.schema != after.schema && follows_table(scene, before) {
@@ -76,7 +70,11 @@ fn alter(
     move_and_rename(steps, phase, "SEQUENCE", &old_name, &new_name);
     let quoted = new_name.quoted();
     if before.persistence != after.persistence && !follows_table(scene, before) {
-        let mode = if after.persistence == "u" { "UNLOGGED" } else { "LOGGED" };
+        let mode = if after.persistence == "u" {
+            "UNLOGGED"
+        } else {
+            "LOGGED"
+        };
         steps.add(phase, object, format!("ALTER SEQUENCE {quoted} SET {mode}"));
     }
     if before.type_name != after.type_name || parameters(before) != parameters(after) {

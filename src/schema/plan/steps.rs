@@ -50,21 +50,26 @@ pub(super) enum Phase {
     Comment,
 }
 
-/// Steps with their phases; within one phase the order of adding stays.
+/// Steps with their phases; within one phase the order of adding stays, unless a rank says otherwise.
 #[derive(Debug, Default)]
 pub(super) struct Steps {
-    steps: Vec<(Phase, Step)>,
+    steps: Vec<(Phase, i32, Step)>,
 }
 
 impl Steps {
     pub(super) fn add(&mut self, phase: Phase, object: &str, sql: String) {
+        self.add_ranked(phase, 0, object, sql);
+    }
+
+    /// Adds a step that comes before those of its phase with a higher rank.
+    pub(super) fn add_ranked(&mut self, phase: Phase, rank: i32, object: &str, sql: String) {
         let object = object.to_owned();
-        self.steps.push((phase, Step { object, sql }));
+        self.steps.push((phase, rank, Step { object, sql }));
     }
 
     pub(super) fn into_ordered(mut self) -> Vec<Step> {
-        self.steps.sort_by_key(|(phase, _)| *phase);
-        self.steps.into_iter().map(|(_, step)| step).collect()
+        self.steps.sort_by_key(|(phase, rank, _)| (*phase, *rank));
+        self.steps.into_iter().map(|(_, _, step)| step).collect()
     }
 }
 

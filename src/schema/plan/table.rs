@@ -10,12 +10,7 @@ use crate::model::quote_ident;
 use crate::schema::description::{Parent, Table};
 use crate::schema::entry::Images;
 
-pub(super) fn plan(
-    scene: &Scene<'_>,
-    images: &Images<Table>,
-    steps: &mut Steps,
-    plan: &mut Plan,
-) {
+pub(super) fn plan(scene: &Scene<'_>, images: &Images<Table>, steps: &mut Steps, plan: &mut Plan) {
     let Some(after) = &images.after else {
         return;
     };
@@ -99,14 +94,22 @@ pub(super) fn settings(
     let quoted = after.qualified_name().quoted();
     let table = format!("ALTER TABLE ONLY {quoted}");
     let mut clauses = option_changes(&before.options, &after.options, "");
-    clauses.extend(option_changes(&before.toast_options, &after.toast_options, "toast."));
+    clauses.extend(option_changes(
+        &before.toast_options,
+        &after.toast_options,
+        "toast.",
+    ));
     if before.access_method != after.access_method
         && let Some(method) = &after.access_method
     {
         clauses.push(format!("SET ACCESS METHOD {}", quote_ident(method)));
     }
     if before.persistence != after.persistence {
-        let mode = if after.persistence == "u" { "UNLOGGED" } else { "LOGGED" };
+        let mode = if after.persistence == "u" {
+            "UNLOGGED"
+        } else {
+            "LOGGED"
+        };
         clauses.push(format!("SET {mode}"));
     }
     if before.replica_identity != after.replica_identity {
@@ -116,7 +119,13 @@ pub(super) fn settings(
         steps.add(Phase::TableSetting, &object, format!("{table} {clause}"));
     }
     let target = format!("TABLE {quoted}");
-    comment(steps, &object, &target, before.comment.as_ref(), after.comment.as_ref());
+    comment(
+        steps,
+        &object,
+        &target,
+        before.comment.as_ref(),
+        after.comment.as_ref(),
+    );
 }
 
 /// An index as identity is said with the index, which knows its name.

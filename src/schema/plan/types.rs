@@ -8,12 +8,7 @@ use crate::model::{quote_ident, quote_literal};
 use crate::schema::description::{Category, Column, DomainConstraint, Range, Type};
 use crate::schema::entry::Images;
 
-pub(super) fn plan(
-    scene: &Scene<'_>,
-    images: &Images<Type>,
-    steps: &mut Steps,
-    plan: &mut Plan,
-) {
+pub(super) fn plan(scene: &Scene<'_>, images: &Images<Type>, steps: &mut Steps, plan: &mut Plan) {
     let Some(after) = &images.after else {
         return;
     };
@@ -32,7 +27,13 @@ pub(super) fn plan(
         let before = old_attributes.iter().find(|a| a.number == attribute.number);
         let target = format!("COLUMN {quoted}.{}", quote_ident(&attribute.name));
         let old_comment = before.and_then(|a| a.comment.as_ref());
-        comment(steps, &object, &target, old_comment, attribute.comment.as_ref());
+        comment(
+            steps,
+            &object,
+            &target,
+            old_comment,
+            attribute.comment.as_ref(),
+        );
     }
 }
 
@@ -56,7 +57,10 @@ fn create(after: &Type, steps: &mut Steps, object: &str) {
         }
         Category::Domain => format!("CREATE DOMAIN {name} AS {}", domain(after)),
         Category::Range => match &after.range {
-            Some(range) => format!("CREATE TYPE {name} AS RANGE ({})", range_parts(after, range)),
+            Some(range) => format!(
+                "CREATE TYPE {name} AS RANGE ({})",
+                range_parts(after, range)
+            ),
             None => return,
         },
     };
@@ -120,7 +124,13 @@ fn alter(
     object: &str,
 ) {
     let (old_name, new_name) = (before.qualified_name(), after.qualified_name());
-    move_and_rename(steps, Phase::RenameType, keyword(after), &old_name, &new_name);
+    move_and_rename(
+        steps,
+        Phase::RenameType,
+        keyword(after),
+        &old_name,
+        &new_name,
+    );
     match after.category {
         Category::Enum => plan.commit_after |= alter_enum(before, after, steps, object),
         Category::Domain => alter_domain(before, after, steps, object),
@@ -145,7 +155,11 @@ fn alter_enum(before: &Type, after: &Type, steps: &mut Steps, object: &str) -> b
         if known(label.oid).is_some() {
             continue;
         }
-        let next = after.labels.iter().skip(at + 1).find(|l| known(l.oid).is_some());
+        let next = after
+            .labels
+            .iter()
+            .skip(at + 1)
+            .find(|l| known(l.oid).is_some());
         let previous = at.checked_sub(1).and_then(|at| after.labels.get(at));
         let place = match (previous, next) {
             (Some(previous), _) => format!(" AFTER {}", literal(&previous.label)),
@@ -153,7 +167,11 @@ fn alter_enum(before: &Type, after: &Type, steps: &mut Steps, object: &str) -> b
             (None, None) => String::new(),
         };
         let value = literal(&label.label);
-        steps.add(Phase::Type, object, format!("ALTER TYPE {name} ADD VALUE {value}{place}"));
+        steps.add(
+            Phase::Type,
+            object,
+            format!("ALTER TYPE {name} ADD VALUE {value}{place}"),
+        );
         added = true;
     }
     added
@@ -165,7 +183,11 @@ fn alter_domain(before: &Type, after: &Type, steps: &mut Steps, object: &str) {
         steps.add(Phase::Type, object, format!("ALTER DOMAIN {name} {clause}"));
     };
     let find = |of: &Type, oid: u32| of.constraints.iter().find(|c| c.oid == oid).cloned();
-    for gone in before.constraints.iter().filter(|c| find(after, c.oid).is_none()) {
+    for gone in before
+        .constraints
+        .iter()
+        .filter(|c| find(after, c.oid).is_none())
+    {
         alter(format!("DROP CONSTRAINT {}", quote_ident(&gone.name)));
     }
     if before.default_hash != after.default_hash {
@@ -184,7 +206,10 @@ fn alter_domain(before: &Type, after: &Type, steps: &mut Steps, object: &str) {
             None => alter(format!("ADD CONSTRAINT {new} {}", constraint.definition)),
             Some(old) => {
                 if old.name != constraint.name {
-                    alter(format!("RENAME CONSTRAINT {} TO {new}", quote_ident(&old.name)));
+                    alter(format!(
+                        "RENAME CONSTRAINT {} TO {new}",
+                        quote_ident(&old.name)
+                    ));
                 }
                 if constraint.validated && !old.validated {
                     alter(format!("VALIDATE CONSTRAINT {new}"));
@@ -226,10 +251,18 @@ fn alter_composite(
     });
     let cascade = if typed { " CASCADE" } else { "" };
     let mut alter = |clause: String| {
-        steps.add(Phase::Type, object, format!("ALTER TYPE {name} {clause}{cascade}"));
+        steps.add(
+            Phase::Type,
+            object,
+            format!("ALTER TYPE {name} {clause}{cascade}"),
+        );
     };
     let find = |of: &Type, number: i32| of.attributes.iter().find(|a| a.number == number).cloned();
-    for gone in before.attributes.iter().filter(|a| find(after, a.number).is_none()) {
+    for gone in before
+        .attributes
+        .iter()
+        .filter(|a| find(after, a.number).is_none())
+    {
         alter(format!("DROP ATTRIBUTE {}", quote_ident(&gone.name)));
     }
     for new in &after.attributes {
@@ -239,7 +272,10 @@ fn alter_composite(
         };
         let quoted = quote_ident(&new.name);
         if old.name != new.name {
-            alter(format!("RENAME ATTRIBUTE {} TO {quoted}", quote_ident(&old.name)));
+            alter(format!(
+                "RENAME ATTRIBUTE {} TO {quoted}",
+                quote_ident(&old.name)
+            ));
         }
         let kind = |c: &Column| (c.type_oid, c.typmod, c.collation.clone());
         if kind(&old) != kind(new) {

@@ -8,9 +8,11 @@ use pgstream::config::{
 };
 use pgstream::engine::status::{Failure, Status};
 use pgstream::engine::{Engine, EngineOptions, Handle, Outcome};
+use pgstream::postgres;
+use pgstream::schema::install;
 use tokio_postgres::Client;
 
-use super::clusters::TestCluster;
+use super::clusters::{TestCluster, chain};
 use super::{assert_equal, connect, execute, pair, query_text, wait_until};
 
 /// The slot of every test.
@@ -39,10 +41,32 @@ impl Flow {
             execute(client, schema).await;
         }
         let publication = publication_name(SLOT);
-        execute(&flow.source, &format!("CREATE PUBLICATION {publication} FOR ALL TABLES")).await;
+        execute(
+            &flow.source,
+            &format!("CREATE PUBLICATION {publication} FOR ALL TABLES"),
+        )
+        .await;
         let slot = format!("SELECT pg_create_logical_replication_slot('{SLOT}', '{plugin}')");
         execute(&flow.source, &slot).await;
         flow
+    }
+
+    /// Starts both servers and installs everything on the source, as `pgstream init` does: rows
+    /// and schema changes.
+    pub async fn schema(plugin: Plugin) -> Self {
+        let mut flow = Self::bare().await;
+        flow.pipeline.schema_log = Some(flow.pipeline.source.clone());
+        flow.init(plugin).await;
+        flow
+    }
+
+    /// Installs everything on the source, as `pgstream init` does.
+    pub async fn init(&self, plugin: Plugin) {
+        let source = postgres::connect(&self.pipeline.source, "test").await;
+        let source = source.expect("a session on the source");
+        let slot = SLOT.parse().expect("a slot name");
+        let done = install::init(&source, &slot, plugin).await;
+        done.unwrap_or_else(|error| panic!("{}", chain(&error)));
     }
 
     /// Starts both servers and nothing else.
@@ -50,8 +74,17 @@ impl Flow {
         let (source_cluster, target_cluster) = pair();
         let source = connect(&source_cluster.url("postgres")).await;
         let target = connect(&target_cluster.url("postgres")).await;
-        let pipeline = pipeline(&source_cluster.url("postgres"), &target_cluster.url("postgres"));
-        Self { source_cluster, target_cluster, source, target, pipeline }
+        let pipeline = pipeline(
+            &source_cluster.url("postgres"),
+            &target_cluster.url("postgres"),
+        );
+        Self {
+            source_cluster,
+            target_cluster,
+            source,
+            target,
+            pipeline,
+        }
     }
 
     /// Starts the engine.
@@ -73,7 +106,25 @@ impl Flow {
     pub async fn shows(&self, sql: &str, rows: &[&str]) {
         wait_until(&format!("{sql} gives {rows:?}"), || async move {
             let found = query_text(&self.target, sql).await;
-            if found == rows { Ok(()) } else { Err(format!("{found:?}")) }
+            if found == rows {
+                Ok(())
+            } else {
+                Err(format!("{found:?}"))
+            }
+        })
+        .await;
+    }
+
+    /// Waits until every entry of the schema log is acknowledged.
+    pub async fn acknowledged(&self) {
+        wait_until("every schema change is acknowledged", || async move {
+            let sql = "SELECT version, schema ->> 'tag' FROM pgstream.schema_log WHERE NOT acked";
+            let open = query_text(&self.source, sql).await;
+            if open.is_empty() {
+                Ok(())
+            } else {
+                Err(format!("{open:?}"))
+            }
         })
         .await;
     }
@@ -93,7 +144,11 @@ pub fn pipeline(source: &str, target: &str) -> Pipeline {
         target: settings(target),
         slot: Some(SLOT.parse().expect("a slot name")),
         plugin: Plugin::default(),
-        batch: Batch { size: 100, size_is_set: false, timeout: Duration::from_secs(5) },
+        batch: Batch {
+            size: 100,
+            size_is_set: false,
+            timeout: Duration::from_secs(5),
+        },
         disable_triggers: false,
         on_conflict: OnConflict::Error,
         schema_log: None,
@@ -114,7 +169,9 @@ pub async fn wait_for(handle: &Handle, what: &str, mut wanted: impl FnMut(&Statu
     let waiting = status.wait_for(|status| wanted(status));
     let found = tokio::time::timeout(super::wait::DEADLINE, waiting).await;
     let shown = || format!("{what}: {:?}", handle.status().borrow());
-    found.unwrap_or_else(|_| panic!("{}", shown())).expect("the engine lives");
+    found
+        .unwrap_or_else(|_| panic!("{}", shown()))
+        .expect("the engine lives");
 }
 
 /// Waits for the failure that ends the engine.
@@ -128,7 +185,9 @@ pub async fn failure(handle: &mut Handle) -> Failure {
 
 /// Stops the engine in order.
 pub async fn stop(mut handle: Handle) {
-    handle.command(pgstream::engine::status::Command::Stop).await;
+    handle
+        .command(pgstream::engine::status::Command::Stop)
+        .await;
     match tokio::time::timeout(super::wait::DEADLINE, handle.join()).await {
         Ok(Outcome::Stopped) => {}
         other => panic!("the engine does not stop in order: {other:?}"),

@@ -7,6 +7,7 @@ pub mod oracle;
 pub mod process;
 pub mod proxy;
 pub mod psql;
+pub mod scene;
 pub mod sql;
 pub mod tls;
 pub mod wait;

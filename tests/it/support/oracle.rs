@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use tokio_postgres::Client;
 
-use super::sql::query_text;
+use super::sql::try_query_text;
 use super::wait::wait_until;
 
 /// What is compared, by a name that says what it is.
@@ -24,22 +24,23 @@ pub struct Picture {
 const USER_SCHEMAS: &str = "n.nspname NOT IN ('pg_catalog', 'information_schema', 'pgstream') \
      AND n.nspname !~ '^pg_(toast|temp)'";
 
-/// Takes the picture of a database: all user tables, or those that `only` names.
-pub async fn picture(client: &Client, only: &[&str]) -> Picture {
+/// Takes the picture of a database: all user tables, or those that `only` names. Fails while a
+/// schema change is under way: a catalog function may then find its object gone.
+pub async fn picture(client: &Client, only: &[&str]) -> Result<Picture, String> {
     let mut picture = Picture::default();
+    let ask =
+        async |sql: &str| try_query_text(client, &sql.replace("USER_SCHEMAS", USER_SCHEMAS)).await;
     for sql in [COLUMNS, CONSTRAINTS, INDEXES] {
-        let sql = sql.replace("USER_SCHEMAS", USER_SCHEMAS);
-        for line in query_text(client, &sql).await {
+        for line in ask(sql).await? {
             let (name, fact) = line.split_once('|').expect("two columns");
             picture.facts.insert(name.to_owned(), fact.to_owned());
         }
     }
-    for table in query_text(client, &TABLES.replace("USER_SCHEMAS", USER_SCHEMAS)).await {
-        picture
-            .facts
-            .insert(format!("rows of {table}"), rows(client, &table).await);
+    for table in ask(TABLES).await? {
+        let rows = rows(client, &table).await?;
+        picture.facts.insert(format!("rows of {table}"), rows);
     }
-    for line in query_text(client, &SEQUENCES.replace("USER_SCHEMAS", USER_SCHEMAS)).await {
+    for line in ask(SEQUENCES).await? {
         let (name, value) = line.rsplit_once('|').expect("two columns");
         picture
             .sequences
@@ -50,7 +51,7 @@ pub async fn picture(client: &Client, only: &[&str]) -> Picture {
         picture.facts.retain(|name, _| wanted(name));
         picture.sequences.retain(|name, _| wanted(name));
     }
-    picture
+    Ok(picture)
 }
 
 /// Compares; an empty answer means equal.
@@ -93,8 +94,8 @@ pub async fn assert_equal(source: &Client, target: &Client) {
 pub async fn assert_equal_tables(source: &Client, target: &Client, tables: &[&str]) {
     wait_until("both sides are equal", async || {
         let found = differences(
-            &picture(source, tables).await,
-            &picture(target, tables).await,
+            &picture(source, tables).await?,
+            &picture(target, tables).await?,
         );
         if found.is_empty() {
             Ok(())
@@ -107,13 +108,13 @@ pub async fn assert_equal_tables(source: &Client, target: &Client, tables: &[&st
 
 /// Count, and the sum of a hash of each row's text. A sum keeps duplicates visible where XOR
 /// would lose them in pairs. Two halves of MD5 stay within numeric without a cast error.
-async fn rows(client: &Client, table: &str) -> String {
+async fn rows(client: &Client, table: &str) -> Result<String, String> {
     let sql = format!(
         "SELECT count(*), coalesce(sum(('x' || substr(md5(t::text), 1, 15))::bit(60)::bigint \
          ::numeric), 0) FROM ONLY {table} t"
     );
-    let counted = query_text(client, &sql).await;
-    counted.join("").replace('|', " rows with hash ")
+    let counted = try_query_text(client, &sql).await?;
+    Ok(counted.join("").replace('|', " rows with hash "))
 }
 
 /// Whether the fact called `name` is about `table` (as `regclass` writes it, with its schema).

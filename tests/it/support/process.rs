@@ -132,6 +132,11 @@ impl Running {
         self.read("stderr")
     }
 
+    /// Returns what it has printed so far.
+    pub fn stdout(&self) -> String {
+        self.read("stdout")
+    }
+
     fn read(&self, name: &str) -> String {
         fs::read_to_string(self.files.path().join(name)).unwrap_or_default()
     }
@@ -147,6 +152,11 @@ impl Running {
             }
         })
         .await;
+    }
+
+    /// Waits until it is gone without having been told to. Cancel safe.
+    pub async fn ended_by_itself(&mut self) {
+        drop(self.child.wait().await);
     }
 
     /// Waits for its end.

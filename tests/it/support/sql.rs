@@ -25,17 +25,24 @@ pub async fn execute(client: &Client, sql: &str) {
 
 /// Returns the rows as text, columns separated by `|`, NULL as `∅`.
 pub async fn query_text(client: &Client, sql: &str) -> Vec<String> {
+    try_query_text(client, sql)
+        .await
+        .unwrap_or_else(|error| panic!("{sql}\n{error}"))
+}
+
+/// As [`query_text`], with the server's refusal as text.
+pub async fn try_query_text(client: &Client, sql: &str) -> Result<Vec<String>, String> {
     let answer = client.simple_query(sql).await;
-    let messages = answer.unwrap_or_else(|error| panic!("{sql}\n{error:?}"));
+    let messages = answer.map_err(|error| format!("{error:?}"))?;
     let rows = messages.into_iter().filter_map(|message| match message {
         SimpleQueryMessage::Row(row) => Some(row),
         _ => None,
     });
-    rows.map(|row| {
+    let lines = rows.map(|row| {
         let values: Vec<&str> = (0..row.len())
             .map(|at| row.get(at).unwrap_or("∅"))
             .collect();
         values.join("|")
-    })
-    .collect()
+    });
+    Ok(lines.collect())
 }

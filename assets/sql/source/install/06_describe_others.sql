@@ -16,7 +16,8 @@ AS $function$
                       AND k.contype IN ('p', 'u', 'x')),
     'parent_oid', (SELECT h.inhparent::bigint FROM pg_inherits AS h WHERE h.inhrelid = c.oid),
     'options', to_jsonb(c.reloptions),
-    'statistics', (SELECT jsonb_object_agg(a.attnum, a.attstattarget) FROM pg_attribute AS a
+    'statistics', (SELECT jsonb_agg(jsonb_build_array(a.attnum, a.attstattarget) ORDER BY a.attnum)
+                     FROM pg_attribute AS a
                     WHERE a.attrelid = c.oid AND a.attnum > 0 AND a.attstattarget >= 0),
     'comment', obj_description(c.oid, 'pg_class')
   ))

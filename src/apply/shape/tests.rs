@@ -1,0 +1,129 @@
+use std::sync::Arc;
+
+use super::*;
+use crate::apply::table::tests::{RULES, column, relation, target};
+use crate::apply::{TargetColumn, WriteRules};
+use crate::model::ReplicaIdentity;
+
+fn plan(identity: ReplicaIdentity, columns: &[&str], targets: Vec<TargetColumn>) -> TablePlan {
+    let relation = relation(1, identity, columns);
+    TablePlan::new(relation, Arc::new(target(targets, &[])), RULES).unwrap()
+}
+
+fn keyed() -> TablePlan {
+    plan(ReplicaIdentity::Default, &["id*", "a"], vec![column("id"), column("a")])
+}
+
+fn check(plan: &TablePlan, shape: Shape, expected: &str) {
+    let expected = expected.replace("TEXT", "\"pg_catalog\".\"text\"");
+    assert_eq!(sql(plan, &shape).replace("OPERATOR(pg_catalog.=)", "="), expected);
+}
+
+#[test]
+fn rows_are_found_by_their_key() {
+    let plan = keyed();
+
+    check(
+        &plan,
+        Shape::InsertMany,
+        "INSERT INTO \"public\".\"t\" (\"id\", \"a\") OVERRIDING SYSTEM VALUE \
+         SELECT v.c1, v.c2 FROM unnest($1::TEXT[], $2::TEXT[]) AS v(c1, c2)",
+    );
+    check(
+        &plan,
+        Shape::UpdateOne(vec![1]),
+        "UPDATE ONLY \"public\".\"t\" AS t SET \"a\" = $2::TEXT WHERE t.\"id\" = $1::TEXT",
+    );
+    check(
+        &plan,
+        Shape::UpdateMany(vec![1]),
+        "UPDATE ONLY \"public\".\"t\" AS t SET \"a\" = v.c2 \
+         FROM unnest($1::TEXT[], $2::TEXT[]) AS v(c1, c2) WHERE t.\"id\" = v.c1",
+    );
+    check(
+        &plan,
+        Shape::DeleteMany,
+        "DELETE FROM ONLY \"public\".\"t\" AS t WHERE t.\"id\" = ANY ($1::TEXT[])",
+    );
+    check(
+        &plan,
+        Shape::Move(vec![0, 1]),
+        "UPDATE ONLY \"public\".\"t\" AS t SET \"id\" = $2::TEXT, \"a\" = $3::TEXT \
+         WHERE t.\"id\" = $1::TEXT",
+    );
+}
+
+#[test]
+fn types_without_an_array_that_can_be_unnested_go_as_text() {
+    let mut tags = column("tags");
+    tags.type_name = "\"public\".\"tags\"".into();
+    tags.unnestable = false;
+    let plan = plan(ReplicaIdentity::Default, &["tags*"], vec![tags]);
+
+    check(
+        &plan,
+        Shape::InsertMany,
+        "INSERT INTO \"public\".\"t\" (\"tags\") OVERRIDING SYSTEM VALUE \
+         SELECT v.c1::\"public\".\"tags\" FROM unnest($1::pg_catalog.text[]) AS v(c1)",
+    );
+    check(
+        &plan,
+        Shape::DeleteMany,
+        "DELETE FROM ONLY \"public\".\"t\" AS t USING unnest($1::pg_catalog.text[]) AS v(c1) \
+         WHERE t.\"tags\" = v.c1::\"public\".\"tags\"",
+    );
+}
+
+#[test]
+fn what_generated_always_refuses_is_deleted_and_inserted_again() {
+    let mut id = column("id");
+    id.identity_always = true;
+    let plan = plan(ReplicaIdentity::Default, &["id*", "a"], vec![id, column("a")]);
+
+    check(
+        &plan,
+        Shape::Move(vec![0]),
+        "WITH gone AS (DELETE FROM ONLY \"public\".\"t\" AS t WHERE t.\"id\" = $1::TEXT \
+         RETURNING t.*) INSERT INTO \"public\".\"t\" (\"id\", \"a\") OVERRIDING SYSTEM VALUE \
+         SELECT $2::TEXT, gone.\"a\" FROM gone",
+    );
+}
+
+#[test]
+fn conflicts_are_decided_by_the_key() {
+    let check = |on_conflict, names: &[&str], ending: &str| {
+        let targets = names.iter().map(|name| column(name.trim_end_matches('*'))).collect();
+        let identity = match names.iter().any(|name| name.ends_with('*')) {
+            true => ReplicaIdentity::Default,
+            false => ReplicaIdentity::Full,
+        };
+        let target = Arc::new(target(targets, &[]));
+        let rules = WriteRules { on_conflict, ..RULES };
+        let plan = TablePlan::new(relation(1, identity, names), target, rules).unwrap();
+        let found = sql(&plan, &Shape::InsertOne);
+        let (_, tail) = found.rsplit_once(')').unwrap();
+        assert!(found.ends_with(ending) && (!ending.is_empty() || tail.is_empty()), "{found}");
+    };
+
+    check(OnConflict::Error, &["id*", "a"], "");
+    check(OnConflict::Nothing, &["id*", "a"], " ON CONFLICT DO NOTHING");
+    check(
+        OnConflict::Update,
+        &["id*", "a"],
+        " ON CONFLICT (\"id\") DO UPDATE SET \"a\" = EXCLUDED.\"a\"",
+    );
+    check(OnConflict::Update, &["id*"], " ON CONFLICT (\"id\") DO NOTHING");
+    check(OnConflict::Update, &["a"], "");
+}
+
+#[test]
+fn names_are_quoted_whatever_they_are() {
+    let plan =
+        plan(ReplicaIdentity::Default, &["a\"b*", "Sélect"], vec![column("a\"b"), column("Sélect")]);
+
+    check(
+        &plan,
+        Shape::UpdateOne(vec![1]),
+        "UPDATE ONLY \"public\".\"t\" AS t SET \"Sélect\" = $2::TEXT WHERE t.\"a\"\"b\" = $1::TEXT",
+    );
+}

@@ -1,0 +1,175 @@
+//! Servers that go away, connections that break or say nothing more: the engine comes back by
+//! itself, and both sides end equal.
+
+use pgstream::engine::Handle;
+use pgstream::engine::status::Phase;
+
+use crate::chaos::dice::seed;
+use crate::chaos::load::{Load, SCHEMA};
+use crate::support::flow::{Flow, stop, wait_for};
+use crate::support::{Proxy, execute, query_text, wait_until};
+
+/// Runs the engine under load, lets `trouble` happen to it, and compares both sides.
+async fn check(mut flow: Flow, trouble: impl AsyncFnOnce(&mut Flow, &Handle)) {
+    let handle = flow.start();
+    let load = Load::rows(&flow.source_cluster.url("postgres"), seed());
+    streams(&handle, 20).await;
+
+    trouble(&mut flow, &handle).await;
+
+    let before = handle.status().borrow().totals.transactions;
+    streams(&handle, before + 20).await;
+    assert!(load.stop().await > 0);
+    flow.reconnect().await;
+    flow.equal().await;
+    stop(handle).await;
+}
+
+/// Waits until this many transactions have reached the target.
+async fn streams(handle: &Handle, transactions: u64) {
+    wait_for(handle, "transactions arrive", |status| {
+        matches!(status.phase, Phase::Streaming { .. })
+            && status.totals.transactions >= transactions
+    })
+    .await;
+}
+
+async fn retries(handle: &Handle) {
+    wait_for(handle, "the engine says that it tries again", |status| {
+        matches!(status.phase, Phase::Retrying { .. }) && status.last_error.is_some()
+    })
+    .await;
+}
+
+async fn flow() -> Flow {
+    Flow::rows("pgoutput", SCHEMA).await
+}
+
+#[tokio::test]
+async fn comes_back_to_a_source_that_was_stopped_at_once() {
+    check(flow().await, async |flow, handle| {
+        flow.source_cluster.stop_immediate().unwrap();
+        retries(handle).await;
+        flow.source_cluster.restart().unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn comes_back_to_a_target_that_was_stopped_at_once() {
+    check(flow().await, async |flow, handle| {
+        flow.target_cluster.stop_immediate().unwrap();
+        retries(handle).await;
+        flow.target_cluster.restart().unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn comes_back_to_both_after_a_killed_and_an_orderly_stopped_server() {
+    check(flow().await, async |flow, handle| {
+        flow.source_cluster.stop_fast().unwrap();
+        flow.target_cluster.kill().unwrap();
+        retries(handle).await;
+        flow.source_cluster.restart().unwrap();
+        flow.target_cluster.restart().unwrap();
+    })
+    .await;
+}
+
+/// Puts a proxy in front of each side.
+async fn behind_proxies() -> (Flow, Proxy, Proxy) {
+    let mut flow = flow().await;
+    let (source, target) = (&flow.source_cluster, &flow.target_cluster);
+    let proxies = (Proxy::start(source.port()), Proxy::start(target.port()));
+    let through = |proxy: &Proxy, port, url: &str| proxy.through(url, port).parse_settings();
+    let source = through(&proxies.0, source.port(), &source.url("postgres"));
+    let target = through(&proxies.1, target.port(), &target.url("postgres"));
+    flow.pipeline.source = source;
+    flow.pipeline.target = target;
+    (flow, proxies.0, proxies.1)
+}
+
+trait ParseSettings {
+    fn parse_settings(&self) -> pgstream::config::ConnectionSettings;
+}
+
+impl ParseSettings for String {
+    fn parse_settings(&self) -> pgstream::config::ConnectionSettings {
+        pgstream::config::ConnectionSettings::parse(self).expect("the proxy's address")
+    }
+}
+
+#[tokio::test]
+async fn comes_back_after_cut_connections_on_either_side_and_on_both() {
+    let (flow, source, target) = behind_proxies().await;
+    check(flow, async |_, handle| {
+        for cut in [vec![&source], vec![&target], vec![&source, &target]] {
+            let before = handle.status().borrow().totals.transactions;
+            streams(handle, before + 10).await;
+            cut.iter().for_each(|proxy| proxy.cut());
+            retries(handle).await;
+            cut.iter().for_each(|proxy| proxy.resume());
+        }
+        let before = handle.status().borrow().totals.transactions;
+        streams(handle, before + 1).await;
+    })
+    .await;
+}
+
+/// The walsender that holds the slot.
+const WALSENDER: &str = "SELECT active_pid FROM pg_replication_slots WHERE active";
+
+#[tokio::test]
+async fn a_statement_that_waits_longer_than_wal_sender_timeout_loses_no_walsender() {
+    let flow = Flow::rows("pgoutput", "CREATE TABLE t (id int PRIMARY KEY)").await;
+    execute(&flow.source, "ALTER SYSTEM SET wal_sender_timeout = '1s'").await;
+    execute(&flow.source, "SELECT pg_reload_conf()").await;
+    let handle = flow.start();
+    flow.run("INSERT INTO t VALUES (1)").await;
+    flow.equal().await;
+    let walsender = query_text(&flow.source, WALSENDER).await;
+
+    let held = "BEGIN; LOCK TABLE t; SELECT pg_sleep(4); COMMIT";
+    let (_, ()) = tokio::join!(
+        execute(&flow.target, held),
+        flow.run("INSERT INTO t VALUES (2)")
+    );
+
+    flow.equal().await;
+    assert_eq!(query_text(&flow.source, WALSENDER).await, walsender);
+    stop(handle).await;
+}
+
+#[tokio::test]
+async fn wal_of_other_databases_is_confirmed_while_nothing_is_ours() {
+    let flow = Flow::rows("pgoutput", "CREATE TABLE t (id int PRIMARY KEY)").await;
+    flow.run("CREATE DATABASE other").await;
+    let other = crate::support::connect(&flow.source_cluster.url("other")).await;
+    execute(&other, "CREATE TABLE busy (id int)").await;
+    let handle = flow.start();
+    wait_for(&handle, "streaming", |status| {
+        matches!(status.phase, Phase::Streaming { .. })
+    })
+    .await;
+
+    execute(
+        &other,
+        "INSERT INTO busy SELECT i FROM generate_series(1, 20000) AS i",
+    )
+    .await;
+    let end = query_text(&flow.source, "SELECT pg_current_wal_lsn()")
+        .await
+        .join("");
+
+    let passed = format!("SELECT confirmed_flush_lsn >= '{end}' FROM pg_replication_slots");
+    wait_until(
+        "the slot moves over WAL of another database",
+        async || match query_text(&flow.source, &passed).await.join("").as_str() {
+            "t" => Ok(()),
+            other => Err(other.to_owned()),
+        },
+    )
+    .await;
+    stop(handle).await;
+}

@@ -1,0 +1,128 @@
+//! Schema changes travel at their place among the rows, with the real engine.
+
+use pgstream::config::Plugin;
+
+use crate::support::flow::{Flow, stop};
+use crate::support::query_text;
+
+/// Runs each line on the source and compares both sides after each, with both plugins.
+async fn check(lines: &[&str]) {
+    for plugin in [Plugin::Pgoutput, Plugin::Wal2json] {
+        let flow = Flow::schema(plugin).await;
+        let handle = flow.start();
+        for line in lines {
+            flow.run(line).await;
+            flow.equal().await;
+        }
+        flow.acknowledged().await;
+        stop(handle).await;
+    }
+}
+
+#[tokio::test]
+async fn the_statements_of_the_tutorial_travel_one_by_one() {
+    check(&[
+        "CREATE TABLE test(id SERIAL PRIMARY KEY, name TEXT)",
+        "INSERT INTO test(name) VALUES('alice'),('bob'),('charlie')",
+        "ALTER TABLE test RENAME TO tutorial_test",
+        "ALTER TABLE tutorial_test ADD COLUMN age INT DEFAULT 0",
+        "ALTER TABLE tutorial_test ALTER COLUMN age TYPE bigint",
+        "ALTER TABLE tutorial_test RENAME COLUMN age TO new_age",
+        "ALTER TABLE tutorial_test DROP COLUMN new_age",
+        "DROP TABLE tutorial_test",
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn the_rows_of_a_rewritten_table_arrive_with_their_exact_values() {
+    check(&[
+        "CREATE TABLE t (id int PRIMARY KEY, name text); \
+         INSERT INTO t SELECT i, 'name ' || i FROM generate_series(1, 300) AS i",
+        "ALTER TABLE t ADD COLUMN r float8 DEFAULT random()",
+        "ALTER TABLE t ADD COLUMN u uuid DEFAULT gen_random_uuid() NOT NULL UNIQUE",
+        "ALTER TABLE t ADD COLUMN at timestamptz DEFAULT clock_timestamp()",
+        "ALTER TABLE t ADD COLUMN fixed timestamptz DEFAULT now()",
+        "ALTER TABLE t ADD COLUMN n bigserial",
+        "ALTER TABLE t ALTER COLUMN name TYPE int USING length(name)",
+        "BEGIN; UPDATE t SET name = 7 WHERE id < 9; ALTER TABLE t ALTER COLUMN name TYPE text \
+         USING name || '!'; UPDATE t SET name = name || '?' WHERE id > 290; COMMIT",
+        "CREATE TABLE keyless AS SELECT i % 3 AS a FROM generate_series(1, 30) AS i",
+        "ALTER TABLE keyless ADD COLUMN id serial PRIMARY KEY",
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn rows_and_schema_changes_of_one_transaction_keep_their_order() {
+    check(&[
+        "BEGIN; CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1); \
+         ALTER TABLE a ADD COLUMN b text; INSERT INTO a VALUES (2, 'b'); \
+         ALTER TABLE a RENAME TO z; INSERT INTO z VALUES (3, 'c'); COMMIT",
+        "CREATE TABLE x (id int PRIMARY KEY, v text); CREATE TABLE y (LIKE x INCLUDING ALL); \
+         INSERT INTO x VALUES (1, 'x'); INSERT INTO y VALUES (1, 'y')",
+        "BEGIN; ALTER TABLE x RENAME TO t; ALTER TABLE y RENAME TO x; ALTER TABLE t RENAME TO y; \
+         INSERT INTO x VALUES (2, 'into the former y'); UPDATE y SET v = 'former x'; COMMIT",
+        "BEGIN; DROP TABLE x; CREATE TABLE x (k text PRIMARY KEY); INSERT INTO x VALUES ('k'); COMMIT",
+        "BEGIN; SAVEPOINT s; CREATE TABLE gone (i int); INSERT INTO gone VALUES (1); \
+         ROLLBACK TO s; CREATE TABLE stays (i int PRIMARY KEY); COMMIT",
+        "CREATE TABLE made AS SELECT i, md5(i::text) AS h FROM generate_series(1, 5000) AS i",
+        "SELECT i AS n INTO chosen FROM generate_series(1, 10) AS i",
+        "DO $$ BEGIN CREATE TABLE d (i int PRIMARY KEY); INSERT INTO d VALUES (1); \
+         ALTER TABLE d ADD COLUMN j int DEFAULT 5; END $$",
+        "CREATE SCHEMA s1; CREATE TABLE s1.m (id int PRIMARY KEY); INSERT INTO s1.m VALUES (1)",
+        "BEGIN; INSERT INTO s1.m VALUES (2); ALTER SCHEMA s1 RENAME TO s2; \
+         INSERT INTO s2.m VALUES (3); COMMIT; INSERT INTO s2.m VALUES (4); \
+         CREATE SCHEMA s1; CREATE TABLE s1.m (id int PRIMARY KEY); INSERT INTO s1.m VALUES (9)",
+        "CREATE TYPE mood AS ENUM ('sad'); CREATE TABLE e (id int PRIMARY KEY, m mood)",
+        "ALTER TYPE mood ADD VALUE 'happy' BEFORE 'sad'",
+        "INSERT INTO e VALUES (1, 'happy')",
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn an_index_is_built_concurrently_outside_of_the_stream_of_transactions() {
+    check(&[
+        "CREATE TABLE t (id int PRIMARY KEY, v text); \
+         INSERT INTO t SELECT i, i FROM generate_series(1, 1000) AS i",
+        "CREATE INDEX CONCURRENTLY t_v ON t (v)",
+        "INSERT INTO t VALUES (2000, 'x')",
+        "DROP INDEX CONCURRENTLY t_v",
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_not_applied_is_carried_in_the_log_and_harms_nothing() {
+    let flow = Flow::schema(Plugin::Pgoutput).await;
+    let handle = flow.start();
+
+    flow.run("CREATE TABLE t (id int PRIMARY KEY)").await;
+    flow.run("CREATE VIEW v AS SELECT * FROM t").await;
+    flow.run("CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'")
+        .await;
+    flow.run("GRANT SELECT ON t TO PUBLIC").await;
+    flow.run("INSERT INTO t VALUES (1)").await;
+
+    flow.shows("SELECT id FROM t", &["1"]).await;
+    flow.acknowledged().await;
+    let states = handle
+        .status()
+        .borrow()
+        .schema_changes
+        .iter()
+        .map(|change| change.state)
+        .collect::<Vec<_>>();
+    assert!(
+        states.contains(&pgstream::engine::status::SchemaState::NotApplied),
+        "{states:?}"
+    );
+    let views = query_text(
+        &flow.target,
+        "SELECT count(*) FROM pg_views WHERE viewname = 'v'",
+    )
+    .await;
+    assert_eq!(views, ["0"]);
+    stop(handle).await;
+}

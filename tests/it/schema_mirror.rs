@@ -1,0 +1,219 @@
+//! A source and a target without the engine: commands run on one database, each row of its schema
+//! log is planned and run on the other, and the two dumps must be equal.
+//!
+//! Both databases are in one cluster. Rows do not travel here; what is tested is everything between
+//! the event triggers and the statements.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use bytes::Bytes;
+use pgstream::config::{ConnectionSettings, Plugin, SlotName};
+use pgstream::model::{
+    Column, QualifiedName, Relation, RelationId, ReplicaIdentity, Tuple, Value,
+};
+use pgstream::postgres::{Session, connect};
+use pgstream::schema::{Entry, Plan, install, plan};
+use pgstream::tutorial::server::Server;
+
+use crate::support::clusters::TestCluster;
+use crate::support::{cluster, cluster_with};
+use pgstream::tutorial::cluster::ClusterOptions;
+
+const LOG_COLUMNS: [&str; 6] = [
+    "id",
+    "version",
+    "schema_name",
+    "schema",
+    "created_at",
+    "acked",
+];
+
+/// The two databases.
+pub struct Mirror {
+    pub cluster: TestCluster,
+    pub source: Session,
+    pub target: Session,
+    version: i64,
+    excluded: BTreeSet<String>,
+}
+
+impl Mirror {
+    /// Starts both, the source initialised.
+    pub async fn start() -> Self {
+        Self::prepared("").await
+    }
+
+    /// Starts both with a schema that is there before `init`.
+    pub async fn prepared(sql: &str) -> Self {
+        Self::inside(cluster("mirror"), sql).await
+    }
+
+    /// Starts both on another server.
+    pub async fn on(server: &Server) -> Self {
+        let options = ClusterOptions::new("mirror").on(server);
+        Self::inside(cluster_with(options), "").await
+    }
+
+    async fn inside(cluster: TestCluster, sql: &str) -> Self {
+        let admin = session(&cluster, "postgres").await;
+        for database in ["source", "target"] {
+            let create = format!("CREATE DATABASE {database}");
+            admin.run(&create).await.expect("a database");
+        }
+        let source = session(&cluster, "source").await;
+        let target = session(&cluster, "target").await;
+        for side in [&source, &target] {
+            side.run("SET search_path = public").await.expect("a path");
+            side.run(sql).await.expect("the schema before");
+        }
+        let slot: SlotName = "mirror_slot".parse().expect("a name");
+        let report = install::init(&source, &slot, Plugin::Pgoutput).await;
+        report.unwrap_or_else(|error| panic!("{}", crate::support::clusters::chain(&error)));
+        Self {
+            cluster,
+            source,
+            target,
+            version: 0,
+            excluded: BTreeSet::new(),
+        }
+    }
+
+    /// Leaves a table out, as the filter does.
+    pub fn exclude(&mut self, name: &str) {
+        self.excluded.insert(name.to_owned());
+    }
+
+    /// Another session on the source.
+    pub async fn another(&self) -> Session {
+        let session = session(&self.cluster, "source").await;
+        session.run("SET search_path = public").await.expect("a path");
+        session
+    }
+
+    /// Runs a command on the source and what it means on the target.
+    pub async fn run(&mut self, sql: &str) -> Vec<Plan> {
+        let outcome = self.source.run(sql).await;
+        outcome.unwrap_or_else(|error| panic!("{sql}\n{}", crate::support::clusters::chain(&error)));
+        self.follow(sql).await
+    }
+
+    /// Runs on the target what the source's log has beyond what was run already.
+    pub async fn follow(&mut self, sql: &str) -> Vec<Plan> {
+        let mut plans = Vec::new();
+        for entry in self.entries().await {
+            let selects = |name: &QualifiedName| !self.excluded.contains(&name.to_string());
+            let planned = plan(&entry, &selects);
+            let planned = planned.unwrap_or_else(|error| panic!("{sql}\n{error}"));
+            self.apply(sql, &entry, &planned).await;
+            plans.push(planned);
+        }
+        plans
+    }
+
+    /// The rows of the log that were not read yet.
+    pub async fn entries(&mut self) -> Vec<Entry> {
+        let sql = format!(
+            "SELECT id, version, schema_name, schema, created_at, acked FROM pgstream.schema_log \
+             WHERE version > {} ORDER BY version",
+            self.version
+        );
+        let rows = self.source.text_rows(&sql).await.expect("the log");
+        let entries: Vec<Entry> = rows.iter().map(|row| entry(row)).collect();
+        if let Some(last) = entries.last() {
+            self.version = last.version;
+        }
+        entries
+    }
+
+    async fn apply(&self, sql: &str, entry: &Entry, plan: &Plan) {
+        if !plan.outside {
+            self.target.run("BEGIN").await.expect("a transaction");
+        }
+        for step in &plan.steps {
+            if let Err(error) = self.target.run(&step.sql).await {
+                let steps: Vec<_> = plan.steps.iter().map(|step| step.sql.as_str()).collect();
+                panic!(
+                    "source: {sql}\ntarget: {}\n{}\nall steps:\n  {}\n{}",
+                    step.sql,
+                    crate::support::clusters::chain(&error),
+                    steps.join("\n  "),
+                    entry.before_after()
+                );
+            }
+        }
+        if !plan.outside {
+            self.target.run("COMMIT").await.expect("a commit");
+        }
+    }
+
+    /// Both dumps, the source's and the target's.
+    pub fn dumps(&self) -> (BTreeSet<String>, BTreeSet<String>) {
+        (self.dump("source"), self.dump("target"))
+    }
+
+    /// Compares both dumps; `sql` tells what came before.
+    pub fn assert_equal(&self, sql: &str) {
+        let (source, target) = self.dumps();
+        let only_source: Vec<_> = source.difference(&target).cloned().collect();
+        let only_target: Vec<_> = target.difference(&source).cloned().collect();
+        assert!(
+            only_source.is_empty() && only_target.is_empty(),
+            "after {sql}\n--- only on the source:\n{}\n--- only on the target:\n{}",
+            only_source.join("\n"),
+            only_target.join("\n")
+        );
+    }
+
+    /// What pg_dump says of the schema, one string an object.
+    pub fn dump(&self, database: &str) -> BTreeSet<String> {
+        let mut objects = dump(&self.cluster, database, &["--exclude-schema=pgstream"]);
+        objects.retain(|object| !object.contains("; Type: EVENT TRIGGER;"));
+        objects
+    }
+}
+
+/// What pg_dump says of a database's schema, one string an object.
+pub fn dump(cluster: &TestCluster, database: &str, options: &[&str]) -> BTreeSet<String> {
+    let mut call = Command::new(cluster.server().program("pg_dump"));
+    call.args(["--schema-only", "--no-owner", "--no-privileges", "--no-publications"]);
+    call.args(options).arg(cluster.url(database));
+    let output = call.output().expect("pg_dump runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "pg_dump {database}: {said}");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let objects = text.split("\n--\n-- Name: ").skip(1);
+    // Newer minors print a random key around the dump.
+    let own = objects.map(|object| object.split("\n\\unrestrict").next().unwrap_or(object));
+    own.map(|object| object.split("\n--\n-- PostgreSQL").next().unwrap_or(object))
+        .map(|object| object.trim().to_owned())
+        .collect()
+}
+
+/// Opens a session as the superuser.
+pub async fn session(cluster: &TestCluster, database: &str) -> Session {
+    let settings = ConnectionSettings::parse(&cluster.url(database)).expect("settings");
+    let session = connect(&settings, "test").await;
+    session.unwrap_or_else(|error| panic!("{}", crate::support::clusters::chain(&error)))
+}
+
+fn entry(row: &[Option<String>]) -> Entry {
+    let column = |name: &str| Column {
+        name: name.into(),
+        key: name == "id",
+    };
+    let relation = Relation {
+        id: RelationId(1),
+        name: QualifiedName::new("pgstream", "schema_log"),
+        identity: ReplicaIdentity::Default,
+        columns: LOG_COLUMNS.into_iter().map(column).collect(),
+    };
+    let value = |text: &Option<String>| match text {
+        Some(text) => Value::Text(Bytes::copy_from_slice(text.as_bytes())),
+        None => Value::Null,
+    };
+    let tuple = Tuple {
+        values: row.iter().map(value).collect(),
+    };
+    Entry::from_tuple(&relation, &tuple).expect("an entry")
+}
