@@ -15,6 +15,8 @@ mod check;
 #[cfg(feature = "tui")]
 mod console;
 mod failure;
+#[cfg(feature = "tui")]
+mod lessons;
 mod logging;
 mod output;
 mod panic;
@@ -84,10 +86,12 @@ fn dispatch(
     configuration: &Configuration,
 ) -> Result<ExitCode, Failure> {
     #[cfg(feature = "tui")]
-    if let Command::Run(arguments) = command
-        && console::is_wanted(global)
-    {
-        return console::run(configuration, arguments, global);
+    if console::is_wanted(global) {
+        match command {
+            Command::Run(arguments) => return console::run(configuration, arguments, global),
+            Command::Tutorial(arguments) => return lessons::run(arguments),
+            Command::Init(_) | Command::TearDown(_) | Command::Status(_) | Command::Check(_) => {}
+        }
     }
     logging::start(configuration.logging(), logging::colour(global.no_color));
     for warning in configuration.warnings() {

@@ -30,9 +30,8 @@ pub(crate) fn refusal(model: &Model, action: Action) -> Option<&'static str> {
             _ => Some("no schema change has failed"),
         },
         Action::Stop if at_rest => Some("the engine is not running"),
-        Action::Init | Action::TearDown | Action::Config | Action::Lessons => {
-            Some("use the command of that name")
-        }
+        Action::Lessons if model.course.is_none() => Some("run pgstream tutorial"),
+        Action::Init | Action::TearDown | Action::Config => Some("use the command of that name"),
         Action::FindNext | Action::FindPrevious if model.needle().is_none() => {
             Some("nothing is searched for")
         }

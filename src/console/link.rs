@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::{broadcast, watch};
 
 use crate::engine::Handle;
-use crate::engine::status::{Command, CommandAnswer, EngineEvent, Status};
+use crate::engine::status::{Command, CommandAnswer, EngineEvent, Phase, Status};
 
 /// Asks the engine for something; none when it is not there any more.
 type Ask = Box<dyn Fn(Command) -> BoxFuture<'static, Option<CommandAnswer>> + Send>;
@@ -41,6 +41,33 @@ impl EngineLink {
             keeper,
             ask: Box::new(ask),
         }
+    }
+
+    /// Returns a link to an engine that somebody else holds.
+    #[must_use]
+    pub fn watching(handle: &Handle) -> Self {
+        let remote = handle.remote();
+        let (status, events) = (handle.status(), handle.subscribe());
+        let keeper = Box::pin(std::future::pending());
+        Self::new(status, events, keeper, move |command| {
+            let remote = remote.clone();
+            Box::pin(async move { Some(remote.command(command).await) })
+        })
+    }
+
+    /// Returns a link to no engine at all, for a console that has none yet.
+    #[must_use]
+    pub fn none() -> Self {
+        let stopped = Status {
+            phase: Phase::Stopped,
+            ..Status::default()
+        };
+        let (status, events) = (watch::channel(Arc::new(stopped)), broadcast::channel(1));
+        let mut link = Self::new(status.1, events.1, Box::pin(std::future::pending()), |_| {
+            Box::pin(async { None })
+        });
+        link.keep((status.0, events.0));
+        link
     }
 
     /// Lets a value live as long as the link.

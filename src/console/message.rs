@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ratatui::layout::Size;
 
 use super::chord::Chord;
+use super::lesson::Request;
 use super::model::logs::LogLine;
 use crate::engine::status::{Command, CommandAnswer, EngineEvent, Status};
 
@@ -39,6 +40,8 @@ pub(crate) enum Message {
     LogsLost(u64),
     /// Where copied text went, or why it went nowhere.
     Copied(Result<String, String>),
+    /// A step of the tutorial has been performed.
+    Performed(Result<Vec<String>, String>),
     /// The process was asked to end.
     Terminate,
 }
@@ -54,6 +57,8 @@ pub(crate) enum Effect {
     Copy { what: String, text: String },
     /// Switch the mouse on or off.
     Mouse(bool),
+    /// Do something on the tutorial's servers.
+    Perform(Request),
     /// Draw every cell anew.
     Redraw,
     /// Give the terminal back until the shell says `fg`.

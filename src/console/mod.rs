@@ -23,6 +23,7 @@ mod error;
 mod format;
 mod keys;
 mod layout;
+mod lesson;
 mod link;
 mod message;
 mod model;
@@ -47,10 +48,12 @@ use futures_util::FutureExt as _;
 pub use capture::{LogFeed, LogLayer};
 pub use error::ConsoleError;
 pub use keys::KeymapError;
+pub use lesson::{Lesson, LessonStep, Performed, Performer, Request, Tutorial};
 pub use link::{EngineLink, Launch};
 pub use options::{ConsoleOptions, is_capable};
 pub use theme::{Palette, ParsePaletteError};
 
+use lesson::Course;
 use shell::Shell;
 
 /// Opens the console on the terminal, starts the engine, and runs until the operator leaves. The
@@ -63,11 +66,15 @@ use shell::Shell;
 /// [`ConsoleError`]: class Usage for keys that make no sense, Operator when the terminal refuses,
 /// Bug when the console itself crashed.
 pub async fn run(mut options: ConsoleOptions, launch: Launch) -> Result<(), ConsoleError> {
-    let model = options.model()?;
+    let mut model = options.model()?;
     let logs = options.logs.take();
+    let perform = options.tutorial.take().map(|tutorial| {
+        model.course = Some(Course::new(tutorial.lessons, tutorial.addresses));
+        tutorial.perform
+    });
     let _guard = terminal::PanicGuard::install();
     let work = async {
-        let mut shell = Shell::open(model, launch, logs)?;
+        let mut shell = Shell::open(model, launch, logs, perform)?;
         shell.run().await
     };
     let ended = AssertUnwindSafe(work).catch_unwind().await;

@@ -9,6 +9,7 @@ use tui_input::Input;
 use super::action::Pane;
 use super::keys::Keymap;
 use super::layout::{self, Layout, Wanted};
+use super::lesson::Course;
 use super::rows::{self, Row};
 use super::theme::Theme;
 use crate::engine::status::{Phase, Status};
@@ -51,6 +52,8 @@ pub(crate) struct Model {
     pub(crate) toasts: Vec<Toast>,
     /// Events of the engine that were lost on the way.
     pub(crate) events_lost: u64,
+    /// The tutorial, when this is one.
+    pub(crate) course: Option<Course>,
     pub(crate) leaving: Leaving,
     /// Whether something on the screen has changed since it was last drawn.
     pub(crate) dirty: bool,
@@ -213,9 +216,15 @@ impl Model {
             overlay: None,
             toasts: Vec::new(),
             events_lost: 0,
+            course: None,
             leaving: Leaving::No,
             dirty: true,
         }
+    }
+
+    /// Returns whether keys go to a pane.
+    pub(crate) fn has_keys(&self, pane: Pane) -> bool {
+        self.focus == pane && !self.course.as_ref().is_some_and(|course| course.focused)
     }
 
     /// Returns the status to show: the latest, or the frozen one.
@@ -246,9 +255,18 @@ impl Model {
                 true if compact => 3,
                 true => 4,
             },
-            lesson_rows: 0,
+            lesson_rows: self.lesson_rows(),
         };
         layout::dashboard(self.size, wanted)
+    }
+
+    /// Returns how many rows the lesson takes: half of the window, within what it can use.
+    fn lesson_rows(&self) -> u16 {
+        match &self.course {
+            Some(course) if course.focused => (self.size.height / 2).clamp(6, 18),
+            Some(_) => (self.size.height / 4).clamp(3, 12),
+            None => 0,
+        }
     }
 
     /// Returns whether the engine stands or waits because of a failure.

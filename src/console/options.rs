@@ -7,6 +7,7 @@ use tracing::Level;
 use super::capture::LogFeed;
 use super::error::ConsoleError;
 use super::keys::Keymap;
+use super::lesson::Tutorial;
 use super::model::{Look, Model};
 use super::theme::{Palette, Theme};
 
@@ -29,6 +30,8 @@ pub struct ConsoleOptions {
     pub level: Level,
     /// What a [`LogLayer`](super::LogLayer) feeds.
     pub logs: Option<LogFeed>,
+    /// A tutorial to be played beside the panes.
+    pub tutorial: Option<Tutorial>,
 }
 
 impl ConsoleOptions {
@@ -53,6 +56,7 @@ impl ConsoleOptions {
             keys: set("PGSTREAM_CONSOLE_KEYS").unwrap_or_default(),
             level: Level::INFO,
             logs: None,
+            tutorial: None,
         }
     }
 

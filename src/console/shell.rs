@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use crossterm::event::{Event, EventStream, KeyEventKind, MouseButton, MouseEventKind};
 use futures_util::StreamExt as _;
-use futures_util::future::BoxFuture;
+use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 use nix::sys::signal::{Signal, raise};
 use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
@@ -24,6 +24,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::capture::LogFeed;
 use super::clipboard::{self, Clipboard};
+use super::lesson::{Performed, Performer};
 use super::link::{EngineLink, Launch};
 use super::message::{Effect, Message};
 use super::model::{Leaving, Model};
@@ -52,8 +53,9 @@ pub(super) struct Shell {
     status_open: bool,
     logs: Option<LogFeed>,
     lines: Vec<super::model::logs::LogLine>,
-    jobs: FuturesUnordered<BoxFuture<'static, Message>>,
+    jobs: FuturesUnordered<LocalBoxFuture<'static, (Message, Option<EngineLink>)>>,
     clipboard: Clipboard,
+    perform: Option<Performer>,
     drawn_at: Instant,
 }
 
@@ -64,6 +66,7 @@ impl Shell {
         mut model: Model,
         mut launch: Launch,
         logs: Option<LogFeed>,
+        perform: Option<Performer>,
     ) -> io::Result<Self> {
         let mut screen = Screen::open(model.look.mouse)?;
         model.size = screen.size()?;
@@ -86,6 +89,7 @@ impl Shell {
             lines: Vec::with_capacity(LINES_MAX),
             jobs: FuturesUnordered::new(),
             clipboard: Clipboard::default(),
+            perform,
             drawn_at: clock::now(),
         })
     }
@@ -149,7 +153,13 @@ impl Shell {
                 // The terminal has gone.
                 Some(Err(_)) | None => Some(Message::Terminate),
             },
-            Some(message) = self.jobs.next() => Some(message),
+            Some((message, engine)) = self.jobs.next() => {
+                if let Some(engine) = engine {
+                    (self.link, self.status_open) = (engine, true);
+                    self.link.status.mark_changed();
+                }
+                Some(message)
+            }
             changed = self.link.status.changed(), if self.status_open => match changed {
                 Ok(()) => Some(Message::Status(Arc::clone(&self.link.status.borrow_and_update()))),
                 Err(_) => {
@@ -201,13 +211,21 @@ impl Shell {
         match effect {
             Effect::Command(command) => {
                 let answer = self.link.ask(command);
-                self.jobs.push(Box::pin(
-                    async move { Message::Answered(command, answer.await) },
-                ));
+                let answered = async move { (Message::Answered(command, answer.await), None) };
+                self.jobs.push(Box::pin(answered));
             }
             Effect::StartEngine => self.start_engine(),
             Effect::Copy { what, text } => self.copy(what, text),
             Effect::Mouse(mouse) => terminal::set_mouse(mouse)?,
+            Effect::Perform(request) => {
+                if let Some(perform) = &mut self.perform {
+                    let performing = perform(request);
+                    self.jobs.push(Box::pin(async move {
+                        let Performed { shown, engine } = performing.await;
+                        (Message::Performed(shown), engine)
+                    }));
+                }
+            }
             Effect::Redraw => self.screen.forget()?,
             Effect::Suspend => self.suspend()?,
         }
@@ -227,11 +245,12 @@ impl Shell {
         let file = self.clipboard.write_file(&text);
         self.jobs.push(Box::pin(async move {
             let offered = clipboard::offer(&text).await;
-            Message::Copied(match file {
+            let copied = match file {
                 Ok(path) => Ok(format!("{what} copied {offered}to {}", path.display())),
                 Err(_) if !offered.is_empty() => Ok(format!("{what} copied")),
                 Err(error) => Err(format!("{what} could not be copied: {error}")),
-            })
+            };
+            (Message::Copied(copied), None)
         }));
     }
 

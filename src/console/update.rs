@@ -16,6 +16,7 @@ use crate::model::ErrorClass;
 mod act;
 mod ask;
 mod keys;
+mod lesson;
 mod motion;
 #[cfg(test)]
 mod tests;
@@ -55,6 +56,7 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
         Message::LogsLost(count) => model.logs.lost = count,
         Message::Copied(Ok(place)) => toast(model, place),
         Message::Copied(Err(problem)) => warn(model, problem),
+        Message::Performed(shown) => return performed(model, shown),
         Message::Terminate => return leave(model),
         Message::Now(_) | Message::Log(_) => {}
     }
@@ -149,6 +151,15 @@ fn on_event(model: &mut Model, event: &EngineEvent) {
             ),
         ),
     }
+}
+
+/// Takes in what a step of the tutorial has shown; what only looks follows by itself.
+fn performed(model: &mut Model, shown: Result<Vec<String>, String>) -> Vec<Effect> {
+    let follows = model
+        .course
+        .as_mut()
+        .and_then(|course| course.performed(shown));
+    follows.map(Effect::Perform).into_iter().collect()
 }
 
 /// An engine that ends says so; one that has gone without a word has crashed.

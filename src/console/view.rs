@@ -15,6 +15,7 @@ mod detail;
 mod header;
 mod help;
 mod hints;
+mod lesson;
 mod list;
 mod logs;
 mod paint;
@@ -55,17 +56,21 @@ fn dashboard(model: &Model, layout: &Layout, buffer: &mut Buffer) -> Option<Posi
     let mut cursor = None;
     for (pane, place) in &layout.panes {
         let here = draw_pane(model, *pane, *place, buffer);
-        if *pane == model.focus {
+        if model.has_keys(*pane) {
             cursor = here;
         }
     }
     for (extra, place) in &layout.extras {
         draw_extra(model, *extra, *place, buffer);
     }
+    let learning = match (&model.course, layout.lesson) {
+        (Some(course), Some(place)) => lesson::lesson(model, course, place, buffer),
+        _ => None,
+    };
     let typing = hints::hints(model, layout.hints, buffer);
     hints::toasts(model, layout.hints, buffer);
     let over = overlay(model, layout, buffer);
-    over.unwrap_or_else(|| typing.or(cursor))
+    over.unwrap_or_else(|| typing.or(learning).or(cursor))
 }
 
 fn draw_pane(model: &Model, pane: Pane, place: Rect, buffer: &mut Buffer) -> Option<Position> {

@@ -11,3 +11,4 @@
 mod pty;
 mod real;
 mod scripted;
+mod tutorial;

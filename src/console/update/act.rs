@@ -38,7 +38,12 @@ pub(crate) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Freeze => freeze(model),
         Action::Back => back(model),
         Action::Zoom => model.zoom = !model.zoom,
-        Action::Init | Action::TearDown | Action::Config | Action::Lessons => {}
+        Action::Lessons => {
+            if let Some(course) = &mut model.course {
+                course.focused = !course.focused;
+            }
+        }
+        Action::Init | Action::TearDown | Action::Config => {}
         _ => move_or_set(model, action),
     }
     Vec::new()

@@ -3,7 +3,7 @@
 
 use crossterm::event::KeyCode;
 
-use super::{act, ask, motion, warn};
+use super::{act, ask, lesson, motion, warn};
 use crate::console::action::Action;
 use crate::console::chord::Chord;
 use crate::console::message::Effect;
@@ -26,6 +26,9 @@ pub(super) fn on_key(model: &mut Model, chord: Chord) -> Vec<Effect> {
     if model.find.as_ref().is_some_and(|find| find.editing) {
         in_find(model, chord);
         return Vec::new();
+    }
+    if let Some(effects) = lesson::on_key(model, chord) {
+        return effects;
     }
     match model.keymap.action(chord, model.focus) {
         Some(action) => act(model, action),

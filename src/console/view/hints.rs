@@ -20,7 +20,7 @@ pub(super) fn hints(model: &Model, place: Rect, buffer: &mut Buffer) -> Option<P
         .iter()
         .filter(|binding| match binding.scope {
             Scope::Everywhere | Scope::Engine => true,
-            Scope::In(pane) => pane == model.focus,
+            Scope::In(pane) => model.has_keys(pane),
         })
         .filter(|binding| refusal(model, binding.action).is_none())
         .filter_map(|binding| binding.hint.map(|(order, word)| (order, word, binding)))

@@ -20,7 +20,7 @@ pub(super) fn pane(
     place: Rect,
     buffer: &mut Buffer,
 ) -> Option<Position> {
-    let focused = pane == model.focus;
+    let focused = model.has_keys(pane);
     let frame = if focused { Frame::Focus } else { Frame::Pane };
     let title = format!("{} {}", pane.number(), pane.title());
     let titles = (title.as_str(), summary(model, pane));
@@ -169,6 +169,9 @@ fn plural(count: usize, noun: &str) -> String {
 fn empty(model: &Model, pane: Pane, inner: Rect, buffer: &mut Buffer) {
     let status = model.status();
     let text = match (pane, &status.phase) {
+        (_, _) if status.started_at_s == 0 && status.phase == Phase::Stopped => {
+            "no engine runs yet"
+        }
         (Pane::Slots, Phase::Starting | Phase::Retrying { .. }) => {
             "the source has not answered yet"
         }

@@ -17,7 +17,7 @@ use crate::console::theme::Role;
 /// Draws the pane; returns where the selected line stands.
 pub(super) fn pane(model: &Model, place: Rect, buffer: &mut Buffer) -> Option<Position> {
     let theme = model.look.theme;
-    let focused = model.focus == Pane::Logs;
+    let focused = model.has_keys(Pane::Logs);
     let frame = if focused { Frame::Focus } else { Frame::Pane };
     let inner = paint::frame(theme, frame, ("4 Logs", summary(model)), place, buffer);
     let visible = model.logs.visible(model.log_end());

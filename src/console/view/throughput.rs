@@ -18,7 +18,7 @@ const AXIS: u16 = 8;
 /// Draws the pane.
 pub(super) fn pane(model: &Model, place: Rect, buffer: &mut Buffer) {
     let theme = model.look.theme;
-    let focused = model.focus == Pane::Throughput;
+    let focused = model.has_keys(Pane::Throughput);
     let frame = if focused { Frame::Focus } else { Frame::Pane };
     let summary = Line::styled(
         format!("{} · {}", unit_name(model.unit), model.window.name()),
