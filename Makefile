@@ -27,7 +27,7 @@ test: deps lint ## Checks format, lints and documentation, and runs every test.
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(LOCKED) --no-deps
 
 bench: deps ## Measures against pg_recvlogical and PostgreSQL's own subscription.
-	$(CARGO) bench $(LOCKED)
+	$(CARGO) bench $(LOCKED) --bench bench -- $(ARGS)
 
 lint: ## Checks the format and every lint, with each set of features.
 	$(CARGO) fmt --check

@@ -72,6 +72,8 @@ pub enum OpKind {
     },
     /// Delete the rows with these keys, or, without a key, one row for each of these images.
     Delete(Vec<Tuple>),
+    /// Nothing: these rows came and went. They used values of the table's sequences.
+    Passed(Vec<Tuple>),
 }
 
 impl OpKind {
@@ -81,6 +83,7 @@ impl OpKind {
         match self {
             Self::Insert(rows) | Self::Delete(rows) | Self::Update { rows, .. } => rows.len(),
             Self::Move { .. } => 1,
+            Self::Passed(_) => 0,
         }
     }
 }

@@ -8,7 +8,10 @@ use std::collections::HashMap;
 
 use crate::model::{QualifiedName, Tuple, Value, quote_literal};
 
-use super::{OwnedSequence, TablePlan};
+use super::{Op, OpKind, OwnedSequence, TablePlan};
+
+#[cfg(test)]
+mod tests;
 
 /// The furthest values seen, by sequence.
 #[derive(Debug, Default)]
@@ -18,9 +21,22 @@ pub(super) struct SequenceTracker {
 }
 
 impl SequenceTracker {
-    /// Notes the values that inserted rows bring for the sequences of their table.
-    pub(super) fn observe(&mut self, plan: &TablePlan, rows: &[Tuple]) {
-        for &column in &plan.written {
+    /// Notes the values that a step brings for the sequences of its table.
+    pub(super) fn observe(&mut self, op: &Op) {
+        let plan = &op.table;
+        match &op.kind {
+            OpKind::Insert(rows) | OpKind::Passed(rows) => self.rows(plan, &plan.written, rows),
+            OpKind::Move { columns, new, .. } => {
+                self.rows(plan, columns, std::slice::from_ref(new));
+            }
+            // The key stays as it is.
+            OpKind::Update { columns, rows } => self.rows(plan, &plan.settable(columns), rows),
+            OpKind::Delete(_) => {}
+        }
+    }
+
+    fn rows(&mut self, plan: &TablePlan, columns: &[usize], rows: &[Tuple]) {
+        for &column in columns {
             let Some(sequence) = &plan.column(column).sequence else {
                 continue;
             };
@@ -71,9 +87,11 @@ impl SequenceTracker {
         }
     }
 
-    /// Forgets everything: a schema change or TRUNCATE may have set sequences back.
+    /// Forgets everything: a schema change or TRUNCATE may have set sequences back. What is still
+    /// pending must have been sent before.
     pub(super) fn forget(&mut self) {
         self.known.clear();
+        self.pending.clear();
     }
 }
 

@@ -31,6 +31,8 @@ pub(super) enum Shape {
     DeleteMany,
     /// One row for each image.
     DeleteImages,
+    /// Any rows, as many as the parameter says: a table without columns.
+    DeleteAny,
     /// One row by its old key; the key changes.
     Move(Vec<usize>),
     /// One row by its old image.
@@ -47,6 +49,7 @@ pub(super) fn sql(plan: &TablePlan, shape: &Shape) -> String {
         Shape::UpdateMany(columns) => update_many(plan, columns),
         Shape::DeleteMany => delete_many(plan),
         Shape::DeleteImages => delete_images(plan),
+        Shape::DeleteAny => delete_any(plan),
         Shape::Move(columns) => move_by_key(plan, columns),
         Shape::MoveImage(columns) => move_by_image(plan, columns),
     }
@@ -78,6 +81,9 @@ pub(super) fn moved_columns(plan: &TablePlan, columns: &[usize]) -> Vec<usize> {
 }
 
 fn insert_one(plan: &TablePlan) -> String {
+    if plan.written.is_empty() {
+        return format!("INSERT INTO {} DEFAULT VALUES", plan.target.name.quoted());
+    }
     let values = numbered(plan.written.len(), |at| one(plan, plan.written[at], at + 1));
     format!("{} VALUES ({values}){}", insert_into(plan), conflict(plan))
 }
@@ -170,6 +176,14 @@ fn delete_images(plan: &TablePlan) -> String {
         image(plan),
         table(plan),
         table(plan)
+    )
+}
+
+fn delete_any(plan: &TablePlan) -> String {
+    let table = table(plan);
+    format!(
+        "DELETE FROM {table} AS t WHERE (t.tableoid, t.ctid) IN (\
+         SELECT t.tableoid, t.ctid FROM {table} AS t LIMIT $1::pg_catalog.int8)"
     )
 }
 

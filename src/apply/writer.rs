@@ -19,14 +19,13 @@ use tracing::trace;
 use crate::config::ConnectionSettings;
 use crate::fault;
 use crate::model::{Lsn, QualifiedName};
+use crate::postgres::sqlstate::OBJECT_IN_USE;
 use crate::postgres::{PgError, Session};
 
 use super::checkpoint::{ADVANCE, refused};
 use super::sequence::SequenceTracker;
 use super::shape::{self, Shape};
-use super::{
-    ApplyError, Checkpoint, CheckpointStore, Op, OpKind, TablePlan, TargetTable, WriteRules,
-};
+use super::{ApplyError, Checkpoint, CheckpointStore, Op, TablePlan, TargetTable, WriteRules};
 use bind::{Bound, CopyRows, TextParameter, Work};
 
 const DESCRIBE_TABLE: &str = include_str!("../../assets/sql/target/describe_table.sql");
@@ -94,6 +93,20 @@ impl Writer {
         &self.session
     }
 
+    /// Returns the process on the target that serves the session.
+    ///
+    /// # Errors
+    /// The loss of the session.
+    pub async fn process_id(&self) -> Result<i32, ApplyError> {
+        let row = self
+            .session
+            .row("SELECT pg_catalog.pg_backend_pid()", &[])
+            .await;
+        Ok(row
+            .map_err(refused("a look at its own session"))?
+            .map_or(0, |row| row.get(0)))
+    }
+
     /// Returns what the configuration says about writing.
     #[must_use]
     pub const fn rules(&self) -> WriteRules {
@@ -129,9 +142,7 @@ impl Writer {
     pub async fn execute(&mut self, ops: &[Op]) -> Result<(), ApplyError> {
         let mut group = Vec::new();
         for op in ops {
-            if let OpKind::Insert(rows) = &op.kind {
-                self.sequences.observe(&op.table, rows);
-            }
+            self.sequences.observe(op);
             for work in bind::work(op) {
                 match work {
                     Work::Statement(bound) if bound.alone => {
@@ -158,9 +169,10 @@ impl Writer {
         tables: &[&TargetTable],
         restart_identity: bool,
     ) -> Result<(), ApplyError> {
-        self.sequences.forget();
         self.run("TRUNCATE", &shape::truncate(tables, restart_identity))
-            .await
+            .await?;
+        self.sequences.forget();
+        Ok(())
     }
 
     /// Deletes all rows of a table, in the open transaction.
@@ -173,21 +185,39 @@ impl Writer {
             .await
     }
 
-    /// Runs one statement in the open transaction, beginning one if there is none. Deferred
-    /// constraints are checked before and deferred again after: PostgreSQL refuses to change a
-    /// table that has checks pending.
+    /// Runs one statement in the open transaction, beginning one if there is none. Sequences move
+    /// first: it may drop them or set them back.
     ///
     /// # Errors
     /// [`ApplyError::Statement`].
     pub async fn run(&mut self, object: &str, sql: &str) -> Result<(), ApplyError> {
         self.begin().await?;
         trace!(target: "sql", sql, "run on the target");
-        let (before, done, after) = tokio::join!(
-            self.session.run("SET CONSTRAINTS ALL IMMEDIATE"),
+        let setval = self.sequences.statements();
+        let (moved, saved, done, released) = tokio::join!(
+            self.session.run(&setval),
+            self.session.run("SAVEPOINT statement"),
             self.session.run(sql),
-            self.session.run("SET CONSTRAINTS ALL DEFERRED"),
+            self.session.run("RELEASE statement"),
         );
-        before.and(done).and(after).map_err(refused(object))
+        moved.map_err(refused("the position of sequences"))?;
+        self.sequences.committed();
+        let done = match saved.and(done) {
+            Err(error) if error.code() == Some(OBJECT_IN_USE) => self.run_checked(sql).await,
+            done => done.and(released),
+        };
+        done.map_err(refused(object))
+    }
+
+    /// Runs a statement again that was refused because checks of its table are deferred. Ours wait
+    /// for the commit although the source's may not have; they are made now. Not before there is
+    /// need: the checks of other tables may rightly have to wait.
+    async fn run_checked(&self, sql: &str) -> Result<(), PgError> {
+        self.session
+            .run("ROLLBACK TO statement; SET CONSTRAINTS ALL IMMEDIATE")
+            .await?;
+        self.session.run(sql).await?;
+        self.session.run("SET CONSTRAINTS ALL DEFERRED").await
     }
 
     /// Runs one statement outside of any transaction.

@@ -15,14 +15,18 @@ mod check;
 #[cfg(feature = "tui")]
 mod console;
 mod failure;
+mod init;
 #[cfg(feature = "tui")]
 mod lessons;
 mod logging;
 mod output;
 mod panic;
+mod plan;
 mod run;
 mod runtime;
+mod signals;
 mod status;
+mod tear_down;
 mod tutorial;
 
 use std::ffi::OsString;
@@ -98,7 +102,8 @@ fn dispatch(
         tracing::warn!(target: "config", "{warning}");
     }
     match command {
-        Command::Init(_) | Command::TearDown(_) => Ok(ExitCode::SUCCESS),
+        Command::Init(arguments) => init::run(configuration, arguments),
+        Command::TearDown(arguments) => tear_down::run(configuration, arguments),
         Command::Run(arguments) => run::run(configuration, arguments),
         Command::Status(arguments) => status::run(configuration, arguments.json),
         Command::Check(arguments) => check::run(configuration, arguments.json),

@@ -42,6 +42,8 @@ pub mod key {
     pub const LOG_LEVEL: &str = "PGSTREAM_LOG_LEVEL";
     /// Form of the log.
     pub const LOG_FORMAT: &str = "PGSTREAM_LOG_FORMAT";
+    /// Where the tutorial's servers are installed.
+    pub const PG_BIN_DIR: &str = "PGSTREAM_PG_BIN_DIR";
 }
 
 /// What a value must be.
@@ -66,6 +68,8 @@ pub enum Kind {
     Duration,
     /// A list of table patterns.
     Tables,
+    /// A directory.
+    Directory,
 }
 
 impl Kind {
@@ -80,6 +84,7 @@ impl Kind {
             Self::Count { min, max } => format!("number from {min} to {max}"),
             Self::Duration => "duration".to_owned(),
             Self::Tables => "list of tables".to_owned(),
+            Self::Directory => "directory".to_owned(),
         }
     }
 }
@@ -273,6 +278,15 @@ pub static VARIABLES: &[Variable] = &[
         kind: Kind::Choice(&["text", "json"]),
         example: "json",
     },
+    Variable {
+        key: key::PG_BIN_DIR,
+        synonyms: &[],
+        meaning: "The directory of initdb and postgres for the tutorial's servers; counts in the \
+                  environment only.",
+        default: "looked for",
+        kind: Kind::Directory,
+        example: "/usr/lib/postgresql/17/bin",
+    },
 ];
 
 #[cfg(test)]
@@ -290,8 +304,13 @@ mod tests {
             .map(|name| format!("`{name}`"))
             .collect();
         let names = names.join(" or ");
-        let Variable { meaning, default, .. } = variable;
-        format!("| {names} | {meaning} | {default} | {} |", variable.kind.describe())
+        let Variable {
+            meaning, default, ..
+        } = variable;
+        format!(
+            "| {names} | {meaning} | {default} | {} |",
+            variable.kind.describe()
+        )
     }
 
     #[test]
@@ -316,6 +335,11 @@ mod tests {
             .lines()
             .filter(|line| line.starts_with("| `PGSTREAM_"))
             .collect();
-        assert_eq!(found, expected, "docs/configuration.md must have:\n{}", expected.join("\n"));
+        assert_eq!(
+            found,
+            expected,
+            "docs/configuration.md must have:\n{}",
+            expected.join("\n")
+        );
     }
 }

@@ -58,12 +58,6 @@ impl Decoder {
         self
     }
 
-    /// Returns options of `START_REPLICATION` that every release of the plugin knows.
-    #[must_use]
-    pub fn options(&self, publication: &str) -> Vec<(&'static str, String)> {
-        self.option_choices(publication).pop().unwrap_or_default()
-    }
-
     /// Returns the options of `START_REPLICATION`, best first. A server whose plugin is too old
     /// for one refuses it with SQLSTATE 22023; then the next is to be tried.
     #[must_use]

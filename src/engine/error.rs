@@ -1,5 +1,7 @@
 //! Everything that can end a round of streaming.
 
+use std::time::Duration;
+
 use crate::apply::ApplyError;
 use crate::decode::DecodeError;
 use crate::model::{Classify, ErrorClass, Lsn};
@@ -40,6 +42,24 @@ pub enum EngineError {
         endpoint: String,
         /// The process on the source that serves the other reader.
         pid: i32,
+        /// How long a reader that is gone can still hold the slot.
+        patience: Duration,
+    },
+    /// The two sides are not ready to stream.
+    #[error("source and target did not get ready within {} s", .after.as_secs())]
+    NotReady {
+        /// The bound.
+        after: Duration,
+    },
+    /// One side stands, and says nothing.
+    #[error("the {side} {endpoint} has not answered for {} s although its connection stands", .patience.as_secs())]
+    Silent {
+        /// Which side.
+        side: &'static str,
+        /// Its address, without a password.
+        endpoint: String,
+        /// How long we have waited.
+        patience: Duration,
     },
     /// The slot cannot be used.
     #[error("replication slot {slot_name} cannot be used: {reason}")]
@@ -113,7 +133,9 @@ impl Classify for EngineError {
     fn class(&self) -> ErrorClass {
         match self {
             Self::Source { source, .. } => source.class(),
-            Self::SlotInUse { .. } => ErrorClass::Transient,
+            Self::SlotInUse { .. } | Self::NotReady { .. } | Self::Silent { .. } => {
+                ErrorClass::Transient
+            }
             Self::SlotMissing { .. } | Self::SlotUnusable { .. } => ErrorClass::Operator,
             Self::Decode { source, .. } => source.class(),
             Self::Apply { source, .. } => source.class(),
@@ -146,7 +168,9 @@ impl Classify for EngineError {
                  one with --skip-transaction), then run pgstream again: it goes on here"
                     .to_owned(),
             ),
-            Self::Task(_) | Self::Order { .. } => None,
+            Self::NotReady { .. } | Self::Silent { .. } | Self::Task(_) | Self::Order { .. } => {
+                None
+            }
         }
     }
 }

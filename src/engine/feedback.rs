@@ -97,21 +97,22 @@ impl FeedbackTask {
         let mut alive = interval(every);
         alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            // New progress first: it also answers a request and shows that we are alive.
-            let open = tokio::select! {
+            // New progress first: it also answers a request and shows that we are alive. Now and
+            // then the source must show that it is.
+            let (open, ask) = tokio::select! {
                 biased;
-                changed = self.progress.changed() => changed.is_ok(),
-                asked = self.asked.recv() => asked.is_some(),
-                _ = alive.tick() => true,
+                changed = self.progress.changed() => (changed.is_ok(), false),
+                asked = self.asked.recv() => (asked.is_some(), false),
+                _ = alive.tick() => (true, true),
             };
-            self.send().await?;
+            self.send(ask).await?;
             if !open {
                 return self.writer.finish().await;
             }
         }
     }
 
-    async fn send(&mut self) -> Result<(), PgError> {
+    async fn send(&mut self, ask: bool) -> Result<(), PgError> {
         let Progress { durable, received } = *self.progress.borrow_and_update();
         fault::point(fault::FEEDBACK_BEFORE_SEND);
         trace!(target: "slot", %durable, %received, "confirm");
@@ -119,7 +120,7 @@ impl FeedbackTask {
             written: received,
             flushed: durable,
             applied: durable,
-            reply_requested: false,
+            reply_requested: ask,
             sent_at_us: clock::postgres_us(),
         };
         self.writer.send(&status).await?;

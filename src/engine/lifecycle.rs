@@ -9,13 +9,14 @@
 //! ```
 
 mod connect;
+mod patience;
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, timeout};
 use tracing::{error, info, warn};
 
 use crate::config::Pipeline;
@@ -28,11 +29,15 @@ use super::meter::Meter;
 use super::retry::Retry;
 use super::status::{Command, CommandAnswer, FailedTransaction, Failure, Phase};
 use super::stream::RoundEnd;
-use super::{EngineError, clock, failure_of, monitor, supervise};
+use super::{EngineError, clock, failure_of, monitor, supervise, watchdog};
+use patience::Patience;
 
 /// A round that lasted this long worked, even if the source had nothing to say: the next failure
 /// is a new one.
 const STEADY: Duration = Duration::from_secs(10);
+
+/// The last word to the source needs no more; what it does not hear, it sends again.
+const FINISH_MAX: Duration = Duration::from_secs(10);
 
 /// What lives through all rounds.
 pub(super) struct Lifecycle {
@@ -48,6 +53,11 @@ pub(super) struct Lifecycle {
     skip: Option<(Lsn, String)>,
     care: Option<Care>,
     careful: HashSet<QualifiedName>,
+    patience: Patience,
+    /// Since when the slot is held by somebody else.
+    in_use_since: Option<Instant>,
+    /// The operator has asked for the end.
+    stopping: bool,
 }
 
 /// A transaction that failed as sets and is repeated row by row.
@@ -81,6 +91,9 @@ impl Lifecycle {
             paused: false,
             care: None,
             careful: HashSet::new(),
+            patience: Patience::default(),
+            in_use_since: None,
+            stopping: false,
         }
     }
 
@@ -137,22 +150,34 @@ impl Lifecycle {
             Phase::Streaming { behind: true }
         };
         self.board.phase(&phase);
+        let target = self.pipeline.target.clone();
+        let writer_pid = connected.writer_pid;
         let mut stream = self.stream(connected, meter);
         let (from, started) = (stream.applier.checkpoint(), clock::now());
-        let end = stream.run().await;
+        let watch = watchdog::watch(&target, writer_pid, stream.pulse.clone());
+        let end = tokio::select! {
+            biased;
+            end = stream.run() => end,
+            silent = watch => Err(silent),
+        };
         *transaction = stream.state.last_begun;
+        let stopping = stream.is_stopping();
         let worked = stream.applier.checkpoint() > from || started.elapsed() >= STEADY;
         let (paused, skip) = (stream.is_paused(), stream.skip.take());
         let (end, meter) = match end {
             Ok(end) => {
-                let (said, meter) = stream.finish().await;
-                (said.map(|()| end), meter)
+                let said = timeout(FINISH_MAX, stream.finish()).await;
+                said.map_or((Ok(end), Meter::default()), |(said, meter)| {
+                    (said.map(|()| end), meter)
+                })
             }
             Err(error) => (Err(error), stream.into_meter()),
         };
         if worked {
             self.retry.reset();
+            self.patience.relax();
         }
+        self.stopping = stopping;
         self.meter = meter;
         self.paused = paused;
         self.skip = skip;
@@ -169,7 +194,18 @@ impl Lifecycle {
         error: EngineError,
         transaction: Option<FailedTransaction>,
     ) -> ControlFlow<Outcome> {
+        let held = self.is_slot_held(&error);
         match error.class() {
+            ErrorClass::Transient | ErrorClass::Data if self.gives_way(&error) => {
+                ControlFlow::Break(Outcome::Stopped)
+            }
+            ErrorClass::Transient if held => {
+                let failure = Failure {
+                    class: ErrorClass::Operator,
+                    ..failure_of(&error, None)
+                };
+                self.stand_still(failure).await
+            }
             ErrorClass::Transient => self.back_off(&error).await,
             ErrorClass::Data if self.care.is_none() && transaction.is_some() => {
                 self.take_care(&error, transaction);
@@ -183,6 +219,31 @@ impl Lifecycle {
                 self.stand_still(failure_of(&error, None)).await
             }
         }
+    }
+
+    /// Returns whether a failure changes nothing, because the operator has asked for the end: what is
+    /// not durable comes again at the next start. A transaction that the target surely refuses is
+    /// worth telling all the same.
+    fn gives_way(&self, error: &EngineError) -> bool {
+        let gives_way = self.stopping && (error.class() != ErrorClass::Data || self.care.is_none());
+        if gives_way {
+            info!(target: "slot", "stopped: {error}");
+        }
+        gives_way
+    }
+
+    /// Returns whether somebody who lives holds the slot, not a predecessor whose end the source has
+    /// yet to notice.
+    fn is_slot_held(&mut self, error: &EngineError) -> bool {
+        if let EngineError::Silent { side: "source", .. } = error {
+            self.patience.stretch();
+        }
+        let EngineError::SlotInUse { patience, .. } = error else {
+            self.in_use_since = None;
+            return false;
+        };
+        let since = *self.in_use_since.get_or_insert_with(clock::now);
+        since.elapsed() >= *patience
     }
 
     /// Sets of rows can fail where single rows do not (two rows that swap a unique value); and a
@@ -205,7 +266,7 @@ impl Lifecycle {
 
     async fn back_off(&mut self, error: &EngineError) -> ControlFlow<Outcome> {
         let failure = failure_of(error, None);
-        let Some((attempt, wait)) = self.retry.next() else {
+        let Some((attempt, wait)) = self.retry.next(clock::now()) else {
             return self.stand_still(failure).await;
         };
         self.meter.add_reconnect();

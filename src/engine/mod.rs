@@ -42,6 +42,7 @@ mod staged;
 pub mod status;
 mod stream;
 mod supervise;
+mod watchdog;
 
 pub use error::EngineError;
 pub use failure::failure_of;

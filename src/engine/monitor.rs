@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::debug;
 
 use crate::config::ConnectionSettings;
@@ -20,6 +20,10 @@ use super::clock;
 use super::status::{Phase, Sample, Slot, Status, Totals};
 
 const EVERY: Duration = Duration::from_secs(1);
+
+/// A source that takes longer does not answer: the next look goes through a new session.
+const ANSWER_MAX: Duration = Duration::from_secs(5);
+
 const SLOTS: &str = include_str!("../../assets/sql/source/slots.sql");
 
 /// An hour of samples: the widest window that the console draws.
@@ -51,9 +55,13 @@ pub(super) async fn run(settings: ConnectionSettings, board: Board) {
     loop {
         ticks.tick().await;
         let slot_name = board.latest().slot_name.clone();
-        let look = match look(&settings, &mut session, &slot_name).await {
-            Ok(look) => Some(look),
-            Err(error) => {
+        let look = match timeout(ANSWER_MAX, look(&settings, &mut session, &slot_name)).await {
+            Ok(Ok(look)) => Some(look),
+            Err(_elapsed) => {
+                session = None;
+                None
+            }
+            Ok(Err(error)) => {
                 debug!(target: "slot", %error, "cannot look at the source");
                 session = None;
                 None

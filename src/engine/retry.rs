@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
+use tokio::time::Instant;
 
 /// The first wait: a server that restarts needs about this long.
 const DELAY_MIN: Duration = Duration::from_millis(200);
@@ -10,42 +11,47 @@ const DELAY_MIN: Duration = Duration::from_millis(200);
 /// The longest wait: an operator who has mended a server does not want to wait longer.
 const DELAY_MAX: Duration = Duration::from_secs(15);
 
-/// Waits that grow, with jitter, until `total` is used up.
+/// Waits that grow, with jitter, until `total` has passed since the first failure. The attempts
+/// themselves count: one that nobody answers takes longer than the wait before it.
 pub(super) struct Retry {
     total: Duration,
     waits: ExponentialBackoff,
     attempt: u32,
+    end: Option<Instant>,
 }
 
 impl Retry {
     pub(super) fn new(total: Duration) -> Self {
         Self {
             total,
-            waits: waits(total),
+            waits: waits(),
             attempt: 0,
+            end: None,
         }
     }
 
     /// Returns the number of the coming attempt and the wait before it; none when it is time to
     /// give up.
-    pub(super) fn next(&mut self) -> Option<(u32, Duration)> {
+    pub(super) fn next(&mut self, now: Instant) -> Option<(u32, Duration)> {
+        let end = *self.end.get_or_insert(now + self.total);
+        let left = end
+            .checked_duration_since(now)
+            .filter(|left| !left.is_zero())?;
         self.attempt += 1;
-        self.waits.next().map(|wait| (self.attempt, wait))
+        self.waits.next().map(|wait| (self.attempt, wait.min(left)))
     }
 
     /// Starts over: something worked.
     pub(super) fn reset(&mut self) {
-        self.attempt = 0;
-        self.waits = waits(self.total);
+        *self = Self::new(self.total);
     }
 }
 
-fn waits(total: Duration) -> ExponentialBackoff {
+fn waits() -> ExponentialBackoff {
     ExponentialBuilder::new()
         .with_min_delay(DELAY_MIN)
         .with_max_delay(DELAY_MAX)
         .with_jitter()
-        .with_total_delay(Some(total))
         .without_max_times()
         .build()
 }
@@ -53,18 +59,44 @@ fn waits(total: Duration) -> ExponentialBackoff {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::clock;
+
+    /// Plays failures whose attempts take `each`; returns the waits between them.
+    fn play(retry: &mut Retry, mut now: Instant, each: Duration) -> Vec<Duration> {
+        std::iter::from_fn(|| {
+            let (_, wait) = retry.next(now)?;
+            now += wait + each;
+            Some(wait)
+        })
+        .collect()
+    }
 
     #[test]
-    fn waits_grow_and_end() {
+    fn waits_grow_and_end_when_the_time_is_over() {
         let mut retry = Retry::new(Duration::from_secs(60));
-        let waits: Vec<_> = std::iter::from_fn(|| retry.next()).collect();
+        let start = clock::now();
+        let waits = play(&mut retry, start, Duration::ZERO);
 
-        assert!(waits.len() > 5, "{waits:?}");
-        assert!(waits[0].1 < Duration::from_secs(1));
-        let sum: Duration = waits.iter().map(|(_, wait)| *wait).sum();
-        assert!(sum <= Duration::from_secs(61), "{sum:?}");
+        assert!(
+            waits.len() > 5 && waits[0] < Duration::from_secs(1),
+            "{waits:?}"
+        );
+        assert_eq!(
+            waits.iter().sum::<Duration>(),
+            Duration::from_secs(60),
+            "{waits:?}"
+        );
 
         retry.reset();
-        assert_eq!(retry.next().map(|(attempt, _)| attempt), Some(1));
+        assert_eq!(retry.next(start).map(|(attempt, _)| attempt), Some(1));
+    }
+
+    #[test]
+    fn attempts_that_take_long_count() {
+        let mut retry = Retry::new(Duration::from_secs(60));
+
+        let waits = play(&mut retry, clock::now(), Duration::from_secs(30));
+
+        assert!(waits.len() <= 2, "{waits:?}");
     }
 }

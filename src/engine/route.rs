@@ -178,7 +178,7 @@ impl Router {
         if target.kind == 'm' {
             return Ok(Route::Ignored);
         }
-        if target.triggers && !self.watchful {
+        if target.is_watched() && !self.watchful {
             (self.watchful, self.turned) = (true, true);
             self.routes.clear();
         }

@@ -24,6 +24,7 @@ use super::meter::Meter;
 use super::staged::Staged;
 use super::status::{Command, CommandAnswer, FailedTransaction, Phase};
 use super::supervise::Task;
+use super::watchdog::Pulse;
 use super::{EngineError, clock, route};
 
 /// How long finished transactions wait for more when the source has not said that it has caught
@@ -62,6 +63,9 @@ pub(super) struct Stream<'a> {
     /// The transaction to pass over, if the operator chose one.
     pub(super) skip: Option<(Lsn, String)>,
     pub(super) state: State,
+    /// Silence of the source after which it is taken for lost; it is asked more often than that.
+    pub(super) silence_max: Duration,
+    pub(super) pulse: Pulse,
 }
 
 /// Where the round stands.
@@ -78,6 +82,8 @@ pub(super) struct State {
     idle_lsn: Lsn,
     idle_confirmed_at: Instant,
     published_at: Instant,
+    /// Since when we have been waiting for the source's next word.
+    listening_since: Instant,
     paused: bool,
     stopping: bool,
     /// After this transaction sets may be formed again, in a new round.
@@ -97,6 +103,7 @@ impl State {
             idle_lsn: Lsn::ZERO,
             idle_confirmed_at: now,
             published_at: now,
+            listening_since: now,
             paused,
             stopping: false,
             care_until,
@@ -128,6 +135,7 @@ impl Stream<'_> {
     }
 
     async fn turn(&mut self) -> Result<ControlFlow<RoundEnd>, EngineError> {
+        self.pulse.beat();
         if self.state.stopping && !self.state.is_inside_large() {
             self.commit().await?;
             return Ok(ControlFlow::Break(RoundEnd::Stop));
@@ -156,14 +164,13 @@ impl Stream<'_> {
     }
 
     fn frame_at_hand(&mut self) -> Option<Result<Frame, PgError>> {
-        let reads = !self.state.paused || self.state.is_inside_large();
-        reads.then(|| self.reader.next_buffered()).flatten()
+        self.reads().then(|| self.reader.next_buffered()).flatten()
     }
 
     /// Commands come first: an operator who says stop must be heard however fast rows come. Then
     /// frames, because they bring the timers' work with them.
     async fn next(&mut self) -> Next {
-        let reads = !self.state.paused || self.state.is_inside_large();
+        let reads = self.reads();
         let timer = self.timer_at();
         tokio::select! {
             biased;
@@ -204,6 +211,8 @@ impl Stream<'_> {
                 self.keepalive(wal_end, reply_requested).await?;
             }
         }
+        // What took its time was we.
+        self.state.listening_since = clock::now();
         Ok(())
     }
 
@@ -392,12 +401,31 @@ impl Stream<'_> {
     }
 
     async fn timer(&mut self) -> Result<(), EngineError> {
+        self.require_word()?;
         if self.applier.is_pending() && (self.state.staged.is_none() || self.is_old()) {
             self.commit().await?;
         }
         self.confirm_idle(false).await?;
         self.publish_if_due();
         Ok(())
+    }
+
+    /// A connection that a proxy holds open, with nobody behind it, looks like a quiet source.
+    fn require_word(&self) -> Result<(), EngineError> {
+        if !self.reads() || self.state.listening_since.elapsed() < self.silence_max {
+            return Ok(());
+        }
+        let (endpoint, patience) = (self.endpoint.clone(), self.silence_max);
+        Err(EngineError::Silent {
+            side: "source",
+            endpoint,
+            patience,
+        })
+    }
+
+    /// A paused round reads nothing, unless it must end what it has begun to write.
+    fn reads(&self) -> bool {
+        !self.state.paused || self.state.is_inside_large()
     }
 
     fn publish_if_due(&mut self) {
@@ -438,6 +466,7 @@ impl Stream<'_> {
             }
             Command::Resume => {
                 self.state.paused = false;
+                self.state.listening_since = clock::now();
                 self.board.phase(&Phase::Streaming { behind: true });
                 CommandAnswer::Accepted
             }
@@ -486,6 +515,10 @@ impl Stream<'_> {
             ended => Err(feedback_error(&endpoint, ended)),
         };
         (idle.and(said), applier.into_meter())
+    }
+
+    pub(super) const fn is_stopping(&self) -> bool {
+        self.state.stopping
     }
 
     pub(super) const fn is_paused(&self) -> bool {

@@ -28,6 +28,11 @@ use crate::config::connection::{Host, HostPort, SslMode, SslNegotiation, TargetS
 /// hold us for the minutes that TCP would wait.
 const CONNECT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
 
+/// How long sent data may stay unacknowledged when the settings do not say; the system's own bound
+/// is a quarter of an hour, in which nothing is replicated.
+#[cfg(target_os = "linux")]
+const USER_TIMEOUT_DEFAULT: Duration = Duration::from_secs(60);
+
 /// Request code of `SSLRequest` (manual, section 55.7 «Message Formats»).
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
 
@@ -232,7 +237,11 @@ async fn tcp(place: &Place<'_>, name: &str) -> io::Result<TcpStream> {
         socket.set_tcp_keepalive(&parameters)?;
     }
     #[cfg(target_os = "linux")]
-    if let Some(bound) = place.settings.tcp_user_timeout {
+    {
+        let bound = place
+            .settings
+            .tcp_user_timeout
+            .unwrap_or(USER_TIMEOUT_DEFAULT);
         socket.set_tcp_user_timeout(Some(bound))?;
     }
     Ok(stream)

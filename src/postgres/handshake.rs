@@ -16,8 +16,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tracing::debug;
 
 use super::dial::Place;
-use super::error::{PgError, ServerError};
+use super::error::PgError;
 use super::link::Link;
+use super::server_error::ServerError;
 use crate::config::Secret;
 use crate::config::connection::ChannelBinding;
 

@@ -26,18 +26,20 @@ mod handshake;
 mod link;
 mod publication;
 mod replication;
+mod server_error;
 mod slot;
 pub mod sqlstate;
 mod stream;
 mod tls;
 
 pub use connect::{Session, connect};
-pub use error::{PgError, ServerError};
+pub use error::PgError;
 pub use frame::Frame;
 pub use publication::{
     Publication, create_publication_sql, drop_publication_sql, find_publication,
 };
 pub use replication::{ReplicationConnection, SystemIdentity, TextRow};
+pub use server_error::ServerError;
 pub use slot::{Slot, create_slot_sql, drop_slot_sql, find_slot};
 pub use stream::{FeedbackWriter, StandbyStatus, WalReader};
 pub use tls::TlsError;

@@ -11,10 +11,11 @@ use postgres_protocol::message::frontend;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tracing::debug;
 
-use super::error::{PgError, ServerError};
+use super::error::PgError;
 use super::frame::{Frame, FrameBuffer, Step};
 use super::handshake::{answer, lost, notice};
 use super::link::{LinkReader, LinkWriter};
+use super::server_error::ServerError;
 use crate::model::Lsn;
 
 /// What arrives.

@@ -7,6 +7,7 @@ mod channel_binding;
 mod error;
 mod files;
 mod verify;
+mod version1;
 
 use std::sync::Arc;
 

@@ -12,10 +12,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
 
+use crate::config::key;
 use crate::model::{Classify, ErrorClass};
 
 /// Names the directory with `initdb` and `postgres`; stronger than every other place.
-pub const BIN_DIR_VARIABLE: &str = "PGSTREAM_PG_BIN_DIR";
+pub const BIN_DIR_VARIABLE: &str = key::PG_BIN_DIR;
 
 /// The setting without which current minor releases refuse wal2json.
 /// Older ones do not know it and refuse to start with it.
@@ -62,7 +63,13 @@ impl Server {
     /// [`ServerError::Missing`] or [`ServerError::NoWal2json`] (operator).
     pub fn find_with_wal2json() -> Result<Self, ServerError> {
         let first = Self::find()?;
-        let with = Self::find_all().into_iter().find(Self::has_wal2json);
+        let named = env::var_os(BIN_DIR_VARIABLE).is_some();
+        let servers = if named {
+            vec![first.clone()]
+        } else {
+            Self::find_all()
+        };
+        let with = servers.into_iter().find(Self::has_wal2json);
         with.ok_or(ServerError::NoWal2json {
             bin_dir: first.bin_dir,
             version: first.version,

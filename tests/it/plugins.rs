@@ -10,9 +10,11 @@ use pgstream::model::{
     Change, Classify as _, ErrorClass, Event, Lsn, OldTuple, Relation, Tuple, Value,
 };
 use pgstream::postgres::{Frame, ReplicationConnection, StandbyStatus};
+use pgstream::tutorial::cluster::ClusterOptions;
 use tokio_postgres::Client;
 
-use crate::support::{cluster, clusters::TestCluster, connect, execute, query_text};
+use crate::support::clusters::TestCluster;
+use crate::support::{cluster, cluster_with, connect, every_server, execute, query_text};
 
 /// The content of the logical message that ends a workload.
 const END: &str = "the end";
@@ -199,11 +201,14 @@ struct Watched {
 
 impl Watched {
     async fn start() -> Self {
-        let cluster = cluster("plugins");
+        Self::on(cluster("plugins"), &["pgoutput", "wal2json"]).await
+    }
+
+    async fn on(cluster: TestCluster, plugins: &[&str]) -> Self {
         let client = connect(&cluster.url("postgres")).await;
         execute(&client, "SET client_min_messages = warning").await;
         execute(&client, "CREATE PUBLICATION p FOR ALL TABLES").await;
-        for plugin in ["pgoutput", "wal2json"] {
+        for plugin in plugins {
             let sql = format!("SELECT pg_create_logical_replication_slot('{plugin}', '{plugin}')");
             execute(&client, &sql).await;
         }
@@ -498,4 +503,40 @@ async fn an_operator_may_vouch_that_nulls_of_numbers_are_null() {
         server.decoded("wal2json", vouched).await,
         server.transactions("pgoutput").await
     );
+}
+
+#[tokio::test]
+async fn every_server_gives_the_same_changes() {
+    let mut seen: Vec<(String, Vec<String>)> = Vec::new();
+    for server in every_server() {
+        let options = ClusterOptions::new("plugins").on(&server);
+        let plugins: &[&str] = match server.has_wal2json() {
+            true => &["pgoutput", "wal2json"],
+            false => &["pgoutput"],
+        };
+        let watched = Watched::on(cluster_with(options), plugins).await;
+        for sql in [
+            "CREATE TABLE t (id int PRIMARY KEY, v text, at timestamptz)",
+            "INSERT INTO t VALUES (1, 'a', '2024-01-01 00:00:00+00'), (2, NULL, 'infinity')",
+            "UPDATE t SET id = 3 WHERE id = 2; DELETE FROM t WHERE id = 1",
+            "TRUNCATE t",
+        ] {
+            watched.run(sql).await;
+        }
+        watched.end().await;
+        for plugin in plugins {
+            let lines = watched.transactions(plugin).await.expect("a stream");
+            let changes = lines
+                .into_iter()
+                .filter(|line| !line.starts_with("Transaction"));
+            seen.push((format!("{} {plugin}", server.version()), changes.collect()));
+        }
+    }
+    for (name, changes) in &seen {
+        assert_eq!(
+            Some(changes),
+            seen.first().map(|(_, first)| first),
+            "{name}"
+        );
+    }
 }

@@ -1,11 +1,14 @@
 //! Servers that go away, connections that break or say nothing more: the engine comes back by
 //! itself, and both sides end equal.
 
+use pgstream::config::ConnectionSettings;
 use pgstream::engine::Handle;
 use pgstream::engine::status::Phase;
 
+use crate::chaos::assert_settled;
 use crate::chaos::dice::seed;
 use crate::chaos::load::{Load, SCHEMA};
+use crate::support::clusters::TestCluster;
 use crate::support::flow::{Flow, stop, wait_for};
 use crate::support::{Proxy, execute, query_text, wait_until};
 
@@ -21,7 +24,7 @@ async fn check(mut flow: Flow, trouble: impl AsyncFnOnce(&mut Flow, &Handle)) {
     streams(&handle, before + 20).await;
     assert!(load.stop().await > 0);
     flow.reconnect().await;
-    flow.equal().await;
+    assert_settled(&flow).await;
     stop(handle).await;
 }
 
@@ -77,32 +80,24 @@ async fn comes_back_to_both_after_a_killed_and_an_orderly_stopped_server() {
     .await;
 }
 
-/// Puts a proxy in front of each side.
-async fn behind_proxies() -> (Flow, Proxy, Proxy) {
+/// Puts a proxy in front of each side; `parameters` go to the addresses.
+async fn behind_proxies(parameters: &str) -> (Flow, Proxy, Proxy) {
     let mut flow = flow().await;
-    let (source, target) = (&flow.source_cluster, &flow.target_cluster);
-    let proxies = (Proxy::start(source.port()), Proxy::start(target.port()));
-    let through = |proxy: &Proxy, port, url: &str| proxy.through(url, port).parse_settings();
-    let source = through(&proxies.0, source.port(), &source.url("postgres"));
-    let target = through(&proxies.1, target.port(), &target.url("postgres"));
-    flow.pipeline.source = source;
-    flow.pipeline.target = target;
-    (flow, proxies.0, proxies.1)
-}
-
-trait ParseSettings {
-    fn parse_settings(&self) -> pgstream::config::ConnectionSettings;
-}
-
-impl ParseSettings for String {
-    fn parse_settings(&self) -> pgstream::config::ConnectionSettings {
-        pgstream::config::ConnectionSettings::parse(self).expect("the proxy's address")
-    }
+    let through = |cluster: &TestCluster| {
+        let proxy = Proxy::start(cluster.port());
+        let url = proxy.through(&cluster.url("postgres"), cluster.port());
+        let settings = ConnectionSettings::parse(&format!("{url}{parameters}"));
+        (settings.expect("an address"), proxy)
+    };
+    let (source, source_proxy) = through(&flow.source_cluster);
+    let (target, target_proxy) = through(&flow.target_cluster);
+    (flow.pipeline.source, flow.pipeline.target) = (source, target);
+    (flow, source_proxy, target_proxy)
 }
 
 #[tokio::test]
 async fn comes_back_after_cut_connections_on_either_side_and_on_both() {
-    let (flow, source, target) = behind_proxies().await;
+    let (flow, source, target) = behind_proxies("").await;
     check(flow, async |_, handle| {
         for cut in [vec![&source], vec![&target], vec![&source, &target]] {
             let before = handle.status().borrow().totals.transactions;
@@ -113,6 +108,23 @@ async fn comes_back_after_cut_connections_on_either_side_and_on_both() {
         }
         let before = handle.status().borrow().totals.transactions;
         streams(handle, before + 1).await;
+    })
+    .await;
+}
+
+/// A proxy that keeps connections open and passes nothing on is noticed within the patience.
+#[tokio::test]
+async fn comes_back_after_connections_that_stand_and_say_nothing() {
+    let (flow, source, target) = behind_proxies("&tcp_user_timeout=2000&connect_timeout=2").await;
+    check(flow, async |_, handle| {
+        for stalled in [&source, &target] {
+            let before = handle.status().borrow().totals.transactions;
+            streams(handle, before + 10).await;
+            stalled.stall();
+            // What waits in the proxy shall not come through after all: those connections are dead.
+            retries(handle).await;
+            stalled.resume();
+        }
     })
     .await;
 }

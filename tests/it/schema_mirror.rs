@@ -5,20 +5,18 @@
 //! the event triggers and the statements.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::process::Command;
 
 use bytes::Bytes;
 use pgstream::config::{ConnectionSettings, Plugin, SlotName};
-use pgstream::model::{
-    Column, QualifiedName, Relation, RelationId, ReplicaIdentity, Tuple, Value,
-};
+use pgstream::model::{Column, QualifiedName, Relation, RelationId, ReplicaIdentity, Tuple, Value};
 use pgstream::postgres::{Session, connect};
 use pgstream::schema::{Entry, Plan, install, plan};
-use pgstream::tutorial::server::Server;
 
 use crate::support::clusters::TestCluster;
-use crate::support::{cluster, cluster_with};
-use pgstream::tutorial::cluster::ClusterOptions;
+use crate::support::oracle::{differences, picture};
+use crate::support::{cluster, query_text};
 
 const LOG_COLUMNS: [&str; 6] = [
     "id",
@@ -28,6 +26,10 @@ const LOG_COLUMNS: [&str; 6] = [
     "created_at",
     "acked",
 ];
+
+/// What `init` did to tables that are on both sides already.
+const IDENTITIES: &str = "SELECT format('ALTER TABLE %s REPLICA IDENTITY FULL', oid::regclass) \
+                          FROM pg_class WHERE relreplident = 'f' AND relnamespace = 'public'::regnamespace";
 
 /// The two databases.
 pub struct Mirror {
@@ -49,12 +51,6 @@ impl Mirror {
         Self::inside(cluster("mirror"), sql).await
     }
 
-    /// Starts both on another server.
-    pub async fn on(server: &Server) -> Self {
-        let options = ClusterOptions::new("mirror").on(server);
-        Self::inside(cluster_with(options), "").await
-    }
-
     async fn inside(cluster: TestCluster, sql: &str) -> Self {
         let admin = session(&cluster, "postgres").await;
         for database in ["source", "target"] {
@@ -70,6 +66,9 @@ impl Mirror {
         let slot: SlotName = "mirror_slot".parse().expect("a name");
         let report = install::init(&source, &slot, Plugin::Pgoutput).await;
         report.unwrap_or_else(|error| panic!("{}", crate::support::clusters::chain(&error)));
+        for statement in query_text(&source, IDENTITIES).await {
+            target.run(&statement).await.expect("an identity");
+        }
         Self {
             cluster,
             source,
@@ -87,14 +86,18 @@ impl Mirror {
     /// Another session on the source.
     pub async fn another(&self) -> Session {
         let session = session(&self.cluster, "source").await;
-        session.run("SET search_path = public").await.expect("a path");
+        session
+            .run("SET search_path = public")
+            .await
+            .expect("a path");
         session
     }
 
     /// Runs a command on the source and what it means on the target.
     pub async fn run(&mut self, sql: &str) -> Vec<Plan> {
         let outcome = self.source.run(sql).await;
-        outcome.unwrap_or_else(|error| panic!("{sql}\n{}", crate::support::clusters::chain(&error)));
+        outcome
+            .unwrap_or_else(|error| panic!("{sql}\n{}", crate::support::clusters::chain(&error)));
         self.follow(sql).await
     }
 
@@ -147,16 +150,19 @@ impl Mirror {
         }
     }
 
-    /// Both dumps, the source's and the target's.
-    pub fn dumps(&self) -> (BTreeSet<String>, BTreeSet<String>) {
-        (self.dump("source"), self.dump("target"))
-    }
-
-    /// Compares both dumps; `sql` tells what came before.
-    pub fn assert_equal(&self, sql: &str) {
-        let (source, target) = self.dumps();
-        let only_source: Vec<_> = source.difference(&target).cloned().collect();
-        let only_target: Vec<_> = target.difference(&source).cloned().collect();
+    /// Compares both sides; `sql` tells what came before.
+    pub async fn assert_equal(&self, sql: &str) {
+        let program = self.cluster.server().program("pg_dump");
+        let (only_source, only_target) = if program.is_file() {
+            let [source, target] = ["source", "target"].map(|name| self.cluster.url(name));
+            let (source, target) = dump_both(&program, &source, &target);
+            let only = |one: &BTreeSet<String>, other| one.difference(other).cloned().collect();
+            (only(&source, &target), only(&target, &source))
+        } else {
+            let source = picture(&self.source, &[]).await.expect("a picture");
+            let target = picture(&self.target, &[]).await.expect("a picture");
+            (differences(&source, &target), Vec::<String>::new())
+        };
         assert!(
             only_source.is_empty() && only_target.is_empty(),
             "after {sql}\n--- only on the source:\n{}\n--- only on the target:\n{}",
@@ -164,23 +170,35 @@ impl Mirror {
             only_target.join("\n")
         );
     }
-
-    /// What pg_dump says of the schema, one string an object.
-    pub fn dump(&self, database: &str) -> BTreeSet<String> {
-        let mut objects = dump(&self.cluster, database, &["--exclude-schema=pgstream"]);
-        objects.retain(|object| !object.contains("; Type: EVENT TRIGGER;"));
-        objects
-    }
 }
 
-/// What pg_dump says of a database's schema, one string an object.
-pub fn dump(cluster: &TestCluster, database: &str, options: &[&str]) -> BTreeSet<String> {
-    let mut call = Command::new(cluster.server().program("pg_dump"));
-    call.args(["--schema-only", "--no-owner", "--no-privileges", "--no-publications"]);
-    call.args(options).arg(cluster.url(database));
+fn dump_both(program: &Path, source: &str, target: &str) -> (BTreeSet<String>, BTreeSet<String>) {
+    std::thread::scope(|scope| {
+        let source = scope.spawn(move || dump_of_users(program, source));
+        let target = dump_of_users(program, target);
+        (source.join().expect("a dump"), target)
+    })
+}
+
+/// The dump without what is ours.
+fn dump_of_users(program: &Path, url: &str) -> BTreeSet<String> {
+    let mut objects = dump(
+        program,
+        url,
+        &["--exclude-schema=pgstream", "--no-publications"],
+    );
+    objects.retain(|object| !object.contains("; Type: EVENT TRIGGER;"));
+    objects
+}
+
+/// What `pg_dump` says of a database's schema, one string an object.
+pub fn dump(program: &Path, url: &str, options: &[&str]) -> BTreeSet<String> {
+    let mut call = Command::new(program);
+    call.args(["--schema-only", "--no-owner", "--no-privileges"]);
+    call.args(options).arg(url);
     let output = call.output().expect("pg_dump runs");
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "pg_dump {database}: {said}");
+    assert!(output.status.success(), "pg_dump {url}: {said}");
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     let objects = text.split("\n--\n-- Name: ").skip(1);
     // Newer minors print a random key around the dump.

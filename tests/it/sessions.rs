@@ -75,6 +75,31 @@ impl Files {
     }
 }
 
+/// What a server without certificate does with each mode.
+const WITHOUT_TLS: &[(&str, &str)] = &[
+    ("sslmode=disable", "plain"),
+    ("sslmode=allow", "plain"),
+    ("sslmode=prefer", "plain"),
+    ("sslmode=require", "Operator"),
+];
+
+/// What a server with a certificate does; `ROOT` is the file of its authority, `OTHER` of another.
+const WITH_TLS: &[(&str, &str)] = &[
+    ("sslmode=disable", "plain"),
+    ("sslmode=allow", "plain"),
+    ("sslmode=prefer", "encrypted"),
+    ("sslmode=require", "encrypted"),
+    ("sslmode=require&channel_binding=require", "encrypted"),
+    ("sslmode=disable&channel_binding=require", "Operator"),
+    ("sslmode=verify-ca", "Operator"),
+    ("sslmode=verify-ca&sslrootcert=ROOT", "encrypted"),
+    ("sslmode=verify-full&sslrootcert=ROOT", "encrypted"),
+    ("sslmode=verify-ca&sslrootcert=OTHER", "Operator"),
+    ("sslmode=require&sslrootcert=OTHER", "Operator"),
+    ("sslmode=prefer&sslrootcert=OTHER", "plain"),
+    ("sslrootcert=system", "Operator"),
+];
+
 #[tokio::test]
 async fn every_sslmode_does_what_libpq_does() {
     let files = Files::new();
@@ -83,67 +108,17 @@ async fn every_sslmode_does_what_libpq_does() {
     let other = files.put("other.crt", &Authority::new("other").certificate());
     let with_tls = tls_cluster(authority.server(&["db.example.com"]), &[]);
     let without_tls = cluster("plain");
-    let at = |cluster: &TestCluster, rest: &str| {
-        format!(
-            "{USER}db.example.com:{}/postgres?hostaddr=127.0.0.1&{rest}",
-            cluster.port()
-        )
-    };
-    let cases = [
-        (&without_tls, "sslmode=disable".to_owned(), "plain"),
-        (&without_tls, "sslmode=allow".to_owned(), "plain"),
-        (&without_tls, "sslmode=prefer".to_owned(), "plain"),
-        (&without_tls, "sslmode=require".to_owned(), "Operator"),
-        (&with_tls, "sslmode=disable".to_owned(), "plain"),
-        (&with_tls, "sslmode=allow".to_owned(), "plain"),
-        (&with_tls, "sslmode=prefer".to_owned(), "encrypted"),
-        (&with_tls, "sslmode=require".to_owned(), "encrypted"),
-        (
-            &with_tls,
-            "sslmode=require&channel_binding=require".to_owned(),
-            "encrypted",
-        ),
-        (
-            &with_tls,
-            "sslmode=disable&channel_binding=require".to_owned(),
-            "Operator",
-        ),
-        (&with_tls, "sslmode=verify-ca".to_owned(), "Operator"),
-        (
-            &with_tls,
-            format!("sslmode=verify-ca&sslrootcert={root}"),
-            "encrypted",
-        ),
-        (
-            &with_tls,
-            format!("sslmode=verify-full&sslrootcert={root}"),
-            "encrypted",
-        ),
-        (
-            &with_tls,
-            format!("sslmode=verify-ca&sslrootcert={other}"),
-            "Operator",
-        ),
-        (
-            &with_tls,
-            format!("sslmode=require&sslrootcert={other}"),
-            "Operator",
-        ),
-        (
-            &with_tls,
-            format!("sslmode=prefer&sslrootcert={other}"),
-            "plain",
-        ),
-        (&with_tls, "sslrootcert=system".to_owned(), "Operator"),
-    ];
-    for (cluster, rest, expected) in cases {
-        assert_eq!(encryption(&at(cluster, &rest)).await, expected, "{rest}");
+    for (cluster, cases) in [(&without_tls, WITHOUT_TLS), (&with_tls, WITH_TLS)] {
+        for (words, expected) in cases {
+            let words = words.replace("ROOT", &root).replace("OTHER", &other);
+            let host = format!("db.example.com:{}", cluster.port());
+            let url = format!("{USER}{host}/postgres?hostaddr=127.0.0.1&{words}");
+            assert_eq!(encryption(&url).await, *expected, "{words}");
+        }
     }
     for (mode, expected) in [("verify-ca", "encrypted"), ("verify-full", "Operator")] {
-        let url = format!(
-            "{USER}127.0.0.1:{}/postgres?sslmode={mode}&sslrootcert={root}",
-            with_tls.port()
-        );
+        let host = format!("127.0.0.1:{}", with_tls.port());
+        let url = format!("{USER}{host}/postgres?sslmode={mode}&sslrootcert={root}");
         assert_eq!(encryption(&url).await, expected, "{mode} by address");
     }
 }
@@ -164,6 +139,42 @@ async fn a_self_signed_certificate_is_its_own_root() {
             cluster.port()
         );
         assert_eq!(encryption(&url).await, expected, "{host} {mode}");
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_made_by_the_manuals_recipe_is_good_enough() {
+    let files = Files::new();
+    let authority = Authority::new("root");
+    let root = files.put("root.crt", &authority.certificate());
+    let other = files.put("other.crt", &Authority::new("root").certificate());
+    let cluster = tls_cluster(authority.server_of_version_1("db.example.com"), &[]);
+    for (host, words, expected) in [
+        ("db.example.com", "sslmode=require".to_owned(), "encrypted"),
+        (
+            "db.example.com",
+            format!("sslmode=verify-full&sslrootcert={root}"),
+            "encrypted",
+        ),
+        (
+            "other.example.com",
+            format!("sslmode=verify-ca&sslrootcert={root}"),
+            "encrypted",
+        ),
+        (
+            "other.example.com",
+            format!("sslmode=verify-full&sslrootcert={root}"),
+            "Operator",
+        ),
+        (
+            "db.example.com",
+            format!("sslmode=verify-ca&sslrootcert={other}"),
+            "Operator",
+        ),
+    ] {
+        let host = format!("{host}:{}", cluster.port());
+        let url = format!("{USER}{host}/postgres?hostaddr=127.0.0.1&{words}");
+        assert_eq!(encryption(&url).await, expected, "{host} {words}");
     }
 }
 

@@ -39,14 +39,14 @@ impl Streaming {
             .expect("a publication");
         let slot = format!("SELECT pg_create_logical_replication_slot('{SLOT}', '{plugin}')");
         session.run(&slot).await.expect("a slot");
-        let decoder = Decoder::for_plugin(plugin).expect("a plugin of ours");
+        let mut decoder = Decoder::for_plugin(plugin).expect("a plugin of ours");
         let connection = ReplicationConnection::connect(&settings)
             .await
             .expect("a session");
-        let started = connection
-            .start(SLOT, Lsn::ZERO, &decoder.options("p"))
-            .await;
-        let (reader, feedback) = started.expect("a stream");
+        let choices = decoder.option_choices("p");
+        let started = connection.start_with_first(SLOT, Lsn::ZERO, &choices).await;
+        let (choice, reader, feedback) = started.expect("a stream");
+        decoder.started_with(choice);
         Self {
             session,
             decoder,

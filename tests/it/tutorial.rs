@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::support::clusters::TestCluster;
 use crate::support::process::{Outcome, Running};
-use crate::support::{Call, cluster_with, psql, wait_until};
+use crate::support::{Call, cluster_with, every_server, psql, wait_until};
 
 /// How the reader passes options to `init`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

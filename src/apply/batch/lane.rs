@@ -16,6 +16,7 @@ use super::{Op, OpKind, RowChange, TablePlan, keeps_key, move_of, present_column
 pub(super) struct NetLane {
     done: Vec<OpKind>,
     rows: Vec<NetRow>,
+    passed: Vec<Tuple>,
     index: HashTable<usize>,
     hasher: DefaultHashBuilder,
 }
@@ -61,6 +62,7 @@ impl NetLane {
 
     pub(super) fn finish(mut self, table: &TablePlan) -> Vec<OpKind> {
         self.seal(table);
+        self.done.extend(passed(self.passed));
         self.done
     }
 
@@ -79,8 +81,11 @@ impl NetLane {
                 overwrite(&mut known.tuple, tuple);
             }
             Some(joined) => {
+                let before = std::mem::replace(&mut known.tuple, tuple);
+                if joined_away(known.effect, effect) && table.uses_sequences() {
+                    self.passed.push(before);
+                }
                 known.effect = joined;
-                known.tuple = tuple;
             }
             None => {
                 self.seal(table);
@@ -143,6 +148,18 @@ const fn joined(known: Effect, next: Effect) -> Option<Effect> {
     }
 }
 
+/// Whether a row that was inserted goes again without a trace.
+const fn joined_away(known: Effect, next: Effect) -> bool {
+    matches!(
+        (known, next),
+        (Effect::Insert | Effect::Replace, Effect::Delete)
+    )
+}
+
+fn passed(rows: Vec<Tuple>) -> Option<OpKind> {
+    (!rows.is_empty()).then_some(OpKind::Passed(rows))
+}
+
 /// Puts the newer values over the older, where they were sent.
 fn overwrite(known: &mut Tuple, newer: Tuple) {
     for (known, newer) in known.values.iter_mut().zip(newer.values) {
@@ -184,6 +201,7 @@ fn group_update(table: &TablePlan, groups: &mut Vec<(Vec<usize>, Vec<Tuple>)>, r
 pub(super) struct MultisetLane {
     done: Vec<OpKind>,
     images: Vec<(Tuple, i64)>,
+    passed: Vec<Tuple>,
     index: HashTable<usize>,
     hasher: DefaultHashBuilder,
 }
@@ -211,6 +229,7 @@ impl MultisetLane {
 
     pub(super) fn finish(mut self) -> Vec<OpKind> {
         self.seal();
+        self.done.extend(passed(self.passed));
         self.done
     }
 
@@ -218,7 +237,11 @@ impl MultisetLane {
         let hash = hash_columns(&self.hasher, &table.written, &image);
         let same = |&row: &usize| equal_columns(&table.written, &self.images[row].0, &image);
         if let Some(&row) = self.index.find(hash, same) {
-            self.images[row].1 += by;
+            let count = &mut self.images[row].1;
+            if *count > 0 && by < 0 && table.uses_sequences() {
+                self.passed.push(image);
+            }
+            *count += by;
             return;
         }
         let (images, hasher) = (&mut self.images, &self.hasher);
@@ -266,7 +289,7 @@ impl OrderedLane {
         let kind = step_of(table, change);
         let hash = match &kind {
             OpKind::Update { rows, .. } => hash_columns(&self.hasher, &table.key, &rows[0]),
-            OpKind::Insert(_) | OpKind::Move { .. } | OpKind::Delete(_) => 0,
+            OpKind::Insert(_) | OpKind::Move { .. } | OpKind::Delete(_) | OpKind::Passed(_) => 0,
         };
         let kind = match self.ops.last_mut() {
             Some(last) if table.lane == Lane::Ordered && Arc::ptr_eq(&last.table, table) => {

@@ -21,25 +21,47 @@ enum Kind {
     Rows,
 }
 
-const KINDS: [Kind; 6] =
-    [Kind::Keyed, Kind::FullWithKey, Kind::Keyless, Kind::Ordered, Kind::OrderedKeyless, Kind::Rows];
+const KINDS: [Kind; 6] = [
+    Kind::Keyed,
+    Kind::FullWithKey,
+    Kind::Keyless,
+    Kind::Ordered,
+    Kind::OrderedKeyless,
+    Kind::Rows,
+];
 
 impl Kind {
     fn plan(self, id: u32) -> Arc<TablePlan> {
-        let full = matches!(self, Self::FullWithKey | Self::Keyless | Self::OrderedKeyless);
-        let identity = if full { ReplicaIdentity::Full } else { ReplicaIdentity::Default };
+        let full = matches!(
+            self,
+            Self::FullWithKey | Self::Keyless | Self::OrderedKeyless
+        );
+        let identity = if full {
+            ReplicaIdentity::Full
+        } else {
+            ReplicaIdentity::Default
+        };
         let relation = relation(id, identity, &["id*", "a", "big"]);
         let keyed = !matches!(self, Self::Keyless | Self::OrderedKeyless);
         let keys: &[&[&str]] = if keyed { &[&["id"]] } else { &[] };
         let columns = ["id", "a", "big"].map(column).into();
         let triggers = matches!(self, Self::Ordered | Self::OrderedKeyless);
-        let target = TargetTable { triggers, ..target(columns, keys) };
-        let rules = WriteRules { sets: !matches!(self, Self::Rows), ..RULES };
+        let target = TargetTable {
+            triggers,
+            ..target(columns, keys)
+        };
+        let rules = WriteRules {
+            sets: !matches!(self, Self::Rows),
+            ..RULES
+        };
         Arc::new(TablePlan::new(relation, Arc::new(target), rules).unwrap())
     }
 
     fn is_full(self) -> bool {
-        matches!(self, Self::FullWithKey | Self::Keyless | Self::OrderedKeyless)
+        matches!(
+            self,
+            Self::FullWithKey | Self::Keyless | Self::OrderedKeyless
+        )
     }
 }
 
@@ -50,7 +72,11 @@ struct Table(Vec<Tuple>);
 impl Table {
     /// The only row with this key, or the first that looks so.
     fn find(&self, plan: &TablePlan, old: &Tuple) -> Option<usize> {
-        let columns = if plan.key.is_empty() { &plan.written } else { &plan.key };
+        let columns = if plan.key.is_empty() {
+            &plan.written
+        } else {
+            &plan.key
+        };
         let same = |row: &Tuple| columns.iter().all(|&at| row.values[at] == old.values[at]);
         self.0.iter().position(same)
     }
@@ -66,7 +92,9 @@ impl Table {
     }
 
     fn delete(&mut self, plan: &TablePlan, old: &Tuple) -> Result<(), String> {
-        let at = self.find(plan, old).ok_or_else(|| format!("cannot delete {old:?}"))?;
+        let at = self
+            .find(plan, old)
+            .ok_or_else(|| format!("cannot delete {old:?}"))?;
         self.0.remove(at);
         Ok(())
     }
@@ -78,13 +106,21 @@ impl Table {
         columns: &[usize],
         new: &Tuple,
     ) -> Result<(), String> {
-        let at = self.find(plan, old).ok_or_else(|| format!("cannot update {old:?}"))?;
+        let at = self
+            .find(plan, old)
+            .ok_or_else(|| format!("cannot update {old:?}"))?;
         for &column in columns {
-            assert_ne!(new.values[column], Value::Unchanged, "an unknown value is written");
+            assert_ne!(
+                new.values[column],
+                Value::Unchanged,
+                "an unknown value is written"
+            );
             self.0[at].values[column] = new.values[column].clone();
         }
         let twins = self.0.iter().filter(|row| {
-            plan.key.iter().all(|&key| row.values[key] == self.0[at].values[key])
+            plan.key
+                .iter()
+                .all(|&key| row.values[key] == self.0[at].values[key])
         });
         if !plan.key.is_empty() && twins.count() > 1 {
             return Err(format!("a second row with the key of {new:?}"));
@@ -98,9 +134,11 @@ impl Table {
             OpKind::Delete(rows) => rows.iter().try_for_each(|row| self.delete(plan, row)),
             OpKind::Update { columns, rows } => {
                 assert_distinct(plan, rows);
-                rows.iter().try_for_each(|row| self.update(plan, row, columns, row))
+                rows.iter()
+                    .try_for_each(|row| self.update(plan, row, columns, row))
             }
             OpKind::Move { old, columns, new } => self.update(plan, old, columns, new),
+            OpKind::Passed(_) => Ok(()),
         }
     }
 
@@ -115,7 +153,12 @@ impl Table {
 fn assert_distinct(plan: &TablePlan, rows: &[Tuple]) {
     let mut keys: Vec<_> = rows
         .iter()
-        .map(|row| plan.key.iter().map(|&at| format!("{:?}", row.values[at])).collect::<String>())
+        .map(|row| {
+            plan.key
+                .iter()
+                .map(|&at| format!("{:?}", row.values[at]))
+                .collect::<String>()
+        })
         .collect();
     keys.sort();
     keys.dedup();
@@ -129,10 +172,17 @@ type Dice = (u8, u8, u8, u8);
 fn roll(kind: Kind, plan: &TablePlan, table: &mut Table, dice: Dice) -> Option<RowChange> {
     let (action, place, key, value) = dice;
     let (key, value) = ((key % 6).to_string(), (value % 4).to_string());
-    let big = if value == "3" { None } else { Some(value.as_str()) };
+    let big = if value == "3" {
+        None
+    } else {
+        Some(value.as_str())
+    };
     let fresh = tuple(&[Some(&key), Some(&value), big]);
     match action % 8 {
-        0..=2 => table.insert(plan, &fresh).ok().map(|()| RowChange::Insert(fresh)),
+        0..=2 => table
+            .insert(plan, &fresh)
+            .ok()
+            .map(|()| RowChange::Insert(fresh)),
         _ if table.0.is_empty() => None,
         action => {
             let before = table.0[usize::from(place) % table.0.len()].clone();
@@ -171,7 +221,9 @@ fn old_image(kind: Kind, row: &Tuple) -> OldTuple {
     if kind.is_full() {
         return OldTuple::Full(row.clone());
     }
-    OldTuple::Key(Tuple { values: [row.values[0].clone(), Value::Null, Value::Null].into() })
+    OldTuple::Key(Tuple {
+        values: [row.values[0].clone(), Value::Null, Value::Null].into(),
+    })
 }
 
 fn dice() -> impl Strategy<Value = Vec<(usize, Dice)>> {
@@ -230,7 +282,10 @@ proptest! {
 
 fn execute(tables: &mut [Table], plans: &[Arc<TablePlan>], batch: &mut Batch) {
     for op in batch.take() {
-        let at = plans.iter().position(|plan| Arc::ptr_eq(plan, &op.table)).unwrap();
+        let at = plans
+            .iter()
+            .position(|plan| Arc::ptr_eq(plan, &op.table))
+            .unwrap();
         tables[at].execute(&op.table, &op.kind).unwrap();
     }
     assert_eq!((batch.row_count(), batch.byte_count()), (0, 0));
@@ -248,7 +303,7 @@ fn names_of(op: &Op) -> Vec<(RelationId, &'static str)> {
     let name = match op.kind {
         OpKind::Insert(_) => "insert",
         OpKind::Update { .. } | OpKind::Move { .. } => "update",
-        OpKind::Delete(_) => "delete",
+        OpKind::Delete(_) | OpKind::Passed(_) => "delete",
     };
     vec![(op.table.relation.id, name); op.kind.row_count()]
 }
@@ -282,7 +337,13 @@ fn updates_of_one_row_become_one_and_keep_what_was_sent_first() {
     let found = steps(&plan, vec![update(first), update(second)]);
 
     let row = tuple(&[Some("1"), Some("b"), Some("big")]);
-    assert_eq!(found, [OpKind::Update { columns: vec![0, 1, 2], rows: vec![row] }]);
+    assert_eq!(
+        found,
+        [OpKind::Update {
+            columns: vec![0, 1, 2],
+            rows: vec![row]
+        }]
+    );
 }
 
 #[test]
@@ -293,7 +354,13 @@ fn an_insert_of_a_row_that_is_there_is_left_for_the_target_to_judge() {
 
     let found = steps(&plan, vec![insert(), insert()]);
 
-    assert_eq!(found, [OpKind::Insert(vec![row.clone()]), OpKind::Insert(vec![row.clone()])]);
+    assert_eq!(
+        found,
+        [
+            OpKind::Insert(vec![row.clone()]),
+            OpKind::Insert(vec![row.clone()])
+        ]
+    );
 }
 
 #[test]
@@ -318,16 +385,28 @@ fn a_relation_described_anew_comes_behind_its_old_self() {
 fn what_the_target_keeps_by_itself_is_never_joined_with_a_later_change() {
     let relation = relation(1, ReplicaIdentity::Default, &["id*", "a"]);
     let target = target(["id", "a"].map(column).into(), &[&["id"]]);
-    let rules = WriteRules { on_conflict: OnConflict::Nothing, ..RULES };
+    let rules = WriteRules {
+        on_conflict: OnConflict::Nothing,
+        ..RULES
+    };
     let plan = Arc::new(TablePlan::new(relation, Arc::new(target), rules).unwrap());
     let row = |a| tuple(&[Some("1"), Some(a)]);
 
     let found = steps(
         &plan,
-        vec![RowChange::Insert(row("a")), RowChange::Update { old: None, new: row("b") }],
+        vec![
+            RowChange::Insert(row("a")),
+            RowChange::Update {
+                old: None,
+                new: row("b"),
+            },
+        ],
     );
 
-    let update = OpKind::Update { columns: vec![0, 1], rows: vec![row("b")] };
+    let update = OpKind::Update {
+        columns: vec![0, 1],
+        rows: vec![row("b")],
+    };
     assert_eq!(found, [OpKind::Insert(vec![row("a")]), update]);
 }
 
@@ -335,8 +414,11 @@ fn what_the_target_keeps_by_itself_is_never_joined_with_a_later_change() {
 fn a_deferrable_key_finds_rows_by_their_whole_image() {
     let relation = relation(1, ReplicaIdentity::Full, &["id", "a"]);
     let mut target = target(["id", "a"].map(column).into(), &[]);
-    target.unique_keys =
-        vec![UniqueKey { columns: vec!["id".into()], not_null: true, immediate: false }];
+    target.unique_keys = vec![UniqueKey {
+        columns: vec!["id".into()],
+        not_null: true,
+        immediate: false,
+    }];
     let plan = TablePlan::new(relation, Arc::new(target), RULES).unwrap();
 
     assert_eq!(plan.lane, crate::apply::Lane::Multiset);

@@ -11,12 +11,19 @@ fn plan(identity: ReplicaIdentity, columns: &[&str], targets: Vec<TargetColumn>)
 }
 
 fn keyed() -> TablePlan {
-    plan(ReplicaIdentity::Default, &["id*", "a"], vec![column("id"), column("a")])
+    plan(
+        ReplicaIdentity::Default,
+        &["id*", "a"],
+        vec![column("id"), column("a")],
+    )
 }
 
 fn check(plan: &TablePlan, shape: Shape, expected: &str) {
     let expected = expected.replace("TEXT", "\"pg_catalog\".\"text\"");
-    assert_eq!(sql(plan, &shape).replace("OPERATOR(pg_catalog.=)", "="), expected);
+    assert_eq!(
+        sql(plan, &shape).replace("OPERATOR(pg_catalog.=)", "="),
+        expected
+    );
 }
 
 #[test]
@@ -78,7 +85,11 @@ fn types_without_an_array_that_can_be_unnested_go_as_text() {
 fn what_generated_always_refuses_is_deleted_and_inserted_again() {
     let mut id = column("id");
     id.identity_always = true;
-    let plan = plan(ReplicaIdentity::Default, &["id*", "a"], vec![id, column("a")]);
+    let plan = plan(
+        ReplicaIdentity::Default,
+        &["id*", "a"],
+        vec![id, column("a")],
+    );
 
     check(
         &plan,
@@ -92,38 +103,75 @@ fn what_generated_always_refuses_is_deleted_and_inserted_again() {
 #[test]
 fn conflicts_are_decided_by_the_key() {
     let check = |on_conflict, names: &[&str], ending: &str| {
-        let targets = names.iter().map(|name| column(name.trim_end_matches('*'))).collect();
+        let targets = names
+            .iter()
+            .map(|name| column(name.trim_end_matches('*')))
+            .collect();
         let identity = match names.iter().any(|name| name.ends_with('*')) {
             true => ReplicaIdentity::Default,
             false => ReplicaIdentity::Full,
         };
         let target = Arc::new(target(targets, &[]));
-        let rules = WriteRules { on_conflict, ..RULES };
+        let rules = WriteRules {
+            on_conflict,
+            ..RULES
+        };
         let plan = TablePlan::new(relation(1, identity, names), target, rules).unwrap();
         let found = sql(&plan, &Shape::InsertOne);
         let (_, tail) = found.rsplit_once(')').unwrap();
-        assert!(found.ends_with(ending) && (!ending.is_empty() || tail.is_empty()), "{found}");
+        assert!(
+            found.ends_with(ending) && (!ending.is_empty() || tail.is_empty()),
+            "{found}"
+        );
     };
 
     check(OnConflict::Error, &["id*", "a"], "");
-    check(OnConflict::Nothing, &["id*", "a"], " ON CONFLICT DO NOTHING");
+    check(
+        OnConflict::Nothing,
+        &["id*", "a"],
+        " ON CONFLICT DO NOTHING",
+    );
     check(
         OnConflict::Update,
         &["id*", "a"],
         " ON CONFLICT (\"id\") DO UPDATE SET \"a\" = EXCLUDED.\"a\"",
     );
-    check(OnConflict::Update, &["id*"], " ON CONFLICT (\"id\") DO NOTHING");
+    check(
+        OnConflict::Update,
+        &["id*"],
+        " ON CONFLICT (\"id\") DO NOTHING",
+    );
     check(OnConflict::Update, &["a"], "");
 }
 
 #[test]
 fn names_are_quoted_whatever_they_are() {
-    let plan =
-        plan(ReplicaIdentity::Default, &["a\"b*", "Sélect"], vec![column("a\"b"), column("Sélect")]);
+    let plan = plan(
+        ReplicaIdentity::Default,
+        &["a\"b*", "Sélect"],
+        vec![column("a\"b"), column("Sélect")],
+    );
 
     check(
         &plan,
         Shape::UpdateOne(vec![1]),
         "UPDATE ONLY \"public\".\"t\" AS t SET \"Sélect\" = $2::TEXT WHERE t.\"a\"\"b\" = $1::TEXT",
+    );
+}
+
+#[test]
+fn tables_without_columns_have_statements_too() {
+    let plan = plan(ReplicaIdentity::Full, &[], vec![]);
+
+    check(
+        &plan,
+        Shape::InsertOne,
+        "INSERT INTO \"public\".\"t\" DEFAULT VALUES",
+    );
+    check(
+        &plan,
+        Shape::DeleteAny,
+        "DELETE FROM ONLY \"public\".\"t\" AS t WHERE (t.tableoid, t.ctid) IN (\
+         SELECT t.tableoid, t.ctid FROM ONLY \"public\".\"t\" AS t LIMIT $1::pg_catalog.int8)",
     );
 }

@@ -31,6 +31,7 @@ pub(in crate::apply) fn target(columns: Vec<TargetColumn>, keys: &[&[&str]]) -> 
         columns,
         unique_keys: keys.iter().map(key).collect(),
         triggers: false,
+        rules: false,
         foreign_keys: false,
         cascades: false,
         row_security: false,
@@ -56,8 +57,11 @@ pub(in crate::apply) fn relation(
 }
 
 /// What the built-in defaults say about writing.
-pub(in crate::apply) const RULES: WriteRules =
-    WriteRules { on_conflict: OnConflict::Error, sets: true, keep_order: false };
+pub(in crate::apply) const RULES: WriteRules = WriteRules {
+    on_conflict: OnConflict::Error,
+    sets: true,
+    keep_order: false,
+};
 
 /// A row of texts; `None` is NULL.
 pub(in crate::apply) fn tuple(values: &[Option<&str>]) -> Tuple {
@@ -65,7 +69,9 @@ pub(in crate::apply) fn tuple(values: &[Option<&str>]) -> Tuple {
         Some(text) => Value::Text(Bytes::copy_from_slice(text.as_bytes())),
         None => Value::Null,
     };
-    Tuple { values: values.iter().map(value).collect() }
+    Tuple {
+        values: values.iter().map(value).collect(),
+    }
 }
 
 fn plan(relation: Arc<Relation>, target: TargetTable, rules: WriteRules) -> TablePlan {
@@ -76,9 +82,16 @@ fn plan(relation: Arc<Relation>, target: TargetTable, rules: WriteRules) -> Tabl
 fn columns_meet_by_name_and_generated_ones_are_not_written() {
     let mut generated = column("g");
     generated.generated = true;
-    let target = target(vec![column("extra"), column("b"), generated, column("a")], &[&["a"]]);
+    let target = target(
+        vec![column("extra"), column("b"), generated, column("a")],
+        &[&["a"]],
+    );
 
-    let plan = plan(relation(1, ReplicaIdentity::Default, &["a*", "b", "g"]), target, RULES);
+    let plan = plan(
+        relation(1, ReplicaIdentity::Default, &["a*", "b", "g"]),
+        target,
+        RULES,
+    );
 
     assert_eq!(*plan.target_columns, [3, 1, 2]);
     assert_eq!(*plan.written, [0, 1]);
@@ -89,11 +102,17 @@ fn columns_meet_by_name_and_generated_ones_are_not_written() {
 fn a_column_that_the_target_lacks_is_named() {
     let target = target(vec![column("a")], &[]);
 
-    let error =
-        TablePlan::new(relation(1, ReplicaIdentity::Default, &["a", "b"]), Arc::new(target), RULES);
+    let error = TablePlan::new(
+        relation(1, ReplicaIdentity::Default, &["a", "b"]),
+        Arc::new(target),
+        RULES,
+    );
 
     let error = error.unwrap_err();
-    assert_eq!(error.to_string(), "column b of table public.t is not on the target");
+    assert_eq!(
+        error.to_string(),
+        "column b of table public.t is not on the target"
+    );
 }
 
 #[test]
@@ -101,7 +120,11 @@ fn full_identity_looks_rows_up_by_a_unique_key_that_never_holds_twins() {
     let check = |keys: Vec<UniqueKey>, expected: &[usize]| {
         let mut target = target(vec![column("a"), column("b")], &[]);
         target.unique_keys = keys;
-        let plan = plan(relation(1, ReplicaIdentity::Full, &["a", "b"]), target, RULES);
+        let plan = plan(
+            relation(1, ReplicaIdentity::Full, &["a", "b"]),
+            target,
+            RULES,
+        );
         assert_eq!(*plan.key, *expected);
     };
     let key = |column: &str, not_null, immediate| UniqueKey {
@@ -123,7 +146,15 @@ fn order_is_kept_where_somebody_can_see_it() {
     let check = |triggers, foreign_keys, on_conflict, sets, identity, expected| {
         let mut target = target(vec![column("a")], &[]);
         (target.triggers, target.foreign_keys) = (triggers, foreign_keys);
-        let plan = plan(relation(1, identity, &["a*"]), target, WriteRules { on_conflict, sets, ..RULES });
+        let plan = plan(
+            relation(1, identity, &["a*"]),
+            target,
+            WriteRules {
+                on_conflict,
+                sets,
+                ..RULES
+            },
+        );
         assert_eq!(plan.lane, expected);
     };
     use OnConflict::{Error, Nothing, Update};

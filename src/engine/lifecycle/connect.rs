@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use tokio::time::timeout;
 use tracing::info;
 
 use crate::apply::{CheckpointStore, WriteRules, Writer};
@@ -14,25 +15,29 @@ use crate::engine::meter::Meter;
 use crate::engine::route::Router;
 use crate::engine::status::{Command, CommandAnswer};
 use crate::engine::stream::{RoundEnd, State, Stream};
+use crate::engine::watchdog::Pulse;
 use crate::engine::{EngineError, acknowledge, supervise};
 use crate::model::Lsn;
 use crate::postgres::sqlstate::INVALID_PARAMETER_VALUE as INVALID_PARAMETER;
 use crate::postgres::{self, FeedbackWriter, PgError, ReplicationConnection, Session, WalReader};
 
-use super::{Lifecycle, Request};
+use super::{Lifecycle, Request, patience};
 
-/// We speak at least this often, however patient the source is.
-const FEEDBACK_EVERY_MAX: Duration = Duration::from_secs(10);
+/// Both sides are ready within this, or there is something between us that passes nothing on. Each
+/// attempt to connect has a bound of its own; this is for the questions that follow.
+const CONNECTING_MAX: Duration = Duration::from_secs(180);
 
 /// Both sides, connected.
 pub(super) struct Connected {
     reader: WalReader,
     feedback: FeedbackWriter,
-    feedback_every: Duration,
+    walsender_timeout: Option<Duration>,
     decoder: Decoder,
     writer: Writer,
     store: CheckpointStore,
     checkpoint: Lsn,
+    /// The process on the target that serves the writing session.
+    pub(super) writer_pid: i32,
 }
 
 /// The slot as the source describes it.
@@ -81,7 +86,10 @@ impl Lifecycle {
         tokio::select! {
             biased;
             end = stop_asked(requests) => Ok(ControlFlow::Break(end)),
-            connected = connecting => connected.map(ControlFlow::Continue),
+            connected = timeout(CONNECTING_MAX, connecting) => match connected {
+                Ok(connected) => connected.map(ControlFlow::Continue),
+                Err(_elapsed) => Err(EngineError::NotReady { after: CONNECTING_MAX }),
+            },
         }
     }
 
@@ -90,13 +98,21 @@ impl Lifecycle {
         let Connected {
             reader,
             feedback,
-            feedback_every,
+            walsender_timeout,
+            ..
+        } = connected;
+        let Connected {
             decoder,
             writer,
             store,
             checkpoint,
+            ..
         } = connected;
-        let (feedback, task) = Feedback::new(feedback, checkpoint, feedback_every);
+        let silence_max = self
+            .patience
+            .of_source(&self.pipeline.source, walsender_timeout);
+        let every = patience::between_feedbacks(walsender_timeout, silence_max);
+        let (feedback, task) = Feedback::new(feedback, checkpoint, every);
         let limits = Limits::new(&self.pipeline.batch);
         let limits = if self.care.is_some() {
             limits.each_alone()
@@ -137,6 +153,8 @@ impl Lifecycle {
                 self.care.as_ref().map(|care| care.until),
             ),
             requests: &mut self.requests,
+            silence_max,
+            pulse: Pulse::default(),
         }
     }
 }
@@ -149,7 +167,9 @@ async fn connect(
     let on_source = SourceErrors(pipeline.source.endpoint());
     let source = postgres::connect(&pipeline.source, "pgstream").await;
     let source = source.map_err(|error| on_source.failed("open a session", error))?;
-    let slot = find_slot(&source, pipeline.slot.as_ref(), &on_source).await?;
+    let walsender_timeout = walsender_timeout(&source, &on_source).await?;
+    let holder_patience = patience::of_slot_holder(walsender_timeout);
+    let slot = find_slot(&source, pipeline.slot.as_ref(), holder_patience, &on_source).await?;
     show(&slot);
     let mut decoder = Decoder::for_plugin(&slot.plugin).map_err(|source| EngineError::Decode {
         lsn: slot.confirmed_lsn,
@@ -157,7 +177,6 @@ async fn connect(
     })?;
     let publication = publication_name(&slot.name);
     require_publication(&source, &slot, &publication, &on_source).await?;
-    let feedback_every = feedback_every(&source, &on_source).await?;
 
     let replication = ReplicationConnection::connect(&pipeline.source).await;
     let mut replication =
@@ -186,6 +205,7 @@ async fn connect(
         .load(writer.session(), slot.confirmed_lsn, identity.wal_end)
         .await;
     let checkpoint = loaded.map_err(refused)?;
+    let writer_pid = writer.process_id().await.map_err(refused)?;
 
     let from = (slot.name.as_str(), checkpoint, publication.as_str());
     let started = start(&pipeline.source, replication, &mut decoder, from).await;
@@ -195,11 +215,12 @@ async fn connect(
     Ok(Connected {
         reader,
         feedback,
-        feedback_every,
+        walsender_timeout,
         decoder,
         writer,
         store,
         checkpoint,
+        writer_pid,
     })
 }
 
@@ -247,6 +268,7 @@ impl SourceErrors {
 async fn find_slot(
     source: &Session,
     wanted: Option<&SlotName>,
+    holder_patience: Duration,
     errors: &SourceErrors,
 ) -> Result<SlotState, EngineError> {
     let name = match wanted {
@@ -285,10 +307,12 @@ async fn find_slot(
         return Err(unusable(reason, HINT_LOST));
     }
     if let Some(pid) = row.get::<_, Option<i32>>(6) {
+        let (endpoint, patience) = (errors.0.clone(), holder_patience);
         return Err(EngineError::SlotInUse {
             slot_name: name,
-            endpoint: errors.0.clone(),
+            endpoint,
             pid,
+            patience,
         });
     }
     let confirmed: Option<&str> = row.get(5);
@@ -337,19 +361,19 @@ async fn require_publication(
     })
 }
 
-/// Three times within the source's patience (manual, section 20.6.1 `wal_sender_timeout`).
-async fn feedback_every(source: &Session, errors: &SourceErrors) -> Result<Duration, EngineError> {
+/// Returns after how long the source gives up a reader that it does not hear; none: never (manual,
+/// section 20.6.1).
+async fn walsender_timeout(
+    source: &Session,
+    errors: &SourceErrors,
+) -> Result<Option<Duration>, EngineError> {
     let sql = "SELECT setting::pg_catalog.int8 FROM pg_catalog.pg_settings \
                WHERE name = 'wal_sender_timeout'";
     let row = source.row(sql, &[]).await;
     let row = row.map_err(|error| errors.failed("ask for wal_sender_timeout", error))?;
-    let timeout_ms: i64 = row.map_or(0, |row| row.get(0));
-    let third = Duration::from_millis(u64::try_from(timeout_ms / 3).unwrap_or_default());
-    Ok(if third.is_zero() {
-        FEEDBACK_EVERY_MAX
-    } else {
-        third.min(FEEDBACK_EVERY_MAX)
-    })
+    let milliseconds: i64 = row.map_or(0, |row| row.get(0));
+    let timeout = Duration::from_millis(u64::try_from(milliseconds).unwrap_or_default());
+    Ok(Some(timeout).filter(|timeout| !timeout.is_zero()))
 }
 
 /// The schema changes that a crash kept from being acknowledged.

@@ -3,7 +3,8 @@
 //! Against rustls' own verifier: nothing at all may be checked (`require` without a root file); the
 //! name may be left out (`verify-ca`); the server's certificate may itself be the trusted one, as
 //! `openssl req -x509` makes it (CA:TRUE, which webpki refuses for a server); a name may stand in
-//! the common name when the certificate has no alternative names. The signature of the handshake
+//! the common name when the certificate has no alternative names; the certificate may be of
+//! version 1. The signature of the handshake
 //! is verified at every level: the peer holds the key of the certificate it shows.
 
 use std::sync::Arc;
@@ -19,6 +20,8 @@ use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
+
+use super::version1;
 
 /// What to check of a server's certificate.
 #[derive(Debug)]
@@ -59,6 +62,10 @@ impl Verifier {
         let (roots, certificates) = trusted;
         if certificates.iter().any(|root| root == presented) {
             return in_force(presented, now);
+        }
+        if let Some(certificate) = version1::parse(presented) {
+            in_force(presented, now)?;
+            return version1::verify_issuer(&certificate, certificates, &self.algorithms);
         }
         verify_server_cert_signed_by_trust_anchor(
             &ParsedCertificate::try_from(presented)?,
@@ -112,7 +119,10 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signed, &self.algorithms)
+        match version1::parse(certificate) {
+            Some(old) => version1::verify_handshake(message, &old, signed, &self.algorithms),
+            None => verify_tls13_signature(message, certificate, signed, &self.algorithms),
+        }
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::error::plugin_mend;
 use super::facts::{self, Facts, Keyless};
-use super::{InstallError, PlannedStep, Side, script};
+use super::script::{self, quietly};
+use super::{InstallError, PlannedStep, Side};
 use crate::config::{Plugin, SlotName, publication_name};
 use crate::postgres::{PgError, Session};
 use crate::postgres::{
@@ -120,7 +121,7 @@ fn decide(facts: &Facts, slot: &SlotName, plugin: Plugin) -> Vec<PlannedStep> {
         steps.push(step(
             format!("create publication {publication}"),
             quietly(&create_publication_sql(&publication)),
-            Some(drop_publication_sql(&publication)),
+            Some(quietly(&drop_publication_sql(&publication))),
         ));
     }
     if facts.slot.is_none() {
@@ -133,22 +134,12 @@ fn decide(facts: &Facts, slot: &SlotName, plugin: Plugin) -> Vec<PlannedStep> {
     steps
 }
 
-/// What we do ourselves is no change of the user's schema: nobody could ever acknowledge it.
-fn quietly(sql: &str) -> String {
-    format!("BEGIN;\nSET LOCAL pgstream.busy = 'on';\n{sql};\nCOMMIT;")
-}
-
-/// A long transaction on the table must not make everybody queue behind us.
 fn full(table: &Keyless) -> String {
     let Keyless { name, oid, former } = table;
-    format!(
-        "BEGIN;
-SET LOCAL lock_timeout = '5s';
-SET LOCAL pgstream.busy = 'on';
-ALTER TABLE ONLY {name} REPLICA IDENTITY FULL;
-INSERT INTO pgstream.keyless_table VALUES ({oid}, '{former}') ON CONFLICT DO NOTHING;
-COMMIT;"
-    )
+    quietly(&format!(
+        "ALTER TABLE ONLY {name} REPLICA IDENTITY FULL;
+INSERT INTO pgstream.keyless_table VALUES ({oid}, '{former}') ON CONFLICT DO NOTHING"
+    ))
 }
 
 fn former(table: &Keyless) -> String {
@@ -156,10 +147,10 @@ fn former(table: &Keyless) -> String {
         "n" => "NOTHING",
         _ => "DEFAULT",
     };
-    format!(
-        "ALTER TABLE ONLY {} REPLICA IDENTITY {setting};",
+    quietly(&format!(
+        "ALTER TABLE ONLY {} REPLICA IDENTITY {setting}",
         table.name
-    )
+    ))
 }
 
 fn describe_again() -> String {

@@ -88,6 +88,18 @@ END
 $do$;
 ";
 
+/// Returns a transaction of ours that no trigger of ours records. A long transaction on a table must
+/// not make everybody queue behind us.
+pub(super) fn quietly(statement: &str) -> String {
+    format!(
+        "BEGIN;
+SET LOCAL lock_timeout = '5s';
+SET LOCAL pgstream.busy = 'on';
+{statement};
+COMMIT;"
+    )
+}
+
 /// Returns the two halves of a file.
 fn split(file: &'static str) -> (&'static str, &'static str) {
     file.split_once(REMOVAL).unwrap_or((file, ""))

@@ -2,7 +2,8 @@
 //! taken before `init`.
 
 use super::facts::{self, Facts};
-use super::{InstallError, PlannedStep, Side, script};
+use super::script::{self, quietly};
+use super::{InstallError, PlannedStep, Side};
 use crate::config::{SlotName, publication_name};
 use crate::model::quote_literal;
 use crate::postgres::{PgError, Session};
@@ -115,7 +116,7 @@ fn on_source(
         let name = publication_name(slot.as_str());
         add(
             format!("drop publication {name}"),
-            drop_publication_sql(&name),
+            quietly(&drop_publication_sql(&name)),
         );
     }
     for statement in restore {
@@ -127,16 +128,6 @@ fn on_source(
         add(what.to_owned(), script::removal());
     }
     steps
-}
-
-fn quietly(statement: &str) -> String {
-    format!(
-        "BEGIN;
-SET LOCAL lock_timeout = '5s';
-SET LOCAL pgstream.busy = 'on';
-{statement};
-COMMIT;"
-    )
 }
 
 async fn restore_statements(source: &Session) -> Result<Vec<String>, PgError> {

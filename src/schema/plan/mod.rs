@@ -16,6 +16,7 @@ mod constraint;
 mod create_table;
 mod drops;
 mod index;
+mod rebuilt;
 mod refill;
 mod scene;
 mod schema;
@@ -95,7 +96,7 @@ pub fn plan(entry: &Entry, selects: &dyn Fn(&QualifiedName) -> bool) -> Result<P
             reason: "this kind of object does not replicate yet".to_owned(),
         });
     }
-    let objects = scene::pair_rebuilt(&change.objects);
+    let objects = rebuilt::join(&change.objects);
     let scene = Scene::new(change, &objects, selects);
     if concurrent::plan(&scene, &mut plan) {
         return Ok(plan);

@@ -5,8 +5,11 @@
 //! transaction both show. The load lives through restarts of the source: a transaction that
 //! failed is simply not there, on either side.
 
+use std::time::Duration;
+
 use pgstream::engine::{Task, spawn};
 use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
 use tokio_postgres::{Client, NoTls};
 
 use super::dice::Dice;
@@ -22,6 +25,10 @@ CREATE TABLE event (kind int, body text);
 ALTER TABLE event REPLICA IDENTITY FULL;
 CREATE TABLE wide (id bigint PRIMARY KEY, big text, n int NOT NULL DEFAULT 0);
 ALTER TABLE wide ALTER COLUMN big SET STORAGE EXTERNAL;";
+
+/// A session's transactions are at least this far apart: enough to be always in the middle of one,
+/// little enough for a busy machine to follow.
+const PACE: Duration = Duration::from_millis(25);
 
 /// Sessions that change rows.
 const WORKER_COUNT: u64 = 2;
@@ -97,7 +104,10 @@ impl Worker {
     async fn run(mut self, work: Work) -> u64 {
         let mut client = None;
         let mut count = 0;
+        let mut pace = interval(PACE);
+        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !*self.stopped.borrow() {
+            pace.tick().await;
             let Some(session) = self.session(&mut client).await else {
                 continue;
             };
@@ -153,8 +163,8 @@ impl Worker {
             13..16 => self.keyless(),
             16..19 => self.wide(id),
             19..21 => self.key_changes(),
-            21 => self.inserts(id, 3_000),
-            22 if self.dice.below(4) == 0 => self.inserts(id, 25_000),
+            21 => self.inserts(id, 2_000),
+            22 if self.dice.below(8) == 0 => self.inserts(id, 25_000),
             22 => self.inserts(id, 300),
             _ => format!(
                 "SAVEPOINT s; {}; ROLLBACK TO s; {}",

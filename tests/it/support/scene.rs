@@ -49,7 +49,10 @@ pub async fn play_with(plugin: &str, cases: &[Case], adjust: impl Fn(&mut Pipeli
     let schema: Vec<String> = cases.iter().map(schema).collect();
     let scene = Scene::start(plugin, &schema, adjust).await;
     for case in cases {
-        scene.flow.run(&format!("SET search_path = {}", case.name)).await;
+        scene
+            .flow
+            .run(&format!("SET search_path = {}", case.name))
+            .await;
         for change in case.changes {
             scene.flow.run(change).await;
         }
@@ -61,11 +64,7 @@ pub async fn play_with(plugin: &str, cases: &[Case], adjust: impl Fn(&mut Pipeli
 
 impl Scene {
     /// Starts both servers with these statements on both sides, and the engine.
-    pub async fn start(
-        plugin: &str,
-        schema: &[String],
-        adjust: impl Fn(&mut Pipeline),
-    ) -> Self {
+    pub async fn start(plugin: &str, schema: &[String], adjust: impl Fn(&mut Pipeline)) -> Self {
         let schema = schema.join(";");
         Self::start_apart(plugin, &schema, &schema, adjust).await
     }
@@ -83,7 +82,11 @@ impl Scene {
         execute(&flow.source, "RESET search_path").await;
         adjust(&mut flow.pipeline);
         let handle = flow.start();
-        Self { flow, handle, marker: 0.into() }
+        Self {
+            flow,
+            handle,
+            marker: 0.into(),
+        }
     }
 
     /// Returns the engine's latest status.
@@ -95,14 +98,20 @@ impl Scene {
     pub async fn settle(&self) {
         let n = self.marker.get() + 1;
         self.marker.set(n);
-        self.flow.run(&format!("INSERT INTO public.marker VALUES ({n})")).await;
+        self.flow
+            .run(&format!("INSERT INTO public.marker VALUES ({n})"))
+            .await;
         let look = format!("SELECT FROM public.marker WHERE n = {n}");
         wait_until("the target has everything", || async {
             let status = self.status();
             let ended = matches!(status.phase, Phase::Stopped | Phase::Held | Phase::Crashed);
             assert!(!ended, "the engine ended: {}", shown(&status));
             let found = query_text(&self.flow.target, &look).await;
-            if found.is_empty() { Err(shown(&status)) } else { Ok(()) }
+            if found.is_empty() {
+                Err(shown(&status))
+            } else {
+                Ok(())
+            }
         })
         .await;
     }
@@ -120,6 +129,12 @@ impl Scene {
 }
 
 fn shown(status: &Status) -> String {
-    let Status { phase, checkpoint, totals, last_error, .. } = status;
+    let Status {
+        phase,
+        checkpoint,
+        totals,
+        last_error,
+        ..
+    } = status;
     format!("{phase:?}, {checkpoint:?}, {totals:?}, {last_error:#?}")
 }

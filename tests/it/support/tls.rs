@@ -1,7 +1,13 @@
 //! Certificates made for one test, so that no file in the repository ever expires.
 
 use pgstream::tutorial::cluster::ServerTls;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, SigningKey as _,
+};
+use x509_cert::Certificate;
+use x509_cert::certificate::Version;
+use x509_cert::der::asn1::BitString;
+use x509_cert::der::{Decode as _, Encode as _};
 
 /// A certificate and its key as PEM texts.
 #[derive(Debug, Clone)]
@@ -34,6 +40,26 @@ impl Authority {
             certificate,
             key,
             client_authority: Some(self.certificate()),
+        }
+    }
+
+    /// Signs a server by the recipe of PostgreSQL's manual: without extensions, which makes it one
+    /// of version 1 that bears its name as common name only.
+    pub fn server_of_version_1(&self, name: &str) -> ServerTls {
+        let key = KeyPair::generate().expect("a key");
+        let modern = params(name, &[]).signed_by(&key, &self.0);
+        let modern = modern.expect("a certificate");
+        let mut old = Certificate::from_der(modern.der()).expect("a certificate");
+        old.tbs_certificate.version = Version::V1;
+        old.tbs_certificate.extensions = None;
+        let content = old.tbs_certificate.to_der().expect("its content");
+        let signature = self.0.key().sign(&content).expect("a signature");
+        old.signature = BitString::from_bytes(&signature).expect("a signature");
+        let whole = pem::Pem::new("CERTIFICATE", old.to_der().expect("a certificate"));
+        ServerTls {
+            certificate: pem::encode(&whole),
+            key: key.serialize_pem(),
+            client_authority: None,
         }
     }
 

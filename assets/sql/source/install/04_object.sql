@@ -6,7 +6,7 @@ CREATE TABLE IF NOT EXISTS pgstream.object (
   class       oid NOT NULL,     -- the catalog: pg_class, pg_constraint, pg_type or pg_namespace
   oid         oid NOT NULL,
   kind        text NOT NULL,    -- table, index, sequence, constraint, type, schema
-  relation    oid,              -- the table that an index, constraint or sequence belongs to
+  relation    oid,              -- the table that an index, constraint, sequence or partition belongs to
   referenced  oid,              -- the table that a foreign key points to
   description jsonb NOT NULL,
   PRIMARY KEY (class, oid)

@@ -22,7 +22,9 @@ CREATE OR REPLACE FUNCTION pgstream.describe(relations oid[], constraints oid[],
 RETURNS TABLE (class oid, oid oid, kind text, relation oid, referenced oid, description jsonb)
 LANGUAGE sql STABLE
 AS $function$
-  SELECT 'pg_class'::regclass::oid, c.oid, 'table', NULL::oid, NULL::oid, pgstream.describe_table(c.oid)
+  SELECT 'pg_class'::regclass::oid, c.oid, 'table',
+         (SELECT i.inhparent FROM pg_inherits AS i WHERE i.inhrelid = c.oid AND c.relispartition),
+         NULL::oid, pgstream.describe_table(c.oid)
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
    WHERE c.oid = ANY (relations) AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
      AND NOT pgstream.ignores_schema(n.nspname) AND NOT pgstream.is_member('pg_class'::regclass, c.oid)

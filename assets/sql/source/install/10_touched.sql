@@ -2,14 +2,18 @@
 -- the table, of ATTACH PARTITION the parent, of DROP … CASCADE what vanished. The answer is a set of
 -- candidates; those whose description did not change leave no trace.
 
--- Tables among the candidates with all their descendants.
+-- The candidates with all their descendants, also with those that this command detached.
 CREATE OR REPLACE FUNCTION pgstream.with_descendants(relations oid[]) RETURNS oid[]
 LANGUAGE sql STABLE
 AS $function$
   WITH RECURSIVE family (oid) AS (
     SELECT unnest(relations)
     UNION
-    SELECT i.inhrelid FROM pg_inherits AS i JOIN family AS f ON i.inhparent = f.oid
+    SELECT child.oid FROM family AS f CROSS JOIN LATERAL (
+      SELECT i.inhrelid FROM pg_inherits AS i WHERE i.inhparent = f.oid
+      UNION ALL
+      SELECT o.oid FROM pgstream.object AS o WHERE o.relation = f.oid AND o.kind = 'table'
+    ) AS child (oid)
   )
   SELECT coalesce(array_agg(f.oid), '{}') FROM family AS f
 $function$;
@@ -34,6 +38,33 @@ AS $function$
      WHERE d.refclassid = 'pg_type'::regclass AND d.refobjid = ANY (types)
        AND d.classid = 'pg_class'::regclass AND d.objsubid = 0
   ) AS part (oid)
+$function$;
+
+-- Indexes that were described under another OID: REINDEX CONCURRENTLY builds a new one and says
+-- nothing. Given an index that was never described, those of its table that are gone; given the
+-- drop of one, the one of that name.
+CREATE OR REPLACE FUNCTION pgstream.rebuilt_indexes(commands jsonb, drops jsonb) RETURNS oid[]
+LANGUAGE sql STABLE
+AS $function$
+  SELECT coalesce(array_agg(DISTINCT o.oid), '{}') FROM (
+    SELECT o.oid
+      FROM jsonb_array_elements(commands) AS c
+      JOIN pg_index AS i ON i.indexrelid = (c ->> 'oid')::oid
+      JOIN pgstream.object AS o ON o.relation = i.indrelid AND o.kind = 'index'
+     WHERE c ->> 'tag' <> 'CREATE INDEX'
+       AND NOT EXISTS (SELECT FROM pgstream.object AS k
+                        WHERE k.class = 'pg_class'::regclass AND k.oid = i.indexrelid)
+    UNION ALL
+    SELECT o.oid
+      FROM jsonb_array_elements(drops) AS d
+      JOIN pgstream.object AS o ON o.kind = 'index' AND o.description ->> 'name' = d ->> 'name'
+      JOIN pg_class AS t ON t.oid = o.relation
+      JOIN pg_namespace AS n ON n.oid = t.relnamespace AND n.nspname = d ->> 'schema'
+     WHERE d ->> 'type' = 'index'
+       AND NOT EXISTS (SELECT FROM pgstream.object AS k
+                        WHERE k.class = 'pg_class'::regclass AND k.oid = (d ->> 'oid')::oid)
+  ) AS o (oid)
+  WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = o.oid)
 $function$;
 
 -- Constraints of the given relations: their own, foreign keys that point to them, and those that an
@@ -73,12 +104,13 @@ AS $function$
     UNION ALL
     SELECT o.relation FROM jsonb_array_elements(drops) AS d
       JOIN pgstream.object AS o ON o.class = (d ->> 'class')::oid AND o.oid = (d ->> 'oid')::oid
-     WHERE o.relation IS NOT NULL
+     WHERE o.relation IS NOT NULL AND o.kind <> 'table'
   ) AS found (oid)
 $function$;
 
 -- REMOVAL
 DROP FUNCTION IF EXISTS pgstream.tables_of_drops(jsonb);
+DROP FUNCTION IF EXISTS pgstream.rebuilt_indexes(jsonb, jsonb);
 DROP FUNCTION IF EXISTS pgstream.constraints_of(oid[]);
 DROP FUNCTION IF EXISTS pgstream.with_parts(oid[], oid[]);
 DROP FUNCTION IF EXISTS pgstream.with_descendants(oid[]);
