@@ -19,6 +19,8 @@ mod cli_config;
 mod cli_init;
 mod cli_run;
 mod cluster;
+#[cfg(feature = "tui")]
+mod console;
 mod instruments;
 mod oracle;
 mod plugins;
