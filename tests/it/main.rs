@@ -19,7 +19,6 @@ mod cli_config;
 mod cli_init;
 mod cli_run;
 mod cluster;
-#[cfg(feature = "tui")]
 mod console;
 mod instruments;
 mod oracle;
