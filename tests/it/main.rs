@@ -19,6 +19,7 @@ mod cli_config;
 mod cli_init;
 mod cli_run;
 mod cluster;
+mod console;
 mod instruments;
 mod oracle;
 mod plugins;
