@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use crate::engine::check::{CheckReport, Finding};
 use crate::engine::status;
 use crate::model::{Classify, ErrorClass};
 
@@ -14,7 +15,7 @@ pub struct Failure {
     causes: Vec<String>,
     /// What it was about, by name: the refused statement, the transaction.
     particulars: Vec<(&'static str, String)>,
-    hint: Option<String>,
+    hints: Vec<String>,
 }
 
 impl<E: Classify> From<E> for Failure {
@@ -30,7 +31,7 @@ impl<E: Classify> From<E> for Failure {
             message: error.to_string(),
             causes,
             particulars: Vec::new(),
-            hint: error.hint(),
+            hints: error.hint().into_iter().collect(),
         }
     }
 }
@@ -46,14 +47,47 @@ impl Failure {
                 format!("{xid} of the source, committed at {commit_lsn}"),
             )
         });
-        let statement = failure.statement.map(|statement| ("statement", statement));
+        let statement = failure.statement.as_deref().map(first_line);
+        let statement = statement.map(|statement| ("statement", statement));
         Self {
             class: failure.class,
             message: failure.message,
             causes: failure.causes,
             particulars: statement.into_iter().chain(transaction).collect(),
-            hint: failure.hint,
+            hints: failure.hint.into_iter().collect(),
         }
+    }
+
+    /// Puts what `check` found in the way in the place of the general hint, when it found anything.
+    #[must_use]
+    pub(super) fn explained_by(mut self, report: &CheckReport) -> Self {
+        let blocking = report.findings.iter().filter(|finding| finding.blocking);
+        let mends: Vec<String> = blocking.map(|finding| self.mend(finding)).collect();
+        if !mends.is_empty() {
+            self.hints = mends;
+        }
+        self
+    }
+
+    /// The mend, and below it what it is for, unless the causes have said so.
+    fn mend(&self, finding: &Finding) -> String {
+        let Finding {
+            object,
+            problem,
+            mend,
+            ..
+        } = finding;
+        let said = self.causes.iter().any(|cause| cause.contains(problem));
+        if said {
+            mend.clone()
+        } else {
+            format!("{mend}\n      ({object}: {problem})")
+        }
+    }
+
+    /// Returns whether an operator must change something on a server.
+    pub(super) fn is_for_an_operator(&self) -> bool {
+        self.class == ErrorClass::Operator
     }
 
     /// Returns the process exit code.
@@ -73,10 +107,7 @@ impl Failure {
     }
 
     fn asks_for_a_report(&self) -> bool {
-        let asked = self
-            .hint
-            .as_deref()
-            .is_some_and(|hint| hint.contains("report"));
+        let asked = self.hints.iter().any(|hint| hint.contains("report"));
         self.class == ErrorClass::Bug && !asked
     }
 }
@@ -90,13 +121,25 @@ impl fmt::Display for Failure {
         for (name, text) in &self.particulars {
             write!(f, "\n{name}: {text}")?;
         }
-        if let Some(hint) = &self.hint {
+        for hint in &self.hints {
             write!(f, "\nhint: {hint}")?;
         }
         if self.asks_for_a_report() {
             write!(f, "\n{REPORT}")?;
         }
         Ok(())
+    }
+}
+
+/// Returns the first line that is no comment: enough to recognise a script by.
+fn first_line(statement: &str) -> String {
+    let mut lines = statement
+        .lines()
+        .filter(|line| !line.trim().is_empty() && !line.starts_with("--"));
+    let first = lines.next().unwrap_or_default().to_owned();
+    match lines.next() {
+        Some(_) => format!("{first} …"),
+        None => first,
     }
 }
 

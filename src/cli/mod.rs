@@ -12,13 +12,21 @@
 
 mod args;
 mod check;
+#[cfg(feature = "tui")]
+mod console;
 mod failure;
+mod init;
+#[cfg(feature = "tui")]
+mod lessons;
 mod logging;
 mod output;
 mod panic;
+mod plan;
 mod run;
 mod runtime;
+mod signals;
 mod status;
+mod tear_down;
 mod tutorial;
 
 use std::ffi::OsString;
@@ -81,12 +89,21 @@ fn dispatch(
     global: &args::GlobalArguments,
     configuration: &Configuration,
 ) -> Result<ExitCode, Failure> {
+    #[cfg(feature = "tui")]
+    if console::is_wanted(global) {
+        match command {
+            Command::Run(arguments) => return console::run(configuration, arguments, global),
+            Command::Tutorial(arguments) => return lessons::run(arguments),
+            Command::Init(_) | Command::TearDown(_) | Command::Status(_) | Command::Check(_) => {}
+        }
+    }
     logging::start(configuration.logging(), logging::colour(global.no_color));
     for warning in configuration.warnings() {
         tracing::warn!(target: "config", "{warning}");
     }
     match command {
-        Command::Init(_) | Command::TearDown(_) => Ok(ExitCode::SUCCESS),
+        Command::Init(arguments) => init::run(configuration, arguments),
+        Command::TearDown(arguments) => tear_down::run(configuration, arguments),
         Command::Run(arguments) => run::run(configuration, arguments),
         Command::Status(arguments) => status::run(configuration, arguments.json),
         Command::Check(arguments) => check::run(configuration, arguments.json),

@@ -13,6 +13,10 @@ use crate::model::ErrorClass;
 /// Runs `work`; a panic on this thread becomes exit code 70.
 pub(super) fn guard(work: impl FnOnce() -> ExitCode) -> ExitCode {
     panic::set_hook(Box::new(report));
+    catch(work)
+}
+
+fn catch(work: impl FnOnce() -> ExitCode) -> ExitCode {
     panic::catch_unwind(AssertUnwindSafe(work))
         .unwrap_or_else(|_| ExitCode::from(ErrorClass::Bug.exit_code()))
 }
@@ -29,4 +33,18 @@ fn text_of(payload: &(dyn Any + Send)) -> &str {
     let text = payload.downcast_ref::<&str>().copied();
     text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("no text")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_exit_code_70() {
+        let code = catch(|| panic!("boom"));
+        assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::from(70)));
+        assert_eq!(text_of(&"boom"), "boom");
+        assert_eq!(text_of(&"boom".to_owned()), "boom");
+        assert_eq!(text_of(&7), "no text");
+    }
 }

@@ -3,19 +3,19 @@
 //! The first signal asks the engine to finish the transaction in hand; a second one ends the program
 //! at once, which is always safe: what is not in the checkpoint comes again.
 
-use std::io;
 use std::process::ExitCode;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{info, warn};
 
 use super::Failure;
 use super::args::RunArguments;
 use super::runtime::block_on;
+use super::signals::Signals;
 use crate::config::{Configuration, Pipeline, key};
+use crate::engine::check::check;
 use crate::engine::status::Command;
 use crate::engine::{Engine, EngineOptions, Handle, Outcome};
-use crate::model::{Classify, ErrorClass};
+use crate::model::ErrorClass;
 
 /// Streams without a terminal.
 pub(super) fn run(
@@ -27,11 +27,21 @@ pub(super) fn run(
     if pipeline.schema_log.is_none() {
         warn!(target: "schema", "rows only: schema changes do not replicate while {} is not set", key::SCHEMA_LOG_URL);
     }
+    if arguments.init {
+        block_on(super::init::init(&configuration.maintenance()?))??;
+    }
     let options = EngineOptions {
         hold_on_failure: false,
         skip: arguments.skip_transaction,
     };
-    block_on(stream(pipeline, options))?
+    block_on(async {
+        match stream(pipeline.clone(), options).await {
+            Err(failure) if failure.is_for_an_operator() => {
+                Err(failure.explained_by(&check(&pipeline).await))
+            }
+            outcome => outcome,
+        }
+    })?
 }
 
 async fn stream(pipeline: Pipeline, options: EngineOptions) -> Result<ExitCode, Failure> {
@@ -65,39 +75,5 @@ fn ended(outcome: Outcome) -> Result<ExitCode, Failure> {
     match outcome {
         Outcome::Stopped => Ok(ExitCode::SUCCESS),
         Outcome::Failed(failure) => Err(Failure::of_engine(failure)),
-    }
-}
-
-/// The signals that ask for the end.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-/// The system does not tell us about signals.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot listen for signals")]
-struct SignalError(#[source] io::Error);
-
-impl Classify for SignalError {
-    fn class(&self) -> ErrorClass {
-        ErrorClass::Transient
-    }
-}
-
-impl Signals {
-    fn listen() -> Result<Self, SignalError> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt()).map_err(SignalError)?,
-            terminate: signal(SignalKind::terminate()).map_err(SignalError)?,
-        })
-    }
-
-    /// Waits for the next one and returns its name. Cancel safe.
-    async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.interrupt.recv() => "SIGINT",
-            _ = self.terminate.recv() => "SIGTERM",
-        }
     }
 }

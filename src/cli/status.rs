@@ -52,13 +52,14 @@ fn render_side(side: &Side) -> String {
 }
 
 fn render_init(seen: &Inspection) -> String {
-    match seen.initialised {
-        Some(true) => "done".to_owned(),
-        Some(false) => format!(
-            "not done: pgstream init --replication-slot {}",
-            seen.slot_name
-        ),
+    let again = |why: &str| format!("{why}: pgstream init --replication-slot {}", seen.slot_name);
+    match seen.init {
         None => "not known".to_owned(),
+        Some(init) if !init.installed => again("not done"),
+        Some(init) if !init.of_this_database => again("of another database, do it again"),
+        Some(init) if !init.current => again("of another version of pgstream, do it again"),
+        Some(init) if !init.triggers => again("event triggers are missing or disabled"),
+        Some(init) => format!("done, schema version {}", init.version.unwrap_or_default()),
     }
 }
 

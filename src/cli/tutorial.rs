@@ -3,22 +3,17 @@
 use std::io;
 use std::process::ExitCode;
 
-use tokio::signal::unix::{SignalKind, signal};
-
 use super::Failure;
 use super::args::TutorialArguments;
 use super::runtime::block_on;
+use super::signals::Signals;
 use crate::model::{Classify, ErrorClass};
 use crate::tutorial::player::{PlayOptions, play};
 
 /// The user ended it before its end.
 #[derive(Debug, thiserror::Error)]
-enum Interrupted {
-    #[error("the tutorial was interrupted; its clusters are removed")]
-    Signal,
-    #[error("cannot listen for signals")]
-    Listen(#[source] io::Error),
-}
+#[error("the tutorial was interrupted; its clusters are removed")]
+struct Interrupted;
 
 impl Classify for Interrupted {
     fn class(&self) -> ErrorClass {
@@ -38,13 +33,11 @@ pub(super) fn run(arguments: &TutorialArguments) -> Result<ExitCode, Failure> {
 
 /// Giving the performance up drops its stage, and that removes the clusters.
 async fn until_signal(options: PlayOptions) -> Result<(), Failure> {
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(Interrupted::Listen)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(Interrupted::Listen)?;
+    let mut signals = Signals::listen()?;
     let mut out = io::stdout();
     tokio::select! {
         biased;
-        _ = interrupt.recv() => Err(Interrupted::Signal.into()),
-        _ = terminate.recv() => Err(Interrupted::Signal.into()),
+        _ = signals.next() => Err(Interrupted.into()),
         played = play(options, &mut out) => Ok(played?),
     }
 }

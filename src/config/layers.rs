@@ -10,6 +10,10 @@ use super::{ConfigError, Kind, Origin, Problem, VARIABLES, Variable, env_file, r
 /// What all our variables begin with.
 const PREFIX: &str = "PGSTREAM_";
 
+/// Variables of the environment that are no settings: where the tutorial and the tests look for
+/// PostgreSQL's programs.
+const ENVIRONMENT_ONLY: [&str; 2] = ["PGSTREAM_PG_BIN_DIR", "PGSTREAM_TEST_PG_BIN_DIRS"];
+
 /// A variable that was set by a flag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FlagValue {
@@ -128,6 +132,7 @@ impl Configuration {
             .into_iter()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
             .filter(|(name, _)| name.starts_with(PREFIX))
+            .filter(|(name, _)| !ENVIRONMENT_ONLY.contains(&name.as_str()))
             .collect();
         ours.sort();
         for (name, value) in ours {

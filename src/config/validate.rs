@@ -127,7 +127,11 @@ impl Configuration {
         value: Option<&ConnectionSettings>,
         problems: &mut Vec<Problem>,
     ) -> Option<ConnectionSettings> {
-        if value.is_none() && self.setting(key).is_none() {
+        // A line that could not be read sets the variable all the same.
+        let told = problems
+            .iter()
+            .any(|problem| problem.key.as_deref() == Some(key));
+        if value.is_none() && self.setting(key).is_none() && !told {
             problems.push(missing(key));
         }
         value.cloned()

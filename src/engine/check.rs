@@ -83,7 +83,7 @@ impl CheckReport {
 struct Wanted {
     /// Without a password.
     source_uri: String,
-    slot_name: String,
+    slot_name: SlotName,
     publication_name: String,
     plugin: Plugin,
     schema_changes: bool,
@@ -94,12 +94,10 @@ struct Wanted {
 impl Wanted {
     fn of(pipeline: &Pipeline, database: &str) -> Self {
         let slot = pipeline.slot.clone();
-        let slot_name = slot
-            .unwrap_or_else(|| SlotName::for_database(database))
-            .to_string();
+        let slot_name = slot.unwrap_or_else(|| SlotName::for_database(database));
         Self {
             source_uri: pipeline.source.to_uri_without_password(),
-            publication_name: publication_name(&slot_name),
+            publication_name: publication_name(slot_name.as_str()),
             slot_name,
             plugin: pipeline.plugin,
             schema_changes: pipeline.schema_log.is_some(),
@@ -126,7 +124,7 @@ pub async fn check(pipeline: &Pipeline) -> CheckReport {
         source: pipeline.source.endpoint(),
         target: pipeline.target.endpoint(),
         slot_name: wanted
-            .map(|wanted| wanted.slot_name)
+            .map(|wanted| wanted.slot_name.to_string())
             .or_else(|| pipeline.slot.as_ref().map(ToString::to_string)),
         findings,
     }
@@ -146,14 +144,19 @@ async fn ask_target(pipeline: &Pipeline) -> Result<TargetFacts, PgError> {
 }
 
 fn unreachable(side: Side, settings: &ConnectionSettings, error: &PgError) -> Finding {
-    let mut problem = error.to_string();
+    let endpoint = settings.endpoint();
+    let text = error.to_string();
+    let mut problem = match text.strip_prefix(&format!("{endpoint}: ")) {
+        Some(said) => said.to_owned(),
+        None => text,
+    };
     if let Some(cause) = std::error::Error::source(error) {
         problem = format!("{problem}: {cause}");
     }
     let try_it = || format!("psql \"{}\"", settings.to_uri_without_password());
     Finding {
         side,
-        object: settings.endpoint(),
+        object: endpoint,
         problem,
         mend: error.hint().unwrap_or_else(try_it),
         blocking: true,

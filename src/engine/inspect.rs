@@ -13,6 +13,7 @@ use super::status::Slot;
 use crate::config::{Pipeline, SlotName};
 use crate::model::Lsn;
 use crate::postgres::PgError;
+use crate::schema::install::InitState;
 
 use query::{SourceLook, TargetLook};
 
@@ -35,8 +36,8 @@ pub struct Inspection {
     pub checkpoint: Option<Checkpoint>,
     /// Transactions that an operator skipped on record.
     pub skipped_transaction_count: Option<i64>,
-    /// Whether `init` has prepared the source; none while the source is away.
-    pub initialised: Option<bool>,
+    /// What `init` has put on the source; none while the source is away or our role may not look.
+    pub init: Option<Init>,
     /// The latest schema changes, newest first, at most ten.
     pub schema_changes: Vec<SchemaChange>,
 }
@@ -52,6 +53,37 @@ pub struct Side {
     pub version: Option<String>,
     /// Why it did not answer.
     pub error: Option<String>,
+}
+
+/// What `init` has put on the source.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, for monitoring scripts"
+)]
+pub struct Init {
+    /// Schema `pgstream` with its tables is there.
+    pub installed: bool,
+    /// How many migrations it has seen.
+    pub version: Option<i32>,
+    /// It is what this version of pgstream installs.
+    pub current: bool,
+    /// The event triggers are there and enabled.
+    pub triggers: bool,
+    /// It was made in this database, not restored from a dump of another.
+    pub of_this_database: bool,
+}
+
+impl From<InitState> for Init {
+    fn from(state: InitState) -> Self {
+        Self {
+            installed: state.installed,
+            version: state.version,
+            current: state.current,
+            triggers: state.triggers,
+            of_this_database: state.of_this_database,
+        }
+    }
 }
 
 /// How far the target is behind the source.
@@ -118,10 +150,9 @@ pub async fn inspect(pipeline: &Pipeline) -> (Inspection, Option<PgError>) {
     (inspection, source.err().or(target.err()))
 }
 
-fn slot_name(pipeline: &Pipeline, database: &str) -> String {
+fn slot_name(pipeline: &Pipeline, database: &str) -> SlotName {
     let slot = pipeline.slot.clone();
     slot.unwrap_or_else(|| SlotName::for_database(database))
-        .to_string()
 }
 
 fn rfc3339(unix_ms: i64) -> String {
@@ -131,7 +162,7 @@ fn rfc3339(unix_ms: i64) -> String {
 fn assemble(
     pipeline: &Pipeline,
     at: String,
-    slot_name: String,
+    slot_name: SlotName,
     source: Result<&SourceLook, &PgError>,
     target: Result<&TargetLook, &PgError>,
 ) -> Inspection {
@@ -146,12 +177,12 @@ fn assemble(
             pipeline.target.endpoint(),
             target.map(|look| look.version.as_str()),
         ),
-        slot_name,
+        slot_name: slot_name.to_string(),
         slot: source.ok().and_then(|look| look.slot.clone()),
         lag: lag(source.ok(), target_look),
         checkpoint: target_look.and_then(TargetLook::checkpoint),
         skipped_transaction_count: target_look.map(|look| look.progress.skipped_transaction_count),
-        initialised: source.ok().map(|look| look.initialised),
+        init: source.ok().and_then(|look| look.init),
         schema_changes: schema_changes(source.ok(), target_look),
     }
 }

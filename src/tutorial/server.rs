@@ -62,7 +62,13 @@ impl Server {
     /// [`ServerError::Missing`] or [`ServerError::NoWal2json`] (operator).
     pub fn find_with_wal2json() -> Result<Self, ServerError> {
         let first = Self::find()?;
-        let with = Self::find_all().into_iter().find(Self::has_wal2json);
+        let named = env::var_os(BIN_DIR_VARIABLE).is_some();
+        let servers = if named {
+            vec![first.clone()]
+        } else {
+            Self::find_all()
+        };
+        let with = servers.into_iter().find(Self::has_wal2json);
         with.ok_or(ServerError::NoWal2json {
             bin_dir: first.bin_dir,
             version: first.version,

@@ -14,7 +14,9 @@ pub fn with_filters(assertion: impl FnOnce()) {
         (r"PostgreSQL \d+\.\d+", "PostgreSQL [version]"),
         (r"\b[0-9A-F]+/[0-9A-F]+\b", "[lsn]"),
         (r"\d+\.\d [KMG]iB|\b\d+ B\b", "[bytes]"),
+        (r"transaction: \d+", "transaction: [xid]"),
         (r"process \d+", "process [pid]"),
+        (r"terminate_backend\(\d+\)", "terminate_backend([pid])"),
         (r"\d{4}-\d\d-\d\d[T ][0-9:.]+(Z|\+00:00)?", "[time]"),
         (r"\d+\.\d s", "[seconds]"),
     ] {
@@ -62,7 +64,7 @@ async fn before_init_check_says_to_run_init() {
     ✗ source  schema pgstream: is not there: pgstream has not been initialised in this database
               mend: pgstream init --pgurl "postgresql://postgres@localhost:[port]/postgres?sslmode=disable" --replication-slot pgstream_tutorial_slot
     ✗ 1 of 1 to mend before pgstream can run
-    "#)
+    "#);
     });
 }
 
@@ -124,7 +126,7 @@ async fn a_role_without_rights_gets_every_grant() {
     ! target  public.test: belongs to postgres: a schema change of it would be refused to role writer
               mend: ALTER TABLE "public"."test" OWNER TO "writer";
     ✗ 5 of 7 to mend before pgstream can run
-    "#)
+    "#);
     });
 }
 
@@ -179,7 +181,7 @@ async fn what_the_target_lacks_is_told_with_its_statement() {
     ! target  public.feeling: has not all columns of the source's: mood, name
               mend: ALTER TABLE "public"."feeling" ADD COLUMN "mood" public.mood[], ADD COLUMN "name" text COLLATE public.german;
     ✗ 1 of 6 to mend before pgstream can run
-    "#)
+    "#);
     });
     for mend in outcome
         .stdout
@@ -224,7 +226,7 @@ async fn status_before_init_says_what_is_missing() {
     slot        pgstream_tutorial_slot  not found
     lag         not known
     checkpoint  none yet: run has not streamed to this target
-    ")
+    ");
     });
 }
 
@@ -250,7 +252,7 @@ async fn status_and_check_work_while_the_target_is_away() {
     error: cannot connect to localhost:[port]/postgres
     caused by: Connection refused (os error 111)
     hint: is PostgreSQL running there? test it with: psql "postgresql://postgres@localhost:[port]/postgres?sslmode=disable"; then check PGSTREAM_POSTGRES_WRITER_TARGET_URL in the environment
-    "#)
+    "#);
     });
     let check = call("check").run().await;
     assert_eq!(check.code, Some(78));

@@ -114,7 +114,11 @@ async fn a_password_that_the_file_format_would_change_is_told() {
     let file = "PGSTREAM_POSTGRES_LISTENER_URL=postgres://me:p@ss$word#1\\x@localhost/a\n";
     let directory = in_directory_with(file);
     assert_snapshot!(run_in(directory.path(), "init -c pg2pg.env").await, @"
-    exit code 0
+    exit code 64
+    --- stderr
+    error: invalid configuration, 1 problem:
+      pg2pg.env:1: PGSTREAM_POSTGRES_LISTENER_URL: has a «$», which the file format would take for a variable (write the whole value in single quotes: 'value')
+    hint: docs/configuration.md lists every variable with its meaning and default
     ");
 }
 

@@ -22,8 +22,30 @@ const LAYERS: [&[&str]; 7] = [
 /// Files and directories that only compute: no clock, no input or output, nothing awaited.
 const PURE: &[&str] = &[
     "src/model",
-    "src/tutorial/lesson.rs",
+    "src/decode",
+    "src/config/connection/uri.rs",
+    "src/config/connection/keyword.rs",
+    "src/config/env_file.rs",
     "src/config/table_filter.rs",
+    "src/config/unit.rs",
+    "src/config/validate.rs",
+    "src/postgres/frame.rs",
+    "src/postgres/sqlstate.rs",
+    "src/postgres/tls/verify.rs",
+    "src/schema/description.rs",
+    "src/schema/entry.rs",
+    "src/schema/plan",
+    "src/schema/rows.rs",
+    "src/apply/batch",
+    "src/apply/encode.rs",
+    "src/apply/shape.rs",
+    "src/engine/check/judge",
+    "src/engine/meter.rs",
+    "src/engine/retry.rs",
+    "src/engine/staged.rs",
+    "src/engine/status.rs",
+    "src/tutorial/lesson.rs",
+    "src/tutorial/table.rs",
 ];
 
 const IMPURE: [&str; 10] = [

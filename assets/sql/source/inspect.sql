@@ -9,5 +9,7 @@ SELECT pg_catalog.json_build_object(
   'schema_log', EXISTS (
     SELECT FROM pg_catalog.pg_class c
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname = 'pgstream' AND c.relname = 'schema_log')
+    WHERE n.nspname = 'pgstream' AND c.relname = 'schema_log'
+      AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+      AND pg_catalog.has_table_privilege(c.oid, 'SELECT'))
 )::pg_catalog.text

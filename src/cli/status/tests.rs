@@ -1,5 +1,5 @@
 use super::*;
-use crate::engine::inspect::{Checkpoint, Lag};
+use crate::engine::inspect::{Checkpoint, Init, Lag};
 use crate::model::Lsn;
 
 fn side(endpoint: &str, reachable: bool) -> Side {
@@ -37,7 +37,13 @@ fn seen() -> Inspection {
             updated_at: "2026-01-01T00:00:01+00:00".to_owned(),
         }),
         skipped_transaction_count: Some(0),
-        initialised: Some(true),
+        init: Some(Init {
+            installed: true,
+            version: Some(1),
+            current: true,
+            triggers: true,
+            of_this_database: true,
+        }),
         schema_changes: vec![SchemaChange {
             id: "x".to_owned(),
             version: 7,
@@ -55,7 +61,7 @@ fn a_streaming_pipeline_shows_its_slot_lag_and_changes() {
     insta::assert_snapshot!(render(&seen()), @"
     source      localhost:5432/postgres  PostgreSQL 15.20
     target      localhost:7654/postgres  PostgreSQL 15.20
-    init        done
+    init        done, schema version 1
     slot        a_slot  pgoutput  active, process 42
                 confirmed 0/20  restart 0/10
                 retains 16.0 MiB, reserved; no limit
@@ -74,7 +80,7 @@ fn what_cannot_be_known_is_said() {
         lag: Lag::default(),
         checkpoint: None,
         skipped_transaction_count: None,
-        initialised: None,
+        init: None,
         schema_changes: Vec::new(),
         ..seen()
     };

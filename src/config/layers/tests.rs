@@ -73,7 +73,14 @@ fn an_empty_value_hides_a_weaker_source() {
 #[test]
 fn unknown_names_are_errors_in_a_file_and_warnings_in_the_environment() {
     let name = "PGSTREAM_POSTGRES_WRITER_BATCHSIZE";
-    let configuration = configuration(&format!("{name}=1"), &[(name, "1"), ("PGSTREAM_X", "1")]);
+    let configuration = configuration(
+        &format!("{name}=1"),
+        &[
+            (name, "1"),
+            ("PGSTREAM_PG_BIN_DIR", "/"),
+            ("PGSTREAM_X", "1"),
+        ],
+    );
     let file: Vec<String> = configuration
         .problems
         .iter()

@@ -51,10 +51,21 @@ pub(super) struct SourceFacts {
     pub(super) slot: Option<SlotFacts>,
     pub(super) publication: Option<PublicationFacts>,
     pub(super) schema_log: Option<SchemaLogFacts>,
+    /// None: nothing is installed, or our role may not look.
+    #[serde(skip)]
+    pub(super) installation: Option<InstallationFacts>,
     pub(super) event_triggers: Vec<EventTriggerFacts>,
     pub(super) tables: Vec<SourceTable>,
     pub(super) types: Vec<TypeUse>,
     pub(super) collations: Vec<CollationUse>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct InstallationFacts {
+    /// It is what this version of pgstream installs.
+    pub(super) current: bool,
+    /// It was made in this database, not restored from a dump of another.
+    pub(super) of_this_database: bool,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -17,6 +17,7 @@ pub(super) fn judge(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
         wal_senders(facts),
         replication_role(facts),
         installation(wanted, facts),
+        installed_elsewhere(wanted, facts),
         slot(wanted, facts),
         publication(wanted, facts),
         plugin_library(wanted, facts),
@@ -112,6 +113,19 @@ fn installation(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
         let mend = format!("{} -- as a superuser", init_command(wanted));
         finding("schema pgstream", problem, mend)
     })
+}
+
+/// The engine reads only what its own version writes, about this very database.
+fn installed_elsewhere(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
+    let installation = facts.installation?;
+    let problem = if !installation.of_this_database {
+        "was restored from a dump of another database: what it describes is not here"
+    } else if !installation.current {
+        "was installed by another version of pgstream"
+    } else {
+        return None;
+    };
+    Some(finding("schema pgstream", problem, init_command(wanted)))
 }
 
 fn slot(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {

@@ -1,14 +1,14 @@
 use super::*;
 use crate::config::TableFilter;
 use crate::engine::check::facts::{
-    ColumnFacts, EventTriggerFacts, SchemaLogFacts, Server, SourceTable,
+    ColumnFacts, EventTriggerFacts, InstallationFacts, SchemaLogFacts, Server, SourceTable,
 };
 use crate::model::QualifiedName;
 
 fn wanted() -> Wanted {
     Wanted {
         source_uri: "postgresql://me@localhost:5432/postgres".to_owned(),
-        slot_name: "a_slot".to_owned(),
+        slot_name: "a_slot".parse().unwrap(),
         publication_name: "a_slot_publication".to_owned(),
         plugin: Plugin::Pgoutput,
         schema_changes: true,
@@ -43,6 +43,10 @@ fn ready() -> SourceFacts {
             all_operations: true,
         }),
         schema_log: Some(SchemaLogFacts { readable: true }),
+        installation: Some(InstallationFacts {
+            current: true,
+            of_this_database: true,
+        }),
         event_triggers: vec![EventTriggerFacts {
             name: "pgstream_end".to_owned(),
             always: true,
@@ -112,6 +116,28 @@ fn each_missing_precondition_has_its_mend() {
         |f| f.schema_log = Some(SchemaLogFacts { readable: false }),
         "permission denied",
         "GRANT SELECT, UPDATE ON pgstream.schema_log TO \"repl\"",
+    );
+}
+
+#[test]
+fn an_installation_of_elsewhere_is_done_again() {
+    let installation = |current, of_this_database| {
+        move |facts: &mut SourceFacts| {
+            facts.installation = Some(InstallationFacts {
+                current,
+                of_this_database,
+            });
+        }
+    };
+    check(
+        installation(false, true),
+        "another version",
+        "pgstream init",
+    );
+    check(
+        installation(true, false),
+        "dump of another database",
+        "pgstream init",
     );
 }
 

@@ -2,12 +2,13 @@
 
 use serde::Deserialize;
 
-use super::Checkpoint;
-use crate::config::Pipeline;
+use super::{Checkpoint, Init};
+use crate::config::{Pipeline, SlotName};
 use crate::engine::document::{current_database, document};
 use crate::engine::status::Slot;
 use crate::model::Lsn;
 use crate::postgres::{PgError, connect};
+use crate::schema::install;
 
 const SLOTS: &str = include_str!("../../../assets/sql/source/slots.sql");
 const SOURCE: &str = include_str!("../../../assets/sql/source/inspect.sql");
@@ -23,12 +24,12 @@ const OWN_TABLES: [&str; 3] = ["checkpoint", "skipped_transaction", "schema_chan
 
 #[derive(Debug, Clone)]
 pub(super) struct SourceLook {
-    pub(super) slot_name: String,
+    pub(super) slot_name: SlotName,
     pub(super) version: String,
     pub(super) wal_end: Lsn,
     pub(super) slot: Option<Slot>,
     pub(super) flush_lag_s: Option<f64>,
-    pub(super) initialised: bool,
+    pub(super) init: Option<Init>,
     pub(super) schema_changes: Vec<Logged>,
 }
 
@@ -98,8 +99,10 @@ pub(super) async fn source(pipeline: &Pipeline) -> Result<SourceLook, PgError> {
     let session = connect(&pipeline.source, APPLICATION_NAME).await?;
     let database = current_database(&session).await?;
     let slot_name = super::slot_name(pipeline, &database);
-    let slots: SlotsDocument = document(&session, SLOTS, &[&slot_name]).await?;
-    let own: SourceDocument = document(&session, SOURCE, &[&slot_name]).await?;
+    let slots: SlotsDocument = document(&session, SLOTS, &[&slot_name.as_str()]).await?;
+    // A role that may not look at the installation still sees the rest.
+    let init = install::state(&session, &slot_name).await.ok();
+    let own: SourceDocument = document(&session, SOURCE, &[&slot_name.as_str()]).await?;
     let schema_changes = if own.schema_log {
         document(&session, SCHEMA_CHANGES, &[]).await?
     } else {
@@ -111,17 +114,20 @@ pub(super) async fn source(pipeline: &Pipeline) -> Result<SourceLook, PgError> {
         version: own.version,
         wal_end: slots.wal_end,
         flush_lag_s: own.flush_lag_s,
-        initialised: own.schema_log,
+        init: init.map(Init::from),
         schema_changes,
     })
 }
 
-pub(super) async fn target(pipeline: &Pipeline, slot_name: &str) -> Result<TargetLook, PgError> {
+pub(super) async fn target(
+    pipeline: &Pipeline,
+    slot_name: &SlotName,
+) -> Result<TargetLook, PgError> {
     let session = connect(&pipeline.target, APPLICATION_NAME).await?;
     let own: TargetDocument = document(&session, TARGET, &[]).await?;
     let there = |name: &&str| own.own_tables.iter().any(|table| table == name);
     let progress = if OWN_TABLES.iter().all(there) {
-        document(&session, PROGRESS, &[&slot_name]).await?
+        document(&session, PROGRESS, &[&slot_name.as_str()]).await?
     } else {
         Progress::default()
     };

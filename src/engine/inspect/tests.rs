@@ -25,7 +25,7 @@ fn pipeline() -> Pipeline {
 
 fn source(active: bool) -> SourceLook {
     SourceLook {
-        slot_name: "a_slot".to_owned(),
+        slot_name: "a_slot".parse().unwrap(),
         version: "15.20".to_owned(),
         wal_end: Lsn(1_000),
         slot: Some(Slot {
@@ -35,7 +35,13 @@ fn source(active: bool) -> SourceLook {
             ..Slot::default()
         }),
         flush_lag_s: Some(0.25),
-        initialised: true,
+        init: Some(Init {
+            installed: true,
+            version: Some(1),
+            current: true,
+            triggers: true,
+            of_this_database: true,
+        }),
         schema_changes: ["3", "2", "1"]
             .map(|id| Logged {
                 id: id.to_owned(),
@@ -105,7 +111,7 @@ fn a_side_that_is_away_says_why_and_hides_nothing_of_the_other() {
     let seen = assemble(
         &pipeline(),
         at,
-        "a_slot".to_owned(),
+        "a_slot".parse().unwrap(),
         Ok(&source(true)),
         Err(&away),
     );
@@ -125,7 +131,7 @@ fn the_json_shape_is_stable() {
     let seen = assemble(
         &pipeline(),
         at,
-        "a_slot".to_owned(),
+        "a_slot".parse().unwrap(),
         Ok(&source),
         Ok(&target),
     );
@@ -136,7 +142,7 @@ fn the_json_shape_is_stable() {
         [
             "at",
             "checkpoint",
-            "initialised",
+            "init",
             "lag",
             "schema_changes",
             "skipped_transaction_count",

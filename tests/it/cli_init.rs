@@ -1,0 +1,194 @@
+//! `pgstream init` and `pgstream tear-down`, in both spellings of the tutorial.
+
+use insta::assert_snapshot;
+use pgstream::tutorial::cluster::Cluster;
+
+use crate::cli_check::{between, with_filters};
+use crate::cli_config::seen;
+use crate::support::{Call, cluster, connect, pair, psql, query_text};
+
+const SUCCESS: &str = "SUCCESS  pgstream initialisation complete\n";
+const GONE: &str = "SUCCESS  pgstream tear down complete\n";
+const SLOT: &str = "pgstream_tutorial_slot";
+
+/// The tutorial's address: no database name, so the user's.
+fn tutorial_url(cluster: &Cluster) -> String {
+    let port = cluster.port();
+    format!("postgres://postgres:postgres@localhost:{port}?sslmode=disable")
+}
+
+fn with_flags(command: &str, cluster: &Cluster) -> Call {
+    let url = tutorial_url(cluster);
+    Call::line(&format!(
+        "{command} --pgurl \"{url}\" --replication-slot {SLOT}"
+    ))
+}
+
+async fn slots(cluster: &Cluster) -> Vec<String> {
+    let sql = "SELECT slot_name, plugin, slot_type, database FROM pg_replication_slots";
+    query_text(&connect(&cluster.url("postgres")).await, sql).await
+}
+
+#[tokio::test]
+async fn init_and_tear_down_with_flags_as_in_the_tutorial() {
+    let source = cluster("source");
+    let init = with_flags("init", &source).run().await;
+    assert_eq!(
+        (init.code, init.stdout.as_str()),
+        (Some(0), SUCCESS),
+        "{}",
+        init.stderr
+    );
+    assert_eq!(
+        slots(&source).await,
+        [format!("{SLOT}|pgoutput|logical|postgres")]
+    );
+    let table = psql(&source, "\\d+ pgstream.schema_log");
+    for expected in [
+        "pgstream.xid",
+        "\"schema_log_pkey\" PRIMARY KEY, btree (id)",
+        "\"schema_log_version_uniq\" UNIQUE, btree (schema_name, version)",
+        "\"schema_log_name_acked\" btree (schema_name, acked, id)",
+    ] {
+        assert!(table.contains(expected), "{expected}: {table}");
+    }
+
+    let gone = with_flags("tear-down", &source).run().await;
+    assert_eq!(
+        (gone.code, gone.stdout.as_str()),
+        (Some(0), GONE),
+        "{}",
+        gone.stderr
+    );
+    assert_eq!(slots(&source).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn init_with_variables_as_in_the_tutorial_and_twice() {
+    let source = cluster("source");
+    let call = Call::line("init")
+        .env("PGSTREAM_POSTGRES_REPLICATION_SLOT_NAME", SLOT)
+        .env("PGSTREAM_POSTGRES_LISTENER_URL", &tutorial_url(&source));
+    assert_eq!(call.run().await.stdout, SUCCESS);
+    let again = call.run().await;
+    with_filters(|| {
+        assert_snapshot!(seen(&again), @"
+    exit code 0
+    --- stdout
+    SUCCESS  pgstream initialisation complete
+    --- stderr
+    localhost:[port]/postgres was initialised before, with slot pgstream_tutorial_slot: nothing was changed
+    ");
+    });
+}
+
+#[tokio::test]
+async fn the_default_slot_is_named_after_the_database() {
+    let source = cluster("source");
+    let url = tutorial_url(&source);
+    let init = Call::line(&format!("init --pgurl \"{url}\"")).run().await;
+    assert_eq!(init.code, Some(0), "{}", init.stderr);
+    assert_eq!(
+        slots(&source).await,
+        ["pgstream_postgres_slot|pgoutput|logical|postgres"]
+    );
+}
+
+#[tokio::test]
+async fn a_plan_prints_sql_and_runs_nothing() {
+    let source = cluster("source");
+    let plan = with_flags("init --plan", &source).run().await;
+    assert_eq!(plan.code, Some(0), "{}", plan.stderr);
+    assert!(
+        plan.stdout
+            .starts_with("-- source: install schema pgstream"),
+        "{}",
+        plan.stdout
+    );
+    for expected in [
+        "CREATE PUBLICATION",
+        "pg_create_logical_replication_slot",
+        "schema_log",
+    ] {
+        assert!(
+            plan.stdout.contains(expected),
+            "{expected}: {}",
+            plan.stdout
+        );
+    }
+    assert!(!plan.stdout.contains("SUCCESS"), "{}", plan.stdout);
+    assert_eq!(slots(&source).await, Vec::<String>::new());
+    let nothing = with_flags("tear-down --plan", &source).run().await;
+    assert_eq!(nothing.stdout, "-- nothing to do\n");
+}
+
+#[tokio::test]
+async fn tear_down_twice_is_a_success_that_says_so() {
+    let source = cluster("source");
+    let nothing = with_flags("tear-down", &source).run().await;
+    with_filters(|| {
+        assert_snapshot!(seen(&nothing), @"
+    exit code 0
+    --- stdout
+    SUCCESS  pgstream tear down complete
+    --- stderr
+    nothing of pgstream was there for slot pgstream_tutorial_slot: nothing was changed
+    ");
+    });
+}
+
+#[tokio::test]
+async fn tear_down_refuses_while_the_slot_is_in_use() {
+    let (source, target) = pair();
+    assert_eq!(with_flags("init", &source).run().await.stdout, SUCCESS);
+    let running = between("run", &source, &target).spawn();
+    running.said("streaming").await;
+    let refused = with_flags("tear-down", &source).run().await;
+    assert_eq!(running.terminate().await.code, Some(0));
+    with_filters(|| {
+        assert_snapshot!(seen(&refused), @"
+    exit code 78
+    --- stderr
+    error: slot pgstream_tutorial_slot is active for process [pid]
+    hint: stop the `pgstream run` that uses it, or end the session on the source: SELECT pg_terminate_backend([pid])
+    ");
+    });
+    let removed = between("tear-down", &source, &target).run().await;
+    assert_eq!(
+        (removed.code, removed.stdout.as_str()),
+        (Some(0), GONE),
+        "{}",
+        removed.stderr
+    );
+    for side in [&source, &target] {
+        let client = connect(&side.url("postgres")).await;
+        let left = query_text(&client, "SELECT to_regnamespace('pgstream')").await;
+        assert_eq!(left, ["∅"]);
+    }
+}
+
+#[tokio::test]
+async fn tear_down_cleans_one_side_while_the_other_is_away() {
+    let source = cluster("source");
+    assert_eq!(with_flags("init", &source).run().await.stdout, SUCCESS);
+    let away = cluster("gone").url("postgres");
+    let half = with_flags("tear-down", &source)
+        .env("PGSTREAM_POSTGRES_WRITER_TARGET_URL", &away)
+        .run()
+        .await;
+    assert_eq!(slots(&source).await, Vec::<String>::new());
+    with_filters(|| {
+        assert_snapshot!(seen(&half), @r#"
+    exit code 75
+    --- stderr
+    [time]  INFO schema: drop replication slot pgstream_tutorial_slot
+    [time]  INFO schema: drop publication pgstream_tutorial_slot_publication
+    [time]  INFO schema: remove event triggers, functions and tables of schema pgstream
+    on the target remains what was made there: the checkpoint of slot pgstream_tutorial_slot in schema pgstream; tear-down again when it answers
+    error: cannot remove what is on the target
+    caused by: cannot connect to localhost:[port]/postgres
+    caused by: Connection refused (os error 111)
+    hint: is PostgreSQL running there? test it with: psql "postgresql://postgres@localhost:[port]/postgres?sslmode=disable"; then check PGSTREAM_POSTGRES_WRITER_TARGET_URL in the environment
+    "#);
+    });
+}

@@ -1,0 +1,330 @@
+//! `pgstream run` without a terminal: its end by signals, and the troubles of the tutorial.
+
+use insta::assert_snapshot;
+use nix::sys::signal::Signal;
+use pgstream::tutorial::cluster::Cluster;
+
+use crate::cli_check::{between, with_filters};
+use crate::cli_config::seen;
+use crate::support::process::Outcome;
+use crate::support::{Call, cluster, connect, execute, pair, query_text, wait_until};
+
+async fn init(source: &Cluster, target: &Cluster) {
+    let outcome = between("init", source, target).run().await;
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+}
+
+/// The error without the log lines around it.
+fn error_of(outcome: &Outcome) -> String {
+    let lines = outcome.stderr.lines();
+    let error: Vec<&str> = lines
+        .skip_while(|line| !line.starts_with("error:"))
+        .collect();
+    let error = Outcome {
+        stderr: error.join("\n"),
+        ..outcome.clone()
+    };
+    seen(&error)
+}
+
+async fn shows(cluster: &Cluster, sql: &str, expected: &str) {
+    let client = connect(&cluster.url("postgres")).await;
+    wait_until(&format!("{sql} gives {expected}"), || async {
+        let found = query_text(&client, sql).await;
+        if found == [expected] {
+            Ok(())
+        } else {
+            Err(format!("{found:?}"))
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn run_streams_until_it_is_asked_to_end() {
+    let (source, target) = pair();
+    init(&source, &target).await;
+    let running = between("run", &source, &target).spawn();
+    running.said("streaming").await;
+    let client = connect(&source.url("postgres")).await;
+    execute(
+        &client,
+        "CREATE TABLE test(id SERIAL PRIMARY KEY, name TEXT)",
+    )
+    .await;
+    execute(
+        &client,
+        "INSERT INTO test(name) VALUES('alice'),('bob'),('charlie')",
+    )
+    .await;
+    wait_for_rows(&target).await;
+
+    let status = between("status --json", &source, &target).run().await;
+    let seen: serde_json::Value = serde_json::from_str(&status.stdout).unwrap();
+    assert_eq!(seen["slot"]["active"], true, "{seen}");
+    assert_eq!(seen["schema_changes"][0]["tag"], "CREATE TABLE", "{seen}");
+    assert!(seen["checkpoint"]["end_lsn"].is_string(), "{seen}");
+    let check = between("check", &source, &target).run().await;
+    assert_eq!(check.code, Some(0), "{}", check.stdout);
+
+    let ended = running.terminate().await;
+    assert_eq!(
+        (ended.code, ended.stdout.as_str()),
+        (Some(0), ""),
+        "{}",
+        ended.stderr
+    );
+    assert!(ended.stderr.contains("SIGTERM"), "{}", ended.stderr);
+}
+
+async fn wait_for_rows(target: &Cluster) {
+    let client = connect(&target.url("postgres")).await;
+    wait_until("three rows on the target", || async {
+        match client.simple_query("SELECT name FROM test").await {
+            Ok(rows) if rows.len() >= 4 => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn run_with_init_prepares_the_source_first() {
+    let (source, target) = pair();
+    let running = between("run --init", &source, &target).spawn();
+    running.said("streaming").await;
+    running.signal(Signal::SIGINT);
+    assert_eq!(running.outcome().await.code, Some(0));
+    shows(
+        &source,
+        "SELECT plugin FROM pg_replication_slots",
+        "pgoutput",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn without_a_schema_log_only_rows_replicate_and_that_is_said() {
+    let (source, target) = pair();
+    init(&source, &target).await;
+    let running = between("run", &source, &target)
+        .env("PGSTREAM_POSTGRES_WRITER_SCHEMALOG_STORE_URL", "")
+        .spawn();
+    running.said("rows only").await;
+    running.said("streaming").await;
+    assert_eq!(running.terminate().await.code, Some(0));
+}
+
+#[tokio::test]
+async fn json_logs_are_one_object_a_line() {
+    let (source, target) = pair();
+    init(&source, &target).await;
+    let running = between("run --log-format json --log-level debug", &source, &target).spawn();
+    running.said("streaming").await;
+    let ended = running.terminate().await;
+    for line in ended.stderr.lines() {
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(
+            event["target"].is_string() && event["level"].is_string(),
+            "{line}"
+        );
+    }
+    assert!(
+        !ended.stderr.contains('\u{1b}'),
+        "colours without a terminal"
+    );
+}
+
+#[tokio::test]
+async fn trouble_1_connection_refused() {
+    let target = cluster("target");
+    let away = cluster("gone").url("postgres");
+    let outcome = between("run", &target, &target)
+        .env("PGSTREAM_POSTGRES_LISTENER_URL", &away)
+        .env("PGSTREAM_RETRY_TIMEOUT", "1ms")
+        .run()
+        .await;
+    with_filters(|| {
+        assert_snapshot!(error_of(&outcome), @r#"
+    exit code 75
+    --- stderr
+    error: cannot open a session on the source localhost:[port]/postgres
+    caused by: cannot connect to localhost:[port]/postgres
+    caused by: Connection refused (os error 111)
+    hint: is PostgreSQL running there? test it with: psql "postgresql://postgres@localhost:[port]/postgres?sslmode=disable"; then check PGSTREAM_POSTGRES_LISTENER_URL in the environment
+    "#);
+    });
+}
+
+#[tokio::test]
+async fn trouble_2_replication_slot_not_found() {
+    let (source, target) = pair();
+    let outcome = between("run", &source, &target).run().await;
+    with_filters(|| {
+        assert_snapshot!(error_of(&outcome), @r#"
+    exit code 78
+    --- stderr
+    error: replication slot not found: there is no slot pgstream_tutorial_slot on localhost:[port]/postgres
+    hint: pgstream init --pgurl "postgresql://postgres@localhost:[port]/postgres?sslmode=disable" --replication-slot pgstream_tutorial_slot
+          (schema pgstream: is not there: pgstream has not been initialised in this database)
+    "#);
+    });
+}
+
+#[tokio::test]
+async fn trouble_3_a_table_that_the_target_does_not_have() {
+    let (source, target) = pair();
+    let client = connect(&source.url("postgres")).await;
+    execute(
+        &client,
+        "CREATE TABLE test(id SERIAL PRIMARY KEY, name TEXT)",
+    )
+    .await;
+    init(&source, &target).await;
+    execute(&client, "INSERT INTO test(name) VALUES('alice')").await;
+    let outcome = between("run", &source, &target).run().await;
+    with_filters(|| {
+        assert_snapshot!(error_of(&outcome), @"
+    exit code 65
+    --- stderr
+    error: cannot write to the target localhost:[port]/postgres
+    caused by: table public.test is not on the target
+    transaction: [xid] of the source, committed at [lsn]
+    hint: copy the table with its rows to the target first (pg_dump --table 'public.test'), or leave it out with PGSTREAM_FILTER_EXCLUDE_TABLES=public.test
+    ");
+    });
+}
+
+#[tokio::test]
+async fn a_refused_transaction_is_skipped_on_record_by_the_position_that_its_error_names() {
+    let (source, target) = pair();
+    let client = connect(&source.url("postgres")).await;
+    execute(
+        &client,
+        "CREATE TABLE test(id SERIAL PRIMARY KEY, name TEXT)",
+    )
+    .await;
+    init(&source, &target).await;
+    execute(&client, "INSERT INTO test(name) VALUES('alice')").await;
+    let refused = between("run", &source, &target).run().await;
+    let position = refused.stderr.split("committed at ").nth(1).unwrap();
+    let position = position.split_whitespace().next().unwrap();
+
+    let line = format!("run --skip-transaction {position}");
+    let running = between(&line, &source, &target).spawn();
+    execute(&client, "CREATE TABLE next(id int PRIMARY KEY)").await;
+    shows(
+        &target,
+        "SELECT count(*) FROM pgstream.skipped_transaction",
+        "1",
+    )
+    .await;
+    shows(&target, "SELECT to_regclass('public.next')", "next").await;
+    assert_eq!(running.terminate().await.code, Some(0));
+    let status = between("status", &source, &target).run().await;
+    assert!(
+        status.stdout.contains("skipped on record"),
+        "{}",
+        status.stdout
+    );
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_at_once() {
+    let (source, target) = pair();
+    init(&source, &target).await;
+    let client = connect(&source.url("postgres")).await;
+    let table = "CREATE TABLE test(id SERIAL PRIMARY KEY, name TEXT)";
+    execute(&client, table).await;
+    let running = between("run --log-level debug", &source, &target).spawn();
+    shows(&target, "SELECT to_regclass('public.test')", "test").await;
+    let blocker = connect(&target.url("postgres")).await;
+    execute(&blocker, "BEGIN; LOCK TABLE test").await;
+    execute(&client, "INSERT INTO test(name) VALUES('alice')").await;
+    let waiting = "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted";
+    shows(&target, waiting, "t").await;
+
+    running.signal(Signal::SIGINT);
+    running.said("SIGINT").await;
+    running.signal(Signal::SIGTERM);
+    let ended = running.outcome().await;
+    assert_eq!(ended.code, Some(75), "{}", ended.stderr);
+
+    execute(&blocker, "ROLLBACK").await;
+    let again = between("run", &source, &target).spawn();
+    shows(&target, "SELECT name FROM test", "alice").await;
+    assert_eq!(again.terminate().await.code, Some(0));
+}
+
+#[tokio::test]
+async fn trouble_4_permission_denied() {
+    let (source, target) = pair();
+    init(&source, &target).await;
+    let client = connect(&target.url("postgres")).await;
+    execute(&client, "CREATE ROLE writer LOGIN PASSWORD 'postgres'").await;
+    let writer = target.url("postgres").replace("//postgres:", "//writer:");
+    let outcome = between("run", &source, &target)
+        .env("PGSTREAM_POSTGRES_WRITER_TARGET_URL", &writer)
+        .run()
+        .await;
+    with_filters(|| {
+        assert_snapshot!(error_of(&outcome), @r#"
+    exit code 78
+    --- stderr
+    error: cannot write to the target localhost:[port]/postgres
+    caused by: the target refuses our records
+    caused by: localhost:[port]/postgres: permission denied for database postgres (SQLSTATE 42501)
+    statement: CREATE SCHEMA IF NOT EXISTS pgstream; …
+    hint: GRANT CREATE ON DATABASE "postgres" TO "writer";
+          (database postgres: permission denied: role writer cannot create schemas in it)
+    "#);
+    });
+    let check = between("check", &source, &target)
+        .env("PGSTREAM_POSTGRES_WRITER_TARGET_URL", &writer)
+        .run()
+        .await;
+    let mend = "GRANT CREATE ON DATABASE \"postgres\" TO \"writer\"";
+    assert!(check.stdout.contains(mend), "{}", check.stdout);
+}
+
+#[tokio::test]
+async fn trouble_5_invalid_configuration() {
+    let outcome = Call::line("run")
+        .env("PGSTREAM_POSTGRES_LISTENER_URL", "localhost:5432")
+        .run()
+        .await;
+    assert_snapshot!(seen(&outcome), @r#"
+    exit code 64
+    --- stderr
+    error: invalid configuration, 2 problems:
+      environment: PGSTREAM_POSTGRES_LISTENER_URL = "localhost:5432": a connection string is a URI such as postgres://user@host:5432/db, or key=value words
+      PGSTREAM_POSTGRES_WRITER_TARGET_URL: is required and not set (in the file given with -c: PGSTREAM_POSTGRES_WRITER_TARGET_URL="postgres://postgres:postgres@localhost:7654?sslmode=disable")
+    hint: docs/configuration.md lists every variable with its meaning and default
+    "#);
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_told_without_it() {
+    let (source, target) = pair();
+    let wrong = source
+        .url("postgres")
+        .replace("postgres:postgres@", "postgres:wrong-secret@");
+    let outcome = between("run", &source, &target)
+        .env("PGSTREAM_POSTGRES_LISTENER_URL", &wrong)
+        .run()
+        .await;
+    with_filters(|| {
+        assert_snapshot!(error_of(&outcome), @r#"
+    exit code 78
+    --- stderr
+    error: cannot open a session on the source localhost:[port]/postgres
+    caused by: localhost:[port]/postgres: password authentication failed for user "postgres" (SQLSTATE 28P01)
+    hint: check the password in the connection string, PGPASSWORD or the password file (~/.pgpass, readable by its owner only)
+    "#);
+    });
+    assert!(
+        !outcome.stderr.contains("wrong-secret"),
+        "{}",
+        outcome.stderr
+    );
+}
