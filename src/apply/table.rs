@@ -33,12 +33,23 @@ pub struct TargetTable {
     pub unique_keys: Vec<UniqueKey>,
     /// Whether a row trigger of a user would fire in our session.
     pub triggers: bool,
+    /// Whether a rule would rewrite our statements. COPY passes rules by, and what they make of a
+    /// statement decides how many rows it reports.
+    pub rules: bool,
     /// Whether foreign keys from or to the table would be checked in our session.
     pub foreign_keys: bool,
     /// Whether one of them acts by itself (`ON DELETE CASCADE` and its kin).
     pub cascades: bool,
     /// Whether row security applies to us, which COPY does not support.
     pub row_security: bool,
+}
+
+impl TargetTable {
+    /// Returns whether something that a user wrote acts on changes of the table.
+    #[must_use]
+    pub const fn is_watched(&self) -> bool {
+        self.triggers || self.rules
+    }
 }
 
 /// A column of a [`TargetTable`].
@@ -50,7 +61,8 @@ pub struct TargetColumn {
     /// so that the assignment that follows can refuse one that is too long.
     pub type_name: Box<str>,
     /// Whether an array of this type can be unnested to values of it: not for arrays (unnest
-    /// flattens them) nor for composites (it spreads them); these go as text and are cast.
+    /// flattens them) nor for composites (it spreads them) nor for `box`, whose arrays have another
+    /// delimiter; these go as text and are cast.
     pub unnestable: bool,
     /// Generated columns refuse values.
     pub generated: bool,
@@ -229,7 +241,7 @@ fn choose_key(relation: &Relation, target: &TargetTable) -> Box<[usize]> {
 /// the target's own row, so an INSERT and a later UPDATE of it cannot be joined.
 fn choose_lane(target: &TargetTable, has_key: bool, rules: WriteRules) -> Lane {
     let seen = rules.keep_order
-        || target.triggers
+        || target.is_watched()
         || target.foreign_keys
         || rules.on_conflict == OnConflict::Nothing;
     match (rules.sets, seen, has_key) {

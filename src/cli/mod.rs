@@ -12,8 +12,12 @@
 
 mod args;
 mod check;
+#[cfg(feature = "tui")]
+mod console;
 mod failure;
 mod init;
+#[cfg(feature = "tui")]
+mod lessons;
 mod logging;
 mod output;
 mod panic;
@@ -85,6 +89,14 @@ fn dispatch(
     global: &args::GlobalArguments,
     configuration: &Configuration,
 ) -> Result<ExitCode, Failure> {
+    #[cfg(feature = "tui")]
+    if console::is_wanted(global) {
+        match command {
+            Command::Run(arguments) => return console::run(configuration, arguments, global),
+            Command::Tutorial(arguments) => return lessons::run(arguments),
+            Command::Init(_) | Command::TearDown(_) | Command::Status(_) | Command::Check(_) => {}
+        }
+    }
     logging::start(configuration.logging(), logging::colour(global.no_color));
     for warning in configuration.warnings() {
         tracing::warn!(target: "config", "{warning}");

@@ -128,7 +128,9 @@ impl Configuration {
         problems: &mut Vec<Problem>,
     ) -> Option<ConnectionSettings> {
         // A line that could not be read sets the variable all the same.
-        let told = problems.iter().any(|problem| problem.key.as_deref() == Some(key));
+        let told = problems
+            .iter()
+            .any(|problem| problem.key.as_deref() == Some(key));
         if value.is_none() && self.setting(key).is_none() && !told {
             problems.push(missing(key));
         }

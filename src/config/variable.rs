@@ -38,6 +38,8 @@ pub mod key {
     pub const EXCLUDE_TABLES: &str = "PGSTREAM_FILTER_EXCLUDE_TABLES";
     /// Bound of temporary failures.
     pub const RETRY_TIMEOUT: &str = "PGSTREAM_RETRY_TIMEOUT";
+    /// What wal2json's null numbers are.
+    pub const NULL_NUMBERS: &str = "PGSTREAM_POSTGRES_WAL2JSON_NULL_NUMBERS";
     /// Least severity that is logged.
     pub const LOG_LEVEL: &str = "PGSTREAM_LOG_LEVEL";
     /// Form of the log.
@@ -256,6 +258,15 @@ pub static VARIABLES: &[Variable] = &[
         default: "1h",
         kind: Kind::Duration,
         example: "10m",
+    },
+    Variable {
+        key: key::NULL_NUMBERS,
+        synonyms: &[],
+        meaning: "What a null number of wal2json before 2.6 is, which prints NaN and the \
+                  infinities as null, too: an error, or NULL because the source has none of them.",
+        default: "error",
+        kind: Kind::Choice(&["error", "null"]),
+        example: "null",
     },
     Variable {
         key: key::LOG_LEVEL,

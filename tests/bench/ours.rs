@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pgstream::config::{
-    Batch, ConnectionSettings, OnConflict, Pipeline, Plugin, Snapshot, TableFilter,
+    Batch, ConnectionSettings, NullNumbers, OnConflict, Pipeline, Plugin, Snapshot, TableFilter,
 };
 use pgstream::engine::status::Command as EngineCommand;
 use pgstream::engine::{Engine, EngineOptions, Outcome};
@@ -119,6 +119,7 @@ fn pipeline(source: &str, target: &str) -> anyhow::Result<Pipeline> {
         },
         disable_triggers: false,
         on_conflict: OnConflict::Error,
+        null_numbers: NullNumbers::default(),
         schema_log: None,
         filter: TableFilter::default(),
         snapshot: Snapshot {

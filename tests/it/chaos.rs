@@ -10,21 +10,30 @@ mod failpoints;
 pub mod load;
 mod moments;
 
+use pgstream::config::Plugin;
+
 use crate::support::flow::{Flow, SLOT};
 use crate::support::{Call, query_text, wait_until};
 
+/// Starts both servers with the tables of the load, rows and schema changes.
+pub async fn flow(plugin: Plugin) -> Flow {
+    let flow = Flow::schema(plugin).await;
+    flow.run(load::SCHEMA).await;
+    flow
+}
+
 /// Returns how `pgstream run` is called for the two databases of `flow`.
 pub fn run(flow: &Flow) -> Call {
-    Call::new(["run", "--headless"])
-        .env(
-            "PGSTREAM_POSTGRES_LISTENER_URL",
-            &flow.source_cluster.url("postgres"),
-        )
-        .env(
-            "PGSTREAM_POSTGRES_WRITER_TARGET_URL",
-            &flow.target_cluster.url("postgres"),
-        )
-        .env("PGSTREAM_POSTGRES_REPLICATION_SLOT_NAME", SLOT)
+    let source = flow.source_cluster.url("postgres");
+    let target = flow.target_cluster.url("postgres");
+    let call = Call::new(["run", "--headless"])
+        .env("PGSTREAM_POSTGRES_LISTENER_URL", &source)
+        .env("PGSTREAM_POSTGRES_WRITER_TARGET_URL", &target)
+        .env("PGSTREAM_POSTGRES_REPLICATION_SLOT_NAME", SLOT);
+    match &flow.pipeline.schema_log {
+        Some(_) => call.env("PGSTREAM_POSTGRES_WRITER_SCHEMALOG_STORE_URL", &source),
+        None => call,
+    }
 }
 
 /// Waits until the target has the last transaction of the load, then compares both sides. Comparing

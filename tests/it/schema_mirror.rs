@@ -13,11 +13,10 @@ use pgstream::config::{ConnectionSettings, Plugin, SlotName};
 use pgstream::model::{Column, QualifiedName, Relation, RelationId, ReplicaIdentity, Tuple, Value};
 use pgstream::postgres::{Session, connect};
 use pgstream::schema::{Entry, Plan, install, plan};
-use pgstream::tutorial::server::Server;
 
 use crate::support::clusters::TestCluster;
-use crate::support::{cluster, cluster_with, query_text};
-use pgstream::tutorial::cluster::ClusterOptions;
+use crate::support::oracle::{differences, picture};
+use crate::support::{cluster, query_text};
 
 const LOG_COLUMNS: [&str; 6] = [
     "id",
@@ -50,12 +49,6 @@ impl Mirror {
     /// Starts both with a schema that is there before `init`.
     pub async fn prepared(sql: &str) -> Self {
         Self::inside(cluster("mirror"), sql).await
-    }
-
-    /// Starts both on another server.
-    pub async fn on(server: &Server) -> Self {
-        let options = ClusterOptions::new("mirror").on(server);
-        Self::inside(cluster_with(options), "").await
     }
 
     async fn inside(cluster: TestCluster, sql: &str) -> Self {
@@ -157,22 +150,19 @@ impl Mirror {
         }
     }
 
-    /// Both dumps, the source's and the target's.
-    pub fn dumps(&self) -> (BTreeSet<String>, BTreeSet<String>) {
-        let program = &self.cluster.server().program("pg_dump");
-        let [source, target] = ["source", "target"].map(|name| self.cluster.url(name));
-        std::thread::scope(|scope| {
-            let source = scope.spawn(move || dump_of_users(program, &source));
-            let target = dump_of_users(program, &target);
-            (source.join().expect("a dump"), target)
-        })
-    }
-
-    /// Compares both dumps; `sql` tells what came before.
-    pub fn assert_equal(&self, sql: &str) {
-        let (source, target) = self.dumps();
-        let only_source: Vec<_> = source.difference(&target).cloned().collect();
-        let only_target: Vec<_> = target.difference(&source).cloned().collect();
+    /// Compares both sides; `sql` tells what came before.
+    pub async fn assert_equal(&self, sql: &str) {
+        let program = self.cluster.server().program("pg_dump");
+        let (only_source, only_target) = if program.is_file() {
+            let [source, target] = ["source", "target"].map(|name| self.cluster.url(name));
+            let (source, target) = dump_both(&program, &source, &target);
+            let only = |one: &BTreeSet<String>, other| one.difference(other).cloned().collect();
+            (only(&source, &target), only(&target, &source))
+        } else {
+            let source = picture(&self.source, &[]).await.expect("a picture");
+            let target = picture(&self.target, &[]).await.expect("a picture");
+            (differences(&source, &target), Vec::<String>::new())
+        };
         assert!(
             only_source.is_empty() && only_target.is_empty(),
             "after {sql}\n--- only on the source:\n{}\n--- only on the target:\n{}",
@@ -180,6 +170,14 @@ impl Mirror {
             only_target.join("\n")
         );
     }
+}
+
+fn dump_both(program: &Path, source: &str, target: &str) -> (BTreeSet<String>, BTreeSet<String>) {
+    std::thread::scope(|scope| {
+        let source = scope.spawn(move || dump_of_users(program, source));
+        let target = dump_of_users(program, target);
+        (source.join().expect("a dump"), target)
+    })
 }
 
 /// The dump without what is ours.
@@ -193,7 +191,7 @@ fn dump_of_users(program: &Path, url: &str) -> BTreeSet<String> {
     objects
 }
 
-/// What pg_dump says of a database's schema, one string an object.
+/// What `pg_dump` says of a database's schema, one string an object.
 pub fn dump(program: &Path, url: &str, options: &[&str]) -> BTreeSet<String> {
     let mut call = Command::new(program);
     call.args(["--schema-only", "--no-owner", "--no-privileges"]);

@@ -12,7 +12,7 @@ async fn check(commands: &[&str]) {
         for sql in some {
             mirror.run(sql).await;
         }
-        mirror.assert_equal(&some.join("\n"));
+        mirror.assert_equal(&some.join("\n")).await;
     }
 }
 

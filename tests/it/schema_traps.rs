@@ -52,7 +52,9 @@ async fn batches_blocks_functions_and_their_rows_are_not_replayed() {
     let functions = mirror.run("SELECT 1").await;
 
     assert!(functions.is_empty());
-    mirror.assert_equal("batches, blocks, functions, savepoints");
+    mirror
+        .assert_equal("batches, blocks, functions, savepoints")
+        .await;
 }
 
 #[tokio::test]
@@ -89,7 +91,7 @@ async fn two_sessions_change_one_schema_at_once_without_waiting() {
     one.run("CREATE TABLE third (a int); COMMIT").await.unwrap();
     mirror.follow("two sessions").await;
 
-    mirror.assert_equal("two sessions");
+    mirror.assert_equal("two sessions").await;
 }
 
 #[tokio::test]
@@ -102,7 +104,7 @@ async fn serializable_and_repeatable_read_transactions_may_change_the_schema() {
         );
         mirror.run(&sql).await;
     }
-    mirror.assert_equal("isolation levels");
+    mirror.assert_equal("isolation levels").await;
 }
 
 #[tokio::test]
@@ -122,7 +124,7 @@ async fn a_user_without_any_privilege_of_ours_changes_the_schema() {
 
     let identity = "SELECT relreplident FROM pg_class WHERE relname = 'keyless'";
     assert_eq!(query_text(&mirror.source, identity).await, ["f"]);
-    mirror.assert_equal("a plain user");
+    mirror.assert_equal("a plain user").await;
 }
 
 #[tokio::test]
@@ -131,7 +133,7 @@ async fn an_error_of_ours_does_not_reach_the_user_and_stops_the_engine() {
     mirror
         .source
         .run(
-            "SET pgstream.busy = 'on'; DROP FUNCTION pgstream.others(jsonb, jsonb); \
+            "SET pgstream.busy = 'on'; DROP FUNCTION pgstream.others(jsonb, jsonb, text); \
               RESET pgstream.busy",
         )
         .await
@@ -205,7 +207,7 @@ async fn one_stored_default_reaches_the_target_as_this_value() {
     }
     let rows = "SELECT * FROM t";
 
-    mirror.assert_equal("defaults");
+    mirror.assert_equal("defaults").await;
     let source = query_text(&mirror.source, rows).await;
     assert_eq!(source, query_text(&mirror.target, rows).await);
 }
@@ -254,7 +256,7 @@ async fn rewritten_rows_follow_only_where_the_target_cannot_compute_them() {
             );
         }
     }
-    mirror.assert_equal("rewrites");
+    mirror.assert_equal("rewrites").await;
 }
 
 #[tokio::test]
@@ -310,11 +312,11 @@ async fn partitioned_tables_are_rewritten_partition_by_partition() {
         .collect();
 
     assert_eq!(names, ["public.p1", "public.p2"]);
-    mirror.assert_equal("a rewrite of partitions");
+    mirror.assert_equal("a rewrite of partitions").await;
     mirror
         .run("ALTER TABLE p ADD COLUMN at timestamptz DEFAULT now()")
         .await;
-    mirror.assert_equal("a stored default of partitions");
+    mirror.assert_equal("a stored default of partitions").await;
 }
 
 #[tokio::test]
@@ -333,7 +335,7 @@ async fn names_change_hands() {
     ] {
         mirror.run(sql).await;
     }
-    mirror.assert_equal("swapped names");
+    mirror.assert_equal("swapped names").await;
 
     // Nobody saw these: the next command that touches the table brings them along.
     mirror
@@ -346,7 +348,7 @@ async fn names_change_hands() {
         .await
         .unwrap();
     mirror.run("COMMENT ON TABLE b IS 'touched'").await;
-    mirror.assert_equal("missed changes");
+    mirror.assert_equal("missed changes").await;
 }
 
 #[tokio::test]
@@ -371,7 +373,7 @@ async fn renames_elsewhere_do_not_look_like_changes() {
         all_steps(&plans),
         "ALTER TABLE \"public\".\"t\" ADD COLUMN \"x\" integer\n"
     );
-    mirror.assert_equal("renames elsewhere");
+    mirror.assert_equal("renames elsewhere").await;
 }
 
 #[tokio::test]
@@ -402,15 +404,15 @@ async fn concurrent_indexes_run_outside_and_again() {
     for step in &plans[0].steps {
         mirror.target.run(&step.sql).await.unwrap();
     }
-    mirror.assert_equal("a concurrent index, twice");
+    mirror.assert_equal("a concurrent index, twice").await;
     let invalid = "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'public.i'::regclass";
     mirror.target.run(invalid).await.unwrap();
     for step in &plans[0].steps {
         mirror.target.run(&step.sql).await.unwrap();
     }
-    mirror.assert_equal("an invalid leftover");
+    mirror.assert_equal("an invalid leftover").await;
     assert!(mirror.run("DROP INDEX CONCURRENTLY i").await[0].outside);
-    mirror.assert_equal("a concurrent drop");
+    mirror.assert_equal("a concurrent drop").await;
 }
 
 #[tokio::test]
@@ -425,7 +427,7 @@ async fn a_failed_concurrent_index_on_the_source_stays_there() {
     assert!(failed.is_err());
     mirror.run("DROP INDEX i").await;
     mirror.run("ALTER TABLE t ADD COLUMN b int").await;
-    mirror.assert_equal("a failed concurrent index");
+    mirror.assert_equal("a failed concurrent index").await;
 }
 
 #[tokio::test]
@@ -440,7 +442,7 @@ async fn drops_are_never_cascaded() {
         .run("DROP TABLE a CASCADE; DROP TYPE e CASCADE")
         .await;
     assert!(!all_steps(&plans).to_uppercase().contains("CASCADE"));
-    mirror.assert_equal("cascaded drops");
+    mirror.assert_equal("cascaded drops").await;
 
     mirror
         .target
@@ -477,7 +479,7 @@ async fn keyless_tables_have_an_identity_as_long_as_they_need_it() {
     ] {
         mirror.run(sql).await;
         assert_eq!(identity(&mirror).await, expected, "{sql}");
-        mirror.assert_equal(sql);
+        mirror.assert_equal(sql).await;
     }
     mirror.run("UPDATE t SET a = 2; DELETE FROM t").await;
 }
@@ -511,9 +513,8 @@ async fn other_kinds_are_said_and_harm_nothing() {
         let plans = mirror.run(sql).await;
         let steps = all_steps(&plans);
         assert!(steps.is_empty(), "{sql}\n{steps}");
-        let index = sql.contains("INDEX mi") || sql.starts_with("REFRESH");
         let said: usize = plans.iter().map(|plan| plan.not_applied.len()).sum();
-        assert_eq!(said, usize::from(!index), "{sql} {plans:?}");
+        assert_eq!(said, 1, "{sql} {plans:?}");
     }
     mirror.run("ALTER TABLE t ADD COLUMN b int").await;
 }
@@ -540,7 +541,7 @@ async fn tables_that_the_filter_leaves_out_are_never_touched() {
             .iter()
             .all(|r| !format!("{r:?}").contains("secret"))
     }));
-    mirror.assert_equal("a table that was left out");
+    mirror.assert_equal("a table that was left out").await;
 }
 
 #[tokio::test]
@@ -586,5 +587,5 @@ async fn nobody_makes_us_send_or_drop_what_is_not_theirs() {
 
     assert!(!all_steps(&plans).contains("DROP"), "{}", all_steps(&plans));
     assert!(messages(&mirror.source).await.is_empty());
-    mirror.assert_equal("a forged setting");
+    mirror.assert_equal("a forged setting").await;
 }

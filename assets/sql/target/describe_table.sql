@@ -8,6 +8,10 @@ SELECT pg_catalog.json_build_object(
     SELECT FROM pg_catalog.pg_trigger AS g
     WHERE g.tgrelid = c.oid AND NOT g.tgisinternal
       AND g.tgenabled IN ('A', CASE WHEN s.replica THEN 'R' ELSE 'O' END)),
+  'rules', EXISTS (
+    SELECT FROM pg_catalog.pg_rewrite AS w
+    WHERE w.ev_class = c.oid AND w.ev_type <> '1'
+      AND w.ev_enabled IN ('A', CASE WHEN s.replica THEN 'R' ELSE 'O' END)),
   'foreign_keys', NOT s.replica AND EXISTS (
     SELECT FROM pg_catalog.pg_constraint AS f
     WHERE f.contype = 'f' AND c.oid IN (f.conrelid, f.confrelid)),
@@ -23,7 +27,7 @@ SELECT pg_catalog.json_build_object(
         'type_name', pg_catalog.concat('"', pg_catalog.replace(tn.nspname, '"', '""'), '"."',
                                        pg_catalog.replace(t.typname, '"', '""'), '"'),
         'unnestable', t.typarray <> 0 AND base.typtype <> 'c'
-                      AND NOT (base.typelem <> 0 AND base.typlen = -1),
+                      AND NOT (base.typelem <> 0 AND base.typlen = -1) AND t.typdelim = ',',
         'generated', a.attgenerated <> '',
         'identity_always', a.attidentity = 'a',
         'equals', COALESCE((

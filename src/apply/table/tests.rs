@@ -1,4 +1,3 @@
-use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -31,6 +30,7 @@ pub(in crate::apply) fn target(columns: Vec<TargetColumn>, keys: &[&[&str]]) -> 
         columns,
         unique_keys: keys.iter().map(key).collect(),
         triggers: false,
+        rules: false,
         foreign_keys: false,
         cascades: false,
         row_security: false,

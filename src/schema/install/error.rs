@@ -99,9 +99,11 @@ pub(super) fn allow_plugin_sql(plugin: &str, libraries: &str) -> String {
         .split(',')
         .map(str::trim)
         .filter(|l| !l.is_empty());
-    let list: Vec<String> = listed
+    let others = listed.map(|library| library.trim_matches('"'));
+    let list: Vec<String> = others
+        .filter(|library| *library != plugin)
         .chain([plugin])
-        .map(|library| format!("'{}'", library.trim_matches('"')))
+        .map(|library| format!("'{library}'"))
         .collect();
     format!(
         "ALTER SYSTEM SET output_plugin_libraries = {}; SELECT pg_reload_conf();",

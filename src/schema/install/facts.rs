@@ -17,7 +17,8 @@ pub(super) struct Facts {
     pub(super) free_slots: i64,
     pub(super) slots_max: i64,
     pub(super) wal_senders_max: i64,
-    /// `output_plugin_libraries`, absent on servers that do not know the setting.
+    /// `output_plugin_libraries`, absent on servers that do not know the setting and for roles that may
+    /// not see it, which are blocked in any case.
     pub(super) plugin_libraries: Option<String>,
     pub(super) installation: Option<Installation>,
     pub(super) slot: Option<Slot>,
@@ -55,7 +56,7 @@ SELECT current_user::pg_catalog.text,
        pg_catalog.current_setting('max_replication_slots')::pg_catalog.int8,
        (SELECT pg_catalog.count(*) FROM pg_catalog.pg_replication_slots),
        pg_catalog.current_setting('max_wal_senders')::pg_catalog.int8,
-       pg_catalog.current_setting('output_plugin_libraries', true),
+       (SELECT p.setting FROM pg_catalog.pg_settings AS p WHERE p.name = 'output_plugin_libraries'),
        pg_catalog.to_regclass('pgstream.installation') IS NOT NULL";
 
 const INSTALLATION: &str = "\

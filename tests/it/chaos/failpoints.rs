@@ -1,31 +1,38 @@
 //! The process ends at a named place, as in a power cut, and goes on as if nothing had happened.
 
+use pgstream::config::Plugin;
 use pgstream::fault;
 
 use super::dice::{Dice, seed};
 use super::load::{Load, SCHEMA};
-use super::{assert_settled, run};
+use super::{assert_settled, flow, run};
 use crate::support::flow::Flow;
+use crate::support::{query_text, wait_until};
 
 /// The rows of one transaction that pass through several parts of an open target transaction.
 const HUGE: &str = "INSERT INTO item SELECT -i, 1, 'huge' FROM generate_series(1, 45000) AS i";
 
-/// Lets the process die at `point` several times, each time at a later visit, under load.
-async fn check(flow: &Flow, point: &str, dice: &mut Dice) {
-    for visits in [0, dice.below(3), dice.below(20)] {
-        let spare = if visits == 0 {
-            String::new()
-        } else {
-            format!("{visits}*off->")
-        };
-        let armed = run(flow).env("FAILPOINTS", &format!("{point}={spare}return"));
-        let died = armed.spawn().outcome().await;
-        assert_eq!(
-            died.code, None,
-            "{point}, visit {visits}: it did not die:\n{}",
-            died.stderr
-        );
-    }
+/// Lets the process die at `point`, at its visit number `visit`, counted from 0.
+async fn die(flow: &Flow, point: &str, visit: u64) {
+    let spare = if visit == 0 {
+        String::new()
+    } else {
+        format!("{visit}*off->")
+    };
+    let armed = run(flow).env("FAILPOINTS", &format!("{point}={spare}return"));
+    let died = armed.spawn().outcome().await;
+    assert_eq!(
+        died.code, None,
+        "{point}, visit {visit}: it did not die:\n{}",
+        died.stderr
+    );
+}
+
+/// Lets it run undisturbed until both sides are equal.
+async fn recover(flow: &Flow) {
+    let running = run(flow).spawn();
+    assert_settled(flow).await;
+    assert_eq!(running.terminate().await.code, Some(0));
 }
 
 #[tokio::test]
@@ -40,13 +47,13 @@ async fn dies_at_every_place_of_the_row_path_and_loses_and_doubles_nothing() {
         fault::APPLY_AFTER_COMMIT,
         fault::FEEDBACK_BEFORE_SEND,
     ] {
-        check(&flow, point, &mut dice).await;
+        for visit in [0, dice.below(3), dice.below(20)] {
+            die(&flow, point, visit).await;
+        }
     }
-    load.stop().await;
 
-    let running = run(&flow).spawn();
-    assert_settled(&flow).await;
-    assert_eq!(running.terminate().await.code, Some(0));
+    load.stop().await;
+    recover(&flow).await;
 }
 
 #[tokio::test]
@@ -54,14 +61,53 @@ async fn dies_within_a_huge_transaction_and_shows_no_part_of_it() {
     let flow = Flow::rows("pgoutput", SCHEMA).await;
     flow.run(HUGE).await;
 
-    for visits in ["", "1*off->"] {
-        let armed = format!("{}={visits}return", fault::APPLY_MID_TRANSACTION);
-        let died = run(&flow).env("FAILPOINTS", &armed).spawn().outcome().await;
-        assert_eq!(died.code, None, "{}", died.stderr);
+    for visit in [0, 1] {
+        die(&flow, fault::APPLY_MID_TRANSACTION, visit).await;
         flow.shows("SELECT count(*) FROM item", &["0"]).await;
     }
 
+    recover(&flow).await;
+}
+
+#[tokio::test]
+async fn dies_at_every_place_of_a_schema_change_and_makes_it_once() {
+    let flow = flow(Plugin::Pgoutput).await;
+    let mut dice = Dice::new(seed());
+    let url = flow.source_cluster.url("postgres");
+    let load = Load::rows_and_schema(&url, dice.below(u64::MAX));
+
+    for point in [
+        fault::SCHEMA_BETWEEN_STEPS,
+        fault::SCHEMA_AFTER_OUTSIDE,
+        fault::SCHEMA_BEFORE_ACK,
+        fault::APPLY_BEFORE_COMMIT,
+        fault::APPLY_AFTER_COMMIT,
+    ] {
+        for visit in [0, dice.below(4)] {
+            die(&flow, point, visit).await;
+        }
+    }
+
+    load.stop().await;
+    recover(&flow).await;
+}
+
+#[tokio::test]
+async fn what_was_not_acknowledged_before_the_end_is_at_the_next_start() {
+    const UNACKED: &str = "SELECT count(*) FROM pgstream.schema_log WHERE NOT acked";
+    let flow = flow(Plugin::Pgoutput).await;
+
+    die(&flow, fault::SCHEMA_BEFORE_ACK, 0).await;
+    assert_ne!(query_text(&flow.source, UNACKED).await, ["0"]);
+
     let running = run(&flow).spawn();
-    flow.equal().await;
+    wait_until(
+        "every schema change is acknowledged",
+        async || match query_text(&flow.source, UNACKED).await.join("").as_str() {
+            "0" => Ok(()),
+            count => Err(count.to_owned()),
+        },
+    )
+    .await;
     assert_eq!(running.terminate().await.code, Some(0));
 }

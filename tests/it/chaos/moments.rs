@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
+use pgstream::config::Plugin;
+use pgstream::engine::clock;
 
 use super::dice::{Dice, seed};
-use super::load::{Load, SCHEMA};
-use super::{assert_settled, run};
-use crate::support::flow::Flow;
+use super::load::Load;
+use super::{assert_settled, flow, run};
 
 /// How long the process is killed again and again; `CHAOS_SECS` says otherwise.
 const SECS_DEFAULT: u64 = 10;
@@ -24,13 +24,15 @@ fn budget() -> Duration {
 
 #[tokio::test]
 async fn killed_at_random_moments_it_loses_and_doubles_nothing() {
-    let flow = Flow::rows("pgoutput", SCHEMA).await;
     let mut dice = Dice::new(seed());
-    let load = Load::rows(&flow.source_cluster.url("postgres"), dice.below(u64::MAX));
-    let end = now() + budget();
+    let plugin = [Plugin::Pgoutput, Plugin::Wal2json][usize::from(dice.below(3) == 0)];
+    let flow = flow(plugin).await;
+    let url = flow.source_cluster.url("postgres");
+    let load = Load::rows_and_schema(&url, dice.below(u64::MAX));
+    let end = clock::now() + budget();
     let mut kills = 0;
 
-    while now() < end {
+    while clock::now() < end {
         let mut running = run(&flow).spawn();
         let life = Duration::from_millis(dice.below(LIFE_MS_MAX));
         let early = tokio::time::timeout(life, running.ended_by_itself()).await;
@@ -39,17 +41,9 @@ async fn killed_at_random_moments_it_loses_and_doubles_nothing() {
         kills += 1;
     }
     let transactions = load.stop().await;
-    eprintln!("{kills} kills, {transactions} transactions");
+    eprintln!("{plugin:?}: {kills} kills, {transactions} transactions");
 
     let running = run(&flow).spawn();
     assert_settled(&flow).await;
     assert_eq!(running.terminate().await.code, Some(0));
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a time budget, not a measurement"
-)]
-fn now() -> Instant {
-    Instant::now()
 }

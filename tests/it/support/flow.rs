@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pgstream::config::{
-    Batch, ConnectionSettings, OnConflict, Pipeline, Plugin, Snapshot, TableFilter,
+    Batch, ConnectionSettings, NullNumbers, OnConflict, Pipeline, Plugin, Snapshot, TableFilter,
     publication_name,
 };
 use pgstream::engine::status::{Failure, Status};
@@ -13,6 +13,7 @@ use pgstream::schema::install;
 use tokio_postgres::Client;
 
 use super::clusters::{TestCluster, chain};
+use super::sql::try_query_text;
 use super::{assert_equal, connect, execute, pair, query_text, wait_until};
 
 /// The slot of every test.
@@ -105,7 +106,7 @@ impl Flow {
     /// Waits until a query on the target gives these rows.
     pub async fn shows(&self, sql: &str, rows: &[&str]) {
         wait_until(&format!("{sql} gives {rows:?}"), || async move {
-            let found = query_text(&self.target, sql).await;
+            let found = try_query_text(&self.target, sql).await?;
             if found == rows {
                 Ok(())
             } else {
@@ -151,6 +152,7 @@ pub fn pipeline(source: &str, target: &str) -> Pipeline {
         },
         disable_triggers: false,
         on_conflict: OnConflict::Error,
+        null_numbers: NullNumbers::default(),
         schema_log: None,
         filter: TableFilter::default(),
         snapshot: Snapshot {

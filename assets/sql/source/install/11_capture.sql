@@ -1,18 +1,23 @@
 -- From one finished command to one row of the schema log.
 
 -- Commands on kinds that do not replicate yet, and drops of them: said, never acted upon.
-CREATE OR REPLACE FUNCTION pgstream.others(commands jsonb, drops jsonb) RETURNS jsonb
+-- The script of an extension drops and re-creates members of its own, which nothing marks as such
+-- but the command that runs it.
+CREATE OR REPLACE FUNCTION pgstream.others(commands jsonb, drops jsonb, statement text) RETURNS jsonb
 LANGUAGE sql STABLE
 AS $function$
   SELECT coalesce(jsonb_agg(DISTINCT jsonb_strip_nulls(o.other)), '[]') FROM (
     SELECT jsonb_build_object('tag', c ->> 'tag', 'kind', c ->> 'type', 'identity', c ->> 'identity')
       FROM jsonb_array_elements(commands) AS c
      WHERE NOT coalesce(c ->> 'type', '') = ANY ('{table,table column,index,sequence,type,domain,schema,composite type,table constraint,domain constraint}')
+        OR EXISTS (SELECT FROM pg_index AS i JOIN pg_class AS m ON m.oid = i.indrelid
+                    WHERE i.indexrelid = (c ->> 'oid')::oid AND m.relkind = 'm')
     UNION ALL
     SELECT jsonb_build_object('tag', 'DROP ' || upper(d ->> 'type'), 'kind', d ->> 'type',
                               'identity', d ->> 'identity')
       FROM jsonb_array_elements(drops) AS d
      WHERE (d ->> 'original')::boolean
+       AND NOT coalesce(statement, '') ~* '\m(create|alter)\s+extension\M'
        AND NOT d ->> 'type' = ANY ('{table,table column,index,sequence,type,domain,schema,composite type,table constraint,domain constraint,default value}')
   ) AS o (other)
 $function$;
@@ -172,7 +177,7 @@ BEGIN
   PERFORM pgstream.keep_identity(r) FROM unnest(relations) AS r
     WHERE pgstream.identity_statement(r) IS NOT NULL;
   changes := pgstream.take_changes(relations, constraints, types, schemas, drops);
-  others := pgstream.others(commands, drops);
+  others := pgstream.others(commands, drops, statement);
 
   SELECT coalesce(jsonb_agg(r.key::bigint ORDER BY r.key::bigint), '[]') INTO sent
     FROM jsonb_each(rewrites) AS r
@@ -250,4 +255,4 @@ DROP FUNCTION IF EXISTS pgstream.capture(text, text, text, boolean, text);
 DROP FUNCTION IF EXISTS pgstream.verified_rewrites();
 DROP FUNCTION IF EXISTS pgstream.verified_drops();
 DROP FUNCTION IF EXISTS pgstream.take_changes(oid[], oid[], oid[], oid[], jsonb);
-DROP FUNCTION IF EXISTS pgstream.others(jsonb, jsonb);
+DROP FUNCTION IF EXISTS pgstream.others(jsonb, jsonb, text);

@@ -1,0 +1,74 @@
+//! Whether a command gets a screen, and the console over a running engine.
+
+use std::io::{self, IsTerminal as _};
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::Failure;
+use super::args::{GlobalArguments, RunArguments};
+use super::logging;
+use super::runtime::block_on;
+use crate::config::{Configuration, LogLevel};
+use crate::console::{self, ConsoleOptions, EngineLink, Launch, Palette};
+use crate::engine::{Engine, EngineOptions};
+
+/// Returns whether there is a terminal to draw on, and nobody has said no.
+pub(super) fn is_wanted(global: &GlobalArguments) -> bool {
+    let terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
+    terminal && !global.headless && console::is_capable()
+}
+
+/// Streams with the console on the terminal. The log goes to the console instead of stderr.
+pub(super) fn run(
+    configuration: &Configuration,
+    arguments: &RunArguments,
+    global: &GlobalArguments,
+) -> Result<ExitCode, Failure> {
+    let pipeline = configuration.pipeline()?;
+    configuration.refuse_snapshot()?;
+    let options = options(configuration, global);
+    let mut skip = arguments.skip_transaction;
+    let launch: Launch = Box::new(move || {
+        let options = EngineOptions {
+            hold_on_failure: true,
+            skip: skip.take(),
+        };
+        EngineLink::from(Engine::start(pipeline.clone(), options))
+    });
+    block_on(console::run(options, launch))??;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The options of a console, whose log is started here.
+fn options(configuration: &Configuration, global: &GlobalArguments) -> ConsoleOptions {
+    let logging = configuration.logging();
+    let feed = logging::start_on_screen(logging.level);
+    for warning in configuration.warnings() {
+        tracing::warn!(target: "config", "{warning}");
+    }
+    let mut options = ConsoleOptions::of_environment(name(global.config.as_deref()));
+    if global.no_color {
+        options.palette = Palette::Mono;
+    }
+    options.level = level(logging.level);
+    options.logs = Some(feed);
+    options
+}
+
+/// The name of the configuration file without its ending.
+fn name(config: Option<&Path>) -> String {
+    let stem = config.and_then(Path::file_stem);
+    let name = stem.map(|stem| stem.to_string_lossy().into_owned());
+    name.filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "pgstream".to_owned())
+}
+
+const fn level(level: LogLevel) -> tracing::Level {
+    match level {
+        LogLevel::Error => tracing::Level::ERROR,
+        LogLevel::Warn => tracing::Level::WARN,
+        LogLevel::Info => tracing::Level::INFO,
+        LogLevel::Debug => tracing::Level::DEBUG,
+        LogLevel::Trace => tracing::Level::TRACE,
+    }
+}

@@ -1,0 +1,63 @@
+//! The whole tutorial by keyboard, on real servers.
+
+use portable_pty::CommandBuilder;
+
+use super::pty::Terminal;
+
+fn open(size: (u16, u16)) -> Terminal {
+    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_pgstream"));
+    command.arg("tutorial");
+    command.env("TERM", "xterm-256color");
+    command.env("LANG", "C.UTF-8");
+    for name in ["LC_ALL", "NO_COLOR", "TMUX"] {
+        command.env_remove(name);
+    }
+    Terminal::start(command, size)
+}
+
+#[test]
+fn every_lesson_is_played_with_one_key() {
+    let mut terminal = open((120, 40));
+    terminal.wait_for("Lesson 1 of ");
+    let text = terminal.text();
+    let count = text.split("Lesson 1 of ").nth(1).unwrap();
+    let count: usize = count.split(' ').next().unwrap().parse().unwrap();
+    assert!(count > 8, "all the tutorial's lessons");
+
+    for number in 1..=count {
+        terminal.wait_for(&format!("Lesson {number} of {count}"));
+        loop {
+            terminal.wait_until("a step to do, or all done", |screen| {
+                let text = screen.contents();
+                text.contains("⏎ do it") || text.contains("✓ done") || text.contains("▶ ✗")
+            });
+            assert!(!terminal.text().contains("error:"), "{}", terminal.text());
+            if terminal.text().contains("✓ done") {
+                break;
+            }
+            terminal.keys("\r");
+            terminal.wait_until("the step is taken", |screen| {
+                let text = screen.contents();
+                !text.contains("⏎ do it") || text.contains("▶")
+            });
+        }
+        if number == 4 {
+            terminal.wait_for("● STREAMING");
+        }
+        if number < count {
+            terminal.keys("\r");
+        }
+    }
+
+    terminal.keys("\r");
+    terminal.wait_for("source>");
+    terminal.keys("SELECT 6 * 7 AS answer\r");
+    terminal.wait_for("42");
+    terminal.keys("\t");
+    terminal.wait_for("target>");
+    terminal.keys("\x1b");
+    terminal.wait_for("try your own SQL");
+    terminal.keys("q");
+    assert_eq!(terminal.end(), 0);
+    terminal.assert_given_back();
+}
