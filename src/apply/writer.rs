@@ -34,6 +34,10 @@ const DESCRIBE_TABLE: &str = include_str!("../../assets/sql/target/describe_tabl
 /// this costs nothing.
 const BEGIN: &str = "BEGIN; SET CONSTRAINTS ALL DEFERRED";
 
+/// Prepared statements live on the target and cost memory there; a table can ask for one for each
+/// set of columns that its updates leave out. Beyond this many all are made anew.
+const STATEMENTS_MAX: usize = 1_000;
+
 /// The session that writes to the target.
 pub struct Writer {
     session: Session,
@@ -140,6 +144,9 @@ impl Writer {
     /// # Errors
     /// [`ApplyError::Refused`], [`ApplyError::RowNotFound`]; the transaction must then be given up.
     pub async fn execute(&mut self, ops: &[Op]) -> Result<(), ApplyError> {
+        if self.statements.len() >= STATEMENTS_MAX {
+            self.statements.clear();
+        }
         let mut group = Vec::new();
         for op in ops {
             self.sequences.observe(op);

@@ -125,6 +125,11 @@ impl Applier {
         self.open.last.is_some()
     }
 
+    /// Returns the row changes of the batch at hand.
+    pub(super) const fn row_count(&self) -> usize {
+        self.open.row_count
+    }
+
     /// Returns when the batch at hand has waited long enough.
     pub(super) fn due_at(&self) -> Option<Instant> {
         let started = self.open.started.filter(|_| self.is_pending())?;

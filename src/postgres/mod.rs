@@ -29,6 +29,7 @@ mod replication;
 mod server_error;
 mod slot;
 pub mod sqlstate;
+mod socket;
 mod stream;
 mod tls;
 

@@ -1,11 +1,13 @@
 //! A source and a target with three databases between them: what is replicated, the subscription's
 //! copy, and ours.
 
+use std::path::PathBuf;
+
 use anyhow::Context as _;
 use pgstream::tutorial::cluster::{Cluster, ClusterOptions};
 use tokio_postgres::{Client, NoTls};
 
-use crate::options::Transport;
+use crate::options::{Options, Transport};
 
 /// The source's database.
 const SOURCE: &str = "bench";
@@ -29,6 +31,8 @@ pub(crate) struct Servers {
     source_cluster: Cluster,
     target_cluster: Cluster,
     transport: Transport,
+    /// The `pgstream` that is measured.
+    pub(crate) pgstream: PathBuf,
     /// A session on the source.
     pub(crate) source: Client,
     /// A session on the subscription's copy.
@@ -39,7 +43,8 @@ pub(crate) struct Servers {
 
 impl Servers {
     /// Starts both.
-    pub(crate) async fn start(transport: Transport) -> anyhow::Result<Self> {
+    pub(crate) async fn start(options: &Options) -> anyhow::Result<Self> {
+        let transport = options.transport;
         let source_cluster = cluster("source")?;
         let target_cluster = cluster("target")?;
         for (cluster, databases) in [
@@ -62,6 +67,7 @@ impl Servers {
             source_cluster,
             target_cluster,
             transport,
+            pgstream: options.program.clone(),
         })
     }
 
@@ -76,7 +82,7 @@ impl Servers {
     }
 
     /// Returns the path of one of PostgreSQL's programs.
-    pub(crate) fn program(&self, name: &str) -> std::path::PathBuf {
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
         self.source_cluster.server().program(name)
     }
 

@@ -35,6 +35,7 @@ mod schema_install;
 mod schema_mirror;
 mod schema_statements;
 mod schema_traps;
+mod schema_versions;
 mod sessions;
 mod stream;
 mod tidy;

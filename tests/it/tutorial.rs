@@ -113,18 +113,14 @@ impl Reader {
         let cluster = self.cluster(expected.side);
         let database = Database::join(&cluster.url("postgres")).await.unwrap();
         wait_until(&expected.query, async || {
-            let seen = database.ask(&expected.query).await.unwrap().rows;
-            let said = || {
-                self.running
-                    .as_ref()
-                    .map(Running::stderr)
-                    .unwrap_or_default()
+            // That a table is not there yet is an answer like any other.
+            let seen = match database.ask(&expected.query).await {
+                Ok(answer) if expected.is_met(&answer.rows) => return Ok(()),
+                Ok(answer) => format!("{:?}", answer.rows),
+                Err(refused) => refused.to_string(),
             };
-            if expected.is_met(&seen) {
-                Ok(())
-            } else {
-                Err(format!("{seen:?}\n{}", said()))
-            }
+            let said = self.running.as_ref().map(Running::stderr);
+            Err(format!("{seen}\n{}", said.unwrap_or_default()))
         })
         .await;
         if expected.query.starts_with(r"\d+") {
