@@ -95,10 +95,7 @@ impl WalReader {
     /// Waits, after [`FeedbackWriter::finish`], until the server has closed the connection: then its
     /// walsender is gone and the slot is free. What still arrives is dropped.
     pub async fn closed(mut self) {
-        let mut dropped = BytesMut::new();
-        while matches!(self.reader.read_buf(&mut dropped).await, Ok(count) if count > 0) {
-            dropped.clear();
-        }
+        while matches!(self.reader.read(&mut self.piece).await, Ok(count) if count > 0) {}
     }
 
     fn received(&mut self) -> Result<Option<Frame>, PgError> {
