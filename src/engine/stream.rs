@@ -4,6 +4,8 @@
 //! is full, when it is old, or when the source has nothing more at hand. The source says so with a
 //! keepalive as soon as it has caught up; [`LINGER`] stands in for one that does not come.
 
+mod requests;
+
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -22,7 +24,7 @@ use super::feedback::Feedback;
 use super::handle::Request;
 use super::meter::Meter;
 use super::staged::Staged;
-use super::status::{Command, CommandAnswer, FailedTransaction, Phase};
+use super::status::{FailedTransaction, Phase};
 use super::supervise::Task;
 use super::watchdog::Pulse;
 use super::{EngineError, clock, route};
@@ -208,14 +210,6 @@ impl Stream<'_> {
 
     fn linger(&self) -> Duration {
         if self.is_busy() { LINGER_BUSY } else { LINGER }
-    }
-
-    /// Commands are looked at between frames too, without waiting.
-    async fn pending_request(&mut self) -> Result<ControlFlow<RoundEnd>, EngineError> {
-        match self.requests.try_recv() {
-            Ok(request) => self.request(request).await,
-            Err(_) => Ok(ControlFlow::Continue(())),
-        }
     }
 
     async fn frame(&mut self, frame: Result<Frame, PgError>) -> Result<(), EngineError> {
@@ -486,47 +480,6 @@ impl Stream<'_> {
                 behind: left > BEHIND_BYTES_MIN,
             });
         }
-    }
-
-    async fn request(&mut self, request: Request) -> Result<ControlFlow<RoundEnd>, EngineError> {
-        let mut flow = ControlFlow::Continue(());
-        let answer = match request.command {
-            Command::Pause => {
-                self.pause().await?;
-                CommandAnswer::Accepted
-            }
-            Command::Resume => {
-                self.state.paused = false;
-                self.state.listening_since = clock::now();
-                self.board.phase(&Phase::Streaming { behind: true });
-                CommandAnswer::Accepted
-            }
-            Command::Retry => {
-                self.commit().await?;
-                flow = ControlFlow::Break(RoundEnd::Again);
-                CommandAnswer::Accepted
-            }
-            Command::Skip { .. } => {
-                CommandAnswer::Refused("no transaction is refused at the moment".to_owned())
-            }
-            Command::Stop => {
-                self.state.stopping = true;
-                self.board.phase(&Phase::Stopping);
-                CommandAnswer::Accepted
-            }
-        };
-        // Nobody has to wait for the answer.
-        drop(request.answer.send(answer));
-        Ok(flow)
-    }
-
-    async fn pause(&mut self) -> Result<(), EngineError> {
-        self.state.paused = true;
-        if !self.state.is_inside_large() {
-            self.commit().await?;
-        }
-        self.board.phase(&Phase::Paused);
-        Ok(())
     }
 
     /// Says the last word to the source, ends the session in order, so that the slot is free, and
