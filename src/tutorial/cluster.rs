@@ -199,6 +199,7 @@ impl Cluster {
     fn prepare(server: Server, options: &ClusterOptions) -> io::Result<Self> {
         let account = Account::for_servers()?;
         let root = short_temp_dir(&options.name, account)?;
+        let watcher = Watcher::start(account, root.path())?;
         let data_dir = root.path().join("data");
         match &options.template_store {
             Some(store) => Template::prepare(&server, account, store)?,
@@ -213,7 +214,6 @@ impl Cluster {
         if let Some(tls) = &options.tls {
             write_tls(&data_dir, tls, account)?;
         }
-        let watcher = Watcher::start(account, root.path())?;
         let name = options.name.clone();
         Ok(Self {
             name,
