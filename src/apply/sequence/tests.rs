@@ -47,7 +47,7 @@ fn set(tracker: &SequenceTracker) -> Vec<(String, i64)> {
             let inside = statement.split(['(', ')']).nth(1).unwrap();
             let (name, value) = inside.split_once(", ").unwrap();
             (
-                name.replace('"', "").replace('\'', ""),
+                name.replace(['"', '\''], ""),
                 value.parse().unwrap(),
             )
         })
