@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 use tracing::trace;
 
 use crate::decode::Decoder;
@@ -46,6 +46,9 @@ const PUBLISH_EVERY: Duration = Duration::from_millis(100);
 
 /// Further behind than this is «behind».
 const BEHIND_BYTES_MIN: u64 = 1 << 20;
+
+/// How long the source may take to let go of the slot.
+const CLOSE_MAX: Duration = Duration::from_secs(2);
 
 /// Why a round ended without an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -526,7 +529,8 @@ impl Stream<'_> {
         Ok(())
     }
 
-    /// Says the last word to the source, ends the session in order, and gives the counts back.
+    /// Says the last word to the source, ends the session in order, so that the slot is free, and
+    /// gives the counts back.
     pub(super) async fn finish(mut self) -> (Result<(), EngineError>, Meter) {
         let idle = self.confirm_idle(true).await;
         self.applier.publish();
@@ -535,6 +539,7 @@ impl Stream<'_> {
             feedback,
             mut feedback_task,
             endpoint,
+            reader,
             ..
         } = self;
         drop(feedback);
@@ -542,6 +547,10 @@ impl Stream<'_> {
             Ok(Ok(())) => Ok(()),
             ended => Err(feedback_error(&endpoint, ended)),
         };
+        if said.is_ok() {
+            // A walsender within a huge transaction may not hear us; then it ends with the socket.
+            drop(timeout(CLOSE_MAX, reader.closed()).await);
+        }
         (idle.and(said), applier.into_meter())
     }
 
