@@ -100,7 +100,11 @@ fn copy(plan: &TablePlan) -> String {
 
 fn update_one(plan: &TablePlan, columns: &[usize]) -> String {
     let (set, kept) = set_and_kept(plan, columns, |at, column| one(plan, column, at + 1));
-    format!("UPDATE {} AS t SET {set} WHERE {}{kept}", table(plan), key_is_parameters(plan))
+    format!(
+        "UPDATE {} AS t SET {set} WHERE {}{kept}",
+        table(plan),
+        key_is_parameters(plan)
+    )
 }
 
 /// The parameters are the key's columns, then those that are set or must be as they are.
@@ -190,8 +194,14 @@ fn delete_any(plan: &TablePlan) -> String {
 /// The parameters are the old key, then the columns that are set.
 fn move_by_key(plan: &TablePlan, columns: &[usize]) -> String {
     let key_count = plan.key.len();
-    let set = assignments(plan, columns, |at, column| one(plan, column, key_count + at + 1));
-    format!("UPDATE {} AS t SET {set} WHERE {}", table(plan), key_is_parameters(plan))
+    let set = assignments(plan, columns, |at, column| {
+        one(plan, column, key_count + at + 1)
+    });
+    format!(
+        "UPDATE {} AS t SET {set} WHERE {}",
+        table(plan),
+        key_is_parameters(plan)
+    )
 }
 
 /// A column `GENERATED ALWAYS AS IDENTITY` refuses UPDATE (manual, `CREATE TABLE`): the row is

@@ -191,7 +191,11 @@ impl TablePlan {
         if self.settable(present).is_empty() {
             return Vec::new();
         }
-        present.iter().copied().filter(|column| !self.key.contains(column)).collect()
+        present
+            .iter()
+            .copied()
+            .filter(|column| !self.key.contains(column))
+            .collect()
     }
 
     /// Returns the columns that an UPDATE of a row with an unchanged key sets, out of `present`.

@@ -8,8 +8,8 @@ use super::Failure;
 use super::args::{GlobalArguments, RunArguments};
 use super::logging;
 use super::runtime::block_on;
-use crate::config::{Configuration, LogLevel};
-use crate::console::{self, ConsoleOptions, EngineLink, Launch, Palette};
+use crate::config::{Configuration, LogLevel, Origin, key};
+use crate::console::{self, ConsoleOptions, EngineLink, Launch, Opening, Palette};
 use crate::engine::{Engine, EngineOptions};
 
 /// Returns whether there is a terminal to draw on, and nobody has said no.
@@ -37,6 +37,24 @@ pub(super) fn run(
     });
     block_on(console::run(options, launch))??;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Opens the console without an engine, on a wizard or on the empty dashboard: there is something
+/// to be typed first.
+pub(super) fn open(
+    configuration: &Configuration,
+    global: &GlobalArguments,
+    opening: Option<Opening>,
+) -> Result<ExitCode, Failure> {
+    let mut options = options(configuration, global);
+    options.opening = opening;
+    block_on(console::run(options, Box::new(EngineLink::none)))??;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Returns whether nothing says where the source is, which a wizard then asks.
+pub(super) fn lacks_source(configuration: &Configuration) -> bool {
+    configuration.origin_of(key::SOURCE_URL) == Origin::Default
 }
 
 /// The options of a console, whose log is started here.

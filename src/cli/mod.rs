@@ -35,6 +35,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser as _};
 
 use crate::config::{Configuration, Inputs, redact};
+#[cfg(feature = "tui")]
+use crate::console::{Draft, Opening};
 use crate::model::ErrorClass;
 
 use args::{Arguments, Command};
@@ -94,6 +96,16 @@ fn dispatch(
         match command {
             Command::Run(arguments) => return console::run(configuration, arguments, global),
             Command::Tutorial(arguments) => return lessons::run(arguments),
+            Command::Init(arguments) if !arguments.plan && console::lacks_source(configuration) => {
+                let opening = Opening::Init(Draft::default());
+                return console::open(configuration, global, Some(opening));
+            }
+            Command::TearDown(arguments)
+                if !arguments.plan && console::lacks_source(configuration) =>
+            {
+                let opening = Opening::TearDown(Draft::default());
+                return console::open(configuration, global, Some(opening));
+            }
             Command::Init(_) | Command::TearDown(_) | Command::Status(_) | Command::Check(_) => {}
         }
     }

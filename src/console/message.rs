@@ -7,6 +7,7 @@ use ratatui::layout::Size;
 use super::chord::Chord;
 use super::lesson::Request;
 use super::model::logs::LogLine;
+use super::wizard::{Answer, Job};
 use crate::engine::status::{Command, CommandAnswer, EngineEvent, Status};
 
 /// Something happened.
@@ -42,6 +43,8 @@ pub(crate) enum Message {
     Copied(Result<String, String>),
     /// A step of the tutorial has been performed.
     Performed(Result<Vec<String>, String>),
+    /// What a wizard has asked for.
+    Wizard(Answer),
     /// The process was asked to end.
     Terminate,
 }
@@ -59,6 +62,8 @@ pub(crate) enum Effect {
     Mouse(bool),
     /// Do something on the tutorial's servers.
     Perform(Request),
+    /// Ask the servers for a wizard.
+    Wizard(Job),
     /// Draw every cell anew.
     Redraw,
     /// Give the terminal back until the shell says `fg`.

@@ -10,6 +10,16 @@ use super::keys::Keymap;
 use super::lesson::Tutorial;
 use super::model::{Look, Model};
 use super::theme::{Palette, Theme};
+use super::wizard::{Draft, Kind, Wizard};
+
+/// The wizard that a console opens with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Opening {
+    /// Set a pipeline up.
+    Init(Draft),
+    /// Take one down.
+    TearDown(Draft),
+}
 
 /// How the console opens.
 #[derive(Debug)]
@@ -30,6 +40,8 @@ pub struct ConsoleOptions {
     pub level: Level,
     /// What a [`LogLayer`](super::LogLayer) feeds.
     pub logs: Option<LogFeed>,
+    /// A wizard to open with; none: the dashboard.
+    pub opening: Option<Opening>,
     /// A tutorial to be played beside the panes.
     pub tutorial: Option<Tutorial>,
 }
@@ -56,6 +68,7 @@ impl ConsoleOptions {
             keys: set("PGSTREAM_CONSOLE_KEYS").unwrap_or_default(),
             level: Level::INFO,
             logs: None,
+            opening: None,
             tutorial: None,
         }
     }
@@ -76,6 +89,10 @@ impl ConsoleOptions {
         };
         let mut model = Model::new(look, keymap, self.pipeline.clone(), self.level);
         model.utc_offset_s = local_offset_s();
+        model.wizard = self.opening.as_ref().map(|opening| match opening {
+            Opening::Init(draft) => Wizard::new(Kind::Init, draft),
+            Opening::TearDown(draft) => Wizard::new(Kind::TearDown, draft),
+        });
         Ok(model)
     }
 }

@@ -22,6 +22,7 @@ mod paint;
 mod plot;
 mod question;
 mod throughput;
+mod wizard;
 
 /// Draws the whole screen; returns where the text cursor stands, if somewhere.
 ///
@@ -32,6 +33,10 @@ pub(crate) fn draw(model: &Model, buffer: &mut Buffer) -> Option<Position> {
     let cursor = if layout.class == Class::TooSmall {
         header::too_small(model, buffer);
         None
+    } else if let Some(open) = &model.wizard {
+        let cursor = wizard::wizard(model, open, buffer);
+        hints::toasts(model, layout.hints, buffer);
+        cursor
     } else {
         dashboard(model, &layout, buffer)
     };

@@ -213,7 +213,7 @@ async fn rows_follow_in_every_kind_of_table() {
 #[tokio::test]
 async fn rows_follow_in_every_kind_of_table_with_triggers_disabled() {
     play_with("pgoutput", &KINDS[..5], |pipeline| {
-        pipeline.disable_triggers = true
+        pipeline.disable_triggers = true;
     })
     .await;
 }

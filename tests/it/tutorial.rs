@@ -282,6 +282,34 @@ async fn a_signal_ends_the_tutorial_and_removes_its_clusters() {
 }
 
 #[tokio::test]
+async fn a_killed_tutorial_leaves_no_server_behind() {
+    let running = Call::line("tutorial --headless").spawn();
+    let told = wait_until("the clusters are there", async || {
+        let told = running.stdout();
+        if told.contains("target  psql") {
+            Ok(told)
+        } else {
+            Err(told)
+        }
+    })
+    .await;
+
+    drop(running.kill().await);
+
+    for port in ports(&told) {
+        wait_until("the server is gone", async || {
+            let open = std::net::TcpStream::connect(("127.0.0.1", port)).is_ok();
+            if open {
+                Err(format!("{port} is open"))
+            } else {
+                Ok(())
+            }
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
 async fn with_keep_the_clusters_stay_until_the_told_command_removes_them() {
     let outcome = Call::line("tutorial --headless --keep").run().await;
 

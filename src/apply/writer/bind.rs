@@ -87,9 +87,10 @@ pub(super) fn work(op: &Op) -> Vec<Work> {
         OpKind::Delete(rows) => chunks(rows)
             .map(|rows| Work::Statement(delete(table, rows)))
             .collect(),
-        OpKind::Move { old, columns, new } => {
-            moved(table, old, columns, new).into_iter().map(Work::Statement).collect()
-        }
+        OpKind::Move { old, columns, new } => moved(table, old, columns, new)
+            .into_iter()
+            .map(Work::Statement)
+            .collect(),
         OpKind::Passed(_) => Vec::new(),
     }
 }
@@ -135,8 +136,15 @@ fn update(table: &Arc<TablePlan>, columns: &[usize], rows: &[Tuple]) -> Bound {
         let shape = Shape::UpdateMany(columns.to_vec());
         return bound(table, shape, arrays(rows, &all), Some(rows.len()));
     };
-    let mut bound = bound(table, Shape::UpdateOne(columns.to_vec()), values(row, &all), Some(1));
-    let has_identity = columns.iter().any(|&column| table.column(column).identity_always);
+    let mut bound = bound(
+        table,
+        Shape::UpdateOne(columns.to_vec()),
+        values(row, &all),
+        Some(1),
+    );
+    let has_identity = columns
+        .iter()
+        .any(|&column| table.column(column).identity_always);
     if has_identity && table.lane == Lane::Rows && !table.target.cascades {
         bound.alone = true;
         bound.instead = Some(Box::new(replaced(table, row, columns, row)));
@@ -172,7 +180,10 @@ fn number(number: usize) -> TextParameter {
 
 fn moved(table: &Arc<TablePlan>, old: &Tuple, columns: &[usize], new: &Tuple) -> Vec<Bound> {
     let is_identity = |column: &usize| table.column(*column).identity_always;
-    let (of_key, of_row) = (table.key.iter().any(is_identity), columns.iter().any(is_identity));
+    let (of_key, of_row) = (
+        table.key.iter().any(is_identity),
+        columns.iter().any(is_identity),
+    );
     match &*table.key {
         [] if of_row => {
             let inserted = bound(table, Shape::InsertOne, values(new, &table.written), None);
@@ -190,11 +201,20 @@ fn moved_by_image(table: &Arc<TablePlan>, old: &Tuple, columns: &[usize], new: &
     let by_image = |old: &Tuple| {
         let mut parameters = values(old, &table.written);
         parameters.extend(values(new, columns));
-        bound(table, Shape::MoveImage(columns.to_vec()), parameters, Some(1))
+        bound(
+            table,
+            Shape::MoveImage(columns.to_vec()),
+            parameters,
+            Some(1),
+        )
     };
     let already = (table.target.cascades && columns.len() == table.written.len())
         .then(|| Box::new(by_image(new)));
-    Bound { alone: already.is_some(), instead: already, ..by_image(old) }
+    Bound {
+        alone: already.is_some(),
+        instead: already,
+        ..by_image(old)
+    }
 }
 
 /// As [`moved_by_image`]: then the row is found under its new key.
@@ -208,7 +228,11 @@ fn moved_by_key(table: &Arc<TablePlan>, old: &Tuple, columns: &[usize], new: &Tu
     let already = (table.target.cascades && !settable.is_empty())
         .then(|| Box::new(update(table, &settable, std::slice::from_ref(new))));
     let bound = bound(table, Shape::Move(set), parameters, Some(1));
-    Bound { alone: already.is_some(), instead: already, ..bound }
+    Bound {
+        alone: already.is_some(),
+        instead: already,
+        ..bound
+    }
 }
 
 fn bound(

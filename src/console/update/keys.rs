@@ -3,7 +3,7 @@
 
 use crossterm::event::KeyCode;
 
-use super::{act, ask, lesson, motion, warn};
+use super::{act, ask, lesson, motion, warn, wizard};
 use crate::console::action::Action;
 use crate::console::chord::Chord;
 use crate::console::message::Effect;
@@ -22,6 +22,9 @@ pub(super) fn on_key(model: &mut Model, chord: Chord) -> Vec<Effect> {
     }
     if model.overlay.is_some() {
         return in_overlay(model, chord);
+    }
+    if model.wizard.is_some() {
+        return wizard::on_key(model, chord);
     }
     if model.find.as_ref().is_some_and(|find| find.editing) {
         in_find(model, chord);
@@ -52,6 +55,12 @@ pub(super) fn on_paste(model: &mut Model, text: &str) {
             }
         }
         Some(Overlay::Detail { .. } | Overlay::Levels { .. }) => {}
+        None if model.wizard.is_some() => {
+            for character in text.trim().chars().filter(|one| !one.is_control()) {
+                let chord = Chord::typing(character);
+                wizard::on_key(model, chord);
+            }
+        }
         None => {
             if let Some(find) = model.find.as_mut().filter(|find| find.editing) {
                 paste(&mut find.input, text);
