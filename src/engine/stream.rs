@@ -412,7 +412,7 @@ impl Stream<'_> {
             .staged
             .as_ref()
             .map(|staged| staged.begin.commit_time_us);
-        let durable = self.applier.checkpoint();
+        let durable = self.applier.durable();
         self.feedback.advance(durable, self.state.received);
     }
 
@@ -435,6 +435,9 @@ impl Stream<'_> {
         self.require_word()?;
         if self.applier.is_pending() && (self.state.staged.is_none() || self.is_old()) {
             self.commit().await?;
+        }
+        if self.applier.look_for_durable().await? {
+            self.confirm();
         }
         self.confirm_idle(false).await?;
         self.publish_if_due();
@@ -529,10 +532,16 @@ impl Stream<'_> {
         Ok(())
     }
 
+    async fn last_confirmation(&mut self) -> Result<(), EngineError> {
+        self.applier.settle().await?;
+        self.confirm();
+        self.confirm_idle(true).await
+    }
+
     /// Says the last word to the source, ends the session in order, so that the slot is free, and
     /// gives the counts back.
     pub(super) async fn finish(mut self) -> (Result<(), EngineError>, Meter) {
-        let idle = self.confirm_idle(true).await;
+        let idle = self.last_confirmation().await;
         self.applier.publish();
         let Self {
             applier,

@@ -18,12 +18,14 @@ const OURS: &str = "ours";
 
 /// As a small server would be set, with what comes by the clock (checkpoints, autovacuum) left
 /// out: it would hit one reader and spare the other. `fsync` stays on.
-const SETTINGS: [(&str, &str); 5] = [
+const SETTINGS: [(&str, &str); 6] = [
     ("shared_buffers", "256MB"),
     ("max_wal_size", "16GB"),
     ("checkpoint_timeout", "1h"),
     ("autovacuum", "off"),
     ("wal_sender_timeout", "60s"),
+    // A subscription that is enabled starts at once.
+    ("wal_retrieve_retry_interval", "10ms"),
 ];
 
 /// Both clusters, and a session with each database.

@@ -201,11 +201,12 @@ async fn connect(
         endpoint: pipeline.target.endpoint(),
         source,
     };
-    let (writer, store) = opened.map_err(refused)?;
+    let (mut writer, store) = opened.map_err(refused)?;
     let loaded = store
         .load(writer.session(), slot.confirmed_lsn, identity.wal_end)
         .await;
     let checkpoint = loaded.map_err(refused)?;
+    writer.starts_at(checkpoint);
     let writer_pid = writer.process_id().await.map_err(refused)?;
 
     let choices = decoder.option_choices(&publication);
