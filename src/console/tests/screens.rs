@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::console::lesson::{Course, Lesson, LessonStep};
+use crate::console::settings::Settings;
 use crate::console::wizard::{Draft, Kind, Loaded, Name, Planned, Wizard};
 use crate::engine::check::Finding;
 use crate::schema::install::{PlannedStep, Side};
@@ -206,6 +207,30 @@ fn the_wizards() {
             wizard.verified = Loaded::Done(Vec::new());
         }),
     );
+}
+
+#[test]
+fn the_configuration() {
+    let open = |model: &mut Model| {
+        let inputs = crate::config::Inputs {
+            environment: Vec::new(),
+            ..crate::config::Inputs::of_process(Vec::new(), None)
+        };
+        let rows = crate::config::Configuration::load(inputs)
+            .unwrap()
+            .resolved();
+        model.settings = Some(Settings::new(rows, Some("shop.env".into())));
+        press(model, "C j j");
+    };
+    look("config", Scene::Streaming, open);
+    look("config_editing", Scene::Streaming, |model| {
+        open(model);
+        press(model, "j j j j j j enter x enter");
+    });
+    look("config_saving", Scene::Streaming, |model| {
+        open(model);
+        press(model, "enter w a l 2 j s o n enter w");
+    });
 }
 
 #[test]

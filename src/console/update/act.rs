@@ -46,7 +46,7 @@ pub(crate) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         }
         Action::Init => wizard::open(model, Kind::Init),
         Action::TearDown => wizard::open(model, Kind::TearDown),
-        Action::Config => {}
+        Action::Config => model.settings_open = true,
         _ => move_or_set(model, action),
     }
     Vec::new()

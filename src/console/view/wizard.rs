@@ -158,6 +158,16 @@ impl Sheet<'_> {
             .collect()
     }
 
+    /// A row of a list: its mark, then text that is indented where it goes on.
+    fn item(&self, selected: bool, text: &str, role: Role) -> Vec<Line<'static>> {
+        let parts = paint::wrap(text, self.width.saturating_sub(3));
+        let mark = |index: usize| if selected && index == 0 { "▶" } else { " " };
+        let numbered = parts.iter().enumerate();
+        let lines =
+            numbered.map(|(index, part)| self.line(format!("{} {part}", mark(index)), role));
+        lines.collect()
+    }
+
     /// What was asked of a server, while it is not there.
     fn missing<T>(&self, asked: &Loaded<T>, waiting: &str) -> Vec<Line<'static>> {
         match asked {
@@ -298,15 +308,14 @@ impl Sheet<'_> {
                 install::Side::Source => "source",
                 install::Side::Target => "target",
             };
-            let mark = if selected { "▶" } else { " " };
             let undo = if step.undo.is_some() {
                 "  (can be undone)"
             } else {
                 ""
             };
-            let text = format!("{mark} {} {side}  {}{undo}", index + 1, step.what);
+            let text = format!("{} {side}  {}{undo}", index + 1, step.what);
             let role = if selected { Role::Title } else { Role::Text };
-            lines.extend(self.wrapped(0, &text, role));
+            lines.extend(self.item(selected, &text, role));
             if selected {
                 let sql = step.sql.lines().take(SQL_ROWS);
                 lines.extend(sql.map(|line| self.line(format!("      {line}"), Role::Accent)));
