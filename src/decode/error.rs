@@ -123,7 +123,8 @@ impl Classify for DecodeError {
             ),
             Self::AmbiguousNull { .. } => Some(
                 "upgrade wal2json to 2.6 or later, or go over to pgoutput: tear-down, then \
-                 init --plugin pgoutput; see docs/decisions/0003-wal2json.md"
+                 init --plugin pgoutput; or, if the source holds neither NaN nor infinities, set \
+                 PGSTREAM_POSTGRES_WAL2JSON_NULL_NUMBERS=null"
                     .to_owned(),
             ),
             _ => None,

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 
-use super::NullNumbers;
 use super::message::Field;
+use crate::config::NullNumbers;
 use crate::decode::DecodeError;
 use crate::model::{QualifiedName, Value};
 
@@ -49,7 +49,7 @@ impl Reading {
 
     fn null(self, relation: &QualifiedName, field: &Field<'_>) -> Result<Value, DecodeError> {
         let certain = self.numbers_are_exact
-            || self.null_numbers == NullNumbers::AreNull
+            || self.null_numbers == NullNumbers::Null
             || !SPECIAL_NUMBER_OIDS.contains(&field.typeoid);
         if certain {
             return Ok(Value::Null);

@@ -17,11 +17,12 @@ $function$;
 CREATE OR REPLACE FUNCTION pgstream.describe_not_null(relation oid, number smallint) RETURNS jsonb
 LANGUAGE sql STABLE
 AS $function$
-  SELECT jsonb_build_object(
+  SELECT jsonb_strip_nulls(jsonb_build_object(
     'name', c.conname,
     'no_inherit', c.connoinherit,
     'validated', c.convalidated,
-    'local', c.conislocal)
+    'local', c.conislocal,
+    'comment', obj_description(c.oid, 'pg_constraint')))
   FROM pg_constraint AS c
   WHERE c.conrelid = relation AND c.contype = 'n' AND c.conkey = ARRAY[number]
 $function$;
