@@ -107,7 +107,7 @@ fn meaning(
     let width = usize::from(inner.width).saturating_sub(2);
     if let Some(input) = &settings.editing {
         let line = Line::styled(
-            format!(" > {}", paint::clean(input.value())),
+            format!(" > {}", paint::masked(&paint::clean(input.value()))),
             theme.style(Role::Accent),
         );
         paint::text(&line, 0, inner, buffer);

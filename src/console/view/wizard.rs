@@ -209,7 +209,7 @@ impl Sheet<'_> {
         let value = field.input.value();
         let shown = match focused && wizard.reveal {
             true => paint::clean(value),
-            false => masked(&paint::clean(value)),
+            false => paint::masked(&paint::clean(value)),
         };
         let shown = match field.choices.is_empty() {
             true => shown,
@@ -394,54 +394,3 @@ impl Sheet<'_> {
 
 /// So many lines of a step's SQL are shown; the installation's script has hundreds.
 const SQL_ROWS: usize = 8;
-
-/// Replaces the password in an address, letter by letter, so that the cursor stays true.
-fn masked(address: &str) -> String {
-    let hidden = |from: usize, to: usize| {
-        let dots = address[from..to].chars().map(|_| '•');
-        address[..from]
-            .chars()
-            .chain(dots)
-            .chain(address[to..].chars())
-            .collect()
-    };
-    if let Some(start) = address.find("://").map(|at| at + 3) {
-        let end = address[start..]
-            .rfind('@')
-            .map_or(address.len(), |at| start + at);
-        return match address[start..end].find(':') {
-            Some(colon) if end < address.len() => hidden(start + colon + 1, end),
-            _ => address.to_owned(),
-        };
-    }
-    match address.find("password=").map(|at| at + "password=".len()) {
-        Some(from) => {
-            let to = address[from..]
-                .find(' ')
-                .map_or(address.len(), |at| from + at);
-            hidden(from, to)
-        }
-        None => address.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn passwords_are_masked_letter_by_letter() {
-        for (address, expected) in [
-            (
-                "postgres://me:pa:ss@w@host/db",
-                "postgres://me:•••••••@host/db",
-            ),
-            ("postgres://me@host/db", "postgres://me@host/db"),
-            ("postgres://host:5432/db", "postgres://host:5432/db"),
-            ("host=a password=ü1 user=b", "host=a password=•• user=b"),
-            ("", ""),
-        ] {
-            assert_eq!(masked(address), expected);
-        }
-    }
-}
