@@ -58,8 +58,6 @@ pub(crate) struct Model {
     pub(crate) wizard: Option<Wizard>,
     /// The configuration, when the console was given one.
     pub(crate) settings: Option<Settings>,
-    /// Whether its screen stands over everything.
-    pub(crate) settings_open: bool,
     /// Wizards that were left on their way.
     pub(crate) parked: Vec<Wizard>,
     /// The tutorial, when this is one.
@@ -228,7 +226,6 @@ impl Model {
             events_lost: 0,
             wizard: None,
             settings: None,
-            settings_open: false,
             parked: Vec::new(),
             course: None,
             leaving: Leaving::No,

@@ -18,6 +18,8 @@ pub(crate) mod file;
 pub(crate) struct Settings {
     /// Where changes are saved; none: there is no file.
     pub(crate) path: Option<PathBuf>,
+    /// Whether the screen stands over everything.
+    pub(crate) open: bool,
     pub(crate) rows: Vec<Resolved>,
     /// What was changed and not yet saved, by variable.
     pub(crate) changes: BTreeMap<&'static str, String>,
@@ -44,6 +46,7 @@ impl Settings {
     pub(crate) const fn new(rows: Vec<Resolved>, path: Option<PathBuf>) -> Self {
         Self {
             path,
+            open: false,
             rows,
             changes: BTreeMap::new(),
             selected: 0,
@@ -108,7 +111,7 @@ impl Settings {
             KeyCode::Enter if self.path.is_none() => {
                 return Outcome::Refuse("there is no file to save into: start with -c FILE");
             }
-            KeyCode::Enter => self.open(),
+            KeyCode::Enter => self.edit_value(),
             KeyCode::Backspace => {
                 if let Some(key) = self.row().map(|row| row.variable.key) {
                     self.changes.remove(key);
@@ -124,7 +127,7 @@ impl Settings {
     }
 
     /// Opens the value for typing. One with a password starts empty: it is not shown.
-    fn open(&mut self) {
+    fn edit_value(&mut self) {
         let Some(row) = self.row() else {
             return;
         };

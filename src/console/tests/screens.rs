@@ -3,7 +3,7 @@
 use super::*;
 use crate::console::lesson::{Course, Lesson, LessonStep};
 use crate::console::settings::Settings;
-use crate::console::wizard::{Draft, Kind, Loaded, Name, Planned, Wizard};
+use crate::console::wizard::{Loaded, Name, Planned};
 use crate::engine::check::Finding;
 use crate::schema::install::{PlannedStep, Side};
 
@@ -261,7 +261,7 @@ fn a_lesson_beside_the_panes() {
         course
     };
     look("lesson", Scene::Streaming, |model| {
-        model.course = Some(course())
+        model.course = Some(course());
     });
     look("lesson_left", Scene::Streaming, |model| {
         model.course = Some(course());

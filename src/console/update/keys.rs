@@ -27,7 +27,11 @@ pub(super) fn on_key(model: &mut Model, chord: Chord) -> Vec<Effect> {
     if model.wizard.is_some() {
         return wizard::on_key(model, chord);
     }
-    if model.settings_open {
+    if model
+        .settings
+        .as_ref()
+        .is_some_and(|settings| settings.open)
+    {
         in_settings(model, chord);
         return Vec::new();
     }
@@ -60,7 +64,11 @@ pub(super) fn on_paste(model: &mut Model, text: &str) {
             }
         }
         Some(Overlay::Detail { .. } | Overlay::Levels { .. }) => {}
-        None if model.settings_open => {
+        None if model
+            .settings
+            .as_ref()
+            .is_some_and(|settings| settings.open) =>
+        {
             let editing = model
                 .settings
                 .as_mut()
@@ -89,7 +97,7 @@ fn in_settings(model: &mut Model, chord: Chord) {
     };
     match settings.on_key(chord) {
         Outcome::Stay => {}
-        Outcome::Leave => model.settings_open = false,
+        Outcome::Leave => settings.open = false,
         Outcome::AskToSave(lines) => ask::save(model, lines),
         Outcome::Refuse(reason) => warn(model, reason),
     }

@@ -236,10 +236,10 @@ impl Sheet<'_> {
                 lines.extend(self.wrapped(17, &format!("✗ {}", trouble.join("; ")), Role::Bad));
             }
             (None, Loaded::Waiting) => {
-                lines.push(self.line(format!("{:17}… connecting", ""), Role::Accent))
+                lines.push(self.line(format!("{:17}… connecting", ""), Role::Accent));
             }
             (None, Loaded::Not) => {
-                lines.push(self.line(format!("{:17}{}", "", field.help), Role::Quiet))
+                lines.push(self.line(format!("{:17}{}", "", field.help), Role::Quiet));
             }
         }
         lines
