@@ -24,8 +24,9 @@ use crate::model::{Classify as _, ErrorClass, Lsn, QualifiedName};
 
 use super::acknowledge;
 use super::board::Board;
-use super::handle::{EngineOptions, Outcome, Request};
 use super::meter::Meter;
+use super::outcome::{EngineOptions, Outcome};
+use super::request::Request;
 use super::retry::Retry;
 use super::status::{Command, CommandAnswer, FailedTransaction, Failure, Phase};
 use super::stream::RoundEnd;
