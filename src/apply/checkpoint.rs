@@ -72,6 +72,12 @@ SELECT system_identifier, database_name, end_lsn::pg_catalog.text
 FROM pgstream.checkpoint
 WHERE slot_name = $1";
 
+/// A commit that waits until it, and all before it, is on disk; it needs a transaction id to do so.
+pub(super) const FLUSH: &str = "\
+BEGIN;
+SELECT pg_catalog.pg_current_xact_id();
+COMMIT";
+
 const CREATE: &str = "\
 INSERT INTO pgstream.checkpoint (slot_name, system_identifier, database_name, timeline, end_lsn)
 VALUES ($1, $2, $3, $4, $5::pg_catalog.text::pg_catalog.pg_lsn)";
@@ -111,7 +117,7 @@ impl CheckpointStore {
         &self.stream
     }
 
-    /// Returns where the target stands; makes the row, at `slot_lsn`, when there is none.
+    /// Returns where the target durably stands; makes the row, at `slot_lsn`, when there is none.
     ///
     /// # Errors
     /// [`ApplyError::ForeignCheckpoint`] (class Operator) when the row belongs to another source,
@@ -125,6 +131,11 @@ impl CheckpointStore {
     ) -> Result<Lsn, ApplyError> {
         let stream = &self.stream;
         let found = session.row(LOAD, &[&stream.slot_name]).await;
+        // A process before us may have written the row a moment ago, without waiting for the disk.
+        session
+            .run(FLUSH)
+            .await
+            .map_err(refused("the checkpoint"))?;
         let Some(row) = found.map_err(refused("the checkpoint"))? else {
             self.create(session, slot_lsn).await?;
             return Ok(slot_lsn);

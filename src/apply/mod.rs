@@ -16,6 +16,7 @@
 
 mod batch;
 mod checkpoint;
+mod durability;
 mod encode;
 mod error;
 mod held;
@@ -29,4 +30,4 @@ pub use checkpoint::{AppliedSchemaChange, Checkpoint, CheckpointStore, Stream};
 pub use error::ApplyError;
 pub use held::HeldRows;
 pub use table::{Lane, OwnedSequence, TablePlan, TargetColumn, TargetTable, UniqueKey, WriteRules};
-pub use writer::Writer;
+pub use writer::{Commit, Writer};

@@ -1,11 +1,12 @@
 //! The writing session: runs steps in one open target transaction and commits them together with
 //! the checkpoint.
 //!
-//! Every step of a call is sent before the first answer is awaited, so a transaction costs two
-//! round trips however many steps it has (COPY adds one). COMMIT goes out only after every answer
+//! Every step of a call is sent before the first answer is awaited, the checkpoint with the last of
+//! them, so a transaction costs two round trips however many steps it has (COPY adds one). COMMIT goes out only after every answer
 //! has been looked at: a step that found fewer rows than it should is not an error to PostgreSQL.
 
 mod bind;
+mod commit;
 mod session;
 
 use std::collections::HashMap;
@@ -17,16 +18,18 @@ use tokio_postgres::Statement;
 use tracing::trace;
 
 use crate::config::ConnectionSettings;
-use crate::fault;
-use crate::model::{Lsn, QualifiedName};
+use crate::model::QualifiedName;
 use crate::postgres::sqlstate::OBJECT_IN_USE;
 use crate::postgres::{PgError, Session};
 
 use super::checkpoint::{ADVANCE, refused};
+use super::durability::Durability;
 use super::sequence::SequenceTracker;
 use super::shape::{self, Shape};
-use super::{ApplyError, Checkpoint, CheckpointStore, Op, TablePlan, TargetTable, WriteRules};
+use super::{ApplyError, CheckpointStore, Op, TablePlan, TargetTable, WriteRules};
 use bind::{Bound, CopyRows, TextParameter, Work};
+pub use commit::Commit;
+use commit::WAL_POSITIONS;
 
 const DESCRIBE_TABLE: &str = include_str!("../../assets/sql/target/describe_table.sql");
 
@@ -34,13 +37,25 @@ const DESCRIBE_TABLE: &str = include_str!("../../assets/sql/target/describe_tabl
 /// this costs nothing.
 const BEGIN: &str = "BEGIN; SET CONSTRAINTS ALL DEFERRED";
 
+/// Prepared statements live on the target and cost memory there; a table can ask for one for each
+/// set of columns that its updates leave out. Beyond this many all are made anew.
+const STATEMENTS_MAX: usize = 1_000;
+
+/// Where there are synchronous standbys, a commit that does not wait would be confirmed before they
+/// have it.
+const HAS_STANDBYS: &str = "SELECT pg_catalog.current_setting('synchronous_standby_names') <> ''";
+
 /// The session that writes to the target.
 pub struct Writer {
     session: Session,
     rules: WriteRules,
     statements: HashMap<(usize, Shape), Prepared>,
     advance: Statement,
+    positions: Statement,
     sequences: SequenceTracker,
+    durability: Durability,
+    /// Every commit waits for the disk.
+    patient: bool,
     open: bool,
 }
 
@@ -76,12 +91,20 @@ impl Writer {
             .await
             .map_err(|error| session.error(ADVANCE, error));
         let advance = advance.map_err(refused("the checkpoint"))?;
+        let positions = session.prepare(WAL_POSITIONS).await;
+        let positions = positions.map_err(|error| session.error(WAL_POSITIONS, error));
+        let positions = positions.map_err(refused("the positions of its WAL"))?;
+        let standbys = session.row(HAS_STANDBYS, &[]).await;
+        let standbys = standbys.map_err(refused("its standbys"))?;
         let writer = Self {
             session,
             rules,
             statements: HashMap::new(),
             advance,
+            positions,
             sequences: SequenceTracker::default(),
+            durability: Durability::default(),
+            patient: standbys.is_none_or(|row| row.get(0)),
             open: false,
         };
         Ok((writer, store))
@@ -140,6 +163,15 @@ impl Writer {
     /// # Errors
     /// [`ApplyError::Refused`], [`ApplyError::RowNotFound`]; the transaction must then be given up.
     pub async fn execute(&mut self, ops: &[Op]) -> Result<(), ApplyError> {
+        let mut last = self.execute_but_last(ops).await?;
+        self.run_group(&mut last).await
+    }
+
+    /// Runs the steps and returns those that nothing comes after, to be sent with what does.
+    async fn execute_but_last(&mut self, ops: &[Op]) -> Result<Vec<Bound>, ApplyError> {
+        if self.statements.len() >= STATEMENTS_MAX {
+            self.statements.clear();
+        }
         let mut group = Vec::new();
         for op in ops {
             self.sequences.observe(op);
@@ -157,7 +189,7 @@ impl Writer {
                 }
             }
         }
-        self.run_group(&mut group).await
+        Ok(group)
     }
 
     /// Empties tables, in the open transaction.
@@ -241,13 +273,8 @@ impl Writer {
     /// # Errors
     /// [`ApplyError::Statement`].
     pub async fn begin(&mut self) -> Result<(), ApplyError> {
-        if !self.open {
-            self.session
-                .run(BEGIN)
-                .await
-                .map_err(refused("a transaction"))?;
-            self.open = true;
-        }
+        self.begun().await?;
+        self.open = true;
         Ok(())
     }
 
@@ -255,31 +282,6 @@ impl Writer {
     pub fn forget(&mut self) {
         self.statements.clear();
         self.sequences.forget();
-    }
-
-    /// Moves the checkpoint from `from` to `to` and commits. When this returns, everything up to
-    /// `to` is durable on the target.
-    ///
-    /// # Errors
-    /// [`ApplyError::Fenced`] when somebody else moved the checkpoint, or the target's refusal;
-    /// whether the transaction was committed is then known only by reading the checkpoint again.
-    pub async fn commit(
-        &mut self,
-        store: &CheckpointStore,
-        from: Lsn,
-        to: Checkpoint,
-    ) -> Result<(), ApplyError> {
-        self.begin().await?;
-        self.advance(store, from, to).await?;
-        fault::point(fault::APPLY_BEFORE_COMMIT);
-        self.session
-            .run("COMMIT")
-            .await
-            .map_err(refused("the commit of a batch"))?;
-        fault::point(fault::APPLY_AFTER_COMMIT);
-        self.open = false;
-        self.sequences.committed();
-        Ok(())
     }
 
     /// Gives the open transaction up.
@@ -297,65 +299,37 @@ impl Writer {
         Ok(())
     }
 
-    async fn advance(
-        &mut self,
-        store: &CheckpointStore,
-        from: Lsn,
-        to: Checkpoint,
-    ) -> Result<(), ApplyError> {
-        let stream = store.stream();
-        let (end_lsn, expected) = (to.end_lsn.to_string(), from.to_string());
-        let time_us = to.commit_time_us.map(microseconds);
-        let setval = self.sequences.statements();
-        let (moved, advanced) = join(
-            self.session.run(&setval),
-            self.session.execute(
-                &self.advance,
-                &[
-                    &stream.slot_name,
-                    &end_lsn,
-                    &time_us,
-                    &expected,
-                    &stream.timeline,
-                ],
-            ),
-        )
-        .await;
-        moved.map_err(refused("the position of sequences"))?;
-        let advanced = advanced.map_err(|error| self.session.error(ADVANCE, error));
-        match advanced.map_err(refused("the checkpoint"))? {
-            1 => Ok(()),
-            _ => Err(ApplyError::Fenced {
-                slot_name: stream.slot_name.clone(),
-                expected: from,
-            }),
-        }
-    }
-
     /// Sends all statements of the group, then looks at all answers in order.
     async fn run_group(&mut self, group: &mut Vec<Bound>) -> Result<(), ApplyError> {
         if group.is_empty() {
             return Ok(());
         }
         let group = std::mem::take(group);
-        for bound in &group {
+        self.prepare_all(&group).await?;
+        let (begun, answers) = join(self.begun(), self.send_all(&group)).await;
+        begun?;
+        self.open = true;
+        judge_all(&group, answers)
+    }
+
+    /// Begins a transaction on the target unless one is open there.
+    async fn begun(&self) -> Result<(), ApplyError> {
+        if self.open {
+            return Ok(());
+        }
+        let begun = self.session.run(BEGIN).await;
+        begun.map_err(refused("a transaction"))
+    }
+
+    async fn prepare_all(&mut self, group: &[Bound]) -> Result<(), ApplyError> {
+        for bound in group {
             self.prepare(&bound.table, &bound.shape).await?;
         }
-        let begin = async {
-            if self.open {
-                Ok(())
-            } else {
-                self.session.run(BEGIN).await
-            }
-        };
-        let all = join_all(group.iter().map(|bound| self.send(bound)));
-        let (begun, answers) = join(begin, all).await;
-        begun.map_err(refused("a transaction"))?;
-        self.open = true;
-        group
-            .iter()
-            .zip(answers)
-            .try_for_each(|(bound, answer)| judge(bound, answer))
+        Ok(())
+    }
+
+    async fn send_all(&self, group: &[Bound]) -> Vec<Result<u64, PgError>> {
+        join_all(group.iter().map(|bound| self.send(bound))).await
     }
 
     /// Runs a change of a key where foreign keys act by themselves: the target may have carried
@@ -440,13 +414,9 @@ fn as_sql(parameter: &TextParameter) -> &(dyn tokio_postgres::types::ToSql + Syn
     parameter
 }
 
-/// An `f64` holds microseconds exactly for 285 years around 2000.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "exact below 2^53 microseconds, the year 2285"
-)]
-fn microseconds(time_us: i64) -> f64 {
-    time_us as f64
+fn judge_all(group: &[Bound], answers: Vec<Result<u64, PgError>>) -> Result<(), ApplyError> {
+    let mut judged = group.iter().zip(answers);
+    judged.try_for_each(|(bound, answer)| judge(bound, answer))
 }
 
 fn judge(bound: &Bound, answer: Result<u64, PgError>) -> Result<(), ApplyError> {

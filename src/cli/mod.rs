@@ -35,6 +35,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser as _};
 
 use crate::config::{Configuration, Inputs, redact};
+#[cfg(feature = "tui")]
+use crate::console::{Draft, Opening};
 use crate::model::ErrorClass;
 
 use args::{Arguments, Command};
@@ -65,6 +67,10 @@ fn refuse(error: &clap::Error) -> ExitCode {
 }
 
 fn run_command(arguments: Arguments) -> ExitCode {
+    #[cfg(feature = "tui")]
+    if arguments.command.is_none() && console::is_wanted(&arguments.global) {
+        return told(console::start(&arguments.global));
+    }
     let Some(command) = arguments.command else {
         print(&Arguments::command().render_long_help());
         return ExitCode::SUCCESS;
@@ -75,13 +81,15 @@ fn run_command(arguments: Arguments) -> ExitCode {
     let outcome = Configuration::load(inputs)
         .map_err(Failure::from)
         .and_then(|configuration| dispatch(&command, &arguments.global, &configuration));
-    match outcome {
-        Ok(code) => code,
-        Err(failure) => {
-            say(&failure);
-            ExitCode::from(failure.exit_code())
-        }
-    }
+    told(outcome)
+}
+
+/// Tells what failed, and returns the exit code.
+fn told(outcome: Result<ExitCode, Failure>) -> ExitCode {
+    outcome.unwrap_or_else(|failure| {
+        say(&failure);
+        ExitCode::from(failure.exit_code())
+    })
 }
 
 fn dispatch(
@@ -94,6 +102,16 @@ fn dispatch(
         match command {
             Command::Run(arguments) => return console::run(configuration, arguments, global),
             Command::Tutorial(arguments) => return lessons::run(arguments),
+            Command::Init(arguments) if !arguments.plan && console::lacks_source(configuration) => {
+                let opening = Opening::Init(Draft::default());
+                return console::open(configuration, global, Some(opening));
+            }
+            Command::TearDown(arguments)
+                if !arguments.plan && console::lacks_source(configuration) =>
+            {
+                let opening = Opening::TearDown(Draft::default());
+                return console::open(configuration, global, Some(opening));
+            }
             Command::Init(_) | Command::TearDown(_) | Command::Status(_) | Command::Check(_) => {}
         }
     }

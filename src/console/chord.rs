@@ -41,6 +41,15 @@ const NAMED: &[(&str, &str, KeyCode)] = &[
 ];
 
 impl Chord {
+    /// Returns the key that types a character.
+    pub(crate) const fn typing(character: char) -> Self {
+        Self {
+            code: KeyCode::Char(character),
+            ctrl: false,
+            alt: false,
+        }
+    }
+
     /// Returns whether this key types a character.
     pub(crate) const fn typed(self) -> Option<char> {
         match self.code {

@@ -32,6 +32,7 @@ mod palette;
 mod rows;
 #[doc(hidden)]
 pub mod scripted;
+mod settings;
 mod shell;
 mod sign;
 mod terminal;
@@ -40,6 +41,7 @@ mod tests;
 mod theme;
 mod update;
 mod view;
+mod wizard;
 
 use std::panic::AssertUnwindSafe;
 
@@ -50,8 +52,9 @@ pub use error::ConsoleError;
 pub use keys::KeymapError;
 pub use lesson::{Lesson, LessonStep, Performed, Performer, Request, Tutorial};
 pub use link::{EngineLink, Launch};
-pub use options::{ConsoleOptions, is_capable};
+pub use options::{ConsoleOptions, Opening, is_capable};
 pub use theme::{Palette, ParsePaletteError};
+pub use wizard::Draft;
 
 use lesson::Course;
 use shell::Shell;

@@ -11,7 +11,9 @@ use super::keys::Keymap;
 use super::layout::{self, Layout, Wanted};
 use super::lesson::Course;
 use super::rows::{self, Row};
+use super::settings::Settings;
 use super::theme::Theme;
+use super::wizard::Wizard;
 use crate::engine::status::{Phase, Status};
 
 pub(crate) mod cursor;
@@ -52,6 +54,12 @@ pub(crate) struct Model {
     pub(crate) toasts: Vec<Toast>,
     /// Events of the engine that were lost on the way.
     pub(crate) events_lost: u64,
+    /// The wizard that stands over everything, when one is open.
+    pub(crate) wizard: Option<Wizard>,
+    /// The configuration, when the console was given one.
+    pub(crate) settings: Option<Settings>,
+    /// Wizards that were left on their way.
+    pub(crate) parked: Vec<Wizard>,
     /// The tutorial, when this is one.
     pub(crate) course: Option<Course>,
     pub(crate) leaving: Leaving,
@@ -216,6 +224,9 @@ impl Model {
             overlay: None,
             toasts: Vec::new(),
             events_lost: 0,
+            wizard: None,
+            settings: None,
+            parked: Vec::new(),
             course: None,
             leaving: Leaving::No,
             dirty: true,

@@ -242,14 +242,12 @@ pub(crate) fn schema(model: &Model) -> Vec<Row> {
 
 fn schema_row(change: &SchemaChange) -> Row {
     let state = sign::of_schema(change.state);
-    let objects = match change.objects.as_slice() {
-        [] => change
-            .statement
-            .split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" "),
-        [one] => one.clone(),
-        [one, rest @ ..] => format!("{one} +{}", rest.len()),
+    let objects = match subject(change) {
+        Some(one) => one.to_owned(),
+        None => {
+            let words: Vec<_> = change.statement.split_whitespace().collect();
+            words.join(" ")
+        }
     };
     let took = change.duration_ms.map_or("-".to_owned(), format::millis);
     Row {
@@ -266,6 +264,23 @@ fn schema_row(change: &SchemaChange) -> Row {
             cell(state.glyph, state.role),
         ],
     }
+}
+
+/// Returns the name of what a change is about: of `CREATE TABLE` the table, not the sequence that
+/// comes with it. Objects are written as kind and name.
+fn subject(change: &SchemaChange) -> Option<&str> {
+    let kind = change.tag.rsplit(' ').next()?.to_lowercase();
+    let is_of_kind = |object: &&String| object.split_once(' ').is_some_and(|(one, _)| one == kind);
+    let mut objects = change.objects.iter();
+    let object = objects
+        .clone()
+        .find(is_of_kind)
+        .or_else(|| objects.next())?;
+    Some(
+        object
+            .split_once(' ')
+            .map_or(object.as_str(), |(_, name)| name),
+    )
 }
 
 /// Returns hour and minute of a timestamp as PostgreSQL writes it: `2026-11-22 12:04:31.5`.

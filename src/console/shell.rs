@@ -28,10 +28,13 @@ use super::lesson::{Performed, Performer};
 use super::link::{EngineLink, Launch};
 use super::message::{Effect, Message};
 use super::model::{Leaving, Model};
+use super::settings::file;
 use super::terminal::{self, Screen};
 use super::update::update;
-use crate::engine::clock;
+use super::wizard::{Answer, job};
+use crate::config::Pipeline;
 use crate::engine::status::Status;
+use crate::engine::{Engine, EngineOptions, clock};
 
 /// Shortest time between two drawings: thirty a second look continuous, more cost an ssh link.
 const FRAME: Duration = Duration::from_millis(33);
@@ -187,6 +190,10 @@ impl Shell {
     }
 
     fn take(&mut self, message: Message) -> io::Result<()> {
+        if let Message::Wizard(Answer::Started(Ok((_, pipeline)))) = &message {
+            self.launch = launch_of(pipeline.as_ref().clone());
+            self.start_engine();
+        }
         let effects = update(&mut self.model, message);
         effects
             .into_iter()
@@ -226,6 +233,14 @@ impl Shell {
                     }));
                 }
             }
+            Effect::Save { path, changes } => {
+                let saved = file::save(&path, &changes)
+                    .map_err(|error| format!("cannot save {}: {error}", path.display()));
+                return self.take(Message::Saved(saved));
+            }
+            Effect::Wizard(job) => self.jobs.push(Box::pin(async move {
+                (Message::Wizard(job::perform(job).await), None)
+            })),
             Effect::Redraw => self.screen.forget()?,
             Effect::Suspend => self.suspend()?,
         }
@@ -263,6 +278,15 @@ impl Shell {
         self.model.dirty = true;
         Ok(())
     }
+}
+
+/// Returns a way to start the engine of a pipeline that a wizard has made.
+fn launch_of(pipeline: Pipeline) -> Launch {
+    let options = EngineOptions {
+        hold_on_failure: true,
+        skip: None,
+    };
+    Box::new(move || EngineLink::from(Engine::start(pipeline.clone(), options)))
 }
 
 /// Repeats and releases of keys are dropped: some terminals send them, none of ours means them.

@@ -21,7 +21,9 @@ mod logs;
 mod paint;
 mod plot;
 mod question;
+mod settings;
 mod throughput;
+mod wizard;
 
 /// Draws the whole screen; returns where the text cursor stands, if somewhere.
 ///
@@ -32,6 +34,14 @@ pub(crate) fn draw(model: &Model, buffer: &mut Buffer) -> Option<Position> {
     let cursor = if layout.class == Class::TooSmall {
         header::too_small(model, buffer);
         None
+    } else if let Some(open) = &model.wizard {
+        let cursor = wizard::wizard(model, open, buffer);
+        hints::toasts(model, layout.hints, buffer);
+        cursor
+    } else if let Some(open) = model.settings.as_ref().filter(|one| one.open) {
+        let cursor = settings::settings(model, open, buffer);
+        hints::toasts(model, layout.hints, buffer);
+        overlay(model, &layout, buffer).unwrap_or(cursor)
     } else {
         dashboard(model, &layout, buffer)
     };

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use tracing::{debug, trace};
 
 use crate::apply::{
-    ApplyError, Batch, Checkpoint, CheckpointStore, HeldRows, RowChange, TablePlan, Writer,
+    ApplyError, Batch, Checkpoint, CheckpointStore, Commit, HeldRows, RowChange, TablePlan, Writer,
 };
 use crate::fault;
 use crate::model::{
@@ -35,8 +35,8 @@ pub(super) use limits::Limits;
 use reload::Reload;
 
 /// Rows wait in memory up to this many, then they go to the open target transaction. Larger sets
-/// bring nothing more, and this many rows of 8 columns take about 10 MiB.
-const GATHERED_ROWS_MAX: usize = 20_000;
+/// are hardly faster, and while one is gathered the target has nothing to do.
+const GATHERED_ROWS_MAX: usize = 5_000;
 
 /// Or up to this many bytes of values.
 const GATHERED_BYTES_MAX: usize = 8 << 20;
@@ -115,14 +115,24 @@ impl Applier {
         }
     }
 
-    /// Returns the end of what is durable on the target.
+    /// Returns the end of what is committed on the target.
     pub(super) const fn checkpoint(&self) -> Lsn {
         self.checkpoint
+    }
+
+    /// Returns the end of what is durable on the target: never beyond what is committed.
+    pub(super) const fn durable(&self) -> Lsn {
+        self.writer.durable()
     }
 
     /// Returns whether whole transactions wait for their commit.
     pub(super) const fn is_pending(&self) -> bool {
         self.open.last.is_some()
+    }
+
+    /// Returns the row changes of the batch at hand.
+    pub(super) const fn row_count(&self) -> usize {
+        self.open.row_count
     }
 
     /// Returns when the batch at hand has waited long enough.
@@ -169,17 +179,25 @@ impl Applier {
         Ok(())
     }
 
-    /// Commits the whole transactions at hand. Afterwards they are durable on the target.
+    /// Commits the whole transactions at hand. Afterwards readers of the target see them; what is
+    /// durable, [`durable`](Self::durable) tells. A schema change is acknowledged at once, so it is
+    /// durable at once.
     pub(super) async fn commit(&mut self) -> Result<(), EngineError> {
         let Some(last) = self.open.last else {
             return Ok(());
         };
-        self.flush().await?;
+        let ops = self.batch.take();
         let to = Checkpoint {
             end_lsn: last.end_lsn,
             commit_time_us: Some(last.commit_time_us),
         };
-        let committed = self.writer.commit(&self.store, self.checkpoint, to).await;
+        let how = if self.open.schema_changes.is_empty() {
+            Commit::Visible
+        } else {
+            Commit::Durable
+        };
+        let step = (self.checkpoint, to);
+        let committed = self.writer.commit(&self.store, &ops, step, how).await;
         committed.map_err(|error| self.failed(error))?;
         self.checkpoint = last.end_lsn;
         self.count(&last);
@@ -192,10 +210,28 @@ impl Applier {
             end_lsn: to,
             commit_time_us: None,
         };
-        let committed = self.writer.commit(&self.store, self.checkpoint, to).await;
+        let step = (self.checkpoint, to);
+        let committed = self
+            .writer
+            .commit(&self.store, &[], step, Commit::Durable)
+            .await;
         committed.map_err(|error| self.failed(error))?;
         self.checkpoint = to.end_lsn;
         Ok(())
+    }
+
+    /// Asks what has become durable since it was committed, and returns whether anything has.
+    pub(super) async fn look_for_durable(&mut self) -> Result<bool, EngineError> {
+        let before = self.writer.durable();
+        let looked = self.writer.look_for_durable().await;
+        looked.map_err(|error| self.failed(error))?;
+        Ok(self.writer.durable() > before)
+    }
+
+    /// Waits until all that was committed is durable.
+    pub(super) async fn settle(&mut self) -> Result<(), EngineError> {
+        let settled = self.writer.settle(self.checkpoint).await;
+        settled.map_err(|error| self.failed(error))
     }
 
     /// Moves the checkpoint over a transaction that is not to be applied, and writes that down.

@@ -266,7 +266,7 @@ impl Lifecycle {
 
     async fn back_off(&mut self, error: &EngineError) -> ControlFlow<Outcome> {
         let failure = failure_of(error, None);
-        let Some((attempt, wait)) = self.retry.next(clock::now()) else {
+        let Some((attempt, wait)) = self.retry.next(clock::now().into_std()) else {
             return self.stand_still(failure).await;
         };
         self.meter.add_reconnect();

@@ -4,11 +4,13 @@
 //! is full, when it is old, or when the source has nothing more at hand. The source says so with a
 //! keepalive as soon as it has caught up; [`LINGER`] stands in for one that does not come.
 
+mod requests;
+
 use std::ops::ControlFlow;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 use tracing::trace;
 
 use crate::decode::Decoder;
@@ -22,7 +24,7 @@ use super::feedback::Feedback;
 use super::handle::Request;
 use super::meter::Meter;
 use super::staged::Staged;
-use super::status::{Command, CommandAnswer, FailedTransaction, Phase};
+use super::status::{FailedTransaction, Phase};
 use super::supervise::Task;
 use super::watchdog::Pulse;
 use super::{EngineError, clock, route};
@@ -30,6 +32,13 @@ use super::{EngineError, clock, route};
 /// How long finished transactions wait for more when the source has not said that it has caught
 /// up: longer than the gap between two frames of a busy source, shorter than anybody notices.
 const LINGER: Duration = Duration::from_millis(2);
+
+/// The same for a source that has just sent many rows: they come in pieces, with gaps.
+const LINGER_BUSY: Duration = Duration::from_millis(10);
+
+/// With as many rows at hand the source is taken to be sending many: a person's transaction, and a
+/// light load, are below and never wait.
+const BUSY_ROWS_MIN: usize = 64;
 
 /// WAL without anything for us is confirmed this often.
 const IDLE_CONFIRM_EVERY: Duration = Duration::from_secs(3);
@@ -39,6 +48,9 @@ const PUBLISH_EVERY: Duration = Duration::from_millis(100);
 
 /// Further behind than this is «behind».
 const BEHIND_BYTES_MIN: u64 = 1 << 20;
+
+/// How long the source may take to let go of the slot.
+const CLOSE_MAX: Duration = Duration::from_secs(2);
 
 /// Why a round ended without an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,6 +129,14 @@ impl State {
     }
 }
 
+async fn next_frame(reader: &mut WalReader, busy: bool) -> Result<Frame, PgError> {
+    if busy {
+        reader.next_of_many().await
+    } else {
+        reader.next().await
+    }
+}
+
 enum Next {
     Frame(Option<Result<Frame, PgError>>),
     Request(Option<Request>),
@@ -151,6 +171,10 @@ impl Stream<'_> {
             self.frame(frame).await?;
             return self.pending_request().await;
         }
+        if self.state.caught_up && self.applier.is_pending() {
+            self.commit().await?;
+            return Ok(ControlFlow::Continue(()));
+        }
         match self.next().await {
             Next::Frame(Some(frame)) => self.frame(frame).await?,
             Next::Frame(None) => {}
@@ -170,23 +194,26 @@ impl Stream<'_> {
     /// Commands come first: an operator who says stop must be heard however fast rows come. Then
     /// frames, because they bring the timers' work with them.
     async fn next(&mut self) -> Next {
-        let reads = self.reads();
+        let (reads, busy) = (self.reads(), self.is_busy());
         let timer = self.timer_at();
         tokio::select! {
             biased;
             request = self.requests.recv() => Next::Request(request),
             ended = self.feedback_task.join() => Next::FeedbackEnded(feedback_error(&self.endpoint, ended)),
-            frame = self.reader.next(), if reads => Next::Frame(Some(frame)),
+            frame = next_frame(&mut self.reader, busy), if reads => Next::Frame(Some(frame)),
             () = sleep_until(timer) => Next::Timer,
         }
     }
 
-    /// Commands are looked at between frames too, without waiting.
-    async fn pending_request(&mut self) -> Result<ControlFlow<RoundEnd>, EngineError> {
-        match self.requests.try_recv() {
-            Ok(request) => self.request(request).await,
-            Err(_) => Ok(ControlFlow::Continue(())),
-        }
+    /// So much is at hand that the next rows may gather for a moment.
+    fn is_busy(&self) -> bool {
+        let staged = self.state.staged.as_ref();
+        let arriving = staged.map_or(0, Staged::change_count);
+        arriving + self.applier.row_count() >= BUSY_ROWS_MIN
+    }
+
+    fn linger(&self) -> Duration {
+        if self.is_busy() { LINGER_BUSY } else { LINGER }
     }
 
     async fn frame(&mut self, frame: Result<Frame, PgError>) -> Result<(), EngineError> {
@@ -277,7 +304,8 @@ impl Stream<'_> {
             staged.passed_on = true;
             self.commit().await?;
         }
-        self.applier.apply(&begin, changes).await
+        let applied = self.applier.apply(&begin, changes);
+        self.reader.while_reading(applied).await
     }
 
     async fn end_transaction(&mut self, commit: TransactionCommit) -> Result<(), EngineError> {
@@ -301,7 +329,8 @@ impl Stream<'_> {
             self.commit().await?;
         }
         let changes = staged.take();
-        self.applier.apply(&staged.begin, changes).await?;
+        let applied = self.applier.apply(&staged.begin, changes);
+        self.reader.while_reading(applied).await?;
         self.applier.end(commit)?;
         self.state.received = self.state.received.max(commit.end_lsn);
         if self.applier.is_full() || self.is_old() {
@@ -340,11 +369,11 @@ impl Stream<'_> {
             .event(super::status::EngineEvent::Skipped(transaction));
     }
 
+    /// The source had caught up when it sent this. What has come meanwhile is looked at first.
     async fn keepalive(&mut self, wal_end: Lsn, reply_requested: bool) -> Result<(), EngineError> {
         if self.state.staged.is_none() {
             self.state.caught_up = true;
             self.state.idle_lsn = self.state.idle_lsn.max(wal_end);
-            self.commit().await?;
             self.confirm_idle(false).await?;
         }
         if reply_requested {
@@ -368,7 +397,7 @@ impl Stream<'_> {
 
     async fn commit(&mut self) -> Result<(), EngineError> {
         if self.applier.is_pending() {
-            self.applier.commit().await?;
+            self.reader.while_reading(self.applier.commit()).await?;
             self.confirm();
         }
         self.publish_if_due();
@@ -381,7 +410,7 @@ impl Stream<'_> {
             .staged
             .as_ref()
             .map(|staged| staged.begin.commit_time_us);
-        let durable = self.applier.checkpoint();
+        let durable = self.applier.durable();
         self.feedback.advance(durable, self.state.received);
     }
 
@@ -394,7 +423,7 @@ impl Stream<'_> {
         let publish = self.state.published_at + PUBLISH_EVERY;
         match self.applier.due_at() {
             // Nothing is half received: what is there goes out after a moment of silence.
-            Some(due) if self.state.staged.is_none() => due.min(now + LINGER),
+            Some(due) if self.state.staged.is_none() => due.min(now + self.linger()),
             Some(due) => due.min(publish.max(now)),
             None => publish.max(now + LINGER),
         }
@@ -404,6 +433,9 @@ impl Stream<'_> {
         self.require_word()?;
         if self.applier.is_pending() && (self.state.staged.is_none() || self.is_old()) {
             self.commit().await?;
+        }
+        if self.applier.look_for_durable().await? {
+            self.confirm();
         }
         self.confirm_idle(false).await?;
         self.publish_if_due();
@@ -457,56 +489,23 @@ impl Stream<'_> {
         }
     }
 
-    async fn request(&mut self, request: Request) -> Result<ControlFlow<RoundEnd>, EngineError> {
-        let mut flow = ControlFlow::Continue(());
-        let answer = match request.command {
-            Command::Pause => {
-                self.pause().await?;
-                CommandAnswer::Accepted
-            }
-            Command::Resume => {
-                self.state.paused = false;
-                self.state.listening_since = clock::now();
-                self.board.phase(&Phase::Streaming { behind: true });
-                CommandAnswer::Accepted
-            }
-            Command::Retry => {
-                self.commit().await?;
-                flow = ControlFlow::Break(RoundEnd::Again);
-                CommandAnswer::Accepted
-            }
-            Command::Skip { .. } => {
-                CommandAnswer::Refused("no transaction is refused at the moment".to_owned())
-            }
-            Command::Stop => {
-                self.state.stopping = true;
-                self.board.phase(&Phase::Stopping);
-                CommandAnswer::Accepted
-            }
-        };
-        // Nobody has to wait for the answer.
-        drop(request.answer.send(answer));
-        Ok(flow)
+    async fn last_confirmation(&mut self) -> Result<(), EngineError> {
+        self.applier.settle().await?;
+        self.confirm();
+        self.confirm_idle(true).await
     }
 
-    async fn pause(&mut self) -> Result<(), EngineError> {
-        self.state.paused = true;
-        if !self.state.is_inside_large() {
-            self.commit().await?;
-        }
-        self.board.phase(&Phase::Paused);
-        Ok(())
-    }
-
-    /// Says the last word to the source, ends the session in order, and gives the counts back.
+    /// Says the last word to the source, ends the session in order, so that the slot is free, and
+    /// gives the counts back.
     pub(super) async fn finish(mut self) -> (Result<(), EngineError>, Meter) {
-        let idle = self.confirm_idle(true).await;
+        let idle = self.last_confirmation().await;
         self.applier.publish();
         let Self {
             applier,
             feedback,
             mut feedback_task,
             endpoint,
+            reader,
             ..
         } = self;
         drop(feedback);
@@ -514,6 +513,10 @@ impl Stream<'_> {
             Ok(Ok(())) => Ok(()),
             ended => Err(feedback_error(&endpoint, ended)),
         };
+        if said.is_ok() {
+            // A walsender within a huge transaction may not hear us; then it ends with the socket.
+            drop(timeout(CLOSE_MAX, reader.closed()).await);
+        }
         (idle.and(said), applier.into_meter())
     }
 

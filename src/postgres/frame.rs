@@ -6,6 +6,8 @@
 //! costs 100 MB and is given back with its last slice.
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+use std::collections::VecDeque;
+
 use bytes::{Buf as _, Bytes, BytesMut};
 use postgres_protocol::message::backend::{
     COPY_DATA_TAG, ErrorResponseBody, Message, NoticeResponseBody,
@@ -16,9 +18,6 @@ use crate::model::Lsn;
 /// Size of a read buffer. One system call then takes hundreds of rows when there is a backlog;
 /// larger ones gained nothing.
 pub(super) const READ_BYTES: usize = 256 * 1024;
-
-/// With less room than this left, a new buffer is begun rather than read in small pieces.
-const ROOM_BYTES_MIN: usize = 16 * 1024;
 
 /// PostgreSQL cannot build a message above 1 GiB (`MaxAllocSize`); what claims to be larger is not
 /// PostgreSQL.
@@ -66,6 +65,9 @@ pub(super) struct FrameBuffer {
     bytes: BytesMut,
     /// Length of the message at the front, once its header is known.
     wanted: usize,
+    /// What was received beyond that, in order.
+    ahead: VecDeque<Bytes>,
+    ahead_byte_count: usize,
 }
 
 impl FrameBuffer {
@@ -73,7 +75,7 @@ impl FrameBuffer {
     pub(super) fn new(received: BytesMut) -> Self {
         Self {
             bytes: received,
-            wanted: 0,
+            ..Self::default()
         }
     }
 
@@ -81,10 +83,16 @@ impl FrameBuffer {
     pub(super) fn step(&mut self) -> Result<Option<Step>, String> {
         loop {
             let Some((tag, total)) = self.header()? else {
+                if self.refill() {
+                    continue;
+                }
                 return Ok(None);
             };
+            self.wanted = total;
             if self.bytes.len() < total {
-                self.wanted = total;
+                if self.refill() {
+                    continue;
+                }
                 return Ok(None);
             }
             self.wanted = 0;
@@ -101,20 +109,56 @@ impl FrameBuffer {
         }
     }
 
-    /// Returns the buffer to read into, with room for a worthwhile read. It is never full.
-    pub(super) fn room(&mut self) -> &mut BytesMut {
-        let missing = self.wanted.saturating_sub(self.bytes.len());
-        if self.wanted > READ_BYTES {
-            // The first read after the header of a giant: move to a buffer of its size.
-            if self.bytes.capacity() < self.wanted {
-                let mut own = BytesMut::with_capacity(self.wanted);
-                own.extend_from_slice(&self.bytes);
-                self.bytes = own;
-            }
-        } else if self.spare() < missing.max(ROOM_BYTES_MIN) {
+    /// Adds bytes that were received.
+    pub(super) fn put(&mut self, bytes: &[u8]) {
+        let rest = if self.ahead.is_empty() {
+            self.join(bytes)
+        } else {
+            bytes
+        };
+        if !rest.is_empty() {
+            self.ahead_byte_count = self.ahead_byte_count.saturating_add(rest.len());
+            self.ahead.push_back(Bytes::copy_from_slice(rest));
+        }
+    }
+
+    /// Returns the bytes that were received and not yet taken.
+    pub(super) fn byte_count(&self) -> usize {
+        self.bytes.len().saturating_add(self.ahead_byte_count)
+    }
+
+    /// Moves the next bytes that were received ahead to the front; false when there are none.
+    fn refill(&mut self) -> bool {
+        let Some(mut piece) = self.ahead.pop_front() else {
+            return false;
+        };
+        let left = self.join(&piece).len();
+        let joined = piece.len().saturating_sub(left);
+        self.ahead_byte_count = self.ahead_byte_count.saturating_sub(joined);
+        piece.advance(joined);
+        if !piece.is_empty() {
+            self.ahead.push_front(piece);
+        }
+        true
+    }
+
+    /// Appends to the front what fits a read buffer, or belongs to the giant that is arriving, and
+    /// returns the rest.
+    fn join<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let giant = self.wanted > READ_BYTES;
+        let size = if giant { self.wanted } else { READ_BYTES };
+        let room = size.saturating_sub(self.bytes.len());
+        let (joined, rest) = bytes.split_at_checked(room).unwrap_or((bytes, &[]));
+        if giant && self.bytes.capacity() < size {
+            // The first bytes after the header of a giant: move to a buffer of its size.
+            let mut own = BytesMut::with_capacity(size);
+            own.extend_from_slice(&self.bytes);
+            self.bytes = own;
+        } else if self.spare() < joined.len() {
             self.bytes.reserve(READ_BYTES);
         }
-        &mut self.bytes
+        self.bytes.extend_from_slice(joined);
+        rest
     }
 
     fn spare(&self) -> usize {

@@ -77,28 +77,32 @@ proptest! {
     #[test]
     fn any_chunking_gives_the_same_frames(
         frames in prop::collection::vec(any_frame(), 0..20),
-        sizes in prop::collection::vec(1usize..200, 1..50),
+        pieces in prop::collection::vec((1usize..200, any::<bool>()), 1..50),
     ) {
         let bytes: Vec<u8> = frames.iter().flat_map(encode).collect();
         let mut buffer = FrameBuffer::default();
         let mut parsed = Vec::new();
         let mut rest = bytes.as_slice();
-        for size in sizes.iter().cycle() {
+        for (size, taken) in pieces.iter().cycle() {
             if rest.is_empty() {
                 break;
             }
             let (chunk, after) = rest.split_at((*size).min(rest.len()));
-            buffer.room().extend_from_slice(chunk);
-            drain(&mut buffer, &mut parsed);
+            buffer.put(chunk);
+            if *taken {
+                drain(&mut buffer, &mut parsed);
+            }
             rest = after;
         }
+        drain(&mut buffer, &mut parsed);
         prop_assert_eq!(parsed, frames);
+        prop_assert_eq!(buffer.byte_count(), 0);
     }
 
     #[test]
     fn arbitrary_bytes_do_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         let mut buffer = FrameBuffer::default();
-        buffer.room().extend_from_slice(&bytes);
+        buffer.put(&bytes);
         while let Ok(Some(_)) = buffer.step() {}
     }
 }
@@ -118,20 +122,36 @@ fn a_giant_frame_has_a_buffer_of_its_own_size() {
     let stream = [encode(&small), encode(&giant), encode(&small)].concat();
     let mut buffer = FrameBuffer::default();
     let mut frames = Vec::new();
-    let mut rest = stream.as_slice();
 
-    while !rest.is_empty() {
-        let room = buffer.room();
-        let size = (room.capacity() - room.len()).min(rest.len());
-        assert!(room.capacity() <= giant_bytes(&giant).max(READ_BYTES));
-        let (chunk, after) = rest.split_at(size);
-        room.extend_from_slice(chunk);
+    for chunk in stream.chunks(READ_BYTES) {
+        buffer.put(chunk);
         drain(&mut buffer, &mut frames);
-        rest = after;
+        assert!(buffer.bytes.capacity() <= giant_bytes(&giant));
     }
 
     assert_eq!(frames, [small.clone(), giant, small]);
     assert!(buffer.bytes.capacity() <= READ_BYTES);
+}
+
+#[test]
+fn what_is_received_ahead_waits_in_pieces() {
+    let frame = Frame::XLogData {
+        wal_start: Lsn(1),
+        wal_end: Lsn(2),
+        data: vec![b'x'; READ_BYTES / 3].into(),
+    };
+    let stream = encode(&frame).repeat(10);
+    let mut buffer = FrameBuffer::default();
+    let mut frames = Vec::new();
+
+    stream
+        .chunks(READ_BYTES)
+        .for_each(|chunk| buffer.put(chunk));
+
+    assert_eq!(buffer.byte_count(), stream.len());
+    drain(&mut buffer, &mut frames);
+    assert_eq!(frames, vec![frame; 10]);
+    assert_eq!(buffer.byte_count(), 0);
 }
 
 fn giant_bytes(frame: &Frame) -> usize {

@@ -2,12 +2,15 @@
 
 use std::future::{Ready, ready};
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::os::fd::OwnedFd;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, ReadHalf, WriteHalf, split};
-use tokio::net::{TcpStream, UnixStream, tcp, unix};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf, ReadHalf, WriteHalf, split};
+use tokio::net::{TcpStream, UnixStream};
 use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream};
+
+use super::socket::{self, SocketReader, SocketWriter};
 
 /// The stream and what SCRAM may bind to.
 #[derive(Debug)]
@@ -24,19 +27,17 @@ pub(super) enum Transport {
     Tls(Box<tokio_rustls::client::TlsStream<TcpStream>>),
 }
 
-/// The receiving half of a [`Link`]. Plain sockets split without a lock.
+/// The receiving half of a [`Link`].
 #[derive(Debug)]
 pub(super) enum LinkReader {
-    Tcp(tcp::OwnedReadHalf),
-    Unix(unix::OwnedReadHalf),
+    Plain(SocketReader),
     Tls(ReadHalf<Box<tokio_rustls::client::TlsStream<TcpStream>>>),
 }
 
 /// The sending half.
 #[derive(Debug)]
 pub(super) enum LinkWriter {
-    Tcp(tcp::OwnedWriteHalf),
-    Unix(unix::OwnedWriteHalf),
+    Plain(SocketWriter),
     Tls(WriteHalf<Box<tokio_rustls::client::TlsStream<TcpStream>>>),
 }
 
@@ -49,31 +50,57 @@ impl Link {
     }
 
     /// Splits into halves that two tasks can own.
-    pub(super) fn split(self) -> (LinkReader, LinkWriter) {
-        match self.transport {
-            Transport::Tcp(stream) => {
-                let (reader, writer) = stream.into_split();
-                (LinkReader::Tcp(reader), LinkWriter::Tcp(writer))
-            }
-            Transport::Unix(stream) => {
-                let (reader, writer) = stream.into_split();
-                (LinkReader::Unix(reader), LinkWriter::Unix(writer))
-            }
+    pub(super) fn split(self) -> io::Result<(LinkReader, LinkWriter)> {
+        let socket: OwnedFd = match self.transport {
+            Transport::Tcp(stream) => stream.into_std()?.into(),
+            Transport::Unix(stream) => stream.into_std()?.into(),
             Transport::Tls(stream) => {
                 let (reader, writer) = split(stream);
-                (LinkReader::Tls(reader), LinkWriter::Tls(writer))
+                return Ok((LinkReader::Tls(reader), LinkWriter::Tls(writer)));
             }
+        };
+        let (reader, writer) = socket::split(socket)?;
+        Ok((LinkReader::Plain(reader), LinkWriter::Plain(writer)))
+    }
+}
+
+impl LinkReader {
+    /// Reads what is there; [`io::ErrorKind::WouldBlock`] when that is nothing.
+    pub(super) fn read_now(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.read_now(buffer),
+            Self::Tls(stream) => {
+                let mut context = Context::from_waker(Waker::noop());
+                match pin!(stream.read(buffer)).poll(&mut context) {
+                    Poll::Ready(read) => read,
+                    Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+                }
+            }
+        }
+    }
+
+    /// Waits for bytes and reads them. Cancel safe.
+    pub(super) async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.read(buffer).await,
+            Self::Tls(stream) => stream.read(buffer).await,
+        }
+    }
+
+    /// Until the next [`read`](Self::read) nobody has to be woken by what arrives.
+    pub(super) fn unwatch(&mut self) {
+        match self {
+            Self::Plain(socket) => socket.unwatch(),
+            Self::Tls(_) => {}
         }
     }
 }
 
 /// Calls `$method` on whichever stream it is.
 macro_rules! each {
-    ($enum:ident, $stream:expr, $inner:ident => $call:expr) => {
+    ($enum:ident { $($variant:ident)+ }, $stream:expr, $inner:ident => $call:expr) => {
         match $stream {
-            $enum::Tcp($inner) => $call,
-            $enum::Unix($inner) => $call,
-            $enum::Tls($inner) => $call,
+            $($enum::$variant($inner) => $call,)+
         }
     };
 }
@@ -84,7 +111,7 @@ impl AsyncRead for Link {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        each!(Transport, &mut self.transport, stream => Pin::new(stream).poll_read(context, buffer))
+        each!(Transport { Tcp Unix Tls }, &mut self.transport, stream => Pin::new(stream).poll_read(context, buffer))
     }
 }
 
@@ -94,25 +121,15 @@ impl AsyncWrite for Link {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        each!(Transport, &mut self.transport, stream => Pin::new(stream).poll_write(context, bytes))
+        each!(Transport { Tcp Unix Tls }, &mut self.transport, stream => Pin::new(stream).poll_write(context, bytes))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        each!(Transport, &mut self.transport, stream => Pin::new(stream).poll_flush(context))
+        each!(Transport { Tcp Unix Tls }, &mut self.transport, stream => Pin::new(stream).poll_flush(context))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        each!(Transport, &mut self.transport, stream => Pin::new(stream).poll_shutdown(context))
-    }
-}
-
-impl AsyncRead for LinkReader {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        each!(Self, self.get_mut(), stream => Pin::new(stream).poll_read(context, buffer))
+        each!(Transport { Tcp Unix Tls }, &mut self.transport, stream => Pin::new(stream).poll_shutdown(context))
     }
 }
 
@@ -122,15 +139,15 @@ impl AsyncWrite for LinkWriter {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        each!(Self, self.get_mut(), stream => Pin::new(stream).poll_write(context, bytes))
+        each!(Self { Plain Tls }, self.get_mut(), stream => Pin::new(stream).poll_write(context, bytes))
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        each!(Self, self.get_mut(), stream => Pin::new(stream).poll_flush(context))
+        each!(Self { Plain Tls }, self.get_mut(), stream => Pin::new(stream).poll_flush(context))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        each!(Self, self.get_mut(), stream => Pin::new(stream).poll_shutdown(context))
+        each!(Self { Plain Tls }, self.get_mut(), stream => Pin::new(stream).poll_shutdown(context))
     }
 }
 

@@ -28,6 +28,7 @@ mod publication;
 mod replication;
 mod server_error;
 mod slot;
+mod socket;
 pub mod sqlstate;
 mod stream;
 mod tls;

@@ -11,7 +11,7 @@ use postgres_protocol::message::frontend;
 use super::dial::{Place, dial, question};
 use super::error::PgError;
 use super::formats::pin_statement;
-use super::handshake::Wire;
+use super::handshake::{Wire, lost};
 use super::link::Link;
 use super::sqlstate::INVALID_PARAMETER_VALUE;
 use super::stream::{FeedbackWriter, WalReader};
@@ -118,7 +118,7 @@ impl ReplicationConnection {
         options: &[(&str, String)],
     ) -> Result<(WalReader, FeedbackWriter), PgError> {
         self.request_start(slot, from, options).await?;
-        Ok(self.into_stream())
+        self.into_stream()
     }
 
     /// As [`ReplicationConnection::start`] with the first of several sets of options that the
@@ -136,7 +136,7 @@ impl ReplicationConnection {
         for (choice, options) in choices.iter().enumerate() {
             match self.request_start(slot, from, options).await {
                 Ok(()) => {
-                    let (reader, writer) = self.into_stream();
+                    let (reader, writer) = self.into_stream()?;
                     return Ok((choice, reader, writer));
                 }
                 Err(error) if error.code() == Some(INVALID_PARAMETER_VALUE) => refusal = error,
@@ -146,13 +146,14 @@ impl ReplicationConnection {
         Err(refusal)
     }
 
-    fn into_stream(self) -> (WalReader, FeedbackWriter) {
+    fn into_stream(self) -> Result<(WalReader, FeedbackWriter), PgError> {
         let object: Arc<str> = self.wire.object.into();
-        let (reader, writer) = self.wire.link.split();
-        (
+        let halves = self.wire.link.split();
+        let (reader, writer) = halves.map_err(|source| lost(&object, source))?;
+        Ok((
             WalReader::new(Arc::clone(&object), reader, self.wire.received),
             FeedbackWriter::new(object, writer),
-        )
+        ))
     }
 
     async fn request_start(

@@ -1,28 +1,39 @@
 //! The two halves of a replication stream, for two tasks: what arrives, and what we confirm.
 
-use std::future::Future as _;
+use std::convert::Infallible;
+use std::future::pending;
 use std::io;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::{BufMut as _, BytesMut};
 use postgres_protocol::message::frontend;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
+use tokio::time::sleep;
 use tracing::debug;
 
 use super::error::PgError;
-use super::frame::{Frame, FrameBuffer, Step};
+use super::frame::{Frame, FrameBuffer, READ_BYTES, Step};
 use super::handshake::{answer, lost, notice};
 use super::link::{LinkReader, LinkWriter};
 use super::server_error::ServerError;
 use crate::model::Lsn;
+
+/// The pause in which a busy source's rows gather: a few hundred rows, and less than anybody
+/// notices.
+const GATHER: Duration = Duration::from_millis(1);
+
+/// So much is read ahead while the target is at work: what it takes in during the longest ordinary
+/// batch.
+const AHEAD_BYTES_MAX: usize = 8 << 20;
 
 /// What arrives.
 #[derive(Debug)]
 pub struct WalReader {
     object: Arc<str>,
     reader: LinkReader,
+    /// Where one system call puts what it reads.
+    piece: Box<[u8]>,
     frames: FrameBuffer,
 }
 
@@ -31,6 +42,7 @@ impl WalReader {
         Self {
             object,
             reader,
+            piece: vec![0; READ_BYTES].into(),
             frames: FrameBuffer::new(received),
         }
     }
@@ -50,8 +62,22 @@ impl WalReader {
         }
     }
 
-    /// Returns a frame that is here already, or readable without waiting; none otherwise. One
-    /// system call at most.
+    /// As [`next`](Self::next) while much arrives: waits a moment first, so that it comes in few
+    /// large pieces. Cancel safe.
+    ///
+    /// # Errors
+    /// As [`WalReader::next`].
+    pub async fn next_of_many(&mut self) -> Result<Frame, PgError> {
+        if let Some(frame) = self.received()? {
+            return Ok(frame);
+        }
+        self.reader.unwatch();
+        sleep(GATHER).await;
+        self.read_now()?;
+        self.next().await
+    }
+
+    /// Returns a frame that is here already, or readable without waiting; none otherwise.
     ///
     /// # Errors
     /// As [`WalReader::next`].
@@ -60,15 +86,16 @@ impl WalReader {
             Ok(None) => {}
             outcome => return outcome.transpose(),
         }
-        let read = {
-            let mut context = Context::from_waker(Waker::noop());
-            pin!(self.read()).poll(&mut context)
-        };
-        match read {
-            Poll::Pending => None,
-            Poll::Ready(Ok(())) => self.received().transpose(),
-            Poll::Ready(Err(error)) => Some(Err(error)),
+        match self.read_now() {
+            Ok(()) => self.received().transpose(),
+            Err(error) => Some(Err(error)),
         }
+    }
+
+    /// Waits, after [`FeedbackWriter::finish`], until the server has closed the connection: then its
+    /// walsender is gone and the slot is free. What still arrives is dropped.
+    pub async fn closed(mut self) {
+        while matches!(self.reader.read(&mut self.piece).await, Ok(count) if count > 0) {}
     }
 
     fn received(&mut self) -> Result<Option<Frame>, PgError> {
@@ -93,11 +120,59 @@ impl WalReader {
         }
     }
 
+    /// Does `work`, and meanwhile reads on, so that the server never waits for us to be done. Cancel
+    /// safe where `work` is.
+    pub async fn while_reading<T>(&mut self, work: impl Future<Output = T>) -> T {
+        // The work first: what it waits for has come, and reading can wait.
+        tokio::select! {
+            biased;
+            done = work => done,
+            never = self.read_ahead() => match never {},
+        }
+    }
+
+    /// Reads at long intervals, and stops at an error: the next read meets it again.
+    async fn read_ahead(&mut self) -> Infallible {
+        while self.frames.byte_count() < AHEAD_BYTES_MAX {
+            self.reader.unwatch();
+            sleep(GATHER).await;
+            if self.read_now().is_err() {
+                break;
+            }
+        }
+        pending().await
+    }
+
+    /// Reads what is there, if anything, in few large pieces.
+    fn read_now(&mut self) -> Result<(), PgError> {
+        while self.frames.byte_count() < AHEAD_BYTES_MAX {
+            match self.reader.read_now(&mut self.piece) {
+                Ok(byte_count) => {
+                    self.arrived(byte_count)?;
+                    if byte_count < self.piece.len() {
+                        break;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(source) => return Err(lost(&self.object, source)),
+            }
+        }
+        Ok(())
+    }
+
     async fn read(&mut self) -> Result<(), PgError> {
-        match self.reader.read_buf(self.frames.room()).await {
-            Ok(0) => Err(lost(&self.object, io::ErrorKind::UnexpectedEof.into())),
-            Ok(_) => Ok(()),
-            Err(source) => Err(lost(&self.object, source)),
+        let read = self.reader.read(&mut self.piece).await;
+        let byte_count = read.map_err(|source| lost(&self.object, source))?;
+        self.arrived(byte_count)
+    }
+
+    fn arrived(&mut self, byte_count: usize) -> Result<(), PgError> {
+        match self.piece.get(..byte_count) {
+            Some([]) | None => Err(lost(&self.object, io::ErrorKind::UnexpectedEof.into())),
+            Some(bytes) => {
+                self.frames.put(bytes);
+                Ok(())
+            }
         }
     }
 }

@@ -1,8 +1,8 @@
 //! `make bench`: how fast a backlog reaches the target, and how soon a single row does.
 //!
 //! Three readers drain the same backlog from slots that were made before it: `pg_recvlogical` into
-//! nothing (what the source can send), PostgreSQL's own subscription, and ours, the engine in a
-//! process of its own. They take turns in every round, so that a busy machine is unfair to all of
+//! nothing (what the source can send), PostgreSQL's own subscription, and `pgstream run`, each in
+//! processes of its own. They take turns in every round, so that a busy machine is unfair to all of
 //! them alike, and what is compared is the ratio within a round.
 //!
 //! ```text
@@ -39,12 +39,7 @@ use workload::Workload;
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let runtime = tokio::runtime::Runtime::new().expect("threads can be started");
-    let outcome = match arguments.split_first() {
-        Some((first, rest)) if first == ours::ENGINE_ARGUMENT => {
-            runtime.block_on(ours::engine(rest))
-        }
-        _ => Options::parse(arguments).and_then(|options| runtime.block_on(bench(&options))),
-    };
+    let outcome = Options::parse(arguments).and_then(|options| runtime.block_on(bench(&options)));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -55,7 +50,7 @@ fn main() -> ExitCode {
 }
 
 async fn bench(options: &Options) -> anyhow::Result<()> {
-    let servers = Servers::start(options.transport).await?;
+    let servers = Servers::start(options).await?;
     println!(
         "PostgreSQL {}, {}",
         servers.version().await?,

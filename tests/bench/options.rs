@@ -1,6 +1,7 @@
 //! What may be chosen on the command line: `make bench ARGS="--quick"`.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 
@@ -17,6 +18,8 @@ pub(crate) struct Options {
     pub(crate) transport: Transport,
     /// Check the memory of one very large transaction instead.
     pub(crate) large: bool,
+    /// Another build of `pgstream` to be measured.
+    pub(crate) program: PathBuf,
     only: Vec<String>,
 }
 
@@ -47,6 +50,7 @@ impl Options {
             samples: 200,
             transport: Transport::Tcp,
             large: false,
+            program: env!("CARGO_BIN_EXE_pgstream").into(),
             only: Vec::new(),
         };
         let mut arguments = arguments.into_iter();
@@ -63,6 +67,7 @@ impl Options {
                 "--samples" => options.samples = value()?.parse()?,
                 "--only" => options.only = value()?.split(',').map(str::to_owned).collect(),
                 "--unix" => options.transport = Transport::Unix,
+                "--program" => options.program = value()?.into(),
                 "--large" => options.large = true,
                 // Cargo says so to every bench.
                 "--bench" => {}
@@ -78,4 +83,5 @@ impl Options {
     }
 }
 
-const KNOWN: &str = "--quick, --rows N, --rounds N, --samples N, --only NAME,…, --unix, --large";
+const KNOWN: &str =
+    "--quick, --rows N, --rounds N, --samples N, --only NAME,…, --unix, --program PATH, --large";

@@ -1,30 +1,20 @@
-//! Our engine in a process of its own, so that its memory and processor time are its alone.
+//! The real program as a user runs it, with nothing but the addresses and the slot set.
 
 use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::ensure;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use pgstream::config::{
-    Batch, ConnectionSettings, NullNumbers, OnConflict, Pipeline, Plugin, Snapshot, TableFilter,
-};
-use pgstream::engine::status::Command as EngineCommand;
-use pgstream::engine::{Engine, EngineOptions, Outcome};
 use tokio::process::{Child, Command};
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::drain::OUR_SLOT;
 use crate::servers::Servers;
-
-/// The bench starts itself with this to be the engine.
-pub(crate) const ENGINE_ARGUMENT: &str = "--engine";
 
 /// Linux counts processor time in these (`USER_HZ`), on every architecture that PostgreSQL's
 /// packages exist for.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// A running engine; killed when dropped.
+/// A running `pgstream run`; killed when dropped.
 pub(crate) struct Ours {
     process: Child,
 }
@@ -41,9 +31,17 @@ pub(crate) struct Usage {
 impl Ours {
     /// Starts it on the bench's slot.
     pub(crate) fn start(servers: &Servers) -> anyhow::Result<Self> {
-        let process = Command::new(std::env::current_exe()?)
-            .args([ENGINE_ARGUMENT, &servers.source_url(), &servers.ours_url()])
+        let mut command = Command::new(&servers.pgstream);
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PGSTREAM_")) {
+            command.env_remove(name);
+        }
+        let process = command
+            .args(["--log-level", "error", "run"])
+            .env("PGSTREAM_POSTGRES_LISTENER_URL", servers.source_url())
+            .env("PGSTREAM_POSTGRES_REPLICATION_SLOT_NAME", OUR_SLOT)
+            .env("PGSTREAM_POSTGRES_WRITER_TARGET_URL", servers.ours_url())
             .stdin(Stdio::null())
+            .stdout(Stdio::null())
             .kill_on_drop(true)
             .spawn()?;
         Ok(Self { process })
@@ -81,53 +79,4 @@ impl Ours {
         ensure!(status.success(), "our process: {status}");
         Ok(())
     }
-}
-
-/// Is the engine: arguments are the source's and the target's address.
-pub(crate) async fn engine(arguments: &[String]) -> anyhow::Result<()> {
-    let [source, target] = arguments else {
-        bail!("two addresses are needed")
-    };
-    let mut handle = Engine::start(pipeline(source, target)?, EngineOptions::default());
-    let remote = handle.remote();
-    let mut terminate = signal(SignalKind::terminate())?;
-    let outcome = tokio::select! {
-        outcome = handle.join() => outcome,
-        _ = terminate.recv() => {
-            remote.command(EngineCommand::Stop).await;
-            handle.join().await
-        }
-    };
-    match outcome {
-        Outcome::Stopped => Ok(()),
-        Outcome::Failed(failure) => bail!("{failure:?}"),
-    }
-}
-
-/// The built-in defaults.
-fn pipeline(source: &str, target: &str) -> anyhow::Result<Pipeline> {
-    let settings = |url: &str| ConnectionSettings::parse(url).context("an address");
-    Ok(Pipeline {
-        source: settings(source)?,
-        target: settings(target)?,
-        slot: Some(OUR_SLOT.parse()?),
-        plugin: Plugin::default(),
-        batch: Batch {
-            size: 100,
-            size_is_set: false,
-            timeout: Duration::from_secs(5),
-        },
-        disable_triggers: false,
-        on_conflict: OnConflict::Error,
-        null_numbers: NullNumbers::default(),
-        schema_log: None,
-        filter: TableFilter::default(),
-        snapshot: Snapshot {
-            enabled: false,
-            source: settings(source)?,
-            tables: TableFilter::default(),
-            worker_count: 1,
-        },
-        retry_timeout: Duration::from_secs(60),
-    })
 }

@@ -1,11 +1,13 @@
 //! A source and a target with three databases between them: what is replicated, the subscription's
 //! copy, and ours.
 
+use std::path::PathBuf;
+
 use anyhow::Context as _;
 use pgstream::tutorial::cluster::{Cluster, ClusterOptions};
 use tokio_postgres::{Client, NoTls};
 
-use crate::options::Transport;
+use crate::options::{Options, Transport};
 
 /// The source's database.
 const SOURCE: &str = "bench";
@@ -16,12 +18,14 @@ const OURS: &str = "ours";
 
 /// As a small server would be set, with what comes by the clock (checkpoints, autovacuum) left
 /// out: it would hit one reader and spare the other. `fsync` stays on.
-const SETTINGS: [(&str, &str); 5] = [
+const SETTINGS: [(&str, &str); 6] = [
     ("shared_buffers", "256MB"),
     ("max_wal_size", "16GB"),
     ("checkpoint_timeout", "1h"),
     ("autovacuum", "off"),
     ("wal_sender_timeout", "60s"),
+    // A subscription that is enabled starts at once.
+    ("wal_retrieve_retry_interval", "10ms"),
 ];
 
 /// Both clusters, and a session with each database.
@@ -29,6 +33,8 @@ pub(crate) struct Servers {
     source_cluster: Cluster,
     target_cluster: Cluster,
     transport: Transport,
+    /// The `pgstream` that is measured.
+    pub(crate) pgstream: PathBuf,
     /// A session on the source.
     pub(crate) source: Client,
     /// A session on the subscription's copy.
@@ -39,7 +45,8 @@ pub(crate) struct Servers {
 
 impl Servers {
     /// Starts both.
-    pub(crate) async fn start(transport: Transport) -> anyhow::Result<Self> {
+    pub(crate) async fn start(options: &Options) -> anyhow::Result<Self> {
+        let transport = options.transport;
         let source_cluster = cluster("source")?;
         let target_cluster = cluster("target")?;
         for (cluster, databases) in [
@@ -62,6 +69,7 @@ impl Servers {
             source_cluster,
             target_cluster,
             transport,
+            pgstream: options.program.clone(),
         })
     }
 
@@ -76,7 +84,7 @@ impl Servers {
     }
 
     /// Returns the path of one of PostgreSQL's programs.
-    pub(crate) fn program(&self, name: &str) -> std::path::PathBuf {
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
         self.source_cluster.server().program(name)
     }
 

@@ -12,3 +12,4 @@ mod pty;
 mod real;
 mod scripted;
 mod tutorial;
+mod wizard;

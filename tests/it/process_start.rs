@@ -2,7 +2,7 @@
 //! what mends it; 75 for what may pass by itself, 78 for what somebody must change.
 
 use nix::sys::signal::Signal;
-use pgstream::config::publication_name;
+use pgstream::config::{Plugin, publication_name};
 use pgstream::tutorial::cluster::ClusterOptions;
 
 use crate::chaos::run;
@@ -88,10 +88,10 @@ async fn servers_that_come_up_later_are_waited_for() {
 
 #[tokio::test]
 async fn a_slot_that_cannot_be_used_is_named_with_its_mend() {
-    let flow = Flow::rows("pgoutput", SCHEMA).await;
+    let flow = initialised().await;
     let start = async |slot: &str| run(&flow).env(SLOT_NAME, slot).run().await;
 
-    let hint = "pgstream init --pgurl <source URL> --replication-slot nowhere";
+    let hint = "--replication-slot nowhere";
     check(
         &start("nowhere").await,
         78,
@@ -125,7 +125,7 @@ async fn a_slot_that_cannot_be_used_is_named_with_its_mend() {
     check(
         &start("alone").await,
         78,
-        &[&publication, "does not exist", "hint: make it again"],
+        &[&publication, "does not exist", "--replication-slot alone"],
     );
 }
 
@@ -156,9 +156,15 @@ async fn a_server_that_refuses_us_is_no_reason_to_try_again() {
     assert!(!outcome.stderr.contains("sesame"), "{}", outcome.stderr);
 }
 
+async fn initialised() -> Flow {
+    let flow = Flow::schema(Plugin::Pgoutput).await;
+    flow.run(SCHEMA).await;
+    flow
+}
+
 /// Brings one row over, so that the target has a checkpoint.
 async fn with_checkpoint() -> Flow {
-    let flow = Flow::rows("pgoutput", SCHEMA).await;
+    let flow = initialised().await;
     let running = run(&flow).spawn();
     flow.run("INSERT INTO t VALUES (1)").await;
     flow.equal().await;
@@ -247,7 +253,7 @@ async fn a_slot_that_the_source_has_given_up_is_no_reason_to_try_again() {
     check(
         &outcome,
         78,
-        &[SLOT, "has removed WAL", "hint: the stream cannot go on"],
+        &[SLOT, "has removed WAL", "to the target anew"],
     );
 }
 

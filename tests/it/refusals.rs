@@ -20,7 +20,7 @@ struct Refusal {
     name: &'static str,
     /// What makes the target differ from the source.
     differs: &'static str,
-    /// The transaction; 4711 is a value in it.
+    /// The transaction; 47114711 is a value in it.
     change: &'static str,
     sqlstate: Option<&'static str>,
     /// Part of the statement.
@@ -38,26 +38,26 @@ const SCHEMA: &str = "CREATE TABLE before (id int PRIMARY KEY); CREATE TABLE t (
 const REFUSALS: &[Refusal] = &[
     Refusal {
         name: "a key that is there",
-        differs: "INSERT INTO t VALUES (4711, 'target', 0)",
-        change: "INSERT INTO t VALUES (50, 'x', 0), (4711, 'secret 4711', 0)",
+        differs: "INSERT INTO t VALUES (47114711, 'target', 0)",
+        change: "INSERT INTO t VALUES (50, 'x', 0), (47114711, 'secret 47114711', 0)",
         sqlstate: Some("23505"),
         statement: Some("INSERT INTO \"public\".\"t\""),
         hint: "--skip-transaction",
-        mend: "DELETE FROM t WHERE id = 4711",
+        mend: "DELETE FROM t WHERE id = 47114711",
     },
     Refusal {
         name: "a set with a key that is there",
-        differs: "INSERT INTO t VALUES (4711, 'target', 0)",
-        change: "INSERT INTO t SELECT i, 'secret ' || i, 0 FROM generate_series(4700, 4790) AS i",
+        differs: "INSERT INTO t VALUES (47114711, 'target', 0)",
+        change: "INSERT INTO t SELECT i, 'secret ' || i, 0 FROM generate_series(47114700, 47114790) AS i",
         sqlstate: Some("23505"),
         statement: Some("INSERT INTO \"public\".\"t\""),
         hint: "--skip-transaction",
-        mend: "DELETE FROM t WHERE id = 4711",
+        mend: "DELETE FROM t WHERE id = 47114711",
     },
     Refusal {
         name: "a check",
-        differs: "ALTER TABLE t ADD CHECK (u < 4711)",
-        change: "UPDATE t SET u = 4711, v = 'secret 4711' WHERE id = 1",
+        differs: "ALTER TABLE t ADD CHECK (u < 47114711)",
+        change: "UPDATE t SET u = 47114711, v = 'secret 47114711' WHERE id = 1",
         sqlstate: Some("23514"),
         statement: Some("UPDATE ONLY \"public\".\"t\""),
         hint: "--skip-transaction",
@@ -66,7 +66,7 @@ const REFUSALS: &[Refusal] = &[
     Refusal {
         name: "a NOT NULL",
         differs: "ALTER TABLE t ALTER u SET NOT NULL",
-        change: "INSERT INTO t VALUES (4711, 'secret 4711', NULL)",
+        change: "INSERT INTO t VALUES (47114711, 'secret 47114711', NULL)",
         sqlstate: Some("23502"),
         statement: Some("INSERT INTO \"public\".\"t\""),
         hint: "--skip-transaction",
@@ -75,7 +75,7 @@ const REFUSALS: &[Refusal] = &[
     Refusal {
         name: "a type that is too narrow",
         differs: "ALTER TABLE t ALTER v TYPE varchar(5)",
-        change: "UPDATE t SET v = 'secret 4711' WHERE id = 2",
+        change: "UPDATE t SET v = 'secret 47114711' WHERE id = 2",
         sqlstate: Some("22001"),
         statement: Some("UPDATE ONLY \"public\".\"t\""),
         hint: "--skip-transaction",
@@ -84,7 +84,7 @@ const REFUSALS: &[Refusal] = &[
     Refusal {
         name: "another type",
         differs: "ALTER TABLE t ALTER v TYPE int USING NULL",
-        change: "INSERT INTO t VALUES (4711, 'secret 4711', 0)",
+        change: "INSERT INTO t VALUES (47114711, 'secret 47114711', 0)",
         sqlstate: Some("22P02"),
         statement: Some("INSERT INTO \"public\".\"t\""),
         hint: "--skip-transaction",
@@ -104,7 +104,7 @@ const REFUSALS: &[Refusal] = &[
     Refusal {
         name: "an UPDATE of a row that is not there",
         differs: "DELETE FROM t WHERE id = 2",
-        change: "UPDATE t SET v = 'secret 4711' WHERE id IN (1, 2)",
+        change: "UPDATE t SET v = 'secret 47114711' WHERE id IN (1, 2)",
         sqlstate: None,
         statement: Some("UPDATE ONLY \"public\".\"t\""),
         hint: "put the missing rows back",
@@ -131,7 +131,7 @@ const REFUSALS: &[Refusal] = &[
     Refusal {
         name: "a table that is not there",
         differs: "ALTER TABLE t RENAME TO elsewhere",
-        change: "INSERT INTO t VALUES (4711, 'secret 4711', 0)",
+        change: "INSERT INTO t VALUES (47114711, 'secret 47114711', 0)",
         sqlstate: None,
         statement: None,
         hint: "PGSTREAM_FILTER_EXCLUDE_TABLES=public.t",
@@ -140,7 +140,7 @@ const REFUSALS: &[Refusal] = &[
     Refusal {
         name: "a column that is not there",
         differs: "ALTER TABLE t RENAME u TO other",
-        change: "UPDATE t SET v = 'secret 4711' WHERE id = 1",
+        change: "UPDATE t SET v = 'secret 47114711' WHERE id = 1",
         sqlstate: None,
         statement: None,
         hint: "ALTER TABLE \"public\".\"t\" ADD COLUMN \"u\"",
@@ -150,7 +150,7 @@ const REFUSALS: &[Refusal] = &[
         name: "a deferred constraint at the commit",
         differs: "CREATE TABLE p (id int PRIMARY KEY); INSERT INTO p VALUES (1), (2); \
                   ALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (u) REFERENCES p DEFERRABLE",
-        change: "INSERT INTO t VALUES (9, 'secret 4711', 4711)",
+        change: "INSERT INTO t VALUES (9, 'secret 47114711', 47114711)",
         sqlstate: Some("23503"),
         statement: Some("COMMIT"),
         hint: "--skip-transaction",
@@ -170,19 +170,34 @@ async fn commit(flow: &Flow, refusal: &Refusal) {
     flow.run("INSERT INTO before VALUES (1)").await;
     flow.run(refusal.change).await;
     flow.run("INSERT INTO before VALUES (2)").await;
-    flow.run("INSERT INTO before SELECT generate_series(100, 200)").await;
+    flow.run("INSERT INTO before SELECT generate_series(100, 200)")
+        .await;
 }
 
 fn check(refusal: &Refusal, failure: &Failure) {
-    let Refusal { name, sqlstate, statement, hint, .. } = refusal;
+    let Refusal {
+        name,
+        sqlstate,
+        statement,
+        hint,
+        ..
+    } = refusal;
     let shown = format!("{name}: {failure:#?}");
     assert_eq!(failure.class, ErrorClass::Data, "{shown}");
     assert_eq!(failure.sqlstate.as_deref(), *sqlstate, "{shown}");
-    let part_of = |part: &&str| failure.statement.as_ref().is_some_and(|all| all.contains(*part));
+    let part_of = |part: &&str| {
+        failure
+            .statement
+            .as_ref()
+            .is_some_and(|all| all.contains(*part))
+    };
     assert!(statement.as_ref().is_none_or(part_of), "{shown}");
-    assert!(failure.hint.as_ref().is_some_and(|all| all.contains(hint)), "{shown}");
+    assert!(
+        failure.hint.as_ref().is_some_and(|all| all.contains(hint)),
+        "{shown}"
+    );
     assert!(failure.transaction.is_some(), "{shown}");
-    assert!(!shown.contains("4711"), "a row's value: {shown}");
+    assert!(!shown.contains("47114711"), "a row's value: {shown}");
 }
 
 /// Brings the source back to the rows of [`SCHEMA`].
@@ -211,8 +226,10 @@ async fn play(flow: &Flow, refusal: &Refusal) {
 #[tokio::test]
 async fn a_refusal_stops_the_stream_there_and_a_mended_target_goes_on() {
     let log = Log::default();
-    let subscriber =
-        tracing_subscriber::fmt().with_max_level(Level::DEBUG).with_writer(log.clone()).finish();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(Level::DEBUG)
+        .with_writer(log.clone())
+        .finish();
     let _capture = tracing::subscriber::set_default(subscriber);
     for plugin in PLUGINS {
         let flow = Flow::rows(plugin, SCHEMA).await;
@@ -222,7 +239,7 @@ async fn a_refusal_stops_the_stream_there_and_a_mended_target_goes_on() {
     }
     let log = log.text();
     assert!(log.contains("cannot write to the target"), "{log}");
-    assert!(!log.contains("4711"), "a row's value: {log}");
+    assert!(!log.contains("47114711"), "a row's value: {log}");
 }
 
 /// Everything that is logged while it is captured.
@@ -237,7 +254,10 @@ impl Log {
 
 impl io::Write for Log {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("nobody panicked").extend_from_slice(text);
+        self.0
+            .lock()
+            .expect("nobody panicked")
+            .extend_from_slice(text);
         Ok(text.len())
     }
 
@@ -257,7 +277,11 @@ impl<'a> MakeWriter<'a> for Log {
 #[tokio::test]
 async fn a_truncate_reaches_no_table_of_the_targets_own() {
     let flow = Flow::rows("pgoutput", SCHEMA).await;
-    execute(&flow.target, "CREATE TABLE own (t int REFERENCES t); INSERT INTO own VALUES (1)").await;
+    execute(
+        &flow.target,
+        "CREATE TABLE own (t int REFERENCES t); INSERT INTO own VALUES (1)",
+    )
+    .await;
     flow.run("TRUNCATE t").await;
 
     let failed = failure(&mut flow.start()).await;
@@ -271,7 +295,10 @@ async fn a_truncate_reaches_no_table_of_the_targets_own() {
 }
 
 fn holding(flow: &Flow) -> Handle {
-    let options = EngineOptions { hold_on_failure: true, ..EngineOptions::default() };
+    let options = EngineOptions {
+        hold_on_failure: true,
+        ..EngineOptions::default()
+    };
     Engine::start(flow.pipeline.clone(), options)
 }
 
@@ -280,8 +307,16 @@ async fn held(plugin: &str, refusal: &Refusal) -> (Flow, Handle, Failure) {
     let flow = scene(plugin, refusal).await;
     commit(&flow, refusal).await;
     let handle = holding(&flow);
-    wait_for(&handle, "the engine stands", |status| status.phase == Phase::Held).await;
-    let failed = handle.status().borrow().last_error.clone().expect("a failure");
+    wait_for(&handle, "the engine stands", |status| {
+        status.phase == Phase::Held
+    })
+    .await;
+    let failed = handle
+        .status()
+        .borrow()
+        .last_error
+        .clone()
+        .expect("a failure");
     (flow, handle, failed)
 }
 
@@ -291,12 +326,21 @@ async fn an_engine_that_stands_tries_again_when_asked() {
 
     handle.command(Command::Retry).await;
     wait_for(&handle, "another try", |status| status.phase != Phase::Held).await;
-    wait_for(&handle, "the engine stands again", |status| status.phase == Phase::Held).await;
+    wait_for(&handle, "the engine stands again", |status| {
+        status.phase == Phase::Held
+    })
+    .await;
     execute(&flow.target, REFUSALS[0].mend).await;
-    assert_eq!(handle.command(Command::Retry).await, CommandAnswer::Accepted);
+    assert_eq!(
+        handle.command(Command::Retry).await,
+        CommandAnswer::Accepted
+    );
 
     flow.equal().await;
-    wait_for(&handle, "no error is left", |status| status.last_error.is_none()).await;
+    wait_for(&handle, "no error is left", |status| {
+        status.last_error.is_none()
+    })
+    .await;
     stop(handle).await;
 }
 
@@ -309,15 +353,24 @@ async fn exactly_the_named_transaction_is_skipped_and_recorded() {
         let (flow, handle, failed) = held(plugin, &REFUSALS[1]).await;
         let commit_lsn = failed.transaction.expect("a transaction").commit_lsn;
 
-        let other = Command::Skip { commit_lsn: pgstream::model::Lsn(commit_lsn.0 + 8) };
-        assert!(matches!(handle.command(other).await, CommandAnswer::Refused(_)));
+        let other = Command::Skip {
+            commit_lsn: pgstream::model::Lsn(commit_lsn.0 + 8),
+        };
+        assert!(matches!(
+            handle.command(other).await,
+            CommandAnswer::Refused(_)
+        ));
         let skip = Command::Skip { commit_lsn };
         assert_eq!(handle.command(skip).await, CommandAnswer::Accepted);
 
         flow.shows("SELECT count(*) FROM before", &["103"]).await;
-        flow.shows("SELECT count(*) FROM t WHERE id >= 4700", &["1"]).await;
+        flow.shows("SELECT count(*) FROM t WHERE id >= 47114700", &["1"])
+            .await;
         flow.shows(RECORD, &[&format!("{commit_lsn}|t|t")]).await;
-        wait_for(&handle, "it is counted", |status| status.totals.skipped == 1).await;
+        wait_for(&handle, "it is counted", |status| {
+            status.totals.skipped == 1
+        })
+        .await;
         stop(handle).await;
     }
 }
@@ -328,9 +381,17 @@ async fn a_start_can_skip_the_transaction_that_ended_the_last_one() {
     commit(&flow, &REFUSALS[8]).await;
     let failed = failure(&mut flow.start()).await;
     let commit_lsn = failed.transaction.expect("a transaction").commit_lsn;
-    assert!(failed.hint.unwrap_or_default().contains(&commit_lsn.to_string()));
+    assert!(
+        failed
+            .hint
+            .unwrap_or_default()
+            .contains(&commit_lsn.to_string())
+    );
 
-    let options = EngineOptions { skip: Some(commit_lsn), ..EngineOptions::default() };
+    let options = EngineOptions {
+        skip: Some(commit_lsn),
+        ..EngineOptions::default()
+    };
     let handle = Engine::start(flow.pipeline.clone(), options);
     flow.shows("SELECT count(*) FROM before", &["103"]).await;
     flow.shows("SELECT id FROM t ORDER BY id", &["1"]).await;
@@ -343,7 +404,8 @@ async fn a_large_transaction_leaves_nothing_when_its_last_row_is_refused() {
     let mut flow = Flow::rows("pgoutput", "CREATE TABLE t (id int PRIMARY KEY, v text)").await;
     flow.pipeline.on_conflict = OnConflict::Error;
     execute(&flow.target, "INSERT INTO t VALUES (30000, 'target')").await;
-    flow.run("INSERT INTO t SELECT i, 'v' FROM generate_series(1, 30000) AS i").await;
+    flow.run("INSERT INTO t SELECT i, 'v' FROM generate_series(1, 30000) AS i")
+        .await;
 
     let failed = failure(&mut flow.start()).await;
     assert_eq!(failed.sqlstate.as_deref(), Some("23505"));

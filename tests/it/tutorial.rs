@@ -113,18 +113,14 @@ impl Reader {
         let cluster = self.cluster(expected.side);
         let database = Database::join(&cluster.url("postgres")).await.unwrap();
         wait_until(&expected.query, async || {
-            let seen = database.ask(&expected.query).await.unwrap().rows;
-            let said = || {
-                self.running
-                    .as_ref()
-                    .map(Running::stderr)
-                    .unwrap_or_default()
+            // That a table is not there yet is an answer like any other.
+            let seen = match database.ask(&expected.query).await {
+                Ok(answer) if expected.is_met(&answer.rows) => return Ok(()),
+                Ok(answer) => format!("{:?}", answer.rows),
+                Err(refused) => refused.to_string(),
             };
-            if expected.is_met(&seen) {
-                Ok(())
-            } else {
-                Err(format!("{seen:?}\n{}", said()))
-            }
+            let said = self.running.as_ref().map(Running::stderr);
+            Err(format!("{seen}\n{}", said.unwrap_or_default()))
         })
         .await;
         if expected.query.starts_with(r"\d+") {
@@ -282,6 +278,34 @@ async fn a_signal_ends_the_tutorial_and_removes_its_clusters() {
             std::net::TcpStream::connect(("127.0.0.1", port)).is_err(),
             "{port} is open"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_killed_tutorial_leaves_no_server_behind() {
+    let running = Call::line("tutorial --headless").spawn();
+    let told = wait_until("the clusters are there", async || {
+        let told = running.stdout();
+        if told.contains("target  psql") {
+            Ok(told)
+        } else {
+            Err(told)
+        }
+    })
+    .await;
+
+    drop(running.kill().await);
+
+    for port in ports(&told) {
+        wait_until("the server is gone", async || {
+            let open = std::net::TcpStream::connect(("127.0.0.1", port)).is_ok();
+            if open {
+                Err(format!("{port} is open"))
+            } else {
+                Ok(())
+            }
+        })
+        .await;
     }
 }
 

@@ -1,6 +1,5 @@
 //! The batch against a model: rows in a plain list, changed one after the other.
 
-
 use proptest::prelude::*;
 
 use super::*;

@@ -6,8 +6,8 @@ use crate::model::quote_literal;
 use crate::postgres::{self, Session};
 
 /// `pgstream.applying` tells our own event triggers on the target (a target may be the source of
-/// another stream) that these changes are not a user's. A commit must be durable when it returns:
-/// the source is told so. Plans must use the key's index: a plan made while a table was small
+/// another stream) that these changes are not a user's. A commit waits for the disk unless it says
+/// otherwise, whatever the role or the server are set to. Plans must use the key's index: a plan made while a table was small
 /// would scan it for ever. The price of that setting makes every catalog query look expensive
 /// enough to be compiled, which takes a second: no JIT.
 const SETTINGS: &str = "\

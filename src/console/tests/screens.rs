@@ -1,6 +1,11 @@
 //! Every screen and state, as text, at four sizes.
 
 use super::*;
+use crate::console::lesson::{Course, Lesson, LessonStep};
+use crate::console::settings::Settings;
+use crate::console::wizard::{Loaded, Name, Planned};
+use crate::engine::check::Finding;
+use crate::schema::install::{PlannedStep, Side};
 
 /// Looks at a screen at all four sizes.
 fn look(name: &str, scene: Scene, prepare: impl Fn(&mut Model)) {
@@ -79,5 +84,187 @@ fn find_freeze_and_toasts() {
     look("frozen", Scene::Streaming, |model| {
         press(model, "space");
         update(model, Message::Now(NOW_MS + 4000));
+    });
+}
+
+fn planned() -> Planned {
+    let step = |side, what: &str, sql: &str, undo: Option<&str>| PlannedStep {
+        side,
+        what: what.into(),
+        sql: sql.into(),
+        undo: undo.map(str::to_owned),
+    };
+    Planned {
+        steps: vec![
+            step(
+                Side::Source,
+                "create publication orders_slot_publication",
+                "CREATE PUBLICATION orders_slot_publication FOR ALL TABLES;",
+                Some("DROP PUBLICATION orders_slot_publication;"),
+            ),
+            step(
+                Side::Source,
+                "create replication slot orders_slot",
+                "SELECT pg_create_logical_replication_slot('orders_slot', 'pgoutput');",
+                Some("SELECT pg_drop_replication_slot('orders_slot');"),
+            ),
+        ],
+        notes: vec!["if a step fails, those before it are taken back".into()],
+        slot: "orders_slot".into(),
+    }
+}
+
+fn finding(object: &str, problem: &str, mend: &str) -> Finding {
+    Finding {
+        side: crate::engine::check::Side::Source,
+        object: object.into(),
+        problem: problem.into(),
+        mend: mend.into(),
+        blocking: true,
+    }
+}
+
+/// Opens a wizard on one of its screens.
+fn wizard(kind: Kind, at: usize, prepare: impl Fn(&mut Wizard)) -> impl Fn(&mut Model) {
+    move |model| {
+        let mut wizard = Wizard::new(
+            kind,
+            &Draft {
+                source: "postgres://shop:secret@db1:5432/shop".into(),
+                target: "postgres://shop:secret@db2:5432/shop".into(),
+                slot: "orders_slot".into(),
+                ..Draft::default()
+            },
+        );
+        wizard.at = at;
+        prepare(&mut wizard);
+        model.wizard = Some(wizard);
+    }
+}
+
+#[test]
+fn the_wizards() {
+    look(
+        "init_source",
+        Scene::Stopped,
+        wizard(Kind::Init, 0, |wizard| {
+            wizard.source = Loaded::Done("PostgreSQL 16.4, 12 ms".into());
+            wizard.field = 1;
+            wizard.get_mut(Name::Slot).unwrap().problem =
+                Some("a slot's name has no capitals".into());
+        }),
+    );
+    look(
+        "init_preflight",
+        Scene::Stopped,
+        wizard(Kind::Init, 2, |wizard| {
+            wizard.findings = Loaded::Done(vec![
+                finding(
+                    "wal_level",
+                    "is replica, must be logical",
+                    "ALTER SYSTEM SET wal_level = logical; -- then restart the source",
+                ),
+                finding(
+                    "slot orders_slot",
+                    "does not exist",
+                    "pgstream init --replication-slot orders_slot",
+                ),
+            ]);
+        }),
+    );
+    look(
+        "init_plan",
+        Scene::Stopped,
+        wizard(Kind::Init, 3, |wizard| {
+            wizard.plan = Loaded::Done(planned());
+        }),
+    );
+    look(
+        "init_failed",
+        Scene::Stopped,
+        wizard(Kind::Init, 4, |wizard| {
+            let lines = [
+                "cannot create replication slot orders_slot",
+                "because  all replication slots are in use",
+                "hint     raise max_replication_slots",
+            ];
+            wizard.ran = Loaded::Failed(lines.map(str::to_owned).to_vec());
+        }),
+    );
+    look(
+        "tear_down_confirm",
+        Scene::Stopped,
+        wizard(Kind::TearDown, 2, |wizard| {
+            wizard.plan = Loaded::Done(planned());
+            wizard.get_mut(Name::Confirm).unwrap().input = "orders_sl".into();
+        }),
+    );
+    look(
+        "tear_down_verified",
+        Scene::Stopped,
+        wizard(Kind::TearDown, 4, |wizard| {
+            wizard.ran = Loaded::Done(vec!["drop replication slot orders_slot".into()]);
+            wizard.verified = Loaded::Done(Vec::new());
+        }),
+    );
+}
+
+#[test]
+fn the_configuration() {
+    let open = |model: &mut Model| {
+        let inputs = crate::config::Inputs {
+            environment: Vec::new(),
+            ..crate::config::Inputs::of_process(Vec::new(), None)
+        };
+        let rows = crate::config::Configuration::load(inputs)
+            .unwrap()
+            .resolved();
+        model.settings = Some(Settings::new(rows, Some("shop.env".into())));
+        press(model, "C j j");
+    };
+    look("config", Scene::Streaming, open);
+    look("config_editing", Scene::Streaming, |model| {
+        open(model);
+        press(model, "j j j j j j enter x enter");
+    });
+    look("config_saving", Scene::Streaming, |model| {
+        open(model);
+        press(model, "enter w a l 2 j s o n enter w");
+    });
+}
+
+#[test]
+fn a_lesson_beside_the_panes() {
+    let step = |words: &str, looks| LessonStep {
+        words: words.into(),
+        looks,
+    };
+    let lesson = Lesson {
+        title: "A schema change travels".into(),
+        text: "The event trigger writes the change into the schema log\nin the same transaction."
+            .into(),
+        steps: vec![
+            step("source> ALTER TABLE orders ADD COLUMN note text;", false),
+            step("target> SELECT note FROM orders;", true),
+            step("source> SELECT 1;", false),
+        ],
+    };
+    let course = move || {
+        let mut course = Course::new(
+            vec![lesson.clone(), lesson.clone()],
+            vec!["source  psql postgres://localhost:5432/shop".into()],
+        );
+        course.shown = vec![
+            Vec::new(),
+            vec!["source   target".into(), "note     note".into()],
+        ];
+        course
+    };
+    look("lesson", Scene::Streaming, |model| {
+        model.course = Some(course());
+    });
+    look("lesson_left", Scene::Streaming, |model| {
+        model.course = Some(course());
+        press(model, "tab 2");
     });
 }

@@ -2,7 +2,7 @@
 
 use tui_input::Input;
 
-use super::{ask, leave, motion, toast, warn};
+use super::{ask, leave, motion, toast, warn, wizard};
 use crate::console::action::{Action, Pane};
 use crate::console::availability::refusal;
 use crate::console::copy;
@@ -10,6 +10,7 @@ use crate::console::message::Effect;
 use crate::console::model::cursor::Step;
 use crate::console::model::overlay::{Filtered, Overlay};
 use crate::console::model::{Find, Frozen, Leaving, Model, SlotOrder, TableOrder, Unit, Window};
+use crate::console::wizard::Kind;
 use crate::engine::status::{Command, Phase};
 
 /// Does an action, or says why it cannot be done.
@@ -43,7 +44,13 @@ pub(crate) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
                 course.focused = !course.focused;
             }
         }
-        Action::Init | Action::TearDown | Action::Config => {}
+        Action::Init => wizard::open(model, Kind::Init),
+        Action::TearDown => wizard::open(model, Kind::TearDown),
+        Action::Config => {
+            if let Some(settings) = &mut model.settings {
+                settings.open = true;
+            }
+        }
         _ => move_or_set(model, action),
     }
     Vec::new()

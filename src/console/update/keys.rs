@@ -3,13 +3,14 @@
 
 use crossterm::event::KeyCode;
 
-use super::{act, ask, lesson, motion, warn};
+use super::{act, ask, lesson, motion, warn, wizard};
 use crate::console::action::Action;
 use crate::console::chord::Chord;
 use crate::console::message::Effect;
 use crate::console::model::overlay::{Answer, Filtered, Overlay, Question, edit, paste};
 use crate::console::model::{Leaving, Model};
 use crate::console::palette;
+use crate::console::settings::Outcome;
 
 /// Takes a key.
 pub(super) fn on_key(model: &mut Model, chord: Chord) -> Vec<Effect> {
@@ -22,6 +23,17 @@ pub(super) fn on_key(model: &mut Model, chord: Chord) -> Vec<Effect> {
     }
     if model.overlay.is_some() {
         return in_overlay(model, chord);
+    }
+    if model.wizard.is_some() {
+        return wizard::on_key(model, chord);
+    }
+    if model
+        .settings
+        .as_ref()
+        .is_some_and(|settings| settings.open)
+    {
+        in_settings(model, chord);
+        return Vec::new();
     }
     if model.find.as_ref().is_some_and(|find| find.editing) {
         in_find(model, chord);
@@ -52,11 +64,42 @@ pub(super) fn on_paste(model: &mut Model, text: &str) {
             }
         }
         Some(Overlay::Detail { .. } | Overlay::Levels { .. }) => {}
+        None if model
+            .settings
+            .as_ref()
+            .is_some_and(|settings| settings.open) =>
+        {
+            let editing = model
+                .settings
+                .as_mut()
+                .and_then(|settings| settings.editing.as_mut());
+            if let Some(input) = editing {
+                paste(input, text);
+            }
+        }
+        None if model.wizard.is_some() => {
+            for character in text.trim().chars().filter(|one| !one.is_control()) {
+                let chord = Chord::typing(character);
+                wizard::on_key(model, chord);
+            }
+        }
         None => {
             if let Some(find) = model.find.as_mut().filter(|find| find.editing) {
                 paste(&mut find.input, text);
             }
         }
+    }
+}
+
+fn in_settings(model: &mut Model, chord: Chord) {
+    let Some(settings) = &mut model.settings else {
+        return;
+    };
+    match settings.on_key(chord) {
+        Outcome::Stay => {}
+        Outcome::Leave => settings.open = false,
+        Outcome::AskToSave(lines) => ask::save(model, lines),
+        Outcome::Refuse(reason) => warn(model, reason),
     }
 }
 

@@ -170,7 +170,7 @@ fn empty(model: &Model, pane: Pane, inner: Rect, buffer: &mut Buffer) {
     let status = model.status();
     let text = match (pane, &status.phase) {
         (_, _) if status.started_at_s == 0 && status.phase == Phase::Stopped => {
-            "no engine runs yet"
+            "no engine runs yet; I sets a pipeline up"
         }
         (Pane::Slots, Phase::Starting | Phase::Retrying { .. }) => {
             "the source has not answered yet"

@@ -14,8 +14,7 @@ use crate::support::{assert_equal, connect, execute, pair};
 /// Two servers, and a configuration file for the pipeline between them.
 pub struct Stage {
     pub source_cluster: TestCluster,
-    #[expect(dead_code, reason = "the server runs as long as this lives")]
-    target_cluster: TestCluster,
+    pub target_cluster: TestCluster,
     pub source: Client,
     pub target: Client,
     directory: TempDir,
@@ -56,6 +55,16 @@ impl Stage {
             .await
             .unwrap();
         stage
+    }
+
+    /// Returns the source's address with its password.
+    pub fn source_url(&self) -> String {
+        self.source_cluster.url("postgres")
+    }
+
+    /// Returns the target's address with its password.
+    pub fn target_url(&self) -> String {
+        self.target_cluster.url("postgres")
     }
 
     /// Starts the program in a terminal.

@@ -1,0 +1,168 @@
+//! The end of a batch: its last steps and the checkpoint in one round trip, COMMIT in another, and
+//! what of all that has reached the disk.
+
+use futures_util::future::join;
+
+use crate::apply::checkpoint::{ADVANCE, FLUSH, refused};
+use crate::apply::durability::Durability;
+use crate::apply::{ApplyError, Checkpoint, CheckpointStore, Op, Stream};
+use crate::fault;
+use crate::model::Lsn;
+
+use super::{Writer, judge_all};
+
+/// How far the target's WAL is written, and how far it is on disk.
+pub(super) const WAL_POSITIONS: &str = "\
+SELECT pg_catalog.pg_current_wal_insert_lsn()::pg_catalog.text,
+       pg_catalog.pg_current_wal_flush_lsn()::pg_catalog.text";
+
+/// What the target refused, in its error.
+const COMMIT: &str = "the commit of a batch";
+
+/// When a commit returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Commit {
+    /// As soon as readers see it; [`Writer::durable`] tells later when it is on disk.
+    Visible,
+    /// When it is on disk.
+    Durable,
+}
+
+impl Writer {
+    /// Runs the steps, moves the checkpoint from `from` to `to` and commits.
+    ///
+    /// # Errors
+    /// As [`Writer::execute`]; [`ApplyError::Fenced`] when somebody else moved the checkpoint, or the
+    /// target's refusal; whether the transaction was committed is then known only by reading the
+    /// checkpoint again.
+    pub async fn commit(
+        &mut self,
+        store: &CheckpointStore,
+        ops: &[Op],
+        (from, to): (Lsn, Checkpoint),
+        commit: Commit,
+    ) -> Result<(), ApplyError> {
+        let last = self.execute_but_last(ops).await?;
+        self.prepare_all(&last).await?;
+        let (begun, answers, moved, advanced) = tokio::join!(
+            self.begun(),
+            self.send_all(&last),
+            self.move_sequences(),
+            self.advance(store.stream(), from, to),
+        );
+        begun?;
+        self.open = true;
+        judge_all(&last, answers)?;
+        moved.and(advanced)?;
+        fault::point(fault::APPLY_BEFORE_COMMIT);
+        if commit == Commit::Durable || self.patient {
+            self.session.run("COMMIT").await.map_err(refused(COMMIT))?;
+            self.durability.settled(to.end_lsn);
+        } else {
+            self.commit_visibly(to.end_lsn).await?;
+        }
+        fault::point(fault::APPLY_AFTER_COMMIT);
+        self.open = false;
+        self.sequences.committed();
+        Ok(())
+    }
+
+    async fn move_sequences(&self) -> Result<(), ApplyError> {
+        let statements = self.sequences.statements();
+        if statements.is_empty() {
+            return Ok(());
+        }
+        let moved = self.session.run(&statements).await;
+        moved.map_err(refused("the position of sequences"))
+    }
+
+    async fn advance(&self, stream: &Stream, from: Lsn, to: Checkpoint) -> Result<(), ApplyError> {
+        let (end_lsn, expected) = (to.end_lsn.to_string(), from.to_string());
+        let time_us = to.commit_time_us.map(microseconds);
+        let Stream {
+            slot_name,
+            timeline,
+            ..
+        } = stream;
+        let advanced = self
+            .session
+            .execute(
+                &self.advance,
+                &[slot_name, &end_lsn, &time_us, &expected, timeline],
+            )
+            .await
+            .map_err(|error| self.session.error(ADVANCE, error));
+        match advanced.map_err(refused("the checkpoint"))? {
+            1 => Ok(()),
+            _ => Err(ApplyError::Fenced {
+                slot_name: slot_name.clone(),
+                expected: from,
+            }),
+        }
+    }
+
+    async fn commit_visibly(&mut self, checkpoint: Lsn) -> Result<(), ApplyError> {
+        let commit = self
+            .session
+            .run("SET LOCAL synchronous_commit = off; COMMIT");
+        let (committed, positions) = join(commit, self.wal_positions()).await;
+        committed.map_err(refused(COMMIT))?;
+        let (written, flushed) = positions?;
+        self.durability.committed(written, checkpoint);
+        self.durability.flushed(flushed);
+        Ok(())
+    }
+
+    async fn wal_positions(&self) -> Result<(Lsn, Lsn), ApplyError> {
+        let found = self.session.query_one(&self.positions, &[]).await;
+        let found = found.map_err(|error| self.session.error(WAL_POSITIONS, error));
+        let row = found.map_err(refused("the positions of its WAL"))?;
+        let position = |at| row.get::<_, &str>(at).parse().unwrap_or(Lsn::ZERO);
+        Ok((position(0), position(1)))
+    }
+
+    /// Tells that the checkpoint with which everything begins is durable.
+    pub fn starts_at(&mut self, checkpoint: Lsn) {
+        self.durability = Durability::at(checkpoint);
+    }
+
+    /// Returns the last checkpoint that a crash of the target cannot take back.
+    #[must_use]
+    pub const fn durable(&self) -> Lsn {
+        self.durability.durable()
+    }
+
+    /// Asks how far the target's WAL is on disk, if a commit waits for that.
+    ///
+    /// # Errors
+    /// The loss of the session.
+    pub async fn look_for_durable(&mut self) -> Result<(), ApplyError> {
+        if !self.durability.is_settled() {
+            let (_, flushed) = self.wal_positions().await?;
+            self.durability.flushed(flushed);
+        }
+        Ok(())
+    }
+
+    /// Waits until everything up to `checkpoint`, the last that was committed, is on disk. With a
+    /// transaction open it does not: the next start finds out what became of it all.
+    ///
+    /// # Errors
+    /// The target's refusal.
+    pub async fn settle(&mut self, checkpoint: Lsn) -> Result<(), ApplyError> {
+        if !self.durability.is_settled() && !self.open {
+            self.session.run(FLUSH).await.map_err(refused(COMMIT))?;
+            self.durability.settled(checkpoint);
+        }
+        Ok(())
+    }
+}
+
+/// An `f64` holds microseconds exactly for 285 years around 2000.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "exact below 2^53 microseconds, the year 2285"
+)]
+fn microseconds(time_us: i64) -> f64 {
+    time_us as f64
+}
