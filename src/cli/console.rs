@@ -8,9 +8,10 @@ use super::Failure;
 use super::args::{GlobalArguments, RunArguments};
 use super::logging;
 use super::runtime::block_on;
-use crate::config::{Configuration, LogLevel, Origin, key};
+use crate::config::{Configuration, Inputs, LogLevel, Origin, key};
 use crate::console::{self, ConsoleOptions, EngineLink, Launch, Opening, Palette};
 use crate::engine::{Engine, EngineOptions};
+use crate::model::Lsn;
 
 /// Returns whether there is a terminal to draw on, and nobody has said no.
 pub(super) fn is_wanted(global: &GlobalArguments) -> bool {
@@ -24,10 +25,17 @@ pub(super) fn run(
     arguments: &RunArguments,
     global: &GlobalArguments,
 ) -> Result<ExitCode, Failure> {
+    stream(configuration, arguments.skip_transaction, global)
+}
+
+fn stream(
+    configuration: &Configuration,
+    mut skip: Option<Lsn>,
+    global: &GlobalArguments,
+) -> Result<ExitCode, Failure> {
     let pipeline = configuration.pipeline()?;
     configuration.refuse_snapshot()?;
     let options = options(configuration, global);
-    let mut skip = arguments.skip_transaction;
     let launch: Launch = Box::new(move || {
         let options = EngineOptions {
             hold_on_failure: true,
@@ -37,6 +45,16 @@ pub(super) fn run(
     });
     block_on(console::run(options, launch))??;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Opens the console for `pgstream` alone: the dashboard of what is configured, or an empty one.
+pub(super) fn start(global: &GlobalArguments) -> Result<ExitCode, Failure> {
+    let inputs = Inputs::of_process(global.flags(), global.config.clone());
+    let configuration = Configuration::load(inputs)?;
+    if lacks_source(&configuration) {
+        return open(&configuration, global, None);
+    }
+    stream(&configuration, None, global)
 }
 
 /// Opens the console without an engine, on a wizard or on the empty dashboard: there is something
@@ -70,6 +88,7 @@ fn options(configuration: &Configuration, global: &GlobalArguments) -> ConsoleOp
     }
     options.level = level(logging.level);
     options.logs = Some(feed);
+    options.settings = Some((configuration.resolved(), global.config.clone()));
     options
 }
 

@@ -67,6 +67,10 @@ fn refuse(error: &clap::Error) -> ExitCode {
 }
 
 fn run_command(arguments: Arguments) -> ExitCode {
+    #[cfg(feature = "tui")]
+    if arguments.command.is_none() && console::is_wanted(&arguments.global) {
+        return told(console::start(&arguments.global));
+    }
     let Some(command) = arguments.command else {
         print(&Arguments::command().render_long_help());
         return ExitCode::SUCCESS;
@@ -77,13 +81,15 @@ fn run_command(arguments: Arguments) -> ExitCode {
     let outcome = Configuration::load(inputs)
         .map_err(Failure::from)
         .and_then(|configuration| dispatch(&command, &arguments.global, &configuration));
-    match outcome {
-        Ok(code) => code,
-        Err(failure) => {
-            say(&failure);
-            ExitCode::from(failure.exit_code())
-        }
-    }
+    told(outcome)
+}
+
+/// Tells what failed, and returns the exit code.
+fn told(outcome: Result<ExitCode, Failure>) -> ExitCode {
+    outcome.unwrap_or_else(|failure| {
+        say(&failure);
+        ExitCode::from(failure.exit_code())
+    })
 }
 
 fn dispatch(

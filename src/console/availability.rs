@@ -32,7 +32,7 @@ pub(crate) fn refusal(model: &Model, action: Action) -> Option<&'static str> {
         Action::Stop if at_rest => Some("the engine is not running"),
         Action::Lessons if model.course.is_none() => Some("run pgstream tutorial"),
         Action::Init | Action::TearDown if !at_rest => Some("stop the engine first, with E"),
-        Action::Config => Some("not built yet; edit the file"),
+        Action::Config if model.settings.is_none() => Some("there is no configuration"),
         Action::FindNext | Action::FindPrevious if model.needle().is_none() => {
             Some("nothing is searched for")
         }

@@ -1,5 +1,7 @@
 //! What can happen to the console, and what it can ask the world to do: the two ends of `update`.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use ratatui::layout::Size;
@@ -43,6 +45,8 @@ pub(crate) enum Message {
     Copied(Result<String, String>),
     /// A step of the tutorial has been performed.
     Performed(Result<Vec<String>, String>),
+    /// The configuration file was changed, or why not.
+    Saved(Result<(), String>),
     /// What a wizard has asked for.
     Wizard(Answer),
     /// The process was asked to end.
@@ -62,6 +66,11 @@ pub(crate) enum Effect {
     Mouse(bool),
     /// Do something on the tutorial's servers.
     Perform(Request),
+    /// Write changed values into the configuration file.
+    Save {
+        path: PathBuf,
+        changes: BTreeMap<&'static str, String>,
+    },
     /// Ask the servers for a wizard.
     Wizard(Job),
     /// Draw every cell anew.

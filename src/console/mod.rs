@@ -32,6 +32,7 @@ mod palette;
 mod rows;
 #[doc(hidden)]
 pub mod scripted;
+mod settings;
 mod shell;
 mod sign;
 mod terminal;

@@ -11,6 +11,7 @@ use super::keys::Keymap;
 use super::layout::{self, Layout, Wanted};
 use super::lesson::Course;
 use super::rows::{self, Row};
+use super::settings::Settings;
 use super::theme::Theme;
 use super::wizard::Wizard;
 use crate::engine::status::{Phase, Status};
@@ -55,6 +56,8 @@ pub(crate) struct Model {
     pub(crate) events_lost: u64,
     /// The wizard that stands over everything, when one is open.
     pub(crate) wizard: Option<Wizard>,
+    /// The configuration, when the console was given one.
+    pub(crate) settings: Option<Settings>,
     /// Wizards that were left on their way.
     pub(crate) parked: Vec<Wizard>,
     /// The tutorial, when this is one.
@@ -222,6 +225,7 @@ impl Model {
             toasts: Vec::new(),
             events_lost: 0,
             wizard: None,
+            settings: None,
             parked: Vec::new(),
             course: None,
             leaving: Leaving::No,

@@ -1,6 +1,7 @@
 //! How the console is asked for: by flags, by the environment, by the terminal itself.
 
 use std::env;
+use std::path::PathBuf;
 
 use tracing::Level;
 
@@ -9,8 +10,10 @@ use super::error::ConsoleError;
 use super::keys::Keymap;
 use super::lesson::Tutorial;
 use super::model::{Look, Model};
+use super::settings::Settings;
 use super::theme::{Palette, Theme};
 use super::wizard::{Draft, Kind, Wizard};
+use crate::config::Resolved;
 
 /// The wizard that a console opens with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +43,8 @@ pub struct ConsoleOptions {
     pub level: Level,
     /// What a [`LogLayer`](super::LogLayer) feeds.
     pub logs: Option<LogFeed>,
+    /// The configuration with its origins, and the file into which changes are saved.
+    pub settings: Option<(Vec<Resolved>, Option<PathBuf>)>,
     /// A wizard to open with; none: the dashboard.
     pub opening: Option<Opening>,
     /// A tutorial to be played beside the panes.
@@ -68,6 +73,7 @@ impl ConsoleOptions {
             keys: set("PGSTREAM_CONSOLE_KEYS").unwrap_or_default(),
             level: Level::INFO,
             logs: None,
+            settings: None,
             opening: None,
             tutorial: None,
         }
@@ -88,6 +94,8 @@ impl ConsoleOptions {
             mouse: self.mouse,
         };
         let mut model = Model::new(look, keymap, self.pipeline.clone(), self.level);
+        let settings = self.settings.clone();
+        model.settings = settings.map(|(rows, path)| Settings::new(rows, path));
         model.utc_offset_s = local_offset_s();
         model.wizard = self.opening.as_ref().map(|opening| match opening {
             Opening::Init(draft) => Wizard::new(Kind::Init, draft),

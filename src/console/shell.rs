@@ -28,6 +28,7 @@ use super::lesson::{Performed, Performer};
 use super::link::{EngineLink, Launch};
 use super::message::{Effect, Message};
 use super::model::{Leaving, Model};
+use super::settings::file;
 use super::terminal::{self, Screen};
 use super::update::update;
 use super::wizard::{Answer, job};
@@ -231,6 +232,11 @@ impl Shell {
                         (Message::Performed(shown), engine)
                     }));
                 }
+            }
+            Effect::Save { path, changes } => {
+                let saved = file::save(&path, &changes)
+                    .map_err(|error| format!("cannot save {}: {error}", path.display()));
+                return self.take(Message::Saved(saved));
             }
             Effect::Wizard(job) => self.jobs.push(Box::pin(async move {
                 (Message::Wizard(job::perform(job).await), None)

@@ -15,6 +15,7 @@ use super::scripted::{NOW_MS, Scene, log_lines, status};
 use super::theme::{Palette, Theme};
 use super::update::update;
 use super::view;
+use super::wizard::{Draft, Kind, Wizard};
 
 mod pictures;
 mod screens;
@@ -139,6 +140,21 @@ fn no_size_panics_in_any_state() {
                 drawn(&mut model, size);
             }
             drawn(&mut model, (0, 0));
+        }
+    }
+}
+
+#[test]
+fn no_size_panics_in_any_wizard() {
+    for kind in [Kind::Init, Kind::TearDown] {
+        for at in 0..kind.steps().len() {
+            let mut model = console(Scene::Stopped);
+            let mut wizard = Wizard::new(kind, &Draft::default());
+            wizard.at = at;
+            model.wizard = Some(wizard);
+            for size in [(1, 1), (2, 60), (20, 5), (40, 10), (48, 12), (300, 80)] {
+                drawn(&mut model, size);
+            }
         }
     }
 }

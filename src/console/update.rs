@@ -58,6 +58,13 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
         Message::Copied(Ok(place)) => toast(model, place),
         Message::Copied(Err(problem)) => warn(model, problem),
         Message::Performed(shown) => return performed(model, shown),
+        Message::Saved(Ok(())) => {
+            if let Some(settings) = &mut model.settings {
+                settings.saved();
+            }
+            toast(model, "saved; it counts from the next start of pgstream");
+        }
+        Message::Saved(Err(problem)) => warn(model, problem),
         Message::Wizard(answer) => return wizard::on_answer(model, answer),
         Message::Terminate => return leave(model),
         Message::Now(_) | Message::Log(_) => {}

@@ -21,6 +21,7 @@ mod logs;
 mod paint;
 mod plot;
 mod question;
+mod settings;
 mod throughput;
 mod wizard;
 
@@ -37,6 +38,10 @@ pub(crate) fn draw(model: &Model, buffer: &mut Buffer) -> Option<Position> {
         let cursor = wizard::wizard(model, open, buffer);
         hints::toasts(model, layout.hints, buffer);
         cursor
+    } else if let Some(open) = model.settings.as_ref().filter(|one| one.open) {
+        let cursor = settings::settings(model, open, buffer);
+        hints::toasts(model, layout.hints, buffer);
+        overlay(model, &layout, buffer).unwrap_or(cursor)
     } else {
         dashboard(model, &layout, buffer)
     };

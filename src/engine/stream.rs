@@ -171,6 +171,10 @@ impl Stream<'_> {
             self.frame(frame).await?;
             return self.pending_request().await;
         }
+        if self.state.caught_up && self.applier.is_pending() {
+            self.commit().await?;
+            return Ok(ControlFlow::Continue(()));
+        }
         match self.next().await {
             Next::Frame(Some(frame)) => self.frame(frame).await?,
             Next::Frame(None) => {}
@@ -365,11 +369,11 @@ impl Stream<'_> {
             .event(super::status::EngineEvent::Skipped(transaction));
     }
 
+    /// The source had caught up when it sent this. What has come meanwhile is looked at first.
     async fn keepalive(&mut self, wal_end: Lsn, reply_requested: bool) -> Result<(), EngineError> {
         if self.state.staged.is_none() {
             self.state.caught_up = true;
             self.state.idle_lsn = self.state.idle_lsn.max(wal_end);
-            self.commit().await?;
             self.confirm_idle(false).await?;
         }
         if reply_requested {

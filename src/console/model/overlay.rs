@@ -76,6 +76,8 @@ pub(crate) enum Purpose {
     Stop,
     /// Skip the transaction that the engine stands at.
     Skip(Lsn),
+    /// Save what was changed in the configuration.
+    Save,
 }
 
 impl Question {

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::console::lesson::{Course, Lesson, LessonStep};
-use crate::console::wizard::{Draft, Kind, Loaded, Name, Planned, Wizard};
+use crate::console::settings::Settings;
+use crate::console::wizard::{Loaded, Name, Planned};
 use crate::engine::check::Finding;
 use crate::schema::install::{PlannedStep, Side};
 
@@ -209,6 +210,30 @@ fn the_wizards() {
 }
 
 #[test]
+fn the_configuration() {
+    let open = |model: &mut Model| {
+        let inputs = crate::config::Inputs {
+            environment: Vec::new(),
+            ..crate::config::Inputs::of_process(Vec::new(), None)
+        };
+        let rows = crate::config::Configuration::load(inputs)
+            .unwrap()
+            .resolved();
+        model.settings = Some(Settings::new(rows, Some("shop.env".into())));
+        press(model, "C j j");
+    };
+    look("config", Scene::Streaming, open);
+    look("config_editing", Scene::Streaming, |model| {
+        open(model);
+        press(model, "j j j j j j enter x enter");
+    });
+    look("config_saving", Scene::Streaming, |model| {
+        open(model);
+        press(model, "enter w a l 2 j s o n enter w");
+    });
+}
+
+#[test]
 fn a_lesson_beside_the_panes() {
     let step = |words: &str, looks| LessonStep {
         words: words.into(),
@@ -236,7 +261,7 @@ fn a_lesson_beside_the_panes() {
         course
     };
     look("lesson", Scene::Streaming, |model| {
-        model.course = Some(course())
+        model.course = Some(course());
     });
     look("lesson_left", Scene::Streaming, |model| {
         model.course = Some(course());

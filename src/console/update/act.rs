@@ -46,7 +46,11 @@ pub(crate) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         }
         Action::Init => wizard::open(model, Kind::Init),
         Action::TearDown => wizard::open(model, Kind::TearDown),
-        Action::Config => {}
+        Action::Config => {
+            if let Some(settings) = &mut model.settings {
+                settings.open = true;
+            }
+        }
         _ => move_or_set(model, action),
     }
     Vec::new()

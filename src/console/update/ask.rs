@@ -74,6 +74,18 @@ pub(super) fn skip(model: &mut Model) {
     }));
 }
 
+/// Asks before the configuration file is changed: shows the lines.
+pub(super) fn save(model: &mut Model, lines: Vec<String>) {
+    model.overlay = Some(Overlay::Question(Question {
+        title: "Save these changes?".into(),
+        lines,
+        purpose: Purpose::Save,
+        go: "save".into(),
+        keep: "not yet".into(),
+        answer: Answer::Choice { go: false },
+    }));
+}
+
 /// Does what a question was about.
 pub(super) fn confirmed(model: &mut Model, purpose: Purpose) -> Vec<Effect> {
     model.overlay = None;
@@ -82,6 +94,14 @@ pub(super) fn confirmed(model: &mut Model, purpose: Purpose) -> Vec<Effect> {
         Purpose::Stop => {
             toast(model, "finishing the transaction in hand");
             vec![Effect::Command(Command::Stop)]
+        }
+        Purpose::Save => {
+            let settings = model.settings.as_ref();
+            let path = settings
+                .and_then(|settings| Some((settings.path.clone()?, settings.changes.clone())));
+            path.map(|(path, changes)| Effect::Save { path, changes })
+                .into_iter()
+                .collect()
         }
         Purpose::Skip(commit_lsn) => vec![Effect::Command(Command::Skip { commit_lsn })],
     }

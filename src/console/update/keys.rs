@@ -10,6 +10,7 @@ use crate::console::message::Effect;
 use crate::console::model::overlay::{Answer, Filtered, Overlay, Question, edit, paste};
 use crate::console::model::{Leaving, Model};
 use crate::console::palette;
+use crate::console::settings::Outcome;
 
 /// Takes a key.
 pub(super) fn on_key(model: &mut Model, chord: Chord) -> Vec<Effect> {
@@ -25,6 +26,14 @@ pub(super) fn on_key(model: &mut Model, chord: Chord) -> Vec<Effect> {
     }
     if model.wizard.is_some() {
         return wizard::on_key(model, chord);
+    }
+    if model
+        .settings
+        .as_ref()
+        .is_some_and(|settings| settings.open)
+    {
+        in_settings(model, chord);
+        return Vec::new();
     }
     if model.find.as_ref().is_some_and(|find| find.editing) {
         in_find(model, chord);
@@ -55,6 +64,19 @@ pub(super) fn on_paste(model: &mut Model, text: &str) {
             }
         }
         Some(Overlay::Detail { .. } | Overlay::Levels { .. }) => {}
+        None if model
+            .settings
+            .as_ref()
+            .is_some_and(|settings| settings.open) =>
+        {
+            let editing = model
+                .settings
+                .as_mut()
+                .and_then(|settings| settings.editing.as_mut());
+            if let Some(input) = editing {
+                paste(input, text);
+            }
+        }
         None if model.wizard.is_some() => {
             for character in text.trim().chars().filter(|one| !one.is_control()) {
                 let chord = Chord::typing(character);
@@ -66,6 +88,18 @@ pub(super) fn on_paste(model: &mut Model, text: &str) {
                 paste(&mut find.input, text);
             }
         }
+    }
+}
+
+fn in_settings(model: &mut Model, chord: Chord) {
+    let Some(settings) = &mut model.settings else {
+        return;
+    };
+    match settings.on_key(chord) {
+        Outcome::Stay => {}
+        Outcome::Leave => settings.open = false,
+        Outcome::AskToSave(lines) => ask::save(model, lines),
+        Outcome::Refuse(reason) => warn(model, reason),
     }
 }
 

@@ -25,9 +25,7 @@ pub(super) fn lesson(
     } else {
         Frame::Pane
     };
-    let Some(current) = course.current() else {
-        return None;
-    };
+    let current = course.current()?;
     let title = format!(
         "Lesson {} of {} · {}",
         course.lesson + 1,

@@ -151,6 +151,36 @@ pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// Replaces the password in an address, letter by letter, so that the cursor stays true.
+pub(super) fn masked(address: &str) -> String {
+    let hidden = |from: usize, to: usize| {
+        let dots = address[from..to].chars().map(|_| '•');
+        address[..from]
+            .chars()
+            .chain(dots)
+            .chain(address[to..].chars())
+            .collect()
+    };
+    if let Some(start) = address.find("://").map(|at| at + 3) {
+        let end = address[start..]
+            .rfind('@')
+            .map_or(address.len(), |at| start + at);
+        return match address[start..end].find(':') {
+            Some(colon) if end < address.len() => hidden(start + colon + 1, end),
+            _ => address.to_owned(),
+        };
+    }
+    match address.find("password=").map(|at| at + "password=".len()) {
+        Some(from) => {
+            let to = address[from..]
+                .find(' ')
+                .map_or(address.len(), |at| from + at);
+            hidden(from, to)
+        }
+        None => address.to_owned(),
+    }
+}
+
 /// Returns spans of a text with every piece that holds the needle in the style of what was found.
 pub(super) fn found(
     theme: Theme,
@@ -211,5 +241,21 @@ mod tests {
         let spans = found(Theme::default(), "Alter ALTER", Some("alter"), Role::Text);
         let texts: Vec<_> = spans.iter().map(|span| span.content.as_ref()).collect();
         assert_eq!(texts, ["", "Alter", " ", "ALTER", ""]);
+    }
+
+    #[test]
+    fn passwords_are_masked_letter_by_letter() {
+        for (address, expected) in [
+            (
+                "postgres://me:pa:ss@w@host/db",
+                "postgres://me:•••••••@host/db",
+            ),
+            ("postgres://me@host/db", "postgres://me@host/db"),
+            ("postgres://host:5432/db", "postgres://host:5432/db"),
+            ("host=a password=ü1 user=b", "host=a password=•• user=b"),
+            ("", ""),
+        ] {
+            assert_eq!(masked(address), expected);
+        }
     }
 }

@@ -158,6 +158,16 @@ impl Sheet<'_> {
             .collect()
     }
 
+    /// A row of a list: its mark, then text that is indented where it goes on.
+    fn item(&self, selected: bool, text: &str, role: Role) -> Vec<Line<'static>> {
+        let parts = paint::wrap(text, self.width.saturating_sub(3));
+        let mark = |index: usize| if selected && index == 0 { "▶" } else { " " };
+        let numbered = parts.iter().enumerate();
+        let lines =
+            numbered.map(|(index, part)| self.line(format!("{} {part}", mark(index)), role));
+        lines.collect()
+    }
+
     /// What was asked of a server, while it is not there.
     fn missing<T>(&self, asked: &Loaded<T>, waiting: &str) -> Vec<Line<'static>> {
         match asked {
@@ -199,7 +209,7 @@ impl Sheet<'_> {
         let value = field.input.value();
         let shown = match focused && wizard.reveal {
             true => paint::clean(value),
-            false => masked(&paint::clean(value)),
+            false => paint::masked(&paint::clean(value)),
         };
         let shown = match field.choices.is_empty() {
             true => shown,
@@ -226,10 +236,10 @@ impl Sheet<'_> {
                 lines.extend(self.wrapped(17, &format!("✗ {}", trouble.join("; ")), Role::Bad));
             }
             (None, Loaded::Waiting) => {
-                lines.push(self.line(format!("{:17}… connecting", ""), Role::Accent))
+                lines.push(self.line(format!("{:17}… connecting", ""), Role::Accent));
             }
             (None, Loaded::Not) => {
-                lines.push(self.line(format!("{:17}{}", "", field.help), Role::Quiet))
+                lines.push(self.line(format!("{:17}{}", "", field.help), Role::Quiet));
             }
         }
         lines
@@ -298,15 +308,14 @@ impl Sheet<'_> {
                 install::Side::Source => "source",
                 install::Side::Target => "target",
             };
-            let mark = if selected { "▶" } else { " " };
             let undo = if step.undo.is_some() {
                 "  (can be undone)"
             } else {
                 ""
             };
-            let text = format!("{mark} {} {side}  {}{undo}", index + 1, step.what);
+            let text = format!("{} {side}  {}{undo}", index + 1, step.what);
             let role = if selected { Role::Title } else { Role::Text };
-            lines.extend(self.wrapped(0, &text, role));
+            lines.extend(self.item(selected, &text, role));
             if selected {
                 let sql = step.sql.lines().take(SQL_ROWS);
                 lines.extend(sql.map(|line| self.line(format!("      {line}"), Role::Accent)));
@@ -385,54 +394,3 @@ impl Sheet<'_> {
 
 /// So many lines of a step's SQL are shown; the installation's script has hundreds.
 const SQL_ROWS: usize = 8;
-
-/// Replaces the password in an address, letter by letter, so that the cursor stays true.
-fn masked(address: &str) -> String {
-    let hidden = |from: usize, to: usize| {
-        let dots = address[from..to].chars().map(|_| '•');
-        address[..from]
-            .chars()
-            .chain(dots)
-            .chain(address[to..].chars())
-            .collect()
-    };
-    if let Some(start) = address.find("://").map(|at| at + 3) {
-        let end = address[start..]
-            .rfind('@')
-            .map_or(address.len(), |at| start + at);
-        return match address[start..end].find(':') {
-            Some(colon) if end < address.len() => hidden(start + colon + 1, end),
-            _ => address.to_owned(),
-        };
-    }
-    match address.find("password=").map(|at| at + "password=".len()) {
-        Some(from) => {
-            let to = address[from..]
-                .find(' ')
-                .map_or(address.len(), |at| from + at);
-            hidden(from, to)
-        }
-        None => address.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn passwords_are_masked_letter_by_letter() {
-        for (address, expected) in [
-            (
-                "postgres://me:pa:ss@w@host/db",
-                "postgres://me:•••••••@host/db",
-            ),
-            ("postgres://me@host/db", "postgres://me@host/db"),
-            ("postgres://host:5432/db", "postgres://host:5432/db"),
-            ("host=a password=ü1 user=b", "host=a password=•• user=b"),
-            ("", ""),
-        ] {
-            assert_eq!(masked(address), expected);
-        }
-    }
-}

@@ -8,16 +8,6 @@ use crate::config::key;
 
 /// Returns the file's text: addresses in single quotes, in which nothing is replaced.
 pub(crate) fn text(draft: &Draft) -> String {
-    let quoted = |value: &str| match value.contains('\'') {
-        true => format!(
-            "\"{}\"",
-            value
-                .replace('\\', "\\\\")
-                .replace('"', "\\\"")
-                .replace('$', "\\$")
-        ),
-        false => format!("'{value}'"),
-    };
     let mut text = format!("# Source\n{}={}\n", key::SOURCE_URL, quoted(&draft.source));
     if !draft.slot.is_empty() {
         text += &format!("{}={}\n", key::SLOT_NAME, draft.slot);
@@ -32,6 +22,19 @@ pub(crate) fn text(draft: &Draft) -> String {
         text += &format!("{}={}\n", key::SCHEMA_LOG_URL, quoted(&draft.source));
     }
     text
+}
+
+/// Returns a value as the file takes it unchanged: in single quotes, in which nothing is replaced,
+/// or in double ones when it has a single quote itself.
+pub(crate) fn quoted(value: &str) -> String {
+    if !value.contains('\'') {
+        return format!("'{value}'");
+    }
+    let escaped = value
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('$', "\\$");
+    format!("\"{escaped}\"")
 }
 
 /// Writes a file that only its owner can read, whole or not at all.
