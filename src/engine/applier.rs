@@ -35,8 +35,8 @@ pub(super) use limits::Limits;
 use reload::Reload;
 
 /// Rows wait in memory up to this many, then they go to the open target transaction. Larger sets
-/// bring nothing more, and this many rows of 8 columns take about 10 MiB.
-const GATHERED_ROWS_MAX: usize = 20_000;
+/// are hardly faster, and while one is gathered the target has nothing to do.
+const GATHERED_ROWS_MAX: usize = 5_000;
 
 /// Or up to this many bytes of values.
 const GATHERED_BYTES_MAX: usize = 8 << 20;

@@ -24,8 +24,9 @@ use crate::model::{Classify as _, ErrorClass, Lsn, QualifiedName};
 
 use super::acknowledge;
 use super::board::Board;
-use super::handle::{EngineOptions, Outcome, Request};
 use super::meter::Meter;
+use super::outcome::{EngineOptions, Outcome};
+use super::request::Request;
 use super::retry::Retry;
 use super::status::{Command, CommandAnswer, FailedTransaction, Failure, Phase};
 use super::stream::RoundEnd;
@@ -266,7 +267,7 @@ impl Lifecycle {
 
     async fn back_off(&mut self, error: &EngineError) -> ControlFlow<Outcome> {
         let failure = failure_of(error, None);
-        let Some((attempt, wait)) = self.retry.next(clock::now()) else {
+        let Some((attempt, wait)) = self.retry.next(clock::now().into_std()) else {
             return self.stand_still(failure).await;
         };
         self.meter.add_reconnect();

@@ -4,6 +4,8 @@
 //! is full, when it is old, or when the source has nothing more at hand. The source says so with a
 //! keepalive as soon as it has caught up; [`LINGER`] stands in for one that does not come.
 
+mod requests;
+
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -19,10 +21,10 @@ use crate::postgres::{Frame, PgError, WalReader};
 use super::applier::Applier;
 use super::board::Board;
 use super::feedback::Feedback;
-use super::handle::Request;
 use super::meter::Meter;
+use super::request::Request;
 use super::staged::Staged;
-use super::status::{Command, CommandAnswer, FailedTransaction, Phase};
+use super::status::{FailedTransaction, Phase};
 use super::supervise::Task;
 use super::watchdog::Pulse;
 use super::{EngineError, clock, route};
@@ -169,6 +171,10 @@ impl Stream<'_> {
             self.frame(frame).await?;
             return self.pending_request().await;
         }
+        if self.state.caught_up && self.applier.is_pending() {
+            self.commit().await?;
+            return Ok(ControlFlow::Continue(()));
+        }
         match self.next().await {
             Next::Frame(Some(frame)) => self.frame(frame).await?,
             Next::Frame(None) => {}
@@ -208,14 +214,6 @@ impl Stream<'_> {
 
     fn linger(&self) -> Duration {
         if self.is_busy() { LINGER_BUSY } else { LINGER }
-    }
-
-    /// Commands are looked at between frames too, without waiting.
-    async fn pending_request(&mut self) -> Result<ControlFlow<RoundEnd>, EngineError> {
-        match self.requests.try_recv() {
-            Ok(request) => self.request(request).await,
-            Err(_) => Ok(ControlFlow::Continue(())),
-        }
     }
 
     async fn frame(&mut self, frame: Result<Frame, PgError>) -> Result<(), EngineError> {
@@ -371,11 +369,11 @@ impl Stream<'_> {
             .event(super::status::EngineEvent::Skipped(transaction));
     }
 
+    /// The source had caught up when it sent this. What has come meanwhile is looked at first.
     async fn keepalive(&mut self, wal_end: Lsn, reply_requested: bool) -> Result<(), EngineError> {
         if self.state.staged.is_none() {
             self.state.caught_up = true;
             self.state.idle_lsn = self.state.idle_lsn.max(wal_end);
-            self.commit().await?;
             self.confirm_idle(false).await?;
         }
         if reply_requested {
@@ -489,47 +487,6 @@ impl Stream<'_> {
                 behind: left > BEHIND_BYTES_MIN,
             });
         }
-    }
-
-    async fn request(&mut self, request: Request) -> Result<ControlFlow<RoundEnd>, EngineError> {
-        let mut flow = ControlFlow::Continue(());
-        let answer = match request.command {
-            Command::Pause => {
-                self.pause().await?;
-                CommandAnswer::Accepted
-            }
-            Command::Resume => {
-                self.state.paused = false;
-                self.state.listening_since = clock::now();
-                self.board.phase(&Phase::Streaming { behind: true });
-                CommandAnswer::Accepted
-            }
-            Command::Retry => {
-                self.commit().await?;
-                flow = ControlFlow::Break(RoundEnd::Again);
-                CommandAnswer::Accepted
-            }
-            Command::Skip { .. } => {
-                CommandAnswer::Refused("no transaction is refused at the moment".to_owned())
-            }
-            Command::Stop => {
-                self.state.stopping = true;
-                self.board.phase(&Phase::Stopping);
-                CommandAnswer::Accepted
-            }
-        };
-        // Nobody has to wait for the answer.
-        drop(request.answer.send(answer));
-        Ok(flow)
-    }
-
-    async fn pause(&mut self) -> Result<(), EngineError> {
-        self.state.paused = true;
-        if !self.state.is_inside_large() {
-            self.commit().await?;
-        }
-        self.board.phase(&Phase::Paused);
-        Ok(())
     }
 
     async fn last_confirmation(&mut self) -> Result<(), EngineError> {

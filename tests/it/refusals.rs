@@ -20,7 +20,7 @@ struct Refusal {
     name: &'static str,
     /// What makes the target differ from the source.
     differs: &'static str,
-    /// The transaction; 4711 is a value in it.
+    /// The transaction; 47114711 is a value in it.
     change: &'static str,
     sqlstate: Option<&'static str>,
     /// Part of the statement.
@@ -38,26 +38,26 @@ const SCHEMA: &str = "CREATE TABLE before (id int PRIMARY KEY); CREATE TABLE t (
 const REFUSALS: &[Refusal] = &[
     Refusal {
         name: "a key that is there",
-        differs: "INSERT INTO t VALUES (4711, 'target', 0)",
-        change: "INSERT INTO t VALUES (50, 'x', 0), (4711, 'secret 4711', 0)",
+        differs: "INSERT INTO t VALUES (47114711, 'target', 0)",
+        change: "INSERT INTO t VALUES (50, 'x', 0), (47114711, 'secret 47114711', 0)",
         sqlstate: Some("23505"),
         statement: Some("INSERT INTO \"public\".\"t\""),
         hint: "--skip-transaction",
-        mend: "DELETE FROM t WHERE id = 4711",
+        mend: "DELETE FROM t WHERE id = 47114711",
     },
     Refusal {
         name: "a set with a key that is there",
-        differs: "INSERT INTO t VALUES (4711, 'target', 0)",
-        change: "INSERT INTO t SELECT i, 'secret ' || i, 0 FROM generate_series(4700, 4790) AS i",
+        differs: "INSERT INTO t VALUES (47114711, 'target', 0)",
+        change: "INSERT INTO t SELECT i, 'secret ' || i, 0 FROM generate_series(47114700, 47114790) AS i",
         sqlstate: Some("23505"),
         statement: Some("INSERT INTO \"public\".\"t\""),
         hint: "--skip-transaction",
-        mend: "DELETE FROM t WHERE id = 4711",
+        mend: "DELETE FROM t WHERE id = 47114711",
     },
     Refusal {
         name: "a check",
-        differs: "ALTER TABLE t ADD CHECK (u < 4711)",
-        change: "UPDATE t SET u = 4711, v = 'secret 4711' WHERE id = 1",
+        differs: "ALTER TABLE t ADD CHECK (u < 47114711)",
+        change: "UPDATE t SET u = 47114711, v = 'secret 47114711' WHERE id = 1",
         sqlstate: Some("23514"),
         statement: Some("UPDATE ONLY \"public\".\"t\""),
         hint: "--skip-transaction",
@@ -66,7 +66,7 @@ const REFUSALS: &[Refusal] = &[
     Refusal {
         name: "a NOT NULL",
         differs: "ALTER TABLE t ALTER u SET NOT NULL",
-        change: "INSERT INTO t VALUES (4711, 'secret 4711', NULL)",
+        change: "INSERT INTO t VALUES (47114711, 'secret 47114711', NULL)",
         sqlstate: Some("23502"),
         statement: Some("INSERT INTO \"public\".\"t\""),
         hint: "--skip-transaction",
@@ -75,7 +75,7 @@ const REFUSALS: &[Refusal] = &[
     Refusal {
         name: "a type that is too narrow",
         differs: "ALTER TABLE t ALTER v TYPE varchar(5)",
-        change: "UPDATE t SET v = 'secret 4711' WHERE id = 2",
+        change: "UPDATE t SET v = 'secret 47114711' WHERE id = 2",
         sqlstate: Some("22001"),
         statement: Some("UPDATE ONLY \"public\".\"t\""),
         hint: "--skip-transaction",
@@ -84,7 +84,7 @@ const REFUSALS: &[Refusal] = &[
     Refusal {
         name: "another type",
         differs: "ALTER TABLE t ALTER v TYPE int USING NULL",
-        change: "INSERT INTO t VALUES (4711, 'secret 4711', 0)",
+        change: "INSERT INTO t VALUES (47114711, 'secret 47114711', 0)",
         sqlstate: Some("22P02"),
         statement: Some("INSERT INTO \"public\".\"t\""),
         hint: "--skip-transaction",
@@ -104,7 +104,7 @@ const REFUSALS: &[Refusal] = &[
     Refusal {
         name: "an UPDATE of a row that is not there",
         differs: "DELETE FROM t WHERE id = 2",
-        change: "UPDATE t SET v = 'secret 4711' WHERE id IN (1, 2)",
+        change: "UPDATE t SET v = 'secret 47114711' WHERE id IN (1, 2)",
         sqlstate: None,
         statement: Some("UPDATE ONLY \"public\".\"t\""),
         hint: "put the missing rows back",
@@ -131,7 +131,7 @@ const REFUSALS: &[Refusal] = &[
     Refusal {
         name: "a table that is not there",
         differs: "ALTER TABLE t RENAME TO elsewhere",
-        change: "INSERT INTO t VALUES (4711, 'secret 4711', 0)",
+        change: "INSERT INTO t VALUES (47114711, 'secret 47114711', 0)",
         sqlstate: None,
         statement: None,
         hint: "PGSTREAM_FILTER_EXCLUDE_TABLES=public.t",
@@ -140,7 +140,7 @@ const REFUSALS: &[Refusal] = &[
     Refusal {
         name: "a column that is not there",
         differs: "ALTER TABLE t RENAME u TO other",
-        change: "UPDATE t SET v = 'secret 4711' WHERE id = 1",
+        change: "UPDATE t SET v = 'secret 47114711' WHERE id = 1",
         sqlstate: None,
         statement: None,
         hint: "ALTER TABLE \"public\".\"t\" ADD COLUMN \"u\"",
@@ -150,7 +150,7 @@ const REFUSALS: &[Refusal] = &[
         name: "a deferred constraint at the commit",
         differs: "CREATE TABLE p (id int PRIMARY KEY); INSERT INTO p VALUES (1), (2); \
                   ALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (u) REFERENCES p DEFERRABLE",
-        change: "INSERT INTO t VALUES (9, 'secret 4711', 4711)",
+        change: "INSERT INTO t VALUES (9, 'secret 47114711', 47114711)",
         sqlstate: Some("23503"),
         statement: Some("COMMIT"),
         hint: "--skip-transaction",
@@ -197,7 +197,7 @@ fn check(refusal: &Refusal, failure: &Failure) {
         "{shown}"
     );
     assert!(failure.transaction.is_some(), "{shown}");
-    assert!(!shown.contains("4711"), "a row's value: {shown}");
+    assert!(!shown.contains("47114711"), "a row's value: {shown}");
 }
 
 /// Brings the source back to the rows of [`SCHEMA`].
@@ -239,7 +239,7 @@ async fn a_refusal_stops_the_stream_there_and_a_mended_target_goes_on() {
     }
     let log = log.text();
     assert!(log.contains("cannot write to the target"), "{log}");
-    assert!(!log.contains("4711"), "a row's value: {log}");
+    assert!(!log.contains("47114711"), "a row's value: {log}");
 }
 
 /// Everything that is logged while it is captured.
@@ -364,7 +364,7 @@ async fn exactly_the_named_transaction_is_skipped_and_recorded() {
         assert_eq!(handle.command(skip).await, CommandAnswer::Accepted);
 
         flow.shows("SELECT count(*) FROM before", &["103"]).await;
-        flow.shows("SELECT count(*) FROM t WHERE id >= 4700", &["1"])
+        flow.shows("SELECT count(*) FROM t WHERE id >= 47114700", &["1"])
             .await;
         flow.shows(RECORD, &[&format!("{commit_lsn}|t|t")]).await;
         wait_for(&handle, "it is counted", |status| {

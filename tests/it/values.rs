@@ -379,11 +379,11 @@ async fn quoted_names_and_literals_come_back_from_a_server_as_they_were() {
 }
 
 fn first_row(messages: &[SimpleQueryMessage]) -> &SimpleQueryRow {
-    let row = |message| match message {
-        &SimpleQueryMessage::Row(ref row) => Some(row),
+    let mut rows = messages.iter().filter_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some(row),
         _ => None,
-    };
-    messages.iter().find_map(row).expect("a row")
+    });
+    rows.next().expect("a row")
 }
 
 /// Types of extensions that come with the server.

@@ -5,8 +5,9 @@ use std::time::Duration;
 use crate::config;
 
 /// When the user set no size, full batches are merged while the source has more at hand, up to
-/// this many rows: beyond, a larger transaction is no faster and only makes readers wait.
-const MERGED_ROWS_MAX: usize = 20_000;
+/// this many rows. Larger sets are hardly faster, and while one is gathered the target has nothing
+/// to do.
+const MERGED_ROWS_MAX: usize = 5_000;
 
 /// A batch ends at this many bytes of values, whatever its size in rows.
 const BYTES_MAX: usize = 8 << 20;
