@@ -33,6 +33,7 @@ mod rows_transactions;
 mod schema_flow;
 mod schema_install;
 mod schema_mirror;
+mod schema_model;
 mod schema_statements;
 mod schema_traps;
 mod schema_versions;

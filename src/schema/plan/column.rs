@@ -60,7 +60,9 @@ impl Columns<'_> {
         let table = self.before.qualified_name().quoted();
         let name = quote_ident(&column.name);
         let sql = format!("ALTER TABLE {only}{table} DROP COLUMN {name}");
-        steps.add(Phase::DropColumn, object, sql);
+        // Generated columns need the columns that they are computed from.
+        let rank = if column.generated.is_some() { -1 } else { 0 };
+        steps.add_ranked(Phase::DropColumn, rank, object, sql);
     }
 
     fn add(&self, column: &Column, steps: &mut Steps, object: &str) {
