@@ -2,6 +2,8 @@
 pub mod apply;
 pub mod cli;
 pub mod config;
+#[cfg(feature = "tui")]
+pub mod console;
 pub mod decode;
 pub mod engine;
 pub mod fault;

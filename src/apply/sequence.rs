@@ -30,7 +30,7 @@ impl SequenceTracker {
                 self.rows(plan, columns, std::slice::from_ref(new));
             }
             // The key stays as it is.
-            OpKind::Update { columns, rows } => self.rows(plan, &plan.settable(columns), rows),
+            OpKind::Update { columns, rows } => self.rows(plan, &plan.checked(columns), rows),
             OpKind::Delete(_) => {}
         }
     }

@@ -35,6 +35,8 @@ pub(super) enum Shape {
     DeleteAny,
     /// One row by its old key; the key changes.
     Move(Vec<usize>),
+    /// One row by its old key, deleted and inserted again.
+    Replace(Vec<usize>),
     /// One row by its old image.
     MoveImage(Vec<usize>),
 }
@@ -51,6 +53,7 @@ pub(super) fn sql(plan: &TablePlan, shape: &Shape) -> String {
         Shape::DeleteImages => delete_images(plan),
         Shape::DeleteAny => delete_any(plan),
         Shape::Move(columns) => move_by_key(plan, columns),
+        Shape::Replace(columns) => replace_by_key(plan, columns),
         Shape::MoveImage(columns) => move_by_image(plan, columns),
     }
 }
@@ -65,19 +68,6 @@ pub(super) fn truncate(tables: &[&TargetTable], restart_identity: bool) -> Strin
         ""
     };
     format!("TRUNCATE {}{restart}", list.join(", "))
-}
-
-/// Returns the columns whose values are the parameters of a [`Shape::Move`] after the old key.
-pub(super) fn moved_columns(plan: &TablePlan, columns: &[usize]) -> Vec<usize> {
-    if replaces_identity(plan) {
-        return columns.to_vec();
-    }
-    let refused = |column: &usize| plan.column(*column).identity_always;
-    columns
-        .iter()
-        .copied()
-        .filter(|column| !refused(column))
-        .collect()
 }
 
 fn insert_one(plan: &TablePlan) -> String {
@@ -109,30 +99,44 @@ fn copy(plan: &TablePlan) -> String {
 }
 
 fn update_one(plan: &TablePlan, columns: &[usize]) -> String {
-    let key_count = plan.key.len();
-    let set = assignments(plan, columns, |at, column| {
-        one(plan, column, key_count + at + 1)
-    });
+    let (set, kept) = set_and_kept(plan, columns, |at, column| one(plan, column, at + 1));
     format!(
-        "UPDATE {} AS t SET {set} WHERE {}",
+        "UPDATE {} AS t SET {set} WHERE {}{kept}",
         table(plan),
         key_is_parameters(plan)
     )
 }
 
-/// The parameters are the key's columns, then those that are set.
+/// The parameters are the key's columns, then those that are set or must be as they are.
 fn update_many(plan: &TablePlan, columns: &[usize]) -> String {
-    let key_count = plan.key.len();
     let all: Vec<_> = plan.key.iter().chain(columns).copied().collect();
-    let set = assignments(plan, columns, |at, column| {
-        element(plan, column, key_count + at + 1)
-    });
+    let (set, kept) = set_and_kept(plan, columns, |at, column| element(plan, column, at + 1));
     format!(
-        "UPDATE {} AS t SET {set} FROM {} WHERE {}",
+        "UPDATE {} AS t SET {set} FROM {} WHERE {}{kept}",
         table(plan),
         unnest(plan, &all),
         key_is_elements(plan)
     )
+}
+
+/// What an UPDATE sets, and what it can only find as it is: a column `GENERATED ALWAYS AS
+/// IDENTITY`. `value` gives the value at a place among the parameters.
+fn set_and_kept(
+    plan: &TablePlan,
+    columns: &[usize],
+    value: impl Fn(usize, usize) -> String,
+) -> (String, String) {
+    let (mut set, mut kept) = (Vec::new(), String::new());
+    for (at, &column) in (plan.key.len()..).zip(columns) {
+        let (name, value) = (name(plan, column), value(at, column));
+        if plan.column(column).identity_always {
+            let equals = &plan.column(column).equals;
+            kept = format!("{kept} AND t.{name} {equals} {value}");
+        } else {
+            set.push(format!("{name} = {value}"));
+        }
+    }
+    (set.join(", "), kept)
 }
 
 fn delete_many(plan: &TablePlan) -> String {
@@ -187,14 +191,11 @@ fn delete_any(plan: &TablePlan) -> String {
     )
 }
 
-/// The parameters are the old key, then the columns of [`moved_columns`].
+/// The parameters are the old key, then the columns that are set.
 fn move_by_key(plan: &TablePlan, columns: &[usize]) -> String {
-    if replaces_identity(plan) {
-        return replace_by_key(plan, columns);
-    }
-    let moved = moved_columns(plan, columns);
-    let set = assignments(plan, &moved, |at, column| {
-        one(plan, column, plan.key.len() + at + 1)
+    let key_count = plan.key.len();
+    let set = assignments(plan, columns, |at, column| {
+        one(plan, column, key_count + at + 1)
     });
     format!(
         "UPDATE {} AS t SET {set} WHERE {}",
@@ -203,7 +204,7 @@ fn move_by_key(plan: &TablePlan, columns: &[usize]) -> String {
     )
 }
 
-/// A key column `GENERATED ALWAYS AS IDENTITY` refuses UPDATE (manual, `CREATE TABLE`): the row is
+/// A column `GENERATED ALWAYS AS IDENTITY` refuses UPDATE (manual, `CREATE TABLE`): the row is
 /// deleted and inserted again; values that were not sent come from the deleted one.
 fn replace_by_key(plan: &TablePlan, columns: &[usize]) -> String {
     let value = |&column: &usize| match columns.iter().position(|&sent| sent == column) {
@@ -234,12 +235,6 @@ fn move_by_image(plan: &TablePlan, columns: &[usize]) -> String {
         table(plan),
         image(plan)
     )
-}
-
-fn replaces_identity(plan: &TablePlan) -> bool {
-    plan.key
-        .iter()
-        .any(|&column| plan.column(column).identity_always)
 }
 
 fn table(plan: &TablePlan) -> String {

@@ -183,6 +183,21 @@ impl TablePlan {
             .any(|&column| self.column(column).sequence.is_some())
     }
 
+    /// Returns the columns that an UPDATE of a row with an unchanged key sets, out of `present`, and
+    /// those that it cannot set but must find as they are (`GENERATED ALWAYS AS IDENTITY`; its value
+    /// changes only by `SET … = DEFAULT` on the source). None when it sets nothing.
+    #[must_use]
+    pub fn checked(&self, present: &[usize]) -> Vec<usize> {
+        if self.settable(present).is_empty() {
+            return Vec::new();
+        }
+        present
+            .iter()
+            .copied()
+            .filter(|column| !self.key.contains(column))
+            .collect()
+    }
+
     /// Returns the columns that an UPDATE of a row with an unchanged key sets, out of `present`.
     #[must_use]
     pub fn settable(&self, present: &[usize]) -> Vec<usize> {

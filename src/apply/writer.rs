@@ -37,6 +37,10 @@ const DESCRIBE_TABLE: &str = include_str!("../../assets/sql/target/describe_tabl
 /// this costs nothing.
 const BEGIN: &str = "BEGIN; SET CONSTRAINTS ALL DEFERRED";
 
+/// Prepared statements live on the target and cost memory there; a table can ask for one for each
+/// set of columns that its updates leave out. Beyond this many all are made anew.
+const STATEMENTS_MAX: usize = 1_000;
+
 /// Where there are synchronous standbys, a commit that does not wait would be confirmed before they
 /// have it.
 const HAS_STANDBYS: &str = "SELECT pg_catalog.current_setting('synchronous_standby_names') <> ''";
@@ -165,6 +169,9 @@ impl Writer {
 
     /// Runs the steps and returns those that nothing comes after, to be sent with what does.
     async fn execute_but_last(&mut self, ops: &[Op]) -> Result<Vec<Bound>, ApplyError> {
+        if self.statements.len() >= STATEMENTS_MAX {
+            self.statements.clear();
+        }
         let mut group = Vec::new();
         for op in ops {
             self.sequences.observe(op);

@@ -29,6 +29,18 @@ pub(super) fn start(logging: Logging, colour: bool) {
     drop(started);
 }
 
+/// Starts logging into the console, whose screen stderr would break.
+#[cfg(feature = "tui")]
+pub(super) fn start_on_screen(level: LogLevel) -> crate::console::LogFeed {
+    use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+
+    let (layer, feed) = crate::console::LogLayer::new();
+    let registry = tracing_subscriber::registry().with(layer.with_filter(filter(level)));
+    // Only a test that calls several commands in one process gets here twice.
+    drop(registry.try_init());
+    feed
+}
+
 /// Returns whether stderr takes colours: a terminal, no `--no-color`, no `NO_COLOR`
 /// (<https://no-color.org>).
 pub(super) fn colour(no_color_flag: bool) -> bool {

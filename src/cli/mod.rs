@@ -12,8 +12,12 @@
 
 mod args;
 mod check;
+#[cfg(feature = "tui")]
+mod console;
 mod failure;
 mod init;
+#[cfg(feature = "tui")]
+mod lessons;
 mod logging;
 mod output;
 mod panic;
@@ -31,6 +35,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser as _};
 
 use crate::config::{Configuration, Inputs, redact};
+#[cfg(feature = "tui")]
+use crate::console::{Draft, Opening};
 use crate::model::ErrorClass;
 
 use args::{Arguments, Command};
@@ -61,6 +67,10 @@ fn refuse(error: &clap::Error) -> ExitCode {
 }
 
 fn run_command(arguments: Arguments) -> ExitCode {
+    #[cfg(feature = "tui")]
+    if arguments.command.is_none() && console::is_wanted(&arguments.global) {
+        return told(console::start(&arguments.global));
+    }
     let Some(command) = arguments.command else {
         print(&Arguments::command().render_long_help());
         return ExitCode::SUCCESS;
@@ -71,13 +81,15 @@ fn run_command(arguments: Arguments) -> ExitCode {
     let outcome = Configuration::load(inputs)
         .map_err(Failure::from)
         .and_then(|configuration| dispatch(&command, &arguments.global, &configuration));
-    match outcome {
-        Ok(code) => code,
-        Err(failure) => {
-            say(&failure);
-            ExitCode::from(failure.exit_code())
-        }
-    }
+    told(outcome)
+}
+
+/// Tells what failed, and returns the exit code.
+fn told(outcome: Result<ExitCode, Failure>) -> ExitCode {
+    outcome.unwrap_or_else(|failure| {
+        say(&failure);
+        ExitCode::from(failure.exit_code())
+    })
 }
 
 fn dispatch(
@@ -85,6 +97,24 @@ fn dispatch(
     global: &args::GlobalArguments,
     configuration: &Configuration,
 ) -> Result<ExitCode, Failure> {
+    #[cfg(feature = "tui")]
+    if console::is_wanted(global) {
+        match command {
+            Command::Run(arguments) => return console::run(configuration, arguments, global),
+            Command::Tutorial(arguments) => return lessons::run(arguments, global),
+            Command::Init(arguments) if !arguments.plan && console::lacks_source(configuration) => {
+                let opening = Opening::Init(Draft::default());
+                return console::open(configuration, global, Some(opening));
+            }
+            Command::TearDown(arguments)
+                if !arguments.plan && console::lacks_source(configuration) =>
+            {
+                let opening = Opening::TearDown(Draft::default());
+                return console::open(configuration, global, Some(opening));
+            }
+            Command::Init(_) | Command::TearDown(_) | Command::Status(_) | Command::Check(_) => {}
+        }
+    }
     logging::start(configuration.logging(), logging::colour(global.no_color));
     for warning in configuration.warnings() {
         tracing::warn!(target: "config", "{warning}");

@@ -217,8 +217,7 @@ pub(super) fn shown_value(variable: &Variable, value: &str) -> String {
         | Kind::Switch
         | Kind::Count { .. }
         | Kind::Duration
-        | Kind::Tables
-        | Kind::Directory => value.to_owned(),
+        | Kind::Tables => value.to_owned(),
     }
 }
 

@@ -31,6 +31,8 @@ pub struct Pipeline {
     pub filter: TableFilter,
     /// The first copy.
     pub snapshot: Snapshot,
+    /// What a null number of an old wal2json is.
+    pub null_numbers: NullNumbers,
     /// How long to keep trying when a failure is temporary.
     pub retry_timeout: Duration,
 }
@@ -162,6 +164,20 @@ pub enum OnConflict {
 }
 
 words!(OnConflict { "error" => Error, "update" => Update, "nothing" => Nothing });
+
+/// What a null in a `real`, `double precision` or `numeric` column stands for, where the plugin
+/// prints `NaN` and the infinities as null too.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NullNumbers {
+    /// Nobody knows: an error.
+    #[default]
+    Error,
+    /// NULL: the operator vouches that the source holds neither `NaN` nor infinities.
+    Null,
+}
+
+words!(NullNumbers { "error" => Error, "null" => Null });
 
 /// Least severity that is logged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]

@@ -9,8 +9,8 @@ use super::layers::{Setting, shown_value};
 use super::pipeline::{Batch, Snapshot, Word, WordError, parse_word};
 use super::table_filter::parse_patterns;
 use super::{
-    Configuration, ConnectionSettings, Kind, LogFormat, LogLevel, OnConflict, Origin, Pipeline,
-    Plugin, Problem, SlotName, TableFilter, TablePattern, Variable, key, parse_duration,
+    Configuration, ConnectionSettings, Kind, LogFormat, LogLevel, NullNumbers, OnConflict, Origin,
+    Pipeline, Plugin, Problem, SlotName, TableFilter, TablePattern, Variable, key, parse_duration,
 };
 use crate::model::Classify as _;
 
@@ -35,6 +35,7 @@ pub(super) struct Values {
     batch_timeout: Option<Duration>,
     disable_triggers: Option<bool>,
     on_conflict: Option<OnConflict>,
+    null_numbers: Option<NullNumbers>,
     include: Vec<TablePattern>,
     exclude: Vec<TablePattern>,
     pub(super) snapshot_enabled: Option<bool>,
@@ -66,6 +67,7 @@ impl Values {
             },
             disable_triggers: self.disable_triggers.unwrap_or_default(),
             on_conflict: self.on_conflict.unwrap_or_default(),
+            null_numbers: self.null_numbers.unwrap_or_default(),
             schema_log: self.schema_log,
             snapshot: Snapshot {
                 enabled: self.snapshot_enabled.unwrap_or_default(),
@@ -114,6 +116,7 @@ impl<'a> Reader<'a> {
             batch_timeout: self.duration(key::BATCH_TIMEOUT),
             disable_triggers: self.switch(key::DISABLE_TRIGGERS),
             on_conflict: self.word(key::ON_CONFLICT),
+            null_numbers: self.word(key::NULL_NUMBERS),
             schema_log: self.connection(key::SCHEMA_LOG_URL),
             include: self.tables(key::INCLUDE_TABLES),
             exclude: self.tables(key::EXCLUDE_TABLES),

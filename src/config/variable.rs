@@ -38,12 +38,12 @@ pub mod key {
     pub const EXCLUDE_TABLES: &str = "PGSTREAM_FILTER_EXCLUDE_TABLES";
     /// Bound of temporary failures.
     pub const RETRY_TIMEOUT: &str = "PGSTREAM_RETRY_TIMEOUT";
+    /// What wal2json's null numbers are.
+    pub const NULL_NUMBERS: &str = "PGSTREAM_POSTGRES_WAL2JSON_NULL_NUMBERS";
     /// Least severity that is logged.
     pub const LOG_LEVEL: &str = "PGSTREAM_LOG_LEVEL";
     /// Form of the log.
     pub const LOG_FORMAT: &str = "PGSTREAM_LOG_FORMAT";
-    /// Where the tutorial's servers are installed.
-    pub const PG_BIN_DIR: &str = "PGSTREAM_PG_BIN_DIR";
 }
 
 /// What a value must be.
@@ -68,8 +68,6 @@ pub enum Kind {
     Duration,
     /// A list of table patterns.
     Tables,
-    /// A directory.
-    Directory,
 }
 
 impl Kind {
@@ -84,7 +82,6 @@ impl Kind {
             Self::Count { min, max } => format!("number from {min} to {max}"),
             Self::Duration => "duration".to_owned(),
             Self::Tables => "list of tables".to_owned(),
-            Self::Directory => "directory".to_owned(),
         }
     }
 }
@@ -263,6 +260,15 @@ pub static VARIABLES: &[Variable] = &[
         example: "10m",
     },
     Variable {
+        key: key::NULL_NUMBERS,
+        synonyms: &[],
+        meaning: "What a null number of wal2json before 2.6 is, which prints NaN and the \
+                  infinities as null, too: an error, or NULL because the source has none of them.",
+        default: "error",
+        kind: Kind::Choice(&["error", "null"]),
+        example: "null",
+    },
+    Variable {
         key: key::LOG_LEVEL,
         synonyms: &[],
         meaning: "The least severity that is logged.",
@@ -277,15 +283,6 @@ pub static VARIABLES: &[Variable] = &[
         default: "text",
         kind: Kind::Choice(&["text", "json"]),
         example: "json",
-    },
-    Variable {
-        key: key::PG_BIN_DIR,
-        synonyms: &[],
-        meaning: "The directory of initdb and postgres for the tutorial's servers; counts in the \
-                  environment only.",
-        default: "looked for",
-        kind: Kind::Directory,
-        example: "/usr/lib/postgresql/17/bin",
     },
 ];
 

@@ -19,11 +19,12 @@ mod wal2json;
 
 use bytes::Bytes;
 
+use crate::config::NullNumbers;
 use crate::model::{Event, Lsn, QualifiedName, RelationId};
 
 pub use error::DecodeError;
 pub use pgoutput::Pgoutput;
-pub use wal2json::{NullNumbers, Wal2json};
+pub use wal2json::Wal2json;
 
 /// The decoder of a slot's plugin.
 #[derive(Debug)]

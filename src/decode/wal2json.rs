@@ -25,6 +25,7 @@ use self::message::{Action, Field, Message};
 use self::shape::Shapes;
 use self::value::Reading;
 use super::DecodeError;
+use crate::config::NullNumbers;
 use crate::model::{
     Change, Event, Lsn, OldTuple, Relation, ReplicaIdentity, TransactionBegin, TransactionCommit,
     Tuple, Value,
@@ -33,17 +34,6 @@ use crate::model::{
 /// The logical messages that we write ourselves. Others may hold bytes that are no text, which
 /// wal2json prints as broken JSON.
 const MESSAGE_PREFIXES: &str = "pgstream.rows";
-
-/// What a null in a `real`, `double precision` or `numeric` column stands for, where the plugin
-/// prints `NaN` and the infinities as null too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum NullNumbers {
-    /// Nobody knows: an error.
-    #[default]
-    Refuse,
-    /// NULL: the operator vouches that the source holds neither `NaN` nor infinities.
-    AreNull,
-}
 
 /// Returns the options of `START_REPLICATION`, best first: an older release refuses the first
 /// choice with SQLSTATE 22023.

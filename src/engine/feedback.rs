@@ -128,3 +128,54 @@ impl FeedbackTask {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_confirmed_never_goes_back_and_is_never_beyond_what_is_durable(
+            steps in prop::collection::vec((0u64..1_000, 0u64..1_000), 0..50),
+        ) {
+            let progress = watch::Sender::new(Progress::default());
+            let mut seen = progress.subscribe();
+            let (replies, _asked) = mpsc::channel(1);
+            let (_confirm, confirmed) = watch::channel(Lsn::ZERO);
+            let feedback = Feedback { progress, replies, confirmed };
+            let (mut last, mut durable_max) = (Progress::default(), Lsn::ZERO);
+
+            for (durable, received) in steps {
+                feedback.advance(Lsn(durable), Lsn(received));
+                durable_max = durable_max.max(Lsn(durable));
+
+                prop_assert_eq!(seen.has_changed().unwrap(), durable_max > last.durable);
+                let now = *seen.borrow_and_update();
+                prop_assert_eq!(now.durable, durable_max);
+                prop_assert!(now.received >= last.received && now.received >= now.durable);
+                last = now;
+            }
+        }
+    }
+
+    #[test]
+    fn a_reply_that_waits_already_is_not_asked_for_twice() {
+        let progress = watch::Sender::new(Progress::default());
+        let (replies, mut asked) = mpsc::channel(1);
+        let (_confirm, confirmed) = watch::channel(Lsn(7));
+        let feedback = Feedback {
+            progress,
+            replies,
+            confirmed,
+        };
+
+        feedback.reply();
+        feedback.reply();
+
+        assert_eq!(asked.try_recv(), Ok(()));
+        assert!(asked.try_recv().is_err());
+        assert_eq!(feedback.confirmed(), Lsn(7));
+    }
+}

@@ -37,6 +37,8 @@ mod lifecycle;
 mod meter;
 mod monitor;
 mod pace;
+mod outcome;
+mod request;
 mod retry;
 mod route;
 mod staged;
@@ -47,5 +49,6 @@ mod watchdog;
 
 pub use error::EngineError;
 pub use failure::failure_of;
-pub use handle::{Engine, EngineOptions, Handle, Outcome};
+pub use handle::{Engine, Handle, Remote};
+pub use outcome::{EngineOptions, Outcome};
 pub use supervise::{Task, TaskEnd, spawn};

@@ -1,9 +1,8 @@
 //! How long to wait before trying again.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
-use tokio::time::Instant;
 
 /// The first wait: a server that restarts needs about this long.
 const DELAY_MIN: Duration = Duration::from_millis(200);
@@ -74,7 +73,7 @@ mod tests {
     #[test]
     fn waits_grow_and_end_when_the_time_is_over() {
         let mut retry = Retry::new(Duration::from_secs(60));
-        let start = clock::now();
+        let start = clock::now().into_std();
         let waits = play(&mut retry, start, Duration::ZERO);
 
         assert!(
@@ -95,7 +94,7 @@ mod tests {
     fn attempts_that_take_long_count() {
         let mut retry = Retry::new(Duration::from_secs(60));
 
-        let waits = play(&mut retry, clock::now(), Duration::from_secs(30));
+        let waits = play(&mut retry, clock::now().into_std(), Duration::from_secs(30));
 
         assert!(waits.len() <= 2, "{waits:?}");
     }

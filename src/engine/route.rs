@@ -34,6 +34,18 @@ pub(super) enum Route {
     Missing,
 }
 
+/// Whether the order of changes counts across tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    /// Each table by itself.
+    ByTable,
+    /// A trigger of a user fires somewhere and may look at any table: the order of all of them
+    /// counts, and what was gathered without it must go first.
+    Turned,
+    /// The order of all tables counts.
+    OfAll,
+}
+
 /// Remembers the route of each relation.
 #[derive(Debug)]
 pub(super) struct Router {
@@ -47,11 +59,7 @@ pub(super) struct Router {
 
     /// Tables of which a set has failed that succeeded row by row.
     careful: HashSet<QualifiedName>,
-    /// Whether a trigger of a user fires somewhere: it may look at any table, so the order of all
-    /// of them counts.
-    watchful: bool,
-    /// [`Self::watchful`] has just become true.
-    turned: bool,
+    order: Order,
     /// Whether a description's name may be older than the change that it comes with: `pgoutput`
     /// describes a relation once, `wal2json` names it in every message.
     names_lag: bool,
@@ -71,8 +79,7 @@ impl Router {
             routes: HashMap::new(),
             renamed: HashMap::new(),
             careful: HashSet::new(),
-            watchful: false,
-            turned: false,
+            order: Order::ByTable,
             names_lag,
         }
     }
@@ -112,7 +119,11 @@ impl Router {
     /// Returns, once, whether the order of all tables counts from now on: what was gathered without
     /// it must then go first.
     pub(super) fn turned_watchful(&mut self) -> bool {
-        std::mem::take(&mut self.turned)
+        let turned = self.order == Order::Turned;
+        if turned {
+            self.order = Order::OfAll;
+        }
+        turned
     }
 
     /// Forgets all routes: the target is no longer what it was.
@@ -178,14 +189,14 @@ impl Router {
         if target.kind == 'm' {
             return Ok(Route::Ignored);
         }
-        if target.is_watched() && !self.watchful {
-            (self.watchful, self.turned) = (true, true);
+        if target.is_watched() && self.order == Order::ByTable {
+            self.order = Order::Turned;
             self.routes.clear();
         }
         let sets = self.rules.sets && !self.careful.contains(name);
         let rules = WriteRules {
             sets,
-            keep_order: self.watchful,
+            keep_order: self.order != Order::ByTable,
             ..self.rules
         };
         let plan = TablePlan::new(Arc::clone(relation), Arc::new(target), rules)?;

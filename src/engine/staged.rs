@@ -68,3 +68,56 @@ fn old_byte_count(old: &OldTuple) -> usize {
         OldTuple::Key(tuple) | OldTuple::Full(tuple) => tuple.byte_count(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::model::Lsn;
+
+    fn staged() -> Staged {
+        let begin = TransactionBegin {
+            xid: 1,
+            commit_lsn: Lsn(10),
+            commit_time_us: 0,
+        };
+        Staged::new(begin)
+    }
+
+    fn message(length: usize) -> Change {
+        Change::Message {
+            prefix: "p".into(),
+            content: Bytes::from(vec![0; length]),
+        }
+    }
+
+    #[test]
+    fn a_transaction_is_full_by_its_changes_or_by_its_bytes() {
+        let mut by_count = staged();
+        for _ in 1..STAGED_CHANGES_MAX {
+            by_count.push(message(0));
+        }
+        assert!(!by_count.is_full());
+        by_count.push(message(0));
+        assert!(by_count.is_full());
+
+        let mut by_bytes = staged();
+        by_bytes.push(message(STAGED_BYTES_MAX - 1));
+        assert!(!by_bytes.is_full());
+        by_bytes.push(message(1));
+        assert!(by_bytes.is_full());
+    }
+
+    #[test]
+    fn what_was_taken_is_gone_and_the_order_is_kept() {
+        let mut staged = staged();
+        staged.push(message(1));
+        staged.push(message(2));
+
+        assert_eq!(staged.take(), [message(1), message(2)]);
+
+        assert_eq!((staged.change_count(), staged.is_full()), (0, false));
+        assert!(staged.take().is_empty());
+    }
+}

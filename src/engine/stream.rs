@@ -4,11 +4,13 @@
 //! is full, when it is old, or when the source has nothing more at hand. The source says so with a
 //! keepalive as soon as it has caught up; [`Pace::linger`] stands in for one that does not come.
 
+mod requests;
+
 use std::ops::ControlFlow;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 use tracing::trace;
 
 use crate::decode::Decoder;
@@ -19,11 +21,11 @@ use crate::postgres::{Frame, PgError, WalReader};
 use super::applier::Applier;
 use super::board::Board;
 use super::feedback::Feedback;
-use super::handle::Request;
 use super::meter::Meter;
 use super::pace::{LINGER, Pace};
+use super::request::Request;
 use super::staged::Staged;
-use super::status::{Command, CommandAnswer, FailedTransaction, Phase};
+use super::status::{FailedTransaction, Phase};
 use super::supervise::Task;
 use super::watchdog::Pulse;
 use super::{EngineError, clock, route};
@@ -36,6 +38,9 @@ const PUBLISH_EVERY: Duration = Duration::from_millis(100);
 
 /// Further behind than this is «behind».
 const BEHIND_BYTES_MIN: u64 = 1 << 20;
+
+/// How long the source may take to let go of the slot.
+const CLOSE_MAX: Duration = Duration::from_secs(2);
 
 /// Why a round ended without an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,6 +153,10 @@ impl Stream<'_> {
             self.frame(frame).await?;
             return self.pending_request().await;
         }
+        if self.state.caught_up && self.applier.is_pending() {
+            self.commit().await?;
+            return Ok(ControlFlow::Continue(()));
+        }
         match self.next().await {
             Next::Frame(Some(frame)) => self.frame(frame).await?,
             Next::Frame(None) => {}
@@ -182,14 +191,6 @@ impl Stream<'_> {
         let arriving = self.state.staged.as_ref().map_or(0, Staged::change_count);
         Pace {
             rows_at_hand: arriving + self.applier.row_count(),
-        }
-    }
-
-    /// Commands are looked at between frames too, without waiting.
-    async fn pending_request(&mut self) -> Result<ControlFlow<RoundEnd>, EngineError> {
-        match self.requests.try_recv() {
-            Ok(request) => self.request(request).await,
-            Err(_) => Ok(ControlFlow::Continue(())),
         }
     }
 
@@ -346,11 +347,11 @@ impl Stream<'_> {
             .event(super::status::EngineEvent::Skipped(transaction));
     }
 
+    /// The source had caught up when it sent this. What has come meanwhile is looked at first.
     async fn keepalive(&mut self, wal_end: Lsn, reply_requested: bool) -> Result<(), EngineError> {
         if self.state.staged.is_none() {
             self.state.caught_up = true;
             self.state.idle_lsn = self.state.idle_lsn.max(wal_end);
-            self.commit().await?;
             self.confirm_idle(false).await?;
         }
         if reply_requested {
@@ -466,54 +467,14 @@ impl Stream<'_> {
         }
     }
 
-    async fn request(&mut self, request: Request) -> Result<ControlFlow<RoundEnd>, EngineError> {
-        let mut flow = ControlFlow::Continue(());
-        let answer = match request.command {
-            Command::Pause => {
-                self.pause().await?;
-                CommandAnswer::Accepted
-            }
-            Command::Resume => {
-                self.state.paused = false;
-                self.state.listening_since = clock::now();
-                self.board.phase(&Phase::Streaming { behind: true });
-                CommandAnswer::Accepted
-            }
-            Command::Retry => {
-                self.commit().await?;
-                flow = ControlFlow::Break(RoundEnd::Again);
-                CommandAnswer::Accepted
-            }
-            Command::Skip { .. } => {
-                CommandAnswer::Refused("no transaction is refused at the moment".to_owned())
-            }
-            Command::Stop => {
-                self.state.stopping = true;
-                self.board.phase(&Phase::Stopping);
-                CommandAnswer::Accepted
-            }
-        };
-        // Nobody has to wait for the answer.
-        drop(request.answer.send(answer));
-        Ok(flow)
-    }
-
-    async fn pause(&mut self) -> Result<(), EngineError> {
-        self.state.paused = true;
-        if !self.state.is_inside_large() {
-            self.commit().await?;
-        }
-        self.board.phase(&Phase::Paused);
-        Ok(())
-    }
-
     async fn last_confirmation(&mut self) -> Result<(), EngineError> {
         self.applier.settle().await?;
         self.confirm();
         self.confirm_idle(true).await
     }
 
-    /// Says the last word to the source, ends the session in order, and gives the counts back.
+    /// Says the last word to the source, ends the session in order, so that the slot is free, and
+    /// gives the counts back.
     pub(super) async fn finish(mut self) -> (Result<(), EngineError>, Meter) {
         let idle = self.last_confirmation().await;
         self.applier.publish();
@@ -522,6 +483,7 @@ impl Stream<'_> {
             feedback,
             mut feedback_task,
             endpoint,
+            reader,
             ..
         } = self;
         drop(feedback);
@@ -529,6 +491,10 @@ impl Stream<'_> {
             Ok(Ok(())) => Ok(()),
             ended => Err(feedback_error(&endpoint, ended)),
         };
+        if said.is_ok() {
+            // A walsender within a huge transaction may not hear us; then it ends with the socket.
+            drop(timeout(CLOSE_MAX, reader.closed()).await);
+        }
         (idle.and(said), applier.into_meter())
     }
 

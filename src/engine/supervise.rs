@@ -1,7 +1,7 @@
 //! The only place that spawns: every task has a name, an owner and an end that somebody looks at.
 
 use tokio::task::JoinHandle;
-use tracing::{Instrument as _, error, info_span};
+use tracing::error;
 
 /// A running task. Dropping it ends the task.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ pub fn spawn<T: Send + 'static>(
 ) -> Task<T> {
     Task {
         name,
-        handle: tokio::spawn(work.instrument(info_span!("task", name))),
+        handle: tokio::spawn(work),
     }
 }
 

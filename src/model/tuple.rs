@@ -8,7 +8,7 @@ use bytes::Bytes;
 pub enum Value {
     /// SQL NULL.
     Null,
-    /// A TOASTed value that the statement did not change and that the source therefore did not
+    /// A value stored out of line (TOAST) that the statement did not change and that the source therefore did not
     /// send (manual, section 55.9 «Logical Replication Message Formats», `TupleData` `u`).
     Unchanged,
     /// The type's text output, UTF-8.

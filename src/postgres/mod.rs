@@ -28,8 +28,8 @@ mod publication;
 mod replication;
 mod server_error;
 mod slot;
-pub mod sqlstate;
 mod socket;
+pub mod sqlstate;
 mod stream;
 mod tls;
 

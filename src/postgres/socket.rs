@@ -20,8 +20,17 @@ use tokio::io::{AsyncWrite, Interest};
 pub(super) fn split(socket: OwnedFd) -> io::Result<(SocketReader, SocketWriter)> {
     let socket = Socket::from(socket);
     let reader = SocketReader::Unwatched(socket.try_clone()?);
-    let writer = AsyncFd::register_with_interest(socket, Interest::WRITABLE)?;
+    let writer = watched(socket, Interest::WRITABLE)?;
     Ok((reader, SocketWriter(writer)))
+}
+
+#[expect(
+    deprecated,
+    reason = "the successor is unsafe for types that may close their descriptor early; a Socket \
+              owns it for as long as the AsyncFd lives"
+)]
+fn watched(socket: Socket, interest: Interest) -> io::Result<AsyncFd<Socket>> {
+    AsyncFd::with_interest(socket, interest)
 }
 
 /// The receiving half.
@@ -65,9 +74,7 @@ impl SocketReader {
 
     fn watch(&mut self) -> io::Result<&AsyncFd<Socket>> {
         *self = match std::mem::replace(self, Self::Closed) {
-            Self::Unwatched(socket) => {
-                Self::Watched(AsyncFd::register_with_interest(socket, Interest::READABLE)?)
-            }
+            Self::Unwatched(socket) => Self::Watched(watched(socket, Interest::READABLE)?),
             other => other,
         };
         match self {

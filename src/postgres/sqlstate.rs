@@ -29,6 +29,8 @@ pub const OBJECT_NOT_IN_PREREQUISITE_STATE: &str = "55000";
 pub const OBJECT_IN_USE: &str = "55006";
 /// `query_canceled`.
 pub const QUERY_CANCELED: &str = "57014";
+/// `undefined_file`: also an output plugin that is not installed.
+pub const UNDEFINED_FILE: &str = "58P01";
 /// `cannot_connect_now`: the server is starting up or shutting down.
 pub const CANNOT_CONNECT_NOW: &str = "57P03";
 

@@ -92,6 +92,12 @@ impl WalReader {
         }
     }
 
+    /// Waits, after [`FeedbackWriter::finish`], until the server has closed the connection: then its
+    /// walsender is gone and the slot is free. What still arrives is dropped.
+    pub async fn closed(mut self) {
+        while matches!(self.reader.read(&mut self.piece).await, Ok(count) if count > 0) {}
+    }
+
     fn received(&mut self) -> Result<Option<Frame>, PgError> {
         loop {
             match self.frames.step() {

@@ -177,9 +177,15 @@ pub struct NotNull {
     pub validated: bool,
     /// Declared in this table, not only inherited.
     pub local: bool,
+    /// `COMMENT ON CONSTRAINT`.
+    pub comment: Option<String>,
 }
 
 /// An index, also that of a constraint.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts of a catalog row"
+)]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Index {
     /// Its name; its schema is the table's.
@@ -218,6 +224,10 @@ pub struct Index {
 }
 
 /// A constraint of a table.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts of a catalog row"
+)]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Constraint {
     /// Its name.

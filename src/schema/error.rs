@@ -62,8 +62,8 @@ impl Classify for SchemaError {
                     .to_owned(),
             ),
             Self::NotDescribed { .. } => Some(
-                "run the same command on the target by hand, then skip this transaction; the next \
-                 command that touches the object describes it again"
+                "run the same command on the target by hand, then SELECT pgstream.describe_all() on the \
+                 source, then skip this transaction"
                     .to_owned(),
             ),
             Self::MissingColumn { .. } | Self::ReadEntry { .. } | Self::ReadRows { .. } => None,

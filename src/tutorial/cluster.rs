@@ -11,7 +11,6 @@
 //!       .s.PGSQL.<port>
 //! ```
 
-use std::fmt::Write as _;
 use std::fs;
 use std::hash::{BuildHasher as _, RandomState};
 use std::io;
@@ -24,9 +23,14 @@ use tempfile::TempDir;
 
 use super::account::Account;
 use super::postmaster::{Postmaster, Stop, Watcher};
-use super::server::{OUTPUT_PLUGIN_LIBRARIES, Server, ServerError};
+use super::server::{Server, ServerError};
 use super::template::{PASSWORD, SUPERUSER, Template, short_temp_dir};
 use crate::model::{Classify, ErrorClass};
+
+mod options;
+
+use options::settings_text;
+pub use options::{ClusterOptions, ServerTls};
 
 /// Ports are taken from below the range that the kernel gives to outgoing connections, so that
 /// a stopped cluster finds its port free again.
@@ -34,82 +38,6 @@ const PORT_FIRST: u16 = 20_000;
 const PORT_COUNT: u16 = 12_000;
 /// Somebody else may take a port between our look and the server's bind; that is rare.
 const PORT_TRIES_MAX: usize = 20;
-
-/// Every cluster has these, before the caller's own settings.
-const SETTINGS: [(&str, &str); 12] = [
-    ("listen_addresses", "127.0.0.1"),
-    ("wal_level", "logical"),
-    ("max_wal_senders", "20"),
-    ("max_replication_slots", "20"),
-    ("max_connections", "100"),
-    ("max_prepared_transactions", "10"),
-    ("shared_buffers", "64MB"),
-    ("wal_sender_timeout", "10s"),
-    ("lc_messages", "C"),
-    ("timezone", "UTC"),
-    ("log_line_prefix", "%m [%p] %q%a "),
-    ("unix_socket_permissions", "0700"),
-];
-
-/// What a cluster shall be like.
-#[derive(Debug, Clone, Default)]
-pub struct ClusterOptions {
-    /// Part of the directory's name, for people: `source`, `target`.
-    pub name: String,
-    /// The installation to use; none means [`Server::find`].
-    pub server: Option<Server>,
-    /// Where templates are kept between runs; none means `initdb` for this cluster alone.
-    pub template_store: Option<PathBuf>,
-    /// Settings for `postgresql.conf`; a later one wins, also over ours.
-    pub settings: Vec<(String, String)>,
-    /// Lines put before those of `pg_hba.conf`.
-    pub hba: Vec<String>,
-    /// Certificates; with them the server offers TLS.
-    pub tls: Option<ServerTls>,
-}
-
-impl ClusterOptions {
-    /// Returns the options of an ordinary cluster with this name.
-    #[must_use]
-    pub fn new(name: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            ..Self::default()
-        }
-    }
-
-    /// Adds a setting.
-    #[must_use]
-    pub fn setting(mut self, name: &str, value: &str) -> Self {
-        self.settings.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
-    /// Adds a line in front of `pg_hba.conf`.
-    #[must_use]
-    pub fn hba(mut self, line: &str) -> Self {
-        self.hba.push(line.to_owned());
-        self
-    }
-
-    /// Uses this installation.
-    #[must_use]
-    pub fn on(mut self, server: &Server) -> Self {
-        self.server = Some(server.clone());
-        self
-    }
-}
-
-/// PEM texts of a server that offers TLS.
-#[derive(Debug, Clone)]
-pub struct ServerTls {
-    /// The server's certificate (and what lies between it and the root).
-    pub certificate: String,
-    /// Its private key.
-    pub key: String,
-    /// The authority whose client certificates are accepted.
-    pub client_authority: Option<String>,
-}
 
 /// Why a cluster cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -199,6 +127,7 @@ impl Cluster {
     fn prepare(server: Server, options: &ClusterOptions) -> io::Result<Self> {
         let account = Account::for_servers()?;
         let root = short_temp_dir(&options.name, account)?;
+        let watcher = Watcher::start(account, root.path())?;
         let data_dir = root.path().join("data");
         match &options.template_store {
             Some(store) => Template::prepare(&server, account, store)?,
@@ -213,7 +142,6 @@ impl Cluster {
         if let Some(tls) = &options.tls {
             write_tls(&data_dir, tls, account)?;
         }
-        let watcher = Watcher::start(account, root.path())?;
         let name = options.name.clone();
         Ok(Self {
             name,
@@ -410,30 +338,6 @@ fn start_detached(server: &Server, account: Account, root: &Path) -> io::Result<
         return Ok(());
     }
     Err(io::Error::other(format!("pg_ctl ended with {status}")))
-}
-
-fn settings_text(server: &Server, options: &ClusterOptions, socket_dir: &Path) -> String {
-    let mut text = String::from("\n# Throw-away cluster of pgstream.\n");
-    let mut set = |name: &str, value: &str| {
-        writeln!(text, "{name} = '{}'", value.replace('\'', "''")).expect("a String takes all");
-    };
-    for (name, value) in SETTINGS {
-        set(name, value);
-    }
-    set("unix_socket_directories", &socket_dir.display().to_string());
-    if server.has_wal2json() && server.knows_setting(OUTPUT_PLUGIN_LIBRARIES) {
-        set(OUTPUT_PLUGIN_LIBRARIES, "pgoutput, test_decoding, wal2json");
-    }
-    if let Some(tls) = &options.tls {
-        set("ssl", "on");
-        if tls.client_authority.is_some() {
-            set("ssl_ca_file", "client_ca.crt");
-        }
-    }
-    for (name, value) in &options.settings {
-        set(name, value);
-    }
-    text
 }
 
 fn write_tls(data_dir: &Path, tls: &ServerTls, account: Account) -> io::Result<()> {

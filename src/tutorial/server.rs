@@ -12,11 +12,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
 
-use crate::config::key;
 use crate::model::{Classify, ErrorClass};
 
 /// Names the directory with `initdb` and `postgres`; stronger than every other place.
-pub const BIN_DIR_VARIABLE: &str = key::PG_BIN_DIR;
+pub const BIN_DIR_VARIABLE: &str = "PGSTREAM_PG_BIN_DIR";
 
 /// The setting without which current minor releases refuse wal2json.
 /// Older ones do not know it and refuse to start with it.

@@ -4,6 +4,7 @@
 //! A stage does what a lesson's step says and looks at what a lesson expects. It shows nothing;
 //! leaving it, in whatever way, removes all of it.
 
+use std::io;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,12 +12,14 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::account::Account;
 use super::cluster::{Cluster, ClusterError, ClusterOptions, KeptCluster};
 use super::command_line::{CommandLine, understand};
 use super::database::{Answer, Database};
 use super::error::TutorialError;
 use super::lesson::{Expectation, Lesson, POSTGRES_TO_POSTGRES, Scene, Side, Step, parse};
 use super::maintenance::{init, tear_down};
+use super::postmaster::Watcher;
 use super::server::Server;
 use crate::config::Plugin;
 use crate::engine::status::{Command, Failure, Phase, Status};
@@ -48,7 +51,7 @@ pub struct Stage {
     engine: Option<Handle>,
     databases: [Database; 2],
     clusters: [Cluster; 2],
-    directory: TempDir,
+    directory: Directory,
 }
 
 impl Stage {
@@ -71,11 +74,10 @@ impl Stage {
             join(Side::Source, &clusters[0]).await?,
             join(Side::Target, &clusters[1]).await?,
         ];
-        let directory =
-            TempDir::with_prefix("pgstream-tutorial-").map_err(|source| TutorialError::File {
-                path: std::env::temp_dir(),
-                source,
-            })?;
+        let directory = Directory::make().map_err(|source| {
+            let path = std::env::temp_dir();
+            TutorialError::File { path, source }
+        })?;
         Ok(Self {
             scene,
             engine: None,
@@ -106,7 +108,7 @@ impl Stage {
     /// Returns the directory in which commands run and files are written.
     #[must_use]
     pub fn directory(&self) -> &Path {
-        self.directory.path()
+        self.directory.files.path()
     }
 
     /// Returns the running engine.
@@ -138,7 +140,7 @@ impl Stage {
     }
 
     fn write(&self, name: &str, content: &str) -> Result<Shown, TutorialError> {
-        let path: PathBuf = self.directory.path().join(name);
+        let path: PathBuf = self.directory.files.path().join(name);
         std::fs::write(&path, content).map_err(|source| TutorialError::File { path, source })?;
         Ok(Shown::Nothing)
     }
@@ -185,7 +187,7 @@ impl Stage {
         let CommandLine {
             command,
             configuration,
-        } = understand(line, self.directory.path(), &self.scene.plugin)?;
+        } = understand(line, self.directory.files.path(), &self.scene.plugin)?;
         let wrong = |source| TutorialError::Configuration {
             command: line.to_owned(),
             source,
@@ -253,6 +255,24 @@ const fn index(side: Side) -> usize {
     match side {
         Side::Source => 0,
         Side::Target => 1,
+    }
+}
+
+/// The working directory; it goes also when this process is killed.
+#[derive(Debug)]
+struct Directory {
+    _watcher: Watcher,
+    files: TempDir,
+}
+
+impl Directory {
+    fn make() -> io::Result<Self> {
+        let files = TempDir::with_prefix("pgstream-tutorial-")?;
+        let watcher = Watcher::start(Account::Own, files.path())?;
+        Ok(Self {
+            _watcher: watcher,
+            files,
+        })
     }
 }
 

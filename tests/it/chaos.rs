@@ -11,9 +11,10 @@ pub mod load;
 mod moments;
 
 use pgstream::config::Plugin;
+use tokio_postgres::Client;
 
 use crate::support::flow::{Flow, SLOT};
-use crate::support::{Call, query_text, wait_until};
+use crate::support::{Call, wait_until};
 
 /// Starts both servers with the tables of the load, rows and schema changes.
 pub async fn flow(plugin: Plugin) -> Flow {
@@ -36,19 +37,31 @@ pub fn run(flow: &Flow) -> Call {
     }
 }
 
-/// Waits until the target has the last transaction of the load, then compares both sides. Comparing
-/// all rows again and again would take the time that catching up needs.
+/// Waits until the target has the last transaction of the load, as long as it comes nearer, then
+/// compares both sides. Comparing all rows again and again would take the time that catching up
+/// needs.
 pub async fn assert_settled(flow: &Flow) {
-    const COUNT: &str = "SELECT count(*) FROM ledger";
-    let expected = query_text(&flow.source, COUNT).await;
-    wait_until("every transaction has arrived", async || {
-        let found = query_text(&flow.target, COUNT).await;
-        if found == expected {
-            Ok(())
-        } else {
-            Err(format!("{found:?} of {expected:?}"))
-        }
-    })
-    .await;
+    let expected = ledger(&flow.source).await;
+    let mut last = None;
+    while last != Some(expected) {
+        last = wait_until(
+            &format!("more of {expected} transactions arrive"),
+            async || {
+                let found = Some(ledger(&flow.target).await);
+                if found == last {
+                    Err(format!("{found:?}"))
+                } else {
+                    Ok(found)
+                }
+            },
+        )
+        .await;
+    }
     flow.equal().await;
+}
+
+/// Returns how many transactions of the load a side has; none before it has the table.
+pub async fn ledger(client: &Client) -> i64 {
+    let found = client.query_one("SELECT count(*) FROM ledger", &[]).await;
+    found.map_or(0, |row| row.get(0))
 }

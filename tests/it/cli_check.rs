@@ -2,9 +2,12 @@
 
 use insta::{Settings, assert_snapshot};
 use pgstream::tutorial::cluster::{Cluster, ClusterOptions};
+use pgstream::tutorial::server::{OUTPUT_PLUGIN_LIBRARIES, Server};
 
 use crate::cli_config::seen;
-use crate::support::{Call, cluster, cluster_with, connect, execute, pair};
+use crate::support::{
+    Call, cluster, cluster_with, connect, every_server, execute, pair, wait_until,
+};
 
 /// Runs `assertion` with what differs between two runs replaced.
 pub fn with_filters(assertion: impl FnOnce()) {
@@ -210,6 +213,61 @@ async fn check_as_json_has_the_documented_fields() {
     assert_eq!(fields, ["blocking", "mend", "object", "problem", "side"]);
     assert_eq!(report["slot_name"], "pgstream_tutorial_slot");
     assert_eq!(outcome.code, Some(78));
+}
+
+#[tokio::test]
+async fn a_plugin_that_the_server_refuses_is_mended_by_the_statement_of_check() {
+    let mut servers = every_server();
+    servers.retain(|server| server.knows_setting(OUTPUT_PLUGIN_LIBRARIES));
+    for server in servers {
+        a_refused_plugin_is_mended(&server).await;
+    }
+}
+
+async fn a_refused_plugin_is_mended(server: &Server) {
+    let options = ClusterOptions::new("source").on(server);
+    let source = cluster_with(options.setting(OUTPUT_PLUGIN_LIBRARIES, "other"));
+    let target = cluster("target");
+    let call =
+        between("check", &source, &target).env("PGSTREAM_POSTGRES_REPLICATION_PLUGIN", "wal2json");
+    let refused = call.run().await;
+    let mut lines = refused
+        .stdout
+        .lines()
+        .skip_while(|line| !line.contains("output_plugin"));
+    let mend = lines.nth(1).unwrap().trim().strip_prefix("mend: ").unwrap();
+    let client = connect(&source.url("postgres")).await;
+    for statement in mend.split_inclusive(';') {
+        execute(&client, statement).await;
+    }
+    wait_until("the setting is in effect", || async {
+        let outcome = call.run().await;
+        if outcome.stdout.contains("output_plugin") {
+            Err(outcome.stdout)
+        } else {
+            Ok(())
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_version_answers_the_same_questions() {
+    for server in every_server() {
+        let start = |name: &str| cluster_with(ClusterOptions::new(name).on(&server));
+        let (source, target) = (start("source"), start("target"));
+        for (command, code) in [
+            ("check", 78),
+            ("status --json", 0),
+            ("init", 0),
+            ("check", 0),
+        ] {
+            let outcome = between(command, &source, &target).run().await;
+            let said = format!("{} {command}: {}", server.version(), seen(&outcome));
+            assert_eq!(outcome.code, Some(code), "{said}");
+            assert!(!outcome.stdout.contains("SQLSTATE"), "{said}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -1,11 +1,12 @@
 //! `pgstream init` and `pgstream tear-down`, in both spellings of the tutorial.
 
 use insta::assert_snapshot;
-use pgstream::tutorial::cluster::Cluster;
+use pgstream::tutorial::cluster::{Cluster, ClusterOptions};
+use pgstream::tutorial::server::{OUTPUT_PLUGIN_LIBRARIES, Server};
 
 use crate::cli_check::{between, with_filters};
 use crate::cli_config::seen;
-use crate::support::{Call, cluster, connect, pair, psql, query_text};
+use crate::support::{Call, cluster, cluster_with, connect, execute, pair, psql, query_text};
 
 const SUCCESS: &str = "SUCCESS  pgstream initialisation complete\n";
 const GONE: &str = "SUCCESS  pgstream tear down complete\n";
@@ -189,6 +190,52 @@ async fn tear_down_cleans_one_side_while_the_other_is_away() {
     caused by: cannot connect to localhost:[port]/postgres
     caused by: Connection refused (os error 111)
     hint: is PostgreSQL running there? test it with: psql "postgresql://postgres@localhost:[port]/postgres?sslmode=disable"; then check PGSTREAM_POSTGRES_WRITER_TARGET_URL in the environment
+    "#);
+    });
+}
+
+/// Current minor releases refuse plugins that a setting does not list; older ones do not know it.
+#[tokio::test]
+async fn a_refused_output_plugin_is_mended_by_the_statement_of_the_hint() {
+    let server = Server::find().unwrap();
+    let knows = server.knows_setting(OUTPUT_PLUGIN_LIBRARIES);
+    let options = ClusterOptions::new("source").on(&server);
+    let source = cluster_with(match knows {
+        true => options.setting(OUTPUT_PLUGIN_LIBRARIES, ""),
+        false => options,
+    });
+    let init = with_flags("init --plugin wal2json", &source);
+    let first = init.run().await;
+    if knows {
+        assert_eq!((first.code, first.stdout.as_str()), (Some(78), ""));
+        let mend = first.stderr.split("hint: ").nth(1).unwrap();
+        let client = connect(&source.url("postgres")).await;
+        for statement in mend.trim().split_inclusive(';') {
+            execute(&client, statement).await;
+        }
+        assert_eq!(init.run().await.stdout, SUCCESS);
+    } else {
+        assert_eq!(first.stdout, SUCCESS, "{}", first.stderr);
+    }
+    assert_eq!(
+        slots(&source).await,
+        [format!("{SLOT}|wal2json|logical|postgres")]
+    );
+}
+
+#[tokio::test]
+async fn init_without_the_rights_says_which_ones() {
+    let source = cluster("source");
+    let client = connect(&source.url("postgres")).await;
+    execute(&client, "CREATE ROLE reader LOGIN PASSWORD 'postgres'").await;
+    let url = source.url("postgres").replace("//postgres:", "//reader:");
+    let refused = Call::line(&format!("init --pgurl {url}")).run().await;
+    with_filters(|| {
+        assert_snapshot!(seen(&refused), @r#"
+    exit code 78
+    --- stderr
+    error: role reader may not create event triggers and publications of all tables
+    hint: ALTER ROLE "reader" SUPERUSER, or run init as a superuser
     "#);
     });
 }

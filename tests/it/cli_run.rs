@@ -196,6 +196,67 @@ async fn trouble_3_a_table_that_the_target_does_not_have() {
 }
 
 #[tokio::test]
+async fn a_refused_transaction_is_skipped_on_record_by_the_position_that_its_error_names() {
+    let (source, target) = pair();
+    let client = connect(&source.url("postgres")).await;
+    execute(
+        &client,
+        "CREATE TABLE test(id SERIAL PRIMARY KEY, name TEXT)",
+    )
+    .await;
+    init(&source, &target).await;
+    execute(&client, "INSERT INTO test(name) VALUES('alice')").await;
+    let refused = between("run", &source, &target).run().await;
+    let position = refused.stderr.split("committed at ").nth(1).unwrap();
+    let position = position.split_whitespace().next().unwrap();
+
+    let line = format!("run --skip-transaction {position}");
+    let running = between(&line, &source, &target).spawn();
+    execute(&client, "CREATE TABLE next(id int PRIMARY KEY)").await;
+    shows(
+        &target,
+        "SELECT count(*) FROM pgstream.skipped_transaction",
+        "1",
+    )
+    .await;
+    shows(&target, "SELECT to_regclass('public.next')", "next").await;
+    assert_eq!(running.terminate().await.code, Some(0));
+    let status = between("status", &source, &target).run().await;
+    assert!(
+        status.stdout.contains("skipped on record"),
+        "{}",
+        status.stdout
+    );
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_at_once() {
+    let (source, target) = pair();
+    init(&source, &target).await;
+    let client = connect(&source.url("postgres")).await;
+    let table = "CREATE TABLE test(id SERIAL PRIMARY KEY, name TEXT)";
+    execute(&client, table).await;
+    let running = between("run --log-level debug", &source, &target).spawn();
+    shows(&target, "SELECT to_regclass('public.test')", "test").await;
+    let blocker = connect(&target.url("postgres")).await;
+    execute(&blocker, "BEGIN; LOCK TABLE test").await;
+    execute(&client, "INSERT INTO test(name) VALUES('alice')").await;
+    let waiting = "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted";
+    shows(&target, waiting, "t").await;
+
+    running.signal(Signal::SIGINT);
+    running.said("SIGINT").await;
+    running.signal(Signal::SIGTERM);
+    let ended = running.outcome().await;
+    assert_eq!(ended.code, Some(75), "{}", ended.stderr);
+
+    execute(&blocker, "ROLLBACK").await;
+    let again = between("run", &source, &target).spawn();
+    shows(&target, "SELECT name FROM test", "alice").await;
+    assert_eq!(again.terminate().await.code, Some(0));
+}
+
+#[tokio::test]
 async fn trouble_4_permission_denied() {
     let (source, target) = pair();
     init(&source, &target).await;

@@ -5,7 +5,8 @@
 //! and transactions without changes.
 
 use pgstream::config::ConnectionSettings;
-use pgstream::decode::{DecodeError, Decoder, NullNumbers};
+use pgstream::config::NullNumbers;
+use pgstream::decode::{DecodeError, Decoder};
 use pgstream::model::{
     Change, Classify as _, ErrorClass, Event, Lsn, OldTuple, Relation, Tuple, Value,
 };
@@ -497,7 +498,7 @@ async fn an_operator_may_vouch_that_nulls_of_numbers_are_null() {
     server.end().await;
 
     let decoder = Decoder::for_plugin("wal2json").unwrap();
-    let vouched = decoder.with_null_numbers(NullNumbers::AreNull);
+    let vouched = decoder.with_null_numbers(NullNumbers::Null);
 
     assert_eq!(
         server.decoded("wal2json", vouched).await,

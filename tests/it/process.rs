@@ -3,9 +3,10 @@
 use std::fs;
 
 use nix::sys::signal::Signal;
+use pgstream::config::Plugin;
 
 use crate::chaos::load::SCHEMA;
-use crate::chaos::run;
+use crate::chaos::{flow, run};
 use crate::support::flow::{Flow, SLOT};
 use crate::support::{connect, execute, query_text, wait_until};
 
@@ -50,6 +51,25 @@ async fn what_was_stopped_in_order_is_confirmed_to_the_source() {
 }
 
 #[tokio::test]
+async fn a_signal_ends_it_even_if_the_source_goes_away_meanwhile() {
+    let mut flow = Flow::rows("pgoutput", SCHEMA).await;
+    let running = run(&flow).spawn();
+    let holder = connect(&flow.target_cluster.url("postgres")).await;
+    execute(&holder, "BEGIN; LOCK TABLE item").await;
+    flow.run("INSERT INTO item VALUES (1, 1, 'in hand')").await;
+    flow.shows(WAITS, &["1"]).await;
+
+    running.signal(Signal::SIGTERM);
+    running.said("finishing the transaction in hand").await;
+    flow.source_cluster.stop_immediate().unwrap();
+    execute(&holder, "COMMIT").await;
+
+    let outcome = running.outcome().await;
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    flow.shows("SELECT body FROM item", &["in hand"]).await;
+}
+
+#[tokio::test]
 async fn a_second_signal_ends_at_once_and_harms_nothing() {
     let flow = Flow::rows("pgoutput", SCHEMA).await;
     let running = run(&flow).spawn();
@@ -82,7 +102,7 @@ async fn a_process_that_was_stopped_longer_than_wal_sender_timeout_goes_on() {
     flow.run("INSERT INTO item VALUES (1, 1, 'before')").await;
     flow.equal().await;
 
-    running.signal(Signal::SIGSTOP);
+    running.freeze().await;
     flow.run("INSERT INTO item SELECT i, 1, md5(i::text) FROM generate_series(2, 9000) AS i")
         .await;
     wait_until("the source gives the walsender up", async || {
@@ -128,7 +148,7 @@ fn processor_ticks(pid: nix::unistd::Pid) -> u64 {
 
 #[tokio::test]
 async fn a_second_process_on_the_slot_ends_with_a_clear_message() {
-    let flow = Flow::rows("pgoutput", SCHEMA).await;
+    let flow = flow(Plugin::Pgoutput).await;
     execute(&flow.source, "ALTER SYSTEM SET wal_sender_timeout = '1s'").await;
     execute(&flow.source, "SELECT pg_reload_conf()").await;
     let first = run(&flow).spawn();

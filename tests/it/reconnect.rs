@@ -1,13 +1,13 @@
 //! Servers that go away, connections that break or say nothing more: the engine comes back by
 //! itself, and both sides end equal.
 
-use pgstream::config::ConnectionSettings;
+use pgstream::config::{ConnectionSettings, Plugin};
 use pgstream::engine::Handle;
 use pgstream::engine::status::Phase;
 
-use crate::chaos::assert_settled;
 use crate::chaos::dice::seed;
 use crate::chaos::load::{Load, SCHEMA};
+use crate::chaos::{self, assert_settled};
 use crate::support::clusters::TestCluster;
 use crate::support::flow::{Flow, stop, wait_for};
 use crate::support::{Proxy, execute, query_text, wait_until};
@@ -15,7 +15,11 @@ use crate::support::{Proxy, execute, query_text, wait_until};
 /// Runs the engine under load, lets `trouble` happen to it, and compares both sides.
 async fn check(mut flow: Flow, trouble: impl AsyncFnOnce(&mut Flow, &Handle)) {
     let handle = flow.start();
-    let load = Load::rows(&flow.source_cluster.url("postgres"), seed());
+    let url = flow.source_cluster.url("postgres");
+    let load = match flow.pipeline.schema_log {
+        Some(_) => Load::rows_and_schema(&url, seed()),
+        None => Load::rows(&url, seed()),
+    };
     streams(&handle, 20).await;
 
     trouble(&mut flow, &handle).await;
@@ -45,7 +49,7 @@ async fn retries(handle: &Handle) {
 }
 
 async fn flow() -> Flow {
-    Flow::rows("pgoutput", SCHEMA).await
+    chaos::flow(Plugin::Pgoutput).await
 }
 
 #[tokio::test]
@@ -82,7 +86,7 @@ async fn comes_back_to_both_after_a_killed_and_an_orderly_stopped_server() {
 
 /// Puts a proxy in front of each side; `parameters` go to the addresses.
 async fn behind_proxies(parameters: &str) -> (Flow, Proxy, Proxy) {
-    let mut flow = flow().await;
+    let mut flow = Flow::rows("pgoutput", SCHEMA).await;
     let through = |cluster: &TestCluster| {
         let proxy = Proxy::start(cluster.port());
         let url = proxy.through(&cluster.url("postgres"), cluster.port());

@@ -1,1 +1,418 @@
-//! TODO
+//! What the target refuses stops the stream exactly there; nothing is skipped unless an operator
+//! says so, on record.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use pgstream::config::OnConflict;
+use pgstream::engine::status::{Command, CommandAnswer, Failure, Phase};
+use pgstream::engine::{Engine, EngineOptions, Handle};
+use pgstream::model::ErrorClass;
+use tracing::Level;
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::support::flow::{Flow, failure, stop, wait_for};
+use crate::support::scene::PLUGINS;
+use crate::support::{execute, query_text};
+
+/// A change that the target refuses, and what mends it there.
+struct Refusal {
+    name: &'static str,
+    /// What makes the target differ from the source.
+    differs: &'static str,
+    /// The transaction; 47114711 is a value in it.
+    change: &'static str,
+    sqlstate: Option<&'static str>,
+    /// Part of the statement.
+    statement: Option<&'static str>,
+    /// Part of the hint.
+    hint: &'static str,
+    mend: &'static str,
+}
+
+const SCHEMA: &str = "CREATE TABLE before (id int PRIMARY KEY); CREATE TABLE t (id int PRIMARY KEY, \
+                      v text, u int); INSERT INTO t VALUES (1, 'one', 1), (2, 'two', 2); \
+                      CREATE TABLE l (v int); ALTER TABLE l REPLICA IDENTITY FULL; \
+                      INSERT INTO l VALUES (1), (2)";
+
+const REFUSALS: &[Refusal] = &[
+    Refusal {
+        name: "a key that is there",
+        differs: "INSERT INTO t VALUES (47114711, 'target', 0)",
+        change: "INSERT INTO t VALUES (50, 'x', 0), (47114711, 'secret 47114711', 0)",
+        sqlstate: Some("23505"),
+        statement: Some("INSERT INTO \"public\".\"t\""),
+        hint: "--skip-transaction",
+        mend: "DELETE FROM t WHERE id = 47114711",
+    },
+    Refusal {
+        name: "a set with a key that is there",
+        differs: "INSERT INTO t VALUES (47114711, 'target', 0)",
+        change: "INSERT INTO t SELECT i, 'secret ' || i, 0 FROM generate_series(47114700, 47114790) AS i",
+        sqlstate: Some("23505"),
+        statement: Some("INSERT INTO \"public\".\"t\""),
+        hint: "--skip-transaction",
+        mend: "DELETE FROM t WHERE id = 47114711",
+    },
+    Refusal {
+        name: "a check",
+        differs: "ALTER TABLE t ADD CHECK (u < 47114711)",
+        change: "UPDATE t SET u = 47114711, v = 'secret 47114711' WHERE id = 1",
+        sqlstate: Some("23514"),
+        statement: Some("UPDATE ONLY \"public\".\"t\""),
+        hint: "--skip-transaction",
+        mend: "ALTER TABLE t DROP CONSTRAINT t_u_check",
+    },
+    Refusal {
+        name: "a NOT NULL",
+        differs: "ALTER TABLE t ALTER u SET NOT NULL",
+        change: "INSERT INTO t VALUES (47114711, 'secret 47114711', NULL)",
+        sqlstate: Some("23502"),
+        statement: Some("INSERT INTO \"public\".\"t\""),
+        hint: "--skip-transaction",
+        mend: "ALTER TABLE t ALTER u DROP NOT NULL",
+    },
+    Refusal {
+        name: "a type that is too narrow",
+        differs: "ALTER TABLE t ALTER v TYPE varchar(5)",
+        change: "UPDATE t SET v = 'secret 47114711' WHERE id = 2",
+        sqlstate: Some("22001"),
+        statement: Some("UPDATE ONLY \"public\".\"t\""),
+        hint: "--skip-transaction",
+        mend: "ALTER TABLE t ALTER v TYPE text",
+    },
+    Refusal {
+        name: "another type",
+        differs: "ALTER TABLE t ALTER v TYPE int USING NULL",
+        change: "INSERT INTO t VALUES (47114711, 'secret 47114711', 0)",
+        sqlstate: Some("22P02"),
+        statement: Some("INSERT INTO \"public\".\"t\""),
+        hint: "--skip-transaction",
+        mend: "ALTER TABLE t ALTER v TYPE text USING id::text; UPDATE t SET v = 'two' WHERE id = 2; \
+               UPDATE t SET v = 'one' WHERE id = 1",
+    },
+    Refusal {
+        name: "a trigger that raises",
+        differs: "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not here'; \
+                  END $$; CREATE TRIGGER no BEFORE DELETE ON t FOR EACH ROW EXECUTE FUNCTION no()",
+        change: "DELETE FROM t WHERE id = 2",
+        sqlstate: Some("P0001"),
+        statement: Some("DELETE FROM ONLY \"public\".\"t\""),
+        hint: "--skip-transaction",
+        mend: "DROP TRIGGER no ON t; DROP FUNCTION no()",
+    },
+    Refusal {
+        name: "an UPDATE of a row that is not there",
+        differs: "DELETE FROM t WHERE id = 2",
+        change: "UPDATE t SET v = 'secret 47114711' WHERE id IN (1, 2)",
+        sqlstate: None,
+        statement: Some("UPDATE ONLY \"public\".\"t\""),
+        hint: "put the missing rows back",
+        mend: "INSERT INTO t VALUES (2, 'two', 2)",
+    },
+    Refusal {
+        name: "a DELETE of a row that is not there",
+        differs: "DELETE FROM t WHERE id = 2",
+        change: "DELETE FROM t WHERE id IN (1, 2)",
+        sqlstate: None,
+        statement: Some("DELETE FROM ONLY \"public\".\"t\""),
+        hint: "put the missing rows back",
+        mend: "INSERT INTO t VALUES (2, 'two', 2)",
+    },
+    Refusal {
+        name: "a DELETE of a keyless row that is not there",
+        differs: "DELETE FROM l WHERE v = 2",
+        change: "DELETE FROM l WHERE v IN (1, 2)",
+        sqlstate: None,
+        statement: Some("DELETE FROM ONLY \"public\".\"l\""),
+        hint: "put the missing rows back",
+        mend: "INSERT INTO l VALUES (2)",
+    },
+    Refusal {
+        name: "a table that is not there",
+        differs: "ALTER TABLE t RENAME TO elsewhere",
+        change: "INSERT INTO t VALUES (47114711, 'secret 47114711', 0)",
+        sqlstate: None,
+        statement: None,
+        hint: "PGSTREAM_FILTER_EXCLUDE_TABLES=public.t",
+        mend: "ALTER TABLE elsewhere RENAME TO t",
+    },
+    Refusal {
+        name: "a column that is not there",
+        differs: "ALTER TABLE t RENAME u TO other",
+        change: "UPDATE t SET v = 'secret 47114711' WHERE id = 1",
+        sqlstate: None,
+        statement: None,
+        hint: "ALTER TABLE \"public\".\"t\" ADD COLUMN \"u\"",
+        mend: "ALTER TABLE t RENAME other TO u",
+    },
+    Refusal {
+        name: "a deferred constraint at the commit",
+        differs: "CREATE TABLE p (id int PRIMARY KEY); INSERT INTO p VALUES (1), (2); \
+                  ALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (u) REFERENCES p DEFERRABLE",
+        change: "INSERT INTO t VALUES (9, 'secret 47114711', 47114711)",
+        sqlstate: Some("23503"),
+        statement: Some("COMMIT"),
+        hint: "--skip-transaction",
+        mend: "ALTER TABLE t DROP CONSTRAINT f; DROP TABLE p",
+    },
+];
+
+/// Both sides with [`SCHEMA`], and the target as the refusal wants it.
+async fn scene(plugin: &str, refusal: &Refusal) -> Flow {
+    let flow = Flow::rows(plugin, SCHEMA).await;
+    execute(&flow.target, refusal.differs).await;
+    flow
+}
+
+/// Commits something before, the change, and something behind it.
+async fn commit(flow: &Flow, refusal: &Refusal) {
+    flow.run("INSERT INTO before VALUES (1)").await;
+    flow.run(refusal.change).await;
+    flow.run("INSERT INTO before VALUES (2)").await;
+    flow.run("INSERT INTO before SELECT generate_series(100, 200)")
+        .await;
+}
+
+fn check(refusal: &Refusal, failure: &Failure) {
+    let Refusal {
+        name,
+        sqlstate,
+        statement,
+        hint,
+        ..
+    } = refusal;
+    let shown = format!("{name}: {failure:#?}");
+    assert_eq!(failure.class, ErrorClass::Data, "{shown}");
+    assert_eq!(failure.sqlstate.as_deref(), *sqlstate, "{shown}");
+    let part_of = |part: &&str| {
+        failure
+            .statement
+            .as_ref()
+            .is_some_and(|all| all.contains(*part))
+    };
+    assert!(statement.as_ref().is_none_or(part_of), "{shown}");
+    assert!(
+        failure.hint.as_ref().is_some_and(|all| all.contains(hint)),
+        "{shown}"
+    );
+    assert!(failure.transaction.is_some(), "{shown}");
+    assert!(!shown.contains("47114711"), "a row's value: {shown}");
+}
+
+/// Brings the source back to the rows of [`SCHEMA`].
+const RESET: &str = "DELETE FROM before; DELETE FROM t; DELETE FROM l; \
+                     INSERT INTO t VALUES (1, 'one', 1), (2, 'two', 2); INSERT INTO l VALUES (1), (2)";
+
+/// Plays one refusal until the engine stands, then mends the target and starts the engine again.
+async fn play(flow: &Flow, refusal: &Refusal) {
+    execute(&flow.target, refusal.differs).await;
+    commit(flow, refusal).await;
+
+    let failed = failure(&mut flow.start()).await;
+    check(refusal, &failed);
+    let there = query_text(&flow.target, "SELECT id FROM before ORDER BY id").await;
+    assert_eq!(there, ["1"], "{}", refusal.name);
+
+    execute(&flow.target, refusal.mend).await;
+    let handle = flow.start();
+    flow.shows("SELECT count(*) FROM before", &["103"]).await;
+    flow.equal().await;
+    flow.run(RESET).await;
+    flow.equal().await;
+    stop(handle).await;
+}
+
+#[tokio::test]
+async fn a_refusal_stops_the_stream_there_and_a_mended_target_goes_on() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(Level::DEBUG)
+        .with_writer(log.clone())
+        .finish();
+    let _capture = tracing::subscriber::set_default(subscriber);
+    for plugin in PLUGINS {
+        let flow = Flow::rows(plugin, SCHEMA).await;
+        for refusal in REFUSALS {
+            play(&flow, refusal).await;
+        }
+    }
+    let log = log.text();
+    assert!(log.contains("cannot write to the target"), "{log}");
+    assert!(!log.contains("47114711"), "a row's value: {log}");
+}
+
+/// Everything that is logged while it is captured.
+#[derive(Debug, Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().expect("nobody panicked")).into_owned()
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        self.0
+            .lock()
+            .expect("nobody panicked")
+            .extend_from_slice(text);
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+#[tokio::test]
+async fn a_truncate_reaches_no_table_of_the_targets_own() {
+    let flow = Flow::rows("pgoutput", SCHEMA).await;
+    execute(
+        &flow.target,
+        "CREATE TABLE own (t int REFERENCES t); INSERT INTO own VALUES (1)",
+    )
+    .await;
+    flow.run("TRUNCATE t").await;
+
+    let failed = failure(&mut flow.start()).await;
+    assert_eq!(failed.sqlstate.as_deref(), Some("0A000"));
+    flow.shows("SELECT count(*) FROM own", &["1"]).await;
+
+    execute(&flow.target, "DROP TABLE own").await;
+    let handle = flow.start();
+    flow.equal().await;
+    stop(handle).await;
+}
+
+fn holding(flow: &Flow) -> Handle {
+    let options = EngineOptions {
+        hold_on_failure: true,
+        ..EngineOptions::default()
+    };
+    Engine::start(flow.pipeline.clone(), options)
+}
+
+/// Starts an engine that stands at the refusal instead of ending.
+async fn held(plugin: &str, refusal: &Refusal) -> (Flow, Handle, Failure) {
+    let flow = scene(plugin, refusal).await;
+    commit(&flow, refusal).await;
+    let handle = holding(&flow);
+    wait_for(&handle, "the engine stands", |status| {
+        status.phase == Phase::Held
+    })
+    .await;
+    let failed = handle
+        .status()
+        .borrow()
+        .last_error
+        .clone()
+        .expect("a failure");
+    (flow, handle, failed)
+}
+
+#[tokio::test]
+async fn an_engine_that_stands_tries_again_when_asked() {
+    let (flow, handle, _) = held("pgoutput", &REFUSALS[0]).await;
+
+    handle.command(Command::Retry).await;
+    wait_for(&handle, "another try", |status| status.phase != Phase::Held).await;
+    wait_for(&handle, "the engine stands again", |status| {
+        status.phase == Phase::Held
+    })
+    .await;
+    execute(&flow.target, REFUSALS[0].mend).await;
+    assert_eq!(
+        handle.command(Command::Retry).await,
+        CommandAnswer::Accepted
+    );
+
+    flow.equal().await;
+    wait_for(&handle, "no error is left", |status| {
+        status.last_error.is_none()
+    })
+    .await;
+    stop(handle).await;
+}
+
+/// What is on record after a skip.
+const RECORD: &str = "SELECT commit_lsn, xid > 0, reason <> '' FROM pgstream.skipped_transaction";
+
+#[tokio::test]
+async fn exactly_the_named_transaction_is_skipped_and_recorded() {
+    for plugin in PLUGINS {
+        let (flow, handle, failed) = held(plugin, &REFUSALS[1]).await;
+        let commit_lsn = failed.transaction.expect("a transaction").commit_lsn;
+
+        let other = Command::Skip {
+            commit_lsn: pgstream::model::Lsn(commit_lsn.0 + 8),
+        };
+        assert!(matches!(
+            handle.command(other).await,
+            CommandAnswer::Refused(_)
+        ));
+        let skip = Command::Skip { commit_lsn };
+        assert_eq!(handle.command(skip).await, CommandAnswer::Accepted);
+
+        flow.shows("SELECT count(*) FROM before", &["103"]).await;
+        flow.shows("SELECT count(*) FROM t WHERE id >= 47114700", &["1"])
+            .await;
+        flow.shows(RECORD, &[&format!("{commit_lsn}|t|t")]).await;
+        wait_for(&handle, "it is counted", |status| {
+            status.totals.skipped == 1
+        })
+        .await;
+        stop(handle).await;
+    }
+}
+
+#[tokio::test]
+async fn a_start_can_skip_the_transaction_that_ended_the_last_one() {
+    let flow = scene("pgoutput", &REFUSALS[8]).await;
+    commit(&flow, &REFUSALS[8]).await;
+    let failed = failure(&mut flow.start()).await;
+    let commit_lsn = failed.transaction.expect("a transaction").commit_lsn;
+    assert!(
+        failed
+            .hint
+            .unwrap_or_default()
+            .contains(&commit_lsn.to_string())
+    );
+
+    let options = EngineOptions {
+        skip: Some(commit_lsn),
+        ..EngineOptions::default()
+    };
+    let handle = Engine::start(flow.pipeline.clone(), options);
+    flow.shows("SELECT count(*) FROM before", &["103"]).await;
+    flow.shows("SELECT id FROM t ORDER BY id", &["1"]).await;
+    flow.shows(RECORD, &[&format!("{commit_lsn}|t|t")]).await;
+    stop(handle).await;
+}
+
+#[tokio::test]
+async fn a_large_transaction_leaves_nothing_when_its_last_row_is_refused() {
+    let mut flow = Flow::rows("pgoutput", "CREATE TABLE t (id int PRIMARY KEY, v text)").await;
+    flow.pipeline.on_conflict = OnConflict::Error;
+    execute(&flow.target, "INSERT INTO t VALUES (30000, 'target')").await;
+    flow.run("INSERT INTO t SELECT i, 'v' FROM generate_series(1, 30000) AS i")
+        .await;
+
+    let failed = failure(&mut flow.start()).await;
+    assert_eq!(failed.sqlstate.as_deref(), Some("23505"));
+    flow.shows("SELECT count(*) FROM t", &["1"]).await;
+
+    execute(&flow.target, "TRUNCATE t").await;
+    let handle = flow.start();
+    flow.equal().await;
+    stop(handle).await;
+}

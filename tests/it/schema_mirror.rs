@@ -13,10 +13,12 @@ use pgstream::config::{ConnectionSettings, Plugin, SlotName};
 use pgstream::model::{Column, QualifiedName, Relation, RelationId, ReplicaIdentity, Tuple, Value};
 use pgstream::postgres::{Session, connect};
 use pgstream::schema::{Entry, Plan, install, plan};
+use pgstream::tutorial::cluster::ClusterOptions;
+use pgstream::tutorial::server::Server;
 
 use crate::support::clusters::TestCluster;
 use crate::support::oracle::{differences, picture};
-use crate::support::{cluster, query_text};
+use crate::support::{cluster, cluster_with, query_text};
 
 const LOG_COLUMNS: [&str; 6] = [
     "id",
@@ -30,6 +32,11 @@ const LOG_COLUMNS: [&str; 6] = [
 /// What `init` did to tables that are on both sides already.
 const IDENTITIES: &str = "SELECT format('ALTER TABLE %s REPLICA IDENTITY FULL', oid::regclass) \
                           FROM pg_class WHERE relreplident = 'f' AND relnamespace = 'public'::regnamespace";
+
+/// NOT NULL constraints, where the server keeps them as such.
+const NOT_NULLS: &str = "SELECT conrelid::regclass, conname, conislocal, coninhcount, connoinherit, \
+                         convalidated, obj_description(oid, 'pg_constraint') FROM pg_constraint \
+                         WHERE contype = 'n' AND connamespace::regnamespace::text NOT IN ('pgstream', 'information_schema') ORDER BY 1, 2";
 
 /// The two databases.
 pub struct Mirror {
@@ -49,6 +56,12 @@ impl Mirror {
     /// Starts both with a schema that is there before `init`.
     pub async fn prepared(sql: &str) -> Self {
         Self::inside(cluster("mirror"), sql).await
+    }
+
+    /// Starts both on another server.
+    pub async fn on(server: &Server) -> Self {
+        let options = ClusterOptions::new("mirror").on(server);
+        Self::inside(cluster_with(options), "").await
     }
 
     async fn inside(cluster: TestCluster, sql: &str) -> Self {
@@ -159,9 +172,22 @@ impl Mirror {
             let only = |one: &BTreeSet<String>, other| one.difference(other).cloned().collect();
             (only(&source, &target), only(&target, &source))
         } else {
-            let source = picture(&self.source, &[]).await.expect("a picture");
-            let target = picture(&self.target, &[]).await.expect("a picture");
-            (differences(&source, &target), Vec::<String>::new())
+            let mut found = Vec::new();
+            let mut pictures = Vec::new();
+            for side in [&self.source, &self.target] {
+                let mut seen = picture(side, &[]).await.expect("a picture");
+                seen.facts.retain(|name, _| !name.starts_with("rows of "));
+                seen.sequences.clear();
+                pictures.push((seen, query_text(side, NOT_NULLS).await));
+            }
+            if pictures[0].1 != pictures[1].1 {
+                found.push(format!(
+                    "NOT NULL: {:?}\n{:?}",
+                    pictures[0].1, pictures[1].1
+                ));
+            }
+            found.extend(differences(&pictures[0].0, &pictures[1].0));
+            (found, Vec::<String>::new())
         };
         assert!(
             only_source.is_empty() && only_target.is_empty(),

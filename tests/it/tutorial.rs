@@ -65,6 +65,12 @@ async fn play(plugin: &'static str, spelling: Spelling) {
     }
 }
 
+/// The password is in every address that was typed, and nowhere in what is said.
+fn assert_no_password(outcome: &Outcome) {
+    let said = format!("{}{}", outcome.stdout, outcome.stderr);
+    assert!(!said.contains("postgres:postgres@"), "{said}");
+}
+
 impl Reader {
     fn start(plugin: &'static str, spelling: Spelling) -> Self {
         let server = match plugin {
@@ -107,18 +113,14 @@ impl Reader {
         let cluster = self.cluster(expected.side);
         let database = Database::join(&cluster.url("postgres")).await.unwrap();
         wait_until(&expected.query, async || {
-            let seen = database.ask(&expected.query).await.unwrap().rows;
-            let said = || {
-                self.running
-                    .as_ref()
-                    .map(Running::stderr)
-                    .unwrap_or_default()
+            // That a table is not there yet is an answer like any other.
+            let seen = match database.ask(&expected.query).await {
+                Ok(answer) if expected.is_met(&answer.rows) => return Ok(()),
+                Ok(answer) => format!("{:?}", answer.rows),
+                Err(refused) => refused.to_string(),
             };
-            if expected.is_met(&seen) {
-                Ok(())
-            } else {
-                Err(format!("{seen:?}\n{}", said()))
-            }
+            let said = self.running.as_ref().map(Running::stderr);
+            Err(format!("{seen}\n{}", said.unwrap_or_default()))
         })
         .await;
         if expected.query.starts_with(r"\d+") {
@@ -150,10 +152,16 @@ impl Reader {
         if let Some(running) = self.running.take() {
             let outcome = running.terminate().await;
             assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+            assert!(
+                outcome.stderr.contains("TRACE"),
+                "--log-level trace shows more than this"
+            );
+            assert_no_password(&outcome);
         }
         for _ in ["once", "twice is a success too"] {
             let outcome = self.call(arguments).run().await;
             assert_eq!(outcome.code, Some(0), "{line}: {}", outcome.stderr);
+            assert_no_password(&outcome);
             assert!(
                 outcome.stdout.contains(success),
                 "{line}: {}",
@@ -184,17 +192,45 @@ impl Reader {
 }
 
 #[tokio::test]
-async fn the_tutorial_plays_itself_with_pgoutput() {
-    let outcome = Call::line("tutorial --headless").run().await;
-
-    assert_played(&outcome);
+async fn the_tutorial_plays_itself_on_every_server_with_pgoutput() {
+    for server in every_server() {
+        play_itself(&server, "pgoutput").await;
+    }
 }
 
 #[tokio::test]
-async fn the_tutorial_plays_itself_with_wal2json() {
-    let outcome = Call::line("tutorial --headless --plugin wal2json")
-        .run()
-        .await;
+async fn the_tutorial_plays_itself_on_every_server_that_has_wal2json() {
+    for server in every_server().into_iter().filter(Server::has_wal2json) {
+        play_itself(&server, "wal2json").await;
+    }
+}
+
+#[tokio::test]
+async fn a_named_server_without_wal2json_is_told_with_what_to_do() {
+    let bare = TempDir::new().unwrap();
+    for program in ["initdb", "postgres"] {
+        let installed = Server::find().unwrap().program(program);
+        std::fs::copy(installed, bare.path().join(program)).unwrap();
+    }
+
+    let call = Call::line("tutorial --headless --plugin wal2json");
+    let directory = bare.path().display().to_string();
+    let outcome = call.env("PGSTREAM_PG_BIN_DIR", &directory).run().await;
+
+    assert_eq!(outcome.code, Some(78), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("wal2json is not installed"),
+        "{}",
+        outcome.stderr
+    );
+    assert!(outcome.stderr.contains("make deps"), "{}", outcome.stderr);
+}
+
+async fn play_itself(server: &Server, plugin: &str) {
+    let call = Call::line(&format!("tutorial --headless --plugin {plugin}"));
+    let directory = server.bin_dir().display().to_string();
+
+    let outcome = call.env("PGSTREAM_PG_BIN_DIR", &directory).run().await;
 
     assert_played(&outcome);
 }
@@ -242,6 +278,34 @@ async fn a_signal_ends_the_tutorial_and_removes_its_clusters() {
             std::net::TcpStream::connect(("127.0.0.1", port)).is_err(),
             "{port} is open"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_killed_tutorial_leaves_no_server_behind() {
+    let running = Call::line("tutorial --headless").spawn();
+    let told = wait_until("the clusters are there", async || {
+        let told = running.stdout();
+        if told.contains("target  psql") {
+            Ok(told)
+        } else {
+            Err(told)
+        }
+    })
+    .await;
+
+    drop(running.kill().await);
+
+    for port in ports(&told) {
+        wait_until("the server is gone", async || {
+            let open = std::net::TcpStream::connect(("127.0.0.1", port)).is_ok();
+            if open {
+                Err(format!("{port} is open"))
+            } else {
+                Ok(())
+            }
+        })
+        .await;
     }
 }
 

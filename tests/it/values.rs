@@ -2,6 +2,12 @@
 
 use std::fmt::Write as _;
 
+use pgstream::model::{quote_ident, quote_literal};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
+use tokio_postgres::{SimpleQueryMessage, SimpleQueryRow};
+
 use crate::support::query_text;
 use crate::support::scene::{PLUGINS, Scene};
 
@@ -322,6 +328,62 @@ async fn special_numbers_arrive_with_the_plugin_that_sends_them() {
     }
     scene.equal().await;
     scene.stop().await;
+}
+
+/// Any text that PostgreSQL can hold: no NUL byte.
+fn any_text() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        Just("'".to_owned()),
+        Just("\"".to_owned()),
+        Just("\\".to_owned()),
+        Just("$$".to_owned()),
+        Just("E'".to_owned()),
+        Just(";--".to_owned()),
+        Just("\\'".to_owned()),
+        Just("?".to_owned()),
+        "[a-zA-Z .\\n\\té日]{1,4}",
+        any::<char>()
+            .prop_filter("no NUL", |c| *c != '\0')
+            .prop_map(String::from),
+    ];
+    prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+}
+
+#[tokio::test]
+async fn quoted_names_and_literals_come_back_from_a_server_as_they_were() {
+    let cluster = crate::support::cluster("quoting");
+    let client = crate::support::connect(&cluster.url("postgres")).await;
+    let mut runner = TestRunner::deterministic();
+    for conforming in ["on", "off"] {
+        let set = format!(
+            "SET standard_conforming_strings = {conforming}; \
+                           SET escape_string_warning = off; SET backslash_quote = on"
+        );
+        crate::support::execute(&client, &set).await;
+        for _ in 0..100 {
+            let text = any_text().new_tree(&mut runner).expect("a text").current();
+            let name: String = format!("n{text}").chars().take(15).collect();
+            let literal = client
+                .simple_query(&format!("SELECT {}", quote_literal(&text)))
+                .await;
+            let named = client
+                .simple_query(&format!("SELECT 1 AS {}", quote_ident(&name)))
+                .await;
+
+            let literal = literal.unwrap_or_else(|error| panic!("{text:?}: {error:?}"));
+            let named = named.unwrap_or_else(|error| panic!("{name:?}: {error:?}"));
+            assert_eq!(first_row(&literal).get(0), Some(&*text));
+            assert_eq!(first_row(&named).columns()[0].name(), name);
+        }
+    }
+}
+
+fn first_row(messages: &[SimpleQueryMessage]) -> &SimpleQueryRow {
+    let mut rows = messages.iter().filter_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some(row),
+        _ => None,
+    });
+    rows.next().expect("a row")
 }
 
 /// Types of extensions that come with the server.

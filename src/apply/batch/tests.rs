@@ -1,7 +1,5 @@
 //! The batch against a model: rows in a plain list, changed one after the other.
 
-use std::sync::Arc;
-
 use proptest::prelude::*;
 
 use super::*;
@@ -421,5 +419,5 @@ fn a_deferrable_key_finds_rows_by_their_whole_image() {
     }];
     let plan = TablePlan::new(relation, Arc::new(target), RULES).unwrap();
 
-    assert_eq!(plan.lane, crate::apply::Lane::Multiset);
+    assert_eq!(plan.lane, Lane::Multiset);
 }

@@ -46,10 +46,7 @@ fn set(tracker: &SequenceTracker) -> Vec<(String, i64)> {
         .map(|statement| {
             let inside = statement.split(['(', ')']).nth(1).unwrap();
             let (name, value) = inside.split_once(", ").unwrap();
-            (
-                name.replace('"', "").replace('\'', ""),
-                value.parse().unwrap(),
-            )
+            (name.replace(['"', '\''], ""), value.parse().unwrap())
         })
         .collect();
     found.sort();

@@ -93,10 +93,27 @@ fn what_generated_always_refuses_is_deleted_and_inserted_again() {
 
     check(
         &plan,
-        Shape::Move(vec![0]),
+        Shape::Replace(vec![0]),
         "WITH gone AS (DELETE FROM ONLY \"public\".\"t\" AS t WHERE t.\"id\" = $1::TEXT \
          RETURNING t.*) INSERT INTO \"public\".\"t\" (\"id\", \"a\") OVERRIDING SYSTEM VALUE \
          SELECT $2::TEXT, gone.\"a\" FROM gone",
+    );
+}
+
+#[test]
+fn what_generated_always_refuses_must_be_as_it_is() {
+    let mut number = column("n");
+    number.identity_always = true;
+    let columns = vec![column("id"), number, column("a")];
+    let plan = plan(ReplicaIdentity::Default, &["id*", "n", "a"], columns);
+
+    assert_eq!(plan.checked(&[0, 1, 2]), [1, 2]);
+    assert!(plan.checked(&[0, 1]).is_empty());
+    check(
+        &plan,
+        Shape::UpdateOne(vec![1, 2]),
+        "UPDATE ONLY \"public\".\"t\" AS t SET \"a\" = $3::TEXT \
+         WHERE t.\"id\" = $1::TEXT AND t.\"n\" = $2::TEXT",
     );
 }
 

@@ -7,8 +7,8 @@ use bytes::{Bytes, BytesMut};
 use tokio_postgres::types::{Format, IsNull, ToSql, Type, to_sql_checked};
 
 use crate::apply::encode::{array_literal, copy_line};
-use crate::apply::shape::{Shape, moved_columns};
-use crate::apply::{Op, OpKind, TablePlan};
+use crate::apply::shape::Shape;
+use crate::apply::{Lane, Op, OpKind, TablePlan};
 use crate::config::OnConflict;
 use crate::model::{Tuple, Value};
 
@@ -76,7 +76,7 @@ pub(super) fn work(op: &Op) -> Vec<Work> {
     match &op.kind {
         OpKind::Insert(rows) => chunks(rows).flat_map(|rows| insert(table, rows)).collect(),
         OpKind::Update { columns, rows } => {
-            let columns = table.settable(columns);
+            let columns = table.checked(columns);
             if columns.is_empty() {
                 return Vec::new();
             }
@@ -87,9 +87,10 @@ pub(super) fn work(op: &Op) -> Vec<Work> {
         OpKind::Delete(rows) => chunks(rows)
             .map(|rows| Work::Statement(delete(table, rows)))
             .collect(),
-        OpKind::Move { old, columns, new } => {
-            vec![Work::Statement(moved(table, old, columns, new))]
-        }
+        OpKind::Move { old, columns, new } => moved(table, old, columns, new)
+            .into_iter()
+            .map(Work::Statement)
+            .collect(),
         OpKind::Passed(_) => Vec::new(),
     }
 }
@@ -131,11 +132,30 @@ fn can_copy(table: &TablePlan) -> bool {
 
 fn update(table: &Arc<TablePlan>, columns: &[usize], rows: &[Tuple]) -> Bound {
     let all: Vec<_> = table.key.iter().chain(columns).copied().collect();
-    let (shape, parameters) = match rows {
-        [row] => (Shape::UpdateOne(columns.to_vec()), values(row, &all)),
-        rows => (Shape::UpdateMany(columns.to_vec()), arrays(rows, &all)),
+    let [row] = rows else {
+        let shape = Shape::UpdateMany(columns.to_vec());
+        return bound(table, shape, arrays(rows, &all), Some(rows.len()));
     };
-    bound(table, shape, parameters, Some(rows.len()))
+    let mut bound = bound(
+        table,
+        Shape::UpdateOne(columns.to_vec()),
+        values(row, &all),
+        Some(1),
+    );
+    let has_identity = columns
+        .iter()
+        .any(|&column| table.column(column).identity_always);
+    if has_identity && table.lane == Lane::Rows && !table.target.cascades {
+        bound.alone = true;
+        bound.instead = Some(Box::new(replaced(table, row, columns, row)));
+    }
+    bound
+}
+
+fn replaced(table: &Arc<TablePlan>, old: &Tuple, columns: &[usize], new: &Tuple) -> Bound {
+    let mut parameters = values(old, &table.key);
+    parameters.extend(values(new, columns));
+    bound(table, Shape::Replace(columns.to_vec()), parameters, Some(1))
 }
 
 /// A row that a foreign key of the target has deleted already is gone, as it should be.
@@ -158,25 +178,61 @@ fn number(number: usize) -> TextParameter {
     TextParameter(Some(number.to_string().into()))
 }
 
-fn moved(table: &Arc<TablePlan>, old: &Tuple, columns: &[usize], new: &Tuple) -> Bound {
-    if table.key.is_empty() {
+fn moved(table: &Arc<TablePlan>, old: &Tuple, columns: &[usize], new: &Tuple) -> Vec<Bound> {
+    let is_identity = |column: &usize| table.column(*column).identity_always;
+    let (of_key, of_row) = (
+        table.key.iter().any(is_identity),
+        columns.iter().any(is_identity),
+    );
+    match &*table.key {
+        [] if of_row => {
+            let inserted = bound(table, Shape::InsertOne, values(new, &table.written), None);
+            vec![delete(table, std::slice::from_ref(old)), inserted]
+        }
+        [] => vec![moved_by_image(table, old, columns, new)],
+        _ if of_key && !table.target.cascades => vec![replaced(table, old, columns, new)],
+        _ => vec![moved_by_key(table, old, columns, new)],
+    }
+}
+
+/// Where foreign keys act by themselves, one may have made the change already: then a row must look
+/// as this one should.
+fn moved_by_image(table: &Arc<TablePlan>, old: &Tuple, columns: &[usize], new: &Tuple) -> Bound {
+    let by_image = |old: &Tuple| {
         let mut parameters = values(old, &table.written);
         parameters.extend(values(new, columns));
-        // A foreign key that acts by itself has changed every row that looks so.
-        let moved_already = table.target.cascades;
-        let shape = Shape::MoveImage(columns.to_vec());
-        return bound(table, shape, parameters, (!moved_already).then_some(1));
+        bound(
+            table,
+            Shape::MoveImage(columns.to_vec()),
+            parameters,
+            Some(1),
+        )
+    };
+    let already = (table.target.cascades && columns.len() == table.written.len())
+        .then(|| Box::new(by_image(new)));
+    Bound {
+        alone: already.is_some(),
+        instead: already,
+        ..by_image(old)
     }
+}
+
+/// As [`moved_by_image`]: then the row is found under its new key.
+fn moved_by_key(table: &Arc<TablePlan>, old: &Tuple, columns: &[usize], new: &Tuple) -> Bound {
+    let in_key = |column: &usize| table.key.contains(column);
+    let set = |column: &usize| in_key(column) || !table.column(*column).identity_always;
+    let set: Vec<_> = columns.iter().copied().filter(set).collect();
     let mut parameters = values(old, &table.key);
-    parameters.extend(values(new, &moved_columns(table, columns)));
-    let mut bound = bound(table, Shape::Move(columns.to_vec()), parameters, Some(1));
-    if table.target.cascades {
-        let settable = table.settable(columns);
-        bound.alone = true;
-        bound.instead = (!settable.is_empty())
-            .then(|| Box::new(update(table, &settable, std::slice::from_ref(new))));
+    parameters.extend(values(new, &set));
+    let settable = table.settable(columns);
+    let already = (table.target.cascades && !settable.is_empty())
+        .then(|| Box::new(update(table, &settable, std::slice::from_ref(new))));
+    let bound = bound(table, Shape::Move(set), parameters, Some(1));
+    Bound {
+        alone: already.is_some(),
+        instead: already,
+        ..bound
     }
-    bound
 }
 
 fn bound(

@@ -8,6 +8,7 @@ use crate::config::{Batch, Kind, OnConflict, Origin, Plugin, VARIABLES};
 use crate::model::QualifiedName;
 
 const TUTORIAL: &str = include_str!("../../../assets/examples/pg2pg_tutorial.env");
+const FILTERED: &str = include_str!("../../../assets/examples/pg2pg_filtered.env");
 const BOTH: &str = "PGSTREAM_POSTGRES_LISTENER_URL=postgres://a:5432/x\n\
                     PGSTREAM_POSTGRES_WRITER_TARGET_URL=postgres://b:5432/x\n";
 
@@ -37,6 +38,16 @@ fn the_file_of_the_tutorial_is_accepted() {
         "localhost:5432/postgres"
     );
     assert_eq!(configuration(TUTORIAL, &[]).warnings(), []);
+}
+
+#[test]
+fn the_example_with_a_filter_selects_what_it_says() {
+    let configured = configuration(FILTERED, &[]);
+    assert_eq!(configured.warnings(), []);
+    let filter = configured.pipeline().unwrap().filter;
+    let selects = |schema: &str, name: &str| filter.selects(&QualifiedName::new(schema, name));
+    assert!(selects("public", "orders") && selects("Sales 2026", "orders"));
+    assert!(!selects("public", "audit_log") && !selects("other", "orders"));
 }
 
 #[test]

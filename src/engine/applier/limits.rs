@@ -40,3 +40,38 @@ impl Limits {
         Self { rows: 0, ..self }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_that_the_user_set_is_kept_and_another_may_grow() {
+        let check = |size, size_is_set, expected| {
+            let timeout = Duration::from_secs(5);
+            let limits = Limits::new(&config::Batch {
+                size,
+                size_is_set,
+                timeout,
+            });
+            assert_eq!((limits.rows, limits.timeout), (expected, timeout));
+        };
+
+        check(100, false, MERGED_ROWS_MAX);
+        check(100, true, 100);
+        check(1, true, 1);
+        check(MERGED_ROWS_MAX + 1, true, MERGED_ROWS_MAX + 1);
+        check(MERGED_ROWS_MAX + 1, false, MERGED_ROWS_MAX + 1);
+    }
+
+    #[test]
+    fn alone_means_that_nothing_else_fits() {
+        let batch = config::Batch {
+            size: 100,
+            size_is_set: false,
+            timeout: Duration::ZERO,
+        };
+
+        assert_eq!(Limits::new(&batch).each_alone().rows, 0);
+    }
+}

@@ -18,7 +18,6 @@ use crate::engine::stream::{RoundEnd, State, Stream};
 use crate::engine::watchdog::Pulse;
 use crate::engine::{EngineError, acknowledge, supervise};
 use crate::model::Lsn;
-use crate::postgres::sqlstate::INVALID_PARAMETER_VALUE as INVALID_PARAMETER;
 use crate::postgres::{self, FeedbackWriter, PgError, ReplicationConnection, Session, WalReader};
 
 use super::{Lifecycle, Request, patience};
@@ -171,10 +170,7 @@ async fn connect(
     let holder_patience = patience::of_slot_holder(walsender_timeout);
     let slot = find_slot(&source, pipeline.slot.as_ref(), holder_patience, &on_source).await?;
     show(&slot);
-    let mut decoder = Decoder::for_plugin(&slot.plugin).map_err(|source| EngineError::Decode {
-        lsn: slot.confirmed_lsn,
-        source,
-    })?;
+    let mut decoder = decoder_of(&slot, pipeline)?;
     let publication = publication_name(&slot.name);
     require_publication(&source, &slot, &publication, &on_source).await?;
 
@@ -208,9 +204,13 @@ async fn connect(
     writer.starts_at(checkpoint);
     let writer_pid = writer.process_id().await.map_err(refused)?;
 
-    let from = (slot.name.as_str(), checkpoint, publication.as_str());
-    let started = start(&pipeline.source, replication, &mut decoder, from).await;
-    let (reader, feedback) = started.map_err(|error| on_source.failed("start streaming", error))?;
+    let choices = decoder.option_choices(&publication);
+    let started = replication
+        .start_with_first(&slot.name, checkpoint, &choices)
+        .await;
+    let (choice, reader, feedback) =
+        started.map_err(|error| on_source.failed("start streaming", error))?;
+    decoder.started_with(choice);
     info!(target: "slot", slot = slot.name, plugin = slot.plugin, lsn = %checkpoint,
         "streaming started");
     Ok(Connected {
@@ -225,32 +225,14 @@ async fn connect(
     })
 }
 
-/// Starts streaming with the best options that the plugin's release knows. A refused start ends
-/// the replication session, so each further try needs a new one.
-async fn start(
-    settings: &ConnectionSettings,
-    replication: ReplicationConnection,
-    decoder: &mut Decoder,
-    (slot_name, checkpoint, publication): (&str, Lsn, &str),
-) -> Result<(WalReader, FeedbackWriter), PgError> {
-    let choices = decoder.option_choices(publication);
-    let mut session = Some(replication);
-    for (choice, options) in choices.iter().enumerate() {
-        let replication = match session.take() {
-            Some(replication) => replication,
-            None => ReplicationConnection::connect(settings).await?,
-        };
-        match replication.start(slot_name, checkpoint, options).await {
-            Ok(started) => {
-                decoder.started_with(choice);
-                return Ok(started);
-            }
-            Err(error) if error.code() == Some(INVALID_PARAMETER) && choice + 1 < choices.len() => {
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    unreachable!("every decoder offers at least one choice, and the last one returns")
+fn decoder_of(
+    slot: &SlotState,
+    pipeline: &crate::config::Pipeline,
+) -> Result<Decoder, EngineError> {
+    let lsn = slot.confirmed_lsn;
+    Decoder::for_plugin(&slot.plugin)
+        .map(|decoder| decoder.with_null_numbers(pipeline.null_numbers))
+        .map_err(|source| EngineError::Decode { lsn, source })
 }
 
 /// Names the source and what was tried in errors of its sessions.

@@ -82,14 +82,22 @@ impl Classify for InstallError {
     }
 }
 
-/// Returns what mends a refused output plugin, where that is what the server refused.
+/// Returns what mends a slot that cannot be made because of its plugin, where that is why.
 pub(super) fn plugin_mend(
     error: &PgError,
     plugin: &str,
     libraries: Option<&str>,
 ) -> Option<String> {
-    let refused = error.code() == Some(sqlstate::INSUFFICIENT_PRIVILEGE);
-    refused.then(|| allow_plugin_sql(plugin, libraries.unwrap_or("pgoutput")))
+    match error.code() {
+        Some(sqlstate::INSUFFICIENT_PRIVILEGE) => {
+            Some(allow_plugin_sql(plugin, libraries.unwrap_or("pgoutput")))
+        }
+        Some(sqlstate::UNDEFINED_FILE) => Some(format!(
+            "install {plugin} on the source's host (Debian: apt install postgresql-<major>-{plugin}), \
+             or use --plugin pgoutput, which every server has"
+        )),
+        _ => None,
+    }
 }
 
 /// Returns the statements that let a server load an output plugin. The setting takes effect with

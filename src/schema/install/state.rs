@@ -6,6 +6,10 @@ use crate::postgres::{PgError, Session};
 use crate::postgres::{Publication, Slot, find_publication, find_slot};
 
 /// The state of the installation.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent findings, each shown by itself"
+)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InitState {
     /// Schema `pgstream` with its tables is there.

@@ -60,7 +60,9 @@ impl Columns<'_> {
         let table = self.before.qualified_name().quoted();
         let name = quote_ident(&column.name);
         let sql = format!("ALTER TABLE {only}{table} DROP COLUMN {name}");
-        steps.add(Phase::DropColumn, object, sql);
+        // Generated columns need the columns that they are computed from.
+        let rank = if column.generated.is_some() { -1 } else { 0 };
+        steps.add_ranked(Phase::DropColumn, rank, object, sql);
     }
 
     fn add(&self, column: &Column, steps: &mut Steps, object: &str) {
@@ -234,7 +236,7 @@ impl Columns<'_> {
     fn alter_identity(&self, before: &Column, after: &Column, steps: &mut Steps, object: &str) {
         let name = quote_ident(&after.name);
         let clause = match (before.identity.as_deref(), after.identity.as_deref()) {
-            (old, new) if old == new => return,
+            (old, new) if old == new || self.shares_identity(after) => return,
             (Some(_), None) => "DROP IDENTITY".to_owned(),
             (None, Some(_)) => match identity_parts(self.scene, self.oid, after) {
                 Some(identity) => format!("ADD {identity}"),
@@ -254,6 +256,25 @@ impl Columns<'_> {
             object,
             format!("{table} ALTER COLUMN {name} {clause}"),
         );
+    }
+
+    /// Since version 17 partitions share their parent's identity: it comes with ATTACH, goes with
+    /// DETACH, and changes with the parent's column.
+    fn shares_identity(&self, column: &Column) -> bool {
+        let moved = self.before.is_partition() != self.after.is_partition();
+        let with_parent = self.after.is_partition()
+            && self.after.parents.iter().any(|parent| {
+                let parent = self.scene.tables.get(&parent.oid);
+                let images = parent.and_then(|p| p.before.as_ref().zip(p.after.as_ref()));
+                images.is_some_and(|(before, after)| {
+                    let find = |t: &Table| {
+                        let found = t.columns.iter().find(|c| c.name == column.name);
+                        found.and_then(|c| c.identity.clone())
+                    };
+                    find(before) != find(after)
+                })
+            });
+        moved || with_parent
     }
 
     fn alter_not_null(&self, before: &Column, after: &Column, steps: &mut Steps, object: &str) {
@@ -468,6 +489,12 @@ fn column_comment(
     let target = format!("COLUMN {name}.{}", quote_ident(&after.name));
     let old = before.and_then(|column| column.comment.as_ref());
     comment(steps, object, &target, old, after.comment.as_ref());
+    let Some(constraint) = after.not_null_constraint.as_ref() else {
+        return;
+    };
+    let target = format!("CONSTRAINT {} ON {name}", quote_ident(&constraint.name));
+    let old = before.and_then(|column| column.not_null_constraint.as_ref()?.comment.as_ref());
+    comment(steps, object, &target, old, constraint.comment.as_ref());
 }
 
 /// Whether a default gives the same value whenever and wherever it is computed: a number, a

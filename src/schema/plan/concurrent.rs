@@ -94,7 +94,7 @@ fn leading_words(statement: &str, count: usize) -> Vec<String> {
     while words.len() < count {
         rest = skip_blank(rest);
         let end = rest
-            .find(|c: char| !c.is_ascii_alphabetic())
+            .find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$'))
             .unwrap_or(rest.len());
         if end == 0 {
             break;

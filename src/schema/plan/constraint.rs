@@ -7,7 +7,7 @@ use super::sql::comment;
 use super::steps::{Phase, Steps};
 use super::{NotApplied, Plan};
 use crate::model::quote_ident;
-use crate::schema::description::Constraint;
+use crate::schema::description::{Constraint, Table};
 use crate::schema::entry::Images;
 
 pub(super) fn plan(
@@ -62,7 +62,7 @@ fn comes_from_parent(scene: &Scene<'_>, constraint: &Constraint) -> bool {
 fn is_new_partition(scene: &Scene<'_>, constraint: &Constraint) -> bool {
     let table = scene.tables.get(&constraint.table_oid);
     let after = table.and_then(|images| images.after.as_ref());
-    scene.is_created(constraint.table_oid) && after.is_some_and(|table| table.is_partition())
+    scene.is_created(constraint.table_oid) && after.is_some_and(Table::is_partition)
 }
 
 /// Returns whether the target will have the constraint through a statement of ours.

@@ -1,5 +1,5 @@
 //! A new table. Its constraints and indexes are objects of their own and follow it; a partition is
-//! made as an ordinary table and attached last, as pg_dump does, so that all its parts keep their
+//! made as an ordinary table and attached last, as `pg_dump` does, so that all its parts keep their
 //! names.
 
 use super::column;

@@ -24,6 +24,8 @@ mod sequence;
 mod sql;
 mod steps;
 mod table;
+#[cfg(test)]
+mod tests;
 mod types;
 
 use self::scene::Scene;

@@ -19,7 +19,7 @@ pub(super) fn plan(scene: &Scene<'_>, images: &Images<Sequence>, steps: &mut Ste
     }
     let object = label("sequence", &after.qualified_name());
     match &images.before {
-        None if after.identity => {}
+        None if after.identity => retype_identity(scene, after, steps, &object),
         None => create(after, steps, &object),
         Some(before) => alter(scene, before, after, steps, &object),
     }

@@ -27,8 +27,9 @@ CREATE TABLE wide (id bigint PRIMARY KEY, big text, n int NOT NULL DEFAULT 0);
 ALTER TABLE wide ALTER COLUMN big SET STORAGE EXTERNAL;";
 
 /// A session's transactions are at least this far apart: enough to be always in the middle of one,
-/// little enough for a busy machine to follow.
+/// little enough for a busy machine to follow. Schema changes are dearer.
 const PACE: Duration = Duration::from_millis(25);
+const SCHEMA_PACE: Duration = Duration::from_millis(250);
 
 /// Sessions that change rows.
 const WORKER_COUNT: u64 = 2;
@@ -104,7 +105,10 @@ impl Worker {
     async fn run(mut self, work: Work) -> u64 {
         let mut client = None;
         let mut count = 0;
-        let mut pace = interval(PACE);
+        let mut pace = interval(match work {
+            Work::Rows => PACE,
+            Work::Schema => SCHEMA_PACE,
+        });
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !*self.stopped.borrow() {
             pace.tick().await;
@@ -163,7 +167,7 @@ impl Worker {
             13..16 => self.keyless(),
             16..19 => self.wide(id),
             19..21 => self.key_changes(),
-            21 => self.inserts(id, 2_000),
+            21 => self.inserts(id, 1_000),
             22 if self.dice.below(8) == 0 => self.inserts(id, 25_000),
             22 => self.inserts(id, 300),
             _ => format!(

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pgstream::config::{
-    Batch, ConnectionSettings, OnConflict, Pipeline, Plugin, Snapshot, TableFilter,
+    Batch, ConnectionSettings, NullNumbers, OnConflict, Pipeline, Plugin, Snapshot, TableFilter,
     publication_name,
 };
 use pgstream::engine::status::{Failure, Status};
@@ -152,6 +152,7 @@ pub fn pipeline(source: &str, target: &str) -> Pipeline {
         },
         disable_triggers: false,
         on_conflict: OnConflict::Error,
+        null_numbers: NullNumbers::default(),
         schema_log: None,
         filter: TableFilter::default(),
         snapshot: Snapshot {

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use pgstream::config::Pipeline;
-use pgstream::engine::Handle;
-use pgstream::engine::status::{Phase, Status};
+use pgstream::engine::status::{Command, CommandAnswer, Phase, Status};
+use pgstream::engine::{Handle, Outcome};
 
-use super::flow::{Flow, stop};
+use super::flow::{Flow, stop, wait_for};
 use super::{execute, query_text, wait_until};
 
 /// The plugins that every scene is played with.
@@ -120,6 +120,28 @@ impl Scene {
     pub async fn equal(&self) {
         self.settle().await;
         self.flow.equal().await;
+    }
+
+    /// Asks the engine for something that it must accept.
+    pub async fn command(&self, command: Command) {
+        assert_eq!(self.handle.command(command).await, CommandAnswer::Accepted);
+    }
+
+    /// Pauses the engine.
+    pub async fn pause(&self) {
+        self.command(Command::Pause).await;
+        wait_for(&self.handle, "a pause", |status| {
+            status.phase == Phase::Paused
+        })
+        .await;
+    }
+
+    /// Stops the engine in order and starts another.
+    pub async fn restart(&mut self) {
+        self.command(Command::Stop).await;
+        let outcome = self.handle.join().await;
+        assert!(matches!(outcome, Outcome::Stopped), "{outcome:?}");
+        self.handle = self.flow.start();
     }
 
     /// Stops the engine in order.

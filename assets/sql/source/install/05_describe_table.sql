@@ -1,4 +1,7 @@
--- What a table is, from the catalogs. Texts name other objects as they are called now; what decides
+-- What a table is, from the catalogs. In PL/pgSQL, like all that runs for every command: its plans
+-- are made once a session, those of SQL functions at every call.
+--
+-- Texts name other objects as they are called now; what decides
 -- whether something changed are OIDs, column numbers and hashes of stored expressions, because a
 -- rename elsewhere changes every text that mentions the name.
 
@@ -15,79 +18,92 @@ $function$;
 
 -- PostgreSQL 18 keeps NOT NULL as a constraint with a name; before, there is only the flag.
 CREATE OR REPLACE FUNCTION pgstream.describe_not_null(relation oid, number smallint) RETURNS jsonb
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 AS $function$
-  SELECT jsonb_build_object(
-    'name', c.conname,
-    'no_inherit', c.connoinherit,
-    'validated', c.convalidated,
-    'local', c.conislocal)
-  FROM pg_constraint AS c
-  WHERE c.conrelid = relation AND c.contype = 'n' AND c.conkey = ARRAY[number]
+BEGIN
+  RETURN (
+    SELECT jsonb_strip_nulls(jsonb_build_object(
+      'name', c.conname,
+      'no_inherit', c.connoinherit,
+      'validated', c.convalidated,
+      'local', c.conislocal,
+      'comment', obj_description(c.oid, 'pg_constraint')))
+    FROM pg_constraint AS c
+    WHERE c.conrelid = relation AND c.contype = 'n' AND c.conkey = ARRAY[number]
+  );
+END
 $function$;
 
 -- Of the options only those that ALTER TABLE … ALTER COLUMN … SET takes: some minors of the server
 -- keep marks of their own there (pg_attver), which no statement can set.
 CREATE OR REPLACE FUNCTION pgstream.describe_columns(relation oid) RETURNS jsonb
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 AS $function$
-  SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
-    'number', a.attnum,
-    'name', a.attname,
-    'type', format_type(a.atttypid, a.atttypmod),
-    'type_oid', a.atttypid::bigint,
-    'typmod', a.atttypmod,
-    'collation', CASE WHEN a.attcollation <> t.typcollation THEN
-        (SELECT format('%I.%I', n.nspname, c.collname)
-           FROM pg_collation AS c JOIN pg_namespace AS n ON n.oid = c.collnamespace
-          WHERE c.oid = a.attcollation) END,
-    'not_null', a.attnotnull,
-    'not_null_constraint', pgstream.describe_not_null(a.attrelid, a.attnum),
-    'default', pg_get_expr(d.adbin, d.adrelid),
-    'default_hash', md5(d.adbin::text),
-    'missing', CASE WHEN a.atthasmissing THEN
-        pgstream.missing_value(a.attmissingval::text, t.typdelim) END,
-    'identity', nullif(a.attidentity::text, ''),
-    'generated', nullif(a.attgenerated::text, ''),
-    'storage', a.attstorage::text,
-    'type_storage', t.typstorage::text,
-    'compression', nullif(a.attcompression::text, ''),
-    'statistics', nullif(a.attstattarget, -1),
-    'options', (SELECT to_jsonb(array_agg(o ORDER BY o)) FROM unnest(a.attoptions) AS o
-                 WHERE o LIKE 'n\_distinct%'),
-    'local', a.attislocal,
-    'inherited', a.attinhcount,
-    'comment', col_description(a.attrelid, a.attnum)
-  )) ORDER BY a.attnum)
-  FROM pg_attribute AS a
-  JOIN pg_type AS t ON t.oid = a.atttypid
-  LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-  WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+BEGIN
+  RETURN (
+    SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+      'number', a.attnum,
+      'name', a.attname,
+      'type', format_type(a.atttypid, a.atttypmod),
+      'type_oid', a.atttypid::bigint,
+      'typmod', a.atttypmod,
+      'collation', CASE WHEN a.attcollation <> t.typcollation THEN
+          (SELECT format('%I.%I', n.nspname, c.collname)
+             FROM pg_collation AS c JOIN pg_namespace AS n ON n.oid = c.collnamespace
+            WHERE c.oid = a.attcollation) END,
+      'not_null', a.attnotnull,
+      'not_null_constraint', pgstream.describe_not_null(a.attrelid, a.attnum),
+      'default', pg_get_expr(d.adbin, d.adrelid),
+      'default_hash', md5(d.adbin::text),
+      'missing', CASE WHEN a.atthasmissing THEN
+          pgstream.missing_value(a.attmissingval::text, t.typdelim) END,
+      'identity', nullif(a.attidentity::text, ''),
+      'generated', nullif(a.attgenerated::text, ''),
+      'storage', a.attstorage::text,
+      'type_storage', t.typstorage::text,
+      'compression', nullif(a.attcompression::text, ''),
+      'statistics', nullif(a.attstattarget, -1),
+      'options', (SELECT to_jsonb(array_agg(o ORDER BY o)) FROM unnest(a.attoptions) AS o
+                   WHERE o LIKE 'n\_distinct%'),
+      'local', a.attislocal,
+      'inherited', a.attinhcount,
+      'comment', col_description(a.attrelid, a.attnum)
+    )) ORDER BY a.attnum)
+    FROM pg_attribute AS a
+    JOIN pg_type AS t ON t.oid = a.atttypid
+    LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+    WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+  );
+END
 $function$;
 
 CREATE OR REPLACE FUNCTION pgstream.describe_table(relation oid) RETURNS jsonb
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 AS $function$
-  SELECT jsonb_strip_nulls(jsonb_build_object(
-    'name', c.relname,
-    'schema_oid', c.relnamespace::bigint,
-    'partition_key', CASE WHEN c.relkind = 'p' THEN pg_get_partkeydef(c.oid) END,
-    'partition_bound', pg_get_expr(c.relpartbound, c.oid),
-    'persistence', c.relpersistence::text,
-    'access_method', (SELECT m.amname FROM pg_am AS m WHERE m.oid = c.relam),
-    'of_type', CASE WHEN c.reloftype <> 0 THEN format_type(c.reloftype, NULL) END,
-    'options', to_jsonb(c.reloptions),
-    'toast_options', (SELECT to_jsonb(s.reloptions) FROM pg_class AS s WHERE s.oid = c.reltoastrelid),
-    'parents', (SELECT jsonb_agg(jsonb_build_object('oid', i.inhparent::bigint) ORDER BY i.inhseqno)
-                  FROM pg_inherits AS i WHERE i.inhrelid = c.oid),
-    'replica_identity', c.relreplident::text,
-    'owner', pg_get_userbyid(c.relowner),
-    'row_security', c.relrowsecurity,
-    'row_security_forced', c.relforcerowsecurity,
-    'comment', obj_description(c.oid, 'pg_class'),
-    'columns', coalesce(pgstream.describe_columns(c.oid), '[]'::jsonb)
-  ))
-  FROM pg_class AS c WHERE c.oid = relation
+BEGIN
+  RETURN (
+    SELECT jsonb_strip_nulls(jsonb_build_object(
+      'name', c.relname,
+      'schema_oid', c.relnamespace::bigint,
+      'partition_key', CASE WHEN c.relkind = 'p' THEN pg_get_partkeydef(c.oid) END,
+      'partition_bound', pg_get_expr(c.relpartbound, c.oid),
+      'persistence', c.relpersistence::text,
+      'access_method', (SELECT m.amname FROM pg_am AS m WHERE m.oid = c.relam),
+      'of_type', CASE WHEN c.reloftype <> 0 THEN format_type(c.reloftype, NULL) END,
+      'options', to_jsonb(c.reloptions),
+      'toast_options', (SELECT to_jsonb(s.reloptions) FROM pg_class AS s WHERE s.oid = c.reltoastrelid),
+      'parents', (SELECT jsonb_agg(jsonb_build_object('oid', i.inhparent::bigint) ORDER BY i.inhseqno)
+                    FROM pg_inherits AS i WHERE i.inhrelid = c.oid),
+      'replica_identity', c.relreplident::text,
+      'owner', pg_get_userbyid(c.relowner),
+      'row_security', c.relrowsecurity,
+      'row_security_forced', c.relforcerowsecurity,
+      'comment', obj_description(c.oid, 'pg_class'),
+      'columns', coalesce(pgstream.describe_columns(c.oid), '[]'::jsonb)
+    ))
+    FROM pg_class AS c WHERE c.oid = relation
+  );
+END
 $function$;
 
 -- REMOVAL

@@ -10,18 +10,24 @@ $function$;
 
 -- Members of extensions come with CREATE EXTENSION.
 CREATE OR REPLACE FUNCTION pgstream.is_member(class oid, object oid) RETURNS boolean
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 AS $function$
-  SELECT EXISTS (SELECT FROM pg_depend AS d
-                  WHERE d.classid = class AND d.objid = object AND d.deptype = 'e')
+BEGIN
+  RETURN (
+    SELECT EXISTS (SELECT FROM pg_depend AS d
+                    WHERE d.classid = class AND d.objid = object AND d.deptype = 'e')
+  );
+END
 $function$;
 
 -- Returns those of the given objects that exist and that we replicate. One snapshot for all: a
 -- concurrent command is seen whole or not at all.
 CREATE OR REPLACE FUNCTION pgstream.describe(relations oid[], constraints oid[], types oid[], schemas oid[])
 RETURNS TABLE (class oid, oid oid, kind text, relation oid, referenced oid, description jsonb)
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 AS $function$
+BEGIN
+  RETURN QUERY
   SELECT 'pg_class'::regclass::oid, c.oid, 'table',
          (SELECT i.inhparent FROM pg_inherits AS i WHERE i.inhrelid = c.oid AND c.relispartition),
          NULL::oid, pgstream.describe_table(c.oid)
@@ -61,48 +67,61 @@ AS $function$
   SELECT 'pg_namespace'::regclass::oid, n.oid, 'schema', NULL::oid, NULL::oid, pgstream.describe_schema(n.oid)
     FROM pg_namespace AS n
    WHERE n.oid = ANY (schemas) AND NOT pgstream.ignores_schema(n.nspname)
-     AND NOT pgstream.is_member('pg_namespace'::regclass, n.oid)
+     AND NOT pgstream.is_member('pg_namespace'::regclass, n.oid);
+END
 $function$;
 
 -- A schema's or relation's name: as the catalogs have it or, when this command dropped it, as it
 -- was last described.
 CREATE OR REPLACE FUNCTION pgstream.schema_name(schema_oid oid) RETURNS text
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 AS $function$
-  SELECT coalesce(
-    (SELECT n.nspname::text FROM pg_namespace AS n WHERE n.oid = schema_oid),
-    (SELECT o.description ->> 'name' FROM pgstream.object AS o
-      WHERE o.class = 'pg_namespace'::regclass AND o.oid = schema_oid))
+BEGIN
+  RETURN (
+    SELECT coalesce(
+      (SELECT n.nspname::text FROM pg_namespace AS n WHERE n.oid = schema_oid),
+      (SELECT o.description ->> 'name' FROM pgstream.object AS o
+        WHERE o.class = 'pg_namespace'::regclass AND o.oid = schema_oid))
+  );
+END
 $function$;
 
 CREATE OR REPLACE FUNCTION pgstream.relation_name(relation_oid oid) RETURNS jsonb
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 AS $function$
-  SELECT coalesce(
-    (SELECT jsonb_build_object('schema', pgstream.schema_name(c.relnamespace), 'name', c.relname)
-       FROM pg_class AS c WHERE c.oid = relation_oid),
-    (SELECT jsonb_build_object(
-              'schema', pgstream.schema_name(coalesce(
-                 o.description ->> 'schema_oid', t.description ->> 'schema_oid')::oid),
-              'name', o.description ->> 'name')
-       FROM pgstream.object AS o
-       LEFT JOIN pgstream.object AS t ON t.class = o.class AND t.oid = o.relation
-      WHERE o.class = 'pg_class'::regclass AND o.oid = relation_oid))
+BEGIN
+  RETURN (
+    SELECT coalesce(
+      (SELECT jsonb_build_object('schema', pgstream.schema_name(c.relnamespace), 'name', c.relname)
+         FROM pg_class AS c WHERE c.oid = relation_oid),
+      (SELECT jsonb_build_object(
+                'schema', pgstream.schema_name(coalesce(
+                   o.description ->> 'schema_oid', t.description ->> 'schema_oid')::oid),
+                'name', o.description ->> 'name')
+         FROM pgstream.object AS o
+         LEFT JOIN pgstream.object AS t ON t.class = o.class AND t.oid = o.relation
+        WHERE o.class = 'pg_class'::regclass AND o.oid = relation_oid))
+  );
+END
 $function$;
 
 -- Adds the names that a description holds only as OIDs.
 CREATE OR REPLACE FUNCTION pgstream.with_names(description jsonb) RETURNS jsonb
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 AS $function$
-  SELECT description || jsonb_strip_nulls(jsonb_build_object(
-    'schema', pgstream.schema_name((description ->> 'schema_oid')::oid),
-    'table', pgstream.relation_name((description ->> 'table_oid')::oid),
-    'referenced', pgstream.relation_name((description ->> 'referenced_oid')::oid),
-    'parent', CASE WHEN description ? 'definition' AND NOT description ? 'type' THEN
-        pgstream.relation_name((description ->> 'parent_oid')::oid) END,
-    'parents', (SELECT jsonb_agg(parent.value || pgstream.relation_name((parent.value ->> 'oid')::oid)
-                                 ORDER BY parent.ordinality)
-                  FROM jsonb_array_elements(description -> 'parents') WITH ORDINALITY AS parent)))
+BEGIN
+  RETURN (
+    SELECT description || jsonb_strip_nulls(jsonb_build_object(
+      'schema', pgstream.schema_name((description ->> 'schema_oid')::oid),
+      'table', pgstream.relation_name((description ->> 'table_oid')::oid),
+      'referenced', pgstream.relation_name((description ->> 'referenced_oid')::oid),
+      'parent', CASE WHEN description ? 'definition' AND NOT description ? 'type' THEN
+          pgstream.relation_name((description ->> 'parent_oid')::oid) END,
+      'parents', (SELECT jsonb_agg(parent.value || pgstream.relation_name((parent.value ->> 'oid')::oid)
+                                   ORDER BY parent.ordinality)
+                    FROM jsonb_array_elements(description -> 'parents') WITH ORDINALITY AS parent)))
+  );
+END
 $function$;
 
 -- Stores the description of everything that exists, where it is missing or differs: at

@@ -8,34 +8,42 @@ CREATE TABLE IF NOT EXISTS pgstream.keyless_table (
 
 -- Whether UPDATE and DELETE would find an identity if it were as the owner left it.
 CREATE OR REPLACE FUNCTION pgstream.has_identity(relation oid, setting "char") RETURNS boolean
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 AS $function$
-  SELECT CASE setting
-    WHEN 'f' THEN true
-    WHEN 'n' THEN false
-    WHEN 'i' THEN EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = relation AND i.indisreplident)
-    ELSE EXISTS (SELECT FROM pg_index AS i
-                  WHERE i.indrelid = relation AND i.indisprimary AND i.indimmediate AND i.indisvalid)
-  END
+BEGIN
+  RETURN (
+    SELECT CASE setting
+      WHEN 'f' THEN true
+      WHEN 'n' THEN false
+      WHEN 'i' THEN EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = relation AND i.indisreplident)
+      ELSE EXISTS (SELECT FROM pg_index AS i
+                    WHERE i.indrelid = relation AND i.indisprimary AND i.indimmediate AND i.indisvalid)
+    END
+  );
+END
 $function$;
 
 -- The statement that a table needs so that its changes can be sent, if any.
 CREATE OR REPLACE FUNCTION pgstream.identity_statement(relation_oid oid) RETURNS text
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 AS $function$
-  SELECT format('ALTER TABLE ONLY %I.%I REPLICA IDENTITY %s', n.nspname, c.relname,
-    CASE
-      WHEN k.relation IS NULL OR c.relreplident <> 'f' THEN 'FULL'
-      ELSE 'DEFAULT'
-    END)
-  FROM pg_class AS c
-  JOIN pg_namespace AS n ON n.oid = c.relnamespace
-  LEFT JOIN pgstream.keyless_table AS k ON k.relation = c.oid
-  WHERE c.oid = relation_oid AND c.relkind = 'r' AND c.relpersistence = 'p'
-    AND c.oid >= 16384 AND NOT pgstream.ignores_schema(n.nspname)
-    AND (NOT pgstream.has_identity(c.oid, c.relreplident)
-      OR k.relation IS NOT NULL AND k.former = 'd' AND c.relreplident = 'f'
-         AND pgstream.has_identity(c.oid, 'd'))
+BEGIN
+  RETURN (
+    SELECT format('ALTER TABLE ONLY %I.%I REPLICA IDENTITY %s', n.nspname, c.relname,
+      CASE
+        WHEN k.relation IS NULL OR c.relreplident <> 'f' THEN 'FULL'
+        ELSE 'DEFAULT'
+      END)
+    FROM pg_class AS c
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    LEFT JOIN pgstream.keyless_table AS k ON k.relation = c.oid
+    WHERE c.oid = relation_oid AND c.relkind = 'r' AND c.relpersistence = 'p'
+      AND c.oid >= 16384 AND NOT pgstream.ignores_schema(n.nspname)
+      AND (NOT pgstream.has_identity(c.oid, c.relreplident)
+        OR k.relation IS NOT NULL AND k.former = 'd' AND c.relreplident = 'f'
+           AND pgstream.has_identity(c.oid, 'd'))
+  );
+END
 $function$;
 
 -- Gives one table the identity that it needs and keeps the record. The caller's session holds an

@@ -5,16 +5,20 @@
 -- Whether a change of type gives the same values on any server: the cast that ALTER TYPE uses
 -- without USING is a function that depends on nothing else, or no function at all.
 CREATE OR REPLACE FUNCTION pgstream.cast_is_exact(before_type oid, after_type oid) RETURNS boolean
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 AS $function$
-  SELECT before_type = after_type
-    OR EXISTS (SELECT FROM pg_cast AS c LEFT JOIN pg_proc AS p ON p.oid = c.castfunc
-                WHERE c.castsource = before_type AND c.casttarget = after_type
-                  AND c.oid < 16384
-                  AND (c.castmethod = 'b' OR c.castmethod = 'f' AND p.provolatile = 'i'))
-    OR (before_type IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'numeric'::regtype,
-                        'uuid'::regtype)
-        AND after_type IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype))
+BEGIN
+  RETURN (
+    SELECT before_type = after_type
+      OR EXISTS (SELECT FROM pg_cast AS c LEFT JOIN pg_proc AS p ON p.oid = c.castfunc
+                  WHERE c.castsource = before_type AND c.casttarget = after_type
+                    AND c.oid < 16384
+                    AND (c.castmethod = 'b' OR c.castmethod = 'f' AND p.provolatile = 'i'))
+      OR (before_type IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'numeric'::regtype,
+                          'uuid'::regtype)
+          AND after_type IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype))
+  );
+END
 $function$;
 
 -- Whether the rows of a rewritten table must be sent. Reasons are the bits of
@@ -22,24 +26,28 @@ $function$;
 -- has_using: the command may contain USING.
 CREATE OR REPLACE FUNCTION pgstream.rewrite_sends_rows(
   reason integer, before jsonb, after jsonb, has_using boolean) RETURNS boolean
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 AS $function$
-  SELECT after ->> 'persistence' = 'p' AND (
-    before IS NULL
-    OR reason & 1 <> 0
-    OR reason & 2 <> 0 AND EXISTS (
-         SELECT FROM jsonb_array_elements(after -> 'columns') AS a
-          WHERE NOT a ? 'generated'
-            AND NOT EXISTS (SELECT FROM jsonb_array_elements(before -> 'columns') AS b
-                             WHERE b -> 'number' = a -> 'number')
-            AND (a ? 'default' OR a ? 'identity'
-              OR EXISTS (SELECT FROM pg_type AS t
-                          WHERE t.oid = (a ->> 'type_oid')::oid AND t.typtype = 'd')))
-    OR reason & 4 <> 0 AND (has_using OR EXISTS (
-         SELECT FROM jsonb_array_elements(after -> 'columns') AS a
-           JOIN jsonb_array_elements(before -> 'columns') AS b ON b -> 'number' = a -> 'number'
-          WHERE NOT a ? 'generated'
-            AND NOT pgstream.cast_is_exact((b ->> 'type_oid')::oid, (a ->> 'type_oid')::oid))))
+BEGIN
+  RETURN (
+    SELECT after ->> 'persistence' = 'p' AND (
+      before IS NULL
+      OR reason & 1 <> 0
+      OR reason & 2 <> 0 AND EXISTS (
+           SELECT FROM jsonb_array_elements(after -> 'columns') AS a
+            WHERE NOT a ? 'generated'
+              AND NOT EXISTS (SELECT FROM jsonb_array_elements(before -> 'columns') AS b
+                               WHERE b -> 'number' = a -> 'number')
+              AND (a ? 'default' OR a ? 'identity'
+                OR EXISTS (SELECT FROM pg_type AS t
+                            WHERE t.oid = (a ->> 'type_oid')::oid AND t.typtype = 'd')))
+      OR reason & 4 <> 0 AND (has_using OR EXISTS (
+           SELECT FROM jsonb_array_elements(after -> 'columns') AS a
+             JOIN jsonb_array_elements(before -> 'columns') AS b ON b -> 'number' = a -> 'number'
+            WHERE NOT a ? 'generated'
+              AND NOT pgstream.cast_is_exact((b ->> 'type_oid')::oid, (a ->> 'type_oid')::oid))))
+  );
+END
 $function$;
 
 -- Emits one message: {"relation", "schema", "name", "columns", "first", "last", "rows"}.

@@ -4,108 +4,132 @@
 
 -- The candidates with all their descendants, also with those that this command detached.
 CREATE OR REPLACE FUNCTION pgstream.with_descendants(relations oid[]) RETURNS oid[]
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 AS $function$
-  WITH RECURSIVE family (oid) AS (
-    SELECT unnest(relations)
-    UNION
-    SELECT child.oid FROM family AS f CROSS JOIN LATERAL (
-      SELECT i.inhrelid FROM pg_inherits AS i WHERE i.inhparent = f.oid
-      UNION ALL
-      SELECT o.oid FROM pgstream.object AS o WHERE o.relation = f.oid AND o.kind = 'table'
-    ) AS child (oid)
-  )
-  SELECT coalesce(array_agg(f.oid), '{}') FROM family AS f
+BEGIN
+  RETURN (
+    WITH RECURSIVE family (oid) AS (
+      SELECT unnest(relations)
+      UNION
+      SELECT child.oid FROM family AS f CROSS JOIN LATERAL (
+        SELECT i.inhrelid FROM pg_inherits AS i WHERE i.inhparent = f.oid
+        UNION ALL
+        SELECT o.oid FROM pgstream.object AS o WHERE o.relation = f.oid AND o.kind = 'table'
+      ) AS child (oid)
+    )
+    SELECT coalesce(array_agg(f.oid), '{}') FROM family AS f
+  );
+END
 $function$;
 
 -- Relations that go with the given ones: indexes, owned sequences, tables of a composite type.
 CREATE OR REPLACE FUNCTION pgstream.with_parts(relations oid[], types oid[]) RETURNS oid[]
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 AS $function$
-  SELECT coalesce(array_agg(DISTINCT part.oid), '{}') FROM (
-    SELECT unnest(relations)
-    UNION ALL
-    SELECT i.indexrelid FROM pg_index AS i WHERE i.indrelid = ANY (relations)
-    UNION ALL
-    SELECT d.objid FROM pg_depend AS d
-     WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY (relations)
-       AND d.refobjsubid > 0 AND d.classid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
-    UNION ALL
-    SELECT o.oid FROM pgstream.object AS o
-     WHERE o.class = 'pg_class'::regclass AND o.relation = ANY (relations)
-    UNION ALL
-    SELECT d.objid FROM pg_depend AS d
-     WHERE d.refclassid = 'pg_type'::regclass AND d.refobjid = ANY (types)
-       AND d.classid = 'pg_class'::regclass AND d.objsubid = 0
-  ) AS part (oid)
+BEGIN
+  RETURN (
+    SELECT coalesce(array_agg(DISTINCT part.oid), '{}') FROM (
+      SELECT unnest(relations)
+      UNION ALL
+      SELECT i.indexrelid FROM pg_index AS i WHERE i.indrelid = ANY (relations)
+      UNION ALL
+      SELECT d.objid FROM pg_depend AS d
+       WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY (relations)
+         AND d.refobjsubid > 0 AND d.classid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
+      UNION ALL
+      SELECT o.oid FROM pgstream.object AS o
+       WHERE o.class = 'pg_class'::regclass AND o.relation = ANY (relations)
+      UNION ALL
+      SELECT d.objid FROM pg_depend AS d
+       WHERE d.refclassid = 'pg_type'::regclass AND d.refobjid = ANY (types)
+         AND d.classid = 'pg_class'::regclass AND d.objsubid = 0
+    ) AS part (oid)
+  );
+END
 $function$;
 
 -- Indexes that were described under another OID: REINDEX CONCURRENTLY builds a new one and says
 -- nothing. Given an index that was never described, those of its table that are gone; given the
 -- drop of one, the one of that name.
+-- The look by name reads all indexes; only an index that was never described is worth it.
 CREATE OR REPLACE FUNCTION pgstream.rebuilt_indexes(commands jsonb, drops jsonb) RETURNS oid[]
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 AS $function$
-  SELECT coalesce(array_agg(DISTINCT o.oid), '{}') FROM (
-    SELECT o.oid
+DECLARE
+  unknown jsonb := (
+    SELECT jsonb_agg(d) FROM jsonb_array_elements(drops) AS d
+     WHERE d ->> 'type' = 'index' AND (d ->> 'original')::boolean
+       AND NOT EXISTS (SELECT FROM pgstream.object AS k
+                        WHERE k.class = 'pg_class'::regclass AND k.oid = (d ->> 'oid')::oid));
+  found oid[] := (
+    SELECT array_agg(o.oid)
       FROM jsonb_array_elements(commands) AS c
       JOIN pg_index AS i ON i.indexrelid = (c ->> 'oid')::oid
       JOIN pgstream.object AS o ON o.relation = i.indrelid AND o.kind = 'index'
      WHERE c ->> 'tag' <> 'CREATE INDEX'
        AND NOT EXISTS (SELECT FROM pgstream.object AS k
-                        WHERE k.class = 'pg_class'::regclass AND k.oid = i.indexrelid)
-    UNION ALL
-    SELECT o.oid
-      FROM jsonb_array_elements(drops) AS d
-      JOIN pgstream.object AS o ON o.kind = 'index' AND o.description ->> 'name' = d ->> 'name'
-      JOIN pg_class AS t ON t.oid = o.relation
-      JOIN pg_namespace AS n ON n.oid = t.relnamespace AND n.nspname = d ->> 'schema'
-     WHERE d ->> 'type' = 'index'
-       AND NOT EXISTS (SELECT FROM pgstream.object AS k
-                        WHERE k.class = 'pg_class'::regclass AND k.oid = (d ->> 'oid')::oid)
-  ) AS o (oid)
-  WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = o.oid)
+                        WHERE k.class = 'pg_class'::regclass AND k.oid = i.indexrelid));
+BEGIN
+  IF unknown IS NOT NULL THEN
+    found := found || ARRAY(
+      SELECT o.oid
+        FROM jsonb_array_elements(unknown) AS d
+        JOIN pgstream.object AS o ON o.kind = 'index' AND o.description ->> 'name' = d ->> 'name'
+        JOIN pg_class AS t ON t.oid = o.relation
+        JOIN pg_namespace AS n ON n.oid = t.relnamespace AND n.nspname = d ->> 'schema');
+  END IF;
+  RETURN ARRAY(SELECT f FROM unnest(found) AS f
+                WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = f));
+END
 $function$;
 
 -- Constraints of the given relations: their own, foreign keys that point to them, and those that an
 -- index among them belongs to.
 CREATE OR REPLACE FUNCTION pgstream.constraints_of(relations oid[]) RETURNS oid[]
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 AS $function$
-  SELECT coalesce(array_agg(DISTINCT part.oid), '{}') FROM (
-    SELECT c.oid FROM pg_constraint AS c WHERE c.conrelid = ANY (relations)
-    UNION ALL
-    SELECT d.objid FROM pg_depend AS d
-     WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY (relations)
-       AND d.classid = 'pg_constraint'::regclass
-    UNION ALL
-    SELECT d.refobjid FROM pg_depend AS d
-     WHERE d.classid = 'pg_class'::regclass AND d.objid = ANY (relations)
-       AND d.refclassid = 'pg_constraint'::regclass AND d.deptype = 'i'
-    UNION ALL
-    SELECT o.oid FROM pgstream.object AS o
-     WHERE o.class = 'pg_constraint'::regclass
-       AND (o.relation = ANY (relations) OR o.referenced = ANY (relations))
-  ) AS part (oid)
+BEGIN
+  RETURN (
+    SELECT coalesce(array_agg(DISTINCT part.oid), '{}') FROM (
+      SELECT c.oid FROM pg_constraint AS c WHERE c.conrelid = ANY (relations)
+      UNION ALL
+      SELECT d.objid FROM pg_depend AS d
+       WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY (relations)
+         AND d.classid = 'pg_constraint'::regclass
+      UNION ALL
+      SELECT d.refobjid FROM pg_depend AS d
+       WHERE d.classid = 'pg_class'::regclass AND d.objid = ANY (relations)
+         AND d.refclassid = 'pg_constraint'::regclass AND d.deptype = 'i'
+      UNION ALL
+      SELECT o.oid FROM pgstream.object AS o
+       WHERE o.class = 'pg_constraint'::regclass
+         AND (o.relation = ANY (relations) OR o.referenced = ANY (relations))
+    ) AS part (oid)
+  );
+END
 $function$;
 
 -- The tables behind dropped columns and defaults: address_names are schema, table, column.
 CREATE OR REPLACE FUNCTION pgstream.tables_of_drops(drops jsonb) RETURNS oid[]
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 AS $function$
-  SELECT coalesce(array_agg(DISTINCT found.oid), '{}') FROM (
-    SELECT (d ->> 'oid')::oid FROM jsonb_array_elements(drops) AS d
-     WHERE (d ->> 'class')::oid = 'pg_class'::regclass
-    UNION ALL
-    SELECT c.oid FROM jsonb_array_elements(drops) AS d
-      JOIN pg_namespace AS n ON n.nspname = d -> 'address' ->> 0
-      JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = d -> 'address' ->> 1
-     WHERE (d ->> 'class')::oid IN ('pg_attrdef'::regclass, 'pg_constraint'::regclass)
-    UNION ALL
-    SELECT o.relation FROM jsonb_array_elements(drops) AS d
-      JOIN pgstream.object AS o ON o.class = (d ->> 'class')::oid AND o.oid = (d ->> 'oid')::oid
-     WHERE o.relation IS NOT NULL AND o.kind <> 'table'
-  ) AS found (oid)
+BEGIN
+  RETURN (
+    SELECT coalesce(array_agg(DISTINCT found.oid), '{}') FROM (
+      SELECT (d ->> 'oid')::oid FROM jsonb_array_elements(drops) AS d
+       WHERE (d ->> 'class')::oid = 'pg_class'::regclass
+      UNION ALL
+      SELECT c.oid FROM jsonb_array_elements(drops) AS d
+        JOIN pg_namespace AS n ON n.nspname = d -> 'address' ->> 0
+        JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = d -> 'address' ->> 1
+       WHERE (d ->> 'class')::oid IN ('pg_attrdef'::regclass, 'pg_constraint'::regclass)
+      UNION ALL
+      SELECT o.relation FROM jsonb_array_elements(drops) AS d
+        JOIN pgstream.object AS o ON o.class = (d ->> 'class')::oid AND o.oid = (d ->> 'oid')::oid
+       WHERE o.relation IS NOT NULL AND o.kind <> 'table'
+    ) AS found (oid)
+  );
+END
 $function$;
 
 -- REMOVAL

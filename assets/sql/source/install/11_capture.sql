@@ -4,22 +4,28 @@
 -- The script of an extension drops and re-creates members of its own, which nothing marks as such
 -- but the command that runs it.
 CREATE OR REPLACE FUNCTION pgstream.others(commands jsonb, drops jsonb, statement text) RETURNS jsonb
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 AS $function$
-  SELECT coalesce(jsonb_agg(DISTINCT jsonb_strip_nulls(o.other)), '[]') FROM (
-    SELECT jsonb_build_object('tag', c ->> 'tag', 'kind', c ->> 'type', 'identity', c ->> 'identity')
-      FROM jsonb_array_elements(commands) AS c
-     WHERE NOT coalesce(c ->> 'type', '') = ANY ('{table,table column,index,sequence,type,domain,schema,composite type,table constraint,domain constraint}')
-        OR EXISTS (SELECT FROM pg_index AS i JOIN pg_class AS m ON m.oid = i.indrelid
-                    WHERE i.indexrelid = (c ->> 'oid')::oid AND m.relkind = 'm')
-    UNION ALL
-    SELECT jsonb_build_object('tag', 'DROP ' || upper(d ->> 'type'), 'kind', d ->> 'type',
-                              'identity', d ->> 'identity')
-      FROM jsonb_array_elements(drops) AS d
-     WHERE (d ->> 'original')::boolean
-       AND NOT coalesce(statement, '') ~* '\m(create|alter)\s+extension\M'
-       AND NOT d ->> 'type' = ANY ('{table,table column,index,sequence,type,domain,schema,composite type,table constraint,domain constraint,default value}')
-  ) AS o (other)
+BEGIN
+  RETURN (
+    SELECT coalesce(jsonb_agg(DISTINCT jsonb_strip_nulls(o.other)), '[]') FROM (
+      SELECT jsonb_build_object('tag', c ->> 'tag', 'kind', c ->> 'type', 'identity', c ->> 'identity')
+        FROM jsonb_array_elements(commands) AS c
+       WHERE NOT coalesce(c ->> 'type', '') = ANY ('{table,table column,index,sequence,type,domain,schema,composite type,table constraint,domain constraint}')
+          OR c ->> 'type' = 'index' AND 'm' = (
+               SELECT m.relkind FROM pg_class AS m
+                WHERE m.oid = (SELECT i.indrelid FROM pg_index AS i
+                                WHERE i.indexrelid = (c ->> 'oid')::oid))
+      UNION ALL
+      SELECT jsonb_build_object('tag', 'DROP ' || upper(d ->> 'type'), 'kind', d ->> 'type',
+                                'identity', d ->> 'identity')
+        FROM jsonb_array_elements(drops) AS d
+       WHERE (d ->> 'original')::boolean
+         AND NOT coalesce(statement, '') ~* '\m(create|alter)\s+extension\M'
+         AND NOT d ->> 'type' = ANY ('{table,table column,index,sequence,type,domain,schema,composite type,table constraint,domain constraint,default value}')
+    ) AS o (other)
+  );
+END
 $function$;
 
 -- Compares what the candidates are with what they were, stores what they are, and returns the
@@ -28,8 +34,11 @@ $function$;
 -- was built anew under another OID, as ALTER TYPE does with indexes and constraints.
 CREATE OR REPLACE FUNCTION pgstream.take_changes(
   relations oid[], constraints oid[], types oid[], schemas oid[], drops jsonb) RETURNS jsonb
-LANGUAGE sql VOLATILE
+LANGUAGE plpgsql VOLATILE
 AS $function$
+DECLARE
+  changes jsonb;
+BEGIN
   WITH after AS MATERIALIZED (
     SELECT * FROM pgstream.describe(relations, constraints, types, schemas)
   ), before AS MATERIALIZED (
@@ -63,46 +72,59 @@ AS $function$
                           WHERE (d ->> 'class')::oid = c.class AND (d ->> 'oid')::oid = c.oid
                             AND (d ->> 'column')::integer = 0)
     )) ORDER BY c.class, c.oid), '[]')
-  FROM changed AS c
+  INTO changes
+  FROM changed AS c;
+  RETURN changes;
+END
 $function$;
 
 -- What sql_drop reported, of objects that are really gone: the setting that carries it between the
 -- two triggers could be written by anyone.
 CREATE OR REPLACE FUNCTION pgstream.verified_drops() RETURNS jsonb
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 AS $function$
-  SELECT coalesce(jsonb_agg(d), '[]')
-    FROM jsonb_array_elements(
-           coalesce(nullif(current_setting('pgstream.dropped', true), ''), '[]')::jsonb) AS d
-   WHERE (d ->> 'column')::integer <> 0 OR CASE (d ->> 'class')::oid
-     WHEN 'pg_class'::regclass THEN
-       NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = (d ->> 'oid')::oid)
-     WHEN 'pg_constraint'::regclass THEN
-       NOT EXISTS (SELECT FROM pg_constraint AS c WHERE c.oid = (d ->> 'oid')::oid)
-     WHEN 'pg_type'::regclass THEN
-       NOT EXISTS (SELECT FROM pg_type AS t WHERE t.oid = (d ->> 'oid')::oid)
-     WHEN 'pg_namespace'::regclass THEN
-       NOT EXISTS (SELECT FROM pg_namespace AS n WHERE n.oid = (d ->> 'oid')::oid)
-     ELSE true END
+BEGIN
+  RETURN (
+    SELECT coalesce(jsonb_agg(d), '[]')
+      FROM jsonb_array_elements(
+             coalesce(nullif(current_setting('pgstream.dropped', true), ''), '[]')::jsonb) AS d
+     WHERE (d ->> 'column')::integer <> 0 OR CASE (d ->> 'class')::oid
+       WHEN 'pg_class'::regclass THEN
+         NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = (d ->> 'oid')::oid)
+       WHEN 'pg_constraint'::regclass THEN
+         NOT EXISTS (SELECT FROM pg_constraint AS c WHERE c.oid = (d ->> 'oid')::oid)
+       WHEN 'pg_type'::regclass THEN
+         NOT EXISTS (SELECT FROM pg_type AS t WHERE t.oid = (d ->> 'oid')::oid)
+       WHEN 'pg_namespace'::regclass THEN
+         NOT EXISTS (SELECT FROM pg_namespace AS n WHERE n.oid = (d ->> 'oid')::oid)
+       ELSE true END
+  );
+END
 $function$;
 
 -- The rewritten tables that this session still holds exclusively, and why they were rewritten.
 CREATE OR REPLACE FUNCTION pgstream.verified_rewrites() RETURNS jsonb
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 AS $function$
-  SELECT coalesce(jsonb_object_agg(r.key, r.value), '{}')
-    FROM jsonb_each(
-           coalesce(nullif(current_setting('pgstream.rewritten', true), ''), '{}')::jsonb) AS r
-   WHERE EXISTS (SELECT FROM pg_locks AS l
-                  WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.granted
-                    AND l.mode = 'AccessExclusiveLock' AND l.relation = r.key::oid
-                    AND l.database = (SELECT d.oid FROM pg_database AS d
-                                       WHERE d.datname = current_database()))
+BEGIN
+  RETURN (
+    SELECT coalesce(jsonb_object_agg(r.key, r.value), '{}')
+      FROM jsonb_each(
+             coalesce(nullif(current_setting('pgstream.rewritten', true), ''), '{}')::jsonb) AS r
+     WHERE EXISTS (SELECT FROM pg_locks AS l
+                    WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.granted
+                      AND l.mode = 'AccessExclusiveLock' AND l.relation = r.key::oid
+                      AND l.database = (SELECT d.oid FROM pg_database AS d
+                                         WHERE d.datname = current_database()))
+  );
+END
 $function$;
 
 -- Writes the log row of one command and, behind it, the rows of the tables that it rewrote.
 -- batch: the text that the client sent; nested: the statement inside a function or DO block, where
--- one could be read from the call stack; is_nested: whether there is a call stack at all.
+-- one could be read from the call stack; is_nested: whether there is a call stack at all. The
+-- planner settings make a plan once a session and keep the cost of a command independent of the
+-- size of the schema, also when statistics are old.
 CREATE OR REPLACE FUNCTION pgstream.capture(
   tag text, batch text, nested text, is_nested boolean, path text) RETURNS void
 LANGUAGE plpgsql
@@ -114,6 +136,9 @@ SET extra_float_digits = 3
 SET bytea_output = 'hex'
 SET lc_monetary = 'C'
 SET quote_all_identifiers = off
+SET enable_seqscan = off
+SET jit = off
+SET plan_cache_mode = force_generic_plan
 AS $function$
 DECLARE
   commands jsonb;
@@ -215,26 +240,34 @@ $function$;
 -- Dropped tables, indexes and so on that were never described, for instance an index that
 -- REINDEX CONCURRENTLY built anew: all that is known is the name.
 CREATE OR REPLACE FUNCTION pgstream.unknown_drops(changes jsonb, drops jsonb) RETURNS jsonb
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 AS $function$
-  SELECT coalesce(jsonb_agg(jsonb_build_object(
-           'kind', d ->> 'type', 'schema', d ->> 'schema', 'name', d ->> 'name')), '[]')
-    FROM jsonb_array_elements(drops) AS d
-   WHERE (d ->> 'original')::boolean AND (d ->> 'column')::integer = 0
-     AND d ->> 'type' IN ('table', 'index', 'sequence')
-     AND NOT EXISTS (SELECT FROM jsonb_array_elements(changes) AS c WHERE c -> 'oid' = d -> 'oid')
+BEGIN
+  RETURN (
+    SELECT coalesce(jsonb_agg(jsonb_build_object(
+             'kind', d ->> 'type', 'schema', d ->> 'schema', 'name', d ->> 'name')), '[]')
+      FROM jsonb_array_elements(drops) AS d
+     WHERE (d ->> 'original')::boolean AND (d ->> 'column')::integer = 0
+       AND d ->> 'type' IN ('table', 'index', 'sequence')
+       AND NOT EXISTS (SELECT FROM jsonb_array_elements(changes) AS c WHERE c -> 'oid' = d -> 'oid')
+  );
+END
 $function$;
 
 -- The tables that have another name because their schema has: nothing else tells the engine.
 CREATE OR REPLACE FUNCTION pgstream.tables_of_renamed_schemas(changes jsonb) RETURNS jsonb
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 AS $function$
-  SELECT coalesce(jsonb_agg(jsonb_build_object(
-           'oid', t.oid::bigint, 'name', t.relname,
-           'before', c -> 'before' ->> 'name', 'after', c -> 'after' ->> 'name') ORDER BY t.oid), '[]')
-    FROM jsonb_array_elements(changes) AS c
-    JOIN pg_class AS t ON t.relnamespace = (c ->> 'oid')::oid AND t.relkind IN ('r', 'p')
-   WHERE c ->> 'kind' = 'schema' AND c -> 'before' ->> 'name' <> c -> 'after' ->> 'name'
+BEGIN
+  RETURN (
+    SELECT coalesce(jsonb_agg(jsonb_build_object(
+             'oid', t.oid::bigint, 'name', t.relname,
+             'before', c -> 'before' ->> 'name', 'after', c -> 'after' ->> 'name') ORDER BY t.oid), '[]')
+      FROM jsonb_array_elements(changes) AS c
+      JOIN pg_class AS t ON t.relnamespace = (c ->> 'oid')::oid AND t.relkind IN ('r', 'p')
+     WHERE c ->> 'kind' = 'schema' AND c -> 'before' ->> 'name' <> c -> 'after' ->> 'name'
+  );
+END
 $function$;
 
 -- The statement as it may be shown: bounded, and without passwords.

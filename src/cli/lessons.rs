@@ -1,0 +1,189 @@
+//! The tutorial in the console: the console shows lessons and asks, the stage performs them.
+
+use std::process::ExitCode;
+use std::rc::Rc;
+
+use tokio::sync::Mutex;
+
+use super::Failure;
+use super::args::{GlobalArguments, TutorialArguments};
+use super::runtime::block_on;
+use crate::config::LogLevel;
+use crate::console::{self, EngineLink, Lesson, LessonStep, Performed, Request, Tutorial};
+use crate::tutorial::lesson::{self, Side, Step};
+use crate::tutorial::stage::{Shown, Stage};
+use crate::tutorial::table::draw;
+
+/// Both sides stand next to each other up to this width; a window of 80 columns holds it.
+const BESIDE_WIDTH_MAX: usize = 72;
+
+/// Plays the tutorial on the terminal; its servers end with it, unless they shall stay.
+pub(super) fn run(
+    arguments: &TutorialArguments,
+    global: &GlobalArguments,
+) -> Result<ExitCode, Failure> {
+    super::output::say(&"Starting two throw-away PostgreSQL clusters …");
+    block_on(play(arguments, global))??;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn play(arguments: &TutorialArguments, global: &GlobalArguments) -> Result<(), Failure> {
+    let stage = Stage::set_up(arguments.plugin).await?;
+    let lessons = stage.lessons()?;
+    let addresses = [Side::Source, Side::Target]
+        .map(|side| format!("{side}  psql {}", address(&stage.url(side))))
+        .to_vec();
+    let stage = Rc::new(Mutex::new(stage));
+    let mut options = super::console::looks("tutorial".to_owned(), global);
+    options.logs = Some(super::logging::start_on_screen(LogLevel::Debug));
+    options.level = tracing::Level::DEBUG;
+    options.tutorial = Some(Tutorial {
+        lessons: lessons.iter().map(to_console).collect(),
+        addresses,
+        perform: performer(Rc::clone(&stage), lessons),
+    });
+    let ended = console::run(options, Box::new(EngineLink::none)).await;
+    if let Some(stage) = Rc::into_inner(stage).filter(|_| arguments.keep) {
+        for kept in stage.into_inner().keep()? {
+            super::output::say(&format!(
+                "psql \"{}\"   remove it with: {}",
+                kept.url, kept.stop_command
+            ));
+        }
+    }
+    Ok(ended?)
+}
+
+/// Returns an address as short as psql understands it: a line of a narrow window holds it.
+fn address(url: &str) -> &str {
+    url.split('?').next().unwrap_or(url)
+}
+
+fn to_console(lesson: &lesson::Lesson) -> Lesson {
+    let step = |step: &Step| LessonStep {
+        words: words(step),
+        looks: matches!(step, Step::Expect(_)),
+    };
+    Lesson {
+        title: lesson.title.clone(),
+        text: lesson.text.clone(),
+        steps: lesson.steps.iter().map(step).collect(),
+    }
+}
+
+/// What is done, as it would be typed.
+fn words(step: &Step) -> String {
+    match step {
+        Step::Shell(line) => format!("$ {line}"),
+        Step::File { name, .. } => format!("write {name}"),
+        Step::Sql { side, statement } => format!("{side}> {statement}"),
+        Step::Expect(expectation) => format!("{}> {}", expectation.side, expectation.query),
+    }
+}
+
+fn performer(stage: Rc<Mutex<Stage>>, lessons: Vec<lesson::Lesson>) -> console::Performer {
+    let lessons = Rc::new(lessons);
+    Box::new(move |request| {
+        let (stage, lessons) = (Rc::clone(&stage), Rc::clone(&lessons));
+        Box::pin(async move {
+            let mut stage = stage.lock().await;
+            let ran_before = stage.engine().is_some();
+            let shown = match request {
+                Request::Step { lesson, step } => {
+                    let step = lessons
+                        .get(lesson)
+                        .and_then(|lesson| lesson.steps.get(step));
+                    match step {
+                        Some(step) => perform(&mut stage, step).await,
+                        None => Ok(Vec::new()),
+                    }
+                }
+                Request::Statement { on_target, text } => {
+                    let side = if on_target {
+                        Side::Target
+                    } else {
+                        Side::Source
+                    };
+                    let statement = text;
+                    perform(&mut stage, &Step::Sql { side, statement }).await
+                }
+            };
+            let engine = stage
+                .engine()
+                .filter(|_| !ran_before)
+                .map(EngineLink::watching);
+            Performed { shown, engine }
+        })
+    })
+}
+
+/// Performs a step. What is seen on the target is shown beside what the source has.
+async fn perform(stage: &mut Stage, step: &Step) -> Result<Vec<String>, String> {
+    let shown = stage.perform(step).await;
+    let shown = shown.map_err(|error| Failure::from(error).to_string())?;
+    let lines = lines_of(&shown);
+    let Step::Expect(expectation) = step else {
+        return Ok(lines);
+    };
+    if expectation.side == Side::Source || lines.is_empty() {
+        return Ok(lines);
+    }
+    let statement = expectation.query.clone();
+    let side = Side::Source;
+    let same = stage.perform(&Step::Sql { side, statement }).await;
+    let source = same.map(|shown| lines_of(&shown)).unwrap_or_default();
+    Ok(beside(&source, &lines))
+}
+
+fn lines_of(shown: &Shown) -> Vec<String> {
+    let text = match shown {
+        Shown::Nothing => return Vec::new(),
+        Shown::Text(text) => text.clone(),
+        Shown::Table(answer) if answer.columns.is_empty() => return Vec::new(),
+        Shown::Table(answer) => draw(answer, 0),
+    };
+    text.lines().map(str::to_owned).collect()
+}
+
+/// Puts two tables next to each other, or says in a line that they are the same.
+fn beside(source: &[String], target: &[String]) -> Vec<String> {
+    let width_of = |lines: &[String]| {
+        let widths = lines.iter().map(|line| line.chars().count());
+        widths.max().unwrap_or(0).max("source".len())
+    };
+    let width = width_of(source);
+    if width + width_of(target) > BESIDE_WIDTH_MAX {
+        let head = match source == target {
+            true => "target, and the source is the same:",
+            false => "target:",
+        };
+        let mut lines = vec![head.to_owned()];
+        lines.extend_from_slice(target);
+        return lines;
+    }
+    let mut lines = vec![format!("{:<width$}   target", "source")];
+    for row in 0..source.len().max(target.len()) {
+        let cell = |lines: &[String]| lines.get(row).cloned().unwrap_or_default();
+        lines.push(format!("{:<width$}   {}", cell(source), cell(target)));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_sides_stand_next_to_each_other() {
+        let lines = |texts: &[&str]| {
+            texts
+                .iter()
+                .map(|text| (*text).to_owned())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            beside(&lines(&["a | b", "1 | 2"]), &lines(&["a | b"])),
+            ["source   target", "a | b    a | b", "1 | 2    "]
+        );
+    }
+}

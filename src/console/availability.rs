@@ -1,0 +1,57 @@
+//! Which actions make sense now, and why the others do not: a disabled action stays visible, with
+//! its reason.
+
+use super::action::{Action, Pane};
+use super::model::Model;
+use crate::engine::status::{Failure, Phase, SchemaState};
+
+/// Returns why an action makes no sense now; none when it does.
+pub(crate) fn refusal(model: &Model, action: Action) -> Option<&'static str> {
+    let status = &model.latest;
+    let at_rest = matches!(status.phase, Phase::Stopped | Phase::Crashed);
+    match action {
+        Action::Pause => match status.phase {
+            Phase::Streaming { .. } | Phase::Paused => None,
+            Phase::Starting | Phase::Retrying { .. } => Some("the engine is not streaming yet"),
+            Phase::Held => Some("the engine stands at a refused transaction"),
+            Phase::Stopping => Some("the engine is stopping"),
+            Phase::Stopped | Phase::Crashed => Some("the engine is not running"),
+        },
+        Action::RetryNow => match status.phase {
+            Phase::Retrying { .. } | Phase::Held | Phase::Stopped | Phase::Crashed => None,
+            _ => Some("nothing has failed"),
+        },
+        Action::SkipTransaction | Action::SchemaSkip => match refused(model) {
+            Some(_) => None,
+            None => Some("the engine stands at no refused transaction"),
+        },
+        Action::SchemaRetry => match status.phase {
+            Phase::Held => None,
+            _ => Some("no schema change has failed"),
+        },
+        Action::Stop if at_rest => Some("the engine is not running"),
+        Action::Lessons if model.course.is_none() => Some("run pgstream tutorial"),
+        Action::Init | Action::TearDown if !at_rest => Some("stop the engine first, with E"),
+        Action::Config if model.settings.is_none() => Some("there is no configuration"),
+        Action::FindNext | Action::FindPrevious if model.needle().is_none() => {
+            Some("nothing is searched for")
+        }
+        Action::Find if model.focus == Pane::Throughput => Some("there is nothing to find here"),
+        Action::SchemaTrouble if !has_trouble(model) && !model.schema_trouble_only => {
+            Some("no schema change needs you")
+        }
+        _ => None,
+    }
+}
+
+/// Returns the failure whose transaction may be skipped.
+pub(crate) fn refused(model: &Model) -> Option<&Failure> {
+    let failure = model.latest.last_error.as_ref()?;
+    let held = matches!(model.latest.phase, Phase::Held);
+    (held && failure.transaction.is_some()).then_some(failure)
+}
+
+fn has_trouble(model: &Model) -> bool {
+    let mut changes = model.status().schema_changes.iter();
+    changes.any(|change| matches!(change.state, SchemaState::Failed | SchemaState::NotApplied))
+}

@@ -1,0 +1,181 @@
+//! From tracing to the log pane: message first, fields in the order of the source, the whole path
+//! of spans. A bounded queue lies between, so that a flood of events costs lines on the screen and
+//! never a moment of the engine's.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::mpsc;
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::layer::{Context, Layer};
+use tracing_subscriber::registry::LookupSpan;
+
+use super::model::logs::LogLine;
+use crate::engine::clock;
+
+/// So many lines may wait for the console: a second's worth at debug level. Beyond, lines are
+/// counted and lost.
+const WAITING_MAX: usize = 4096;
+
+/// A layer of the process's subscriber that feeds the console.
+#[derive(Debug)]
+pub struct LogLayer {
+    sender: mpsc::Sender<LogLine>,
+    lost: Arc<AtomicU64>,
+}
+
+/// The console's end of a [`LogLayer`].
+#[derive(Debug)]
+pub struct LogFeed {
+    pub(super) receiver: mpsc::Receiver<LogLine>,
+    lost: Arc<AtomicU64>,
+}
+
+impl LogLayer {
+    /// Returns a layer, to be installed with a level filter around it, and the feed for
+    /// [`ConsoleOptions::logs`](super::ConsoleOptions::logs).
+    #[must_use]
+    pub fn new() -> (Self, LogFeed) {
+        let (sender, receiver) = mpsc::channel(WAITING_MAX);
+        let lost = Arc::new(AtomicU64::new(0));
+        let layer = Self {
+            sender,
+            lost: Arc::clone(&lost),
+        };
+        (layer, LogFeed { receiver, lost })
+    }
+}
+
+impl LogFeed {
+    /// Returns how many lines were lost so far.
+    pub(super) fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+}
+
+/// The fields of a span, kept with the span.
+struct SpanFields(Fields);
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LogLayer {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        let mut fields = Fields::default();
+        attributes.record(&mut fields);
+        if let Some(span) = context.span(id) {
+            span.extensions_mut().insert(SpanFields(fields));
+        }
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
+        if let Some(span) = context.span(id)
+            && let Some(SpanFields(fields)) = span.extensions_mut().get_mut()
+        {
+            values.record(fields);
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        let line = LogLine {
+            at_ms: clock::unix_ms(),
+            level: *event.metadata().level(),
+            target: event.metadata().target().to_owned(),
+            message: fields.message,
+            fields: fields.others,
+            spans: spans(event, &context),
+        };
+        if self.sender.try_send(line).is_err() {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+fn spans<S: Subscriber + for<'a> LookupSpan<'a>>(
+    event: &Event<'_>,
+    context: &Context<'_, S>,
+) -> Vec<String> {
+    let scope = context.event_scope(event);
+    let path = scope
+        .into_iter()
+        .flat_map(tracing_subscriber::registry::Scope::from_root);
+    path.map(|span| {
+        let extensions = span.extensions();
+        let fields = extensions
+            .get::<SpanFields>()
+            .map(|SpanFields(fields)| fields.text());
+        format!("{}{{{}}}", span.name(), fields.unwrap_or_default())
+    })
+    .collect()
+}
+
+/// Collects the fields of an event or a span.
+#[derive(Default)]
+struct Fields {
+    message: String,
+    others: Vec<(String, String)>,
+}
+
+impl Fields {
+    fn text(&self) -> String {
+        let pairs = self
+            .others
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"));
+        pairs.collect::<Vec<_>>().join(" ")
+    }
+
+    fn put(&mut self, field: &Field, value: String) {
+        if field.name() == "message" {
+            self.message = value;
+        } else {
+            self.others.push((field.name().to_owned(), value));
+        }
+    }
+}
+
+impl Visit for Fields {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.put(field, value.to_owned());
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.put(field, format!("{value:?}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing_subscriber::layer::SubscriberExt as _;
+
+    use super::*;
+
+    #[test]
+    fn events_arrive_with_fields_in_order_and_the_path_of_spans() {
+        let (layer, mut feed) = LogLayer::new();
+        let subscriber = tracing_subscriber::registry().with(layer);
+        tracing::subscriber::with_default(subscriber, || {
+            let _outer = tracing::info_span!("slot", name = "a").entered();
+            let _inner = tracing::info_span!("batch", id = 7).entered();
+            tracing::info!(target: "apply", rows = 3, lsn = %"0/1", "batch {}", "committed");
+        });
+        let line = feed.receiver.try_recv().unwrap();
+        assert_eq!(line.target, "apply");
+        let text = "batch committed rows=3 lsn=0/1 slot{name=a} batch{id=7}";
+        assert_eq!(line.text(), text);
+    }
+
+    #[test]
+    fn a_flood_is_counted_and_blocks_nobody() {
+        let (layer, feed) = LogLayer::new();
+        let subscriber = tracing_subscriber::registry().with(layer);
+        tracing::subscriber::with_default(subscriber, || {
+            for _ in 0..WAITING_MAX + 10 {
+                tracing::info!("one more");
+            }
+        });
+        assert_eq!(feed.lost(), 10);
+    }
+}

@@ -1,0 +1,72 @@
+//! What `y`, `Y` and `c` put on the clipboard: the text of what is shown, and where somebody would
+//! paste it into psql, the statement.
+
+use super::action::Pane;
+use super::detail;
+use super::model::Model;
+
+/// Returns the selected row and what to call it; of a schema change, what it is in words.
+pub(crate) fn row(model: &Model) -> Option<(String, String)> {
+    match model.focus {
+        Pane::Logs => {
+            let line = model.logs.get(selected_log(model)?)?;
+            Some(("log line".to_owned(), line.text()))
+        }
+        Pane::Throughput => pane(model),
+        Pane::Schema => {
+            let change = detail::selected_change(model)?;
+            let sql = match change.sql.as_slice() {
+                [] => change.statement.clone(),
+                steps => steps.join(";\n") + ";",
+            };
+            Some(("SQL".to_owned(), sql))
+        }
+        Pane::Slots | Pane::Tables => {
+            let rows = model.rows(model.focus);
+            let keys: Vec<&str> = rows.iter().map(|row| row.key.as_str()).collect();
+            let index = model.cursor(model.focus)?.index(&keys)?;
+            Some(("row".to_owned(), rows.get(index)?.text()))
+        }
+    }
+}
+
+/// Returns the whole pane as text.
+pub(crate) fn pane(model: &Model) -> Option<(String, String)> {
+    let text = match model.focus {
+        Pane::Logs => {
+            let visible = model.logs.visible(model.log_end());
+            let lines = visible.iter().filter_map(|number| model.logs.get(*number));
+            let texts: Vec<String> = lines
+                .map(|line| format!("{} {} {}", line.level, line.target, line.text()))
+                .collect();
+            texts.join("\n")
+        }
+        Pane::Throughput => {
+            let lines = detail::lines(model, Pane::Throughput);
+            let texts: Vec<String> = lines.iter().map(ToString::to_string).collect();
+            texts.join("\n")
+        }
+        pane => {
+            let texts: Vec<String> = model
+                .rows(pane)
+                .iter()
+                .map(super::rows::Row::text)
+                .collect();
+            texts.join("\n")
+        }
+    };
+    (!text.is_empty()).then(|| (format!("{} as text", model.focus.title()), text))
+}
+
+/// Returns the selected log line as a JSON object.
+pub(crate) fn log_line_json(model: &Model) -> Option<(String, String)> {
+    let line = model.logs.get(selected_log(model)?)?;
+    Some(("log line as JSON".to_owned(), line.json()))
+}
+
+fn selected_log(model: &Model) -> Option<u64> {
+    match model.logs.selected {
+        Some(number) => Some(number),
+        None => model.logs.visible(model.log_end()).last().copied(),
+    }
+}

@@ -1,0 +1,345 @@
+//! The selected row in plain words: what Enter shows, and what stands beside the lists on a full
+//! screen.
+
+use ratatui::text::{Line, Span};
+
+use super::action::Pane;
+use super::format;
+use super::model::Model;
+use super::sign::{self, Sign};
+use super::theme::Role;
+use crate::engine::status::{SchemaChange, SchemaState, Slot, TableCounters};
+
+/// Returns the words about the selected row of a pane.
+pub(crate) fn lines(model: &Model, pane: Pane) -> Vec<Line<'static>> {
+    let words = Words { model };
+    match pane {
+        Pane::Slots => selected_slot(model).map_or_else(Vec::new, |slot| words.slot(slot)),
+        Pane::Schema => selected_change(model).map_or_else(Vec::new, |one| words.change(one)),
+        Pane::Throughput => words.throughput(),
+        Pane::Tables => {
+            selected_table(model).map_or_else(Vec::new, |(name, one)| words.table(name, one))
+        }
+        Pane::Logs => words.log_line(),
+    }
+}
+
+/// Returns the key of the selected row of a list pane.
+fn selected_key(model: &Model, pane: Pane) -> Option<String> {
+    let rows = model.rows(pane);
+    let keys: Vec<&str> = rows.iter().map(|row| row.key.as_str()).collect();
+    let index = model.cursor(pane)?.index(&keys)?;
+    rows.get(index).map(|row| row.key.clone())
+}
+
+fn selected_slot(model: &Model) -> Option<&Slot> {
+    let key = selected_key(model, Pane::Slots)?;
+    let mut slots = model.status().slots.iter();
+    slots.find(|slot| slot.slot_name == key)
+}
+
+/// Returns the selected schema change.
+pub(crate) fn selected_change(model: &Model) -> Option<&SchemaChange> {
+    let key = selected_key(model, Pane::Schema)?;
+    let mut changes = model.status().schema_changes.iter();
+    changes.find(|change| change.id == key)
+}
+
+fn selected_table(model: &Model) -> Option<(&String, &TableCounters)> {
+    let key = selected_key(model, Pane::Tables)?;
+    model.status().tables.get_key_value(&key)
+}
+
+/// Builds lines in the model's theme.
+struct Words<'a> {
+    model: &'a Model,
+}
+
+impl Words<'_> {
+    fn span(&self, text: impl Into<String>, role: Role) -> Span<'static> {
+        Span::styled(text.into(), self.model.look.theme.style(role))
+    }
+
+    fn line(&self, text: impl Into<String>, role: Role) -> Line<'static> {
+        Line::from(self.span(text, role))
+    }
+
+    fn heading(&self, text: &'static str) -> Line<'static> {
+        self.line(text, Role::Title)
+    }
+
+    /// A name, its value, and what it means.
+    fn fact(&self, name: &str, value: impl Into<String>, meaning: &str) -> Line<'static> {
+        let value = value.into();
+        Line::from(vec![
+            self.span(format!("  {name:<17}"), Role::Quiet),
+            self.span(format!("{value:<12} "), Role::Text),
+            self.span(meaning.to_owned(), Role::Quiet),
+        ])
+    }
+
+    fn state(&self, name: &str, sign: Sign, more: &str) -> Line<'static> {
+        Line::from(vec![
+            self.span(name.to_owned(), Role::Title),
+            self.span(format!("   {} {}", sign.glyph, sign.word), sign.role),
+            self.span(format!("   {more}"), Role::Quiet),
+        ])
+    }
+
+    /// Several lines of somebody's text, indented.
+    fn block(&self, text: &str, role: Role) -> Vec<Line<'static>> {
+        let lines = text.lines().map(|line| line.replace('\t', "    "));
+        lines
+            .map(|line| self.line(format!("  {line}"), role))
+            .collect()
+    }
+
+    fn slot(&self, slot: &Slot) -> Vec<Line<'static>> {
+        let lsn =
+            |lsn: Option<crate::model::Lsn>| lsn.map_or("-".to_owned(), |lsn| lsn.to_string());
+        let kind = format!("{}, database {}", slot.plugin, slot.database);
+        let pid = slot
+            .active_pid
+            .map_or("-".to_owned(), |pid| pid.to_string());
+        let wal_status = slot.wal_status.clone().unwrap_or_else(|| "-".to_owned());
+        let spilled = format::maybe_bytes(Some(slot.spill_bytes));
+        let mut lines = vec![
+            self.state(&slot.slot_name, sign::of_slot(slot), &kind),
+            Line::default(),
+            self.fact(
+                "restart",
+                lsn(slot.restart_lsn),
+                "oldest WAL the source must keep",
+            ),
+            self.fact(
+                "confirmed flush",
+                lsn(slot.confirmed_flush_lsn),
+                "all before it is safe on the target",
+            ),
+            self.fact(
+                "WAL kept",
+                format::maybe_bytes(slot.retained_bytes),
+                "on the source's disk for this slot",
+            ),
+            self.fact(
+                "wal_status",
+                wal_status,
+                "reserved > extended > unreserved > lost",
+            ),
+            self.fact(
+                "spilled",
+                spilled,
+                &format!("transactions: {}", slot.spill_count),
+            ),
+            self.fact("read by pid", pid, ""),
+            Line::default(),
+            self.heading("What this means"),
+        ];
+        let meaning = slot_meaning(slot);
+        lines.extend(
+            meaning
+                .into_iter()
+                .map(|text| self.line(format!("  {text}"), Role::Text)),
+        );
+        lines
+    }
+
+    fn change(&self, change: &SchemaChange) -> Vec<Line<'static>> {
+        let when = format!("version {}, {}", change.version, change.created_at);
+        let mut lines = vec![self.state(&change.tag, sign::of_schema(change.state), &when)];
+        if !change.objects.is_empty() {
+            lines.push(self.line(format!("  {}", change.objects.join(", ")), Role::Text));
+        }
+        if let Some(error) = &change.error {
+            lines.push(Line::default());
+            lines.extend(self.block(error, Role::Bad));
+        }
+        lines.push(Line::default());
+        lines.push(self.heading("As it was written on the source"));
+        lines.extend(self.block(&change.statement, Role::Text));
+        lines.push(Line::default());
+        lines.push(self.heading(match change.state {
+            SchemaState::Applied => "What ran on the target",
+            SchemaState::Running => "What is running on the target",
+            SchemaState::Failed | SchemaState::Skipped | SchemaState::NotApplied => {
+                "What would run on the target"
+            }
+        }));
+        if change.sql.is_empty() {
+            lines.push(self.line("  nothing", Role::Quiet));
+        }
+        for sql in &change.sql {
+            lines.extend(self.block(&format!("{sql};"), Role::Text));
+        }
+        for reason in &change.not_applied {
+            lines.push(self.line(format!("  ! {reason}"), Role::Warn));
+        }
+        lines.extend(self.change_end(change));
+        lines
+    }
+
+    fn change_end(&self, change: &SchemaChange) -> Vec<Line<'static>> {
+        let mut lines = Vec::new();
+        if !change.before_after.is_empty() {
+            lines.push(Line::default());
+            lines.push(self.heading("Before and after"));
+            lines.extend(self.block(&change.before_after, Role::Text));
+        }
+        lines.push(Line::default());
+        let took = change.duration_ms.map_or("-".to_owned(), format::millis);
+        lines.push(self.fact("took", took, "on the target"));
+        let end = change.end_lsn.map_or("-".to_owned(), |lsn| lsn.to_string());
+        lines.push(self.fact("transaction ends", end, "on the source"));
+        lines
+    }
+
+    fn throughput(&self) -> Vec<Line<'static>> {
+        let status = self.model.status();
+        let totals = status.totals;
+        let latest = status.samples.last().copied().unwrap_or_default();
+        let batches = status.batches;
+        vec![
+            self.heading("Now"),
+            self.fact("rows", format::rate(latest.rows.into()), "a second"),
+            self.fact(
+                "transactions",
+                format::rate(latest.transactions.into()),
+                "a second",
+            ),
+            self.fact(
+                "bytes",
+                format::bytes(format::whole(latest.bytes.into())),
+                "a second",
+            ),
+            self.fact(
+                "lag",
+                format::seconds(status.lag.seconds),
+                "age of the oldest change on its way",
+            ),
+            self.fact(
+                "",
+                format::bytes(status.lag.bytes),
+                "of WAL not yet durable on the target",
+            ),
+            self.fact(
+                "source writes",
+                format::bytes(format::whole(status.lag.wal_bytes_per_s)),
+                "of WAL a second",
+            ),
+            Line::default(),
+            self.heading("Batches (one is one transaction on the target)"),
+            self.fact(
+                "time p50",
+                format::millis(batches.p50_ms),
+                "half are faster",
+            ),
+            self.fact(
+                "time p95",
+                format::millis(batches.p95_ms),
+                "one in twenty is slower",
+            ),
+            self.fact("time max", format::millis(batches.max_ms), ""),
+            self.fact(
+                "rows p50",
+                format::count(batches.rows_p50),
+                "row changes in a batch",
+            ),
+            self.fact("rows p95", format::count(batches.rows_p95), ""),
+            Line::default(),
+            self.heading("Since the engine started"),
+            self.fact("rows", format::count(totals.rows), ""),
+            self.fact("transactions", format::count(totals.transactions), ""),
+            self.fact("bytes", format::bytes(totals.bytes), ""),
+            self.fact("batches", format::count(totals.batches), ""),
+            self.fact("schema changes", format::count(totals.schema_changes), ""),
+            self.fact(
+                "skipped",
+                format::count(totals.skipped),
+                "transactions, on record",
+            ),
+            self.fact("reconnects", format::count(totals.reconnects), ""),
+        ]
+    }
+
+    fn table(&self, name: &str, one: &TableCounters) -> Vec<Line<'static>> {
+        let ago = (self.model.status().at_ms - one.last_change_ms) / 1000;
+        let last = match one.last_change_ms {
+            0 => "-".to_owned(),
+            _ => format::short_seconds(ago),
+        };
+        vec![
+            self.heading("Changes since the engine started"),
+            self.line(format!("  {name}"), Role::Text),
+            Line::default(),
+            self.fact("inserts", format::count(one.inserts), "rows"),
+            self.fact("updates", format::count(one.updates), "rows"),
+            self.fact("deletes", format::count(one.deletes), "rows"),
+            self.fact("truncates", format::count(one.truncates), "times"),
+            self.fact("size", format::bytes(one.bytes), "of row values"),
+            self.fact("latest", last, "ago"),
+        ]
+    }
+
+    fn log_line(&self) -> Vec<Line<'static>> {
+        let logs = &self.model.logs;
+        let visible = logs.visible(self.model.log_end());
+        let number = logs.selected.or_else(|| visible.last().copied());
+        let Some(line) = number.and_then(|number| logs.get(number)) else {
+            return Vec::new();
+        };
+        let time = format::time_of_day(line.at_ms, self.model.utc_offset_s);
+        let mut lines = vec![
+            self.line(line.message.clone(), Role::Title),
+            Line::default(),
+            self.fact("time", time, ""),
+            self.fact("level", line.level.to_string(), ""),
+            self.fact("target", line.target.clone(), ""),
+        ];
+        for (name, value) in &line.fields {
+            lines.push(self.fact(name, value.clone(), ""));
+        }
+        for span in &line.spans {
+            lines.push(self.fact("in", span.clone(), ""));
+        }
+        lines
+    }
+}
+
+/// Says what a slot's state means for the source's disk, and what to do.
+fn slot_meaning(slot: &Slot) -> Vec<String> {
+    if slot.wal_status.as_deref() == Some("lost") {
+        return vec![
+            "The source has removed WAL that this slot still needed.".to_owned(),
+            "It can never be read again. Tear down, init anew, and copy the rows anew.".to_owned(),
+        ];
+    }
+    let mut lines = Vec::new();
+    if !slot.active {
+        let kept = format::maybe_bytes(slot.retained_bytes);
+        lines.push(format!(
+            "Nobody reads it: the source keeps {kept} of WAL and will keep more."
+        ));
+        lines.push(format!(
+            "If it is not needed:  SELECT pg_drop_replication_slot('{}');",
+            slot.slot_name
+        ));
+    } else if slot.ours {
+        lines.push("It is healthy: this pgstream reads it.".to_owned());
+    } else {
+        lines.push("It is read by another process.".to_owned());
+    }
+    lines.push(match (slot.lost_in_s, slot.safe_wal_bytes) {
+        (Some(seconds), _) => format!(
+            "If its reader stops, it is lost in {} at the present rate.",
+            format::seconds(f64::from(i32::try_from(seconds).unwrap_or(i32::MAX)))
+        ),
+        (None, Some(safe)) => format!(
+            "If its reader stops, {} more can be written before it is lost.",
+            format::maybe_bytes(Some(safe))
+        ),
+        (None, None) => {
+            "max_slot_wal_keep_size sets no limit: kept WAL can fill the source's disk.".to_owned()
+        }
+    });
+    lines
+}

@@ -1,0 +1,196 @@
+//! Numbers for people: sizes, counts, times. Pure, one rule per unit, so that two panes never write
+//! the same figure differently.
+
+/// Writes a size as PostgreSQL does: powers of 1024, three digits at most.
+pub(crate) fn bytes(value: u64) -> String {
+    const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
+    let mut unit = 0;
+    let mut scaled = value;
+    let mut tenths = 0;
+    while scaled >= 1024 && unit + 1 < UNITS.len() {
+        tenths = (scaled % 1024) * 10 / 1024;
+        scaled /= 1024;
+        unit += 1;
+    }
+    if unit == 0 || scaled >= 10 {
+        format!("{scaled} {}", UNITS[unit])
+    } else {
+        format!("{scaled}.{tenths} {}", UNITS[unit])
+    }
+}
+
+/// Writes a signed size; what cannot be known is a dash.
+pub(crate) fn maybe_bytes(value: Option<i64>) -> String {
+    value.map_or_else(
+        || "-".to_owned(),
+        |value| bytes(u64::try_from(value).unwrap_or(0)),
+    )
+}
+
+/// Writes a count with thousands separators.
+pub(crate) fn count(value: u64) -> String {
+    let digits = value.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Writes a count in at most five characters: `940`, `1.4k`, `38k`, `2.1M`.
+pub(crate) fn short_count(value: f64) -> String {
+    const UNITS: [&str; 5] = ["", "k", "M", "G", "T"];
+    let mut unit = 0;
+    let mut scaled = value.max(0.0);
+    while scaled >= 999.5 && unit + 1 < UNITS.len() {
+        scaled /= 1000.0;
+        unit += 1;
+    }
+    if unit > 0 && scaled < 9.95 {
+        format!("{scaled:.1}{}", UNITS[unit])
+    } else {
+        format!("{scaled:.0}{}", UNITS[unit])
+    }
+}
+
+/// Writes a rate of rows or transactions: whole numbers, tenths only below ten.
+pub(crate) fn rate(value: f64) -> String {
+    if value > 0.0 && value < 9.95 {
+        return format!("{value:.1}");
+    }
+    count(whole(value))
+}
+
+/// Writes a span of seconds with its two largest units: `0.4 s`, `3 min 20 s`, `4 h 40 min`.
+pub(crate) fn seconds(value: f64) -> String {
+    if value < 9.95 {
+        return format!("{:.1} s", value.max(0.0));
+    }
+    let total = whole(value);
+    let pair = |large: u64, unit: &str, small: u64, small_unit: &str| match small {
+        0 => format!("{large} {unit}"),
+        small => format!("{large} {unit} {small} {small_unit}"),
+    };
+    match total {
+        0..60 => format!("{total} s"),
+        60..3600 => pair(total / 60, "min", total % 60, "s"),
+        3600..86_400 => pair(total / 3600, "h", total % 3600 / 60, "min"),
+        _ => pair(total / 86_400, "d", total % 86_400 / 3600, "h"),
+    }
+}
+
+/// Writes a span with its largest unit only: `42 s`, `12 m`, `4 h`, `3 d`.
+pub(crate) fn short_seconds(value: i64) -> String {
+    match value {
+        i64::MIN..60 => format!("{} s", value.max(0)),
+        60..3600 => format!("{} m", value / 60),
+        3600..86_400 => format!("{} h", value / 3600),
+        _ => format!("{} d", value / 86_400),
+    }
+}
+
+/// Writes milliseconds: one digit after the point below ten.
+pub(crate) fn millis(value: f64) -> String {
+    if value < 9.95 {
+        format!("{value:.1} ms")
+    } else if value < 10_000.0 {
+        format!("{value:.0} ms")
+    } else {
+        seconds(value / 1000.0)
+    }
+}
+
+/// Writes a running time as `03:12:44`, with days before it when there are any.
+pub(crate) fn uptime(total_s: i64) -> String {
+    let total = total_s.max(0);
+    let clock = clock_of(total % 86_400);
+    match total / 86_400 {
+        0 => clock,
+        days => format!("{days}d {clock}"),
+    }
+}
+
+/// Writes the time of day of a moment, `12:04:31`, in the zone that is `offset_s` east of UTC.
+pub(crate) fn time_of_day(at_ms: i64, offset_s: i64) -> String {
+    clock_of((at_ms.div_euclid(1000) + offset_s).rem_euclid(86_400))
+}
+
+fn clock_of(second: i64) -> String {
+    let (hour, minute) = (second / 3600, second / 60 % 60);
+    format!("{hour:02}:{minute:02}:{:02}", second % 60)
+}
+
+/// Returns the nearest whole number, zero for what is negative or no number.
+pub(crate) fn whole(value: f64) -> u64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a float cast saturates and turns NaN into zero, which is what a screen wants"
+    )]
+    let number = value.round() as u64;
+    number
+}
+
+/// Returns the nearest float; figures on a screen need no more than its 53 bits.
+pub(crate) fn float(value: u64) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
+    let number = value as f64;
+    number
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_counts() {
+        for (value, text) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1536, "1.5 kB"),
+            (48 << 20, "48 MB"),
+            ((31 << 30) / 10, "3.0 GB"),
+            (u64::MAX, "16383 PB"),
+        ] {
+            assert_eq!(bytes(value), text);
+        }
+        assert_eq!(count(1_234_567), "1,234,567");
+        assert_eq!(count(999), "999");
+        for (value, text) in [
+            (0.0, "0"),
+            (940.0, "940"),
+            (1400.0, "1.4k"),
+            (38_000.0, "38k"),
+            (999_600.0, "1.0M"),
+        ] {
+            assert_eq!(short_count(value), text);
+        }
+        assert_eq!(rate(0.4), "0.4");
+        assert_eq!(rate(1204.3), "1,204");
+        assert_eq!(rate(f64::NAN), "0");
+    }
+
+    #[test]
+    fn times() {
+        for (value, text) in [
+            (0.42, "0.4 s"),
+            (12.0, "12 s"),
+            (200.0, "3 min 20 s"),
+            (16_800.0, "4 h 40 min"),
+            (7200.0, "2 h"),
+            (180_000.0, "2 d 2 h"),
+        ] {
+            assert_eq!(seconds(value), text);
+        }
+        assert_eq!(uptime(11_564), "03:12:44");
+        assert_eq!(uptime(90_000), "1d 01:00:00");
+        assert_eq!(time_of_day(-1000, 0), "23:59:59");
+        assert_eq!(time_of_day(0, 3600), "01:00:00");
+        assert_eq!(short_seconds(7500), "2 h");
+        assert_eq!(millis(0.84), "0.8 ms");
+        assert_eq!(millis(15_000.0), "15 s");
+    }
+}

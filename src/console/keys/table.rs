@@ -1,0 +1,124 @@
+//! The table itself: data, in the order in which help shows it.
+
+use super::{Binding, FixedKey};
+use crate::console::action::{Action, Pane, Scope};
+
+const fn line(
+    scope: Scope,
+    action: Action,
+    name: &'static str,
+    keys: &'static [&'static str],
+    words: &'static str,
+) -> Binding {
+    Binding {
+        action,
+        name,
+        scope,
+        keys,
+        words,
+        hint: None,
+    }
+}
+
+const fn hinted(order: u8, word: &'static str, binding: Binding) -> Binding {
+    Binding {
+        hint: Some((order, word)),
+        ..binding
+    }
+}
+
+const ALL: Scope = Scope::Everywhere;
+const ENGINE: Scope = Scope::Engine;
+const SLOTS: Scope = Scope::In(Pane::Slots);
+const SCHEMA: Scope = Scope::In(Pane::Schema);
+const RATE: Scope = Scope::In(Pane::Throughput);
+const LOGS: Scope = Scope::In(Pane::Logs);
+const TABLES: Scope = Scope::In(Pane::Tables);
+
+/// Every configurable key.
+#[rustfmt::skip]
+pub(crate) const BINDINGS: &[Binding] = &[
+    hinted(90, "help", line(ALL, Action::Help, "help", &["?", "f1"], "this help; typing filters it, Enter runs a line")),
+    hinted(60, "command", line(ALL, Action::Palette, "palette", &[":", "ctrl-p"], "command palette")),
+    hinted(10, "pane", line(ALL, Action::NextPane, "next-pane", &["tab"], "next pane")),
+    line(ALL, Action::PreviousPane, "previous-pane", &["shift-tab"], "previous pane"),
+    line(ALL, Action::GoSlots, "slots", &["1"], "go to Slots"),
+    line(ALL, Action::GoSchema, "schema", &["2"], "go to Schema log"),
+    line(ALL, Action::GoThroughput, "throughput", &["3"], "go to Throughput"),
+    line(ALL, Action::GoLogs, "logs", &["4"], "go to Logs"),
+    line(ALL, Action::GoTables, "tables", &["5"], "go to Tables"),
+    line(ALL, Action::Up, "up", &["up", "k"], "up"),
+    line(ALL, Action::Down, "down", &["down", "j"], "down"),
+    line(ALL, Action::Left, "left", &["left", "h"], "left: a shorter window, or the start of long lines"),
+    line(ALL, Action::Right, "right", &["right", "l"], "right: a longer window, or more of long lines"),
+    line(ALL, Action::PageUp, "page-up", &["page-up", "ctrl-b"], "a page up"),
+    line(ALL, Action::PageDown, "page-down", &["page-down", "ctrl-f"], "a page down"),
+    line(ALL, Action::First, "first", &["g", "home"], "first row"),
+    line(ALL, Action::Last, "last", &["G", "end"], "last row"),
+    hinted(20, "open", line(ALL, Action::Open, "open", &["enter"], "details of the row in plain words")),
+    hinted(40, "zoom", line(ALL, Action::Zoom, "zoom", &["z"], "zoom the pane, again to go back")),
+    hinted(45, "find", line(ALL, Action::Find, "find", &["/"], "find in the pane")),
+    line(ALL, Action::FindNext, "find-next", &["n"], "next match"),
+    line(ALL, Action::FindPrevious, "find-previous", &["N"], "previous match"),
+    hinted(50, "freeze", line(ALL, Action::Freeze, "freeze", &["space"], "freeze the display; the engine goes on")),
+    line(ALL, Action::CopyRow, "copy-row", &["y"], "copy the row"),
+    line(ALL, Action::CopyPane, "copy-pane", &["Y"], "copy the whole pane as text"),
+    line(ALL, Action::Back, "back", &["esc"], "close, clear, back"),
+    line(ALL, Action::Mouse, "mouse", &["m"], "mouse on or off; Shift-drag selects text"),
+    line(ALL, Action::Redraw, "redraw", &["ctrl-l"], "draw everything anew"),
+    line(ALL, Action::Suspend, "suspend", &["ctrl-z"], "back to the shell; fg returns, the engine goes on"),
+    hinted(95, "quit", line(ALL, Action::Quit, "quit", &["q"], "quit; asks while changes travel")),
+    line(ALL, Action::Interrupt, "interrupt", &["ctrl-c"], "quit; a second one stops without asking"),
+
+    line(ENGINE, Action::Pause, "pause", &["P"], "pause or resume applying"),
+    line(ENGINE, Action::RetryNow, "retry", &["R"], "try again now, or start the engine again"),
+    line(ENGINE, Action::SkipTransaction, "skip", &["X"], "skip the refused transaction, on record (asks)"),
+    line(ENGINE, Action::Stop, "stop", &["E"], "end the engine, keep the console (asks)"),
+    hinted(70, "init", line(ENGINE, Action::Init, "init", &["I"], "set up a pipeline")),
+    hinted(75, "tear-down", line(ENGINE, Action::TearDown, "tear-down", &["T"], "remove what init made")),
+    line(ENGINE, Action::Config, "config", &["C"], "see and change the configuration"),
+    line(ENGINE, Action::Lessons, "lessons", &["L"], "lessons"),
+
+    hinted(30, "sort", line(SLOTS, Action::SlotsSort, "slots-sort", &["o"], "sort by WAL kept, time left or name")),
+
+    hinted(32, "only ✗ !", line(SCHEMA, Action::SchemaTrouble, "schema-trouble", &["f"], "only what needs you")),
+    line(SCHEMA, Action::SchemaRetry, "schema-retry", &["r"], "retry a failed change"),
+    line(SCHEMA, Action::SchemaSkip, "schema-skip", &["s"], "skip it with its transaction (asks)"),
+
+    hinted(30, "shorter", line(RATE, Action::WindowShorter, "window-shorter", &["-"], "shorter window: 1 m, 5 m, 15 m, 1 h")),
+    hinted(31, "longer", line(RATE, Action::WindowLonger, "window-longer", &["=", "+"], "longer window")),
+    hinted(32, "unit", line(RATE, Action::Unit, "unit", &["u"], "rows, transactions or bytes")),
+
+    hinted(30, "follow", line(LOGS, Action::Follow, "follow", &["f"], "follow new lines; scrolling up stops it")),
+    hinted(31, "levels", line(LOGS, Action::Targets, "levels", &["t"], "which targets and levels to show")),
+    hinted(32, "wrap", line(LOGS, Action::Wrap, "wrap", &["w"], "wrap long lines")),
+    line(LOGS, Action::CopyJson, "copy-json", &["c"], "copy the line as JSON"),
+
+    hinted(30, "sort", line(TABLES, Action::TablesSort, "tables-sort", &["o"], "sort by changes, latest change or name")),
+];
+
+const fn fixed(place: &'static str, keys: &'static str, words: &'static str) -> FixedKey {
+    FixedKey { place, keys, words }
+}
+
+/// Keys that are the same everywhere and cannot be changed.
+pub(crate) const FIXED: &[FixedKey] = &[
+    fixed(
+        "Questions",
+        "← → Tab",
+        "choose an answer; it starts on the safe one",
+    ),
+    fixed(
+        "Questions",
+        "Enter",
+        "give it; inert until a name to type matches",
+    ),
+    fixed("Questions", "Esc", "nothing happens"),
+    fixed("Text", "← → Home End", "move in the text"),
+    fixed("Text", "^U ^W Bksp", "erase all, a word, a character"),
+    fixed("Forms", "Tab S-Tab ↑ ↓", "next, previous field"),
+    fixed("Forms", "F2", "show a secret until the field is left"),
+    fixed("Wizards", "Enter", "go on"),
+    fixed("Wizards", "S-Tab on the first field", "back one step"),
+    fixed("Wizards", "Esc", "leave; what was typed is kept"),
+];

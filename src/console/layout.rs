@@ -1,0 +1,269 @@
+//! Where everything stands: a pure function of the window's size and of what is to be shown.
+//!
+//! A pane that does not fit is left out whole, never clipped. The classes are those of
+//! `docs/architecture.md`: too small, compact (one pane at a time), standard, wide, full.
+
+use ratatui::layout::{Constraint, Layout as Split, Rect, Size};
+
+use super::action::Pane;
+
+/// How much room there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// Below 40x10: state and lag only.
+    TooSmall,
+    /// Below 80x24: one pane at a time, with a line of tabs.
+    Compact,
+    /// From 80x24.
+    Standard,
+    /// From 120x40: figures become tiles.
+    Wide,
+    /// From 200x60: details stand beside the lists.
+    Full,
+}
+
+/// Parts beside the panes that need much room; the first to be left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extra {
+    /// The selected slot in plain words.
+    SlotDetail,
+    /// The selected schema change.
+    Statement,
+    /// Times and sizes of batches.
+    Batches,
+    /// Levels by target of the log.
+    Levels,
+}
+
+/// What the layout must show.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted {
+    /// The pane that has the keys.
+    pub(crate) focus: Pane,
+    /// Which of Throughput and Tables stands in the place that they share.
+    pub(crate) shared: Pane,
+    /// Whether the focused pane takes all the room.
+    pub(crate) zoom: bool,
+    /// Rows of the banner that says what is wrong; none when nothing is.
+    pub(crate) banner_rows: u16,
+    /// Rows of the lesson; none outside the tutorial.
+    pub(crate) lesson_rows: u16,
+}
+
+/// The places of one screen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Layout {
+    pub(crate) class: Class,
+    pub(crate) header: Rect,
+    /// One line of figures, or the tabs of a compact screen.
+    pub(crate) figures: Rect,
+    /// Six tiles instead of the line, on wide screens.
+    pub(crate) tiles: Vec<Rect>,
+    pub(crate) banner: Option<Rect>,
+    pub(crate) lesson: Option<Rect>,
+    pub(crate) panes: Vec<(Pane, Rect)>,
+    pub(crate) extras: Vec<(Extra, Rect)>,
+    pub(crate) hints: Rect,
+}
+
+impl Layout {
+    /// Returns the place of a pane, none when it is not on the screen.
+    pub(crate) fn place(&self, pane: Pane) -> Option<Rect> {
+        let mut panes = self.panes.iter();
+        panes
+            .find(|(other, _)| *other == pane)
+            .map(|(_, place)| *place)
+    }
+
+    /// Returns the pane at a position of the mouse.
+    pub(crate) fn pane_at(&self, column: u16, row: u16) -> Option<(Pane, Rect)> {
+        let mut panes = self.panes.iter();
+        panes
+            .find(|(_, place)| place.contains((column, row).into()))
+            .copied()
+    }
+}
+
+/// Returns the class of a window.
+pub(crate) const fn class(size: Size) -> Class {
+    match (size.width, size.height) {
+        (0..40, _) | (_, 0..10) => Class::TooSmall,
+        (0..80, _) | (_, 0..24) => Class::Compact,
+        (0..120, _) | (_, 0..40) => Class::Standard,
+        (0..200, _) | (_, 0..60) => Class::Wide,
+        (_, _) => Class::Full,
+    }
+}
+
+/// Lays the dashboard out.
+pub(crate) fn dashboard(size: Size, wanted: Wanted) -> Layout {
+    let class = class(size);
+    let screen = Rect::new(0, 0, size.width, size.height);
+    let tall = matches!(class, Class::Wide | Class::Full);
+    let figure_rows = if tall { 4 } else { 1 };
+    let [header, figures, banner, body, lesson, hints] = Split::vertical([
+        Constraint::Length(1),
+        Constraint::Length(figure_rows),
+        Constraint::Length(wanted.banner_rows),
+        Constraint::Fill(1),
+        Constraint::Length(wanted.lesson_rows),
+        Constraint::Length(1),
+    ])
+    .areas(screen);
+    let mut layout = Layout {
+        class,
+        header,
+        figures,
+        tiles: if tall { tiles(figures) } else { Vec::new() },
+        banner: (wanted.banner_rows > 0).then_some(banner),
+        lesson: (wanted.lesson_rows > 0).then_some(lesson),
+        panes: Vec::new(),
+        extras: Vec::new(),
+        hints,
+    };
+    fill_body(&mut layout, body, wanted);
+    layout
+}
+
+/// A body of fewer rows cannot hold three panes above each other.
+const BODY_ROWS_MIN: u16 = 13;
+
+fn fill_body(layout: &mut Layout, body: Rect, wanted: Wanted) {
+    match layout.class {
+        Class::TooSmall => {}
+        Class::Compact => layout.panes.push((wanted.focus, body)),
+        _ if wanted.zoom || body.height < BODY_ROWS_MIN => {
+            layout.panes.push((wanted.focus, body));
+        }
+        Class::Full if body.height >= 44 => full(layout, body),
+        Class::Full | Class::Wide | Class::Standard => rows(layout, body, wanted),
+    }
+}
+
+/// Slots above, schema log and throughput side by side, logs below.
+fn rows(layout: &mut Layout, body: Rect, wanted: Wanted) {
+    let slot_rows = if body.height >= 30 { 6 } else { 5 };
+    let rest = body.height.saturating_sub(slot_rows);
+    let [slots, middle, logs] = Split::vertical([
+        Constraint::Length(slot_rows),
+        Constraint::Fill(1),
+        Constraint::Length(rest / 2),
+    ])
+    .areas(body);
+    let [schema, shared] =
+        Split::horizontal([Constraint::Fill(11), Constraint::Fill(9)]).areas(middle);
+    layout.panes = vec![
+        (Pane::Slots, slots),
+        (Pane::Schema, schema),
+        (wanted.shared, shared),
+        (Pane::Logs, logs),
+    ];
+}
+
+/// Three columns with the details beside the lists, logs below.
+fn full(layout: &mut Layout, body: Rect) {
+    let [above, below] = Split::vertical([Constraint::Fill(17), Constraint::Fill(10)]).areas(body);
+    let [left, middle, right] = Split::horizontal([
+        Constraint::Fill(37),
+        Constraint::Fill(31),
+        Constraint::Fill(32),
+    ])
+    .areas(above);
+    let [slots, slot_detail, tables] = Split::vertical([
+        Constraint::Length(7),
+        Constraint::Fill(3),
+        Constraint::Fill(2),
+    ])
+    .areas(left);
+    let [throughput, batches] =
+        Split::vertical([Constraint::Fill(2), Constraint::Length(8)]).areas(middle);
+    let [schema, statement] =
+        Split::vertical([Constraint::Fill(1), Constraint::Fill(1)]).areas(right);
+    let [levels, logs] =
+        Split::horizontal([Constraint::Length(22), Constraint::Fill(1)]).areas(below);
+    layout.panes = vec![
+        (Pane::Slots, slots),
+        (Pane::Tables, tables),
+        (Pane::Throughput, throughput),
+        (Pane::Schema, schema),
+        (Pane::Logs, logs),
+    ];
+    layout.extras = vec![
+        (Extra::SlotDetail, slot_detail),
+        (Extra::Batches, batches),
+        (Extra::Statement, statement),
+        (Extra::Levels, levels),
+    ];
+}
+
+fn tiles(row: Rect) -> Vec<Rect> {
+    Split::horizontal([Constraint::Fill(1); 6])
+        .split(row)
+        .to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_begin_where_the_documentation_says() {
+        for (width, height, expected) in [
+            (1, 1, Class::TooSmall),
+            (39, 60, Class::TooSmall),
+            (40, 10, Class::Compact),
+            (79, 60, Class::Compact),
+            (80, 24, Class::Standard),
+            (300, 39, Class::Standard),
+            (120, 40, Class::Wide),
+            (200, 60, Class::Full),
+        ] {
+            assert_eq!(
+                class(Size::new(width, height)),
+                expected,
+                "{width}x{height}"
+            );
+        }
+    }
+
+    #[test]
+    fn places_stay_on_the_screen_and_never_overlap() {
+        for width in (1..260).step_by(7) {
+            for height in 1..90 {
+                for (zoom, banner_rows, lesson_rows) in
+                    [(false, 0, 0), (false, 4, 0), (false, 4, 9), (true, 0, 7)]
+                {
+                    let wanted = Wanted {
+                        focus: Pane::Logs,
+                        shared: Pane::Tables,
+                        zoom,
+                        banner_rows,
+                        lesson_rows,
+                    };
+                    check_places(&dashboard(Size::new(width, height), wanted), width, height);
+                }
+            }
+        }
+    }
+
+    fn check_places(layout: &Layout, width: u16, height: u16) {
+        let screen = Rect::new(0, 0, width, height);
+        let panes = layout.panes.iter().map(|(_, place)| *place);
+        let extras = layout.extras.iter().map(|(_, place)| *place);
+        let mut places: Vec<Rect> = panes.chain(extras).collect();
+        for place in &places {
+            assert!(
+                place.height >= 3 || layout.class == Class::Compact,
+                "{layout:?}"
+            );
+        }
+        places.extend([layout.header, layout.figures, layout.hints]);
+        places.extend(layout.banner.iter().chain(&layout.lesson));
+        for (index, place) in places.iter().enumerate() {
+            assert_eq!(place.intersection(screen), *place, "{layout:?}");
+            for other in &places[..index] {
+                assert!(place.intersection(*other).is_empty(), "{layout:?}");
+            }
+        }
+    }
+}

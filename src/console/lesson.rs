@@ -1,0 +1,179 @@
+//! The tutorial beside the live panes. The console knows lessons as texts and steps; who performs
+//! them, and on which servers, comes from outside as a [`Performer`].
+
+use std::fmt;
+
+use futures_util::future::LocalBoxFuture;
+use tui_input::Input;
+
+use super::link::EngineLink;
+
+/// One lesson.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lesson {
+    /// A few words.
+    pub title: String,
+    /// What is told before anything happens.
+    pub text: String,
+    /// What happens, in order.
+    pub steps: Vec<LessonStep>,
+}
+
+/// One step of a lesson.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LessonStep {
+    /// What is done or looked at, as it would be typed: `source> INSERT …`.
+    pub words: String,
+    /// Whether it only looks: it then follows by itself on the step before it.
+    pub looks: bool,
+}
+
+/// What the console wants done on the tutorial's servers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// A step of a lesson, by their numbers from 0.
+    Step {
+        /// The lesson.
+        lesson: usize,
+        /// The step.
+        step: usize,
+    },
+    /// A statement of the user's own.
+    Statement {
+        /// On the target; else on the source.
+        on_target: bool,
+        /// Its text.
+        text: String,
+    },
+}
+
+/// What came of a [`Request`].
+#[derive(Debug)]
+pub struct Performed {
+    /// What there is to see, line by line, or why it failed.
+    pub shown: Result<Vec<String>, String>,
+    /// The engine, when the request has started one.
+    pub engine: Option<EngineLink>,
+}
+
+/// Does what is requested, on the thread of the console.
+pub type Performer = Box<dyn FnMut(Request) -> LocalBoxFuture<'static, Performed>>;
+
+/// A tutorial ready to be played.
+pub struct Tutorial {
+    /// Its lessons.
+    pub lessons: Vec<Lesson>,
+    /// How to join in with psql: one line for each server.
+    pub addresses: Vec<String>,
+    /// Who performs the steps.
+    pub perform: Performer,
+}
+
+impl fmt::Debug for Tutorial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tutorial")
+            .field("lessons", &self.lessons)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where the learner stands.
+#[derive(Debug)]
+pub(crate) struct Course {
+    pub(crate) lessons: Vec<Lesson>,
+    pub(crate) addresses: Vec<String>,
+    /// The lesson that is shown.
+    pub(crate) lesson: usize,
+    /// What the steps of this lesson have shown so far.
+    pub(crate) shown: Vec<Vec<String>>,
+    /// Why the step in hand failed.
+    pub(crate) failure: Option<String>,
+    /// Whether a step is being performed.
+    pub(crate) running: bool,
+    /// Whether keys go to the lesson.
+    pub(crate) focused: bool,
+    /// Lines scrolled up from the step in hand.
+    pub(crate) scroll: usize,
+    /// The prompt for statements of the user's own, when it is open.
+    pub(crate) prompt: Option<Prompt>,
+}
+
+/// A small SQL prompt.
+#[derive(Debug, Default)]
+pub(crate) struct Prompt {
+    pub(crate) on_target: bool,
+    pub(crate) input: Input,
+    pub(crate) shown: Vec<String>,
+}
+
+impl Course {
+    /// Returns the beginning of a tutorial.
+    pub(crate) const fn new(lessons: Vec<Lesson>, addresses: Vec<String>) -> Self {
+        Self {
+            lessons,
+            addresses,
+            lesson: 0,
+            shown: Vec::new(),
+            failure: None,
+            running: false,
+            focused: true,
+            scroll: 0,
+            prompt: None,
+        }
+    }
+
+    /// Returns the lesson that is shown.
+    pub(crate) fn current(&self) -> Option<&Lesson> {
+        self.lessons.get(self.lesson)
+    }
+
+    /// Returns whether everything of this lesson has been done and seen.
+    pub(crate) fn is_done(&self) -> bool {
+        self.current()
+            .is_none_or(|lesson| self.shown.len() >= lesson.steps.len())
+    }
+
+    /// Returns whether this is the last lesson.
+    pub(crate) const fn is_last(&self) -> bool {
+        self.lesson + 1 >= self.lessons.len()
+    }
+
+    /// Returns the request for the step in hand, if there is one.
+    pub(crate) fn next_request(&self) -> Option<Request> {
+        (!self.is_done()).then_some(Request::Step {
+            lesson: self.lesson,
+            step: self.shown.len(),
+        })
+    }
+
+    /// Takes in what a step has shown; returns what follows by itself.
+    pub(crate) fn performed(&mut self, shown: Result<Vec<String>, String>) -> Option<Request> {
+        self.running = false;
+        self.scroll = 0;
+        if let Some(prompt) = &mut self.prompt {
+            prompt.shown = shown.unwrap_or_else(|problem| vec![format!("✗ {problem}")]);
+            return None;
+        }
+        match shown {
+            Ok(lines) => self.shown.push(lines),
+            Err(problem) => {
+                self.failure = Some(problem);
+                return None;
+            }
+        }
+        let next = self.current()?.steps.get(self.shown.len())?;
+        let follows = next.looks.then(|| self.next_request()).flatten();
+        self.running = follows.is_some();
+        follows
+    }
+
+    /// Goes on to the next lesson, when this one is done.
+    pub(crate) fn advance(&mut self) {
+        if self.is_done() && !self.is_last() {
+            self.lesson += 1;
+            self.shown.clear();
+            self.failure = None;
+            self.scroll = 0;
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! What can happen to the console, and what it can ask the world to do: the two ends of `update`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ratatui::layout::Size;
+
+use super::chord::Chord;
+use super::lesson::Request;
+use super::model::logs::LogLine;
+use super::wizard::{Answer, Job};
+use crate::engine::status::{Command, CommandAnswer, EngineEvent, Status};
+
+/// Something happened.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// The clock, in milliseconds since 1970 UTC.
+    Now(i64),
+    Key(Chord),
+    Paste(String),
+    Click {
+        column: u16,
+        row: u16,
+    },
+    /// The wheel, in rows down.
+    Wheel {
+        column: u16,
+        row: u16,
+        rows: isize,
+    },
+    Resize(Size),
+    Status(Arc<Status>),
+    Event(EngineEvent),
+    /// The engine is not there any more, and had not said that it would go.
+    EngineGone,
+    /// So many events were lost because the console was slow.
+    EventsLost(u64),
+    /// The engine answered a command; none: it is not there any more.
+    Answered(Command, Option<CommandAnswer>),
+    Log(LogLine),
+    /// So many log lines have been lost since the start.
+    LogsLost(u64),
+    /// Where copied text went, or why it went nowhere.
+    Copied(Result<String, String>),
+    /// A step of the tutorial has been performed.
+    Performed(Result<Vec<String>, String>),
+    /// The configuration file was changed, or why not.
+    Saved(Result<(), String>),
+    /// What a wizard has asked for.
+    Wizard(Answer),
+    /// The process was asked to end.
+    Terminate,
+}
+
+/// Something to do outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Ask the engine.
+    Command(Command),
+    /// Start a fresh engine in place of one that has ended.
+    StartEngine,
+    /// Put text on the clipboard; `what` it is, for the toast.
+    Copy { what: String, text: String },
+    /// Switch the mouse on or off.
+    Mouse(bool),
+    /// Do something on the tutorial's servers.
+    Perform(Request),
+    /// Write changed values into the configuration file.
+    Save {
+        path: PathBuf,
+        changes: BTreeMap<&'static str, String>,
+    },
+    /// Ask the servers for a wizard.
+    Wizard(Job),
+    /// Draw every cell anew.
+    Redraw,
+    /// Give the terminal back until the shell says `fg`.
+    Suspend,
+}

@@ -1,0 +1,87 @@
+//! The terminal console: shows what the engine says of itself, and asks it for what an operator
+//! wants. It sees the engine only through its status, its events and its commands; it may hang or
+//! crash, and the engine does not notice.
+//!
+//! ```text
+//!             pure                                          touches the world
+//!   keys ─> update(model, message) ─> effects         shell     the loop
+//!              │                                      terminal  opens, draws, gives back
+//!   layout, rows, detail, theme ─> view(model, cells) clipboard, capture (log), link (engine)
+//! ```
+//!
+//! Read in this order: [`action`], [`keys`], [`model`], [`message`], [`update`], [`layout`],
+//! [`view`], [`shell`].
+
+mod action;
+mod availability;
+mod capture;
+mod chord;
+mod clipboard;
+mod copy;
+mod detail;
+mod error;
+mod format;
+mod keys;
+mod layout;
+mod lesson;
+mod link;
+mod message;
+mod model;
+mod options;
+mod palette;
+mod rows;
+#[doc(hidden)]
+pub mod scripted;
+mod settings;
+mod shell;
+mod sign;
+mod terminal;
+#[cfg(test)]
+mod tests;
+mod theme;
+mod update;
+mod view;
+mod wizard;
+
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt as _;
+
+pub use capture::{LogFeed, LogLayer};
+pub use error::ConsoleError;
+pub use keys::KeymapError;
+pub use lesson::{Lesson, LessonStep, Performed, Performer, Request, Tutorial};
+pub use link::{EngineLink, Launch};
+pub use options::{ConsoleOptions, Opening, is_capable};
+pub use theme::{Palette, ParsePaletteError};
+pub use wizard::Draft;
+
+use lesson::Course;
+use shell::Shell;
+
+/// Opens the console on the terminal, starts the engine, and runs until the operator leaves. The
+/// engine has then been asked to stop; whatever it had not finished comes again.
+///
+/// It must run on the thread that calls it for all its time, as the future given to `block_on`
+/// does: a panic of that thread gives the terminal back.
+///
+/// # Errors
+/// [`ConsoleError`]: class Usage for keys that make no sense, Operator when the terminal refuses,
+/// Bug when the console itself crashed.
+pub async fn run(mut options: ConsoleOptions, launch: Launch) -> Result<(), ConsoleError> {
+    let mut model = options.model()?;
+    let logs = options.logs.take();
+    let perform = options.tutorial.take().map(|tutorial| {
+        model.course = Some(Course::new(tutorial.lessons, tutorial.addresses));
+        tutorial.perform
+    });
+    let _guard = terminal::PanicGuard::install();
+    let work = async {
+        let mut shell = Shell::open(model, launch, logs, perform)?;
+        shell.run().await
+    };
+    let ended = AssertUnwindSafe(work).catch_unwind().await;
+    ended
+        .map_err(|_panic| ConsoleError::Crashed)?
+        .map_err(ConsoleError::Terminal)
+}

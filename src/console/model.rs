@@ -1,0 +1,345 @@
+//! All that the console knows, as plain data. `update` changes it, the views read it; neither does
+//! I/O, so that a test can put the console into any state and look.
+
+use std::sync::Arc;
+
+use ratatui::layout::Size;
+use tui_input::Input;
+
+use super::action::Pane;
+use super::keys::Keymap;
+use super::layout::{self, Layout, Wanted};
+use super::lesson::Course;
+use super::rows::{self, Row};
+use super::settings::Settings;
+use super::theme::Theme;
+use super::wizard::Wizard;
+use crate::engine::status::{Phase, Status};
+
+pub(crate) mod cursor;
+pub(crate) mod logs;
+pub(crate) mod overlay;
+
+use cursor::Cursor;
+use logs::Logs;
+use overlay::Overlay;
+
+/// The whole state of the console.
+#[derive(Debug)]
+pub(crate) struct Model {
+    pub(crate) now_ms: i64,
+    /// Seconds that local time is ahead of UTC.
+    pub(crate) utc_offset_s: i64,
+    pub(crate) size: Size,
+    pub(crate) look: Look,
+    pub(crate) keymap: Keymap,
+    /// The name of the pipeline: the configuration file's, or the slot's.
+    pub(crate) pipeline: String,
+    /// The latest status, shown or not.
+    pub(crate) latest: Arc<Status>,
+    pub(crate) frozen: Option<Frozen>,
+    pub(crate) focus: Pane,
+    pub(crate) shared: Pane,
+    pub(crate) zoom: bool,
+    pub(crate) slots: Cursor,
+    pub(crate) schema: Cursor,
+    pub(crate) tables: Cursor,
+    pub(crate) sorting: Sorting,
+    pub(crate) schema_trouble_only: bool,
+    pub(crate) window: Window,
+    pub(crate) unit: Unit,
+    pub(crate) logs: Logs,
+    pub(crate) find: Option<Find>,
+    pub(crate) overlay: Option<Overlay>,
+    pub(crate) toasts: Vec<Toast>,
+    /// Events of the engine that were lost on the way.
+    pub(crate) events_lost: u64,
+    /// The wizard that stands over everything, when one is open.
+    pub(crate) wizard: Option<Wizard>,
+    /// The configuration, when the console was given one.
+    pub(crate) settings: Option<Settings>,
+    /// Wizards that were left on their way.
+    pub(crate) parked: Vec<Wizard>,
+    /// The tutorial, when this is one.
+    pub(crate) course: Option<Course>,
+    pub(crate) leaving: Leaving,
+    /// Whether something on the screen has changed since it was last drawn.
+    pub(crate) dirty: bool,
+}
+
+/// How it looks and behaves, from the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Look {
+    pub(crate) theme: Theme,
+    /// Whether the running time ticks by itself.
+    pub(crate) motion: bool,
+    pub(crate) mouse: bool,
+}
+
+/// The display stands still; the engine does not.
+#[derive(Debug, Clone)]
+pub(crate) struct Frozen {
+    pub(crate) status: Arc<Status>,
+    pub(crate) since_ms: i64,
+    /// Number of the first log line that is not shown.
+    pub(crate) log_end: u64,
+}
+
+/// In which order the lists stand.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Sorting {
+    pub(crate) slots: SlotOrder,
+    pub(crate) tables: TableOrder,
+}
+
+/// Order of the other slots; ours is always first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum SlotOrder {
+    /// The slot that keeps most WAL first: will the disk fill up?
+    #[default]
+    Kept,
+    /// The slot that is lost soonest first.
+    TimeLeft,
+    Name,
+}
+
+/// Order of the tables.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum TableOrder {
+    /// Most changes first.
+    #[default]
+    Changes,
+    /// Latest change first.
+    Latest,
+    Name,
+}
+
+/// The span of time that the charts show.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Window {
+    Minute,
+    #[default]
+    FiveMinutes,
+    Quarter,
+    Hour,
+}
+
+impl Window {
+    /// All windows, the shortest first.
+    pub(crate) const ALL: [Self; 4] = [Self::Minute, Self::FiveMinutes, Self::Quarter, Self::Hour];
+
+    /// Returns its length in seconds.
+    pub(crate) const fn seconds(self) -> usize {
+        match self {
+            Self::Minute => 60,
+            Self::FiveMinutes => 300,
+            Self::Quarter => 900,
+            Self::Hour => 3600,
+        }
+    }
+
+    /// Returns its name.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Minute => "1 m",
+            Self::FiveMinutes => "5 m",
+            Self::Quarter => "15 m",
+            Self::Hour => "1 h",
+        }
+    }
+
+    /// Returns the next longer or shorter one; the last stays.
+    pub(crate) fn next(self, longer: bool) -> Self {
+        let index = Self::ALL.iter().position(|one| *one == self).unwrap_or(0);
+        let next = if longer {
+            index + 1
+        } else {
+            index.saturating_sub(1)
+        };
+        Self::ALL[next.min(Self::ALL.len() - 1)]
+    }
+}
+
+/// What the chart counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Unit {
+    #[default]
+    Rows,
+    Transactions,
+    Bytes,
+}
+
+/// A search in the pane that has the keys.
+#[derive(Debug)]
+pub(crate) struct Find {
+    pub(crate) input: Input,
+    /// Whether keys go to the input.
+    pub(crate) editing: bool,
+}
+
+/// A message that goes away by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Toast {
+    pub(crate) text: String,
+    pub(crate) bad: bool,
+    pub(crate) until_ms: i64,
+}
+
+/// How far the operator is on the way out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Leaving {
+    #[default]
+    No,
+    /// The engine was asked to stop; the console closes when it has, or at this moment, in
+    /// milliseconds since 1970 UTC. Its checkpoint is safe either way.
+    When { stopped_by_ms: i64 },
+    /// The console closes.
+    Now,
+}
+
+impl Model {
+    /// Returns the console as it opens: nothing known yet.
+    pub(crate) fn new(look: Look, keymap: Keymap, pipeline: String, level: tracing::Level) -> Self {
+        Self {
+            now_ms: 0,
+            utc_offset_s: 0,
+            size: Size::new(80, 24),
+            look,
+            keymap,
+            pipeline,
+            latest: Arc::default(),
+            frozen: None,
+            focus: Pane::Slots,
+            shared: Pane::Throughput,
+            zoom: false,
+            slots: Cursor::default(),
+            schema: Cursor::default(),
+            tables: Cursor::default(),
+            sorting: Sorting::default(),
+            schema_trouble_only: false,
+            window: Window::default(),
+            unit: Unit::default(),
+            logs: Logs::new(level),
+            find: None,
+            overlay: None,
+            toasts: Vec::new(),
+            events_lost: 0,
+            wizard: None,
+            settings: None,
+            parked: Vec::new(),
+            course: None,
+            leaving: Leaving::No,
+            dirty: true,
+        }
+    }
+
+    /// Returns whether keys go to a pane.
+    pub(crate) fn has_keys(&self, pane: Pane) -> bool {
+        self.focus == pane && !self.course.as_ref().is_some_and(|course| course.focused)
+    }
+
+    /// Returns the status to show: the latest, or the frozen one.
+    pub(crate) fn status(&self) -> &Status {
+        match &self.frozen {
+            Some(frozen) => &frozen.status,
+            None => &self.latest,
+        }
+    }
+
+    /// Returns the number of the first log line that is not to be shown.
+    pub(crate) fn log_end(&self) -> u64 {
+        match &self.frozen {
+            Some(frozen) => frozen.log_end,
+            None => self.logs.end(),
+        }
+    }
+
+    /// Returns where everything stands now.
+    pub(crate) fn layout(&self) -> Layout {
+        let compact = layout::class(self.size) == layout::Class::Compact;
+        let wanted = Wanted {
+            focus: self.focus,
+            shared: self.shared,
+            zoom: self.zoom,
+            banner_rows: match self.has_trouble() {
+                false => 0,
+                true if compact => 3,
+                true => 4,
+            },
+            lesson_rows: self.lesson_rows(),
+        };
+        layout::dashboard(self.size, wanted)
+    }
+
+    /// Returns how many rows the lesson takes: half of the window, within what it can use.
+    fn lesson_rows(&self) -> u16 {
+        match &self.course {
+            Some(course) if course.focused => (self.size.height / 2).clamp(6, 18),
+            Some(_) => (self.size.height / 4).clamp(3, 12),
+            None => 0,
+        }
+    }
+
+    /// Returns whether the engine stands or waits because of a failure.
+    pub(crate) fn has_trouble(&self) -> bool {
+        let status = self.status();
+        status.last_error.is_some()
+            && matches!(
+                status.phase,
+                Phase::Retrying { .. }
+                    | Phase::Held
+                    | Phase::Crashed
+                    | Phase::Starting
+                    | Phase::Stopped
+            )
+    }
+
+    /// Returns whether leaving now would stop a running stream.
+    pub(crate) fn is_streaming(&self) -> bool {
+        matches!(
+            self.latest.phase,
+            Phase::Streaming { .. } | Phase::Paused | Phase::Retrying { .. } | Phase::Held
+        )
+    }
+
+    /// Returns whether the engine has ended, by itself or by request.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        matches!(self.latest.phase, Phase::Stopped | Phase::Crashed)
+    }
+
+    /// Returns the rows of a list pane as they are shown; none for panes that are no lists.
+    pub(crate) fn rows(&self, pane: Pane) -> Vec<Row> {
+        match pane {
+            Pane::Slots => rows::slots(self),
+            Pane::Schema => rows::schema(self),
+            Pane::Tables => rows::tables(self),
+            Pane::Throughput | Pane::Logs => Vec::new(),
+        }
+    }
+
+    /// Returns the cursor of a list pane.
+    pub(crate) const fn cursor(&self, pane: Pane) -> Option<&Cursor> {
+        match pane {
+            Pane::Slots => Some(&self.slots),
+            Pane::Schema => Some(&self.schema),
+            Pane::Tables => Some(&self.tables),
+            Pane::Throughput | Pane::Logs => None,
+        }
+    }
+
+    /// Returns the cursor of a list pane, to move it.
+    pub(crate) const fn cursor_mut(&mut self, pane: Pane) -> Option<&mut Cursor> {
+        match pane {
+            Pane::Slots => Some(&mut self.slots),
+            Pane::Schema => Some(&mut self.schema),
+            Pane::Tables => Some(&mut self.tables),
+            Pane::Throughput | Pane::Logs => None,
+        }
+    }
+
+    /// Returns the text that is searched for, in lower case; none when there is no search.
+    pub(crate) fn needle(&self) -> Option<String> {
+        let text = self.find.as_ref()?.input.value().to_lowercase();
+        (!text.is_empty()).then_some(text)
+    }
+}

@@ -1,0 +1,139 @@
+//! How the console is asked for: by flags, by the environment, by the terminal itself.
+
+use std::env;
+use std::path::PathBuf;
+
+use tracing::Level;
+
+use super::capture::LogFeed;
+use super::error::ConsoleError;
+use super::keys::Keymap;
+use super::lesson::Tutorial;
+use super::model::{Look, Model};
+use super::settings::Settings;
+use super::theme::{Palette, Theme};
+use super::wizard::{Draft, Kind, Wizard};
+use crate::config::Resolved;
+
+/// The wizard that a console opens with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Opening {
+    /// Set a pipeline up.
+    Init(Draft),
+    /// Take one down.
+    TearDown(Draft),
+}
+
+/// How the console opens.
+#[derive(Debug)]
+pub struct ConsoleOptions {
+    /// The name of the pipeline, such as that of the configuration file.
+    pub pipeline: String,
+    /// The styles.
+    pub palette: Palette,
+    /// ASCII frames and bars.
+    pub ascii: bool,
+    /// Whether the running time ticks by itself.
+    pub motion: bool,
+    /// Whether the mouse is taken from the terminal.
+    pub mouse: bool,
+    /// Keys to move: `pause = ctrl-s, quit = Q`.
+    pub keys: String,
+    /// The level that the log shows to begin with: what the subscriber lets through.
+    pub level: Level,
+    /// What a [`LogLayer`](super::LogLayer) feeds.
+    pub logs: Option<LogFeed>,
+    /// The configuration with its origins, and the file into which changes are saved.
+    pub settings: Option<(Vec<Resolved>, Option<PathBuf>)>,
+    /// A wizard to open with; none: the dashboard.
+    pub opening: Option<Opening>,
+    /// A tutorial to be played beside the panes.
+    pub tutorial: Option<Tutorial>,
+}
+
+impl ConsoleOptions {
+    /// Returns the options that the environment asks for: `NO_COLOR`, a locale that is not UTF-8,
+    /// `PGSTREAM_CONSOLE_KEYS`.
+    #[must_use]
+    pub fn of_environment(pipeline: impl Into<String>) -> Self {
+        let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+        let palette = match set("NO_COLOR") {
+            Some(_) => Palette::Mono,
+            None => Palette::Auto,
+        };
+        let locale = set("LC_ALL")
+            .or_else(|| set("LC_CTYPE"))
+            .or_else(|| set("LANG"));
+        Self {
+            pipeline: pipeline.into(),
+            palette,
+            ascii: locale.is_some_and(|name| !is_utf8(&name)),
+            motion: true,
+            mouse: true,
+            keys: set("PGSTREAM_CONSOLE_KEYS").unwrap_or_default(),
+            level: Level::INFO,
+            logs: None,
+            settings: None,
+            opening: None,
+            tutorial: None,
+        }
+    }
+
+    /// Returns the state that the console opens with.
+    ///
+    /// # Errors
+    /// Class Usage, when the keys make no sense.
+    pub(super) fn model(&self) -> Result<Model, ConsoleError> {
+        let keymap = Keymap::new(&self.keys).map_err(ConsoleError::Keys)?;
+        let look = Look {
+            theme: Theme {
+                palette: self.palette,
+                ascii: self.ascii,
+            },
+            motion: self.motion,
+            mouse: self.mouse,
+        };
+        let mut model = Model::new(look, keymap, self.pipeline.clone(), self.level);
+        let settings = self.settings.clone();
+        model.settings = settings.map(|(rows, path)| Settings::new(rows, path));
+        model.utc_offset_s = local_offset_s();
+        model.wizard = self.opening.as_ref().map(|opening| match opening {
+            Opening::Init(draft) => Wizard::new(Kind::Init, draft),
+            Opening::TearDown(draft) => Wizard::new(Kind::TearDown, draft),
+        });
+        Ok(model)
+    }
+}
+
+/// Returns whether a locale's text is UTF-8; no locale at all is taken for a modern system.
+fn is_utf8(locale: &str) -> bool {
+    let name = locale.to_ascii_lowercase();
+    name.ends_with("utf-8") || name.ends_with("utf8")
+}
+
+fn local_offset_s() -> i64 {
+    jiff::Zoned::now().offset().seconds().into()
+}
+
+/// Returns whether the terminal can hold the console at all: `TERM=dumb` cannot.
+#[must_use]
+pub fn is_capable() -> bool {
+    env::var("TERM").is_ok_and(|term| !term.is_empty() && term != "dumb")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn locales() {
+        for (name, expected) in [
+            ("en_US.UTF-8", true),
+            ("C.utf8", true),
+            ("C", false),
+            ("de_DE.ISO-8859-1", false),
+        ] {
+            assert_eq!(is_utf8(name), expected, "{name}");
+        }
+    }
+}

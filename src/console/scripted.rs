@@ -1,0 +1,16 @@
+//! An engine that follows a script instead of a slot: sample data for screen tests, for the
+//! pictures of the README and for looking at the console without a server.
+
+mod engine;
+#[cfg(test)]
+mod log;
+mod story;
+
+pub use engine::launch;
+#[cfg(test)]
+pub(crate) use log::log_lines;
+#[cfg(test)]
+pub(crate) use story::NOW_MS;
+pub use story::Scene;
+#[cfg(test)]
+pub(crate) use story::status;

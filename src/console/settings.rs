@@ -1,0 +1,190 @@
+//! The configuration on a screen: every variable with its value, where that comes from and what it
+//! means; values are changed, checked by the rules of the file itself, and saved into it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crossterm::event::KeyCode;
+use tui_input::Input;
+
+use super::chord::Chord;
+use super::model::overlay::edit;
+use crate::config::{Configuration, FlagValue, Inputs, Origin, Resolved, Variable};
+
+pub(crate) mod file;
+
+/// What the configuration screen shows and changes.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    /// Where changes are saved; none: there is no file.
+    pub(crate) path: Option<PathBuf>,
+    /// Whether the screen stands over everything.
+    pub(crate) open: bool,
+    pub(crate) rows: Vec<Resolved>,
+    /// What was changed and not yet saved, by variable.
+    pub(crate) changes: BTreeMap<&'static str, String>,
+    pub(crate) selected: usize,
+    /// The value being typed.
+    pub(crate) editing: Option<Input>,
+    /// Why that value is refused.
+    pub(crate) problem: Option<String>,
+}
+
+/// What a key on the screen leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Stay,
+    Leave,
+    /// Ask before this is saved: the lines that change.
+    AskToSave(Vec<String>),
+    /// Say why nothing happens.
+    Refuse(&'static str),
+}
+
+impl Settings {
+    /// Returns the screen's state for a configuration.
+    pub(crate) const fn new(rows: Vec<Resolved>, path: Option<PathBuf>) -> Self {
+        Self {
+            path,
+            open: false,
+            rows,
+            changes: BTreeMap::new(),
+            selected: 0,
+            editing: None,
+            problem: None,
+        }
+    }
+
+    /// Returns the variable under the cursor.
+    pub(crate) fn row(&self) -> Option<&Resolved> {
+        self.rows.get(self.selected)
+    }
+
+    /// Returns the changes as lines, passwords hidden.
+    pub(crate) fn diff(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for row in &self.rows {
+            if let Some(value) = self.changes.get(row.variable.key) {
+                let before = row.value.as_deref().unwrap_or(row.variable.default);
+                lines.push(format!("- {}={before}", row.variable.key));
+                lines.push(format!(
+                    "+ {}={}",
+                    row.variable.key,
+                    crate::config::redact(value)
+                ));
+            }
+        }
+        lines
+    }
+
+    /// Takes in that everything was saved.
+    pub(crate) fn saved(&mut self) {
+        let Some(path) = &self.path else {
+            return;
+        };
+        for row in &mut self.rows {
+            if let Some(value) = self.changes.remove(row.variable.key) {
+                row.value = Some(crate::config::redact(&value)).filter(|value| !value.is_empty());
+                row.origin = Origin::File {
+                    path: path.clone(),
+                    line: 0,
+                };
+            }
+        }
+    }
+
+    /// Takes a key.
+    pub(crate) fn on_key(&mut self, chord: Chord) -> Outcome {
+        if self.editing.is_some() {
+            self.in_value(chord);
+            return Outcome::Stay;
+        }
+        let last = self.rows.len().saturating_sub(1);
+        match chord.code {
+            KeyCode::Esc | KeyCode::Char('q') => return Outcome::Leave,
+            KeyCode::Up | KeyCode::Char('k') => self.selected = self.selected.saturating_sub(1),
+            KeyCode::Down | KeyCode::Char('j') => self.selected = (self.selected + 1).min(last),
+            KeyCode::PageUp => self.selected = self.selected.saturating_sub(10),
+            KeyCode::PageDown => self.selected = (self.selected + 10).min(last),
+            KeyCode::Home | KeyCode::Char('g') => self.selected = 0,
+            KeyCode::End | KeyCode::Char('G') => self.selected = last,
+            KeyCode::Enter if self.path.is_none() => {
+                return Outcome::Refuse("there is no file to save into: start with -c FILE");
+            }
+            KeyCode::Enter => self.edit_value(),
+            KeyCode::Backspace => {
+                if let Some(key) = self.row().map(|row| row.variable.key) {
+                    self.changes.remove(key);
+                }
+            }
+            KeyCode::Char('w') if self.changes.is_empty() => {
+                return Outcome::Refuse("nothing has been changed");
+            }
+            KeyCode::Char('w') => return Outcome::AskToSave(self.diff()),
+            _ => {}
+        }
+        Outcome::Stay
+    }
+
+    /// Opens the value for typing. One with a password starts empty: it is not shown.
+    fn edit_value(&mut self) {
+        let Some(row) = self.row() else {
+            return;
+        };
+        let shown = row.value.clone().filter(|value| !value.contains("***"));
+        let value = self.changes.get(row.variable.key).cloned().or(shown);
+        self.editing = Some(Input::new(value.unwrap_or_default()));
+        self.problem = None;
+    }
+
+    fn in_value(&mut self, chord: Chord) {
+        let Some(input) = &mut self.editing else {
+            return;
+        };
+        match chord.code {
+            KeyCode::Esc => self.editing = None,
+            KeyCode::Enter => {
+                let value = input.value().trim().to_owned();
+                self.accept(value);
+            }
+            _ => {
+                edit(input, chord);
+                self.problem = None;
+            }
+        }
+    }
+
+    fn accept(&mut self, value: String) {
+        let Some(variable) = self.row().map(|row| row.variable) else {
+            return;
+        };
+        self.problem = refusal(variable, &value);
+        if self.problem.is_none() {
+            self.editing = None;
+            self.changes.insert(variable.key, value);
+        }
+    }
+}
+
+/// Returns why a value is refused, by the rules with which the file is read.
+fn refusal(variable: &'static Variable, value: &str) -> Option<String> {
+    let flag = FlagValue {
+        key: variable.key,
+        flag: "this screen",
+        value: value.to_owned(),
+    };
+    let inputs = Inputs {
+        environment: Vec::new(),
+        ..Inputs::of_process(vec![flag], None)
+    };
+    let problems = match Configuration::load(inputs) {
+        Ok(configuration) => configuration.validate().err(),
+        Err(error) => Some(error),
+    };
+    let error = problems?;
+    let rule = error.problems().first().map(|problem| problem.rule.clone());
+    Some(rule.unwrap_or_else(|| error.to_string()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,62 @@
+use super::*;
+use crate::config::key;
+
+fn settings() -> Settings {
+    let inputs = Inputs {
+        environment: Vec::new(),
+        ..Inputs::of_process(Vec::new(), None)
+    };
+    let rows = Configuration::load(inputs).unwrap().resolved();
+    Settings::new(rows, Some("shop.env".into()))
+}
+
+fn keys(settings: &mut Settings, text: &str) -> Outcome {
+    let outcomes = text
+        .split(' ')
+        .map(|key| settings.on_key(key.parse().unwrap()));
+    outcomes.last().unwrap()
+}
+
+fn select(settings: &mut Settings, key: &str) {
+    let mut rows = settings.rows.iter();
+    settings.selected = rows.position(|row| row.variable.key == key).unwrap();
+}
+
+#[test]
+fn a_value_is_checked_by_the_rules_of_the_file() {
+    let mut settings = settings();
+    select(&mut settings, key::BATCH_TIMEOUT);
+    keys(&mut settings, "enter 5 enter");
+    assert!(settings.problem.is_some(), "a duration has a unit");
+    keys(&mut settings, "m s enter");
+    assert!(settings.editing.is_none() && settings.problem.is_none());
+    assert_eq!(settings.changes[key::BATCH_TIMEOUT], "5ms");
+
+    let expected = [
+        format!("- {}=5s", key::BATCH_TIMEOUT),
+        format!("+ {}=5ms", key::BATCH_TIMEOUT),
+    ];
+    assert_eq!(
+        keys(&mut settings, "w"),
+        Outcome::AskToSave(expected.to_vec())
+    );
+    keys(&mut settings, "backspace");
+    assert_eq!(
+        keys(&mut settings, "w"),
+        Outcome::Refuse("nothing has been changed")
+    );
+}
+
+#[test]
+fn only_the_lines_of_what_changed_are_touched() {
+    let text =
+        "# mine\nPGSTREAM_LOG_LEVEL=info # why\n\nexport PGSTREAM_LOG_FORMAT=text\nOTHER=1\n";
+    let changes = BTreeMap::from([
+        (key::LOG_LEVEL, "debug".to_owned()),
+        (key::LOG_FORMAT, String::new()),
+        (key::BATCH_SIZE, "25".to_owned()),
+    ]);
+    let expected =
+        "# mine\nPGSTREAM_LOG_LEVEL='debug'\n\nOTHER=1\nPGSTREAM_POSTGRES_WRITER_BATCH_SIZE='25'\n";
+    assert_eq!(file::changed(text, &changes), expected);
+}

@@ -1,0 +1,313 @@
+//! The loop: waits for whatever comes first, lets `update` decide, does what it asks for, draws.
+//!
+//! ```text
+//!   signals, keys, answers, engine, log, clock ──> Message ──> update(model) ──> effects
+//!                                                                 │
+//!                                       draw, at most every 33 ms, only when something changed
+//! ```
+//!
+//! The order of the branches is written down in [`Shell::next`]: a person's key is never behind a
+//! flood of log lines.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossterm::event::{Event, EventStream, KeyEventKind, MouseButton, MouseEventKind};
+use futures_util::StreamExt as _;
+use futures_util::future::LocalBoxFuture;
+use futures_util::stream::FuturesUnordered;
+use nix::sys::signal::{Signal, raise};
+use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::{Instant, sleep_until};
+
+use super::capture::LogFeed;
+use super::clipboard::{self, Clipboard};
+use super::lesson::{Performed, Performer};
+use super::link::{EngineLink, Launch};
+use super::message::{Effect, Message};
+use super::model::{Leaving, Model};
+use super::settings::file;
+use super::terminal::{self, Screen};
+use super::update::update;
+use super::wizard::{Answer, job};
+use crate::config::Pipeline;
+use crate::engine::status::Status;
+use crate::engine::{Engine, EngineOptions, clock};
+
+/// Shortest time between two drawings: thirty a second look continuous, more cost an ssh link.
+const FRAME: Duration = Duration::from_millis(33);
+/// The clock ticks this often while the screen shows seconds, or something is about to go away.
+const TICK: Duration = Duration::from_secs(1);
+/// Log lines taken at once, so that drawing stays near.
+const LINES_MAX: usize = 512;
+/// Rows that one notch of the wheel moves.
+const WHEEL_ROWS: isize = 3;
+
+/// Everything that the loop holds.
+pub(super) struct Shell {
+    pub(super) model: Model,
+    screen: Screen,
+    input: EventStream,
+    signals: [SignalStream; 3],
+    link: EngineLink,
+    launch: Launch,
+    status_open: bool,
+    logs: Option<LogFeed>,
+    lines: Vec<super::model::logs::LogLine>,
+    jobs: FuturesUnordered<LocalBoxFuture<'static, (Message, Option<EngineLink>)>>,
+    clipboard: Clipboard,
+    perform: Option<Performer>,
+    drawn_at: Instant,
+}
+
+impl Shell {
+    /// Draws the first picture, then starts the engine: the console is there before any server
+    /// answers.
+    pub(super) fn open(
+        mut model: Model,
+        mut launch: Launch,
+        logs: Option<LogFeed>,
+        perform: Option<Performer>,
+    ) -> io::Result<Self> {
+        let mut screen = Screen::open(model.look.mouse)?;
+        model.size = screen.size()?;
+        model.now_ms = clock::unix_ms();
+        screen.draw(&model)?;
+        let link = launch();
+        Ok(Self {
+            model,
+            screen,
+            input: EventStream::new(),
+            signals: [
+                signal(SignalKind::terminate())?,
+                signal(SignalKind::hangup())?,
+                signal(SignalKind::interrupt())?,
+            ],
+            link,
+            launch,
+            status_open: true,
+            logs,
+            lines: Vec::with_capacity(LINES_MAX),
+            jobs: FuturesUnordered::new(),
+            clipboard: Clipboard::default(),
+            perform,
+            drawn_at: clock::now(),
+        })
+    }
+
+    /// Runs until the operator leaves.
+    pub(super) async fn run(&mut self) -> io::Result<()> {
+        let first = Arc::clone(&self.link.status.borrow_and_update());
+        self.take(Message::Status(first))?;
+        while self.model.leaving != Leaving::Now {
+            self.draw_if_due()?;
+            let message = self.next().await;
+            self.take(Message::Now(clock::unix_ms()))?;
+            if let Some(message) = message {
+                self.take(message)?;
+            }
+            self.take_lines()?;
+        }
+        Ok(())
+    }
+
+    fn draw_if_due(&mut self) -> io::Result<()> {
+        if !self.model.dirty || self.drawn_at + FRAME > clock::now() {
+            return Ok(());
+        }
+        self.model.size = self.screen.size()?;
+        self.screen.draw(&self.model)?;
+        self.model.dirty = false;
+        self.drawn_at = clock::now();
+        Ok(())
+    }
+
+    /// Returns when the loop must wake although nothing happens.
+    fn wakes_at(&self) -> Instant {
+        if self.model.dirty {
+            return self.drawn_at + FRAME;
+        }
+        clock::now() + TICK
+    }
+
+    /// Waits for the next thing to happen; none when only the clock has moved.
+    ///
+    /// The order is: being told to end; the operator; answers to the operator; the engine; the
+    /// log, of which there may be endlessly much; the clock. Every branch may be given up and
+    /// begun anew without losing anything.
+    async fn next(&mut self) -> Option<Message> {
+        let wakes_at = self.wakes_at();
+        let [terminate, hangup, interrupt] = &mut self.signals;
+        let lines = async {
+            match &mut self.logs {
+                Some(feed) => feed.receiver.recv_many(&mut self.lines, LINES_MAX).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = terminate.recv() => Some(Message::Terminate),
+            _ = hangup.recv() => Some(Message::Terminate),
+            _ = interrupt.recv() => Some(Message::Terminate),
+            event = self.input.next() => match event {
+                Some(Ok(event)) => from_terminal(event),
+                // The terminal has gone.
+                Some(Err(_)) | None => Some(Message::Terminate),
+            },
+            Some((message, engine)) = self.jobs.next() => {
+                if let Some(engine) = engine {
+                    (self.link, self.status_open) = (engine, true);
+                    self.link.status.mark_changed();
+                }
+                Some(message)
+            }
+            changed = self.link.status.changed(), if self.status_open => match changed {
+                Ok(()) => Some(Message::Status(Arc::clone(&self.link.status.borrow_and_update()))),
+                Err(_) => {
+                    self.status_open = false;
+                    Some(Message::EngineGone)
+                }
+            },
+            event = self.link.events.recv(), if self.status_open => match event {
+                Ok(event) => Some(Message::Event(event)),
+                Err(RecvError::Lagged(count)) => Some(Message::EventsLost(count)),
+                Err(RecvError::Closed) => {
+                    self.status_open = false;
+                    Some(Message::EngineGone)
+                }
+            },
+            () = &mut self.link.keeper => None,
+            count = lines => {
+                if count == 0 {
+                    self.logs = None;
+                }
+                None
+            }
+            () = sleep_until(wakes_at) => None,
+        }
+    }
+
+    fn take(&mut self, message: Message) -> io::Result<()> {
+        if let Message::Wizard(Answer::Started(Ok((_, pipeline)))) = &message {
+            self.launch = launch_of(pipeline.as_ref().clone());
+            self.start_engine();
+        }
+        let effects = update(&mut self.model, message);
+        effects
+            .into_iter()
+            .try_for_each(|effect| self.perform(effect))
+    }
+
+    fn take_lines(&mut self) -> io::Result<()> {
+        for line in std::mem::take(&mut self.lines) {
+            self.take(Message::Log(line))?;
+        }
+        let lost = self
+            .logs
+            .as_ref()
+            .map_or(self.model.logs.lost, LogFeed::lost);
+        if lost != self.model.logs.lost {
+            self.take(Message::LogsLost(lost))?;
+        }
+        Ok(())
+    }
+
+    fn perform(&mut self, effect: Effect) -> io::Result<()> {
+        match effect {
+            Effect::Command(command) => {
+                let answer = self.link.ask(command);
+                let answered = async move { (Message::Answered(command, answer.await), None) };
+                self.jobs.push(Box::pin(answered));
+            }
+            Effect::StartEngine => self.start_engine(),
+            Effect::Copy { what, text } => self.copy(what, text),
+            Effect::Mouse(mouse) => terminal::set_mouse(mouse)?,
+            Effect::Perform(request) => {
+                if let Some(perform) = &mut self.perform {
+                    let performing = perform(request);
+                    self.jobs.push(Box::pin(async move {
+                        let Performed { shown, engine } = performing.await;
+                        (Message::Performed(shown), engine)
+                    }));
+                }
+            }
+            Effect::Save { path, changes } => {
+                let saved = file::save(&path, &changes)
+                    .map_err(|error| format!("cannot save {}: {error}", path.display()));
+                return self.take(Message::Saved(saved));
+            }
+            Effect::Wizard(job) => self.jobs.push(Box::pin(async move {
+                (Message::Wizard(job::perform(job).await), None)
+            })),
+            Effect::Redraw => self.screen.forget()?,
+            Effect::Suspend => self.suspend()?,
+        }
+        Ok(())
+    }
+
+    /// Puts a fresh engine in place of the one that has ended.
+    fn start_engine(&mut self) {
+        self.link = (self.launch)();
+        self.status_open = true;
+        let fresh: Arc<Status> = Arc::clone(&self.link.status.borrow_and_update());
+        self.model.latest = fresh;
+        self.model.dirty = true;
+    }
+
+    fn copy(&mut self, what: String, text: String) {
+        let file = self.clipboard.write_file(&text);
+        self.jobs.push(Box::pin(async move {
+            let offered = clipboard::offer(&text).await;
+            let copied = match file {
+                Ok(path) => Ok(format!("{what} copied {offered}to {}", path.display())),
+                Err(_) if !offered.is_empty() => Ok(format!("{what} copied")),
+                Err(error) => Err(format!("{what} could not be copied: {error}")),
+            };
+            (Message::Copied(copied), None)
+        }));
+    }
+
+    /// Gives the terminal back and stops the process; goes on when the shell continues it. The
+    /// engine's tasks stop with the process: the source keeps what they have not confirmed.
+    fn suspend(&mut self) -> io::Result<()> {
+        terminal::leave();
+        raise(Signal::SIGTSTP).map_err(io::Error::from)?;
+        self.screen.reopen(self.model.look.mouse)?;
+        self.model.dirty = true;
+        Ok(())
+    }
+}
+
+/// Returns a way to start the engine of a pipeline that a wizard has made.
+fn launch_of(pipeline: Pipeline) -> Launch {
+    let options = EngineOptions {
+        hold_on_failure: true,
+        skip: None,
+    };
+    Box::new(move || EngineLink::from(Engine::start(pipeline.clone(), options)))
+}
+
+/// Repeats and releases of keys are dropped: some terminals send them, none of ours means them.
+fn from_terminal(event: Event) -> Option<Message> {
+    match event {
+        Event::Key(key) if key.kind == KeyEventKind::Press => Some(Message::Key(key.into())),
+        Event::Paste(text) => Some(Message::Paste(text)),
+        Event::Resize(width, height) => Some(Message::Resize((width, height).into())),
+        Event::Mouse(mouse) => {
+            let (column, row) = (mouse.column, mouse.row);
+            match mouse.kind {
+                MouseEventKind::Down(MouseButton::Left) => Some(Message::Click { column, row }),
+                MouseEventKind::ScrollDown => Some(wheel(column, row, WHEEL_ROWS)),
+                MouseEventKind::ScrollUp => Some(wheel(column, row, -WHEEL_ROWS)),
+                _ => None,
+            }
+        }
+        Event::Key(_) | Event::FocusGained | Event::FocusLost => None,
+    }
+}
+
+const fn wheel(column: u16, row: u16, rows: isize) -> Message {
+    Message::Wheel { column, row, rows }
+}

@@ -1,0 +1,105 @@
+//! What a state looks like: a sign, a word, a role. The word and the sign carry the meaning alone;
+//! colour is a third witness, so that every theme, the monochrome one included, can be read.
+
+use super::theme::Role;
+use crate::engine::status::{Phase, SchemaState, Slot};
+
+/// A state for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sign {
+    pub(crate) glyph: &'static str,
+    pub(crate) word: &'static str,
+    pub(crate) role: Role,
+}
+
+const fn sign(glyph: &'static str, word: &'static str, role: Role) -> Sign {
+    Sign { glyph, word, role }
+}
+
+/// Returns the sign of a phase of the engine.
+pub(crate) const fn of_phase(phase: &Phase) -> Sign {
+    match phase {
+        Phase::Starting => sign("◦", "STARTING", Role::Quiet),
+        Phase::Streaming { behind: false } => sign("●", "STREAMING", Role::Good),
+        Phase::Streaming { behind: true } => sign("»", "CATCHING UP", Role::Warn),
+        Phase::Paused => sign("‖", "PAUSED", Role::Warn),
+        Phase::Retrying { .. } => sign("↻", "RETRYING", Role::Warn),
+        Phase::Held => sign("!", "HELD", Role::Bad),
+        Phase::Stopping => sign("…", "STOPPING", Role::Quiet),
+        Phase::Stopped => sign("○", "STOPPED", Role::Quiet),
+        Phase::Crashed => sign("✗", "CRASHED", Role::Bad),
+    }
+}
+
+/// Returns the sign of a schema change.
+pub(crate) const fn of_schema(state: SchemaState) -> Sign {
+    match state {
+        SchemaState::Running => sign("…", "running", Role::Accent),
+        SchemaState::Applied => sign("✓", "applied", Role::Good),
+        SchemaState::Skipped => sign("-", "skipped", Role::Quiet),
+        SchemaState::NotApplied => sign("!", "not applied", Role::Warn),
+        SchemaState::Failed => sign("✗", "failed", Role::Bad),
+    }
+}
+
+/// Returns the sign of a slot: a lost one is lost whether it is read or not.
+pub(crate) fn of_slot(slot: &Slot) -> Sign {
+    match (slot.wal_status.as_deref(), slot.active) {
+        (Some("lost"), _) => sign("✗", "lost", Role::Bad),
+        (Some("unreserved"), _) => sign("!", "in danger", Role::Warn),
+        (_, true) => sign("●", "active", Role::Good),
+        (_, false) => sign("○", "idle", Role::Quiet),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_state_of_a_kind_has_a_sign_and_a_word_of_its_own() {
+        let phases = [
+            Phase::Starting,
+            Phase::Streaming { behind: false },
+            Phase::Streaming { behind: true },
+            Phase::Paused,
+            Phase::Retrying {
+                attempt: 1,
+                next_at_ms: 0,
+            },
+            Phase::Held,
+            Phase::Stopping,
+            Phase::Stopped,
+            Phase::Crashed,
+        ];
+        distinct(phases.iter().map(of_phase).collect());
+        let states = [
+            SchemaState::Running,
+            SchemaState::Applied,
+            SchemaState::Skipped,
+            SchemaState::NotApplied,
+            SchemaState::Failed,
+        ];
+        distinct(states.into_iter().map(of_schema).collect());
+        let slot = |status: &str, active| Slot {
+            wal_status: Some(status.to_owned()),
+            active,
+            ..Slot::default()
+        };
+        let slots = [
+            slot("reserved", true),
+            slot("reserved", false),
+            slot("unreserved", true),
+            slot("lost", false),
+        ];
+        distinct(slots.iter().map(of_slot).collect());
+    }
+
+    fn distinct(signs: Vec<Sign>) {
+        let glyphs: BTreeSet<_> = signs.iter().map(|sign| sign.glyph).collect();
+        let words: BTreeSet<_> = signs.iter().map(|sign| sign.word).collect();
+        assert_eq!((glyphs.len(), words.len()), (signs.len(), signs.len()));
+    }
+}

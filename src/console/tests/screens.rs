@@ -1,0 +1,278 @@
+//! Every screen and state, as text, at four sizes.
+
+use super::*;
+use crate::config::key;
+use crate::console::lesson::{Course, Lesson, LessonStep};
+use crate::console::settings::Settings;
+use crate::console::wizard::{Loaded, Name, Planned};
+use crate::engine::check::Finding;
+use crate::schema::install::{PlannedStep, Side};
+
+/// Looks at a screen at all four sizes.
+fn look(name: &str, scene: Scene, prepare: impl Fn(&mut Model)) {
+    let mut screens = String::new();
+    for (width, height) in SIZES {
+        let mut model = console(scene);
+        prepare(&mut model);
+        screens += &format!("{width}x{height}\n");
+        screens += &text(&drawn(&mut model, (width, height)));
+    }
+    insta::with_settings!({omit_expression => true, prepend_module_to_snapshot => false}, {
+        insta::assert_snapshot!(name, screens);
+    });
+}
+
+fn keys(keys: &'static str) -> impl Fn(&mut Model) {
+    move |model| {
+        press(model, keys);
+    }
+}
+
+#[test]
+fn every_phase_of_the_engine() {
+    let nothing = |_: &mut Model| {};
+    look("opening", Scene::Opening, nothing);
+    look("unreachable", Scene::Unreachable, nothing);
+    look("streaming", Scene::Streaming, nothing);
+    look("behind", Scene::Behind, nothing);
+    look("paused", Scene::Paused, nothing);
+    look("retrying", Scene::Retrying, nothing);
+    look("held", Scene::Held, nothing);
+    look("crashed", Scene::Crashed, nothing);
+    look("stopped", Scene::Stopped, nothing);
+}
+
+#[test]
+fn every_pane() {
+    look("schema", Scene::Held, keys("2"));
+    look("throughput", Scene::Streaming, keys("3 u ="));
+    look("logs", Scene::Streaming, keys("4 k k"));
+    look("tables", Scene::Streaming, keys("5 j"));
+    look("zoomed", Scene::Streaming, keys("4 w z"));
+    look("only_trouble", Scene::Streaming, keys("2 f"));
+}
+
+#[test]
+fn every_overlay() {
+    look("help", Scene::Held, keys("2 ?"));
+    look("palette", Scene::Streaming, |model| {
+        press(model, ":");
+        type_text(model, "sort");
+    });
+    look("slot_detail", Scene::Streaming, keys("enter"));
+    look("schema_detail", Scene::Held, keys("2 enter"));
+    look("throughput_detail", Scene::Streaming, keys("3 enter"));
+    look("log_detail", Scene::Streaming, keys("4 enter"));
+    look("levels", Scene::Streaming, keys("4 t down right"));
+    look("quit", Scene::Streaming, keys("q"));
+    look("skip", Scene::Held, |model| {
+        press(model, "X");
+        type_text(model, "skip 881");
+    });
+}
+
+#[test]
+fn find_freeze_and_toasts() {
+    look("finding", Scene::Streaming, |model| {
+        press(model, "4 /");
+        type_text(model, "COMMIT");
+    });
+    look("found", Scene::Streaming, |model| {
+        press(model, "4 /");
+        type_text(model, "ddl");
+        press(model, "enter n x");
+    });
+    look("frozen", Scene::Streaming, |model| {
+        press(model, "space");
+        update(model, Message::Now(NOW_MS + 4000));
+    });
+}
+
+fn planned() -> Planned {
+    let step = |side, what: &str, sql: &str, undo: Option<&str>| PlannedStep {
+        side,
+        what: what.into(),
+        sql: sql.into(),
+        undo: undo.map(str::to_owned),
+    };
+    Planned {
+        steps: vec![
+            step(
+                Side::Source,
+                "create publication orders_slot_publication",
+                "CREATE PUBLICATION orders_slot_publication FOR ALL TABLES;",
+                Some("DROP PUBLICATION orders_slot_publication;"),
+            ),
+            step(
+                Side::Source,
+                "create replication slot orders_slot",
+                "SELECT pg_create_logical_replication_slot('orders_slot', 'pgoutput');",
+                Some("SELECT pg_drop_replication_slot('orders_slot');"),
+            ),
+        ],
+        notes: vec!["if a step fails, those before it are taken back".into()],
+        slot: "orders_slot".into(),
+    }
+}
+
+fn finding(object: &str, problem: &str, mend: &str) -> Finding {
+    Finding {
+        side: crate::engine::check::Side::Source,
+        object: object.into(),
+        problem: problem.into(),
+        mend: mend.into(),
+        blocking: true,
+    }
+}
+
+/// Opens a wizard on one of its screens.
+fn wizard(kind: Kind, at: usize, prepare: impl Fn(&mut Wizard)) -> impl Fn(&mut Model) {
+    move |model| {
+        let mut wizard = Wizard::new(
+            kind,
+            &Draft {
+                source: "postgres://shop:secret@db1:5432/shop".into(),
+                target: "postgres://shop:secret@db2:5432/shop".into(),
+                slot: "orders_slot".into(),
+                ..Draft::default()
+            },
+        );
+        wizard.at = at;
+        prepare(&mut wizard);
+        model.wizard = Some(wizard);
+    }
+}
+
+#[test]
+fn the_wizards() {
+    look(
+        "init_source",
+        Scene::Stopped,
+        wizard(Kind::Init, 0, |wizard| {
+            wizard.source = Loaded::Done("PostgreSQL 16.4, 12 ms".into());
+            wizard.field = 1;
+            wizard.get_mut(Name::Slot).unwrap().problem =
+                Some("a slot's name has no capitals".into());
+        }),
+    );
+    look(
+        "init_preflight",
+        Scene::Stopped,
+        wizard(Kind::Init, 2, |wizard| {
+            wizard.findings = Loaded::Done(vec![
+                finding(
+                    "wal_level",
+                    "is replica, must be logical",
+                    "ALTER SYSTEM SET wal_level = logical; -- then restart the source",
+                ),
+                finding(
+                    "slot orders_slot",
+                    "does not exist",
+                    "pgstream init --replication-slot orders_slot",
+                ),
+            ]);
+        }),
+    );
+    look(
+        "init_plan",
+        Scene::Stopped,
+        wizard(Kind::Init, 3, |wizard| {
+            wizard.plan = Loaded::Done(planned());
+        }),
+    );
+    look(
+        "init_failed",
+        Scene::Stopped,
+        wizard(Kind::Init, 4, |wizard| {
+            let lines = [
+                "cannot create replication slot orders_slot",
+                "because  all replication slots are in use",
+                "hint     raise max_replication_slots",
+            ];
+            wizard.ran = Loaded::Failed(lines.map(str::to_owned).to_vec());
+        }),
+    );
+    look(
+        "tear_down_confirm",
+        Scene::Stopped,
+        wizard(Kind::TearDown, 2, |wizard| {
+            wizard.plan = Loaded::Done(planned());
+            wizard.get_mut(Name::Confirm).unwrap().input = "orders_sl".into();
+        }),
+    );
+    look(
+        "tear_down_verified",
+        Scene::Stopped,
+        wizard(Kind::TearDown, 4, |wizard| {
+            wizard.ran = Loaded::Done(vec!["drop replication slot orders_slot".into()]);
+            wizard.verified = Loaded::Done(Vec::new());
+        }),
+    );
+}
+
+#[test]
+fn the_configuration() {
+    let open = |model: &mut Model| {
+        let inputs = crate::config::Inputs {
+            environment: Vec::new(),
+            ..crate::config::Inputs::of_process(Vec::new(), None)
+        };
+        let mut rows = crate::config::Configuration::load(inputs)
+            .unwrap()
+            .resolved();
+        let shown = [
+            key::SOURCE_URL,
+            key::PLUGIN,
+            key::TARGET_URL,
+            key::BATCH_TIMEOUT,
+        ];
+        rows.retain(|row| shown.contains(&row.variable.key));
+        model.settings = Some(Settings::new(rows, Some("shop.env".into())));
+        press(model, "C j");
+    };
+    look("config", Scene::Streaming, open);
+    look("config_editing", Scene::Streaming, |model| {
+        open(model);
+        press(model, "j enter x enter");
+    });
+    look("config_saving", Scene::Streaming, |model| {
+        open(model);
+        press(model, "enter w a l 2 j s o n enter w");
+    });
+}
+
+#[test]
+fn a_lesson_beside_the_panes() {
+    let step = |words: &str, looks| LessonStep {
+        words: words.into(),
+        looks,
+    };
+    let lesson = Lesson {
+        title: "A schema change travels".into(),
+        text: "The event trigger writes the change into the schema log\nin the same transaction."
+            .into(),
+        steps: vec![
+            step("source> ALTER TABLE orders ADD COLUMN note text;", false),
+            step("target> SELECT note FROM orders;", true),
+            step("source> SELECT 1;", false),
+        ],
+    };
+    let course = move || {
+        let mut course = Course::new(
+            vec![lesson.clone(), lesson.clone()],
+            vec!["source  psql postgres://localhost:5432/shop".into()],
+        );
+        course.shown = vec![
+            Vec::new(),
+            vec!["source   target".into(), "note     note".into()],
+        ];
+        course
+    };
+    look("lesson", Scene::Streaming, |model| {
+        model.course = Some(course());
+    });
+    look("lesson_left", Scene::Streaming, |model| {
+        model.course = Some(course());
+        press(model, "tab 2");
+    });
+}

@@ -1,0 +1,244 @@
+//! The only place where the console's state changes: `update(model, message) -> effects`. No I/O,
+//! no clock; what must happen outside is returned.
+
+use std::sync::Arc;
+
+use super::layout::Layout;
+use super::message::{Effect, Message};
+use super::model::cursor::Step;
+use super::model::overlay::Overlay;
+use super::model::{Leaving, Model, Toast};
+use crate::engine::status::{
+    Command, CommandAnswer, EngineEvent, Failure, Phase, SchemaState, Status,
+};
+use crate::model::ErrorClass;
+
+mod act;
+mod ask;
+mod keys;
+mod lesson;
+mod motion;
+#[cfg(test)]
+mod tests;
+mod wizard;
+
+pub(crate) use act::act;
+
+/// A toast stays long enough to be read twice.
+const TOAST_MS: i64 = 6000;
+/// More toasts than this would hide what they speak about.
+const TOASTS_MAX: usize = 3;
+
+/// Takes a message in; returns what is to be done outside.
+pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
+    match message {
+        Message::Now(now_ms) => {
+            tick(model, now_ms);
+            return Vec::new();
+        }
+        Message::Log(line) => {
+            model.logs.push(line);
+            model.dirty |= model.frozen.is_none();
+            return Vec::new();
+        }
+        _ => model.dirty = true,
+    }
+    match message {
+        Message::Key(chord) => return keys::on_key(model, chord),
+        Message::Paste(text) => keys::on_paste(model, &text),
+        Message::Click { column, row } => click(model, column, row),
+        Message::Wheel { column, row, rows } => wheel(model, column, row, rows),
+        Message::Resize(size) => model.size = size,
+        Message::Status(status) => model.latest = status,
+        Message::Event(event) => on_event(model, &event),
+        Message::EngineGone => engine_gone(model),
+        Message::EventsLost(count) => model.events_lost += count,
+        Message::Answered(command, answer) => on_answer(model, command, answer),
+        Message::LogsLost(count) => model.logs.lost = count,
+        Message::Copied(Ok(place)) => toast(model, place),
+        Message::Copied(Err(problem)) => warn(model, problem),
+        Message::Performed(shown) => return performed(model, shown),
+        Message::Saved(Ok(())) => {
+            if let Some(settings) = &mut model.settings {
+                settings.saved();
+            }
+            toast(model, "saved; it counts from the next start of pgstream");
+        }
+        Message::Saved(Err(problem)) => warn(model, problem),
+        Message::Wizard(answer) => return wizard::on_answer(model, answer),
+        Message::Terminate => return leave(model),
+        Message::Now(_) | Message::Log(_) => {}
+    }
+    settle(model);
+    Vec::new()
+}
+
+/// Shows a short message.
+fn toast(model: &mut Model, text: impl Into<String>) {
+    push_toast(model, text.into(), false);
+}
+
+/// Shows a short message about something that did not work.
+fn warn(model: &mut Model, text: impl Into<String>) {
+    push_toast(model, text.into(), true);
+}
+
+fn push_toast(model: &mut Model, text: String, bad: bool) {
+    model.toasts.retain(|toast| toast.text != text);
+    if model.toasts.len() == TOASTS_MAX {
+        model.toasts.remove(0);
+    }
+    let until_ms = model.now_ms + TOAST_MS;
+    model.toasts.push(Toast {
+        text,
+        bad,
+        until_ms,
+    });
+}
+
+/// The screen changes with the clock only where a whole second shows, or where a toast ends.
+fn tick(model: &mut Model, now_ms: i64) {
+    let second_passed = now_ms.div_euclid(1000) != model.now_ms.div_euclid(1000);
+    model.now_ms = now_ms;
+    let toasts = model.toasts.len();
+    model.toasts.retain(|toast| toast.until_ms > now_ms);
+    model.dirty |= second_passed && model.look.motion || toasts != model.toasts.len();
+    settle(model);
+}
+
+/// Closes the console once the engine that was asked to stop has stopped, or takes too long.
+fn settle(model: &mut Model) {
+    if let Leaving::When { stopped_by_ms } = model.leaving
+        && (model.is_at_rest() || model.now_ms >= stopped_by_ms)
+    {
+        model.leaving = Leaving::Now;
+    }
+}
+
+/// Longest wait for the engine to finish the transaction in hand before the console closes; what
+/// is unfinished then is rolled back by the target and comes again.
+const STOP_MS: i64 = 10_000;
+
+/// Starts to leave; returns what to ask of the engine.
+fn leave(model: &mut Model) -> Vec<Effect> {
+    match model.leaving {
+        Leaving::No if !model.is_at_rest() && model.latest.started_at_s != 0 => {
+            let stopped_by_ms = model.now_ms + STOP_MS;
+            model.leaving = Leaving::When { stopped_by_ms };
+            model.overlay = None;
+            toast(
+                model,
+                "finishing the transaction in hand; ^C again leaves at once",
+            );
+            vec![Effect::Command(Command::Stop)]
+        }
+        Leaving::No | Leaving::When { .. } | Leaving::Now => {
+            model.leaving = Leaving::Now;
+            Vec::new()
+        }
+    }
+}
+
+fn on_event(model: &mut Model, event: &EngineEvent) {
+    match event {
+        EngineEvent::Phase(Phase::Streaming { behind: false }) => toast(model, "● streaming"),
+        EngineEvent::Phase(Phase::Paused) => {
+            toast(model, "‖ paused: the source keeps WAL until you resume");
+        }
+        EngineEvent::Phase(_) => {}
+        EngineEvent::SchemaChange(change) => match change.state {
+            SchemaState::Failed => warn(model, format!("✗ {} failed", change.tag)),
+            SchemaState::NotApplied => warn(model, format!("! {} was not applied", change.tag)),
+            SchemaState::Running | SchemaState::Applied | SchemaState::Skipped => {}
+        },
+        EngineEvent::Failed(failure) => warn(model, format!("✗ {}", failure.message)),
+        EngineEvent::Skipped(transaction) => toast(
+            model,
+            format!(
+                "- transaction {} skipped; pgstream.skipped_transaction on the target has it",
+                transaction.xid
+            ),
+        ),
+    }
+}
+
+/// Takes in what a step of the tutorial has shown; what only looks follows by itself.
+fn performed(model: &mut Model, shown: Result<Vec<String>, String>) -> Vec<Effect> {
+    let follows = model
+        .course
+        .as_mut()
+        .and_then(|course| course.performed(shown));
+    follows.map(Effect::Perform).into_iter().collect()
+}
+
+/// An engine that ends says so; one that has gone without a word has crashed.
+fn engine_gone(model: &mut Model) {
+    if model.is_at_rest() {
+        return;
+    }
+    let mut last = Status::clone(&model.latest);
+    last.phase = Phase::Crashed;
+    last.last_error.get_or_insert_with(|| Failure {
+        class: ErrorClass::Bug,
+        message: "the engine has gone without a word".to_owned(),
+        causes: Vec::new(),
+        sqlstate: None,
+        statement: None,
+        hint: Some("the checkpoint is safe; please report it with the log".to_owned()),
+        transaction: None,
+        at_ms: model.now_ms,
+    });
+    model.latest = Arc::new(last);
+}
+
+fn on_answer(model: &mut Model, command: Command, answer: Option<CommandAnswer>) {
+    match answer {
+        Some(CommandAnswer::Accepted) => match command {
+            Command::Pause => toast(model, "pausing after the transaction in hand"),
+            Command::Resume => toast(model, "resuming"),
+            Command::Retry => toast(model, "trying again"),
+            Command::Skip { .. } => toast(model, "skipping the transaction, on record"),
+            Command::Stop => {}
+        },
+        Some(CommandAnswer::Refused(reason)) => warn(model, reason),
+        None => {
+            warn(model, "the engine is not running");
+            if command == Command::Stop && model.leaving != Leaving::No {
+                model.leaving = Leaving::Now;
+            }
+        }
+    }
+}
+
+fn click(model: &mut Model, column: u16, row: u16) {
+    if model.overlay.is_some() {
+        return;
+    }
+    let layout: Layout = model.layout();
+    let Some((pane, place)) = layout.pane_at(column, row) else {
+        return;
+    };
+    act::go(model, pane);
+    // One row of frame and one of headings stand above the first row of a list.
+    if let Some(line) = row.checked_sub(place.y + 2) {
+        motion::click(
+            model,
+            pane,
+            usize::from(line),
+            usize::from(place.height.saturating_sub(3)),
+        );
+    }
+}
+
+fn wheel(model: &mut Model, column: u16, row: u16, rows: isize) {
+    match &mut model.overlay {
+        Some(Overlay::Detail { scroll, .. }) => {
+            *scroll = scroll.saturating_add_signed(i16::try_from(rows).unwrap_or(0));
+        }
+        Some(_) => {}
+        None => {
+            let pane = model.layout().pane_at(column, row).map(|(pane, _)| pane);
+            motion::step(model, pane.unwrap_or(model.focus), Step::By(rows));
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! What each action does.
+
+use tui_input::Input;
+
+use super::{ask, leave, motion, toast, warn, wizard};
+use crate::console::action::{Action, Pane};
+use crate::console::availability::refusal;
+use crate::console::copy;
+use crate::console::message::Effect;
+use crate::console::model::cursor::Step;
+use crate::console::model::overlay::{Filtered, Overlay};
+use crate::console::model::{Find, Frozen, Leaving, Model, SlotOrder, TableOrder, Unit, Window};
+use crate::console::wizard::Kind;
+use crate::engine::status::{Command, Phase};
+
+/// Does an action, or says why it cannot be done.
+pub(crate) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
+    if let Some(reason) = refusal(model, action) {
+        warn(model, reason);
+        return Vec::new();
+    }
+    match action {
+        Action::Quit => return ask::quit(model),
+        Action::Interrupt => return interrupt(model),
+        Action::Pause => return vec![Effect::Command(pause_or_resume(model))],
+        Action::RetryNow | Action::SchemaRetry => return retry(model),
+        Action::SkipTransaction | Action::SchemaSkip => ask::skip(model),
+        Action::Stop => ask::stop(model),
+        Action::CopyRow | Action::CopyPane | Action::CopyJson => return copied(model, action),
+        Action::Mouse => return mouse(model),
+        Action::Redraw => return vec![Effect::Redraw],
+        Action::Suspend => return vec![Effect::Suspend],
+        Action::Help => model.overlay = Some(Overlay::Help(Filtered::default())),
+        Action::Palette => model.overlay = Some(Overlay::Palette(Filtered::default())),
+        Action::Open => open(model),
+        Action::Find => model.find = Some(new_find()),
+        Action::FindNext => found(model, true),
+        Action::FindPrevious => found(model, false),
+        Action::Freeze => freeze(model),
+        Action::Back => back(model),
+        Action::Zoom => model.zoom = !model.zoom,
+        Action::Lessons => {
+            if let Some(course) = &mut model.course {
+                course.focused = !course.focused;
+            }
+        }
+        Action::Init => wizard::open(model, Kind::Init),
+        Action::TearDown => wizard::open(model, Kind::TearDown),
+        Action::Config => {
+            if let Some(settings) = &mut model.settings {
+                settings.open = true;
+            }
+        }
+        _ => move_or_set(model, action),
+    }
+    Vec::new()
+}
+
+/// The actions that only move within the dashboard or change how a pane shows itself.
+fn move_or_set(model: &mut Model, action: Action) {
+    let page = page_rows(model);
+    let focus = model.focus;
+    match action {
+        Action::NextPane => cycle(model, 1),
+        Action::PreviousPane => cycle(model, Pane::ALL.len() - 1),
+        Action::GoSlots => go(model, Pane::Slots),
+        Action::GoSchema => go(model, Pane::Schema),
+        Action::GoThroughput => go(model, Pane::Throughput),
+        Action::GoLogs => go(model, Pane::Logs),
+        Action::GoTables => go(model, Pane::Tables),
+        Action::Up => motion::step(model, focus, Step::By(-1)),
+        Action::Down => motion::step(model, focus, Step::By(1)),
+        Action::PageUp => motion::step(model, focus, Step::By(-page)),
+        Action::PageDown => motion::step(model, focus, Step::By(page)),
+        Action::First => motion::step(model, focus, Step::First),
+        Action::Last => motion::step(model, focus, Step::Last),
+        Action::Left => sideways(model, false),
+        Action::Right => sideways(model, true),
+        Action::WindowShorter => model.window = model.window.next(false),
+        Action::WindowLonger => model.window = model.window.next(true),
+        Action::Unit => model.unit = next_unit(model.unit),
+        Action::Follow => follow(model),
+        Action::Targets => model.overlay = Some(Overlay::Levels { selected: 0 }),
+        Action::Wrap => model.logs.wrap = !model.logs.wrap,
+        Action::SlotsSort => sort_slots(model),
+        Action::TablesSort => sort_tables(model),
+        Action::SchemaTrouble => model.schema_trouble_only = !model.schema_trouble_only,
+        _ => {}
+    }
+}
+
+/// Gives the keys to a pane.
+pub(super) fn go(model: &mut Model, pane: Pane) {
+    if matches!(pane, Pane::Throughput | Pane::Tables) {
+        model.shared = pane;
+    }
+    if model.focus != pane {
+        model.find = None;
+    }
+    model.focus = pane;
+}
+
+fn cycle(model: &mut Model, by: usize) {
+    let all = Pane::ALL;
+    let index = all
+        .iter()
+        .position(|pane| *pane == model.focus)
+        .unwrap_or(0);
+    go(model, all[(index + by) % all.len()]);
+}
+
+fn page_rows(model: &Model) -> isize {
+    let place = model.layout().place(model.focus);
+    let rows = place.map_or(10, |place| place.height.saturating_sub(3).max(1));
+    isize::try_from(rows).unwrap_or(10)
+}
+
+fn sideways(model: &mut Model, right: bool) {
+    match model.focus {
+        Pane::Throughput => model.window = Window::next(model.window, right),
+        Pane::Logs if right => model.logs.scroll_x = (model.logs.scroll_x + 16).min(4096),
+        Pane::Logs => model.logs.scroll_x = model.logs.scroll_x.saturating_sub(16),
+        Pane::Slots | Pane::Schema | Pane::Tables => {}
+    }
+}
+
+const fn next_unit(unit: Unit) -> Unit {
+    match unit {
+        Unit::Rows => Unit::Transactions,
+        Unit::Transactions => Unit::Bytes,
+        Unit::Bytes => Unit::Rows,
+    }
+}
+
+fn sort_slots(model: &mut Model) {
+    let (order, words) = match model.sorting.slots {
+        SlotOrder::Kept => (SlotOrder::TimeLeft, "sorted by time left"),
+        SlotOrder::TimeLeft => (SlotOrder::Name, "sorted by name"),
+        SlotOrder::Name => (SlotOrder::Kept, "sorted by WAL kept"),
+    };
+    model.sorting.slots = order;
+    toast(model, words);
+}
+
+fn sort_tables(model: &mut Model) {
+    let (order, words) = match model.sorting.tables {
+        TableOrder::Changes => (TableOrder::Latest, "sorted by latest change"),
+        TableOrder::Latest => (TableOrder::Name, "sorted by name"),
+        TableOrder::Name => (TableOrder::Changes, "sorted by changes"),
+    };
+    model.sorting.tables = order;
+    toast(model, words);
+}
+
+fn follow(model: &mut Model) {
+    model.logs.selected = match model.logs.selected {
+        Some(_) => None,
+        None => model.logs.visible(model.log_end()).last().copied(),
+    };
+}
+
+fn new_find() -> Find {
+    Find {
+        input: Input::default(),
+        editing: true,
+    }
+}
+
+fn found(model: &mut Model, forward: bool) {
+    if !motion::find(model, forward) {
+        warn(model, "not found");
+    }
+}
+
+fn freeze(model: &mut Model) {
+    model.frozen = match model.frozen.take() {
+        Some(_) => None,
+        None => Some(Frozen {
+            status: std::sync::Arc::clone(&model.latest),
+            since_ms: model.now_ms,
+            log_end: model.logs.end(),
+        }),
+    };
+}
+
+/// Esc undoes the latest of: a search, a zoom, a frozen display, a position in the log.
+fn back(model: &mut Model) {
+    if model.find.take().is_some() {
+    } else if model.zoom {
+        model.zoom = false;
+    } else if model.frozen.take().is_some() {
+        toast(model, "the display is live again");
+    } else {
+        model.logs.selected = None;
+    }
+}
+
+fn open(model: &mut Model) {
+    let pane = model.focus;
+    let empty = match pane {
+        Pane::Throughput => false,
+        Pane::Logs => model.logs.visible(model.log_end()).is_empty(),
+        _ => model.rows(pane).is_empty(),
+    };
+    if empty {
+        return warn(model, "there is nothing to open yet");
+    }
+    model.overlay = Some(Overlay::Detail { pane, scroll: 0 });
+}
+
+fn pause_or_resume(model: &Model) -> Command {
+    match model.latest.phase {
+        Phase::Paused => Command::Resume,
+        _ => Command::Pause,
+    }
+}
+
+fn retry(model: &mut Model) -> Vec<Effect> {
+    model.overlay = None;
+    match model.latest.phase {
+        Phase::Stopped | Phase::Crashed => vec![Effect::StartEngine],
+        _ => vec![Effect::Command(Command::Retry)],
+    }
+}
+
+/// The first asks as `q` does; while that question stands, or while the engine is stopping
+/// already, the next one goes on without asking.
+fn interrupt(model: &mut Model) -> Vec<Effect> {
+    let asked = matches!(&model.overlay, Some(Overlay::Question(_)));
+    if asked || model.leaving != Leaving::No {
+        return leave(model);
+    }
+    ask::quit(model)
+}
+
+fn mouse(model: &mut Model) -> Vec<Effect> {
+    model.look.mouse = !model.look.mouse;
+    toast(
+        model,
+        match model.look.mouse {
+            true => "mouse on; Shift-drag selects text",
+            false => "mouse off; the terminal selects text",
+        },
+    );
+    vec![Effect::Mouse(model.look.mouse)]
+}
+
+fn copied(model: &mut Model, action: Action) -> Vec<Effect> {
+    let copied = match action {
+        Action::CopyPane => copy::pane(model),
+        Action::CopyJson => copy::log_line_json(model),
+        _ => copy::row(model),
+    };
+    match copied {
+        Some((what, text)) => vec![Effect::Copy { what, text }],
+        None => {
+            warn(model, "there is nothing to copy");
+            Vec::new()
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! The questions, and what follows from their answers.
+
+use tui_input::Input;
+
+use super::{leave, toast};
+use crate::console::availability::refused;
+use crate::console::format;
+use crate::console::message::Effect;
+use crate::console::model::Model;
+use crate::console::model::overlay::{Answer, Overlay, Purpose, Question};
+use crate::engine::status::{Command, Status};
+
+/// Asks before leaving a running stream, or leaves.
+pub(super) fn quit(model: &mut Model) -> Vec<Effect> {
+    if !model.is_streaming() {
+        return leave(model);
+    }
+    let mut lines = vec!["Changes stop travelling to the target until pgstream runs again.".into()];
+    lines.extend(cost_of_absence(&model.latest));
+    model.overlay = Some(Overlay::Question(Question {
+        title: "Stop and quit?".into(),
+        lines,
+        purpose: Purpose::Quit,
+        go: "stop and quit".into(),
+        keep: "keep streaming".into(),
+        answer: Answer::Choice { go: false },
+    }));
+    Vec::new()
+}
+
+/// Asks before the engine is ended.
+pub(super) fn stop(model: &mut Model) {
+    let mut lines = vec!["The engine finishes the transaction in hand and ends.".into()];
+    lines.extend(cost_of_absence(&model.latest));
+    model.overlay = Some(Overlay::Question(Question {
+        title: "Stop the engine?".into(),
+        lines,
+        purpose: Purpose::Stop,
+        go: "stop the engine".into(),
+        keep: "keep it running".into(),
+        answer: Answer::Choice { go: false },
+    }));
+}
+
+/// Asks before the refused transaction is skipped; what must be typed names it.
+pub(super) fn skip(model: &mut Model) {
+    let Some(failure) = refused(model) else {
+        return;
+    };
+    let Some(transaction) = failure.transaction else {
+        return;
+    };
+    let lines = vec![
+        format!(
+            "Transaction {}, commit {}",
+            transaction.xid, transaction.commit_lsn
+        ),
+        failure.message.clone(),
+        String::new(),
+        "All its changes are left out; the target will differ from the source there.".into(),
+        "It is written down in pgstream.skipped_transaction on the target.".into(),
+        "It cannot be undone. To apply it instead, mend the cause and retry.".into(),
+    ];
+    model.overlay = Some(Overlay::Question(Question {
+        title: "Skip this transaction?".into(),
+        lines,
+        purpose: Purpose::Skip(transaction.commit_lsn),
+        go: "skip it".into(),
+        keep: "keep".into(),
+        answer: Answer::Typed {
+            expected: format!("skip {}", transaction.xid),
+            input: Input::default(),
+        },
+    }));
+}
+
+/// Asks before the configuration file is changed: shows the lines.
+pub(super) fn save(model: &mut Model, lines: Vec<String>) {
+    model.overlay = Some(Overlay::Question(Question {
+        title: "Save these changes?".into(),
+        lines,
+        purpose: Purpose::Save,
+        go: "save".into(),
+        keep: "not yet".into(),
+        answer: Answer::Choice { go: false },
+    }));
+}
+
+/// Does what a question was about.
+pub(super) fn confirmed(model: &mut Model, purpose: Purpose) -> Vec<Effect> {
+    model.overlay = None;
+    match purpose {
+        Purpose::Quit => leave(model),
+        Purpose::Stop => {
+            toast(model, "finishing the transaction in hand");
+            vec![Effect::Command(Command::Stop)]
+        }
+        Purpose::Save => {
+            let settings = model.settings.as_ref();
+            let path = settings
+                .and_then(|settings| Some((settings.path.clone()?, settings.changes.clone())));
+            path.map(|(path, changes)| Effect::Save { path, changes })
+                .into_iter()
+                .collect()
+        }
+        Purpose::Skip(commit_lsn) => vec![Effect::Command(Command::Skip { commit_lsn })],
+    }
+}
+
+/// Says what the source pays while nobody reads the slot.
+pub(crate) fn cost_of_absence(status: &Status) -> Vec<String> {
+    let per_hour = format::whole(status.lag.wal_bytes_per_s * 3600.0);
+    let mut lines = vec![match per_hour {
+        0 => "The source keeps all WAL it writes meanwhile; at present it writes none.".into(),
+        _ => format!(
+            "The source keeps about {} of WAL an hour meanwhile.",
+            format::bytes(per_hour)
+        ),
+    }];
+    let slot = status.slots.iter().find(|slot| slot.ours);
+    lines.push(
+        match slot.map(|slot| (slot.lost_in_s, slot.safe_wal_bytes)) {
+            Some((Some(seconds), _)) => {
+                let left = f64::from(i32::try_from(seconds).unwrap_or(i32::MAX));
+                format!(
+                    "At that rate the slot is lost in {}.",
+                    format::seconds(left)
+                )
+            }
+            Some((None, Some(safe))) => {
+                format!(
+                    "The slot is safe for another {}.",
+                    format::maybe_bytes(Some(safe))
+                )
+            }
+            Some((None, None)) => {
+                "No limit is set: the slot lasts as long as the disk does.".into()
+            }
+            None => "The slot has not been seen yet.".into(),
+        },
+    );
+    lines
+}

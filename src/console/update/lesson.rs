@@ -1,0 +1,95 @@
+//! Keys while the lesson has them.
+
+use crossterm::event::KeyCode;
+
+use super::warn;
+use crate::console::action::Action;
+use crate::console::chord::Chord;
+use crate::console::lesson::{Prompt, Request};
+use crate::console::message::Effect;
+use crate::console::model::Model;
+use crate::console::model::overlay::edit;
+
+/// Takes a key while the lesson has them; none when the key is for the dashboard.
+pub(super) fn on_key(model: &mut Model, chord: Chord) -> Option<Vec<Effect>> {
+    let action = model.keymap.action(chord, model.focus);
+    let course = model.course.as_mut().filter(|course| course.focused)?;
+    if course.prompt.is_some() {
+        return Some(in_prompt(model, chord));
+    }
+    match chord.code {
+        KeyCode::Enter => return Some(go_on(model)),
+        KeyCode::Char('p') => course.prompt = Some(Prompt::default()),
+        KeyCode::Up | KeyCode::PageUp => course.scroll += 1,
+        KeyCode::Down | KeyCode::PageDown => course.scroll = course.scroll.saturating_sub(1),
+        KeyCode::Tab | KeyCode::Esc => course.focused = false,
+        _ if matches!(
+            action,
+            Some(
+                Action::GoSlots
+                    | Action::GoSchema
+                    | Action::GoThroughput
+                    | Action::GoLogs
+                    | Action::GoTables
+            )
+        ) =>
+        {
+            // The keys stay with the lesson: a number only shows the pane.
+            return None;
+        }
+        _ => return None,
+    }
+    Some(Vec::new())
+}
+
+/// Does the step in hand, or opens the next lesson.
+fn go_on(model: &mut Model) -> Vec<Effect> {
+    let Some(course) = &mut model.course else {
+        return Vec::new();
+    };
+    if course.running {
+        warn(model, "the step is still going on");
+        return Vec::new();
+    }
+    course.failure = None;
+    match course.next_request() {
+        Some(request) => {
+            course.running = true;
+            vec![Effect::Perform(request)]
+        }
+        None if course.is_last() => {
+            course.prompt = Some(Prompt::default());
+            Vec::new()
+        }
+        None => {
+            course.advance();
+            Vec::new()
+        }
+    }
+}
+
+fn in_prompt(model: &mut Model, chord: Chord) -> Vec<Effect> {
+    let Some(course) = &mut model.course else {
+        return Vec::new();
+    };
+    let Some(prompt) = &mut course.prompt else {
+        return Vec::new();
+    };
+    match chord.code {
+        KeyCode::Esc => course.prompt = None,
+        KeyCode::Tab | KeyCode::BackTab => prompt.on_target = !prompt.on_target,
+        KeyCode::Enter if course.running || prompt.input.value().trim().is_empty() => {}
+        KeyCode::Enter => {
+            let request = Request::Statement {
+                on_target: prompt.on_target,
+                text: prompt.input.value_and_reset(),
+            };
+            course.running = true;
+            return vec![Effect::Perform(request)];
+        }
+        _ => {
+            edit(&mut prompt.input, chord);
+        }
+    }
+    Vec::new()
+}

@@ -1,0 +1,281 @@
+//! What messages do to the state and what they ask for, without any I/O.
+
+use super::*;
+use crate::console::action::Pane;
+use crate::console::model::logs::LogLine;
+use crate::console::scripted::{NOW_MS, Scene, log_lines, status};
+use crate::console::tests::{console, press, type_text};
+use crate::engine::status::FailedTransaction;
+use crate::model::Lsn;
+
+fn last_toast(model: &Model) -> &str {
+    &model.toasts.last().unwrap().text
+}
+
+fn line() -> LogLine {
+    log_lines().remove(0)
+}
+
+#[test]
+fn keys_ask_the_engine_for_what_makes_sense_and_explain_what_does_not() {
+    let skip = Command::Skip {
+        commit_lsn: Lsn(0x4A3_9C00),
+    };
+    let check = |scene, keys: &str, expected: &[Effect], toast: Option<&str>| {
+        let mut model = console(scene);
+        assert_eq!(press(&mut model, keys), expected, "{scene:?} {keys}");
+        assert_eq!(
+            model.toasts.last().map(|one| one.text.as_str()),
+            toast,
+            "{scene:?} {keys}"
+        );
+    };
+    let command = |command| vec![Effect::Command(command)];
+    check(Scene::Streaming, "P", &command(Command::Pause), None);
+    check(Scene::Paused, "P", &command(Command::Resume), None);
+    check(
+        Scene::Held,
+        "P",
+        &[],
+        Some("the engine stands at a refused transaction"),
+    );
+    check(Scene::Retrying, "R", &command(Command::Retry), None);
+    check(Scene::Held, "2 r", &command(Command::Retry), None);
+    check(Scene::Crashed, "R", &[Effect::StartEngine], None);
+    check(Scene::Streaming, "R", &[], Some("nothing has failed"));
+    check(
+        Scene::Streaming,
+        "X",
+        &[],
+        Some("the engine stands at no refused transaction"),
+    );
+    check(Scene::Held, "X enter esc", &[], None);
+    check(Scene::Streaming, "E enter", &[], None);
+    let finishing = "finishing the transaction in hand";
+    check(
+        Scene::Streaming,
+        "E right enter",
+        &command(Command::Stop),
+        Some(finishing),
+    );
+
+    let mut model = console(Scene::Held);
+    press(&mut model, "X");
+    type_text(&mut model, "skip 88123");
+    assert_eq!(press(&mut model, "enter"), command(skip));
+}
+
+#[test]
+fn quitting_asks_only_while_changes_travel_and_waits_for_the_engine() {
+    let mut model = console(Scene::Streaming);
+    assert_eq!(press(&mut model, "q enter"), []);
+    assert_eq!(
+        model.leaving,
+        Leaving::No,
+        "the question starts on the safe answer"
+    );
+
+    assert_eq!(
+        press(&mut model, "q tab enter"),
+        [Effect::Command(Command::Stop)]
+    );
+    assert!(matches!(model.leaving, Leaving::When { .. }));
+    update(
+        &mut model,
+        Message::Status(Arc::new(status(Scene::Stopped))),
+    );
+    assert_eq!(model.leaving, Leaving::Now);
+
+    let mut model = console(Scene::Stopped);
+    press(&mut model, "q");
+    assert_eq!(model.leaving, Leaving::Now);
+}
+
+#[test]
+fn an_engine_that_does_not_stop_cannot_hold_the_console() {
+    let mut model = console(Scene::Streaming);
+    update(&mut model, Message::Terminate);
+    update(&mut model, Message::Now(NOW_MS + STOP_MS - 1));
+    assert!(matches!(model.leaving, Leaving::When { .. }));
+    update(&mut model, Message::Now(NOW_MS + STOP_MS));
+    assert_eq!(model.leaving, Leaving::Now);
+
+    let mut model = console(Scene::Streaming);
+    assert_eq!(
+        press(&mut model, "ctrl-c ctrl-c"),
+        [Effect::Command(Command::Stop)]
+    );
+    press(&mut model, "ctrl-c");
+    assert_eq!(model.leaving, Leaving::Now);
+
+    let mut model = console(Scene::Streaming);
+    update(&mut model, Message::Terminate);
+    update(&mut model, Message::Answered(Command::Stop, None));
+    assert_eq!(model.leaving, Leaving::Now, "there is no engine any more");
+}
+
+#[test]
+fn a_frozen_display_stands_still_while_everything_goes_on() {
+    let mut model = console(Scene::Streaming);
+    press(&mut model, "space");
+    let end = model.log_end();
+
+    update(&mut model, Message::Status(Arc::new(status(Scene::Held))));
+    model.dirty = false;
+    update(&mut model, Message::Log(line()));
+
+    assert!(matches!(model.status().phase, Phase::Streaming { .. }));
+    assert_eq!((model.log_end(), model.dirty), (end, false));
+    press(&mut model, "esc");
+    assert_eq!(model.status().phase, Phase::Held);
+    assert_eq!(model.log_end(), end + 1);
+}
+
+#[test]
+fn reading_the_log_is_not_disturbed_by_new_lines() {
+    let mut model = console(Scene::Streaming);
+    press(&mut model, "4 k");
+    let reading = model.logs.selected;
+    assert!(reading.is_some());
+
+    update(&mut model, Message::Log(line()));
+    assert_eq!(model.logs.selected, reading);
+    press(&mut model, "G");
+    assert_eq!(model.logs.selected, None, "the end follows again");
+    press(&mut model, "f");
+    assert!(model.logs.selected.is_some());
+}
+
+#[test]
+fn searching_goes_round_and_esc_clears() {
+    let mut model = console(Scene::Streaming);
+    press(&mut model, "4 /");
+    type_text(&mut model, "DDL");
+    press(&mut model, "enter");
+    let first = model.logs.selected;
+    press(&mut model, "n");
+    assert_ne!(model.logs.selected, first);
+    press(&mut model, "n");
+    assert_eq!(model.logs.selected, first);
+    press(&mut model, "N N");
+    assert_eq!(model.logs.selected, first);
+    press(&mut model, "esc n");
+    assert_eq!(last_toast(&model), "nothing is searched for");
+}
+
+#[test]
+fn tab_and_numbers_lead_through_the_panes() {
+    let mut model = console(Scene::Streaming);
+    for expected in [
+        Pane::Schema,
+        Pane::Throughput,
+        Pane::Logs,
+        Pane::Tables,
+        Pane::Slots,
+    ] {
+        press(&mut model, "tab");
+        assert_eq!(model.focus, expected);
+    }
+    press(&mut model, "shift-tab");
+    assert_eq!((model.focus, model.shared), (Pane::Tables, Pane::Tables));
+    press(&mut model, "3");
+    assert_eq!(
+        (model.focus, model.shared),
+        (Pane::Throughput, Pane::Throughput)
+    );
+}
+
+#[test]
+fn the_mouse_gives_the_keys_to_what_is_clicked() {
+    let mut model = console(Scene::Streaming);
+    update(
+        &mut model,
+        Message::Click {
+            column: 10,
+            row: 11,
+        },
+    );
+    assert_eq!(model.focus, Pane::Schema);
+    let rows = model.rows(Pane::Schema);
+    let keys: Vec<&str> = rows.iter().map(|row| row.key.as_str()).collect();
+    assert_eq!(model.schema.index(&keys), Some(2));
+    update(
+        &mut model,
+        Message::Wheel {
+            column: 10,
+            row: 11,
+            rows: 3,
+        },
+    );
+    assert_eq!(model.schema.index(&keys), Some(5));
+}
+
+#[test]
+fn copying_takes_what_is_shown() {
+    let text = |keys: &str| {
+        let effects = press(&mut console(Scene::Streaming), keys);
+        match effects.as_slice() {
+            [Effect::Copy { text, .. }] => text.clone(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(
+        text("2 y"),
+        "ALTER TABLE public.orders ADD COLUMN note text;"
+    );
+    assert!(text("y").starts_with("orders_slot  ● active  48 MB"));
+    assert_eq!(text("5 Y").lines().count(), 5);
+    assert!(text("4 c").contains("\"rows\":\"1204\""));
+    assert!(text("3 y").contains("rows             1,622"));
+}
+
+#[test]
+fn events_become_toasts_that_go_away() {
+    let mut model = console(Scene::Streaming);
+    let skipped = FailedTransaction {
+        xid: 7,
+        commit_lsn: Lsn(1),
+    };
+    update(&mut model, Message::Event(EngineEvent::Skipped(skipped)));
+    assert!(last_toast(&model).starts_with("- transaction 7 skipped"));
+    for number in 0..9 {
+        update(&mut model, Message::Copied(Ok(number.to_string())));
+    }
+    assert_eq!(model.toasts.len(), TOASTS_MAX);
+
+    model.dirty = false;
+    update(&mut model, Message::Now(NOW_MS + TOAST_MS));
+    assert!(model.toasts.is_empty() && model.dirty);
+}
+
+#[test]
+fn nothing_is_drawn_unless_something_changed() {
+    let mut model = console(Scene::Streaming);
+    model.dirty = false;
+    update(&mut model, Message::Now(NOW_MS + 33));
+    assert!(!model.dirty);
+    update(&mut model, Message::Now(NOW_MS + 1000));
+    assert!(model.dirty, "the running time shows seconds");
+
+    model.look.motion = false;
+    model.dirty = false;
+    update(&mut model, Message::Now(NOW_MS + 2000));
+    assert!(!model.dirty);
+}
+
+#[test]
+fn help_and_palette_run_what_they_show() {
+    let mut model = console(Scene::Streaming);
+    press(&mut model, "?");
+    type_text(&mut model, "freeze");
+    press(&mut model, "enter");
+    assert!(model.frozen.is_some() && model.overlay.is_none());
+
+    let mut model = console(Scene::Streaming);
+    press(&mut model, ":");
+    update(&mut model, Message::Paste("pause\n".into()));
+    assert_eq!(
+        press(&mut model, "enter"),
+        [Effect::Command(Command::Pause)]
+    );
+}

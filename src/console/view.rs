@@ -1,0 +1,130 @@
+//! From the model to cells. Drawing decides nothing and changes nothing: every function here takes
+//! the model and a place, and paints.
+//!
+//! It draws into a [`Buffer`], so that tests, pictures and the terminal show the same.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+
+use super::action::Pane;
+use super::layout::{Class, Extra, Layout};
+use super::model::Model;
+use super::theme;
+
+mod detail;
+mod header;
+mod help;
+mod hints;
+mod lesson;
+mod list;
+mod logs;
+mod paint;
+mod plot;
+mod question;
+mod settings;
+mod throughput;
+mod wizard;
+
+/// Draws the whole screen; returns where the text cursor stands, if somewhere.
+///
+/// The cursor stands on the selected row or in the field being typed in, which is what screen
+/// readers follow.
+pub(crate) fn draw(model: &Model, buffer: &mut Buffer) -> Option<Position> {
+    let layout = model.layout();
+    let cursor = if layout.class == Class::TooSmall {
+        header::too_small(model, buffer);
+        None
+    } else if let Some(open) = &model.wizard {
+        let cursor = wizard::wizard(model, open, buffer);
+        hints::toasts(model, layout.hints, buffer);
+        cursor
+    } else if let Some(open) = model.settings.as_ref().filter(|one| one.open) {
+        let cursor = settings::settings(model, open, buffer);
+        hints::toasts(model, layout.hints, buffer);
+        overlay(model, &layout, buffer).unwrap_or(cursor)
+    } else {
+        dashboard(model, &layout, buffer)
+    };
+    if model.look.theme.ascii {
+        theme::to_ascii(buffer);
+    }
+    cursor
+}
+
+fn dashboard(model: &Model, layout: &Layout, buffer: &mut Buffer) -> Option<Position> {
+    header::header(model, layout, buffer);
+    if layout.class == Class::Compact {
+        header::tabs(model, layout.figures, buffer);
+    } else if layout.tiles.is_empty() {
+        header::figures(model, layout.figures, buffer);
+    } else {
+        header::tiles(model, &layout.tiles, buffer);
+    }
+    if let Some(place) = layout.banner {
+        header::banner(model, place, buffer);
+    }
+    let mut cursor = None;
+    for (pane, place) in &layout.panes {
+        let here = draw_pane(model, *pane, *place, buffer);
+        if model.has_keys(*pane) {
+            cursor = here;
+        }
+    }
+    for (extra, place) in &layout.extras {
+        draw_extra(model, *extra, *place, buffer);
+    }
+    let learning = match (&model.course, layout.lesson) {
+        (Some(course), Some(place)) => lesson::lesson(model, course, place, buffer),
+        _ => None,
+    };
+    let typing = hints::hints(model, layout.hints, buffer);
+    hints::toasts(model, layout.hints, buffer);
+    let over = overlay(model, layout, buffer);
+    over.unwrap_or_else(|| typing.or(learning).or(cursor))
+}
+
+fn draw_pane(model: &Model, pane: Pane, place: Rect, buffer: &mut Buffer) -> Option<Position> {
+    match pane {
+        Pane::Slots | Pane::Schema | Pane::Tables => list::pane(model, pane, place, buffer),
+        Pane::Throughput => {
+            throughput::pane(model, place, buffer);
+            None
+        }
+        Pane::Logs => logs::pane(model, place, buffer),
+    }
+}
+
+fn draw_extra(model: &Model, extra: Extra, place: Rect, buffer: &mut Buffer) {
+    match extra {
+        Extra::SlotDetail => detail::beside(model, Pane::Slots, "Slot", place, buffer),
+        Extra::Statement => detail::beside(model, Pane::Schema, "Schema change", place, buffer),
+        Extra::Batches => throughput::batches(model, place, buffer),
+        Extra::Levels => logs::levels(model, None, "· Levels", place, buffer),
+    }
+}
+
+/// Draws what stands over the dashboard; the inner option is its cursor.
+fn overlay(model: &Model, layout: &Layout, buffer: &mut Buffer) -> Option<Option<Position>> {
+    use super::model::overlay::Overlay;
+    let screen = buffer.area;
+    let room = Rect {
+        height: screen
+            .height
+            .saturating_sub(layout.header.height + layout.hints.height),
+        y: layout.header.height,
+        ..screen
+    };
+    Some(match model.overlay.as_ref()? {
+        Overlay::Help(list) => help::help(model, list, room, buffer),
+        Overlay::Palette(list) => help::palette(model, list, room, buffer),
+        Overlay::Detail { pane, scroll } => {
+            detail::over(model, *pane, *scroll, room, buffer);
+            None
+        }
+        Overlay::Levels { selected } => {
+            logs::levels_over(model, *selected, room, buffer);
+            None
+        }
+        Overlay::Question(question) => question::question(model, question, room, buffer),
+    })
+}

@@ -1,0 +1,66 @@
+//! The selected row in plain words: over the dashboard, or beside the lists.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+
+use super::paint::{self, Frame};
+use crate::console::action::Pane;
+use crate::console::detail;
+use crate::console::model::Model;
+use crate::console::theme::Role;
+
+/// Draws the words over the dashboard, scrolled.
+pub(super) fn over(model: &Model, pane: Pane, scroll: u16, room: Rect, buffer: &mut Buffer) {
+    let width = room.width.min(100);
+    let lines = wrapped(
+        detail::lines(model, pane),
+        usize::from(width.saturating_sub(2)),
+    );
+    let height = u16::try_from(lines.len())
+        .unwrap_or(u16::MAX)
+        .saturating_add(2);
+    let place = paint::centered(width, height.min(room.height), room, buffer);
+    let theme = model.look.theme;
+    let hint = Line::styled("↑↓ scroll · y copy · Esc", theme.style(Role::Quiet));
+    let inner = paint::frame(theme, Frame::Over, (pane.title(), hint), place, buffer);
+    let most = lines.len().saturating_sub(usize::from(inner.height));
+    show(&lines[usize::from(scroll).min(most)..], inner, buffer);
+}
+
+/// Draws the words beside the lists.
+pub(super) fn beside(model: &Model, pane: Pane, title: &str, place: Rect, buffer: &mut Buffer) {
+    let theme = model.look.theme;
+    let title = format!("· {title}");
+    let inner = paint::frame(theme, Frame::Pane, (&title, Line::default()), place, buffer);
+    show(
+        &wrapped(detail::lines(model, pane), usize::from(inner.width)),
+        inner,
+        buffer,
+    );
+}
+
+fn show(lines: &[Line<'static>], inner: Rect, buffer: &mut Buffer) {
+    for (row, line) in (0..inner.height).zip(lines) {
+        paint::text(line, row, inner, buffer);
+    }
+}
+
+/// Breaks lines that are too long; what goes on keeps the style of its first piece.
+fn wrapped(lines: Vec<Line<'static>>, width: usize) -> Vec<Line<'static>> {
+    let mut broken = Vec::with_capacity(lines.len());
+    for line in lines {
+        if line.width() <= width {
+            broken.push(line);
+            continue;
+        }
+        let text = line.to_string();
+        let indent: String = text.chars().take_while(|one| *one == ' ').collect();
+        let style = line.spans.last().map(|span| span.style).unwrap_or_default();
+        let room = width.saturating_sub(indent.len());
+        for part in paint::wrap(text.trim_start(), room) {
+            broken.push(Line::styled(format!("{indent}{part}"), style));
+        }
+    }
+    broken
+}

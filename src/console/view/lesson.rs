@@ -1,0 +1,169 @@
+//! The lesson below the panes: what is told, the steps with their signs, and what they have shown.
+
+use std::cmp::Ordering;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::text::{Line, Span};
+
+use super::paint::{self, Frame};
+use crate::console::action::Action;
+use crate::console::lesson::{Course, LessonStep, Prompt};
+use crate::console::model::Model;
+use crate::console::theme::Role;
+
+/// Draws the lesson; returns the cursor while a statement is typed.
+pub(super) fn lesson(
+    model: &Model,
+    course: &Course,
+    place: Rect,
+    buffer: &mut Buffer,
+) -> Option<Position> {
+    let theme = model.look.theme;
+    let frame = if course.focused {
+        Frame::Focus
+    } else {
+        Frame::Pane
+    };
+    let current = course.current()?;
+    let title = format!(
+        "Lesson {} of {} · {}",
+        course.lesson + 1,
+        course.lessons.len(),
+        current.title
+    );
+    let keys = Line::styled(keys(model, course), theme.style(Role::Quiet));
+    let inner = paint::frame(theme, frame, (&title, keys), place, buffer);
+    if let Some(prompt) = &course.prompt {
+        return prompt_of(model, course, prompt, inner, buffer);
+    }
+    let (lines, end) = lines(model, course, usize::from(inner.width));
+    let height = usize::from(inner.height);
+    let first = end.saturating_sub(height).saturating_sub(course.scroll);
+    for (row, line) in (0..inner.height).zip(lines.iter().skip(first)) {
+        paint::text(line, row, inner, buffer);
+    }
+    None
+}
+
+fn keys(model: &Model, course: &Course) -> String {
+    if course.prompt.is_some() {
+        return "Enter run  Tab other side  Esc back".to_owned();
+    }
+    if !course.focused {
+        return format!("{} back to the lesson", model.keymap.label(Action::Lessons));
+    }
+    match (course.running, course.is_done(), course.is_last()) {
+        (true, _, _) => "… running".to_owned(),
+        (_, true, true) => "✓ done  Enter try your own SQL  q quit".to_owned(),
+        (_, true, false) => "✓ done  Enter next lesson  p SQL".to_owned(),
+        (_, false, _) => "Enter do it  p SQL  Tab panes".to_owned(),
+    }
+}
+
+/// All lines of the lesson, and the number of the line behind the step in hand.
+fn lines(model: &Model, course: &Course, width: usize) -> (Vec<Line<'static>>, usize) {
+    let Some(current) = course.current() else {
+        return (Vec::new(), 0);
+    };
+    let mut lines = told(model, course, width);
+    let mut end = lines.len();
+    for (number, step) in current.steps.iter().enumerate() {
+        lines.extend(step_lines(model, course, (number, step), width));
+        if number == course.shown.len() {
+            end = lines.len();
+        }
+    }
+    let end = if course.is_done() { lines.len() } else { end };
+    (lines, end)
+}
+
+/// What is told before anything happens; a line break of the text is a blank, an empty line is a
+/// new paragraph.
+fn told(model: &Model, course: &Course, width: usize) -> Vec<Line<'static>> {
+    let theme = model.look.theme;
+    let text = course.current().map_or("", |lesson| lesson.text.as_str());
+    let paragraphs = text
+        .split("\n\n")
+        .map(|paragraph| paragraph.replace('\n', " "));
+    let wrapped = paragraphs.flat_map(|paragraph| paint::wrap(&paragraph, width.saturating_sub(2)));
+    let plain = theme.style(Role::Text);
+    let mut lines: Vec<_> = wrapped
+        .map(|text| Line::styled(format!(" {text}"), plain))
+        .collect();
+    if course.lesson == 0 {
+        let accent = theme.style(Role::Accent);
+        let addresses = course.addresses.iter();
+        lines.extend(addresses.map(|address| Line::styled(format!("   {address}"), accent)));
+    }
+    lines
+}
+
+/// A step with its sign, and below it what it has shown or why it failed.
+fn step_lines(
+    model: &Model,
+    course: &Course,
+    (number, step): (usize, &LessonStep),
+    width: usize,
+) -> Vec<Line<'static>> {
+    let theme = model.look.theme;
+    let in_hand = number == course.shown.len();
+    let (sign, role) = match number.cmp(&course.shown.len()) {
+        Ordering::Less => ("✓", Role::Good),
+        Ordering::Equal if course.failure.is_some() => ("✗", Role::Bad),
+        Ordering::Equal if course.running => ("…", Role::Accent),
+        Ordering::Equal => ("▶", Role::Title),
+        Ordering::Greater => ("○", Role::Quiet),
+    };
+    let words = step.words.split_whitespace().collect::<Vec<_>>().join(" ");
+    let head = paint::fit(&format!(" {sign} {words}"), width, false);
+    let mut lines = vec![Line::styled(head, theme.style(role))];
+    let shown = course.shown.get(number).into_iter().flatten();
+    let plain = theme.style(Role::Text);
+    lines.extend(shown.map(|text| Line::styled(format!("     {text}"), plain)));
+    if let Some(problem) = course.failure.as_ref().filter(|_| in_hand) {
+        let parts = paint::wrap(problem, width.saturating_sub(6));
+        let bad = theme.style(Role::Bad);
+        lines.extend(
+            parts
+                .into_iter()
+                .map(|part| Line::styled(format!("     {part}"), bad)),
+        );
+    }
+    lines
+}
+
+fn prompt_of(
+    model: &Model,
+    course: &Course,
+    prompt: &Prompt,
+    inner: Rect,
+    buffer: &mut Buffer,
+) -> Option<Position> {
+    let theme = model.look.theme;
+    let side = if prompt.on_target { "target" } else { "source" };
+    let head = format!(" {side}> ");
+    let column = u16::try_from(head.len() + prompt.input.visual_cursor()).unwrap_or(0);
+    let line = Line::from(vec![
+        Span::styled(head, theme.style(Role::Title)),
+        Span::styled(paint::clean(prompt.input.value()), theme.style(Role::Text)),
+    ]);
+    paint::text(&line, 0, inner, buffer);
+    let waiting = ["… running".to_owned()];
+    let shown = if course.running {
+        &waiting[..]
+    } else {
+        &prompt.shown[..]
+    };
+    for (row, text) in (2..inner.height).zip(shown) {
+        let line = Line::styled(
+            format!("   {}", paint::clean(text)),
+            theme.style(Role::Text),
+        );
+        paint::text(&line, row, inner, buffer);
+    }
+    Some(Position::new(
+        inner.x + column.min(inner.width.saturating_sub(1)),
+        inner.y,
+    ))
+}

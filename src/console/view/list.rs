@@ -1,0 +1,198 @@
+//! The panes that are lists: slots, schema log, tables.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::text::{Line, Span};
+
+use super::paint::{self, Frame};
+use crate::console::action::Pane;
+use crate::console::format;
+use crate::console::model::cursor::first_visible;
+use crate::console::model::{Model, SlotOrder, TableOrder};
+use crate::console::rows::{self, Column, Row};
+use crate::console::theme::Role;
+use crate::engine::status::{Phase, SchemaState};
+
+/// Draws a list pane; returns where its selected row stands.
+pub(super) fn pane(
+    model: &Model,
+    pane: Pane,
+    place: Rect,
+    buffer: &mut Buffer,
+) -> Option<Position> {
+    let focused = model.has_keys(pane);
+    let frame = if focused { Frame::Focus } else { Frame::Pane };
+    let title = format!("{} {}", pane.number(), pane.title());
+    let titles = (title.as_str(), summary(model, pane));
+    let inner = paint::frame(model.look.theme, frame, titles, place, buffer);
+    let rows = model.rows(pane);
+    let columns = fitting(rows::columns(pane, inner.width), inner.width);
+    heading(model, &columns, inner, buffer);
+    if rows.is_empty() {
+        empty(model, pane, inner, buffer);
+        return None;
+    }
+    let keys: Vec<&str> = rows.iter().map(|row| row.key.as_str()).collect();
+    let selected = model.cursor(pane)?.index(&keys)?;
+    let height = usize::from(inner.height.saturating_sub(1));
+    let first = first_visible(selected, rows.len(), height);
+    let needle = model.needle().filter(|_| focused);
+    for (row, (index, one)) in (1..inner.height).zip(rows.iter().enumerate().skip(first)) {
+        let marked = index == selected;
+        let line = line(model, pane, &columns, one, marked, needle.as_deref());
+        paint::text(&line, row, inner, buffer);
+        if marked && focused {
+            let bar = Rect::new(inner.x, inner.y + row, inner.width, 1).intersection(buffer.area);
+            buffer.set_style(bar, model.look.theme.style(Role::Selected));
+        }
+    }
+    let row = u16::try_from(selected - first).ok()?;
+    Some(Position::new(inner.x, inner.y + 1 + row))
+}
+
+/// The columns that fit, with the widths they get. Two cells stand before them for the mark, two
+/// between them.
+fn fitting(columns: &'static [Column], width: u16) -> Vec<(&'static Column, usize)> {
+    let mut kept: Vec<&Column> = columns.iter().collect();
+    let needed = |kept: &[&Column]| 2 + kept.iter().map(|one| one.width + 2).sum::<u16>();
+    while needed(&kept) > width && kept.len() > 1 {
+        let last = kept.iter().map(|one| one.priority).max().unwrap_or(0);
+        let Some(index) = kept.iter().rposition(|one| one.priority == last) else {
+            break;
+        };
+        if kept[index].fill {
+            break;
+        }
+        kept.remove(index);
+    }
+    let spare = width.saturating_sub(needed(&kept));
+    let width_of = |one: &Column| one.width + if one.fill { spare } else { 0 };
+    kept.into_iter()
+        .map(|one| (one, usize::from(width_of(one))))
+        .collect()
+}
+
+fn heading(model: &Model, columns: &[(&Column, usize)], inner: Rect, buffer: &mut Buffer) {
+    let mut text = String::from("  ");
+    for (column, width) in columns {
+        text += &paint::fit(column.title, *width, column.right);
+        text += "  ";
+    }
+    let style = model.look.theme.style(Role::Quiet);
+    paint::text(&Line::styled(text, style), 0, inner, buffer);
+}
+
+fn line(
+    model: &Model,
+    pane: Pane,
+    columns: &[(&Column, usize)],
+    row: &Row,
+    marked: bool,
+    needle: Option<&str>,
+) -> Line<'static> {
+    let theme = model.look.theme;
+    let mut spans = vec![Span::raw(if marked { "▶ " } else { "  " })];
+    for (column, width) in columns {
+        let Some(cell) = row.cells.get(rows::cell_of(pane, column)) else {
+            continue;
+        };
+        let text = paint::fit(&cell.text, *width, column.right);
+        spans.extend(paint::found(theme, &text, needle, cell.role));
+        spans.push(Span::raw("  "));
+    }
+    Line::from(spans)
+}
+
+/// What stands in the frame: how many, and how many of them need somebody.
+fn summary(model: &Model, pane: Pane) -> Line<'static> {
+    let theme = model.look.theme;
+    let status = model.status();
+    let text = match pane {
+        Pane::Slots => {
+            let order = match model.sorting.slots {
+                SlotOrder::Kept => "",
+                SlotOrder::TimeLeft => " · by time left",
+                SlotOrder::Name => " · by name",
+            };
+            format!("{}{order}", plural(status.slots.len(), "slot"))
+        }
+        Pane::Tables => {
+            let order = match model.sorting.tables {
+                TableOrder::Changes => "most changes",
+                TableOrder::Latest => "latest",
+                TableOrder::Name => "by name",
+            };
+            format!("{} · {order}", status.tables.len())
+        }
+        Pane::Schema => return schema_summary(model),
+        Pane::Throughput | Pane::Logs => String::new(),
+    };
+    Line::styled(text, theme.style(Role::Quiet))
+}
+
+fn schema_summary(model: &Model) -> Line<'static> {
+    let theme = model.look.theme;
+    let changes = &model.status().schema_changes;
+    let count = |state| changes.iter().filter(|one| one.state == state).count();
+    let mut spans = vec![Span::styled(
+        format::count(changes.len() as u64),
+        theme.style(Role::Quiet),
+    )];
+    let failed = count(SchemaState::Failed);
+    let open = count(SchemaState::NotApplied);
+    if failed > 0 {
+        spans.push(Span::styled(
+            format!(" · {failed} ✗"),
+            theme.style(Role::Bad),
+        ));
+    }
+    if open > 0 {
+        spans.push(Span::styled(
+            format!(" · {open} !"),
+            theme.style(Role::Warn),
+        ));
+    }
+    if model.schema_trouble_only {
+        spans.push(Span::styled(" · only ✗ !", theme.style(Role::Found)));
+    }
+    Line::from(spans)
+}
+
+fn plural(count: usize, noun: &str) -> String {
+    match count {
+        1 => format!("1 {noun}"),
+        count => format!("{count} {noun}s"),
+    }
+}
+
+/// Why the list is empty.
+fn empty(model: &Model, pane: Pane, inner: Rect, buffer: &mut Buffer) {
+    let status = model.status();
+    let text = match (pane, &status.phase) {
+        (_, _) if status.started_at_s == 0 && status.phase == Phase::Stopped => {
+            "no engine runs yet; I sets a pipeline up"
+        }
+        (Pane::Slots, Phase::Starting | Phase::Retrying { .. }) => {
+            "the source has not answered yet"
+        }
+        (Pane::Slots, _) => "the source has no logical slot; pgstream init makes ours",
+        (Pane::Schema, _) if !status.schema_log && status.started_at_s != 0 => {
+            "rows only: PGSTREAM_POSTGRES_WRITER_SCHEMALOG_STORE_URL is not set"
+        }
+        (Pane::Schema, _) => "no schema change has travelled yet",
+        (_, _) if model.needle().is_some() => "no table matches",
+        (_, _) => "no row has changed yet",
+    };
+    let style = model.look.theme.style(Role::Quiet);
+    for (row, part) in (1..).zip(paint::wrap(
+        text,
+        usize::from(inner.width).saturating_sub(2),
+    )) {
+        paint::text(
+            &Line::styled(format!("  {part}"), style),
+            row,
+            inner,
+            buffer,
+        );
+    }
+}

@@ -1,0 +1,261 @@
+//! The few strokes that all views share. All of them accept places of no size: a window may have
+//! any size at any moment.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Rect};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, BorderType, Clear, Widget as _};
+
+use crate::console::theme::{Role, Theme};
+
+/// How a frame stands out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Frame {
+    /// The pane that has the keys: a thick line.
+    Focus,
+    /// Any other pane: a thin line.
+    Pane,
+    /// Over the dashboard: a double line.
+    Over,
+}
+
+/// Draws a frame with a title at the left and a summary at the right; returns the place inside.
+pub(super) fn frame(
+    theme: Theme,
+    frame: Frame,
+    (title, summary): (&str, Line<'static>),
+    place: Rect,
+    buffer: &mut Buffer,
+) -> Rect {
+    let (border, role) = match frame {
+        Frame::Focus => (BorderType::Thick, Role::Focus),
+        Frame::Pane => (BorderType::Plain, Role::Frame),
+        Frame::Over => (BorderType::Double, Role::Focus),
+    };
+    let title = Line::styled(format!(" {title} "), theme.style(Role::Title));
+    let room = usize::from(place.width).saturating_sub(title.width() + 4);
+    let mut block = Block::bordered()
+        .border_type(border)
+        .border_style(theme.style(role))
+        .title(title);
+    if summary.width() > 0 && summary.width() <= room {
+        let mut spans = vec![Span::raw(" ")];
+        spans.extend(summary.spans);
+        spans.push(Span::raw(" "));
+        block = block.title(Line::from(spans).right_aligned());
+    }
+    let place = place.intersection(buffer.area);
+    let inner = block.inner(place);
+    block.render(place, buffer);
+    inner
+}
+
+/// Clears a place in the middle of a room for something to stand over the dashboard.
+pub(super) fn centered(width: u16, height: u16, room: Rect, buffer: &mut Buffer) -> Rect {
+    let place = room
+        .centered(Constraint::Length(width), Constraint::Length(height))
+        .intersection(buffer.area);
+    Clear.render(place, buffer);
+    place
+}
+
+/// Writes one line of text into a row of a place.
+pub(super) fn text(line: &Line<'_>, row: u16, place: Rect, buffer: &mut Buffer) {
+    let place = place.intersection(buffer.area);
+    if row < place.height && place.width > 0 {
+        buffer.set_line(place.x, place.y + row, line, place.width);
+    }
+}
+
+/// Writes a line at the right edge of a row.
+pub(super) fn text_right(line: &Line<'_>, row: u16, place: Rect, buffer: &mut Buffer) {
+    let width = u16::try_from(line.width())
+        .unwrap_or(u16::MAX)
+        .min(place.width);
+    let right = Rect {
+        x: place.right().saturating_sub(width),
+        width,
+        ..place
+    };
+    text(line, row, right, buffer);
+}
+
+/// Returns a text of exactly so many cells: cut with `…`, or filled with blanks.
+pub(super) fn fit(text: &str, width: usize, right: bool) -> String {
+    let cleaned = clean(text);
+    let has = Span::raw(cleaned.as_str()).width();
+    if has > width {
+        return cut(&cleaned, width);
+    }
+    let blanks = " ".repeat(width - has);
+    if right {
+        blanks + &cleaned
+    } else {
+        cleaned + &blanks
+    }
+}
+
+fn cut(text: &str, width: usize) -> String {
+    let Some(room) = width.checked_sub(1) else {
+        return String::new();
+    };
+    let mut kept = String::new();
+    let mut used = 0;
+    for character in text.chars() {
+        let cells = Span::raw(character.to_string()).width();
+        if used + cells > room {
+            break;
+        }
+        used += cells;
+        kept.push(character);
+    }
+    format!("{kept}…{}", " ".repeat(room - used))
+}
+
+/// Returns the text without control characters: a name from a database may hold any, and a
+/// terminal obeys some.
+pub(super) fn clean(text: &str) -> String {
+    let shown = |character: char| match character {
+        '\t' | '\n' | '\r' => ' ',
+        other if other.is_control() => '·',
+        other => other,
+    };
+    text.chars().map(shown).collect()
+}
+
+/// Breaks a line into pieces of at most so many cells, at blanks where possible.
+pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in clean(text).split(' ') {
+        let mut word = word.to_owned();
+        while Span::raw(word.as_str()).width() > width && width > 1 {
+            if !line.is_empty() {
+                lines.push(std::mem::take(&mut line));
+            }
+            let head: String = word.chars().take(width).collect();
+            word = word.chars().skip(width).collect();
+            lines.push(head);
+        }
+        let joined = Span::raw(line.as_str()).width() + 1 + Span::raw(word.as_str()).width();
+        if line.is_empty() {
+            line = word;
+        } else if joined <= width {
+            line.push(' ');
+            line.push_str(&word);
+        } else {
+            lines.push(std::mem::replace(&mut line, word));
+        }
+    }
+    lines.push(line);
+    lines
+}
+
+/// Replaces the password in an address, letter by letter, so that the cursor stays true.
+pub(super) fn masked(address: &str) -> String {
+    let hidden = |from: usize, to: usize| {
+        let dots = address[from..to].chars().map(|_| '•');
+        address[..from]
+            .chars()
+            .chain(dots)
+            .chain(address[to..].chars())
+            .collect()
+    };
+    if let Some(start) = address.find("://").map(|at| at + 3) {
+        let end = address[start..]
+            .rfind('@')
+            .map_or(address.len(), |at| start + at);
+        return match address[start..end].find(':') {
+            Some(colon) if end < address.len() => hidden(start + colon + 1, end),
+            _ => address.to_owned(),
+        };
+    }
+    match address.find("password=").map(|at| at + "password=".len()) {
+        Some(from) => {
+            let to = address[from..]
+                .find(' ')
+                .map_or(address.len(), |at| from + at);
+            hidden(from, to)
+        }
+        None => address.to_owned(),
+    }
+}
+
+/// Returns spans of a text with every piece that holds the needle in the style of what was found.
+pub(super) fn found(
+    theme: Theme,
+    text: &str,
+    needle: Option<&str>,
+    role: Role,
+) -> Vec<Span<'static>> {
+    let plain = |piece: &str| Span::styled(piece.to_owned(), theme.style(role));
+    let Some(needle) = needle.filter(|needle| !needle.is_empty()) else {
+        return vec![plain(text)];
+    };
+    let lower = text.to_lowercase();
+    if lower.len() != text.len() {
+        return vec![plain(text)];
+    }
+    let mut spans = Vec::new();
+    let mut from = 0;
+    for (at, piece) in lower.match_indices(needle) {
+        let (Some(before), Some(hit)) = (text.get(from..at), text.get(at..at + piece.len())) else {
+            return vec![plain(text)];
+        };
+        spans.push(plain(before));
+        spans.push(Span::styled(hit.to_owned(), theme.style(Role::Found)));
+        from = at + piece.len();
+    }
+    spans.push(plain(text.get(from..).unwrap_or_default()));
+    spans
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_cut_to_cells_not_to_bytes() {
+        for (text, width, right, expected) in [
+            ("orders", 8, false, "orders  "),
+            ("orders", 8, true, "  orders"),
+            ("orders", 4, false, "ord…"),
+            ("表表表", 4, false, "表… "),
+            ("a\tb\u{1b}[2J", 9, false, "a b·[2J  "),
+            ("x", 0, false, ""),
+        ] {
+            assert_eq!(fit(text, width, right), expected);
+        }
+    }
+
+    #[test]
+    fn lines_break_at_blanks_and_long_words_anyway() {
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("abcdefgh ij", 4), ["abcd", "efgh", "ij"]);
+        assert_eq!(wrap("", 4), [""]);
+        assert_eq!(wrap("ab", 0), ["ab"]);
+    }
+
+    #[test]
+    fn what_was_found_stands_out() {
+        let spans = found(Theme::default(), "Alter ALTER", Some("alter"), Role::Text);
+        let texts: Vec<_> = spans.iter().map(|span| span.content.as_ref()).collect();
+        assert_eq!(texts, ["", "Alter", " ", "ALTER", ""]);
+    }
+
+    #[test]
+    fn passwords_are_masked_letter_by_letter() {
+        for (address, expected) in [
+            (
+                "postgres://me:pa:ss@w@host/db",
+                "postgres://me:•••••••@host/db",
+            ),
+            ("postgres://me@host/db", "postgres://me@host/db"),
+            ("postgres://host:5432/db", "postgres://host:5432/db"),
+            ("host=a password=ü1 user=b", "host=a password=•• user=b"),
+            ("", ""),
+        ] {
+            assert_eq!(masked(address), expected);
+        }
+    }
+}

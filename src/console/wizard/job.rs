@@ -1,0 +1,232 @@
+//! What the wizards do on the servers. Each job opens its own sessions and closes them.
+
+use std::path::Path;
+
+use super::save;
+use super::{Answer, Draft, Job, Kind, Name, Planned};
+use crate::config::{
+    Configuration, ConnectionSettings, FlagValue, Inputs, Pipeline, Plugin, SlotName, key,
+};
+use crate::engine::check::check;
+use crate::engine::clock;
+use crate::model::Classify;
+use crate::postgres::{Session, connect};
+use crate::schema::install;
+
+/// What `application_name` says of us on the servers.
+const APPLICATION_NAME: &str = "pgstream console";
+
+/// What went wrong, line by line: what failed, why, and the mend.
+type Trouble = Vec<String>;
+
+/// Does a job.
+pub(crate) async fn perform(job: Job) -> Answer {
+    match job {
+        Job::Probe(name, address) => {
+            let probed = probe(&address).await;
+            Answer::Probed(name, address, probed)
+        }
+        Job::Check(draft) => Answer::Checked(findings(&draft).await),
+        Job::Plan(Kind::Init, draft) => Answer::Planned(plan_init(&draft).await),
+        Job::Plan(Kind::TearDown, draft) => Answer::Planned(plan_tear_down(&draft).await),
+        Job::Run(Kind::Init, draft) => Answer::Ran(init(&draft).await),
+        Job::Run(Kind::TearDown, draft) => Answer::Ran(tear_down(&draft).await),
+        Job::Verify(draft) => Answer::Verified(verify(&draft).await),
+        Job::Start { draft, file } => Answer::Started(start(&draft, &file)),
+    }
+}
+
+fn trouble(error: impl Classify) -> Trouble {
+    let mut lines = vec![error.to_string()];
+    let mut next = error.source();
+    while let Some(cause) = next {
+        lines.push(format!("because  {cause}"));
+        next = cause.source();
+    }
+    lines.extend(error.hint().map(|hint| format!("hint     {hint}")));
+    lines
+}
+
+async fn enter(address: &str) -> Result<Session, Trouble> {
+    let settings = ConnectionSettings::parse(address).map_err(trouble)?;
+    connect(&settings, APPLICATION_NAME).await.map_err(trouble)
+}
+
+async fn text(session: &Session, sql: &'static str) -> Result<String, Trouble> {
+    let row = session.row(sql, &[]).await.map_err(trouble)?;
+    Ok(row.map_or_else(String::new, |row| row.get(0)))
+}
+
+async fn probe(address: &str) -> Result<String, Trouble> {
+    let began = clock::now();
+    let session = enter(address).await?;
+    let sql = "SELECT pg_catalog.current_setting('server_version')";
+    let version = text(&session, sql).await?;
+    let took_ms = (clock::now() - began).as_millis();
+    Ok(format!("PostgreSQL {version}, {took_ms} ms"))
+}
+
+async fn slot(session: &Session, draft: &Draft) -> Result<SlotName, Trouble> {
+    if draft.slot.is_empty() {
+        let sql = "SELECT pg_catalog.current_database()::pg_catalog.text";
+        return Ok(SlotName::for_database(&text(session, sql).await?));
+    }
+    draft
+        .slot
+        .parse()
+        .map_err(|error: crate::config::SlotNameError| vec![error.to_string()])
+}
+
+/// Reads what was typed as a configuration file would be read, with the same rules.
+fn pipeline(draft: &Draft) -> Result<Pipeline, Trouble> {
+    let flag = |key, value: &str| FlagValue {
+        key,
+        flag: "wizard",
+        value: value.to_owned(),
+    };
+    let mut flags = vec![
+        flag(key::SOURCE_URL, &draft.source),
+        flag(key::TARGET_URL, &draft.target),
+        flag(key::PLUGIN, &draft.plugin),
+    ];
+    if !draft.slot.is_empty() {
+        flags.push(flag(key::SLOT_NAME, &draft.slot));
+    }
+    if draft.schema {
+        flags.push(flag(key::SCHEMA_LOG_URL, &draft.source));
+    }
+    let loaded = Configuration::load(Inputs::of_process(flags, None)).map_err(trouble)?;
+    loaded.pipeline().map_err(trouble)
+}
+
+fn plugin(draft: &Draft) -> Plugin {
+    draft.plugin.parse().unwrap_or_default()
+}
+
+async fn findings(draft: &Draft) -> Result<Vec<crate::engine::check::Finding>, Trouble> {
+    Ok(check(&pipeline(draft)?).await.findings)
+}
+
+async fn plan_init(draft: &Draft) -> Result<Planned, Trouble> {
+    let source = enter(&draft.source).await?;
+    let slot = slot(&source, draft).await?;
+    let steps = install::plan_init(&source, &slot, plugin(draft))
+        .await
+        .map_err(trouble)?;
+    let notes = match steps.is_empty() {
+        true => vec!["everything is there already".to_owned()],
+        false => vec!["if a step fails, those before it are taken back".to_owned()],
+    };
+    let slot = slot.to_string();
+    Ok(Planned { steps, notes, slot })
+}
+
+async fn init(draft: &Draft) -> Result<Vec<String>, Trouble> {
+    let source = enter(&draft.source).await?;
+    let slot = slot(&source, draft).await?;
+    let report = install::init(&source, &slot, plugin(draft))
+        .await
+        .map_err(trouble)?;
+    Ok(report.done)
+}
+
+/// The sides that answer, and what to say of one that does not.
+struct Sides {
+    source: Option<Session>,
+    target: Option<Session>,
+    notes: Vec<String>,
+}
+
+async fn sides(draft: &Draft) -> Sides {
+    let mut notes = Vec::new();
+    let mut note = |side: &str, remains: &str, trouble: &Trouble| {
+        let why = trouble.join("; ");
+        notes.push(format!(
+            "! the {side} does not answer, there remains {remains}: {why}"
+        ));
+    };
+    let source = enter(&draft.source).await;
+    let source =
+        source.inspect_err(|why| note("source", "slot, publication, schema pgstream", why));
+    let target = match draft.target.is_empty() {
+        true => None,
+        false => {
+            let target = enter(&draft.target).await;
+            target
+                .inspect_err(|why| note("target", "the checkpoint in schema pgstream", why))
+                .ok()
+        }
+    };
+    Sides {
+        source: source.ok(),
+        target,
+        notes,
+    }
+}
+
+async fn slot_of(sides: &Sides, draft: &Draft) -> Result<SlotName, Trouble> {
+    match sides.source.as_ref().or(sides.target.as_ref()) {
+        Some(session) => slot(session, draft).await,
+        None => Err(sides.notes.clone()),
+    }
+}
+
+async fn plan_tear_down(draft: &Draft) -> Result<Planned, Trouble> {
+    let sides = sides(draft).await;
+    let slot = slot_of(&sides, draft).await?;
+    let (source, target) = (sides.source.as_ref(), sides.target.as_ref());
+    let steps = install::plan_tear_down(source, target, &slot)
+        .await
+        .map_err(trouble)?;
+    let mut notes = sides.notes;
+    notes.push("kept: all tables and rows, on both sides".to_owned());
+    notes.push("freed: the WAL that the source keeps for the slot".to_owned());
+    notes.push(
+        "cannot be undone: a new init starts from an empty target or a fresh copy".to_owned(),
+    );
+    let slot = slot.to_string();
+    Ok(Planned { steps, notes, slot })
+}
+
+async fn tear_down(draft: &Draft) -> Result<Vec<String>, Trouble> {
+    let sides = sides(draft).await;
+    let slot = slot_of(&sides, draft).await?;
+    let (source, target) = (sides.source.as_ref(), sides.target.as_ref());
+    let report = install::tear_down(source, target, &slot)
+        .await
+        .map_err(trouble)?;
+    Ok(report.done)
+}
+
+/// Returns what is still there, asked anew.
+async fn verify(draft: &Draft) -> Result<Vec<String>, Trouble> {
+    let sides = sides(draft).await;
+    let slot = slot_of(&sides, draft).await?;
+    let (source, target) = (sides.source.as_ref(), sides.target.as_ref());
+    let steps = install::plan_tear_down(source, target, &slot)
+        .await
+        .map_err(trouble)?;
+    let mut remains = sides.notes;
+    remains.extend(
+        steps
+            .into_iter()
+            .map(|step| format!("✗ still to do: {}", step.what)),
+    );
+    Ok(remains)
+}
+
+fn start(draft: &Draft, file: &str) -> Result<(String, Box<Pipeline>), Trouble> {
+    let pipeline = pipeline(draft)?;
+    let path = Path::new(file);
+    save::write(path, &save::text(draft))
+        .map_err(|error| vec![format!("cannot write {file}"), format!("because  {error}")])?;
+    let stem = path
+        .file_stem()
+        .map(|stem| stem.to_string_lossy().into_owned());
+    Ok((stem.unwrap_or_else(|| file.to_owned()), Box::new(pipeline)))
+}
+
+/// Returns whether a field is the address of a server.
+pub(crate) const fn is_address(name: Name) -> bool {
+    matches!(name, Name::Source | Name::Target)
+}

@@ -1,0 +1,15 @@
+//! The console in a real pseudo-terminal: what a person sees, and that the terminal is given back
+//! whatever happens.
+//!
+//! The scripted engine runs in this very test binary, started again as a child: see [`child`].
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "what fails in a helper fails the test that called it"
+)]
+
+mod pty;
+mod real;
+mod scripted;
+mod tutorial;
+mod wizard;

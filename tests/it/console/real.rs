@@ -1,0 +1,167 @@
+//! The console of the real program over real servers.
+
+use pgstream::config::{ConnectionSettings, Plugin, SlotName};
+use pgstream::postgres;
+use pgstream::schema::install;
+use portable_pty::CommandBuilder;
+use tempfile::TempDir;
+use tokio_postgres::Client;
+
+use super::pty::Terminal;
+use crate::support::clusters::TestCluster;
+use crate::support::{assert_equal, connect, execute, pair};
+
+/// Two servers, and a configuration file for the pipeline between them.
+pub struct Stage {
+    pub source_cluster: TestCluster,
+    pub target_cluster: TestCluster,
+    pub source: Client,
+    pub target: Client,
+    directory: TempDir,
+}
+
+impl Stage {
+    /// Starts the servers; nothing is installed.
+    pub async fn bare() -> Self {
+        let (source_cluster, target_cluster) = pair();
+        let source = connect(&source_cluster.url("postgres")).await;
+        let target = connect(&target_cluster.url("postgres")).await;
+        let directory = TempDir::new().unwrap();
+        let file = format!(
+            "PGSTREAM_POSTGRES_LISTENER_URL=\"{0}\"\n\
+             PGSTREAM_POSTGRES_WRITER_SCHEMALOG_STORE_URL=\"{0}\"\n\
+             PGSTREAM_POSTGRES_WRITER_TARGET_URL=\"{1}\"\n\
+             PGSTREAM_POSTGRES_REPLICATION_SLOT_NAME=console_slot\n",
+            source_cluster.url("postgres"),
+            target_cluster.url("postgres"),
+        );
+        std::fs::write(directory.path().join("shop.env"), file).unwrap();
+        Self {
+            source_cluster,
+            target_cluster,
+            source,
+            target,
+            directory,
+        }
+    }
+
+    /// Starts the servers and installs what `init` installs.
+    pub async fn ready() -> Self {
+        let stage = Self::bare().await;
+        let settings = ConnectionSettings::parse(&stage.source_cluster.url("postgres")).unwrap();
+        let session = postgres::connect(&settings, "test").await.unwrap();
+        let slot: SlotName = "console_slot".parse().unwrap();
+        install::init(&session, &slot, Plugin::Pgoutput)
+            .await
+            .unwrap();
+        stage
+    }
+
+    /// Returns the source's address with its password.
+    pub fn source_url(&self) -> String {
+        self.source_cluster.url("postgres")
+    }
+
+    /// Returns the target's address with its password.
+    pub fn target_url(&self) -> String {
+        self.target_cluster.url("postgres")
+    }
+
+    /// Starts the program in a terminal.
+    pub fn open<const N: usize>(&self, arguments: [&str; N], size: (u16, u16)) -> Terminal {
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_pgstream"));
+        command.args(arguments);
+        command.cwd(self.directory.path());
+        command.env("TERM", "xterm-256color");
+        command.env("LANG", "C.UTF-8");
+        for name in ["LC_ALL", "NO_COLOR", "TMUX"] {
+            command.env_remove(name);
+        }
+        Terminal::start(command, size)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_and_schema_changes_are_seen_travelling() {
+    let stage = Stage::ready().await;
+    let mut terminal = stage.open(["run", "-c", "shop.env"], (120, 40));
+    terminal.wait_for("● STREAMING");
+    terminal.wait_for("console_slot");
+
+    execute(
+        &stage.source,
+        "CREATE TABLE goods (id int PRIMARY KEY, name text)",
+    )
+    .await;
+    terminal.wait_for("CREATE TABLE");
+    execute(
+        &stage.source,
+        "INSERT INTO goods SELECT i, 'x' FROM generate_series(1, 50) AS i",
+    )
+    .await;
+    terminal.keys("5");
+    terminal.wait_for("public.goods");
+    assert_equal(&stage.source, &stage.target).await;
+
+    terminal.keys("P");
+    terminal.wait_for("‖ PAUSED");
+    execute(
+        &stage.source,
+        "INSERT INTO goods VALUES (51, 'while paused')",
+    )
+    .await;
+    terminal.keys("P");
+    terminal.wait_for("● STREAMING");
+    assert_equal(&stage.source, &stage.target).await;
+
+    terminal.keys("q");
+    terminal.wait_for("Stop and quit?");
+    terminal.keys("\t\r");
+    assert_eq!(terminal.end(), 0);
+    terminal.assert_given_back();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_source_is_a_state_on_the_screen_and_comes_back() {
+    let mut stage = Stage::ready().await;
+    let mut terminal = stage.open(["run", "-c", "shop.env"], (80, 24));
+    terminal.wait_for("● STREAMING");
+
+    stage.source_cluster.stop_immediate().unwrap();
+    terminal.wait_for("↻ RETRYING");
+    terminal.wait_for("try again now");
+    stage.source_cluster.restart().unwrap();
+    terminal.keys("R");
+    terminal.wait_for("● STREAMING");
+
+    nix::sys::signal::kill(
+        nix::unistd::Pid::from_raw(terminal.pid()),
+        nix::sys::signal::Signal::SIGTERM,
+    )
+    .unwrap();
+    assert_eq!(terminal.end(), 0);
+    terminal.assert_given_back();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_transaction_is_explained_and_skipped_on_record() {
+    let stage = Stage::ready().await;
+    execute(&stage.source, "CREATE TABLE goods (id int PRIMARY KEY)").await;
+    let mut terminal = stage.open(["run", "-c", "shop.env"], (100, 30));
+    terminal.wait_for("● STREAMING");
+    terminal.wait_for("CREATE TABLE");
+    execute(&stage.target, "INSERT INTO goods VALUES (1)").await;
+    execute(&stage.source, "INSERT INTO goods VALUES (1)").await;
+    terminal.wait_for("! HELD");
+    terminal.wait_for("23505");
+
+    terminal.keys("X");
+    terminal.wait_for("Type  skip ");
+    let asked = terminal.text();
+    let number = asked.split("Type  skip ").nth(1).unwrap();
+    let number: String = number.chars().take_while(char::is_ascii_digit).collect();
+    terminal.keys(&format!("skip {number}\r"));
+    terminal.wait_for("● STREAMING");
+    execute(&stage.source, "INSERT INTO goods VALUES (2)").await;
+    assert_equal(&stage.source, &stage.target).await;
+}

@@ -1,0 +1,193 @@
+//! The console over the scripted engine.
+
+use std::env;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use pgstream::console::scripted::{Scene, launch};
+use pgstream::console::{self, ConsoleOptions, Launch};
+use portable_pty::CommandBuilder;
+
+use super::pty::Terminal;
+
+/// Which scene the child shows, and what goes wrong in it.
+const SCENE: &str = "CONSOLE_SCENE";
+
+/// The program in the terminal: this test, started again with [`SCENE`] set. Without it there is
+/// nothing to do.
+#[test]
+fn child() {
+    let Ok(scene) = env::var(SCENE) else {
+        return;
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (layer, feed) = console::LogLayer::new();
+    let registry =
+        tracing_subscriber::layer::SubscriberExt::with(tracing_subscriber::registry(), layer);
+    tracing::subscriber::set_global_default(registry).unwrap();
+    let options = ConsoleOptions {
+        logs: Some(feed),
+        level: tracing::Level::TRACE,
+        ..ConsoleOptions::of_environment("orders_prod")
+    };
+    let ended = runtime.block_on(console::run(options, engine(&scene)));
+    println!("ended: {ended:?}");
+}
+
+fn engine(scene: &str) -> Launch {
+    match scene {
+        "streaming" => launch(Scene::Streaming),
+        "held" => launch(Scene::Held),
+        "unreachable" => launch(Scene::Unreachable),
+        "crashed" => launch(Scene::Crashed),
+        // The engine cannot be started a second time: a fault on the console's own thread.
+        "console panics" => {
+            let mut first = launch(Scene::Crashed);
+            let mut count = 0;
+            Box::new(move || {
+                count += 1;
+                assert!(count == 1, "a fault of the console");
+                first()
+            })
+        }
+        "task panics" => {
+            let mut first = launch(Scene::Streaming);
+            Box::new(move || {
+                let task = pgstream::engine::spawn("doomed", async { panic!("a fault of a task") });
+                let mut link = first();
+                link.keep(task);
+                link
+            })
+        }
+        other => panic!("no scene {other}"),
+    }
+}
+
+/// Starts the console in a terminal.
+fn open(scene: &str, size: (u16, u16), environment: &[(&str, &str)]) -> Terminal {
+    let mut command = CommandBuilder::new(env::current_exe().unwrap());
+    command.args(["console::scripted::child", "--exact", "--nocapture"]);
+    command.env("TERM", "xterm-256color");
+    command.env("LANG", "C.UTF-8");
+    command.env_remove("LC_ALL");
+    command.env_remove("NO_COLOR");
+    command.env_remove("TMUX");
+    command.env("RUST_BACKTRACE", "0");
+    command.env(SCENE, scene);
+    for (name, value) in environment {
+        command.env(name, value);
+    }
+    Terminal::start(command, size)
+}
+
+#[test]
+fn quitting_asks_and_gives_the_terminal_back() {
+    let mut terminal = open("streaming", (80, 24), &[]);
+    terminal.wait_for("● STREAMING");
+    terminal.wait_for("orders_slot");
+
+    terminal.keys("q");
+    terminal.wait_for("Stop and quit?");
+    terminal.keys("\x1b[C\r");
+
+    assert_eq!(terminal.end(), 0);
+    terminal.wait_for("ended: Ok(())");
+    terminal.assert_given_back();
+}
+
+#[test]
+fn the_screen_follows_the_window() {
+    let mut terminal = open("streaming", (80, 24), &[]);
+    terminal.wait_for("orders_slot");
+    for (columns, rows, seen) in [
+        (120, 40, "┌ Lag "),
+        (30, 8, "needs 40×10"),
+        (48, 12, "[1 Slots]"),
+        (200, 60, "· Levels"),
+        // Only the one-line figures of this size say it so.
+        (80, 24, "tx/s   batch p95"),
+    ] {
+        terminal.resize(columns, rows);
+        terminal.wait_for(seen);
+    }
+    terminal.keys("\x03\x03");
+    assert_eq!(terminal.end(), 0);
+    terminal.assert_given_back();
+}
+
+#[test]
+fn the_engine_is_paused_retried_and_started_again_by_keys() {
+    let mut terminal = open("streaming", (80, 24), &[]);
+    terminal.wait_for("● STREAMING");
+    terminal.keys("P");
+    terminal.wait_for("‖ PAUSED");
+    terminal.keys("P");
+    terminal.wait_for("● STREAMING");
+    terminal.keys("E\x1b[C\r");
+    terminal.wait_for("○ STOPPED");
+    terminal.keys("R");
+    terminal.wait_for("● STREAMING");
+    terminal.keys("E\x1b[C\r");
+    terminal.wait_for("○ STOPPED");
+    terminal.keys("q");
+    assert_eq!(terminal.end(), 0, "nothing streams: no question");
+
+    let mut terminal = open("held", (80, 24), &[]);
+    terminal.wait_for("the target refused");
+    terminal.keys("Xskip 88123\r");
+    terminal.wait_for("● STREAMING");
+}
+
+#[test]
+fn signals_end_it_in_order() {
+    for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT] {
+        let mut terminal = open("streaming", (80, 24), &[]);
+        terminal.wait_for("● STREAMING");
+        kill(Pid::from_raw(terminal.pid()), signal).unwrap();
+        assert_eq!(terminal.end(), 0, "{signal}");
+        terminal.wait_for("ended: Ok(())");
+        terminal.assert_given_back();
+    }
+}
+
+#[test]
+fn a_panic_of_a_task_is_logged_and_the_console_stays_usable() {
+    let mut terminal = open("task panics", (80, 24), &[]);
+    terminal.wait_for("a task panicked");
+    terminal.keys("?");
+    terminal.wait_for("Help");
+    terminal.keys("\x1b");
+    terminal.wait_until("help is closed", |screen| {
+        !screen.contents().contains("Help")
+    });
+    terminal.keys("\x03\x03");
+    assert_eq!(terminal.end(), 0);
+    terminal.assert_given_back();
+}
+
+#[test]
+fn a_panic_of_the_console_gives_the_terminal_back_first() {
+    let mut terminal = open("console panics", (80, 24), &[]);
+    terminal.wait_for("✗ CRASHED");
+    terminal.keys("R");
+    terminal.wait_for("ended: Err(Crashed)");
+    terminal.wait_for("a fault of the console");
+    terminal.assert_given_back();
+}
+
+#[test]
+fn no_color_means_no_colour() {
+    let mut terminal = open("held", (80, 24), &[("NO_COLOR", "1")]);
+    terminal.wait_for("! HELD");
+    terminal.keys("2\x1b[B");
+    terminal.wait_for("┏ 2 Schema log");
+    terminal.wait_until("a reversed selection and no colour", |screen| {
+        let (rows, columns) = screen.size();
+        let cells = (0..rows.get()).flat_map(|row| (0..columns.get()).map(move |at| (row, at)));
+        let cells: Vec<_> = cells.filter_map(|(row, at)| screen.cell(row, at)).collect();
+        let plain = cells.iter().all(|cell| {
+            (cell.fgcolor(), cell.bgcolor()) == (vt100::Color::Default, vt100::Color::Default)
+        });
+        plain && cells.iter().any(|cell| cell.inverse()) && cells.iter().any(|cell| cell.bold())
+    });
+}

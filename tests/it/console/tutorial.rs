@@ -1,0 +1,60 @@
+//! The whole tutorial by keyboard, on real servers.
+
+use portable_pty::CommandBuilder;
+
+use super::pty::Terminal;
+
+fn open(size: (u16, u16)) -> Terminal {
+    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_pgstream"));
+    command.arg("tutorial");
+    command.env("TERM", "xterm-256color");
+    command.env("LANG", "C.UTF-8");
+    for name in ["LC_ALL", "NO_COLOR", "TMUX"] {
+        command.env_remove(name);
+    }
+    Terminal::start(command, size)
+}
+
+#[test]
+fn every_lesson_is_played_with_one_key() {
+    let mut terminal = open((120, 40));
+    terminal.wait_for("Lesson 1 of ");
+    let text = terminal.text();
+    let count = text.split("Lesson 1 of ").nth(1).unwrap();
+    let count: usize = count.split(' ').next().unwrap().parse().unwrap();
+    assert!(count > 8, "all the tutorial's lessons");
+
+    for number in 1..=count {
+        terminal.wait_for(&format!("Lesson {number} of {count}"));
+        while !terminal.text().contains("✓ done") {
+            let before = terminal.text();
+            assert!(!before.contains("error:"), "{before}");
+            terminal.keys("\r");
+            terminal.wait_until("the step is over", |screen| {
+                let text = screen.contents();
+                text != before && !text.contains("… running")
+            });
+        }
+        if number == 4 {
+            terminal.wait_for("● STREAMING");
+        }
+        if number < count {
+            terminal.keys("\r");
+        }
+    }
+
+    terminal.keys("\r");
+    terminal.wait_for("Esc back");
+    terminal.keys("SELECT 'forty-' || 'two' AS answer\r");
+    terminal.wait_for("forty-two");
+    terminal.keys("\t");
+    terminal.wait_until("the other side", |screen| {
+        let text = screen.contents();
+        text.contains("target>") && !text.contains("source>")
+    });
+    terminal.keys("\x1b");
+    terminal.wait_for("try your own SQL");
+    terminal.keys("q");
+    assert_eq!(terminal.end(), 0);
+    terminal.assert_given_back();
+}

@@ -1,0 +1,63 @@
+//! Every server that can be tested: the tutorial's statements, and what only newer versions know.
+
+use crate::schema_mirror::Mirror;
+use crate::support::every_server;
+
+const EVERYWHERE: [&str; 10] = [
+    "CREATE TABLE test(id SERIAL PRIMARY KEY, name TEXT)",
+    "ALTER TABLE test RENAME TO tutorial_test",
+    "ALTER TABLE tutorial_test ADD COLUMN age INT DEFAULT 0",
+    "ALTER TABLE tutorial_test ALTER COLUMN age TYPE bigint",
+    "ALTER TABLE tutorial_test RENAME COLUMN age TO new_age",
+    "ALTER TABLE tutorial_test DROP COLUMN new_age",
+    "CREATE TABLE p (id int PRIMARY KEY) PARTITION BY RANGE (id)",
+    "CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (9)",
+    "ALTER TABLE p DETACH PARTITION p1",
+    "DROP TABLE tutorial_test",
+];
+
+/// Partitions share the identity of their parent.
+const SINCE_17: [&str; 5] = [
+    "CREATE TABLE i (id int GENERATED ALWAYS AS IDENTITY, r int NOT NULL, PRIMARY KEY (id, r)) \
+     PARTITION BY LIST (r)",
+    "CREATE TABLE i1 PARTITION OF i FOR VALUES IN (1)",
+    "CREATE TABLE i2 (id int NOT NULL, r int NOT NULL)",
+    "ALTER TABLE i ATTACH PARTITION i2 FOR VALUES IN (2)",
+    "ALTER TABLE i DETACH PARTITION i1",
+];
+
+/// NOT NULL has a name, constraints may be not enforced, generated columns virtual.
+const SINCE_18: [&str; 18] = [
+    "CREATE TABLE nn (a int CONSTRAINT my_nn NOT NULL, b int NOT NULL NO INHERIT, c int)",
+    "ALTER TABLE nn RENAME CONSTRAINT my_nn TO other",
+    "ALTER TABLE nn ADD CONSTRAINT c_nn NOT NULL c NOT VALID",
+    "ALTER TABLE nn VALIDATE CONSTRAINT c_nn",
+    "ALTER TABLE nn ALTER CONSTRAINT nn_b_not_null INHERIT",
+    "ALTER TABLE nn DROP CONSTRAINT c_nn",
+    "ALTER TABLE nn ADD COLUMN d int CONSTRAINT d_nn NOT NULL",
+    "ALTER TABLE nn RENAME COLUMN d TO dd",
+    "CREATE TABLE kid () INHERITS (nn)",
+    "CREATE TABLE kid2 (a int NOT NULL) INHERITS (nn)",
+    "ALTER TABLE nn ALTER COLUMN c SET NOT NULL",
+    "ALTER TABLE nn ALTER COLUMN c DROP NOT NULL",
+    "ALTER TABLE nn ADD COLUMN v int GENERATED ALWAYS AS (a * 2) VIRTUAL",
+    "ALTER TABLE nn ALTER COLUMN v SET EXPRESSION AS (a * 3)",
+    "COMMENT ON CONSTRAINT other ON nn IS 'named'",
+    "CREATE TABLE f (x int, y int, CONSTRAINT fk FOREIGN KEY (x, y) REFERENCES i NOT ENFORCED)",
+    "ALTER TABLE f ALTER CONSTRAINT fk ENFORCED",
+    "ALTER TABLE f ADD CHECK (x > 0) NOT ENFORCED",
+];
+
+#[tokio::test]
+async fn schema_changes_travel_on_every_server() {
+    for server in every_server() {
+        let mut mirror = Mirror::on(&server).await;
+        let major = server.major();
+        let seventeen = SINCE_17.iter().filter(|_| major >= 17);
+        let eighteen = SINCE_18.iter().filter(|_| major >= 18);
+        for sql in EVERYWHERE.iter().chain(seventeen).chain(eighteen) {
+            mirror.run(sql).await;
+            mirror.assert_equal(sql).await;
+        }
+    }
+}
