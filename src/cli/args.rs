@@ -40,8 +40,29 @@ pub(super) struct GlobalArguments {
     #[arg(long, global = true)]
     pub(super) no_color: bool,
     /// No terminal interface, also on a terminal
-    #[arg(long, global = true)]
+    #[arg(long, global = true, visible_alias = "plain")]
     pub(super) headless: bool,
+    #[cfg(feature = "tui")]
+    #[command(flatten)]
+    pub(super) screen: ScreenArguments,
+}
+
+/// How the console looks.
+#[cfg(feature = "tui")]
+#[derive(Debug, Args)]
+pub(super) struct ScreenArguments {
+    /// Colours of the console: auto, high-contrast or mono
+    #[arg(long, global = true, value_name = "THEME")]
+    pub(super) theme: Option<crate::console::Palette>,
+    /// Frames and bars of the console in ASCII
+    #[arg(long, global = true)]
+    pub(super) ascii: bool,
+    /// Nothing on the console moves by itself
+    #[arg(long, global = true)]
+    pub(super) no_motion: bool,
+    /// Leave the mouse to the terminal
+    #[arg(long, global = true)]
+    pub(super) no_mouse: bool,
 }
 
 /// What to do.

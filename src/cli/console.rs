@@ -82,13 +82,24 @@ fn options(configuration: &Configuration, global: &GlobalArguments) -> ConsoleOp
     for warning in configuration.warnings() {
         tracing::warn!(target: "config", "{warning}");
     }
-    let mut options = ConsoleOptions::of_environment(name(global.config.as_deref()));
-    if global.no_color {
-        options.palette = Palette::Mono;
-    }
+    let mut options = looks(name(global.config.as_deref()), global);
     options.level = level(logging.level);
     options.logs = Some(feed);
     options.settings = Some((configuration.resolved(), global.config.clone()));
+    options
+}
+
+/// How the environment and the flags want the console to look.
+pub(super) fn looks(name: String, global: &GlobalArguments) -> ConsoleOptions {
+    let mut options = ConsoleOptions::of_environment(name);
+    if global.no_color {
+        options.palette = Palette::Mono;
+    }
+    let screen = &global.screen;
+    options.palette = screen.theme.unwrap_or(options.palette);
+    options.ascii |= screen.ascii;
+    options.motion &= !screen.no_motion;
+    options.mouse &= !screen.no_mouse;
     options
 }
 

@@ -6,12 +6,10 @@ use std::rc::Rc;
 use tokio::sync::Mutex;
 
 use super::Failure;
-use super::args::TutorialArguments;
+use super::args::{GlobalArguments, TutorialArguments};
 use super::runtime::block_on;
 use crate::config::LogLevel;
-use crate::console::{
-    self, ConsoleOptions, EngineLink, Lesson, LessonStep, Performed, Request, Tutorial,
-};
+use crate::console::{self, EngineLink, Lesson, LessonStep, Performed, Request, Tutorial};
 use crate::tutorial::lesson::{self, Side, Step};
 use crate::tutorial::stage::{Shown, Stage};
 use crate::tutorial::table::draw;
@@ -20,20 +18,23 @@ use crate::tutorial::table::draw;
 const BESIDE_WIDTH_MAX: usize = 72;
 
 /// Plays the tutorial on the terminal; its servers end with it, unless they shall stay.
-pub(super) fn run(arguments: &TutorialArguments) -> Result<ExitCode, Failure> {
+pub(super) fn run(
+    arguments: &TutorialArguments,
+    global: &GlobalArguments,
+) -> Result<ExitCode, Failure> {
     super::output::say(&"Starting two throw-away PostgreSQL clusters …");
-    block_on(play(arguments))??;
+    block_on(play(arguments, global))??;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn play(arguments: &TutorialArguments) -> Result<(), Failure> {
+async fn play(arguments: &TutorialArguments, global: &GlobalArguments) -> Result<(), Failure> {
     let stage = Stage::set_up(arguments.plugin).await?;
     let lessons = stage.lessons()?;
     let addresses = [Side::Source, Side::Target]
         .map(|side| format!("{side}  psql {}", address(&stage.url(side))))
         .to_vec();
     let stage = Rc::new(Mutex::new(stage));
-    let mut options = ConsoleOptions::of_environment("tutorial");
+    let mut options = super::console::looks("tutorial".to_owned(), global);
     options.logs = Some(super::logging::start_on_screen(LogLevel::Debug));
     options.level = tracing::Level::DEBUG;
     options.tutorial = Some(Tutorial {

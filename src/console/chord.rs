@@ -23,12 +23,12 @@ pub(crate) struct ParseChordError {
 
 /// Keys that have a name longer than one character, with the sign that help shows for them.
 const NAMED: &[(&str, &str, KeyCode)] = &[
-    ("enter", "⏎", KeyCode::Enter),
+    ("enter", "Enter", KeyCode::Enter),
     ("esc", "Esc", KeyCode::Esc),
     ("space", "Space", KeyCode::Char(' ')),
     ("tab", "Tab", KeyCode::Tab),
     ("shift-tab", "S-Tab", KeyCode::BackTab),
-    ("backspace", "⌫", KeyCode::Backspace),
+    ("backspace", "Bksp", KeyCode::Backspace),
     ("delete", "Del", KeyCode::Delete),
     ("up", "↑", KeyCode::Up),
     ("down", "↓", KeyCode::Down),
@@ -58,7 +58,7 @@ impl Chord {
         }
     }
 
-    /// Returns how help writes it: `^P`, `⏎`, `P`.
+    /// Returns how help writes it: `^P`, `Enter`, `P`.
     pub(crate) fn label(self) -> String {
         let base = match NAMED.iter().find(|(_, _, code)| *code == self.code) {
             Some((_, label, _)) => (*label).to_owned(),

@@ -71,6 +71,9 @@ pub enum DecodeError {
         /// The field.
         field: &'static str,
     },
+    /// Releases of wal2json before 2.5 do not say of which type a value is.
+    #[error("this wal2json does not tell the types of values")]
+    PluginTooOld,
     /// Releases of wal2json before 2.6 print NaN, Infinity and -Infinity as null.
     #[error(
         "column \"{column}\" of {relation} is NULL, NaN or infinite: this wal2json cannot tell"
@@ -100,7 +103,9 @@ pub enum DecodeError {
 impl Classify for DecodeError {
     fn class(&self) -> ErrorClass {
         match self {
-            Self::UnknownPlugin { .. } | Self::AmbiguousNull { .. } => ErrorClass::Operator,
+            Self::UnknownPlugin { .. } | Self::PluginTooOld | Self::AmbiguousNull { .. } => {
+                ErrorClass::Operator
+            }
             Self::Truncated { .. }
             | Self::Trailing { .. }
             | Self::UnknownTag { .. }
@@ -119,6 +124,11 @@ impl Classify for DecodeError {
         match self {
             Self::UnknownPlugin { .. } => Some(
                 "give the slot another name, or drop it; init makes one with pgoutput or wal2json"
+                    .to_owned(),
+            ),
+            Self::PluginTooOld => Some(
+                "upgrade wal2json on the source to 2.5 or later, or go over to pgoutput: tear-down, \
+                 then init --plugin pgoutput"
                     .to_owned(),
             ),
             Self::AmbiguousNull { .. } => Some(

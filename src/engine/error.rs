@@ -119,6 +119,14 @@ pub enum EngineError {
 }
 
 impl EngineError {
+    /// Returns whether the target refuses a part of a transaction: its data, or what we may do to
+    /// one of its tables.
+    #[must_use]
+    pub fn refuses_work(&self) -> bool {
+        let statement = self.apply().and_then(ApplyError::statement);
+        self.class() == ErrorClass::Data || statement.is_some()
+    }
+
     /// Returns the refusal of the target inside, if it is one.
     #[must_use]
     pub const fn apply(&self) -> Option<&ApplyError> {

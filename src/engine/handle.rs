@@ -5,41 +5,18 @@ use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::config::Pipeline;
-use crate::model::{ErrorClass, Lsn};
+use crate::model::ErrorClass;
 
 use super::board::Board;
 use super::clock;
 use super::lifecycle::Lifecycle;
+use super::outcome::{EngineOptions, Outcome};
+use super::request::Request;
 use super::status::{Command, CommandAnswer, EngineEvent, Failure, Phase, Status};
 use super::supervise::{self, Task, TaskEnd};
 
 /// Commands that may wait; a person types slower.
 const COMMANDS_MAX: usize = 16;
-
-/// A command and where its answer goes.
-#[derive(Debug)]
-pub(super) struct Request {
-    pub(super) command: Command,
-    pub(super) answer: oneshot::Sender<CommandAnswer>,
-}
-
-/// How the engine behaves towards its operator.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct EngineOptions {
-    /// Stand at a failure and wait for a command, instead of ending with it.
-    pub hold_on_failure: bool,
-    /// The commit position of a transaction to skip on record.
-    pub skip: Option<Lsn>,
-}
-
-/// How the engine ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// It was asked to.
-    Stopped,
-    /// It could not go on.
-    Failed(Failure),
-}
 
 /// The engine itself: only its [`Handle`] is to be had.
 #[derive(Debug)]

@@ -24,8 +24,9 @@ use crate::model::{Classify as _, ErrorClass, Lsn, QualifiedName};
 
 use super::acknowledge;
 use super::board::Board;
-use super::handle::{EngineOptions, Outcome, Request};
 use super::meter::Meter;
+use super::outcome::{EngineOptions, Outcome};
+use super::request::Request;
 use super::retry::Retry;
 use super::status::{Command, CommandAnswer, FailedTransaction, Failure, Phase};
 use super::stream::RoundEnd;
@@ -207,18 +208,27 @@ impl Lifecycle {
                 self.stand_still(failure).await
             }
             ErrorClass::Transient => self.back_off(&error).await,
-            ErrorClass::Data if self.care.is_none() && transaction.is_some() => {
-                self.take_care(&error, transaction);
-                ControlFlow::Continue(())
+            ErrorClass::Data | ErrorClass::Operator if error.refuses_work() => {
+                self.refused(error, transaction).await
             }
-            ErrorClass::Data => {
-                self.care = None;
-                self.stand_still(failure_of(&error, transaction)).await
-            }
-            ErrorClass::Operator | ErrorClass::Usage | ErrorClass::Bug => {
+            ErrorClass::Data | ErrorClass::Operator | ErrorClass::Usage | ErrorClass::Bug => {
                 self.stand_still(failure_of(&error, None)).await
             }
         }
+    }
+
+    /// The target refuses something: once more, row by row, then stand there.
+    async fn refused(
+        &mut self,
+        error: EngineError,
+        transaction: Option<FailedTransaction>,
+    ) -> ControlFlow<Outcome> {
+        if self.care.is_none() && transaction.is_some() {
+            self.take_care(&error, transaction);
+            return ControlFlow::Continue(());
+        }
+        self.care = None;
+        self.stand_still(failure_of(&error, transaction)).await
     }
 
     /// Returns whether a failure changes nothing, because the operator has asked for the end: what is

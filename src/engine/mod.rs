@@ -36,6 +36,8 @@ pub mod inspect;
 mod lifecycle;
 mod meter;
 mod monitor;
+mod outcome;
+mod request;
 mod retry;
 mod route;
 mod staged;
@@ -46,5 +48,6 @@ mod watchdog;
 
 pub use error::EngineError;
 pub use failure::failure_of;
-pub use handle::{Engine, EngineOptions, Handle, Outcome};
+pub use handle::{Engine, Handle, Remote};
+pub use outcome::{EngineOptions, Outcome};
 pub use supervise::{Task, TaskEnd, spawn};

@@ -17,6 +17,7 @@ use crate::postgres::{self, PgError, Session};
 
 use super::board::Board;
 use super::clock;
+use super::document::document;
 use super::status::{Phase, Sample, Slot, Status, Totals};
 
 const EVERY: Duration = Duration::from_secs(1);
@@ -80,12 +81,7 @@ async fn look(
         Some(session) => session,
         None => session.insert(postgres::connect(settings, "pgstream monitor").await?),
     };
-    let row = session.row(SLOTS, &[&slot_name]).await?;
-    let text = row.as_ref().map_or("{}", |row| row.get(0));
-    serde_json::from_str(text).map_err(|error| PgError::Protocol {
-        object: session.object().to_owned(),
-        what: error.to_string(),
-    })
+    document(session, SLOTS, &[&slot_name]).await
 }
 
 impl Memory {

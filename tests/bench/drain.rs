@@ -228,7 +228,7 @@ pub(crate) async fn clear(servers: &Servers) -> anyhow::Result<()> {
         .await?;
     let source = &servers.source;
     let inactive = "SELECT FROM pg_replication_slots WHERE active";
-    while source.query(inactive, &[]).await?.len() > 0 {
+    while !source.query(inactive, &[]).await?.is_empty() {
         tokio::time::sleep(LOOK_EVERY).await;
     }
     let slots = "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots";

@@ -111,7 +111,9 @@ fn usage_of(runs: &[Run]) -> Option<Usage> {
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {
-    percentile(values.collect(), 50)
+    let values: Vec<_> = values.collect();
+    let upper = values.iter().map(|value| -value).collect();
+    f64::midpoint(percentile(values, 50), -percentile(upper, 50))
 }
 
 /// Returns the value below which `percent` of them lie.

@@ -102,7 +102,7 @@ async fn a_process_that_was_stopped_longer_than_wal_sender_timeout_goes_on() {
     flow.run("INSERT INTO item VALUES (1, 1, 'before')").await;
     flow.equal().await;
 
-    running.signal(Signal::SIGSTOP);
+    running.freeze().await;
     flow.run("INSERT INTO item SELECT i, 1, md5(i::text) FROM generate_series(2, 9000) AS i")
         .await;
     wait_until("the source gives the walsender up", async || {

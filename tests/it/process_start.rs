@@ -266,7 +266,7 @@ async fn a_writer_whose_checkpoint_was_moved_by_another_doubles_nothing() {
     flow.run("INSERT INTO t VALUES (1)").await;
     flow.equal().await;
 
-    running.signal(Signal::SIGSTOP);
+    running.freeze().await;
     flow.run("INSERT INTO t VALUES (2)").await;
     let end = query_text(&flow.source, "SELECT pg_current_wal_insert_lsn()")
         .await

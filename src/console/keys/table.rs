@@ -110,15 +110,15 @@ pub(crate) const FIXED: &[FixedKey] = &[
     ),
     fixed(
         "Questions",
-        "⏎",
+        "Enter",
         "give it; inert until a name to type matches",
     ),
     fixed("Questions", "Esc", "nothing happens"),
     fixed("Text", "← → Home End", "move in the text"),
-    fixed("Text", "^U ^W ⌫", "erase all, a word, a character"),
+    fixed("Text", "^U ^W Bksp", "erase all, a word, a character"),
     fixed("Forms", "Tab S-Tab ↑ ↓", "next, previous field"),
     fixed("Forms", "F2", "show a secret until the field is left"),
-    fixed("Wizards", "⏎", "go on"),
+    fixed("Wizards", "Enter", "go on"),
     fixed("Wizards", "S-Tab on the first field", "back one step"),
     fixed("Wizards", "Esc", "leave; what was typed is kept"),
 ];

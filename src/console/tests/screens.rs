@@ -1,6 +1,7 @@
 //! Every screen and state, as text, at four sizes.
 
 use super::*;
+use crate::config::key;
 use crate::console::lesson::{Course, Lesson, LessonStep};
 use crate::console::settings::Settings;
 use crate::console::wizard::{Loaded, Name, Planned};
@@ -216,16 +217,23 @@ fn the_configuration() {
             environment: Vec::new(),
             ..crate::config::Inputs::of_process(Vec::new(), None)
         };
-        let rows = crate::config::Configuration::load(inputs)
+        let mut rows = crate::config::Configuration::load(inputs)
             .unwrap()
             .resolved();
+        let shown = [
+            key::SOURCE_URL,
+            key::PLUGIN,
+            key::TARGET_URL,
+            key::BATCH_TIMEOUT,
+        ];
+        rows.retain(|row| shown.contains(&row.variable.key));
         model.settings = Some(Settings::new(rows, Some("shop.env".into())));
-        press(model, "C j j");
+        press(model, "C j");
     };
     look("config", Scene::Streaming, open);
     look("config_editing", Scene::Streaming, |model| {
         open(model);
-        press(model, "j j j j j j enter x enter");
+        press(model, "j enter x enter");
     });
     look("config_saving", Scene::Streaming, |model| {
         open(model);

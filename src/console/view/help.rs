@@ -21,7 +21,7 @@ pub(super) fn help(
 ) -> Option<Position> {
     let place = paint::centered(76, room.height, room, buffer);
     let titles = (
-        "Help · type to filter · ⏎ runs a line · Esc closes",
+        "Help · type to filter · Enter runs a line · Esc closes",
         Line::default(),
     );
     let inner = paint::frame(model.look.theme, Frame::Over, titles, place, buffer);

@@ -70,7 +70,7 @@ fn search(
 ) -> Option<Position> {
     let theme = model.look.theme;
     let more = if editing {
-        "   ⏎ find  Esc clear".to_owned()
+        "   Enter find  Esc clear".to_owned()
     } else {
         let count = matches(model);
         format!("   {count} found   n next  N previous  Esc clear")

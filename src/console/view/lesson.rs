@@ -48,16 +48,16 @@ pub(super) fn lesson(
 
 fn keys(model: &Model, course: &Course) -> String {
     if course.prompt.is_some() {
-        return "⏎ run  Tab other side  Esc back".to_owned();
+        return "Enter run  Tab other side  Esc back".to_owned();
     }
     if !course.focused {
         return format!("{} back to the lesson", model.keymap.label(Action::Lessons));
     }
     match (course.running, course.is_done(), course.is_last()) {
         (true, _, _) => "… running".to_owned(),
-        (_, true, true) => "✓ done  ⏎ try your own SQL  q quit".to_owned(),
-        (_, true, false) => "✓ done  ⏎ next lesson  p SQL".to_owned(),
-        (_, false, _) => "⏎ do it  p SQL  Tab panes".to_owned(),
+        (_, true, true) => "✓ done  Enter try your own SQL  q quit".to_owned(),
+        (_, true, false) => "✓ done  Enter next lesson  p SQL".to_owned(),
+        (_, false, _) => "Enter do it  p SQL  Tab panes".to_owned(),
     }
 }
 

@@ -57,8 +57,8 @@ pub(super) fn question(
             let typed = Line::styled(format!(" > {}", input.value()), theme.style(Role::Text));
             paint::text(&typed, from + 1, inner, buffer);
             let words = match question.is_armed() {
-                true => format!(" ⏎ {}   Esc {}", question.go, question.keep),
-                false => format!(" ⏎ inert until it matches   Esc {}", question.keep),
+                true => format!(" Enter {}   Esc {}", question.go, question.keep),
+                false => format!(" Enter inert until it matches   Esc {}", question.keep),
             };
             paint::text(
                 &Line::styled(words, theme.style(Role::Quiet)),

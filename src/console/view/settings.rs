@@ -36,8 +36,8 @@ pub(super) fn settings(
     let cursor = rows(model, settings, inner, buffer);
     let typing = meaning(model, settings, detail, buffer);
     let keys = match settings.editing {
-        Some(_) => " ⏎ accept   Esc leave it",
-        None => " ⏎ change   ⌫ take back   w save (shows what changes)   Esc leave",
+        Some(_) => " Enter accept   Esc leave it",
+        None => " Enter change   Bksp take back   w save (shows what changes)   Esc leave",
     };
     paint::text(
         &Line::styled(keys, theme.style(Role::Quiet)),

@@ -96,27 +96,32 @@ fn keys(model: &Model, wizard: &Wizard) -> Line<'static> {
     let blocked = wizard.blocking();
     let text = match wizard.step() {
         Step::Source | Step::Target | Step::Servers => {
-            "⏎ go on   Tab field   F2 show password   Esc leave".to_owned()
+            "Enter go on   Tab field   F2 show password   Esc leave".to_owned()
         }
         Step::Preflight if blocked > 0 => {
-            "r recheck   y copy fix   ⌫ back   Esc leave   (⏎ waits for what blocks)".to_owned()
+            "r recheck   y copy fix   Bksp back   Esc leave   (Enter waits for what blocks)"
+                .to_owned()
         }
-        Step::Preflight => "⏎ go on   r recheck   y copy fix   ⌫ back   Esc leave".to_owned(),
+        Step::Preflight => {
+            "Enter go on   r recheck   y copy fix   Bksp back   Esc leave".to_owned()
+        }
         Step::Plan if wizard.kind == Kind::TearDown => {
-            "⏎ go on   ↑↓ step   y copy SQL   r again   ⌫ back   Esc leave".to_owned()
+            "Enter go on   ↑↓ step   y copy SQL   r again   Bksp back   Esc leave".to_owned()
         }
-        Step::Plan => "⏎ run it   ↑↓ step   y copy SQL   r again   ⌫ back   Esc leave".to_owned(),
+        Step::Plan => {
+            "Enter run it   ↑↓ step   y copy SQL   r again   Bksp back   Esc leave".to_owned()
+        }
         Step::Confirm if wizard.value(Name::Confirm) == wizard.slot_to_type() => {
-            "⏎ tear down   Esc keep".to_owned()
+            "Enter tear down   Esc keep".to_owned()
         }
-        Step::Confirm => "⏎ inert until it matches   Esc keep".to_owned(),
+        Step::Confirm => "Enter inert until it matches   Esc keep".to_owned(),
         Step::Run => match wizard.ran {
-            Loaded::Done(_) => "⏎ go on   Esc leave".to_owned(),
-            Loaded::Failed(_) => "r try again   ⌫ back   Esc leave".to_owned(),
+            Loaded::Done(_) => "Enter go on   Esc leave".to_owned(),
+            Loaded::Failed(_) => "r try again   Bksp back   Esc leave".to_owned(),
             Loaded::Not | Loaded::Waiting => "… running".to_owned(),
         },
-        Step::Start => "⏎ save and start   Esc leave".to_owned(),
-        Step::Verify => "⏎ leave   r look again".to_owned(),
+        Step::Start => "Enter save and start   Esc leave".to_owned(),
+        Step::Verify => "Enter leave   r look again".to_owned(),
     };
     Line::styled(format!(" {text}"), model.look.theme.style(Role::Quiet))
 }

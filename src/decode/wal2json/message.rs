@@ -67,8 +67,9 @@ pub(super) struct Message<'a> {
 pub(super) struct Field<'a> {
     #[serde(borrow)]
     pub(super) name: Cow<'a, str>,
-    /// Printed as a signed number.
-    pub(super) typeoid: i64,
+    /// Printed as a signed number; releases before 2.5 do not print it.
+    #[serde(default)]
+    pub(super) typeoid: Option<i64>,
     #[serde(borrow, default)]
     pub(super) value: Option<&'a RawValue>,
 }

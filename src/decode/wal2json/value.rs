@@ -29,15 +29,18 @@ impl Reading {
         relation: &QualifiedName,
         field: &Field<'_>,
     ) -> Result<Value, DecodeError> {
+        let Some(typeoid) = field.typeoid else {
+            return Err(DecodeError::PluginTooOld);
+        };
         let Some(raw) = field.value else {
-            return self.null(relation, field);
+            return self.null(relation, field, typeoid);
         };
         let raw = raw.get();
         match raw {
             "true" => Ok(Value::Text(Bytes::from_static(b"t"))),
             "false" => Ok(Value::Text(Bytes::from_static(b"f"))),
             _ => match raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"')) {
-                Some(inner) if field.typeoid == BYTEA_OID => bytea(inner),
+                Some(inner) if typeoid == BYTEA_OID => bytea(inner),
                 Some(inner) if !inner.contains('\\') => {
                     Ok(Value::Text(data.slice_ref(inner.as_bytes())))
                 }
@@ -47,10 +50,15 @@ impl Reading {
         }
     }
 
-    fn null(self, relation: &QualifiedName, field: &Field<'_>) -> Result<Value, DecodeError> {
+    fn null(
+        self,
+        relation: &QualifiedName,
+        field: &Field<'_>,
+        typeoid: i64,
+    ) -> Result<Value, DecodeError> {
         let certain = self.numbers_are_exact
             || self.null_numbers == NullNumbers::Null
-            || !SPECIAL_NUMBER_OIDS.contains(&field.typeoid);
+            || !SPECIAL_NUMBER_OIDS.contains(&typeoid);
         if certain {
             return Ok(Value::Null);
         }

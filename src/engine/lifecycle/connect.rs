@@ -170,12 +170,7 @@ async fn connect(
     let holder_patience = patience::of_slot_holder(walsender_timeout);
     let slot = find_slot(&source, pipeline.slot.as_ref(), holder_patience, &on_source).await?;
     show(&slot);
-    let mut decoder = Decoder::for_plugin(&slot.plugin)
-        .map(|decoder| decoder.with_null_numbers(pipeline.null_numbers))
-        .map_err(|source| EngineError::Decode {
-            lsn: slot.confirmed_lsn,
-            source,
-        })?;
+    let mut decoder = decoder_of(&slot, pipeline)?;
     let publication = publication_name(&slot.name);
     require_publication(&source, &slot, &publication, &on_source).await?;
 
@@ -228,6 +223,16 @@ async fn connect(
         checkpoint,
         writer_pid,
     })
+}
+
+fn decoder_of(
+    slot: &SlotState,
+    pipeline: &crate::config::Pipeline,
+) -> Result<Decoder, EngineError> {
+    let lsn = slot.confirmed_lsn;
+    Decoder::for_plugin(&slot.plugin)
+        .map(|decoder| decoder.with_null_numbers(pipeline.null_numbers))
+        .map_err(|source| EngineError::Decode { lsn, source })
 }
 
 /// Names the source and what was tried in errors of its sessions.

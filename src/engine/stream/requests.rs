@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use crate::engine::handle::Request;
+use crate::engine::request::Request;
 use crate::engine::status::{Command, CommandAnswer, Phase};
 use crate::engine::{EngineError, clock};
 

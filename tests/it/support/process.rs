@@ -127,6 +127,26 @@ impl Running {
         kill(self.pid(), signal).expect("it runs");
     }
 
+    /// Stops all of it where it stands (SIGSTOP), and waits until the last thread does; SIGCONT lets
+    /// it go on.
+    pub async fn freeze(&self) {
+        self.signal(Signal::SIGSTOP);
+        let tasks = format!("/proc/{}/task", self.pid());
+        wait_until("every thread stands", async || {
+            let entries = fs::read_dir(&tasks).expect("it runs").flatten();
+            let stats =
+                entries.filter_map(|entry| fs::read_to_string(entry.path().join("stat")).ok());
+            // The state follows the name in brackets (proc(5)).
+            let moving: Vec<String> = stats.filter(|stat| !stat.contains(") T ")).collect();
+            if moving.is_empty() {
+                Ok(())
+            } else {
+                Err(format!("{moving:?}"))
+            }
+        })
+        .await;
+    }
+
     /// Returns what it has said so far.
     pub fn stderr(&self) -> String {
         self.read("stderr")
