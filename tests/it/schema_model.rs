@@ -149,7 +149,7 @@ async fn random_schema_changes_arrive() {
             let sql = dice.command();
             if mirror.source.run(&sql).await.is_err() {
                 // Ends a transaction that the command opened; there may be none.
-                let _ = mirror.source.run("ROLLBACK").await;
+                drop(mirror.source.run("ROLLBACK").await);
                 continue;
             }
             accepted.push(sql);
