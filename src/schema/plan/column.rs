@@ -52,9 +52,12 @@ impl Columns<'_> {
             return;
         }
         let stays_below = self.scene.children(self.oid).any(|child| {
-            let after = child.after.as_ref();
-            let columns = after.map(|t| t.columns.as_slice()).unwrap_or_default();
-            columns.iter().any(|c| c.name == column.name)
+            let before = child.before.as_ref().map(|t| t.columns.as_slice());
+            let mut before = before.unwrap_or_default().iter();
+            let inherited = before.find(|c| c.name == column.name);
+            inherited
+                .zip(child.after.as_ref())
+                .is_some_and(|(inherited, after)| after.column(inherited.number).is_some())
         });
         let only = if stays_below { "ONLY " } else { "" };
         let table = self.before.qualified_name().quoted();
@@ -366,6 +369,8 @@ pub(super) fn parts(
 ) -> String {
     let mut parts = String::new();
     match (column.generated.as_deref(), default) {
+        // A child's own declaration of the column says nothing of how the parent computes it.
+        (Some(_), Some(_)) if column.inherited > 0 && is_child(scene, table) => {}
         (Some(kind), Some(text)) => {
             let kind = if kind == "v" { "VIRTUAL" } else { "STORED" };
             parts.push_str(&format!(" GENERATED ALWAYS AS ({text}) {kind}"));
@@ -390,6 +395,13 @@ pub(super) fn parts(
         _ => {}
     }
     parts
+}
+
+/// Whether a table is made with INHERITS; a partition is made alone and attached.
+fn is_child(scene: &Scene<'_>, table: u32) -> bool {
+    let table = scene.tables.get(&table);
+    let after = table.and_then(|images| images.after.as_ref());
+    after.is_some_and(|after| !after.is_partition())
 }
 
 /// A partition shares the identity of its parent and has no sequence of its own.

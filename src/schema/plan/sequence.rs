@@ -56,6 +56,22 @@ pub(super) fn parameters(sequence: &Sequence) -> String {
     )
 }
 
+/// An identity column makes its sequence with the column's type; `LIKE … INCLUDING IDENTITY` does
+/// not.
+fn retype_identity(scene: &Scene<'_>, after: &Sequence, steps: &mut Steps, object: &str) {
+    let table = after.table_oid.and_then(|oid| scene.tables.get(&oid));
+    let table = table.and_then(|images| images.after.as_ref());
+    let column = table
+        .zip(after.column_number)
+        .and_then(|(t, n)| t.column(n));
+    if column.is_some_and(|column| column.type_name != after.type_name) {
+        let quoted = after.qualified_name().quoted();
+        let (type_name, parameters) = (&after.type_name, parameters(after));
+        let sql = format!("ALTER SEQUENCE {quoted} AS {type_name} {parameters}");
+        steps.add(Phase::Owner, object, sql);
+    }
+}
+
 fn alter(scene: &Scene<'_>, before: &Sequence, after: &Sequence, steps: &mut Steps, object: &str) {
     let mut old_name = before.qualified_name();
     let new_name = after.qualified_name();
