@@ -45,7 +45,8 @@ impl Options {
     /// Reads the arguments.
     pub(crate) fn parse(arguments: Vec<String>) -> anyhow::Result<Self> {
         let mut options = Self {
-            rows: 300_000,
+            // Long enough that the start of a process does not decide.
+            rows: 600_000,
             rounds: 3,
             samples: 200,
             transport: Transport::Tcp,
