@@ -36,6 +36,7 @@ pub mod inspect;
 mod lifecycle;
 mod meter;
 mod monitor;
+mod pace;
 mod outcome;
 mod request;
 mod retry;

@@ -2,7 +2,7 @@
 //!
 //! Frames are taken as they come; whole transactions go to the applier. A batch goes out when it
 //! is full, when it is old, or when the source has nothing more at hand. The source says so with a
-//! keepalive as soon as it has caught up; [`LINGER`] stands in for one that does not come.
+//! keepalive as soon as it has caught up; [`Pace::linger`] stands in for one that does not come.
 
 mod requests;
 
@@ -22,23 +22,13 @@ use super::applier::Applier;
 use super::board::Board;
 use super::feedback::Feedback;
 use super::meter::Meter;
+use super::pace::{LINGER, Pace};
 use super::request::Request;
 use super::staged::Staged;
 use super::status::{FailedTransaction, Phase};
 use super::supervise::Task;
 use super::watchdog::Pulse;
 use super::{EngineError, clock, route};
-
-/// How long finished transactions wait for more when the source has not said that it has caught
-/// up: longer than the gap between two frames of a busy source, shorter than anybody notices.
-const LINGER: Duration = Duration::from_millis(2);
-
-/// The same for a source that has just sent many rows: they come in pieces, with gaps.
-const LINGER_BUSY: Duration = Duration::from_millis(10);
-
-/// With as many rows at hand the source is taken to be sending many: a person's transaction, and a
-/// light load, are below and never wait.
-const BUSY_ROWS_MIN: usize = 64;
 
 /// WAL without anything for us is confirmed this often.
 const IDLE_CONFIRM_EVERY: Duration = Duration::from_secs(3);
@@ -129,14 +119,6 @@ impl State {
     }
 }
 
-async fn next_frame(reader: &mut WalReader, busy: bool) -> Result<Frame, PgError> {
-    if busy {
-        reader.next_of_many().await
-    } else {
-        reader.next().await
-    }
-}
-
 enum Next {
     Frame(Option<Result<Frame, PgError>>),
     Request(Option<Request>),
@@ -194,26 +176,22 @@ impl Stream<'_> {
     /// Commands come first: an operator who says stop must be heard however fast rows come. Then
     /// frames, because they bring the timers' work with them.
     async fn next(&mut self) -> Next {
-        let (reads, busy) = (self.reads(), self.is_busy());
+        let (reads, pace) = (self.reads(), self.pace());
         let timer = self.timer_at();
         tokio::select! {
             biased;
             request = self.requests.recv() => Next::Request(request),
             ended = self.feedback_task.join() => Next::FeedbackEnded(feedback_error(&self.endpoint, ended)),
-            frame = next_frame(&mut self.reader, busy), if reads => Next::Frame(Some(frame)),
+            frame = pace.next_frame(&mut self.reader), if reads => Next::Frame(Some(frame)),
             () = sleep_until(timer) => Next::Timer,
         }
     }
 
-    /// So much is at hand that the next rows may gather for a moment.
-    fn is_busy(&self) -> bool {
-        let staged = self.state.staged.as_ref();
-        let arriving = staged.map_or(0, Staged::change_count);
-        arriving + self.applier.row_count() >= BUSY_ROWS_MIN
-    }
-
-    fn linger(&self) -> Duration {
-        if self.is_busy() { LINGER_BUSY } else { LINGER }
+    fn pace(&self) -> Pace {
+        let arriving = self.state.staged.as_ref().map_or(0, Staged::change_count);
+        Pace {
+            rows_at_hand: arriving + self.applier.row_count(),
+        }
     }
 
     async fn frame(&mut self, frame: Result<Frame, PgError>) -> Result<(), EngineError> {
@@ -423,7 +401,7 @@ impl Stream<'_> {
         let publish = self.state.published_at + PUBLISH_EVERY;
         match self.applier.due_at() {
             // Nothing is half received: what is there goes out after a moment of silence.
-            Some(due) if self.state.staged.is_none() => due.min(now + self.linger()),
+            Some(due) if self.state.staged.is_none() => due.min(now + self.pace().linger()),
             Some(due) => due.min(publish.max(now)),
             None => publish.max(now + LINGER),
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{bail, ensure};
 use pgstream::engine::clock;
 use tokio::process::Command;
+use tokio::time::interval;
 use tokio_postgres::Client;
 
 use crate::ours::Ours;
@@ -173,12 +174,13 @@ async fn until_finished(
     started: tokio::time::Instant,
 ) -> anyhow::Result<Duration> {
     let look = target.prepare("SELECT FROM finished").await?;
+    let mut looks = interval(LOOK_EVERY);
     while target.query_opt(&look, &[]).await?.is_none() {
         ensure!(
             started.elapsed() < PATIENCE,
             "the last row has not come within {PATIENCE:?}"
         );
-        tokio::time::sleep(LOOK_EVERY).await;
+        looks.tick().await;
     }
     Ok(started.elapsed())
 }
@@ -228,8 +230,9 @@ pub(crate) async fn clear(servers: &Servers) -> anyhow::Result<()> {
         .await?;
     let source = &servers.source;
     let inactive = "SELECT FROM pg_replication_slots WHERE active";
+    let mut looks = interval(LOOK_EVERY);
     while !source.query(inactive, &[]).await?.is_empty() {
-        tokio::time::sleep(LOOK_EVERY).await;
+        looks.tick().await;
     }
     let slots = "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots";
     source.batch_execute(slots).await?;

@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use pgstream::engine::clock;
+use tokio::time::{MissedTickBehavior, interval};
 use tokio_postgres::Client;
 
 use crate::drain::{self, Reader};
 use crate::ours::Ours;
 use crate::report::percentile;
 use crate::servers::Servers;
-use crate::workload::{self};
+use crate::workload;
 
 /// Commits before the first that counts: connections, caches and plans warm up.
 const WARM_UP: usize = 30;
@@ -87,6 +88,8 @@ async fn take(
         .await?;
     let look = target.prepare("SELECT FROM finished WHERE id = $1").await?;
     let mut taken = Vec::new();
+    let mut pauses = interval(PAUSE);
+    pauses.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for sample in 0..WARM_UP + samples {
         servers.source.execute(&commit, &[next]).await?;
         let took = until_visible(target, &look, *next).await?;
@@ -94,7 +97,7 @@ async fn take(
             taken.push(took.as_secs_f64() * 1e3);
         }
         *next += 1;
-        tokio::time::sleep(PAUSE).await;
+        pauses.tick().await;
     }
     Ok(taken)
 }
