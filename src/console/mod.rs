@@ -9,8 +9,8 @@
 //!   layout, rows, detail, theme ─> view(model, cells) clipboard, capture (log), link (engine)
 //! ```
 //!
-//! Read in this order: [`action`], [`keys`], [`model`], [`message`], [`update`], [`layout`],
-//! [`view`], [`shell`].
+//! Read in this order: `action`, `keys`, `model`, `message`, `update`, `layout`,
+//! `view`, `shell`.
 
 mod action;
 mod availability;

@@ -10,7 +10,7 @@
 //!                                                  WalReader + FeedbackWriter
 //! ```
 //!
-//! Both kinds of session share the way in ([`dial`]) and the pinned formats ([`formats`]), so a
+//! Both kinds of session share the way in (`dial`) and the pinned formats (`formats`), so a
 //! value printed by one means the same when read by the other. tokio-postgres has no CopyBoth mode,
 //! hence the second client; what it cannot do about TLS (`allow`, `verify-ca`, falling back) is done
 //! before it sees the stream.
