@@ -32,7 +32,7 @@ pub struct Status {
     pub slots: Vec<Slot>,
     /// How far the target is behind the source.
     pub lag: Lag,
-    /// What is durable on the target.
+    /// What readers of the target see; what is confirmed to the source is on its disk.
     pub checkpoint: Checkpoint,
     /// Totals since the engine started.
     pub totals: Totals,
@@ -132,7 +132,7 @@ pub struct Lag {
     pub wal_bytes_per_s: f64,
 }
 
-/// What is durable on the target.
+/// What readers of the target see; what is confirmed to the source is on its disk.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint {
     /// End of the last transaction that the target has committed.
