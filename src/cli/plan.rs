@@ -16,11 +16,7 @@ pub(super) async fn slot_name(
     if let Some(slot) = &maintenance.slot {
         return Ok(slot.clone());
     }
-    let rows = source
-        .text_rows("SELECT pg_catalog.current_database()")
-        .await?;
-    let database = rows.into_iter().flatten().flatten().next();
-    Ok(SlotName::for_database(&database.unwrap_or_default()))
+    Ok(SlotName::for_database(&source.current_database().await?))
 }
 
 /// Prints the steps as SQL that psql would take, each under the side it is for.

@@ -25,8 +25,6 @@ use crate::config::{
 use crate::model::Classify;
 use crate::postgres::{PgError, connect};
 
-use super::document::current_database;
-
 use facts::{SourceFacts, TargetFacts};
 
 /// What `application_name` says of us on both servers.
@@ -132,7 +130,7 @@ pub async fn check(pipeline: &Pipeline) -> CheckReport {
 
 async fn ask_source(pipeline: &Pipeline) -> Result<(Wanted, SourceFacts), PgError> {
     let session = connect(&pipeline.source, APPLICATION_NAME).await?;
-    let database = current_database(&session).await?;
+    let database = session.current_database().await?;
     let wanted = Wanted::of(pipeline, &database);
     let facts = query::source(&session, &wanted).await?;
     Ok((wanted, facts))

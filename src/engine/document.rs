@@ -22,15 +22,3 @@ pub(super) async fn document<T: DeserializeOwned>(
         what: format!("an answer that is not the document asked for ({error})"),
     })
 }
-
-/// Returns the database that the session is really in.
-///
-/// # Errors
-/// Transient when the connection is lost.
-pub(super) async fn current_database(session: &Session) -> Result<String, PgError> {
-    let rows = session
-        .text_rows("SELECT pg_catalog.current_database()")
-        .await?;
-    let name = rows.into_iter().flatten().flatten().next();
-    Ok(name.unwrap_or_default())
-}

@@ -243,6 +243,18 @@ impl Session {
         Ok(rows.collect())
     }
 
+    /// Returns the database that the session is really in.
+    ///
+    /// # Errors
+    /// Transient when the connection is lost.
+    pub async fn current_database(&self) -> Result<String, PgError> {
+        let rows = self
+            .text_rows("SELECT pg_catalog.current_database()")
+            .await?;
+        let name = rows.into_iter().flatten().flatten().next();
+        Ok(name.unwrap_or_default())
+    }
+
     /// Asks the server to cancel the statement in hand, over a connection of its own. The statement
     /// ends with SQLSTATE 57014, if the request arrives in time.
     ///

@@ -68,8 +68,8 @@ async fn probe(address: &str) -> Result<String, Trouble> {
 
 async fn slot(session: &Session, draft: &Draft) -> Result<SlotName, Trouble> {
     if draft.slot.is_empty() {
-        let sql = "SELECT pg_catalog.current_database()::pg_catalog.text";
-        return Ok(SlotName::for_database(&text(session, sql).await?));
+        let database = session.current_database().await.map_err(trouble)?;
+        return Ok(SlotName::for_database(&database));
     }
     draft
         .slot

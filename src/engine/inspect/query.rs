@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::{Checkpoint, Init};
 use crate::config::{Pipeline, SlotName};
-use crate::engine::document::{current_database, document};
+use crate::engine::document::document;
 use crate::engine::status::Slot;
 use crate::model::Lsn;
 use crate::postgres::{PgError, connect};
@@ -97,7 +97,7 @@ pub(super) struct CheckpointRow {
 
 pub(super) async fn source(pipeline: &Pipeline) -> Result<SourceLook, PgError> {
     let session = connect(&pipeline.source, APPLICATION_NAME).await?;
-    let database = current_database(&session).await?;
+    let database = session.current_database().await?;
     let slot_name = super::slot_name(pipeline, &database);
     let slots: SlotsDocument = document(&session, SLOTS, &[&slot_name.as_str()]).await?;
     // A role that may not look at the installation still sees the rest.

@@ -313,11 +313,8 @@ const HINT_LOST: &str = "the stream cannot go on: pgstream tear-down, copy the t
      target anew, pgstream init; and raise max_slot_wal_keep_size on the source";
 
 async fn default_slot(source: &Session, errors: &SourceErrors) -> Result<String, EngineError> {
-    let row = source
-        .row("SELECT pg_catalog.current_database()", &[])
-        .await;
-    let row = row.map_err(|error| errors.failed("ask for the database's name", error))?;
-    let database = row.map(|row| row.get::<_, String>(0)).unwrap_or_default();
+    let database = source.current_database().await;
+    let database = database.map_err(|error| errors.failed("ask for the database's name", error))?;
     Ok(SlotName::for_database(&database).to_string())
 }
 
