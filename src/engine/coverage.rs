@@ -16,6 +16,7 @@ use std::collections::HashMap;
 
 use crate::config::TableFilter;
 use crate::model::{Lsn, QualifiedName, Relation, RelationId};
+use crate::schema::{Change, ObjectChange};
 
 /// What the stream has to do with a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,6 +124,36 @@ impl Coverage {
     /// catch up.
     pub(super) fn is_catching_up(&self, commit_lsn: Lsn) -> bool {
         !self.tables.is_empty() && commit_lsn < self.checkpoint
+    }
+
+    /// Returns the tables being copied that a schema change reaches in another way than by itself.
+    pub(super) fn disturbed_by(&self, change: &Change) -> Vec<RelationId> {
+        let left = self
+            .tables
+            .iter()
+            .filter(|(_, (_, treatment))| *treatment == Treatment::Left);
+        let left = left.map(|(relation, _)| *relation);
+        if change.objects.iter().any(ObjectChange::reaches_below) {
+            return left.collect();
+        }
+        let touched = |relation: &RelationId| {
+            change
+                .objects
+                .iter()
+                .any(|object| object.relation() == Some(relation.0))
+        };
+        let with_others = change.objects.iter().any(|object| {
+            let table = matches!(object, ObjectChange::Table(_));
+            table
+                && object.existed()
+                && object
+                    .relation()
+                    .is_some_and(|oid| !self.knows(RelationId(oid)))
+        });
+        match with_others {
+            true => left.filter(touched).collect(),
+            false => Vec::new(),
+        }
     }
 
     /// Returns whether some table is left out.

@@ -60,6 +60,8 @@ pub(super) struct Lifecycle {
     patience: Patience,
     /// Since when the slot is held by somebody else.
     in_use_since: Option<Instant>,
+    /// No round has begun yet.
+    first_round: bool,
     /// The operator has asked for the end.
     stopping: bool,
 }
@@ -99,6 +101,7 @@ impl Lifecycle {
             careful: HashSet::new(),
             patience: Patience::default(),
             in_use_since: None,
+            first_round: true,
             stopping: false,
         }
     }
@@ -158,6 +161,7 @@ impl Lifecycle {
         self.board.phase(&phase);
         let target = self.pipeline.target.clone();
         let writer_pid = connected.writer_pid;
+        self.first_round = false;
         if connected.has_copies {
             let slot_name = self.board.latest().slot_name.clone();
             self.copies

@@ -69,13 +69,7 @@ impl Applier {
             .store()
             .wait(self.writer.session(), &[relation])
             .await;
-        let waits = waits.map_err(|source| {
-            self.failed(ApplyError::Statement {
-                object: "the record of a copy".to_owned(),
-                statement: source.statement().unwrap_or_default().to_owned(),
-                source,
-            })
-        })?;
+        let waits = waits.map_err(|source| self.failed(records_refused(source)))?;
         Ok(waits > 0)
     }
 
@@ -169,6 +163,28 @@ impl Applier {
         Ok(())
     }
 
+    /// A table that is being copied takes its own schema changes when the stream gets to it. What is
+    /// changed together with others, or below it (a type that is altered, a schema with another name),
+    /// is changed for all at once: then the table is copied again.
+    pub(super) async fn copy_disturbed_again(&mut self, entry: &Entry) -> Result<(), EngineError> {
+        let tables = self.coverage.disturbed_by(&entry.change);
+        if tables.is_empty() {
+            return Ok(());
+        }
+        info!(target: "snapshot", tag = entry.change.tag, tables = tables.len(),
+            "a schema change reaches tables that are being copied: they are copied again");
+        self.flush().await?;
+        self.begin().await?;
+        let waits = self
+            .copies
+            .store()
+            .wait(self.writer.session(), &tables)
+            .await;
+        waits
+            .map(drop)
+            .map_err(|source| self.failed(records_refused(source)))
+    }
+
     /// Tables are known by their names of now.
     pub(super) fn follow_names(&mut self, plan: &Plan) {
         for touch in &plan.relations {
@@ -187,6 +203,14 @@ impl Applier {
         };
         let row = self.writer.session().row(STANDS, &[&kind, &name]).await?;
         Ok(row.is_some_and(|row| row.get(0)))
+    }
+}
+
+fn records_refused(source: PgError) -> ApplyError {
+    ApplyError::Statement {
+        object: "the records of a copy".to_owned(),
+        statement: source.statement().unwrap_or_default().to_owned(),
+        source,
     }
 }
 

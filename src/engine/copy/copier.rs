@@ -149,16 +149,16 @@ impl Copier {
         loop {
             let stored = self.load(&target).await?;
             let in_state = |state| stored.iter().filter(move |table| table.state == state);
-            if in_state(CopyState::Waiting).next().is_some() {
-                self.copy_group(&target, &stored).await?;
-                continue;
-            }
             if in_state(CopyState::Indexing).next().is_some() {
                 self.complete(&target, &stored).await?;
                 continue;
             }
             if in_state(CopyState::CatchingUp).next().is_some() {
                 self.hand_over(&target).await?;
+                continue;
+            }
+            if in_state(CopyState::Waiting).next().is_some() {
+                self.copy_group(&target, &stored).await?;
                 continue;
             }
             if !self.foreign_keys(&target, &stored).await? {
@@ -389,7 +389,8 @@ impl Copier {
         steps.map_err(|source| self.target_failed("read what is left to do", source))
     }
 
-    /// Runs a statement in a transaction with its record. A refusal fails its table.
+    /// Runs a statement in a transaction with its record. A refusal is told with its table, which has
+    /// its rows and is streamed all the same; the statement stays on the list for the next start.
     async fn run_step(&mut self, target: &Session, step: &OpenStep) -> Result<(), Stop> {
         let sql = format!("BEGIN; {}; {}; COMMIT", step.sql, Store::step_done(step));
         let Err(source) = target.run(&sql).await else {
@@ -406,8 +407,18 @@ impl Copier {
         };
         match (error.class(), step.relation) {
             (ErrorClass::Transient, _) | (_, None) => Err(Stop::Failed(error)),
-            (_, Some(table)) => Ok(self.failed(target, table, failure_of(&error, None)).await?),
+            (_, Some(table)) => {
+                self.refused(table, failure_of(&error, None));
+                Ok(())
+            }
         }
+    }
+
+    fn refused(&mut self, table: RelationId, failure: Failure) {
+        tracing::error!(target: "snapshot", causes = failure.causes.join(": "), hint = failure.hint.as_deref(),
+            "{}; the rows are there, and the next start tries it again", failure.message);
+        self.account.note(table, failure);
+        self.show();
     }
 
     /// Moves the target's sequences to where the source's are, never back.
@@ -494,20 +505,16 @@ impl Copier {
             {
                 Answer::Done | Answer::Disturbed => {}
                 Answer::Refused { relation, failure } => {
-                    let table = relation.map(RelationId).unwrap_or_default();
-                    self.failed(target, table, *failure).await?;
+                    self.refused(relation.map(RelationId).unwrap_or_default(), *failure);
+                    return Ok(false);
                 }
             }
             return Ok(true);
         }
-        let validating: Vec<_> = steps
-            .iter()
-            .filter(|step| step.stage == "validate")
-            .collect();
-        for step in &validating {
+        for step in steps.iter().filter(|step| step.stage == "validate") {
             self.run_step(target, step).await?;
         }
-        Ok(!validating.is_empty())
+        Ok(false)
     }
 
     fn group_failed(&self, error: super::group::GroupError) -> EngineError {

@@ -69,10 +69,11 @@ impl Lifecycle {
             board,
             acknowledge,
             care,
+            first_round,
             ..
         } = self;
         let connecting = async {
-            let connected = connect(pipeline, care.is_none(), |slot| {
+            let connected = connect(pipeline, (care.is_none(), *first_round), |slot| {
                 board.update(|status| {
                     status.slot_name.clone_from(&slot.name);
                     status.plugin.clone_from(&slot.plugin);
@@ -171,7 +172,7 @@ impl Lifecycle {
 
 async fn connect(
     pipeline: &crate::config::Pipeline,
-    sets: bool,
+    (sets, first_round): (bool, bool),
     show: impl Fn(&SlotState),
 ) -> Result<Connected, EngineError> {
     let on_source = SourceErrors(pipeline.source.endpoint());
@@ -216,8 +217,14 @@ async fn connect(
     writer.starts_at(checkpoint);
     let positions = (checkpoint, slot.confirmed_lsn);
     let by_name = !matches!(decoder, Decoder::Pgoutput(_));
-    let (coverage, has_copies) =
-        copies::coverage(pipeline, &slot.name, &writer, positions, by_name).await?;
+    let (coverage, has_copies) = copies::coverage(
+        pipeline,
+        &slot.name,
+        &writer,
+        positions,
+        (by_name, first_round),
+    )
+    .await?;
     let writer_pid = writer.process_id().await.map_err(refused)?;
 
     let choices = decoder.option_choices(&publication);

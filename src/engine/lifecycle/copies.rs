@@ -54,12 +54,14 @@ pub(super) async fn coverage(
     slot_name: &str,
     writer: &Writer,
     (checkpoint, confirmed_lsn): (Lsn, Lsn),
-    by_name: bool,
+    (by_name, first_round): (bool, bool),
 ) -> Result<(Coverage, bool), EngineError> {
     let copies = Store::new(slot_name.to_owned());
     let mut stored = load_copies(pipeline, &copies, writer).await?;
-    let lost = |table: &&StoredTable| {
-        table.state == CopyState::CatchingUp && table.lsn.is_none_or(|lsn| lsn < confirmed_lsn)
+    let lost = |table: &&StoredTable| match table.state {
+        CopyState::CatchingUp => table.lsn.is_none_or(|lsn| lsn < confirmed_lsn),
+        CopyState::Failed => first_round,
+        CopyState::Waiting | CopyState::Copying | CopyState::Indexing | CopyState::Ready => false,
     };
     let lost: Vec<_> = stored
         .iter()
