@@ -301,7 +301,12 @@ impl Applier {
         fault::point(fault::SNAPSHOT_BEFORE_TABLES);
         self.begin().await?;
         let made = tables::make(self.writer.session(), self.copies.store(), errand).await;
-        let answer = self.end_errand(made).await?;
+        if let Ok(false) = made {
+            let given_up = self.writer.rollback().await;
+            given_up.map_err(|error| self.failed(error))?;
+            return Ok(Answer::Disturbed);
+        }
+        let answer = self.end_errand(made.map(drop)).await?;
         if answer == Answer::Done {
             fault::point(fault::SNAPSHOT_AFTER_TABLES);
             self.leave_to_copies(errand);
@@ -389,6 +394,9 @@ impl Applier {
         if self.passes_over(&relation, begin.commit_lsn) {
             return Ok(());
         }
+        let Some(change) = self.share(&relation, change, begin.commit_lsn).await? else {
+            return Ok(());
+        };
         match self.route(&relation).await? {
             Route::Table(plan) => self.gather(&plan, change).await,
             Route::SchemaLog => match change {
