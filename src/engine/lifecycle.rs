@@ -30,7 +30,7 @@ use super::request::Request;
 use super::retry::Retry;
 use super::status::{Command, CommandAnswer, FailedTransaction, Failure, Phase};
 use super::stream::RoundEnd;
-use super::{EngineError, clock, failure_of, monitor, supervise, watchdog};
+use super::{EngineError, clock, failure_of, monitor, prune, supervise, watchdog};
 use patience::Patience;
 
 /// A round that lasted this long worked, even if the source had nothing to say: the next failure
@@ -109,6 +109,10 @@ impl Lifecycle {
             .map(|(ids, settings)| {
                 supervise::spawn("acknowledge", acknowledge::run(settings, ids))
             });
+        let _prune = self.pipeline.schema_log.clone().map(|settings| {
+            let keep = self.pipeline.schema_log_retention;
+            supervise::spawn("prune", prune::run(settings, keep))
+        });
         if self.pipeline.schema_log.is_none() {
             warn!(target: "schema", "no schema log is configured: rows replicate, schema changes do \
                 not; set PGSTREAM_POSTGRES_WRITER_SCHEMALOG_STORE_URL");

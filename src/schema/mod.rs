@@ -18,10 +18,12 @@ mod entry;
 mod error;
 pub mod install;
 mod plan;
+mod prune;
 mod rows;
 
 pub use acknowledge::{mark_acked, unacked};
 pub use entry::{Change, Entry, FORMAT, Images, ObjectChange, Other, RenamedTable, UnknownDrop};
 pub use error::SchemaError;
 pub use plan::{NotApplied, Plan, RelationTouch, Step, plan};
+pub use prune::prune;
 pub use rows::RowsMessage;
