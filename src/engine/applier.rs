@@ -2,9 +2,13 @@
 //! batches together with the checkpoint.
 //!
 //! ```text
-//!  begin ─> apply(changes)… ─> end(commit) ─> is_due? ─> commit ─> durable
+//!  begin ─> apply(changes)… ─> end(commit) ─> is_due? ─> commit ─> complete ─> durable
 //! ```
+//!
+//! A commit goes on in the background (see [`desk`]) while the next batch is gathered; whatever needs
+//! the target waits for it first.
 
+mod desk;
 mod limits;
 mod reload;
 mod schema_entry;
@@ -31,6 +35,7 @@ use super::route::{Route, Router};
 use super::status::SchemaChange;
 use super::{EngineError, clock};
 
+use desk::Desk;
 pub(super) use limits::Limits;
 use reload::Reload;
 
@@ -44,7 +49,7 @@ const GATHERED_BYTES_MAX: usize = 8 << 20;
 /// What the applier works with.
 pub(super) struct Applier {
     endpoint: String,
-    writer: Writer,
+    desk: Desk,
     store: CheckpointStore,
     router: Router,
     limits: Limits,
@@ -53,7 +58,8 @@ pub(super) struct Applier {
     reload: Option<Reload>,
     checkpoint: Lsn,
     open: OpenBatch,
-    tallies: HashMap<RelationId, (Arc<Relation>, Tally)>,
+    /// The batch whose commit is under way.
+    closing: Option<OpenBatch>,
     board: Board,
     meter: Meter,
     acknowledge: mpsc::Sender<String>,
@@ -71,6 +77,9 @@ struct OpenBatch {
     /// The batch must end with the transaction at hand.
     commit_after: bool,
     schema_changes: Vec<SchemaChange>,
+    tallies: HashMap<RelationId, (Arc<Relation>, Tally)>,
+    /// When its first transaction was committed on the source.
+    oldest_us: Option<i64>,
 }
 
 /// What an applier is made of.
@@ -99,7 +108,7 @@ impl Applier {
         } = parts;
         Self {
             endpoint,
-            writer,
+            desk: Desk::new(writer),
             store,
             router,
             limits,
@@ -108,7 +117,7 @@ impl Applier {
             reload: None,
             checkpoint,
             open: OpenBatch::default(),
-            tallies: HashMap::new(),
+            closing: None,
             board: parts.board,
             meter: parts.meter,
             acknowledge: parts.acknowledge,
@@ -122,7 +131,20 @@ impl Applier {
 
     /// Returns the end of what is durable on the target: never beyond what is committed.
     pub(super) const fn durable(&self) -> Lsn {
-        self.writer.durable()
+        self.desk.durable()
+    }
+
+    /// Returns whether the commit of a batch is under way.
+    pub(super) const fn is_committing(&self) -> bool {
+        self.closing.is_some()
+    }
+
+    /// Returns when the oldest transaction that is not committed here was committed on the source.
+    pub(super) fn oldest_us(&self) -> Option<i64> {
+        let closing = self.closing.as_ref();
+        closing
+            .and_then(|closing| closing.oldest_us)
+            .or(self.open.oldest_us)
     }
 
     /// Returns whether whole transactions wait for their commit.
@@ -161,6 +183,7 @@ impl Applier {
         changes: Vec<Change>,
     ) -> Result<(), EngineError> {
         self.open.started.get_or_insert_with(clock::now);
+        self.open.oldest_us.get_or_insert(begin.commit_time_us);
         for change in changes {
             self.change(begin, change).await?;
         }
@@ -179,14 +202,14 @@ impl Applier {
         Ok(())
     }
 
-    /// Commits the whole transactions at hand. Afterwards readers of the target see them; what is
-    /// durable, [`durable`](Self::durable) tells. A schema change is acknowledged at once, so it is
-    /// durable at once.
+    /// Begins to commit the whole transactions at hand; [`complete`](Self::complete) ends it.
+    /// Afterwards readers of the target see them; what is durable, [`durable`](Self::durable)
+    /// tells. A schema change is acknowledged at once, so it is durable at once.
     pub(super) async fn commit(&mut self) -> Result<(), EngineError> {
         let Some(last) = self.open.last else {
             return Ok(());
         };
-        let ops = self.batch.take();
+        self.complete().await?;
         let to = Checkpoint {
             end_lsn: last.end_lsn,
             commit_time_us: Some(last.commit_time_us),
@@ -196,25 +219,35 @@ impl Applier {
         } else {
             Commit::Durable
         };
-        let step = (self.checkpoint, to);
-        let committed = self.writer.commit(&self.store, &ops, step, how).await;
-        committed.map_err(|error| self.failed(error))?;
-        self.checkpoint = last.end_lsn;
-        self.count(&last);
+        let (store, ops) = (self.store.clone(), self.batch.take());
+        self.desk.commit(store, ops, (self.checkpoint, to), how);
+        self.closing = Some(std::mem::take(&mut self.open));
+        Ok(())
+    }
+
+    /// Waits until the target has done what it was given. Cancel safe.
+    pub(super) async fn complete(&mut self) -> Result<(), EngineError> {
+        let done = self.desk.back().await.map_err(EngineError::Task)?;
+        done.map_err(|error| self.failed(error))?;
+        if let Some(closing) = self.closing.take()
+            && let Some(last) = closing.last
+        {
+            self.checkpoint = last.end_lsn;
+            self.count(closing, &last);
+        }
         Ok(())
     }
 
     /// Moves the checkpoint over WAL that held nothing for us.
     pub(super) async fn advance_idle(&mut self, to: Lsn) -> Result<(), EngineError> {
+        self.complete().await?;
         let to = Checkpoint {
             end_lsn: to,
             commit_time_us: None,
         };
         let step = (self.checkpoint, to);
-        let committed = self
-            .writer
-            .commit(&self.store, &[], step, Commit::Durable)
-            .await;
+        let writer = self.desk.writer();
+        let committed = writer.commit(&self.store, &[], step, Commit::Durable).await;
         committed.map_err(|error| self.failed(error))?;
         self.checkpoint = to.end_lsn;
         Ok(())
@@ -222,15 +255,19 @@ impl Applier {
 
     /// Asks what has become durable since it was committed, and returns whether anything has.
     pub(super) async fn look_for_durable(&mut self) -> Result<bool, EngineError> {
-        let before = self.writer.durable();
-        let looked = self.writer.look_for_durable().await;
+        if self.desk.is_away() {
+            return Ok(false);
+        }
+        let before = self.desk.durable();
+        let looked = self.desk.writer().look_for_durable().await;
         looked.map_err(|error| self.failed(error))?;
-        Ok(self.writer.durable() > before)
+        Ok(self.desk.durable() > before)
     }
 
     /// Waits until all that was committed is durable.
     pub(super) async fn settle(&mut self) -> Result<(), EngineError> {
-        let settled = self.writer.settle(self.checkpoint).await;
+        self.complete().await?;
+        let settled = self.desk.writer().settle(self.checkpoint).await;
         settled.map_err(|error| self.failed(error))
     }
 
@@ -241,16 +278,18 @@ impl Applier {
         commit: TransactionCommit,
         reason: &str,
     ) -> Result<(), EngineError> {
+        self.complete().await?;
         let recorded = async {
-            self.writer.begin().await?;
-            let session = self.writer.session();
+            let writer = self.desk.writer();
+            writer.begin().await?;
             self.store
-                .record_skipped(session, begin.commit_lsn, begin.xid, reason)
+                .record_skipped(writer.session(), begin.commit_lsn, begin.xid, reason)
                 .await
         };
         recorded.await.map_err(|error| self.failed(error))?;
         self.end(commit)?;
         self.commit().await?;
+        self.complete().await?;
         self.meter.add_skipped();
         Ok(())
     }
@@ -316,7 +355,8 @@ impl Applier {
         if let Some(route) = self.router.known(relation) {
             return Ok(route.clone());
         }
-        let found = self.router.find(&self.writer, relation).await;
+        self.complete().await?;
+        let found = self.router.find(self.desk.writer(), relation).await;
         let route = found.map_err(|error| self.failed(error))?;
         if self.router.turned_watchful() {
             self.flush().await?;
@@ -376,8 +416,9 @@ impl Applier {
             return Ok(());
         }
         self.flush().await?;
+        self.complete().await?;
         let tables: Vec<_> = plans.iter().map(|plan| &*plan.target).collect();
-        let done = self.writer.truncate(&tables, restart_identity).await;
+        let done = self.desk.writer().truncate(&tables, restart_identity).await;
         done.map_err(|error| self.failed(error))?;
         for plan in &plans {
             self.tally_of(&plan.relation).counters.truncates += 1;
@@ -386,11 +427,14 @@ impl Applier {
         Ok(())
     }
 
-    /// Sends what was gathered to the open target transaction.
+    /// Begins to run what was gathered in the open target transaction.
     async fn flush(&mut self) -> Result<(), EngineError> {
+        self.complete().await?;
         let ops = self.batch.take();
-        let done = self.writer.execute(&ops).await;
-        done.map_err(|error| self.failed(error))
+        if !ops.is_empty() {
+            self.desk.execute(ops);
+        }
+        Ok(())
     }
 
     fn tally(&mut self, plan: &TablePlan, change: &RowChange) -> RowKind {
@@ -406,30 +450,29 @@ impl Applier {
 
     fn tally_of(&mut self, relation: &Arc<Relation>) -> &mut Tally {
         let new = || (Arc::clone(relation), Tally::default());
-        &mut self.tallies.entry(relation.id).or_insert_with(new).1
+        &mut self.open.tallies.entry(relation.id).or_insert_with(new).1
     }
 
-    fn count(&mut self, last: &TransactionCommit) {
-        let open = std::mem::take(&mut self.open);
-        let took = open
+    fn count(&mut self, batch: OpenBatch, last: &TransactionCommit) {
+        let took = batch
             .started
             .map(|started| started.elapsed())
             .unwrap_or_default();
         let at_ms = clock::unix_ms();
-        for (_, (relation, tally)) in self.tallies.drain() {
-            self.meter.add_table(&relation.name, &tally, at_ms);
+        for (relation, tally) in batch.tallies.values() {
+            self.meter.add_table(&relation.name, tally, at_ms);
         }
         self.meter
-            .add_batch(open.transaction_count, open.row_count as u64, took);
+            .add_batch(batch.transaction_count, batch.row_count as u64, took);
         debug!(
             target: "apply",
-            transactions = open.transaction_count,
-            rows = open.row_count,
+            transactions = batch.transaction_count,
+            rows = batch.row_count,
             ms = took.as_secs_f64() * 1e3,
             lsn = %last.end_lsn,
             "batch committed"
         );
-        self.schema_changes_durable(open.schema_changes);
+        self.schema_changes_durable(batch.schema_changes);
         self.board.update(|status| {
             status.checkpoint.end_lsn = last.end_lsn;
             status.checkpoint.commit_time_ms = Some(clock::unix_ms_of(last.commit_time_us));

@@ -130,6 +130,9 @@ impl Lifecycle {
         match self.round(&mut transaction).await {
             Ok(RoundEnd::Stop) => {
                 info!(target: "slot", "stopped");
+                if let Some((lsn, _)) = &self.skip {
+                    warn!(target: "apply", %lsn, "nothing was skipped: the transaction of this position has not come yet");
+                }
                 ControlFlow::Break(Outcome::Stopped)
             }
             Ok(RoundEnd::Again) => ControlFlow::Continue(()),
@@ -156,7 +159,7 @@ impl Lifecycle {
         };
         self.board.phase(&phase);
         let target = self.pipeline.target.clone();
-        let writer_pid = connected.writer_pid;
+        let writer_pid = connected.writer_pid();
         let mut stream = self.stream(connected, meter);
         let (from, started) = (stream.applier.checkpoint(), clock::now());
         let watch = watchdog::watch(&target, writer_pid, stream.pulse.clone());
