@@ -21,7 +21,8 @@ use tokio::time::Instant;
 use tracing::{debug, trace};
 
 use crate::apply::{
-    ApplyError, Batch, Checkpoint, CheckpointStore, Commit, HeldRows, RowChange, TablePlan, Writer,
+    ApplyError, Batch, Checkpoint, CheckpointStore, Commit, HeldRows, Op, RowChange, TablePlan,
+    Writer,
 };
 use crate::fault;
 use crate::model::{
@@ -378,7 +379,8 @@ impl Applier {
         let full = self.batch.row_count() >= GATHERED_ROWS_MAX
             || self.batch.byte_count() >= GATHERED_BYTES_MAX;
         if full {
-            self.flush().await?;
+            let ops = self.batch.take_settled();
+            self.execute(ops).await?;
             fault::point(fault::APPLY_MID_TRANSACTION);
         }
         Ok(())
@@ -429,8 +431,12 @@ impl Applier {
 
     /// Begins to run what was gathered in the open target transaction.
     async fn flush(&mut self) -> Result<(), EngineError> {
-        self.complete().await?;
         let ops = self.batch.take();
+        self.execute(ops).await
+    }
+
+    async fn execute(&mut self, ops: Vec<Op>) -> Result<(), EngineError> {
+        self.complete().await?;
         if !ops.is_empty() {
             self.desk.execute(ops);
         }

@@ -181,11 +181,16 @@ async fn connect(
         source,
     };
     let target = Writer::connect(&pipeline.target, pipeline.disable_triggers);
-    let (asked, (replication, identity), session) = tokio::try_join!(
-        ask_source(pipeline, &on_source, show),
-        open_replication(pipeline, &on_source),
-        target.map_err(on_target),
-    )?;
+    let source = async {
+        let (asked, replication) = tokio::join!(
+            ask_source(pipeline, &on_source, show),
+            open_replication(pipeline, &on_source),
+        );
+        // What keeps both away is told of the session that everybody knows.
+        Ok((asked?, replication?))
+    };
+    let ((asked, (replication, identity)), session) =
+        tokio::try_join!(source, target.map_err(on_target))?;
     let AskedSource {
         slot,
         walsender_timeout,
