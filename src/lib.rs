@@ -12,4 +12,5 @@ pub mod postgres;
 #[cfg(test)]
 mod property;
 pub mod schema;
+pub mod snapshot;
 pub mod tutorial;

@@ -8,6 +8,7 @@
 //! A commit goes on in the background (see [`desk`]) while the next batch is gathered; whatever needs
 //! the target waits for it first.
 
+mod cover;
 mod desk;
 mod limits;
 mod reload;
@@ -29,8 +30,12 @@ use crate::model::{
     Change, Lsn, OldTuple, Relation, RelationId, TransactionBegin, TransactionCommit, Tuple,
 };
 use crate::schema::RowsMessage;
+use crate::snapshot::OpenStep;
 
 use super::board::Board;
+use super::copy::tables::{self, Refusal};
+use super::copy::{Answer, CopyLink, TablesErrand};
+use super::coverage::Coverage;
 use super::meter::{Meter, RowKind, Tally};
 use super::route::{Route, Router};
 use super::status::SchemaChange;
@@ -58,9 +63,15 @@ pub(super) struct Applier {
     held: HeldRows,
     reload: Option<Reload>,
     checkpoint: Lsn,
+    /// How far the round is: behind the checkpoint while copied tables catch up.
+    position: Lsn,
+    coverage: Coverage,
+    copies: CopyLink,
+    /// Where the last schema change lies that was looked at.
+    schema_changed_at: Lsn,
     open: OpenBatch,
     /// The batch whose commit is under way.
-    closing: Option<OpenBatch>,
+    closing: Option<Closing>,
     board: Board,
     meter: Meter,
     acknowledge: mpsc::Sender<String>,
@@ -83,6 +94,16 @@ struct OpenBatch {
     oldest_us: Option<i64>,
 }
 
+/// A batch on its way to the target, and where everything is when it has got there.
+#[derive(Debug)]
+struct Closing {
+    batch: OpenBatch,
+    position: Lsn,
+    checkpoint: Lsn,
+    /// The checkpoint then speaks for all tables that were catching up.
+    settled: bool,
+}
+
 /// What an applier is made of.
 pub(super) struct Parts {
     pub(super) endpoint: String,
@@ -91,6 +112,8 @@ pub(super) struct Parts {
     pub(super) router: Router,
     pub(super) limits: Limits,
     pub(super) checkpoint: Lsn,
+    pub(super) coverage: Coverage,
+    pub(super) copies: CopyLink,
     pub(super) board: Board,
     pub(super) meter: Meter,
     pub(super) acknowledge: mpsc::Sender<String>,
@@ -105,6 +128,8 @@ impl Applier {
             router,
             limits,
             checkpoint,
+            coverage,
+            copies,
             ..
         } = parts;
         Self {
@@ -117,6 +142,10 @@ impl Applier {
             held: HeldRows::default(),
             reload: None,
             checkpoint,
+            position: coverage.start(),
+            coverage,
+            copies,
+            schema_changed_at: Lsn::ZERO,
             open: OpenBatch::default(),
             closing: None,
             board: parts.board,
@@ -125,14 +154,14 @@ impl Applier {
         }
     }
 
-    /// Returns the end of what is committed on the target.
-    pub(super) const fn checkpoint(&self) -> Lsn {
-        self.checkpoint
+    /// Returns how far the round is: everything before is on the target for every table.
+    pub(super) const fn position(&self) -> Lsn {
+        self.position
     }
 
-    /// Returns the end of what is durable on the target: never beyond what is committed.
-    pub(super) const fn durable(&self) -> Lsn {
-        self.desk.durable()
+    /// Returns what may be confirmed: durable on the target, and needed by no copy.
+    pub(super) fn confirmable(&self) -> Lsn {
+        self.coverage.confirmable(self.desk.durable())
     }
 
     /// Returns whether the commit of a batch is under way.
@@ -144,7 +173,7 @@ impl Applier {
     pub(super) fn oldest_us(&self) -> Option<i64> {
         let closing = self.closing.as_ref();
         closing
-            .and_then(|closing| closing.oldest_us)
+            .and_then(|closing| closing.batch.oldest_us)
             .or(self.open.oldest_us)
     }
 
@@ -210,7 +239,6 @@ impl Applier {
         let Some(last) = self.open.last else {
             return Ok(());
         };
-        self.complete().await?;
         let to = Checkpoint {
             end_lsn: last.end_lsn,
             commit_time_us: Some(last.commit_time_us),
@@ -220,9 +248,34 @@ impl Applier {
         } else {
             Commit::Durable
         };
-        let (store, ops) = (self.store.clone(), self.batch.take());
-        self.desk.commit(store, ops, (self.checkpoint, to), how);
-        self.closing = Some(std::mem::take(&mut self.open));
+        let ops = self.batch.take();
+        self.begin_move(ops, to, how).await
+    }
+
+    /// Begins to commit everything up to `to`: the checkpoint moves there, and the tables that catch
+    /// up.
+    async fn begin_move(
+        &mut self,
+        ops: Vec<Op>,
+        to: Checkpoint,
+        how: Commit,
+    ) -> Result<(), EngineError> {
+        self.complete().await?;
+        let settled = self.follow_copies(to.end_lsn).await?;
+        let (position, checkpoint) = (to.end_lsn, self.checkpoint.max(to.end_lsn));
+        let to = Checkpoint {
+            end_lsn: checkpoint,
+            commit_time_us: to.commit_time_us.filter(|_| checkpoint == position),
+        };
+        let how = if settled { Commit::Durable } else { how };
+        let step = (self.checkpoint, to);
+        self.desk.commit(self.store.clone(), ops, step, how);
+        self.closing = Some(Closing {
+            batch: std::mem::take(&mut self.open),
+            position,
+            checkpoint,
+            settled,
+        });
         Ok(())
     }
 
@@ -230,13 +283,23 @@ impl Applier {
     pub(super) async fn complete(&mut self) -> Result<(), EngineError> {
         let done = self.desk.back().await.map_err(EngineError::Task)?;
         done.map_err(|error| self.failed(error))?;
-        if let Some(closing) = self.closing.take()
-            && let Some(last) = closing.last
-        {
-            self.checkpoint = last.end_lsn;
-            self.count(closing, &last);
+        let Some(closing) = self.closing.take() else {
+            return Ok(());
+        };
+        (self.checkpoint, self.position) = (closing.checkpoint, closing.position);
+        if closing.settled {
+            self.settle_copies();
+        }
+        if let Some(last) = closing.batch.last {
+            self.count(closing.batch, &last);
         }
         Ok(())
+    }
+
+    /// Commits what is open, with no whole transaction in it, up to `to`.
+    async fn move_to(&mut self, to: Checkpoint) -> Result<(), EngineError> {
+        self.begin_move(Vec::new(), to, Commit::Durable).await?;
+        self.complete().await
     }
 
     /// Moves the checkpoint over WAL that held nothing for us.
@@ -246,12 +309,7 @@ impl Applier {
             end_lsn: to,
             commit_time_us: None,
         };
-        let step = (self.checkpoint, to);
-        let writer = self.desk.writer();
-        let committed = writer.commit(&self.store, &[], step, Commit::Durable).await;
-        committed.map_err(|error| self.failed(error))?;
-        self.checkpoint = to.end_lsn;
-        Ok(())
+        self.move_to(to).await
     }
 
     /// Asks what has become durable since it was committed, and returns whether anything has.
@@ -295,6 +353,55 @@ impl Applier {
         Ok(())
     }
 
+    /// Makes the tables of a copy, if the target is still as of their moment.
+    pub(super) async fn make_tables(
+        &mut self,
+        errand: &TablesErrand,
+    ) -> Result<Answer, EngineError> {
+        let disturbed = errand.at.is_some_and(|at| self.schema_changed_at >= at);
+        if disturbed {
+            return Ok(Answer::Disturbed);
+        }
+        fault::point(fault::SNAPSHOT_BEFORE_TABLES);
+        self.begin().await?;
+        let made = tables::make(self.desk.here().session(), self.copies.store(), errand).await;
+        let answer = self.end_errand(made).await?;
+        if answer == Answer::Done {
+            fault::point(fault::SNAPSHOT_AFTER_TABLES);
+            self.leave_to_copies(errand);
+        }
+        Ok(answer)
+    }
+
+    /// Runs statements for copies that are complete.
+    pub(super) async fn run_steps(&mut self, steps: &[OpenStep]) -> Result<Answer, EngineError> {
+        self.begin().await?;
+        let run = tables::run(self.desk.here().session(), steps).await;
+        self.end_errand(run).await
+    }
+
+    async fn begin(&mut self) -> Result<(), EngineError> {
+        self.complete().await?;
+        let begun = self.desk.writer().begin().await;
+        begun.map_err(|error| self.failed(error))
+    }
+
+    async fn end_errand(&mut self, done: Result<(), Refusal>) -> Result<Answer, EngineError> {
+        if let Err(refusal) = done {
+            let given_up = self.desk.writer().rollback().await;
+            given_up.map_err(|error| self.failed(error))?;
+            return refusal.answer(&self.endpoint);
+        }
+        let here = Checkpoint {
+            end_lsn: self.position,
+            commit_time_us: None,
+        };
+        self.move_to(here).await?;
+        self.desk.writer().forget();
+        self.router.forget();
+        Ok(Answer::Done)
+    }
+
     /// Publishes what was counted, if anything was.
     pub(super) fn publish(&mut self) {
         if self.meter.is_dirty() {
@@ -327,9 +434,12 @@ impl Applier {
                 relations,
                 restart_identity,
                 cascade: _,
-            } => self.truncate(&relations, restart_identity).await,
+            } => {
+                let relations = self.covered(relations, begin.commit_lsn);
+                self.truncate(&relations, restart_identity).await
+            }
             Change::Message { prefix, content } if &*prefix == RowsMessage::PREFIX => {
-                self.reload(&content).await
+                self.reload(begin.commit_lsn, &content).await
             }
             Change::Message { .. } => Ok(()),
         }
@@ -341,6 +451,9 @@ impl Applier {
         relation: Arc<Relation>,
         change: RowChange,
     ) -> Result<(), EngineError> {
+        if self.passes_over(&relation, begin.commit_lsn) {
+            return Ok(());
+        }
         match self.route(&relation).await? {
             Route::Table(plan) => self.gather(&plan, change).await,
             Route::SchemaLog => match change {
@@ -348,6 +461,7 @@ impl Applier {
                 RowChange::Update { .. } | RowChange::Delete(_) => Ok(()),
             },
             Route::Ignored => Ok(()),
+            Route::Missing if self.coverage.excuses(&self.router.name_now(&relation)) => Ok(()),
             Route::Missing => self.hold(&relation, &change),
         }
     }
@@ -408,6 +522,7 @@ impl Applier {
             match self.route(relation).await? {
                 Route::Table(plan) => plans.push(plan),
                 Route::SchemaLog | Route::Ignored => {}
+                Route::Missing if self.coverage.excuses(&relation.name) => {}
                 Route::Missing => {
                     let table = self.router.name_now(relation);
                     return Err(self.failed(ApplyError::MissingTable { table }));
@@ -480,7 +595,7 @@ impl Applier {
         );
         self.schema_changes_durable(batch.schema_changes);
         self.board.update(|status| {
-            status.checkpoint.end_lsn = last.end_lsn;
+            status.checkpoint.end_lsn = status.checkpoint.end_lsn.max(last.end_lsn);
             status.checkpoint.commit_time_ms = Some(clock::unix_ms_of(last.commit_time_us));
         });
     }

@@ -46,6 +46,17 @@ impl Desk {
         }
     }
 
+    /// As [`writer`](Self::writer), to look only.
+    ///
+    /// # Panics
+    /// When it is away.
+    pub(super) fn here(&self) -> &Writer {
+        match &self.place {
+            Place::Here(writer) => writer,
+            Place::Away(_) | Place::Lost => unreachable!("the writer was waited for"),
+        }
+    }
+
     /// Returns the last checkpoint that is known to be on the target's disk.
     pub(super) const fn durable(&self) -> Lsn {
         match &self.place {

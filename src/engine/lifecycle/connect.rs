@@ -15,6 +15,7 @@ use crate::apply::{CheckpointStore, WriteRules, Writer};
 use crate::config::{ConnectionSettings, Pipeline, SlotName, publication_name};
 use crate::decode::Decoder;
 use crate::engine::applier::{Applier, Limits, Parts};
+use crate::engine::coverage::Coverage;
 use crate::engine::feedback::Feedback;
 use crate::engine::meter::Meter;
 use crate::engine::route::Router;
@@ -27,7 +28,7 @@ use crate::postgres::{
     self, FeedbackWriter, PgError, ReplicationConnection, Session, SystemIdentity, WalReader,
 };
 
-use super::{Lifecycle, Request, patience};
+use super::{Lifecycle, Request, copies, patience};
 
 /// Both sides are ready within this, or there is something between us that passes nothing on. Each
 /// attempt to connect has a bound of its own; this is for the questions that follow.
@@ -42,6 +43,10 @@ pub(super) struct Connected {
     writer: Writer,
     store: CheckpointStore,
     checkpoint: Lsn,
+    coverage: Coverage,
+    slot_name: String,
+    /// Tables are or were copied.
+    pub(super) has_copies: bool,
 }
 
 impl Connected {
@@ -76,10 +81,11 @@ impl Lifecycle {
             board,
             acknowledge,
             care,
+            first_round,
             ..
         } = self;
         let connecting = async {
-            let connected = connect(pipeline, care.is_none(), |slot| {
+            let connected = connect(pipeline, (care.is_none(), *first_round), |slot| {
                 board.update(|status| {
                     status.slot_name.clone_from(&slot.name);
                     status.plugin.clone_from(&slot.plugin);
@@ -117,13 +123,16 @@ impl Lifecycle {
             writer,
             store,
             checkpoint,
+            coverage,
+            slot_name,
             ..
         } = connected;
+        let position = coverage.start();
         let silence_max = self
             .patience
             .of_source(&self.pipeline.source, walsender_timeout);
         let every = patience::between_feedbacks(walsender_timeout, silence_max);
-        let (feedback, task) = Feedback::new(feedback, checkpoint, every);
+        let (feedback, task) = Feedback::new(feedback, position, every);
         let limits = Limits::new(&self.pipeline.batch);
         let limits = if self.care.is_some() {
             limits.each_alone()
@@ -144,6 +153,8 @@ impl Lifecycle {
             router,
             limits,
             checkpoint,
+            coverage,
+            copies: self.copies.link(&slot_name),
             board: self.board.clone(),
             meter,
             acknowledge: self.acknowledge.clone(),
@@ -159,11 +170,12 @@ impl Lifecycle {
             board: self.board.clone(),
             skip: self.skip.take(),
             state: State::new(
-                checkpoint,
+                position,
                 self.paused,
                 self.care.as_ref().map(|care| care.until),
             ),
             requests: &mut self.requests,
+            errands: self.copies.errands(),
             silence_max,
             pulse: Pulse::default(),
         }
@@ -172,7 +184,7 @@ impl Lifecycle {
 
 async fn connect(
     pipeline: &Pipeline,
-    sets: bool,
+    (sets, first_round): (bool, bool),
     show: impl Fn(&SlotState),
 ) -> Result<Connected, EngineError> {
     let on_source = SourceErrors(pipeline.source.endpoint());
@@ -209,20 +221,32 @@ async fn connect(
     };
     let opened = Writer::open(session, rules, stream).await;
     let (mut writer, store) = opened.map_err(on_target)?;
+    copies::choose(pipeline, &store, &writer).await?;
     let loaded = store
         .load(writer.session(), slot.confirmed_lsn, identity.wal_end)
         .await;
     let checkpoint = loaded.map_err(on_target)?;
     writer.starts_at(checkpoint);
+    let positions = (checkpoint, slot.confirmed_lsn);
+    let by_name = !matches!(decoder, Decoder::Pgoutput(_));
+    let (coverage, has_copies) = copies::coverage(
+        pipeline,
+        &slot.name,
+        &writer,
+        positions,
+        (by_name, first_round),
+    )
+    .await?;
 
     let choices = decoder.option_choices(&publication_name(&slot.name));
+    let from = coverage.start();
     let started = replication
-        .start_with_first(&slot.name, checkpoint, &choices)
+        .start_with_first(&slot.name, from, &choices)
         .await;
     let (choice, reader, feedback) =
         started.map_err(|error| on_source.failed("start streaming", error))?;
     decoder.started_with(choice);
-    info!(target: "slot", slot = slot.name, plugin = slot.plugin, lsn = %checkpoint,
+    info!(target: "slot", slot = slot.name, plugin = slot.plugin, lsn = %from,
         "streaming started");
     Ok(Connected {
         reader,
@@ -232,6 +256,9 @@ async fn connect(
         writer,
         store,
         checkpoint,
+        coverage,
+        slot_name: slot.name,
+        has_copies,
     })
 }
 
