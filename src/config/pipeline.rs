@@ -27,6 +27,8 @@ pub struct Pipeline {
     pub on_conflict: OnConflict,
     /// The database of the schema log; none: rows only.
     pub schema_log: Option<ConnectionSettings>,
+    /// How long acknowledged entries of the schema log are kept.
+    pub schema_log_retention: Duration,
     /// Which tables replicate.
     pub filter: TableFilter,
     /// The first copy.

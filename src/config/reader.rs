@@ -22,6 +22,8 @@ const BATCH_SIZE: usize = 100;
 const BATCH_TIMEOUT: Duration = Duration::from_secs(5);
 /// An hour covers a restart, a failover and a short maintenance; longer needs an operator anyway.
 const RETRY_TIMEOUT: Duration = Duration::from_secs(3600);
+/// A month: whoever asks what changed asks sooner.
+const SCHEMA_LOG_RETENTION: Duration = Duration::from_secs(30 * 86_400);
 /// More copies than this do not pay on one source.
 const SNAPSHOT_WORKERS_MAX: usize = 8;
 
@@ -50,6 +52,7 @@ pub(super) struct Values {
     snapshot_workers: Option<usize>,
     snapshot_part: Option<ByteSize>,
     retry_timeout: Option<Duration>,
+    schema_log_retention: Option<Duration>,
 }
 
 impl Values {
@@ -75,6 +78,7 @@ impl Values {
             on_conflict: self.on_conflict.unwrap_or_default(),
             null_numbers: self.null_numbers.unwrap_or_default(),
             schema_log: self.schema_log,
+            schema_log_retention: self.schema_log_retention.unwrap_or(SCHEMA_LOG_RETENTION),
             snapshot: Snapshot {
                 enabled: self.snapshot_enabled.unwrap_or_default(),
                 source: self.snapshot_store.unwrap_or_else(|| source.clone()),
@@ -126,6 +130,7 @@ impl<'a> Reader<'a> {
             on_conflict: self.word(key::ON_CONFLICT),
             null_numbers: self.word(key::NULL_NUMBERS),
             schema_log: self.connection(key::SCHEMA_LOG_URL),
+            schema_log_retention: self.duration(key::SCHEMA_LOG_RETENTION),
             include: self.tables(key::INCLUDE_TABLES),
             exclude: self.tables(key::EXCLUDE_TABLES),
             retry_timeout: self.duration(key::RETRY_TIMEOUT),

@@ -34,6 +34,8 @@ pub mod key {
     pub const ON_CONFLICT: &str = "PGSTREAM_POSTGRES_WRITER_ON_CONFLICT_ACTION";
     /// Database of the schema log.
     pub const SCHEMA_LOG_URL: &str = "PGSTREAM_POSTGRES_WRITER_SCHEMALOG_STORE_URL";
+    /// How long the schema log is kept.
+    pub const SCHEMA_LOG_RETENTION: &str = "PGSTREAM_POSTGRES_WRITER_SCHEMALOG_RETENTION";
     /// Tables that replicate.
     pub const INCLUDE_TABLES: &str = "PGSTREAM_FILTER_INCLUDE_TABLES";
     /// Tables that do not.
@@ -246,6 +248,15 @@ pub static VARIABLES: &[Variable] = &[
         default: "rows only",
         kind: Kind::Connection,
         example: "\"postgres://postgres:postgres@localhost:5432?sslmode=disable\"",
+    },
+    Variable {
+        key: key::SCHEMA_LOG_RETENTION,
+        synonyms: &[],
+        meaning: "How long run keeps entries of pgstream.schema_log that are acknowledged and that \
+                  every pipeline has confirmed.",
+        default: "30d",
+        kind: Kind::Duration,
+        example: "90d",
     },
     Variable {
         key: key::INCLUDE_TABLES,

@@ -19,6 +19,7 @@ mod entry;
 mod error;
 pub mod install;
 mod plan;
+mod prune;
 mod rows;
 
 pub use acknowledge::{mark_acked, unacked};
@@ -28,4 +29,5 @@ pub use error::SchemaError;
 pub use plan::{
     CopyPlan, NotApplied, Plan, RelationTouch, Stage, StagedStep, Step, plan, plan_copy,
 };
+pub use prune::prune;
 pub use rows::RowsMessage;

@@ -192,7 +192,7 @@ fn invalid_logging_falls_back_and_is_told_with_the_rest() {
     assert_eq!(configured.origin_of(key::LOG_FORMAT), Origin::Environment);
 }
 
-proptest! {
+crate::property::properties! {
     #[test]
     fn any_value_of_any_variable_is_answered_without_its_secret(
         index in 0..VARIABLES.len(),

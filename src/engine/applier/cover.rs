@@ -58,7 +58,7 @@ impl Applier {
         let waits = self
             .copies
             .store()
-            .wait(self.writer.session(), tables)
+            .wait(self.desk.here().session(), tables)
             .await;
         waits
             .map(drop)
@@ -83,7 +83,8 @@ impl Applier {
         };
         let settled = to >= settled_at;
         let sql = self.copies.store().advance(to, settled);
-        let done = self.writer.run("the position of copied tables", &sql).await;
+        let writer = self.desk.writer();
+        let done = writer.run("the position of copied tables", &sql).await;
         done.map_err(|error| self.failed(error))?;
         Ok(settled)
     }
@@ -102,10 +103,11 @@ impl Applier {
         &mut self,
         relation: RelationId,
     ) -> Result<bool, EngineError> {
+        self.complete().await?;
         let waits = self
             .copies
             .store()
-            .wait(self.writer.session(), &[relation])
+            .wait(self.desk.here().session(), &[relation])
             .await;
         let waits = waits.map_err(|source| self.failed(records_refused(source)))?;
         Ok(waits > 0)
@@ -133,6 +135,7 @@ impl Applier {
         if self.coverage.is_empty() && !self.coverage.is_lenient() {
             return Ok(None);
         }
+        self.complete().await?;
         let mut excused = Vec::new();
         if self.coverage.is_lenient() {
             for object in entry
@@ -195,7 +198,7 @@ impl Applier {
             .collect();
         for key in keys {
             let sql = self.copies.defer(&key, &|name| self.router.selects(name));
-            let done = self.writer.run(&key.label(), &sql).await;
+            let done = self.desk.writer().run(&key.label(), &sql).await;
             done.map_err(|error| self.failed(error))?;
         }
         Ok(())
@@ -231,7 +234,12 @@ impl Applier {
         let Some((kind, name)) = place(object) else {
             return Ok(true);
         };
-        let row = self.writer.session().row(STANDS, &[&kind, &name]).await?;
+        let row = self
+            .desk
+            .here()
+            .session()
+            .row(STANDS, &[&kind, &name])
+            .await?;
         Ok(row.is_some_and(|row| row.get(0)))
     }
 }

@@ -154,6 +154,7 @@ pub fn pipeline(source: &str, target: &str) -> Pipeline {
         on_conflict: OnConflict::Error,
         null_numbers: NullNumbers::default(),
         schema_log: None,
+        schema_log_retention: Duration::from_secs(86_400),
         filter: TableFilter::default(),
         snapshot: Snapshot {
             enabled: false,
