@@ -19,9 +19,11 @@ mod error;
 pub mod install;
 mod plan;
 mod rows;
+mod tables;
 
 pub use acknowledge::{mark_acked, unacked};
 pub use entry::{Change, Entry, FORMAT, Images, ObjectChange, Other, RenamedTable, UnknownDrop};
 pub use error::SchemaError;
 pub use plan::{NotApplied, Plan, RelationTouch, Step, plan};
 pub use rows::RowsMessage;
+pub use tables::{SourceTable, source_tables};
