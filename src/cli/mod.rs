@@ -25,6 +25,8 @@ mod plan;
 mod run;
 mod runtime;
 mod signals;
+#[cfg(feature = "tui")]
+mod start;
 mod status;
 mod tear_down;
 mod tutorial;
@@ -36,7 +38,7 @@ use clap::{CommandFactory as _, Parser as _};
 
 use crate::config::{Configuration, Inputs, redact};
 #[cfg(feature = "tui")]
-use crate::console::{Draft, Opening};
+use crate::console::Opening;
 use crate::model::ErrorClass;
 
 use args::{Arguments, Command};
@@ -103,14 +105,12 @@ fn dispatch(
             Command::Run(arguments) => return console::run(configuration, arguments, global),
             Command::Tutorial(arguments) => return lessons::run(arguments, global),
             Command::Init(arguments) if !arguments.plan && console::lacks_source(configuration) => {
-                let opening = Opening::Init(Draft::default());
-                return console::open(configuration, global, Some(opening));
+                return console::open(configuration, global, Some(Opening::Init));
             }
             Command::TearDown(arguments)
                 if !arguments.plan && console::lacks_source(configuration) =>
             {
-                let opening = Opening::TearDown(Draft::default());
-                return console::open(configuration, global, Some(opening));
+                return console::open(configuration, global, Some(Opening::TearDown));
             }
             Command::Init(_) | Command::TearDown(_) | Command::Status(_) | Command::Check(_) => {}
         }

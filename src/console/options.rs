@@ -11,17 +11,18 @@ use super::keys::Keymap;
 use super::lesson::Tutorial;
 use super::model::{Look, Model};
 use super::settings::Settings;
+use super::start::{Start, Starts};
 use super::theme::{Palette, Theme};
 use super::wizard::{Draft, Kind, Wizard};
 use crate::config::Resolved;
 
 /// The wizard that a console opens with.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Opening {
     /// Set a pipeline up.
-    Init(Draft),
+    Init,
     /// Take one down.
-    TearDown(Draft),
+    TearDown,
 }
 
 /// How the console opens.
@@ -47,6 +48,10 @@ pub struct ConsoleOptions {
     pub settings: Option<(Vec<Resolved>, Option<PathBuf>)>,
     /// A wizard to open with; none: the dashboard.
     pub opening: Option<Opening>,
+    /// What wizards may know beforehand.
+    pub draft: Draft,
+    /// The start screen, for a console without a pipeline.
+    pub starts: Option<Starts>,
     /// A tutorial to be played beside the panes.
     pub tutorial: Option<Tutorial>,
 }
@@ -75,6 +80,8 @@ impl ConsoleOptions {
             logs: None,
             settings: None,
             opening: None,
+            draft: Draft::default(),
+            starts: None,
             tutorial: None,
         }
     }
@@ -97,9 +104,12 @@ impl ConsoleOptions {
         let settings = self.settings.clone();
         model.settings = settings.map(|(rows, path)| Settings::new(rows, path));
         model.utc_offset_s = local_offset_s();
-        model.wizard = self.opening.as_ref().map(|opening| match opening {
-            Opening::Init(draft) => Wizard::new(Kind::Init, draft),
-            Opening::TearDown(draft) => Wizard::new(Kind::TearDown, draft),
+        model.draft = self.draft.clone();
+        let starts = self.starts.as_ref();
+        model.start = starts.map(|starts| Start::new(starts.notice.clone(), &starts.files));
+        model.wizard = self.opening.map(|opening| match opening {
+            Opening::Init => Wizard::new(Kind::Init, &self.draft),
+            Opening::TearDown => Wizard::new(Kind::TearDown, &self.draft),
         });
         Ok(model)
     }

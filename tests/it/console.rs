@@ -11,5 +11,6 @@
 mod pty;
 mod real;
 mod scripted;
+mod start;
 mod tutorial;
 mod wizard;

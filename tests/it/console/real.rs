@@ -67,6 +67,16 @@ impl Stage {
         self.target_cluster.url("postgres")
     }
 
+    /// Returns what is in a file of the program's working directory.
+    pub fn file(&self, name: &str) -> String {
+        std::fs::read_to_string(self.directory.path().join(name)).unwrap()
+    }
+
+    /// Writes a file into the program's working directory.
+    pub fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.directory.path().join(name), text).unwrap();
+    }
+
     /// Starts the program in a terminal.
     pub fn open<const N: usize>(&self, arguments: [&str; N], size: (u16, u16)) -> Terminal {
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_pgstream"));
