@@ -53,7 +53,7 @@ pub(super) struct GlobalArguments {
 pub(super) struct ScreenArguments {
     /// Colours of the console: auto, high-contrast or mono
     #[arg(long, global = true, value_name = "THEME")]
-    pub(super) theme: Option<crate::console::Palette>,
+    pub(super) theme: Option<crate::config::Palette>,
     /// Frames and bars of the console in ASCII
     #[arg(long, global = true)]
     pub(super) ascii: bool,

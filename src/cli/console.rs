@@ -8,8 +8,8 @@ use super::Failure;
 use super::args::{GlobalArguments, RunArguments};
 use super::runtime::block_on;
 use super::{lessons, logging, start};
-use crate::config::{Configuration, Inputs, LogLevel, Pipeline, Plugin, key};
-use crate::console::{self, ConsoleOptions, Draft, EngineLink, Launch, Opening, Palette, Starts};
+use crate::config::{Configuration, Inputs, LogLevel, Palette, Pipeline, Plugin, key};
+use crate::console::{self, ConsoleOptions, Draft, EngineLink, Launch, Opening, Starts};
 use crate::engine::{Engine, EngineOptions};
 use crate::model::Lsn;
 
@@ -104,7 +104,7 @@ fn options(
     for warning in configuration.warnings() {
         tracing::warn!(target: "config", "{warning}");
     }
-    let mut options = looks(name(global.config.as_deref()), global);
+    let mut options = looks(name(global.config.as_deref()), configuration, global);
     options.level = level(logging.level);
     options.logs = Some(feed);
     options.settings = Some((configuration.resolved(), global.config.clone()));
@@ -128,9 +128,14 @@ pub(super) fn draft(configuration: &Configuration) -> Draft {
     }
 }
 
-/// How the environment and the flags want the console to look.
-pub(super) fn looks(name: String, global: &GlobalArguments) -> ConsoleOptions {
-    let mut options = ConsoleOptions::of_environment(name);
+/// How the environment, the configuration and the flags want the console to look.
+pub(super) fn looks(
+    name: String,
+    configuration: &Configuration,
+    global: &GlobalArguments,
+) -> ConsoleOptions {
+    let options = ConsoleOptions::of_environment(name);
+    let mut options = options.with_screen(configuration.screen());
     if global.no_color {
         options.palette = Palette::Mono;
     }

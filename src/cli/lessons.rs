@@ -8,8 +8,10 @@ use tokio::sync::Mutex;
 use super::Failure;
 use super::args::{GlobalArguments, TutorialArguments};
 use super::runtime::block_on;
-use crate::config::{LogLevel, Plugin};
-use crate::console::{self, EngineLink, Lesson, LessonStep, Performed, Request, Seen, Tutorial};
+use crate::config::{Configuration, LogLevel, Plugin};
+use crate::console::{
+    self, ConsoleOptions, EngineLink, Lesson, LessonStep, Performed, Request, Seen, Tutorial,
+};
 use crate::tutorial::error::TutorialError;
 use crate::tutorial::lesson::{self, Side, Step};
 use crate::tutorial::stage::{Shown, Stage};
@@ -20,17 +22,18 @@ const BESIDE_WIDTH_MAX: usize = 72;
 
 /// Plays the tutorial on the terminal; its servers end with it, unless they shall stay.
 pub(super) fn run(
+    configuration: &Configuration,
     arguments: &TutorialArguments,
     global: &GlobalArguments,
 ) -> Result<ExitCode, Failure> {
     super::output::say(&"Starting two throw-away PostgreSQL clusters …");
-    block_on(play(arguments, global))??;
+    let looks = super::console::looks("tutorial".to_owned(), configuration, global);
+    block_on(play(arguments, looks))??;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn play(arguments: &TutorialArguments, global: &GlobalArguments) -> Result<(), Failure> {
+async fn play(arguments: &TutorialArguments, mut options: ConsoleOptions) -> Result<(), Failure> {
     let stage = Rc::new(Mutex::new(Stage::set_up(arguments.plugin).await?));
-    let mut options = super::console::looks("tutorial".to_owned(), global);
     options.logs = Some(super::logging::start_on_screen(LogLevel::Debug).0);
     options.level = tracing::Level::DEBUG;
     options.tutorial = Some(tutorial(&stage).await?);

@@ -103,7 +103,7 @@ fn dispatch(
     if console::is_wanted(global) {
         match command {
             Command::Run(arguments) => return console::run(configuration, arguments, global),
-            Command::Tutorial(arguments) => return lessons::run(arguments, global),
+            Command::Tutorial(arguments) => return lessons::run(configuration, arguments, global),
             Command::Init(arguments) if !arguments.plan && console::lacks_source(configuration) => {
                 return console::open(configuration, global, Some(Opening::Init));
             }

@@ -223,7 +223,8 @@ pub(super) fn shown_value(variable: &Variable, value: &str) -> String {
         | Kind::Switch
         | Kind::Count { .. }
         | Kind::Duration
-        | Kind::Tables => value.to_owned(),
+        | Kind::Tables
+        | Kind::Keys => value.to_owned(),
     }
 }
 

@@ -56,7 +56,6 @@ pub use lesson::{Lesson, LessonStep, Performed, Performer, Request, Seen, Tutori
 pub use link::{EngineLink, Launch};
 pub use options::{ConsoleOptions, Opening, is_capable};
 pub use start::{Found, Opened, Opener, Stager, Starts};
-pub use theme::{Palette, ParsePaletteError};
 pub use wizard::Draft;
 
 use lesson::Course;

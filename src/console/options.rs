@@ -12,9 +12,9 @@ use super::lesson::Tutorial;
 use super::model::{Look, Model};
 use super::settings::Settings;
 use super::start::{Start, Starts};
-use super::theme::{Palette, Theme};
+use super::theme::Theme;
 use super::wizard::{Draft, Kind, Wizard};
-use crate::config::Resolved;
+use crate::config::{Palette, Resolved, Screen};
 
 /// The wizard that a console opens with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,8 +57,7 @@ pub struct ConsoleOptions {
 }
 
 impl ConsoleOptions {
-    /// Returns the options that the environment asks for: `NO_COLOR`, a locale that is not UTF-8,
-    /// `PGSTREAM_CONSOLE_KEYS`.
+    /// Returns the options that the environment asks for: `NO_COLOR`, a locale that is not UTF-8.
     #[must_use]
     pub fn of_environment(pipeline: impl Into<String>) -> Self {
         let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
@@ -75,7 +74,7 @@ impl ConsoleOptions {
             ascii: locale.is_some_and(|name| !is_utf8(&name)),
             motion: true,
             mouse: true,
-            keys: set("PGSTREAM_CONSOLE_KEYS").unwrap_or_default(),
+            keys: String::new(),
             level: Level::INFO,
             logs: None,
             settings: None,
@@ -84,6 +83,17 @@ impl ConsoleOptions {
             starts: None,
             tutorial: None,
         }
+    }
+
+    /// Takes in what the configuration says of the screen.
+    #[must_use]
+    pub fn with_screen(mut self, screen: Screen) -> Self {
+        self.keys = screen.keys.unwrap_or(self.keys);
+        self.palette = screen.palette.unwrap_or(self.palette);
+        self.ascii = screen.ascii.unwrap_or(self.ascii);
+        self.motion = screen.motion.unwrap_or(self.motion);
+        self.mouse = screen.mouse.unwrap_or(self.mouse);
+        self
     }
 
     /// Returns the state that the console opens with.
