@@ -16,7 +16,7 @@ use crate::model::Lsn;
 /// Returns whether there is a terminal to draw on, and nobody has said no.
 pub(super) fn is_wanted(global: &GlobalArguments) -> bool {
     let terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
-    terminal && !global.headless && console::is_capable()
+    terminal && !global.headless && !global.plain && console::is_capable()
 }
 
 /// Streams with the console on the terminal. The log goes to the console instead of stderr.
@@ -90,7 +90,7 @@ pub(super) fn lacks_source(configuration: &Configuration) -> bool {
 }
 
 /// Returns whether source and target are known.
-fn names_pipeline(configuration: &Configuration) -> bool {
+pub(super) fn names_pipeline(configuration: &Configuration) -> bool {
     !lacks_source(configuration) && configuration.value_of(key::TARGET_URL).is_some()
 }
 

@@ -21,6 +21,8 @@ mod lessons;
 mod logging;
 mod output;
 mod panic;
+#[cfg(feature = "tui")]
+mod plain;
 mod plan;
 mod run;
 mod runtime;
@@ -38,7 +40,7 @@ use clap::{CommandFactory as _, Parser as _};
 
 use crate::config::{Configuration, Inputs, redact};
 #[cfg(feature = "tui")]
-use crate::console::Opening;
+use crate::console::{Opening, wizard::Kind};
 use crate::model::ErrorClass;
 
 use args::{Arguments, Command};
@@ -72,6 +74,10 @@ fn run_command(arguments: Arguments) -> ExitCode {
     #[cfg(feature = "tui")]
     if arguments.command.is_none() && console::is_wanted(&arguments.global) {
         return told(console::start(&arguments.global));
+    }
+    #[cfg(feature = "tui")]
+    if arguments.command.is_none() && plain::is_wanted(&arguments.global) {
+        return told(plain::begin(&arguments.global));
     }
     let Some(command) = arguments.command else {
         print(&Arguments::command().render_long_help());
@@ -113,6 +119,25 @@ fn dispatch(
                 return console::open(configuration, global, Some(Opening::TearDown));
             }
             Command::Init(_) | Command::TearDown(_) | Command::Status(_) | Command::Check(_) => {}
+        }
+    }
+    #[cfg(feature = "tui")]
+    if plain::is_wanted(global) {
+        match command {
+            Command::Run(arguments) => return plain::run(configuration, arguments, global),
+            Command::Init(arguments) if !arguments.plan && console::lacks_source(configuration) => {
+                return plain::set_up(Kind::Init, configuration, global);
+            }
+            Command::TearDown(arguments)
+                if !arguments.plan && console::lacks_source(configuration) =>
+            {
+                return plain::set_up(Kind::TearDown, configuration, global);
+            }
+            Command::Init(_)
+            | Command::TearDown(_)
+            | Command::Status(_)
+            | Command::Check(_)
+            | Command::Tutorial(_) => {}
         }
     }
     logging::start(configuration.logging(), logging::colour(global.no_color));

@@ -43,7 +43,7 @@ mod tests;
 mod theme;
 mod update;
 mod view;
-mod wizard;
+pub(crate) mod wizard;
 
 use std::panic::AssertUnwindSafe;
 

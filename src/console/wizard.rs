@@ -10,12 +10,14 @@
 
 use std::path::PathBuf;
 
+use tui_input::Input;
+
 use crate::config::{Pipeline, Resolved, TableFilter};
 use crate::engine::check::Finding;
 use crate::schema::SourceTable;
 use crate::schema::install::{PlannedStep, Progress};
 
-pub(crate) mod field;
+mod field;
 pub(crate) mod job;
 pub(crate) mod save;
 #[cfg(test)]
@@ -70,6 +72,14 @@ impl Kind {
                 Step::Run,
                 Step::Verify,
             ],
+        }
+    }
+
+    /// Returns the name of the file that a plan is written to.
+    pub(crate) const fn plan_file(self) -> &'static str {
+        match self {
+            Self::Init => "pgstream-init-plan.sql",
+            Self::TearDown => "pgstream-tear-down-plan.sql",
         }
     }
 
@@ -309,6 +319,52 @@ impl Wizard {
         match &self.tables {
             Loaded::Done(tables) => tables,
             Loaded::Not | Loaded::Waiting | Loaded::Failed(_) => &[],
+        }
+    }
+
+    /// Puts a text into a field.
+    pub(crate) fn fill(&mut self, name: Name, text: String) {
+        if let Some(field) = self.get_mut(name) {
+            field.input = Input::new(text);
+            field.problem = None;
+        }
+    }
+
+    /// Takes in which tables the source has.
+    pub(crate) fn list(&mut self, tables: Vec<SourceTable>) {
+        self.tables = Loaded::Done(tables);
+    }
+
+    /// Takes in what would run.
+    pub(crate) fn planned(&mut self, planned: Planned) {
+        self.plan = Loaded::Done(planned);
+    }
+
+    /// Lets the table with this number in or out, by the shortest change of the patterns.
+    ///
+    /// # Errors
+    /// Why it cannot be done, for people.
+    pub(crate) fn toggle(&mut self, index: usize) -> Result<(), String> {
+        let table = self.source_tables().get(index);
+        let name = table.map(|table| table.name.clone());
+        let name = name.ok_or("there is no such table")?;
+        let filter = self.filter().ok_or("mend the patterns first")?;
+        let changed = filter.toggled(&name).map_err(|pattern| {
+            format!("{pattern} excludes {name} and perhaps others: change the pattern")
+        })?;
+        self.fill(Name::Include, changed.include_text());
+        self.fill(Name::Exclude, changed.exclude_text());
+        Ok(())
+    }
+
+    /// Returns whether the filter lets no table of the source through, which is a mistake.
+    pub(crate) fn lets_nothing_through(&self) -> bool {
+        let Some(filter) = self.filter() else {
+            return false;
+        };
+        match self.source_tables() {
+            [] => filter.selects_nothing(),
+            tables => !tables.iter().any(|table| filter.selects(&table.name)),
         }
     }
 

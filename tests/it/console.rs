@@ -8,6 +8,7 @@
     reason = "what fails in a helper fails the test that called it"
 )]
 
+mod plain;
 mod pty;
 mod real;
 mod scripted;

@@ -65,7 +65,7 @@ fn on_letter(wizard: &mut Wizard, letter: char) -> Outcome {
         (' ', Step::Tables) => toggled(wizard),
         ('a', Step::Tables) => {
             for name in [Name::Include, Name::Exclude] {
-                fill(wizard, name, String::new());
+                wizard.fill(name, String::new());
             }
             Outcome::Stay
         }
@@ -260,15 +260,8 @@ fn go_on(wizard: &mut Wizard) -> Outcome {
 
 /// A filter that lets no table of the source through is a mistake.
 fn refuse_empty_choice(wizard: &mut Wizard) {
-    let Some(filter) = wizard.filter().filter(|_| wizard.step() == Step::Tables) else {
-        return;
-    };
-    let tables = wizard.source_tables();
-    let none = tables.iter().all(|table| !filter.selects(&table.name));
-    if !none || tables.is_empty() && !filter.selects_nothing() {
-        return;
-    }
-    if let Some(field) = wizard.get_mut(Name::Exclude) {
+    let faulty = wizard.step() == Step::Tables && wizard.lets_nothing_through();
+    if let Some(field) = wizard.get_mut(Name::Exclude).filter(|_| faulty) {
         field.problem = Some("no table would replicate".to_owned());
     }
 }
@@ -361,29 +354,11 @@ fn select(wizard: &mut Wizard, by: isize) -> Outcome {
     Outcome::Stay
 }
 
-/// Lets the selected table in or out, by the shortest change of the patterns.
+/// Lets the selected table in or out.
 fn toggled(wizard: &mut Wizard) -> Outcome {
-    let table = wizard.source_tables().get(wizard.selected);
-    let (Some(name), Some(filter)) = (table.map(|table| table.name.clone()), wizard.filter())
-    else {
-        return Outcome::Refuse("mend the patterns first".to_owned());
-    };
-    match filter.toggled(&name) {
-        Ok(changed) => {
-            fill(wizard, Name::Include, changed.include_text());
-            fill(wizard, Name::Exclude, changed.exclude_text());
-            Outcome::Stay
-        }
-        Err(pattern) => Outcome::Refuse(format!(
-            "{pattern} excludes {name} and perhaps others: change it above"
-        )),
-    }
-}
-
-fn fill(wizard: &mut Wizard, name: Name, text: String) {
-    if let Some(field) = wizard.get_mut(name) {
-        field.input = tui_input::Input::new(text);
-        field.problem = None;
+    match wizard.toggle(wizard.selected) {
+        Ok(()) => Outcome::Stay,
+        Err(reason) => Outcome::Refuse(reason),
     }
 }
 
@@ -424,7 +399,7 @@ fn copied(wizard: &Wizard) -> Outcome {
 fn written(wizard: &Wizard) -> Outcome {
     match &wizard.plan {
         Loaded::Done(planned) => {
-            let name = format!("pgstream-{}-plan.sql", wizard.kind.title().to_lowercase());
+            let name = wizard.kind.plan_file().to_owned();
             Outcome::Write(name, render_plan(&planned.steps))
         }
         Loaded::Not | Loaded::Waiting | Loaded::Failed(_) => Outcome::Stay,
