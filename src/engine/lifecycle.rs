@@ -315,6 +315,10 @@ impl Lifecycle {
                     *paused = command == Command::Pause;
                     (CommandAnswer::Accepted, None)
                 }
+                Command::Copy(_) => {
+                    let reason = "the engine is not streaming: copies begin when it is";
+                    (CommandAnswer::Refused(reason.to_owned()), None)
+                }
                 Command::Skip { .. } => {
                     let reason = "the engine does not stand at a refused transaction";
                     (CommandAnswer::Refused(reason.to_owned()), None)
@@ -364,6 +368,7 @@ impl Lifecycle {
                 (CommandAnswer::Accepted, Some(ControlFlow::Continue(())))
             }
             Command::Pause => refuse("the engine stands still already"),
+            Command::Copy(_) => refuse("the engine stands still: copies begin when it streams"),
             Command::Skip { commit_lsn } => match failure.transaction {
                 Some(transaction) if transaction.commit_lsn == commit_lsn => {
                     self.skip = Some((commit_lsn, failure.message.clone()));

@@ -17,7 +17,7 @@ use super::error::PgError;
 use super::formats::pin_statement;
 use super::link::{Link, Settled};
 use crate::config::ConnectionSettings;
-use crate::config::connection::{ChannelBinding, TargetSession};
+use crate::config::connection::ChannelBinding;
 
 /// A session with pinned formats. Derefs to tokio-postgres' client; its own methods are those that
 /// name server and statement in their errors. Dropping it closes the connection.
@@ -65,7 +65,7 @@ async fn enter(link: Link, place: Place<'_>, application_name: &str) -> Result<S
         cancel: client.cancel_token(),
         client,
         object,
-        settings: only(&place),
+        settings: place.alone(),
         ended,
     };
     session.run(&pin_statement()).await?;
@@ -73,15 +73,6 @@ async fn enter(link: Link, place: Place<'_>, application_name: &str) -> Result<S
         place.require(answer, &session.text_rows(sql).await?)?;
     }
     Ok(session)
-}
-
-/// A request to cancel must reach the server that runs the statement.
-fn only(place: &Place<'_>) -> ConnectionSettings {
-    ConnectionSettings {
-        hosts: vec![place.host.clone()],
-        target_session: TargetSession::Any,
-        ..place.settings.clone()
-    }
 }
 
 /// Encryption is settled by [`dial`]: tokio-postgres takes every link as an encrypted one.

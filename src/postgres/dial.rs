@@ -73,6 +73,16 @@ impl Place<'_> {
         format!("{}/{}", self.host, self.settings.dbname)
     }
 
+    /// Returns the settings for this server and no other: a request to cancel must reach the one
+    /// that runs the statement.
+    pub(super) fn alone(&self) -> ConnectionSettings {
+        ConnectionSettings {
+            hosts: vec![self.host.clone()],
+            target_session: TargetSession::Any,
+            ..self.settings.clone()
+        }
+    }
+
     /// Requires that the rows of [`question`]'s statement hold the wanted answer.
     pub(super) fn require(&self, answer: &str, rows: &[TextRow]) -> Result<(), PgError> {
         match rows.first().and_then(|row| row.first()) {

@@ -175,6 +175,16 @@ impl PgError {
     }
 }
 
+impl PgError {
+    /// Takes out what may quote a value; of a COPY, row and column stay.
+    pub(super) fn without_values(self) -> Self {
+        match self {
+            Self::Server(answer) => Self::Server(Box::new(answer.without_values())),
+            other => other,
+        }
+    }
+}
+
 fn io_kind(error: &tokio_postgres::Error) -> Option<io::ErrorKind> {
     let source = std::error::Error::source(error)?;
     Some(source.downcast_ref::<io::Error>()?.kind())

@@ -1,121 +1,87 @@
-//! The handshake of a replication session, which tokio-postgres cannot open
-//! (manual, section 55.2.1 «Start-up»).
+//! The handshake of a session that tokio-postgres cannot open: one with a walsender, or one whose
+//! rows we want by the buffer (manual, section 55.2.1 «Start-up»).
 
 use std::collections::HashMap;
-use std::io;
 
 use bytes::BytesMut;
 use fallible_iterator::FallibleIterator as _;
 use postgres_protocol::authentication::md5_hash;
 use postgres_protocol::authentication::sasl::{self, ScramSha256};
-use postgres_protocol::message::backend::{
-    AuthenticationSaslBody, ErrorFields, ErrorResponseBody, Message, NoticeResponseBody,
-};
+use postgres_protocol::message::backend::{AuthenticationSaslBody, Message};
 use postgres_protocol::message::frontend;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tracing::debug;
 
-use super::dial::Place;
+use super::dial::{Place, question};
 use super::error::PgError;
+use super::formats::pin_statement;
 use super::link::Link;
-use super::server_error::ServerError;
+use super::wire::Wire;
 use crate::config::Secret;
 use crate::config::connection::ChannelBinding;
 
-/// A link that speaks the protocol, one message at a time: good for everything but the stream.
-#[derive(Debug)]
-pub(super) struct Wire {
-    pub(super) object: String,
-    pub(super) link: Link,
-    /// Received and not yet parsed.
-    pub(super) received: BytesMut,
-    /// To be sent; kept here so that a cancelled send goes on where it stopped.
-    pub(super) unsent: BytesMut,
+/// Whom we want to talk to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Service {
+    /// An ordinary backend.
+    Sql,
+    /// A walsender of this database.
+    Replication,
+}
+
+/// What the server says of itself before the first command.
+#[derive(Debug, Default)]
+pub(super) struct Greeting {
+    /// Such as `server_version`.
+    pub(super) parameters: HashMap<String, String>,
+    pub(super) process_id: i32,
+    /// What a request to cancel has to know.
+    pub(super) secret_key: i32,
 }
 
 impl Wire {
-    /// Opens a session on `link` with these start-up parameters. Returns the wire, ready for
-    /// commands, and the server's parameters.
+    /// Opens a session on `link` with pinned formats, on a server that is what the settings want.
+    /// `application_name` is used unless they name one.
     pub(super) async fn enter(
         link: Link,
         place: &Place<'_>,
-        parameters: &[(&str, &str)],
-    ) -> Result<(Self, HashMap<String, String>), PgError> {
+        service: Service,
+        application_name: &str,
+    ) -> Result<(Self, Greeting), PgError> {
         let mut wire = Self {
             object: place.object(),
             link,
             received: BytesMut::new(),
             unsent: BytesMut::new(),
         };
-        frontend::startup_message(parameters.iter().copied(), &mut wire.unsent)
+        let parameters = start_up(place, service, application_name);
+        frontend::startup_message(parameters, &mut wire.unsent)
             .map_err(|error| wire.unsendable(&error))?;
         wire.send().await?;
         wire.authenticate(place).await?;
-        let parameters = wire.until_ready().await?;
-        Ok((wire, parameters))
-    }
-
-    /// Sends what `unsent` holds.
-    pub(super) async fn send(&mut self) -> Result<(), PgError> {
-        let sent = async {
-            self.link.write_all_buf(&mut self.unsent).await?;
-            self.link.flush().await
-        };
-        sent.await.map_err(|source| lost(&self.object, source))
-    }
-
-    /// Returns the next message. Notices are logged and left out.
-    pub(super) async fn message(&mut self) -> Result<Message, PgError> {
-        loop {
-            match Message::parse(&mut self.received) {
-                Ok(Some(Message::NoticeResponse(_))) => {
-                    debug!(server = %self.object, "server notice");
-                }
-                Ok(Some(message)) => return Ok(message),
-                Ok(None) => self.receive().await?,
-                Err(error) => return Err(self.broken(error.to_string())),
-            }
+        let greeting = wire.greeting().await?;
+        wire.query(&pin_statement()).await?;
+        if let Some((sql, answer)) = question(place.wanted) {
+            place.require(answer, &wire.query(sql).await?)?;
         }
+        Ok((wire, greeting))
     }
 
-    /// Reads once. Cancel safe.
-    pub(super) async fn receive(&mut self) -> Result<(), PgError> {
-        match self.link.read_buf(&mut self.received).await {
-            Ok(0) => Err(lost(&self.object, io::ErrorKind::UnexpectedEof.into())),
-            Ok(_) => Ok(()),
-            Err(source) => Err(lost(&self.object, source)),
-        }
-    }
-
-    /// Translates an `ErrorResponse`.
-    pub(super) fn refused(&self, body: &ErrorResponseBody) -> PgError {
-        answer(&self.object, body)
-    }
-
-    pub(super) fn broken(&self, what: impl Into<String>) -> PgError {
-        PgError::Protocol {
-            object: self.object.clone(),
-            what: what.into(),
-        }
-    }
-
-    /// Strings with zero bytes cannot be sent; the parser of settings lets none through.
-    pub(super) fn unsendable(&self, error: &io::Error) -> PgError {
-        self.broken(format!("a request of ours cannot be encoded: {error}"))
-    }
-
-    async fn until_ready(&mut self) -> Result<HashMap<String, String>, PgError> {
-        let mut parameters = HashMap::new();
+    async fn greeting(&mut self) -> Result<Greeting, PgError> {
+        let mut greeting = Greeting::default();
         loop {
             match self.message().await? {
                 Message::ParameterStatus(body) => {
                     if let (Ok(name), Ok(value)) = (body.name(), body.value()) {
-                        parameters.insert(name.to_owned(), value.to_owned());
+                        greeting
+                            .parameters
+                            .insert(name.to_owned(), value.to_owned());
                     }
                 }
-                Message::ReadyForQuery(_) => return Ok(parameters),
+                Message::BackendKeyData(body) => {
+                    greeting.process_id = body.process_id();
+                    greeting.secret_key = body.secret_key();
+                }
+                Message::ReadyForQuery(_) => return Ok(greeting),
                 Message::ErrorResponse(body) => return Err(self.refused(&body)),
-                Message::BackendKeyData(_) => {}
                 _ => return Err(self.broken("unexpected message after authentication")),
             }
         }
@@ -239,38 +205,31 @@ impl Wire {
     }
 }
 
+fn start_up<'a>(
+    place: &Place<'a>,
+    service: Service,
+    application_name: &'a str,
+) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let settings = place.settings;
+    let application_name = settings
+        .application_name
+        .as_deref()
+        .unwrap_or(application_name);
+    let fixed = [
+        ("user", settings.user.as_str()),
+        ("database", settings.dbname.as_str()),
+        ("client_encoding", "UTF8"),
+        ("application_name", application_name),
+    ];
+    let replication = (service == Service::Replication).then_some(("replication", "database"));
+    let options = settings.options.as_deref().map(|text| ("options", text));
+    fixed.into_iter().chain(replication).chain(options)
+}
+
 fn refusal(place: &Place<'_>, reason: &str) -> PgError {
     PgError::Authentication {
         object: place.object(),
         user: place.settings.user.clone(),
         reason: reason.to_owned(),
     }
-}
-
-pub(super) fn lost(object: &str, source: io::Error) -> PgError {
-    PgError::Lost {
-        object: object.to_owned(),
-        source,
-    }
-}
-
-/// Translates an `ErrorResponse`.
-pub(super) fn answer(object: &str, body: &ErrorResponseBody) -> PgError {
-    PgError::Server(Box::new(collect(object, body.fields())))
-}
-
-/// Translates a `NoticeResponse`, which has the same fields.
-pub(super) fn notice(object: &str, body: &NoticeResponseBody) -> ServerError {
-    collect(object, body.fields())
-}
-
-/// Text that is not UTF-8 (an error before the encoding is settled) is kept as far as it is.
-fn collect(object: &str, mut fields: ErrorFields<'_>) -> ServerError {
-    let mut known = Vec::new();
-    while let Ok(Some(field)) = fields.next() {
-        let text = String::from_utf8_lossy(field.value_bytes()).into_owned();
-        known.push((field.type_(), text));
-    }
-    let fields = known.iter().map(|(kind, text)| (*kind, text.as_str()));
-    ServerError::from_fields(object, fields)
 }

@@ -3,21 +3,22 @@
 //! ```text
 //!  ConnectionSettings ──> dial (hosts, TCP or Unix socket, TLS) ──> Link
 //!                                                                    │
-//!                    ┌───────────────────────────────────────────────┤
-//!                    v                                               v
-//!   connect: Session (tokio-postgres)              replication: ReplicationConnection (ours)
-//!   SQL on source and target                       walsender commands, then CopyBoth:
-//!                                                  WalReader + FeedbackWriter
+//!              ┌──────────────────────────────────────┬──────────────┤
+//!              v                                      v              v   wire, handshake (ours)
+//!   connect: Session (tokio-postgres)     copy: CopySession    replication: ReplicationConnection
+//!   SQL on source and target              COPY to COPY         walsender commands, then CopyBoth:
+//!                                                              WalReader + FeedbackWriter
 //! ```
 //!
-//! Both kinds of session share the way in (`dial`) and the pinned formats (`formats`), so a
-//! value printed by one means the same when read by the other. tokio-postgres has no CopyBoth mode,
-//! hence the second client; what it cannot do about TLS (`allow`, `verify-ca`, falling back) is done
-//! before it sees the stream.
+//! All kinds of session share the way in (`dial`) and the pinned formats (`formats`), so a
+//! value printed by one means the same when read by the other. tokio-postgres has no CopyBoth mode
+//! and hands out COPY's rows one by one, hence the second client; what it cannot do about TLS
+//! (`allow`, `verify-ca`, falling back) is done before it sees the stream.
 //!
 //! SQLSTATE codes are read in [`sqlstate`] and nowhere else.
 
 mod connect;
+mod copy;
 mod dial;
 mod error;
 mod formats;
@@ -32,15 +33,18 @@ mod socket;
 pub mod sqlstate;
 mod stream;
 mod tls;
+mod wire;
 
 pub use connect::{Session, connect};
+pub use copy::{Canceller, Copied, CopyError, CopySession, copy_through};
 pub use error::PgError;
 pub use frame::Frame;
 pub use publication::{
     Publication, create_publication_sql, drop_publication_sql, find_publication,
 };
-pub use replication::{ReplicationConnection, SystemIdentity, TextRow};
+pub use replication::{ReplicationConnection, SystemIdentity};
 pub use server_error::ServerError;
 pub use slot::{Slot, create_slot_sql, drop_slot_sql, find_slot};
 pub use stream::{FeedbackWriter, StandbyStatus, WalReader};
 pub use tls::TlsError;
+pub use wire::TextRow;

@@ -4,17 +4,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use fallible_iterator::FallibleIterator as _;
-use postgres_protocol::message::backend::{DataRowBody, Header, Message};
-use postgres_protocol::message::frontend;
+use postgres_protocol::message::backend::{Header, Message};
 
-use super::dial::{Place, dial, question};
+use super::dial::{Place, dial};
 use super::error::PgError;
-use super::formats::pin_statement;
-use super::handshake::{Wire, lost};
+use super::handshake::{Greeting, Service};
 use super::link::Link;
 use super::sqlstate::INVALID_PARAMETER_VALUE;
 use super::stream::{FeedbackWriter, WalReader};
+use super::wire::{TextRow, Wire, lost};
 use crate::config::ConnectionSettings;
 use crate::model::{Lsn, quote_ident, quote_literal};
 
@@ -22,9 +20,6 @@ const APPLICATION_NAME: &str = "pgstream";
 
 /// `CopyBothResponse`, which postgres-protocol does not know.
 const COPY_BOTH_TAG: u8 = b'W';
-
-/// One row of a simple query, as the server printed it.
-pub type TextRow = Vec<Option<String>>;
 
 /// The answer to `IDENTIFY_SYSTEM`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,24 +69,7 @@ impl ReplicationConnection {
     /// By SQLSTATE; Transient when the connection is lost. The session stays usable after an
     /// answer with an SQLSTATE.
     pub async fn query(&mut self, sql: &str) -> Result<Vec<TextRow>, PgError> {
-        self.submit(sql).await?;
-        let mut rows = Vec::new();
-        let mut refusal = None;
-        loop {
-            match self.wire.message().await? {
-                Message::DataRow(body) => rows.push(self.text_row(&body)?),
-                Message::ErrorResponse(body) => {
-                    refusal = Some(self.wire.refused(&body).with_statement(sql));
-                }
-                Message::ReadyForQuery(_) => break,
-                Message::RowDescription(_)
-                | Message::CommandComplete(_)
-                | Message::EmptyQueryResponse
-                | Message::ParameterStatus(_) => {}
-                _ => return Err(self.wire.broken("unexpected message within a query")),
-            }
-        }
-        refusal.map_or(Ok(rows), Err)
+        self.wire.query(sql).await
     }
 
     /// Asks the server who it is.
@@ -103,6 +81,25 @@ impl ReplicationConnection {
         rows.first()
             .and_then(|row| identity(row))
             .ok_or_else(|| self.wire.broken("no answer to IDENTIFY_SYSTEM"))
+    }
+
+    /// Makes a logical slot that is gone with this session, and exports the snapshot that shows
+    /// exactly what was committed before its consistent point. Returns that point and the
+    /// snapshot's name, for `SET TRANSACTION SNAPSHOT` in other sessions: good until the next
+    /// command here.
+    ///
+    /// # Errors
+    /// By SQLSTATE: Operator when `wal_level` is too low, slots have run out or the plugin is not
+    /// there.
+    pub async fn create_temporary_slot(
+        &mut self,
+        name: &str,
+        plugin: &str,
+    ) -> Result<(Lsn, String), PgError> {
+        let rows = self.query(&create_temporary_command(name, plugin)).await?;
+        rows.first()
+            .and_then(|row| exported(row))
+            .ok_or_else(|| self.wire.broken("no answer to CREATE_REPLICATION_SLOT"))
     }
 
     /// Starts streaming from a logical slot, at `from` or at the slot's own position if that is
@@ -163,7 +160,7 @@ impl ReplicationConnection {
         options: &[(&str, String)],
     ) -> Result<(), PgError> {
         let sql = start_command(slot, from, options);
-        self.submit(&sql).await?;
+        self.wire.submit(&sql).await?;
         loop {
             // CopyBothResponse must be met before the parser, which refuses it.
             match Header::parse(&self.wire.received) {
@@ -178,7 +175,7 @@ impl ReplicationConnection {
                 Ok(Some(_)) => match self.wire.message().await? {
                     Message::ErrorResponse(body) => {
                         let refusal = self.wire.refused(&body).with_statement(&sql);
-                        self.drain().await?;
+                        self.wire.drain().await?;
                         return Err(refusal);
                     }
                     Message::ParameterStatus(_) => {}
@@ -189,55 +186,12 @@ impl ReplicationConnection {
             }
         }
     }
-
-    async fn drain(&mut self) -> Result<(), PgError> {
-        while !matches!(self.wire.message().await?, Message::ReadyForQuery(_)) {}
-        Ok(())
-    }
-
-    async fn submit(&mut self, sql: &str) -> Result<(), PgError> {
-        frontend::query(sql, &mut self.wire.unsent)
-            .map_err(|error| self.wire.unsendable(&error))?;
-        self.wire.send().await
-    }
-
-    fn text_row(&self, body: &DataRowBody) -> Result<TextRow, PgError> {
-        let buffer = body.buffer();
-        body.ranges()
-            .map(|range| {
-                let bytes = range.and_then(|range| buffer.get(range));
-                Ok(bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned()))
-            })
-            .collect()
-            .map_err(|error| self.wire.broken(error.to_string()))
-    }
 }
 
 async fn enter(link: Link, place: Place<'_>) -> Result<ReplicationConnection, PgError> {
-    let settings = place.settings;
-    let mut parameters = vec![
-        ("user", settings.user.as_str()),
-        ("database", settings.dbname.as_str()),
-        ("replication", "database"),
-        ("client_encoding", "UTF8"),
-        (
-            "application_name",
-            settings
-                .application_name
-                .as_deref()
-                .unwrap_or(APPLICATION_NAME),
-        ),
-    ];
-    if let Some(options) = &settings.options {
-        parameters.push(("options", options.as_str()));
-    }
-    let (wire, parameters) = Wire::enter(link, &place, &parameters).await?;
-    let mut connection = ReplicationConnection { wire, parameters };
-    connection.query(&pin_statement()).await?;
-    if let Some((sql, answer)) = question(place.wanted) {
-        place.require(answer, &connection.query(sql).await?)?;
-    }
-    Ok(connection)
+    let entered = Wire::enter(link, &place, Service::Replication, APPLICATION_NAME).await;
+    let (wire, Greeting { parameters, .. }) = entered?;
+    Ok(ReplicationConnection { wire, parameters })
 }
 
 fn identity(row: &[Option<String>]) -> Option<SystemIdentity> {
@@ -250,6 +204,22 @@ fn identity(row: &[Option<String>]) -> Option<SystemIdentity> {
         wal_end: wal_end.as_ref()?.parse().ok()?,
         database: database.clone(),
     })
+}
+
+/// `EXPORT_SNAPSHOT` as a word of its own is the grammar of version 14, which later ones keep.
+fn create_temporary_command(slot: &str, plugin: &str) -> String {
+    format!(
+        "CREATE_REPLICATION_SLOT {} TEMPORARY LOGICAL {} EXPORT_SNAPSHOT",
+        quote_ident(slot),
+        quote_ident(plugin)
+    )
+}
+
+fn exported(row: &[Option<String>]) -> Option<(Lsn, String)> {
+    let [_, consistent_point, snapshot, _] = row else {
+        return None;
+    };
+    Some((consistent_point.as_ref()?.parse().ok()?, snapshot.clone()?))
 }
 
 fn start_command(slot: &str, from: Lsn, options: &[(&str, String)]) -> String {

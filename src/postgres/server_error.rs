@@ -34,6 +34,8 @@ pub struct ServerError {
     pub column: Option<String>,
     /// Its constraint.
     pub constraint: Option<String>,
+    /// Which row of a COPY, counted from 1.
+    pub row_number: Option<u64>,
 }
 
 impl ServerError {
@@ -91,7 +93,21 @@ impl ServerError {
             table: own(answer.table()),
             column: own(answer.column()),
             constraint: own(answer.constraint()),
+            row_number: None,
         }
+    }
+
+    /// Takes out what may quote a value. Row and column of a COPY are kept of its context, which
+    /// quotes what stood there.
+    pub(super) fn without_values(mut self) -> Self {
+        let place = self.context.take().as_deref().and_then(copied_place);
+        if let Some((row_number, column)) = place {
+            self.row_number = Some(row_number);
+            self.column = self.column.or(column);
+        }
+        self.message = self.message_without_values();
+        self.detail = self.detail_without_values().map(str::to_owned);
+        self
     }
 
     /// Returns the message without the values that it may quote.
@@ -110,6 +126,27 @@ impl ServerError {
         let may_quote = sqlstate::quotes_values(&self.code);
         self.detail.as_deref().filter(|_| !may_quote)
     }
+}
+
+/// Reads row and column from «COPY t, line 5, column c: …», in the many languages that translate it
+/// word by word. Nobody knows the row where that fails; the error stands without it.
+fn copied_place(context: &str) -> Option<(u64, Option<String>)> {
+    let after = context
+        .lines()
+        .find_map(|line| line.strip_prefix("COPY "))?;
+    let mut parts = after.split(", ").skip(1);
+    let row = parts.by_ref().find_map(|part| {
+        let (_, number) = part.split_once(' ')?;
+        let (number, rest) = number.split_once(':').unwrap_or((number, ""));
+        Some((number.trim_end().parse().ok()?, rest))
+    });
+    let (row_number, rest) = row?;
+    let column = parts.next().filter(|_| rest.is_empty()).and_then(|part| {
+        let (_, name) = part.split_once(' ')?;
+        let name = name.split_once(':').map_or(name, |(name, _)| name);
+        Some(name.trim_end().to_owned())
+    });
+    Some((row_number, column))
 }
 
 /// Replaces what stands in any language's quotation marks by `…`; the server's messages follow
@@ -159,6 +196,13 @@ impl fmt::Display for ServerError {
             self.message_without_values(),
             self.code
         )?;
+        match (self.row_number, &self.column) {
+            (Some(row_number), Some(column)) => {
+                write!(f, " at row {row_number}, column \"{column}\"")?;
+            }
+            (Some(row_number), None) => write!(f, " at row {row_number}")?,
+            (None, _) => {}
+        }
         match self.detail_without_values() {
             Some(detail) => write!(f, ": {detail}"),
             None => Ok(()),
@@ -180,6 +224,55 @@ mod tests {
 
     fn answer(fields: &[(u8, &str)]) -> ServerError {
         ServerError::from_fields("h:5432/db", fields.iter().copied())
+    }
+
+    #[test]
+    fn a_copys_error_says_where_and_not_what() {
+        let cases = [
+            ("COPY t, line 5, column c: \"secret\"", Some(5), Some("c")),
+            ("COPY t, line 5: \"secret, column x, y 6\"", Some(5), None),
+            (
+                "COPY t, line 7, column a b: null input",
+                Some(7),
+                Some("a b"),
+            ),
+            ("COPY t, line 8, column c", Some(8), Some("c")),
+            ("COPY t, line 9", Some(9), None),
+            ("COPY t, Zeile 5, Spalte ä: »secret«", Some(5), Some("ä")),
+            (
+                "COPY t, ligne 5, colonne c : « secret »",
+                Some(5),
+                Some("c"),
+            ),
+            (
+                "COPY a, b 2x, line 5, column c: \"secret\"",
+                Some(5),
+                Some("c"),
+            ),
+            (
+                "JSON data, line 1: secret\nCOPY t, line 5, column c: \"secret\"",
+                Some(5),
+                Some("c"),
+            ),
+            ("t 복사, 5번째 줄, c 열: \"secret\"", None, None),
+            ("", None, None),
+        ];
+        for (context, row_number, column) in cases {
+            let fields: [(u8, &str); 4] = [
+                (b'C', "22P02"),
+                (b'M', "invalid input syntax for type integer: \"secret\""),
+                (b'D', "Token \"secret\" is invalid."),
+                (b'W', context),
+            ];
+
+            let error = answer(&fields).without_values();
+
+            assert_eq!(error.row_number, row_number, "{context}");
+            assert_eq!(error.column.as_deref(), column, "{context}");
+            let all = [&error.message, &error.detail.clone().unwrap_or_default()];
+            assert!(!all.iter().any(|text| text.contains("secret")), "{all:?}");
+            assert_eq!(error.context, None);
+        }
     }
 
     #[test]

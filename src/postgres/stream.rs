@@ -14,9 +14,9 @@ use tracing::debug;
 
 use super::error::PgError;
 use super::frame::{Frame, FrameBuffer, READ_BYTES, Step};
-use super::handshake::{answer, lost, notice};
 use super::link::{LinkReader, LinkWriter};
 use super::server_error::ServerError;
+use super::wire::{answer, lost, notice};
 use crate::model::Lsn;
 
 /// The pause in which a busy source's rows gather: a few hundred rows, and less than anybody

@@ -20,6 +20,7 @@ mod cli_init;
 mod cli_run;
 mod cluster;
 mod console;
+mod copy;
 mod instruments;
 mod oracle;
 mod plugins;

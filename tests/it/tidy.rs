@@ -29,6 +29,7 @@ const PURE: &[&str] = &[
     "src/config/table_filter.rs",
     "src/config/unit.rs",
     "src/config/validate.rs",
+    "src/postgres/copy/piece.rs",
     "src/postgres/frame.rs",
     "src/postgres/sqlstate.rs",
     "src/postgres/tls/verify.rs",
@@ -42,7 +43,7 @@ const PURE: &[&str] = &[
     "src/engine/check/judge",
     "src/engine/meter.rs",
     "src/engine/staged.rs",
-    "src/engine/status.rs",
+    "src/engine/status",
     "src/tutorial/lesson.rs",
     "src/tutorial/table.rs",
 ];

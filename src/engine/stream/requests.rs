@@ -41,6 +41,9 @@ impl Stream<'_> {
             Command::Skip { .. } => {
                 CommandAnswer::Refused("no transaction is refused at the moment".to_owned())
             }
+            Command::Copy(_) => {
+                CommandAnswer::Refused("no table is copied at the moment".to_owned())
+            }
             Command::Stop => {
                 self.state.stopping = true;
                 self.board.phase(&Phase::Stopping);
