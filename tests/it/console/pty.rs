@@ -109,7 +109,7 @@ impl Terminal {
     }
 
     /// Takes in what the program has written; false when it writes no more, or not in time.
-    fn read_until(&mut self, deadline: tokio::time::Instant) -> bool {
+    pub fn read_until(&mut self, deadline: tokio::time::Instant) -> bool {
         let left = deadline.saturating_duration_since(clock::now());
         match self.output.recv_timeout(left) {
             Ok(bytes) => {
