@@ -34,7 +34,6 @@ fn stream(
     global: &GlobalArguments,
 ) -> Result<ExitCode, Failure> {
     let pipeline = configuration.pipeline()?;
-    configuration.refuse_snapshot()?;
     let (options, _) = options(configuration, global);
     let launch = launch(pipeline, skip);
     block_on(console::run(options, launch))??;
@@ -101,7 +100,7 @@ fn options(
 ) -> (ConsoleOptions, logging::SetLevel) {
     let logging = configuration.logging();
     let (feed, set_level) = logging::start_on_screen(logging.level);
-    for warning in configuration.warnings() {
+    for warning in configuration.warnings(false) {
         tracing::warn!(target: "config", "{warning}");
     }
     let mut options = looks(name(global.config.as_deref()), configuration, global);

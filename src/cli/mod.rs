@@ -24,9 +24,11 @@ mod panic;
 #[cfg(feature = "tui")]
 mod plain;
 mod plan;
+mod progress;
 mod run;
 mod runtime;
 mod signals;
+mod snapshot;
 #[cfg(feature = "tui")]
 mod start;
 mod status;
@@ -118,7 +120,11 @@ fn dispatch(
             {
                 return console::open(configuration, global, Some(Opening::TearDown));
             }
-            Command::Init(_) | Command::TearDown(_) | Command::Status(_) | Command::Check(_) => {}
+            Command::Init(_)
+            | Command::TearDown(_)
+            | Command::Snapshot(_)
+            | Command::Status(_)
+            | Command::Check(_) => {}
         }
     }
     #[cfg(feature = "tui")]
@@ -135,19 +141,21 @@ fn dispatch(
             }
             Command::Init(_)
             | Command::TearDown(_)
+            | Command::Snapshot(_)
             | Command::Status(_)
             | Command::Check(_)
             | Command::Tutorial(_) => {}
         }
     }
     logging::start(configuration.logging(), logging::colour(global.no_color));
-    for warning in configuration.warnings() {
+    for warning in configuration.warnings(matches!(command, Command::Snapshot(_))) {
         tracing::warn!(target: "config", "{warning}");
     }
     match command {
         Command::Init(arguments) => init::run(configuration, arguments),
         Command::TearDown(arguments) => tear_down::run(configuration, arguments),
         Command::Run(arguments) => run::run(configuration, arguments),
+        Command::Snapshot(arguments) => snapshot::run(configuration, arguments.plan),
         Command::Status(arguments) => status::run(configuration, arguments.json),
         Command::Check(arguments) => check::run(configuration, arguments.json),
         Command::Tutorial(arguments) => tutorial::run(arguments),

@@ -95,9 +95,8 @@ async fn stream(
     global: &GlobalArguments,
 ) -> Result<ExitCode, Failure> {
     let pipeline = configuration.pipeline()?;
-    configuration.refuse_snapshot()?;
     logging::start(configuration.logging(), logging::colour(global.no_color));
-    for warning in configuration.warnings() {
+    for warning in configuration.warnings(false) {
         tracing::warn!(target: "config", "{warning}");
     }
     super::run::warn_of_rows_only(&pipeline);

@@ -43,10 +43,7 @@ pub(super) fn opener(flags: Vec<FlagValue>, set_level: SetLevel) -> Opener {
     Box::new(move |path| {
         let inputs = Inputs::of_process(flags.clone(), Some(path.to_owned()));
         let configuration = Configuration::load(inputs).map_err(|error| told(&error))?;
-        let pipeline = configuration
-            .pipeline()
-            .and_then(|pipeline| configuration.refuse_snapshot().map(|()| pipeline));
-        let (launch, trouble) = match pipeline {
+        let (launch, trouble) = match configuration.pipeline() {
             Ok(pipeline) => (Some(launch(pipeline, None)), Vec::new()),
             Err(error) => (None, not_a_pipeline(path, &error)),
         };

@@ -9,6 +9,7 @@
 //! ```
 
 mod connect;
+mod copies;
 mod patience;
 
 use std::collections::HashSet;
@@ -24,13 +25,14 @@ use crate::model::{Classify as _, ErrorClass, Lsn, QualifiedName};
 
 use super::acknowledge;
 use super::board::Board;
+use super::copy::Copies;
 use super::meter::Meter;
 use super::outcome::{EngineOptions, Outcome};
 use super::request::Request;
 use super::retry::Retry;
 use super::status::{Command, CommandAnswer, FailedTransaction, Failure, Phase};
 use super::stream::RoundEnd;
-use super::{EngineError, clock, failure_of, monitor, supervise, watchdog};
+use super::{EngineError, clock, failure_of, monitor, prune, supervise, watchdog};
 use patience::Patience;
 
 /// A round that lasted this long worked, even if the source had nothing to say: the next failure
@@ -48,6 +50,7 @@ pub(super) struct Lifecycle {
     requests: mpsc::Receiver<Request>,
     acknowledge: mpsc::Sender<String>,
     acknowledgements: Option<mpsc::Receiver<String>>,
+    copies: Copies,
     meter: Meter,
     retry: Retry,
     paused: bool,
@@ -57,6 +60,8 @@ pub(super) struct Lifecycle {
     patience: Patience,
     /// Since when the slot is held by somebody else.
     in_use_since: Option<Instant>,
+    /// No round has begun yet.
+    first_round: bool,
     /// The operator has asked for the end.
     stopping: bool,
 }
@@ -76,6 +81,7 @@ impl Lifecycle {
         options: EngineOptions,
         board: Board,
         requests: mpsc::Receiver<Request>,
+        copies: Copies,
     ) -> Self {
         let (acknowledge, acknowledgements) = mpsc::channel(acknowledge::QUEUE_MAX);
         let reason = "asked for at the start of the engine".to_owned();
@@ -88,12 +94,14 @@ impl Lifecycle {
             requests,
             acknowledge,
             acknowledgements: Some(acknowledgements),
+            copies,
             meter: Meter::default(),
             paused: false,
             care: None,
             careful: HashSet::new(),
             patience: Patience::default(),
             in_use_since: None,
+            first_round: true,
             stopping: false,
         }
     }
@@ -109,6 +117,10 @@ impl Lifecycle {
             .map(|(ids, settings)| {
                 supervise::spawn("acknowledge", acknowledge::run(settings, ids))
             });
+        let _prune = self.pipeline.schema_log.clone().map(|settings| {
+            let keep = self.pipeline.schema_log_retention;
+            supervise::spawn("prune", prune::run(settings, keep))
+        });
         if self.pipeline.schema_log.is_none() {
             warn!(target: "schema", "no schema log is configured: rows replicate, schema changes do \
                 not; set PGSTREAM_POSTGRES_WRITER_SCHEMALOG_STORE_URL");
@@ -123,9 +135,12 @@ impl Lifecycle {
 
     async fn one_round(&mut self) -> ControlFlow<Outcome> {
         let mut transaction = None;
-        match self.round(&mut transaction).await {
+        match Box::pin(self.round(&mut transaction)).await {
             Ok(RoundEnd::Stop) => {
                 info!(target: "slot", "stopped");
+                if let Some((lsn, _)) = &self.skip {
+                    warn!(target: "apply", %lsn, "nothing was skipped: the transaction of this position has not come yet");
+                }
                 ControlFlow::Break(Outcome::Stopped)
             }
             Ok(RoundEnd::Again) => ControlFlow::Continue(()),
@@ -152,9 +167,15 @@ impl Lifecycle {
         };
         self.board.phase(&phase);
         let target = self.pipeline.target.clone();
-        let writer_pid = connected.writer_pid;
+        let writer_pid = connected.writer_pid();
+        self.first_round = false;
+        if connected.has_copies {
+            let slot_name = self.board.latest().slot_name.clone();
+            self.copies
+                .look_for_work(&self.pipeline, &slot_name, &self.board);
+        }
         let mut stream = self.stream(connected, meter);
-        let (from, started) = (stream.applier.checkpoint(), clock::now());
+        let (from, started) = (stream.applier.position(), clock::now());
         let watch = watchdog::watch(&target, writer_pid, stream.pulse.clone());
         let end = tokio::select! {
             biased;
@@ -163,7 +184,7 @@ impl Lifecycle {
         };
         *transaction = stream.state.last_begun;
         let stopping = stream.is_stopping();
-        let worked = stream.applier.checkpoint() > from || started.elapsed() >= STEADY;
+        let worked = stream.applier.position() > from || started.elapsed() >= STEADY;
         let (paused, skip) = (stream.is_paused(), stream.skip.take());
         let (end, meter) = match end {
             Ok(end) => {

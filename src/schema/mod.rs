@@ -13,17 +13,23 @@
 //! the source and takes them away again.
 
 mod acknowledge;
+mod catalog;
 pub mod description;
 mod entry;
 mod error;
 pub mod install;
 mod plan;
+mod prune;
 mod rows;
 mod tables;
 
 pub use acknowledge::{mark_acked, unacked};
+pub use catalog::{DescribeError, Describer, Oids};
 pub use entry::{Change, Entry, FORMAT, Images, ObjectChange, Other, RenamedTable, UnknownDrop};
 pub use error::SchemaError;
-pub use plan::{NotApplied, Plan, RelationTouch, Step, plan};
+pub use plan::{
+    CopyPlan, NotApplied, Plan, RelationTouch, Stage, StagedStep, Step, plan, plan_copy,
+};
+pub use prune::prune;
 pub use rows::RowsMessage;
 pub use tables::{SourceTable, source_tables};

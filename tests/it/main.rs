@@ -39,6 +39,9 @@ mod schema_statements;
 mod schema_traps;
 mod schema_versions;
 mod sessions;
+mod snapshot;
+#[cfg(feature = "failpoints")]
+mod snapshot_resume;
 mod stream;
 mod tidy;
 mod tutorial;

@@ -235,7 +235,6 @@ fn start(draft: Draft, file: &str) -> Result<Box<Started>, Trouble> {
     };
     let inputs = Inputs::of_process(Vec::new(), Some(path.to_owned()));
     let saved = Configuration::load(inputs).map_err(not_started)?;
-    saved.refuse_snapshot().map_err(not_started)?;
     let stem = path.file_stem();
     Ok(Box::new(Started {
         name: stem.map_or_else(

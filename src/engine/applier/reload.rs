@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tracing::info;
 
 use crate::apply::{ApplyError, RowChange, TablePlan, TargetTable};
-use crate::model::QualifiedName;
+use crate::model::{Lsn, QualifiedName};
 use crate::schema::RowsMessage;
 
 use super::{Applier, EngineError, Route};
@@ -31,11 +31,16 @@ pub(super) struct Reload {
 
 impl Applier {
     /// Takes one message of a table's content.
-    pub(super) async fn reload(&mut self, content: &[u8]) -> Result<(), EngineError> {
+    pub(super) async fn reload(
+        &mut self,
+        commit_lsn: Lsn,
+        content: &[u8],
+    ) -> Result<(), EngineError> {
         let message =
             RowsMessage::parse(content).map_err(|source| EngineError::Schema { source })?;
         let name = message.relation.name.clone();
-        if !self.router.selects(&name) {
+        let covered = self.coverage.takes_oid(message.relation.id, commit_lsn);
+        if !covered || !self.router.selects(&name) {
             return Ok(());
         }
         if message.first {
@@ -62,8 +67,9 @@ impl Applier {
         name: &QualifiedName,
     ) -> Result<(), EngineError> {
         self.flush().await?;
+        self.complete().await?;
         let relation = Arc::new(message.relation.clone());
-        let found = self.router.find(&self.writer, &relation).await;
+        let found = self.router.find(self.desk.writer(), &relation).await;
         let Route::Table(plan) = found.map_err(|error| self.failed(error))? else {
             return Err(self.failed(ApplyError::MissingTable {
                 table: name.clone(),
@@ -82,27 +88,30 @@ impl Applier {
 
     async fn delete_all(&mut self, table: &TargetTable) -> Result<(), ApplyError> {
         if is_watched(table) {
-            self.writer
+            self.desk
+                .writer()
                 .run(
                     "a replacement of rows that no trigger acts on",
                     NOBODY_WATCHES,
                 )
                 .await?;
         }
-        self.writer.delete_all(table).await
+        self.desk.writer().delete_all(table).await
     }
 
     async fn watch_again(&mut self, table: &TargetTable) -> Result<(), ApplyError> {
         if !is_watched(table) {
             return Ok(());
         }
-        self.writer
+        self.desk
+            .writer()
             .run("the end of a replacement of rows", WATCH_AGAIN)
             .await
     }
 
     async fn end_reload(&mut self) -> Result<(), EngineError> {
         self.flush().await?;
+        self.complete().await?;
         let Some(Reload { plan }) = self.reload.take() else {
             return Ok(());
         };

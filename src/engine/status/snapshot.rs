@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Lsn, RelationId};
+pub use crate::snapshot::CopyState;
 
 use super::Failure;
 
@@ -58,26 +59,6 @@ pub struct TableCopy {
     pub left_s: Option<i64>,
     /// Why it failed.
     pub failure: Option<Failure>,
-}
-
-/// How far the copy of a table is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CopyState {
-    /// Its turn has not come.
-    #[default]
-    Waiting,
-    /// Rows are moving.
-    Copying,
-    /// The rows are there; indexes and constraints are being built.
-    Indexing,
-    /// It is complete as of the consistent point; the stream is on its way there.
-    CatchingUp,
-    /// It is as the stream has it.
-    Ready,
-    /// It could not be copied; the others go on. Nothing of the stream reaches it until it is
-    /// copied again.
-    Failed,
 }
 
 /// What an operator can ask about copying.

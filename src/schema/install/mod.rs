@@ -29,8 +29,11 @@ pub use init::{InitReport, init, init_watched, plan_init};
 pub use plan::render_plan;
 pub use progress::{Progress, StepProgress, StepState};
 pub use script::VERSION;
+pub(in crate::schema) use script::temporary_descriptions;
 pub use state::{InitState, state};
-pub use tear_down::{TearDownReport, plan_tear_down, tear_down, tear_down_watched};
+pub use tear_down::{
+    TearDownReport, forget_on_target, plan_tear_down, tear_down, tear_down_watched,
+};
 
 /// The server that a statement is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
