@@ -28,7 +28,7 @@ use super::{Lane, TablePlan};
 use lane::{MultisetLane, NetLane, OrderedLane};
 
 /// A change of one row, its table known.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RowChange {
     /// A new row.
     Insert(Tuple),

@@ -217,6 +217,7 @@ pub(super) fn shown_value(variable: &Variable, value: &str) -> String {
         | Kind::Switch
         | Kind::Count { .. }
         | Kind::Duration
+        | Kind::Size
         | Kind::Tables => value.to_owned(),
     }
 }

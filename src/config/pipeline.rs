@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConnectionSettings, SlotName, TableFilter, suggest};
+use super::{ByteSize, ConnectionSettings, SlotName, TableFilter, suggest};
 
 /// What `run`, `status`, `check` and the engine need.
 #[derive(Debug, Clone)]
@@ -74,6 +74,8 @@ pub struct Snapshot {
     pub tables: TableFilter,
     /// How many copies run at the same time.
     pub worker_count: usize,
+    /// How much of a table one copy moves in one transaction.
+    pub part_size: ByteSize,
 }
 
 /// How to log.

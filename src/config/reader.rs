@@ -8,9 +8,11 @@ use std::time::Duration;
 use super::layers::{Setting, shown_value};
 use super::pipeline::{Batch, Snapshot, Word, WordError, parse_word};
 use super::table_filter::parse_patterns;
+use super::unit::ByteSizeError;
 use super::{
-    Configuration, ConnectionSettings, Kind, LogFormat, LogLevel, NullNumbers, OnConflict, Origin,
-    Pipeline, Plugin, Problem, SlotName, TableFilter, TablePattern, Variable, key, parse_duration,
+    ByteSize, Configuration, ConnectionSettings, Kind, LogFormat, LogLevel, NullNumbers,
+    OnConflict, Origin, Pipeline, Plugin, Problem, SlotName, TableFilter, TablePattern, Variable,
+    key, parse_duration,
 };
 use crate::model::Classify as _;
 
@@ -24,6 +26,9 @@ const RETRY_TIMEOUT: Duration = Duration::from_secs(3600);
 const SCHEMA_LOG_RETENTION: Duration = Duration::from_secs(30 * 86_400);
 /// More copies than this do not pay on one source.
 const SNAPSHOT_WORKERS_MAX: usize = 8;
+
+/// Its locks on the source are soon gone, and its round trips do not count.
+const SNAPSHOT_PART_SIZE: ByteSize = ByteSize(128 << 20);
 
 /// The values that are set and valid.
 #[derive(Debug, Default)]
@@ -45,6 +50,7 @@ pub(super) struct Values {
     snapshot_include: Vec<TablePattern>,
     snapshot_exclude: Vec<TablePattern>,
     snapshot_workers: Option<usize>,
+    snapshot_part: Option<ByteSize>,
     retry_timeout: Option<Duration>,
     schema_log_retention: Option<Duration>,
 }
@@ -78,6 +84,7 @@ impl Values {
                 source: self.snapshot_store.unwrap_or_else(|| source.clone()),
                 tables: TableFilter::new(self.snapshot_include, self.snapshot_exclude),
                 worker_count: self.snapshot_workers.unwrap_or_else(default_workers),
+                part_size: self.snapshot_part.unwrap_or(SNAPSHOT_PART_SIZE),
             },
             retry_timeout: self.retry_timeout.unwrap_or(RETRY_TIMEOUT),
             source,
@@ -115,6 +122,7 @@ impl<'a> Reader<'a> {
             snapshot_include: self.tables(key::SNAPSHOT_TABLES),
             snapshot_exclude: self.tables(key::SNAPSHOT_EXCLUDED_TABLES),
             snapshot_workers: self.count(key::SNAPSHOT_WORKERS),
+            snapshot_part: self.size(key::SNAPSHOT_PART_SIZE),
             target: self.connection(key::TARGET_URL),
             batch_size: self.count(key::BATCH_SIZE),
             batch_timeout: self.duration(key::BATCH_TIMEOUT),
@@ -216,6 +224,14 @@ impl<'a> Reader<'a> {
                 Ok(duration) => Ok(duration),
                 Err(rule) => Err((rule, suggestion)),
             }
+        })
+    }
+
+    fn size(&mut self, key: &'static str) -> Option<ByteSize> {
+        self.value(key, |setting| match setting.value.trim().parse() {
+            Ok(ByteSize(0)) => Err(("must be larger than nothing".to_owned(), None)),
+            Ok(size) => Ok(size),
+            Err(error) => Err((ByteSizeError::to_string(&error), None)),
         })
     }
 

@@ -20,6 +20,8 @@ pub mod key {
     pub const SNAPSHOT_EXCLUDED_TABLES: &str = "PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_EXCLUDED_TABLES";
     /// Parallel copies.
     pub const SNAPSHOT_WORKERS: &str = "PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_WORKERS";
+    /// What one copy moves in one transaction.
+    pub const SNAPSHOT_PART_SIZE: &str = "PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_PART_SIZE";
     /// Target.
     pub const TARGET_URL: &str = "PGSTREAM_POSTGRES_WRITER_TARGET_URL";
     /// Row changes of a batch.
@@ -68,6 +70,8 @@ pub enum Kind {
     },
     /// A duration with its unit.
     Duration,
+    /// A size with its unit.
+    Size,
     /// A list of table patterns.
     Tables,
 }
@@ -83,6 +87,7 @@ impl Kind {
             Self::Switch => "true, false".to_owned(),
             Self::Count { min, max } => format!("number from {min} to {max}"),
             Self::Duration => "duration".to_owned(),
+            Self::Size => "size".to_owned(),
             Self::Tables => "list of tables".to_owned(),
         }
     }
@@ -180,6 +185,15 @@ pub static VARIABLES: &[Variable] = &[
         default: "twice the cores, at most 8",
         kind: Kind::Count { min: 1, max: 64 },
         example: "4",
+    },
+    Variable {
+        key: key::SNAPSHOT_PART_SIZE,
+        synonyms: &[],
+        meaning: "How much of a table one worker copies in one transaction; a larger table is cut \
+                  into parts, and one with a whole number as its key resumes between them.",
+        default: "128MiB",
+        kind: Kind::Size,
+        example: "64MiB",
     },
     Variable {
         key: key::TARGET_URL,

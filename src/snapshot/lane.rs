@@ -11,10 +11,10 @@
 //! is that of any reader, and lasts one part.
 
 use crate::config::ConnectionSettings;
-use crate::model::{RelationId, quote_literal};
+use crate::model::{Lsn, RelationId, quote_literal};
 use crate::postgres::{Canceller, CopySession, PgError, Session, copy_through};
 
-use super::{Part, SnapshotError, SourceTable, copy_from, copy_to};
+use super::{Part, SnapshotError, SourceTable, Store, copy_from, copy_to};
 
 /// What a lane is opened with.
 #[derive(Debug, Clone)]
@@ -37,10 +37,25 @@ pub struct Lane {
 }
 
 /// Whether an attempt still counts, asked on the target before its rows are committed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Fence {
+    /// The records.
+    pub store: Store,
+    /// The attempt.
+    pub attempt: i32,
+    /// The position of the source that the rows are as of.
+    pub lsn: Option<Lsn>,
+}
+
+impl Fence {
     /// A query with one row, or none when the attempt is superseded.
-    pub question: String,
+    fn question(&self, table: RelationId, part: Part, moved: &Moved) -> String {
+        let attempt = (table, self.attempt);
+        match part {
+            Part::Keys { number, .. } => self.store.range_done(attempt, number, self.lsn, moved),
+            Part::Whole | Part::Blocks { .. } => self.store.fence(table, self.attempt),
+        }
+    }
 }
 
 /// What a part brought.
@@ -141,8 +156,15 @@ impl Lane {
                 source,
             }
         };
+        // By its key a table is read in order, whatever the planner thinks of so many rows.
+        let by_key = match part {
+            Part::Keys { .. } => {
+                "; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off"
+            }
+            Part::Whole | Part::Blocks { .. } => "",
+        };
         let lock = format!(
-            "{begin}; LOCK TABLE ONLY {} IN ACCESS SHARE MODE",
+            "{begin}{by_key}; LOCK TABLE ONLY {} IN ACCESS SHARE MODE",
             table.name.quoted()
         );
         let locked = self.source.query(&lock).await;
@@ -167,7 +189,14 @@ impl Lane {
             .query("COMMIT")
             .await
             .map_err(around("end reading"))?;
-        let counts = self.target.query(&fence.question).await;
+        let moved = Moved {
+            row_count: copied.row_count,
+            byte_count: copied.byte_count,
+        };
+        let counts = self
+            .target
+            .query(&fence.question(table.relation, part, &moved))
+            .await;
         if counts
             .map_err(around("ask whether this copy still counts"))?
             .is_empty()
@@ -182,10 +211,7 @@ impl Lane {
             .await
             .map_err(around("commit the rows"))?;
         crate::fault::point(crate::fault::SNAPSHOT_AFTER_COMMIT);
-        Ok(Moved {
-            row_count: copied.row_count,
-            byte_count: copied.byte_count,
-        })
+        Ok(moved)
     }
 
     /// Runs one statement on the target together with what strikes it off the list.
@@ -193,11 +219,7 @@ impl Lane {
     /// # Errors
     /// [`SnapshotError::Step`].
     pub async fn run_step(&mut self, step: &super::OpenStep) -> Result<(), SnapshotError> {
-        let sql = format!(
-            "BEGIN; {}; {}; COMMIT",
-            step.sql,
-            super::Store::step_done(step)
-        );
+        let sql = format!("BEGIN; {}; {}; COMMIT", step.sql, Store::step_done(step));
         let done = self.target.query(&sql).await;
         crate::fault::point(crate::fault::SNAPSHOT_AFTER_STEP);
         done.map(drop).map_err(|source| SnapshotError::Step {
@@ -212,7 +234,8 @@ impl Lane {
 async fn is_as_planned(now: &Session, table: &SourceTable) -> Result<bool, PgError> {
     let sql = format!(
         "SELECT f.fingerprint FROM ({FINGERPRINTS}) AS f (relation, schema_name, table_name, \
-         partitioned, partition_of, byte_count, block_count, fingerprint, columns, binary_format) \
+         partitioned, partition_of, byte_count, block_count, fingerprint, columns, binary_format, \
+         key, bounds) \
          WHERE f.relation = $1 AND f.schema_name = $2 AND f.table_name = $3"
     );
     let RelationId(relation) = table.relation;

@@ -193,27 +193,18 @@ async fn connect(
         source,
     };
     let target = Writer::connect(&pipeline.target, pipeline.disable_triggers);
-    let source = async {
-        let (asked, replication) = tokio::join!(
-            ask_source(pipeline, &on_source, show),
-            open_replication(pipeline, &on_source),
-        );
-        // What keeps both away is told of the session that everybody knows.
-        Ok((asked?, replication?))
-    };
-    let ((asked, (replication, identity)), session) =
-        tokio::try_join!(source, target.map_err(on_target))?;
-    let AskedSource {
+    let (source, session) = tokio::try_join!(
+        open_source(pipeline, &on_source, show),
+        target.map_err(on_target),
+    )?;
+    let stream = source.stream();
+    let OpenSource {
         slot,
         walsender_timeout,
         mut decoder,
-    } = asked;
-    let stream = crate::apply::Stream {
-        slot_name: slot.name.clone(),
-        system_identifier: identity.system_identifier,
-        database_name: slot.database.clone(),
-        timeline: identity.timeline,
-    };
+        replication,
+        identity,
+    } = source;
     let rules = WriteRules {
         on_conflict: pipeline.on_conflict,
         sets,
@@ -262,18 +253,52 @@ async fn connect(
     })
 }
 
-/// What the source says about itself and the slot.
-struct AskedSource {
+/// Both sessions on the source, and what it says about itself and the slot.
+struct OpenSource {
     slot: SlotState,
     walsender_timeout: Option<Duration>,
     decoder: Decoder,
+    replication: ReplicationConnection,
+    identity: SystemIdentity,
+}
+
+impl OpenSource {
+    fn stream(&self) -> crate::apply::Stream {
+        crate::apply::Stream {
+            slot_name: self.slot.name.clone(),
+            system_identifier: self.identity.system_identifier.clone(),
+            database_name: self.slot.database.clone(),
+            timeline: self.identity.timeline,
+        }
+    }
+}
+
+async fn open_source(
+    pipeline: &Pipeline,
+    errors: &SourceErrors,
+    show: impl Fn(&SlotState),
+) -> Result<OpenSource, EngineError> {
+    let (asked, opened) = tokio::join!(
+        ask_source(pipeline, errors, show),
+        open_replication(pipeline, errors),
+    );
+    // What keeps both away is told of the session that everybody knows.
+    let (slot, walsender_timeout, decoder) = asked?;
+    let (replication, identity) = opened?;
+    Ok(OpenSource {
+        slot,
+        walsender_timeout,
+        decoder,
+        replication,
+        identity,
+    })
 }
 
 async fn ask_source(
     pipeline: &Pipeline,
     errors: &SourceErrors,
     show: impl Fn(&SlotState),
-) -> Result<AskedSource, EngineError> {
+) -> Result<(SlotState, Option<Duration>, Decoder), EngineError> {
     let source = postgres::connect(&pipeline.source, "pgstream").await;
     let source = source.map_err(|error| errors.failed("open a session", error))?;
     let walsender_timeout = walsender_timeout(&source, errors).await?;
@@ -282,11 +307,7 @@ async fn ask_source(
     show(&slot);
     let decoder = decoder_of(&slot, pipeline)?;
     require_publication(&source, &slot, errors).await?;
-    Ok(AskedSource {
-        slot,
-        walsender_timeout,
-        decoder,
-    })
+    Ok((slot, walsender_timeout, decoder))
 }
 
 async fn open_replication(

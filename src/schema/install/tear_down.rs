@@ -188,7 +188,7 @@ DECLARE
   name text;
   used boolean;
 BEGIN
-  FOREACH name IN ARRAY ARRAY['snapshot_step', 'snapshot_table', 'schema_change', 'skipped_transaction',
+  FOREACH name IN ARRAY ARRAY['snapshot_step', 'snapshot_part', 'snapshot_table', 'schema_change', 'skipped_transaction',
                             'checkpoint'] LOOP
     IF pg_catalog.to_regclass('pgstream.' || name) IS NOT NULL THEN
       EXECUTE pg_catalog.format('DELETE FROM pgstream.%I WHERE slot_name = $1', name) USING {slot};
