@@ -135,6 +135,7 @@ impl Applier {
         if self.coverage.is_empty() && !self.coverage.is_lenient() {
             return Ok(None);
         }
+        self.complete().await?;
         let mut excused = Vec::new();
         if self.coverage.is_lenient() {
             for object in entry

@@ -193,24 +193,27 @@ async fn connect(
         source,
     };
     let target = Writer::connect(&pipeline.target, pipeline.disable_triggers);
-    let (source, session) = tokio::try_join!(
-        open_source(pipeline, &on_source, show),
-        target.map_err(on_target),
-    )?;
-    let stream = source.stream();
-    let OpenSource {
+    let source = async {
+        let (asked, replication) = tokio::join!(
+            ask_source(pipeline, &on_source, show),
+            open_replication(pipeline, &on_source),
+        );
+        // What keeps both away is told of the session that everybody knows.
+        Ok((asked?, replication?))
+    };
+    let ((asked, (replication, identity)), session) =
+        tokio::try_join!(source, target.map_err(on_target))?;
+    let AskedSource {
         slot,
         walsender_timeout,
         mut decoder,
-        replication,
-        identity,
-    } = source;
+    } = asked;
     let rules = WriteRules {
         on_conflict: pipeline.on_conflict,
         sets,
         keep_order: false,
     };
-    let opened = Writer::open(session, rules, stream).await;
+    let opened = Writer::open(session, rules, stream_of(&slot, &identity)).await;
     let (mut writer, store) = opened.map_err(on_target)?;
     copies::choose(pipeline, &store, &writer).await?;
     let loaded = store
@@ -253,52 +256,28 @@ async fn connect(
     })
 }
 
-/// Both sessions on the source, and what it says about itself and the slot.
-struct OpenSource {
-    slot: SlotState,
-    walsender_timeout: Option<Duration>,
-    decoder: Decoder,
-    replication: ReplicationConnection,
-    identity: SystemIdentity,
-}
-
-impl OpenSource {
-    fn stream(&self) -> crate::apply::Stream {
-        crate::apply::Stream {
-            slot_name: self.slot.name.clone(),
-            system_identifier: self.identity.system_identifier.clone(),
-            database_name: self.slot.database.clone(),
-            timeline: self.identity.timeline,
-        }
+/// The stream that the target's records are about.
+fn stream_of(slot: &SlotState, identity: &SystemIdentity) -> crate::apply::Stream {
+    crate::apply::Stream {
+        slot_name: slot.name.clone(),
+        system_identifier: identity.system_identifier.clone(),
+        database_name: slot.database.clone(),
+        timeline: identity.timeline,
     }
 }
 
-async fn open_source(
-    pipeline: &Pipeline,
-    errors: &SourceErrors,
-    show: impl Fn(&SlotState),
-) -> Result<OpenSource, EngineError> {
-    let (asked, opened) = tokio::join!(
-        ask_source(pipeline, errors, show),
-        open_replication(pipeline, errors),
-    );
-    // What keeps both away is told of the session that everybody knows.
-    let (slot, walsender_timeout, decoder) = asked?;
-    let (replication, identity) = opened?;
-    Ok(OpenSource {
-        slot,
-        walsender_timeout,
-        decoder,
-        replication,
-        identity,
-    })
+/// What the source says about itself and the slot.
+struct AskedSource {
+    slot: SlotState,
+    walsender_timeout: Option<Duration>,
+    decoder: Decoder,
 }
 
 async fn ask_source(
     pipeline: &Pipeline,
     errors: &SourceErrors,
     show: impl Fn(&SlotState),
-) -> Result<(SlotState, Option<Duration>, Decoder), EngineError> {
+) -> Result<AskedSource, EngineError> {
     let source = postgres::connect(&pipeline.source, "pgstream").await;
     let source = source.map_err(|error| errors.failed("open a session", error))?;
     let walsender_timeout = walsender_timeout(&source, errors).await?;
@@ -307,7 +286,11 @@ async fn ask_source(
     show(&slot);
     let decoder = decoder_of(&slot, pipeline)?;
     require_publication(&source, &slot, errors).await?;
-    Ok((slot, walsender_timeout, decoder))
+    Ok(AskedSource {
+        slot,
+        walsender_timeout,
+        decoder,
+    })
 }
 
 async fn open_replication(
