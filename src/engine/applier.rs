@@ -10,7 +10,7 @@
 
 mod cover;
 mod desk;
-mod errands;
+mod errand;
 mod limits;
 mod reload;
 mod schema_entry;
@@ -350,6 +350,12 @@ impl Applier {
         self.complete().await?;
         self.meter.add_skipped();
         Ok(())
+    }
+
+    async fn begin(&mut self) -> Result<(), EngineError> {
+        self.complete().await?;
+        let begun = self.desk.writer().begin().await;
+        begun.map_err(|error| self.failed(error))
     }
 
     /// Publishes what was counted, if anything was.

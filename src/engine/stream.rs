@@ -22,7 +22,7 @@ use crate::postgres::{Frame, PgError, WalReader};
 
 use super::applier::Applier;
 use super::board::Board;
-use super::copy::{Errand, TablesErrand};
+use super::copy::Errand;
 use super::feedback::Feedback;
 use super::meter::Meter;
 use super::pace::{LINGER, Pace};
@@ -32,6 +32,8 @@ use super::status::{FailedTransaction, Phase};
 use super::supervise::Task;
 use super::watchdog::Pulse;
 use super::{EngineError, clock, route};
+
+use errands::Copying;
 
 /// WAL without anything for us is confirmed this often.
 const IDLE_CONFIRM_EVERY: Duration = Duration::from_secs(3);
@@ -95,15 +97,6 @@ pub(super) struct State {
     /// After this transaction sets may be formed again, in a new round.
     care_until: Option<Lsn>,
     copying: Copying,
-}
-
-/// What the round does for copies.
-#[derive(Debug, Default)]
-struct Copying {
-    /// Tables that are to be made when their moment is reached.
-    tables: Option<Box<TablesErrand>>,
-    /// Nothing is read until the first copy is complete.
-    stream_waits: bool,
 }
 
 impl State {

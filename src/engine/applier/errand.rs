@@ -1,12 +1,14 @@
-//! What is done on the target for copies, in the writing session, between two transactions.
+//! What the copier asks of the stream, done on the target: in a transaction of the stream's own, which
+//! its checkpoint fences.
 
 use crate::apply::Checkpoint;
+use crate::engine::EngineError;
 use crate::engine::copy::tables::{self, Refusal};
 use crate::engine::copy::{Answer, TablesErrand};
 use crate::fault;
 use crate::snapshot::OpenStep;
 
-use super::{Applier, EngineError};
+use super::Applier;
 
 impl Applier {
     /// Makes the tables of a copy, if the target is still as of their moment.
@@ -20,7 +22,8 @@ impl Applier {
         }
         fault::point(fault::SNAPSHOT_BEFORE_TABLES);
         self.begin().await?;
-        let made = tables::make(self.desk.here().session(), self.copies.store(), errand).await;
+        let session = self.desk.here().session();
+        let made = tables::make(session, self.copies.store(), errand).await;
         if let Ok(false) = made {
             let given_up = self.desk.writer().rollback().await;
             given_up.map_err(|error| self.failed(error))?;
@@ -42,12 +45,6 @@ impl Applier {
         self.begin().await?;
         let run = tables::run(self.desk.here().session(), steps).await;
         self.end_errand(run).await
-    }
-
-    pub(super) async fn begin(&mut self) -> Result<(), EngineError> {
-        self.complete().await?;
-        let begun = self.desk.writer().begin().await;
-        begun.map_err(|error| self.failed(error))
     }
 
     async fn end_errand(&mut self, done: Result<(), Refusal>) -> Result<Answer, EngineError> {
