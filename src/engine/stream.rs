@@ -6,6 +6,7 @@
 
 mod errands;
 mod requests;
+mod skip;
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -16,12 +17,12 @@ use tracing::trace;
 
 use crate::decode::Decoder;
 use crate::fault;
-use crate::model::{Change, Event, Lsn, TransactionBegin, TransactionCommit};
+use crate::model::{Change, Event, Lsn, TransactionCommit};
 use crate::postgres::{Frame, PgError, WalReader};
 
 use super::applier::Applier;
 use super::board::Board;
-use super::copy::{Errand, TablesErrand};
+use super::copy::Errand;
 use super::feedback::Feedback;
 use super::meter::Meter;
 use super::pace::{LINGER, Pace};
@@ -31,6 +32,8 @@ use super::status::{FailedTransaction, Phase};
 use super::supervise::Task;
 use super::watchdog::Pulse;
 use super::{EngineError, clock, route};
+
+use errands::Copying;
 
 /// WAL without anything for us is confirmed this often.
 const IDLE_CONFIRM_EVERY: Duration = Duration::from_secs(3);
@@ -94,15 +97,6 @@ pub(super) struct State {
     /// After this transaction sets may be formed again, in a new round.
     care_until: Option<Lsn>,
     copying: Copying,
-}
-
-/// What the round does for copies.
-#[derive(Debug, Default)]
-struct Copying {
-    /// Tables that are to be made when their moment is reached.
-    tables: Option<Box<TablesErrand>>,
-    /// Nothing is read until the first copy is complete.
-    stream_waits: bool,
 }
 
 impl State {
@@ -342,44 +336,6 @@ impl Stream<'_> {
         } else {
             Ok(())
         }
-    }
-
-    async fn skip(
-        &mut self,
-        begin: &TransactionBegin,
-        commit: TransactionCommit,
-    ) -> Result<(), EngineError> {
-        self.commit().await?;
-        let reason = self
-            .skip
-            .take()
-            .map(|(_, reason)| reason)
-            .unwrap_or_default();
-        self.applier.skip(begin, commit, &reason).await?;
-        self.skipped(begin);
-        self.confirm();
-        Ok(())
-    }
-
-    /// Transactions come in the order of their commits: one that is to be skipped and lies behind us never
-    /// comes.
-    fn require_skip_ahead(&mut self, reached: Lsn) {
-        if let Some((lsn, _)) = self.skip.take_if(|(lsn, _)| *lsn < reached) {
-            tracing::warn!(target: "apply", %lsn, "nothing was skipped: no transaction that the target has \
-                not got was committed at this position");
-        }
-    }
-
-    fn skipped(&self, begin: &TransactionBegin) {
-        let transaction = FailedTransaction {
-            xid: begin.xid,
-            commit_lsn: begin.commit_lsn,
-        };
-        tracing::warn!(target: "apply", xid = begin.xid, lsn = %begin.commit_lsn,
-            "transaction skipped on record");
-        self.board.update(|status| status.last_error = None);
-        self.board
-            .event(super::status::EngineEvent::Skipped(transaction));
     }
 
     /// The source had caught up when it sent this. What has come meanwhile is looked at first.

@@ -34,12 +34,13 @@ pub struct SourceTable {
     pub key: Option<RangeKey>,
 }
 
-/// A whole number as the only key, in the order of which the rows lie.
+/// A whole number as the only key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RangeKey {
     /// The column.
     pub column: String,
-    /// Values between which there are about as many rows each, as the statistics have them.
+    /// Values between which there are about as many rows each, as the statistics have them; none where
+    /// the rows do not lie in the key's order.
     pub bounds: Vec<i64>,
 }
 

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 /// Modules may import from those above them, never from beside or below.
 const LAYERS: [&[&str]; 7] = [
-    &["model", "fault"],
+    &["model", "fault", "property"],
     &["config"],
     &["postgres", "decode"],
     &["schema", "snapshot", "apply"],

@@ -132,7 +132,7 @@ impl Lifecycle {
             .patience
             .of_source(&self.pipeline.source, walsender_timeout);
         let every = patience::between_feedbacks(walsender_timeout, silence_max);
-        let (feedback, task) = Feedback::new(feedback, position, every);
+        let (feedback, task) = Feedback::new(feedback, coverage.confirmable(position), every);
         let limits = Limits::new(&self.pipeline.batch);
         let limits = if self.care.is_some() {
             limits.each_alone()
@@ -208,19 +208,8 @@ async fn connect(
         walsender_timeout,
         mut decoder,
     } = asked;
-    let rules = WriteRules {
-        on_conflict: pipeline.on_conflict,
-        sets,
-        keep_order: false,
-    };
-    let opened = Writer::open(session, rules, stream_of(&slot, &identity)).await;
-    let (mut writer, store) = opened.map_err(on_target)?;
-    copies::choose(pipeline, &store, &writer).await?;
-    let loaded = store
-        .load(writer.session(), slot.confirmed_lsn, identity.wal_end)
-        .await;
-    let checkpoint = loaded.map_err(on_target)?;
-    writer.starts_at(checkpoint);
+    let opened = open_records(pipeline, session, sets, &slot, &identity).await?;
+    let (writer, store, checkpoint) = opened;
     let positions = (checkpoint, slot.confirmed_lsn);
     let by_name = !matches!(decoder, Decoder::Pgoutput(_));
     let (coverage, has_copies) = copies::coverage(
@@ -254,6 +243,33 @@ async fn connect(
         slot_name: slot.name,
         has_copies,
     })
+}
+
+/// Opens our records on the target and reads where it stands.
+async fn open_records(
+    pipeline: &Pipeline,
+    session: Session,
+    sets: bool,
+    slot: &SlotState,
+    identity: &SystemIdentity,
+) -> Result<(Writer, CheckpointStore, Lsn), EngineError> {
+    let on_target = |source| EngineError::Apply {
+        endpoint: pipeline.target.endpoint(),
+        source,
+    };
+    let rules = WriteRules {
+        on_conflict: pipeline.on_conflict,
+        sets,
+        keep_order: false,
+    };
+    let opened = Writer::open(session, rules, stream_of(slot, identity)).await;
+    let (mut writer, store) = opened.map_err(on_target)?;
+    copies::choose(pipeline, &store, &writer).await?;
+    let (confirmed_lsn, wal_end) = (slot.confirmed_lsn, identity.wal_end);
+    let loaded = store.load(writer.session(), confirmed_lsn, wal_end).await;
+    let checkpoint = loaded.map_err(on_target)?;
+    writer.starts_at(checkpoint);
+    Ok((writer, store, checkpoint))
 }
 
 /// The stream that the target's records are about.

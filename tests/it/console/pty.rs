@@ -78,9 +78,8 @@ impl Terminal {
     pub fn wait_until(&mut self, what: &str, wanted: impl Fn(&vt100::Screen) -> bool) {
         let deadline = clock::now() + PATIENCE;
         while !wanted(self.screen.screen()) {
-            if !self.read_until(deadline) {
-                panic!("no «{what}» on\n{}", self.text());
-            }
+            let more = self.read_until(deadline);
+            assert!(more, "no «{what}» on\n{}", self.text());
         }
     }
 

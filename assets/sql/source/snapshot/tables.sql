@@ -30,18 +30,18 @@ LEFT JOIN LATERAL (
   FROM pg_catalog.pg_attribute AS a
   JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
   WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS k ON true
--- A whole number as the only key, in the order of which the rows lie: ranges of it can be read one by
--- one, and each under a snapshot of its own.
+-- A whole number as the only key: ranges of it can be read one by one, and each under a snapshot of its
+-- own. Its bounds are those of the statistics, where the rows lie in its order.
 LEFT JOIN LATERAL (
-  SELECT a.attname::pg_catalog.text AS name, st.histogram_bounds::pg_catalog.text AS bounds
+  SELECT a.attname::pg_catalog.text AS name,
+         (SELECT st.histogram_bounds::pg_catalog.text
+          FROM pg_catalog.pg_stats AS st
+          WHERE st.schemaname = n.nspname AND st.tablename = c.relname AND st.attname = a.attname
+            AND NOT st.inherited AND pg_catalog.abs(st.correlation) > 0.9) AS bounds
   FROM pg_catalog.pg_index AS i
   JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
-  JOIN pg_catalog.pg_stats AS st
-    ON st.schemaname = n.nspname AND st.tablename = c.relname AND st.attname = a.attname
-   AND NOT st.inherited
   WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisvalid AND i.indimmediate
     AND i.indnkeyatts = 1 AND a.atttypid IN (20, 21, 23) AND c.relreplident IN ('d', 'f')
-    AND pg_catalog.abs(st.correlation) > 0.9
     AND NOT EXISTS (
       SELECT FROM pg_catalog.pg_index AS u
       WHERE u.indrelid = c.oid AND (u.indisunique OR u.indisexclusion)
