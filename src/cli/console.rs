@@ -25,6 +25,9 @@ pub(super) fn run(
     arguments: &RunArguments,
     global: &GlobalArguments,
 ) -> Result<ExitCode, Failure> {
+    if arguments.init {
+        block_on(super::init::init(&configuration.maintenance()?))??;
+    }
     stream(configuration, arguments.skip_transaction, global)
 }
 

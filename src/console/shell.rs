@@ -246,7 +246,9 @@ impl Shell {
     }
 
     fn take(&mut self, message: Message) -> io::Result<()> {
-        if let Message::Wizard(_, Answer::Started(Ok(started))) = &message {
+        if let Message::Wizard(_, Answer::Started(Ok(started))) = &message
+            && started.starts
+        {
             self.outside.launch = launch_of(started.pipeline.clone());
             self.start_engine();
         }

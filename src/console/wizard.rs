@@ -153,8 +153,12 @@ pub(crate) enum Job {
     Run(Kind, Draft),
     /// Is everything gone?
     Verify(Draft),
-    /// Write the file, then start the pipeline.
-    Start { draft: Draft, file: String },
+    /// Write the file, then start the pipeline or not.
+    Start {
+        draft: Draft,
+        file: String,
+        starts: bool,
+    },
 }
 
 /// What came of a [`Job`].
@@ -174,6 +178,8 @@ pub(crate) enum Answer {
 /// A pipeline that was saved and can be started.
 #[derive(Debug)]
 pub(crate) struct Started {
+    /// Whether it shall start now.
+    pub(crate) starts: bool,
     /// Its name: the file's without the ending.
     pub(crate) name: String,
     /// What was typed.
@@ -255,7 +261,7 @@ impl Wizard {
             Step::Tables => &[Name::Include, Name::Exclude],
             Step::FirstCopy => &[Name::Copy, Name::CopyTables, Name::CopyWorkers],
             Step::Confirm => &[Name::Confirm],
-            Step::Start => &[Name::File],
+            Step::Start => &[Name::File, Name::Then],
             Step::Preflight | Step::Plan | Step::Run | Step::Verify => &[],
         }
     }

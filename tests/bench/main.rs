@@ -26,6 +26,7 @@ mod options;
 mod ours;
 #[path = "../it/console/pty.rs"]
 #[expect(
+    clippy::panic,
     clippy::unwrap_used,
     dead_code,
     unreachable_pub,

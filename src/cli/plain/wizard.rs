@@ -393,7 +393,13 @@ impl Asking<'_> {
     async fn start(&mut self) -> Option<Ended> {
         self.field(Name::File).await?;
         let (draft, file) = (self.wizard.draft(), self.wizard.value(Name::File));
-        let Answer::Started(started) = self.perform(Job::Start { draft, file }).await else {
+        let starts = false;
+        let job = Job::Start {
+            draft,
+            file,
+            starts,
+        };
+        let Answer::Started(started) = self.perform(job).await else {
             return None;
         };
         let started = match started {

@@ -298,6 +298,7 @@ fn the_plan_and_its_run() {
 
 #[test]
 fn the_end_of_a_tear_down() {
+    look("init_start", Scene::Stopped, wizard(Kind::Init, 7, |_| {}));
     look(
         "tear_down_confirm",
         Scene::Stopped,

@@ -66,12 +66,16 @@ pub(super) fn on_answer(model: &mut Model, kind: Kind, answer: Answer) -> Vec<Ef
 /// The new pipeline is the console's from now on.
 fn started_well(model: &mut Model, started: Started) {
     let file = started.settings.1.display().to_string();
-    toast(
-        model,
-        format!("saved; pgstream run -c {file} does the same"),
-    );
+    let text = match started.starts {
+        true => format!("saved; pgstream run -c {file} does the same"),
+        false => format!("saved; pgstream run -c {file} starts it"),
+    };
+    toast(model, text);
     model.wizard = model.wizard.take().filter(|open| open.kind != Kind::Init);
     model.parked.retain(|wizard| wizard.kind != Kind::Init);
+    if !started.starts {
+        return;
+    }
     model.draft = started.draft;
     model.pipeline = started.name;
     model.settings = Some(Settings::new(started.settings.0, Some(started.settings.1)));

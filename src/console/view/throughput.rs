@@ -63,10 +63,10 @@ fn window(model: &Model) -> &[Sample] {
 
 /// Returns the course over the whole window: seconds before the start count as zero, so that one
 /// cell is the same time in every window.
-fn course(model: &Model, samples: &[Sample], value: impl Fn(&Sample) -> f32) -> Vec<f64> {
+fn course(model: &Model, samples: &[Sample], value: impl Fn(&Sample) -> f64) -> Vec<f64> {
     let missing = model.window.seconds().saturating_sub(samples.len());
     let mut values = vec![0.0; missing];
-    values.extend(samples.iter().map(|sample| f64::from(value(sample))));
+    values.extend(samples.iter().map(value));
     values
 }
 
@@ -74,9 +74,9 @@ fn chart_of(model: &Model, samples: &[Sample], place: Rect, buffer: &mut Buffer)
     let theme = model.look.theme;
     let unit = model.unit;
     let values = course(model, samples, |sample| match unit {
-        Unit::Rows => sample.rows,
-        Unit::Transactions => sample.transactions,
-        Unit::Bytes => sample.bytes,
+        Unit::Rows => sample.rows.into(),
+        Unit::Transactions => sample.transactions.into(),
+        Unit::Bytes => sample.bytes.into(),
     });
     let peak = values.iter().copied().fold(0.0, f64::max);
     let top = plot::round_up(peak);
@@ -117,17 +117,26 @@ fn chart_of(model: &Model, samples: &[Sample], place: Rect, buffer: &mut Buffer)
 
 fn lag_of(model: &Model, samples: &[Sample], place: Rect, buffer: &mut Buffer) {
     let theme = model.look.theme;
-    let values = course(model, samples, |sample| sample.lag_s);
+    let lag = model.status().lag;
+    // Whoever counts in bytes sees the lag in bytes, too.
+    let in_bytes = model.unit == Unit::Bytes;
+    let values = course(model, samples, |sample| match in_bytes {
+        true => format::float(sample.lag_bytes),
+        false => sample.lag_s.into(),
+    });
     let max = values.iter().copied().fold(0.0, f64::max);
-    let now = format::seconds(model.status().lag.seconds);
-    let words = if place.height > 1 {
-        format!(
-            "lag now {now}, max {}, {} of WAL",
-            format::seconds(max),
-            format::bytes(model.status().lag.bytes)
-        )
-    } else {
-        format!("lag {now} ")
+    let (seconds, bytes) = (format::seconds(lag.seconds), format::bytes(lag.bytes));
+    let words = match (place.height, in_bytes) {
+        (0 | 1, true) => format!("lag {bytes} "),
+        (0 | 1, false) => format!("lag {seconds} "),
+        (_, true) => {
+            let max = format::bytes(format::whole(max));
+            format!("lag now {bytes} of WAL, max {max}, {seconds}")
+        }
+        (_, false) => {
+            let max = format::seconds(max);
+            format!("lag now {seconds}, max {max}, {bytes} of WAL")
+        }
     };
     paint::text(
         &Line::styled(words.clone(), theme.style(Role::Text)),

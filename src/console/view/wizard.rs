@@ -154,7 +154,7 @@ fn keys(wizard: &Wizard) -> &'static str {
             Loaded::Failed(_) => "r try again   Bksp back   Esc leave",
             Loaded::Not | Loaded::Waiting => "… running   Esc leave it running",
         },
-        Step::Start => "Enter save and start   Esc leave",
+        Step::Start => "Enter save   Tab field   Space start it or not   Esc leave",
         Step::Verify => "Enter leave   r look again",
     }
 }

@@ -32,6 +32,8 @@ pub(crate) enum Name {
     Confirm,
     /// The configuration file to be written.
     File,
+    /// What comes after that.
+    Then,
 }
 
 /// One field.
@@ -53,10 +55,12 @@ const PLUGINS: &[&str] = &["pgoutput", "wal2json"];
 pub(crate) const YES: &str = "yes";
 const NO: &str = "no";
 const SWITCH: &[&str] = &[YES, NO];
+pub(crate) const START: &str = "start";
+const THEN: &[&str] = &[START, "only save"];
 
 const ADDRESS: &str = "postgres://user:password@host:5432/database";
 /// Name, label and help, in the order in which the screens show them.
-const FIELDS: [(Name, &str, &str); 12] = [
+const FIELDS: [(Name, &str, &str); 13] = [
     (Name::Source, "Source", ADDRESS),
     (Name::Slot, "Slot", "empty: pgstream_<database>_slot"),
     (
@@ -93,6 +97,11 @@ const FIELDS: [(Name, &str, &str); 12] = [
         "File",
         "where the configuration is saved; only you can read it",
     ),
+    (
+        Name::Then,
+        "Then",
+        "start the pipeline here and now, or leave that for later",
+    ),
 ];
 
 /// Returns all fields, with what is known filled in.
@@ -105,6 +114,7 @@ pub(super) fn all(draft: &Draft) -> Vec<Field> {
         choices: match name {
             Name::Plugin => PLUGINS,
             Name::Schema | Name::Copy => SWITCH,
+            Name::Then => THEN,
             _ => &[],
         },
         problem: None,
@@ -132,6 +142,7 @@ fn beginning(name: Name, draft: &Draft) -> String {
         Name::CopyWorkers => draft.copy_workers.clone(),
         Name::Confirm => String::new(),
         Name::File => "pgstream.env".to_owned(),
+        Name::Then => START.to_owned(),
     }
 }
 
@@ -159,7 +170,7 @@ pub(crate) fn problem(kind: Kind, name: Name, value: &str) -> Option<String> {
         Name::Include | Name::CopyTables => TableFilter::parse(value, "").err(),
         Name::Exclude => TableFilter::parse("", value).err(),
         Name::CopyWorkers => workers_problem(value),
-        Name::Plugin | Name::Schema | Name::Copy | Name::Confirm | Name::File => None,
+        Name::Plugin | Name::Schema | Name::Copy | Name::Confirm | Name::File | Name::Then => None,
     }
 }
 

@@ -39,7 +39,11 @@ pub(crate) async fn perform(job: Job, watcher: Watcher) -> Answer {
         Job::Run(Kind::Init, draft) => Answer::Ran(init(&draft, &watcher).await),
         Job::Run(Kind::TearDown, draft) => Answer::Ran(tear_down(&draft, &watcher).await),
         Job::Verify(draft) => Answer::Verified(verify(&draft).await),
-        Job::Start { draft, file } => Answer::Started(start(draft, &file)),
+        Job::Start {
+            draft,
+            file,
+            starts,
+        } => Answer::Started(start(draft, &file, starts)),
     }
 }
 
@@ -223,7 +227,7 @@ async fn verify(draft: &Draft) -> Result<Vec<String>, Trouble> {
 }
 
 /// Saves first: whoever must mend something before the start has the file to mend it in.
-fn start(draft: Draft, file: &str) -> Result<Box<Started>, Trouble> {
+fn start(draft: Draft, file: &str, starts: bool) -> Result<Box<Started>, Trouble> {
     configuration(&draft)?.pipeline().map_err(trouble)?;
     let path = Path::new(file);
     save::write(path, &save::text(&draft))
@@ -237,6 +241,7 @@ fn start(draft: Draft, file: &str) -> Result<Box<Started>, Trouble> {
     let saved = Configuration::load(inputs).map_err(not_started)?;
     let stem = path.file_stem();
     Ok(Box::new(Started {
+        starts,
         name: stem.map_or_else(
             || file.to_owned(),
             |stem| stem.to_string_lossy().into_owned(),

@@ -2,6 +2,7 @@
 
 use crossterm::event::KeyCode;
 
+use super::field::START;
 use super::{Answer, Field, Job, Kind, Loaded, Name, Step, Wizard, problem};
 use crate::console::chord::Chord;
 use crate::console::model::overlay::edit;
@@ -250,7 +251,12 @@ fn go_on(wizard: &mut Wizard) -> Outcome {
         Step::Start if wizard.started != Loaded::Waiting => {
             wizard.started = Loaded::Waiting;
             let (draft, file) = (wizard.draft(), wizard.value(Name::File));
-            jobs.push(Job::Start { draft, file });
+            let starts = wizard.value(Name::Then) == START;
+            jobs.push(Job::Start {
+                draft,
+                file,
+                starts,
+            });
         }
         Step::Verify => return Outcome::Leave,
         Step::Preflight | Step::Plan | Step::Confirm | Step::Run | Step::Start => {}
