@@ -1,4 +1,5 @@
-//! `make bench`: how fast a backlog reaches the target, and how soon a single row does.
+//! `make bench`: how fast a backlog reaches the target, how soon a single row does, and how long a
+//! first copy takes ([`snapshot`]).
 //!
 //! Three readers drain the same backlog from slots that were made before it: `pg_recvlogical` into
 //! nothing (what the source can send), PostgreSQL's own subscription, and `pgstream run`, each in
@@ -25,6 +26,8 @@ mod options;
 mod ours;
 mod report;
 mod servers;
+mod snapshot;
+mod usage;
 mod workload;
 
 use std::process::ExitCode;
@@ -76,6 +79,9 @@ async fn bench(options: &Options) -> anyhow::Result<()> {
             "{}",
             latency::measure(&servers, options.samples, options.rounds).await?
         );
+    }
+    if options.wants("snapshot") {
+        print!("{}", snapshot::measure(&servers, options).await?);
     }
     Ok(())
 }

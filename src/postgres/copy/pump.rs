@@ -101,6 +101,9 @@ impl<'a> Pump<'a> {
     /// Ends the source's statement and drops what still comes. Fails only together with the source's
     /// connection, or where no request to cancel reaches the server.
     pub(super) async fn stop_source(&mut self, canceller: &Canceller) {
+        if self.ending.ready {
+            return;
+        }
         if let Err(error) = canceller.cancel().await {
             debug!(server = %self.source.object, %error, "cannot cancel");
             return;
@@ -131,7 +134,7 @@ impl<'a> Pump<'a> {
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<(), CopyError>> {
-        if self.tick.poll_tick(context).is_ready() {
+        while self.tick.poll_tick(context).is_ready() {
             let seen = self.rows.row_count().saturating_sub(self.trailer_count);
             self.tell(seen);
         }
