@@ -28,6 +28,22 @@ fault_points! {
     SCHEMA_BETWEEN_STEPS = "schema.between_steps";
     /// A statement outside of transactions has run, its record is not written.
     SCHEMA_AFTER_OUTSIDE = "schema.after_outside";
+    /// The tables of a copy are about to be made.
+    SNAPSHOT_BEFORE_TABLES = "snapshot.before_tables";
+    /// They are made and remembered.
+    SNAPSHOT_AFTER_TABLES = "snapshot.after_tables";
+    /// The rows of a part are written, not committed.
+    SNAPSHOT_BEFORE_COMMIT = "snapshot.before_commit";
+    /// The rows of a part are committed.
+    SNAPSHOT_AFTER_COMMIT = "snapshot.after_commit";
+    /// All rows of a table are there and remembered.
+    SNAPSHOT_AFTER_ROWS = "snapshot.after_rows";
+    /// A statement that completes a table is committed.
+    SNAPSHOT_AFTER_STEP = "snapshot.after_step";
+    /// Tables are complete; the stream is about to take them over.
+    SNAPSHOT_BEFORE_HANDOVER = "snapshot.before_handover";
+    /// The stream has taken them over.
+    SNAPSHOT_AFTER_HANDOVER = "snapshot.after_handover";
     /// A schema change is durable and not yet acknowledged on the source.
     SCHEMA_BEFORE_ACK = "schema.before_ack";
 }

@@ -10,4 +10,5 @@ pub mod fault;
 pub mod model;
 pub mod postgres;
 pub mod schema;
+pub mod snapshot;
 pub mod tutorial;

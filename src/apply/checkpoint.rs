@@ -98,17 +98,17 @@ impl CheckpointStore {
     /// # Errors
     /// The target's refusal, usually a missing CREATE privilege on the database.
     pub async fn open(session: &Session, stream: Stream) -> Result<Self, ApplyError> {
-        let probe = "SELECT pg_catalog.count(*) = 3 FROM (VALUES ('checkpoint'), \
-                     ('skipped_transaction'), ('schema_change')) AS v(name) \
-                     WHERE pg_catalog.to_regclass('pgstream.' || name) IS NOT NULL";
-        let row = session
-            .row(probe, &[])
-            .await
-            .map_err(refused("our records"))?;
-        if !row.is_some_and(|row| row.get(0)) {
-            session.run(INSTALL).await.map_err(refused("our records"))?;
-        }
+        install_records(session).await?;
         Ok(Self { stream })
+    }
+
+    /// Returns whether the target has a checkpoint of this stream.
+    ///
+    /// # Errors
+    /// The target's refusal.
+    pub async fn exists(&self, session: &Session) -> Result<bool, ApplyError> {
+        let found = session.row(LOAD, &[&self.stream.slot_name]).await;
+        Ok(found.map_err(refused("the checkpoint"))?.is_some())
     }
 
     /// Returns the stream whose records these are.
@@ -248,6 +248,23 @@ impl CheckpointStore {
             .map_err(refused("the record of schema changes"))?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
+}
+
+/// Makes the tables of our records where they are missing.
+///
+/// # Errors
+/// The target's refusal, usually a missing CREATE privilege on the database.
+pub async fn install_records(session: &Session) -> Result<(), ApplyError> {
+    let probe = "SELECT pg_catalog.count(*) = 5 FROM (VALUES ('checkpoint'), \
+                 ('skipped_transaction'), ('schema_change'), ('snapshot_table'), \
+                 ('snapshot_step')) AS v(name) \
+                 WHERE pg_catalog.to_regclass('pgstream.' || name) IS NOT NULL";
+    let row = session.row(probe, &[]).await;
+    let row = row.map_err(refused("our records"))?;
+    if !row.is_some_and(|row| row.get(0)) {
+        session.run(INSTALL).await.map_err(refused("our records"))?;
+    }
+    Ok(())
 }
 
 /// Returns why a checkpoint does not fit to the stream, if it does not.

@@ -74,6 +74,8 @@ pub(super) enum Command {
     TearDown(TearDownArguments),
     /// Replicate until SIGINT or SIGTERM
     Run(RunArguments),
+    /// Copy existing tables once and exit; nothing is made on the source
+    Snapshot(SnapshotArguments),
     /// Show the slot, the lag, the checkpoint and the last schema changes
     Status(ReportArguments),
     /// Verify every precondition on both sides
@@ -129,6 +131,16 @@ pub(super) struct RunArguments {
     pub(super) skip_transaction: Option<Lsn>,
 }
 
+/// Options of `snapshot`.
+#[derive(Debug, Args)]
+pub(super) struct SnapshotArguments {
+    #[command(flatten)]
+    source: SourceArguments,
+    /// Print the SQL and run nothing
+    #[arg(long)]
+    pub(super) plan: bool,
+}
+
 /// Options of `status` and `check`.
 #[derive(Debug, Args)]
 pub(super) struct ReportArguments {
@@ -167,6 +179,7 @@ impl Command {
             Self::Init(arguments) => (&arguments.source, arguments.plugin.as_ref()),
             Self::TearDown(arguments) => (&arguments.source, None),
             Self::Run(arguments) => (&arguments.source, None),
+            Self::Snapshot(arguments) => (&arguments.source, None),
             Self::Status(arguments) | Self::Check(arguments) => (&arguments.source, None),
             // Its servers are its own: nothing of the user's configuration counts.
             Self::Tutorial(_) => return Vec::new(),

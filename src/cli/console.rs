@@ -34,7 +34,6 @@ fn stream(
     global: &GlobalArguments,
 ) -> Result<ExitCode, Failure> {
     let pipeline = configuration.pipeline()?;
-    configuration.refuse_snapshot()?;
     let options = options(configuration, global);
     let launch: Launch = Box::new(move || {
         let options = EngineOptions {
@@ -79,7 +78,7 @@ pub(super) fn lacks_source(configuration: &Configuration) -> bool {
 fn options(configuration: &Configuration, global: &GlobalArguments) -> ConsoleOptions {
     let logging = configuration.logging();
     let feed = logging::start_on_screen(logging.level);
-    for warning in configuration.warnings() {
+    for warning in configuration.warnings(false) {
         tracing::warn!(target: "config", "{warning}");
     }
     let mut options = looks(name(global.config.as_deref()), global);

@@ -1,5 +1,5 @@
-//! Logs to stderr through tracing. Our targets are short (`slot`, `decode`, `apply`, `schema`, `sql`,
-//! `config`) and follow `--log-level`; crates that we use speak only to warn.
+//! Logs to stderr through tracing. Our targets are short (`slot`, `decode`, `apply`, `schema`,
+//! `snapshot`, `sql`, `config`) and follow `--log-level`; crates that we use speak only to warn.
 
 use std::env;
 use std::io::{self, IsTerminal as _};
@@ -11,8 +11,8 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use crate::config::{LogFormat, LogLevel, Logging};
 
 /// The targets that events of ours carry; `pgstream` is for those that name none.
-pub(super) const TARGETS: [&str; 7] = [
-    "slot", "decode", "apply", "schema", "sql", "config", "pgstream",
+pub(super) const TARGETS: [&str; 8] = [
+    "slot", "decode", "apply", "schema", "snapshot", "sql", "config", "pgstream",
 ];
 
 /// Starts logging, for the whole process; a second call changes nothing.

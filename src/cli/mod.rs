@@ -22,9 +22,11 @@ mod logging;
 mod output;
 mod panic;
 mod plan;
+mod progress;
 mod run;
 mod runtime;
 mod signals;
+mod snapshot;
 mod status;
 mod tear_down;
 mod tutorial;
@@ -112,17 +114,22 @@ fn dispatch(
                 let opening = Opening::TearDown(Draft::default());
                 return console::open(configuration, global, Some(opening));
             }
-            Command::Init(_) | Command::TearDown(_) | Command::Status(_) | Command::Check(_) => {}
+            Command::Init(_)
+            | Command::TearDown(_)
+            | Command::Snapshot(_)
+            | Command::Status(_)
+            | Command::Check(_) => {}
         }
     }
     logging::start(configuration.logging(), logging::colour(global.no_color));
-    for warning in configuration.warnings() {
+    for warning in configuration.warnings(matches!(command, Command::Snapshot(_))) {
         tracing::warn!(target: "config", "{warning}");
     }
     match command {
         Command::Init(arguments) => init::run(configuration, arguments),
         Command::TearDown(arguments) => tear_down::run(configuration, arguments),
         Command::Run(arguments) => run::run(configuration, arguments),
+        Command::Snapshot(arguments) => snapshot::run(configuration, arguments.plan),
         Command::Status(arguments) => status::run(configuration, arguments.json),
         Command::Check(arguments) => check::run(configuration, arguments.json),
         Command::Tutorial(arguments) => tutorial::run(arguments),

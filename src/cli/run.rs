@@ -7,14 +7,14 @@ use std::process::ExitCode;
 
 use tracing::{info, warn};
 
-use super::Failure;
 use super::args::RunArguments;
 use super::runtime::block_on;
 use super::signals::Signals;
+use super::{Failure, progress};
 use crate::config::{Configuration, Pipeline, key};
 use crate::engine::check::check;
 use crate::engine::status::Command;
-use crate::engine::{Engine, EngineOptions, Handle, Outcome};
+use crate::engine::{Engine, EngineOptions, Handle, Outcome, spawn};
 use crate::model::ErrorClass;
 
 /// Streams without a terminal.
@@ -23,7 +23,6 @@ pub(super) fn run(
     arguments: &RunArguments,
 ) -> Result<ExitCode, Failure> {
     let pipeline = configuration.pipeline()?;
-    configuration.refuse_snapshot()?;
     if pipeline.schema_log.is_none() {
         warn!(target: "schema", "rows only: schema changes do not replicate while {} is not set", key::SCHEMA_LOG_URL);
     }
@@ -47,6 +46,7 @@ pub(super) fn run(
 async fn stream(pipeline: Pipeline, options: EngineOptions) -> Result<ExitCode, Failure> {
     let mut signals = Signals::listen()?;
     let mut engine = Engine::start(pipeline, options);
+    let _progress = spawn("progress", progress::report(engine.status()));
     tokio::select! {
         // An engine that has ended is past stopping.
         biased;

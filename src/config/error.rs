@@ -39,12 +39,6 @@ impl Problem {
         }
     }
 
-    /// Adds the value, which must hold no secret.
-    pub(super) fn value(mut self, value: impl Into<String>) -> Self {
-        self.value = Some(value.into());
-        self
-    }
-
     /// Adds what to write instead.
     pub(super) fn suggest(mut self, suggestion: impl Into<String>) -> Self {
         self.suggestion = Some(suggestion.into());

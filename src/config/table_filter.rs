@@ -215,8 +215,20 @@ impl TableFilter {
     /// Returns whether this table replicates: included, and not excluded.
     #[must_use]
     pub fn selects(&self, table: &QualifiedName) -> bool {
-        let covered = |patterns: &[TablePattern]| patterns.iter().any(|p| p.covers(table));
-        (self.include.is_empty() || covered(&self.include)) && !covered(&self.exclude)
+        let included = || self.include.iter().any(|pattern| pattern.covers(table));
+        (self.include.is_empty() || included()) && !self.excludes(table)
+    }
+
+    /// Returns whether this table is left out by name, whatever includes it.
+    #[must_use]
+    pub fn excludes(&self, table: &QualifiedName) -> bool {
+        self.exclude.iter().any(|pattern| pattern.covers(table))
+    }
+
+    /// Returns the patterns that include tables; none: all tables.
+    #[must_use]
+    pub fn included(&self) -> &[TablePattern] {
+        &self.include
     }
 
     /// Returns whether every table passes.

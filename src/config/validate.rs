@@ -65,35 +65,16 @@ impl Configuration {
         }
     }
 
-    /// Returns what is odd but not wrong.
+    /// Returns what is odd but not wrong. `copies`: the command copies tables, whatever is enabled.
     #[must_use]
-    pub fn warnings(&self) -> Vec<Problem> {
+    pub fn warnings(&self, copies: bool) -> Vec<Problem> {
         let (values, _) = self.read();
         let mut warnings = self.unknown.clone();
-        warnings.extend(self.idle_snapshot_settings(&values));
+        if !copies {
+            warnings.extend(self.idle_snapshot_settings(&values));
+        }
         warnings.extend(self.foreign_schema_log(&values));
         warnings
-    }
-
-    /// Returns the refusal of an initial snapshot, if the configuration asks for one.
-    ///
-    /// # Errors
-    /// Usage, with the origin of the setting.
-    pub fn refuse_snapshot(&self) -> Result<(), ConfigError> {
-        let (values, _) = self.read();
-        if values.snapshot_enabled != Some(true) {
-            return Ok(());
-        }
-        let origin = Some(self.origin_of(key::SNAPSHOT_ENABLED));
-        let problem = Problem::of(
-            key::SNAPSHOT_ENABLED,
-            origin,
-            "this version cannot copy existing tables before it streams",
-        );
-        let mend = "set it to false and copy the tables before init: pg_dump SOURCE | psql TARGET";
-        Err(ConfigError::invalid(vec![
-            problem.value("true").suggest(mend),
-        ]))
     }
 
     fn idle_snapshot_settings(&self, values: &Values) -> Vec<Problem> {

@@ -11,7 +11,7 @@ pub(crate) fn refusal(model: &Model, action: Action) -> Option<&'static str> {
     let at_rest = matches!(status.phase, Phase::Stopped | Phase::Crashed);
     match action {
         Action::Pause => match status.phase {
-            Phase::Streaming { .. } | Phase::Paused => None,
+            Phase::Copying | Phase::Streaming { .. } | Phase::Paused => None,
             Phase::Starting | Phase::Retrying { .. } => Some("the engine is not streaming yet"),
             Phase::Held => Some("the engine stands at a refused transaction"),
             Phase::Stopping => Some("the engine is stopping"),

@@ -20,6 +20,7 @@ const fn sign(glyph: &'static str, word: &'static str, role: Role) -> Sign {
 pub(crate) const fn of_phase(phase: &Phase) -> Sign {
     match phase {
         Phase::Starting => sign("◦", "STARTING", Role::Quiet),
+        Phase::Copying => sign("⇉", "COPYING", Role::Accent),
         Phase::Streaming { behind: false } => sign("●", "STREAMING", Role::Good),
         Phase::Streaming { behind: true } => sign("»", "CATCHING UP", Role::Warn),
         Phase::Paused => sign("‖", "PAUSED", Role::Warn),
@@ -62,6 +63,7 @@ mod tests {
     fn every_state_of_a_kind_has_a_sign_and_a_word_of_its_own() {
         let phases = [
             Phase::Starting,
+            Phase::Copying,
             Phase::Streaming { behind: false },
             Phase::Streaming { behind: true },
             Phase::Paused,

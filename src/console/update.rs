@@ -9,7 +9,7 @@ use super::model::cursor::Step;
 use super::model::overlay::Overlay;
 use super::model::{Leaving, Model, Toast};
 use crate::engine::status::{
-    Command, CommandAnswer, EngineEvent, Failure, Phase, SchemaState, Status,
+    Command, CommandAnswer, CopyCommand, EngineEvent, Failure, Phase, SchemaState, Status,
 };
 use crate::model::ErrorClass;
 
@@ -199,6 +199,12 @@ fn on_answer(model: &mut Model, command: Command, answer: Option<CommandAnswer>)
             Command::Retry => toast(model, "trying again"),
             Command::Skip { .. } => toast(model, "skipping the transaction, on record"),
             Command::Stop => {}
+            Command::Copy(CopyCommand::Table { .. }) => toast(model, "copying the table again"),
+            Command::Copy(CopyCommand::Pause) => toast(model, "no more copies begin"),
+            Command::Copy(CopyCommand::Resume) => toast(model, "copying goes on"),
+            Command::Copy(CopyCommand::Workers { count }) => {
+                toast(model, format!("{count} copies at a time"));
+            }
         },
         Some(CommandAnswer::Refused(reason)) => warn(model, reason),
         None => {

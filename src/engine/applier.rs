@@ -5,6 +5,7 @@
 //!  begin ─> apply(changes)… ─> end(commit) ─> is_due? ─> commit ─> durable
 //! ```
 
+mod cover;
 mod limits;
 mod reload;
 mod schema_entry;
@@ -17,15 +18,20 @@ use tokio::time::Instant;
 use tracing::{debug, trace};
 
 use crate::apply::{
-    ApplyError, Batch, Checkpoint, CheckpointStore, Commit, HeldRows, RowChange, TablePlan, Writer,
+    ApplyError, Batch, Checkpoint, CheckpointStore, Commit, HeldRows, Op, RowChange, TablePlan,
+    Writer,
 };
 use crate::fault;
 use crate::model::{
     Change, Lsn, OldTuple, Relation, RelationId, TransactionBegin, TransactionCommit, Tuple,
 };
 use crate::schema::RowsMessage;
+use crate::snapshot::OpenStep;
 
 use super::board::Board;
+use super::copy::tables::{self, Refusal};
+use super::copy::{Answer, CopyLink, TablesErrand};
+use super::coverage::Coverage;
 use super::meter::{Meter, RowKind, Tally};
 use super::route::{Route, Router};
 use super::status::SchemaChange;
@@ -52,6 +58,12 @@ pub(super) struct Applier {
     held: HeldRows,
     reload: Option<Reload>,
     checkpoint: Lsn,
+    /// How far the round is: behind the checkpoint while copied tables catch up.
+    position: Lsn,
+    coverage: Coverage,
+    copies: CopyLink,
+    /// Where the last schema change lies that was looked at.
+    schema_changed_at: Lsn,
     open: OpenBatch,
     tallies: HashMap<RelationId, (Arc<Relation>, Tally)>,
     board: Board,
@@ -81,6 +93,8 @@ pub(super) struct Parts {
     pub(super) router: Router,
     pub(super) limits: Limits,
     pub(super) checkpoint: Lsn,
+    pub(super) coverage: Coverage,
+    pub(super) copies: CopyLink,
     pub(super) board: Board,
     pub(super) meter: Meter,
     pub(super) acknowledge: mpsc::Sender<String>,
@@ -95,6 +109,8 @@ impl Applier {
             router,
             limits,
             checkpoint,
+            coverage,
+            copies,
             ..
         } = parts;
         Self {
@@ -107,6 +123,10 @@ impl Applier {
             held: HeldRows::default(),
             reload: None,
             checkpoint,
+            position: coverage.start(),
+            coverage,
+            copies,
+            schema_changed_at: Lsn::ZERO,
             open: OpenBatch::default(),
             tallies: HashMap::new(),
             board: parts.board,
@@ -115,14 +135,14 @@ impl Applier {
         }
     }
 
-    /// Returns the end of what is committed on the target.
-    pub(super) const fn checkpoint(&self) -> Lsn {
-        self.checkpoint
+    /// Returns how far the round is: everything before is on the target for every table.
+    pub(super) const fn position(&self) -> Lsn {
+        self.position
     }
 
-    /// Returns the end of what is durable on the target: never beyond what is committed.
-    pub(super) const fn durable(&self) -> Lsn {
-        self.writer.durable()
+    /// Returns what may be confirmed: durable on the target, and needed by no copy.
+    pub(super) fn confirmable(&self) -> Lsn {
+        self.coverage.confirmable(self.writer.durable())
     }
 
     /// Returns whether whole transactions wait for their commit.
@@ -196,11 +216,32 @@ impl Applier {
         } else {
             Commit::Durable
         };
-        let step = (self.checkpoint, to);
-        let committed = self.writer.commit(&self.store, &ops, step, how).await;
-        committed.map_err(|error| self.failed(error))?;
-        self.checkpoint = last.end_lsn;
+        self.move_to(&ops, to, how).await?;
         self.count(&last);
+        Ok(())
+    }
+
+    /// Commits everything up to `to`: the checkpoint moves there, and the tables that catch up.
+    async fn move_to(
+        &mut self,
+        ops: &[Op],
+        to: Checkpoint,
+        how: Commit,
+    ) -> Result<(), EngineError> {
+        let settled = self.follow_copies(to.end_lsn).await?;
+        let (position, checkpoint) = (to.end_lsn, self.checkpoint.max(to.end_lsn));
+        let to = Checkpoint {
+            end_lsn: checkpoint,
+            commit_time_us: to.commit_time_us.filter(|_| checkpoint == position),
+        };
+        let how = if settled { Commit::Durable } else { how };
+        let step = (self.checkpoint, to);
+        let committed = self.writer.commit(&self.store, ops, step, how).await;
+        committed.map_err(|error| self.failed(error))?;
+        (self.checkpoint, self.position) = (checkpoint, position);
+        if settled {
+            self.settle_copies();
+        }
         Ok(())
     }
 
@@ -210,14 +251,7 @@ impl Applier {
             end_lsn: to,
             commit_time_us: None,
         };
-        let step = (self.checkpoint, to);
-        let committed = self
-            .writer
-            .commit(&self.store, &[], step, Commit::Durable)
-            .await;
-        committed.map_err(|error| self.failed(error))?;
-        self.checkpoint = to.end_lsn;
-        Ok(())
+        self.move_to(&[], to, Commit::Durable).await
     }
 
     /// Asks what has become durable since it was committed, and returns whether anything has.
@@ -255,6 +289,54 @@ impl Applier {
         Ok(())
     }
 
+    /// Makes the tables of a copy, if the target is still as of their moment.
+    pub(super) async fn make_tables(
+        &mut self,
+        errand: &TablesErrand,
+    ) -> Result<Answer, EngineError> {
+        let disturbed = errand.at.is_some_and(|at| self.schema_changed_at >= at);
+        if disturbed {
+            return Ok(Answer::Disturbed);
+        }
+        fault::point(fault::SNAPSHOT_BEFORE_TABLES);
+        self.begin().await?;
+        let made = tables::make(self.writer.session(), self.copies.store(), errand).await;
+        let answer = self.end_errand(made).await?;
+        if answer == Answer::Done {
+            fault::point(fault::SNAPSHOT_AFTER_TABLES);
+            self.leave_to_copies(errand);
+        }
+        Ok(answer)
+    }
+
+    /// Runs statements for copies that are complete.
+    pub(super) async fn run_steps(&mut self, steps: &[OpenStep]) -> Result<Answer, EngineError> {
+        self.begin().await?;
+        let run = tables::run(self.writer.session(), steps).await;
+        self.end_errand(run).await
+    }
+
+    async fn begin(&mut self) -> Result<(), EngineError> {
+        let begun = self.writer.begin().await;
+        begun.map_err(|error| self.failed(error))
+    }
+
+    async fn end_errand(&mut self, done: Result<(), Refusal>) -> Result<Answer, EngineError> {
+        if let Err(refusal) = done {
+            let given_up = self.writer.rollback().await;
+            given_up.map_err(|error| self.failed(error))?;
+            return refusal.answer(&self.endpoint);
+        }
+        let here = Checkpoint {
+            end_lsn: self.position,
+            commit_time_us: None,
+        };
+        self.move_to(&[], here, Commit::Durable).await?;
+        self.writer.forget();
+        self.router.forget();
+        Ok(Answer::Done)
+    }
+
     /// Publishes what was counted, if anything was.
     pub(super) fn publish(&mut self) {
         if self.meter.is_dirty() {
@@ -287,9 +369,12 @@ impl Applier {
                 relations,
                 restart_identity,
                 cascade: _,
-            } => self.truncate(&relations, restart_identity).await,
+            } => {
+                let relations = self.covered(relations, begin.commit_lsn);
+                self.truncate(&relations, restart_identity).await
+            }
             Change::Message { prefix, content } if &*prefix == RowsMessage::PREFIX => {
-                self.reload(&content).await
+                self.reload(begin.commit_lsn, &content).await
             }
             Change::Message { .. } => Ok(()),
         }
@@ -301,6 +386,9 @@ impl Applier {
         relation: Arc<Relation>,
         change: RowChange,
     ) -> Result<(), EngineError> {
+        if self.passes_over(&relation, begin.commit_lsn) {
+            return Ok(());
+        }
         match self.route(&relation).await? {
             Route::Table(plan) => self.gather(&plan, change).await,
             Route::SchemaLog => match change {
@@ -308,6 +396,7 @@ impl Applier {
                 RowChange::Update { .. } | RowChange::Delete(_) => Ok(()),
             },
             Route::Ignored => Ok(()),
+            Route::Missing if self.coverage.excuses(&self.router.name_now(&relation)) => Ok(()),
             Route::Missing => self.hold(&relation, &change),
         }
     }
@@ -366,6 +455,7 @@ impl Applier {
             match self.route(relation).await? {
                 Route::Table(plan) => plans.push(plan),
                 Route::SchemaLog | Route::Ignored => {}
+                Route::Missing if self.coverage.excuses(&relation.name) => {}
                 Route::Missing => {
                     let table = self.router.name_now(relation);
                     return Err(self.failed(ApplyError::MissingTable { table }));
@@ -431,7 +521,7 @@ impl Applier {
         );
         self.schema_changes_durable(open.schema_changes);
         self.board.update(|status| {
-            status.checkpoint.end_lsn = last.end_lsn;
+            status.checkpoint.end_lsn = status.checkpoint.end_lsn.max(last.end_lsn);
             status.checkpoint.commit_time_ms = Some(clock::unix_ms_of(last.commit_time_us));
         });
     }

@@ -7,8 +7,10 @@ use crate::decode::DecodeError;
 use crate::model::{Classify, ErrorClass, Lsn};
 use crate::postgres::PgError;
 use crate::schema::SchemaError;
+use crate::snapshot::{Idle, SnapshotError};
 
 use super::TaskEnd;
+pub use super::copy::GroupError;
 
 /// Why the engine cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -107,6 +109,66 @@ pub enum EngineError {
         #[source]
         source: ApplyError,
     },
+    /// The target, about copies.
+    #[error("cannot {operation} on the target {endpoint}")]
+    Target {
+        /// What was tried.
+        operation: &'static str,
+        /// The target, without a password.
+        endpoint: String,
+        /// Why.
+        #[source]
+        source: PgError,
+    },
+    /// Patterns of tables to copy that no table fits.
+    #[error("no table of the source {endpoint} fits {}", idle_patterns(.idle))]
+    SnapshotPatterns {
+        /// The source, without a password.
+        endpoint: String,
+        /// The patterns.
+        idle: Vec<Idle>,
+    },
+    /// Something on the target is in the way of a copy.
+    #[error("the target {endpoint} has something else where tables are to be copied to: {}", .conflicts.join("; "))]
+    SnapshotConflict {
+        /// The target, without a password.
+        endpoint: String,
+        /// What it is.
+        conflicts: Vec<String>,
+    },
+    /// Tables cannot be prepared for their copy.
+    #[error("cannot prepare the copy from {source_endpoint} to {target_endpoint}")]
+    SnapshotGroup {
+        /// The source, without a password.
+        source_endpoint: String,
+        /// The target, without a password.
+        target_endpoint: String,
+        /// Why.
+        #[source]
+        source: GroupError,
+    },
+    /// A table cannot be copied.
+    #[error("snapshot failed")]
+    SnapshotTable {
+        /// Why.
+        #[source]
+        source: SnapshotError,
+    },
+    /// Some tables are not there.
+    #[error("snapshot failed: {} could not be copied; the others are there", .tables.join(", "))]
+    SnapshotIncomplete {
+        /// The tables.
+        tables: Vec<String>,
+    },
+    /// The session that kept the moment of a copy is gone.
+    #[error("the source has let go of the snapshot that tables are copied from")]
+    SnapshotPointLost,
+    /// The schema changes faster than a copy can begin.
+    #[error("the schema of the source changes all the time, and no copy can begin")]
+    SnapshotRestless,
+    /// The stream was interrupted while it did something for a copy.
+    #[error("the stream was interrupted while tables were prepared for their copy")]
+    StreamInterrupted,
     /// A task of ours ended.
     #[error("a part of the engine ended")]
     Task(#[source] TaskEnd),
@@ -140,7 +202,15 @@ impl EngineError {
 impl Classify for EngineError {
     fn class(&self) -> ErrorClass {
         match self {
-            Self::Source { source, .. } => source.class(),
+            Self::Source { source, .. } | Self::Target { source, .. } => source.class(),
+            Self::SnapshotGroup { source, .. } => source.class(),
+            Self::SnapshotTable { source } => source.class(),
+            Self::SnapshotPointLost | Self::SnapshotRestless | Self::StreamInterrupted => {
+                ErrorClass::Transient
+            }
+            Self::SnapshotPatterns { .. } => ErrorClass::Usage,
+            Self::SnapshotConflict { .. } => ErrorClass::Operator,
+            Self::SnapshotIncomplete { .. } => ErrorClass::Data,
             Self::SlotInUse { .. } | Self::NotReady { .. } | Self::Silent { .. } => {
                 ErrorClass::Transient
             }
@@ -158,7 +228,18 @@ impl Classify for EngineError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Source { source, .. } => source.hint(),
+            Self::Source { source, .. } | Self::Target { source, .. } => source.hint(),
+            Self::SnapshotGroup { source, .. } => source.hint(),
+            Self::SnapshotTable { source } => source.hint(),
+            Self::SnapshotPatterns { idle, .. } => Some(near_names(idle)),
+            Self::SnapshotConflict { .. } => Some(
+                "empty or drop those tables on the target, or leave them out with \
+                 PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_EXCLUDED_TABLES; nothing has been touched"
+                    .to_owned(),
+            ),
+            Self::SnapshotIncomplete { .. } => {
+                Some("mend what the lines above say and run it again: it begins anew".to_owned())
+            }
             Self::SlotMissing { slot_name, .. } => Some(format!(
                 "create it: pgstream init --pgurl <source URL> --replication-slot {slot_name}; \
                  see which slots there are: SELECT slot_name FROM pg_replication_slots"
@@ -176,9 +257,34 @@ impl Classify for EngineError {
                  one with --skip-transaction), then run pgstream again: it goes on here"
                     .to_owned(),
             ),
-            Self::NotReady { .. } | Self::Silent { .. } | Self::Task(_) | Self::Order { .. } => {
-                None
-            }
+            Self::NotReady { .. }
+            | Self::Silent { .. }
+            | Self::SnapshotPointLost
+            | Self::SnapshotRestless
+            | Self::StreamInterrupted
+            | Self::Task(_)
+            | Self::Order { .. } => None,
         }
+    }
+}
+
+fn idle_patterns(idle: &[Idle]) -> String {
+    let patterns: Vec<&str> = idle.iter().map(|idle| idle.pattern.as_str()).collect();
+    patterns.join(", ")
+}
+
+fn near_names(idle: &[Idle]) -> String {
+    let near: Vec<&str> = idle
+        .iter()
+        .flat_map(|idle| &idle.near)
+        .map(String::as_str)
+        .collect();
+    match near.is_empty() {
+        true => "write tables as schema.table, schema.* or *.*; a bare name is in schema public"
+            .to_owned(),
+        false => format!(
+            "did you mean {}? A bare name is in schema public",
+            near.join(" or ")
+        ),
     }
 }

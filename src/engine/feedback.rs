@@ -29,7 +29,8 @@ pub(super) struct Progress {
 #[derive(Debug)]
 pub(super) struct Feedback {
     progress: watch::Sender<Progress>,
-    replies: mpsc::Sender<()>,
+    /// Whether the source is asked for a word, too.
+    replies: mpsc::Sender<bool>,
     confirmed: watch::Receiver<Lsn>,
 }
 
@@ -75,7 +76,13 @@ impl Feedback {
     /// Answers the source's request for a reply at once.
     pub(super) fn reply(&self) {
         // A full queue already holds a reply.
-        self.replies.try_send(()).ok();
+        self.replies.try_send(false).ok();
+    }
+
+    /// Asks the source how far it is, which an idle one else says seldom.
+    pub(super) fn ask(&self) {
+        // A full queue already holds a reply; the next will ask.
+        self.replies.try_send(true).ok();
     }
 
     /// Returns what the source has last been told.
@@ -87,7 +94,7 @@ impl Feedback {
 struct FeedbackTask {
     writer: FeedbackWriter,
     progress: watch::Receiver<Progress>,
-    asked: mpsc::Receiver<()>,
+    asked: mpsc::Receiver<bool>,
     confirmed: watch::Sender<Lsn>,
 }
 
@@ -102,7 +109,7 @@ impl FeedbackTask {
             let (open, ask) = tokio::select! {
                 biased;
                 changed = self.progress.changed() => (changed.is_ok(), false),
-                asked = self.asked.recv() => (asked.is_some(), false),
+                asked = self.asked.recv() => (asked.is_some(), asked == Some(true)),
                 _ = alive.tick() => (true, true),
             };
             self.send(ask).await?;
@@ -174,7 +181,7 @@ mod tests {
         feedback.reply();
         feedback.reply();
 
-        assert_eq!(asked.try_recv(), Ok(()));
+        assert_eq!(asked.try_recv(), Ok(false));
         assert!(asked.try_recv().is_err());
         assert_eq!(feedback.confirmed(), Lsn(7));
     }

@@ -9,10 +9,11 @@ use crate::model::ErrorClass;
 
 use super::board::Board;
 use super::clock;
+use super::copy::{self, Alone, Control, Copies};
 use super::lifecycle::Lifecycle;
 use super::outcome::{EngineOptions, Outcome};
 use super::request::Request;
-use super::status::{Command, CommandAnswer, EngineEvent, Failure, Phase, Status};
+use super::status::{Command, CommandAnswer, CopyCommand, EngineEvent, Failure, Phase, Status};
 use super::supervise::{self, Task, TaskEnd};
 
 /// Commands that may wait; a person types slower.
@@ -27,6 +28,7 @@ pub struct Engine;
 pub struct Handle {
     board: Board,
     commands: mpsc::Sender<Request>,
+    control: Arc<watch::Sender<Control>>,
     task: Task<Outcome>,
 }
 
@@ -35,6 +37,7 @@ pub struct Handle {
 pub struct Remote {
     board: Board,
     commands: mpsc::Sender<Request>,
+    control: Arc<watch::Sender<Control>>,
 }
 
 impl Engine {
@@ -52,11 +55,43 @@ impl Engine {
             ..Status::default()
         });
         let (commands, requests) = mpsc::channel(COMMANDS_MAX);
-        let lifecycle = Lifecycle::new(pipeline, options, board.clone(), requests);
+        let (control, copies) = control(&pipeline);
+        let copies = Copies::new(copies);
+        let lifecycle = Lifecycle::new(pipeline, options, board.clone(), requests, copies);
         let task = supervise::spawn("engine", lifecycle.run());
         Handle {
             board,
             commands,
+            control,
+            task,
+        }
+    }
+
+    /// Starts to copy the tables once, with nobody streaming, and returns at once.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    #[must_use]
+    pub fn snapshot(pipeline: Pipeline) -> Handle {
+        let board = Board::new(Status {
+            source: pipeline.snapshot.source.endpoint(),
+            target: pipeline.target.endpoint(),
+            started_at_s: clock::unix_ms() / 1_000,
+            ..Status::default()
+        });
+        let (commands, requests) = mpsc::channel(COMMANDS_MAX);
+        let (control, copies) = control(&pipeline);
+        let alone = copy::copy_alone(Alone {
+            pipeline,
+            board: board.clone(),
+            requests,
+            control: copies,
+        });
+        let task = supervise::spawn("snapshot", alone);
+        Handle {
+            board,
+            commands,
+            control,
             task,
         }
     }
@@ -81,6 +116,7 @@ impl Handle {
         Remote {
             board: self.board.clone(),
             commands: self.commands.clone(),
+            control: Arc::clone(&self.control),
         }
     }
 
@@ -118,6 +154,9 @@ impl Remote {
 
     /// Asks the engine for something; it answers when it has seen the command.
     pub async fn command(&self, command: Command) -> CommandAnswer {
+        if let Some(answer) = self.control(command) {
+            return answer;
+        }
         let ended = || CommandAnswer::Refused("the engine has ended".to_owned());
         let (answer, answered) = oneshot::channel();
         if self
@@ -130,6 +169,33 @@ impl Remote {
         }
         answered.await.unwrap_or_else(|_| ended())
     }
+}
+
+impl Remote {
+    /// What is about the pace of the copies is heard whatever the engine is doing.
+    fn control(&self, command: Command) -> Option<CommandAnswer> {
+        let Command::Copy(command) = command else {
+            return None;
+        };
+        match command {
+            CopyCommand::Table { .. } => return None,
+            CopyCommand::Pause => self.control.send_modify(|control| control.paused = true),
+            CopyCommand::Resume => self.control.send_modify(|control| control.paused = false),
+            CopyCommand::Workers { count } => {
+                self.control
+                    .send_modify(|control| control.worker_count = count.max(1));
+            }
+        }
+        Some(CommandAnswer::Accepted)
+    }
+}
+
+fn control(pipeline: &Pipeline) -> (Arc<watch::Sender<Control>>, watch::Receiver<Control>) {
+    let (control, copies) = watch::channel(Control {
+        worker_count: pipeline.snapshot.worker_count,
+        paused: false,
+    });
+    (Arc::new(control), copies)
 }
 
 fn crashed(ended: &TaskEnd) -> Failure {

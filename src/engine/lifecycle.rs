@@ -9,6 +9,7 @@
 //! ```
 
 mod connect;
+mod copies;
 mod patience;
 
 use std::collections::HashSet;
@@ -24,6 +25,7 @@ use crate::model::{Classify as _, ErrorClass, Lsn, QualifiedName};
 
 use super::acknowledge;
 use super::board::Board;
+use super::copy::Copies;
 use super::meter::Meter;
 use super::outcome::{EngineOptions, Outcome};
 use super::request::Request;
@@ -48,6 +50,7 @@ pub(super) struct Lifecycle {
     requests: mpsc::Receiver<Request>,
     acknowledge: mpsc::Sender<String>,
     acknowledgements: Option<mpsc::Receiver<String>>,
+    copies: Copies,
     meter: Meter,
     retry: Retry,
     paused: bool,
@@ -57,6 +60,8 @@ pub(super) struct Lifecycle {
     patience: Patience,
     /// Since when the slot is held by somebody else.
     in_use_since: Option<Instant>,
+    /// No round has begun yet.
+    first_round: bool,
     /// The operator has asked for the end.
     stopping: bool,
 }
@@ -76,6 +81,7 @@ impl Lifecycle {
         options: EngineOptions,
         board: Board,
         requests: mpsc::Receiver<Request>,
+        copies: Copies,
     ) -> Self {
         let (acknowledge, acknowledgements) = mpsc::channel(acknowledge::QUEUE_MAX);
         let reason = "asked for at the start of the engine".to_owned();
@@ -88,12 +94,14 @@ impl Lifecycle {
             requests,
             acknowledge,
             acknowledgements: Some(acknowledgements),
+            copies,
             meter: Meter::default(),
             paused: false,
             care: None,
             careful: HashSet::new(),
             patience: Patience::default(),
             in_use_since: None,
+            first_round: true,
             stopping: false,
         }
     }
@@ -123,7 +131,7 @@ impl Lifecycle {
 
     async fn one_round(&mut self) -> ControlFlow<Outcome> {
         let mut transaction = None;
-        match self.round(&mut transaction).await {
+        match Box::pin(self.round(&mut transaction)).await {
             Ok(RoundEnd::Stop) => {
                 info!(target: "slot", "stopped");
                 ControlFlow::Break(Outcome::Stopped)
@@ -153,8 +161,14 @@ impl Lifecycle {
         self.board.phase(&phase);
         let target = self.pipeline.target.clone();
         let writer_pid = connected.writer_pid;
+        self.first_round = false;
+        if connected.has_copies {
+            let slot_name = self.board.latest().slot_name.clone();
+            self.copies
+                .look_for_work(&self.pipeline, &slot_name, &self.board);
+        }
         let mut stream = self.stream(connected, meter);
-        let (from, started) = (stream.applier.checkpoint(), clock::now());
+        let (from, started) = (stream.applier.position(), clock::now());
         let watch = watchdog::watch(&target, writer_pid, stream.pulse.clone());
         let end = tokio::select! {
             biased;
@@ -163,7 +177,7 @@ impl Lifecycle {
         };
         *transaction = stream.state.last_begun;
         let stopping = stream.is_stopping();
-        let worked = stream.applier.checkpoint() > from || started.elapsed() >= STEADY;
+        let worked = stream.applier.position() > from || started.elapsed() >= STEADY;
         let (paused, skip) = (stream.is_paused(), stream.skip.take());
         let (end, meter) = match end {
             Ok(end) => {
@@ -315,6 +329,10 @@ impl Lifecycle {
                     *paused = command == Command::Pause;
                     (CommandAnswer::Accepted, None)
                 }
+                Command::Copy(_) => {
+                    let reason = "the engine is not streaming: copies begin when it is";
+                    (CommandAnswer::Refused(reason.to_owned()), None)
+                }
                 Command::Skip { .. } => {
                     let reason = "the engine does not stand at a refused transaction";
                     (CommandAnswer::Refused(reason.to_owned()), None)
@@ -364,6 +382,7 @@ impl Lifecycle {
                 (CommandAnswer::Accepted, Some(ControlFlow::Continue(())))
             }
             Command::Pause => refuse("the engine stands still already"),
+            Command::Copy(_) => refuse("the engine stands still: copies begin when it streams"),
             Command::Skip { commit_lsn } => match failure.transaction {
                 Some(transaction) if transaction.commit_lsn == commit_lsn => {
                     self.skip = Some((commit_lsn, failure.message.clone()));

@@ -27,6 +27,8 @@ mod applier;
 mod board;
 pub mod check;
 pub mod clock;
+mod copy;
+mod coverage;
 mod document;
 mod error;
 mod failure;
@@ -47,7 +49,8 @@ mod stream;
 mod supervise;
 mod watchdog;
 
-pub use error::EngineError;
+pub use copy::plan_snapshot;
+pub use error::{EngineError, GroupError};
 pub use failure::failure_of;
 pub use handle::{Engine, Handle, Remote};
 pub use outcome::{EngineOptions, Outcome};

@@ -4,12 +4,16 @@
 //! slow reader can delay nothing. Everything that a screen or a monitoring script shows is in
 //! here, so that no reader needs a connection of its own.
 
+mod snapshot;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::{ErrorClass, Lsn};
+
+pub use snapshot::{CopyCommand, CopyState, Snapshot, TableCopy};
 
 /// Everything the engine knows about itself at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -48,6 +52,8 @@ pub struct Status {
     pub last_error: Option<Failure>,
     /// Whether schema changes replicate (a schema log store is configured).
     pub schema_log: bool,
+    /// The copy of existing tables; none: nothing was to be copied.
+    pub snapshot: Option<Arc<Snapshot>>,
 }
 
 /// More schema changes than this are forgotten, oldest first: a screen shows a few dozen, and
@@ -61,6 +67,8 @@ pub enum Phase {
     /// Connecting and checking both sides.
     #[default]
     Starting,
+    /// Tables are being copied, and the stream waits for them: see `snapshot`.
+    Copying,
     /// Reading and applying; `behind` while the backlog is not yet drained.
     Streaming {
         /// The source has more than the engine has seen.
@@ -320,6 +328,8 @@ pub enum Command {
     },
     /// Finish the transaction in hand and end.
     Stop,
+    /// Something about copying tables.
+    Copy(CopyCommand),
 }
 
 /// What became of a [`Command`].

@@ -4,6 +4,7 @@
 //! is full, when it is old, or when the source has nothing more at hand. The source says so with a
 //! keepalive as soon as it has caught up; [`Pace::linger`] stands in for one that does not come.
 
+mod errands;
 mod requests;
 
 use std::ops::ControlFlow;
@@ -20,6 +21,7 @@ use crate::postgres::{Frame, PgError, WalReader};
 
 use super::applier::Applier;
 use super::board::Board;
+use super::copy::{Errand, TablesErrand};
 use super::feedback::Feedback;
 use super::meter::Meter;
 use super::pace::{LINGER, Pace};
@@ -61,6 +63,7 @@ pub(super) struct Stream<'a> {
     pub(super) feedback: Feedback,
     pub(super) feedback_task: Task<Result<(), PgError>>,
     pub(super) requests: &'a mut mpsc::Receiver<Request>,
+    pub(super) errands: &'a mut mpsc::Receiver<Errand>,
     pub(super) board: Board,
     /// The transaction to pass over, if the operator chose one.
     pub(super) skip: Option<(Lsn, String)>,
@@ -92,6 +95,16 @@ pub(super) struct State {
     care_until: Option<Lsn>,
     /// Commit time of the oldest transaction that is not durable on the target.
     oldest_us: Option<i64>,
+    copying: Copying,
+}
+
+/// What the round does for copies.
+#[derive(Debug, Default)]
+struct Copying {
+    /// Tables that are to be made when their moment is reached.
+    tables: Option<Box<TablesErrand>>,
+    /// Nothing is read until the first copy is complete.
+    stream_waits: bool,
 }
 
 impl State {
@@ -110,6 +123,7 @@ impl State {
             stopping: false,
             care_until,
             oldest_us: None,
+            copying: Copying::default(),
         }
     }
 
@@ -122,6 +136,7 @@ impl State {
 enum Next {
     Frame(Option<Result<Frame, PgError>>),
     Request(Option<Request>),
+    Errand(Option<Errand>),
     Timer,
     FeedbackEnded(EngineError),
 }
@@ -145,7 +160,7 @@ impl Stream<'_> {
         if self
             .state
             .care_until
-            .is_some_and(|until| until < self.applier.checkpoint())
+            .is_some_and(|until| until < self.applier.position())
         {
             return Ok(ControlFlow::Break(RoundEnd::Again));
         }
@@ -163,6 +178,9 @@ impl Stream<'_> {
             Next::Request(Some(request)) => return self.request(request).await,
             // The handle is gone: nobody can stop us any more.
             Next::Request(None) => self.state.stopping = true,
+            Next::Errand(Some(errand)) => return Box::pin(self.errand(errand)).await,
+            // Whoever copies tables is gone with the engine.
+            Next::Errand(None) => self.state.stopping = true,
             Next::FeedbackEnded(error) => return Err(error),
             Next::Timer => self.timer().await?,
         }
@@ -177,10 +195,11 @@ impl Stream<'_> {
     /// frames, because they bring the timers' work with them.
     async fn next(&mut self) -> Next {
         let (reads, pace) = (self.reads(), self.pace());
-        let timer = self.timer_at();
+        let (timer, errands) = (self.timer_at(), self.takes_errands());
         tokio::select! {
             biased;
             request = self.requests.recv() => Next::Request(request),
+            errand = self.errands.recv(), if errands => Next::Errand(errand),
             ended = self.feedback_task.join() => Next::FeedbackEnded(feedback_error(&self.endpoint, ended)),
             frame = pace.next_frame(&mut self.reader), if reads => Next::Frame(Some(frame)),
             () = sleep_until(timer) => Next::Timer,
@@ -234,6 +253,7 @@ impl Stream<'_> {
         match event {
             Event::Begin(begin) => {
                 fault::point(fault::STREAM_AFTER_BEGIN);
+                self.make_tables_before(begin.commit_lsn).await?;
                 self.state.last_begun = Some(FailedTransaction {
                     xid: begin.xid,
                     commit_lsn: begin.commit_lsn,
@@ -258,7 +278,7 @@ impl Stream<'_> {
             .skip
             .as_ref()
             .is_some_and(|(lsn, _)| *lsn == commit_lsn);
-        if skipped || commit_lsn < self.applier.checkpoint() {
+        if skipped || commit_lsn < self.applier.position() {
             return Ok(());
         }
         if is_schema_entry(&change) {
@@ -292,7 +312,7 @@ impl Stream<'_> {
                 what: "a commit without a transaction",
             });
         };
-        if commit.end_lsn <= self.applier.checkpoint() {
+        if commit.end_lsn <= self.applier.position() {
             trace!(target: "apply", lsn = %commit.end_lsn, "already on the target");
             return Ok(());
         }
@@ -352,6 +372,7 @@ impl Stream<'_> {
         if self.state.staged.is_none() {
             self.state.caught_up = true;
             self.state.idle_lsn = self.state.idle_lsn.max(wal_end);
+            self.make_tables_if_there().await?;
             self.confirm_idle(false).await?;
         }
         if reply_requested {
@@ -364,8 +385,10 @@ impl Stream<'_> {
     /// checkpoint, so that a slot beyond the checkpoint is always a slot that was made anew.
     async fn confirm_idle(&mut self, now: bool) -> Result<(), EngineError> {
         let nothing_open = self.state.staged.is_none() && !self.applier.is_pending();
-        let due = now || self.state.idle_confirmed_at.elapsed() >= IDLE_CONFIRM_EVERY;
-        if nothing_open && due && self.state.idle_lsn > self.applier.checkpoint() {
+        let due = now
+            || self.applier.is_taking_over()
+            || self.state.idle_confirmed_at.elapsed() >= IDLE_CONFIRM_EVERY;
+        if nothing_open && due && self.state.idle_lsn > self.applier.position() {
             self.applier.advance_idle(self.state.idle_lsn).await?;
             self.state.idle_confirmed_at = clock::now();
             self.confirm();
@@ -388,7 +411,7 @@ impl Stream<'_> {
             .staged
             .as_ref()
             .map(|staged| staged.begin.commit_time_us);
-        let durable = self.applier.durable();
+        let durable = self.applier.confirmable();
         self.feedback.advance(durable, self.state.received);
     }
 
@@ -409,6 +432,9 @@ impl Stream<'_> {
 
     async fn timer(&mut self) -> Result<(), EngineError> {
         self.require_word()?;
+        if self.applier.is_taking_over() || self.state.copying.tables.is_some() {
+            self.feedback.ask();
+        }
         if self.applier.is_pending() && (self.state.staged.is_none() || self.is_old()) {
             self.commit().await?;
         }
@@ -435,7 +461,7 @@ impl Stream<'_> {
 
     /// A paused round reads nothing, unless it must end what it has begun to write.
     fn reads(&self) -> bool {
-        !self.state.paused || self.state.is_inside_large()
+        !(self.state.paused || self.state.copying.stream_waits) || self.state.is_inside_large()
     }
 
     fn publish_if_due(&mut self) {
@@ -456,7 +482,7 @@ impl Stream<'_> {
                 status.lag.seconds = seconds(age_us);
             });
         }
-        if !self.state.paused && !self.state.stopping {
+        if !self.state.paused && !self.state.stopping && !self.state.copying.stream_waits {
             let left = status
                 .lag
                 .source_wal_end

@@ -1,10 +1,14 @@
 //! A table as the source described it at one point of the stream.
 
+use serde::{Deserialize, Serialize};
+
 use super::QualifiedName;
 
 /// The OID of a relation on the source. `wal2json` sends no OIDs; there it is a number that the
 /// decoder hands out, stable within one session for one name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct RelationId(pub u32);
 
 /// Which columns of the old row UPDATE and DELETE carry (manual, `ALTER TABLE … REPLICA IDENTITY`).

@@ -185,7 +185,134 @@ impl Entry {
     }
 }
 
+/// Does the same with the images of whichever kind of object it is.
+macro_rules! each {
+    ($object:expr, $images:ident => $call:expr) => {
+        match $object {
+            ObjectChange::Schema($images) => $call,
+            ObjectChange::Table($images) => $call,
+            ObjectChange::Index($images) => $call,
+            ObjectChange::Constraint($images) => $call,
+            ObjectChange::Sequence($images) => $call,
+            ObjectChange::Type($images) => $call,
+        }
+    };
+}
+
+impl Change {
+    /// Returns the part of the change that `keeps` tells to keep. What is about no object of its own
+    /// stays only with `rest`.
+    #[must_use]
+    pub fn part(&self, keeps: impl Fn(&ObjectChange) -> bool, rest: bool) -> Self {
+        let rest_of = |len: usize| if rest { len } else { 0 };
+        let objects = self.objects.iter().filter(|object| keeps(object));
+        Self {
+            objects: objects.cloned().collect(),
+            others: self.others[..rest_of(self.others.len())].to_vec(),
+            unknown_drops: self.unknown_drops[..rest_of(self.unknown_drops.len())].to_vec(),
+            ..self.clone()
+        }
+    }
+}
+
 impl ObjectChange {
+    /// Returns the table (OID on the source) that the object is or belongs to.
+    #[must_use]
+    pub fn relation(&self) -> Option<u32> {
+        match self {
+            Self::Schema(_) | Self::Type(_) => None,
+            Self::Table(images) => Some(images.oid),
+            Self::Index(images) => images.known().map(|index| index.table_oid),
+            Self::Sequence(images) => images.known().and_then(|sequence| sequence.table_oid),
+            Self::Constraint(images) => images.known().map(|constraint| constraint.table_oid),
+        }
+    }
+
+    /// Returns the table that a foreign key points to.
+    #[must_use]
+    pub fn referenced(&self) -> Option<u32> {
+        match self {
+            Self::Constraint(images) => images.known().and_then(|key| key.referenced_oid),
+            Self::Schema(_)
+            | Self::Type(_)
+            | Self::Table(_)
+            | Self::Index(_)
+            | Self::Sequence(_) => None,
+        }
+    }
+
+    /// Returns whether the change is of something that tables are made of: a type that was altered, a
+    /// schema that has another name.
+    #[must_use]
+    pub fn reaches_below(&self) -> bool {
+        match self {
+            Self::Schema(images) => {
+                let name =
+                    |schema: &Option<Schema>| schema.as_ref().map(|schema| schema.name.clone());
+                images.before.is_some() && name(&images.before) != name(&images.after)
+            }
+            Self::Type(images) => images.before.is_some(),
+            Self::Table(_) | Self::Index(_) | Self::Constraint(_) | Self::Sequence(_) => false,
+        }
+    }
+
+    /// Returns whether there was such an object before.
+    #[must_use]
+    pub const fn existed(&self) -> bool {
+        each!(self, images => images.before.is_some())
+    }
+
+    /// Returns the object without its past: new, or nothing at all when it is gone.
+    #[must_use]
+    pub fn made_anew(&self) -> Self {
+        let mut anew = self.clone();
+        each!(&mut anew, images => images.before = None);
+        anew
+    }
+
+    /// Returns the object with what another of its kind is as its past.
+    #[must_use]
+    pub fn with_past(&self, past: &Self) -> Self {
+        let mut changed = self.clone();
+        match (&mut changed, past) {
+            (Self::Schema(images), Self::Schema(past)) => images.before.clone_from(&past.after),
+            (Self::Table(images), Self::Table(past)) => images.before.clone_from(&past.after),
+            (Self::Index(images), Self::Index(past)) => images.before.clone_from(&past.after),
+            (Self::Constraint(images), Self::Constraint(past)) => {
+                images.before.clone_from(&past.after);
+            }
+            (Self::Sequence(images), Self::Sequence(past)) => images.before.clone_from(&past.after),
+            (Self::Type(images), Self::Type(past)) => images.before.clone_from(&past.after),
+            _ => {}
+        }
+        changed
+    }
+
+    /// Returns the object as one that is gone.
+    #[must_use]
+    pub fn dropped(&self) -> Self {
+        let mut gone = self.clone();
+        each!(&mut gone, images => {
+            images.before = images.after.take();
+            images.dropped = true;
+        });
+        gone
+    }
+
+    /// Returns the object's OID on the source.
+    #[must_use]
+    pub const fn oid(&self) -> u32 {
+        each!(self, images => images.oid)
+    }
+
+    /// Returns the label that the object had before; of a new one, the one it has.
+    #[must_use]
+    pub fn label_before(&self) -> String {
+        let mut past = self.clone();
+        each!(&mut past, images => images.turn_back());
+        past.label()
+    }
+
     /// Returns `table public.test`: the kind and the name after or, for what is gone, before.
     #[must_use]
     pub fn label(&self) -> String {
@@ -203,9 +330,20 @@ impl ObjectChange {
 }
 
 impl<T> Images<T> {
+    /// Returns the object as it is afterwards or, if it is gone, as it was.
+    #[must_use]
+    pub fn known(&self) -> Option<&T> {
+        self.after.as_ref().or(self.before.as_ref())
+    }
+
+    fn turn_back(&mut self) {
+        if let Some(before) = self.before.take() {
+            self.after = Some(before);
+        }
+    }
+
     fn label(&self, kind: &str, name: impl Fn(&T) -> String) -> String {
-        let known = self.after.as_ref().or(self.before.as_ref());
-        known.map_or_else(
+        self.known().map_or_else(
             || kind.to_owned(),
             |known| format!("{kind} {}", name(known)),
         )

@@ -13,6 +13,7 @@
 //! the source and takes them away again.
 
 mod acknowledge;
+mod catalog;
 pub mod description;
 mod entry;
 mod error;
@@ -21,7 +22,10 @@ mod plan;
 mod rows;
 
 pub use acknowledge::{mark_acked, unacked};
+pub use catalog::{DescribeError, Describer, Oids};
 pub use entry::{Change, Entry, FORMAT, Images, ObjectChange, Other, RenamedTable, UnknownDrop};
 pub use error::SchemaError;
-pub use plan::{NotApplied, Plan, RelationTouch, Step, plan};
+pub use plan::{
+    CopyPlan, NotApplied, Plan, RelationTouch, Stage, StagedStep, Step, plan, plan_copy,
+};
 pub use rows::RowsMessage;

@@ -9,8 +9,6 @@ use tempfile::TempDir;
 use crate::support::Call;
 use crate::support::process::Outcome;
 
-const TUTORIAL: &str = include_str!("../../assets/examples/pg2pg_tutorial.env");
-
 /// What a user would see: exit code, stdout, stderr.
 pub fn seen(outcome: &Outcome) -> String {
     let Outcome {
@@ -120,19 +118,6 @@ async fn a_password_that_the_file_format_would_change_is_told() {
       pg2pg.env:1: PGSTREAM_POSTGRES_LISTENER_URL: has a «$», which the file format would take for a variable (write the whole value in single quotes: 'value')
     hint: docs/configuration.md lists every variable with its meaning and default
     ");
-}
-
-#[tokio::test]
-async fn an_initial_snapshot_is_refused_with_its_line() {
-    let file = format!("{TUTORIAL}PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED=true\n");
-    let directory = in_directory_with(&file);
-    assert_snapshot!(run_in(directory.path(), "run -c pg2pg.env").await, @r#"
-    exit code 64
-    --- stderr
-    error: invalid configuration, 1 problem:
-      pg2pg.env:10: PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED = "true": this version cannot copy existing tables before it streams (set it to false and copy the tables before init: pg_dump SOURCE | psql TARGET)
-    hint: docs/configuration.md lists every variable with its meaning and default
-    "#);
 }
 
 #[tokio::test]

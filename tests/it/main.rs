@@ -39,6 +39,7 @@ mod schema_statements;
 mod schema_traps;
 mod schema_versions;
 mod sessions;
+mod snapshot;
 mod stream;
 mod tidy;
 mod tutorial;

@@ -43,7 +43,7 @@ const PURE: &[&str] = &[
     "src/engine/check/judge",
     "src/engine/meter.rs",
     "src/engine/staged.rs",
-    "src/engine/status.rs",
+    "src/engine/status",
     "src/tutorial/lesson.rs",
     "src/tutorial/table.rs",
 ];

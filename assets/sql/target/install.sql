@@ -35,3 +35,32 @@ CREATE TABLE IF NOT EXISTS pgstream.schema_change (
   PRIMARY KEY (slot_name, id)
 );
 COMMENT ON TABLE pgstream.schema_change IS 'Schema changes of the source and what was run for them here';
+
+CREATE TABLE IF NOT EXISTS pgstream.snapshot_table (
+  slot_name      pg_catalog.text NOT NULL,
+  relation       pg_catalog.oid NOT NULL, -- on the source
+  schema_name    pg_catalog.text NOT NULL,
+  table_name     pg_catalog.text NOT NULL,
+  state          pg_catalog.text NOT NULL, -- waiting, copying, indexing, catching_up, ready, failed
+  attempt        pg_catalog.int4 NOT NULL DEFAULT 0,
+  lsn            pg_catalog.pg_lsn,        -- its rows are those of this position of the source
+  objects        pg_catalog.jsonb,         -- what we made here, as the source described it
+  row_count      pg_catalog.int8 NOT NULL DEFAULT 0,
+  byte_count     pg_catalog.int8 NOT NULL DEFAULT 0,
+  bytes_expected pg_catalog.int8 NOT NULL DEFAULT 0,
+  failure        pg_catalog.jsonb,
+  updated_at     pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now(),
+  PRIMARY KEY (slot_name, relation)
+);
+COMMENT ON TABLE pgstream.snapshot_table IS 'Tables copied from the source, and how far each is';
+
+CREATE TABLE IF NOT EXISTS pgstream.snapshot_step (
+  ordinal    pg_catalog.int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  slot_name  pg_catalog.text NOT NULL,
+  stage      pg_catalog.text NOT NULL, -- index, after, last, foreign_key, validate
+  relation   pg_catalog.oid,           -- the table on the source that it belongs to
+  referenced pg_catalog.oid,           -- the table on the source that a foreign key points to
+  object     pg_catalog.text NOT NULL,
+  statement  pg_catalog.text NOT NULL
+);
+COMMENT ON TABLE pgstream.snapshot_step IS 'Statements that a copy has still to run here; each goes away with its own commit';

@@ -37,13 +37,13 @@ fn the_file_of_the_tutorial_is_accepted() {
         pipeline.schema_log.unwrap().endpoint(),
         "localhost:5432/postgres"
     );
-    assert_eq!(configuration(TUTORIAL, &[]).warnings(), []);
+    assert_eq!(configuration(TUTORIAL, &[]).warnings(false), []);
 }
 
 #[test]
 fn the_example_with_a_filter_selects_what_it_says() {
     let configured = configuration(FILTERED, &[]);
-    assert_eq!(configured.warnings(), []);
+    assert_eq!(configured.warnings(false), []);
     let filter = configured.pipeline().unwrap().filter;
     let selects = |schema: &str, name: &str| filter.selects(&QualifiedName::new(schema, name));
     assert!(selects("public", "orders") && selects("Sales 2026", "orders"));
@@ -172,25 +172,12 @@ fn odd_settings_are_warned_about() {
         "{BOTH}PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_TABLES=a\n\
          PGSTREAM_POSTGRES_WRITER_SCHEMALOG_STORE_URL=postgres://b:5432/other"
     );
-    let warnings = configuration(&file, &[]).warnings();
+    let warnings = configuration(&file, &[]).warnings(false);
     let keys: Vec<_> = warnings
         .iter()
         .filter_map(|warning| warning.key.as_deref())
         .collect();
     assert_eq!(keys, [key::SNAPSHOT_TABLES, key::SCHEMA_LOG_URL]);
-}
-
-#[test]
-fn an_initial_snapshot_is_refused_with_its_origin() {
-    let file = format!("{BOTH}PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED=true");
-    let configured = configuration(&file, &[]);
-    assert!(configured.pipeline().unwrap().snapshot.enabled);
-    let error = configured.refuse_snapshot().unwrap_err().to_string();
-    assert!(
-        error.contains("x.env:3: PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED"),
-        "{error}"
-    );
-    configuration(BOTH, &[]).refuse_snapshot().unwrap();
 }
 
 #[test]
@@ -213,7 +200,7 @@ proptest! {
     ) {
         let configured = configuration("", &[(VARIABLES[index].key, &value)]);
         drop(configured.pipeline());
-        drop(configured.warnings());
+        drop(configured.warnings(false));
         drop(configured.resolved());
     }
 

@@ -82,6 +82,7 @@ fn obey(
             Phase::Streaming { behind: false }
         }
         Command::Stop => Phase::Stopped,
+        Command::Copy(_) => return CommandAnswer::Accepted,
     };
     sender.send_modify(|status| {
         let mut next = Status::clone(status);

@@ -100,6 +100,7 @@ fn running() -> Status {
         slot_name: "orders_slot".into(),
         plugin: "pgoutput".into(),
         slots: slots(),
+        snapshot: None,
         lag: Lag {
             bytes: 48 << 20,
             seconds: 0.4,

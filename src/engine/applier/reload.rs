@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tracing::info;
 
 use crate::apply::{ApplyError, RowChange, TablePlan, TargetTable};
-use crate::model::QualifiedName;
+use crate::model::{Lsn, QualifiedName};
 use crate::schema::RowsMessage;
 
 use super::{Applier, EngineError, Route};
@@ -31,11 +31,16 @@ pub(super) struct Reload {
 
 impl Applier {
     /// Takes one message of a table's content.
-    pub(super) async fn reload(&mut self, content: &[u8]) -> Result<(), EngineError> {
+    pub(super) async fn reload(
+        &mut self,
+        commit_lsn: Lsn,
+        content: &[u8],
+    ) -> Result<(), EngineError> {
         let message =
             RowsMessage::parse(content).map_err(|source| EngineError::Schema { source })?;
         let name = message.relation.name.clone();
-        if !self.router.selects(&name) {
+        let covered = self.coverage.takes_oid(message.relation.id, commit_lsn);
+        if !covered || !self.router.selects(&name) {
             return Ok(());
         }
         if message.first {

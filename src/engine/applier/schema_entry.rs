@@ -25,9 +25,17 @@ impl Applier {
     ) -> Result<(), EngineError> {
         let schema_error = |source| EngineError::Schema { source };
         let entry = Entry::from_tuple(relation, tuple).map_err(schema_error)?;
-        let router = &self.router;
-        let plan = schema::plan(&entry, &|name: &QualifiedName| router.selects(name))
-            .map_err(schema_error)?;
+        self.schema_changed_at = begin.commit_lsn;
+        let whole = self.plan(&entry).map_err(schema_error)?;
+        self.copy_disturbed_again(&entry).await?;
+        let part = self.covered_part(&entry, begin.commit_lsn).await?;
+        let (entry, plan) = match part {
+            None => (entry, whole.clone()),
+            Some(part) => {
+                let plan = self.plan(&part).map_err(schema_error)?;
+                (part, plan)
+            }
+        };
         self.flush().await?;
         let mut change = describe(&entry, &plan, begin.commit_lsn);
         self.board.schema_change(change.clone());
@@ -39,11 +47,16 @@ impl Applier {
             return Err(error);
         }
         self.writer.forget();
-        self.router.follow(&plan);
+        self.router.follow(&whole);
+        self.follow_names(&whole);
         self.open.commit_after |= plan.commit_after;
         self.remember(&entry, &plan, change, started.elapsed())
             .await?;
         self.release_held().await
+    }
+
+    fn plan(&self, entry: &Entry) -> Result<Plan, schema::SchemaError> {
+        schema::plan(entry, &|name: &QualifiedName| self.router.selects(name))
     }
 
     /// Says on the board, and to the source, that these changes are durable.

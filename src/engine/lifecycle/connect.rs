@@ -10,6 +10,7 @@ use crate::apply::{CheckpointStore, WriteRules, Writer};
 use crate::config::{ConnectionSettings, SlotName, publication_name};
 use crate::decode::Decoder;
 use crate::engine::applier::{Applier, Limits, Parts};
+use crate::engine::coverage::Coverage;
 use crate::engine::feedback::Feedback;
 use crate::engine::meter::Meter;
 use crate::engine::route::Router;
@@ -20,7 +21,7 @@ use crate::engine::{EngineError, acknowledge, supervise};
 use crate::model::Lsn;
 use crate::postgres::{self, FeedbackWriter, PgError, ReplicationConnection, Session, WalReader};
 
-use super::{Lifecycle, Request, patience};
+use super::{Lifecycle, Request, copies, patience};
 
 /// Both sides are ready within this, or there is something between us that passes nothing on. Each
 /// attempt to connect has a bound of its own; this is for the questions that follow.
@@ -35,6 +36,10 @@ pub(super) struct Connected {
     writer: Writer,
     store: CheckpointStore,
     checkpoint: Lsn,
+    coverage: Coverage,
+    slot_name: String,
+    /// Tables are or were copied.
+    pub(super) has_copies: bool,
     /// The process on the target that serves the writing session.
     pub(super) writer_pid: i32,
 }
@@ -64,10 +69,11 @@ impl Lifecycle {
             board,
             acknowledge,
             care,
+            first_round,
             ..
         } = self;
         let connecting = async {
-            let connected = connect(pipeline, care.is_none(), |slot| {
+            let connected = connect(pipeline, (care.is_none(), *first_round), |slot| {
                 board.update(|status| {
                     status.slot_name.clone_from(&slot.name);
                     status.plugin.clone_from(&slot.plugin);
@@ -105,13 +111,16 @@ impl Lifecycle {
             writer,
             store,
             checkpoint,
+            coverage,
+            slot_name,
             ..
         } = connected;
+        let position = coverage.start();
         let silence_max = self
             .patience
             .of_source(&self.pipeline.source, walsender_timeout);
         let every = patience::between_feedbacks(walsender_timeout, silence_max);
-        let (feedback, task) = Feedback::new(feedback, checkpoint, every);
+        let (feedback, task) = Feedback::new(feedback, position, every);
         let limits = Limits::new(&self.pipeline.batch);
         let limits = if self.care.is_some() {
             limits.each_alone()
@@ -132,6 +141,8 @@ impl Lifecycle {
             router,
             limits,
             checkpoint,
+            coverage,
+            copies: self.copies.link(&slot_name),
             board: self.board.clone(),
             meter,
             acknowledge: self.acknowledge.clone(),
@@ -147,11 +158,12 @@ impl Lifecycle {
             board: self.board.clone(),
             skip: self.skip.take(),
             state: State::new(
-                checkpoint,
+                position,
                 self.paused,
                 self.care.as_ref().map(|care| care.until),
             ),
             requests: &mut self.requests,
+            errands: self.copies.errands(),
             silence_max,
             pulse: Pulse::default(),
         }
@@ -160,7 +172,7 @@ impl Lifecycle {
 
 async fn connect(
     pipeline: &crate::config::Pipeline,
-    sets: bool,
+    (sets, first_round): (bool, bool),
     show: impl Fn(&SlotState),
 ) -> Result<Connected, EngineError> {
     let on_source = SourceErrors(pipeline.source.endpoint());
@@ -197,21 +209,33 @@ async fn connect(
         source,
     };
     let (mut writer, store) = opened.map_err(refused)?;
+    copies::choose(pipeline, &store, &writer).await?;
     let loaded = store
         .load(writer.session(), slot.confirmed_lsn, identity.wal_end)
         .await;
     let checkpoint = loaded.map_err(refused)?;
     writer.starts_at(checkpoint);
+    let positions = (checkpoint, slot.confirmed_lsn);
+    let by_name = !matches!(decoder, Decoder::Pgoutput(_));
+    let (coverage, has_copies) = copies::coverage(
+        pipeline,
+        &slot.name,
+        &writer,
+        positions,
+        (by_name, first_round),
+    )
+    .await?;
     let writer_pid = writer.process_id().await.map_err(refused)?;
 
     let choices = decoder.option_choices(&publication);
+    let from = coverage.start();
     let started = replication
-        .start_with_first(&slot.name, checkpoint, &choices)
+        .start_with_first(&slot.name, from, &choices)
         .await;
     let (choice, reader, feedback) =
         started.map_err(|error| on_source.failed("start streaming", error))?;
     decoder.started_with(choice);
-    info!(target: "slot", slot = slot.name, plugin = slot.plugin, lsn = %checkpoint,
+    info!(target: "slot", slot = slot.name, plugin = slot.plugin, lsn = %from,
         "streaming started");
     Ok(Connected {
         reader,
@@ -221,6 +245,9 @@ async fn connect(
         writer,
         store,
         checkpoint,
+        coverage,
+        slot_name: slot.name,
+        has_copies,
         writer_pid,
     })
 }

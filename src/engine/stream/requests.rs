@@ -3,8 +3,9 @@
 use std::ops::ControlFlow;
 
 use crate::engine::request::Request;
-use crate::engine::status::{Command, CommandAnswer, Phase};
+use crate::engine::status::{Command, CommandAnswer, CopyCommand, Phase};
 use crate::engine::{EngineError, clock};
+use crate::model::RelationId;
 
 use super::{RoundEnd, Stream};
 
@@ -41,6 +42,15 @@ impl Stream<'_> {
             Command::Skip { .. } => {
                 CommandAnswer::Refused("no transaction is refused at the moment".to_owned())
             }
+            Command::Copy(CopyCommand::Table { relation }) => {
+                let answer = self.copy_again(relation).await?;
+                if answer == CommandAnswer::Accepted {
+                    flow = ControlFlow::Break(RoundEnd::Again);
+                }
+                answer
+            }
+            // The pace of the copies is not the stream's business.
+            Command::Copy(_) => CommandAnswer::Accepted,
             Command::Stop => {
                 self.state.stopping = true;
                 self.board.phase(&Phase::Stopping);
@@ -50,6 +60,18 @@ impl Stream<'_> {
         // Nobody has to wait for the answer.
         drop(request.answer.send(answer));
         Ok(flow)
+    }
+
+    async fn copy_again(&mut self, relation: RelationId) -> Result<CommandAnswer, EngineError> {
+        if self.state.is_inside_large() {
+            let reason = "a large transaction is being applied: ask again when it is through";
+            return Ok(CommandAnswer::Refused(reason.to_owned()));
+        }
+        self.commit().await?;
+        Ok(match self.applier.copy_again(relation).await? {
+            true => CommandAnswer::Accepted,
+            false => CommandAnswer::Refused("this table was never to be copied".to_owned()),
+        })
     }
 
     async fn pause(&mut self) -> Result<(), EngineError> {

@@ -25,8 +25,9 @@ mod tear_down;
 pub use error::InstallError;
 pub use init::{InitReport, init, plan_init};
 pub use script::VERSION;
+pub(in crate::schema) use script::temporary_descriptions;
 pub use state::{InitState, state};
-pub use tear_down::{TearDownReport, plan_tear_down, tear_down};
+pub use tear_down::{TearDownReport, forget_on_target, plan_tear_down, tear_down};
 
 /// The server that a statement is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

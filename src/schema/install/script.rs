@@ -49,6 +49,19 @@ pub(super) fn install(fresh: bool) -> String {
     )
 }
 
+/// The files that describe objects, among [`FILES`]; the first is the table that they look into.
+const DESCRIBING: std::ops::Range<usize> = 3..7;
+
+/// Returns the script that gives a session the describing functions as temporary objects of its
+/// own: nobody else sees them, no privilege but TEMPORARY is needed, and they end with the session.
+pub(in crate::schema) fn temporary_descriptions() -> String {
+    let files = FILES[DESCRIBING].iter().map(|file| split(file).0);
+    let body: Vec<String> = files
+        .map(|file| file.replace("pgstream.", "pg_temp."))
+        .collect();
+    format!("{PREAMBLE}{}COMMIT;\n", body.concat())
+}
+
 /// The digest is of what is installed, so that a changed function is noticed without a new version.
 fn record() -> String {
     format!(

@@ -144,15 +144,28 @@ async fn has_schema(session: &Session) -> Result<bool, PgError> {
 
 /// Another pipeline may write to the same target: its checkpoint stays, and then the tables, too.
 fn on_target(slot: &SlotName) -> PlannedStep {
-    let slot = quote_literal(slot.as_str());
-    let sql = format!(
+    PlannedStep {
+        side: Side::Target,
+        what: "remove the checkpoint and the record of schema changes".to_owned(),
+        sql: forget_on_target(slot.as_str()),
+        undo: None,
+    }
+}
+
+/// Returns the script that removes our records of a slot from the target, and the tables and the
+/// schema where nothing else is in them.
+#[must_use]
+pub fn forget_on_target(slot_name: &str) -> String {
+    let slot = quote_literal(slot_name);
+    format!(
         "BEGIN;
 DO $do$
 DECLARE
   name text;
   used boolean;
 BEGIN
-  FOREACH name IN ARRAY ARRAY['schema_change', 'skipped_transaction', 'checkpoint'] LOOP
+  FOREACH name IN ARRAY ARRAY['snapshot_step', 'snapshot_table', 'schema_change', 'skipped_transaction',
+                            'checkpoint'] LOOP
     IF pg_catalog.to_regclass('pgstream.' || name) IS NOT NULL THEN
       EXECUTE pg_catalog.format('DELETE FROM pgstream.%I WHERE slot_name = $1', name) USING {slot};
       EXECUTE pg_catalog.format('SELECT EXISTS (SELECT FROM pgstream.%I)', name) INTO used;
@@ -165,11 +178,5 @@ END
 $do$;
 {}COMMIT;",
         script::DROP_SCHEMA_IF_EMPTY
-    );
-    PlannedStep {
-        side: Side::Target,
-        what: "remove the checkpoint and the record of schema changes".to_owned(),
-        sql,
-        undo: None,
-    }
+    )
 }

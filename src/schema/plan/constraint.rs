@@ -7,7 +7,7 @@ use super::sql::comment;
 use super::steps::{Phase, Steps};
 use super::{NotApplied, Plan};
 use crate::model::quote_ident;
-use crate::schema::description::{Constraint, Table};
+use crate::schema::description::{Constraint, Index, Table};
 use crate::schema::entry::Images;
 
 pub(super) fn plan(
@@ -34,13 +34,7 @@ pub(super) fn plan(
         }
         Some(before) => alter(before, after, steps, &object),
     }
-    let target = format!(
-        "CONSTRAINT {} ON {}",
-        quote_ident(&after.name),
-        after.table.quoted()
-    );
-    let old_comment = images.before.as_ref().and_then(|c| c.comment.as_ref());
-    comment(steps, &object, &target, old_comment, after.comment.as_ref());
+    describe(images.before.as_ref(), after, steps, &object);
 }
 
 fn label(constraint: &Constraint) -> String {
@@ -111,6 +105,40 @@ fn existing_index<'a>(scene: &Scene<'a>, constraint: &Constraint) -> Option<&'a 
     let images = scene.indexes.get(&constraint.index_oid?)?;
     let before = images.before.as_ref()?;
     before.constraint.is_none().then_some(before.name.as_str())
+}
+
+/// Makes a new key out of an index of its own, which is built first: other index builds of the table
+/// go on beside it.
+pub(super) fn plan_over_index(
+    scene: &Scene<'_>,
+    after: &Constraint,
+    index: &Index,
+    steps: &mut Steps,
+) {
+    if !scene.selects(after.table_oid, &after.table) {
+        return;
+    }
+    let object = label(after);
+    steps.add(Phase::Index, &object, index.definition.clone());
+    let sql = format!(
+        "ALTER TABLE ONLY {} ADD CONSTRAINT {} {}",
+        after.table.quoted(),
+        quote_ident(&after.name),
+        from_index(after, &index.name)
+    );
+    steps.add(Phase::Constraint, &object, sql);
+    describe(None, after, steps, &object);
+}
+
+/// Adds the comment.
+fn describe(before: Option<&Constraint>, after: &Constraint, steps: &mut Steps, object: &str) {
+    let target = format!(
+        "CONSTRAINT {} ON {}",
+        quote_ident(&after.name),
+        after.table.quoted()
+    );
+    let old_comment = before.and_then(|c| c.comment.as_ref());
+    comment(steps, object, &target, old_comment, after.comment.as_ref());
 }
 
 fn from_index(constraint: &Constraint, index: &str) -> String {

@@ -13,6 +13,7 @@
 mod column;
 mod concurrent;
 mod constraint;
+mod copy;
 mod create_table;
 mod drops;
 mod index;
@@ -28,6 +29,7 @@ mod table;
 mod tests;
 mod types;
 
+pub use self::copy::{CopyPlan, Stage, StagedStep, plan_copy};
 use self::scene::Scene;
 pub use self::steps::Step;
 use self::steps::Steps;

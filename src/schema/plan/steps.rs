@@ -50,26 +50,64 @@ pub(super) enum Phase {
     Comment,
 }
 
+/// The object that a statement is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Owner {
+    /// The table, by OID on the source; none: a schema, a type, a free sequence.
+    pub(super) relation: Option<u32>,
+    /// The table that a foreign key points to.
+    pub(super) referenced: Option<u32>,
+    /// Whether it is a CHECK constraint.
+    pub(super) check: bool,
+}
+
+/// A statement, its phase and what it is for.
+#[derive(Debug)]
+pub(super) struct Phased {
+    pub(super) phase: Phase,
+    rank: i32,
+    pub(super) owner: Owner,
+    pub(super) step: Step,
+}
+
 /// Steps with their phases; within one phase the order of adding stays, unless a rank says otherwise.
 #[derive(Debug, Default)]
 pub(super) struct Steps {
-    steps: Vec<(Phase, i32, Step)>,
+    steps: Vec<Phased>,
+    owner: Owner,
 }
 
 impl Steps {
+    /// Says what the steps that are added from now on are for.
+    pub(super) fn belong_to(&mut self, owner: Owner) {
+        self.owner = owner;
+    }
+
     pub(super) fn add(&mut self, phase: Phase, object: &str, sql: String) {
         self.add_ranked(phase, 0, object, sql);
     }
 
     /// Adds a step that comes before those of its phase with a higher rank.
     pub(super) fn add_ranked(&mut self, phase: Phase, rank: i32, object: &str, sql: String) {
-        let object = object.to_owned();
-        self.steps.push((phase, rank, Step { object, sql }));
+        let (object, owner) = (object.to_owned(), self.owner);
+        self.steps.push(Phased {
+            phase,
+            rank,
+            owner,
+            step: Step { object, sql },
+        });
     }
 
-    pub(super) fn into_ordered(mut self) -> Vec<Step> {
-        self.steps.sort_by_key(|(phase, rank, _)| (*phase, *rank));
-        self.steps.into_iter().map(|(_, _, step)| step).collect()
+    pub(super) fn into_ordered(self) -> Vec<Step> {
+        self.into_phased()
+            .into_iter()
+            .map(|phased| phased.step)
+            .collect()
+    }
+
+    pub(super) fn into_phased(mut self) -> Vec<Phased> {
+        self.steps.sort_by_key(|phased| (phased.phase, phased.rank));
+        self.steps
     }
 }
 

@@ -1,0 +1,82 @@
+-- The objects without which the tables $1 cannot be made, and those that belong to them; with $2
+-- every schema, type and sequence besides. As OIDs by catalog; what does not replicate (members of
+-- extensions, our own) is left out by what describes them.
+WITH RECURSIVE
+relations AS (
+  SELECT t.oid FROM pg_catalog.unnest($1::pg_catalog.oid[]) AS t (oid)
+), owned AS (
+  SELECT i.indexrelid AS oid FROM pg_catalog.pg_index AS i JOIN relations AS r ON r.oid = i.indrelid
+), start (class, oid) AS (
+  SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid, r.oid FROM relations AS r
+  UNION ALL
+  SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, o.oid FROM owned AS o
+  UNION ALL
+  SELECT 'pg_catalog.pg_constraint'::pg_catalog.regclass, k.oid
+  FROM pg_catalog.pg_constraint AS k JOIN relations AS r ON r.oid IN (k.conrelid, k.confrelid)
+  UNION ALL
+  SELECT 'pg_catalog.pg_attrdef'::pg_catalog.regclass, f.oid
+  FROM pg_catalog.pg_attrdef AS f JOIN relations AS r ON r.oid = f.adrelid
+), needed (class, oid) AS (
+  SELECT s.class, s.oid FROM start AS s
+  UNION
+  SELECT next.class, next.oid
+  FROM needed AS n
+  CROSS JOIN LATERAL (
+    SELECT d.refclassid AS class, d.refobjid AS oid
+    FROM pg_catalog.pg_depend AS d
+    WHERE d.classid = n.class AND d.objid = n.oid AND d.refobjid >= 16384
+      AND (d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass
+        OR d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+           AND (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = d.refobjid) IN ('S', 'c'))
+    UNION ALL
+    SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, t.typrelid
+    FROM pg_catalog.pg_type AS t
+    WHERE n.class = 'pg_catalog.pg_type'::pg_catalog.regclass AND t.oid = n.oid
+      AND t.typrelid <> 0 AND t.typtype = 'c'
+      AND (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = t.typrelid) = 'c'
+    UNION ALL
+    -- A multirange names the range that it is made of only in pg_range.
+    SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, g.rngtypid
+    FROM pg_catalog.pg_range AS g
+    WHERE n.class = 'pg_catalog.pg_type'::pg_catalog.regclass AND g.rngmultitypid = n.oid) AS next
+), everything (class, oid) AS (
+  SELECT n.class, n.oid FROM needed AS n
+  UNION
+  -- Sequences that the tables own, and identity columns' own.
+  SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, d.objid
+  FROM pg_catalog.pg_depend AS d
+  JOIN relations AS r ON r.oid = d.refobjid
+  JOIN pg_catalog.pg_class AS q ON q.oid = d.objid AND q.relkind = 'S'
+  WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+    AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.deptype IN ('a', 'i')
+  UNION
+  SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, t.oid
+  FROM pg_catalog.pg_type AS t WHERE $2 AND t.oid >= 16384
+  UNION
+  SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, q.oid
+  FROM pg_catalog.pg_class AS q
+  WHERE $2 AND q.relkind = 'S' AND q.relpersistence <> 't'
+    AND NOT EXISTS (
+      SELECT FROM pg_catalog.pg_depend AS d
+      WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = q.oid
+        AND d.deptype IN ('a', 'i') AND d.refobjsubid > 0)
+), schemas (class, oid) AS (
+  SELECT 'pg_catalog.pg_namespace'::pg_catalog.regclass::pg_catalog.oid, s.oid
+  FROM pg_catalog.pg_namespace AS s
+  WHERE $2
+     OR EXISTS (
+       SELECT FROM everything AS e JOIN pg_catalog.pg_class AS c ON c.oid = e.oid
+       WHERE e.class = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.relnamespace = s.oid)
+     OR EXISTS (
+       SELECT FROM everything AS e JOIN pg_catalog.pg_type AS t ON t.oid = e.oid
+       WHERE e.class = 'pg_catalog.pg_type'::pg_catalog.regclass AND t.typnamespace = s.oid)
+), found AS (
+  SELECT e.class, e.oid FROM everything AS e
+  UNION ALL
+  SELECT s.class, s.oid FROM schemas AS s
+)
+SELECT pg_catalog.array_agg(f.oid) FILTER (WHERE f.class = 'pg_catalog.pg_class'::pg_catalog.regclass),
+       pg_catalog.array_agg(f.oid) FILTER (WHERE f.class = 'pg_catalog.pg_constraint'::pg_catalog.regclass),
+       pg_catalog.array_agg(f.oid) FILTER (WHERE f.class = 'pg_catalog.pg_type'::pg_catalog.regclass),
+       pg_catalog.array_agg(f.oid) FILTER (WHERE f.class = 'pg_catalog.pg_namespace'::pg_catalog.regclass)
+FROM found AS f

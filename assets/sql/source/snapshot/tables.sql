@@ -1,0 +1,39 @@
+-- The tables that could be copied, as this transaction sees them. A partitioned table has no rows of
+-- its own and comes along for its definition. The fingerprint changes with everything that would make
+-- rows read under an older snapshot wrong: another file (a rewrite, TRUNCATE) or other columns.
+SELECT c.oid, n.nspname::pg_catalog.text, c.relname::pg_catalog.text,
+       c.relkind OPERATOR(pg_catalog.=) 'p',
+       (SELECT i.inhparent FROM pg_catalog.pg_inherits AS i
+         WHERE i.inhrelid = c.oid AND c.relispartition),
+       pg_catalog.pg_table_size(c.oid),
+       pg_catalog.pg_relation_size(c.oid) / s.block_size,
+       pg_catalog.md5(pg_catalog.concat(c.relfilenode, '/', k.columns)),
+       COALESCE(k.read, '{}'),
+       COALESCE(k.binary_format, true)
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+CROSS JOIN (
+  SELECT pg_catalog.current_setting('block_size')::pg_catalog.int8 AS block_size) AS s
+LEFT JOIN LATERAL (
+  SELECT pg_catalog.string_agg(
+           pg_catalog.concat(a.attnum, ' ', a.attname, ' ', a.atttypid, ' ', a.atttypmod, a.attgenerated),
+           ',' ORDER BY a.attnum) AS columns,
+         pg_catalog.array_agg(a.attname::pg_catalog.text ORDER BY a.attnum)
+           FILTER (WHERE a.attgenerated = '') AS read,
+         -- Built-in types have one number and one binary form on every server; those that name other
+         -- objects by number do not, nor do composites and arrays of what users made.
+         pg_catalog.bool_and(t.typtype = 'e'
+           OR t.oid < 16384 AND t.typtype IN ('b', 'r', 'm') AND t.typsend <> 0 AND t.typreceive <> 0
+              AND t.typname !~ '^_?(reg|aclitem)')
+           FILTER (WHERE a.attgenerated = '') AS binary_format
+  FROM pg_catalog.pg_attribute AS a
+  JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
+  WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS k ON true
+WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
+  AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'pgstream')
+  AND n.nspname NOT LIKE 'pg\_temp%' AND n.nspname NOT LIKE 'pg\_toast\_temp%'
+  AND NOT EXISTS (
+    SELECT FROM pg_catalog.pg_depend AS d
+    WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid
+      AND d.deptype = 'e')
+ORDER BY n.nspname, c.relname

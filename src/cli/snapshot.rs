@@ -1,0 +1,51 @@
+//! `pgstream snapshot`: copies the tables once and exits.
+
+use std::process::ExitCode;
+
+use tracing::info;
+
+use super::Failure;
+use super::plan::print_plan;
+use super::progress;
+use super::runtime::block_on;
+use super::signals::Signals;
+use crate::config::{Configuration, Pipeline};
+use crate::engine::status::Command;
+use crate::engine::{Engine, Outcome, plan_snapshot, spawn};
+
+/// Copies, or prints the SQL that would be run on both sides.
+pub(super) fn run(configuration: &Configuration, plan: bool) -> Result<ExitCode, Failure> {
+    let pipeline = configuration.pipeline()?;
+    if plan {
+        print_plan(&block_on(plan_snapshot(&pipeline))??);
+        return Ok(ExitCode::SUCCESS);
+    }
+    block_on(copy(pipeline))?
+}
+
+async fn copy(pipeline: Pipeline) -> Result<ExitCode, Failure> {
+    let mut signals = Signals::listen()?;
+    let mut engine = Engine::snapshot(pipeline);
+    let status = engine.status();
+    let mut progress = spawn("progress", progress::report(status.clone()));
+    let outcome = tokio::select! {
+        biased;
+        outcome = engine.join() => outcome,
+        name = signals.next() => {
+            info!(target: "snapshot", "{name}: what was copied so far stays; the next snapshot begins anew");
+            drop(engine.command(Command::Stop).await);
+            drop(engine.join().await);
+            return Ok(ExitCode::from(crate::model::ErrorClass::Transient.exit_code()));
+        }
+    };
+    // The reporter ends with the engine; its last lines come before the result.
+    drop(engine);
+    drop(progress.join().await);
+    match outcome {
+        Outcome::Stopped => {
+            super::output::print(&progress::summary(&status.borrow()));
+            Ok(ExitCode::SUCCESS)
+        }
+        Outcome::Failed(failure) => Err(Failure::of_engine(failure)),
+    }
+}

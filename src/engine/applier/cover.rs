@@ -1,0 +1,250 @@
+//! Applying while tables are being copied: each table takes what lies behind its own position.
+
+use std::sync::Arc;
+
+use tracing::info;
+
+use crate::engine::{EngineError, route};
+use crate::model::{Lsn, QualifiedName, Relation, RelationId};
+use crate::schema::{Entry, ObjectChange, Plan};
+
+use super::{Applier, ApplyError, TablesErrand};
+use crate::postgres::PgError;
+
+/// A schema change reaches a table, or an object that is there.
+const STANDS: &str = "\
+SELECT CASE $1
+    WHEN 'relation' THEN pg_catalog.to_regclass($2) IS NOT NULL
+    WHEN 'type' THEN pg_catalog.to_regtype($2) IS NOT NULL
+    ELSE pg_catalog.to_regnamespace($2) IS NOT NULL
+END";
+
+impl Applier {
+    /// Returns whether a change is left out, because its table is copied or has it already.
+    pub(super) fn passes_over(&self, relation: &Relation, commit_lsn: Lsn) -> bool {
+        !self.coverage.is_empty()
+            && !route::is_schema_log(&relation.name)
+            && !self.coverage.takes(relation, commit_lsn)
+    }
+
+    /// Returns those of the tables that a command reaches now.
+    pub(super) fn covered(
+        &self,
+        mut relations: Vec<Arc<Relation>>,
+        commit_lsn: Lsn,
+    ) -> Vec<Arc<Relation>> {
+        relations.retain(|relation| !self.passes_over(relation, commit_lsn));
+        relations
+    }
+
+    /// Writes down, in the transaction at hand, that the tables that catch up will be at `to`.
+    /// Returns whether the checkpoint then speaks for them.
+    pub(super) async fn follow_copies(&mut self, to: Lsn) -> Result<bool, EngineError> {
+        let Some(settled_at) = self.coverage.settled_at() else {
+            return Ok(false);
+        };
+        let settled = to >= settled_at;
+        let sql = self.copies.store().advance(to, settled);
+        let done = self.writer.run("the position of copied tables", &sql).await;
+        done.map_err(|error| self.failed(error))?;
+        Ok(settled)
+    }
+
+    /// From now on these tables are the copies'.
+    pub(super) fn leave_to_copies(&mut self, errand: &TablesErrand) {
+        let tables = errand.tables.iter();
+        let tables = tables.map(|(table, _)| (table.relation, table.name.clone()));
+        self.coverage.leave(tables);
+        self.coverage.be_lenient(None);
+        self.coverage.hold_from(errand.at);
+    }
+
+    /// Lets a table wait for another copy. Returns whether there is such a table.
+    pub(in crate::engine) async fn copy_again(
+        &mut self,
+        relation: RelationId,
+    ) -> Result<bool, EngineError> {
+        let waits = self
+            .copies
+            .store()
+            .wait(self.writer.session(), &[relation])
+            .await;
+        let waits = waits.map_err(|source| self.failed(records_refused(source)))?;
+        Ok(waits > 0)
+    }
+
+    /// Returns whether copied tables wait for the stream to reach them.
+    pub(in crate::engine) fn is_taking_over(&self) -> bool {
+        self.coverage.settled_at().is_some()
+    }
+
+    /// The checkpoint speaks for all tables that were catching up.
+    pub(super) fn settle_copies(&mut self) {
+        crate::fault::point(crate::fault::SNAPSHOT_AFTER_HANDOVER);
+        self.coverage.settle();
+        info!(target: "snapshot", lsn = %self.position, "the stream has taken over the copied tables");
+        self.copies.settled();
+    }
+
+    /// Returns the part of a schema change that is to be applied, when it is not all of it.
+    pub(super) async fn covered_part(
+        &mut self,
+        entry: &Entry,
+        commit_lsn: Lsn,
+    ) -> Result<Option<Entry>, EngineError> {
+        if self.coverage.is_empty() && !self.coverage.is_lenient() {
+            return Ok(None);
+        }
+        let mut excused = Vec::new();
+        if self.coverage.is_lenient() {
+            for object in entry
+                .change
+                .objects
+                .iter()
+                .filter(|object| object.existed())
+            {
+                if !self
+                    .stands(object)
+                    .await
+                    .map_err(|error| self.failed(refused(error)))?
+                {
+                    excused.push(object.label());
+                }
+            }
+        }
+        self.defer_foreign_keys(entry, commit_lsn).await?;
+        let catching_up = self.coverage.is_catching_up(commit_lsn);
+        let coverage = &self.coverage;
+        let keeps = |object: &ObjectChange| {
+            let takes = object.relation().map_or(!catching_up, |oid| {
+                coverage.takes_oid(RelationId(oid), commit_lsn)
+            });
+            takes
+                && !is_foreign_key_of_copies(coverage, object)
+                && !excused.contains(&object.label())
+        };
+        let change = entry.change.part(keeps, !catching_up);
+        Ok(Some(Entry {
+            change,
+            ..entry.clone()
+        }))
+    }
+
+    /// A foreign key needs both of its tables as of one moment: it is remembered and made when they
+    /// are.
+    async fn defer_foreign_keys(
+        &mut self,
+        entry: &Entry,
+        commit_lsn: Lsn,
+    ) -> Result<(), EngineError> {
+        let coverage = &self.coverage;
+        let takes = |oid: Option<u32>| {
+            oid.is_some_and(|oid| {
+                coverage.leaves_out(RelationId(oid))
+                    || coverage.takes_oid(RelationId(oid), commit_lsn)
+            })
+        };
+        let concerned = |object: &&ObjectChange| {
+            is_foreign_key_of_copies(coverage, object)
+                && (takes(object.relation()) || takes(object.referenced()))
+        };
+        let keys: Vec<ObjectChange> = entry
+            .change
+            .objects
+            .iter()
+            .filter(concerned)
+            .cloned()
+            .collect();
+        for key in keys {
+            let sql = self.copies.defer(&key, &|name| self.router.selects(name));
+            let done = self.writer.run(&key.label(), &sql).await;
+            done.map_err(|error| self.failed(error))?;
+        }
+        Ok(())
+    }
+
+    /// A table that is being copied takes its own schema changes when the stream gets to it. What is
+    /// changed together with others, or below it (a type that is altered, a schema with another name),
+    /// is changed for all at once: then the table is copied again.
+    pub(super) async fn copy_disturbed_again(&mut self, entry: &Entry) -> Result<(), EngineError> {
+        let tables = self.coverage.disturbed_by(&entry.change);
+        if tables.is_empty() {
+            return Ok(());
+        }
+        info!(target: "snapshot", tag = entry.change.tag, tables = tables.len(),
+            "a schema change reaches tables that are being copied: they are copied again");
+        self.flush().await?;
+        self.begin().await?;
+        let waits = self
+            .copies
+            .store()
+            .wait(self.writer.session(), &tables)
+            .await;
+        waits
+            .map(drop)
+            .map_err(|source| self.failed(records_refused(source)))
+    }
+
+    /// Tables are known by their names of now.
+    pub(super) fn follow_names(&mut self, plan: &Plan) {
+        for touch in &plan.relations {
+            let relation = RelationId(touch.oid);
+            match &touch.after {
+                Some(after) => self.coverage.rename(relation, after),
+                None if self.coverage.leaves_out(relation) => {}
+                None => self.coverage.forget(relation),
+            }
+        }
+    }
+
+    async fn stands(&self, object: &ObjectChange) -> Result<bool, PgError> {
+        let Some((kind, name)) = place(object) else {
+            return Ok(true);
+        };
+        let row = self.writer.session().row(STANDS, &[&kind, &name]).await?;
+        Ok(row.is_some_and(|row| row.get(0)))
+    }
+}
+
+fn records_refused(source: PgError) -> ApplyError {
+    ApplyError::Statement {
+        object: "the records of a copy".to_owned(),
+        statement: source.statement().unwrap_or_default().to_owned(),
+        source,
+    }
+}
+
+fn refused(source: PgError) -> ApplyError {
+    ApplyError::Statement {
+        object: "a look for what a schema change is about".to_owned(),
+        statement: STANDS.to_owned(),
+        source,
+    }
+}
+
+fn is_foreign_key_of_copies(coverage: &super::Coverage, object: &ObjectChange) -> bool {
+    let knows = |oid: Option<u32>| oid.is_some_and(|oid| coverage.knows(RelationId(oid)));
+    object.referenced().is_some() && (knows(object.relation()) || knows(object.referenced()))
+}
+
+/// How the target would call the object before the change: kind and quoted name.
+fn place(object: &ObjectChange) -> Option<(&'static str, String)> {
+    let relation = |name: QualifiedName| Some(("relation", name.quoted()));
+    match object {
+        ObjectChange::Schema(i) => {
+            let before = i.before.as_ref()?;
+            Some(("schema", crate::model::quote_ident(&before.name)))
+        }
+        ObjectChange::Type(i) => Some(("type", i.before.as_ref()?.qualified_name().quoted())),
+        ObjectChange::Table(i) => relation(i.before.as_ref()?.qualified_name()),
+        ObjectChange::Sequence(i) => relation(i.before.as_ref()?.qualified_name()),
+        ObjectChange::Constraint(i) => relation(i.before.as_ref()?.table.clone()),
+        ObjectChange::Index(i) => {
+            let before = i.before.as_ref()?;
+            relation(QualifiedName::new(
+                &*before.table.schema,
+                before.name.as_str(),
+            ))
+        }
+    }
+}

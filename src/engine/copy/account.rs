@@ -1,0 +1,246 @@
+//! What of the copies is shown: rows, bytes, rates, time left. Pure; workers count into [`Counter`]s.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::engine::status::{CopyState, Failure, Snapshot, TableCopy};
+use crate::model::{Lsn, QualifiedName, RelationId};
+use crate::snapshot::StoredTable;
+
+/// Rates are over this many looks, a few seconds.
+const LOOKS_MAX: usize = 20;
+
+/// What workers have moved of one table.
+#[derive(Debug, Default)]
+pub(super) struct Counter {
+    rows: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Counter {
+    pub(super) fn add(&self, rows: u64, bytes: u64) {
+        self.rows.fetch_add(rows, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Forgets what a try brought that is done again.
+    fn reset(&self) {
+        self.rows.store(0, Ordering::Relaxed);
+        self.bytes.store(0, Ordering::Relaxed);
+    }
+
+    /// Takes back what a job has counted that failed.
+    pub(super) fn take_back(&self, counted: &Self) {
+        self.rows.fetch_sub(counted.rows(), Ordering::Relaxed);
+        self.bytes.fetch_sub(counted.bytes(), Ordering::Relaxed);
+    }
+
+    pub(super) fn rows(&self) -> u64 {
+        self.rows.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+}
+
+/// One table.
+#[derive(Debug)]
+struct Entry {
+    name: QualifiedName,
+    state: CopyState,
+    attempt: u32,
+    counter: Arc<Counter>,
+    bytes_expected: u64,
+    failure: Option<Failure>,
+    pace: Pace,
+}
+
+/// Bytes at the latest looks.
+#[derive(Debug, Default)]
+struct Pace {
+    looks: VecDeque<(i64, u64)>,
+}
+
+impl Pace {
+    fn look(&mut self, at_ms: i64, bytes: u64) {
+        self.looks.push_back((at_ms, bytes));
+        if self.looks.len() > LOOKS_MAX {
+            self.looks.pop_front();
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a rate, for people")]
+    fn bytes_per_s(&self) -> f64 {
+        match (self.looks.front(), self.looks.back()) {
+            (Some((from_ms, from)), Some((to_ms, to))) if to_ms > from_ms => {
+                to.saturating_sub(*from) as f64 * 1e3 / (to_ms - from_ms) as f64
+            }
+            _ => 0.0,
+        }
+    }
+}
+
+/// All tables of the pipeline that are or were copied.
+#[derive(Debug, Default)]
+pub(super) struct Account {
+    order: Vec<RelationId>,
+    tables: HashMap<RelationId, Entry>,
+    pace: Pace,
+    consistent_point: Option<Lsn>,
+    started_at_ms: Option<i64>,
+    finished_at_ms: Option<i64>,
+}
+
+impl Account {
+    /// Takes over what is remembered on the target.
+    pub(super) fn load(&mut self, stored: &[StoredTable], now_ms: i64) {
+        self.order = stored.iter().map(|table| table.relation).collect();
+        let known: Vec<RelationId> = self.order.clone();
+        self.tables.retain(|relation, _| known.contains(relation));
+        for table in stored {
+            let entry = self.tables.entry(table.relation).or_insert_with(|| Entry {
+                name: table.name.clone(),
+                state: table.state,
+                attempt: 0,
+                counter: Arc::default(),
+                bytes_expected: 0,
+                failure: None,
+                pace: Pace::default(),
+            });
+            entry.take_over(table);
+        }
+        let settled = |entry: &Entry| matches!(entry.state, CopyState::Ready | CopyState::Failed);
+        if self.tables.values().all(settled) {
+            self.finished_at_ms.get_or_insert(now_ms);
+        } else {
+            self.started_at_ms.get_or_insert(now_ms);
+            self.finished_at_ms = None;
+        }
+    }
+
+    pub(super) fn begin(&mut self, consistent_point: Option<Lsn>) {
+        self.consistent_point = consistent_point;
+    }
+
+    pub(super) fn counter(&self, relation: RelationId) -> Arc<Counter> {
+        let entry = self.tables.get(&relation);
+        entry
+            .map(|entry| Arc::clone(&entry.counter))
+            .unwrap_or_default()
+    }
+
+    /// Notes a table's state; what an earlier try brought is forgotten when it waits again.
+    pub(super) fn set(&mut self, relation: RelationId, state: CopyState) {
+        let Some(entry) = self.tables.get_mut(&relation) else {
+            return;
+        };
+        entry.state = state;
+        match state {
+            CopyState::Waiting => entry.counter.reset(),
+            CopyState::Indexing => entry.bytes_expected = entry.counter.bytes(),
+            CopyState::Copying | CopyState::CatchingUp | CopyState::Ready | CopyState::Failed => {}
+        }
+    }
+
+    /// Notes what a table still lacks.
+    pub(super) fn note(&mut self, relation: RelationId, failure: Failure) {
+        if let Some(entry) = self.tables.get_mut(&relation) {
+            entry.failure = Some(failure);
+        }
+    }
+
+    pub(super) fn fail(&mut self, relation: RelationId, failure: Failure) {
+        if let Some(entry) = self.tables.get_mut(&relation) {
+            (entry.state, entry.failure) = (CopyState::Failed, Some(failure));
+        }
+    }
+
+    /// Returns the whole for people, and looks at the rates.
+    pub(super) fn show(&mut self, now_ms: i64, workers: (usize, usize), paused: bool) -> Snapshot {
+        let tables: Vec<TableCopy> = self
+            .order
+            .iter()
+            .filter_map(|relation| Some(self.tables.get_mut(relation)?.show(*relation, now_ms)))
+            .collect();
+        let byte_count = tables.iter().map(|table| table.byte_count).sum();
+        let bytes_expected: u64 = tables
+            .iter()
+            .map(|t| t.bytes_expected.max(t.byte_count))
+            .sum();
+        self.pace.look(now_ms, byte_count);
+        let bytes_per_s = self.pace.bytes_per_s();
+        let (worker_count, busy_count) = workers;
+        Snapshot {
+            tables: Arc::new(tables),
+            worker_count,
+            busy_count,
+            paused,
+            consistent_point: self.consistent_point,
+            byte_count,
+            bytes_expected,
+            bytes_per_s,
+            left_s: left_s(bytes_expected.saturating_sub(byte_count), bytes_per_s),
+            started_at_ms: self.started_at_ms,
+            finished_at_ms: self.finished_at_ms,
+        }
+    }
+}
+
+impl Entry {
+    fn take_over(&mut self, table: &StoredTable) {
+        self.name.clone_from(&table.name);
+        self.state = table.state;
+        self.attempt = u32::try_from(table.attempt).unwrap_or_default();
+        self.bytes_expected = self.bytes_expected.max(table.bytes_expected);
+        let rows_are_there = matches!(
+            table.state,
+            CopyState::Indexing | CopyState::CatchingUp | CopyState::Ready
+        );
+        if rows_are_there {
+            self.counter.reset();
+            self.counter.add(table.row_count, table.byte_count);
+            self.bytes_expected = table.byte_count;
+        }
+        match &table.failure {
+            Some(text) => self.failure = serde_json::from_str(text).ok(),
+            // What a ready table still lacks is not remembered on the target.
+            None if table.state == CopyState::Ready => {}
+            None => self.failure = None,
+        }
+    }
+
+    fn show(&mut self, relation: RelationId, now_ms: i64) -> TableCopy {
+        let byte_count = self.counter.bytes();
+        self.pace.look(now_ms, byte_count);
+        let copying = self.state == CopyState::Copying;
+        let bytes_per_s = if copying {
+            self.pace.bytes_per_s()
+        } else {
+            0.0
+        };
+        let left = self.bytes_expected.saturating_sub(byte_count);
+        TableCopy {
+            relation,
+            name: self.name.to_string(),
+            state: self.state,
+            attempt: self.attempt,
+            row_count: self.counter.rows(),
+            byte_count,
+            bytes_expected: self.bytes_expected,
+            bytes_per_s,
+            left_s: left_s(left, bytes_per_s).filter(|_| copying),
+            failure: self.failure.clone(),
+        }
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "seconds for people; as casts saturate"
+)]
+fn left_s(bytes: u64, bytes_per_s: f64) -> Option<i64> {
+    (bytes_per_s > 0.0).then(|| (bytes as f64 / bytes_per_s).ceil() as i64)
+}

@@ -1,0 +1,227 @@
+//! Copying with nobody streaming: `pgstream snapshot`.
+//!
+//! The same copier; what it asks of a stream is done here, at once. Nothing is made on the source, and
+//! nothing of ours remains on the target when all tables are there. After a crash everything is
+//! copied anew: without a stream only one moment for all tables is a moment at all.
+
+use std::sync::Arc;
+
+use tokio::sync::{Notify, mpsc, watch};
+use tracing::info;
+
+use crate::apply;
+use crate::config::Pipeline;
+use crate::engine::board::Board;
+use crate::engine::outcome::Outcome;
+use crate::engine::request::Request;
+use crate::engine::status::{Command, CommandAnswer, CopyState, Phase};
+use crate::engine::supervise;
+use crate::engine::{EngineError, failure_of};
+use crate::model::{Lsn, RelationId};
+use crate::postgres::{self, Session};
+use crate::schema::install;
+use crate::snapshot::Store;
+
+use super::copier::{Control, Copier};
+use super::errand::{Answer, Errand};
+use super::{ERRANDS_MAX, choose, tables};
+
+/// The name that stands for a slot in our records.
+const NAME: &str = "pgstream snapshot";
+
+/// What it takes.
+pub(in crate::engine) struct Alone {
+    pub(in crate::engine) pipeline: Pipeline,
+    pub(in crate::engine) board: Board,
+    pub(in crate::engine) requests: mpsc::Receiver<Request>,
+    pub(in crate::engine) control: watch::Receiver<Control>,
+}
+
+/// Copies all tables once.
+pub(in crate::engine) async fn copy_alone(alone: Alone) -> Outcome {
+    let Alone {
+        pipeline,
+        board,
+        mut requests,
+        control,
+    } = alone;
+    board.phase(&Phase::Copying);
+    let outcome = tokio::select! {
+        biased;
+        () = stop_asked(&mut requests) => Ok(Outcome::Stopped),
+        copied = copy(&pipeline, &board, control) => copied,
+    };
+    board.phase(&Phase::Stopped);
+    outcome.unwrap_or_else(|error| {
+        let failure = failure_of(&error, None);
+        tracing::error!(target: "snapshot", causes = failure.causes.join(": "), "{}", failure.message);
+        board.failed(&failure);
+        Outcome::Failed(failure)
+    })
+}
+
+async fn stop_asked(requests: &mut mpsc::Receiver<Request>) {
+    while let Some(Request { command, answer }) = requests.recv().await {
+        let stop = command == Command::Stop;
+        let reply = match stop {
+            true => CommandAnswer::Accepted,
+            false => CommandAnswer::Refused("nothing is streamed".to_owned()),
+        };
+        // Nobody has to wait for the answer.
+        drop(answer.send(reply));
+        if stop {
+            return;
+        }
+    }
+}
+
+async fn copy(
+    pipeline: &Pipeline,
+    board: &Board,
+    control: watch::Receiver<Control>,
+) -> Result<Outcome, EngineError> {
+    let failed = |operation| {
+        let endpoint = pipeline.target.endpoint();
+        move |source| EngineError::Target {
+            operation,
+            endpoint,
+            source,
+        }
+    };
+    let target = postgres::connect(&pipeline.target, "pgstream snapshot").await;
+    let target = target.map_err(failed("open a session"))?;
+    let prepared = target.run("SET pgstream.applying = 'on'").await;
+    prepared.map_err(failed("open a session"))?;
+    let installed = apply::install_records(&target).await;
+    installed.map_err(|source| EngineError::Apply {
+        endpoint: pipeline.target.endpoint(),
+        source,
+    })?;
+    let store = Store::new(NAME.to_owned());
+    begin_anew(pipeline, &store, &target).await?;
+
+    let (errand_sender, errands) = mpsc::channel(ERRANDS_MAX);
+    let settled = Arc::new(watch::Sender::new(()));
+    let mut copier = Copier::new(
+        pipeline.clone(),
+        store.clone(),
+        board.clone(),
+        errand_sender,
+        settled.subscribe(),
+        control,
+        Arc::new(Notify::new()),
+    );
+    copier.streams = false;
+    copier.wake_once();
+    let mut task = supervise::spawn("copier", copier.run());
+    let served = tokio::select! {
+        biased;
+        served = serve(pipeline, &store, &target, errands, &settled) => served,
+        ended = task.join() => Err(ended.map_or_else(EngineError::Task, |()| EngineError::Order {
+            what: "the copies ended by themselves",
+        })),
+    };
+    drop(task);
+    served?;
+    let cleaned = target.run(&install::forget_on_target(NAME)).await;
+    cleaned.map_err(failed("remove the records of the copy"))?;
+    info!(target: "snapshot", "all tables are copied");
+    Ok(Outcome::Stopped)
+}
+
+async fn begin_anew(
+    pipeline: &Pipeline,
+    store: &Store,
+    target: &Session,
+) -> Result<(), EngineError> {
+    let failed = |source| EngineError::Target {
+        operation: "begin the records of the copy",
+        endpoint: pipeline.target.endpoint(),
+        source,
+    };
+    let stored = store.load(target).await.map_err(failed)?;
+    let all: Vec<RelationId> = stored.iter().map(|table| table.relation).collect();
+    store.wait(target, &all).await.map_err(failed)?;
+    choose(pipeline, store, target, None).await
+}
+
+/// Does what the copier asks of a stream, until nothing is left to copy.
+async fn serve(
+    pipeline: &Pipeline,
+    store: &Store,
+    target: &Session,
+    mut errands: mpsc::Receiver<Errand>,
+    settled: &watch::Sender<()>,
+) -> Result<(), EngineError> {
+    let endpoint = pipeline.target.endpoint();
+    let failed = |source| EngineError::Target {
+        operation: "write the records of the copy",
+        endpoint: pipeline.target.endpoint(),
+        source,
+    };
+    while let Some(errand) = errands.recv().await {
+        match errand {
+            Errand::Tables(errand) => {
+                target.run("BEGIN").await.map_err(failed)?;
+                let made = tables::make(target, store, &errand).await;
+                let answer = ended(target, made, &endpoint).await?;
+                // A copier that is gone has failed, which is told elsewhere.
+                drop(errand.answer.send(answer));
+            }
+            Errand::Statements { steps, answer } => {
+                target.run("BEGIN").await.map_err(failed)?;
+                let run = tables::run(target, &steps).await;
+                drop(answer.send(ended(target, run, &endpoint).await?));
+            }
+            Errand::TakeOver => {
+                target
+                    .run(&store.advance(Lsn::ZERO, true))
+                    .await
+                    .map_err(failed)?;
+                settled.send_replace(());
+            }
+            Errand::Fail(error) => return Err(error),
+            Errand::Idle => return all_are_there(store, target).await.map_err(failed)?,
+        }
+    }
+    Ok(())
+}
+
+async fn ended(
+    target: &Session,
+    done: Result<(), tables::Refusal>,
+    endpoint: &str,
+) -> Result<Answer, EngineError> {
+    match done {
+        Ok(()) => {
+            let committed = target.run("COMMIT").await;
+            committed.map_err(|source| EngineError::Target {
+                operation: "commit",
+                endpoint: endpoint.to_owned(),
+                source,
+            })?;
+            Ok(Answer::Done)
+        }
+        Err(refusal) => {
+            // A lost session has no transaction.
+            drop(target.run("ROLLBACK").await);
+            refusal.answer(endpoint)
+        }
+    }
+}
+
+/// A table that failed makes the whole fail, when all others are done.
+async fn all_are_there(
+    store: &Store,
+    target: &Session,
+) -> Result<Result<(), EngineError>, postgres::PgError> {
+    let stored = store.load(target).await?;
+    let failed = stored
+        .iter()
+        .filter(|table| table.state == CopyState::Failed);
+    let tables: Vec<String> = failed.map(|table| table.name.to_string()).collect();
+    Ok(match tables.is_empty() {
+        true => Ok(()),
+        false => Err(EngineError::SnapshotIncomplete { tables }),
+    })
+}

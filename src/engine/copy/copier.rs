@@ -1,0 +1,544 @@
+//! The copier: finds what waits, copies it, has it taken over, adds the foreign keys, and looks again.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::time::sleep;
+use tracing::{info, warn};
+
+use crate::config::Pipeline;
+use crate::engine::board::Board;
+use crate::engine::retry::Retry;
+use crate::engine::status::{CopyState, Failure};
+use crate::engine::{EngineError, clock, failure_of};
+use crate::model::{
+    Classify as _, ErrorClass, QualifiedName, RelationId, quote_ident, quote_literal,
+};
+use crate::postgres::{self, PgError, Session};
+use crate::snapshot::{OpenStep, Store, StoredTable};
+
+use super::account::Account;
+use super::crew::{Crew, CrewEnd};
+use super::errand::{Answer, Errand};
+use super::group::{Group, GroupSettings};
+
+/// A moment that schema changes overtake is taken again so often.
+const MOMENTS_MAX: usize = 20;
+
+/// A moment after which a table that the schema overtook is tried again.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// What the operator wants of the copies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) struct Control {
+    pub(in crate::engine) worker_count: usize,
+    pub(in crate::engine) paused: bool,
+}
+
+/// A task beside the stream.
+pub(super) struct Copier {
+    pub(super) pipeline: Pipeline,
+    pub(super) store: Store,
+    pub(super) board: Board,
+    errands: mpsc::Sender<Errand>,
+    settled: watch::Receiver<()>,
+    pub(super) control: watch::Receiver<Control>,
+    wake: Arc<Notify>,
+    pub(super) account: Account,
+    retry: Retry,
+    /// Whether somebody streams afterwards.
+    pub(super) streams: bool,
+}
+
+/// A turn ends early.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// Something failed.
+    Failed(EngineError),
+    /// The engine is going down.
+    Over,
+}
+
+impl From<EngineError> for Stop {
+    fn from(error: EngineError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl Copier {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "built in one place, out of parts with names"
+    )]
+    pub(super) fn new(
+        pipeline: Pipeline,
+        store: Store,
+        board: Board,
+        errands: mpsc::Sender<Errand>,
+        settled: watch::Receiver<()>,
+        control: watch::Receiver<Control>,
+        wake: Arc<Notify>,
+    ) -> Self {
+        Self {
+            retry: Retry::new(pipeline.retry_timeout),
+            pipeline,
+            store,
+            board,
+            errands,
+            settled,
+            control,
+            wake,
+            account: Account::default(),
+            streams: true,
+        }
+    }
+
+    /// Lets [`Copier::run`] begin at once.
+    pub(super) fn wake_once(&self) {
+        self.wake.notify_one();
+    }
+
+    /// Runs until the engine ends it.
+    pub(super) async fn run(mut self) {
+        loop {
+            self.wake.notified().await;
+            loop {
+                let Err(stop) = self.turn().await else {
+                    drop(self.errands.send(Errand::Idle).await);
+                    break;
+                };
+                match stop {
+                    Stop::Over => return,
+                    Stop::Failed(error) if error.class() == ErrorClass::Transient => {
+                        if !self.back_off(&error).await {
+                            self.give_up(error).await;
+                            break;
+                        }
+                    }
+                    Stop::Failed(error) => {
+                        self.give_up(error).await;
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn back_off(&mut self, error: &EngineError) -> bool {
+        let Some((attempt, wait)) = self.retry.next(clock::now().into_std()) else {
+            return false;
+        };
+        let failure = failure_of(error, None);
+        warn!(target: "snapshot", attempt, causes = failure.causes.join(": "), "{}; trying again", failure.message);
+        sleep(wait).await;
+        true
+    }
+
+    /// The stream's round ends with the failure, which the engine's life judges.
+    async fn give_up(&mut self, error: EngineError) {
+        // A stream that is gone is being ended.
+        drop(self.errands.send(Errand::Fail(error)).await);
+    }
+
+    /// Copies until nothing waits any more.
+    pub(super) async fn turn(&mut self) -> Result<(), Stop> {
+        let target = self.target_session().await?;
+        self.let_leftovers_wait(&target).await?;
+        loop {
+            let stored = self.load(&target).await?;
+            let in_state = |state| stored.iter().filter(move |table| table.state == state);
+            if in_state(CopyState::Indexing).next().is_some() {
+                self.complete(&target, &stored).await?;
+                continue;
+            }
+            if in_state(CopyState::CatchingUp).next().is_some() {
+                self.hand_over(&target).await?;
+                continue;
+            }
+            if in_state(CopyState::Waiting).next().is_some() {
+                self.copy_group(&target, &stored).await?;
+                continue;
+            }
+            if !self.foreign_keys(&target, &stored).await? {
+                self.show();
+                self.retry.reset();
+                return Ok(());
+            }
+        }
+    }
+
+    async fn target_session(&self) -> Result<Session, EngineError> {
+        let open = async {
+            let session = postgres::connect(&self.pipeline.target, "pgstream copy").await?;
+            let name = quote_literal(&self.application_name());
+            session
+                .run(&format!(
+                    "SET application_name = {name}; SET pgstream.applying = 'on'"
+                ))
+                .await?;
+            session.rows(END_LEFTOVERS, &[]).await?;
+            Ok(session)
+        };
+        open.await
+            .map_err(|source| self.target_failed("open a session to copy with", source))
+    }
+
+    /// By which sessions of this pipeline's copies are known. PostgreSQL cuts names at 63 bytes.
+    pub(super) fn application_name(&self) -> String {
+        let mut name = format!("pgstream copy {}", self.store.slot_name());
+        name.truncate(63);
+        name
+    }
+
+    /// What was being copied when another process ended begins anew.
+    async fn let_leftovers_wait(&mut self, target: &Session) -> Result<(), Stop> {
+        let stored = self.load(target).await?;
+        let cut_off = stored
+            .iter()
+            .filter(|table| table.state == CopyState::Copying);
+        let cut_off: Vec<RelationId> = cut_off.map(|table| table.relation).collect();
+        let waits = self.store.wait(target, &cut_off).await;
+        waits.map_err(|source| self.target_failed("let tables wait", source))?;
+        Ok(())
+    }
+
+    pub(super) async fn load(&mut self, target: &Session) -> Result<Vec<StoredTable>, EngineError> {
+        let stored = self.store.load(target).await;
+        let stored =
+            stored.map_err(|source| self.target_failed("read how far the copies are", source))?;
+        self.account.load(&stored, clock::unix_ms());
+        self.show();
+        Ok(stored)
+    }
+
+    pub(super) fn show(&mut self) {
+        self.show_busy(0);
+    }
+
+    pub(super) fn show_busy(&mut self, busy_count: usize) {
+        let control = *self.control.borrow();
+        let shown = self.account.show(
+            clock::unix_ms(),
+            (control.worker_count, busy_count),
+            control.paused,
+        );
+        self.board
+            .update(|status| status.snapshot = Some(Arc::new(shown)));
+    }
+
+    /// Copies what waits, as of one moment.
+    async fn copy_group(&mut self, target: &Session, stored: &[StoredTable]) -> Result<(), Stop> {
+        let Some(group) = self.made_group(target, stored).await? else {
+            return Ok(());
+        };
+        let stored = self.load(target).await?;
+        let attempts = stored
+            .iter()
+            .map(|table| (table.relation, table.attempt))
+            .collect();
+        let mut crew = Crew::open(self, group, attempts).await?;
+        match crew.work(self, target).await? {
+            CrewEnd::Done => {}
+            CrewEnd::PointLost(error) => return Err(Stop::Failed(error)),
+        }
+        Ok(())
+    }
+
+    /// Takes a moment and has the tables made as of it; none when tables turned out to be gone, or
+    /// could not be made and failed.
+    async fn made_group(
+        &mut self,
+        target: &Session,
+        stored: &[StoredTable],
+    ) -> Result<Option<Group>, Stop> {
+        let waiting: HashSet<RelationId> = stored
+            .iter()
+            .filter(|table| table.state == CopyState::Waiting)
+            .map(|table| table.relation)
+            .collect();
+        let first = stored.iter().all(|table| {
+            !matches!(
+                table.state,
+                CopyState::Ready | CopyState::CatchingUp | CopyState::Indexing
+            )
+        });
+        let everything = self.pipeline.snapshot.tables.selects_everything()
+            && self.pipeline.filter.selects_everything();
+        let (slot_name, snapshot) = (
+            self.store.slot_name().to_owned(),
+            self.pipeline.snapshot.clone(),
+        );
+        let settings = GroupSettings {
+            snapshot: &snapshot,
+            slot_name: self.streams.then_some(slot_name.as_str()),
+            stored,
+            waiting: &waiting,
+            everything: everything && first,
+        };
+        for _ in 0..MOMENTS_MAX {
+            let group = Group::open(&settings, target).await;
+            let group = group.map_err(|error| self.group_failed(error))?;
+            group.refuse_conflicts(&self.pipeline.target.endpoint())?;
+            match self.make_tables(&group, first).await? {
+                Answer::Done => {
+                    let forgotten = self.store.forget(target, &group.gone).await;
+                    forgotten.map_err(|source| self.target_failed("forget tables", source))?;
+                    return Ok(Some(group));
+                }
+                Answer::Disturbed => sleep(PAUSE).await,
+                Answer::Refused { relation, failure } => {
+                    let tables: Vec<RelationId> = match relation {
+                        Some(relation) => vec![RelationId(relation)],
+                        None => waiting.iter().copied().collect(),
+                    };
+                    for table in tables {
+                        self.failed(target, table, (*failure).clone()).await?;
+                    }
+                    return Ok(None);
+                }
+            }
+        }
+        Err(Stop::Failed(EngineError::SnapshotRestless))
+    }
+
+    async fn make_tables(&mut self, group: &Group, first: bool) -> Result<Answer, Stop> {
+        let (errand, answered) = group.errand(first);
+        info!(target: "snapshot", tables = group.tables.len(), lsn = ?group.point.lsn().map(|lsn| lsn.to_string()),
+            "copying tables");
+        for part in group.not_applied() {
+            warn!(target: "snapshot", object = part.object, reason = part.reason, "is not copied");
+        }
+        self.account.begin(group.point.lsn());
+        self.ask(Errand::Tables(Box::new(errand)), answered).await
+    }
+
+    /// Hands an errand to the stream and waits for what becomes of it. A stream that ends meanwhile
+    /// has done nothing of it; the turn begins anew.
+    async fn ask(
+        &mut self,
+        errand: Errand,
+        answered: oneshot::Receiver<Answer>,
+    ) -> Result<Answer, Stop> {
+        if self.errands.send(errand).await.is_err() {
+            return Err(Stop::Over);
+        }
+        match answered.await {
+            Ok(answer) => Ok(answer),
+            Err(_) => Err(Stop::Failed(EngineError::StreamInterrupted)),
+        }
+    }
+
+    pub(super) async fn failed(
+        &mut self,
+        target: &Session,
+        table: RelationId,
+        failure: Failure,
+    ) -> Result<(), EngineError> {
+        tracing::error!(target: "snapshot", causes = failure.causes.join(": "), hint = failure.hint.as_deref(),
+            "{}; the other tables go on", failure.message);
+        let text = serde_json::to_string(&failure).unwrap_or_default();
+        let noted = self.store.failed(target, table, &text).await;
+        noted.map_err(|source| self.target_failed("note a failure", source))?;
+        self.account.fail(table, failure);
+        self.show();
+        Ok(())
+    }
+
+    /// Completes tables whose rows another process brought.
+    async fn complete(&mut self, target: &Session, stored: &[StoredTable]) -> Result<(), Stop> {
+        let rows_are_there = stored
+            .iter()
+            .filter(|table| table.state == CopyState::Indexing);
+        let tables: Vec<RelationId> = rows_are_there.map(|table| table.relation).collect();
+        let mut crew = Crew::for_steps(self, target, &tables).await?;
+        match crew.work(self, target).await? {
+            CrewEnd::Done => {}
+            CrewEnd::PointLost(error) => return Err(Stop::Failed(error)),
+        }
+        self.finish_tables(target).await
+    }
+
+    /// Runs what joins tables, moves sequences, and says that the tables are complete. Tables that
+    /// still wait, or failed, do not keep the others.
+    pub(super) async fn finish_tables(&mut self, target: &Session) -> Result<(), Stop> {
+        let stored = self.load(target).await?;
+        let ready: HashSet<RelationId> = stored
+            .iter()
+            .filter(|table| table.state == CopyState::Indexing)
+            .map(|table| table.relation)
+            .collect();
+        for step in self.open_steps(target).await? {
+            let ours = step
+                .relation
+                .is_none_or(|relation| ready.contains(&relation));
+            if step.stage == "last" && ours {
+                self.run_step(target, &step).await?;
+            }
+        }
+        let tables: Vec<RelationId> = ready.into_iter().collect();
+        crate::fault::point(crate::fault::SNAPSHOT_BEFORE_HANDOVER);
+        let noted = self.store.indexed(target, &tables).await;
+        noted.map_err(|source| self.target_failed("note that tables are complete", source))?;
+        Ok(())
+    }
+
+    async fn open_steps(&self, target: &Session) -> Result<Vec<OpenStep>, EngineError> {
+        let steps = self.store.open_steps(target).await;
+        steps.map_err(|source| self.target_failed("read what is left to do", source))
+    }
+
+    /// Runs a statement in a transaction with its record. A refusal is told with its table, which has
+    /// its rows and is streamed all the same; the statement stays on the list for the next start.
+    async fn run_step(&mut self, target: &Session, step: &OpenStep) -> Result<(), Stop> {
+        let sql = format!("BEGIN; {}; {}; COMMIT", step.sql, Store::step_done(step));
+        let Err(source) = target.run(&sql).await else {
+            return Ok(());
+        };
+        // Ends the failed transaction; a lost session has none.
+        drop(target.run("ROLLBACK").await);
+        let error = EngineError::SnapshotTable {
+            source: crate::snapshot::SnapshotError::Step {
+                object: step.object.clone(),
+                statement: step.sql.clone(),
+                source,
+            },
+        };
+        match (error.class(), step.relation) {
+            (ErrorClass::Transient, _) | (_, None) => Err(Stop::Failed(error)),
+            (_, Some(table)) => {
+                self.refused(table, failure_of(&error, None));
+                Ok(())
+            }
+        }
+    }
+
+    fn refused(&mut self, table: RelationId, failure: Failure) {
+        tracing::error!(target: "snapshot", causes = failure.causes.join(": "), hint = failure.hint.as_deref(),
+            "{}; the rows are there, and the next start tries it again", failure.message);
+        self.account.note(table, failure);
+        self.show();
+    }
+
+    /// Moves the target's sequences to where the source's are, never back.
+    pub(super) async fn move_sequences(
+        &self,
+        source: &Session,
+        target: &Session,
+        sequences: &[(QualifiedName, Option<u32>)],
+    ) -> Result<(), EngineError> {
+        for (name, _) in sequences {
+            let question = format!("SELECT last_value, is_called FROM {}", name.quoted());
+            // Dropped since: the stream will tell.
+            let Ok(Some(row)) = source.row(&question, &[]).await else {
+                continue;
+            };
+            let (value, called): (i64, bool) = (row.get(0), row.get(1));
+            let sequence = quote_literal(&format!(
+                "{}.{}",
+                quote_ident(&name.schema),
+                quote_ident(&name.name)
+            ));
+            let sql = format!(
+                "SELECT pg_catalog.setval({sequence}, {value}, {called}) FROM {} AS q \
+                 JOIN pg_catalog.pg_sequence AS s ON s.seqrelid = {sequence}::pg_catalog.regclass \
+                 WHERE pg_catalog.sign(s.seqincrement) * ({value} - q.last_value) >= 0",
+                name.quoted()
+            );
+            let moved = target.rows(&sql, &[]).await;
+            moved.map_err(|source| self.target_failed("move a sequence", source))?;
+        }
+        Ok(())
+    }
+
+    /// Has the stream take the complete tables over, and waits until it has.
+    async fn hand_over(&mut self, target: &Session) -> Result<(), Stop> {
+        self.settled.mark_unchanged();
+        if self.errands.send(Errand::TakeOver).await.is_err() {
+            return Err(Stop::Over);
+        }
+        loop {
+            let stored = self.load(target).await?;
+            if !stored
+                .iter()
+                .any(|table| table.state == CopyState::CatchingUp)
+            {
+                return Ok(());
+            }
+            if self.settled.changed().await.is_err() {
+                return Err(Stop::Over);
+            }
+        }
+    }
+
+    /// Adds and validates foreign keys whose tables are both as the stream has them. Returns whether
+    /// there was one.
+    async fn foreign_keys(
+        &mut self,
+        target: &Session,
+        stored: &[StoredTable],
+    ) -> Result<bool, Stop> {
+        let pending: HashSet<RelationId> = stored
+            .iter()
+            .filter(|table| table.state != CopyState::Ready)
+            .map(|table| table.relation)
+            .collect();
+        let ready = |table: Option<RelationId>| table.is_none_or(|table| !pending.contains(&table));
+        let steps = self.open_steps(target).await?.into_iter();
+        let steps: Vec<OpenStep> = steps
+            .filter(|step| ready(step.relation) && ready(step.referenced))
+            .collect();
+        let adding = steps.iter().filter(|step| step.stage == "foreign_key");
+        let adding: Vec<OpenStep> = adding.cloned().collect();
+        if !adding.is_empty() {
+            let (answer, answered) = oneshot::channel();
+            match self
+                .ask(
+                    Errand::Statements {
+                        steps: adding,
+                        answer,
+                    },
+                    answered,
+                )
+                .await?
+            {
+                Answer::Done | Answer::Disturbed => {}
+                Answer::Refused { relation, failure } => {
+                    self.refused(relation.map(RelationId).unwrap_or_default(), *failure);
+                    return Ok(false);
+                }
+            }
+            return Ok(true);
+        }
+        for step in steps.iter().filter(|step| step.stage == "validate") {
+            self.run_step(target, step).await?;
+        }
+        Ok(false)
+    }
+
+    fn group_failed(&self, error: super::group::GroupError) -> EngineError {
+        EngineError::SnapshotGroup {
+            source_endpoint: self.pipeline.snapshot.source.endpoint(),
+            target_endpoint: self.pipeline.target.endpoint(),
+            source: error,
+        }
+    }
+
+    pub(super) fn target_failed(&self, operation: &'static str, source: PgError) -> EngineError {
+        EngineError::Target {
+            operation,
+            endpoint: self.pipeline.target.endpoint(),
+            source,
+        }
+    }
+}
+
+/// Sessions of copies that were cut off may live on for hours, with rows locked.
+const END_LEFTOVERS: &str = "\
+SELECT pg_catalog.pg_terminate_backend(a.pid, 5000)
+FROM pg_catalog.pg_stat_activity AS a
+WHERE a.application_name = pg_catalog.current_setting('application_name')
+  AND a.datname = pg_catalog.current_database()
+  AND a.usename = CURRENT_USER
+  AND a.pid <> pg_catalog.pg_backend_pid()";

@@ -1,0 +1,455 @@
+//! The workers of a group: lanes that take one job after the other until nothing is left.
+//!
+//! A lane works in a task of its own, so that many of them use many cores; who decides is here, in one
+//! place, between the ends of jobs.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::{debug, info};
+
+use crate::engine::status::CopyState;
+use crate::engine::supervise::{self, Task};
+use crate::engine::{EngineError, failure_of};
+use crate::model::{Classify as _, ErrorClass, QualifiedName, RelationId};
+use crate::postgres::{self, Canceller, Session};
+use crate::snapshot::{
+    Fence, Lane, LaneSettings, Moved, OpenStep, SnapshotError, SourceTable, plan_parts,
+};
+
+use super::account::Counter;
+use super::copier::{Copier, Stop};
+use super::group::Group;
+use super::queue::{Job, Progress, Queue};
+use super::watch;
+
+/// Progress is shown, and users who wait for us are looked for, this often.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// A part or a statement whose connection breaks is tried again so often; then the whole group is.
+const TRIES_MAX: u32 = 5;
+
+/// How the work ended.
+#[derive(Debug)]
+pub(super) enum CrewEnd {
+    /// Nothing is left; tables that failed or wait again are remembered as such.
+    Done,
+    /// The moment of the source can no longer be read.
+    PointLost(EngineError),
+}
+
+/// The workers.
+pub(super) struct Crew {
+    queue: Queue,
+    group: Option<Group>,
+    tables: HashMap<RelationId, Arc<SourceTable>>,
+    attempts: HashMap<RelationId, i32>,
+    tries: HashMap<RelationId, u32>,
+    settings: LaneSettings,
+    begin: Arc<str>,
+    now: Arc<Session>,
+    idle: Vec<Lane>,
+    running: HashMap<u64, Running>,
+    started_count: u64,
+    ends: (mpsc::Sender<JobEnd>, mpsc::Receiver<JobEnd>),
+}
+
+/// A job that a lane works on.
+struct Running {
+    source_pid: i32,
+    canceller: Canceller,
+    gave_way: bool,
+    _task: Task<()>,
+}
+
+/// What a lane comes back with.
+struct JobEnd {
+    id: u64,
+    relation: RelationId,
+    job: Job,
+    lane: Lane,
+    /// What this job has counted, to be taken back if it failed.
+    counted: Arc<Counter>,
+    outcome: Result<Moved, SnapshotError>,
+}
+
+impl Crew {
+    /// Makes ready to copy the rows of a group.
+    pub(super) async fn open(
+        copier: &Copier,
+        group: Group,
+        attempts: HashMap<RelationId, i32>,
+    ) -> Result<Self, EngineError> {
+        let mut crew = Self::idle(copier).await?;
+        crew.begin = group.point.begin().into();
+        crew.attempts = attempts;
+        let workers = copier.control.borrow().worker_count;
+        let mut tables: Vec<&SourceTable> = group.tables.iter().collect();
+        tables.sort_by_key(|table| std::cmp::Reverse(table.byte_count));
+        for table in tables {
+            let parts = match table.partitioned {
+                true => Vec::new(),
+                false => plan_parts(table.block_count, table.byte_count, workers),
+            };
+            crew.queue.add_rows(table.relation, parts);
+            crew.tables.insert(table.relation, Arc::new(table.clone()));
+        }
+        crew.group = Some(group);
+        Ok(crew)
+    }
+
+    /// Makes ready to run the statements that complete tables whose rows are there.
+    pub(super) async fn for_steps(
+        copier: &Copier,
+        target: &Session,
+        tables: &[RelationId],
+    ) -> Result<Self, EngineError> {
+        let mut crew = Self::idle(copier).await?;
+        for table in tables {
+            crew.add_steps(copier, target, *table).await?;
+        }
+        Ok(crew)
+    }
+
+    async fn idle(copier: &Copier) -> Result<Self, EngineError> {
+        let pipeline = &copier.pipeline;
+        let now = postgres::connect(&pipeline.snapshot.source, "pgstream snapshot").await;
+        let now = now.map_err(|source| EngineError::Source {
+            operation: "open a session to watch the copies with",
+            endpoint: pipeline.snapshot.source.endpoint(),
+            source,
+        })?;
+        Ok(Self {
+            queue: Queue::default(),
+            group: None,
+            tables: HashMap::new(),
+            attempts: HashMap::new(),
+            tries: HashMap::new(),
+            settings: LaneSettings {
+                source: pipeline.snapshot.source.clone(),
+                target: pipeline.target.clone(),
+                disable_triggers: pipeline.disable_triggers,
+                application_name: copier.application_name(),
+            },
+            begin: "".into(),
+            now: Arc::new(now),
+            idle: Vec::new(),
+            running: HashMap::new(),
+            started_count: 0,
+            ends: mpsc::channel(64),
+        })
+    }
+
+    /// Works until nothing is left, then completes the tables.
+    pub(super) async fn work(
+        &mut self,
+        copier: &mut Copier,
+        target: &Session,
+    ) -> Result<CrewEnd, Stop> {
+        self.skip_rowless(copier, target).await?;
+        let mut looks = interval(LOOK_EVERY);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let more = self.start_jobs(copier).await?;
+            if !more && self.running.is_empty() {
+                break;
+            }
+            tokio::select! {
+                biased;
+                Some(end) = self.ends.1.recv() => {
+                    if let Some(lost) = self.ended(end, copier, target).await? {
+                        return Ok(CrewEnd::PointLost(lost));
+                    }
+                }
+                changed = copier.control.changed() => {
+                    if changed.is_err() {
+                        return Err(Stop::Over);
+                    }
+                }
+                _ = looks.tick() => self.look(copier).await?,
+            }
+        }
+        if let Some(group) = &self.group {
+            copier
+                .move_sequences(&self.now, target, &group.sequences)
+                .await?;
+            copier.finish_tables(target).await?;
+        }
+        Ok(CrewEnd::Done)
+    }
+
+    /// Starts as many jobs as may run, and returns whether some are left.
+    async fn start_jobs(&mut self, copier: &mut Copier) -> Result<bool, EngineError> {
+        loop {
+            let control = *copier.control.borrow_and_update();
+            if control.paused || self.running.len() >= control.worker_count {
+                return Ok(true);
+            }
+            let Some((relation, job)) = self.queue.next() else {
+                return Ok(false);
+            };
+            let lane = match self.idle.pop() {
+                Some(lane) => Ok(lane),
+                None => Lane::open(&self.settings).await,
+            };
+            let lane = lane.map_err(|source| EngineError::SnapshotTable { source })?;
+            copier.account.set(
+                relation,
+                match job {
+                    Job::Part(_) => CopyState::Copying,
+                    Job::Step(_) => CopyState::Indexing,
+                },
+            );
+            self.start(copier, lane, relation, job);
+        }
+    }
+
+    fn start(&mut self, copier: &Copier, mut lane: Lane, relation: RelationId, job: Job) {
+        let id = self.started_count;
+        self.started_count += 1;
+        let (source_pid, canceller) = (lane.source_pid(), lane.canceller());
+        let attempt = self.attempts.get(&relation).copied().unwrap_or_default();
+        let fence = Fence {
+            question: copier.store.fence(relation, attempt),
+        };
+        let (total, counted) = (
+            copier.account.counter(relation),
+            Arc::new(Counter::default()),
+        );
+        let (table, begin) = (self.tables.get(&relation).cloned(), Arc::clone(&self.begin));
+        let (now, ends) = (Arc::clone(&self.now), self.ends.0.clone());
+        let counting = Arc::clone(&counted);
+        let work = async move {
+            let progress = |rows, bytes| {
+                counting.add(rows, bytes);
+                total.add(rows, bytes);
+            };
+            let outcome = match (&job, &table) {
+                (Job::Part(part), Some(table)) => {
+                    lane.copy((table, *part), &begin, &fence, &now, &progress)
+                        .await
+                }
+                (Job::Part(_), None) => Ok(Moved::default()),
+                (Job::Step(step), _) => lane.run_step(step).await.map(|()| Moved::default()),
+            };
+            let end = JobEnd {
+                id,
+                relation,
+                job,
+                lane,
+                counted,
+                outcome,
+            };
+            // Nobody listens any more when the crew is gone.
+            drop(ends.send(end).await);
+        };
+        let running = Running {
+            source_pid,
+            canceller,
+            gave_way: false,
+            _task: supervise::spawn("copy", work),
+        };
+        self.running.insert(id, running);
+    }
+
+    /// Partitioned tables have no rows of their own.
+    async fn skip_rowless(&mut self, copier: &mut Copier, target: &Session) -> Result<(), Stop> {
+        let rowless: Vec<RelationId> = self
+            .tables
+            .values()
+            .filter(|table| table.partitioned)
+            .map(|table| table.relation)
+            .collect();
+        for relation in rowless {
+            self.rows_are_there(copier, target, relation).await?;
+        }
+        Ok(())
+    }
+
+    /// Deals with the end of a job. Returns why the moment of the group is lost, if it is.
+    async fn ended(
+        &mut self,
+        end: JobEnd,
+        copier: &mut Copier,
+        target: &Session,
+    ) -> Result<Option<EngineError>, Stop> {
+        let gave_way = self
+            .running
+            .remove(&end.id)
+            .is_some_and(|running| running.gave_way);
+        let JobEnd {
+            relation,
+            job,
+            lane,
+            counted,
+            outcome,
+            ..
+        } = end;
+        let Err(error) = outcome else {
+            self.idle.push(lane);
+            self.tries.remove(&relation);
+            self.done(copier, target, relation, &job).await?;
+            return Ok(None);
+        };
+        copier.account.counter(relation).take_back(&counted);
+        if !self.queue.has(relation) {
+            return Ok(None);
+        }
+        if gave_way {
+            info!(target: "snapshot", table = %self.name(relation), "made way for a statement of the source");
+            self.queue.again(relation, job);
+            return Ok(None);
+        }
+        self.failed(copier, target, (relation, job), error).await
+    }
+
+    async fn failed(
+        &mut self,
+        copier: &mut Copier,
+        target: &Session,
+        (relation, job): (RelationId, Job),
+        error: SnapshotError,
+    ) -> Result<Option<EngineError>, Stop> {
+        if let SnapshotError::Changed { .. } | SnapshotError::Superseded { .. } = error {
+            info!(target: "snapshot", "{error}: it is copied again");
+            self.queue.leave_out(relation);
+            let waits = copier.store.wait(target, &[relation]).await;
+            waits.map_err(|source| copier.target_failed("let a table wait", source))?;
+            copier.account.set(relation, CopyState::Waiting);
+            return Ok(None);
+        }
+        let at_the_beginning = matches!(
+            error,
+            SnapshotError::Around {
+                what: "begin to read",
+                ..
+            }
+        );
+        let class = error.class();
+        let error = EngineError::SnapshotTable { source: error };
+        if class == ErrorClass::Transient {
+            let tries = self.tries.entry(relation).or_default();
+            *tries += 1;
+            if *tries > TRIES_MAX {
+                return Ok(Some(error));
+            }
+            debug!(target: "snapshot", table = %self.name(relation), "trying again: {error}");
+            self.queue.again(relation, job);
+            return Ok(None);
+        }
+        if at_the_beginning && self.is_point_lost().await {
+            return Ok(Some(EngineError::SnapshotPointLost));
+        }
+        self.queue.leave_out(relation);
+        copier
+            .failed(target, relation, failure_of(&error, None))
+            .await?;
+        Ok(None)
+    }
+
+    async fn done(
+        &mut self,
+        copier: &mut Copier,
+        target: &Session,
+        relation: RelationId,
+        job: &Job,
+    ) -> Result<(), Stop> {
+        match self.queue.done(relation, job) {
+            Progress::More => {}
+            Progress::RowsAreThere => self.rows_are_there(copier, target, relation).await?,
+            Progress::Complete => self.queue.leave_out(relation),
+        }
+        Ok(())
+    }
+
+    async fn rows_are_there(
+        &mut self,
+        copier: &mut Copier,
+        target: &Session,
+        relation: RelationId,
+    ) -> Result<(), Stop> {
+        let counter = copier.account.counter(relation);
+        let attempt = self.attempts.get(&relation).copied().unwrap_or_default();
+        let noted = copier
+            .store
+            .copied(target, (relation, attempt), counter.rows(), counter.bytes())
+            .await;
+        let counts =
+            noted.map_err(|source| copier.target_failed("note that rows are there", source))?;
+        crate::fault::point(crate::fault::SNAPSHOT_AFTER_ROWS);
+        if !counts {
+            self.queue.leave_out(relation);
+            return Ok(());
+        }
+        copier.account.set(relation, CopyState::Indexing);
+        info!(target: "snapshot", table = %self.name(relation), rows = counter.rows(), bytes = counter.bytes(), "rows copied");
+        Ok(self.add_steps(copier, target, relation).await?)
+    }
+
+    async fn add_steps(
+        &mut self,
+        copier: &Copier,
+        target: &Session,
+        relation: RelationId,
+    ) -> Result<(), EngineError> {
+        let steps = copier.store.open_steps(target).await;
+        let steps =
+            steps.map_err(|source| copier.target_failed("read what is left to do", source))?;
+        let ours = |step: &OpenStep| {
+            step.relation == Some(relation) && matches!(step.stage.as_str(), "index" | "after")
+        };
+        let steps: Vec<OpenStep> = steps.into_iter().filter(ours).collect();
+        match steps.is_empty() {
+            true => self.queue.leave_out(relation),
+            false => self.queue.add_steps(relation, steps),
+        }
+        Ok(())
+    }
+
+    /// Shows how far all is, and lets users of the source go first.
+    async fn look(&mut self, copier: &mut Copier) -> Result<(), EngineError> {
+        copier.show_busy(self.running.len());
+        let pids: Vec<i32> = self
+            .running
+            .values()
+            .map(|running| running.source_pid)
+            .collect();
+        let blocking = watch::in_the_way(&self.now, &pids).await;
+        let blocking = blocking.map_err(|source| EngineError::Source {
+            operation: "look for statements that wait for a copy",
+            endpoint: copier.pipeline.snapshot.source.endpoint(),
+            source,
+        })?;
+        for running in self.running.values_mut() {
+            if blocking.contains(&running.source_pid) && !running.gave_way {
+                running.gave_way = true;
+                // A copy that cannot be cancelled ends by itself.
+                drop(running.canceller.cancel().await);
+            }
+        }
+        Ok(())
+    }
+
+    async fn is_point_lost(&self) -> bool {
+        let probe = async {
+            self.now.run(&self.begin).await?;
+            self.now.run("ROLLBACK").await
+        };
+        if probe.await.is_ok() {
+            return false;
+        }
+        // Ends the transaction whose snapshot was refused.
+        drop(self.now.run("ROLLBACK").await);
+        true
+    }
+
+    fn name(&self, relation: RelationId) -> QualifiedName {
+        self.tables.get(&relation).map_or_else(
+            || QualifiedName::new("", relation.0.to_string()),
+            |table| table.name.clone(),
+        )
+    }
+}

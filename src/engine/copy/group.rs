@@ -1,0 +1,400 @@
+//! The tables that are copied together: one moment of the source for all of them, and what the
+//! target must have before and after their rows.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use tokio::sync::oneshot;
+
+use crate::config::Snapshot;
+use crate::engine::EngineError;
+use crate::model::{Classify, ErrorClass, QualifiedName, RelationId, quote_ident};
+use crate::postgres::{self, PgError, Session};
+use crate::schema::{
+    CopyPlan, DescribeError, Describer, ObjectChange, Stage, StagedStep, Step, plan_copy,
+};
+use crate::snapshot::{ConsistentPoint, NewStep, SourceTable, StoredTable, source_tables};
+
+use super::errand::{Answer, TableStep, TablesErrand};
+use super::reconcile::{Conflict, reconcile};
+use super::standing::standing;
+
+/// Why a group cannot be copied.
+#[derive(Debug, thiserror::Error)]
+pub enum GroupError {
+    /// No moment of the source.
+    #[error("cannot take a snapshot of the source")]
+    Point(#[source] PgError),
+    /// No look at the source's catalogs.
+    #[error("cannot read the source's catalogs")]
+    Source(#[source] PgError),
+    /// No description.
+    #[error("cannot describe the tables that are to be copied")]
+    Describe(#[source] DescribeError),
+    /// No look at the target.
+    #[error("cannot look at the target")]
+    Target(#[source] PgError),
+    /// Our own records.
+    #[error("cannot read what was made on the target before")]
+    Stored(#[source] serde_json::Error),
+}
+
+impl Classify for GroupError {
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::Point(source) | Self::Source(source) | Self::Target(source) => source.class(),
+            Self::Describe(DescribeError::Ask(source)) => source.class(),
+            Self::Describe(DescribeError::Read { .. }) | Self::Stored(_) => ErrorClass::Bug,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Point(source) | Self::Source(source) | Self::Target(source) => source.hint(),
+            Self::Describe(DescribeError::Ask(source)) => source.hint(),
+            Self::Describe(DescribeError::Read { .. }) | Self::Stored(_) => None,
+        }
+    }
+}
+
+/// A moment of the source with the tables that are read at it.
+pub(super) struct Group {
+    pub(super) point: ConsistentPoint,
+    /// Those that the source still has.
+    pub(super) tables: Vec<SourceTable>,
+    /// Those that it has no longer.
+    pub(super) gone: Vec<RelationId>,
+    pub(super) sequences: Vec<(QualifiedName, Option<u32>)>,
+    conflicts: Vec<Conflict>,
+    plan: CopyPlan,
+    first: Vec<TableStep>,
+    made: BTreeMap<u32, Vec<ObjectChange>>,
+}
+
+/// What a group is opened with.
+pub(super) struct GroupSettings<'a> {
+    pub(super) snapshot: &'a Snapshot,
+    /// The slot to name the temporary one after; none: nobody streams afterwards.
+    pub(super) slot_name: Option<&'a str>,
+    /// All tables that are known.
+    pub(super) stored: &'a [StoredTable],
+    /// Those that wait.
+    pub(super) waiting: &'a HashSet<RelationId>,
+    /// Every schema, type and sequence comes along.
+    pub(super) everything: bool,
+}
+
+impl Group {
+    /// Takes a moment and reads what is there at it. Nothing is touched on either side.
+    pub(super) async fn open(
+        settings: &GroupSettings<'_>,
+        target: &Session,
+    ) -> Result<Self, GroupError> {
+        let source = &settings.snapshot.source;
+        let session = postgres::connect(source, "pgstream snapshot")
+            .await
+            .map_err(GroupError::Source)?;
+        let describer = Describer::new(&session).await.map_err(GroupError::Source)?;
+        let point = match settings.slot_name {
+            Some(slot) => {
+                let name = temporary_name(
+                    slot,
+                    session_pid(&session).await.map_err(GroupError::Source)?,
+                );
+                ConsistentPoint::with_position(source, &name).await
+            }
+            None => ConsistentPoint::without_position(source).await,
+        };
+        let point = point.map_err(GroupError::Point)?;
+        session
+            .run(&point.begin())
+            .await
+            .map_err(GroupError::Point)?;
+        let tables = source_tables(&session).await.map_err(GroupError::Source)?;
+        let tables: Vec<SourceTable> = tables
+            .into_iter()
+            .filter(|table| settings.waiting.contains(&table.relation))
+            .collect();
+        let oids: Vec<u32> = tables.iter().map(|table| table.relation.0).collect();
+        let needed = describer.needed(&oids, settings.everything).await;
+        let objects = describer
+            .describe(&needed.map_err(GroupError::Source)?)
+            .await;
+        let objects = objects.map_err(GroupError::Describe)?;
+        session.run("COMMIT").await.map_err(GroupError::Source)?;
+        Self::planned(settings, target, point, tables, &objects).await
+    }
+
+    async fn planned(
+        settings: &GroupSettings<'_>,
+        target: &Session,
+        point: ConsistentPoint,
+        tables: Vec<SourceTable>,
+        wanted: &[ObjectChange],
+    ) -> Result<Self, GroupError> {
+        let mut ours = HashMap::new();
+        for stored in settings
+            .stored
+            .iter()
+            .filter_map(|table| table.objects.as_ref())
+        {
+            let objects: Vec<ObjectChange> =
+                serde_json::from_str(stored).map_err(GroupError::Stored)?;
+            ours.extend(objects.into_iter().map(|object| (object.oid(), object)));
+        }
+        let names: Vec<&ObjectChange> = wanted.iter().chain(ours.values()).collect();
+        let standing = standing(target, &names)
+            .await
+            .map_err(GroupError::Describe)?;
+        let mut reconciled = reconcile(wanted, &standing, &ours);
+        let there: HashSet<u32> = tables.iter().map(|table| table.relation.0).collect();
+        let gone: Vec<RelationId> = settings
+            .waiting
+            .iter()
+            .filter(|table| !there.contains(&table.0))
+            .copied()
+            .collect();
+        let labels: HashSet<String> = standing.iter().map(ObjectChange::label).collect();
+        let left_behind = gone.iter().filter_map(|table| ours.get(&table.0));
+        let left_behind = left_behind.filter(|object| labels.contains(&object.label()));
+        reconciled
+            .objects
+            .extend(left_behind.map(ObjectChange::dropped));
+        let filled = filled(target, &tables, &standing, settings.stored).await;
+        reconciled
+            .conflicts
+            .extend(filled.map_err(GroupError::Target)?);
+
+        let known: HashSet<QualifiedName> = settings
+            .stored
+            .iter()
+            .map(|table| table.name.clone())
+            .chain(tables.iter().map(|table| table.name.clone()))
+            .collect();
+        let plan = plan_copy(&reconciled.objects, &|name| known.contains(name));
+        Ok(Self {
+            first: first_steps(&standing, &reconciled.objects, &tables, &ours),
+            sequences: sequences(wanted),
+            made: made(wanted),
+            conflicts: reconciled.conflicts,
+            point,
+            tables,
+            gone,
+            plan,
+        })
+    }
+
+    /// Returns what the stream has to do, and how it will answer.
+    pub(super) fn errand(&self, stream_waits: bool) -> (TablesErrand, oneshot::Receiver<Answer>) {
+        let (answer, answered) = oneshot::channel();
+        let before = self
+            .plan
+            .steps
+            .iter()
+            .filter(|step| step.stage == Stage::Before);
+        let before = before.map(|step| TableStep {
+            relation: step.relation,
+            step: step.step.clone(),
+        });
+        let later = self
+            .plan
+            .steps
+            .iter()
+            .filter(|step| step.stage != Stage::Before);
+        let tables = self.tables.iter().map(|table| {
+            let made = self.made.get(&table.relation.0);
+            let made = serde_json::to_string(made.map_or(&[][..], Vec::as_slice));
+            (table.clone(), made.unwrap_or_else(|_| "[]".to_owned()))
+        });
+        let errand = TablesErrand {
+            at: self.point.lsn(),
+            steps: self.first.iter().cloned().chain(before).collect(),
+            tables: tables.collect(),
+            later: later.flat_map(|step| self.later(step)).collect(),
+            stream_waits,
+            answer,
+        };
+        (errand, answered)
+    }
+
+    /// Refuses to go on when something on the target is in the way.
+    pub(super) fn refuse_conflicts(&self, endpoint: &str) -> Result<(), EngineError> {
+        if self.conflicts.is_empty() {
+            return Ok(());
+        }
+        let conflicts = self.conflicts.iter();
+        let conflicts = conflicts.map(|found| format!("{}: {}", found.object, found.reason));
+        Err(EngineError::SnapshotConflict {
+            endpoint: endpoint.to_owned(),
+            conflicts: conflicts.collect(),
+        })
+    }
+
+    /// Returns what of the source will not be on the target.
+    pub(super) fn not_applied(&self) -> impl Iterator<Item = &crate::schema::NotApplied> {
+        self.plan.not_applied.iter()
+    }
+
+    fn later(&self, staged: &StagedStep) -> Vec<NewStep> {
+        let step = |stage, sql: String| NewStep {
+            stage,
+            relation: staged.relation,
+            referenced: staged.referenced,
+            object: staged.step.object.clone(),
+            sql,
+        };
+        let sql = staged.step.sql.clone();
+        match staged.stage {
+            Stage::Before => Vec::new(),
+            Stage::Index => vec![step("index", sql)],
+            Stage::After => vec![step("after", sql)],
+            Stage::Last => vec![step("last", sql)],
+            Stage::ForeignKey => match self.validation(staged) {
+                Some(validation) => vec![
+                    step("foreign_key", format!("{sql} NOT VALID")),
+                    step("validate", validation),
+                ],
+                None => vec![step("foreign_key", sql)],
+            },
+        }
+    }
+
+    /// A foreign key is added without a look at the rows, which would keep writers off both tables,
+    /// and validated afterwards. Partitioned tables do not know that.
+    fn validation(&self, staged: &StagedStep) -> Option<String> {
+        let (table, rest) = staged.step.sql.split_once(" ADD CONSTRAINT ")?;
+        let name = rest.split_once(" FOREIGN KEY ")?.0;
+        let partitioned = self
+            .tables
+            .iter()
+            .any(|table| Some(table.relation.0) == staged.relation && table.partitioned);
+        let validated = !rest.ends_with(" NOT VALID") && !rest.ends_with(" NOT ENFORCED");
+        (validated && !partitioned).then(|| format!("{table} VALIDATE CONSTRAINT {name}"))
+    }
+}
+
+/// Names of temporary slots are short enough for any slot's.
+fn temporary_name(slot: &str, pid: i32) -> String {
+    let short: String = slot.chars().take(40).collect();
+    format!("{short}_copy_{pid}")
+}
+
+async fn session_pid(session: &Session) -> Result<i32, PgError> {
+    let row = session
+        .row("SELECT pg_catalog.pg_backend_pid()", &[])
+        .await?;
+    Ok(row.map_or(0, |row| row.get(0)))
+}
+
+/// Tables that stand on the target with rows that are not ours.
+async fn filled(
+    target: &Session,
+    tables: &[SourceTable],
+    standing: &[ObjectChange],
+    stored: &[StoredTable],
+) -> Result<Vec<Conflict>, PgError> {
+    let ours: HashSet<RelationId> = stored
+        .iter()
+        .filter(|table| table.attempt > 0)
+        .map(|table| table.relation)
+        .collect();
+    let labels: HashSet<String> = standing.iter().map(ObjectChange::label).collect();
+    let mut conflicts = Vec::new();
+    for table in tables
+        .iter()
+        .filter(|table| !table.partitioned && !ours.contains(&table.relation))
+    {
+        let object = format!("table {}", table.name);
+        if !labels.contains(&object) {
+            continue;
+        }
+        let sql = format!("SELECT EXISTS (SELECT FROM ONLY {})", table.name.quoted());
+        let row = target.row(&sql, &[]).await?;
+        if row.is_some_and(|row| row.get(0)) {
+            let reason = "it has rows on the target already".to_owned();
+            conflicts.push(Conflict { object, reason });
+        }
+    }
+    Ok(conflicts)
+}
+
+/// Foreign keys stand in the way of copying in any order, and rows of an earlier try go.
+fn first_steps(
+    standing: &[ObjectChange],
+    objects: &[ObjectChange],
+    tables: &[SourceTable],
+    ours: &HashMap<u32, ObjectChange>,
+) -> Vec<TableStep> {
+    let wanted: HashSet<String> = objects
+        .iter()
+        .filter(|object| object.referenced().is_some())
+        .map(ObjectChange::label)
+        .collect();
+    let keys = standing
+        .iter()
+        .filter(|object| wanted.contains(&object.label()));
+    let keys = keys.filter_map(|object| match object {
+        ObjectChange::Constraint(images) => images.after.as_ref(),
+        _ => None,
+    });
+    let mut steps: Vec<TableStep> = keys
+        .filter(|key| key.parent_oid.is_none())
+        .map(|key| TableStep {
+            relation: None,
+            step: Step {
+                object: format!("constraint {} on {}", key.name, key.table),
+                sql: format!(
+                    "ALTER TABLE {} DROP CONSTRAINT {}",
+                    key.table.quoted(),
+                    quote_ident(&key.name)
+                ),
+            },
+        })
+        .collect();
+    let plain = tables
+        .iter()
+        .filter(|table| !table.partitioned)
+        .map(|table| table.relation.0);
+    let plain: HashSet<u32> = plain.filter(|table| ours.contains_key(table)).collect();
+    let emptied = objects.iter().filter_map(|object| match object {
+        ObjectChange::Table(images) if plain.contains(&images.oid) => images.before.as_ref(),
+        _ => None,
+    });
+    let emptied: Vec<String> = emptied
+        .map(|table| format!("ONLY {}", table.qualified_name().quoted()))
+        .collect();
+    if !emptied.is_empty() {
+        let step = Step {
+            object: "tables of an earlier try".to_owned(),
+            sql: format!("TRUNCATE {}", emptied.join(", ")),
+        };
+        steps.push(TableStep {
+            relation: None,
+            step,
+        });
+    }
+    steps
+}
+
+fn sequences(objects: &[ObjectChange]) -> Vec<(QualifiedName, Option<u32>)> {
+    let of = |object: &ObjectChange| match object {
+        ObjectChange::Sequence(images) => images
+            .after
+            .as_ref()
+            .map(|s| (s.qualified_name(), s.table_oid)),
+        _ => None,
+    };
+    objects.iter().filter_map(of).collect()
+}
+
+/// What is remembered as made for each table: itself and its sequences.
+fn made(objects: &[ObjectChange]) -> BTreeMap<u32, Vec<ObjectChange>> {
+    let mut made: BTreeMap<u32, Vec<ObjectChange>> = BTreeMap::new();
+    for object in objects {
+        if let (ObjectChange::Table(_) | ObjectChange::Sequence(_), Some(table)) =
+            (object, object.relation())
+        {
+            made.entry(table).or_default().push(object.clone());
+        }
+    }
+    made
+}

@@ -1,0 +1,105 @@
+//! Copies tables and hands them over to the stream, while the stream goes on for the others.
+//!
+//! ```text
+//!  stream (engine::stream)                        copier (a task beside it)
+//!  waiting tables are left out                    group: one moment S of the source for all that wait
+//!  reaches S: makes the tables  <── Tables ──     what they need, from the descriptions of S
+//!  …goes on without them                          crew: rows, part by part; indexes; keys
+//!  new round, from S            <── TakeOver ──   complete as of S
+//!  behind the old checkpoint: one position        …
+//!  adds foreign keys            <── Statements ── validates them
+//! ```
+//!
+//! Exact, whatever happens in between: a change of a copied table reaches it exactly if it was
+//! committed behind S, because the round that takes it over starts at S and asks each table for its
+//! own position ([`super::coverage`]). Until then the source is not told of anything behind S, so it
+//! keeps what that round has to read. `docs/delivery.md` has the argument in full.
+//!
+//! The first copy is no different, but that the stream stands at S until the tables are complete:
+//! there is nothing else to stream.
+
+mod account;
+mod alone;
+mod choose;
+mod copier;
+mod crew;
+mod errand;
+mod group;
+mod plan;
+mod queue;
+mod reconcile;
+mod standing;
+pub(super) mod tables;
+mod watch;
+
+use std::sync::Arc;
+
+use tokio::sync::{Notify, mpsc, watch as tokio_watch};
+
+use crate::config::Pipeline;
+use crate::snapshot::Store;
+
+use super::board::Board;
+use super::supervise::{self, Task};
+
+pub(super) use alone::{Alone, copy_alone};
+pub(super) use choose::choose;
+pub(super) use copier::Control;
+use copier::Copier;
+pub(super) use errand::{Answer, CopyLink, Errand, TablesErrand};
+pub use group::GroupError;
+pub use plan::plan_snapshot;
+
+/// Errands that may wait for the stream; the copier waits for each answer.
+const ERRANDS_MAX: usize = 4;
+
+/// The engine's side of the copies: what it asks of the copier, and what the copier asks of it.
+pub(super) struct Copies {
+    errands: mpsc::Receiver<Errand>,
+    errand_sender: mpsc::Sender<Errand>,
+    settled: Arc<tokio_watch::Sender<()>>,
+    wake: Arc<Notify>,
+    control: tokio_watch::Receiver<Control>,
+    task: Option<Task<()>>,
+}
+
+impl Copies {
+    pub(super) fn new(control: tokio_watch::Receiver<Control>) -> Self {
+        let (errand_sender, errands) = mpsc::channel(ERRANDS_MAX);
+        Self {
+            errands,
+            errand_sender,
+            settled: Arc::new(tokio_watch::Sender::new(())),
+            wake: Arc::new(Notify::new()),
+            control,
+            task: None,
+        }
+    }
+
+    /// Returns what a round of the stream writes the copies' records with.
+    pub(super) fn link(&self, slot_name: &str) -> CopyLink {
+        CopyLink::new(Store::new(slot_name.to_owned()), Arc::clone(&self.settled))
+    }
+
+    /// Returns what the copier asks of the stream.
+    pub(super) const fn errands(&mut self) -> &mut mpsc::Receiver<Errand> {
+        &mut self.errands
+    }
+
+    /// Lets the copier look for work, and begins it where there is none yet.
+    pub(super) fn look_for_work(&mut self, pipeline: &Pipeline, slot_name: &str, board: &Board) {
+        if self.task.as_ref().is_none_or(Task::is_finished) {
+            let copier = Copier::new(
+                pipeline.clone(),
+                Store::new(slot_name.to_owned()),
+                board.clone(),
+                self.errand_sender.clone(),
+                self.settled.subscribe(),
+                self.control.clone(),
+                Arc::clone(&self.wake),
+            );
+            self.task = Some(supervise::spawn("copier", copier.run()));
+        }
+        self.wake.notify_one();
+    }
+}

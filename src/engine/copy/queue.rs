@@ -1,0 +1,221 @@
+//! What there is to do for the rows and indexes of a group, and what comes next. Pure.
+//!
+//! ```text
+//!  parts of its rows ──all──> rows are there ──> indexes, side by side ──all──> keys, one by one
+//! ```
+//!
+//! Tables come largest first, so that no long one begins when all others are done; what completes a
+//! table comes before more rows, so that several indexes are built while rows still move.
+
+use std::collections::VecDeque;
+
+use crate::model::RelationId;
+use crate::snapshot::{OpenStep, Part};
+
+/// A piece of work for one lane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Job {
+    /// Rows.
+    Part(Part),
+    /// A statement that completes the table.
+    Step(OpenStep),
+}
+
+/// What is left of one table.
+#[derive(Debug, Default)]
+struct Left {
+    relation: RelationId,
+    parts: VecDeque<Part>,
+    indexes: VecDeque<OpenStep>,
+    steps: VecDeque<OpenStep>,
+    running_parts: usize,
+    running_indexes: usize,
+    running_steps: usize,
+    rows_are_there: bool,
+}
+
+/// The work of a group.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    tables: Vec<Left>,
+}
+
+/// What the end of a job brought about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// There is more to do for the table.
+    More,
+    /// Its last rows came.
+    RowsAreThere,
+    /// It is complete.
+    Complete,
+}
+
+impl Queue {
+    /// Adds a table whose rows are to be copied; those added first are begun first.
+    pub(super) fn add_rows(&mut self, relation: RelationId, parts: Vec<Part>) {
+        self.tables.push(Left {
+            relation,
+            parts: parts.into(),
+            ..Left::default()
+        });
+    }
+
+    /// Adds the statements that complete a table whose rows are there.
+    pub(super) fn add_steps(&mut self, relation: RelationId, steps: Vec<OpenStep>) {
+        let (indexes, steps) = steps.into_iter().partition(|step| step.stage == "index");
+        match self.table(relation) {
+            Some(left) => {
+                (left.indexes, left.steps, left.rows_are_there) = (indexes, steps, true);
+            }
+            None => self.tables.push(Left {
+                relation,
+                indexes,
+                steps,
+                rows_are_there: true,
+                ..Left::default()
+            }),
+        }
+    }
+
+    /// Takes the next piece of work.
+    pub(super) fn next(&mut self) -> Option<(RelationId, Job)> {
+        let step = self.tables.iter_mut().find_map(Left::next_step);
+        step.or_else(|| self.tables.iter_mut().find_map(Left::next_part))
+    }
+
+    /// Gives a piece of work back, to be done again.
+    pub(super) fn again(&mut self, relation: RelationId, job: Job) {
+        if let Some(left) = self.table(relation) {
+            left.ended(&job);
+            match job {
+                Job::Part(part) => left.parts.push_front(part),
+                Job::Step(step) if step.stage == "index" => left.indexes.push_front(step),
+                Job::Step(step) => left.steps.push_front(step),
+            }
+        }
+    }
+
+    /// Notes the end of a job.
+    pub(super) fn done(&mut self, relation: RelationId, job: &Job) -> Progress {
+        let Some(left) = self.table(relation) else {
+            return Progress::More;
+        };
+        left.ended(job);
+        match (left.is_idle(), left.rows_are_there) {
+            (true, true) => Progress::Complete,
+            (true, false) => Progress::RowsAreThere,
+            (false, _) => Progress::More,
+        }
+    }
+
+    /// Leaves a table out: it failed or is to be copied again. What runs of it will end by itself.
+    pub(super) fn leave_out(&mut self, relation: RelationId) {
+        self.tables.retain(|left| left.relation != relation);
+    }
+
+    /// Returns whether the table is still being worked on.
+    pub(super) fn has(&self, relation: RelationId) -> bool {
+        self.tables.iter().any(|left| left.relation == relation)
+    }
+
+    fn table(&mut self, relation: RelationId) -> Option<&mut Left> {
+        self.tables
+            .iter_mut()
+            .find(|left| left.relation == relation)
+    }
+}
+
+impl Left {
+    fn next_part(&mut self) -> Option<(RelationId, Job)> {
+        let part = self.parts.pop_front()?;
+        self.running_parts += 1;
+        Some((self.relation, Job::Part(part)))
+    }
+
+    fn next_step(&mut self) -> Option<(RelationId, Job)> {
+        if let Some(index) = self.indexes.pop_front() {
+            self.running_indexes += 1;
+            return Some((self.relation, Job::Step(index)));
+        }
+        if self.running_indexes > 0 || self.running_steps > 0 {
+            return None;
+        }
+        let step = self.steps.pop_front()?;
+        self.running_steps += 1;
+        Some((self.relation, Job::Step(step)))
+    }
+
+    fn ended(&mut self, job: &Job) {
+        let running = match job {
+            Job::Part(_) => &mut self.running_parts,
+            Job::Step(step) if step.stage == "index" => &mut self.running_indexes,
+            Job::Step(_) => &mut self.running_steps,
+        };
+        *running = running.saturating_sub(1);
+    }
+
+    fn is_idle(&self) -> bool {
+        self.parts.is_empty()
+            && self.indexes.is_empty()
+            && self.steps.is_empty()
+            && self.running_parts + self.running_indexes + self.running_steps == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(ordinal: i64, stage: &str) -> OpenStep {
+        OpenStep {
+            ordinal,
+            stage: stage.to_owned(),
+            relation: None,
+            referenced: None,
+            object: String::new(),
+            sql: String::new(),
+        }
+    }
+
+    const BIG: RelationId = RelationId(1);
+    const SMALL: RelationId = RelationId(2);
+
+    #[test]
+    fn indexes_come_before_more_rows_and_keys_behind_all_indexes() {
+        let mut queue = Queue::default();
+        queue.add_rows(BIG, vec![Part::Whole]);
+        queue.add_rows(SMALL, vec![Part::Whole]);
+
+        let (table, rows) = queue.next().unwrap();
+        assert_eq!(
+            (table, queue.done(table, &rows)),
+            (BIG, Progress::RowsAreThere)
+        );
+        let (first, second, key) = (step(1, "index"), step(2, "index"), step(3, "after"));
+        queue.add_steps(BIG, vec![first.clone(), second.clone(), key.clone()]);
+        assert_eq!(queue.next(), Some((BIG, Job::Step(first.clone()))));
+        assert_eq!(queue.next(), Some((BIG, Job::Step(second.clone()))));
+        assert_eq!(queue.next(), Some((SMALL, Job::Part(Part::Whole))));
+        assert_eq!(queue.next(), None);
+        assert_eq!(queue.done(BIG, &Job::Step(first)), Progress::More);
+        queue.again(BIG, Job::Step(second.clone()));
+        assert_eq!(queue.next(), Some((BIG, Job::Step(second.clone()))));
+        assert_eq!(queue.done(BIG, &Job::Step(second)), Progress::More);
+        assert_eq!(queue.next(), Some((BIG, Job::Step(key.clone()))));
+        assert_eq!(queue.done(BIG, &Job::Step(key)), Progress::Complete);
+    }
+
+    #[test]
+    fn what_is_left_out_gives_no_more_work() {
+        let mut queue = Queue::default();
+        queue.add_rows(BIG, vec![Part::Whole, Part::Whole]);
+        let (table, job) = queue.next().unwrap();
+
+        queue.leave_out(BIG);
+
+        assert!(!queue.has(BIG));
+        assert_eq!(queue.next(), None);
+        assert_eq!(queue.done(table, &job), Progress::More);
+    }
+}

@@ -1,0 +1,108 @@
+//! The statements of errands, in a transaction that is open already: the stream's, or where nobody
+//! streams, one of ours.
+
+use crate::apply::ApplyError;
+use crate::engine::status::Failure;
+use crate::engine::{EngineError, failure_of};
+use crate::model::{Classify as _, ErrorClass};
+use crate::postgres::{PgError, Session};
+use crate::schema::Step;
+use crate::snapshot::{OpenStep, Store};
+
+use super::errand::{Answer, TablesErrand};
+
+/// A statement that the target refused.
+#[derive(Debug)]
+pub(in crate::engine) struct Refusal {
+    relation: Option<u32>,
+    source: ApplyError,
+}
+
+impl Refusal {
+    fn of(relation: Option<u32>, step: &Step) -> impl FnOnce(PgError) -> Self {
+        let (object, statement) = (step.object.clone(), step.sql.clone());
+        move |source| Self {
+            relation,
+            source: ApplyError::Statement {
+                object,
+                statement,
+                source,
+            },
+        }
+    }
+
+    fn of_records(source: PgError) -> Self {
+        Self {
+            relation: None,
+            source: ApplyError::Statement {
+                object: "the records of a copy".to_owned(),
+                statement: source.statement().unwrap_or_default().to_owned(),
+                source,
+            },
+        }
+    }
+
+    /// Returns the answer that the copier gets.
+    ///
+    /// # Errors
+    /// The failure itself, when it is not about the statement: then the round ends.
+    pub(in crate::engine) fn answer(self, endpoint: &str) -> Result<Answer, EngineError> {
+        let Self { relation, source } = self;
+        let error = EngineError::Apply {
+            endpoint: endpoint.to_owned(),
+            source,
+        };
+        match error.class() {
+            ErrorClass::Transient | ErrorClass::Bug | ErrorClass::Usage => Err(error),
+            ErrorClass::Operator | ErrorClass::Data => Ok(Answer::Refused {
+                relation,
+                failure: Box::new(Failure {
+                    transaction: None,
+                    ..failure_of(&error, None)
+                }),
+            }),
+        }
+    }
+}
+
+/// Makes the tables of a group and writes down what is to be done for them.
+pub(in crate::engine) async fn make(
+    session: &Session,
+    store: &Store,
+    errand: &TablesErrand,
+) -> Result<(), Refusal> {
+    for step in &errand.steps {
+        let done = session.run(&step.step.sql).await;
+        done.map_err(Refusal::of(step.relation, &step.step))?;
+    }
+    let tables: Vec<_> = errand
+        .tables
+        .iter()
+        .map(|(table, _)| table.relation)
+        .collect();
+    let planned = store.plan_steps(session, &tables, &errand.later).await;
+    planned.map_err(Refusal::of_records)?;
+    for (table, made) in &errand.tables {
+        let begun = store.begin_copy(session, table, errand.at, made).await;
+        begun.map_err(Refusal::of_records)?;
+    }
+    Ok(())
+}
+
+/// Runs statements and strikes them off the list.
+pub(in crate::engine) async fn run(session: &Session, steps: &[OpenStep]) -> Result<(), Refusal> {
+    for step in steps {
+        let relation = step.relation.map(|relation| relation.0);
+        let told = Step {
+            object: step.object.clone(),
+            sql: step.sql.clone(),
+        };
+        let done = session.run(&step.sql).await;
+        done.map_err(Refusal::of(relation, &told))?;
+        session
+            .run(&Store::step_done(step))
+            .await
+            .map_err(Refusal::of_records)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,325 @@
+//! Which changes of the stream reach which table, while tables are being copied. Pure.
+//!
+//! ```text
+//!                   position of the stream ──────────────────────────────>
+//!  other tables     …already on the target…│checkpoint│ applied
+//!  waiting, copying passed over: the copy will have them
+//!  catching up      in the copy │lsn│ applied, also before the checkpoint
+//! ```
+//!
+//! A table that was copied is as of its own position, which the checkpoint may have passed while it
+//! was being copied. A round of the stream therefore starts at the lowest of these positions and the
+//! checkpoint, and each change is applied exactly if it lies behind its own table's. Once the stream
+//! is behind all of them, the tables have one position again: the checkpoint's.
+
+use std::collections::HashMap;
+
+use crate::config::TableFilter;
+use crate::model::{Lsn, QualifiedName, Relation, RelationId};
+use crate::schema::{Change, ObjectChange};
+
+/// What the stream has to do with a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Treatment {
+    /// Nothing: it is not there yet, or is being copied.
+    Left,
+    /// What was committed at or behind this position.
+    From(Lsn),
+}
+
+/// The tables that the checkpoint does not speak for.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Coverage {
+    tables: HashMap<RelationId, (QualifiedName, Treatment)>,
+    /// By the name of now, for plugins that send no OIDs.
+    names: HashMap<QualifiedName, RelationId>,
+    by_name: bool,
+    /// The checkpoint when the round began.
+    checkpoint: Lsn,
+    /// Until a copy's moment is passed, tables that the target lacks may be left out: the copy
+    /// brings those of them that the source still has.
+    lenient_for: Option<TableFilter>,
+    /// The source keeps everything from here on, whatever is confirmed otherwise.
+    hold: Option<Lsn>,
+    /// Tables are being copied, or will be.
+    some_wait: bool,
+}
+
+impl Coverage {
+    /// Returns what a round begins with. `checkpoint` is that of all other tables; `by_name` is for
+    /// plugins that send no OIDs.
+    pub(super) fn new(
+        tables: impl IntoIterator<Item = (RelationId, QualifiedName, Treatment)>,
+        checkpoint: Lsn,
+        by_name: bool,
+    ) -> Self {
+        let mut coverage = Self {
+            by_name,
+            checkpoint,
+            ..Self::default()
+        };
+        for (relation, name, treatment) in tables {
+            coverage.names.insert(name.clone(), relation);
+            coverage.tables.insert(relation, (name, treatment));
+        }
+        coverage
+    }
+
+    /// Returns whether there is nothing that the checkpoint does not speak for.
+    pub(super) fn is_empty(&self) -> bool {
+        self.tables.is_empty()
+    }
+
+    /// Returns where the round must start to read.
+    pub(super) fn start(&self) -> Lsn {
+        self.positions()
+            .min()
+            .unwrap_or(self.checkpoint)
+            .min(self.checkpoint)
+    }
+
+    /// Returns the position from which on the checkpoint speaks for every table that catches up.
+    pub(super) fn settled_at(&self) -> Option<Lsn> {
+        self.positions().max().map(|last| last.max(self.checkpoint))
+    }
+
+    fn positions(&self) -> impl Iterator<Item = Lsn> {
+        self.tables
+            .values()
+            .filter_map(|(_, treatment)| match treatment {
+                Treatment::From(lsn) => Some(*lsn),
+                Treatment::Left => None,
+            })
+    }
+
+    /// Returns whether a change of this relation, committed at `commit_lsn`, is to be applied.
+    pub(super) fn takes(&self, relation: &Relation, commit_lsn: Lsn) -> bool {
+        if self.tables.is_empty() {
+            return true;
+        }
+        let known = match self.by_name {
+            true => self
+                .names
+                .get(&relation.name)
+                .and_then(|id| self.tables.get(id)),
+            false => self.tables.get(&relation.id),
+        };
+        self.judge(known, commit_lsn)
+    }
+
+    /// As [`Coverage::takes`], for a relation known by its OID and its names around a change.
+    pub(super) fn takes_oid(&self, relation: RelationId, commit_lsn: Lsn) -> bool {
+        self.judge(self.tables.get(&relation), commit_lsn)
+    }
+
+    fn judge(&self, known: Option<&(QualifiedName, Treatment)>, commit_lsn: Lsn) -> bool {
+        match known {
+            None => commit_lsn >= self.checkpoint,
+            Some((_, Treatment::Left)) => false,
+            Some((_, Treatment::From(lsn))) => commit_lsn >= *lsn,
+        }
+    }
+
+    /// Returns whether a transaction committed there is already on the target but for tables that
+    /// catch up.
+    pub(super) fn is_catching_up(&self, commit_lsn: Lsn) -> bool {
+        !self.tables.is_empty() && commit_lsn < self.checkpoint
+    }
+
+    /// Returns the tables being copied that a schema change reaches in another way than by itself.
+    pub(super) fn disturbed_by(&self, change: &Change) -> Vec<RelationId> {
+        let left = self
+            .tables
+            .iter()
+            .filter(|(_, (_, treatment))| *treatment == Treatment::Left);
+        let left = left.map(|(relation, _)| *relation);
+        if change.objects.iter().any(ObjectChange::reaches_below) {
+            return left.collect();
+        }
+        let touched = |relation: &RelationId| {
+            change
+                .objects
+                .iter()
+                .any(|object| object.relation() == Some(relation.0))
+        };
+        let with_others = change.objects.iter().any(|object| {
+            let table = matches!(object, ObjectChange::Table(_));
+            table
+                && object.existed()
+                && object
+                    .relation()
+                    .is_some_and(|oid| !self.knows(RelationId(oid)))
+        });
+        match with_others {
+            true => left.filter(touched).collect(),
+            false => Vec::new(),
+        }
+    }
+
+    /// Returns whether some table is left out.
+    pub(super) fn leaves_out(&self, relation: RelationId) -> bool {
+        matches!(self.tables.get(&relation), Some((_, Treatment::Left)))
+    }
+
+    /// Returns whether a table is copied or catches up: the checkpoint does not speak for it.
+    pub(super) fn knows(&self, relation: RelationId) -> bool {
+        self.tables.contains_key(&relation)
+    }
+
+    /// Follows a table's new name.
+    pub(super) fn rename(&mut self, relation: RelationId, after: &QualifiedName) {
+        if let Some((name, _)) = self.tables.get_mut(&relation) {
+            self.names.remove(name);
+            name.clone_from(after);
+            self.names.insert(after.clone(), relation);
+        }
+    }
+
+    /// Leaves these tables out from now on: they are being copied as of `lsn`.
+    pub(super) fn leave(&mut self, tables: impl IntoIterator<Item = (RelationId, QualifiedName)>) {
+        for (relation, name) in tables {
+            if let Some((old, _)) = self
+                .tables
+                .insert(relation, (name.clone(), Treatment::Left))
+            {
+                self.names.remove(&old);
+            }
+            self.names.insert(name, relation);
+        }
+    }
+
+    /// Forgets tables that are gone from the source.
+    pub(super) fn forget(&mut self, relation: RelationId) {
+        if let Some((name, _)) = self.tables.remove(&relation) {
+            self.names.remove(&name);
+        }
+    }
+
+    /// The checkpoint speaks for every table that was catching up.
+    pub(super) fn settle(&mut self) {
+        self.tables
+            .retain(|_, (_, treatment)| *treatment == Treatment::Left);
+        let tables = &self.tables;
+        self.names
+            .retain(|_, relation| tables.contains_key(relation));
+        if !self.some_wait {
+            self.hold = None;
+        }
+    }
+
+    /// Begins or ends to leave out what the target lacks, among these tables.
+    pub(super) fn be_lenient(&mut self, tables: Option<TableFilter>) {
+        self.lenient_for = tables;
+    }
+
+    /// Returns whether a copy is still to come that brings what the target lacks.
+    pub(super) fn is_lenient(&self) -> bool {
+        self.lenient_for.is_some()
+    }
+
+    /// Returns whether this table may be left out when the target lacks it.
+    pub(super) fn excuses(&self, table: &QualifiedName) -> bool {
+        let tables = self.lenient_for.as_ref();
+        tables.is_some_and(|tables| tables.selects(table))
+    }
+
+    /// Keeps the source's WAL from where the round starts: tables wait, and where they are read is not
+    /// known yet.
+    pub(super) fn hold(&mut self) {
+        self.hold = Some(self.start());
+    }
+
+    /// Says that tables are being copied, or will be.
+    pub(super) fn some_wait(&mut self) {
+        self.some_wait = true;
+    }
+
+    /// Keeps the source's WAL for tables that are being copied as of `lsn`.
+    pub(super) fn hold_from(&mut self, lsn: Option<Lsn>) {
+        let lowest = self.positions().chain(lsn).min();
+        self.hold = self.hold.and(lowest);
+    }
+
+    /// Returns what may be confirmed when `durable` is on the target.
+    pub(super) fn confirmable(&self, durable: Lsn) -> Lsn {
+        self.hold.map_or(durable, |hold| hold.min(durable))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ReplicaIdentity;
+
+    fn name(table: &str) -> QualifiedName {
+        QualifiedName::new("public", table)
+    }
+
+    fn relation(id: u32, table: &str) -> Relation {
+        Relation {
+            id: RelationId(id),
+            name: name(table),
+            identity: ReplicaIdentity::Default,
+            columns: Box::default(),
+        }
+    }
+
+    fn coverage(by_name: bool) -> Coverage {
+        let tables = [
+            (RelationId(1), name("left"), Treatment::Left),
+            (RelationId(2), name("early"), Treatment::From(Lsn(50))),
+            (RelationId(3), name("late"), Treatment::From(Lsn(150))),
+        ];
+        Coverage::new(tables, Lsn(100), by_name)
+    }
+
+    #[test]
+    fn each_table_takes_what_lies_behind_its_own_position() {
+        for by_name in [false, true] {
+            let coverage = coverage(by_name);
+            let check = |id, table, lsn, expected| {
+                let id = if by_name { id + 1_000 } else { id };
+                let takes = coverage.takes(&relation(id, table), Lsn(lsn));
+                assert_eq!(takes, expected, "{table} {lsn}");
+            };
+
+            check(1, "left", 1_000, false);
+            check(2, "early", 49, false);
+            check(2, "early", 50, true);
+            check(3, "late", 149, false);
+            check(3, "late", 150, true);
+            check(4, "other", 99, false);
+            check(4, "other", 100, true);
+        }
+    }
+
+    #[test]
+    fn a_round_starts_at_the_lowest_position_and_settles_behind_the_highest() {
+        let mut coverage = coverage(false);
+
+        assert_eq!(
+            (coverage.start(), coverage.settled_at()),
+            (Lsn(50), Some(Lsn(150)))
+        );
+        assert!(coverage.is_catching_up(Lsn(99)) && !coverage.is_catching_up(Lsn(100)));
+        coverage.settle();
+        assert_eq!((coverage.start(), coverage.settled_at()), (Lsn(100), None));
+        assert!(!coverage.takes(&relation(1, "left"), Lsn(200)));
+        coverage.forget(RelationId(1));
+        assert!(coverage.is_empty());
+    }
+
+    #[test]
+    fn a_new_name_is_followed_and_a_held_position_is_not_confirmed() {
+        let mut coverage = coverage(true);
+
+        coverage.rename(RelationId(1), &name("renamed"));
+        assert!(!coverage.takes(&relation(9, "renamed"), Lsn(500)));
+        assert!(coverage.takes(&relation(9, "left"), Lsn(500)));
+        coverage.hold();
+        assert_eq!(coverage.confirmable(Lsn(500)), Lsn(50));
+        assert_eq!(coverage.confirmable(Lsn(40)), Lsn(40));
+        coverage.settle();
+        assert_eq!(coverage.confirmable(Lsn(500)), Lsn(500));
+    }
+}

@@ -1,0 +1,118 @@
+//! What the engine shows of the initial snapshot: each table, and the whole.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Lsn, RelationId};
+pub use crate::snapshot::CopyState;
+
+use super::Failure;
+
+/// The copy of existing tables, as far as it is.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The tables, in the order in which they are copied: the largest first.
+    pub tables: Arc<Vec<TableCopy>>,
+    /// How many copies may run at the same time.
+    pub worker_count: usize,
+    /// How many run now.
+    pub busy_count: usize,
+    /// Whether the operator has paused copying: what runs is finished, nothing new begins.
+    pub paused: bool,
+    /// Where in the source's WAL the tables that are being copied are read.
+    pub consistent_point: Option<Lsn>,
+    /// Bytes copied.
+    pub byte_count: u64,
+    /// Bytes to copy, estimated from the tables' sizes; grows to what was really copied.
+    pub bytes_expected: u64,
+    /// Bytes a second, over the last seconds.
+    pub bytes_per_s: f64,
+    /// Seconds until everything is copied, at the present rate.
+    pub left_s: Option<i64>,
+    /// When copying began, milliseconds since 1970 UTC.
+    pub started_at_ms: Option<i64>,
+    /// When the last table was ready, milliseconds since 1970 UTC.
+    pub finished_at_ms: Option<i64>,
+}
+
+/// The copy of one table.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct TableCopy {
+    /// Its OID on the source: its name for commands.
+    pub relation: RelationId,
+    /// Its name, for people.
+    pub name: String,
+    /// How far it is.
+    pub state: CopyState,
+    /// Which try this is, from 1; 0 before the first.
+    pub attempt: u32,
+    /// Rows copied.
+    pub row_count: u64,
+    /// Bytes copied.
+    pub byte_count: u64,
+    /// Bytes to copy, estimated from the table's size; what was copied once the rows are there.
+    pub bytes_expected: u64,
+    /// Bytes a second, over the last seconds.
+    pub bytes_per_s: f64,
+    /// Seconds until its rows are there, at the present rate.
+    pub left_s: Option<i64>,
+    /// Why it failed.
+    pub failure: Option<Failure>,
+}
+
+/// What an operator can ask about copying.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CopyCommand {
+    /// Copy this table again, whatever its state: its rows on the target are replaced. The stream
+    /// goes on for the others.
+    Table {
+        /// The table, by its OID on the source.
+        relation: RelationId,
+    },
+    /// Begin no more copies until [`CopyCommand::Resume`]; those that run are finished.
+    Pause,
+    /// Go on copying.
+    Resume,
+    /// From now on run so many copies at the same time.
+    Workers {
+        /// At least one.
+        count: usize,
+    },
+}
+
+impl TableCopy {
+    /// Returns how much of the rows is there, from 0 to 1.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a part of one, for people")]
+    pub fn done(&self) -> f64 {
+        match self.state {
+            CopyState::Waiting => 0.0,
+            CopyState::Copying | CopyState::Failed => {
+                let expected = self.bytes_expected.max(self.byte_count).max(1);
+                self.byte_count as f64 / expected as f64
+            }
+            CopyState::Indexing | CopyState::CatchingUp | CopyState::Ready => 1.0,
+        }
+    }
+}
+
+impl Snapshot {
+    /// Returns how many tables are in this state.
+    #[must_use]
+    pub fn count(&self, state: CopyState) -> usize {
+        self.tables
+            .iter()
+            .filter(|table| table.state == state)
+            .count()
+    }
+
+    /// Returns whether no table has to be copied any more; failed ones wait for their operator.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        let settled =
+            |table: &TableCopy| matches!(table.state, CopyState::Ready | CopyState::Failed);
+        self.tables.iter().all(settled)
+    }
+}

@@ -1,0 +1,96 @@
+//! What the copier asks of the stream: at one exact place, between two transactions.
+
+use std::ops::ControlFlow;
+
+use crate::engine::copy::{Errand, TablesErrand};
+use crate::engine::status::Phase;
+use crate::engine::{EngineError, clock};
+use crate::model::Lsn;
+
+use super::{RoundEnd, Stream};
+
+impl Stream<'_> {
+    pub(super) async fn errand(
+        &mut self,
+        errand: Errand,
+    ) -> Result<ControlFlow<RoundEnd>, EngineError> {
+        match errand {
+            Errand::Tables(errand) => {
+                self.go_on();
+                self.state.copying.tables = Some(errand);
+                self.make_tables_if_there().await?;
+            }
+            Errand::Statements { steps, answer } => {
+                self.commit().await?;
+                let done = self.applier.run_steps(&steps).await?;
+                // A copier that is gone has failed, which is told elsewhere.
+                drop(answer.send(done));
+            }
+            Errand::TakeOver => {
+                self.commit().await?;
+                return Ok(ControlFlow::Break(RoundEnd::Again));
+            }
+            Errand::Fail(error) => return Err(error),
+            Errand::Idle => self.go_on(),
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// The stream no longer waits for what it waited for: that is complete, or failed.
+    fn go_on(&mut self) {
+        self.state.copying.stream_waits = false;
+        self.state.listening_since = clock::now();
+    }
+
+    /// Errands are not taken while parts of a transaction are in the open target transaction.
+    pub(super) fn takes_errands(&self) -> bool {
+        self.state.staged.is_none() && self.state.copying.tables.is_none()
+    }
+
+    /// Makes the tables of a copy when everything before its moment is on the target.
+    pub(super) async fn make_tables_if_there(&mut self) -> Result<(), EngineError> {
+        let Some(errand) = &self.state.copying.tables else {
+            return Ok(());
+        };
+        let passed = self.applier.position().max(self.state.idle_lsn);
+        let there = errand.at.is_none_or(|at| passed >= at);
+        if there && self.state.staged.is_none() {
+            Box::pin(self.make_tables()).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes them before a transaction that lies behind their moment.
+    pub(super) async fn make_tables_before(&mut self, commit_lsn: Lsn) -> Result<(), EngineError> {
+        let at = self
+            .state
+            .copying
+            .tables
+            .as_ref()
+            .and_then(|errand| errand.at);
+        if at.is_some_and(|at| commit_lsn >= at) {
+            Box::pin(self.make_tables()).await?;
+        }
+        Ok(())
+    }
+
+    async fn make_tables(&mut self) -> Result<(), EngineError> {
+        let Some(errand) = self.state.copying.tables.take() else {
+            return Ok(());
+        };
+        self.commit().await?;
+        let answer = self.applier.make_tables(&errand).await?;
+        let TablesErrand {
+            stream_waits,
+            answer: asked,
+            ..
+        } = *errand;
+        if stream_waits && answer == crate::engine::copy::Answer::Done {
+            self.state.copying.stream_waits = true;
+            self.board.phase(&Phase::Copying);
+        }
+        // A copier that is gone has failed, which is told elsewhere.
+        drop(asked.send(answer));
+        Ok(())
+    }
+}

@@ -1,0 +1,161 @@
+//! What a table that is copied needs on the target, and when.
+//!
+//! ```text
+//!  before the rows   schemas, types, sequences, tables, partitions attached while they are empty
+//!  after its rows    indexes, beside each other; then keys and checks, one after the other
+//!  after all rows    what joins tables: indexes of partitioned tables, owners, settings, comments
+//!  when in step      foreign keys: both tables must be as of one moment
+//! ```
+//!
+//! The statements are those of a new table ([`super::plan`]) with one difference: a key is built as
+//! an index first and made the key afterwards, because only the second takes a lock that other
+//! index builds of the table would wait for.
+
+use super::NotApplied;
+use super::scene::Scene;
+use super::steps::{Owner, Phase, Phased, Step, Steps};
+use super::{Plan, constraint, plan_object};
+use crate::model::QualifiedName;
+use crate::schema::description::{Constraint, Index, Table};
+use crate::schema::entry::{Change, FORMAT, ObjectChange};
+
+/// When a statement may run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Before the rows.
+    Before,
+    /// After the rows of its table, beside others of the same table.
+    Index,
+    /// After the rows and the indexes of its table.
+    After,
+    /// After the rows of all tables.
+    Last,
+    /// When both tables are as the stream has them.
+    ForeignKey,
+}
+
+/// One statement with its time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StagedStep {
+    /// When.
+    pub stage: Stage,
+    /// The table (OID on the source) that it belongs to; none: a schema, a type, a free sequence.
+    pub relation: Option<u32>,
+    /// The table that a foreign key points to.
+    pub referenced: Option<u32>,
+    /// The statement.
+    pub step: Step,
+}
+
+/// All statements, in the order in which they may run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CopyPlan {
+    /// The statements.
+    pub steps: Vec<StagedStep>,
+    /// What the source has and the target will not have.
+    pub not_applied: Vec<NotApplied>,
+}
+
+/// Returns what it takes to make these objects, or to make those that are there what they are now.
+/// `selects` says which tables replicate.
+#[must_use]
+pub fn plan_copy(objects: &[ObjectChange], selects: &dyn Fn(&QualifiedName) -> bool) -> CopyPlan {
+    let change = empty_change();
+    let scene = Scene::new(&change, objects, selects);
+    let (mut steps, mut plan) = (Steps::default(), Plan::default());
+    for object in objects {
+        steps.belong_to(owner(object));
+        match key_and_index(&scene, object) {
+            Some((key, index)) => constraint::plan_over_index(&scene, key, index, &mut steps),
+            None => plan_object(&scene, object, &mut steps, &mut plan),
+        }
+    }
+    steps.belong_to(Owner::default());
+    super::drops::plan(&scene, &mut steps);
+    let phased = steps.into_phased().into_iter();
+    CopyPlan {
+        steps: phased.map(|phased| staged(&scene, phased)).collect(),
+        not_applied: plan.not_applied,
+    }
+}
+
+fn owner(object: &ObjectChange) -> Owner {
+    let known = match object {
+        ObjectChange::Constraint(images) => images.known(),
+        _ => None,
+    };
+    Owner {
+        relation: object.relation(),
+        referenced: object.referenced(),
+        check: known.is_some_and(|constraint| constraint.kind == "c"),
+    }
+}
+
+fn empty_change() -> Change {
+    Change {
+        format: FORMAT,
+        tag: String::new(),
+        statement: None,
+        nested: false,
+        search_path: String::new(),
+        objects: Vec::new(),
+        unknown_drops: Vec::new(),
+        others: Vec::new(),
+        sends_rows: Vec::new(),
+        renamed_tables: Vec::new(),
+        failure: None,
+    }
+}
+
+fn staged(scene: &Scene<'_>, phased: Phased) -> StagedStep {
+    let Phased {
+        phase, owner, step, ..
+    } = phased;
+    let table = owner.relation.and_then(|oid| table(scene, oid));
+    StagedStep {
+        stage: stage(phase, table, owner.check),
+        relation: owner.relation,
+        referenced: owner.referenced,
+        step,
+    }
+}
+
+fn table<'a>(scene: &Scene<'a>, oid: u32) -> Option<&'a Table> {
+    let images = scene.tables.get(&oid);
+    images.and_then(|images| images.after.as_ref())
+}
+
+/// A partition is attached while it is empty, and must have its parent's checks then.
+fn stage(phase: Phase, table: Option<&Table>, check: bool) -> Stage {
+    let partition = table.is_some_and(Table::is_partition);
+    let partitioned = table.is_some_and(|table| table.partition_key.is_some());
+    match phase {
+        Phase::ForeignKey => Stage::ForeignKey,
+        Phase::Constraint if check && partition => Stage::Before,
+        Phase::Index | Phase::Constraint | Phase::AlterConstraint if partitioned => Stage::Last,
+        Phase::Index => Stage::Index,
+        Phase::Constraint | Phase::AlterConstraint => Stage::After,
+        Phase::AttachIndex
+        | Phase::Validate
+        | Phase::Owner
+        | Phase::TableSetting
+        | Phase::Comment => Stage::Last,
+        _ => Stage::Before,
+    }
+}
+
+/// Returns a new key of a plain table and its index, if that can be made by itself.
+fn key_and_index<'a>(
+    scene: &Scene<'a>,
+    object: &'a ObjectChange,
+) -> Option<(&'a Constraint, &'a Index)> {
+    let ObjectChange::Constraint(images) = object else {
+        return None;
+    };
+    let after = images.after.as_ref().filter(|_| images.before.is_none())?;
+    let index = scene.indexes.get(&after.index_oid?)?.after.as_ref()?;
+    let plain = table(scene, after.table_oid)?.partition_key.is_none();
+    let key = matches!(after.kind.as_str(), "p" | "u") && !after.deferrable;
+    let btree = index.valid && index.definition.contains(" USING btree ");
+    (plain && key && btree).then_some((after, index))
+}

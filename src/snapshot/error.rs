@@ -1,0 +1,91 @@
+//! What can go wrong while a table is copied.
+
+use crate::model::{Classify, ErrorClass, QualifiedName};
+use crate::postgres::{CopyError, PgError};
+
+/// A failed operation of a copy, with its object.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    /// No session on one side.
+    #[error("cannot open a session to copy with")]
+    Open {
+        /// Why.
+        #[source]
+        source: PgError,
+    },
+    /// The rows cannot be read or written.
+    #[error("cannot copy the rows of {table}")]
+    Rows {
+        /// The table.
+        table: QualifiedName,
+        /// Why.
+        #[source]
+        source: CopyError,
+    },
+    /// A statement around the rows.
+    #[error("cannot {what} for {table}")]
+    Around {
+        /// What was tried.
+        what: &'static str,
+        /// The table.
+        table: QualifiedName,
+        /// Why.
+        #[source]
+        source: PgError,
+    },
+    /// Somebody changed the table since the moment at which it is read.
+    #[error("{table} was changed on the source while it was to be copied")]
+    Changed {
+        /// The table.
+        table: QualifiedName,
+    },
+    /// A user's statement waited for our lock, so we let it go first.
+    #[error("made way for a statement that waits for {table}")]
+    GaveWay {
+        /// The table.
+        table: QualifiedName,
+    },
+    /// The table is being copied anew: this try no longer counts.
+    #[error("the copy of {table} was begun anew")]
+    Superseded {
+        /// The table.
+        table: QualifiedName,
+    },
+    /// A statement that completes a table.
+    #[error("the target refuses {object}")]
+    Step {
+        /// The object.
+        object: String,
+        /// The statement.
+        statement: String,
+        /// Why.
+        #[source]
+        source: PgError,
+    },
+}
+
+impl Classify for SnapshotError {
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::Open { source } | Self::Around { source, .. } | Self::Step { source, .. } => {
+                source.class()
+            }
+            Self::Rows { source, .. } => source.class(),
+            Self::Changed { .. } | Self::GaveWay { .. } | Self::Superseded { .. } => {
+                ErrorClass::Transient
+            }
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Open { source } | Self::Around { source, .. } => source.hint(),
+            Self::Rows { source, .. } => source.hint(),
+            Self::Step { source, .. } => source.hint().or_else(|| {
+                let mend = "make the statement possible on the target, then copy the table again";
+                Some(mend.to_owned())
+            }),
+            Self::Changed { .. } | Self::GaveWay { .. } | Self::Superseded { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! A session on each side that rows go through, one part of a table after the other.
+//!
+//! ```text
+//!  source   BEGIN … SNAPSHOT; LOCK ACCESS SHARE ──> still the same table? ──> COPY TO ─┐ COMMIT
+//!  target   BEGIN ─────────────────────────────────────────────────────────> COPY FROM ┘ fence, COMMIT
+//! ```
+//!
+//! A transaction's snapshot does not protect it from TRUNCATE and from rewrites: it would read an
+//! empty table (manual, section 13.6 «Caveats»). So the lock comes first, and behind it a look from
+//! outside, with a snapshot of now, whether the table is still the one that was planned. The lock
+//! is that of any reader, and lasts one part.
+
+use crate::config::ConnectionSettings;
+use crate::model::{RelationId, quote_literal};
+use crate::postgres::{Canceller, CopySession, PgError, Session, copy_through};
+
+use super::{Part, SnapshotError, SourceTable, copy_from, copy_to};
+
+/// What a lane is opened with.
+#[derive(Debug, Clone)]
+pub struct LaneSettings {
+    /// Where rows come from.
+    pub source: ConnectionSettings,
+    /// Where they go.
+    pub target: ConnectionSettings,
+    /// Triggers and foreign keys of the target stay silent.
+    pub disable_triggers: bool,
+    /// By which leftovers of this slot are recognised.
+    pub application_name: String,
+}
+
+/// The two sessions.
+#[derive(Debug)]
+pub struct Lane {
+    source: CopySession,
+    target: CopySession,
+}
+
+/// Whether an attempt still counts, asked on the target before its rows are committed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fence {
+    /// A query with one row, or none when the attempt is superseded.
+    pub question: String,
+}
+
+/// What a part brought.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Moved {
+    /// Rows.
+    pub row_count: u64,
+    /// Bytes, as COPY has them.
+    pub byte_count: u64,
+}
+
+/// Rows that row security hides would be missing in silence: then it is an error.
+const SOURCE_SETTINGS: &str = "SET row_security = off";
+
+/// Our own triggers on the target (a target may be another stream's source) must know that this is
+/// no user; nobody waits for the disk, which the record of the last part does for all.
+const TARGET_SETTINGS: &str = "\
+SET pgstream.applying = 'on'; SET synchronous_commit = off; SET row_security = off";
+
+const FINGERPRINTS: &str = include_str!("../../assets/sql/source/snapshot/tables.sql");
+
+impl Lane {
+    /// Opens both sessions.
+    ///
+    /// # Errors
+    /// [`SnapshotError::Open`].
+    pub async fn open(settings: &LaneSettings) -> Result<Self, SnapshotError> {
+        let opened = async {
+            let name = &settings.application_name;
+            let mut source = CopySession::connect(&settings.source, name).await?;
+            let mut target = CopySession::connect(&settings.target, name).await?;
+            source.query(SOURCE_SETTINGS).await?;
+            target.query(TARGET_SETTINGS).await?;
+            let name = format!("SET application_name = {}", quote_literal(name));
+            source.query(&name).await?;
+            target.query(&name).await?;
+            if settings.disable_triggers {
+                target
+                    .query("SET session_replication_role = replica")
+                    .await?;
+            }
+            Ok(Self { source, target })
+        };
+        opened
+            .await
+            .map_err(|source| SnapshotError::Open { source })
+    }
+
+    /// Returns the process on the source that holds the locks.
+    #[must_use]
+    pub fn source_pid(&self) -> i32 {
+        self.source.process_id()
+    }
+
+    /// Returns what ends a copy that is under way, from outside.
+    #[must_use]
+    pub fn canceller(&self) -> Canceller {
+        self.source.canceller()
+    }
+
+    /// Copies one part, in a transaction on each side. `begin` starts one at the moment of the source
+    /// that the table was planned at, `now` is another session on the source.
+    ///
+    /// # Errors
+    /// [`SnapshotError`]; both sessions can go on when they live, which the next part finds out.
+    pub async fn copy(
+        &mut self,
+        (table, part): (&SourceTable, Part),
+        begin: &str,
+        fence: &Fence,
+        now: &Session,
+        progress: &(dyn Fn(u64, u64) + Sync),
+    ) -> Result<Moved, SnapshotError> {
+        let copied = self
+            .copy_in_transactions((table, part), begin, fence, now, progress)
+            .await;
+        if copied.is_err() {
+            // A session that is lost has no transaction either.
+            drop(self.source.query("ROLLBACK").await);
+            drop(self.target.query("ROLLBACK").await);
+        }
+        copied
+    }
+
+    async fn copy_in_transactions(
+        &mut self,
+        (table, part): (&SourceTable, Part),
+        begin: &str,
+        fence: &Fence,
+        now: &Session,
+        progress: &(dyn Fn(u64, u64) + Sync),
+    ) -> Result<Moved, SnapshotError> {
+        let around = |what: &'static str| {
+            let table = table.name.clone();
+            move |source: PgError| SnapshotError::Around {
+                what,
+                table,
+                source,
+            }
+        };
+        let lock = format!(
+            "{begin}; LOCK TABLE ONLY {} IN ACCESS SHARE MODE",
+            table.name.quoted()
+        );
+        let locked = self.source.query(&lock).await;
+        locked.map_err(around("begin to read"))?;
+        let same = is_as_planned(now, table).await;
+        if !same.map_err(around("look whether it is still the same table"))? {
+            return Err(SnapshotError::Changed {
+                table: table.name.clone(),
+            });
+        }
+        self.target
+            .query("BEGIN")
+            .await
+            .map_err(around("begin to write"))?;
+        let (send, take) = (copy_to(table, part), copy_from(table, &table.name));
+        let copied = copy_through(&mut self.source, &send, &mut self.target, &take, progress).await;
+        let copied = copied.map_err(|source| SnapshotError::Rows {
+            table: table.name.clone(),
+            source,
+        })?;
+        self.source
+            .query("COMMIT")
+            .await
+            .map_err(around("end reading"))?;
+        let counts = self.target.query(&fence.question).await;
+        if counts
+            .map_err(around("ask whether this copy still counts"))?
+            .is_empty()
+        {
+            return Err(SnapshotError::Superseded {
+                table: table.name.clone(),
+            });
+        }
+        crate::fault::point(crate::fault::SNAPSHOT_BEFORE_COMMIT);
+        self.target
+            .query("COMMIT")
+            .await
+            .map_err(around("commit the rows"))?;
+        crate::fault::point(crate::fault::SNAPSHOT_AFTER_COMMIT);
+        Ok(Moved {
+            row_count: copied.row_count,
+            byte_count: copied.byte_count,
+        })
+    }
+
+    /// Runs one statement on the target together with what strikes it off the list.
+    ///
+    /// # Errors
+    /// [`SnapshotError::Step`].
+    pub async fn run_step(&mut self, step: &super::OpenStep) -> Result<(), SnapshotError> {
+        let sql = format!(
+            "BEGIN; {}; {}; COMMIT",
+            step.sql,
+            super::Store::step_done(step)
+        );
+        let done = self.target.query(&sql).await;
+        crate::fault::point(crate::fault::SNAPSHOT_AFTER_STEP);
+        done.map(drop).map_err(|source| SnapshotError::Step {
+            object: step.object.clone(),
+            statement: step.sql.clone(),
+            source,
+        })
+    }
+}
+
+/// The table's file and columns of now, which nobody changes while we hold its lock.
+async fn is_as_planned(now: &Session, table: &SourceTable) -> Result<bool, PgError> {
+    let sql = format!(
+        "SELECT f.fingerprint FROM ({FINGERPRINTS}) AS f (relation, schema_name, table_name, \
+         partitioned, partition_of, byte_count, block_count, fingerprint, columns, binary_format) \
+         WHERE f.relation = $1 AND f.schema_name = $2 AND f.table_name = $3"
+    );
+    let RelationId(relation) = table.relation;
+    let (schema, name) = (&*table.name.schema, &*table.name.name);
+    let row = now.row(&sql, &[&relation, &schema, &name]).await?;
+    Ok(row.is_some_and(|row| row.get::<_, &str>(0) == table.fingerprint))
+}

@@ -1,0 +1,32 @@
+//! Copying existing tables: what to copy, in which parts, from which moment of the source, and how
+//! far the target is with it.
+//!
+//! ```text
+//!  select ──> which tables                        ConsistentPoint ── snapshot with a known LSN
+//!  parts  ──> block ranges of one table                 │
+//!  statements ──> COPY … TO, COPY … FROM                v
+//!  Lane ── one session on each side: BEGIN, snapshot, lock, COPY ═bytes═> COPY, fence, COMMIT
+//!  Store ── pgstream.snapshot_table, snapshot_step: how far each table is, in the transactions of
+//!           its rows and statements
+//! ```
+//!
+//! The bytes of COPY pass through untouched. Who calls what when, and how the copy and the stream
+//! meet, is the engine's business (`engine::copy`).
+
+mod error;
+mod lane;
+mod parts;
+mod point;
+mod select;
+mod state;
+mod statements;
+mod store;
+
+pub use error::SnapshotError;
+pub use lane::{Fence, Lane, LaneSettings, Moved};
+pub use parts::{Part, plan_parts};
+pub use point::ConsistentPoint;
+pub use select::{Idle, SourceTable, select, source_tables};
+pub use state::CopyState;
+pub use statements::{copy_from, copy_to};
+pub use store::{NewStep, OpenStep, Store, StoredTable};

@@ -1,0 +1,80 @@
+//! A moment of the source that several sessions can read: an exported snapshot, and where it lies in
+//! the WAL.
+//!
+//! A temporary logical slot gives both: what was committed before its consistent point is in the
+//! snapshot, what was committed behind is not (manual, section 55.4
+//! `CREATE_REPLICATION_SLOT … SNAPSHOT 'export'`). The slot ends with its session and is never read.
+//! Where nobody streams afterwards the position does not matter, and `pg_export_snapshot()` does.
+
+use crate::config::ConnectionSettings;
+use crate::model::{Lsn, quote_literal};
+use crate::postgres::{self, PgError, ReplicationConnection, Session};
+
+/// Built into every server, so that no plugin has to be installed for a slot that nobody reads.
+const PLUGIN: &str = "pgoutput";
+
+/// The moment. Sessions can join it while this value lives.
+#[derive(Debug)]
+pub struct ConsistentPoint {
+    lsn: Option<Lsn>,
+    snapshot: String,
+    _holder: Holder,
+}
+
+/// The session that keeps the snapshot.
+#[derive(Debug)]
+enum Holder {
+    Slot(#[expect(dead_code, reason = "held for its end")] Box<ReplicationConnection>),
+    Transaction(#[expect(dead_code, reason = "held for its end")] Box<Session>),
+}
+
+impl ConsistentPoint {
+    /// Takes one with a position. Waits for the transactions that are running.
+    ///
+    /// # Errors
+    /// Operator when the role lacks REPLICATION or no slot is free; Transient when the connection is
+    /// lost.
+    pub async fn with_position(settings: &ConnectionSettings, slot: &str) -> Result<Self, PgError> {
+        let mut connection = ReplicationConnection::connect(settings).await?;
+        let (lsn, snapshot) = connection.create_temporary_slot(slot, PLUGIN).await?;
+        Ok(Self {
+            lsn: Some(lsn),
+            snapshot,
+            _holder: Holder::Slot(Box::new(connection)),
+        })
+    }
+
+    /// Takes one without a position; needs no privilege but to read.
+    ///
+    /// # Errors
+    /// Transient when the connection is lost.
+    pub async fn without_position(settings: &ConnectionSettings) -> Result<Self, PgError> {
+        let session = postgres::connect(settings, "pgstream snapshot").await?;
+        session
+            .run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            .await?;
+        let row = session
+            .row("SELECT pg_catalog.pg_export_snapshot()", &[])
+            .await?;
+        Ok(Self {
+            lsn: None,
+            snapshot: row.map_or_else(String::new, |row| row.get(0)),
+            _holder: Holder::Transaction(Box::new(session)),
+        })
+    }
+
+    /// Returns where it lies in the WAL.
+    #[must_use]
+    pub const fn lsn(&self) -> Option<Lsn> {
+        self.lsn
+    }
+
+    /// Returns the statements that begin a reading transaction at this moment.
+    #[must_use]
+    pub fn begin(&self) -> String {
+        format!(
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT {}",
+            quote_literal(&self.snapshot)
+        )
+    }
+}

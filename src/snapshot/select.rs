@@ -1,0 +1,213 @@
+//! Which tables are copied: those of the source that the patterns cover.
+
+use crate::config::{TableFilter, TablePattern};
+use crate::model::{QualifiedName, RelationId};
+use crate::postgres::{PgError, Session};
+
+const TABLES: &str = include_str!("../../assets/sql/source/snapshot/tables.sql");
+
+/// So many near names help; more hide the right one.
+const NEAR_MAX: usize = 3;
+
+/// A table of the source, as one snapshot shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceTable {
+    /// Its OID.
+    pub relation: RelationId,
+    /// Its name.
+    pub name: QualifiedName,
+    /// Partitioned: its rows are its partitions'.
+    pub partitioned: bool,
+    /// The partitioned table that it is a partition of.
+    pub partition_of: Option<RelationId>,
+    /// Size on disk, TOAST included.
+    pub byte_count: u64,
+    /// Blocks of the table itself.
+    pub block_count: u64,
+    /// Changes with its file and its columns.
+    pub fingerprint: String,
+    /// The columns that have values of their own: not the generated ones.
+    pub columns: Vec<String>,
+    /// Whether all of them mean the same in binary on every server.
+    pub binary_format: bool,
+}
+
+/// A pattern that covers no table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Idle {
+    /// The pattern.
+    pub pattern: String,
+    /// Tables with names like it.
+    pub near: Vec<String>,
+}
+
+/// Returns all tables of the source that could be copied, by name.
+///
+/// # Errors
+/// By SQLSTATE; Transient when the connection is lost.
+pub async fn source_tables(session: &Session) -> Result<Vec<SourceTable>, PgError> {
+    let rows = session.rows(TABLES, &[]).await?;
+    let size = |bytes: i64| u64::try_from(bytes).unwrap_or_default();
+    let table = |row: &tokio_postgres::Row| SourceTable {
+        relation: RelationId(row.get(0)),
+        name: QualifiedName::new(row.get::<_, &str>(1), row.get::<_, &str>(2)),
+        partitioned: row.get(3),
+        partition_of: row.get::<_, Option<u32>>(4).map(RelationId),
+        byte_count: size(row.get(5)),
+        block_count: size(row.get(6)),
+        fingerprint: row.get(7),
+        columns: row.get(8),
+        binary_format: row.get(9),
+    };
+    Ok(rows.iter().map(table).collect())
+}
+
+/// Returns the tables that are to be copied: those that `wanted` covers and `filter` lets replicate.
+/// The partitions of a table come with it, unless they are left out by name.
+///
+/// # Errors
+/// The patterns that cover no table, which is a slip of the hand or a table that is gone.
+pub fn select<'t>(
+    tables: &'t [SourceTable],
+    wanted: &TableFilter,
+    filter: &TableFilter,
+) -> Result<Vec<&'t SourceTable>, Vec<Idle>> {
+    let idle = wanted
+        .included()
+        .iter()
+        .filter(|pattern| is_idle(pattern, tables));
+    let idle: Vec<Idle> = idle.map(|pattern| explain(pattern, tables)).collect();
+    if !idle.is_empty() && !wanted.selects_everything() {
+        return Err(idle);
+    }
+    let replicates = |table: &&SourceTable| filter.selects(&table.name);
+    let covered = |table: &&SourceTable| {
+        wanted.selects(&table.name)
+            || !wanted.excludes(&table.name) && comes_with_its_parent(table, tables, wanted)
+    };
+    Ok(tables.iter().filter(replicates).filter(covered).collect())
+}
+
+fn is_idle(pattern: &TablePattern, tables: &[SourceTable]) -> bool {
+    !tables.iter().any(|table| pattern.covers(&table.name))
+}
+
+fn comes_with_its_parent(
+    table: &SourceTable,
+    tables: &[SourceTable],
+    wanted: &TableFilter,
+) -> bool {
+    let mut parent = table.partition_of;
+    while let Some(relation) = parent {
+        let Some(found) = tables.iter().find(|table| table.relation == relation) else {
+            return false;
+        };
+        if wanted.selects(&found.name) {
+            return true;
+        }
+        parent = found.partition_of;
+    }
+    false
+}
+
+fn explain(pattern: &TablePattern, tables: &[SourceTable]) -> Idle {
+    let pattern = pattern.to_string();
+    let names = tables.iter().map(|table| table.name.to_string());
+    let mut near: Vec<_> = names
+        .map(|name| (strsim::damerau_levenshtein(&pattern, &name), name))
+        .filter(|(distance, name)| *distance <= name.len().max(pattern.len()).div_ceil(2))
+        .collect();
+    near.sort();
+    Idle {
+        pattern,
+        near: near
+            .into_iter()
+            .take(NEAR_MAX)
+            .map(|(_, name)| name)
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+impl SourceTable {
+    /// A table without rows or columns, for tests.
+    pub(super) fn named(schema: &str, name: &str) -> Self {
+        Self {
+            relation: RelationId(0),
+            name: QualifiedName::new(schema, name),
+            partitioned: false,
+            partition_of: None,
+            byte_count: 0,
+            block_count: 0,
+            fingerprint: String::new(),
+            columns: Vec::new(),
+            binary_format: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filter(include: &[&str], exclude: &[&str]) -> TableFilter {
+        let parse = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
+        TableFilter::new(parse(include), parse(exclude))
+    }
+
+    fn tables() -> Vec<SourceTable> {
+        let mut root = SourceTable::named("shop", "orders");
+        (root.relation, root.partitioned) = (RelationId(1), true);
+        let mut part = SourceTable::named("archive", "orders_2024");
+        part.partition_of = Some(RelationId(1));
+        vec![part, SourceTable::named("public", "test"), root]
+    }
+
+    #[test]
+    fn tables_are_those_of_the_patterns_and_the_partitions_of_those() {
+        let tables = tables();
+        let check = |include: &[&str], exclude: &[&str], expected: &[&str]| {
+            let all = TableFilter::default();
+            let selected = select(&tables, &filter(include, exclude), &all).unwrap();
+            let names: Vec<_> = selected
+                .iter()
+                .map(|table| table.name.to_string())
+                .collect();
+            assert_eq!(names, expected, "{include:?} {exclude:?}");
+        };
+
+        check(
+            &[],
+            &[],
+            &["archive.orders_2024", "public.test", "shop.orders"],
+        );
+        check(&["*.*"], &["test"], &["archive.orders_2024", "shop.orders"]);
+        check(
+            &["shop.*", "test"],
+            &[],
+            &["archive.orders_2024", "public.test", "shop.orders"],
+        );
+        check(&["shop.*"], &["archive.*"], &["shop.orders"]);
+        let only_public = filter(&["public.*"], &[]);
+        let selected = select(&tables, &filter(&[], &[]), &only_public).unwrap();
+        assert_eq!(selected.len(), 1);
+    }
+
+    #[test]
+    fn a_pattern_that_covers_nothing_is_told_with_near_names() {
+        let tables = tables();
+
+        let idle = select(
+            &tables,
+            &filter(&["tset", "shop.*"], &[]),
+            &TableFilter::default(),
+        );
+
+        let expected = Idle {
+            pattern: "public.tset".to_owned(),
+            near: vec!["public.test".to_owned()],
+        };
+        assert_eq!(idle.unwrap_err(), [expected]);
+        assert!(select(&[], &filter(&["*.*"], &[]), &TableFilter::default()).is_ok());
+    }
+}

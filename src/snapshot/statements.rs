@@ -1,0 +1,92 @@
+//! The two statements of a copy. Pure.
+
+use super::{Part, SourceTable};
+use crate::model::{QualifiedName, quote_ident};
+
+/// Returns the statement that sends a part of a table. `ONLY`: a parent does not send its
+/// children's rows, which are copied as theirs.
+#[must_use]
+pub fn copy_to(table: &SourceTable, part: Part) -> String {
+    let (name, format) = (table.name.quoted(), format_clause(table));
+    let columns = columns(table);
+    match part {
+        Part::Whole if columns.is_empty() => format!("COPY {name} TO STDOUT{format}"),
+        Part::Whole => format!("COPY {name} ({columns}) TO STDOUT{format}"),
+        Part::Blocks { from, to } => {
+            let end = to.map_or_else(String::new, |to| format!(" AND ctid < '({to},0)'"));
+            format!(
+                "COPY (SELECT {columns} FROM ONLY {name} WHERE ctid >= '({from},0)'{end}) TO \
+                 STDOUT{format}"
+            )
+        }
+    }
+}
+
+/// Returns the statement that takes them, into the target's table of that name.
+#[must_use]
+pub fn copy_from(table: &SourceTable, target: &QualifiedName) -> String {
+    let (name, format) = (target.quoted(), format_clause(table));
+    let columns = columns(table);
+    match columns.is_empty() {
+        true => format!("COPY {name} FROM STDIN{format}"),
+        false => format!("COPY {name} ({columns}) FROM STDIN{format}"),
+    }
+}
+
+fn columns(table: &SourceTable) -> String {
+    let quoted: Vec<_> = table.columns.iter().map(|name| quote_ident(name)).collect();
+    quoted.join(", ")
+}
+
+const fn format_clause(table: &SourceTable) -> &'static str {
+    match table.binary_format {
+        true => " (FORMAT binary)",
+        false => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_quoted_and_ranges_are_half_open() {
+        let mut table = SourceTable::named("s", "Order items");
+        table.columns = vec!["id".to_owned(), "a\"b".to_owned()];
+        let check = |table: &SourceTable, part, expected: &str| {
+            assert_eq!(copy_to(table, part), expected);
+        };
+
+        check(
+            &table,
+            Part::Whole,
+            r#"COPY "s"."Order items" ("id", "a""b") TO STDOUT"#,
+        );
+        let part = Part::Blocks {
+            from: 5,
+            to: Some(9),
+        };
+        check(
+            &table,
+            part,
+            r#"COPY (SELECT "id", "a""b" FROM ONLY "s"."Order items" WHERE ctid >= '(5,0)' AND ctid < '(9,0)') TO STDOUT"#,
+        );
+        table.binary_format = true;
+        assert_eq!(
+            copy_from(&table, &table.name),
+            r#"COPY "s"."Order items" ("id", "a""b") FROM STDIN (FORMAT binary)"#
+        );
+        table.columns.clear();
+        let part = Part::Blocks { from: 5, to: None };
+        check(
+            &table,
+            part,
+            r#"COPY (SELECT  FROM ONLY "s"."Order items" WHERE ctid >= '(5,0)') TO STDOUT (FORMAT binary)"#,
+        );
+        check(
+            &table,
+            Part::Whole,
+            r#"COPY "s"."Order items" TO STDOUT (FORMAT binary)"#,
+        );
+    }
+}

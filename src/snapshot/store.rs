@@ -1,0 +1,386 @@
+//! How far each table is, and which statements it still needs: rows on the target, written in the
+//! transactions that they speak of.
+//!
+//! The rows of one part, one statement of a table's completion, one step of the stream: each
+//! commits together with what is remembered of it. After a crash the next start knows exactly what
+//! is there.
+
+use crate::model::{Lsn, QualifiedName, RelationId, quote_literal};
+use crate::postgres::{PgError, Session};
+
+use super::CopyState;
+
+/// A table as it is remembered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredTable {
+    /// Its OID on the source.
+    pub relation: RelationId,
+    /// Its name when it was last copied, or chosen to be.
+    pub name: QualifiedName,
+    /// How far it is.
+    pub state: CopyState,
+    /// How often it was begun.
+    pub attempt: i32,
+    /// The position of the source that its rows are as of.
+    pub lsn: Option<Lsn>,
+    /// What was made on the target for it, as JSON.
+    pub objects: Option<String>,
+    /// Rows copied.
+    pub row_count: u64,
+    /// Bytes copied.
+    pub byte_count: u64,
+    /// Bytes to copy, estimated.
+    pub bytes_expected: u64,
+    /// Why it failed, as JSON.
+    pub failure: Option<String>,
+}
+
+/// A statement to be remembered until it has run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewStep {
+    /// `index`, `after`, `last`, `foreign_key`, `validate`.
+    pub stage: &'static str,
+    /// The table that it belongs to.
+    pub relation: Option<u32>,
+    /// The table that a foreign key points to.
+    pub referenced: Option<u32>,
+    /// The object, for people.
+    pub object: String,
+    /// The statement.
+    pub sql: String,
+}
+
+/// A statement that has not run yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenStep {
+    /// Its place in the order of all.
+    pub ordinal: i64,
+    /// `index`, `after`, `last`, `foreign_key`, `validate`.
+    pub stage: String,
+    /// The table that it belongs to.
+    pub relation: Option<RelationId>,
+    /// The table that a foreign key points to.
+    pub referenced: Option<RelationId>,
+    /// The object, for people.
+    pub object: String,
+    /// The statement.
+    pub sql: String,
+}
+
+/// The records of one slot.
+#[derive(Debug, Clone)]
+pub struct Store {
+    slot_name: String,
+}
+
+const LOAD: &str = "\
+SELECT relation, schema_name, table_name, state, attempt, lsn::pg_catalog.text,
+       objects::pg_catalog.text, row_count, byte_count, bytes_expected, failure::pg_catalog.text
+FROM pgstream.snapshot_table
+WHERE slot_name = $1
+ORDER BY bytes_expected DESC, relation";
+
+const CHOOSE: &str = "\
+INSERT INTO pgstream.snapshot_table
+  (slot_name, relation, schema_name, table_name, state, bytes_expected)
+SELECT $1, t.relation, t.schema_name, t.table_name, 'waiting', t.bytes_expected
+FROM ROWS FROM (
+  pg_catalog.unnest($2::pg_catalog.oid[]), pg_catalog.unnest($3::pg_catalog.text[]),
+  pg_catalog.unnest($4::pg_catalog.text[]), pg_catalog.unnest($5::pg_catalog.int8[])
+) AS t (relation, schema_name, table_name, bytes_expected)
+ON CONFLICT DO NOTHING";
+
+const WAIT: &str = "\
+UPDATE pgstream.snapshot_table
+SET state = 'waiting', lsn = NULL, row_count = 0, byte_count = 0, failure = NULL, updated_at = pg_catalog.now()
+WHERE slot_name = $1 AND relation = ANY ($2)";
+
+const FORGET: &str =
+    "DELETE FROM pgstream.snapshot_table WHERE slot_name = $1 AND relation = ANY ($2)";
+
+const FORGET_STEPS: &str = "\
+DELETE FROM pgstream.snapshot_step
+WHERE slot_name = $1 AND (relation = ANY ($2) OR referenced = ANY ($2))";
+
+const ADD_STEP: &str = "\
+INSERT INTO pgstream.snapshot_step (slot_name, stage, relation, referenced, object, statement)
+VALUES ($1, $2, $3, $4, $5, $6)";
+
+const BEGIN_COPY: &str = "\
+UPDATE pgstream.snapshot_table
+SET state = 'copying', attempt = attempt + 1, lsn = $3::pg_catalog.text::pg_catalog.pg_lsn,
+    schema_name = $4, table_name = $5, objects = $6::pg_catalog.text::pg_catalog.jsonb, bytes_expected = $7,
+    row_count = 0, byte_count = 0, failure = NULL, updated_at = pg_catalog.now()
+WHERE slot_name = $1 AND relation = $2";
+
+const STEPS: &str = "\
+SELECT ordinal, stage, relation, referenced, object, statement
+FROM pgstream.snapshot_step WHERE slot_name = $1 ORDER BY ordinal";
+
+const COPIED: &str = "\
+UPDATE pgstream.snapshot_table
+SET state = 'indexing', row_count = $4, byte_count = $5, bytes_expected = $5, updated_at = pg_catalog.now()
+WHERE slot_name = $1 AND relation = $2 AND attempt = $3 AND state = 'copying'";
+
+const INDEXED: &str = "\
+UPDATE pgstream.snapshot_table SET state = 'catching_up', updated_at = pg_catalog.now()
+WHERE slot_name = $1 AND relation = ANY ($2) AND state = 'indexing'";
+
+const FAILED: &str = "\
+UPDATE pgstream.snapshot_table
+SET state = 'failed', lsn = NULL, failure = $3::pg_catalog.text::pg_catalog.jsonb, updated_at = pg_catalog.now()
+WHERE slot_name = $1 AND relation = $2";
+
+impl Store {
+    /// Returns the records of this slot. The tables are there: whoever opens the target makes them.
+    #[must_use]
+    pub const fn new(slot_name: String) -> Self {
+        Self { slot_name }
+    }
+
+    /// Returns the slot's name.
+    #[must_use]
+    pub fn slot_name(&self) -> &str {
+        &self.slot_name
+    }
+
+    /// Returns all tables, the largest first.
+    ///
+    /// # Errors
+    /// By SQLSTATE, as all methods here.
+    pub async fn load(&self, session: &Session) -> Result<Vec<StoredTable>, PgError> {
+        let rows = session.rows(LOAD, &[&self.slot_name]).await?;
+        let size = |bytes: i64| u64::try_from(bytes).unwrap_or_default();
+        let table = |row: &tokio_postgres::Row| StoredTable {
+            relation: RelationId(row.get(0)),
+            name: QualifiedName::new(row.get::<_, &str>(1), row.get::<_, &str>(2)),
+            state: row.get::<_, &str>(3).parse().unwrap_or_default(),
+            attempt: row.get(4),
+            lsn: row
+                .get::<_, Option<&str>>(5)
+                .and_then(|lsn| lsn.parse().ok()),
+            objects: row.get(6),
+            row_count: size(row.get(7)),
+            byte_count: size(row.get(8)),
+            bytes_expected: size(row.get(9)),
+            failure: row.get(10),
+        };
+        Ok(rows.iter().map(table).collect())
+    }
+
+    /// Adds tables that are to be copied.
+    ///
+    /// # Errors
+    /// By SQLSTATE.
+    pub async fn choose(
+        &self,
+        session: &Session,
+        tables: &[&super::SourceTable],
+    ) -> Result<(), PgError> {
+        let relations: Vec<u32> = tables.iter().map(|table| table.relation.0).collect();
+        let schemas: Vec<&str> = tables.iter().map(|table| &*table.name.schema).collect();
+        let names: Vec<&str> = tables.iter().map(|table| &*table.name.name).collect();
+        let sizes: Vec<i64> = tables
+            .iter()
+            .map(|table| signed(table.byte_count))
+            .collect();
+        let parameters: &[&(dyn tokio_postgres::types::ToSql + Sync)] =
+            &[&self.slot_name, &relations, &schemas, &names, &sizes];
+        session.change(CHOOSE, parameters).await.map(drop)
+    }
+
+    /// Lets tables wait for another copy and returns how many do.
+    ///
+    /// # Errors
+    /// By SQLSTATE.
+    pub async fn wait(&self, session: &Session, tables: &[RelationId]) -> Result<u64, PgError> {
+        session
+            .change(WAIT, &[&self.slot_name, &oids(tables)])
+            .await
+    }
+
+    /// Forgets tables, which the source no longer has.
+    ///
+    /// # Errors
+    /// By SQLSTATE.
+    pub async fn forget(&self, session: &Session, tables: &[RelationId]) -> Result<(), PgError> {
+        let oids = oids(tables);
+        session
+            .change(FORGET_STEPS, &[&self.slot_name, &oids])
+            .await?;
+        session
+            .change(FORGET, &[&self.slot_name, &oids])
+            .await
+            .map(drop)
+    }
+
+    /// Replaces the statements that these tables still need.
+    ///
+    /// # Errors
+    /// By SQLSTATE.
+    pub async fn plan_steps(
+        &self,
+        session: &Session,
+        tables: &[RelationId],
+        steps: &[NewStep],
+    ) -> Result<(), PgError> {
+        session
+            .change(FORGET_STEPS, &[&self.slot_name, &oids(tables)])
+            .await?;
+        for step in steps {
+            let NewStep {
+                stage,
+                relation,
+                referenced,
+                object,
+                sql,
+            } = step;
+            session
+                .change(
+                    ADD_STEP,
+                    &[&self.slot_name, stage, relation, referenced, object, sql],
+                )
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Notes that a table was made, as `objects` describe it, and that its rows of `lsn` are on
+    /// their way. They begin anew.
+    ///
+    /// # Errors
+    /// By SQLSTATE.
+    pub async fn begin_copy(
+        &self,
+        session: &Session,
+        table: &super::SourceTable,
+        lsn: Option<Lsn>,
+        objects: &str,
+    ) -> Result<(), PgError> {
+        let (schema, name) = (&*table.name.schema, &*table.name.name);
+        let (lsn, size) = (lsn.map(|lsn| lsn.to_string()), signed(table.byte_count));
+        session
+            .change(
+                BEGIN_COPY,
+                &[
+                    &self.slot_name,
+                    &table.relation.0,
+                    &lsn,
+                    &schema,
+                    &name,
+                    &objects,
+                    &size,
+                ],
+            )
+            .await
+            .map(drop)
+    }
+
+    /// Notes that all rows of an attempt are there. Returns whether the attempt still counts.
+    ///
+    /// # Errors
+    /// By SQLSTATE.
+    pub async fn copied(
+        &self,
+        session: &Session,
+        table: (RelationId, i32),
+        row_count: u64,
+        byte_count: u64,
+    ) -> Result<bool, PgError> {
+        let (relation, attempt) = table;
+        let (rows, bytes) = (signed(row_count), signed(byte_count));
+        let changed = session
+            .change(
+                COPIED,
+                &[&self.slot_name, &relation.0, &attempt, &rows, &bytes],
+            )
+            .await?;
+        Ok(changed == 1)
+    }
+
+    /// Notes that tables are complete as of their position.
+    ///
+    /// # Errors
+    /// By SQLSTATE.
+    pub async fn indexed(&self, session: &Session, tables: &[RelationId]) -> Result<(), PgError> {
+        session
+            .change(INDEXED, &[&self.slot_name, &oids(tables)])
+            .await
+            .map(drop)
+    }
+
+    /// Notes why a table could not be copied.
+    ///
+    /// # Errors
+    /// By SQLSTATE.
+    pub async fn failed(
+        &self,
+        session: &Session,
+        table: RelationId,
+        failure: &str,
+    ) -> Result<(), PgError> {
+        session
+            .change(FAILED, &[&self.slot_name, &table.0, &failure])
+            .await
+            .map(drop)
+    }
+
+    /// Returns the statements that have not run yet, in their order.
+    ///
+    /// # Errors
+    /// By SQLSTATE.
+    pub async fn open_steps(&self, session: &Session) -> Result<Vec<OpenStep>, PgError> {
+        let rows = session.rows(STEPS, &[&self.slot_name]).await?;
+        let step = |row: &tokio_postgres::Row| OpenStep {
+            ordinal: row.get(0),
+            stage: row.get(1),
+            relation: row.get::<_, Option<u32>>(2).map(RelationId),
+            referenced: row.get::<_, Option<u32>>(3).map(RelationId),
+            object: row.get(4),
+            sql: row.get(5),
+        };
+        Ok(rows.iter().map(step).collect())
+    }
+
+    /// Returns the statement that takes a step off the list, for the transaction of the step itself.
+    #[must_use]
+    pub fn step_done(step: &OpenStep) -> String {
+        format!(
+            "DELETE FROM pgstream.snapshot_step WHERE ordinal = {}",
+            step.ordinal
+        )
+    }
+
+    /// Returns the statement that moves the tables which follow the stream to `to`, for the
+    /// transaction that brings them there; with `settled` they are then as the stream has them.
+    #[must_use]
+    pub fn advance(&self, to: Lsn, settled: bool) -> String {
+        let state = if settled { "'ready'" } else { "state" };
+        let slot = quote_literal(&self.slot_name);
+        format!(
+            "UPDATE pgstream.snapshot_table SET lsn = GREATEST(lsn, '{to}'::pg_catalog.pg_lsn), \
+             state = {state}, updated_at = pg_catalog.now() \
+             WHERE slot_name = {slot} AND state = 'catching_up'"
+        )
+    }
+
+    /// Returns the question whether an attempt to copy a table still counts: one row, or none. To be
+    /// asked at the end of a part, when its rows' lock makes whoever empties the table wait.
+    #[must_use]
+    pub fn fence(&self, table: RelationId, attempt: i32) -> String {
+        format!(
+            "SELECT attempt FROM pgstream.snapshot_table WHERE slot_name = {} AND relation = {} \
+             AND attempt = {attempt} AND state = 'copying'",
+            quote_literal(&self.slot_name),
+            table.0
+        )
+    }
+}
+
+fn oids(tables: &[RelationId]) -> Vec<u32> {
+    tables.iter().map(|table| table.0).collect()
+}
+
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
