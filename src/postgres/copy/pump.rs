@@ -28,11 +28,12 @@ use super::session::{Canceller, Format};
 use crate::postgres::error::PgError;
 use crate::postgres::wire::{Wire, lost};
 
-/// What one piece holds.
-const PIECE_BYTES: usize = 256 << 10;
+/// What one piece holds: as much as a target reads of text at once. With messages of this size it
+/// spends a quarter less time than with one a row (binary: an eighth); larger ones gain nothing.
+const PIECE_BYTES: usize = 64 << 10;
 
-/// A system call for less than this is not worth it; the piece is full.
-const READ_BYTES_MIN: usize = 16 << 10;
+/// What a server sends at once. With less room than this a piece is full.
+const READ_BYTES_MIN: usize = 8 << 10;
 
 /// Between two words about progress: more often than any screen is drawn.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(50);
