@@ -255,9 +255,9 @@ impl CheckpointStore {
 /// # Errors
 /// The target's refusal, usually a missing CREATE privilege on the database.
 pub async fn install_records(session: &Session) -> Result<(), ApplyError> {
-    let probe = "SELECT pg_catalog.count(*) = 5 FROM (VALUES ('checkpoint'), \
+    let probe = "SELECT pg_catalog.count(*) = 6 FROM (VALUES ('checkpoint'), \
                  ('skipped_transaction'), ('schema_change'), ('snapshot_table'), \
-                 ('snapshot_step')) AS v(name) \
+                 ('snapshot_part'), ('snapshot_step')) AS v(name) \
                  WHERE pg_catalog.to_regclass('pgstream.' || name) IS NOT NULL";
     let row = session.row(probe, &[]).await;
     let row = row.map_err(refused("our records"))?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConnectionSettings, SlotName, TableFilter, suggest};
+use super::{ByteSize, ConnectionSettings, SlotName, TableFilter, suggest};
 
 /// What `run`, `status`, `check` and the engine need.
 #[derive(Debug, Clone)]
@@ -27,6 +27,8 @@ pub struct Pipeline {
     pub on_conflict: OnConflict,
     /// The database of the schema log; none: rows only.
     pub schema_log: Option<ConnectionSettings>,
+    /// How long acknowledged entries of the schema log are kept.
+    pub schema_log_retention: Duration,
     /// Which tables replicate.
     pub filter: TableFilter,
     /// The first copy.
@@ -72,6 +74,8 @@ pub struct Snapshot {
     pub tables: TableFilter,
     /// How many copies run at the same time.
     pub worker_count: usize,
+    /// How much of a table one copy moves in one transaction.
+    pub part_size: ByteSize,
 }
 
 /// How to log.
@@ -81,6 +85,21 @@ pub struct Logging {
     pub level: LogLevel,
     /// Form.
     pub format: LogFormat,
+}
+
+/// How the console looks and behaves; what is not set is decided by the terminal.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Screen {
+    /// Keys to move: `pause = ctrl-s, quit = Q`.
+    pub keys: Option<String>,
+    /// The colours.
+    pub palette: Option<Palette>,
+    /// Frames and bars in ASCII.
+    pub ascii: Option<bool>,
+    /// Whether anything moves by itself.
+    pub motion: Option<bool>,
+    /// Whether the mouse is taken from the terminal.
+    pub mouse: Option<bool>,
 }
 
 /// A closed set of words.
@@ -210,3 +229,17 @@ pub enum LogFormat {
 }
 
 words!(LogFormat { "text" => Text, "json" => Json });
+
+/// A set of colours for the console.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Palette {
+    /// The terminal's sixteen colours.
+    #[default]
+    Auto,
+    /// Bright, bold, for poor eyes and projectors.
+    HighContrast,
+    /// No colour; also chosen by `NO_COLOR`.
+    Mono,
+}
+
+words!(Palette { "auto" => Auto, "high-contrast" => HighContrast, "mono" => Mono });

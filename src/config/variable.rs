@@ -20,6 +20,8 @@ pub mod key {
     pub const SNAPSHOT_EXCLUDED_TABLES: &str = "PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_EXCLUDED_TABLES";
     /// Parallel copies.
     pub const SNAPSHOT_WORKERS: &str = "PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_WORKERS";
+    /// What one copy moves in one transaction.
+    pub const SNAPSHOT_PART_SIZE: &str = "PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_PART_SIZE";
     /// Target.
     pub const TARGET_URL: &str = "PGSTREAM_POSTGRES_WRITER_TARGET_URL";
     /// Row changes of a batch.
@@ -32,6 +34,8 @@ pub mod key {
     pub const ON_CONFLICT: &str = "PGSTREAM_POSTGRES_WRITER_ON_CONFLICT_ACTION";
     /// Database of the schema log.
     pub const SCHEMA_LOG_URL: &str = "PGSTREAM_POSTGRES_WRITER_SCHEMALOG_STORE_URL";
+    /// How long the schema log is kept.
+    pub const SCHEMA_LOG_RETENTION: &str = "PGSTREAM_POSTGRES_WRITER_SCHEMALOG_RETENTION";
     /// Tables that replicate.
     pub const INCLUDE_TABLES: &str = "PGSTREAM_FILTER_INCLUDE_TABLES";
     /// Tables that do not.
@@ -44,6 +48,16 @@ pub mod key {
     pub const LOG_LEVEL: &str = "PGSTREAM_LOG_LEVEL";
     /// Form of the log.
     pub const LOG_FORMAT: &str = "PGSTREAM_LOG_FORMAT";
+    /// Keys of the console.
+    pub const CONSOLE_KEYS: &str = "PGSTREAM_CONSOLE_KEYS";
+    /// Colours of the console.
+    pub const CONSOLE_THEME: &str = "PGSTREAM_CONSOLE_THEME";
+    /// Whether the console draws in ASCII.
+    pub const CONSOLE_ASCII: &str = "PGSTREAM_CONSOLE_ASCII";
+    /// Whether something on the console moves by itself.
+    pub const CONSOLE_MOTION: &str = "PGSTREAM_CONSOLE_MOTION";
+    /// Whether the console takes the mouse.
+    pub const CONSOLE_MOUSE: &str = "PGSTREAM_CONSOLE_MOUSE";
 }
 
 /// What a value must be.
@@ -66,8 +80,12 @@ pub enum Kind {
     },
     /// A duration with its unit.
     Duration,
+    /// A size with its unit.
+    Size,
     /// A list of table patterns.
     Tables,
+    /// A list of keys for actions.
+    Keys,
 }
 
 impl Kind {
@@ -81,7 +99,9 @@ impl Kind {
             Self::Switch => "true, false".to_owned(),
             Self::Count { min, max } => format!("number from {min} to {max}"),
             Self::Duration => "duration".to_owned(),
+            Self::Size => "size".to_owned(),
             Self::Tables => "list of tables".to_owned(),
+            Self::Keys => "list of action = key".to_owned(),
         }
     }
 }
@@ -180,6 +200,15 @@ pub static VARIABLES: &[Variable] = &[
         example: "4",
     },
     Variable {
+        key: key::SNAPSHOT_PART_SIZE,
+        synonyms: &[],
+        meaning: "How much of a table one worker copies in one transaction; a larger table is cut \
+                  into parts, and one with a whole number as its key resumes between them.",
+        default: "128MiB",
+        kind: Kind::Size,
+        example: "64MiB",
+    },
+    Variable {
         key: key::TARGET_URL,
         synonyms: &[],
         meaning: "The target: the database that the changes are written to.",
@@ -234,6 +263,15 @@ pub static VARIABLES: &[Variable] = &[
         example: "\"postgres://postgres:postgres@localhost:5432?sslmode=disable\"",
     },
     Variable {
+        key: key::SCHEMA_LOG_RETENTION,
+        synonyms: &[],
+        meaning: "How long run keeps entries of pgstream.schema_log that are acknowledged and that \
+                  every pipeline has confirmed.",
+        default: "30d",
+        kind: Kind::Duration,
+        example: "90d",
+    },
+    Variable {
         key: key::INCLUDE_TABLES,
         synonyms: &[],
         meaning: "The tables that replicate, rows and schema changes; others are never touched on \
@@ -283,6 +321,46 @@ pub static VARIABLES: &[Variable] = &[
         default: "text",
         kind: Kind::Choice(&["text", "json"]),
         example: "json",
+    },
+    Variable {
+        key: key::CONSOLE_KEYS,
+        synonyms: &[],
+        meaning: "Keys of the console to move; docs/keys.md has the names of the actions.",
+        default: "as in docs/keys.md",
+        kind: Kind::Keys,
+        example: "\"pause = ctrl-s, quit = Q\"",
+    },
+    Variable {
+        key: key::CONSOLE_THEME,
+        synonyms: &[],
+        meaning: "The colours of the console: the terminal's own sixteen, bright and bold, or none.",
+        default: "auto; mono when NO_COLOR is set",
+        kind: Kind::Choice(&["auto", "high-contrast", "mono"]),
+        example: "high-contrast",
+    },
+    Variable {
+        key: key::CONSOLE_ASCII,
+        synonyms: &[],
+        meaning: "Whether frames and bars of the console are drawn in ASCII.",
+        default: "true where the locale is not UTF-8",
+        kind: Kind::Switch,
+        example: "true",
+    },
+    Variable {
+        key: key::CONSOLE_MOTION,
+        synonyms: &[],
+        meaning: "Whether anything on the console moves by itself, such as the running time.",
+        default: "true",
+        kind: Kind::Switch,
+        example: "false",
+    },
+    Variable {
+        key: key::CONSOLE_MOUSE,
+        synonyms: &[],
+        meaning: "Whether the console takes the mouse; without, the terminal selects text as ever.",
+        default: "true",
+        kind: Kind::Switch,
+        example: "false",
     },
 ];
 

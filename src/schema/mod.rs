@@ -19,7 +19,9 @@ mod entry;
 mod error;
 pub mod install;
 mod plan;
+mod prune;
 mod rows;
+mod tables;
 
 pub use acknowledge::{mark_acked, unacked};
 pub use catalog::{DescribeError, Describer, Oids};
@@ -28,4 +30,6 @@ pub use error::SchemaError;
 pub use plan::{
     CopyPlan, NotApplied, Plan, RelationTouch, Stage, StagedStep, Step, plan, plan_copy,
 };
+pub use prune::prune;
 pub use rows::RowsMessage;
+pub use tables::{SourceTable, source_tables};

@@ -1,6 +1,6 @@
 //! The real program as a user runs it, with nothing but the addresses and the slot set.
 
-use std::process::ExitStatus;
+use std::process::{ExitStatus, Stdio};
 
 use anyhow::ensure;
 use nix::sys::signal::{Signal, kill};
@@ -16,15 +16,31 @@ pub(crate) struct Ours {
     process: Child,
 }
 
+/// Returns the variables that it is started with.
+pub(crate) fn environment(servers: &Servers, slot: &str) -> [(&'static str, String); 3] {
+    [
+        ("PGSTREAM_POSTGRES_LISTENER_URL", servers.source_url()),
+        ("PGSTREAM_POSTGRES_REPLICATION_SLOT_NAME", slot.to_owned()),
+        ("PGSTREAM_POSTGRES_WRITER_TARGET_URL", servers.ours_url()),
+    ]
+}
+
 impl Ours {
     /// Starts it on the bench's slot.
     pub(crate) fn start(servers: &Servers) -> anyhow::Result<Self> {
-        let process = servers
-            .pgstream()
-            .args(["--log-level", "error", "run"])
-            .env("PGSTREAM_POSTGRES_LISTENER_URL", servers.source_url())
-            .env("PGSTREAM_POSTGRES_REPLICATION_SLOT_NAME", OUR_SLOT)
-            .env("PGSTREAM_POSTGRES_WRITER_TARGET_URL", servers.ours_url())
+        Self::start_on(servers, OUR_SLOT, "error")
+    }
+
+    /// Starts it on a slot, with the log at a level. At `trace` nobody reads the log: it would fill
+    /// the terminal, and what the terminal costs is not what is measured.
+    pub(crate) fn start_on(servers: &Servers, slot: &str, level: &str) -> anyhow::Result<Self> {
+        let mut command = servers.pgstream();
+        if level == "trace" {
+            command.stderr(Stdio::null());
+        }
+        let process = command
+            .args(["--log-level", level, "--headless", "run"])
+            .envs(environment(servers, slot))
             .spawn()?;
         Ok(Self { process })
     }

@@ -41,7 +41,7 @@ pub(crate) struct Servers {
     target_cluster: Cluster,
     transport: Transport,
     /// The `pgstream` that is measured.
-    pgstream: PathBuf,
+    pub(crate) pgstream: PathBuf,
     /// A session on the source.
     pub(crate) source: Client,
     /// A session on the subscription's copy.

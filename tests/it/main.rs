@@ -40,6 +40,8 @@ mod schema_traps;
 mod schema_versions;
 mod sessions;
 mod snapshot;
+#[cfg(feature = "failpoints")]
+mod snapshot_resume;
 mod stream;
 mod tidy;
 mod tutorial;

@@ -78,7 +78,7 @@ fn a_filter_that_can_select_nothing_is_seen() {
     assert!(!filter("*.*", "a").selects_everything());
 }
 
-proptest! {
+crate::property::properties! {
     #[test]
     fn quoted_names_select_themselves(names in prop::collection::vec(("\\PC{1,12}", "\\PC{1,12}"), 1..5)) {
         let names: Vec<_> = names.iter().map(|(schema, table)| name(schema, table)).collect();
@@ -104,4 +104,31 @@ proptest! {
             prop_assert_eq!(filter.selects(&table), filter.clone().selects(&table));
         }
     }
+}
+
+#[test]
+fn one_table_is_toggled_and_no_other() {
+    let check = |include: &str, exclude: &str, table: (&str, &str), expected: (&str, &str)| {
+        let toggled = filter(include, exclude)
+            .toggled(&name(table.0, table.1))
+            .unwrap();
+        let texts = (toggled.include_text(), toggled.exclude_text());
+        assert_eq!((texts.0.as_str(), texts.1.as_str()), expected);
+        let again = filter(&texts.0, &texts.1);
+        assert_ne!(
+            again.selects(&name(table.0, table.1)),
+            filter(include, exclude).selects(&name(table.0, table.1))
+        );
+    };
+    check("", "", ("public", "a"), ("", "public.a"));
+    check("", "public.a", ("public", "a"), ("", ""));
+    check("public.* x.y", "", ("x", "y"), ("public.*", ""));
+    check("public.*", "", ("public", "a"), ("public.*", "public.a"));
+    check("public.a", "", ("public", "a"), ("public.a", "public.a"));
+    check("public.a", "", ("x", "y"), ("public.a x.y", ""));
+    check("x.*", "x.y", ("x", "y"), ("x.*", ""));
+    check("", "", ("My Shop", "a*"), ("", "\"My Shop\".\"a*\""));
+
+    let refused = filter("", "*.audit_*").toggled(&name("public", "audit_log"));
+    assert_eq!(refused.unwrap_err().to_string(), "*.audit_*");
 }

@@ -199,7 +199,7 @@ impl Copier {
             .iter()
             .filter(|table| table.state == CopyState::Copying);
         let cut_off: Vec<RelationId> = cut_off.map(|table| table.relation).collect();
-        let waits = self.store.wait(target, &cut_off).await;
+        let waits = self.store.wait_to_resume(target, &cut_off).await;
         waits.map_err(|source| self.target_failed("let tables wait", source))?;
         Ok(())
     }
@@ -270,10 +270,14 @@ impl Copier {
             self.store.slot_name().to_owned(),
             self.pipeline.snapshot.clone(),
         );
+        let parts = self.store.parts(target).await;
+        let parts =
+            parts.map_err(|source| self.target_failed("read which parts are there", source))?;
         let settings = GroupSettings {
             snapshot: &snapshot,
             slot_name: self.streams.then_some(slot_name.as_str()),
             stored,
+            parts: &parts,
             waiting: &waiting,
             everything: everything && first,
         };

@@ -9,6 +9,15 @@ use crate::model::Lsn;
 
 use super::{RoundEnd, Stream};
 
+/// What the round does for copies.
+#[derive(Debug, Default)]
+pub(super) struct Copying {
+    /// Tables that are to be made when their moment is reached.
+    pub(super) tables: Option<Box<TablesErrand>>,
+    /// Nothing is read until the first copy is complete.
+    pub(super) stream_waits: bool,
+}
+
 impl Stream<'_> {
     pub(super) async fn errand(
         &mut self,

@@ -1,7 +1,10 @@
 //! `tear-down`: removes everything of ours. Afterwards a dump of the source's schema equals the one
-//! taken before `init`.
+//! taken before `init`; while other pipelines use the same source, what they share stays for them.
+
+use tokio::sync::watch;
 
 use super::facts::{self, Facts};
+use super::progress::{Progress, Teller};
 use super::script::{self, quietly};
 use super::{InstallError, PlannedStep, Side};
 use crate::config::{SlotName, publication_name};
@@ -35,8 +38,8 @@ pub async fn plan_tear_down(
             return Err(InstallError::SlotActive { slot, pid });
         }
         let restore = match facts.installation {
-            Some(_) => restore_statements(source).await,
-            None => Ok(Vec::new()),
+            Some(_) if facts.pipelines.others.is_empty() => restore_statements(source).await,
+            Some(_) | None => Ok(Vec::new()),
         };
         let what = "read the recorded replica identities";
         let restore = restore.map_err(|source| InstallError::Ask { what, source })?;
@@ -68,7 +71,22 @@ pub async fn tear_down(
     target: Option<&Session>,
     slot: &SlotName,
 ) -> Result<TearDownReport, InstallError> {
+    let nobody = watch::Sender::new(Progress::default());
+    tear_down_watched(source, target, slot, &nobody).await
+}
+
+/// As [`tear_down`], told to a watcher step by step.
+///
+/// # Errors
+/// As [`tear_down`].
+pub async fn tear_down_watched(
+    source: Option<&Session>,
+    target: Option<&Session>,
+    slot: &SlotName,
+    watcher: &watch::Sender<Progress>,
+) -> Result<TearDownReport, InstallError> {
     let steps = plan_tear_down(source, target, slot).await?;
+    let teller = Teller::new(watcher, &steps);
     let mut report = TearDownReport::default();
     for (place, step) in steps.iter().enumerate() {
         let session = match step.side {
@@ -76,7 +94,7 @@ pub async fn tear_down(
             Side::Target => target,
         };
         let Some(session) = session else { continue };
-        if let Err(error) = session.run(&step.sql).await {
+        if let Err(error) = teller.told(place, session.run(&step.sql)).await {
             // Ends the failed transaction; a lost session has none.
             drop(session.run("ROLLBACK").await);
             let later = steps.iter().skip(place + 1);
@@ -119,6 +137,17 @@ fn on_source(
             quietly(&drop_publication_sql(&name)),
         );
     }
+    if !facts.pipelines.others.is_empty() {
+        if facts.pipelines.recorded {
+            let what = format!("forget the pipeline of slot {slot}");
+            add(what, script::forget_pipeline(slot));
+        }
+        // Nothing of this slot was there: then there is nothing to say either.
+        if !steps.is_empty() {
+            steps.push(kept(&facts.pipelines.others));
+        }
+        return steps;
+    }
     for statement in restore {
         let what = "give a table its former replica identity back".to_owned();
         add(what, quietly(statement));
@@ -128,6 +157,19 @@ fn on_source(
         add(what.to_owned(), script::removal());
     }
     steps
+}
+
+/// What stays because other pipelines use it, as a step that does nothing.
+fn kept(others: &[String]) -> PlannedStep {
+    let slots = others.join(", ");
+    PlannedStep {
+        side: Side::Source,
+        what: format!(
+            "keep schema pgstream, its event triggers and the replica identities: used by slot {slots}"
+        ),
+        sql: format!("-- kept for {slots}; goes with the last tear-down"),
+        undo: None,
+    }
 }
 
 async fn restore_statements(source: &Session) -> Result<Vec<String>, PgError> {
@@ -164,7 +206,7 @@ DECLARE
   name text;
   used boolean;
 BEGIN
-  FOREACH name IN ARRAY ARRAY['snapshot_step', 'snapshot_table', 'schema_change', 'skipped_transaction',
+  FOREACH name IN ARRAY ARRAY['snapshot_step', 'snapshot_part', 'snapshot_table', 'schema_change', 'skipped_transaction',
                             'checkpoint'] LOOP
     IF pg_catalog.to_regclass('pgstream.' || name) IS NOT NULL THEN
       EXECUTE pg_catalog.format('DELETE FROM pgstream.%I WHERE slot_name = $1', name) USING {slot};
