@@ -106,6 +106,7 @@ pub(crate) enum Action {
     Init,
     TearDown,
     Config,
+    OpenFile,
     Lessons,
     SlotsSort,
     SchemaTrouble,

@@ -9,6 +9,9 @@ use crate::engine::status::{Failure, Phase, SchemaState};
 pub(crate) fn refusal(model: &Model, action: Action) -> Option<&'static str> {
     let status = &model.latest;
     let at_rest = matches!(status.phase, Phase::Stopped | Phase::Crashed);
+    if model.is_starting() && !means_something_at_the_start(action) {
+        return Some("there is no pipeline yet");
+    }
     match action {
         Action::Pause => match status.phase {
             Phase::Copying | Phase::Streaming { .. } | Phase::Paused => None,
@@ -30,8 +33,14 @@ pub(crate) fn refusal(model: &Model, action: Action) -> Option<&'static str> {
             _ => Some("no schema change has failed"),
         },
         Action::Stop if at_rest => Some("the engine is not running"),
-        Action::Lessons if model.course.is_none() => Some("run pgstream tutorial"),
-        Action::Init | Action::TearDown if !at_rest => Some("stop the engine first, with E"),
+        Action::Lessons if model.course.is_some() => None,
+        Action::Lessons | Action::OpenFile if model.start.is_none() => {
+            Some("start pgstream without a configuration")
+        }
+        Action::OpenFile if model.course.is_some() => Some("leave the tutorial first"),
+        Action::Init | Action::TearDown | Action::OpenFile | Action::Lessons if !at_rest => {
+            Some("stop the engine first, with E")
+        }
         Action::Config if model.settings.is_none() => Some("there is no configuration"),
         Action::FindNext | Action::FindPrevious if model.needle().is_none() => {
             Some("nothing is searched for")
@@ -42,6 +51,33 @@ pub(crate) fn refusal(model: &Model, action: Action) -> Option<&'static str> {
         }
         _ => None,
     }
+}
+
+/// The start screen has a menu and what is the same everywhere.
+const fn means_something_at_the_start(action: Action) -> bool {
+    matches!(
+        action,
+        Action::Help
+            | Action::Palette
+            | Action::Up
+            | Action::Down
+            | Action::First
+            | Action::Last
+            | Action::NextPane
+            | Action::PreviousPane
+            | Action::Open
+            | Action::Back
+            | Action::Mouse
+            | Action::Redraw
+            | Action::Suspend
+            | Action::Quit
+            | Action::Interrupt
+            | Action::Init
+            | Action::TearDown
+            | Action::Config
+            | Action::OpenFile
+            | Action::Lessons
+    )
 }
 
 /// Returns the failure whose transaction may be skipped.

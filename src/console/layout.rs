@@ -29,7 +29,7 @@ pub(crate) enum Extra {
     SlotDetail,
     /// The selected schema change.
     Statement,
-    /// Times and sizes of batches.
+    /// How long the latest batches took.
     Batches,
     /// Levels by target of the log.
     Levels,
@@ -176,7 +176,7 @@ fn full(layout: &mut Layout, body: Rect) {
     ])
     .areas(left);
     let [throughput, batches] =
-        Split::vertical([Constraint::Fill(2), Constraint::Length(8)]).areas(middle);
+        Split::vertical([Constraint::Fill(2), Constraint::Length(12)]).areas(middle);
     let [schema, statement] =
         Split::vertical([Constraint::Fill(1), Constraint::Fill(1)]).areas(right);
     let [levels, logs] =

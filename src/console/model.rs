@@ -12,8 +12,9 @@ use super::layout::{self, Layout, Wanted};
 use super::lesson::Course;
 use super::rows::{self, Row};
 use super::settings::Settings;
+use super::start::Start;
 use super::theme::Theme;
-use super::wizard::Wizard;
+use super::wizard::{Draft, Wizard};
 use crate::engine::status::{Phase, Status};
 
 pub(crate) mod cursor;
@@ -54,6 +55,10 @@ pub(crate) struct Model {
     pub(crate) toasts: Vec<Toast>,
     /// Events of the engine that were lost on the way.
     pub(crate) events_lost: u64,
+    /// The start screen, when the console can show one.
+    pub(crate) start: Option<Start>,
+    /// What is known of the pipeline, for wizards to begin with.
+    pub(crate) draft: Draft,
     /// The wizard that stands over everything, when one is open.
     pub(crate) wizard: Option<Wizard>,
     /// The configuration, when the console was given one.
@@ -224,6 +229,8 @@ impl Model {
             overlay: None,
             toasts: Vec::new(),
             events_lost: 0,
+            start: None,
+            draft: Draft::default(),
             wizard: None,
             settings: None,
             parked: Vec::new(),
@@ -231,6 +238,32 @@ impl Model {
             leaving: Leaving::No,
             dirty: true,
         }
+    }
+
+    /// Returns whether the start screen stands instead of the dashboard.
+    pub(crate) fn is_starting(&self) -> bool {
+        self.start.as_ref().is_some_and(|start| start.shown)
+    }
+
+    /// Returns whether another screen stands over the panes.
+    pub(crate) fn is_covered(&self) -> bool {
+        let settings = self.settings.as_ref().is_some_and(|settings| settings.open);
+        settings || self.wizard.is_some() || self.is_starting()
+    }
+
+    /// Shows the dashboard: there is a pipeline now.
+    pub(crate) fn leave_start_screen(&mut self) {
+        if let Some(start) = &mut self.start {
+            start.shown = false;
+            start.choosing = None;
+            start.waiting = None;
+            start.trouble.clear();
+        }
+    }
+
+    /// Returns when something is due although nothing happens, in milliseconds since 1970 UTC.
+    pub(crate) fn due_at_ms(&self) -> Option<i64> {
+        self.wizard.as_ref().and_then(|wizard| wizard.try_at_ms)
     }
 
     /// Returns whether keys go to a pane.

@@ -94,7 +94,7 @@ const SCHEMA_COLUMNS: &[Column] = &[
     column("TIME", 5, 1),
     number("VER", 4, 4),
     column("COMMAND", 14, 1),
-    fill("OBJECT", 10),
+    fill("OBJECT", 18),
     column("STATE", 13, 2),
     number("TOOK", 7, 3),
     column("LSN", 10, 5),
@@ -109,7 +109,7 @@ const SCHEMA_COLUMNS_NARROW: &[Column] = &[
 ];
 
 const TABLE_COLUMNS: &[Column] = &[
-    fill("TABLE", 10),
+    fill("TABLE", 17),
     number("INSERTS", 9, 0),
     number("UPDATES", 9, 0),
     number("DELETES", 9, 1),

@@ -12,10 +12,11 @@ use super::keys::Keymap;
 use super::message::{Effect, Message};
 use super::model::{Look, Model};
 use super::scripted::{NOW_MS, Scene, log_lines, status};
-use super::theme::{Palette, Theme};
+use super::theme::Theme;
 use super::update::update;
 use super::view;
 use super::wizard::{Draft, Kind, Wizard};
+use crate::config::Palette;
 
 mod pictures;
 mod screens;

@@ -5,10 +5,10 @@
 //! colour at all: crossterm answers `NO_COLOR` by writing a full reset where a colour would stand,
 //! which would take the reverse of a selection with it.
 
-use std::str::FromStr;
-
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier, Style};
+
+use crate::config::Palette;
 
 /// What a piece of text means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,40 +37,6 @@ pub(crate) enum Role {
     Focus,
     /// Any other frame.
     Frame,
-}
-
-/// A set of styles, chosen with `--theme`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Palette {
-    /// The terminal's sixteen colours.
-    #[default]
-    Auto,
-    /// Bright, bold, for poor eyes and projectors.
-    HighContrast,
-    /// No colour; also chosen by `NO_COLOR`.
-    Mono,
-}
-
-/// The name is not one of a theme.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("\"{name}\" is not a theme: auto, high-contrast or mono")]
-pub struct ParsePaletteError {
-    name: String,
-}
-
-impl FromStr for Palette {
-    type Err = ParsePaletteError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "auto" => Ok(Self::Auto),
-            "high-contrast" => Ok(Self::HighContrast),
-            "mono" => Ok(Self::Mono),
-            _ => Err(ParsePaletteError {
-                name: text.to_owned(),
-            }),
-        }
-    }
 }
 
 /// How the console draws.

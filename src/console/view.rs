@@ -22,6 +22,7 @@ mod paint;
 mod plot;
 mod question;
 mod settings;
+mod start;
 mod throughput;
 mod wizard;
 
@@ -40,6 +41,10 @@ pub(crate) fn draw(model: &Model, buffer: &mut Buffer) -> Option<Position> {
         cursor
     } else if let Some(open) = model.settings.as_ref().filter(|one| one.open) {
         let cursor = settings::settings(model, open, buffer);
+        hints::toasts(model, layout.hints, buffer);
+        overlay(model, &layout, buffer).unwrap_or(cursor)
+    } else if let Some(open) = model.start.as_ref().filter(|one| one.shown) {
+        let cursor = start::start(model, open, buffer);
         hints::toasts(model, layout.hints, buffer);
         overlay(model, &layout, buffer).unwrap_or(cursor)
     } else {

@@ -20,6 +20,7 @@ mod error;
 pub mod install;
 mod plan;
 mod rows;
+mod tables;
 
 pub use acknowledge::{mark_acked, unacked};
 pub use catalog::{DescribeError, Describer, Oids};
@@ -29,3 +30,4 @@ pub use plan::{
     CopyPlan, NotApplied, Plan, RelationTouch, Stage, StagedStep, Step, plan, plan_copy,
 };
 pub use rows::RowsMessage;
+pub use tables::{SourceTable, source_tables};

@@ -8,8 +8,10 @@
     reason = "what fails in a helper fails the test that called it"
 )]
 
+mod plain;
 mod pty;
 mod real;
 mod scripted;
+mod start;
 mod tutorial;
 mod wizard;

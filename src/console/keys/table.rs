@@ -77,7 +77,8 @@ pub(crate) const BINDINGS: &[Binding] = &[
     hinted(70, "init", line(ENGINE, Action::Init, "init", &["I"], "set up a pipeline")),
     hinted(75, "tear-down", line(ENGINE, Action::TearDown, "tear-down", &["T"], "remove what init made")),
     line(ENGINE, Action::Config, "config", &["C"], "see and change the configuration"),
-    line(ENGINE, Action::Lessons, "lessons", &["L"], "lessons"),
+    line(ENGINE, Action::OpenFile, "open-file", &["O"], "open a configuration file"),
+    line(ENGINE, Action::Lessons, "lessons", &["L"], "lessons: to the lesson and back, or start the tutorial"),
 
     hinted(30, "sort", line(SLOTS, Action::SlotsSort, "slots-sort", &["o"], "sort by WAL kept, time left or name")),
 
@@ -120,5 +121,10 @@ pub(crate) const FIXED: &[FixedKey] = &[
     fixed("Forms", "F2", "show a secret until the field is left"),
     fixed("Wizards", "Enter", "go on"),
     fixed("Wizards", "S-Tab on the first field", "back one step"),
+    fixed("Wizards", "Space", "let a table in or out; yes or no"),
+    fixed("Wizards", "v", "all of the SQL of the selected step"),
+    fixed("Wizards", "w", "write the plan to a file"),
+    fixed("Wizards", "y", "copy the fix, or the plan"),
+    fixed("Wizards", "r", "ask the servers again"),
     fixed("Wizards", "Esc", "leave; what was typed is kept"),
 ];

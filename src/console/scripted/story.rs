@@ -128,6 +128,7 @@ fn running() -> Status {
             max_ms: 88.1,
             rows_p50: 100,
             rows_p95: 1204,
+            counts: [0, 2, 12, 88, 142, 9, 3, 0, 0],
         },
         tables: Arc::new(tables().into_iter().collect()),
         schema_changes: Arc::new(schema_changes()),

@@ -2,7 +2,7 @@
 
 use tui_input::Input;
 
-use super::{ask, leave, motion, toast, warn, wizard};
+use super::{ask, leave, motion, start, toast, warn, wizard};
 use crate::console::action::{Action, Pane};
 use crate::console::availability::refusal;
 use crate::console::copy;
@@ -39,6 +39,8 @@ pub(crate) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Freeze => freeze(model),
         Action::Back => back(model),
         Action::Zoom => model.zoom = !model.zoom,
+        Action::OpenFile => start::choose_file(model),
+        Action::Lessons if model.course.is_none() => return start::stage(model),
         Action::Lessons => {
             if let Some(course) = &mut model.course {
                 course.focused = !course.focused;

@@ -10,7 +10,7 @@ use crate::console::action::Pane;
 use crate::console::format;
 use crate::console::model::{Model, Unit};
 use crate::console::theme::Role;
-use crate::engine::status::Sample;
+use crate::engine::status::{BATCH_BOUNDS_MS, Sample};
 
 /// Cells of the axis at the left.
 const AXIS: u16 = 8;
@@ -155,56 +155,66 @@ fn lag_of(model: &Model, samples: &[Sample], place: Rect, buffer: &mut Buffer) {
     }
 }
 
-/// Draws times and sizes of batches as bars.
+/// Cells of one bar of the histogram with the gap behind it.
+const BAR: usize = 6;
+
+/// Draws how many of the latest batches took how long: a bar for each span of time, its count
+/// above it, its bound below.
 pub(super) fn batches(model: &Model, place: Rect, buffer: &mut Buffer) {
     let theme = model.look.theme;
-    let inner = paint::frame(
-        theme,
-        Frame::Pane,
-        ("· Batches", Line::default()),
-        place,
-        buffer,
-    );
     let times = model.status().batches;
-    let width = usize::from(inner.width.saturating_sub(22));
-    let bar = |share: f64| {
-        let room = format::float(width as u64);
-        "█".repeat(usize::try_from(format::whole(share.clamp(0.0, 1.0) * room)).unwrap_or(0))
+    let summary = format!(
+        "p50 {} · p95 {} · max {}",
+        format::millis(times.p50_ms),
+        format::millis(times.p95_ms),
+        format::millis(times.max_ms)
+    );
+    let titles = (
+        "· Batches by time",
+        Line::styled(summary, theme.style(Role::Quiet)),
+    );
+    let inner = paint::frame(theme, Frame::Pane, titles, place, buffer);
+    let Some(rows) = usize::from(inner.height).checked_sub(4) else {
+        return;
     };
-    let most = times.max_ms.max(0.001);
-    let rows = format::float(times.rows_p95.max(1));
-    let lines = [
-        (
-            "time p50",
-            format::millis(times.p50_ms),
-            bar(times.p50_ms / most),
-        ),
-        (
-            "time p95",
-            format::millis(times.p95_ms),
-            bar(times.p95_ms / most),
-        ),
-        (
-            "time max",
-            format::millis(times.max_ms),
-            bar(if times.max_ms > 0.0 { 1.0 } else { 0.0 }),
-        ),
-        (
-            "rows p50",
+    let most = times.counts.iter().copied().max().unwrap_or(0);
+    let heights: Vec<f64> = times.counts.iter().map(|count| f64::from(*count)).collect();
+    let bars = plot::columns(&heights, (heights.len(), rows), f64::from(most));
+    let cells = |texts: &[String]| -> String {
+        let texts = texts.iter().map(|text| format!("{text:^BAR$}"));
+        format!(" {}", texts.collect::<String>())
+    };
+    let counts = times.counts.map(|count| match count {
+        0 => String::new(),
+        count => format::short_count(f64::from(count)),
+    });
+    let mut lines = vec![Line::styled(cells(&counts), theme.style(Role::Text))];
+    lines.extend(bars.iter().map(|line| {
+        let bar = |glyph: char| glyph.to_string().repeat(BAR - 1) + " ";
+        let text: String = line.chars().map(bar).collect();
+        Line::styled(format!(" {text}"), theme.style(Role::Good))
+    }));
+    lines.push(Line::styled(cells(&bounds()), theme.style(Role::Quiet)));
+    lines.push(Line::styled(
+        format!(
+            " ms · row changes in a batch: p50 {}, p95 {}",
             format::count(times.rows_p50),
-            bar(format::float(times.rows_p50) / rows),
+            format::count(times.rows_p95)
         ),
-        (
-            "rows p95",
-            format::count(times.rows_p95),
-            bar(format::float(times.rows_p95) / rows),
-        ),
-    ];
-    for (row, (name, figure, bar)) in (0..).zip(lines) {
-        let line = Line::from(vec![
-            Span::styled(format!(" {name} {figure:>10}  "), theme.style(Role::Text)),
-            Span::styled(bar, theme.style(Role::Good)),
-        ]);
-        paint::text(&line, row, inner, buffer);
+        theme.style(Role::Quiet),
+    ));
+    for (row, line) in (0..inner.height).zip(&lines) {
+        paint::text(line, row, inner, buffer);
     }
+}
+
+/// What stands below the bars: `<1`, `<2` … and the last bound again for the rest.
+fn bounds() -> Vec<String> {
+    let mut texts: Vec<String> = BATCH_BOUNDS_MS
+        .iter()
+        .map(|bound| format!("<{bound}"))
+        .collect();
+    let last = BATCH_BOUNDS_MS.last();
+    texts.extend(last.map(|bound| format!("≥{bound}")));
+    texts
 }
