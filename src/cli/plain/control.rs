@@ -79,6 +79,7 @@ fn tell_phase(talk: &Talk, status: &Status, told: &mut Option<Phase>) {
 fn words(phase: &Phase) -> String {
     match phase {
         Phase::Starting => "starting".to_owned(),
+        Phase::Copying => "copying the rows that exist".to_owned(),
         Phase::Streaming { behind: false } => "streaming".to_owned(),
         Phase::Streaming { behind: true } => "catching up".to_owned(),
         Phase::Paused => "paused; the source keeps WAL".to_owned(),
