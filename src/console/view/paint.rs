@@ -80,6 +80,24 @@ pub(super) fn text_right(line: &Line<'_>, row: u16, place: Rect, buffer: &mut Bu
     text(line, row, right, buffer);
 }
 
+/// Returns figures in one line of at most so many cells, each whole or left out.
+pub(super) fn whole_figures(
+    begin: &str,
+    figures: impl IntoIterator<Item = String>,
+    width: usize,
+) -> String {
+    let mut text = begin.to_owned();
+    for figure in figures {
+        let needed = Span::raw(text.as_str()).width() + Span::raw(figure.as_str()).width();
+        if needed > width {
+            break;
+        }
+        text += &figure;
+        text += "   ";
+    }
+    text
+}
+
 /// Returns a text of exactly so many cells: cut with `…`, or filled with blanks.
 pub(super) fn fit(text: &str, width: usize, right: bool) -> String {
     let cleaned = clean(text);
