@@ -9,6 +9,8 @@ pub mod engine;
 pub mod fault;
 pub mod model;
 pub mod postgres;
+#[cfg(test)]
+mod property;
 pub mod schema;
 pub mod snapshot;
 pub mod tutorial;

@@ -10,6 +10,9 @@
 //! * Tables with triggers that fire or foreign keys that are checked share one lane that keeps the
 //!   order of the stream; neighbours of one kind still share a statement.
 //! * A table of which a set has failed before goes row by row ([`Lane::Rows`]).
+//! * A row that an UPDATE moved to another partition comes as DELETE and INSERT, one right behind the other.
+//!   Where foreign keys point to the root of the partitions these are joined to the UPDATE that they were: between
+//!   the two the keys would point to nothing.
 //! * An UPDATE that changes the key closes the lane's set and stands alone: its place matters.
 
 mod lane;
@@ -25,7 +28,7 @@ use super::{Lane, TablePlan};
 use lane::{MultisetLane, NetLane, OrderedLane};
 
 /// A change of one row, its table known.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RowChange {
     /// A new row.
     Insert(Tuple),
@@ -153,6 +156,18 @@ impl Batch {
                 table: Arc::clone(&lane.table),
                 kind,
             }));
+        }
+        ops
+    }
+
+    /// As [`take`](Self::take), but a row that may be on its way to another partition stays until
+    /// it is seen where it goes.
+    #[must_use]
+    pub fn take_settled(&mut self) -> Vec<Op> {
+        let leaving = self.ordered.take_leaving();
+        let ops = self.take();
+        if let Some((table, old)) = leaving {
+            self.push(&table, RowChange::Delete(OldTuple::Key(old)));
         }
         ops
     }

@@ -78,6 +78,10 @@ BEGIN;
 SELECT pg_catalog.pg_current_xact_id();
 COMMIT";
 
+/// Which source a slot's checkpoint is of. Parameter: slot.
+const OWNER: &str = "\
+SELECT system_identifier, database_name FROM pgstream.checkpoint WHERE slot_name = $1";
+
 const CREATE: &str = "\
 INSERT INTO pgstream.checkpoint (slot_name, system_identifier, database_name, timeline, end_lsn)
 VALUES ($1, $2, $3, $4, $5::pg_catalog.text::pg_catalog.pg_lsn)";
@@ -250,14 +254,26 @@ impl CheckpointStore {
     }
 }
 
+/// Returns the system identifier and the database that the checkpoint of a slot is of.
+///
+/// # Errors
+/// By SQLSTATE.
+pub async fn checkpoint_owner(
+    session: &Session,
+    slot_name: &str,
+) -> Result<Option<(String, String)>, PgError> {
+    let row = session.row(OWNER, &[&slot_name]).await?;
+    Ok(row.map(|row| (row.get(0), row.get(1))))
+}
+
 /// Makes the tables of our records where they are missing.
 ///
 /// # Errors
 /// The target's refusal, usually a missing CREATE privilege on the database.
 pub async fn install_records(session: &Session) -> Result<(), ApplyError> {
-    let probe = "SELECT pg_catalog.count(*) = 5 FROM (VALUES ('checkpoint'), \
+    let probe = "SELECT pg_catalog.count(*) = 6 FROM (VALUES ('checkpoint'), \
                  ('skipped_transaction'), ('schema_change'), ('snapshot_table'), \
-                 ('snapshot_step')) AS v(name) \
+                 ('snapshot_part'), ('snapshot_step')) AS v(name) \
                  WHERE pg_catalog.to_regclass('pgstream.' || name) IS NOT NULL";
     let row = session.row(probe, &[]).await;
     let row = row.map_err(refused("our records"))?;

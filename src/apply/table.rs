@@ -42,6 +42,11 @@ pub struct TargetTable {
     pub cascades: bool,
     /// Whether row security applies to us, which COPY does not support.
     pub row_security: bool,
+    /// Of a partition whose root foreign keys point to: that root. A row that leaves for another
+    /// partition must leave by an UPDATE of the root, or those keys would miss it. None before
+    /// PostgreSQL 15, where they take such an UPDATE for a DELETE all the same.
+    #[serde(default)]
+    pub moving_root: Option<QualifiedName>,
 }
 
 impl TargetTable {
@@ -140,6 +145,8 @@ pub struct TablePlan {
     pub lane: Lane,
     /// What an INSERT does that meets an existing row.
     pub on_conflict: OnConflict,
+    /// How the relation's rows are written to [`TargetTable::moving_root`].
+    pub root: Option<Arc<Self>>,
 }
 
 impl TablePlan {
@@ -166,7 +173,18 @@ impl TablePlan {
             key,
             lane,
             on_conflict: rules.on_conflict,
+            root: None,
         })
+    }
+
+    /// Returns the root through which rows leave this partition for that of `other`.
+    #[must_use]
+    pub fn way_to<'a>(&self, other: &'a Self) -> Option<&'a Arc<Self>> {
+        let root = other.root.as_ref()?;
+        let from = self.target.moving_root.as_ref();
+        let elsewhere = self.target.name != other.target.name;
+        let seen = self.target.is_watched() || other.target.is_watched();
+        (from == Some(&root.target.name) && elsewhere && !seen).then_some(root)
     }
 
     /// Returns the target's column that the relation's `column` is written to.

@@ -41,9 +41,11 @@ const BEGIN: &str = "BEGIN; SET CONSTRAINTS ALL DEFERRED";
 /// set of columns that its updates leave out. Beyond this many all are made anew.
 const STATEMENTS_MAX: usize = 1_000;
 
-/// Where there are synchronous standbys, a commit that does not wait would be confirmed before they
-/// have it.
-const HAS_STANDBYS: &str = "SELECT pg_catalog.current_setting('synchronous_standby_names') <> ''";
+/// The session's process, and whether there are synchronous standbys: a commit that does not wait
+/// would be confirmed before they have it.
+const ITSELF: &str = "\
+SELECT pg_catalog.pg_backend_pid(),
+       pg_catalog.current_setting('synchronous_standby_names') <> ''";
 
 /// The session that writes to the target.
 pub struct Writer {
@@ -52,6 +54,8 @@ pub struct Writer {
     statements: HashMap<(usize, Shape), Prepared>,
     advance: Statement,
     positions: Statement,
+    describe: Statement,
+    process_id: i32,
     sequences: SequenceTracker,
     durability: Durability,
     /// Every commit waits for the disk.
@@ -74,38 +78,56 @@ impl std::fmt::Debug for Writer {
 }
 
 impl Writer {
-    /// Connects to the target and makes our records there.
+    /// Opens a session with the settings of the writer, on which no slot has a claim yet.
     ///
     /// # Errors
     /// [`ApplyError::Open`] when the target cannot be reached or refuses the session's settings.
-    pub async fn open(
+    pub async fn connect(
         settings: &ConnectionSettings,
-        rules: WriteRules,
         disable_triggers: bool,
+    ) -> Result<Session, ApplyError> {
+        session::open(settings, disable_triggers).await
+    }
+
+    /// Claims the target for the slot, whose predecessors end, and makes our records there.
+    ///
+    /// # Errors
+    /// [`ApplyError::Open`] and [`ApplyError::Statement`]: the target's refusal.
+    pub async fn open(
+        session: Session,
+        rules: WriteRules,
         stream: super::Stream,
     ) -> Result<(Self, CheckpointStore), ApplyError> {
-        let session = session::open(settings, disable_triggers, &stream.slot_name).await?;
-        let store = CheckpointStore::open(&session, stream).await?;
-        let advance = session
-            .prepare(ADVANCE)
-            .await
-            .map_err(|error| session.error(ADVANCE, error));
-        let advance = advance.map_err(refused("the checkpoint"))?;
-        let positions = session.prepare(WAL_POSITIONS).await;
-        let positions = positions.map_err(|error| session.error(WAL_POSITIONS, error));
+        session::claim(&session, &stream.slot_name).await?;
+        let (store, positions, describe, itself) = tokio::join!(
+            CheckpointStore::open(&session, stream),
+            session.prepare(WAL_POSITIONS),
+            session.prepare(DESCRIBE_TABLE),
+            session.row(ITSELF, &[]),
+        );
+        let store = store?;
+        let prepared = |sql, prepared: Result<Statement, _>| {
+            prepared.map_err(|error| session.error(sql, error))
+        };
+        let positions = prepared(WAL_POSITIONS, positions);
         let positions = positions.map_err(refused("the positions of its WAL"))?;
-        let standbys = session.row(HAS_STANDBYS, &[]).await;
-        let standbys = standbys.map_err(refused("its standbys"))?;
+        let describe = prepared(DESCRIBE_TABLE, describe);
+        let describe = describe.map_err(refused("a look at its catalog"))?;
+        let itself = itself.map_err(refused("a look at its own session"))?;
+        let advance = prepared(ADVANCE, session.prepare(ADVANCE).await);
+        let advance = advance.map_err(refused("the checkpoint"))?;
         let writer = Self {
-            session,
             rules,
             statements: HashMap::new(),
             advance,
             positions,
+            describe,
             sequences: SequenceTracker::default(),
             durability: Durability::default(),
-            patient: standbys.is_none_or(|row| row.get(0)),
+            process_id: itself.as_ref().map_or(0, |row| row.get(0)),
+            patient: itself.is_none_or(|row| row.get(1)),
             open: false,
+            session,
         };
         Ok((writer, store))
     }
@@ -117,17 +139,9 @@ impl Writer {
     }
 
     /// Returns the process on the target that serves the session.
-    ///
-    /// # Errors
-    /// The loss of the session.
-    pub async fn process_id(&self) -> Result<i32, ApplyError> {
-        let row = self
-            .session
-            .row("SELECT pg_catalog.pg_backend_pid()", &[])
-            .await;
-        Ok(row
-            .map_err(refused("a look at its own session"))?
-            .map_or(0, |row| row.get(0)))
+    #[must_use]
+    pub const fn process_id(&self) -> i32 {
+        self.process_id
     }
 
     /// Returns what the configuration says about writing.
@@ -146,9 +160,10 @@ impl Writer {
     ) -> Result<Option<TargetTable>, ApplyError> {
         let row = self
             .session
-            .row(DESCRIBE_TABLE, &[&&*name.schema, &&*name.name])
+            .query_opt(&self.describe, &[&&*name.schema, &&*name.name])
             .await
-            .map_err(refused("a look at its catalog"))?;
+            .map_err(|error| self.session.error(DESCRIBE_TABLE, error));
+        let row = row.map_err(refused("a look at its catalog"))?;
         let parse = |row: tokio_postgres::Row| {
             serde_json::from_str(row.get(0)).map_err(|error| ApplyError::Catalog {
                 table: name.clone(),

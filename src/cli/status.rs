@@ -6,8 +6,10 @@ use super::Failure;
 use super::output::{print, print_json};
 use super::runtime::block_on;
 use crate::config::{ByteSize, Configuration};
-use crate::engine::inspect::{Inspection, SchemaChange, SchemaChangeState, Side, inspect};
-use crate::engine::status::Slot;
+use crate::engine::inspect::{
+    Inspection, SchemaChange, SchemaChangeState, Side, TableCopy, inspect,
+};
+use crate::engine::status::{CopyState, Slot};
 
 /// Prints what is to be seen. When a side does not answer, that is said and decides the exit code.
 pub(super) fn run(configuration: &Configuration, json: bool) -> Result<ExitCode, Failure> {
@@ -32,6 +34,7 @@ fn render(seen: &Inspection) -> String {
         line("slot", &render_slot(seen)),
         line("lag", &render_lag(seen)),
         line("checkpoint", &render_checkpoint(seen)),
+        render_copies(seen),
         render_schema_changes(seen),
     ]
     .concat()
@@ -125,6 +128,49 @@ fn render_checkpoint(seen: &Inspection) -> String {
         skipped.map_or_else(String::new, |count| format!(
             "\n{count} transactions skipped on record"
         ))
+    )
+}
+
+/// All that is ready in one line, each of the others in a line of its own.
+fn render_copies(seen: &Inspection) -> String {
+    let copies = &seen.copies;
+    let Some(ready) = (!copies.is_empty()).then(|| {
+        let ready = copies
+            .iter()
+            .filter(|table| table.state == CopyState::Ready);
+        let rows: u64 = ready.clone().map(|table| table.row_count).sum();
+        format!(
+            "{} of {} tables ready, {rows} rows",
+            ready.count(),
+            copies.len()
+        )
+    }) else {
+        return String::new();
+    };
+    let open = copies
+        .iter()
+        .filter(|table| table.state != CopyState::Ready);
+    let lines: Vec<String> = std::iter::once(ready)
+        .chain(open.map(render_copy))
+        .collect();
+    line("snapshot", &lines.join("\n"))
+}
+
+fn render_copy(table: &TableCopy) -> String {
+    let state = match table.state {
+        CopyState::Waiting => "○ waiting",
+        CopyState::Copying => "… copying",
+        CopyState::Indexing => "… indexing",
+        CopyState::CatchingUp => "… catching up",
+        CopyState::Ready => "✓ ready",
+        CopyState::Failed => "✗ failed",
+    };
+    let size = ByteSize(table.bytes_expected.max(table.byte_count));
+    let error = table.error.as_ref().map(|error| format!("  {error}"));
+    format!(
+        "{state:14} {}  {size}{}",
+        table.name,
+        error.unwrap_or_default()
     )
 }
 

@@ -223,6 +223,7 @@ pub(super) fn shown_value(variable: &Variable, value: &str) -> String {
         | Kind::Switch
         | Kind::Count { .. }
         | Kind::Duration
+        | Kind::Size
         | Kind::Tables
         | Kind::Keys => value.to_owned(),
     }

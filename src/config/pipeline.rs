@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConnectionSettings, SlotName, TableFilter, suggest};
+use super::{ByteSize, ConnectionSettings, SlotName, TableFilter, suggest};
 
 /// What `run`, `status`, `check` and the engine need.
 #[derive(Debug, Clone)]
@@ -27,6 +27,8 @@ pub struct Pipeline {
     pub on_conflict: OnConflict,
     /// The database of the schema log; none: rows only.
     pub schema_log: Option<ConnectionSettings>,
+    /// How long acknowledged entries of the schema log are kept.
+    pub schema_log_retention: Duration,
     /// Which tables replicate.
     pub filter: TableFilter,
     /// The first copy.
@@ -72,6 +74,8 @@ pub struct Snapshot {
     pub tables: TableFilter,
     /// How many copies run at the same time.
     pub worker_count: usize,
+    /// How much of a table one copy moves in one transaction.
+    pub part_size: ByteSize,
 }
 
 /// How to log.

@@ -8,9 +8,11 @@ use std::time::Duration;
 use super::layers::{Setting, shown_value};
 use super::pipeline::{Batch, Screen, Snapshot, Word, WordError, parse_word};
 use super::table_filter::parse_patterns;
+use super::unit::ByteSizeError;
 use super::{
-    Configuration, ConnectionSettings, Kind, LogFormat, LogLevel, NullNumbers, OnConflict, Origin,
-    Pipeline, Plugin, Problem, SlotName, TableFilter, TablePattern, Variable, key, parse_duration,
+    ByteSize, Configuration, ConnectionSettings, Kind, LogFormat, LogLevel, NullNumbers,
+    OnConflict, Origin, Pipeline, Plugin, Problem, SlotName, TableFilter, TablePattern, Variable,
+    key, parse_duration,
 };
 use crate::model::Classify as _;
 
@@ -20,8 +22,13 @@ const BATCH_SIZE: usize = 100;
 const BATCH_TIMEOUT: Duration = Duration::from_secs(5);
 /// An hour covers a restart, a failover and a short maintenance; longer needs an operator anyway.
 const RETRY_TIMEOUT: Duration = Duration::from_secs(3600);
+/// A month: whoever asks what changed asks sooner.
+const SCHEMA_LOG_RETENTION: Duration = Duration::from_secs(30 * 86_400);
 /// More copies than this do not pay on one source.
 const SNAPSHOT_WORKERS_MAX: usize = 8;
+
+/// Its locks on the source are soon gone, and its round trips do not count.
+const SNAPSHOT_PART_SIZE: ByteSize = ByteSize(128 << 20);
 
 /// The values that are set and valid.
 #[derive(Debug, Default)]
@@ -43,7 +50,9 @@ pub(super) struct Values {
     snapshot_include: Vec<TablePattern>,
     snapshot_exclude: Vec<TablePattern>,
     snapshot_workers: Option<usize>,
+    snapshot_part: Option<ByteSize>,
     retry_timeout: Option<Duration>,
+    schema_log_retention: Option<Duration>,
 }
 
 impl Values {
@@ -69,11 +78,13 @@ impl Values {
             on_conflict: self.on_conflict.unwrap_or_default(),
             null_numbers: self.null_numbers.unwrap_or_default(),
             schema_log: self.schema_log,
+            schema_log_retention: self.schema_log_retention.unwrap_or(SCHEMA_LOG_RETENTION),
             snapshot: Snapshot {
                 enabled: self.snapshot_enabled.unwrap_or_default(),
                 source: self.snapshot_store.unwrap_or_else(|| source.clone()),
                 tables: TableFilter::new(self.snapshot_include, self.snapshot_exclude),
                 worker_count: self.snapshot_workers.unwrap_or_else(default_workers),
+                part_size: self.snapshot_part.unwrap_or(SNAPSHOT_PART_SIZE),
             },
             retry_timeout: self.retry_timeout.unwrap_or(RETRY_TIMEOUT),
             source,
@@ -111,6 +122,7 @@ impl<'a> Reader<'a> {
             snapshot_include: self.tables(key::SNAPSHOT_TABLES),
             snapshot_exclude: self.tables(key::SNAPSHOT_EXCLUDED_TABLES),
             snapshot_workers: self.count(key::SNAPSHOT_WORKERS),
+            snapshot_part: self.size(key::SNAPSHOT_PART_SIZE),
             target: self.connection(key::TARGET_URL),
             batch_size: self.count(key::BATCH_SIZE),
             batch_timeout: self.duration(key::BATCH_TIMEOUT),
@@ -118,6 +130,7 @@ impl<'a> Reader<'a> {
             on_conflict: self.word(key::ON_CONFLICT),
             null_numbers: self.word(key::NULL_NUMBERS),
             schema_log: self.connection(key::SCHEMA_LOG_URL),
+            schema_log_retention: self.duration(key::SCHEMA_LOG_RETENTION),
             include: self.tables(key::INCLUDE_TABLES),
             exclude: self.tables(key::EXCLUDE_TABLES),
             retry_timeout: self.duration(key::RETRY_TIMEOUT),
@@ -223,6 +236,14 @@ impl<'a> Reader<'a> {
                 Ok(duration) => Ok(duration),
                 Err(rule) => Err((rule, suggestion)),
             }
+        })
+    }
+
+    fn size(&mut self, key: &'static str) -> Option<ByteSize> {
+        self.value(key, |setting| match setting.value.trim().parse() {
+            Ok(ByteSize(0)) => Err(("must be larger than nothing".to_owned(), None)),
+            Ok(size) => Ok(size),
+            Err(error) => Err((ByteSizeError::to_string(&error), None)),
         })
     }
 

@@ -98,7 +98,7 @@ mod tests {
         );
     }
 
-    proptest! {
+    crate::property::properties! {
         #[test]
         fn no_password_survives(password in "[a-zA-Z@:/?#$%&' \\\\]{4,20}") {
             // The marks can stand in no other part of the text, so a hit is a leak.

@@ -170,7 +170,7 @@ mod tests {
         assert_eq!(ByteSize(u64::MAX).to_string(), "16777215.9 TiB");
     }
 
-    proptest! {
+    crate::property::properties! {
         #[test]
         fn durations_round_trip(ms in 0..u64::MAX) {
             let duration = Duration::from_millis(ms);

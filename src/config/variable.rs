@@ -20,6 +20,8 @@ pub mod key {
     pub const SNAPSHOT_EXCLUDED_TABLES: &str = "PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_EXCLUDED_TABLES";
     /// Parallel copies.
     pub const SNAPSHOT_WORKERS: &str = "PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_WORKERS";
+    /// What one copy moves in one transaction.
+    pub const SNAPSHOT_PART_SIZE: &str = "PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_PART_SIZE";
     /// Target.
     pub const TARGET_URL: &str = "PGSTREAM_POSTGRES_WRITER_TARGET_URL";
     /// Row changes of a batch.
@@ -32,6 +34,8 @@ pub mod key {
     pub const ON_CONFLICT: &str = "PGSTREAM_POSTGRES_WRITER_ON_CONFLICT_ACTION";
     /// Database of the schema log.
     pub const SCHEMA_LOG_URL: &str = "PGSTREAM_POSTGRES_WRITER_SCHEMALOG_STORE_URL";
+    /// How long the schema log is kept.
+    pub const SCHEMA_LOG_RETENTION: &str = "PGSTREAM_POSTGRES_WRITER_SCHEMALOG_RETENTION";
     /// Tables that replicate.
     pub const INCLUDE_TABLES: &str = "PGSTREAM_FILTER_INCLUDE_TABLES";
     /// Tables that do not.
@@ -76,6 +80,8 @@ pub enum Kind {
     },
     /// A duration with its unit.
     Duration,
+    /// A size with its unit.
+    Size,
     /// A list of table patterns.
     Tables,
     /// A list of keys for actions.
@@ -93,6 +99,7 @@ impl Kind {
             Self::Switch => "true, false".to_owned(),
             Self::Count { min, max } => format!("number from {min} to {max}"),
             Self::Duration => "duration".to_owned(),
+            Self::Size => "size".to_owned(),
             Self::Tables => "list of tables".to_owned(),
             Self::Keys => "list of action = key".to_owned(),
         }
@@ -193,6 +200,15 @@ pub static VARIABLES: &[Variable] = &[
         example: "4",
     },
     Variable {
+        key: key::SNAPSHOT_PART_SIZE,
+        synonyms: &[],
+        meaning: "How much of a table one worker copies in one transaction; a larger table is cut \
+                  into parts, and one with a whole number as its key resumes between them.",
+        default: "128MiB",
+        kind: Kind::Size,
+        example: "64MiB",
+    },
+    Variable {
         key: key::TARGET_URL,
         synonyms: &[],
         meaning: "The target: the database that the changes are written to.",
@@ -245,6 +261,15 @@ pub static VARIABLES: &[Variable] = &[
         default: "rows only",
         kind: Kind::Connection,
         example: "\"postgres://postgres:postgres@localhost:5432?sslmode=disable\"",
+    },
+    Variable {
+        key: key::SCHEMA_LOG_RETENTION,
+        synonyms: &[],
+        meaning: "How long run keeps entries of pgstream.schema_log that are acknowledged and that \
+                  every pipeline has confirmed.",
+        default: "30d",
+        kind: Kind::Duration,
+        example: "90d",
     },
     Variable {
         key: key::INCLUDE_TABLES,

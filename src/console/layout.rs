@@ -141,15 +141,20 @@ pub(crate) fn dashboard(size: Size, wanted: Wanted) -> Layout {
 
 /// A body of fewer rows cannot hold three panes above each other.
 const BODY_ROWS_MIN: u16 = 13;
+/// A body of fewer rows cannot hold two.
+const LOW_ROWS_MIN: u16 = 9;
+/// Frame, headings and one row of a list: our own slot is the first.
+const SLOT_ROWS_MIN: u16 = 4;
 
 fn fill_body(layout: &mut Layout, body: Rect, wanted: Wanted) {
     match layout.class {
         Class::TooSmall => {}
         Class::Compact => layout.panes.push((wanted.focus, body)),
         _ if wanted.focus == Pane::Snapshot && !wanted.zoom => snapshot(layout, body),
-        _ if wanted.zoom || body.height < BODY_ROWS_MIN => {
+        _ if wanted.zoom || body.height < LOW_ROWS_MIN => {
             layout.panes.push((wanted.focus, body));
         }
+        _ if body.height < BODY_ROWS_MIN => low(layout, body, wanted),
         Class::Full if body.height >= 44 => full(layout, body),
         Class::Full | Class::Wide | Class::Standard => rows(layout, body, wanted),
     }
@@ -169,6 +174,23 @@ fn snapshot(layout: &mut Layout, body: Rect) {
     if why_rows > 0 {
         layout.extras = vec![(Extra::Why, why)];
     }
+}
+
+/// Where a lesson or a failure leaves little room: our slot above, two panes side by side below.
+fn low(layout: &mut Layout, body: Rect, wanted: Wanted) {
+    let [slots, below] =
+        Split::vertical([Constraint::Length(SLOT_ROWS_MIN), Constraint::Fill(1)]).areas(body);
+    let [schema, other] =
+        Split::horizontal([Constraint::Fill(11), Constraint::Fill(9)]).areas(below);
+    let beside = match wanted.focus {
+        Pane::Logs => Pane::Logs,
+        _ => wanted.shared,
+    };
+    layout.panes = vec![
+        (Pane::Slots, slots),
+        (Pane::Schema, schema),
+        (beside, other),
+    ];
 }
 
 /// Slots above, schema log and throughput side by side, logs below.

@@ -45,8 +45,10 @@ use crate::schema::install::Progress;
 const FRAME: Duration = Duration::from_millis(33);
 /// The clock ticks this often while the screen shows seconds, or something is about to go away.
 const TICK: Duration = Duration::from_secs(1);
-/// Log lines taken at once, so that drawing stays near.
-const LINES_MAX: usize = 512;
+/// Log lines taken for one picture, several screens of them. When there are more, the next ones are
+/// taken for the next picture: nobody could read them, and taking them costs time that the engine
+/// may need. What finds no place meanwhile is counted.
+const LINES_MAX: usize = 256;
 /// Rows that one notch of the wheel moves.
 const WHEEL_ROWS: isize = 3;
 
@@ -60,6 +62,8 @@ pub(super) struct Shell {
     status_open: bool,
     outside: Outside,
     lines: Vec<super::model::logs::LogLine>,
+    /// No lines are taken before.
+    lines_from: Instant,
     jobs: FuturesUnordered<LocalBoxFuture<'static, Done>>,
     /// The latest try of each address: a newer one ends it.
     tries: Vec<(Name, AbortHandle)>,
@@ -123,6 +127,7 @@ impl Shell {
             status_open: true,
             outside,
             lines: Vec::with_capacity(LINES_MAX),
+            lines_from: clock::now(),
             jobs: FuturesUnordered::new(),
             tries: Vec::new(),
             progress: None,
@@ -167,7 +172,12 @@ impl Shell {
             let left_ms = (at_ms - self.model.now_ms).max(0);
             Duration::from_millis(u64::try_from(left_ms).unwrap_or(0))
         });
-        clock::now() + due.unwrap_or(TICK).min(TICK)
+        let now = clock::now();
+        let wakes_at = now + due.unwrap_or(TICK).min(TICK);
+        match self.lines_from > now {
+            true => wakes_at.min(self.lines_from),
+            false => wakes_at,
+        }
     }
 
     /// Waits for the next thing to happen; none when only the clock has moved.
@@ -178,8 +188,9 @@ impl Shell {
     async fn next(&mut self) -> Option<Message> {
         let wakes_at = self.wakes_at();
         let [terminate, hangup, interrupt] = &mut self.signals;
+        let may_take = clock::now() >= self.lines_from;
         let lines = async {
-            match &mut self.outside.logs {
+            match self.outside.logs.as_mut().filter(|_| may_take) {
                 Some(feed) => feed.receiver.recv_many(&mut self.lines, LINES_MAX).await,
                 None => std::future::pending().await,
             }
@@ -223,8 +234,10 @@ impl Shell {
             },
             () = &mut self.link.keeper => None,
             count = lines => {
-                if count == 0 {
-                    self.outside.logs = None;
+                match count {
+                    0 => self.outside.logs = None,
+                    LINES_MAX => self.lines_from = clock::now() + FRAME,
+                    _ => {}
                 }
                 None
             }

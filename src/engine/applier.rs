@@ -2,10 +2,15 @@
 //! batches together with the checkpoint.
 //!
 //! ```text
-//!  begin ─> apply(changes)… ─> end(commit) ─> is_due? ─> commit ─> durable
+//!  begin ─> apply(changes)… ─> end(commit) ─> is_due? ─> commit ─> complete ─> durable
 //! ```
+//!
+//! A commit goes on in the background (see [`desk`]) while the next batch is gathered; whatever needs
+//! the target waits for it first.
 
 mod cover;
+mod desk;
+mod errand;
 mod limits;
 mod reload;
 mod schema_entry;
@@ -26,17 +31,16 @@ use crate::model::{
     Change, Lsn, OldTuple, Relation, RelationId, TransactionBegin, TransactionCommit, Tuple,
 };
 use crate::schema::RowsMessage;
-use crate::snapshot::OpenStep;
 
 use super::board::Board;
-use super::copy::tables::{self, Refusal};
-use super::copy::{Answer, CopyLink, TablesErrand};
+use super::copy::{CopyLink, TablesErrand};
 use super::coverage::Coverage;
 use super::meter::{Meter, RowKind, Tally};
 use super::route::{Route, Router};
 use super::status::SchemaChange;
 use super::{EngineError, clock};
 
+use desk::Desk;
 pub(super) use limits::Limits;
 use reload::Reload;
 
@@ -50,7 +54,7 @@ const GATHERED_BYTES_MAX: usize = 8 << 20;
 /// What the applier works with.
 pub(super) struct Applier {
     endpoint: String,
-    writer: Writer,
+    desk: Desk,
     store: CheckpointStore,
     router: Router,
     limits: Limits,
@@ -65,7 +69,8 @@ pub(super) struct Applier {
     /// Where the last schema change lies that was looked at.
     schema_changed_at: Lsn,
     open: OpenBatch,
-    tallies: HashMap<RelationId, (Arc<Relation>, Tally)>,
+    /// The batch whose commit is under way.
+    closing: Option<Closing>,
     board: Board,
     meter: Meter,
     acknowledge: mpsc::Sender<String>,
@@ -83,6 +88,19 @@ struct OpenBatch {
     /// The batch must end with the transaction at hand.
     commit_after: bool,
     schema_changes: Vec<SchemaChange>,
+    tallies: HashMap<RelationId, (Arc<Relation>, Tally)>,
+    /// When its first transaction was committed on the source.
+    oldest_us: Option<i64>,
+}
+
+/// A batch on its way to the target, and where everything is when it has got there.
+#[derive(Debug)]
+struct Closing {
+    batch: OpenBatch,
+    position: Lsn,
+    checkpoint: Lsn,
+    /// The checkpoint then speaks for all tables that were catching up.
+    settled: bool,
 }
 
 /// What an applier is made of.
@@ -115,7 +133,7 @@ impl Applier {
         } = parts;
         Self {
             endpoint,
-            writer,
+            desk: Desk::new(writer),
             store,
             router,
             limits,
@@ -128,7 +146,7 @@ impl Applier {
             copies,
             schema_changed_at: Lsn::ZERO,
             open: OpenBatch::default(),
-            tallies: HashMap::new(),
+            closing: None,
             board: parts.board,
             meter: parts.meter,
             acknowledge: parts.acknowledge,
@@ -142,7 +160,20 @@ impl Applier {
 
     /// Returns what may be confirmed: durable on the target, and needed by no copy.
     pub(super) fn confirmable(&self) -> Lsn {
-        self.coverage.confirmable(self.writer.durable())
+        self.coverage.confirmable(self.desk.durable())
+    }
+
+    /// Returns whether the commit of a batch is under way.
+    pub(super) const fn is_committing(&self) -> bool {
+        self.closing.is_some()
+    }
+
+    /// Returns when the oldest transaction that is not committed here was committed on the source.
+    pub(super) fn oldest_us(&self) -> Option<i64> {
+        let closing = self.closing.as_ref();
+        closing
+            .and_then(|closing| closing.batch.oldest_us)
+            .or(self.open.oldest_us)
     }
 
     /// Returns whether whole transactions wait for their commit.
@@ -181,6 +212,7 @@ impl Applier {
         changes: Vec<Change>,
     ) -> Result<(), EngineError> {
         self.open.started.get_or_insert_with(clock::now);
+        self.open.oldest_us.get_or_insert(begin.commit_time_us);
         for change in changes {
             self.change(begin, change).await?;
         }
@@ -199,14 +231,13 @@ impl Applier {
         Ok(())
     }
 
-    /// Commits the whole transactions at hand. Afterwards readers of the target see them; what is
-    /// durable, [`durable`](Self::durable) tells. A schema change is acknowledged at once, so it is
-    /// durable at once.
+    /// Begins to commit the whole transactions at hand; [`complete`](Self::complete) ends it.
+    /// Afterwards readers of the target see them; what is durable, [`durable`](Self::durable)
+    /// tells. A schema change is acknowledged at once, so it is durable at once.
     pub(super) async fn commit(&mut self) -> Result<(), EngineError> {
         let Some(last) = self.open.last else {
             return Ok(());
         };
-        let ops = self.batch.take();
         let to = Checkpoint {
             end_lsn: last.end_lsn,
             commit_time_us: Some(last.commit_time_us),
@@ -216,18 +247,19 @@ impl Applier {
         } else {
             Commit::Durable
         };
-        self.move_to(&ops, to, how).await?;
-        self.count(&last);
-        Ok(())
+        let ops = self.batch.take();
+        self.begin_move(ops, to, how).await
     }
 
-    /// Commits everything up to `to`: the checkpoint moves there, and the tables that catch up.
-    async fn move_to(
+    /// Begins to commit everything up to `to`: the checkpoint moves there, and the tables that catch
+    /// up.
+    async fn begin_move(
         &mut self,
-        ops: &[Op],
+        ops: Vec<Op>,
         to: Checkpoint,
         how: Commit,
     ) -> Result<(), EngineError> {
+        self.complete().await?;
         let settled = self.follow_copies(to.end_lsn).await?;
         let (position, checkpoint) = (to.end_lsn, self.checkpoint.max(to.end_lsn));
         let to = Checkpoint {
@@ -236,35 +268,64 @@ impl Applier {
         };
         let how = if settled { Commit::Durable } else { how };
         let step = (self.checkpoint, to);
-        let committed = self.writer.commit(&self.store, ops, step, how).await;
-        committed.map_err(|error| self.failed(error))?;
-        (self.checkpoint, self.position) = (checkpoint, position);
-        if settled {
+        self.desk.commit(self.store.clone(), ops, step, how);
+        self.closing = Some(Closing {
+            batch: std::mem::take(&mut self.open),
+            position,
+            checkpoint,
+            settled,
+        });
+        Ok(())
+    }
+
+    /// Waits until the target has done what it was given. Cancel safe.
+    pub(super) async fn complete(&mut self) -> Result<(), EngineError> {
+        let done = self.desk.back().await.map_err(EngineError::Task)?;
+        done.map_err(|error| self.failed(error))?;
+        let Some(closing) = self.closing.take() else {
+            return Ok(());
+        };
+        (self.checkpoint, self.position) = (closing.checkpoint, closing.position);
+        if closing.settled {
             self.settle_copies();
+        }
+        if let Some(last) = closing.batch.last {
+            self.count(closing.batch, &last);
         }
         Ok(())
     }
 
+    /// Commits what is open, with no whole transaction in it, up to `to`.
+    async fn move_to(&mut self, to: Checkpoint) -> Result<(), EngineError> {
+        self.begin_move(Vec::new(), to, Commit::Durable).await?;
+        self.complete().await
+    }
+
     /// Moves the checkpoint over WAL that held nothing for us.
     pub(super) async fn advance_idle(&mut self, to: Lsn) -> Result<(), EngineError> {
+        self.complete().await?;
         let to = Checkpoint {
             end_lsn: to,
             commit_time_us: None,
         };
-        self.move_to(&[], to, Commit::Durable).await
+        self.move_to(to).await
     }
 
     /// Asks what has become durable since it was committed, and returns whether anything has.
     pub(super) async fn look_for_durable(&mut self) -> Result<bool, EngineError> {
-        let before = self.writer.durable();
-        let looked = self.writer.look_for_durable().await;
+        if self.desk.is_away() {
+            return Ok(false);
+        }
+        let before = self.desk.durable();
+        let looked = self.desk.writer().look_for_durable().await;
         looked.map_err(|error| self.failed(error))?;
-        Ok(self.writer.durable() > before)
+        Ok(self.desk.durable() > before)
     }
 
     /// Waits until all that was committed is durable.
     pub(super) async fn settle(&mut self) -> Result<(), EngineError> {
-        let settled = self.writer.settle(self.checkpoint).await;
+        self.complete().await?;
+        let settled = self.desk.writer().settle(self.checkpoint).await;
         settled.map_err(|error| self.failed(error))
     }
 
@@ -275,66 +336,26 @@ impl Applier {
         commit: TransactionCommit,
         reason: &str,
     ) -> Result<(), EngineError> {
+        self.complete().await?;
         let recorded = async {
-            self.writer.begin().await?;
-            let session = self.writer.session();
+            let writer = self.desk.writer();
+            writer.begin().await?;
             self.store
-                .record_skipped(session, begin.commit_lsn, begin.xid, reason)
+                .record_skipped(writer.session(), begin.commit_lsn, begin.xid, reason)
                 .await
         };
         recorded.await.map_err(|error| self.failed(error))?;
         self.end(commit)?;
         self.commit().await?;
+        self.complete().await?;
         self.meter.add_skipped();
         Ok(())
     }
 
-    /// Makes the tables of a copy, if the target is still as of their moment.
-    pub(super) async fn make_tables(
-        &mut self,
-        errand: &TablesErrand,
-    ) -> Result<Answer, EngineError> {
-        let disturbed = errand.at.is_some_and(|at| self.schema_changed_at >= at);
-        if disturbed {
-            return Ok(Answer::Disturbed);
-        }
-        fault::point(fault::SNAPSHOT_BEFORE_TABLES);
-        self.begin().await?;
-        let made = tables::make(self.writer.session(), self.copies.store(), errand).await;
-        let answer = self.end_errand(made).await?;
-        if answer == Answer::Done {
-            fault::point(fault::SNAPSHOT_AFTER_TABLES);
-            self.leave_to_copies(errand);
-        }
-        Ok(answer)
-    }
-
-    /// Runs statements for copies that are complete.
-    pub(super) async fn run_steps(&mut self, steps: &[OpenStep]) -> Result<Answer, EngineError> {
-        self.begin().await?;
-        let run = tables::run(self.writer.session(), steps).await;
-        self.end_errand(run).await
-    }
-
     async fn begin(&mut self) -> Result<(), EngineError> {
-        let begun = self.writer.begin().await;
+        self.complete().await?;
+        let begun = self.desk.writer().begin().await;
         begun.map_err(|error| self.failed(error))
-    }
-
-    async fn end_errand(&mut self, done: Result<(), Refusal>) -> Result<Answer, EngineError> {
-        if let Err(refusal) = done {
-            let given_up = self.writer.rollback().await;
-            given_up.map_err(|error| self.failed(error))?;
-            return refusal.answer(&self.endpoint);
-        }
-        let here = Checkpoint {
-            end_lsn: self.position,
-            commit_time_us: None,
-        };
-        self.move_to(&[], here, Commit::Durable).await?;
-        self.writer.forget();
-        self.router.forget();
-        Ok(Answer::Done)
     }
 
     /// Publishes what was counted, if anything was.
@@ -389,6 +410,9 @@ impl Applier {
         if self.passes_over(&relation, begin.commit_lsn) {
             return Ok(());
         }
+        let Some(change) = self.share(&relation, change, begin.commit_lsn).await? else {
+            return Ok(());
+        };
         match self.route(&relation).await? {
             Route::Table(plan) => self.gather(&plan, change).await,
             Route::SchemaLog => match change {
@@ -405,7 +429,8 @@ impl Applier {
         if let Some(route) = self.router.known(relation) {
             return Ok(route.clone());
         }
-        let found = self.router.find(&self.writer, relation).await;
+        self.complete().await?;
+        let found = self.router.find(self.desk.writer(), relation).await;
         let route = found.map_err(|error| self.failed(error))?;
         if self.router.turned_watchful() {
             self.flush().await?;
@@ -427,7 +452,8 @@ impl Applier {
         let full = self.batch.row_count() >= GATHERED_ROWS_MAX
             || self.batch.byte_count() >= GATHERED_BYTES_MAX;
         if full {
-            self.flush().await?;
+            let ops = self.batch.take_settled();
+            self.execute(ops).await?;
             fault::point(fault::APPLY_MID_TRANSACTION);
         }
         Ok(())
@@ -466,8 +492,9 @@ impl Applier {
             return Ok(());
         }
         self.flush().await?;
+        self.complete().await?;
         let tables: Vec<_> = plans.iter().map(|plan| &*plan.target).collect();
-        let done = self.writer.truncate(&tables, restart_identity).await;
+        let done = self.desk.writer().truncate(&tables, restart_identity).await;
         done.map_err(|error| self.failed(error))?;
         for plan in &plans {
             self.tally_of(&plan.relation).counters.truncates += 1;
@@ -476,11 +503,18 @@ impl Applier {
         Ok(())
     }
 
-    /// Sends what was gathered to the open target transaction.
+    /// Begins to run what was gathered in the open target transaction.
     async fn flush(&mut self) -> Result<(), EngineError> {
         let ops = self.batch.take();
-        let done = self.writer.execute(&ops).await;
-        done.map_err(|error| self.failed(error))
+        self.execute(ops).await
+    }
+
+    async fn execute(&mut self, ops: Vec<Op>) -> Result<(), EngineError> {
+        self.complete().await?;
+        if !ops.is_empty() {
+            self.desk.execute(ops);
+        }
+        Ok(())
     }
 
     fn tally(&mut self, plan: &TablePlan, change: &RowChange) -> RowKind {
@@ -496,30 +530,29 @@ impl Applier {
 
     fn tally_of(&mut self, relation: &Arc<Relation>) -> &mut Tally {
         let new = || (Arc::clone(relation), Tally::default());
-        &mut self.tallies.entry(relation.id).or_insert_with(new).1
+        &mut self.open.tallies.entry(relation.id).or_insert_with(new).1
     }
 
-    fn count(&mut self, last: &TransactionCommit) {
-        let open = std::mem::take(&mut self.open);
-        let took = open
+    fn count(&mut self, batch: OpenBatch, last: &TransactionCommit) {
+        let took = batch
             .started
             .map(|started| started.elapsed())
             .unwrap_or_default();
         let at_ms = clock::unix_ms();
-        for (_, (relation, tally)) in self.tallies.drain() {
-            self.meter.add_table(&relation.name, &tally, at_ms);
+        for (relation, tally) in batch.tallies.values() {
+            self.meter.add_table(&relation.name, tally, at_ms);
         }
         self.meter
-            .add_batch(open.transaction_count, open.row_count as u64, took);
+            .add_batch(batch.transaction_count, batch.row_count as u64, took);
         debug!(
             target: "apply",
-            transactions = open.transaction_count,
-            rows = open.row_count,
+            transactions = batch.transaction_count,
+            rows = batch.row_count,
             ms = took.as_secs_f64() * 1e3,
             lsn = %last.end_lsn,
             "batch committed"
         );
-        self.schema_changes_durable(open.schema_changes);
+        self.schema_changes_durable(batch.schema_changes);
         self.board.update(|status| {
             status.checkpoint.end_lsn = status.checkpoint.end_lsn.max(last.end_lsn);
             status.checkpoint.commit_time_ms = Some(clock::unix_ms_of(last.commit_time_us));

@@ -7,7 +7,7 @@
 //! target ─> check.sql ─> TargetFacts ─┘
 //! ```
 //!
-//! Nothing is written on either side. A server that cannot be reached is a finding, not an error:
+//! Nothing is left behind on either side. A server that cannot be reached is a finding, not an error:
 //! the other side is checked all the same.
 
 mod facts;
@@ -16,11 +16,12 @@ mod judge_both;
 mod judge_source;
 mod judge_target;
 mod query;
+mod wal2json;
 
 use serde::Serialize;
 
 use crate::config::{
-    ConnectionSettings, Pipeline, Plugin, SlotName, TableFilter, publication_name,
+    ConnectionSettings, NullNumbers, Pipeline, Plugin, SlotName, TableFilter, publication_name,
 };
 use crate::model::Classify;
 use crate::postgres::{PgError, connect};
@@ -84,6 +85,7 @@ struct Wanted {
     slot_name: SlotName,
     publication_name: String,
     plugin: Plugin,
+    null_numbers: NullNumbers,
     schema_changes: bool,
     silent_triggers: bool,
     filter: TableFilter,
@@ -98,6 +100,7 @@ impl Wanted {
             publication_name: publication_name(slot_name.as_str()),
             slot_name,
             plugin: pipeline.plugin,
+            null_numbers: pipeline.null_numbers,
             schema_changes: pipeline.schema_log.is_some(),
             silent_triggers: pipeline.disable_triggers,
             filter: pipeline.filter.clone(),
@@ -132,7 +135,10 @@ async fn ask_source(pipeline: &Pipeline) -> Result<(Wanted, SourceFacts), PgErro
     let session = connect(&pipeline.source, APPLICATION_NAME).await?;
     let database = session.current_database().await?;
     let wanted = Wanted::of(pipeline, &database);
-    let facts = query::source(&session, &wanted).await?;
+    let mut facts = query::source(&session, &wanted).await?;
+    if judge_source::plugin(&wanted, &facts) == Plugin::Wal2json {
+        facts.wal2json = wal2json::ask(session).await;
+    }
     Ok((wanted, facts))
 }
 

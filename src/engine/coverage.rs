@@ -12,18 +12,26 @@
 //! checkpoint, and each change is applied exactly if it lies behind its own table's. Once the stream
 //! is behind all of them, the tables have one position again: the checkpoint's.
 
+mod ranges;
+
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::config::TableFilter;
 use crate::model::{Lsn, QualifiedName, Relation, RelationId};
+use crate::schema::{Change, ObjectChange};
+
+pub(super) use ranges::{Ranges, Share};
 
 /// What the stream has to do with a table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Treatment {
     /// Nothing: it is not there yet, or is being copied.
     Left,
     /// What was committed at or behind this position.
     From(Lsn),
+    /// What was committed at or behind the position of the row's own range.
+    Ranges(Arc<Ranges>),
 }
 
 /// The tables that the checkpoint does not speak for.
@@ -40,6 +48,8 @@ pub(super) struct Coverage {
     lenient_for: Option<TableFilter>,
     /// The source keeps everything from here on, whatever is confirmed otherwise.
     hold: Option<Lsn>,
+    /// The earliest moment of parts that are there of tables that are being copied.
+    parts: Option<Lsn>,
     /// Tables are being copied, or will be.
     some_wait: bool,
 }
@@ -85,25 +95,35 @@ impl Coverage {
     fn positions(&self) -> impl Iterator<Item = Lsn> {
         self.tables
             .values()
-            .filter_map(|(_, treatment)| match treatment {
-                Treatment::From(lsn) => Some(*lsn),
-                Treatment::Left => None,
+            .flat_map(|(_, treatment)| match treatment {
+                Treatment::From(lsn) => vec![*lsn],
+                Treatment::Ranges(ranges) => ranges.positions().collect(),
+                Treatment::Left => Vec::new(),
             })
     }
 
     /// Returns whether a change of this relation, committed at `commit_lsn`, is to be applied.
     pub(super) fn takes(&self, relation: &Relation, commit_lsn: Lsn) -> bool {
-        if self.tables.is_empty() {
-            return true;
+        self.tables.is_empty()
+            || match self.known(relation) {
+                Some((_, Treatment::Ranges(ranges))) => commit_lsn >= ranges.first(),
+                known => self.judge(known, commit_lsn),
+            }
+    }
+
+    /// Returns the ranges that share a change among them.
+    pub(super) fn ranges(&self, relation: &Relation, commit_lsn: Lsn) -> Option<&Arc<Ranges>> {
+        match self.known(relation)? {
+            (_, Treatment::Ranges(ranges)) if commit_lsn < ranges.last() => Some(ranges),
+            _ => None,
         }
-        let known = match self.by_name {
-            true => self
-                .names
-                .get(&relation.name)
-                .and_then(|id| self.tables.get(id)),
+    }
+
+    fn known(&self, relation: &Relation) -> Option<&(QualifiedName, Treatment)> {
+        match self.by_name {
+            true => self.tables.get(self.names.get(&relation.name)?),
             false => self.tables.get(&relation.id),
-        };
-        self.judge(known, commit_lsn)
+        }
     }
 
     /// As [`Coverage::takes`], for a relation known by its OID and its names around a change.
@@ -116,6 +136,9 @@ impl Coverage {
             None => commit_lsn >= self.checkpoint,
             Some((_, Treatment::Left)) => false,
             Some((_, Treatment::From(lsn))) => commit_lsn >= *lsn,
+            // What is not about rows: the ranges are of one table, whose definition did not change
+            // between their moments.
+            Some((_, Treatment::Ranges(ranges))) => commit_lsn >= ranges.last(),
         }
     }
 
@@ -123,6 +146,48 @@ impl Coverage {
     /// catch up.
     pub(super) fn is_catching_up(&self, commit_lsn: Lsn) -> bool {
         !self.tables.is_empty() && commit_lsn < self.checkpoint
+    }
+
+    /// Returns the tables being copied that a schema change reaches in another way than by itself.
+    pub(super) fn disturbed_by(&self, change: &Change) -> Vec<RelationId> {
+        let left = self
+            .tables
+            .iter()
+            .filter(|(_, (_, treatment))| *treatment == Treatment::Left);
+        let left = left.map(|(relation, _)| *relation);
+        if change.objects.iter().any(ObjectChange::reaches_below) {
+            return left.collect();
+        }
+        let touched = |relation: &RelationId| {
+            change
+                .objects
+                .iter()
+                .any(|object| object.relation() == Some(relation.0))
+        };
+        let with_others = change.objects.iter().any(|object| {
+            let table = matches!(object, ObjectChange::Table(_));
+            table
+                && object.existed()
+                && object
+                    .relation()
+                    .is_some_and(|oid| !self.knows(RelationId(oid)))
+        });
+        match with_others {
+            true => left.filter(touched).collect(),
+            false => Vec::new(),
+        }
+    }
+
+    /// Leaves a table out that turned out to need another copy.
+    pub(super) fn leave_again(&mut self, relation: &Relation) -> Option<RelationId> {
+        let id = match self.by_name {
+            true => *self.names.get(&relation.name)?,
+            false => relation.id,
+        };
+        self.some_wait = true;
+        let (_, treatment) = self.tables.get_mut(&id)?;
+        *treatment = Treatment::Left;
+        Some(id)
     }
 
     /// Returns whether some table is left out.
@@ -193,9 +258,11 @@ impl Coverage {
     }
 
     /// Keeps the source's WAL from where the round starts: tables wait, and where they are read is not
-    /// known yet.
-    pub(super) fn hold(&mut self) {
-        self.hold = Some(self.start());
+    /// known yet. `parts` is the earliest moment of what is there of them already.
+    pub(super) fn hold(&mut self, parts: Option<Lsn>) {
+        let start = self.start();
+        self.hold = Some(parts.map_or(start, |parts| parts.min(start)));
+        self.parts = parts;
     }
 
     /// Says that tables are being copied, or will be.
@@ -205,7 +272,7 @@ impl Coverage {
 
     /// Keeps the source's WAL for tables that are being copied as of `lsn`.
     pub(super) fn hold_from(&mut self, lsn: Option<Lsn>) {
-        let lowest = self.positions().chain(lsn).min();
+        let lowest = self.positions().chain(self.parts).chain(lsn).min();
         self.hold = self.hold.and(lowest);
     }
 
@@ -285,9 +352,12 @@ mod tests {
         coverage.rename(RelationId(1), &name("renamed"));
         assert!(!coverage.takes(&relation(9, "renamed"), Lsn(500)));
         assert!(coverage.takes(&relation(9, "left"), Lsn(500)));
-        coverage.hold();
+        coverage.hold(None);
         assert_eq!(coverage.confirmable(Lsn(500)), Lsn(50));
         assert_eq!(coverage.confirmable(Lsn(40)), Lsn(40));
+        coverage.hold(Some(Lsn(30)));
+        coverage.hold_from(Some(Lsn(200)));
+        assert_eq!(coverage.confirmable(Lsn(500)), Lsn(30));
         coverage.settle();
         assert_eq!(coverage.confirmable(Lsn(500)), Lsn(500));
     }

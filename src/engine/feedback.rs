@@ -142,7 +142,7 @@ mod tests {
 
     use super::*;
 
-    proptest! {
+    crate::property::properties! {
         #[test]
         fn what_is_confirmed_never_goes_back_and_is_never_beyond_what_is_durable(
             steps in prop::collection::vec((0u64..1_000, 0u64..1_000), 0..50),

@@ -6,10 +6,10 @@
 
 mod query;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::clock;
-use super::status::Slot;
+use super::status::{CopyState, Slot};
 use crate::config::{Pipeline, SlotName};
 use crate::model::Lsn;
 use crate::postgres::PgError;
@@ -36,6 +36,8 @@ pub struct Inspection {
     pub checkpoint: Option<Checkpoint>,
     /// Transactions that an operator skipped on record.
     pub skipped_transaction_count: Option<i64>,
+    /// Tables that were or are copied, the largest first.
+    pub copies: Vec<TableCopy>,
     /// What `init` has put on the source; none while the source is away or our role may not look.
     pub init: Option<Init>,
     /// The latest schema changes, newest first, at most ten.
@@ -104,6 +106,29 @@ pub struct Checkpoint {
     /// Its commit time on the source.
     pub commit_time: Option<String>,
     /// When the target committed it.
+    pub updated_at: String,
+}
+
+/// The copy of one table, as the target remembers it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TableCopy {
+    /// Its name.
+    pub name: String,
+    /// How far it is.
+    pub state: CopyState,
+    /// Which try this is, from 1; 0 before the first.
+    pub attempt: u32,
+    /// Rows, once all are there.
+    pub row_count: u64,
+    /// Bytes, once all are there.
+    pub byte_count: u64,
+    /// Bytes to copy, estimated.
+    pub bytes_expected: u64,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// The position of the source that its rows are as of.
+    pub lsn: Option<Lsn>,
+    /// When this was noted.
     pub updated_at: String,
 }
 
@@ -181,6 +206,9 @@ fn assemble(
         slot: source.ok().and_then(|look| look.slot.clone()),
         lag: lag(source.ok(), target_look),
         checkpoint: target_look.and_then(TargetLook::checkpoint),
+        copies: target_look
+            .map(|look| look.copies.clone())
+            .unwrap_or_default(),
         skipped_transaction_count: target_look.map(|look| look.progress.skipped_transaction_count),
         init: source.ok().and_then(|look| look.init),
         schema_changes: schema_changes(source.ok(), target_look),

@@ -32,7 +32,7 @@ use super::request::Request;
 use super::retry::Retry;
 use super::status::{Command, CommandAnswer, FailedTransaction, Failure, Phase};
 use super::stream::RoundEnd;
-use super::{EngineError, clock, failure_of, monitor, supervise, watchdog};
+use super::{EngineError, clock, failure_of, monitor, prune, supervise, watchdog};
 use patience::Patience;
 
 /// A round that lasted this long worked, even if the source had nothing to say: the next failure
@@ -60,6 +60,8 @@ pub(super) struct Lifecycle {
     patience: Patience,
     /// Since when the slot is held by somebody else.
     in_use_since: Option<Instant>,
+    /// No round has begun yet.
+    first_round: bool,
     /// The operator has asked for the end.
     stopping: bool,
 }
@@ -99,6 +101,7 @@ impl Lifecycle {
             careful: HashSet::new(),
             patience: Patience::default(),
             in_use_since: None,
+            first_round: true,
             stopping: false,
         }
     }
@@ -114,6 +117,10 @@ impl Lifecycle {
             .map(|(ids, settings)| {
                 supervise::spawn("acknowledge", acknowledge::run(settings, ids))
             });
+        let _prune = self.pipeline.schema_log.clone().map(|settings| {
+            let keep = self.pipeline.schema_log_retention;
+            supervise::spawn("prune", prune::run(settings, keep))
+        });
         if self.pipeline.schema_log.is_none() {
             warn!(target: "schema", "no schema log is configured: rows replicate, schema changes do \
                 not; set PGSTREAM_POSTGRES_WRITER_SCHEMALOG_STORE_URL");
@@ -131,6 +138,9 @@ impl Lifecycle {
         match Box::pin(self.round(&mut transaction)).await {
             Ok(RoundEnd::Stop) => {
                 info!(target: "slot", "stopped");
+                if let Some((lsn, _)) = &self.skip {
+                    warn!(target: "apply", %lsn, "nothing was skipped: the transaction of this position has not come yet");
+                }
                 ControlFlow::Break(Outcome::Stopped)
             }
             Ok(RoundEnd::Again) => ControlFlow::Continue(()),
@@ -157,7 +167,8 @@ impl Lifecycle {
         };
         self.board.phase(&phase);
         let target = self.pipeline.target.clone();
-        let writer_pid = connected.writer_pid;
+        let writer_pid = connected.writer_pid();
+        self.first_round = false;
         if connected.has_copies {
             let slot_name = self.board.latest().slot_name.clone();
             self.copies

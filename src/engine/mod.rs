@@ -40,6 +40,7 @@ mod meter;
 mod monitor;
 mod outcome;
 mod pace;
+mod prune;
 mod request;
 mod retry;
 mod route;

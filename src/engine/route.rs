@@ -199,7 +199,13 @@ impl Router {
             keep_order: self.order != Order::ByTable,
             ..self.rules
         };
-        let plan = TablePlan::new(Arc::clone(relation), Arc::new(target), rules)?;
-        Ok(Route::Table(Arc::new(plan)))
+        let root = match &target.moving_root {
+            Some(root) => writer.target_table(root).await?,
+            None => None,
+        };
+        let plan = |target| TablePlan::new(Arc::clone(relation), Arc::new(target), rules);
+        let root = root.map(plan).transpose()?.map(Arc::new);
+        let plan = plan(target)?;
+        Ok(Route::Table(Arc::new(TablePlan { root, ..plan })))
     }
 }

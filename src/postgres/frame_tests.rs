@@ -73,7 +73,7 @@ fn any_frame() -> impl Strategy<Value = Frame> {
     ]
 }
 
-proptest! {
+crate::property::properties! {
     #[test]
     fn any_chunking_gives_the_same_frames(
         frames in prop::collection::vec(any_frame(), 0..20),

@@ -241,6 +241,21 @@ impl ObjectChange {
         }
     }
 
+    /// Returns whether the change is of something that tables are made of: a type that was altered, a
+    /// schema that has another name.
+    #[must_use]
+    pub fn reaches_below(&self) -> bool {
+        match self {
+            Self::Schema(images) => {
+                let name =
+                    |schema: &Option<Schema>| schema.as_ref().map(|schema| schema.name.clone());
+                images.before.is_some() && name(&images.before) != name(&images.after)
+            }
+            Self::Type(images) => images.before.is_some(),
+            Self::Table(_) | Self::Index(_) | Self::Constraint(_) | Self::Sequence(_) => false,
+        }
+    }
+
     /// Returns whether there was such an object before.
     #[must_use]
     pub const fn existed(&self) -> bool {

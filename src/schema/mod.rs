@@ -19,6 +19,7 @@ mod entry;
 mod error;
 pub mod install;
 mod plan;
+mod prune;
 mod rows;
 mod tables;
 
@@ -29,5 +30,6 @@ pub use error::SchemaError;
 pub use plan::{
     CopyPlan, NotApplied, Plan, RelationTouch, Stage, StagedStep, Step, plan, plan_copy,
 };
+pub use prune::prune;
 pub use rows::RowsMessage;
 pub use tables::{SourceTable, source_tables};

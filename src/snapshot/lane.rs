@@ -11,10 +11,11 @@
 //! is that of any reader, and lasts one part.
 
 use crate::config::ConnectionSettings;
-use crate::model::{RelationId, quote_literal};
+use crate::fault;
+use crate::model::{Lsn, RelationId, quote_literal};
 use crate::postgres::{Canceller, CopySession, PgError, Session, copy_through};
 
-use super::{Part, SnapshotError, SourceTable, copy_from, copy_to};
+use super::{Part, SnapshotError, SourceTable, Store, copy_from, copy_to};
 
 /// What a lane is opened with.
 #[derive(Debug, Clone)]
@@ -37,10 +38,25 @@ pub struct Lane {
 }
 
 /// Whether an attempt still counts, asked on the target before its rows are committed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Fence {
+    /// The records.
+    pub store: Store,
+    /// The attempt.
+    pub attempt: i32,
+    /// The position of the source that the rows are as of.
+    pub lsn: Option<Lsn>,
+}
+
+impl Fence {
     /// A query with one row, or none when the attempt is superseded.
-    pub question: String,
+    fn question(&self, table: RelationId, part: Part, moved: &Moved) -> String {
+        let attempt = (table, self.attempt);
+        match part {
+            Part::Keys { number, .. } => self.store.range_done(attempt, number, self.lsn, moved),
+            Part::Whole | Part::Blocks { .. } => self.store.fence(table, self.attempt),
+        }
+    }
 }
 
 /// What a part brought.
@@ -133,59 +149,73 @@ impl Lane {
         now: &Session,
         progress: &(dyn Fn(u64, u64) + Sync),
     ) -> Result<Moved, SnapshotError> {
-        let around = |what: &'static str| {
-            let table = table.name.clone();
-            move |source: PgError| SnapshotError::Around {
-                what,
-                table,
-                source,
-            }
-        };
-        let lock = format!(
-            "{begin}; LOCK TABLE ONLY {} IN ACCESS SHARE MODE",
-            table.name.quoted()
-        );
-        let locked = self.source.query(&lock).await;
-        locked.map_err(around("begin to read"))?;
-        let same = is_as_planned(now, table).await;
-        if !same.map_err(around("look whether it is still the same table"))? {
-            return Err(SnapshotError::Changed {
-                table: table.name.clone(),
-            });
-        }
-        self.target
-            .query("BEGIN")
-            .await
-            .map_err(around("begin to write"))?;
+        self.begin_reading(table, part, begin, now).await?;
+        let begun = self.target.query("BEGIN").await;
+        begun.map_err(around("begin to write", table))?;
         let (send, take) = (copy_to(table, part), copy_from(table, &table.name));
         let copied = copy_through(&mut self.source, &send, &mut self.target, &take, progress).await;
         let copied = copied.map_err(|source| SnapshotError::Rows {
             table: table.name.clone(),
             source,
         })?;
-        self.source
-            .query("COMMIT")
-            .await
-            .map_err(around("end reading"))?;
-        let counts = self.target.query(&fence.question).await;
+        let ended = self.source.query("COMMIT").await;
+        ended.map_err(around("end reading", table))?;
+        let moved = Moved {
+            row_count: copied.row_count,
+            byte_count: copied.byte_count,
+        };
+        self.commit_if_it_counts(table, &fence.question(table.relation, part, &moved))
+            .await?;
+        Ok(moved)
+    }
+
+    /// Locks the table as any reader does, then looks whether it is still the one that was planned.
+    async fn begin_reading(
+        &mut self,
+        table: &SourceTable,
+        part: Part,
+        begin: &str,
+        now: &Session,
+    ) -> Result<(), SnapshotError> {
+        // By its key a table is read in order, whatever the planner thinks of so many rows.
+        let by_key = match part {
+            Part::Keys { .. } => {
+                "; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off"
+            }
+            Part::Whole | Part::Blocks { .. } => "",
+        };
+        let name = table.name.quoted();
+        let lock = format!("{begin}{by_key}; LOCK TABLE ONLY {name} IN ACCESS SHARE MODE");
+        let locked = self.source.query(&lock).await;
+        locked.map_err(around("begin to read", table))?;
+        let same = is_as_planned(now, table).await;
+        match same.map_err(around("look whether it is still the same table", table))? {
+            true => Ok(()),
+            false => Err(SnapshotError::Changed {
+                table: table.name.clone(),
+            }),
+        }
+    }
+
+    async fn commit_if_it_counts(
+        &mut self,
+        table: &SourceTable,
+        question: &str,
+    ) -> Result<(), SnapshotError> {
+        let counts = self.target.query(question).await;
         if counts
-            .map_err(around("ask whether this copy still counts"))?
+            .map_err(around("ask whether this copy still counts", table))?
             .is_empty()
         {
             return Err(SnapshotError::Superseded {
                 table: table.name.clone(),
             });
         }
-        crate::fault::point(crate::fault::SNAPSHOT_BEFORE_COMMIT);
-        self.target
-            .query("COMMIT")
-            .await
-            .map_err(around("commit the rows"))?;
-        crate::fault::point(crate::fault::SNAPSHOT_AFTER_COMMIT);
-        Ok(Moved {
-            row_count: copied.row_count,
-            byte_count: copied.byte_count,
-        })
+        fault::point(fault::SNAPSHOT_BEFORE_COMMIT);
+        let committed = self.target.query("COMMIT").await;
+        committed.map_err(around("commit the rows", table))?;
+        fault::point(fault::SNAPSHOT_AFTER_COMMIT);
+        Ok(())
     }
 
     /// Runs one statement on the target together with what strikes it off the list.
@@ -193,13 +223,9 @@ impl Lane {
     /// # Errors
     /// [`SnapshotError::Step`].
     pub async fn run_step(&mut self, step: &super::OpenStep) -> Result<(), SnapshotError> {
-        let sql = format!(
-            "BEGIN; {}; {}; COMMIT",
-            step.sql,
-            super::Store::step_done(step)
-        );
+        let sql = format!("BEGIN; {}; {}; COMMIT", step.sql, Store::step_done(step));
         let done = self.target.query(&sql).await;
-        crate::fault::point(crate::fault::SNAPSHOT_AFTER_STEP);
+        fault::point(fault::SNAPSHOT_AFTER_STEP);
         done.map(drop).map_err(|source| SnapshotError::Step {
             object: step.object.clone(),
             statement: step.sql.clone(),
@@ -208,11 +234,22 @@ impl Lane {
     }
 }
 
+/// Says what was tried around the rows of a table.
+fn around(what: &'static str, table: &SourceTable) -> impl FnOnce(PgError) -> SnapshotError {
+    let table = table.name.clone();
+    move |source| SnapshotError::Around {
+        what,
+        table,
+        source,
+    }
+}
+
 /// The table's file and columns of now, which nobody changes while we hold its lock.
 async fn is_as_planned(now: &Session, table: &SourceTable) -> Result<bool, PgError> {
     let sql = format!(
         "SELECT f.fingerprint FROM ({FINGERPRINTS}) AS f (relation, schema_name, table_name, \
-         partitioned, partition_of, byte_count, block_count, fingerprint, columns, binary_format) \
+         partitioned, partition_of, byte_count, block_count, fingerprint, columns, binary_format, \
+         key, bounds) \
          WHERE f.relation = $1 AND f.schema_name = $2 AND f.table_name = $3"
     );
     let RelationId(relation) = table.relation;

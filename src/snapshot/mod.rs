@@ -24,9 +24,9 @@ mod store;
 
 pub use error::SnapshotError;
 pub use lane::{Fence, Lane, LaneSettings, Moved};
-pub use parts::{Part, plan_parts};
+pub use parts::{KeyRange, Part, plan_parts, plan_ranges};
 pub use point::ConsistentPoint;
-pub use select::{Idle, SourceTable, select, source_tables};
+pub use select::{Idle, RangeKey, SourceTable, select, source_tables};
 pub use state::CopyState;
 pub use statements::{copy_from, copy_to};
-pub use store::{NewStep, OpenStep, Store, StoredTable};
+pub use store::{NewStep, OpenStep, Store, StoredPart, StoredTable};

@@ -30,6 +30,18 @@ pub struct SourceTable {
     pub columns: Vec<String>,
     /// Whether all of them mean the same in binary on every server.
     pub binary_format: bool,
+    /// The one key by ranges of which the table can be read.
+    pub key: Option<RangeKey>,
+}
+
+/// A whole number as the only key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RangeKey {
+    /// The column.
+    pub column: String,
+    /// Values between which there are about as many rows each, as the statistics have them; none where
+    /// the rows do not lie in the key's order.
+    pub bounds: Vec<i64>,
 }
 
 /// A pattern that covers no table.
@@ -58,8 +70,21 @@ pub async fn source_tables(session: &Session) -> Result<Vec<SourceTable>, PgErro
         fingerprint: row.get(7),
         columns: row.get(8),
         binary_format: row.get(9),
+        key: row.get::<_, Option<String>>(10).map(|column| RangeKey {
+            column,
+            bounds: bounds(row.get(11)),
+        }),
     };
     Ok(rows.iter().map(table).collect())
+}
+
+/// Reads an array of whole numbers as PostgreSQL prints it.
+fn bounds(text: Option<&str>) -> Vec<i64> {
+    let inside = text.unwrap_or_default().trim_matches(['{', '}']);
+    inside
+        .split(',')
+        .filter_map(|bound| bound.parse().ok())
+        .collect()
 }
 
 /// Returns the tables that are to be copied: those that `wanted` covers and `filter` lets replicate.
@@ -142,6 +167,7 @@ impl SourceTable {
             fingerprint: String::new(),
             columns: Vec::new(),
             binary_format: false,
+            key: None,
         }
     }
 }

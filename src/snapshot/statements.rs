@@ -12,6 +12,19 @@ pub fn copy_to(table: &SourceTable, part: Part) -> String {
     match part {
         Part::Whole if columns.is_empty() => format!("COPY {name} TO STDOUT{format}"),
         Part::Whole => format!("COPY {name} ({columns}) TO STDOUT{format}"),
+        Part::Keys { range, .. } => {
+            let key = table
+                .key
+                .as_ref()
+                .map_or_else(String::new, |key| quote_ident(&key.column));
+            let low = range.low.map(|low| format!("{key} >= {low}"));
+            let high = range.high.map(|high| format!("{key} < {high}"));
+            let bounds: Vec<_> = low.into_iter().chain(high).collect();
+            format!(
+                "COPY (SELECT {columns} FROM ONLY {name} WHERE {}) TO STDOUT{format}",
+                bounds.join(" AND ")
+            )
+        }
         Part::Blocks { from, to } => {
             let end = to.map_or_else(String::new, |to| format!(" AND ctid < '({to},0)'"));
             format!(

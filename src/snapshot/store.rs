@@ -8,7 +8,7 @@
 use crate::model::{Lsn, QualifiedName, RelationId, quote_literal};
 use crate::postgres::{PgError, Session};
 
-use super::CopyState;
+use super::{CopyState, KeyRange, Moved};
 
 /// A table as it is remembered.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +25,10 @@ pub struct StoredTable {
     pub lsn: Option<Lsn>,
     /// What was made on the target for it, as JSON.
     pub objects: Option<String>,
+    /// Of the table's file and columns when it was last begun.
+    pub fingerprint: Option<String>,
+    /// The column by ranges of which it is copied.
+    pub range_key: Option<String>,
     /// Rows copied.
     pub row_count: u64,
     /// Bytes copied.
@@ -67,6 +71,23 @@ pub struct OpenStep {
     pub sql: String,
 }
 
+/// A range of a table's keys as it is remembered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredPart {
+    /// The table.
+    pub relation: RelationId,
+    /// The range's number.
+    pub number: i32,
+    /// The range.
+    pub range: KeyRange,
+    /// The position of the source that its rows are as of; none: they are not there.
+    pub lsn: Option<Lsn>,
+    /// Rows copied.
+    pub row_count: u64,
+    /// Bytes copied.
+    pub byte_count: u64,
+}
+
 /// The records of one slot.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -75,7 +96,8 @@ pub struct Store {
 
 const LOAD: &str = "\
 SELECT relation, schema_name, table_name, state, attempt, lsn::pg_catalog.text,
-       objects::pg_catalog.text, row_count, byte_count, bytes_expected, failure::pg_catalog.text
+       objects::pg_catalog.text, row_count, byte_count, bytes_expected, failure::pg_catalog.text,
+       fingerprint, range_key
 FROM pgstream.snapshot_table
 WHERE slot_name = $1
 ORDER BY bytes_expected DESC, relation";
@@ -95,6 +117,17 @@ UPDATE pgstream.snapshot_table
 SET state = 'waiting', lsn = NULL, row_count = 0, byte_count = 0, failure = NULL, updated_at = pg_catalog.now()
 WHERE slot_name = $1 AND relation = ANY ($2)";
 
+const FORGET_PARTS: &str =
+    "DELETE FROM pgstream.snapshot_part WHERE slot_name = $1 AND relation = ANY ($2)";
+
+const PARTS: &str = "\
+SELECT relation, part, low, high, lsn::pg_catalog.text, row_count, byte_count
+FROM pgstream.snapshot_part WHERE slot_name = $1 ORDER BY relation, part";
+
+const PLAN_PART: &str = "\
+INSERT INTO pgstream.snapshot_part (slot_name, relation, part, low, high)
+VALUES ($1, $2, $3, $4, $5)";
+
 const FORGET: &str =
     "DELETE FROM pgstream.snapshot_table WHERE slot_name = $1 AND relation = ANY ($2)";
 
@@ -110,6 +143,7 @@ const BEGIN_COPY: &str = "\
 UPDATE pgstream.snapshot_table
 SET state = 'copying', attempt = attempt + 1, lsn = $3::pg_catalog.text::pg_catalog.pg_lsn,
     schema_name = $4, table_name = $5, objects = $6::pg_catalog.text::pg_catalog.jsonb, bytes_expected = $7,
+    fingerprint = $8, range_key = $9,
     row_count = 0, byte_count = 0, failure = NULL, updated_at = pg_catalog.now()
 WHERE slot_name = $1 AND relation = $2";
 
@@ -164,6 +198,8 @@ impl Store {
             byte_count: size(row.get(8)),
             bytes_expected: size(row.get(9)),
             failure: row.get(10),
+            fingerprint: row.get(11),
+            range_key: row.get(12),
         };
         Ok(rows.iter().map(table).collect())
     }
@@ -189,11 +225,26 @@ impl Store {
         session.change(CHOOSE, parameters).await.map(drop)
     }
 
-    /// Lets tables wait for another copy and returns how many do.
+    /// Lets tables wait for another copy from their beginning and returns how many do.
     ///
     /// # Errors
     /// By SQLSTATE.
     pub async fn wait(&self, session: &Session, tables: &[RelationId]) -> Result<u64, PgError> {
+        session
+            .change(FORGET_PARTS, &[&self.slot_name, &oids(tables)])
+            .await?;
+        self.wait_to_resume(session, tables).await
+    }
+
+    /// Lets tables wait to be copied on, from what is there of them.
+    ///
+    /// # Errors
+    /// By SQLSTATE.
+    pub async fn wait_to_resume(
+        &self,
+        session: &Session,
+        tables: &[RelationId],
+    ) -> Result<u64, PgError> {
         session
             .change(WAIT, &[&self.slot_name, &oids(tables)])
             .await
@@ -209,9 +260,57 @@ impl Store {
             .change(FORGET_STEPS, &[&self.slot_name, &oids])
             .await?;
         session
+            .change(FORGET_PARTS, &[&self.slot_name, &oids])
+            .await?;
+        session
             .change(FORGET, &[&self.slot_name, &oids])
             .await
             .map(drop)
+    }
+
+    /// Returns the ranges of all tables that are copied by ranges.
+    ///
+    /// # Errors
+    /// By SQLSTATE.
+    pub async fn parts(&self, session: &Session) -> Result<Vec<StoredPart>, PgError> {
+        let rows = session.rows(PARTS, &[&self.slot_name]).await?;
+        let size = |bytes: i64| u64::try_from(bytes).unwrap_or_default();
+        let part = |row: &tokio_postgres::Row| StoredPart {
+            relation: RelationId(row.get(0)),
+            number: row.get(1),
+            range: KeyRange {
+                low: row.get(2),
+                high: row.get(3),
+            },
+            lsn: row
+                .get::<_, Option<&str>>(4)
+                .and_then(|lsn| lsn.parse().ok()),
+            row_count: size(row.get(5)),
+            byte_count: size(row.get(6)),
+        };
+        Ok(rows.iter().map(part).collect())
+    }
+
+    /// Replaces the ranges of a table.
+    ///
+    /// # Errors
+    /// By SQLSTATE.
+    pub async fn plan_ranges(
+        &self,
+        session: &Session,
+        table: RelationId,
+        ranges: &[KeyRange],
+    ) -> Result<(), PgError> {
+        session
+            .change(FORGET_PARTS, &[&self.slot_name, &oids(&[table])])
+            .await?;
+        for (number, range) in (1i32..).zip(ranges) {
+            let KeyRange { low, high } = range;
+            session
+                .change(PLAN_PART, &[&self.slot_name, &table.0, &number, low, high])
+                .await?;
+        }
+        Ok(())
     }
 
     /// Replaces the statements that these tables still need.
@@ -270,6 +369,8 @@ impl Store {
                     &name,
                     &objects,
                     &size,
+                    &table.fingerprint,
+                    &table.key.as_ref().map(|key| &key.column),
                 ],
             )
             .await
@@ -357,10 +458,24 @@ impl Store {
     pub fn advance(&self, to: Lsn, settled: bool) -> String {
         let state = if settled { "'ready'" } else { "state" };
         let slot = quote_literal(&self.slot_name);
+        let parts = "pgstream.snapshot_part AS p";
+        let theirs = "p.slot_name = t.slot_name AND p.relation = t.relation";
+        let follow = if settled {
+            format!(
+                "DELETE FROM {parts} USING pgstream.snapshot_table AS t \
+                 WHERE {theirs} AND t.slot_name = {slot} AND t.state = 'catching_up'"
+            )
+        } else {
+            format!(
+                "UPDATE {parts} SET lsn = GREATEST(p.lsn, '{to}'::pg_catalog.pg_lsn) \
+                 FROM pgstream.snapshot_table AS t \
+                 WHERE {theirs} AND t.slot_name = {slot} AND t.state = 'catching_up'"
+            )
+        };
         format!(
-            "UPDATE pgstream.snapshot_table SET lsn = GREATEST(lsn, '{to}'::pg_catalog.pg_lsn), \
-             state = {state}, updated_at = pg_catalog.now() \
-             WHERE slot_name = {slot} AND state = 'catching_up'"
+            "{follow}; UPDATE pgstream.snapshot_table \
+             SET lsn = GREATEST(lsn, '{to}'::pg_catalog.pg_lsn), state = {state}, \
+             updated_at = pg_catalog.now() WHERE slot_name = {slot} AND state = 'catching_up'"
         )
     }
 
@@ -371,6 +486,31 @@ impl Store {
         format!(
             "SELECT attempt FROM pgstream.snapshot_table WHERE slot_name = {} AND relation = {} \
              AND attempt = {attempt} AND state = 'copying'",
+            quote_literal(&self.slot_name),
+            table.0
+        )
+    }
+
+    /// Returns the statement that notes the rows of a range, in their own transaction: one row, or none
+    /// when the attempt no longer counts.
+    #[must_use]
+    pub fn range_done(
+        &self,
+        (table, attempt): (RelationId, i32),
+        number: i32,
+        lsn: Option<Lsn>,
+        moved: &Moved,
+    ) -> String {
+        let lsn = lsn.unwrap_or_default();
+        let Moved {
+            row_count,
+            byte_count,
+        } = moved;
+        format!(
+            "WITH counts AS ({}) UPDATE pgstream.snapshot_part \
+             SET lsn = '{lsn}', row_count = {row_count}, byte_count = {byte_count} FROM counts \
+             WHERE slot_name = {} AND relation = {} AND part = {number} RETURNING part",
+            self.fence(table, attempt),
             quote_literal(&self.slot_name),
             table.0
         )

@@ -18,11 +18,20 @@
     reason = "a bench prints what it measured"
 )]
 
+mod console;
 mod drain;
 mod large;
 mod latency;
 mod options;
 mod ours;
+#[path = "../it/console/pty.rs"]
+#[expect(
+    clippy::unwrap_used,
+    dead_code,
+    unreachable_pub,
+    reason = "it belongs to the tests, which need more of it and fail by a panic"
+)]
+mod pty;
 mod report;
 mod servers;
 mod workload;
@@ -75,6 +84,13 @@ async fn bench(options: &Options) -> anyhow::Result<()> {
         print!(
             "{}",
             latency::measure(&servers, options.samples, options.rounds).await?
+        );
+    }
+    if options.wants("console") {
+        let rows = options.console_rows();
+        print!(
+            "{}",
+            console::measure(&servers, rows, options.rounds).await?
         );
     }
     Ok(())

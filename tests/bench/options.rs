@@ -78,6 +78,11 @@ impl Options {
         Ok(options)
     }
 
+    /// Returns the rows that stream under the eyes of a console: a million, unless it shall be quick.
+    pub(crate) fn console_rows(&self) -> u64 {
+        self.rows * 5 / 3
+    }
+
     /// Returns whether this part was asked for.
     pub(crate) fn wants(&self, name: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|only| only == name)

@@ -28,18 +28,34 @@ pub(crate) struct Usage {
     pub(crate) cpu_seconds: f64,
 }
 
+/// Returns the variables that it is started with.
+pub(crate) fn environment(servers: &Servers, slot: &str) -> [(&'static str, String); 3] {
+    [
+        ("PGSTREAM_POSTGRES_LISTENER_URL", servers.source_url()),
+        ("PGSTREAM_POSTGRES_REPLICATION_SLOT_NAME", slot.to_owned()),
+        ("PGSTREAM_POSTGRES_WRITER_TARGET_URL", servers.ours_url()),
+    ]
+}
+
 impl Ours {
     /// Starts it on the bench's slot.
     pub(crate) fn start(servers: &Servers) -> anyhow::Result<Self> {
+        Self::start_on(servers, OUR_SLOT, "error")
+    }
+
+    /// Starts it on a slot, with the log at a level. At `trace` nobody reads the log: it would fill
+    /// the terminal, and what the terminal costs is not what is measured.
+    pub(crate) fn start_on(servers: &Servers, slot: &str, level: &str) -> anyhow::Result<Self> {
         let mut command = Command::new(&servers.pgstream);
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PGSTREAM_")) {
             command.env_remove(name);
         }
+        if level == "trace" {
+            command.stderr(Stdio::null());
+        }
         let process = command
-            .args(["--log-level", "error", "run"])
-            .env("PGSTREAM_POSTGRES_LISTENER_URL", servers.source_url())
-            .env("PGSTREAM_POSTGRES_REPLICATION_SLOT_NAME", OUR_SLOT)
-            .env("PGSTREAM_POSTGRES_WRITER_TARGET_URL", servers.ours_url())
+            .args(["--log-level", level, "--headless", "run"])
+            .envs(environment(servers, slot))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .kill_on_drop(true)

@@ -230,6 +230,37 @@ async fn a_refused_transaction_is_skipped_on_record_by_the_position_that_its_err
 }
 
 #[tokio::test]
+async fn a_position_that_no_transaction_has_is_told() {
+    let (source, target) = pair();
+    init(&source, &target).await;
+    let client = connect(&source.url("postgres")).await;
+    let told = async |position: &str, table: &str| {
+        let line = format!("run --skip-transaction {position}");
+        let running = between(&line, &source, &target).spawn();
+        execute(
+            &client,
+            &format!("CREATE TABLE {table}(id int PRIMARY KEY)"),
+        )
+        .await;
+        shows(
+            &target,
+            &format!("SELECT to_regclass('public.{table}')"),
+            table,
+        )
+        .await;
+        running.terminate().await.stderr
+    };
+
+    let passed = told("0/1", "first").await;
+    assert!(
+        passed.contains("nothing was skipped: no transaction"),
+        "{passed}"
+    );
+    let ahead = told("FFFF/0", "second").await;
+    assert!(ahead.contains("has not come yet"), "{ahead}");
+}
+
+#[tokio::test]
 async fn a_second_signal_ends_at_once() {
     let (source, target) = pair();
     init(&source, &target).await;

@@ -274,6 +274,63 @@ impl<'a> MakeWriter<'a> for Log {
     }
 }
 
+/// What the target's administrator must change names its transaction, as refused data does.
+#[tokio::test]
+async fn what_an_operator_must_change_names_its_transaction() {
+    let raises = |code: &str| {
+        format!(
+            "CREATE OR REPLACE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS \
+             $$ BEGIN RAISE 'not here' USING ERRCODE = '{code}'; END $$; \
+             CREATE TRIGGER no BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION no()"
+        )
+    };
+    let privileges = "GRANT CREATE ON DATABASE postgres TO writer; \
+                      GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO writer; \
+                      REVOKE INSERT ON t FROM writer";
+    let cases = [
+        (
+            "42501",
+            privileges.to_owned(),
+            "GRANT INSERT ON t TO writer",
+        ),
+        ("42501", raises("42501"), "DROP TRIGGER no ON t"),
+        ("0A000", raises("0A000"), "DROP TRIGGER no ON t"),
+    ];
+    let mut flow = Flow::rows("pgoutput", SCHEMA).await;
+    let password = "SELECT rolpassword FROM pg_authid WHERE rolname = CURRENT_USER";
+    let password = query_text(&flow.target, password).await;
+    let role = format!("CREATE ROLE writer LOGIN PASSWORD '{}'", password[0]);
+    execute(&flow.target, &role).await;
+    flow.pipeline.target.user = "writer".to_owned();
+    for (place, (code, differs, mend)) in (10..).zip(cases) {
+        execute(&flow.target, &differs).await;
+        flow.run(&format!("INSERT INTO before VALUES ({place})"))
+            .await;
+        flow.run(&format!("INSERT INTO t VALUES ({place}, 'x', 0)"))
+            .await;
+        let xid = query_text(
+            &flow.source,
+            &format!("SELECT xmin FROM t WHERE id = {place}"),
+        )
+        .await;
+        flow.run(&format!("INSERT INTO before VALUES ({place}0)"))
+            .await;
+
+        let failed = failure(&mut flow.start()).await;
+        assert_eq!(failed.class, ErrorClass::Operator, "{failed:?}");
+        assert_eq!(failed.sqlstate.as_deref(), Some(code), "{failed:?}");
+        let transaction = failed.transaction.expect("a transaction");
+        assert_eq!(transaction.xid.to_string(), xid[0]);
+        let there = format!("SELECT count(*) FROM before WHERE id IN ({place}, {place}0)");
+        assert_eq!(query_text(&flow.target, &there).await, ["1"]);
+
+        execute(&flow.target, mend).await;
+        let handle = flow.start();
+        flow.equal().await;
+        stop(handle).await;
+    }
+}
+
 #[tokio::test]
 async fn a_truncate_reaches_no_table_of_the_targets_own() {
     let flow = Flow::rows("pgoutput", SCHEMA).await;

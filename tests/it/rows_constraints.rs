@@ -86,6 +86,33 @@ const CHECKED: &[Case] = &[
         ],
     },
     Case {
+        name: "moved to another partition",
+        schema: "CREATE TABLE p (id int, region text, v text, PRIMARY KEY (id, region)) \
+                   PARTITION BY LIST (region); \
+                 CREATE TABLE p_a PARTITION OF p FOR VALUES IN ('a'); \
+                 CREATE TABLE p_b (v text, region text NOT NULL, id int NOT NULL, PRIMARY KEY (id, region)); \
+                 ALTER TABLE p ATTACH PARTITION p_b FOR VALUES IN ('b'); \
+                 CREATE TABLE p_c PARTITION OF p FOR VALUES IN ('c') PARTITION BY RANGE (id); \
+                 CREATE TABLE p_c1 PARTITION OF p_c FOR VALUES FROM (0) TO (1000); \
+                 CREATE TABLE c (id int PRIMARY KEY, p int, region text, \
+                   FOREIGN KEY (p, region) REFERENCES p ON UPDATE CASCADE); \
+                 CREATE TABLE gone (id int PRIMARY KEY, p int, region text, \
+                   FOREIGN KEY (p, region) REFERENCES p ON UPDATE CASCADE ON DELETE CASCADE)",
+        changes: &[
+            "INSERT INTO p SELECT i, 'a', 'v' || i FROM generate_series(1, 60) AS i",
+            "INSERT INTO c SELECT i, i, 'a' FROM generate_series(1, 60) AS i; \
+             INSERT INTO gone SELECT i, i, 'a' FROM generate_series(1, 50) AS i",
+            "UPDATE p SET region = 'b' WHERE id = 1",
+            "UPDATE p SET region = 'b', v = 'w', id = id + 500 WHERE id BETWEEN 10 AND 20",
+            "UPDATE p SET region = 'c' WHERE id < 10",
+            "BEGIN; UPDATE p SET region = 'a' WHERE id = 2; UPDATE p SET v = 'x' WHERE id = 2; \
+             UPDATE c SET id = -2 WHERE p = 2; UPDATE p SET region = 'b' WHERE id = 2; COMMIT",
+            "BEGIN; DELETE FROM c WHERE p = 3; DELETE FROM p WHERE id = 3; \
+             INSERT INTO p VALUES (903, 'a', 'new'); INSERT INTO c VALUES (903, 903, 'a'); COMMIT",
+            "DELETE FROM c WHERE p < 6; DELETE FROM p WHERE id < 6",
+        ],
+    },
+    Case {
         name: "trees",
         schema: "CREATE TABLE t (id int PRIMARY KEY, up int REFERENCES t ON DELETE CASCADE); \
                  CREATE TABLE r (id int PRIMARY KEY, up int REFERENCES r)",

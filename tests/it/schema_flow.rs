@@ -1,9 +1,13 @@
 //! Schema changes travel at their place among the rows, with the real engine.
 
+use std::time::Duration;
+
 use pgstream::config::Plugin;
+use pgstream::postgres;
+use pgstream::schema;
 
 use crate::support::flow::{Flow, stop};
-use crate::support::query_text;
+use crate::support::{query_text, wait_until};
 
 /// Runs each line on the source and compares both sides after each, with both plugins.
 async fn check(lines: &[&str]) {
@@ -124,5 +128,46 @@ async fn what_is_not_applied_is_carried_in_the_log_and_harms_nothing() {
     )
     .await;
     assert_eq!(views, ["0"]);
+    stop(handle).await;
+}
+
+/// Neither what is young, nor what a pipeline has yet to confirm, nor what nobody acknowledged.
+#[tokio::test]
+async fn the_schema_log_is_pruned_of_what_nobody_needs() {
+    let mut flow = Flow::schema(Plugin::Pgoutput).await;
+    flow.pipeline.schema_log_retention = Duration::from_secs(24);
+    flow.run("INSERT INTO pgstream.pipeline (slot_name) VALUES ('behind')")
+        .await;
+    flow.run("SELECT pg_create_logical_replication_slot('behind', 'pgoutput')")
+        .await;
+    let handle = flow.start();
+    flow.run("CREATE TABLE old (id int PRIMARY KEY)").await;
+    flow.acknowledged().await;
+    flow.run("UPDATE pgstream.schema_log SET created_at = created_at - interval '1 hour'")
+        .await;
+    flow.run("CREATE TABLE young (id int PRIMARY KEY)").await;
+    flow.acknowledged().await;
+
+    let session = postgres::connect(&flow.pipeline.source, "test")
+        .await
+        .unwrap();
+    let keep = Duration::from_secs(60);
+    assert_eq!(schema::prune(&session, keep).await.unwrap(), 0);
+    flow.run("SELECT pg_drop_replication_slot('behind')").await;
+
+    let tags = "SELECT schema -> 'objects' -> 0 -> 'after' ->> 'name' FROM pgstream.schema_log";
+    wait_until("the old entry is gone", || async {
+        // What a slot may forget, the source tells it with each checkpoint.
+        flow.run("CHECKPOINT; INSERT INTO young SELECT count(*) FROM young")
+            .await;
+        let left = query_text(&flow.source, tags).await;
+        if left == ["young"] {
+            Ok(())
+        } else {
+            Err(format!("{left:?}"))
+        }
+    })
+    .await;
+    flow.equal().await;
     stop(handle).await;
 }

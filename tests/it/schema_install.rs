@@ -68,6 +68,57 @@ async fn nothing_remains_after_tear_down() {
 }
 
 #[tokio::test]
+async fn what_pipelines_share_goes_with_the_last_one() {
+    let cluster = cluster("install");
+    let source = source(&cluster).await;
+    let before = dumped(&cluster);
+    let other: SlotName = "other_slot".parse().unwrap();
+    init(&source, &slot(), Plugin::Pgoutput).await.unwrap();
+    init(&source, &other, Plugin::Pgoutput).await.unwrap();
+
+    let typed_wrong: SlotName = "no_slot".parse().unwrap();
+    let nothing = tear_down(Some(&source), None, &typed_wrong).await.unwrap();
+    assert!(nothing.done.is_empty(), "{:?}", nothing.done);
+    let first = tear_down(Some(&source), None, &slot()).await.unwrap();
+
+    let last = first.done.last().unwrap();
+    assert!(
+        last.starts_with("keep schema pgstream") && last.ends_with("slot other_slot"),
+        "{last}"
+    );
+    let left = state(&source, &other).await.unwrap();
+    assert!(left.current && left.triggers && left.slot.is_some() && left.publication.is_some());
+    assert!(left.keyless_tables.is_empty());
+    source
+        .run("UPDATE keyless SET a = 1; CREATE TABLE later (a int); DELETE FROM later")
+        .await
+        .unwrap();
+    source.run("DROP TABLE later").await.unwrap();
+    let again = tear_down(Some(&source), None, &slot()).await.unwrap();
+    assert!(again.done.is_empty(), "{:?}", again.done);
+    tear_down(Some(&source), None, &other).await.unwrap();
+    assert_eq!(dumped(&cluster), before);
+}
+
+#[tokio::test]
+async fn a_pipeline_that_somebody_removed_by_hand_holds_nothing_back() {
+    let cluster = cluster("install");
+    let source = source(&cluster).await;
+    let before = dumped(&cluster);
+    let other: SlotName = "other_slot".parse().unwrap();
+    init(&source, &slot(), Plugin::Pgoutput).await.unwrap();
+    init(&source, &other, Plugin::Pgoutput).await.unwrap();
+    source
+        .run("SELECT pg_drop_replication_slot('other_slot'); DROP PUBLICATION other_slot_publication")
+        .await
+        .unwrap();
+
+    tear_down(Some(&source), None, &slot()).await.unwrap();
+
+    assert_eq!(dumped(&cluster), before);
+}
+
+#[tokio::test]
 async fn a_second_init_changes_nothing() {
     let cluster = cluster("install");
     let source = source(&cluster).await;

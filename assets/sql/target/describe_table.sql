@@ -19,6 +19,14 @@ SELECT pg_catalog.json_build_object(
     SELECT FROM pg_catalog.pg_constraint AS f
     WHERE f.contype = 'f' AND c.oid IN (f.conrelid, f.confrelid)
       AND NOT (f.confdeltype IN ('a', 'r') AND f.confupdtype IN ('a', 'r'))),
+  'moving_root', (
+    SELECT pg_catalog.json_build_object('schema', rn.nspname, 'name', r.relname)
+    FROM pg_catalog.pg_class AS r
+    JOIN pg_catalog.pg_namespace AS rn ON rn.oid = r.relnamespace
+    WHERE c.relispartition AND NOT s.replica AND r.oid = pg_catalog.pg_partition_root(c.oid)
+      AND pg_catalog.current_setting('server_version_num')::pg_catalog.int4 >= 150000
+      AND EXISTS (SELECT FROM pg_catalog.pg_constraint AS f
+                  WHERE f.contype = 'f' AND f.confrelid = r.oid)),
   'columns', (
     SELECT COALESCE(pg_catalog.json_agg(col.description ORDER BY col.attnum), '[]')
     FROM (

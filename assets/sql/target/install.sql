@@ -45,6 +45,8 @@ CREATE TABLE IF NOT EXISTS pgstream.snapshot_table (
   attempt        pg_catalog.int4 NOT NULL DEFAULT 0,
   lsn            pg_catalog.pg_lsn,        -- its rows are those of this position of the source
   objects        pg_catalog.jsonb,         -- what we made here, as the source described it
+  fingerprint    pg_catalog.text,          -- of the table's file and columns on the source
+  range_key      pg_catalog.text,          -- the column by ranges of which its rows are copied
   row_count      pg_catalog.int8 NOT NULL DEFAULT 0,
   byte_count     pg_catalog.int8 NOT NULL DEFAULT 0,
   bytes_expected pg_catalog.int8 NOT NULL DEFAULT 0,
@@ -53,6 +55,19 @@ CREATE TABLE IF NOT EXISTS pgstream.snapshot_table (
   PRIMARY KEY (slot_name, relation)
 );
 COMMENT ON TABLE pgstream.snapshot_table IS 'Tables copied from the source, and how far each is';
+
+CREATE TABLE IF NOT EXISTS pgstream.snapshot_part (
+  slot_name  pg_catalog.text NOT NULL,
+  relation   pg_catalog.oid NOT NULL, -- on the source
+  part       pg_catalog.int4 NOT NULL,
+  low        pg_catalog.int8,         -- least key of the part; none: from the beginning
+  high       pg_catalog.int8,         -- least key behind the part; none: to the end
+  lsn        pg_catalog.pg_lsn,       -- its rows are those of this position of the source; none: not here yet
+  row_count  pg_catalog.int8 NOT NULL DEFAULT 0,
+  byte_count pg_catalog.int8 NOT NULL DEFAULT 0,
+  PRIMARY KEY (slot_name, relation, part)
+);
+COMMENT ON TABLE pgstream.snapshot_part IS 'Ranges of keys of tables that are being copied, and which of them are here';
 
 CREATE TABLE IF NOT EXISTS pgstream.snapshot_step (
   ordinal    pg_catalog.int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -228,7 +228,7 @@ fn dice() -> impl Strategy<Value = Vec<(usize, Dice)>> {
     prop::collection::vec((0..KINDS.len(), any::<Dice>()), 0..120)
 }
 
-proptest! {
+crate::property::properties! {
     #[test]
     fn steps_in_order_leave_what_the_changes_in_order_leave(
         dice in dice(),

@@ -106,7 +106,7 @@ fn what_is_known_to_be_set_is_not_set_again_until_forgotten() {
     assert_eq!(set(&tracker).len(), 2);
 }
 
-proptest! {
+crate::property::properties! {
     #[test]
     fn a_sequence_ends_at_the_furthest_value_and_never_moves_backwards(
         batches in prop::collection::vec(prop::collection::vec(-900i64..900, 0..6), 1..8),

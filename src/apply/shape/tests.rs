@@ -34,7 +34,8 @@ fn rows_are_found_by_their_key() {
         &plan,
         Shape::InsertMany,
         "INSERT INTO \"public\".\"t\" (\"id\", \"a\") OVERRIDING SYSTEM VALUE \
-         SELECT v.c1, v.c2 FROM unnest($1::TEXT[], $2::TEXT[]) AS v(c1, c2)",
+         SELECT v.c1, v.c2 FROM (SELECT pg_catalog.unnest($1::TEXT[]) AS c1, \
+         pg_catalog.unnest($2::TEXT[]) AS c2) AS v",
     );
     check(
         &plan,
@@ -45,7 +46,8 @@ fn rows_are_found_by_their_key() {
         &plan,
         Shape::UpdateMany(vec![1]),
         "UPDATE ONLY \"public\".\"t\" AS t SET \"a\" = v.c2 \
-         FROM unnest($1::TEXT[], $2::TEXT[]) AS v(c1, c2) WHERE t.\"id\" = v.c1",
+         FROM (SELECT pg_catalog.unnest($1::TEXT[]) AS c1, \
+         pg_catalog.unnest($2::TEXT[]) AS c2) AS v WHERE t.\"id\" = v.c1",
     );
     check(
         &plan,
@@ -71,12 +73,12 @@ fn types_without_an_array_that_can_be_unnested_go_as_text() {
         &plan,
         Shape::InsertMany,
         "INSERT INTO \"public\".\"t\" (\"tags\") OVERRIDING SYSTEM VALUE \
-         SELECT v.c1::\"public\".\"tags\" FROM unnest($1::pg_catalog.text[]) AS v(c1)",
+         SELECT v.c1::\"public\".\"tags\" FROM (SELECT pg_catalog.unnest($1::pg_catalog.text[]) AS c1) AS v",
     );
     check(
         &plan,
         Shape::DeleteMany,
-        "DELETE FROM ONLY \"public\".\"t\" AS t USING unnest($1::pg_catalog.text[]) AS v(c1) \
+        "DELETE FROM ONLY \"public\".\"t\" AS t USING (SELECT pg_catalog.unnest($1::pg_catalog.text[]) AS c1) AS v \
          WHERE t.\"tags\" = v.c1::\"public\".\"tags\"",
     );
 }

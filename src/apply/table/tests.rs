@@ -33,6 +33,7 @@ pub(in crate::apply) fn target(columns: Vec<TargetColumn>, keys: &[&[&str]]) -> 
         foreign_keys: false,
         cascades: false,
         row_security: false,
+        moving_root: None,
     }
 }
 

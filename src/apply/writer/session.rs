@@ -32,25 +32,26 @@ WHERE a.application_name = pg_catalog.current_setting('application_name')
   AND a.usename = CURRENT_USER
   AND a.pid <> pg_catalog.pg_backend_pid()";
 
+/// Connects. What belongs to one slot comes with [`claim`].
 pub(super) async fn open(
     settings: &ConnectionSettings,
     disable_triggers: bool,
-    slot_name: &str,
 ) -> Result<Session, ApplyError> {
-    let session = postgres::connect(settings, APPLICATION_NAME)
-        .await
-        .map_err(|source| ApplyError::Open { source })?;
     let refused = |source| ApplyError::Open { source };
+    let session = postgres::connect(settings, APPLICATION_NAME).await;
+    let session = session.map_err(refused)?;
     session.run(SETTINGS).await.map_err(refused)?;
-    session
-        .run(&name_session(slot_name))
-        .await
-        .map_err(refused)?;
-    session.run(END_PREDECESSORS).await.map_err(refused)?;
     if disable_triggers {
         session.run(DISABLE_TRIGGERS).await.map_err(refused)?;
     }
     Ok(session)
+}
+
+/// Names the session after the slot, and ends what a former one has left.
+pub(super) async fn claim(session: &Session, slot_name: &str) -> Result<(), ApplyError> {
+    let claim = format!("{};\n{END_PREDECESSORS}", name_session(slot_name));
+    let claimed = session.run(&claim).await;
+    claimed.map_err(|source| ApplyError::Open { source })
 }
 
 /// The name by which leftovers are recognised, whatever name the configured URL asks for.

@@ -11,6 +11,20 @@ fn side(endpoint: &str, reachable: bool) -> Side {
     }
 }
 
+fn copy(name: &str, state: CopyState) -> TableCopy {
+    TableCopy {
+        name: name.to_owned(),
+        state,
+        attempt: 1,
+        row_count: 1200,
+        byte_count: 0,
+        bytes_expected: 3 << 20,
+        error: None,
+        lsn: Some(Lsn(0x10)),
+        updated_at: "2026-01-01T00:00:00+00:00".to_owned(),
+    }
+}
+
 fn seen() -> Inspection {
     Inspection {
         at: "2026-01-01T00:00:00Z".to_owned(),
@@ -37,6 +51,10 @@ fn seen() -> Inspection {
             updated_at: "2026-01-01T00:00:01+00:00".to_owned(),
         }),
         skipped_transaction_count: Some(0),
+        copies: vec![
+            copy("public.orders", CopyState::Copying),
+            copy("public.items", CopyState::Ready),
+        ],
         init: Some(Init {
             installed: true,
             version: Some(1),
@@ -67,6 +85,8 @@ fn a_streaming_pipeline_shows_its_slot_lag_and_changes() {
                 retains 16.0 MiB, reserved; no limit
     lag         1.5 KiB, 0.2 s
     checkpoint  0/20  committed on the source 2026-01-01T00:00:00+00:00, here 2026-01-01T00:00:01+00:00
+    snapshot    1 of 2 tables ready, 1200 rows
+                … copying      public.orders  3.0 MiB
     schema      ✓ acked    7  ALTER TABLE  table public.test
     ");
 }
@@ -80,6 +100,7 @@ fn what_cannot_be_known_is_said() {
         lag: Lag::default(),
         checkpoint: None,
         skipped_transaction_count: None,
+        copies: Vec::new(),
         init: None,
         schema_changes: Vec::new(),
         ..seen()

@@ -73,7 +73,7 @@ fn the_hard_password_survives_in_single_quotes_and_is_told_without() {
     assert!(read(&format!("K=\"{password}\"")).is_err());
 }
 
-proptest! {
+crate::property::properties! {
     /// Whatever is accepted is literal: no character is lost, none is added.
     #[test]
     fn an_accepted_value_is_the_written_one(value in "[ -~]{0,20}") {

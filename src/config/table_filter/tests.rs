@@ -78,7 +78,7 @@ fn a_filter_that_can_select_nothing_is_seen() {
     assert!(!filter("*.*", "a").selects_everything());
 }
 
-proptest! {
+crate::property::properties! {
     #[test]
     fn quoted_names_select_themselves(names in prop::collection::vec(("\\PC{1,12}", "\\PC{1,12}"), 1..5)) {
         let names: Vec<_> = names.iter().map(|(schema, table)| name(schema, table)).collect();

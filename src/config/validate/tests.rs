@@ -208,7 +208,7 @@ fn the_console_looks_as_configured_and_faults_are_told_with_the_rest() {
     assert!(error.contains("x.env:2: PGSTREAM_CONSOLE_THEME"), "{error}");
 }
 
-proptest! {
+crate::property::properties! {
     #[test]
     fn any_value_of_any_variable_is_answered_without_its_secret(
         index in 0..VARIABLES.len(),

@@ -20,7 +20,9 @@ fn look(name: &str, scene: Scene, prepare: impl Fn(&mut Model)) {
         let mut model = console(scene);
         prepare(&mut model);
         screens += &format!("{width}x{height}\n");
-        screens += &text(&drawn(&mut model, (width, height)));
+        let buffer = drawn(&mut model, (width, height));
+        pictures::look_at(name, &buffer);
+        screens += &text(&buffer);
     }
     insta::with_settings!({omit_expression => true, prepend_module_to_snapshot => false}, {
         insta::assert_snapshot!(name, screens);

@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 
 use super::paint::{self, Frame};
 use super::snapshot;
-use crate::console::action::Pane;
+use crate::console::action::{Action, Pane};
 use crate::console::format;
 use crate::console::model::cursor::first_visible;
 use crate::console::model::{Model, SlotOrder, TableOrder};
@@ -30,7 +30,7 @@ pub(super) fn pane(
     let titles = (title.as_str(), summary(model, pane));
     let inner = paint::frame(model.look.theme, frame, titles, place, buffer);
     let rows = model.rows(pane);
-    let columns = fitting(rows::columns(pane, inner.width), inner.width);
+    let columns = fitting(pane, rows::columns(pane, inner.width), &rows, inner.width);
     heading(model, &columns, inner, buffer);
     if rows.is_empty() {
         empty(model, pane, inner, buffer);
@@ -46,19 +46,43 @@ pub(super) fn pane(
         let line = line(model, pane, &columns, one, marked, needle.as_deref());
         paint::text(&line, row, inner, buffer);
         if marked && focused {
-            let bar = Rect::new(inner.x, inner.y + row, inner.width, 1).intersection(buffer.area);
-            buffer.set_style(bar, model.look.theme.style(Role::Selected));
+            let bar = Rect::new(inner.x, inner.y + row, inner.width, 1);
+            paint::select(model.look.theme, bar, buffer);
         }
     }
     let row = u16::try_from(selected - first).ok()?;
     Some(Position::new(inner.x, inner.y + 1 + row))
 }
 
+/// Columns from this priority on make room for the whole name of what a row is about.
+const YIELDING: u8 = 3;
+/// A longer name is cut: other columns are worth more than its end.
+const NAME_MAX: u16 = 28;
+
 /// The columns that fit, with the widths they get. Two cells stand before them for the mark, two
 /// between them.
-fn fitting(columns: &'static [Column], width: u16) -> Vec<(&'static Column, usize)> {
+fn fitting(
+    pane: Pane,
+    columns: &'static [Column],
+    rows: &[Row],
+    width: u16,
+) -> Vec<(&'static Column, usize)> {
     let mut kept: Vec<&Column> = columns.iter().collect();
-    let needed = |kept: &[&Column]| 2 + kept.iter().map(|one| one.width + 2).sum::<u16>();
+    let longest = |column: &Column| {
+        let cell = rows::cell_of(pane, column);
+        let texts = rows.iter().filter_map(|row| row.cells.get(cell));
+        let widths = texts.map(|cell| Span::raw(cell.text.as_str()).width());
+        u16::try_from(widths.max().unwrap_or(0)).unwrap_or(u16::MAX)
+    };
+    let name = columns.iter().find(|one| one.fill).map_or(0, longest);
+    let needed = |kept: &[&Column]| {
+        let yields = kept.iter().any(|one| one.priority >= YIELDING);
+        let wanted = |one: &Column| match one.fill && yields {
+            true => one.width.max(name.min(NAME_MAX)),
+            false => one.width,
+        };
+        2 + kept.iter().map(|one| wanted(one) + 2).sum::<u16>()
+    };
     while needed(&kept) > width && kept.len() > 1 {
         let last = kept.iter().map(|one| one.priority).max().unwrap_or(0);
         let Some(index) = kept.iter().rposition(|one| one.priority == last) else {
@@ -69,7 +93,8 @@ fn fitting(columns: &'static [Column], width: u16) -> Vec<(&'static Column, usiz
         }
         kept.remove(index);
     }
-    let spare = width.saturating_sub(needed(&kept));
+    let taken = 2 + kept.iter().map(|one| one.width + 2).sum::<u16>();
+    let spare = width.saturating_sub(taken);
     let width_of = |one: &Column| one.width + if one.fill { spare } else { 0 };
     kept.into_iter()
         .map(|one| (one, usize::from(width_of(one))))
@@ -170,13 +195,21 @@ fn plural(count: usize, noun: &str) -> String {
     }
 }
 
+fn no_engine(model: &Model) -> String {
+    match model.course {
+        Some(_) => "no engine runs yet; a lesson starts it".to_owned(),
+        None => {
+            let init = model.keymap.label(Action::Init);
+            format!("no engine runs yet; {init} sets a pipeline up")
+        }
+    }
+}
+
 /// Why the list is empty.
 fn empty(model: &Model, pane: Pane, inner: Rect, buffer: &mut Buffer) {
     let status = model.status();
     let text = match (pane, &status.phase) {
-        (_, _) if status.started_at_s == 0 && status.phase == Phase::Stopped => {
-            "no engine runs yet; I sets a pipeline up"
-        }
+        (_, _) if status.started_at_s == 0 && status.phase == Phase::Stopped => &no_engine(model),
         (Pane::Slots, Phase::Starting | Phase::Retrying { .. }) => {
             "the source has not answered yet"
         }

@@ -3,6 +3,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Rect};
+use ratatui::style::Color;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Clear, Widget as _};
 
@@ -96,6 +97,19 @@ pub(super) fn whole_figures(
         text += "   ";
     }
     text
+}
+
+/// Marks a row as the selected one: one bar, whatever colours stand in it. What a search has found
+/// keeps its ground.
+pub(super) fn select(theme: Theme, bar: Rect, buffer: &mut Buffer) {
+    let bar = bar.intersection(buffer.area);
+    for position in bar.positions() {
+        let cell = &mut buffer[position];
+        if cell.bg == Color::Reset {
+            cell.fg = Color::Reset;
+        }
+    }
+    buffer.set_style(bar, theme.style(Role::Selected));
 }
 
 /// Returns a text of exactly so many cells: cut with `…`, or filled with blanks.

@@ -110,7 +110,7 @@ fn begun() -> Pgoutput {
     }
 }
 
-proptest! {
+crate::property::properties! {
     #[test]
     fn decoding_undoes_encoding(events in any_transaction()) {
         let mut decoder = ready();

@@ -184,7 +184,7 @@ fn any_message() -> impl Strategy<Value = &'static str> {
     ])
 }
 
-proptest! {
+crate::property::properties! {
     #[test]
     fn damaged_messages_do_not_panic(
         messages in prop::collection::vec(any_message(), 1..8),

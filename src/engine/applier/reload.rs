@@ -67,8 +67,9 @@ impl Applier {
         name: &QualifiedName,
     ) -> Result<(), EngineError> {
         self.flush().await?;
+        self.complete().await?;
         let relation = Arc::new(message.relation.clone());
-        let found = self.router.find(&self.writer, &relation).await;
+        let found = self.router.find(self.desk.writer(), &relation).await;
         let Route::Table(plan) = found.map_err(|error| self.failed(error))? else {
             return Err(self.failed(ApplyError::MissingTable {
                 table: name.clone(),
@@ -87,27 +88,30 @@ impl Applier {
 
     async fn delete_all(&mut self, table: &TargetTable) -> Result<(), ApplyError> {
         if is_watched(table) {
-            self.writer
+            self.desk
+                .writer()
                 .run(
                     "a replacement of rows that no trigger acts on",
                     NOBODY_WATCHES,
                 )
                 .await?;
         }
-        self.writer.delete_all(table).await
+        self.desk.writer().delete_all(table).await
     }
 
     async fn watch_again(&mut self, table: &TargetTable) -> Result<(), ApplyError> {
         if !is_watched(table) {
             return Ok(());
         }
-        self.writer
+        self.desk
+            .writer()
             .run("the end of a replacement of rows", WATCH_AGAIN)
             .await
     }
 
     async fn end_reload(&mut self) -> Result<(), EngineError> {
         self.flush().await?;
+        self.complete().await?;
         let Some(Reload { plan }) = self.reload.take() else {
             return Ok(());
         };

@@ -26,7 +26,9 @@ impl Applier {
         let schema_error = |source| EngineError::Schema { source };
         let entry = Entry::from_tuple(relation, tuple).map_err(schema_error)?;
         self.schema_changed_at = begin.commit_lsn;
+        self.complete().await?;
         let whole = self.plan(&entry).map_err(schema_error)?;
+        self.copy_disturbed_again(&entry).await?;
         let part = self.covered_part(&entry, begin.commit_lsn).await?;
         let (entry, plan) = match part {
             None => (entry, whole.clone()),
@@ -36,6 +38,7 @@ impl Applier {
             }
         };
         self.flush().await?;
+        self.complete().await?;
         let mut change = describe(&entry, &plan, begin.commit_lsn);
         self.board.schema_change(change.clone());
         let started = clock::now();
@@ -45,7 +48,7 @@ impl Applier {
             self.board.schema_change(change);
             return Err(error);
         }
-        self.writer.forget();
+        self.desk.writer().forget();
         self.router.follow(&whole);
         self.follow_names(&whole);
         self.open.commit_after |= plan.commit_after;
@@ -84,7 +87,7 @@ impl Applier {
             if place > 0 {
                 fault::point(fault::SCHEMA_BETWEEN_STEPS);
             }
-            let done = self.writer.run(&step.object, &step.sql).await;
+            let done = self.desk.writer().run(&step.object, &step.sql).await;
             done.map_err(|source| refused(entry, step, source))?;
         }
         Ok(())
@@ -94,15 +97,17 @@ impl Applier {
     /// committed first, and each of them can be repeated, so that a crash in between does no harm.
     async fn run_outside(&mut self, entry: &Entry, steps: &[Step]) -> Result<(), EngineError> {
         self.commit().await?;
+        self.complete().await?;
         if self.open.row_count > 0 {
             return Err(EngineError::Order {
                 what: "rows before a command that runs outside of transactions",
             });
         }
-        let given_up = self.writer.rollback().await;
+        let given_up = self.desk.writer().rollback().await;
         given_up.map_err(|error| self.failed(error))?;
         for step in steps {
-            let done = self.writer.run_outside(&step.object, &step.sql).await;
+            let writer = self.desk.writer();
+            let done = writer.run_outside(&step.object, &step.sql).await;
             done.map_err(|source| refused(entry, step, source))?;
             fault::point(fault::SCHEMA_AFTER_OUTSIDE);
         }
@@ -126,8 +131,9 @@ impl Applier {
             duration_ms,
         };
         let recorded = async {
-            self.writer.begin().await?;
-            self.store.record(self.writer.session(), &record).await
+            let writer = self.desk.writer();
+            writer.begin().await?;
+            self.store.record(writer.session(), &record).await
         };
         recorded.await.map_err(|error| self.failed(error))?;
         change.duration_ms = Some(duration_ms);

@@ -51,6 +51,9 @@ pub(super) struct SourceFacts {
     pub(super) slot: Option<SlotFacts>,
     pub(super) publication: Option<PublicationFacts>,
     pub(super) schema_log: Option<SchemaLogFacts>,
+    /// None: another plugin is wanted, or there is no telling.
+    #[serde(skip)]
+    pub(super) wal2json: Option<Wal2json>,
     /// None: nothing is installed, or our role may not look.
     #[serde(skip)]
     pub(super) installation: Option<InstallationFacts>,
@@ -58,6 +61,17 @@ pub(super) struct SourceFacts {
     pub(super) tables: Vec<SourceTable>,
     pub(super) types: Vec<TypeUse>,
     pub(super) collations: Vec<CollationUse>,
+}
+
+/// The server's wal2json.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wal2json {
+    /// It has none.
+    Missing,
+    /// Before 2.6.
+    PrintsNanAsNull,
+    /// 2.6 or later.
+    Current,
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -1,9 +1,9 @@
 //! What must hold on the source. Pure.
 
-use super::facts::{PublicationFacts, SlotFacts, SourceFacts};
+use super::facts::{PublicationFacts, SlotFacts, SourceFacts, Wal2json};
 use super::judge::{bounded, version};
 use super::{Finding, Side, Wanted};
-use crate::config::Plugin;
+use crate::config::{NullNumbers, Plugin};
 use crate::model::quote_ident;
 
 pub(super) fn judge(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
@@ -21,6 +21,7 @@ pub(super) fn judge(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
         slot(wanted, facts),
         publication(wanted, facts),
         plugin_library(wanted, facts),
+        wal2json(wanted, facts),
         schema_log(wanted, facts),
     ]
     .into_iter()
@@ -208,7 +209,7 @@ fn slot_state(object: &str, wanted: &Wanted, slot: &SlotFacts, database: &str) -
 }
 
 /// The plugin of the slot that is there, else of the slot that init would make.
-fn plugin(wanted: &Wanted, facts: &SourceFacts) -> Plugin {
+pub(super) fn plugin(wanted: &Wanted, facts: &SourceFacts) -> Plugin {
     let existing = facts
         .slot
         .as_ref()
@@ -340,6 +341,32 @@ fn identities(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
             format!("ALTER TABLE {} REPLICA IDENTITY FULL;", table.name.quoted()),
         )
     }))
+}
+
+/// Older releases print `NaN` and the infinities as null: the stream stops at the first null number.
+fn wal2json(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
+    let major = facts.server.version_number / 10_000;
+    let object = "output plugin wal2json";
+    match facts.wal2json? {
+        Wal2json::Missing => Some(finding(
+            object,
+            "is not installed on the source",
+            format!(
+                "apt install postgresql-{major}-wal2json -- or use pgoutput, which every server has"
+            ),
+        )),
+        Wal2json::PrintsNanAsNull if wanted.null_numbers == NullNumbers::Error => Some(Finding {
+            blocking: false,
+            ..finding(
+                object,
+                "is older than 2.6 and prints NaN and the infinities as null: a null in a column \
+                 of numbers would stop the stream",
+                "upgrade wal2json to 2.6 -- or use pgoutput, or set \
+                 PGSTREAM_POSTGRES_WAL2JSON_NULL_NUMBERS=null if the source holds none of them",
+            )
+        }),
+        Wal2json::PrintsNanAsNull | Wal2json::Current => None,
+    }
 }
 
 #[cfg(test)]

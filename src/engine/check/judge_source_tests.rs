@@ -11,6 +11,7 @@ fn wanted() -> Wanted {
         slot_name: "a_slot".parse().unwrap(),
         publication_name: "a_slot_publication".to_owned(),
         plugin: Plugin::Pgoutput,
+        null_numbers: NullNumbers::Error,
         schema_changes: true,
         silent_triggers: false,
         filter: TableFilter::default(),
@@ -267,4 +268,28 @@ fn keyless_tables_block_only_once_they_are_published() {
             .iter()
             .any(|finding| finding.object == "public.\"Log\"" && !finding.blocking)
     );
+}
+
+#[test]
+fn wal2json_must_be_there_and_print_every_number() {
+    check(
+        |facts| facts.wal2json = Some(Wal2json::Missing),
+        "wal2json is not installed",
+        "apt install postgresql-15-wal2json",
+    );
+    check(
+        |facts| facts.wal2json = Some(Wal2json::PrintsNanAsNull),
+        "older than 2.6",
+        "upgrade wal2json to 2.6",
+    );
+    let mut facts = ready();
+    facts.wal2json = Some(Wal2json::Current);
+    assert_eq!(judge(&wanted(), &facts), []);
+
+    facts.wal2json = Some(Wal2json::PrintsNanAsNull);
+    let vouched = Wanted {
+        null_numbers: NullNumbers::Null,
+        ..wanted()
+    };
+    assert_eq!(judge(&vouched, &facts), []);
 }

@@ -8,6 +8,7 @@ fn wanted() -> Wanted {
         slot_name: "a_slot".parse().unwrap(),
         publication_name: "a_slot_publication".to_owned(),
         plugin: Plugin::Pgoutput,
+        null_numbers: crate::config::NullNumbers::Error,
         schema_changes: true,
         silent_triggers: true,
         filter: TableFilter::default(),

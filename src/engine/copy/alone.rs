@@ -163,7 +163,7 @@ async fn serve(
         match errand {
             Errand::Tables(errand) => {
                 target.run("BEGIN").await.map_err(failed)?;
-                let made = tables::make(target, store, &errand).await;
+                let made = tables::make(target, store, &errand).await.map(drop);
                 let answer = ended(target, made, &endpoint).await?;
                 // A copier that is gone has failed, which is told elsewhere.
                 drop(errand.answer.send(answer));

@@ -8,6 +8,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::sleep;
 use tracing::{info, warn};
 
+use crate::apply;
 use crate::config::Pipeline;
 use crate::engine::board::Board;
 use crate::engine::retry::Retry;
@@ -149,16 +150,16 @@ impl Copier {
         loop {
             let stored = self.load(&target).await?;
             let in_state = |state| stored.iter().filter(move |table| table.state == state);
-            if in_state(CopyState::Waiting).next().is_some() {
-                self.copy_group(&target, &stored).await?;
-                continue;
-            }
             if in_state(CopyState::Indexing).next().is_some() {
                 self.complete(&target, &stored).await?;
                 continue;
             }
             if in_state(CopyState::CatchingUp).next().is_some() {
                 self.hand_over(&target).await?;
+                continue;
+            }
+            if in_state(CopyState::Waiting).next().is_some() {
+                self.copy_group(&target, &stored).await?;
                 continue;
             }
             if !self.foreign_keys(&target, &stored).await? {
@@ -199,7 +200,7 @@ impl Copier {
             .iter()
             .filter(|table| table.state == CopyState::Copying);
         let cut_off: Vec<RelationId> = cut_off.map(|table| table.relation).collect();
-        let waits = self.store.wait(target, &cut_off).await;
+        let waits = self.store.wait_to_resume(target, &cut_off).await;
         waits.map_err(|source| self.target_failed("let tables wait", source))?;
         Ok(())
     }
@@ -270,16 +271,21 @@ impl Copier {
             self.store.slot_name().to_owned(),
             self.pipeline.snapshot.clone(),
         );
+        let parts = self.store.parts(target).await;
+        let parts =
+            parts.map_err(|source| self.target_failed("read which parts are there", source))?;
         let settings = GroupSettings {
             snapshot: &snapshot,
             slot_name: self.streams.then_some(slot_name.as_str()),
             stored,
+            parts: &parts,
             waiting: &waiting,
             everything: everything && first,
         };
         for _ in 0..MOMENTS_MAX {
             let group = Group::open(&settings, target).await;
             let group = group.map_err(|error| self.group_failed(error))?;
+            self.require_same_source(&group, target).await?;
             group.refuse_conflicts(&self.pipeline.target.endpoint())?;
             match self.make_tables(&group, first).await? {
                 Answer::Done => {
@@ -303,10 +309,31 @@ impl Copier {
         Err(Stop::Failed(EngineError::SnapshotRestless))
     }
 
+    /// Positions in the WAL of two servers have nothing to do with each other.
+    async fn require_same_source(
+        &self,
+        group: &Group,
+        target: &Session,
+    ) -> Result<(), EngineError> {
+        let Some(system) = group.point.system() else {
+            return Ok(());
+        };
+        let owner = apply::checkpoint_owner(target, self.store.slot_name()).await;
+        let owner =
+            owner.map_err(|source| self.target_failed("read whose checkpoint it is", source))?;
+        match owner {
+            Some(owner) if owner != *system => Err(EngineError::SnapshotElsewhere {
+                store: self.pipeline.snapshot.source.endpoint(),
+                source_endpoint: self.pipeline.source.endpoint(),
+            }),
+            Some(_) | None => Ok(()),
+        }
+    }
+
     async fn make_tables(&mut self, group: &Group, first: bool) -> Result<Answer, Stop> {
         let (errand, answered) = group.errand(first);
-        info!(target: "snapshot", tables = group.tables.len(), lsn = ?group.point.lsn().map(|lsn| lsn.to_string()),
-            "copying tables");
+        let lsn = group.point.lsn().map(|lsn| lsn.to_string());
+        info!(target: "snapshot", tables = group.tables.len(), lsn, "copying tables");
         for part in group.not_applied() {
             warn!(target: "snapshot", object = part.object, reason = part.reason, "is not copied");
         }
@@ -389,7 +416,8 @@ impl Copier {
         steps.map_err(|source| self.target_failed("read what is left to do", source))
     }
 
-    /// Runs a statement in a transaction with its record. A refusal fails its table.
+    /// Runs a statement in a transaction with its record. A refusal is told with its table, which has
+    /// its rows and is streamed all the same; the statement stays on the list for the next start.
     async fn run_step(&mut self, target: &Session, step: &OpenStep) -> Result<(), Stop> {
         let sql = format!("BEGIN; {}; {}; COMMIT", step.sql, Store::step_done(step));
         let Err(source) = target.run(&sql).await else {
@@ -406,8 +434,18 @@ impl Copier {
         };
         match (error.class(), step.relation) {
             (ErrorClass::Transient, _) | (_, None) => Err(Stop::Failed(error)),
-            (_, Some(table)) => Ok(self.failed(target, table, failure_of(&error, None)).await?),
+            (_, Some(table)) => {
+                self.refused(table, failure_of(&error, None));
+                Ok(())
+            }
         }
+    }
+
+    fn refused(&mut self, table: RelationId, failure: Failure) {
+        tracing::error!(target: "snapshot", causes = failure.causes.join(": "), hint = failure.hint.as_deref(),
+            "{}; the rows are there, and the next start tries it again", failure.message);
+        self.account.note(table, failure);
+        self.show();
     }
 
     /// Moves the target's sequences to where the source's are, never back.
@@ -494,20 +532,16 @@ impl Copier {
             {
                 Answer::Done | Answer::Disturbed => {}
                 Answer::Refused { relation, failure } => {
-                    let table = relation.map(RelationId).unwrap_or_default();
-                    self.failed(target, table, *failure).await?;
+                    self.refused(relation.map(RelationId).unwrap_or_default(), *failure);
+                    return Ok(false);
                 }
             }
             return Ok(true);
         }
-        let validating: Vec<_> = steps
-            .iter()
-            .filter(|step| step.stage == "validate")
-            .collect();
-        for step in &validating {
+        for step in steps.iter().filter(|step| step.stage == "validate") {
             self.run_step(target, step).await?;
         }
-        Ok(!validating.is_empty())
+        Ok(false)
     }
 
     fn group_failed(&self, error: super::group::GroupError) -> EngineError {

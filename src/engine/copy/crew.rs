@@ -90,9 +90,17 @@ impl Crew {
         let mut tables: Vec<&SourceTable> = group.tables.iter().collect();
         tables.sort_by_key(|table| std::cmp::Reverse(table.byte_count));
         for table in tables {
-            let parts = match table.partitioned {
-                true => Vec::new(),
-                false => plan_parts(table.block_count, table.byte_count, workers),
+            let parts = match (table.partitioned, group.ranges.get(&table.relation)) {
+                (true, _) => Vec::new(),
+                (false, Some(ranges)) => {
+                    let (rows, bytes) = ranges.there();
+                    copier.account.counter(table.relation).add(rows, bytes);
+                    ranges.left()
+                }
+                (false, None) => {
+                    let part_bytes = copier.pipeline.snapshot.part_size.0;
+                    plan_parts(table.block_count, table.byte_count, part_bytes, workers)
+                }
             };
             crew.queue.add_rows(table.relation, parts);
             crew.tables.insert(table.relation, Arc::new(table.clone()));
@@ -213,7 +221,9 @@ impl Crew {
         let (source_pid, canceller) = (lane.source_pid(), lane.canceller());
         let attempt = self.attempts.get(&relation).copied().unwrap_or_default();
         let fence = Fence {
-            question: copier.store.fence(relation, attempt),
+            store: copier.store.clone(),
+            attempt,
+            lsn: self.group.as_ref().and_then(|group| group.point.lsn()),
         };
         let (total, counted) = (
             copier.account.counter(relation),

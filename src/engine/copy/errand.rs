@@ -13,6 +13,8 @@ use crate::model::{Lsn, QualifiedName, quote_literal};
 use crate::schema::{ObjectChange, Stage, Step, plan_copy};
 use crate::snapshot::{NewStep, OpenStep, SourceTable, Store};
 
+use super::ranges::Ranges;
+
 /// Something that only the stream can do.
 #[derive(Debug)]
 pub(in crate::engine) enum Errand {
@@ -40,14 +42,24 @@ pub(in crate::engine) struct TablesErrand {
     pub(in crate::engine) at: Option<Lsn>,
     /// The statements.
     pub(in crate::engine) steps: Vec<TableStep>,
-    /// The tables, each with the description of what was made.
-    pub(in crate::engine) tables: Vec<(SourceTable, String)>,
+    /// The tables.
+    pub(in crate::engine) tables: Vec<MadeTable>,
     /// What has to be run later.
     pub(in crate::engine) later: Vec<NewStep>,
     /// Nothing else is streamed until the tables are complete.
     pub(in crate::engine) stream_waits: bool,
     /// What became of it.
     pub(in crate::engine) answer: oneshot::Sender<Answer>,
+}
+
+/// A table that is made for its copy.
+#[derive(Debug)]
+pub(in crate::engine) struct MadeTable {
+    pub(in crate::engine) table: SourceTable,
+    /// The description of what is made, as JSON.
+    pub(in crate::engine) objects: String,
+    /// Its ranges, if it is copied by ranges of its key.
+    pub(in crate::engine) ranges: Option<Ranges>,
 }
 
 /// A statement and the table (OID on the source) that it is for.

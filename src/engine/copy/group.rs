@@ -12,9 +12,12 @@ use crate::postgres::{self, PgError, Session};
 use crate::schema::{
     CopyPlan, DescribeError, Describer, ObjectChange, Stage, StagedStep, Step, plan_copy,
 };
-use crate::snapshot::{ConsistentPoint, NewStep, SourceTable, StoredTable, source_tables};
+use crate::snapshot::{
+    ConsistentPoint, NewStep, SourceTable, StoredPart, StoredTable, source_tables,
+};
 
-use super::errand::{Answer, TableStep, TablesErrand};
+use super::errand::{Answer, MadeTable, TableStep, TablesErrand};
+use super::ranges::{Ranges, ranges};
 use super::reconcile::{Conflict, reconcile};
 use super::standing::standing;
 
@@ -64,6 +67,8 @@ pub(super) struct Group {
     /// Those that it has no longer.
     pub(super) gone: Vec<RelationId>,
     pub(super) sequences: Vec<(QualifiedName, Option<u32>)>,
+    /// The ranges of keys of those that are copied by ranges.
+    pub(super) ranges: HashMap<RelationId, Ranges>,
     conflicts: Vec<Conflict>,
     plan: CopyPlan,
     first: Vec<TableStep>,
@@ -77,6 +82,8 @@ pub(super) struct GroupSettings<'a> {
     pub(super) slot_name: Option<&'a str>,
     /// All tables that are known.
     pub(super) stored: &'a [StoredTable],
+    /// Ranges of tables that were begun before.
+    pub(super) parts: &'a [StoredPart],
     /// Those that wait.
     pub(super) waiting: &'a HashSet<RelationId>,
     /// Every schema, type and sequence comes along.
@@ -171,10 +178,21 @@ impl Group {
             .chain(tables.iter().map(|table| table.name.clone()))
             .collect();
         let plan = plan_copy(&reconciled.objects, &|name| known.contains(name));
+        let made = made(wanted);
+        let ranges = match settings.slot_name {
+            Some(_) => {
+                let part_bytes = settings.snapshot.part_size.0;
+                ranges(&tables, part_bytes, settings.stored, settings.parts, &made)
+            }
+            // With nobody streaming there is nothing that evens moments out.
+            None => HashMap::new(),
+        };
+        let emptied = to_be_emptied(&tables, &ours, &ranges);
         Ok(Self {
-            first: first_steps(&standing, &reconciled.objects, &tables, &ours),
+            first: first_steps(&standing, &reconciled.objects, &emptied),
             sequences: sequences(wanted),
-            made: made(wanted),
+            ranges,
+            made,
             conflicts: reconciled.conflicts,
             point,
             tables,
@@ -203,7 +221,11 @@ impl Group {
         let tables = self.tables.iter().map(|table| {
             let made = self.made.get(&table.relation.0);
             let made = serde_json::to_string(made.map_or(&[][..], Vec::as_slice));
-            (table.clone(), made.unwrap_or_else(|_| "[]".to_owned()))
+            MadeTable {
+                table: table.clone(),
+                objects: made.unwrap_or_else(|_| "[]".to_owned()),
+                ranges: self.ranges.get(&table.relation).cloned(),
+            }
         });
         let errand = TablesErrand {
             at: self.point.lsn(),
@@ -321,8 +343,7 @@ async fn filled(
 fn first_steps(
     standing: &[ObjectChange],
     objects: &[ObjectChange],
-    tables: &[SourceTable],
-    ours: &HashMap<u32, ObjectChange>,
+    emptied: &HashSet<u32>,
 ) -> Vec<TableStep> {
     let wanted: HashSet<String> = objects
         .iter()
@@ -350,13 +371,8 @@ fn first_steps(
             },
         })
         .collect();
-    let plain = tables
-        .iter()
-        .filter(|table| !table.partitioned)
-        .map(|table| table.relation.0);
-    let plain: HashSet<u32> = plain.filter(|table| ours.contains_key(table)).collect();
     let emptied = objects.iter().filter_map(|object| match object {
-        ObjectChange::Table(images) if plain.contains(&images.oid) => images.before.as_ref(),
+        ObjectChange::Table(images) if emptied.contains(&images.oid) => images.before.as_ref(),
         _ => None,
     });
     let emptied: Vec<String> = emptied
@@ -373,6 +389,22 @@ fn first_steps(
         });
     }
     steps
+}
+
+/// Tables of an earlier try, but for those that go on with what is there.
+fn to_be_emptied(
+    tables: &[SourceTable],
+    ours: &HashMap<u32, ObjectChange>,
+    ranges: &HashMap<RelationId, Ranges>,
+) -> HashSet<u32> {
+    let resumed =
+        |table: &&SourceTable| matches!(ranges.get(&table.relation), Some(Ranges::Resumed(_)));
+    tables
+        .iter()
+        .filter(|table| !table.partitioned && !resumed(table))
+        .map(|table| table.relation.0)
+        .filter(|table| ours.contains_key(table))
+        .collect()
 }
 
 fn sequences(objects: &[ObjectChange]) -> Vec<(QualifiedName, Option<u32>)> {

@@ -27,6 +27,7 @@ mod errand;
 mod group;
 mod plan;
 mod queue;
+mod ranges;
 mod reconcile;
 mod standing;
 pub(super) mod tables;

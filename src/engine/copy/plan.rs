@@ -47,6 +47,7 @@ pub async fn plan_snapshot(pipeline: &Pipeline) -> Result<Vec<PlannedStep>, Engi
         snapshot: &pipeline.snapshot,
         slot_name: None,
         stored: &[],
+        parts: &[],
         waiting: &waiting,
         everything: pipeline.snapshot.tables.selects_everything()
             && pipeline.filter.selects_everything(),

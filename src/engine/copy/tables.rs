@@ -4,12 +4,13 @@
 use crate::apply::ApplyError;
 use crate::engine::status::Failure;
 use crate::engine::{EngineError, failure_of};
-use crate::model::{Classify as _, ErrorClass};
+use crate::model::{Classify as _, ErrorClass, RelationId};
 use crate::postgres::{PgError, Session};
 use crate::schema::Step;
 use crate::snapshot::{OpenStep, Store};
 
-use super::errand::{Answer, TablesErrand};
+use super::errand::{Answer, MadeTable, TablesErrand};
+use super::ranges::Ranges;
 
 /// A statement that the target refused.
 #[derive(Debug)]
@@ -65,28 +66,57 @@ impl Refusal {
     }
 }
 
-/// Makes the tables of a group and writes down what is to be done for them.
+/// Makes the tables of a group and writes down what is to be done for them. Returns whether what was
+/// there of them still is.
 pub(in crate::engine) async fn make(
     session: &Session,
     store: &Store,
     errand: &TablesErrand,
-) -> Result<(), Refusal> {
+) -> Result<bool, Refusal> {
     for step in &errand.steps {
         let done = session.run(&step.step.sql).await;
         done.map_err(Refusal::of(step.relation, &step.step))?;
     }
-    let tables: Vec<_> = errand
-        .tables
-        .iter()
-        .map(|(table, _)| table.relation)
-        .collect();
+    let tables = errand.tables.iter().map(|made| made.table.relation);
+    let tables: Vec<_> = tables.collect();
     let planned = store.plan_steps(session, &tables, &errand.later).await;
     planned.map_err(Refusal::of_records)?;
-    for (table, made) in &errand.tables {
-        let begun = store.begin_copy(session, table, errand.at, made).await;
+    for MadeTable {
+        table,
+        objects,
+        ranges,
+    } in &errand.tables
+    {
+        let begun = store.begin_copy(session, table, errand.at, objects).await;
         begun.map_err(Refusal::of_records)?;
+        let ready = ready_ranges(session, store, table.relation, ranges.as_ref()).await;
+        if !ready.map_err(Refusal::of_records)? {
+            return Ok(false);
+        }
     }
-    Ok(())
+    Ok(true)
+}
+
+/// Writes new ranges down; of a table that goes on, looks whether its ranges are still there: a schema
+/// change on the way here takes them away.
+async fn ready_ranges(
+    session: &Session,
+    store: &Store,
+    table: RelationId,
+    ranges: Option<&Ranges>,
+) -> Result<bool, PgError> {
+    match ranges {
+        None => store.plan_ranges(session, table, &[]).await.map(|()| true),
+        Some(Ranges::New(ranges)) => store
+            .plan_ranges(session, table, ranges)
+            .await
+            .map(|()| true),
+        Some(Ranges::Resumed(planned)) => {
+            let stored = store.parts(session).await?;
+            let of_table = stored.into_iter().filter(|part| part.relation == table);
+            Ok(of_table.collect::<Vec<_>>() == *planned)
+        }
+    }
 }
 
 /// Runs statements and strikes them off the list.

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Checkpoint, Init};
+use super::{Checkpoint, Init, TableCopy};
 use crate::config::{Pipeline, SlotName};
 use crate::engine::document::document;
 use crate::engine::status::Slot;
@@ -14,6 +14,7 @@ const SLOTS: &str = include_str!("../../../assets/sql/source/slots.sql");
 const SOURCE: &str = include_str!("../../../assets/sql/source/inspect.sql");
 const SCHEMA_CHANGES: &str = include_str!("../../../assets/sql/source/schema_changes.sql");
 const TARGET: &str = include_str!("../../../assets/sql/target/inspect.sql");
+const COPIES: &str = include_str!("../../../assets/sql/target/copies.sql");
 const PROGRESS: &str = include_str!("../../../assets/sql/target/progress.sql");
 
 /// What `application_name` says of us on both servers.
@@ -21,6 +22,9 @@ const APPLICATION_NAME: &str = "pgstream status";
 
 /// Our tables on the target; they are made together.
 const OWN_TABLES: [&str; 3] = ["checkpoint", "skipped_transaction", "schema_change"];
+
+/// An older `run` has not made it.
+const COPIES_TABLE: &str = "snapshot_table";
 
 #[derive(Debug, Clone)]
 pub(super) struct SourceLook {
@@ -37,6 +41,7 @@ pub(super) struct SourceLook {
 pub(super) struct TargetLook {
     pub(super) version: String,
     pub(super) progress: Progress,
+    pub(super) copies: Vec<TableCopy>,
 }
 
 impl TargetLook {
@@ -131,8 +136,14 @@ pub(super) async fn target(
     } else {
         Progress::default()
     };
+    let copies = if own.own_tables.iter().any(|table| table == COPIES_TABLE) {
+        document(&session, COPIES, &[&slot_name.as_str()]).await?
+    } else {
+        Vec::new()
+    };
     Ok(TargetLook {
         version: own.version,
         progress,
+        copies,
     })
 }

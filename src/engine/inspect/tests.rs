@@ -69,6 +69,7 @@ fn target(end_lsn: u64) -> TargetLook {
             skipped_transaction_count: 0,
             applied: vec!["2".to_owned(), "1".to_owned()],
         },
+        copies: Vec::new(),
     }
 }
 
@@ -142,6 +143,7 @@ fn the_json_shape_is_stable() {
         [
             "at",
             "checkpoint",
+            "copies",
             "init",
             "lag",
             "schema_changes",

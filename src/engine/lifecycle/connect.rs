@@ -1,13 +1,18 @@
 //! Connects both sides and checks that they fit, before the first row moves.
+//!
+//! The three sessions are opened at the same time, because opening is what takes time: a process on the
+//! server, its caches, and the network there and back. Nothing is changed on the target before the source has
+//! said that the slot is there and free.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use futures_util::TryFutureExt as _;
 use tokio::time::timeout;
 use tracing::info;
 
 use crate::apply::{CheckpointStore, WriteRules, Writer};
-use crate::config::{ConnectionSettings, SlotName, publication_name};
+use crate::config::{ConnectionSettings, Pipeline, SlotName, publication_name};
 use crate::decode::Decoder;
 use crate::engine::applier::{Applier, Limits, Parts};
 use crate::engine::coverage::Coverage;
@@ -19,7 +24,9 @@ use crate::engine::stream::{RoundEnd, State, Stream};
 use crate::engine::watchdog::Pulse;
 use crate::engine::{EngineError, acknowledge, supervise};
 use crate::model::Lsn;
-use crate::postgres::{self, FeedbackWriter, PgError, ReplicationConnection, Session, WalReader};
+use crate::postgres::{
+    self, FeedbackWriter, PgError, ReplicationConnection, Session, SystemIdentity, WalReader,
+};
 
 use super::{Lifecycle, Request, copies, patience};
 
@@ -40,8 +47,13 @@ pub(super) struct Connected {
     slot_name: String,
     /// Tables are or were copied.
     pub(super) has_copies: bool,
-    /// The process on the target that serves the writing session.
-    pub(super) writer_pid: i32,
+}
+
+impl Connected {
+    /// Returns the process on the target that serves the writing session.
+    pub(super) const fn writer_pid(&self) -> i32 {
+        self.writer.process_id()
+    }
 }
 
 /// The slot as the source describes it.
@@ -69,10 +81,11 @@ impl Lifecycle {
             board,
             acknowledge,
             care,
+            first_round,
             ..
         } = self;
         let connecting = async {
-            let connected = connect(pipeline, care.is_none(), |slot| {
+            let connected = connect(pipeline, (care.is_none(), *first_round), |slot| {
                 board.update(|status| {
                     status.slot_name.clone_from(&slot.name);
                     status.plugin.clone_from(&slot.plugin);
@@ -119,7 +132,7 @@ impl Lifecycle {
             .patience
             .of_source(&self.pipeline.source, walsender_timeout);
         let every = patience::between_feedbacks(walsender_timeout, silence_max);
-        let (feedback, task) = Feedback::new(feedback, position, every);
+        let (feedback, task) = Feedback::new(feedback, coverage.confirmable(position), every);
         let limits = Limits::new(&self.pipeline.batch);
         let limits = if self.care.is_some() {
             limits.each_alone()
@@ -170,57 +183,45 @@ impl Lifecycle {
 }
 
 async fn connect(
-    pipeline: &crate::config::Pipeline,
-    sets: bool,
+    pipeline: &Pipeline,
+    (sets, first_round): (bool, bool),
     show: impl Fn(&SlotState),
 ) -> Result<Connected, EngineError> {
     let on_source = SourceErrors(pipeline.source.endpoint());
-    let source = postgres::connect(&pipeline.source, "pgstream").await;
-    let source = source.map_err(|error| on_source.failed("open a session", error))?;
-    let walsender_timeout = walsender_timeout(&source, &on_source).await?;
-    let holder_patience = patience::of_slot_holder(walsender_timeout);
-    let slot = find_slot(&source, pipeline.slot.as_ref(), holder_patience, &on_source).await?;
-    show(&slot);
-    let mut decoder = decoder_of(&slot, pipeline)?;
-    let publication = publication_name(&slot.name);
-    require_publication(&source, &slot, &publication, &on_source).await?;
-
-    let replication = ReplicationConnection::connect(&pipeline.source).await;
-    let mut replication =
-        replication.map_err(|error| on_source.failed("open a replication session", error))?;
-    let identity = replication.identify_system().await;
-    let identity = identity.map_err(|error| on_source.failed("identify the system", error))?;
-    let stream = crate::apply::Stream {
-        slot_name: slot.name.clone(),
-        system_identifier: identity.system_identifier,
-        database_name: slot.database.clone(),
-        timeline: identity.timeline,
-    };
-
-    let rules = WriteRules {
-        on_conflict: pipeline.on_conflict,
-        sets,
-        keep_order: false,
-    };
-    let opened = Writer::open(&pipeline.target, rules, pipeline.disable_triggers, stream).await;
-    let refused = |source| EngineError::Apply {
+    let on_target = |source| EngineError::Apply {
         endpoint: pipeline.target.endpoint(),
         source,
     };
-    let (mut writer, store) = opened.map_err(refused)?;
-    copies::choose(pipeline, &store, &writer).await?;
-    let loaded = store
-        .load(writer.session(), slot.confirmed_lsn, identity.wal_end)
-        .await;
-    let checkpoint = loaded.map_err(refused)?;
-    writer.starts_at(checkpoint);
+    let target = Writer::connect(&pipeline.target, pipeline.disable_triggers);
+    let source = async {
+        let (asked, replication) = tokio::join!(
+            ask_source(pipeline, &on_source, show),
+            open_replication(pipeline, &on_source),
+        );
+        // What keeps both away is told of the session that everybody knows.
+        Ok((asked?, replication?))
+    };
+    let ((asked, (replication, identity)), session) =
+        tokio::try_join!(source, target.map_err(on_target))?;
+    let AskedSource {
+        slot,
+        walsender_timeout,
+        mut decoder,
+    } = asked;
+    let opened = open_records(pipeline, session, sets, &slot, &identity).await?;
+    let (writer, store, checkpoint) = opened;
     let positions = (checkpoint, slot.confirmed_lsn);
     let by_name = !matches!(decoder, Decoder::Pgoutput(_));
-    let (coverage, has_copies) =
-        copies::coverage(pipeline, &slot.name, &writer, positions, by_name).await?;
-    let writer_pid = writer.process_id().await.map_err(refused)?;
+    let (coverage, has_copies) = copies::coverage(
+        pipeline,
+        &slot.name,
+        &writer,
+        positions,
+        (by_name, first_round),
+    )
+    .await?;
 
-    let choices = decoder.option_choices(&publication);
+    let choices = decoder.option_choices(&publication_name(&slot.name));
     let from = coverage.start();
     let started = replication
         .start_with_first(&slot.name, from, &choices)
@@ -241,14 +242,86 @@ async fn connect(
         coverage,
         slot_name: slot.name,
         has_copies,
-        writer_pid,
     })
 }
 
-fn decoder_of(
+/// Opens our records on the target and reads where it stands.
+async fn open_records(
+    pipeline: &Pipeline,
+    session: Session,
+    sets: bool,
     slot: &SlotState,
-    pipeline: &crate::config::Pipeline,
-) -> Result<Decoder, EngineError> {
+    identity: &SystemIdentity,
+) -> Result<(Writer, CheckpointStore, Lsn), EngineError> {
+    let on_target = |source| EngineError::Apply {
+        endpoint: pipeline.target.endpoint(),
+        source,
+    };
+    let rules = WriteRules {
+        on_conflict: pipeline.on_conflict,
+        sets,
+        keep_order: false,
+    };
+    let opened = Writer::open(session, rules, stream_of(slot, identity)).await;
+    let (mut writer, store) = opened.map_err(on_target)?;
+    copies::choose(pipeline, &store, &writer).await?;
+    let (confirmed_lsn, wal_end) = (slot.confirmed_lsn, identity.wal_end);
+    let loaded = store.load(writer.session(), confirmed_lsn, wal_end).await;
+    let checkpoint = loaded.map_err(on_target)?;
+    writer.starts_at(checkpoint);
+    Ok((writer, store, checkpoint))
+}
+
+/// The stream that the target's records are about.
+fn stream_of(slot: &SlotState, identity: &SystemIdentity) -> crate::apply::Stream {
+    crate::apply::Stream {
+        slot_name: slot.name.clone(),
+        system_identifier: identity.system_identifier.clone(),
+        database_name: slot.database.clone(),
+        timeline: identity.timeline,
+    }
+}
+
+/// What the source says about itself and the slot.
+struct AskedSource {
+    slot: SlotState,
+    walsender_timeout: Option<Duration>,
+    decoder: Decoder,
+}
+
+async fn ask_source(
+    pipeline: &Pipeline,
+    errors: &SourceErrors,
+    show: impl Fn(&SlotState),
+) -> Result<AskedSource, EngineError> {
+    let source = postgres::connect(&pipeline.source, "pgstream").await;
+    let source = source.map_err(|error| errors.failed("open a session", error))?;
+    let walsender_timeout = walsender_timeout(&source, errors).await?;
+    let holder_patience = patience::of_slot_holder(walsender_timeout);
+    let slot = find_slot(&source, pipeline.slot.as_ref(), holder_patience, errors).await?;
+    show(&slot);
+    let decoder = decoder_of(&slot, pipeline)?;
+    require_publication(&source, &slot, errors).await?;
+    Ok(AskedSource {
+        slot,
+        walsender_timeout,
+        decoder,
+    })
+}
+
+async fn open_replication(
+    pipeline: &Pipeline,
+    errors: &SourceErrors,
+) -> Result<(ReplicationConnection, SystemIdentity), EngineError> {
+    let replication = ReplicationConnection::connect(&pipeline.source).await;
+    let mut replication =
+        replication.map_err(|error| errors.failed("open a replication session", error))?;
+    let identity = replication.identify_system().await;
+    let identity = identity.map_err(|error| errors.failed("identify the system", error))?;
+    Ok((replication, identity))
+}
+
+fn decoder_of(slot: &SlotState, pipeline: &Pipeline) -> Result<Decoder, EngineError> {
     let lsn = slot.confirmed_lsn;
     Decoder::for_plugin(&slot.plugin)
         .map(|decoder| decoder.with_null_numbers(pipeline.null_numbers))
@@ -342,12 +415,12 @@ async fn default_slot(source: &Session, errors: &SourceErrors) -> Result<String,
 async fn require_publication(
     source: &Session,
     slot: &SlotState,
-    publication: &str,
     errors: &SourceErrors,
 ) -> Result<(), EngineError> {
     if slot.plugin != "pgoutput" {
         return Ok(());
     }
+    let publication = publication_name(&slot.name);
     let sql = "SELECT FROM pg_catalog.pg_publication WHERE pubname = $1";
     let row = source.row(sql, &[&publication]).await;
     let row = row.map_err(|error| errors.failed("look for the publication", error))?;

@@ -1,11 +1,15 @@
 //! What a round must know of copies before it begins.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use crate::apply::{CheckpointStore, Writer};
-use crate::config::Pipeline;
-use crate::engine::coverage::{Coverage, Treatment};
+use crate::config::{Pipeline, TableFilter};
+use crate::engine::coverage::{Coverage, Ranges, Treatment};
 use crate::engine::{EngineError, copy};
-use crate::model::Lsn;
-use crate::snapshot::{CopyState, Store, StoredTable};
+use crate::model::{Lsn, RelationId};
+use crate::postgres::PgError;
+use crate::snapshot::{CopyState, Store, StoredPart, StoredTable};
 
 /// Writes down which tables are to be copied. Before the first checkpoint is written, so that a crash
 /// in between changes nothing.
@@ -39,11 +43,7 @@ async fn load_copies(
     writer: &Writer,
 ) -> Result<Vec<StoredTable>, EngineError> {
     let stored = copies.load(writer.session()).await;
-    stored.map_err(|source| EngineError::Target {
-        operation: "read how far the copies are",
-        endpoint: pipeline.target.endpoint(),
-        source,
-    })
+    stored.map_err(|source| failed(pipeline, "read how far the copies are", source))
 }
 
 /// Returns which tables the checkpoint does not speak for, and whether there is work for the copier.
@@ -54,51 +54,122 @@ pub(super) async fn coverage(
     slot_name: &str,
     writer: &Writer,
     (checkpoint, confirmed_lsn): (Lsn, Lsn),
-    by_name: bool,
+    (by_name, first_round): (bool, bool),
 ) -> Result<(Coverage, bool), EngineError> {
     let copies = Store::new(slot_name.to_owned());
-    let mut stored = load_copies(pipeline, &copies, writer).await?;
-    let lost = |table: &&StoredTable| {
-        table.state == CopyState::CatchingUp && table.lsn.is_none_or(|lsn| lsn < confirmed_lsn)
-    };
-    let lost: Vec<_> = stored
-        .iter()
-        .filter(lost)
-        .map(|table| table.relation)
-        .collect();
-    if !lost.is_empty() {
-        let waits = copies.wait(writer.session(), &lost).await;
-        waits.map_err(|source| EngineError::Target {
-            operation: "let tables wait",
-            endpoint: pipeline.target.endpoint(),
-            source,
-        })?;
-        stored = load_copies(pipeline, &copies, writer).await?;
+    let mut remembered = Remembered::load(pipeline, &copies, writer).await?;
+    let again = remembered.to_copy_again(confirmed_lsn, first_round);
+    if !again.is_empty() {
+        let waits = copies.wait(writer.session(), &again).await;
+        waits.map_err(|source| failed(pipeline, "let tables wait", source))?;
+        remembered = Remembered::load(pipeline, &copies, writer).await?;
     }
-    let treated = stored.iter().filter_map(|table| {
-        let treatment = match (table.state, table.lsn) {
-            (CopyState::Ready, _) => return None,
-            (CopyState::CatchingUp, Some(lsn)) => Treatment::From(lsn),
-            _ => Treatment::Left,
+    let selection = &pipeline.snapshot.tables;
+    let coverage = remembered.coverage(checkpoint, by_name, selection);
+    Ok((coverage, !remembered.tables.is_empty()))
+}
+
+/// What the target remembers of copies.
+struct Remembered {
+    tables: Vec<StoredTable>,
+    parts: HashMap<RelationId, Vec<StoredPart>>,
+}
+
+impl Remembered {
+    async fn load(
+        pipeline: &Pipeline,
+        copies: &Store,
+        writer: &Writer,
+    ) -> Result<Self, EngineError> {
+        let tables = load_copies(pipeline, copies, writer).await?;
+        let stored = copies.parts(writer.session()).await;
+        let stored = stored
+            .map_err(|source| failed(pipeline, "read which parts of tables are there", source))?;
+        let mut parts: HashMap<RelationId, Vec<StoredPart>> = HashMap::new();
+        for part in stored {
+            parts.entry(part.relation).or_default().push(part);
+        }
+        Ok(Self { tables, parts })
+    }
+
+    fn to_copy_again(&self, confirmed_lsn: Lsn, first_round: bool) -> Vec<RelationId> {
+        let lost = |lsn: Lsn| lsn < confirmed_lsn;
+        let again = |table: &&StoredTable| match table.state {
+            CopyState::CatchingUp => table.lsn.is_none_or(lost) || self.parts_of(table).any(lost),
+            CopyState::Failed => first_round,
+            CopyState::Waiting | CopyState::Copying | CopyState::Indexing => {
+                self.parts_of(table).any(lost)
+            }
+            CopyState::Ready => false,
         };
-        Some((table.relation, table.name.clone(), treatment))
-    });
-    let mut coverage = Coverage::new(treated, checkpoint, by_name);
-    let in_state = |states: &[CopyState]| stored.iter().any(|table| states.contains(&table.state));
-    if in_state(&[CopyState::Waiting, CopyState::Copying]) {
-        coverage.be_lenient(Some(pipeline.snapshot.tables.clone()));
+        self.tables
+            .iter()
+            .filter(again)
+            .map(|table| table.relation)
+            .collect()
     }
-    if in_state(&[CopyState::Waiting, CopyState::Copying, CopyState::Indexing]) {
-        coverage.some_wait();
+
+    /// The moments of the ranges of a table that are there.
+    fn parts_of(&self, table: &StoredTable) -> impl Iterator<Item = Lsn> {
+        let parts = self.parts.get(&table.relation).into_iter().flatten();
+        parts.filter_map(|part| part.lsn)
     }
-    let unsettled = [
-        CopyState::Waiting,
-        CopyState::Copying,
-        CopyState::Indexing,
-        CopyState::CatchingUp,
-    ];
-    if in_state(&unsettled) {
-        coverage.hold();
+
+    fn coverage(&self, checkpoint: Lsn, by_name: bool, selection: &TableFilter) -> Coverage {
+        let unsettled = self
+            .tables
+            .iter()
+            .filter(|table| table.state != CopyState::Ready);
+        let treated = unsettled
+            .clone()
+            .map(|table| (table.relation, table.name.clone(), self.treatment(table)));
+        let mut coverage = Coverage::new(treated, checkpoint, by_name);
+        let in_state = |states: &[CopyState]| {
+            self.tables
+                .iter()
+                .any(|table| states.contains(&table.state))
+        };
+        if in_state(&[CopyState::Waiting, CopyState::Copying]) {
+            coverage.be_lenient(Some(selection.clone()));
+        }
+        if in_state(&[CopyState::Waiting, CopyState::Copying, CopyState::Indexing]) {
+            coverage.some_wait();
+        }
+        if in_state(&UNSETTLED) {
+            let parts = unsettled.flat_map(|table| self.parts_of(table)).min();
+            coverage.hold(parts);
+        }
+        coverage
     }
-    Ok((coverage, !stored.is_empty()))
+
+    fn treatment(&self, table: &StoredTable) -> Treatment {
+        let (CopyState::CatchingUp, Some(lsn)) = (table.state, table.lsn) else {
+            return Treatment::Left;
+        };
+        match (self.parts.get(&table.relation), &table.range_key) {
+            (Some(parts), Some(key)) => {
+                let ranges = parts
+                    .iter()
+                    .map(|part| (part.range, part.lsn.unwrap_or(lsn)));
+                Treatment::Ranges(Arc::new(Ranges::new(key, ranges.collect())))
+            }
+            _ => Treatment::From(lsn),
+        }
+    }
+}
+
+/// Copies that still need what the source keeps.
+const UNSETTLED: [CopyState; 4] = [
+    CopyState::Waiting,
+    CopyState::Copying,
+    CopyState::Indexing,
+    CopyState::CatchingUp,
+];
+
+fn failed(pipeline: &Pipeline, operation: &'static str, source: PgError) -> EngineError {
+    EngineError::Target {
+        operation,
+        endpoint: pipeline.target.endpoint(),
+        source,
+    }
 }

@@ -2,12 +2,21 @@
 
 use std::ops::ControlFlow;
 
-use crate::engine::EngineError;
 use crate::engine::copy::{Errand, TablesErrand};
 use crate::engine::status::Phase;
+use crate::engine::{EngineError, clock};
 use crate::model::Lsn;
 
 use super::{RoundEnd, Stream};
+
+/// What the round does for copies.
+#[derive(Debug, Default)]
+pub(super) struct Copying {
+    /// Tables that are to be made when their moment is reached.
+    pub(super) tables: Option<Box<TablesErrand>>,
+    /// Nothing is read until the first copy is complete.
+    pub(super) stream_waits: bool,
+}
 
 impl Stream<'_> {
     pub(super) async fn errand(
@@ -16,6 +25,7 @@ impl Stream<'_> {
     ) -> Result<ControlFlow<RoundEnd>, EngineError> {
         match errand {
             Errand::Tables(errand) => {
+                self.go_on();
                 self.state.copying.tables = Some(errand);
                 self.make_tables_if_there().await?;
             }
@@ -30,9 +40,15 @@ impl Stream<'_> {
                 return Ok(ControlFlow::Break(RoundEnd::Again));
             }
             Errand::Fail(error) => return Err(error),
-            Errand::Idle => {}
+            Errand::Idle => self.go_on(),
         }
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// The stream no longer waits for what it waited for: that is complete, or failed.
+    fn go_on(&mut self) {
+        self.state.copying.stream_waits = false;
+        self.state.listening_since = clock::now();
     }
 
     /// Errands are not taken while parts of a transaction are in the open target transaction.

@@ -222,7 +222,7 @@ mod tests {
         proptest::collection::vec((tag, body), 0..30)
     }
 
-    proptest! {
+    crate::property::properties! {
         #[test]
         fn any_chunking_gives_the_same_rows(
             messages in messages(),

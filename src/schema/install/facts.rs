@@ -23,6 +23,7 @@ pub(super) struct Facts {
     pub(super) installation: Option<Installation>,
     pub(super) slot: Option<Slot>,
     pub(super) publication: Option<Publication>,
+    pub(super) pipelines: Pipelines,
     /// Tables that need another replica identity: OID, statement, the statement that takes it back.
     pub(super) keyless: Vec<Keyless>,
 }
@@ -37,6 +38,15 @@ pub(super) struct Installation {
     pub(super) of_this_database: bool,
     /// The three event triggers are there and enabled.
     pub(super) triggers: bool,
+}
+
+/// The records of who shares the installation.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Pipelines {
+    /// Ours is there.
+    pub(super) recorded: bool,
+    /// The slots of others that exist.
+    pub(super) others: Vec<String>,
 }
 
 /// A table without a key.
@@ -57,7 +67,8 @@ SELECT current_user::pg_catalog.text,
        (SELECT pg_catalog.count(*) FROM pg_catalog.pg_replication_slots),
        pg_catalog.current_setting('max_wal_senders')::pg_catalog.int8,
        (SELECT p.setting FROM pg_catalog.pg_settings AS p WHERE p.name = 'output_plugin_libraries'),
-       pg_catalog.to_regclass('pgstream.installation') IS NOT NULL";
+       pg_catalog.to_regclass('pgstream.installation') IS NOT NULL,
+       pg_catalog.to_regclass('pgstream.pipeline') IS NOT NULL";
 
 const INSTALLATION: &str = "\
 SELECT i.version, i.digest,
@@ -69,6 +80,18 @@ SELECT i.version, i.digest,
             WHERE t.evtenabled = 'A' AND t.evtname IN
               ('pgstream_ddl_command_end', 'pgstream_sql_drop', 'pgstream_table_rewrite'))
 FROM pgstream.installation AS i";
+
+/// A record counts no more when somebody dropped its slot and its publication by hand. A publication alone
+/// still needs the replica identities: without them UPDATE fails on the tables that have no key.
+const PIPELINES: &str = "\
+SELECT p.slot_name
+FROM pgstream.pipeline AS p
+WHERE p.slot_name = $1
+   OR p.slot_name IN (SELECT s.slot_name FROM pg_catalog.pg_replication_slots AS s
+                      WHERE s.database = pg_catalog.current_database())
+   OR pg_catalog.substr(p.slot_name || '_publication', 1, 63) IN
+        (SELECT b.pubname FROM pg_catalog.pg_publication AS b)
+ORDER BY p.slot_name";
 
 /// As `pgstream.identity_statement`, which is not there yet.
 const KEYLESS: &str = "\
@@ -116,7 +139,23 @@ async fn read_all(source: &Session, slot: &SlotName) -> Result<Facts, PgError> {
         },
         slot: find_slot(source, slot).await?,
         publication: find_publication(source, &publication_name(slot.as_str())).await?,
+        pipelines: match row.get(10) {
+            true => pipelines(source, slot).await?,
+            false => Pipelines::default(),
+        },
         keyless: keyless(source).await?,
+    })
+}
+
+async fn pipelines(source: &Session, slot: &SlotName) -> Result<Pipelines, PgError> {
+    let rows = source.rows(PIPELINES, &[&slot.as_str()]).await?;
+    let (ours, others): (Vec<String>, Vec<String>) = rows
+        .iter()
+        .map(|row| row.get::<_, String>(0))
+        .partition(|name| name == slot.as_str());
+    Ok(Pipelines {
+        recorded: !ours.is_empty(),
+        others,
     })
 }
 

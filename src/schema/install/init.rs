@@ -141,6 +141,13 @@ fn decide(facts: &Facts, slot: &SlotName, plugin: Plugin) -> Vec<PlannedStep> {
             Some(quietly(&drop_publication_sql(&publication))),
         ));
     }
+    if !complete || !facts.pipelines.recorded {
+        steps.push(step(
+            format!("record the pipeline of slot {slot}"),
+            script::record_pipeline(slot),
+            Some(script::forget_pipeline(slot)),
+        ));
+    }
     if facts.slot.is_none() {
         steps.push(step(
             format!("create replication slot {slot}"),

@@ -1,8 +1,11 @@
 //! The SQL of the installation, one file per concern; behind a line `-- REMOVAL` each file says how
 //! it goes away.
 
+use crate::config::SlotName;
+use crate::model::quote_literal;
+
 /// The layout of the installation: how many migrations made it.
-pub const VERSION: i32 = 1;
+pub const VERSION: i32 = 2;
 
 const REMOVAL: &str = "-- REMOVAL\n";
 
@@ -38,7 +41,7 @@ pub(super) fn install(fresh: bool) -> String {
     let parts = FILES.iter().map(|file| split(file).0);
     let body: Vec<&str> = parts.collect();
     let forget = if fresh {
-        "TRUNCATE pgstream.object, pgstream.keyless_table, pgstream.installation;\n"
+        "TRUNCATE pgstream.object, pgstream.keyless_table, pgstream.pipeline, pgstream.installation;\n"
     } else {
         ""
     };
@@ -84,6 +87,23 @@ pub(super) fn removal() -> String {
         "{PREAMBLE}{}{DROP_SCHEMA_IF_EMPTY}COMMIT;\n",
         parts.concat()
     )
+}
+
+/// Returns the statement that writes down that the slot's pipeline uses what is installed. The record
+/// comes before the slot and goes after it: a slot without one would be missed by another's removal.
+pub(super) fn record_pipeline(slot: &SlotName) -> String {
+    let slot = quote_literal(slot.as_str());
+    quietly(&format!(
+        "INSERT INTO pgstream.pipeline (slot_name) VALUES ({slot}) ON CONFLICT DO NOTHING"
+    ))
+}
+
+/// Returns the statement that takes the record away.
+pub(super) fn forget_pipeline(slot: &SlotName) -> String {
+    let slot = quote_literal(slot.as_str());
+    quietly(&format!(
+        "DELETE FROM pgstream.pipeline WHERE slot_name = {slot}"
+    ))
 }
 
 /// Drops the schema when nothing is left in it: a target's checkpoint may live there, too.

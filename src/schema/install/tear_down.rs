@@ -1,5 +1,5 @@
 //! `tear-down`: removes everything of ours. Afterwards a dump of the source's schema equals the one
-//! taken before `init`.
+//! taken before `init`; while other pipelines use the same source, what they share stays for them.
 
 use tokio::sync::watch;
 
@@ -38,8 +38,8 @@ pub async fn plan_tear_down(
             return Err(InstallError::SlotActive { slot, pid });
         }
         let restore = match facts.installation {
-            Some(_) => restore_statements(source).await,
-            None => Ok(Vec::new()),
+            Some(_) if facts.pipelines.others.is_empty() => restore_statements(source).await,
+            Some(_) | None => Ok(Vec::new()),
         };
         let what = "read the recorded replica identities";
         let restore = restore.map_err(|source| InstallError::Ask { what, source })?;
@@ -137,6 +137,17 @@ fn on_source(
             quietly(&drop_publication_sql(&name)),
         );
     }
+    if !facts.pipelines.others.is_empty() {
+        if facts.pipelines.recorded {
+            let what = format!("forget the pipeline of slot {slot}");
+            add(what, script::forget_pipeline(slot));
+        }
+        // Nothing of this slot was there: then there is nothing to say either.
+        if !steps.is_empty() {
+            steps.push(kept(&facts.pipelines.others));
+        }
+        return steps;
+    }
     for statement in restore {
         let what = "give a table its former replica identity back".to_owned();
         add(what, quietly(statement));
@@ -146,6 +157,19 @@ fn on_source(
         add(what.to_owned(), script::removal());
     }
     steps
+}
+
+/// What stays because other pipelines use it, as a step that does nothing.
+fn kept(others: &[String]) -> PlannedStep {
+    let slots = others.join(", ");
+    PlannedStep {
+        side: Side::Source,
+        what: format!(
+            "keep schema pgstream, its event triggers and the replica identities: used by slot {slots}"
+        ),
+        sql: format!("-- kept for {slots}; goes with the last tear-down"),
+        undo: None,
+    }
 }
 
 async fn restore_statements(source: &Session) -> Result<Vec<String>, PgError> {
@@ -182,7 +206,7 @@ DECLARE
   name text;
   used boolean;
 BEGIN
-  FOREACH name IN ARRAY ARRAY['snapshot_step', 'snapshot_table', 'schema_change', 'skipped_transaction',
+  FOREACH name IN ARRAY ARRAY['snapshot_step', 'snapshot_part', 'snapshot_table', 'schema_change', 'skipped_transaction',
                             'checkpoint'] LOOP
     IF pg_catalog.to_regclass('pgstream.' || name) IS NOT NULL THEN
       EXECUTE pg_catalog.format('DELETE FROM pgstream.%I WHERE slot_name = $1', name) USING {slot};

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use pgstream::config::{
-    Batch, ConnectionSettings, NullNumbers, OnConflict, Pipeline, Plugin, Snapshot, TableFilter,
-    publication_name,
+    Batch, ByteSize, ConnectionSettings, NullNumbers, OnConflict, Pipeline, Plugin, Snapshot,
+    TableFilter, publication_name,
 };
 use pgstream::engine::status::{Failure, Status};
 use pgstream::engine::{Engine, EngineOptions, Handle, Outcome};
@@ -154,12 +154,14 @@ pub fn pipeline(source: &str, target: &str) -> Pipeline {
         on_conflict: OnConflict::Error,
         null_numbers: NullNumbers::default(),
         schema_log: None,
+        schema_log_retention: Duration::from_secs(86_400),
         filter: TableFilter::default(),
         snapshot: Snapshot {
             enabled: false,
             source: settings(source),
             tables: TableFilter::default(),
             worker_count: 1,
+            part_size: ByteSize(128 << 20),
         },
         retry_timeout: Duration::from_secs(60),
     }

@@ -1,4 +1,4 @@
--- The schema that holds everything of ours, and what was installed in it.
+-- The schema that holds everything of ours, what was installed in it, and for whom.
 CREATE SCHEMA IF NOT EXISTS pgstream;
 
 -- One row: which install script ran here, and in which database. Object identifiers do not survive
@@ -13,5 +13,13 @@ CREATE TABLE IF NOT EXISTS pgstream.installation (
   installed_at      timestamp with time zone NOT NULL DEFAULT now()
 );
 
+-- One row: a pipeline, known by its slot. The event triggers, the descriptions and the replica
+-- identities serve all of them; they go with the last one.
+CREATE TABLE IF NOT EXISTS pgstream.pipeline (
+  slot_name  text PRIMARY KEY,
+  created_at timestamp with time zone NOT NULL DEFAULT now()
+);
+
 -- REMOVAL
+DROP TABLE IF EXISTS pgstream.pipeline;
 DROP TABLE IF EXISTS pgstream.installation;

@@ -7,9 +7,10 @@ SELECT c.oid, n.nspname::pg_catalog.text, c.relname::pg_catalog.text,
          WHERE i.inhrelid = c.oid AND c.relispartition),
        pg_catalog.pg_table_size(c.oid),
        pg_catalog.pg_relation_size(c.oid) / s.block_size,
-       pg_catalog.md5(pg_catalog.concat(c.relfilenode, '/', k.columns)),
+       pg_catalog.md5(pg_catalog.concat(c.relfilenode, '/', c.relnatts, '/', k.columns)),
        COALESCE(k.read, '{}'),
-       COALESCE(k.binary_format, true)
+       COALESCE(k.binary_format, true),
+       key.name, key.bounds
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 CROSS JOIN (
@@ -29,6 +30,22 @@ LEFT JOIN LATERAL (
   FROM pg_catalog.pg_attribute AS a
   JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
   WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS k ON true
+-- A whole number as the only key: ranges of it can be read one by one, and each under a snapshot of its
+-- own. Its bounds are those of the statistics, where the rows lie in its order.
+LEFT JOIN LATERAL (
+  SELECT a.attname::pg_catalog.text AS name,
+         (SELECT st.histogram_bounds::pg_catalog.text
+          FROM pg_catalog.pg_stats AS st
+          WHERE st.schemaname = n.nspname AND st.tablename = c.relname AND st.attname = a.attname
+            AND NOT st.inherited AND pg_catalog.abs(st.correlation) > 0.9) AS bounds
+  FROM pg_catalog.pg_index AS i
+  JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+  WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisvalid AND i.indimmediate
+    AND i.indnkeyatts = 1 AND a.atttypid IN (20, 21, 23) AND c.relreplident IN ('d', 'f')
+    AND NOT EXISTS (
+      SELECT FROM pg_catalog.pg_index AS u
+      WHERE u.indrelid = c.oid AND (u.indisunique OR u.indisexclusion)
+        AND u.indexrelid <> i.indexrelid)) AS key ON true
 WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
   AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'pgstream')
   AND n.nspname NOT LIKE 'pg\_temp%' AND n.nspname NOT LIKE 'pg\_toast\_temp%'

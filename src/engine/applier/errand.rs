@@ -1,0 +1,65 @@
+//! What the copier asks of the stream, done on the target: in a transaction of the stream's own, which
+//! its checkpoint fences.
+
+use crate::apply::Checkpoint;
+use crate::engine::EngineError;
+use crate::engine::copy::tables::{self, Refusal};
+use crate::engine::copy::{Answer, TablesErrand};
+use crate::fault;
+use crate::snapshot::OpenStep;
+
+use super::Applier;
+
+impl Applier {
+    /// Makes the tables of a copy, if the target is still as of their moment.
+    pub(in crate::engine) async fn make_tables(
+        &mut self,
+        errand: &TablesErrand,
+    ) -> Result<Answer, EngineError> {
+        let disturbed = errand.at.is_some_and(|at| self.schema_changed_at >= at);
+        if disturbed {
+            return Ok(Answer::Disturbed);
+        }
+        fault::point(fault::SNAPSHOT_BEFORE_TABLES);
+        self.begin().await?;
+        let session = self.desk.here().session();
+        let made = tables::make(session, self.copies.store(), errand).await;
+        if let Ok(false) = made {
+            let given_up = self.desk.writer().rollback().await;
+            given_up.map_err(|error| self.failed(error))?;
+            return Ok(Answer::Disturbed);
+        }
+        let answer = self.end_errand(made.map(drop)).await?;
+        if answer == Answer::Done {
+            fault::point(fault::SNAPSHOT_AFTER_TABLES);
+            self.leave_to_copies(errand);
+        }
+        Ok(answer)
+    }
+
+    /// Runs statements for copies that are complete.
+    pub(in crate::engine) async fn run_steps(
+        &mut self,
+        steps: &[OpenStep],
+    ) -> Result<Answer, EngineError> {
+        self.begin().await?;
+        let run = tables::run(self.desk.here().session(), steps).await;
+        self.end_errand(run).await
+    }
+
+    async fn end_errand(&mut self, done: Result<(), Refusal>) -> Result<Answer, EngineError> {
+        if let Err(refusal) = done {
+            let given_up = self.desk.writer().rollback().await;
+            given_up.map_err(|error| self.failed(error))?;
+            return refusal.answer(&self.endpoint);
+        }
+        let here = Checkpoint {
+            end_lsn: self.position,
+            commit_time_us: None,
+        };
+        self.move_to(here).await?;
+        self.desk.writer().forget();
+        self.router.forget();
+        Ok(Answer::Done)
+    }
+}
