@@ -21,7 +21,7 @@ use crate::postgres::{Frame, PgError, WalReader};
 
 use super::applier::Applier;
 use super::board::Board;
-use super::copy::{Errand, TablesErrand};
+use super::copy::Errand;
 use super::feedback::Feedback;
 use super::meter::Meter;
 use super::pace::{LINGER, Pace};
@@ -31,6 +31,8 @@ use super::status::{FailedTransaction, Phase};
 use super::supervise::Task;
 use super::watchdog::Pulse;
 use super::{EngineError, clock, route};
+
+use errands::Copying;
 
 /// WAL without anything for us is confirmed this often.
 const IDLE_CONFIRM_EVERY: Duration = Duration::from_secs(3);
@@ -93,18 +95,7 @@ pub(super) struct State {
     stopping: bool,
     /// After this transaction sets may be formed again, in a new round.
     care_until: Option<Lsn>,
-    /// Commit time of the oldest transaction that is not durable on the target.
-    oldest_us: Option<i64>,
     copying: Copying,
-}
-
-/// What the round does for copies.
-#[derive(Debug, Default)]
-struct Copying {
-    /// Tables that are to be made when their moment is reached.
-    tables: Option<Box<TablesErrand>>,
-    /// Nothing is read until the first copy is complete.
-    stream_waits: bool,
 }
 
 impl State {
@@ -122,7 +113,6 @@ impl State {
             paused,
             stopping: false,
             care_until,
-            oldest_us: None,
             copying: Copying::default(),
         }
     }
@@ -139,6 +129,7 @@ enum Next {
     Errand(Option<Errand>),
     Timer,
     FeedbackEnded(EngineError),
+    Committed(Result<(), EngineError>),
 }
 
 impl Stream<'_> {
@@ -155,6 +146,7 @@ impl Stream<'_> {
         self.pulse.beat();
         if self.state.stopping && !self.state.is_inside_large() {
             self.commit().await?;
+            self.complete().await?;
             return Ok(ControlFlow::Break(RoundEnd::Stop));
         }
         if self
@@ -182,6 +174,11 @@ impl Stream<'_> {
             // Whoever copies tables is gone with the engine.
             Next::Errand(None) => self.state.stopping = true,
             Next::FeedbackEnded(error) => return Err(error),
+            Next::Committed(committed) => {
+                committed?;
+                self.confirm();
+                self.publish_if_due();
+            }
             Next::Timer => self.timer().await?,
         }
         Ok(ControlFlow::Continue(()))
@@ -192,15 +189,17 @@ impl Stream<'_> {
     }
 
     /// Commands come first: an operator who says stop must be heard however fast rows come. Then
-    /// frames, because they bring the timers' work with them.
+    /// the end of a commit, which the source waits to hear of. Then frames, because they bring the timers' work with them.
     async fn next(&mut self) -> Next {
         let (reads, pace) = (self.reads(), self.pace());
+        let committing = self.applier.is_committing();
         let (timer, errands) = (self.timer_at(), self.takes_errands());
         tokio::select! {
             biased;
             request = self.requests.recv() => Next::Request(request),
             errand = self.errands.recv(), if errands => Next::Errand(errand),
             ended = self.feedback_task.join() => Next::FeedbackEnded(feedback_error(&self.endpoint, ended)),
+            committed = self.applier.complete(), if committing => Next::Committed(committed),
             frame = pace.next_frame(&mut self.reader), if reads => Next::Frame(Some(frame)),
             () = sleep_until(timer) => Next::Timer,
         }
@@ -253,12 +252,12 @@ impl Stream<'_> {
         match event {
             Event::Begin(begin) => {
                 fault::point(fault::STREAM_AFTER_BEGIN);
+                self.require_skip_ahead(begin.commit_lsn);
                 self.make_tables_before(begin.commit_lsn).await?;
                 self.state.last_begun = Some(FailedTransaction {
                     xid: begin.xid,
                     commit_lsn: begin.commit_lsn,
                 });
-                self.state.oldest_us.get_or_insert(begin.commit_time_us);
                 self.state.staged = Some(Staged::new(begin));
                 Ok(())
             }
@@ -355,6 +354,15 @@ impl Stream<'_> {
         Ok(())
     }
 
+    /// Transactions come in the order of their commits: one that is to be skipped and lies behind us never
+    /// comes.
+    fn require_skip_ahead(&mut self, reached: Lsn) {
+        if let Some((lsn, _)) = self.skip.take_if(|(lsn, _)| *lsn < reached) {
+            tracing::warn!(target: "apply", %lsn, "nothing was skipped: no transaction that the target has \
+                not got was committed at this position");
+        }
+    }
+
     fn skipped(&self, begin: &TransactionBegin) {
         let transaction = FailedTransaction {
             xid: begin.xid,
@@ -370,6 +378,7 @@ impl Stream<'_> {
     /// The source had caught up when it sent this. What has come meanwhile is looked at first.
     async fn keepalive(&mut self, wal_end: Lsn, reply_requested: bool) -> Result<(), EngineError> {
         if self.state.staged.is_none() {
+            self.require_skip_ahead(wal_end);
             self.state.caught_up = true;
             self.state.idle_lsn = self.state.idle_lsn.max(wal_end);
             self.make_tables_if_there().await?;
@@ -384,12 +393,17 @@ impl Stream<'_> {
     /// Confirms WAL that held nothing for us. Only when nothing is in hand, and through the
     /// checkpoint, so that a slot beyond the checkpoint is always a slot that was made anew.
     async fn confirm_idle(&mut self, now: bool) -> Result<(), EngineError> {
-        let nothing_open = self.state.staged.is_none() && !self.applier.is_pending();
+        let nothing_open = self.state.staged.is_none()
+            && !self.applier.is_pending()
+            && !self.applier.is_committing();
         let due = now
             || self.applier.is_taking_over()
             || self.state.idle_confirmed_at.elapsed() >= IDLE_CONFIRM_EVERY;
-        if nothing_open && due && self.state.idle_lsn > self.applier.position() {
-            self.applier.advance_idle(self.state.idle_lsn).await?;
+        let position = self.applier.position();
+        let goes_on = self.state.idle_lsn > position || self.applier.has_reached_copies();
+        if nothing_open && due && goes_on {
+            let to = self.state.idle_lsn.max(position);
+            self.applier.advance_idle(to).await?;
             self.state.idle_confirmed_at = clock::now();
             self.confirm();
         }
@@ -401,16 +415,21 @@ impl Stream<'_> {
             self.reader.while_reading(self.applier.commit()).await?;
             self.confirm();
         }
+        if self.state.care_until.is_some() {
+            // A refusal must be known before the next transaction is begun, which it would be taken for.
+            self.complete().await?;
+        }
         self.publish_if_due();
         Ok(())
     }
 
+    async fn complete(&mut self) -> Result<(), EngineError> {
+        self.reader.while_reading(self.applier.complete()).await?;
+        self.confirm();
+        Ok(())
+    }
+
     fn confirm(&mut self) {
-        self.state.oldest_us = self
-            .state
-            .staged
-            .as_ref()
-            .map(|staged| staged.begin.commit_time_us);
         let durable = self.applier.confirmable();
         self.feedback.advance(durable, self.state.received);
     }
@@ -464,6 +483,14 @@ impl Stream<'_> {
         !(self.state.paused || self.state.copying.stream_waits) || self.state.is_inside_large()
     }
 
+    /// Returns the commit time of the oldest transaction that is not on the target.
+    fn oldest_us(&self) -> Option<i64> {
+        let staged = self.state.staged.as_ref();
+        self.applier
+            .oldest_us()
+            .or(staged.map(|staged| staged.begin.commit_time_us))
+    }
+
     fn publish_if_due(&mut self) {
         if self.state.published_at.elapsed() < PUBLISH_EVERY {
             return;
@@ -472,8 +499,7 @@ impl Stream<'_> {
         self.applier.publish();
         let (confirmed, received) = (self.feedback.confirmed(), self.state.received);
         let age_us = self
-            .state
-            .oldest_us
+            .oldest_us()
             .map_or(0, |oldest| clock::postgres_us() - oldest);
         let status = self.board.latest();
         if status.checkpoint.confirmed_lsn != confirmed || age_us > 0 || status.lag.seconds > 0.0 {

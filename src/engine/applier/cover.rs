@@ -8,7 +8,8 @@ use crate::engine::{EngineError, route};
 use crate::model::{Lsn, QualifiedName, Relation, RelationId};
 use crate::schema::{Entry, ObjectChange, Plan};
 
-use super::{Applier, ApplyError, TablesErrand};
+use super::{Applier, ApplyError, RowChange, TablesErrand};
+use crate::engine::coverage::Share;
 use crate::postgres::PgError;
 
 /// A schema change reaches a table, or an object that is there.
@@ -25,6 +26,43 @@ impl Applier {
         !self.coverage.is_empty()
             && !route::is_schema_log(&relation.name)
             && !self.coverage.takes(relation, commit_lsn)
+    }
+
+    /// Returns the share of a change that is to be applied, where the ranges of a table are as of
+    /// different moments.
+    pub(super) async fn share(
+        &mut self,
+        relation: &Relation,
+        change: RowChange,
+        commit_lsn: Lsn,
+    ) -> Result<Option<RowChange>, EngineError> {
+        let Some(ranges) = self.coverage.ranges(relation, commit_lsn) else {
+            return Ok(Some(change));
+        };
+        match ranges.share(relation, change, commit_lsn) {
+            Share::Change(change) => Ok(Some(change)),
+            Share::Nothing => Ok(None),
+            Share::Unknown => {
+                info!(target: "snapshot", table = %relation.name,
+                    "a row moved into a range that was copied before: the table is copied again");
+                self.flush().await?;
+                let table = self.coverage.leave_again(relation);
+                self.let_wait(table.as_slice()).await?;
+                Ok(None)
+            }
+        }
+    }
+
+    async fn let_wait(&mut self, tables: &[RelationId]) -> Result<(), EngineError> {
+        self.begin().await?;
+        let waits = self
+            .copies
+            .store()
+            .wait(self.desk.here().session(), tables)
+            .await;
+        waits
+            .map(drop)
+            .map_err(|source| self.failed(records_refused(source)))
     }
 
     /// Returns those of the tables that a command reaches now.
@@ -45,7 +83,8 @@ impl Applier {
         };
         let settled = to >= settled_at;
         let sql = self.copies.store().advance(to, settled);
-        let done = self.writer.run("the position of copied tables", &sql).await;
+        let writer = self.desk.writer();
+        let done = writer.run("the position of copied tables", &sql).await;
         done.map_err(|error| self.failed(error))?;
         Ok(settled)
     }
@@ -53,7 +92,7 @@ impl Applier {
     /// From now on these tables are the copies'.
     pub(super) fn leave_to_copies(&mut self, errand: &TablesErrand) {
         let tables = errand.tables.iter();
-        let tables = tables.map(|(table, _)| (table.relation, table.name.clone()));
+        let tables = tables.map(|made| (made.table.relation, made.table.name.clone()));
         self.coverage.leave(tables);
         self.coverage.be_lenient(None);
         self.coverage.hold_from(errand.at);
@@ -64,24 +103,26 @@ impl Applier {
         &mut self,
         relation: RelationId,
     ) -> Result<bool, EngineError> {
+        self.complete().await?;
         let waits = self
             .copies
             .store()
-            .wait(self.writer.session(), &[relation])
+            .wait(self.desk.here().session(), &[relation])
             .await;
-        let waits = waits.map_err(|source| {
-            self.failed(ApplyError::Statement {
-                object: "the record of a copy".to_owned(),
-                statement: source.statement().unwrap_or_default().to_owned(),
-                source,
-            })
-        })?;
+        let waits = waits.map_err(|source| self.failed(records_refused(source)))?;
         Ok(waits > 0)
     }
 
     /// Returns whether copied tables wait for the stream to reach them.
     pub(in crate::engine) fn is_taking_over(&self) -> bool {
         self.coverage.settled_at().is_some()
+    }
+
+    /// Returns whether the stream already stands where the copied tables are: on a source where
+    /// nothing is written it may have stood there when they were copied, and would never move.
+    pub(in crate::engine) fn has_reached_copies(&self) -> bool {
+        let settled_at = self.coverage.settled_at();
+        settled_at.is_some_and(|settled_at| self.position >= settled_at)
     }
 
     /// The checkpoint speaks for all tables that were catching up.
@@ -101,6 +142,7 @@ impl Applier {
         if self.coverage.is_empty() && !self.coverage.is_lenient() {
             return Ok(None);
         }
+        self.complete().await?;
         let mut excused = Vec::new();
         if self.coverage.is_lenient() {
             for object in entry
@@ -163,10 +205,24 @@ impl Applier {
             .collect();
         for key in keys {
             let sql = self.copies.defer(&key, &|name| self.router.selects(name));
-            let done = self.writer.run(&key.label(), &sql).await;
+            let done = self.desk.writer().run(&key.label(), &sql).await;
             done.map_err(|error| self.failed(error))?;
         }
         Ok(())
+    }
+
+    /// A table that is being copied takes its own schema changes when the stream gets to it. What is
+    /// changed together with others, or below it (a type that is altered, a schema with another name),
+    /// is changed for all at once: then the table is copied again.
+    pub(super) async fn copy_disturbed_again(&mut self, entry: &Entry) -> Result<(), EngineError> {
+        let tables = self.coverage.disturbed_by(&entry.change);
+        if tables.is_empty() {
+            return Ok(());
+        }
+        info!(target: "snapshot", tag = entry.change.tag, tables = tables.len(),
+            "a schema change reaches tables that are being copied: they are copied again");
+        self.flush().await?;
+        self.let_wait(&tables).await
     }
 
     /// Tables are known by their names of now.
@@ -185,8 +241,21 @@ impl Applier {
         let Some((kind, name)) = place(object) else {
             return Ok(true);
         };
-        let row = self.writer.session().row(STANDS, &[&kind, &name]).await?;
+        let row = self
+            .desk
+            .here()
+            .session()
+            .row(STANDS, &[&kind, &name])
+            .await?;
         Ok(row.is_some_and(|row| row.get(0)))
+    }
+}
+
+fn records_refused(source: PgError) -> ApplyError {
+    ApplyError::Statement {
+        object: "the records of a copy".to_owned(),
+        statement: source.statement().unwrap_or_default().to_owned(),
+        source,
     }
 }
 

@@ -144,6 +144,13 @@ impl Account {
         }
     }
 
+    /// Notes what a table still lacks.
+    pub(super) fn note(&mut self, relation: RelationId, failure: Failure) {
+        if let Some(entry) = self.tables.get_mut(&relation) {
+            entry.failure = Some(failure);
+        }
+    }
+
     pub(super) fn fail(&mut self, relation: RelationId, failure: Failure) {
         if let Some(entry) = self.tables.get_mut(&relation) {
             (entry.state, entry.failure) = (CopyState::Failed, Some(failure));
@@ -191,15 +198,20 @@ impl Entry {
             table.state,
             CopyState::Indexing | CopyState::CatchingUp | CopyState::Ready
         );
+        if table.state == CopyState::Waiting {
+            self.counter.reset();
+        }
         if rows_are_there {
             self.counter.reset();
             self.counter.add(table.row_count, table.byte_count);
             self.bytes_expected = table.byte_count;
         }
-        self.failure = table
-            .failure
-            .as_ref()
-            .and_then(|text| serde_json::from_str(text).ok());
+        match &table.failure {
+            Some(text) => self.failure = serde_json::from_str(text).ok(),
+            // What a ready table still lacks is not remembered on the target.
+            None if table.state == CopyState::Ready => {}
+            None => self.failure = None,
+        }
     }
 
     fn show(&mut self, relation: RelationId, now_ms: i64) -> TableCopy {
