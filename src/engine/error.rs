@@ -191,12 +191,18 @@ pub enum EngineError {
 }
 
 impl EngineError {
-    /// Returns whether the target refuses a part of a transaction: its data, or what we may do to
-    /// one of its tables.
+    /// Returns whether a part of a transaction cannot be carried out: the target refuses its data or
+    /// what we may do to one of its tables, or the source could not say what changed.
     #[must_use]
     pub fn refuses_work(&self) -> bool {
         let statement = self.apply().and_then(ApplyError::statement);
-        self.class() == ErrorClass::Data || statement.is_some()
+        let undescribed = matches!(
+            self,
+            Self::Schema {
+                source: SchemaError::NotDescribed { .. }
+            }
+        );
+        self.class() == ErrorClass::Data || statement.is_some() || undescribed
     }
 
     /// Returns the refusal of the target inside, if it is one.

@@ -6,6 +6,7 @@
 
 mod errands;
 mod requests;
+mod skip;
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use tracing::trace;
 
 use crate::decode::Decoder;
 use crate::fault;
-use crate::model::{Change, Event, Lsn, TransactionBegin, TransactionCommit};
+use crate::model::{Change, Event, Lsn, TransactionCommit};
 use crate::postgres::{Frame, PgError, WalReader};
 
 use super::applier::Applier;
@@ -335,44 +336,6 @@ impl Stream<'_> {
         } else {
             Ok(())
         }
-    }
-
-    async fn skip(
-        &mut self,
-        begin: &TransactionBegin,
-        commit: TransactionCommit,
-    ) -> Result<(), EngineError> {
-        self.commit().await?;
-        let reason = self
-            .skip
-            .take()
-            .map(|(_, reason)| reason)
-            .unwrap_or_default();
-        self.applier.skip(begin, commit, &reason).await?;
-        self.skipped(begin);
-        self.confirm();
-        Ok(())
-    }
-
-    /// Transactions come in the order of their commits: one that is to be skipped and lies behind us never
-    /// comes.
-    fn require_skip_ahead(&mut self, reached: Lsn) {
-        if let Some((lsn, _)) = self.skip.take_if(|(lsn, _)| *lsn < reached) {
-            tracing::warn!(target: "apply", %lsn, "nothing was skipped: no transaction that the target has \
-                not got was committed at this position");
-        }
-    }
-
-    fn skipped(&self, begin: &TransactionBegin) {
-        let transaction = FailedTransaction {
-            xid: begin.xid,
-            commit_lsn: begin.commit_lsn,
-        };
-        tracing::warn!(target: "apply", xid = begin.xid, lsn = %begin.commit_lsn,
-            "transaction skipped on record");
-        self.board.update(|status| status.last_error = None);
-        self.board
-            .event(super::status::EngineEvent::Skipped(transaction));
     }
 
     /// The source had caught up when it sent this. What has come meanwhile is looked at first.

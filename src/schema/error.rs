@@ -63,7 +63,7 @@ impl Classify for SchemaError {
             ),
             Self::NotDescribed { .. } => Some(
                 "run the same command on the target by hand, then SELECT pgstream.describe_all() on the \
-                 source, then skip this transaction"
+                 source, then leave this transaction out with --skip-transaction"
                     .to_owned(),
             ),
             Self::MissingColumn { .. } | Self::ReadEntry { .. } | Self::ReadRows { .. } => None,

@@ -6,7 +6,7 @@ use pgstream::tutorial::server::{OUTPUT_PLUGIN_LIBRARIES, Server};
 
 use crate::cli_config::seen;
 use crate::support::{
-    Call, cluster, cluster_with, connect, every_server, execute, pair, wait_until,
+    Call, cluster, cluster_with, connect, every_server, execute, pair, query_text, wait_until,
 };
 
 /// Runs `assertion` with what differs between two runs replaced.
@@ -246,6 +246,37 @@ async fn a_refused_plugin_is_mended(server: &Server) {
             Err(outcome.stdout)
         } else {
             Ok(())
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_older_wal2json_is_warned_of_and_the_question_leaves_nothing() {
+    let (source, target) = pair();
+    let call = between("check", &source, &target);
+    let call = call.env("PGSTREAM_POSTGRES_REPLICATION_PLUGIN", "wal2json");
+    let init = between("init", &source, &target);
+    let init = init.env("PGSTREAM_POSTGRES_REPLICATION_PLUGIN", "wal2json");
+    assert_eq!(init.run().await.code, Some(0));
+    let client = connect(&source.url("postgres")).await;
+    let slots = "SELECT slot_name FROM pg_replication_slots";
+    let before = query_text(&client, slots).await;
+    let knows = "SELECT FROM pg_logical_slot_peek_changes('pgstream_tutorial_slot', '0/1', NULL, \
+                 'format-version', '2', 'numeric-data-types-as-string', 'true')";
+    let is_old = client.simple_query(knows).await.is_err();
+
+    let outcome = call.run().await;
+
+    let warned = outcome.stdout.contains("wal2json: is older than 2.6");
+    assert_eq!(warned, is_old, "{}", outcome.stdout);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stdout);
+    wait_until("the session's end has taken its slot along", || async {
+        let left = query_text(&client, slots).await;
+        if left == before {
+            Ok(())
+        } else {
+            Err(format!("{left:?}"))
         }
     })
     .await;

@@ -86,7 +86,7 @@ const CHECKED: &[Case] = &[
         ],
     },
     Case {
-        name: "moved to another partition",
+        name: "partitions",
         schema: "CREATE TABLE p (id int, region text, v text, PRIMARY KEY (id, region)) \
                    PARTITION BY LIST (region); \
                  CREATE TABLE p_a PARTITION OF p FOR VALUES IN ('a'); \

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use pgstream::config::Plugin;
+use pgstream::engine::{Engine, EngineOptions};
 use pgstream::postgres;
 use pgstream::schema;
 
-use crate::support::flow::{Flow, stop};
-use crate::support::{query_text, wait_until};
+use crate::support::flow::{Flow, failure, stop};
+use crate::support::{connect, execute, query_text, wait_until};
 
 /// Runs each line on the source and compares both sides after each, with both plugins.
 async fn check(lines: &[&str]) {
@@ -168,6 +169,46 @@ async fn the_schema_log_is_pruned_of_what_nobody_needs() {
         }
     })
     .await;
+    flow.equal().await;
+    stop(handle).await;
+}
+
+/// Such a session reads the catalogs as they were before the other's command, and PostgreSQL has no
+/// way for it to read them as they are.
+#[tokio::test]
+async fn a_change_that_an_old_snapshot_hides_stops_the_stream_with_its_mend() {
+    let flow = Flow::schema(Plugin::Pgoutput).await;
+    let mut handle = flow.start();
+    flow.run("CREATE TABLE t (id int PRIMARY KEY)").await;
+    flow.equal().await;
+    let late = connect(&flow.source_cluster.url("postgres")).await;
+    execute(
+        &late,
+        "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM t",
+    )
+    .await;
+    flow.run("ALTER TABLE t ADD COLUMN early int").await;
+    execute(&late, "ALTER TABLE t ADD COLUMN late int; COMMIT").await;
+
+    let failed = failure(&mut handle).await;
+    let told = failed.causes.join(": ");
+    assert!(told.contains("description failed"), "{failed:?}");
+    let lsn = failed.transaction.expect("a transaction").commit_lsn;
+    let hint = failed.hint.unwrap_or_default();
+    assert!(
+        hint.contains(&format!("--skip-transaction {lsn}")),
+        "{hint}"
+    );
+
+    execute(&flow.target, "ALTER TABLE t ADD COLUMN late int").await;
+    flow.run("SELECT pgstream.describe_all()").await;
+    let options = EngineOptions {
+        skip: Some(lsn),
+        ..EngineOptions::default()
+    };
+    let handle = Engine::start(flow.pipeline.clone(), options);
+    flow.run("ALTER TABLE t RENAME COLUMN late TO later").await;
+    flow.run("INSERT INTO t VALUES (1, 2, 3)").await;
     flow.equal().await;
     stop(handle).await;
 }

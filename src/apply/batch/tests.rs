@@ -6,7 +6,7 @@ use super::*;
 use crate::apply::table::tests::{RULES, column, relation, target, tuple};
 use crate::apply::{TargetTable, UniqueKey, WriteRules};
 use crate::config::OnConflict;
-use crate::model::ReplicaIdentity;
+use crate::model::{QualifiedName, ReplicaIdentity};
 
 /// Kinds of tables that take different ways through the batch.
 #[derive(Debug, Clone, Copy)]
@@ -420,4 +420,67 @@ fn a_deferrable_key_finds_rows_by_their_whole_image() {
     let plan = TablePlan::new(relation, Arc::new(target), RULES).unwrap();
 
     assert_eq!(plan.lane, Lane::Multiset);
+}
+
+/// A partition of a table that foreign keys point to, with its columns in an order of its own.
+fn partition(id: u32, name: &str, columns: &[&str], triggers: bool) -> Arc<TablePlan> {
+    let root = QualifiedName::new("public", "root");
+    let names = ["id", "region", "v"].map(column);
+    let of = |name: QualifiedName, moving_root| {
+        let target = TargetTable {
+            name,
+            foreign_keys: true,
+            triggers,
+            moving_root,
+            ..target(names.to_vec(), &[&["id", "region"]])
+        };
+        let relation = relation(id, ReplicaIdentity::Default, columns);
+        TablePlan::new(relation, Arc::new(target), RULES).unwrap()
+    };
+    let plan = of(QualifiedName::new("public", name), Some(root.clone()));
+    Arc::new(TablePlan {
+        root: Some(Arc::new(of(root, None))),
+        ..plan
+    })
+}
+
+#[test]
+fn a_row_that_moves_to_another_partition_moves_through_the_root() {
+    let a = partition(1, "a", &["id*", "region*", "v"], false);
+    let b = partition(2, "b", &["v", "region*", "id*"], false);
+    let old = tuple(&[Some("7"), Some("a"), None]);
+    let new = tuple(&[Some("x"), Some("b"), Some("7")]);
+    let mut batch = Batch::default();
+
+    batch.push(
+        &a,
+        RowChange::Delete(OldTuple::Key(tuple(&[Some("6"), Some("a"), None]))),
+    );
+    batch.push(&a, RowChange::Delete(OldTuple::Key(old.clone())));
+    let settled = batch.take_settled();
+    assert!(matches!(&settled[..], [Op { kind: OpKind::Delete(rows), .. }] if rows.len() == 1));
+    assert_eq!(batch.row_count(), 1);
+    batch.push(&b, RowChange::Insert(new.clone()));
+    let [moved] = &batch.take()[..] else {
+        panic!("one step")
+    };
+    assert_eq!(&*moved.table.target.name.name, "root");
+    let old = tuple(&[None, Some("a"), Some("7")]);
+    let columns = vec![0, 1, 2];
+    assert_eq!(
+        moved.kind,
+        OpKind::Move {
+            old,
+            columns,
+            new: new.clone()
+        }
+    );
+
+    let watched = partition(3, "c", &["id*", "region*", "v"], true);
+    batch.push(
+        &watched,
+        RowChange::Delete(OldTuple::Key(tuple(&[Some("7"), Some("c"), None]))),
+    );
+    batch.push(&b, RowChange::Insert(new));
+    assert_eq!(batch.take().len(), 2);
 }
