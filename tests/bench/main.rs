@@ -26,7 +26,6 @@ mod options;
 mod ours;
 #[path = "../it/console/pty.rs"]
 #[expect(
-    clippy::panic,
     clippy::unwrap_used,
     dead_code,
     unreachable_pub,
