@@ -2,8 +2,9 @@
 //! its reason.
 
 use super::action::{Action, Pane};
+use super::detail::selected_copy;
 use super::model::Model;
-use crate::engine::status::{Failure, Phase, SchemaState};
+use crate::engine::status::{CopyState, Failure, Phase, SchemaState};
 
 /// Returns why an action makes no sense now; none when it does.
 pub(crate) fn refusal(model: &Model, action: Action) -> Option<&'static str> {
@@ -40,6 +41,16 @@ pub(crate) fn refusal(model: &Model, action: Action) -> Option<&'static str> {
         Action::OpenFile if model.course.is_some() => Some("leave the tutorial first"),
         Action::Init | Action::TearDown | Action::OpenFile | Action::Lessons if !at_rest => {
             Some("stop the engine first, with E")
+        }
+        Action::NextPane | Action::PreviousPane if model.focus == Pane::Snapshot => {
+            Some("Esc goes back to the dashboard and its panes")
+        }
+        Action::SnapshotCopy
+        | Action::SnapshotPause
+        | Action::SnapshotMore
+        | Action::SnapshotFewer => copy_refusal(model, action),
+        Action::SnapshotFailed if !has_failed_copy(model) && !model.failed_copies_only => {
+            Some("no table has failed")
         }
         Action::Config if model.settings.is_none() => Some("there is no configuration"),
         Action::FindNext | Action::FindPrevious if model.needle().is_none() => {
@@ -90,4 +101,34 @@ pub(crate) fn refused(model: &Model) -> Option<&Failure> {
 fn has_trouble(model: &Model) -> bool {
     let mut changes = model.status().schema_changes.iter();
     changes.any(|change| matches!(change.state, SchemaState::Failed | SchemaState::NotApplied))
+}
+
+/// As many as the configuration allows.
+const WORKERS_MAX: usize = 64;
+
+fn copy_refusal(model: &Model, action: Action) -> Option<&'static str> {
+    match action {
+        _ if model.latest.snapshot.is_none() => Some("no table is copied here"),
+        _ if matches!(model.latest.phase, Phase::Stopped | Phase::Crashed) => {
+            Some("the engine is not running")
+        }
+        Action::SnapshotCopy => match selected_copy(model).map(|table| table.state) {
+            Some(CopyState::Ready | CopyState::CatchingUp | CopyState::Failed) => None,
+            Some(CopyState::Waiting) => Some("it waits for its turn already"),
+            Some(CopyState::Copying | CopyState::Indexing) => Some("it is being copied"),
+            None => Some("no table is selected"),
+        },
+        Action::SnapshotMore if model.worker_count() >= Some(WORKERS_MAX) => {
+            Some("more than 64 copies at a time are not to be had")
+        }
+        Action::SnapshotFewer if model.worker_count() <= Some(1) => {
+            Some("one copy at a time is the least; copying can be paused")
+        }
+        _ => None,
+    }
+}
+
+fn has_failed_copy(model: &Model) -> bool {
+    let snapshot = model.status().snapshot.as_ref();
+    snapshot.is_some_and(|snapshot| snapshot.count(CopyState::Failed) > 0)
 }

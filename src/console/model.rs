@@ -15,7 +15,7 @@ use super::settings::Settings;
 use super::start::Start;
 use super::theme::Theme;
 use super::wizard::{Draft, Wizard};
-use crate::engine::status::{Phase, Status};
+use crate::engine::status::{CopyState, Phase, Status};
 
 pub(crate) mod cursor;
 pub(crate) mod logs;
@@ -26,6 +26,10 @@ use logs::Logs;
 use overlay::Overlay;
 
 /// The whole state of the console.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches of the screen, each by itself"
+)]
 #[derive(Debug)]
 pub(crate) struct Model {
     pub(crate) now_ms: i64,
@@ -45,8 +49,14 @@ pub(crate) struct Model {
     pub(crate) slots: Cursor,
     pub(crate) schema: Cursor,
     pub(crate) tables: Cursor,
+    pub(crate) copies: Cursor,
+    /// The pane that had the keys before the Snapshot screen opened.
+    pub(crate) left: Pane,
     pub(crate) sorting: Sorting,
     pub(crate) schema_trouble_only: bool,
+    pub(crate) failed_copies_only: bool,
+    /// The number of copies at a time that was asked for and is not yet in the status.
+    pub(crate) workers_asked: Option<usize>,
     pub(crate) window: Window,
     pub(crate) unit: Unit,
     pub(crate) logs: Logs,
@@ -95,6 +105,7 @@ pub(crate) struct Frozen {
 pub(crate) struct Sorting {
     pub(crate) slots: SlotOrder,
     pub(crate) tables: TableOrder,
+    pub(crate) copies: CopyOrder,
 }
 
 /// Order of the other slots; ours is always first.
@@ -116,6 +127,17 @@ pub(crate) enum TableOrder {
     Changes,
     /// Latest change first.
     Latest,
+    Name,
+}
+
+/// Order of the tables that are copied.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum CopyOrder {
+    /// What needs somebody first, then what moves, what waits, what is done.
+    #[default]
+    State,
+    /// The largest first.
+    Size,
     Name,
 }
 
@@ -220,8 +242,12 @@ impl Model {
             slots: Cursor::default(),
             schema: Cursor::default(),
             tables: Cursor::default(),
+            copies: Cursor::default(),
+            left: Pane::Slots,
             sorting: Sorting::default(),
             schema_trouble_only: false,
+            failed_copies_only: false,
+            workers_asked: None,
             window: Window::default(),
             unit: Unit::default(),
             logs: Logs::new(level),
@@ -293,12 +319,13 @@ impl Model {
         let wanted = Wanted {
             focus: self.focus,
             shared: self.shared,
-            zoom: self.zoom,
+            zoom: self.zoom || self.focus == Pane::Snapshot && self.status().snapshot.is_none(),
             banner_rows: match self.has_trouble() {
                 false => 0,
                 true if compact => 3,
                 true => 4,
             },
+            copy_rows: u16::from(!compact && self.has_unready_tables()),
             lesson_rows: self.lesson_rows(),
         };
         layout::dashboard(self.size, wanted)
@@ -327,11 +354,28 @@ impl Model {
             )
     }
 
-    /// Returns whether leaving now would stop a running stream.
+    /// Returns how many copies run at the same time, as it is or was asked to be; none without
+    /// copies.
+    pub(crate) fn worker_count(&self) -> Option<usize> {
+        let snapshot = self.latest.snapshot.as_ref()?;
+        Some(self.workers_asked.unwrap_or(snapshot.worker_count))
+    }
+
+    /// Returns whether a table is still to be copied, or could not be.
+    pub(crate) fn has_unready_tables(&self) -> bool {
+        let snapshot = self.status().snapshot.as_deref();
+        snapshot.is_some_and(|one| one.count(CopyState::Ready) < one.tables.len())
+    }
+
+    /// Returns whether leaving now would stop a running stream, or copies.
     pub(crate) fn is_streaming(&self) -> bool {
         matches!(
             self.latest.phase,
-            Phase::Streaming { .. } | Phase::Paused | Phase::Retrying { .. } | Phase::Held
+            Phase::Copying
+                | Phase::Streaming { .. }
+                | Phase::Paused
+                | Phase::Retrying { .. }
+                | Phase::Held
         )
     }
 
@@ -346,6 +390,7 @@ impl Model {
             Pane::Slots => rows::slots(self),
             Pane::Schema => rows::schema(self),
             Pane::Tables => rows::tables(self),
+            Pane::Snapshot => rows::copies(self),
             Pane::Throughput | Pane::Logs => Vec::new(),
         }
     }
@@ -356,6 +401,7 @@ impl Model {
             Pane::Slots => Some(&self.slots),
             Pane::Schema => Some(&self.schema),
             Pane::Tables => Some(&self.tables),
+            Pane::Snapshot => Some(&self.copies),
             Pane::Throughput | Pane::Logs => None,
         }
     }
@@ -366,6 +412,7 @@ impl Model {
             Pane::Slots => Some(&mut self.slots),
             Pane::Schema => Some(&mut self.schema),
             Pane::Tables => Some(&mut self.tables),
+            Pane::Snapshot => Some(&mut self.copies),
             Pane::Throughput | Pane::Logs => None,
         }
     }

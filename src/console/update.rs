@@ -15,6 +15,7 @@ use crate::model::ErrorClass;
 
 mod act;
 mod ask;
+mod copies;
 mod keys;
 mod lesson;
 mod motion;
@@ -47,7 +48,10 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
         Message::Click { column, row } => click(model, column, row),
         Message::Wheel { column, row, rows } => wheel(model, column, row, rows),
         Message::Resize(size) => model.size = size,
-        Message::Status(status) => model.latest = status,
+        Message::Status(status) => {
+            model.latest = status;
+            copies::on_status(model);
+        }
         Message::Event(event) => on_event(model, &event),
         Message::EngineGone => engine_gone(model),
         Message::EventsLost(count) => model.events_lost += count,
@@ -202,8 +206,12 @@ fn on_answer(model: &mut Model, command: Command, answer: Option<CommandAnswer>)
                 toast(model, format!("{count} copies at a time"));
             }
         },
-        Some(CommandAnswer::Refused(reason)) => warn(model, reason),
+        Some(CommandAnswer::Refused(reason)) => {
+            model.workers_asked = None;
+            warn(model, reason);
+        }
         None => {
+            model.workers_asked = None;
             warn(model, "the engine is not running");
             if command == Command::Stop && model.leaving != Leaving::No {
                 model.leaving = Leaving::Now;

@@ -221,6 +221,7 @@ impl Applier {
 
     /// Ends a transaction whose changes have all been applied.
     pub(super) fn end(&mut self, commit: TransactionCommit) -> Result<(), EngineError> {
+        self.release_excused()?;
         if let Some(table) = self.held.first_name() {
             let table = table.clone();
             return Err(self.failed(ApplyError::MissingTable { table }));
@@ -420,7 +421,12 @@ impl Applier {
                 RowChange::Update { .. } | RowChange::Delete(_) => Ok(()),
             },
             Route::Ignored => Ok(()),
-            Route::Missing if self.coverage.excuses(&self.router.name_now(&relation)) => Ok(()),
+            Route::Missing
+                if !matches!(change, RowChange::Insert(_))
+                    && self.coverage.excuses(&self.router.name_now(&relation)) =>
+            {
+                Ok(())
+            }
             Route::Missing => self.hold(&relation, &change),
         }
     }

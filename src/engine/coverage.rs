@@ -258,7 +258,7 @@ impl Coverage {
     }
 
     /// Keeps the source's WAL from where the round starts: tables wait, and where they are read is not
-    /// known yet. `parts` is the earliest moment of what is there of them already.
+    /// known yet. `parts` is the earliest moment of what is there of them already, or on its way.
     pub(super) fn hold(&mut self, parts: Option<Lsn>) {
         let start = self.start();
         self.hold = Some(parts.map_or(start, |parts| parts.min(start)));
@@ -352,6 +352,8 @@ mod tests {
         coverage.rename(RelationId(1), &name("renamed"));
         assert!(!coverage.takes(&relation(9, "renamed"), Lsn(500)));
         assert!(coverage.takes(&relation(9, "left"), Lsn(500)));
+        coverage.hold(Some(Lsn(20)));
+        assert_eq!(coverage.confirmable(Lsn(500)), Lsn(20));
         coverage.hold(None);
         assert_eq!(coverage.confirmable(Lsn(500)), Lsn(50));
         assert_eq!(coverage.confirmable(Lsn(40)), Lsn(40));

@@ -254,7 +254,7 @@ impl Stream<'_> {
             Event::Begin(begin) => {
                 fault::point(fault::STREAM_AFTER_BEGIN);
                 self.require_skip_ahead(begin.commit_lsn);
-                self.make_tables_before(begin.commit_lsn).await?;
+                self.arrive_before(begin.commit_lsn).await?;
                 self.state.last_begun = Some(FailedTransaction {
                     xid: begin.xid,
                     commit_lsn: begin.commit_lsn,
@@ -344,7 +344,7 @@ impl Stream<'_> {
             self.require_skip_ahead(wal_end);
             self.state.caught_up = true;
             self.state.idle_lsn = self.state.idle_lsn.max(wal_end);
-            self.make_tables_if_there().await?;
+            self.arrive_if_there().await?;
             self.confirm_idle(false).await?;
         }
         if reply_requested {
@@ -362,8 +362,11 @@ impl Stream<'_> {
         let due = now
             || self.applier.is_taking_over()
             || self.state.idle_confirmed_at.elapsed() >= IDLE_CONFIRM_EVERY;
-        if nothing_open && due && self.state.idle_lsn > self.applier.position() {
-            self.applier.advance_idle(self.state.idle_lsn).await?;
+        let position = self.applier.position();
+        let goes_on = self.state.idle_lsn > position || self.applier.has_reached_copies();
+        if nothing_open && due && goes_on {
+            let to = self.state.idle_lsn.max(position);
+            self.applier.advance_idle(to).await?;
             self.state.idle_confirmed_at = clock::now();
             self.confirm();
         }
@@ -411,7 +414,7 @@ impl Stream<'_> {
 
     async fn timer(&mut self) -> Result<(), EngineError> {
         self.require_word()?;
-        if self.applier.is_taking_over() || self.state.copying.tables.is_some() {
+        if self.applier.is_taking_over() || self.state.copying.moment().is_some() {
             self.feedback.ask();
         }
         if self.applier.is_pending() && (self.state.staged.is_none() || self.is_old()) {
@@ -438,9 +441,11 @@ impl Stream<'_> {
         })
     }
 
-    /// A paused round reads nothing, unless it must end what it has begun to write.
+    /// A paused round reads nothing, unless it must end what it has begun to write. One that waits for
+    /// copies reads the transaction in hand to its end, because no errand is taken within one.
     fn reads(&self) -> bool {
-        !(self.state.paused || self.state.copying.stream_waits) || self.state.is_inside_large()
+        let waits = self.state.copying.stream_waits && self.state.staged.is_none();
+        !(self.state.paused || waits) || self.state.is_inside_large()
     }
 
     /// Returns the commit time of the oldest transaction that is not on the target.

@@ -33,15 +33,18 @@ pub enum SnapshotError {
         #[source]
         source: PgError,
     },
+    /// The target did not say whether it has committed the rows.
+    #[error("cannot tell whether rows of {table} were committed")]
+    Commit {
+        /// The table.
+        table: QualifiedName,
+        /// Why.
+        #[source]
+        source: PgError,
+    },
     /// Somebody changed the table since the moment at which it is read.
     #[error("{table} was changed on the source while it was to be copied")]
     Changed {
-        /// The table.
-        table: QualifiedName,
-    },
-    /// A user's statement waited for our lock, so we let it go first.
-    #[error("made way for a statement that waits for {table}")]
-    GaveWay {
         /// The table.
         table: QualifiedName,
     },
@@ -67,25 +70,26 @@ pub enum SnapshotError {
 impl Classify for SnapshotError {
     fn class(&self) -> ErrorClass {
         match self {
-            Self::Open { source } | Self::Around { source, .. } | Self::Step { source, .. } => {
-                source.class()
-            }
+            Self::Open { source }
+            | Self::Around { source, .. }
+            | Self::Commit { source, .. }
+            | Self::Step { source, .. } => source.class(),
             Self::Rows { source, .. } => source.class(),
-            Self::Changed { .. } | Self::GaveWay { .. } | Self::Superseded { .. } => {
-                ErrorClass::Transient
-            }
+            Self::Changed { .. } | Self::Superseded { .. } => ErrorClass::Transient,
         }
     }
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Open { source } | Self::Around { source, .. } => source.hint(),
+            Self::Open { source } | Self::Around { source, .. } | Self::Commit { source, .. } => {
+                source.hint()
+            }
             Self::Rows { source, .. } => source.hint(),
             Self::Step { source, .. } => source.hint().or_else(|| {
                 let mend = "make the statement possible on the target, then copy the table again";
                 Some(mend.to_owned())
             }),
-            Self::Changed { .. } | Self::GaveWay { .. } | Self::Superseded { .. } => None,
+            Self::Changed { .. } | Self::Superseded { .. } => None,
         }
     }
 }

@@ -13,9 +13,9 @@
 use crate::config::ConnectionSettings;
 use crate::fault;
 use crate::model::{Lsn, RelationId, quote_literal};
-use crate::postgres::{Canceller, CopySession, PgError, Session, copy_through};
+use crate::postgres::{CopySession, PgError, Session, copy_through};
 
-use super::{Part, SnapshotError, SourceTable, Store, copy_from, copy_to};
+use super::{Part, SnapshotError, SourceTable, Store, copy_from, copy_to, is_as_planned};
 
 /// What a lane is opened with.
 #[derive(Debug, Clone)]
@@ -76,8 +76,6 @@ const SOURCE_SETTINGS: &str = "SET row_security = off";
 const TARGET_SETTINGS: &str = "\
 SET pgstream.applying = 'on'; SET synchronous_commit = off; SET row_security = off";
 
-const FINGERPRINTS: &str = include_str!("../../assets/sql/source/snapshot/tables.sql");
-
 impl Lane {
     /// Opens both sessions.
     ///
@@ -109,12 +107,6 @@ impl Lane {
     #[must_use]
     pub fn source_pid(&self) -> i32 {
         self.source.process_id()
-    }
-
-    /// Returns what ends a copy that is under way, from outside.
-    #[must_use]
-    pub fn canceller(&self) -> Canceller {
-        self.source.canceller()
     }
 
     /// Copies one part, in a transaction on each side. `begin` starts one at the moment of the source
@@ -213,7 +205,10 @@ impl Lane {
         }
         fault::point(fault::SNAPSHOT_BEFORE_COMMIT);
         let committed = self.target.query("COMMIT").await;
-        committed.map_err(around("commit the rows", table))?;
+        committed.map_err(|source| SnapshotError::Commit {
+            table: table.name.clone(),
+            source,
+        })?;
         fault::point(fault::SNAPSHOT_AFTER_COMMIT);
         Ok(())
     }
@@ -223,14 +218,23 @@ impl Lane {
     /// # Errors
     /// [`SnapshotError::Step`].
     pub async fn run_step(&mut self, step: &super::OpenStep) -> Result<(), SnapshotError> {
-        let sql = format!("BEGIN; {}; {}; COMMIT", step.sql, Store::step_done(step));
-        let done = self.target.query(&sql).await;
+        let done = self.strike_and_run(step).await;
         fault::point(fault::SNAPSHOT_AFTER_STEP);
-        done.map(drop).map_err(|source| SnapshotError::Step {
+        done.map_err(|source| SnapshotError::Step {
             object: step.object.clone(),
             statement: step.sql.clone(),
             source,
         })
+    }
+
+    /// Who takes a step off the list runs it: it may have been done by a session that was cut off
+    /// before it could say so.
+    async fn strike_and_run(&mut self, step: &super::OpenStep) -> Result<(), PgError> {
+        let strike = format!("BEGIN; {} RETURNING ordinal", Store::step_done(step));
+        if !self.target.query(&strike).await?.is_empty() {
+            self.target.query(&step.sql).await?;
+        }
+        self.target.query("COMMIT").await.map(drop)
     }
 }
 
@@ -242,18 +246,4 @@ fn around(what: &'static str, table: &SourceTable) -> impl FnOnce(PgError) -> Sn
         table,
         source,
     }
-}
-
-/// The table's file and columns of now, which nobody changes while we hold its lock.
-async fn is_as_planned(now: &Session, table: &SourceTable) -> Result<bool, PgError> {
-    let sql = format!(
-        "SELECT f.fingerprint FROM ({FINGERPRINTS}) AS f (relation, schema_name, table_name, \
-         partitioned, partition_of, byte_count, block_count, fingerprint, columns, binary_format, \
-         key, bounds) \
-         WHERE f.relation = $1 AND f.schema_name = $2 AND f.table_name = $3"
-    );
-    let RelationId(relation) = table.relation;
-    let (schema, name) = (&*table.name.schema, &*table.name.name);
-    let row = now.row(&sql, &[&relation, &schema, &name]).await?;
-    Ok(row.is_some_and(|row| row.get::<_, &str>(0) == table.fingerprint))
 }

@@ -26,7 +26,9 @@ pub use error::SnapshotError;
 pub use lane::{Fence, Lane, LaneSettings, Moved};
 pub use parts::{KeyRange, Part, plan_parts, plan_ranges};
 pub use point::ConsistentPoint;
-pub use select::{Idle, RangeKey, SourceTable, select, source_tables};
+pub use select::{
+    Idle, RangeKey, SourceTable, is_as_planned, select, source_tables, type_fingerprint,
+};
 pub use state::CopyState;
-pub use statements::{copy_from, copy_to};
+pub use statements::{copy_from, copy_to, sequence_question};
 pub use store::{NewStep, OpenStep, Store, StoredPart, StoredTable};

@@ -6,6 +6,9 @@ use crate::postgres::{PgError, Session};
 
 const TABLES: &str = include_str!("../../assets/sql/source/snapshot/tables.sql");
 
+const COLUMNS: &str = "relation, schema_name, table_name, partitioned, partition_of, fingerprint, \
+                       columns, binary_format, key, bounds";
+
 /// So many near names help; more hide the right one.
 const NEAR_MAX: usize = 3;
 
@@ -58,24 +61,69 @@ pub struct Idle {
 /// # Errors
 /// By SQLSTATE; Transient when the connection is lost.
 pub async fn source_tables(session: &Session) -> Result<Vec<SourceTable>, PgError> {
-    let rows = session.rows(TABLES, &[]).await?;
+    // A table that somebody drops now has no size.
+    let sql = format!(
+        "SELECT t.*, COALESCE(pg_catalog.pg_table_size(t.relation), 0), \
+         COALESCE(pg_catalog.pg_relation_size(t.relation), 0) \
+         / pg_catalog.current_setting('block_size')::pg_catalog.int8 \
+         FROM ({TABLES}) AS t ({COLUMNS})"
+    );
+    let rows = session.rows(&sql, &[]).await?;
     let size = |bytes: i64| u64::try_from(bytes).unwrap_or_default();
     let table = |row: &tokio_postgres::Row| SourceTable {
         relation: RelationId(row.get(0)),
         name: QualifiedName::new(row.get::<_, &str>(1), row.get::<_, &str>(2)),
         partitioned: row.get(3),
         partition_of: row.get::<_, Option<u32>>(4).map(RelationId),
-        byte_count: size(row.get(5)),
-        block_count: size(row.get(6)),
-        fingerprint: row.get(7),
-        columns: row.get(8),
-        binary_format: row.get(9),
-        key: row.get::<_, Option<String>>(10).map(|column| RangeKey {
+        fingerprint: row.get(5),
+        columns: row.get(6),
+        binary_format: row.get(7),
+        key: row.get::<_, Option<String>>(8).map(|column| RangeKey {
             column,
-            bounds: bounds(row.get(11)),
+            bounds: bounds(row.get(9)),
         }),
+        byte_count: size(row.get(10)),
+        block_count: size(row.get(11)),
     };
     Ok(rows.iter().map(table).collect())
+}
+
+/// Returns whether the table still has the file, the columns and the name that were planned, which
+/// nobody changes while somebody holds its lock.
+///
+/// # Errors
+/// Transient when the connection is lost.
+pub async fn is_as_planned(now: &Session, table: &SourceTable) -> Result<bool, PgError> {
+    let sql = format!(
+        "SELECT t.fingerprint FROM ({TABLES}) AS t ({COLUMNS}) \
+         WHERE t.relation = $1 AND t.schema_name = $2 AND t.table_name = $3"
+    );
+    let RelationId(relation) = table.relation;
+    let (schema, name) = (&*table.name.schema, &*table.name.name);
+    let row = now.row(&sql, &[&relation, &schema, &name]).await?;
+    Ok(row.is_some_and(|row| row.get::<_, &str>(0) == table.fingerprint))
+}
+
+/// Values of these types are read and written by names that the catalogs give them now, whatever the
+/// snapshot: labels of enums, attributes of composites.
+const TYPES: &str = "\
+SELECT pg_catalog.md5(pg_catalog.concat(
+  (SELECT pg_catalog.string_agg(pg_catalog.concat(e.enumtypid, ' ', e.enumlabel), ',' ORDER BY e.oid)
+   FROM pg_catalog.pg_enum AS e),
+  (SELECT pg_catalog.string_agg(
+            pg_catalog.concat(a.attrelid, ' ', a.attnum, ' ', a.atttypid, ' ', a.attisdropped), ','
+            ORDER BY a.attrelid, a.attnum)
+   FROM pg_catalog.pg_attribute AS a
+   JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid
+   WHERE c.relkind = 'c' AND a.attnum > 0)))";
+
+/// Returns what changes with the types of the source.
+///
+/// # Errors
+/// Transient when the connection is lost.
+pub async fn type_fingerprint(session: &Session) -> Result<String, PgError> {
+    let row = session.row(TYPES, &[]).await?;
+    Ok(row.map_or_else(String::new, |row| row.get(0)))
 }
 
 /// Reads an array of whole numbers as PostgreSQL prints it.

@@ -1,7 +1,7 @@
 //! The two statements of a copy. Pure.
 
 use super::{Part, SourceTable};
-use crate::model::{QualifiedName, quote_ident};
+use crate::model::{QualifiedName, quote_ident, quote_literal};
 
 /// Returns the statement that sends a part of a table. `ONLY`: a parent does not send its
 /// children's rows, which are copied as theirs.
@@ -44,6 +44,20 @@ pub fn copy_from(table: &SourceTable, target: &QualifiedName) -> String {
         true => format!("COPY {name} FROM STDIN{format}"),
         false => format!("COPY {name} ({columns}) FROM STDIN{format}"),
     }
+}
+
+/// Returns the question to the source whose answer is the statement that moves the target's sequence
+/// `name` to where the source's is, and never back.
+#[must_use]
+pub fn sequence_question(name: &QualifiedName) -> String {
+    let quoted = name.quoted();
+    let literal = quote_literal(&quoted);
+    format!(
+        "SELECT pg_catalog.format('SELECT pg_catalog.setval(%L, %s, %L) FROM %s AS q JOIN \
+         pg_catalog.pg_sequence AS s ON s.seqrelid = %L::pg_catalog.regclass WHERE \
+         pg_catalog.sign(s.seqincrement) * (%s - q.last_value) >= 0', {literal}, q.last_value, \
+         q.is_called, {literal}, {literal}, q.last_value) FROM {quoted} AS q"
+    )
 }
 
 fn columns(table: &SourceTable) -> String {

@@ -42,7 +42,7 @@ pub struct StoredTable {
 /// A statement to be remembered until it has run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewStep {
-    /// `index`, `after`, `last`, `foreign_key`, `validate`.
+    /// `index`, `after`, `last`, `sequence`, `foreign_key`, `validate`.
     pub stage: &'static str,
     /// The table that it belongs to.
     pub relation: Option<u32>,
@@ -50,7 +50,7 @@ pub struct NewStep {
     pub referenced: Option<u32>,
     /// The object, for people.
     pub object: String,
-    /// The statement.
+    /// The statement; of a `sequence`, the question to the source that it is the answer of.
     pub sql: String,
 }
 
@@ -59,7 +59,7 @@ pub struct NewStep {
 pub struct OpenStep {
     /// Its place in the order of all.
     pub ordinal: i64,
-    /// `index`, `after`, `last`, `foreign_key`, `validate`.
+    /// `index`, `after`, `last`, `sequence`, `foreign_key`, `validate`.
     pub stage: String,
     /// The table that it belongs to.
     pub relation: Option<RelationId>,
@@ -67,7 +67,7 @@ pub struct OpenStep {
     pub referenced: Option<RelationId>,
     /// The object, for people.
     pub object: String,
-    /// The statement.
+    /// The statement; of a `sequence`, the question to the source that it is the answer of.
     pub sql: String,
 }
 
@@ -476,6 +476,20 @@ impl Store {
             "{follow}; UPDATE pgstream.snapshot_table \
              SET lsn = GREATEST(lsn, '{to}'::pg_catalog.pg_lsn), state = {state}, \
              updated_at = pg_catalog.now() WHERE slot_name = {slot} AND state = 'catching_up'"
+        )
+    }
+
+    /// Returns the statement that gives a table the name that it has from now on, for the transaction
+    /// that renames it on the target.
+    #[must_use]
+    pub fn rename(&self, table: RelationId, name: &QualifiedName) -> String {
+        format!(
+            "UPDATE pgstream.snapshot_table SET schema_name = {}, table_name = {} \
+             WHERE slot_name = {} AND relation = {}",
+            quote_literal(&name.schema),
+            quote_literal(&name.name),
+            quote_literal(&self.slot_name),
+            table.0
         )
     }
 

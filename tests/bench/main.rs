@@ -1,4 +1,5 @@
-//! `make bench`: how fast a backlog reaches the target, and how soon a single row does.
+//! `make bench`: how fast a backlog reaches the target, how soon a single row does, and how long a
+//! first copy takes ([`snapshot`]).
 //!
 //! Three readers drain the same backlog from slots that were made before it: `pg_recvlogical` into
 //! nothing (what the source can send), PostgreSQL's own subscription, and `pgstream run`, each in
@@ -34,6 +35,8 @@ mod ours;
 mod pty;
 mod report;
 mod servers;
+mod snapshot;
+mod usage;
 mod workload;
 
 use std::process::ExitCode;
@@ -92,6 +95,9 @@ async fn bench(options: &Options) -> anyhow::Result<()> {
             "{}",
             console::measure(&servers, rows, options.rounds).await?
         );
+    }
+    if options.wants("snapshot") {
+        print!("{}", snapshot::measure(&servers, options).await?);
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ mod plain;
 mod pty;
 mod real;
 mod scripted;
+mod snapshot;
 mod start;
 mod tutorial;
 mod wizard;

@@ -198,6 +198,23 @@ impl Mirror {
     }
 }
 
+/// Compares the schemas of two clusters' databases as `pg_dump` shows them.
+pub fn assert_same_dump(source: &TestCluster, target: &TestCluster) {
+    let program = source.server().program("pg_dump");
+    let [source, target] = [source, target].map(|side| side.url("postgres"));
+    let (source, target) = dump_both(&program, &source, &target);
+    let only = |one: &BTreeSet<String>, other: &BTreeSet<String>| {
+        let only: Vec<String> = one.difference(other).cloned().collect();
+        only.join("\n")
+    };
+    assert!(
+        source == target,
+        "--- only on the source:\n{}\n--- only on the target:\n{}",
+        only(&source, &target),
+        only(&target, &source)
+    );
+}
+
 fn dump_both(program: &Path, source: &str, target: &str) -> (BTreeSet<String>, BTreeSet<String>) {
     std::thread::scope(|scope| {
         let source = scope.spawn(move || dump_of_users(program, source));

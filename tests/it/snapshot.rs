@@ -1,70 +1,69 @@
 //! The initial snapshot: what is copied, and how the stream takes it over.
 
+mod alone;
+#[cfg(feature = "failpoints")]
+mod deaths;
+mod families;
+mod kinds;
+mod schema;
+mod settings;
+mod trouble;
+mod under_load;
+
 use pgstream::config::Plugin;
-use pgstream::engine::status::{CopyState, Phase, Status};
+use pgstream::engine::Handle;
+use pgstream::engine::status::{CopyState, Status};
 
-use super::support::execute;
-use super::support::flow::{Flow, stop, wait_for};
+use crate::chaos;
+use crate::support::execute;
+use crate::support::flow::{Flow, wait_for};
+use crate::support::process::Call;
 
-/// A bit of everything that a table can be.
-const SCHEMA: &str = "
-CREATE SCHEMA shop;
-CREATE TYPE shop.mood AS ENUM ('sad', 'ok', 'happy');
-CREATE TABLE shop.customer (id serial PRIMARY KEY, name text NOT NULL, mood shop.mood DEFAULT 'ok');
-CREATE TABLE shop.\"Order items\" (
-  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  customer int NOT NULL REFERENCES shop.customer,
-  price numeric(10, 2) CHECK (price >= 0),
-  twice numeric GENERATED ALWAYS AS (price * 2) STORED,
-  note text);
-CREATE INDEX items_note ON shop.\"Order items\" (lower(note)) WHERE note IS NOT NULL;
-CREATE TABLE ledger (at timestamptz DEFAULT now(), amount int);
-INSERT INTO shop.customer (name, mood) SELECT 'c' || i, 'happy' FROM generate_series(1, 100) AS i;
-INSERT INTO shop.\"Order items\" (customer, price, note)
-SELECT 1 + i % 100, i / 7.0, CASE WHEN i % 3 = 0 THEN 'Note ' || i END FROM generate_series(1, 2000) AS i;
-INSERT INTO ledger (amount) SELECT i % 10 FROM generate_series(1, 500) AS i;
-";
+/// Starts both servers with a schema and rows on the source before it is initialised.
+async fn existing(plugin: Plugin, schema: &str) -> Flow {
+    let mut flow = Flow::bare().await;
+    flow.pipeline.schema_log = Some(flow.pipeline.source.clone());
+    flow.run(schema).await;
+    flow.init(plugin).await;
+    flow
+}
 
-fn all_ready(status: &Status) -> bool {
+fn enable(flow: &mut Flow, worker_count: usize) {
+    flow.pipeline.snapshot.enabled = true;
+    flow.pipeline.snapshot.worker_count = worker_count;
+}
+
+/// Returns how `pgstream run` is called for the two databases of `flow`, with a copy.
+fn call(flow: &Flow) -> Call {
+    let workers = flow.pipeline.snapshot.worker_count.to_string();
+    chaos::run(flow)
+        .env(
+            "PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED",
+            "true",
+        )
+        .env("PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_WORKERS", &workers)
+}
+
+/// What the command to copy tables again leaves when the process ends at once.
+async fn wait_again(flow: &Flow, tables: &[&str]) {
+    let sql = format!(
+        "UPDATE pgstream.snapshot_table SET state = 'waiting', lsn = NULL WHERE table_name IN ('{}')",
+        tables.join("', '")
+    );
+    execute(&flow.target, &sql).await;
+}
+
+fn all_are(status: &Status, state: CopyState) -> bool {
     let snapshot = status.snapshot.as_ref();
     snapshot.is_some_and(|snapshot| {
-        !snapshot.tables.is_empty()
-            && snapshot
-                .tables
-                .iter()
-                .all(|table| table.state == CopyState::Ready)
+        let mut tables = snapshot.tables.iter();
+        !snapshot.tables.is_empty() && tables.all(|table| table.state == state)
     })
 }
 
-async fn copies_and_streams(plugin: Plugin) {
-    let mut flow = Flow::schema(plugin).await;
-    execute(&flow.source, SCHEMA).await;
-    flow.pipeline.snapshot.enabled = true;
-    flow.pipeline.snapshot.worker_count = 2;
-
-    let engine = flow.start();
-    wait_for(&engine, "all tables are ready", all_ready).await;
-    wait_for(&engine, "it streams", |status| {
-        matches!(status.phase, Phase::Streaming { .. })
+async fn ready(engine: &Handle) {
+    wait_for(engine, "all tables are ready", |status| {
+        all_are(status, CopyState::Ready)
     })
     .await;
-    flow.run("INSERT INTO shop.customer (name) VALUES ('late')")
-        .await;
-    flow.run(
-        "ALTER TABLE ledger ADD COLUMN who text DEFAULT 'me'; DELETE FROM ledger WHERE amount = 3",
-    )
-    .await;
-
-    flow.equal().await;
-    stop(engine).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn existing_tables_are_copied_and_then_streamed() {
-    copies_and_streams(Plugin::Pgoutput).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_same_with_wal2json() {
-    copies_and_streams(Plugin::Wal2json).await;
 }

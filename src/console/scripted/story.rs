@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::copies;
 use crate::console::format;
 use crate::engine::status::{
     BatchTimes, Checkpoint, FailedTransaction, Failure, Lag, Phase, Sample, SchemaChange,
@@ -33,6 +34,18 @@ pub enum Scene {
     Crashed,
     /// At rest.
     Stopped,
+    /// Existing tables are to be copied; none has begun.
+    CopyWaiting,
+    /// Existing tables are being copied, and the stream waits for them.
+    Copying,
+    /// All rows are there; the last indexes are being built.
+    Indexing,
+    /// Copying is paused by the operator.
+    CopyPaused,
+    /// It streams while a table is copied again; another could not be.
+    CopyFailed,
+    /// All tables are copied, and it streams.
+    Copied,
 }
 
 /// Returns the status of a scene.
@@ -80,6 +93,12 @@ pub(crate) fn status(scene: Scene) -> Status {
             phase: Phase::Stopped,
             ..running
         },
+        Scene::CopyWaiting
+        | Scene::Copying
+        | Scene::Indexing
+        | Scene::CopyPaused
+        | Scene::CopyFailed
+        | Scene::Copied => copies::status(scene, running),
     }
 }
 

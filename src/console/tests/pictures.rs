@@ -47,6 +47,7 @@ fn the_pictures_show_the_console_as_it_is() {
     check("streaming", Scene::Streaming, (120, 40), "2");
     check("held", Scene::Held, (100, 30), "2");
     check("schema", Scene::Held, (100, 30), "2 enter");
+    check("snapshot", Scene::Copying, (100, 30), "S");
     check("compact", Scene::Streaming, (48, 12), "2");
 }
 

@@ -60,6 +60,32 @@ fn every_pane() {
 }
 
 #[test]
+fn the_copy_of_existing_tables() {
+    look("snapshot_none", Scene::Streaming, keys("S"));
+    look("snapshot_waiting", Scene::CopyWaiting, keys("S"));
+    look("snapshot_copying", Scene::Copying, keys("S j"));
+    look("snapshot_indexing", Scene::Indexing, keys("S j"));
+    look("snapshot_paused", Scene::CopyPaused, keys("S G"));
+    look("snapshot_failed", Scene::CopyFailed, keys("S f"));
+    look("snapshot_ready", Scene::Copied, keys("S o"));
+    look("snapshot_detail", Scene::Copying, keys("S enter"));
+    look("snapshot_again", Scene::Copied, keys("S r"));
+    look("snapshot_help", Scene::Copying, keys("S ?"));
+    look(
+        "snapshot_found",
+        Scene::Copying,
+        keys("S / o r d e r enter"),
+    );
+}
+
+#[test]
+fn copies_seen_from_the_dashboard() {
+    look("copying", Scene::Copying, keys("5"));
+    look("copy_failed", Scene::CopyFailed, keys("1"));
+    look("copied", Scene::Copied, keys("1"));
+}
+
+#[test]
 fn every_overlay() {
     look("help", Scene::Held, keys("2 ?"));
     look("palette", Scene::Streaming, |model| {

@@ -163,7 +163,8 @@ fn in_overlay(model: &mut Model, chord: Chord) -> Vec<Effect> {
                     | Action::SchemaRetry
                     | Action::SchemaSkip
                     | Action::RetryNow
-                    | Action::SkipTransaction),
+                    | Action::SkipTransaction
+                    | Action::SnapshotCopy),
                 ) => return act(model, other),
                 _ => {}
             }

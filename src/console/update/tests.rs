@@ -9,7 +9,7 @@ use crate::console::start::{Found, Start};
 use crate::console::tests::{console, press, type_text};
 use crate::console::wizard::{Answer, Draft, Kind, Loaded};
 use crate::engine::status::FailedTransaction;
-use crate::model::Lsn;
+use crate::model::{Lsn, RelationId};
 
 fn last_toast(model: &Model) -> &str {
     &model.toasts.last().unwrap().text
@@ -422,4 +422,89 @@ fn answers_reach_the_wizard_that_asked() {
     let open = model.wizard.as_ref().unwrap();
     assert_eq!((open.kind, &open.ran), (Kind::TearDown, &Loaded::Not));
     assert_eq!(model.parked[0].ran, Loaded::Done(Vec::new()));
+}
+
+#[test]
+fn the_snapshot_screen_opens_over_the_panes_and_leads_back() {
+    let mut model = console(Scene::Copying);
+    press(&mut model, "3 S");
+    assert_eq!(model.focus, Pane::Snapshot);
+    press(&mut model, "esc");
+    assert_eq!(model.focus, Pane::Throughput);
+    press(&mut model, "S S");
+    assert_eq!(model.focus, Pane::Throughput);
+    press(&mut model, "S tab");
+    assert_eq!(model.focus, Pane::Snapshot, "Tab has nowhere to go");
+    press(&mut model, "4");
+    assert_eq!(model.focus, Pane::Logs);
+}
+
+#[test]
+fn copies_are_paused_resumed_and_made_more_and_fewer() {
+    let check = |scene, key: &str, expected| {
+        let mut model = console(scene);
+        let effects = press(&mut model, &format!("S {key}"));
+        assert_eq!(effects, [Effect::Command(Command::Copy(expected))], "{key}");
+    };
+    check(Scene::Copying, "P", CopyCommand::Pause);
+    check(Scene::CopyPaused, "P", CopyCommand::Resume);
+    check(Scene::Copying, "+", CopyCommand::Workers { count: 5 });
+    check(Scene::Copying, "-", CopyCommand::Workers { count: 3 });
+
+    let mut model = console(Scene::Copying);
+    press(&mut model, "S +");
+    let more = CopyCommand::Workers { count: 6 };
+    assert_eq!(
+        press(&mut model, "+"),
+        [Effect::Command(Command::Copy(more))],
+        "the status has not followed yet"
+    );
+    assert_eq!(press(&mut model, "esc"), []);
+    assert_eq!(
+        press(&mut model, "P"),
+        [Effect::Command(Command::Pause)],
+        "on the dashboard the same key pauses the stream"
+    );
+}
+
+#[test]
+fn a_failed_table_is_copied_at_once_and_a_good_one_after_a_question() {
+    let refunds = CopyCommand::Table {
+        relation: RelationId(16_388),
+    };
+    let mut model = console(Scene::CopyFailed);
+    let effects = press(&mut model, "S r");
+    assert_eq!(effects, [Effect::Command(Command::Copy(refunds))]);
+
+    let orders = CopyCommand::Table {
+        relation: RelationId(16_385),
+    };
+    let mut model = console(Scene::Copied);
+    assert_eq!(press(&mut model, "S / . o r d e r s enter r enter"), []);
+    assert!(model.overlay.is_none(), "Enter keeps the rows at first");
+    let effects = press(&mut model, "r right enter");
+    assert_eq!(effects, [Effect::Command(Command::Copy(orders))]);
+
+    let mut model = console(Scene::CopyWaiting);
+    assert_eq!(press(&mut model, "S r"), []);
+    assert_eq!(model.toasts[0].text, "it waits for its turn already");
+}
+
+#[test]
+fn without_copies_the_screen_refuses_with_a_reason() {
+    for key in ["r", "P", "+", "-"] {
+        let mut model = console(Scene::Streaming);
+        assert_eq!(press(&mut model, &format!("S {key}")), [], "{key}");
+        assert_eq!(model.toasts[0].text, "no table is copied here", "{key}");
+    }
+}
+
+#[test]
+fn leaving_while_tables_are_copied_is_asked_about() {
+    let mut model = console(Scene::Copying);
+    assert_eq!(press(&mut model, "q"), []);
+    let Some(Overlay::Question(question)) = &model.overlay else {
+        panic!("no question");
+    };
+    assert!(question.lines[1].starts_with("Copies that run (3) begin anew"));
 }

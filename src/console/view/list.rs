@@ -1,10 +1,11 @@
-//! The panes that are lists: slots, schema log, tables.
+//! The panes that are lists: slots, schema log, tables, copies.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 
 use super::paint::{self, Frame};
+use super::snapshot;
 use crate::console::action::{Action, Pane};
 use crate::console::format;
 use crate::console::model::cursor::first_visible;
@@ -22,7 +23,10 @@ pub(super) fn pane(
 ) -> Option<Position> {
     let focused = model.has_keys(pane);
     let frame = if focused { Frame::Focus } else { Frame::Pane };
-    let title = format!("{} {}", pane.number(), pane.title());
+    let title = match pane {
+        Pane::Snapshot => "· Tables".to_owned(),
+        pane => format!("{} {}", pane.number(), pane.title()),
+    };
     let titles = (title.as_str(), summary(model, pane));
     let inner = paint::frame(model.look.theme, frame, titles, place, buffer);
     let rows = model.rows(pane);
@@ -150,6 +154,7 @@ fn summary(model: &Model, pane: Pane) -> Line<'static> {
             format!("{} · {order}", status.tables.len())
         }
         Pane::Schema => return schema_summary(model),
+        Pane::Snapshot => return snapshot::summary(model),
         Pane::Throughput | Pane::Logs => String::new(),
     };
     Line::styled(text, theme.style(Role::Quiet))
@@ -213,19 +218,28 @@ fn empty(model: &Model, pane: Pane, inner: Rect, buffer: &mut Buffer) {
             "rows only: PGSTREAM_POSTGRES_WRITER_SCHEMALOG_STORE_URL is not set"
         }
         (Pane::Schema, _) => "no schema change has travelled yet",
+        (Pane::Snapshot, _) => return snapshot::empty(model, inner, buffer),
         (_, _) if model.needle().is_some() => "no table matches",
         (_, _) => "no row has changed yet",
     };
+    explain(model, text, 1, inner, buffer);
+}
+
+/// Writes words in place of rows, from this row on; returns the first row below them.
+pub(super) fn explain(
+    model: &Model,
+    text: &str,
+    from: u16,
+    inner: Rect,
+    buffer: &mut Buffer,
+) -> u16 {
     let style = model.look.theme.style(Role::Quiet);
-    for (row, part) in (1..).zip(paint::wrap(
-        text,
-        usize::from(inner.width).saturating_sub(2),
-    )) {
-        paint::text(
-            &Line::styled(format!("  {part}"), style),
-            row,
-            inner,
-            buffer,
-        );
+    let width = usize::from(inner.width).saturating_sub(2);
+    let mut row = from;
+    for part in paint::wrap(text, width) {
+        let line = Line::styled(format!("  {part}"), style);
+        paint::text(&line, row, inner, buffer);
+        row = row.saturating_add(1);
     }
+    row
 }

@@ -118,6 +118,13 @@ impl Applier {
         self.coverage.settled_at().is_some()
     }
 
+    /// Returns whether the stream already stands where the copied tables are: on a source where
+    /// nothing is written it may have stood there when they were copied, and would never move.
+    pub(in crate::engine) fn has_reached_copies(&self) -> bool {
+        let settled_at = self.coverage.settled_at();
+        settled_at.is_some_and(|settled_at| self.position >= settled_at)
+    }
+
     /// The checkpoint speaks for all tables that were catching up.
     pub(super) fn settle_copies(&mut self) {
         crate::fault::point(crate::fault::SNAPSHOT_AFTER_HANDOVER);
@@ -218,16 +225,40 @@ impl Applier {
         self.let_wait(&tables).await
     }
 
-    /// Tables are known by their names of now.
-    pub(super) fn follow_names(&mut self, plan: &Plan) {
+    /// Gives up rows that wait for a description of their table, where the copy brings it or the source
+    /// has dropped it since.
+    pub(super) fn release_excused(&mut self) -> Result<(), EngineError> {
+        let excused = |relation: &&Arc<Relation>| {
+            let name = self.router.name_now(relation);
+            self.coverage.excuses(&name)
+        };
+        let waiting: Vec<_> = self.held.relations().filter(excused).collect();
+        let waiting: Vec<RelationId> = waiting.iter().map(|relation| relation.id).collect();
+        for relation in waiting {
+            let rows = self.held.take(relation);
+            rows.map(drop).map_err(|error| self.failed(error))?;
+        }
+        Ok(())
+    }
+
+    /// Tables are known by their names of now, also to the next round.
+    pub(super) async fn follow_names(&mut self, plan: &Plan) -> Result<(), EngineError> {
         for touch in &plan.relations {
             let relation = RelationId(touch.oid);
             match &touch.after {
+                Some(after) if touch.before.as_ref().is_some_and(|before| before != after) => {
+                    self.coverage.rename(relation, after);
+                    let sql = self.copies.store().rename(relation, after);
+                    let writer = self.desk.writer();
+                    let done = writer.run("the name of a copied table", &sql).await;
+                    done.map_err(|error| self.failed(error))?;
+                }
                 Some(after) => self.coverage.rename(relation, after),
                 None if self.coverage.leaves_out(relation) => {}
                 None => self.coverage.forget(relation),
             }
         }
+        Ok(())
     }
 
     async fn stands(&self, object: &ObjectChange) -> Result<bool, PgError> {

@@ -6,18 +6,23 @@ use crate::engine::EngineError;
 use crate::engine::copy::tables::{self, Refusal};
 use crate::engine::copy::{Answer, TablesErrand};
 use crate::fault;
+use crate::model::Lsn;
 use crate::snapshot::OpenStep;
 
 use super::Applier;
 
 impl Applier {
+    /// Returns whether the schema changed behind a moment.
+    pub(in crate::engine) fn is_disturbed(&self, moment: Option<Lsn>) -> bool {
+        moment.is_some_and(|at| self.schema_changed_at >= at)
+    }
+
     /// Makes the tables of a copy, if the target is still as of their moment.
     pub(in crate::engine) async fn make_tables(
         &mut self,
         errand: &TablesErrand,
     ) -> Result<Answer, EngineError> {
-        let disturbed = errand.at.is_some_and(|at| self.schema_changed_at >= at);
-        if disturbed {
+        if self.is_disturbed(errand.at) {
             return Ok(Answer::Disturbed);
         }
         fault::point(fault::SNAPSHOT_BEFORE_TABLES);

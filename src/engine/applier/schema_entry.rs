@@ -50,7 +50,7 @@ impl Applier {
         }
         self.desk.writer().forget();
         self.router.follow(&whole);
-        self.follow_names(&whole);
+        self.follow_names(&whole).await?;
         self.open.commit_after |= plan.commit_after;
         self.remember(&entry, &plan, change, started.elapsed())
             .await?;

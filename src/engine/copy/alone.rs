@@ -161,6 +161,7 @@ async fn serve(
     };
     while let Some(errand) = errands.recv().await {
         match errand {
+            Errand::Reach { answer, .. } => drop(answer.send(Answer::Done)),
             Errand::Tables(errand) => {
                 target.run("BEGIN").await.map_err(failed)?;
                 let made = tables::make(target, store, &errand).await.map(drop);

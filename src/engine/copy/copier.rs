@@ -14,16 +14,14 @@ use crate::engine::board::Board;
 use crate::engine::retry::Retry;
 use crate::engine::status::{CopyState, Failure};
 use crate::engine::{EngineError, clock, failure_of};
-use crate::model::{
-    Classify as _, ErrorClass, QualifiedName, RelationId, quote_ident, quote_literal,
-};
+use crate::model::{Classify as _, ErrorClass, RelationId, quote_literal};
 use crate::postgres::{self, PgError, Session};
 use crate::snapshot::{OpenStep, Store, StoredTable};
 
 use super::account::Account;
 use super::crew::{Crew, CrewEnd};
 use super::errand::{Answer, Errand};
-use super::group::{Group, GroupSettings};
+use super::group::{Group, GroupSettings, Moment};
 
 /// A moment that schema changes overtake is taken again so often.
 const MOMENTS_MAX: usize = 20;
@@ -271,19 +269,27 @@ impl Copier {
             self.store.slot_name().to_owned(),
             self.pipeline.snapshot.clone(),
         );
-        let parts = self.store.parts(target).await;
-        let parts =
-            parts.map_err(|source| self.target_failed("read which parts are there", source))?;
-        let settings = GroupSettings {
-            snapshot: &snapshot,
-            slot_name: self.streams.then_some(slot_name.as_str()),
-            stored,
-            parts: &parts,
-            waiting: &waiting,
-            everything: everything && first,
-        };
         for _ in 0..MOMENTS_MAX {
-            let group = Group::open(&settings, target).await;
+            let mut settings = GroupSettings {
+                snapshot: &snapshot,
+                slot_name: self.streams.then_some(slot_name.as_str()),
+                stored: &[],
+                parts: &[],
+                waiting: &waiting,
+                everything: everything && first,
+            };
+            let moment = Moment::open(&settings).await;
+            let moment = moment.map_err(|error| self.group_failed(error))?;
+            if self.reach(&moment).await? == Answer::Disturbed {
+                sleep(PAUSE).await;
+                continue;
+            }
+            let stored = self.load(target).await?;
+            let parts = self.store.parts(target).await;
+            let parts =
+                parts.map_err(|source| self.target_failed("read which parts are there", source))?;
+            (settings.stored, settings.parts) = (&stored, &parts);
+            let group = Group::planned(&settings, target, moment).await;
             let group = group.map_err(|error| self.group_failed(error))?;
             self.require_same_source(&group, target).await?;
             group.refuse_conflicts(&self.pipeline.target.endpoint())?;
@@ -328,6 +334,12 @@ impl Copier {
             }),
             Some(_) | None => Ok(()),
         }
+    }
+
+    async fn reach(&mut self, moment: &Moment) -> Result<Answer, Stop> {
+        let (answer, answered) = oneshot::channel();
+        let at = moment.point.lsn();
+        self.ask(Errand::Reach { at, answer }, answered).await
     }
 
     async fn make_tables(&mut self, group: &Group, first: bool) -> Result<Answer, Stop> {
@@ -396,14 +408,14 @@ impl Copier {
             .filter(|table| table.state == CopyState::Indexing)
             .map(|table| table.relation)
             .collect();
-        for step in self.open_steps(target).await? {
-            let ours = step
-                .relation
-                .is_none_or(|relation| ready.contains(&relation));
-            if step.stage == "last" && ours {
-                self.run_step(target, &step).await?;
-            }
+        let mut steps = self.open_steps(target).await?;
+        let ours = |relation: &RelationId| ready.contains(relation);
+        steps.retain(|step| step.relation.as_ref().is_none_or(ours));
+        for step in steps.iter().filter(|step| step.stage == "last") {
+            self.run_step(target, step).await?;
         }
+        steps.retain(|step| step.stage == "sequence");
+        self.move_sequences(target, &steps).await?;
         let tables: Vec<RelationId> = ready.into_iter().collect();
         crate::fault::point(crate::fault::SNAPSHOT_BEFORE_HANDOVER);
         let noted = self.store.indexed(target, &tables).await;
@@ -419,8 +431,7 @@ impl Copier {
     /// Runs a statement in a transaction with its record. A refusal is told with its table, which has
     /// its rows and is streamed all the same; the statement stays on the list for the next start.
     async fn run_step(&mut self, target: &Session, step: &OpenStep) -> Result<(), Stop> {
-        let sql = format!("BEGIN; {}; {}; COMMIT", step.sql, Store::step_done(step));
-        let Err(source) = target.run(&sql).await else {
+        let Err(source) = strike_and_run(target, step).await else {
             return Ok(());
         };
         // Ends the failed transaction; a lost session has none.
@@ -433,9 +444,9 @@ impl Copier {
             },
         };
         match (error.class(), step.relation) {
-            (ErrorClass::Transient, _) | (_, None) => Err(Stop::Failed(error)),
-            (_, Some(table)) => {
-                self.refused(table, failure_of(&error, None));
+            (ErrorClass::Transient, _) => Err(Stop::Failed(error)),
+            (_, table) => {
+                self.refused(table.unwrap_or_default(), failure_of(&error, None));
                 Ok(())
             }
         }
@@ -449,32 +460,32 @@ impl Copier {
     }
 
     /// Moves the target's sequences to where the source's are, never back.
-    pub(super) async fn move_sequences(
-        &self,
-        source: &Session,
-        target: &Session,
-        sequences: &[(QualifiedName, Option<u32>)],
-    ) -> Result<(), EngineError> {
-        for (name, _) in sequences {
-            let question = format!("SELECT last_value, is_called FROM {}", name.quoted());
-            // Dropped since: the stream will tell.
-            let Ok(Some(row)) = source.row(&question, &[]).await else {
-                continue;
+    async fn move_sequences(&mut self, target: &Session, steps: &[OpenStep]) -> Result<(), Stop> {
+        if steps.is_empty() {
+            return Ok(());
+        }
+        let endpoint = self.pipeline.snapshot.source.endpoint();
+        let failed = |source| EngineError::Source {
+            operation: "ask for sequences",
+            endpoint: endpoint.clone(),
+            source,
+        };
+        let source = postgres::connect(&self.pipeline.snapshot.source, "pgstream snapshot").await;
+        let source = source.map_err(failed)?;
+        for step in steps {
+            let sql = match source.row(&step.sql, &[]).await {
+                Ok(row) => row.map_or_else(String::new, |row| row.get(0)),
+                Err(error) if error.class() == ErrorClass::Transient => {
+                    return Err(failed(error).into());
+                }
+                // Dropped or renamed since: the stream will tell.
+                Err(_) => String::new(),
             };
-            let (value, called): (i64, bool) = (row.get(0), row.get(1));
-            let sequence = quote_literal(&format!(
-                "{}.{}",
-                quote_ident(&name.schema),
-                quote_ident(&name.name)
-            ));
-            let sql = format!(
-                "SELECT pg_catalog.setval({sequence}, {value}, {called}) FROM {} AS q \
-                 JOIN pg_catalog.pg_sequence AS s ON s.seqrelid = {sequence}::pg_catalog.regclass \
-                 WHERE pg_catalog.sign(s.seqincrement) * ({value} - q.last_value) >= 0",
-                name.quoted()
-            );
-            let moved = target.rows(&sql, &[]).await;
-            moved.map_err(|source| self.target_failed("move a sequence", source))?;
+            let moved = OpenStep {
+                sql,
+                ..step.clone()
+            };
+            self.run_step(target, &moved).await?;
         }
         Ok(())
     }
@@ -559,6 +570,16 @@ impl Copier {
             source,
         }
     }
+}
+
+/// Who takes a step off the list runs it: it may have been done by a session that was cut off before
+/// it could say so.
+async fn strike_and_run(target: &Session, step: &OpenStep) -> Result<(), PgError> {
+    target.run("BEGIN").await?;
+    if target.change(&Store::step_done(step), &[]).await? == 1 {
+        target.run(&step.sql).await?;
+    }
+    target.run("COMMIT").await
 }
 
 /// Sessions of copies that were cut off may live on for hours, with rows locked.

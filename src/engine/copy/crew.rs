@@ -15,9 +15,10 @@ use crate::engine::status::CopyState;
 use crate::engine::supervise::{self, Task};
 use crate::engine::{EngineError, failure_of};
 use crate::model::{Classify as _, ErrorClass, QualifiedName, RelationId};
-use crate::postgres::{self, Canceller, Session};
+use crate::postgres::{self, Session};
 use crate::snapshot::{
-    Fence, Lane, LaneSettings, Moved, OpenStep, SnapshotError, SourceTable, plan_parts,
+    Fence, Lane, LaneSettings, Moved, OpenStep, SnapshotError, SourceTable, is_as_planned,
+    plan_parts, type_fingerprint,
 };
 
 use super::account::Counter;
@@ -60,7 +61,6 @@ pub(super) struct Crew {
 /// A job that a lane works on.
 struct Running {
     source_pid: i32,
-    canceller: Canceller,
     gave_way: bool,
     _task: Task<()>,
 }
@@ -180,10 +180,7 @@ impl Crew {
                 _ = looks.tick() => self.look(copier).await?,
             }
         }
-        if let Some(group) = &self.group {
-            copier
-                .move_sequences(&self.now, target, &group.sequences)
-                .await?;
+        if self.group.is_some() {
             copier.finish_tables(target).await?;
         }
         Ok(CrewEnd::Done)
@@ -218,7 +215,7 @@ impl Crew {
     fn start(&mut self, copier: &Copier, mut lane: Lane, relation: RelationId, job: Job) {
         let id = self.started_count;
         self.started_count += 1;
-        let (source_pid, canceller) = (lane.source_pid(), lane.canceller());
+        let source_pid = lane.source_pid();
         let attempt = self.attempts.get(&relation).copied().unwrap_or_default();
         let fence = Fence {
             store: copier.store.clone(),
@@ -258,7 +255,6 @@ impl Crew {
         };
         let running = Running {
             source_pid,
-            canceller,
             gave_way: false,
             _task: supervise::spawn("copy", work),
         };
@@ -299,7 +295,9 @@ impl Crew {
             ..
         } = end;
         let Err(error) = outcome else {
-            self.idle.push(lane);
+            if !gave_way {
+                self.idle.push(lane);
+            }
             self.tries.remove(&relation);
             self.done(copier, target, relation, &job).await?;
             return Ok(None);
@@ -308,7 +306,7 @@ impl Crew {
         if !self.queue.has(relation) {
             return Ok(None);
         }
-        if gave_way {
+        if gave_way && !matches!(error, SnapshotError::Commit { .. }) {
             info!(target: "snapshot", table = %self.name(relation), "made way for a statement of the source");
             self.queue.again(relation, job);
             return Ok(None);
@@ -323,10 +321,23 @@ impl Crew {
         (relation, job): (RelationId, Job),
         error: SnapshotError,
     ) -> Result<Option<EngineError>, Stop> {
-        if let SnapshotError::Changed { .. } | SnapshotError::Superseded { .. } = error {
+        let class = error.class();
+        let disturbed = match error {
+            SnapshotError::Changed { .. }
+            | SnapshotError::Superseded { .. }
+            | SnapshotError::Commit { .. } => true,
+            _ => class != ErrorClass::Transient && self.has_changed(copier, relation).await?,
+        };
+        if disturbed {
             info!(target: "snapshot", "{error}: it is copied again");
             self.queue.leave_out(relation);
-            let waits = copier.store.wait(target, &[relation]).await;
+            let waits = match error {
+                // What is there of it counts, this part included if it is.
+                SnapshotError::Commit { .. } => {
+                    copier.store.wait_to_resume(target, &[relation]).await
+                }
+                _ => copier.store.wait(target, &[relation]).await,
+            };
             waits.map_err(|source| copier.target_failed("let a table wait", source))?;
             copier.account.set(relation, CopyState::Waiting);
             return Ok(None);
@@ -338,7 +349,6 @@ impl Crew {
                 ..
             }
         );
-        let class = error.class();
         let error = EngineError::SnapshotTable { source: error };
         if class == ErrorClass::Transient {
             let tries = self.tries.entry(relation).or_default();
@@ -427,20 +437,37 @@ impl Crew {
             .values()
             .map(|running| running.source_pid)
             .collect();
-        let blocking = watch::in_the_way(&self.now, &pids).await;
-        let blocking = blocking.map_err(|source| EngineError::Source {
-            operation: "look for statements that wait for a copy",
+        let ended = watch::make_way(&self.now, &pids).await;
+        let ended = ended.map_err(|source| EngineError::Source {
+            operation: "let statements that wait for a copy go first",
             endpoint: copier.pipeline.snapshot.source.endpoint(),
             source,
         })?;
         for running in self.running.values_mut() {
-            if blocking.contains(&running.source_pid) && !running.gave_way {
-                running.gave_way = true;
-                // A copy that cannot be cancelled ends by itself.
-                drop(running.canceller.cancel().await);
-            }
+            running.gave_way |= ended.contains(&running.source_pid);
         }
         Ok(())
+    }
+
+    /// Returns whether somebody changed a table, or a type, since the moment of the group: that explains
+    /// an error which would otherwise be the table's.
+    async fn has_changed(
+        &self,
+        copier: &Copier,
+        relation: RelationId,
+    ) -> Result<bool, EngineError> {
+        let (Some(table), Some(group)) = (self.tables.get(&relation), &self.group) else {
+            return Ok(false);
+        };
+        let looked = async {
+            let same = is_as_planned(&self.now, table).await?;
+            Ok(!same || type_fingerprint(&self.now).await? != group.types)
+        };
+        looked.await.map_err(|source| EngineError::Source {
+            operation: "look whether a table is still the same",
+            endpoint: copier.pipeline.snapshot.source.endpoint(),
+            source,
+        })
     }
 
     async fn is_point_lost(&self) -> bool {

@@ -18,6 +18,14 @@ use super::ranges::Ranges;
 /// Something that only the stream can do.
 #[derive(Debug)]
 pub(in crate::engine) enum Errand {
+    /// Stand still where the target is as of this moment, until the next errand: what it has can only
+    /// be compared with the source there.
+    Reach {
+        /// The moment; none: nobody streams.
+        at: Option<Lsn>,
+        /// What became of it.
+        answer: oneshot::Sender<Answer>,
+    },
     /// Make tables, once the target is as of their moment.
     Tables(Box<TablesErrand>),
     /// Run these statements between two transactions, and strike them off the list.

@@ -13,7 +13,8 @@ use crate::schema::{
     CopyPlan, DescribeError, Describer, ObjectChange, Stage, StagedStep, Step, plan_copy,
 };
 use crate::snapshot::{
-    ConsistentPoint, NewStep, SourceTable, StoredPart, StoredTable, source_tables,
+    ConsistentPoint, NewStep, SourceTable, StoredPart, StoredTable, sequence_question,
+    source_tables, type_fingerprint,
 };
 
 use super::errand::{Answer, MadeTable, TableStep, TablesErrand};
@@ -66,7 +67,9 @@ pub(super) struct Group {
     pub(super) tables: Vec<SourceTable>,
     /// Those that it has no longer.
     pub(super) gone: Vec<RelationId>,
-    pub(super) sequences: Vec<(QualifiedName, Option<u32>)>,
+    /// Changes with the types that rows are made of.
+    pub(super) types: String,
+    sequences: Vec<(QualifiedName, Option<u32>)>,
     /// The ranges of keys of those that are copied by ranges.
     pub(super) ranges: HashMap<RelationId, Ranges>,
     conflicts: Vec<Conflict>,
@@ -90,12 +93,17 @@ pub(super) struct GroupSettings<'a> {
     pub(super) everything: bool,
 }
 
-impl Group {
-    /// Takes a moment and reads what is there at it. Nothing is touched on either side.
-    pub(super) async fn open(
-        settings: &GroupSettings<'_>,
-        target: &Session,
-    ) -> Result<Self, GroupError> {
+/// A moment of the source, and what it has of the waiting tables there.
+pub(super) struct Moment {
+    pub(super) point: ConsistentPoint,
+    types: String,
+    tables: Vec<SourceTable>,
+    objects: Vec<ObjectChange>,
+}
+
+impl Moment {
+    /// Takes a moment and reads what is there at it. Nothing is touched.
+    pub(super) async fn open(settings: &GroupSettings<'_>) -> Result<Self, GroupError> {
         let source = &settings.snapshot.source;
         let session = postgres::connect(source, "pgstream snapshot")
             .await
@@ -117,6 +125,9 @@ impl Group {
             .await
             .map_err(GroupError::Point)?;
         let tables = source_tables(&session).await.map_err(GroupError::Source)?;
+        let types = type_fingerprint(&session)
+            .await
+            .map_err(GroupError::Source)?;
         let tables: Vec<SourceTable> = tables
             .into_iter()
             .filter(|table| settings.waiting.contains(&table.relation))
@@ -128,16 +139,29 @@ impl Group {
             .await;
         let objects = objects.map_err(GroupError::Describe)?;
         session.run("COMMIT").await.map_err(GroupError::Source)?;
-        Self::planned(settings, target, point, tables, &objects).await
+        Ok(Self {
+            point,
+            types,
+            tables,
+            objects,
+        })
     }
+}
 
-    async fn planned(
+impl Group {
+    /// Compares with what the target has, which must be as of the same moment.
+    pub(super) async fn planned(
         settings: &GroupSettings<'_>,
         target: &Session,
-        point: ConsistentPoint,
-        tables: Vec<SourceTable>,
-        wanted: &[ObjectChange],
+        moment: Moment,
     ) -> Result<Self, GroupError> {
+        let Moment {
+            point,
+            types,
+            tables,
+            objects,
+        } = moment;
+        let wanted = objects.as_slice();
         let mut ours = HashMap::new();
         for stored in settings
             .stored
@@ -195,6 +219,7 @@ impl Group {
             made,
             conflicts: reconciled.conflicts,
             point,
+            types,
             tables,
             gone,
             plan,
@@ -231,7 +256,10 @@ impl Group {
             at: self.point.lsn(),
             steps: self.first.iter().cloned().chain(before).collect(),
             tables: tables.collect(),
-            later: later.flat_map(|step| self.later(step)).collect(),
+            later: later
+                .flat_map(|step| self.later(step))
+                .chain(self.sequences.iter().map(sequence))
+                .collect(),
             stream_waits,
             answer,
         };
@@ -389,6 +417,17 @@ fn first_steps(
         });
     }
     steps
+}
+
+/// Sequences are moved when the rows are there: what the stream brings afterwards moves them on.
+fn sequence((name, table): &(QualifiedName, Option<u32>)) -> NewStep {
+    NewStep {
+        stage: "sequence",
+        relation: *table,
+        referenced: None,
+        object: format!("sequence {name}"),
+        sql: sequence_question(name),
+    }
 }
 
 /// Tables of an earlier try, but for those that go on with what is there.

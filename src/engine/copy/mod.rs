@@ -40,6 +40,7 @@ use tokio::sync::{Notify, mpsc, watch as tokio_watch};
 use crate::config::Pipeline;
 use crate::snapshot::Store;
 
+use super::EngineError;
 use super::board::Board;
 use super::supervise::{self, Task};
 
@@ -99,8 +100,20 @@ impl Copies {
                 self.control.clone(),
                 Arc::clone(&self.wake),
             );
-            self.task = Some(supervise::spawn("copier", copier.run()));
+            let errands = self.errand_sender.clone();
+            self.task = Some(supervise::spawn("copies", watched(copier, errands)));
         }
+        // It may wait for tables that the new round cannot take over.
+        self.settled.send_replace(());
         self.wake.notify_one();
+    }
+}
+
+/// A stream that waits for a copier must hear of its end.
+async fn watched(copier: Copier, errands: mpsc::Sender<Errand>) {
+    let ended = supervise::spawn("copier", copier.run()).join().await;
+    if let Err(ended) = ended {
+        // Nobody streams any more.
+        drop(errands.send(Errand::Fail(EngineError::Task(ended))).await);
     }
 }

@@ -9,7 +9,7 @@ use crate::postgres;
 use crate::schema::install::{PlannedStep, Side};
 use crate::snapshot::{Part, copy_from, copy_to, select, source_tables};
 
-use super::group::{Group, GroupSettings};
+use super::group::{Group, GroupSettings, Moment};
 
 /// Returns the statements of a copy of all selected tables, each with its side. Nothing is changed on
 /// either; the target is looked at as it is.
@@ -52,14 +52,14 @@ pub async fn plan_snapshot(pipeline: &Pipeline) -> Result<Vec<PlannedStep>, Engi
         everything: pipeline.snapshot.tables.selects_everything()
             && pipeline.filter.selects_everything(),
     };
-    let group =
-        Group::open(&settings, &target)
-            .await
-            .map_err(|source| EngineError::SnapshotGroup {
-                source_endpoint: pipeline.snapshot.source.endpoint(),
-                target_endpoint: pipeline.target.endpoint(),
-                source,
-            })?;
+    let failed = |source| EngineError::SnapshotGroup {
+        source_endpoint: pipeline.snapshot.source.endpoint(),
+        target_endpoint: pipeline.target.endpoint(),
+        source,
+    };
+    let moment = Moment::open(&settings).await.map_err(failed)?;
+    let group = Group::planned(&settings, &target, moment).await;
+    let group = group.map_err(failed)?;
     group.refuse_conflicts(&pipeline.target.endpoint())?;
     Ok(steps(&group))
 }

@@ -136,8 +136,8 @@ impl Remembered {
             coverage.some_wait();
         }
         if in_state(&UNSETTLED) {
-            let parts = unsettled.flat_map(|table| self.parts_of(table)).min();
-            coverage.hold(parts);
+            let there = unsettled.flat_map(|table| self.parts_of(table).chain(begun(table)));
+            coverage.hold(there.min());
         }
         coverage
     }
@@ -156,6 +156,12 @@ impl Remembered {
             _ => Treatment::From(lsn),
         }
     }
+}
+
+/// The moment of a table that is being copied, or has its rows: a copier that lives goes on with it.
+fn begun(table: &StoredTable) -> Option<Lsn> {
+    let begun = matches!(table.state, CopyState::Copying | CopyState::Indexing);
+    table.lsn.filter(|_| begun)
 }
 
 /// Copies that still need what the source keeps.

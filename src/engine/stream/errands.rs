@@ -2,7 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use crate::engine::copy::{Errand, TablesErrand};
+use tokio::sync::oneshot;
+
+use crate::engine::copy::{Answer, Errand, TablesErrand};
 use crate::engine::status::Phase;
 use crate::engine::{EngineError, clock};
 use crate::model::Lsn;
@@ -12,10 +14,20 @@ use super::{RoundEnd, Stream};
 /// What the round does for copies.
 #[derive(Debug, Default)]
 pub(super) struct Copying {
+    /// A moment to stand still at, and who waits for that.
+    pub(super) reach: Option<(Option<Lsn>, oneshot::Sender<Answer>)>,
     /// Tables that are to be made when their moment is reached.
     pub(super) tables: Option<Box<TablesErrand>>,
     /// Nothing is read until the first copy is complete.
     pub(super) stream_waits: bool,
+}
+
+impl Copying {
+    /// Returns the moment that something waits for.
+    pub(super) fn moment(&self) -> Option<Option<Lsn>> {
+        let reach = self.reach.as_ref().map(|(at, _)| *at);
+        reach.or_else(|| self.tables.as_ref().map(|errand| errand.at))
+    }
 }
 
 impl Stream<'_> {
@@ -24,10 +36,15 @@ impl Stream<'_> {
         errand: Errand,
     ) -> Result<ControlFlow<RoundEnd>, EngineError> {
         match errand {
+            Errand::Reach { at, answer } => {
+                self.go_on();
+                self.state.copying.reach = Some((at, answer));
+                self.arrive_if_there().await?;
+            }
             Errand::Tables(errand) => {
                 self.go_on();
                 self.state.copying.tables = Some(errand);
-                self.make_tables_if_there().await?;
+                self.arrive_if_there().await?;
             }
             Errand::Statements { steps, answer } => {
                 self.commit().await?;
@@ -53,33 +70,43 @@ impl Stream<'_> {
 
     /// Errands are not taken while parts of a transaction are in the open target transaction.
     pub(super) fn takes_errands(&self) -> bool {
-        self.state.staged.is_none() && self.state.copying.tables.is_none()
+        self.state.staged.is_none() && self.state.copying.moment().is_none()
     }
 
-    /// Makes the tables of a copy when everything before its moment is on the target.
-    pub(super) async fn make_tables_if_there(&mut self) -> Result<(), EngineError> {
-        let Some(errand) = &self.state.copying.tables else {
+    /// Does what waits for a moment, when everything before that is on the target.
+    pub(super) async fn arrive_if_there(&mut self) -> Result<(), EngineError> {
+        let Some(moment) = self.state.copying.moment() else {
             return Ok(());
         };
         let passed = self.applier.position().max(self.state.idle_lsn);
-        let there = errand.at.is_none_or(|at| passed >= at);
+        let there = moment.is_none_or(|at| passed >= at);
         if there && self.state.staged.is_none() {
-            Box::pin(self.make_tables()).await?;
+            Box::pin(self.arrive()).await?;
         }
         Ok(())
     }
 
-    /// Makes them before a transaction that lies behind their moment.
-    pub(super) async fn make_tables_before(&mut self, commit_lsn: Lsn) -> Result<(), EngineError> {
-        let at = self
-            .state
-            .copying
-            .tables
-            .as_ref()
-            .and_then(|errand| errand.at);
-        if at.is_some_and(|at| commit_lsn >= at) {
-            Box::pin(self.make_tables()).await?;
+    /// Does it before a transaction that lies behind the moment.
+    pub(super) async fn arrive_before(&mut self, commit_lsn: Lsn) -> Result<(), EngineError> {
+        let moment = self.state.copying.moment().flatten();
+        if moment.is_some_and(|at| commit_lsn >= at) {
+            Box::pin(self.arrive()).await?;
         }
+        Ok(())
+    }
+
+    async fn arrive(&mut self) -> Result<(), EngineError> {
+        let Some((at, answer)) = self.state.copying.reach.take() else {
+            return self.make_tables().await;
+        };
+        self.commit().await?;
+        let disturbed = self.applier.is_disturbed(at);
+        self.state.copying.stream_waits = !disturbed;
+        // A copier that is gone has failed, which is told elsewhere.
+        drop(answer.send(match disturbed {
+            true => Answer::Disturbed,
+            false => Answer::Done,
+        }));
         Ok(())
     }
 
@@ -94,7 +121,7 @@ impl Stream<'_> {
             answer: asked,
             ..
         } = *errand;
-        if stream_waits && answer == crate::engine::copy::Answer::Done {
+        if stream_waits && answer == Answer::Done {
             self.state.copying.stream_waits = true;
             self.board.phase(&Phase::Copying);
         }

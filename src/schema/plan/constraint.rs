@@ -112,14 +112,18 @@ fn existing_index<'a>(scene: &Scene<'a>, constraint: &Constraint) -> Option<&'a 
 pub(super) fn plan_over_index(
     scene: &Scene<'_>,
     after: &Constraint,
-    index: &Index,
+    images: &Images<Index>,
     steps: &mut Steps,
 ) {
+    let Some(index) = &images.after else { return };
     if !scene.selects(after.table_oid, &after.table) {
         return;
     }
     let object = label(after);
-    steps.add(Phase::Index, &object, index.definition.clone());
+    // An earlier try may have come so far.
+    if images.before.is_none() {
+        steps.add(Phase::Index, &object, index.definition.clone());
+    }
     let sql = format!(
         "ALTER TABLE ONLY {} ADD CONSTRAINT {} {}",
         after.table.quoted(),

@@ -17,7 +17,7 @@ use super::steps::{Owner, Phase, Phased, Step, Steps};
 use super::{Plan, constraint, plan_object};
 use crate::model::QualifiedName;
 use crate::schema::description::{Constraint, Index, Table};
-use crate::schema::entry::{Change, FORMAT, ObjectChange};
+use crate::schema::entry::{Change, FORMAT, Images, ObjectChange};
 
 /// When a statement may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,7 +66,9 @@ pub fn plan_copy(objects: &[ObjectChange], selects: &dyn Fn(&QualifiedName) -> b
     for object in objects {
         steps.belong_to(owner(object));
         match key_and_index(&scene, object) {
-            Some((key, index)) => constraint::plan_over_index(&scene, key, index, &mut steps),
+            Some((key, index)) => {
+                constraint::plan_over_index(&scene, key, index, &mut steps);
+            }
             None => plan_object(&scene, object, &mut steps, &mut plan),
         }
     }
@@ -148,14 +150,15 @@ fn stage(phase: Phase, table: Option<&Table>, check: bool) -> Stage {
 fn key_and_index<'a>(
     scene: &Scene<'a>,
     object: &'a ObjectChange,
-) -> Option<(&'a Constraint, &'a Index)> {
+) -> Option<(&'a Constraint, &'a Images<Index>)> {
     let ObjectChange::Constraint(images) = object else {
         return None;
     };
     let after = images.after.as_ref().filter(|_| images.before.is_none())?;
-    let index = scene.indexes.get(&after.index_oid?)?.after.as_ref()?;
+    let images = scene.indexes.get(&after.index_oid?)?;
+    let index = images.after.as_ref()?;
     let plain = table(scene, after.table_oid)?.partition_key.is_none();
     let key = matches!(after.kind.as_str(), "p" | "u") && !after.deferrable;
     let btree = index.valid && index.definition.contains(" USING btree ");
-    (plain && key && btree).then_some((after, index))
+    (plain && key && btree).then_some((after, *images))
 }

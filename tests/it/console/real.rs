@@ -48,13 +48,18 @@ impl Stage {
     /// Starts the servers and installs what `init` installs.
     pub async fn ready() -> Self {
         let stage = Self::bare().await;
-        let settings = ConnectionSettings::parse(&stage.source_cluster.url("postgres")).unwrap();
+        stage.install().await;
+        stage
+    }
+
+    /// Installs what `init` installs.
+    pub async fn install(&self) {
+        let settings = ConnectionSettings::parse(&self.source_url()).unwrap();
         let session = postgres::connect(&settings, "test").await.unwrap();
         let slot: SlotName = "console_slot".parse().unwrap();
         install::init(&session, &slot, Plugin::Pgoutput)
             .await
             .unwrap();
-        stage
     }
 
     /// Returns the source's address with its password.

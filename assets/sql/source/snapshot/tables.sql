@@ -1,20 +1,17 @@
 -- The tables that could be copied, as this transaction sees them. A partitioned table has no rows of
 -- its own and comes along for its definition. The fingerprint changes with everything that would make
 -- rows read under an older snapshot wrong: another file (a rewrite, TRUNCATE) or other columns.
+-- Nothing here takes a lock on a table: whoever waits for one would wait for us, and we behind him.
 SELECT c.oid, n.nspname::pg_catalog.text, c.relname::pg_catalog.text,
        c.relkind OPERATOR(pg_catalog.=) 'p',
        (SELECT i.inhparent FROM pg_catalog.pg_inherits AS i
          WHERE i.inhrelid = c.oid AND c.relispartition),
-       pg_catalog.pg_table_size(c.oid),
-       pg_catalog.pg_relation_size(c.oid) / s.block_size,
        pg_catalog.md5(pg_catalog.concat(c.relfilenode, '/', c.relnatts, '/', k.columns)),
        COALESCE(k.read, '{}'),
        COALESCE(k.binary_format, true),
        key.name, key.bounds
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-CROSS JOIN (
-  SELECT pg_catalog.current_setting('block_size')::pg_catalog.int8 AS block_size) AS s
 LEFT JOIN LATERAL (
   SELECT pg_catalog.string_agg(
            pg_catalog.concat(a.attnum, ' ', a.attname, ' ', a.atttypid, ' ', a.atttypmod, a.attgenerated),

@@ -1,0 +1,241 @@
+//! What users set and see: the tutorial's words, slips of the hand, and tables that cannot be copied.
+
+use std::fs;
+use std::sync::Arc;
+
+use pgstream::config::Plugin;
+use pgstream::engine::status::{Command, CommandAnswer, CopyCommand, CopyState, Status, TableCopy};
+use tempfile::TempDir;
+
+use super::{call, enable, existing, ready};
+use crate::support::flow::{Flow, stop, wait_for};
+use crate::support::oracle::assert_equal_tables;
+use crate::support::{Call, execute, query_text};
+
+/// The snapshot's part of the tutorial's file, word for word but for the ports.
+const TUTORIAL: &str = r#"PGSTREAM_POSTGRES_LISTENER_URL="postgres://postgres:postgres@localhost:5432?sslmode=disable"
+PGSTREAM_POSTGRES_REPLICATION_SLOT_NAME=flow_slot
+PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED=true
+# URL of the PostgreSQL database we want to snapshot
+PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_STORE_URL="postgres://postgres:postgres@localhost:5432?sslmode=disable"
+# List of tables we want to snapshot. If the tables are not schema qualified, the public schema will be assumed.
+# Wildcards are supported.
+#
+# The following example will snapshot all tables in the `test_schema` and the table `test` from the public schema.
+PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_TABLES="test_schema.* test"
+PGSTREAM_POSTGRES_WRITER_TARGET_URL="postgres://postgres:postgres@localhost:7654?sslmode=disable"
+PGSTREAM_POSTGRES_WRITER_SCHEMALOG_STORE_URL="postgres://postgres:postgres@localhost:5432?sslmode=disable"
+"#;
+
+const TABLES: &str = "\
+CREATE SCHEMA test_schema;
+CREATE TABLE test_schema.one (id serial PRIMARY KEY, name text);
+CREATE TABLE test_schema.two (id int PRIMARY KEY, one int REFERENCES test_schema.one);
+CREATE TABLE test (id serial PRIMARY KEY, name text);
+CREATE TABLE other (id int PRIMARY KEY);
+CREATE TABLE needs_other (id int PRIMARY KEY, other int REFERENCES other);
+INSERT INTO test_schema.one (name) SELECT 'n' || i FROM generate_series(1, 100) AS i;
+INSERT INTO test_schema.two SELECT i, i FROM generate_series(1, 100) AS i;
+INSERT INTO test (name) VALUES ('alice'), ('bob'), ('charlie');
+INSERT INTO other VALUES (1); INSERT INTO needs_other VALUES (1, 1);";
+
+const USER_TABLES: &str = "SELECT relid::regclass::text FROM pg_stat_user_tables \
+                           WHERE schemaname <> 'pgstream' ORDER BY 1";
+
+fn file(flow: &Flow, text: &str) -> (TempDir, Call) {
+    let text = text
+        .replace(":5432", &format!(":{}", flow.source_cluster.port()))
+        .replace(":7654", &format!(":{}", flow.target_cluster.port()));
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("pg2pg_tutorial.env");
+    fs::write(&path, text).unwrap();
+    let call = Call::new(["run", "--headless", "-c", path.to_str().unwrap()]);
+    (directory, call)
+}
+
+#[tokio::test]
+async fn the_tutorials_settings_copy_what_the_tutorial_says() {
+    let flow = existing(Plugin::Pgoutput, TABLES).await;
+    let (_directory, call) = file(&flow, TUTORIAL);
+    let running = call.spawn();
+    flow.shows("SELECT count(*) FROM test_schema.two", &["100"])
+        .await;
+    flow.run(
+        "INSERT INTO test (name) VALUES ('dora'); INSERT INTO test_schema.two VALUES (101, 1)",
+    )
+    .await;
+    let copied = ["public.test", "test_schema.one", "test_schema.two"];
+    assert_equal_tables(&flow.source, &flow.target, &copied).await;
+    let found = query_text(&flow.target, USER_TABLES).await;
+    assert_eq!(found, ["test", "test_schema.one", "test_schema.two"]);
+    assert_eq!(running.terminate().await.code, Some(0));
+}
+
+#[tokio::test]
+async fn exclusions_leave_tables_out() {
+    let mut flow = existing(Plugin::Wal2json, TABLES).await;
+    enable(&mut flow, 2);
+    let running = call(&flow)
+        .env(
+            "PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_EXCLUDED_TABLES",
+            "other needs_*",
+        )
+        .spawn();
+    flow.shows("SELECT count(*) FROM test_schema.two", &["100"])
+        .await;
+    let copied = ["public.test", "test_schema.one", "test_schema.two"];
+    assert_equal_tables(&flow.source, &flow.target, &copied).await;
+    let found = query_text(&flow.target, USER_TABLES).await;
+    assert_eq!(found, ["test", "test_schema.one", "test_schema.two"]);
+    assert_eq!(running.terminate().await.code, Some(0));
+}
+
+#[tokio::test]
+async fn a_pattern_that_fits_nothing_is_told_with_near_names_and_nothing_is_touched() {
+    let flow = existing(Plugin::Pgoutput, TABLES).await;
+    let slip = TUTORIAL.replace("test_schema.* test", "test_schema.* tset");
+    let (_directory, call) = file(&flow, &slip);
+    let outcome = call.run().await;
+    assert_eq!(outcome.code, Some(64), "{}", outcome.stderr);
+    for word in ["public.tset", "public.test"] {
+        assert!(outcome.stderr.contains(word), "{}", outcome.stderr);
+    }
+    assert_eq!(query_text(&flow.target, USER_TABLES).await, [""; 0]);
+}
+
+/// The target has something under the name of a table: told with exit code 78, before anything is
+/// touched.
+async fn conflicts(on_target: &str, reason: &str) {
+    let flow = existing(Plugin::Pgoutput, TABLES).await;
+    execute(&flow.target, on_target).await;
+    let before = query_text(&flow.target, USER_TABLES).await;
+    let (_directory, call) = file(&flow, TUTORIAL);
+    let outcome = call.run().await;
+    assert_eq!(outcome.code, Some(78), "{}", outcome.stderr);
+    for word in ["table public.test", reason, "hint:"] {
+        assert!(outcome.stderr.contains(word), "{}", outcome.stderr);
+    }
+    assert_eq!(query_text(&flow.target, USER_TABLES).await, before);
+}
+
+#[tokio::test]
+async fn other_columns_on_the_target_are_a_conflict() {
+    let other = "CREATE TABLE test (id bigserial PRIMARY KEY, extra text)";
+    conflicts(other, "column id is integer").await;
+}
+
+#[tokio::test]
+async fn rows_on_the_target_are_a_conflict() {
+    let filled = "CREATE TABLE test (id serial PRIMARY KEY, name text); \
+                  INSERT INTO test (name) VALUES ('mine')";
+    conflicts(filled, "has rows on the target already").await;
+}
+
+fn copy_of<'s>(status: &'s Status, name: &str) -> Option<&'s TableCopy> {
+    let snapshot = status.snapshot.as_ref()?;
+    snapshot.tables.iter().find(|table| table.name == name)
+}
+
+/// An equal table stands on the target, and refuses one row.
+const REFUSES: &str = "\
+CREATE TABLE test (id serial PRIMARY KEY, name text);
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+  $$BEGIN IF NEW.name = 'bob' THEN RAISE check_violation USING MESSAGE = 'no bob'; END IF; RETURN NEW; END$$;
+CREATE TRIGGER refuse BEFORE INSERT ON test FOR EACH ROW EXECUTE FUNCTION refuse();";
+
+#[tokio::test]
+async fn a_table_that_cannot_be_copied_fails_alone_and_is_tried_again() {
+    let mut flow = existing(Plugin::Pgoutput, TABLES).await;
+    execute(&flow.target, REFUSES).await;
+    enable(&mut flow, 2);
+    let engine = flow.start();
+    wait_for(&engine, "one table fails, the others are ready", |status| {
+        let snapshot = status.snapshot.as_ref();
+        snapshot.is_some_and(|snapshot| {
+            snapshot.count(CopyState::Failed) == 1
+                && snapshot.count(CopyState::Ready) + 1 == snapshot.tables.len()
+        })
+    })
+    .await;
+    let status = Arc::clone(&engine.status().borrow());
+    let failed = copy_of(&status, "public.test").expect("it is known");
+    let failure = failed.failure.clone().expect("it says why");
+    assert_eq!(failure.sqlstate.as_deref(), Some("23514"), "{failure:?}");
+    flow.run(
+        "INSERT INTO test_schema.one (name) VALUES ('late'); UPDATE test SET name = name || '!'",
+    )
+    .await;
+    assert_equal_tables(&flow.source, &flow.target, &["test_schema.one"]).await;
+    assert_eq!(
+        query_text(&flow.target, "SELECT count(*) FROM test").await,
+        ["0"]
+    );
+
+    execute(
+        &flow.target,
+        "DROP TRIGGER refuse ON test; DROP FUNCTION refuse()",
+    )
+    .await;
+    let relation = failed.relation;
+    let again = Command::Copy(CopyCommand::Table { relation });
+    assert_eq!(engine.command(again).await, CommandAnswer::Accepted);
+    ready(&engine).await;
+    flow.equal().await;
+    let status = Arc::clone(&engine.status().borrow());
+    let other = copy_of(&status, "public.other").expect("it is known");
+    assert_eq!(other.attempt, 1, "only the failed one is copied again");
+    stop(engine).await;
+}
+
+#[tokio::test]
+async fn the_next_start_tries_a_failed_table_again() {
+    let mut flow = existing(Plugin::Pgoutput, TABLES).await;
+    execute(&flow.target, REFUSES).await;
+    enable(&mut flow, 2);
+    let running = call(&flow).spawn();
+    running.said("the other tables go on").await;
+    flow.shows("SELECT count(*) FROM test_schema.two", &["100"])
+        .await;
+    drop(running.kill().await);
+
+    execute(
+        &flow.target,
+        "DROP TRIGGER refuse ON test; DROP FUNCTION refuse()",
+    )
+    .await;
+    let running = call(&flow).spawn();
+    flow.equal().await;
+    assert_eq!(running.terminate().await.code, Some(0));
+}
+
+/// A function that an index needs is not on the target: the rows are there and stream, the index is
+/// told.
+#[tokio::test]
+async fn a_missing_function_of_an_index_fails_its_table_alone() {
+    let needs = "CREATE FUNCTION twice(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1 * 2'; \
+                 CREATE INDEX other_twice ON other (twice(id))";
+    let mut flow = existing(Plugin::Pgoutput, &format!("{TABLES} {needs}")).await;
+    enable(&mut flow, 2);
+    let engine = flow.start();
+    wait_for(&engine, "one table says why", |status| {
+        let failed = copy_of(status, "public.other");
+        failed.is_some_and(|table| {
+            let failure = table.failure.as_ref();
+            failure.is_some_and(|failure| failure.sqlstate.as_deref() == Some("42883"))
+        }) && copy_of(status, "test_schema.two").is_some_and(|t| t.state == CopyState::Ready)
+    })
+    .await;
+
+    let function =
+        "CREATE FUNCTION twice(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1 * 2'";
+    execute(&flow.target, function).await;
+    let status = Arc::clone(&engine.status().borrow());
+    let relation = copy_of(&status, "public.other")
+        .expect("it is known")
+        .relation;
+    let again = Command::Copy(CopyCommand::Table { relation });
+    assert_eq!(engine.command(again).await, CommandAnswer::Accepted);
+    ready(&engine).await;
+    flow.equal().await;
+    stop(engine).await;
+}
