@@ -40,9 +40,9 @@ mod schema_traps;
 mod schema_versions;
 mod sessions;
 mod snapshot;
-mod snapshot_source;
 #[cfg(feature = "failpoints")]
 mod snapshot_resume;
+mod snapshot_source;
 mod stream;
 mod tidy;
 mod tutorial;

@@ -21,7 +21,10 @@ async fn another_database_is_refused_before_anything_is_touched() {
     let failure = failure(&mut engine).await;
 
     assert_eq!(failure.class, ErrorClass::Usage);
-    assert!(failure.message.contains("it is not the source"), "{failure:?}");
+    assert!(
+        failure.message.contains("it is not the source"),
+        "{failure:?}"
+    );
     assert!(failure.hint.unwrap().contains("INITIAL_SNAPSHOT_STORE_URL"));
     let there = "SELECT to_regclass('public.there') IS NULL";
     assert_eq!(query_text(&flow.target, there).await, ["t"]);

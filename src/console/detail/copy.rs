@@ -72,7 +72,7 @@ impl Words<'_> {
         let key = |action| self.model.keymap.label(action);
         let copy = key(Action::SnapshotCopy);
         let paused = self.snapshot().is_some_and(|snapshot| snapshot.paused);
-        let lines = match state {
+        match state {
             CopyState::Waiting if paused => vec![
                 "Its turn has not come, and copying is paused.".to_owned(),
                 format!("{} lets copies begin again.", key(Action::SnapshotPause)),
@@ -100,8 +100,7 @@ impl Words<'_> {
                 "The other tables go on; nothing reaches this one until it is copied.".to_owned(),
                 format!("Mend the cause, then {copy} copies it again from its first row."),
             ],
-        };
-        lines
+        }
     }
 
     fn figures(&self, table: &TableCopy) -> Vec<Line<'static>> {
