@@ -49,7 +49,7 @@ pub(crate) fn refusal(model: &Model, action: Action) -> Option<&'static str> {
         | Action::SnapshotPause
         | Action::SnapshotMore
         | Action::SnapshotFewer => copy_refusal(model, action),
-        Action::SnapshotFailed if !has_failed_copy(model) && !model.failed_copies_only => {
+        Action::SnapshotFailed if !has_failed_copy(model) && !model.only.failed_copies => {
             Some("no table has failed")
         }
         Action::Config if model.settings.is_none() => Some("there is no configuration"),
@@ -57,7 +57,7 @@ pub(crate) fn refusal(model: &Model, action: Action) -> Option<&'static str> {
             Some("nothing is searched for")
         }
         Action::Find if model.focus == Pane::Throughput => Some("there is nothing to find here"),
-        Action::SchemaTrouble if !has_trouble(model) && !model.schema_trouble_only => {
+        Action::SchemaTrouble if !has_trouble(model) && !model.only.schema_trouble => {
             Some("no schema change needs you")
         }
         _ => None,

@@ -53,8 +53,7 @@ pub(crate) struct Model {
     /// The pane that had the keys before the Snapshot screen opened.
     pub(crate) left: Pane,
     pub(crate) sorting: Sorting,
-    pub(crate) schema_trouble_only: bool,
-    pub(crate) failed_copies_only: bool,
+    pub(crate) only: Only,
     /// The number of copies at a time that was asked for and is not yet in the status.
     pub(crate) workers_asked: Option<usize>,
     pub(crate) window: Window,
@@ -106,6 +105,13 @@ pub(crate) struct Sorting {
     pub(crate) slots: SlotOrder,
     pub(crate) tables: TableOrder,
     pub(crate) copies: CopyOrder,
+}
+
+/// Which lists show only what needs somebody.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Only {
+    pub(crate) schema_trouble: bool,
+    pub(crate) failed_copies: bool,
 }
 
 /// Order of the other slots; ours is always first.
@@ -245,8 +251,7 @@ impl Model {
             copies: Cursor::default(),
             left: Pane::Slots,
             sorting: Sorting::default(),
-            schema_trouble_only: false,
-            failed_copies_only: false,
+            only: Only::default(),
             workers_asked: None,
             window: Window::default(),
             unit: Unit::default(),

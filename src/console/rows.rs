@@ -241,7 +241,7 @@ pub(crate) fn schema(model: &Model) -> Vec<Row> {
     let changes = model.status().schema_changes.iter();
     let wanted = |change: &&SchemaChange| {
         let trouble = matches!(change.state, SchemaState::Failed | SchemaState::NotApplied);
-        trouble || !model.schema_trouble_only
+        trouble || !model.only.schema_trouble
     };
     changes.filter(wanted).map(schema_row).collect()
 }

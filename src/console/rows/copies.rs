@@ -64,7 +64,7 @@ pub(crate) fn copies(model: &Model) -> Vec<Row> {
     }
     let needle = model.needle().filter(|_| model.focus == Pane::Snapshot);
     let wanted = |table: &&TableCopy| {
-        let failed = table.state == CopyState::Failed || !model.failed_copies_only;
+        let failed = table.state == CopyState::Failed || !model.only.failed_copies;
         let found = needle.as_ref();
         failed && found.is_none_or(|needle| row(table).holds(needle))
     };

@@ -93,8 +93,8 @@ fn move_or_set(model: &mut Model, action: Action) {
         Action::SlotsSort => sort_slots(model),
         Action::TablesSort => sort_tables(model),
         Action::SnapshotSort => copies::sort(model),
-        Action::SnapshotFailed => model.failed_copies_only = !model.failed_copies_only,
-        Action::SchemaTrouble => model.schema_trouble_only = !model.schema_trouble_only,
+        Action::SnapshotFailed => model.only.failed_copies = !model.only.failed_copies,
+        Action::SchemaTrouble => model.only.schema_trouble = !model.only.schema_trouble,
         _ => {}
     }
 }

@@ -182,7 +182,7 @@ fn schema_summary(model: &Model) -> Line<'static> {
             theme.style(Role::Warn),
         ));
     }
-    if model.schema_trouble_only {
+    if model.only.schema_trouble {
         spans.push(Span::styled(" · only ✗ !", theme.style(Role::Found)));
     }
     Line::from(spans)

@@ -190,7 +190,7 @@ pub(super) fn summary(model: &Model) -> Line<'static> {
         CopyOrder::Name => "by name",
     };
     spans.push(Span::styled(order, theme.style(Role::Quiet)));
-    if model.failed_copies_only {
+    if model.only.failed_copies {
         spans.push(Span::styled(" · only ✗", theme.style(Role::Found)));
     }
     Line::from(spans)
@@ -202,7 +202,7 @@ pub(super) fn empty(model: &Model, inner: Rect, buffer: &mut Buffer) {
     let enabled = format!("{}=true", key::SNAPSHOT_ENABLED);
     let lines: &[&str] = match &status.snapshot {
         Some(_) if model.needle().is_some() => &["no table matches"],
-        Some(_) if model.failed_copies_only => &["no table has failed"],
+        Some(_) if model.only.failed_copies => &["no table has failed"],
         Some(_) => &["there is no table to copy"],
         None if status.phase == Phase::Starting => &["the servers have not answered yet"],
         None => &[

@@ -59,7 +59,9 @@ async fn existing_tables_are_seen_copied_and_one_is_copied_again() {
     execute(&stage.source, "INSERT INTO goods VALUES (5001, 'later')").await;
     assert_equal(&stage.source, &stage.target).await;
     terminal.keys("\u{1b}");
-    terminal.wait_for("2 ✓");
+    terminal.wait_until("all tables again", |screen| {
+        !screen.contents().contains("1 found")
+    });
     terminal.keys("\u{1b}");
     terminal.wait_for("1 Slots");
 }
@@ -76,7 +78,8 @@ async fn a_table_that_failed_says_why_and_is_copied_when_that_is_mended() {
     terminal.keys("S");
     wait_for_line(&mut terminal, &["public.sizes", "✗ failed"]);
     terminal.wait_for("23514");
-    terminal.wait_for("snapshot 1 ✗");
+    wait_for_line(&mut terminal, &["public.goods", "✓ ready"]);
+    wait_for_line(&mut terminal, &["snapshot 1 ✗", "● STREAMING"]);
 
     execute(
         &stage.target,
