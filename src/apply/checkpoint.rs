@@ -78,6 +78,10 @@ BEGIN;
 SELECT pg_catalog.pg_current_xact_id();
 COMMIT";
 
+/// Which source a slot's checkpoint is of. Parameter: slot.
+const OWNER: &str = "\
+SELECT system_identifier, database_name FROM pgstream.checkpoint WHERE slot_name = $1";
+
 const CREATE: &str = "\
 INSERT INTO pgstream.checkpoint (slot_name, system_identifier, database_name, timeline, end_lsn)
 VALUES ($1, $2, $3, $4, $5::pg_catalog.text::pg_catalog.pg_lsn)";
@@ -248,6 +252,18 @@ impl CheckpointStore {
             .map_err(refused("the record of schema changes"))?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
+}
+
+/// Returns the system identifier and the database that the checkpoint of a slot is of.
+///
+/// # Errors
+/// By SQLSTATE.
+pub async fn checkpoint_owner(
+    session: &Session,
+    slot_name: &str,
+) -> Result<Option<(String, String)>, PgError> {
+    let row = session.row(OWNER, &[&slot_name]).await?;
+    Ok(row.map(|row| (row.get(0), row.get(1))))
 }
 
 /// Makes the tables of our records where they are missing.

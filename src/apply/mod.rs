@@ -26,7 +26,9 @@ mod table;
 mod writer;
 
 pub use batch::{Batch, Op, OpKind, RowChange};
-pub use checkpoint::{AppliedSchemaChange, Checkpoint, CheckpointStore, Stream, install_records};
+pub use checkpoint::{
+    AppliedSchemaChange, Checkpoint, CheckpointStore, Stream, checkpoint_owner, install_records,
+};
 pub use error::ApplyError;
 pub use held::HeldRows;
 pub use table::{Lane, OwnedSequence, TablePlan, TargetColumn, TargetTable, UniqueKey, WriteRules};

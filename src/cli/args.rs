@@ -39,9 +39,12 @@ pub(super) struct GlobalArguments {
     /// No colours
     #[arg(long, global = true)]
     pub(super) no_color: bool,
-    /// No terminal interface, also on a terminal
-    #[arg(long, global = true, visible_alias = "plain")]
+    /// No terminal interface and no questions, also on a terminal
+    #[arg(long, global = true)]
     pub(super) headless: bool,
+    /// Lines of text and questions by number instead of a screen
+    #[arg(long, global = true)]
+    pub(super) plain: bool,
     #[cfg(feature = "tui")]
     #[command(flatten)]
     pub(super) screen: ScreenArguments,
@@ -53,7 +56,7 @@ pub(super) struct GlobalArguments {
 pub(super) struct ScreenArguments {
     /// Colours of the console: auto, high-contrast or mono
     #[arg(long, global = true, value_name = "THEME")]
-    pub(super) theme: Option<crate::console::Palette>,
+    pub(super) theme: Option<crate::config::Palette>,
     /// Frames and bars of the console in ASCII
     #[arg(long, global = true)]
     pub(super) ascii: bool,

@@ -6,17 +6,17 @@ use std::process::ExitCode;
 
 use super::Failure;
 use super::args::{GlobalArguments, RunArguments};
-use super::logging;
 use super::runtime::block_on;
-use crate::config::{Configuration, Inputs, LogLevel, Origin, key};
-use crate::console::{self, ConsoleOptions, EngineLink, Launch, Opening, Palette};
+use super::{lessons, logging, start};
+use crate::config::{Configuration, Inputs, LogLevel, Palette, Pipeline, Plugin, key};
+use crate::console::{self, ConsoleOptions, Draft, EngineLink, Launch, Opening, Starts};
 use crate::engine::{Engine, EngineOptions};
 use crate::model::Lsn;
 
 /// Returns whether there is a terminal to draw on, and nobody has said no.
 pub(super) fn is_wanted(global: &GlobalArguments) -> bool {
     let terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
-    terminal && !global.headless && console::is_capable()
+    terminal && !global.headless && !global.plain && console::is_capable()
 }
 
 /// Streams with the console on the terminal. The log goes to the console instead of stderr.
@@ -25,72 +25,119 @@ pub(super) fn run(
     arguments: &RunArguments,
     global: &GlobalArguments,
 ) -> Result<ExitCode, Failure> {
+    if arguments.init {
+        block_on(super::init::init(&configuration.maintenance()?))??;
+    }
     stream(configuration, arguments.skip_transaction, global)
 }
 
 fn stream(
     configuration: &Configuration,
-    mut skip: Option<Lsn>,
+    skip: Option<Lsn>,
     global: &GlobalArguments,
 ) -> Result<ExitCode, Failure> {
     let pipeline = configuration.pipeline()?;
-    let options = options(configuration, global);
-    let launch: Launch = Box::new(move || {
+    let (options, _) = options(configuration, global);
+    let launch = launch(pipeline, skip);
+    block_on(console::run(options, launch))??;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Returns a way to start the engine of a pipeline.
+pub(super) fn launch(pipeline: Pipeline, mut skip: Option<Lsn>) -> Launch {
+    Box::new(move || {
         let options = EngineOptions {
             hold_on_failure: true,
             skip: skip.take(),
         };
         EngineLink::from(Engine::start(pipeline.clone(), options))
-    });
-    block_on(console::run(options, launch))??;
-    Ok(ExitCode::SUCCESS)
+    })
 }
 
-/// Opens the console for `pgstream` alone: the dashboard of what is configured, or an empty one.
+/// Opens the console for `pgstream` alone: the dashboard of the pipeline that is configured, or
+/// the start screen.
 pub(super) fn start(global: &GlobalArguments) -> Result<ExitCode, Failure> {
     let inputs = Inputs::of_process(global.flags(), global.config.clone());
     let configuration = Configuration::load(inputs)?;
-    if lacks_source(&configuration) {
-        return open(&configuration, global, None);
+    if names_pipeline(&configuration) {
+        stream(&configuration, None, global)
+    } else {
+        open(&configuration, global, None)
     }
-    stream(&configuration, None, global)
 }
 
-/// Opens the console without an engine, on a wizard or on the empty dashboard: there is something
-/// to be typed first.
+/// Opens the console without an engine, on a wizard or on the start screen: there is something to
+/// be typed first.
 pub(super) fn open(
     configuration: &Configuration,
     global: &GlobalArguments,
     opening: Option<Opening>,
 ) -> Result<ExitCode, Failure> {
-    let mut options = options(configuration, global);
+    configuration.validate()?;
+    let (mut options, set_level) = options(configuration, global);
     options.opening = opening;
+    options.starts = Some(Starts {
+        notice: start::notice(configuration, global.config.as_deref()),
+        files: start::files(),
+        open: start::opener(global.flags(), set_level),
+        stage: Box::new(|| Box::pin(lessons::staged(Plugin::Pgoutput))),
+    });
     block_on(console::run(options, Box::new(EngineLink::none)))??;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Returns whether nothing says where the source is, which a wizard then asks.
 pub(super) fn lacks_source(configuration: &Configuration) -> bool {
-    configuration.origin_of(key::SOURCE_URL) == Origin::Default
+    configuration.value_of(key::SOURCE_URL).is_none()
+}
+
+/// Returns whether source and target are known.
+pub(super) fn names_pipeline(configuration: &Configuration) -> bool {
+    !lacks_source(configuration) && configuration.value_of(key::TARGET_URL).is_some()
 }
 
 /// The options of a console, whose log is started here.
-fn options(configuration: &Configuration, global: &GlobalArguments) -> ConsoleOptions {
+fn options(
+    configuration: &Configuration,
+    global: &GlobalArguments,
+) -> (ConsoleOptions, logging::SetLevel) {
     let logging = configuration.logging();
-    let feed = logging::start_on_screen(logging.level);
+    let (feed, set_level) = logging::start_on_screen(logging.level);
     for warning in configuration.warnings(false) {
         tracing::warn!(target: "config", "{warning}");
     }
-    let mut options = looks(name(global.config.as_deref()), global);
+    let mut options = looks(name(global.config.as_deref()), configuration, global);
     options.level = level(logging.level);
     options.logs = Some(feed);
     options.settings = Some((configuration.resolved(), global.config.clone()));
-    options
+    options.draft = draft(configuration);
+    (options, set_level)
 }
 
-/// How the environment and the flags want the console to look.
-pub(super) fn looks(name: String, global: &GlobalArguments) -> ConsoleOptions {
-    let mut options = ConsoleOptions::of_environment(name);
+/// What the configuration says of a pipeline already, for wizards to begin with.
+pub(super) fn draft(configuration: &Configuration) -> Draft {
+    let value = |key| configuration.value_of(key).unwrap_or_default().to_owned();
+    Draft {
+        source: value(key::SOURCE_URL),
+        target: value(key::TARGET_URL),
+        slot: value(key::SLOT_NAME),
+        plugin: value(key::PLUGIN),
+        include: value(key::INCLUDE_TABLES),
+        exclude: value(key::EXCLUDE_TABLES),
+        copy_tables: value(key::SNAPSHOT_TABLES),
+        copy_workers: value(key::SNAPSHOT_WORKERS),
+        ..Draft::default()
+    }
+}
+
+/// How the environment, the configuration and the flags want the console to look.
+pub(super) fn looks(
+    name: String,
+    configuration: &Configuration,
+    global: &GlobalArguments,
+) -> ConsoleOptions {
+    let options = ConsoleOptions::of_environment(name);
+    let mut options = options.with_screen(configuration.screen());
     if global.no_color {
         options.palette = Palette::Mono;
     }
@@ -103,14 +150,14 @@ pub(super) fn looks(name: String, global: &GlobalArguments) -> ConsoleOptions {
 }
 
 /// The name of the configuration file without its ending.
-fn name(config: Option<&Path>) -> String {
+pub(super) fn name(config: Option<&Path>) -> String {
     let stem = config.and_then(Path::file_stem);
     let name = stem.map(|stem| stem.to_string_lossy().into_owned());
     name.filter(|name| !name.is_empty())
         .unwrap_or_else(|| "pgstream".to_owned())
 }
 
-const fn level(level: LogLevel) -> tracing::Level {
+pub(super) const fn level(level: LogLevel) -> tracing::Level {
     match level {
         LogLevel::Error => tracing::Level::ERROR,
         LogLevel::Warn => tracing::Level::WARN,

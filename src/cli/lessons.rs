@@ -8,8 +8,11 @@ use tokio::sync::Mutex;
 use super::Failure;
 use super::args::{GlobalArguments, TutorialArguments};
 use super::runtime::block_on;
-use crate::config::LogLevel;
-use crate::console::{self, EngineLink, Lesson, LessonStep, Performed, Request, Tutorial};
+use crate::config::{Configuration, LogLevel, Plugin};
+use crate::console::{
+    self, ConsoleOptions, EngineLink, Lesson, LessonStep, Performed, Request, Seen, Tutorial,
+};
+use crate::tutorial::error::TutorialError;
 use crate::tutorial::lesson::{self, Side, Step};
 use crate::tutorial::stage::{Shown, Stage};
 use crate::tutorial::table::draw;
@@ -19,29 +22,21 @@ const BESIDE_WIDTH_MAX: usize = 72;
 
 /// Plays the tutorial on the terminal; its servers end with it, unless they shall stay.
 pub(super) fn run(
+    configuration: &Configuration,
     arguments: &TutorialArguments,
     global: &GlobalArguments,
 ) -> Result<ExitCode, Failure> {
     super::output::say(&"Starting two throw-away PostgreSQL clusters …");
-    block_on(play(arguments, global))??;
+    let looks = super::console::looks("tutorial".to_owned(), configuration, global);
+    block_on(play(arguments, looks))??;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn play(arguments: &TutorialArguments, global: &GlobalArguments) -> Result<(), Failure> {
-    let stage = Stage::set_up(arguments.plugin).await?;
-    let lessons = stage.lessons()?;
-    let addresses = [Side::Source, Side::Target]
-        .map(|side| format!("{side}  psql {}", address(&stage.url(side))))
-        .to_vec();
-    let stage = Rc::new(Mutex::new(stage));
-    let mut options = super::console::looks("tutorial".to_owned(), global);
-    options.logs = Some(super::logging::start_on_screen(LogLevel::Debug));
+async fn play(arguments: &TutorialArguments, mut options: ConsoleOptions) -> Result<(), Failure> {
+    let stage = Rc::new(Mutex::new(Stage::set_up(arguments.plugin).await?));
+    options.logs = Some(super::logging::start_on_screen(LogLevel::Debug).0);
     options.level = tracing::Level::DEBUG;
-    options.tutorial = Some(Tutorial {
-        lessons: lessons.iter().map(to_console).collect(),
-        addresses,
-        perform: performer(Rc::clone(&stage), lessons),
-    });
+    options.tutorial = Some(tutorial(&stage).await?);
     let ended = console::run(options, Box::new(EngineLink::none)).await;
     if let Some(stage) = Rc::into_inner(stage).filter(|_| arguments.keep) {
         for kept in stage.into_inner().keep()? {
@@ -54,20 +49,53 @@ async fn play(arguments: &TutorialArguments, global: &GlobalArguments) -> Result
     Ok(ended?)
 }
 
+/// Sets the stage up for the start screen of a console; it ends with the console.
+pub(super) async fn staged(plugin: Plugin) -> Result<Tutorial, Vec<String>> {
+    let staging = async {
+        let stage = Rc::new(Mutex::new(Stage::set_up(plugin).await?));
+        tutorial(&stage).await
+    };
+    let staged: Result<Tutorial, TutorialError> = staging.await;
+    staged.map_err(|error| {
+        let told = Failure::from(error).to_string();
+        told.lines().map(str::to_owned).collect()
+    })
+}
+
+/// The tutorial as the console sees it.
+async fn tutorial(stage: &Rc<Mutex<Stage>>) -> Result<Tutorial, TutorialError> {
+    let ready = stage.lock().await;
+    let lessons = ready.lessons()?;
+    let [source, target] = [Side::Source, Side::Target].map(|side| ready.url(side));
+    let by_hand = format!("psql {}", address(&source));
+    Ok(Tutorial {
+        lessons: lessons
+            .iter()
+            .map(|lesson| to_console(lesson, &by_hand))
+            .collect(),
+        addresses: vec![
+            format!("source  {by_hand}"),
+            format!("target  psql {}", address(&target)),
+        ],
+        perform: performer(Rc::clone(stage), lessons),
+    })
+}
+
 /// Returns an address as short as psql understands it: a line of a narrow window holds it.
 fn address(url: &str) -> &str {
     url.split('?').next().unwrap_or(url)
 }
 
-fn to_console(lesson: &lesson::Lesson) -> Lesson {
-    let step = |step: &Step| LessonStep {
+fn to_console(lesson: &lesson::Lesson, by_hand: &str) -> Lesson {
+    let step = |(number, step): (usize, &Step)| LessonStep {
         words: words(step),
         looks: matches!(step, Step::Expect(_)),
+        by_hand: lesson.mark_of(number).map(|_| by_hand.to_owned()),
     };
     Lesson {
         title: lesson.title.clone(),
         text: lesson.text.clone(),
-        steps: lesson.steps.iter().map(step).collect(),
+        steps: lesson.steps.iter().enumerate().map(step).collect(),
     }
 }
 
@@ -88,15 +116,22 @@ fn performer(stage: Rc<Mutex<Stage>>, lessons: Vec<lesson::Lesson>) -> console::
         Box::pin(async move {
             let mut stage = stage.lock().await;
             let ran_before = stage.engine().is_some();
-            let shown = match request {
+            let seen = match request {
                 Request::Step { lesson, step } => {
                     let step = lessons
                         .get(lesson)
                         .and_then(|lesson| lesson.steps.get(step));
-                    match step {
+                    Seen::Shown(match step {
                         Some(step) => perform(&mut stage, step).await,
                         None => Ok(Vec::new()),
-                    }
+                    })
+                }
+                Request::Look { lesson, step } => {
+                    let lesson = lessons.get(lesson);
+                    Seen::ByHand(match lesson.and_then(|lesson| lesson.mark_of(step)) {
+                        Some(mark) => stage.sees(mark).await,
+                        None => false,
+                    })
                 }
                 Request::Statement { on_target, text } => {
                     let side = if on_target {
@@ -105,14 +140,14 @@ fn performer(stage: Rc<Mutex<Stage>>, lessons: Vec<lesson::Lesson>) -> console::
                         Side::Source
                     };
                     let statement = text;
-                    perform(&mut stage, &Step::Sql { side, statement }).await
+                    Seen::Shown(perform(&mut stage, &Step::Sql { side, statement }).await)
                 }
             };
             let engine = stage
                 .engine()
                 .filter(|_| !ran_before)
                 .map(EngineLink::watching);
-            Performed { shown, engine }
+            Performed { seen, engine }
         })
     })
 }

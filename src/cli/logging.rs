@@ -29,16 +29,25 @@ pub(super) fn start(logging: Logging, colour: bool) {
     drop(started);
 }
 
-/// Starts logging into the console, whose screen stderr would break.
+/// Changes the level of a log that has been started.
 #[cfg(feature = "tui")]
-pub(super) fn start_on_screen(level: LogLevel) -> crate::console::LogFeed {
+pub(super) type SetLevel = Box<dyn Fn(LogLevel)>;
+
+/// Starts logging into the console, whose screen stderr would break. The level can be changed
+/// later: on the start screen nothing says yet which one is wanted.
+#[cfg(feature = "tui")]
+pub(super) fn start_on_screen(level: LogLevel) -> (crate::console::LogFeed, SetLevel) {
     use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+    use tracing_subscriber::reload;
 
     let (layer, feed) = crate::console::LogLayer::new();
-    let registry = tracing_subscriber::registry().with(layer.with_filter(filter(level)));
+    let (filtered, handle) = reload::Layer::new(filter(level));
+    let registry = tracing_subscriber::registry().with(layer.with_filter(filtered));
     // Only a test that calls several commands in one process gets here twice.
     drop(registry.try_init());
-    feed
+    // It can only fail when the subscriber is gone, and the log with it.
+    let set_level = move |level| drop(handle.reload(filter(level)));
+    (feed, Box::new(set_level))
 }
 
 /// Returns whether stderr takes colours: a terminal, no `--no-color`, no `NO_COLOR`

@@ -21,12 +21,16 @@ mod lessons;
 mod logging;
 mod output;
 mod panic;
+#[cfg(feature = "tui")]
+mod plain;
 mod plan;
 mod progress;
 mod run;
 mod runtime;
 mod signals;
 mod snapshot;
+#[cfg(feature = "tui")]
+mod start;
 mod status;
 mod tear_down;
 mod tutorial;
@@ -38,7 +42,7 @@ use clap::{CommandFactory as _, Parser as _};
 
 use crate::config::{Configuration, Inputs, redact};
 #[cfg(feature = "tui")]
-use crate::console::{Draft, Opening};
+use crate::console::{Opening, wizard::Kind};
 use crate::model::ErrorClass;
 
 use args::{Arguments, Command};
@@ -73,6 +77,10 @@ fn run_command(arguments: Arguments) -> ExitCode {
     if arguments.command.is_none() && console::is_wanted(&arguments.global) {
         return told(console::start(&arguments.global));
     }
+    #[cfg(feature = "tui")]
+    if arguments.command.is_none() && plain::is_wanted(&arguments.global) {
+        return told(plain::begin(&arguments.global));
+    }
     let Some(command) = arguments.command else {
         print(&Arguments::command().render_long_help());
         return ExitCode::SUCCESS;
@@ -103,22 +111,40 @@ fn dispatch(
     if console::is_wanted(global) {
         match command {
             Command::Run(arguments) => return console::run(configuration, arguments, global),
-            Command::Tutorial(arguments) => return lessons::run(arguments, global),
+            Command::Tutorial(arguments) => return lessons::run(configuration, arguments, global),
             Command::Init(arguments) if !arguments.plan && console::lacks_source(configuration) => {
-                let opening = Opening::Init(Draft::default());
-                return console::open(configuration, global, Some(opening));
+                return console::open(configuration, global, Some(Opening::Init));
             }
             Command::TearDown(arguments)
                 if !arguments.plan && console::lacks_source(configuration) =>
             {
-                let opening = Opening::TearDown(Draft::default());
-                return console::open(configuration, global, Some(opening));
+                return console::open(configuration, global, Some(Opening::TearDown));
             }
             Command::Init(_)
             | Command::TearDown(_)
             | Command::Snapshot(_)
             | Command::Status(_)
             | Command::Check(_) => {}
+        }
+    }
+    #[cfg(feature = "tui")]
+    if plain::is_wanted(global) {
+        match command {
+            Command::Run(arguments) => return plain::run(configuration, arguments, global),
+            Command::Init(arguments) if !arguments.plan && console::lacks_source(configuration) => {
+                return plain::set_up(Kind::Init, configuration, global);
+            }
+            Command::TearDown(arguments)
+                if !arguments.plan && console::lacks_source(configuration) =>
+            {
+                return plain::set_up(Kind::TearDown, configuration, global);
+            }
+            Command::Init(_)
+            | Command::TearDown(_)
+            | Command::Snapshot(_)
+            | Command::Status(_)
+            | Command::Check(_)
+            | Command::Tutorial(_) => {}
         }
     }
     logging::start(configuration.logging(), logging::colour(global.no_color));

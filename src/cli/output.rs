@@ -9,6 +9,13 @@ pub(super) fn print(text: &impl Display) {
     drop(writeln!(io::stdout().lock(), "{text}"));
 }
 
+/// Writes a question; the answer is typed behind it.
+#[cfg(feature = "tui")]
+pub(super) fn prompt(text: &str) {
+    let mut out = io::stdout().lock();
+    drop(write!(out, "{text}").and_then(|()| out.flush()));
+}
+
 /// Writes a line for people beside the result.
 pub(super) fn say(text: &impl Display) {
     drop(writeln!(io::stderr().lock(), "{text}"));

@@ -3,7 +3,7 @@
 use super::output::print;
 use crate::config::{Maintenance, SlotName};
 use crate::postgres::{PgError, Session};
-use crate::schema::install::{PlannedStep, Side};
+use crate::schema::install::{self, PlannedStep};
 
 /// Returns the configured slot, else the default one of the database really connected to.
 ///
@@ -21,24 +21,5 @@ pub(super) async fn slot_name(
 
 /// Prints the steps as SQL that psql would take, each under the side it is for.
 pub(super) fn print_plan(steps: &[PlannedStep]) {
-    if steps.is_empty() {
-        print(&"-- nothing to do");
-    }
-    for step in steps {
-        print(&render(step));
-    }
-}
-
-fn render(step: &PlannedStep) -> String {
-    let side = match step.side {
-        Side::Source => "source",
-        Side::Target => "target",
-    };
-    let sql = step.sql.trim_end();
-    let end = if sql.ends_with(';') || sql.starts_with("--") {
-        ""
-    } else {
-        ";"
-    };
-    format!("-- {side}: {}\n{sql}{end}\n", step.what)
+    print(&install::render_plan(steps).trim_end_matches('\n'));
 }

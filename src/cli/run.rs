@@ -23,9 +23,7 @@ pub(super) fn run(
     arguments: &RunArguments,
 ) -> Result<ExitCode, Failure> {
     let pipeline = configuration.pipeline()?;
-    if pipeline.schema_log.is_none() {
-        warn!(target: "schema", "rows only: schema changes do not replicate while {} is not set", key::SCHEMA_LOG_URL);
-    }
+    warn_of_rows_only(&pipeline);
     if arguments.init {
         block_on(super::init::init(&configuration.maintenance()?))??;
     }
@@ -41,6 +39,13 @@ pub(super) fn run(
             outcome => outcome,
         }
     })?
+}
+
+/// Rows without schema changes are seldom what is wanted.
+pub(super) fn warn_of_rows_only(pipeline: &Pipeline) {
+    if pipeline.schema_log.is_none() {
+        warn!(target: "schema", "rows only: schema changes do not replicate while {} is not set", key::SCHEMA_LOG_URL);
+    }
 }
 
 async fn stream(pipeline: Pipeline, options: EngineOptions) -> Result<ExitCode, Failure> {

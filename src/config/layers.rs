@@ -187,6 +187,12 @@ impl Configuration {
             .map_or(Origin::Default, |setting| setting.origin.clone())
     }
 
+    /// Returns the value of a variable as it was set, secrets included; none when the default counts.
+    #[must_use]
+    pub fn value_of(&self, key: &str) -> Option<&str> {
+        self.setting(key).map(|setting| setting.value.as_str())
+    }
+
     /// Returns every variable with the value that counts, in the order of the documentation.
     #[must_use]
     pub fn resolved(&self) -> Vec<Resolved> {
@@ -218,7 +224,8 @@ pub(super) fn shown_value(variable: &Variable, value: &str) -> String {
         | Kind::Count { .. }
         | Kind::Duration
         | Kind::Size
-        | Kind::Tables => value.to_owned(),
+        | Kind::Tables
+        | Kind::Keys => value.to_owned(),
     }
 }
 

@@ -36,8 +36,8 @@ pub use error::{ConfigError, Problem};
 pub use layers::{Configuration, FlagValue, Inputs, Resolved};
 pub use origin::Origin;
 pub use pipeline::{
-    Batch, LogFormat, LogLevel, Logging, Maintenance, NullNumbers, OnConflict, Pipeline, Plugin,
-    Snapshot, WordError,
+    Batch, LogFormat, LogLevel, Logging, Maintenance, NullNumbers, OnConflict, Palette, Pipeline,
+    Plugin, Screen, Snapshot, WordError,
 };
 pub use redact::redact;
 pub use secret::Secret;

@@ -87,6 +87,21 @@ pub struct Logging {
     pub format: LogFormat,
 }
 
+/// How the console looks and behaves; what is not set is decided by the terminal.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Screen {
+    /// Keys to move: `pause = ctrl-s, quit = Q`.
+    pub keys: Option<String>,
+    /// The colours.
+    pub palette: Option<Palette>,
+    /// Frames and bars in ASCII.
+    pub ascii: Option<bool>,
+    /// Whether anything moves by itself.
+    pub motion: Option<bool>,
+    /// Whether the mouse is taken from the terminal.
+    pub mouse: Option<bool>,
+}
+
 /// A closed set of words.
 pub(super) trait Word: Sized + Copy + 'static {
     /// The values with their words, in the order of the documentation.
@@ -214,3 +229,17 @@ pub enum LogFormat {
 }
 
 words!(LogFormat { "text" => Text, "json" => Json });
+
+/// A set of colours for the console.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Palette {
+    /// The terminal's sixteen colours.
+    #[default]
+    Auto,
+    /// Bright, bold, for poor eyes and projectors.
+    HighContrast,
+    /// No colour; also chosen by `NO_COLOR`.
+    Mono,
+}
+
+words!(Palette { "auto" => Auto, "high-contrast" => HighContrast, "mono" => Mono });

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::layers::{Setting, shown_value};
-use super::pipeline::{Batch, Snapshot, Word, WordError, parse_word};
+use super::pipeline::{Batch, Screen, Snapshot, Word, WordError, parse_word};
 use super::table_filter::parse_patterns;
 use super::unit::ByteSizeError;
 use super::{
@@ -137,7 +137,19 @@ impl<'a> Reader<'a> {
         };
         let _: Option<LogLevel> = self.word(key::LOG_LEVEL);
         let _: Option<LogFormat> = self.word(key::LOG_FORMAT);
+        drop(self.screen());
         values
+    }
+
+    pub(super) fn screen(&mut self) -> Screen {
+        let keys = self.configuration.value_of(key::CONSOLE_KEYS);
+        Screen {
+            keys: keys.map(str::to_owned),
+            palette: self.word(key::CONSOLE_THEME),
+            ascii: self.switch(key::CONSOLE_ASCII),
+            motion: self.switch(key::CONSOLE_MOTION),
+            mouse: self.switch(key::CONSOLE_MOUSE),
+        }
     }
 
     /// Reads one value; what `parse` refuses becomes a problem with its rule and suggestion.

@@ -139,6 +139,14 @@ impl TablePattern {
         self.schema.covers(&table.schema) && self.table.covers(&table.name)
     }
 
+    /// Returns the pattern that covers this table and no other.
+    fn exactly(table: &QualifiedName) -> Self {
+        Self {
+            schema: Part::Exact(table.schema.to_string()),
+            table: Part::Exact(table.name.to_string()),
+        }
+    }
+
     fn is_everything(&self) -> bool {
         let everything = |part: &Part| matches!(part, Part::Glob(glob) if glob == "*");
         everything(&self.schema) && everything(&self.table)
@@ -212,6 +220,59 @@ impl TableFilter {
         Self { include, exclude }
     }
 
+    /// Reads both lists as a configuration writes them.
+    ///
+    /// # Errors
+    /// The rule that the first bad item breaks, for people.
+    pub fn parse(include: &str, exclude: &str) -> Result<Self, String> {
+        Ok(Self::new(
+            parse_patterns(include)?,
+            parse_patterns(exclude)?,
+        ))
+    }
+
+    /// Returns the included patterns as a configuration writes them; empty for all tables.
+    #[must_use]
+    pub fn include_text(&self) -> String {
+        text_of(&self.include)
+    }
+
+    /// Returns the excluded patterns as a configuration writes them.
+    #[must_use]
+    pub fn exclude_text(&self) -> String {
+        text_of(&self.exclude)
+    }
+
+    /// Returns the filter that decides the other way about one table and as before about all others.
+    ///
+    /// # Errors
+    /// The pattern that leaves this table out together with others: only a person can say what
+    /// shall become of those.
+    pub fn toggled(&self, table: &QualifiedName) -> Result<Self, TablePattern> {
+        let exactly = TablePattern::exactly(table);
+        let mut filter = self.clone();
+        if self.selects(table) {
+            let others = self.include.iter().filter(|one| **one != exactly);
+            let include: Vec<TablePattern> = others.cloned().collect();
+            // An empty list would let everything in.
+            if !include.is_empty() {
+                filter.include = include;
+            }
+            if filter.selects(table) {
+                filter.exclude.push(exactly);
+            }
+            return Ok(filter);
+        }
+        filter.exclude.retain(|one| *one != exactly);
+        if let Some(covering) = filter.exclude.iter().find(|one| one.covers(table)) {
+            return Err(covering.clone());
+        }
+        if !filter.selects(table) {
+            filter.include.push(exactly);
+        }
+        Ok(filter)
+    }
+
     /// Returns whether this table replicates: included, and not excluded.
     #[must_use]
     pub fn selects(&self, table: &QualifiedName) -> bool {
@@ -245,6 +306,11 @@ impl TableFilter {
         let all_excluded = !self.include.is_empty() && self.include.iter().all(excluded);
         all_excluded || self.exclude.iter().any(TablePattern::is_everything)
     }
+}
+
+fn text_of(patterns: &[TablePattern]) -> String {
+    let texts: Vec<String> = patterns.iter().map(ToString::to_string).collect();
+    texts.join(" ")
 }
 
 /// Returns the patterns of a list.

@@ -4,7 +4,7 @@
 use super::reader::{Reader, Values};
 use super::{
     ConfigError, Configuration, ConnectionSettings, LogFormat, LogLevel, Logging, Maintenance,
-    Pipeline, Problem, Variable, key,
+    Pipeline, Problem, Screen, Variable, key,
 };
 
 impl Configuration {
@@ -63,6 +63,13 @@ impl Configuration {
                 .word::<LogFormat>(key::LOG_FORMAT)
                 .unwrap_or_default(),
         }
+    }
+
+    /// Returns how the console shall look. Invalid values count as not set here, as with
+    /// [`Configuration::logging`].
+    #[must_use]
+    pub fn screen(&self) -> Screen {
+        Reader::new(self).screen()
     }
 
     /// Returns what is odd but not wrong. `copies`: the command copies tables, whatever is enabled.

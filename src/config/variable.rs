@@ -48,6 +48,16 @@ pub mod key {
     pub const LOG_LEVEL: &str = "PGSTREAM_LOG_LEVEL";
     /// Form of the log.
     pub const LOG_FORMAT: &str = "PGSTREAM_LOG_FORMAT";
+    /// Keys of the console.
+    pub const CONSOLE_KEYS: &str = "PGSTREAM_CONSOLE_KEYS";
+    /// Colours of the console.
+    pub const CONSOLE_THEME: &str = "PGSTREAM_CONSOLE_THEME";
+    /// Whether the console draws in ASCII.
+    pub const CONSOLE_ASCII: &str = "PGSTREAM_CONSOLE_ASCII";
+    /// Whether something on the console moves by itself.
+    pub const CONSOLE_MOTION: &str = "PGSTREAM_CONSOLE_MOTION";
+    /// Whether the console takes the mouse.
+    pub const CONSOLE_MOUSE: &str = "PGSTREAM_CONSOLE_MOUSE";
 }
 
 /// What a value must be.
@@ -74,6 +84,8 @@ pub enum Kind {
     Size,
     /// A list of table patterns.
     Tables,
+    /// A list of keys for actions.
+    Keys,
 }
 
 impl Kind {
@@ -89,6 +101,7 @@ impl Kind {
             Self::Duration => "duration".to_owned(),
             Self::Size => "size".to_owned(),
             Self::Tables => "list of tables".to_owned(),
+            Self::Keys => "list of action = key".to_owned(),
         }
     }
 }
@@ -308,6 +321,46 @@ pub static VARIABLES: &[Variable] = &[
         default: "text",
         kind: Kind::Choice(&["text", "json"]),
         example: "json",
+    },
+    Variable {
+        key: key::CONSOLE_KEYS,
+        synonyms: &[],
+        meaning: "Keys of the console to move; docs/keys.md has the names of the actions.",
+        default: "as in docs/keys.md",
+        kind: Kind::Keys,
+        example: "\"pause = ctrl-s, quit = Q\"",
+    },
+    Variable {
+        key: key::CONSOLE_THEME,
+        synonyms: &[],
+        meaning: "The colours of the console: the terminal's own sixteen, bright and bold, or none.",
+        default: "auto; mono when NO_COLOR is set",
+        kind: Kind::Choice(&["auto", "high-contrast", "mono"]),
+        example: "high-contrast",
+    },
+    Variable {
+        key: key::CONSOLE_ASCII,
+        synonyms: &[],
+        meaning: "Whether frames and bars of the console are drawn in ASCII.",
+        default: "true where the locale is not UTF-8",
+        kind: Kind::Switch,
+        example: "true",
+    },
+    Variable {
+        key: key::CONSOLE_MOTION,
+        synonyms: &[],
+        meaning: "Whether anything on the console moves by itself, such as the running time.",
+        default: "true",
+        kind: Kind::Switch,
+        example: "false",
+    },
+    Variable {
+        key: key::CONSOLE_MOUSE,
+        synonyms: &[],
+        meaning: "Whether the console takes the mouse; without, the terminal selects text as ever.",
+        default: "true",
+        kind: Kind::Switch,
+        example: "false",
     },
 ];
 

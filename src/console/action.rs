@@ -1,7 +1,8 @@
 //! Everything a key can ask for. A closed list: the key table, the palette and `update` match it
 //! without a wildcard, so that a new action must be given a key, a text and a meaning.
 
-/// The panes of the dashboard, in the order of their numbers.
+/// The panes: those of the dashboard in the order of their numbers, then the one that is a screen of
+/// its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Pane {
     /// Is WAL safe?
@@ -14,10 +15,12 @@ pub(crate) enum Pane {
     Logs,
     /// Which tables?
     Tables,
+    /// How far is the copy of existing tables? It takes the whole screen.
+    Snapshot,
 }
 
 impl Pane {
-    /// All panes in the order in which Tab visits them.
+    /// The panes of the dashboard in the order in which Tab visits them.
     pub(crate) const ALL: [Self; 5] = [
         Self::Slots,
         Self::Schema,
@@ -39,6 +42,7 @@ impl Pane {
             Self::Throughput => "Throughput",
             Self::Logs => "Logs",
             Self::Tables => "Tables",
+            Self::Snapshot => "Snapshot",
         }
     }
 }
@@ -106,7 +110,9 @@ pub(crate) enum Action {
     Init,
     TearDown,
     Config,
+    OpenFile,
     Lessons,
+    Snapshot,
     SlotsSort,
     SchemaTrouble,
     SchemaRetry,
@@ -119,4 +125,10 @@ pub(crate) enum Action {
     Wrap,
     CopyJson,
     TablesSort,
+    SnapshotCopy,
+    SnapshotPause,
+    SnapshotMore,
+    SnapshotFewer,
+    SnapshotFailed,
+    SnapshotSort,
 }

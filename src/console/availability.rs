@@ -2,13 +2,17 @@
 //! its reason.
 
 use super::action::{Action, Pane};
+use super::detail::selected_copy;
 use super::model::Model;
-use crate::engine::status::{Failure, Phase, SchemaState};
+use crate::engine::status::{CopyState, Failure, Phase, SchemaState};
 
 /// Returns why an action makes no sense now; none when it does.
 pub(crate) fn refusal(model: &Model, action: Action) -> Option<&'static str> {
     let status = &model.latest;
     let at_rest = matches!(status.phase, Phase::Stopped | Phase::Crashed);
+    if model.is_starting() && !means_something_at_the_start(action) {
+        return Some("there is no pipeline yet");
+    }
     match action {
         Action::Pause => match status.phase {
             Phase::Copying | Phase::Streaming { .. } | Phase::Paused => None,
@@ -30,8 +34,24 @@ pub(crate) fn refusal(model: &Model, action: Action) -> Option<&'static str> {
             _ => Some("no schema change has failed"),
         },
         Action::Stop if at_rest => Some("the engine is not running"),
-        Action::Lessons if model.course.is_none() => Some("run pgstream tutorial"),
-        Action::Init | Action::TearDown if !at_rest => Some("stop the engine first, with E"),
+        Action::Lessons if model.course.is_some() => None,
+        Action::Lessons | Action::OpenFile if model.start.is_none() => {
+            Some("start pgstream without a configuration")
+        }
+        Action::OpenFile if model.course.is_some() => Some("leave the tutorial first"),
+        Action::Init | Action::TearDown | Action::OpenFile | Action::Lessons if !at_rest => {
+            Some("stop the engine first, with E")
+        }
+        Action::NextPane | Action::PreviousPane if model.focus == Pane::Snapshot => {
+            Some("Esc goes back to the dashboard and its panes")
+        }
+        Action::SnapshotCopy
+        | Action::SnapshotPause
+        | Action::SnapshotMore
+        | Action::SnapshotFewer => copy_refusal(model, action),
+        Action::SnapshotFailed if !has_failed_copy(model) && !model.failed_copies_only => {
+            Some("no table has failed")
+        }
         Action::Config if model.settings.is_none() => Some("there is no configuration"),
         Action::FindNext | Action::FindPrevious if model.needle().is_none() => {
             Some("nothing is searched for")
@@ -44,6 +64,33 @@ pub(crate) fn refusal(model: &Model, action: Action) -> Option<&'static str> {
     }
 }
 
+/// The start screen has a menu and what is the same everywhere.
+const fn means_something_at_the_start(action: Action) -> bool {
+    matches!(
+        action,
+        Action::Help
+            | Action::Palette
+            | Action::Up
+            | Action::Down
+            | Action::First
+            | Action::Last
+            | Action::NextPane
+            | Action::PreviousPane
+            | Action::Open
+            | Action::Back
+            | Action::Mouse
+            | Action::Redraw
+            | Action::Suspend
+            | Action::Quit
+            | Action::Interrupt
+            | Action::Init
+            | Action::TearDown
+            | Action::Config
+            | Action::OpenFile
+            | Action::Lessons
+    )
+}
+
 /// Returns the failure whose transaction may be skipped.
 pub(crate) fn refused(model: &Model) -> Option<&Failure> {
     let failure = model.latest.last_error.as_ref()?;
@@ -54,4 +101,34 @@ pub(crate) fn refused(model: &Model) -> Option<&Failure> {
 fn has_trouble(model: &Model) -> bool {
     let mut changes = model.status().schema_changes.iter();
     changes.any(|change| matches!(change.state, SchemaState::Failed | SchemaState::NotApplied))
+}
+
+/// As many as the configuration allows.
+const WORKERS_MAX: usize = 64;
+
+fn copy_refusal(model: &Model, action: Action) -> Option<&'static str> {
+    match action {
+        _ if model.latest.snapshot.is_none() => Some("no table is copied here"),
+        _ if matches!(model.latest.phase, Phase::Stopped | Phase::Crashed) => {
+            Some("the engine is not running")
+        }
+        Action::SnapshotCopy => match selected_copy(model).map(|table| table.state) {
+            Some(CopyState::Ready | CopyState::CatchingUp | CopyState::Failed) => None,
+            Some(CopyState::Waiting) => Some("it waits for its turn already"),
+            Some(CopyState::Copying | CopyState::Indexing) => Some("it is being copied"),
+            None => Some("no table is selected"),
+        },
+        Action::SnapshotMore if model.worker_count() >= Some(WORKERS_MAX) => {
+            Some("more than 64 copies at a time are not to be had")
+        }
+        Action::SnapshotFewer if model.worker_count() <= Some(1) => {
+            Some("one copy at a time is the least; copying can be paused")
+        }
+        _ => None,
+    }
+}
+
+fn has_failed_copy(model: &Model) -> bool {
+    let snapshot = model.status().snapshot.as_ref();
+    snapshot.is_some_and(|snapshot| snapshot.count(CopyState::Failed) > 0)
 }

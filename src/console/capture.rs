@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::mpsc;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Subscriber};
+use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
@@ -19,6 +19,9 @@ use crate::engine::clock;
 /// So many lines may wait for the console: a second's worth at debug level. Beyond, lines are
 /// counted and lost.
 const WAITING_MAX: usize = 4096;
+/// So many of those places are for lines that somebody may have to act on: a flood of details,
+/// a line for each row at `trace`, must not push them out.
+const RESERVED: usize = 1024;
 
 /// A layer of the process's subscriber that feeds the console.
 #[derive(Debug)]
@@ -77,6 +80,12 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LogLayer {
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        // What finds no place is not even put into words: that would cost the engine, not us.
+        let is_detail = *event.metadata().level() > Level::INFO;
+        if self.sender.capacity() <= if is_detail { RESERVED } else { 0 } {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
         let mut fields = Fields::default();
         event.record(&mut fields);
         let line = LogLine {
@@ -177,5 +186,23 @@ mod tests {
             }
         });
         assert_eq!(feed.lost(), 10);
+    }
+
+    #[test]
+    fn a_flood_of_details_leaves_room_for_what_matters() {
+        let (layer, mut feed) = LogLayer::new();
+        let subscriber = tracing_subscriber::registry().with(layer);
+        tracing::subscriber::with_default(subscriber, || {
+            for _ in 0..WAITING_MAX {
+                tracing::trace!("a row");
+            }
+            tracing::error!("somebody must act");
+        });
+        assert_eq!(feed.lost(), RESERVED as u64);
+        let mut last = None;
+        while let Ok(line) = feed.receiver.try_recv() {
+            last = Some(line.message);
+        }
+        assert_eq!(last.as_deref(), Some("somebody must act"));
     }
 }

@@ -21,7 +21,7 @@ pub(crate) fn row(model: &Model) -> Option<(String, String)> {
             };
             Some(("SQL".to_owned(), sql))
         }
-        Pane::Slots | Pane::Tables => {
+        Pane::Slots | Pane::Tables | Pane::Snapshot => {
             let rows = model.rows(model.focus);
             let keys: Vec<&str> = rows.iter().map(|row| row.key.as_str()).collect();
             let index = model.cursor(model.focus)?.index(&keys)?;

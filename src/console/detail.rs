@@ -3,6 +3,9 @@
 
 use ratatui::text::{Line, Span};
 
+mod copy;
+pub(crate) use copy::selected_copy;
+
 use super::action::Pane;
 use super::format;
 use super::model::Model;
@@ -21,6 +24,7 @@ pub(crate) fn lines(model: &Model, pane: Pane) -> Vec<Line<'static>> {
             selected_table(model).map_or_else(Vec::new, |(name, one)| words.table(name, one))
         }
         Pane::Logs => words.log_line(),
+        Pane::Snapshot => selected_copy(model).map_or_else(Vec::new, |one| words.copy(one)),
     }
 }
 
@@ -132,9 +136,12 @@ impl Words<'_> {
                 &format!("transactions: {}", slot.spill_count),
             ),
             self.fact("read by pid", pid, ""),
-            Line::default(),
-            self.heading("What this means"),
         ];
+        if slot.ours {
+            lines.extend(self.copies());
+        }
+        lines.push(Line::default());
+        lines.push(self.heading("What this means"));
         let meaning = slot_meaning(slot);
         lines.extend(
             meaning
@@ -331,7 +338,7 @@ fn slot_meaning(slot: &Slot) -> Vec<String> {
     lines.push(match (slot.lost_in_s, slot.safe_wal_bytes) {
         (Some(seconds), _) => format!(
             "If its reader stops, it is lost in {} at the present rate.",
-            format::seconds(f64::from(i32::try_from(seconds).unwrap_or(i32::MAX)))
+            format::whole_seconds(seconds)
         ),
         (None, Some(safe)) => format!(
             "If its reader stops, {} more can be written before it is lost.",

@@ -12,7 +12,7 @@ pub enum ConsoleError {
     #[error("cannot use the terminal")]
     Terminal(#[source] io::Error),
     /// The configured keys make no sense.
-    #[error("cannot use the configured keys")]
+    #[error("cannot use the keys of PGSTREAM_CONSOLE_KEYS")]
     Keys(#[source] KeymapError),
     /// A fault of ours; the terminal was given back, the engine's checkpoint is safe.
     #[error("the console crashed")]

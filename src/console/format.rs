@@ -82,6 +82,14 @@ pub(crate) fn seconds(value: f64) -> String {
     }
 }
 
+/// Writes a span of whole seconds with its two largest units: `42 s`, `3 min 20 s`.
+pub(crate) fn whole_seconds(value: i64) -> String {
+    match value {
+        i64::MIN..10 => format!("{} s", value.max(0)),
+        _ => seconds(f64::from(i32::try_from(value).unwrap_or(i32::MAX))),
+    }
+}
+
 /// Writes a span with its largest unit only: `42 s`, `12 m`, `4 h`, `3 d`.
 pub(crate) fn short_seconds(value: i64) -> String {
     match value {
@@ -121,6 +129,22 @@ pub(crate) fn time_of_day(at_ms: i64, offset_s: i64) -> String {
 fn clock_of(second: i64) -> String {
     let (hour, minute) = (second / 3600, second / 60 % 60);
     format!("{hour:02}:{minute:02}:{:02}", second % 60)
+}
+
+/// Writes a part of one: 100 % only when all is done.
+pub(crate) fn percent(part: f64) -> String {
+    format!("{} %", whole((part.clamp(0.0, 1.0) * 100.0).floor()))
+}
+
+/// Draws a bar of so many cells between two marks, filled by a part of one. What is not zero is
+/// never invisible, and only the whole fills it.
+pub(crate) fn bar(part: f64, width: usize) -> String {
+    let cells = whole((part.clamp(0.0, 1.0) * float(width as u64)).floor());
+    let filled = usize::try_from(cells)
+        .unwrap_or(usize::MAX)
+        .max(usize::from(part > 0.0))
+        .min(width);
+    format!("▕{}{}▏", "█".repeat(filled), " ".repeat(width - filled))
 }
 
 /// Returns the nearest whole number, zero for what is negative or no number.
@@ -171,6 +195,26 @@ mod tests {
         assert_eq!(rate(0.4), "0.4");
         assert_eq!(rate(1204.3), "1,204");
         assert_eq!(rate(f64::NAN), "0");
+    }
+
+    #[test]
+    fn bars_are_full_only_when_all_is_done() {
+        for (part, expected) in [
+            (0.0, "▕    ▏"),
+            (0.01, "▕█   ▏"),
+            (0.5, "▕██  ▏"),
+            (0.99, "▕███ ▏"),
+            (1.0, "▕████▏"),
+            (7.0, "▕████▏"),
+            (f64::NAN, "▕    ▏"),
+        ] {
+            assert_eq!(bar(part, 4), expected, "{part}");
+        }
+        assert_eq!(bar(0.5, 0), "▕▏");
+        assert_eq!(
+            (percent(0.999), percent(1.0)),
+            ("99 %".into(), "100 %".into())
+        );
     }
 
     #[test]

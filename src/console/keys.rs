@@ -133,7 +133,7 @@ impl Keymap {
         for (index, (binding, chords)) in self.entries.iter().enumerate() {
             for (other, theirs) in &self.entries[..index] {
                 let shared = chords.iter().find(|chord| theirs.contains(chord));
-                if let Some(key) = shared.filter(|_| meet(binding.scope, other.scope)) {
+                if let Some(key) = shared.filter(|_| meet(binding, other)) {
                     return Err(KeymapError::Clash {
                         key: key.label(),
                         first: other.name,
@@ -147,11 +147,12 @@ impl Keymap {
 }
 
 /// Two meanings of one key clash in one pane, and on the dashboard; a pane may have its own
-/// meaning for a key of the dashboard only where the table itself says so, and it never does.
-fn meet(one: Scope, other: Scope) -> bool {
-    match (one, other) {
+/// meaning for a key of the dashboard only where the table itself says so: what pauses the stream
+/// pauses the copies where only copies are seen.
+fn meet(one: &Binding, other: &Binding) -> bool {
+    match (one.scope, other.scope) {
         (Scope::In(pane), Scope::In(other)) => pane == other,
-        (_, _) => true,
+        _ => (one.action, other.action) != (Action::SnapshotPause, Action::Pause),
     }
 }
 

@@ -29,10 +29,12 @@ pub(crate) enum Extra {
     SlotDetail,
     /// The selected schema change.
     Statement,
-    /// Times and sizes of batches.
+    /// How long the latest batches took.
     Batches,
     /// Levels by target of the log.
     Levels,
+    /// Why the selected table's copy is as it is.
+    Why,
 }
 
 /// What the layout must show.
@@ -46,6 +48,8 @@ pub(crate) struct Wanted {
     pub(crate) zoom: bool,
     /// Rows of the banner that says what is wrong; none when nothing is.
     pub(crate) banner_rows: u16,
+    /// Rows about the copy of existing tables; none when all is copied.
+    pub(crate) copy_rows: u16,
     /// Rows of the lesson; none outside the tutorial.
     pub(crate) lesson_rows: u16,
 }
@@ -55,10 +59,12 @@ pub(crate) struct Wanted {
 pub(crate) struct Layout {
     pub(crate) class: Class,
     pub(crate) header: Rect,
-    /// One line of figures, or the tabs of a compact screen.
+    /// One line of figures, the tabs of a compact screen, or what all copies have done together.
     pub(crate) figures: Rect,
     /// Six tiles instead of the line, on wide screens.
     pub(crate) tiles: Vec<Rect>,
+    /// How far the copy of existing tables is, on the dashboard.
+    pub(crate) copy: Option<Rect>,
     pub(crate) banner: Option<Rect>,
     pub(crate) lesson: Option<Rect>,
     pub(crate) panes: Vec<(Pane, Rect)>,
@@ -99,11 +105,18 @@ pub(crate) const fn class(size: Size) -> Class {
 pub(crate) fn dashboard(size: Size, wanted: Wanted) -> Layout {
     let class = class(size);
     let screen = Rect::new(0, 0, size.width, size.height);
-    let tall = matches!(class, Class::Wide | Class::Full);
-    let figure_rows = if tall { 4 } else { 1 };
-    let [header, figures, banner, body, lesson, hints] = Split::vertical([
+    let is_dashboard = wanted.focus != Pane::Snapshot;
+    let tall = matches!(class, Class::Wide | Class::Full) && is_dashboard;
+    let figure_rows = match (is_dashboard, class) {
+        (true, _) if tall => 4,
+        (false, Class::Standard | Class::Wide | Class::Full) => 3,
+        _ => 1,
+    };
+    let copy_rows = if is_dashboard { wanted.copy_rows } else { 0 };
+    let [header, figures, copy, banner, body, lesson, hints] = Split::vertical([
         Constraint::Length(1),
         Constraint::Length(figure_rows),
+        Constraint::Length(copy_rows),
         Constraint::Length(wanted.banner_rows),
         Constraint::Fill(1),
         Constraint::Length(wanted.lesson_rows),
@@ -115,6 +128,7 @@ pub(crate) fn dashboard(size: Size, wanted: Wanted) -> Layout {
         header,
         figures,
         tiles: if tall { tiles(figures) } else { Vec::new() },
+        copy: (copy_rows > 0).then_some(copy),
         banner: (wanted.banner_rows > 0).then_some(banner),
         lesson: (wanted.lesson_rows > 0).then_some(lesson),
         panes: Vec::new(),
@@ -127,17 +141,56 @@ pub(crate) fn dashboard(size: Size, wanted: Wanted) -> Layout {
 
 /// A body of fewer rows cannot hold three panes above each other.
 const BODY_ROWS_MIN: u16 = 13;
+/// A body of fewer rows cannot hold two.
+const LOW_ROWS_MIN: u16 = 9;
+/// Frame, headings and one row of a list: our own slot is the first.
+const SLOT_ROWS_MIN: u16 = 4;
 
 fn fill_body(layout: &mut Layout, body: Rect, wanted: Wanted) {
     match layout.class {
         Class::TooSmall => {}
         Class::Compact => layout.panes.push((wanted.focus, body)),
-        _ if wanted.zoom || body.height < BODY_ROWS_MIN => {
+        _ if wanted.focus == Pane::Snapshot && !wanted.zoom => snapshot(layout, body),
+        _ if wanted.zoom || body.height < LOW_ROWS_MIN => {
             layout.panes.push((wanted.focus, body));
         }
+        _ if body.height < BODY_ROWS_MIN => low(layout, body, wanted),
         Class::Full if body.height >= 44 => full(layout, body),
         Class::Full | Class::Wide | Class::Standard => rows(layout, body, wanted),
     }
+}
+
+/// The copies above, why the selected one is as it is below: a third of the room, within what it
+/// can use.
+fn snapshot(layout: &mut Layout, body: Rect) {
+    let why_rows = if body.height < BODY_ROWS_MIN {
+        0
+    } else {
+        (body.height / 3).clamp(6, 16)
+    };
+    let [copies, why] =
+        Split::vertical([Constraint::Fill(1), Constraint::Length(why_rows)]).areas(body);
+    layout.panes = vec![(Pane::Snapshot, copies)];
+    if why_rows > 0 {
+        layout.extras = vec![(Extra::Why, why)];
+    }
+}
+
+/// Where a lesson or a failure leaves little room: our slot above, two panes side by side below.
+fn low(layout: &mut Layout, body: Rect, wanted: Wanted) {
+    let [slots, below] =
+        Split::vertical([Constraint::Length(SLOT_ROWS_MIN), Constraint::Fill(1)]).areas(body);
+    let [schema, other] =
+        Split::horizontal([Constraint::Fill(11), Constraint::Fill(9)]).areas(below);
+    let beside = match wanted.focus {
+        Pane::Logs => Pane::Logs,
+        _ => wanted.shared,
+    };
+    layout.panes = vec![
+        (Pane::Slots, slots),
+        (Pane::Schema, schema),
+        (beside, other),
+    ];
 }
 
 /// Slots above, schema log and throughput side by side, logs below.
@@ -176,7 +229,7 @@ fn full(layout: &mut Layout, body: Rect) {
     ])
     .areas(left);
     let [throughput, batches] =
-        Split::vertical([Constraint::Fill(2), Constraint::Length(8)]).areas(middle);
+        Split::vertical([Constraint::Fill(2), Constraint::Length(12)]).areas(middle);
     let [schema, statement] =
         Split::vertical([Constraint::Fill(1), Constraint::Fill(1)]).areas(right);
     let [levels, logs] =
@@ -230,14 +283,20 @@ mod tests {
     fn places_stay_on_the_screen_and_never_overlap() {
         for width in (1..260).step_by(7) {
             for height in 1..90 {
-                for (zoom, banner_rows, lesson_rows) in
-                    [(false, 0, 0), (false, 4, 0), (false, 4, 9), (true, 0, 7)]
-                {
+                for (focus, zoom, banner_rows, copy_rows, lesson_rows) in [
+                    (Pane::Logs, false, 0, 0, 0),
+                    (Pane::Logs, false, 4, 1, 0),
+                    (Pane::Logs, false, 4, 1, 9),
+                    (Pane::Logs, true, 0, 0, 7),
+                    (Pane::Snapshot, false, 4, 1, 9),
+                    (Pane::Snapshot, true, 0, 1, 0),
+                ] {
                     let wanted = Wanted {
-                        focus: Pane::Logs,
+                        focus,
                         shared: Pane::Tables,
                         zoom,
                         banner_rows,
+                        copy_rows,
                         lesson_rows,
                     };
                     check_places(&dashboard(Size::new(width, height), wanted), width, height);
@@ -258,7 +317,8 @@ mod tests {
             );
         }
         places.extend([layout.header, layout.figures, layout.hints]);
-        places.extend(layout.banner.iter().chain(&layout.lesson));
+        let others = layout.banner.iter().chain(&layout.lesson);
+        places.extend(others.chain(&layout.copy));
         for (index, place) in places.iter().enumerate() {
             assert_eq!(place.intersection(screen), *place, "{layout:?}");
             for other in &places[..index] {

@@ -26,6 +26,8 @@ pub struct LessonStep {
     pub words: String,
     /// Whether it only looks: it then follows by itself on the step before it.
     pub looks: bool,
+    /// Where it can be done by hand instead, such as a psql command; the lesson then notices.
+    pub by_hand: Option<String>,
 }
 
 /// What the console wants done on the tutorial's servers.
@@ -33,6 +35,13 @@ pub struct LessonStep {
 pub enum Request {
     /// A step of a lesson, by their numbers from 0.
     Step {
+        /// The lesson.
+        lesson: usize,
+        /// The step.
+        step: usize,
+    },
+    /// A look whether somebody has done a step by hand.
+    Look {
         /// The lesson.
         lesson: usize,
         /// The step.
@@ -50,10 +59,19 @@ pub enum Request {
 /// What came of a [`Request`].
 #[derive(Debug)]
 pub struct Performed {
-    /// What there is to see, line by line, or why it failed.
-    pub shown: Result<Vec<String>, String>,
+    /// What there is to see.
+    pub seen: Seen,
     /// The engine, when the request has started one.
     pub engine: Option<EngineLink>,
+}
+
+/// What there is to see after a [`Request`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// Lines, or why it failed.
+    Shown(Result<Vec<String>, String>),
+    /// Whether the step has been done by hand.
+    ByHand(bool),
 }
 
 /// Does what is requested, on the thread of the console.
@@ -96,7 +114,12 @@ pub(crate) struct Course {
     pub(crate) scroll: usize,
     /// The prompt for statements of the user's own, when it is open.
     pub(crate) prompt: Option<Prompt>,
+    /// When to look next whether the step in hand has been done by hand; none while looking.
+    pub(crate) look_at_ms: Option<i64>,
 }
+
+/// How often to look: soon enough to seem at once, rare enough to be no load.
+const LOOK_EVERY_MS: i64 = 1000;
 
 /// A small SQL prompt.
 #[derive(Debug, Default)]
@@ -119,7 +142,42 @@ impl Course {
             focused: true,
             scroll: 0,
             prompt: None,
+            look_at_ms: Some(0),
         }
+    }
+
+    /// Returns the step in hand.
+    pub(crate) fn step_in_hand(&self) -> Option<&LessonStep> {
+        self.current()?.steps.get(self.shown.len())
+    }
+
+    /// Returns the look that is due, whether somebody has done the step in hand by hand.
+    pub(crate) fn look(&mut self, now_ms: i64) -> Option<Request> {
+        let due = self.look_at_ms.is_some_and(|at_ms| at_ms <= now_ms);
+        let can_be_seen = self.step_in_hand()?.by_hand.is_some();
+        if !due || !can_be_seen || self.running {
+            return None;
+        }
+        self.look_at_ms = None;
+        Some(Request::Look {
+            lesson: self.lesson,
+            step: self.shown.len(),
+        })
+    }
+
+    /// Takes in whether a step has been done by hand; returns what follows by itself.
+    pub(crate) fn looked(
+        &mut self,
+        at: (usize, usize),
+        done: bool,
+        now_ms: i64,
+    ) -> Option<Request> {
+        self.look_at_ms = Some(now_ms + LOOK_EVERY_MS);
+        if !done || self.running || at != (self.lesson, self.shown.len()) {
+            return None;
+        }
+        self.failure = None;
+        self.stepped(vec!["seen: it was done by hand".to_owned()])
     }
 
     /// Returns the lesson that is shown.
@@ -149,20 +207,29 @@ impl Course {
     /// Takes in what a step has shown; returns what follows by itself.
     pub(crate) fn performed(&mut self, shown: Result<Vec<String>, String>) -> Option<Request> {
         self.running = false;
-        self.scroll = 0;
-        if let Some(prompt) = &mut self.prompt {
-            prompt.shown = shown.unwrap_or_else(|problem| vec![format!("✗ {problem}")]);
-            return None;
-        }
         match shown {
-            Ok(lines) => self.shown.push(lines),
+            Ok(lines) => self.stepped(lines),
             Err(problem) => {
+                self.scroll = 0;
                 self.failure = Some(problem);
-                return None;
+                None
             }
         }
-        let next = self.current()?.steps.get(self.shown.len())?;
-        let follows = next.looks.then(|| self.next_request()).flatten();
+    }
+
+    /// Takes in what a statement of the user's own has shown.
+    pub(crate) fn answered(&mut self, shown: Result<Vec<String>, String>) {
+        self.running = false;
+        if let Some(prompt) = &mut self.prompt {
+            prompt.shown = shown.unwrap_or_else(|problem| vec![format!("✗ {problem}")]);
+        }
+    }
+
+    fn stepped(&mut self, lines: Vec<String>) -> Option<Request> {
+        self.scroll = 0;
+        self.shown.push(lines);
+        let looks = self.step_in_hand()?.looks;
+        let follows = looks.then(|| self.next_request()).flatten();
         self.running = follows.is_some();
         follows
     }

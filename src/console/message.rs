@@ -7,9 +7,10 @@ use std::sync::Arc;
 use ratatui::layout::Size;
 
 use super::chord::Chord;
-use super::lesson::Request;
+use super::lesson::{Lesson, Request, Seen};
 use super::model::logs::LogLine;
-use super::wizard::{Answer, Job};
+use super::start::Found;
+use super::wizard::{Answer, Job, Kind};
 use crate::engine::status::{Command, CommandAnswer, EngineEvent, Status};
 
 /// Something happened.
@@ -41,14 +42,18 @@ pub(crate) enum Message {
     Log(LogLine),
     /// So many log lines have been lost since the start.
     LogsLost(u64),
-    /// Where copied text went, or why it went nowhere.
-    Copied(Result<String, String>),
-    /// A step of the tutorial has been performed.
-    Performed(Result<Vec<String>, String>),
+    /// Where copied or written text went, or why it went nowhere.
+    Told(Result<String, String>),
+    /// Something was done on the tutorial's servers, or looked for.
+    Performed(Request, Seen),
     /// The configuration file was changed, or why not.
     Saved(Result<(), String>),
-    /// What a wizard has asked for.
-    Wizard(Answer),
+    /// What a wizard of this kind has asked for.
+    Wizard(Kind, Answer),
+    /// A configuration file was opened, or why not.
+    Opened(Result<Found, Vec<String>>),
+    /// The tutorial's servers are there, with lessons and addresses, or why not.
+    Staged(Result<(Vec<Lesson>, Vec<String>), Vec<String>>),
     /// The process was asked to end.
     Terminate,
 }
@@ -71,8 +76,14 @@ pub(crate) enum Effect {
         path: PathBuf,
         changes: BTreeMap<&'static str, String>,
     },
-    /// Ask the servers for a wizard.
-    Wizard(Job),
+    /// Ask the servers for a wizard of this kind.
+    Wizard(Kind, Job),
+    /// Write text into a file of this name.
+    Write { name: String, text: String },
+    /// Open a configuration file and start its pipeline.
+    Open(PathBuf),
+    /// Start the tutorial's servers.
+    Stage,
     /// Draw every cell anew.
     Redraw,
     /// Give the terminal back until the shell says `fg`.

@@ -5,7 +5,7 @@
 //! ```text
 //!             pure                                          touches the world
 //!   keys ─> update(model, message) ─> effects         shell     the loop
-//!              │                                      terminal  opens, draws, gives back
+//!              │                                      terminal, input  opens, draws, gives back; keys
 //!   layout, rows, detail, theme ─> view(model, cells) clipboard, capture (log), link (engine)
 //! ```
 //!
@@ -21,6 +21,7 @@ mod copy;
 mod detail;
 mod error;
 mod format;
+mod input;
 mod keys;
 mod layout;
 mod lesson;
@@ -35,13 +36,14 @@ pub mod scripted;
 mod settings;
 mod shell;
 mod sign;
+mod start;
 mod terminal;
 #[cfg(test)]
 mod tests;
 mod theme;
 mod update;
 mod view;
-mod wizard;
+pub(crate) mod wizard;
 
 use std::panic::AssertUnwindSafe;
 
@@ -50,14 +52,14 @@ use futures_util::FutureExt as _;
 pub use capture::{LogFeed, LogLayer};
 pub use error::ConsoleError;
 pub use keys::KeymapError;
-pub use lesson::{Lesson, LessonStep, Performed, Performer, Request, Tutorial};
+pub use lesson::{Lesson, LessonStep, Performed, Performer, Request, Seen, Tutorial};
 pub use link::{EngineLink, Launch};
 pub use options::{ConsoleOptions, Opening, is_capable};
-pub use theme::{Palette, ParsePaletteError};
+pub use start::{Found, Opened, Opener, Stager, Starts};
 pub use wizard::Draft;
 
 use lesson::Course;
-use shell::Shell;
+use shell::{Outside, Shell};
 
 /// Opens the console on the terminal, starts the engine, and runs until the operator leaves. The
 /// engine has then been asked to stop; whatever it had not finished comes again.
@@ -70,14 +72,18 @@ use shell::Shell;
 /// Bug when the console itself crashed.
 pub async fn run(mut options: ConsoleOptions, launch: Launch) -> Result<(), ConsoleError> {
     let mut model = options.model()?;
-    let logs = options.logs.take();
-    let perform = options.tutorial.take().map(|tutorial| {
-        model.course = Some(Course::new(tutorial.lessons, tutorial.addresses));
-        tutorial.perform
-    });
+    let outside = Outside {
+        logs: options.logs.take(),
+        perform: options.tutorial.take().map(|tutorial| {
+            model.course = Some(Course::new(tutorial.lessons, tutorial.addresses));
+            tutorial.perform
+        }),
+        starts: options.starts.take(),
+        launch,
+    };
     let _guard = terminal::PanicGuard::install();
     let work = async {
-        let mut shell = Shell::open(model, launch, logs, perform)?;
+        let mut shell = Shell::open(model, outside)?;
         shell.run().await
     };
     let ended = AssertUnwindSafe(work).catch_unwind().await;

@@ -12,9 +12,10 @@ use super::layout::{self, Layout, Wanted};
 use super::lesson::Course;
 use super::rows::{self, Row};
 use super::settings::Settings;
+use super::start::Start;
 use super::theme::Theme;
-use super::wizard::Wizard;
-use crate::engine::status::{Phase, Status};
+use super::wizard::{Draft, Wizard};
+use crate::engine::status::{CopyState, Phase, Status};
 
 pub(crate) mod cursor;
 pub(crate) mod logs;
@@ -44,8 +45,14 @@ pub(crate) struct Model {
     pub(crate) slots: Cursor,
     pub(crate) schema: Cursor,
     pub(crate) tables: Cursor,
+    pub(crate) copies: Cursor,
+    /// The pane that had the keys before the Snapshot screen opened.
+    pub(crate) left: Pane,
     pub(crate) sorting: Sorting,
     pub(crate) schema_trouble_only: bool,
+    pub(crate) failed_copies_only: bool,
+    /// The number of copies at a time that was asked for and is not yet in the status.
+    pub(crate) workers_asked: Option<usize>,
     pub(crate) window: Window,
     pub(crate) unit: Unit,
     pub(crate) logs: Logs,
@@ -54,6 +61,10 @@ pub(crate) struct Model {
     pub(crate) toasts: Vec<Toast>,
     /// Events of the engine that were lost on the way.
     pub(crate) events_lost: u64,
+    /// The start screen, when the console can show one.
+    pub(crate) start: Option<Start>,
+    /// What is known of the pipeline, for wizards to begin with.
+    pub(crate) draft: Draft,
     /// The wizard that stands over everything, when one is open.
     pub(crate) wizard: Option<Wizard>,
     /// The configuration, when the console was given one.
@@ -90,6 +101,7 @@ pub(crate) struct Frozen {
 pub(crate) struct Sorting {
     pub(crate) slots: SlotOrder,
     pub(crate) tables: TableOrder,
+    pub(crate) copies: CopyOrder,
 }
 
 /// Order of the other slots; ours is always first.
@@ -111,6 +123,17 @@ pub(crate) enum TableOrder {
     Changes,
     /// Latest change first.
     Latest,
+    Name,
+}
+
+/// Order of the tables that are copied.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum CopyOrder {
+    /// What needs somebody first, then what moves, what waits, what is done.
+    #[default]
+    State,
+    /// The largest first.
+    Size,
     Name,
 }
 
@@ -215,8 +238,12 @@ impl Model {
             slots: Cursor::default(),
             schema: Cursor::default(),
             tables: Cursor::default(),
+            copies: Cursor::default(),
+            left: Pane::Slots,
             sorting: Sorting::default(),
             schema_trouble_only: false,
+            failed_copies_only: false,
+            workers_asked: None,
             window: Window::default(),
             unit: Unit::default(),
             logs: Logs::new(level),
@@ -224,6 +251,8 @@ impl Model {
             overlay: None,
             toasts: Vec::new(),
             events_lost: 0,
+            start: None,
+            draft: Draft::default(),
             wizard: None,
             settings: None,
             parked: Vec::new(),
@@ -231,6 +260,32 @@ impl Model {
             leaving: Leaving::No,
             dirty: true,
         }
+    }
+
+    /// Returns whether the start screen stands instead of the dashboard.
+    pub(crate) fn is_starting(&self) -> bool {
+        self.start.as_ref().is_some_and(|start| start.shown)
+    }
+
+    /// Returns whether another screen stands over the panes.
+    pub(crate) fn is_covered(&self) -> bool {
+        let settings = self.settings.as_ref().is_some_and(|settings| settings.open);
+        settings || self.wizard.is_some() || self.is_starting()
+    }
+
+    /// Shows the dashboard: there is a pipeline now.
+    pub(crate) fn leave_start_screen(&mut self) {
+        if let Some(start) = &mut self.start {
+            start.shown = false;
+            start.choosing = None;
+            start.waiting = None;
+            start.trouble.clear();
+        }
+    }
+
+    /// Returns when something is due although nothing happens, in milliseconds since 1970 UTC.
+    pub(crate) fn due_at_ms(&self) -> Option<i64> {
+        self.wizard.as_ref().and_then(|wizard| wizard.try_at_ms)
     }
 
     /// Returns whether keys go to a pane.
@@ -260,12 +315,13 @@ impl Model {
         let wanted = Wanted {
             focus: self.focus,
             shared: self.shared,
-            zoom: self.zoom,
+            zoom: self.zoom || self.focus == Pane::Snapshot && self.status().snapshot.is_none(),
             banner_rows: match self.has_trouble() {
                 false => 0,
                 true if compact => 3,
                 true => 4,
             },
+            copy_rows: u16::from(!compact && self.has_unready_tables()),
             lesson_rows: self.lesson_rows(),
         };
         layout::dashboard(self.size, wanted)
@@ -294,11 +350,28 @@ impl Model {
             )
     }
 
-    /// Returns whether leaving now would stop a running stream.
+    /// Returns how many copies run at the same time, as it is or was asked to be; none without
+    /// copies.
+    pub(crate) fn worker_count(&self) -> Option<usize> {
+        let snapshot = self.latest.snapshot.as_ref()?;
+        Some(self.workers_asked.unwrap_or(snapshot.worker_count))
+    }
+
+    /// Returns whether a table is still to be copied, or could not be.
+    pub(crate) fn has_unready_tables(&self) -> bool {
+        let snapshot = self.status().snapshot.as_deref();
+        snapshot.is_some_and(|one| one.count(CopyState::Ready) < one.tables.len())
+    }
+
+    /// Returns whether leaving now would stop a running stream, or copies.
     pub(crate) fn is_streaming(&self) -> bool {
         matches!(
             self.latest.phase,
-            Phase::Streaming { .. } | Phase::Paused | Phase::Retrying { .. } | Phase::Held
+            Phase::Copying
+                | Phase::Streaming { .. }
+                | Phase::Paused
+                | Phase::Retrying { .. }
+                | Phase::Held
         )
     }
 
@@ -313,6 +386,7 @@ impl Model {
             Pane::Slots => rows::slots(self),
             Pane::Schema => rows::schema(self),
             Pane::Tables => rows::tables(self),
+            Pane::Snapshot => rows::copies(self),
             Pane::Throughput | Pane::Logs => Vec::new(),
         }
     }
@@ -323,6 +397,7 @@ impl Model {
             Pane::Slots => Some(&self.slots),
             Pane::Schema => Some(&self.schema),
             Pane::Tables => Some(&self.tables),
+            Pane::Snapshot => Some(&self.copies),
             Pane::Throughput | Pane::Logs => None,
         }
     }
@@ -333,6 +408,7 @@ impl Model {
             Pane::Slots => Some(&mut self.slots),
             Pane::Schema => Some(&mut self.schema),
             Pane::Tables => Some(&mut self.tables),
+            Pane::Snapshot => Some(&mut self.copies),
             Pane::Throughput | Pane::Logs => None,
         }
     }

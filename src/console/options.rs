@@ -11,17 +11,18 @@ use super::keys::Keymap;
 use super::lesson::Tutorial;
 use super::model::{Look, Model};
 use super::settings::Settings;
-use super::theme::{Palette, Theme};
+use super::start::{Start, Starts};
+use super::theme::Theme;
 use super::wizard::{Draft, Kind, Wizard};
-use crate::config::Resolved;
+use crate::config::{Palette, Resolved, Screen};
 
 /// The wizard that a console opens with.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Opening {
     /// Set a pipeline up.
-    Init(Draft),
+    Init,
     /// Take one down.
-    TearDown(Draft),
+    TearDown,
 }
 
 /// How the console opens.
@@ -47,13 +48,16 @@ pub struct ConsoleOptions {
     pub settings: Option<(Vec<Resolved>, Option<PathBuf>)>,
     /// A wizard to open with; none: the dashboard.
     pub opening: Option<Opening>,
+    /// What wizards may know beforehand.
+    pub draft: Draft,
+    /// The start screen, for a console without a pipeline.
+    pub starts: Option<Starts>,
     /// A tutorial to be played beside the panes.
     pub tutorial: Option<Tutorial>,
 }
 
 impl ConsoleOptions {
-    /// Returns the options that the environment asks for: `NO_COLOR`, a locale that is not UTF-8,
-    /// `PGSTREAM_CONSOLE_KEYS`.
+    /// Returns the options that the environment asks for: `NO_COLOR`, a locale that is not UTF-8.
     #[must_use]
     pub fn of_environment(pipeline: impl Into<String>) -> Self {
         let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
@@ -70,13 +74,26 @@ impl ConsoleOptions {
             ascii: locale.is_some_and(|name| !is_utf8(&name)),
             motion: true,
             mouse: true,
-            keys: set("PGSTREAM_CONSOLE_KEYS").unwrap_or_default(),
+            keys: String::new(),
             level: Level::INFO,
             logs: None,
             settings: None,
             opening: None,
+            draft: Draft::default(),
+            starts: None,
             tutorial: None,
         }
+    }
+
+    /// Takes in what the configuration says of the screen.
+    #[must_use]
+    pub fn with_screen(mut self, screen: Screen) -> Self {
+        self.keys = screen.keys.unwrap_or(self.keys);
+        self.palette = screen.palette.unwrap_or(self.palette);
+        self.ascii = screen.ascii.unwrap_or(self.ascii);
+        self.motion = screen.motion.unwrap_or(self.motion);
+        self.mouse = screen.mouse.unwrap_or(self.mouse);
+        self
     }
 
     /// Returns the state that the console opens with.
@@ -97,9 +114,12 @@ impl ConsoleOptions {
         let settings = self.settings.clone();
         model.settings = settings.map(|(rows, path)| Settings::new(rows, path));
         model.utc_offset_s = local_offset_s();
-        model.wizard = self.opening.as_ref().map(|opening| match opening {
-            Opening::Init(draft) => Wizard::new(Kind::Init, draft),
-            Opening::TearDown(draft) => Wizard::new(Kind::TearDown, draft),
+        model.draft = self.draft.clone();
+        let starts = self.starts.as_ref();
+        model.start = starts.map(|starts| Start::new(starts.notice.clone(), &starts.files));
+        model.wizard = self.opening.map(|opening| match opening {
+            Opening::Init => Wizard::new(Kind::Init, &self.draft),
+            Opening::TearDown => Wizard::new(Kind::TearDown, &self.draft),
         });
         Ok(model)
     }

@@ -1,5 +1,9 @@
 //! The rows of the list panes, as text: what is drawn, searched and copied is the same.
 
+mod copies;
+
+pub(crate) use copies::copies;
+
 use super::action::Pane;
 use super::format;
 use super::model::{Model, SlotOrder, TableOrder};
@@ -94,7 +98,7 @@ const SCHEMA_COLUMNS: &[Column] = &[
     column("TIME", 5, 1),
     number("VER", 4, 4),
     column("COMMAND", 14, 1),
-    fill("OBJECT", 10),
+    fill("OBJECT", 18),
     column("STATE", 13, 2),
     number("TOOK", 7, 3),
     column("LSN", 10, 5),
@@ -109,7 +113,7 @@ const SCHEMA_COLUMNS_NARROW: &[Column] = &[
 ];
 
 const TABLE_COLUMNS: &[Column] = &[
-    fill("TABLE", 10),
+    fill("TABLE", 17),
     number("INSERTS", 9, 0),
     number("UPDATES", 9, 0),
     number("DELETES", 9, 1),
@@ -134,6 +138,7 @@ pub(crate) const fn columns(pane: Pane, width: u16) -> &'static [Column] {
         Pane::Schema => SCHEMA_COLUMNS,
         Pane::Tables if width < 48 => TABLE_COLUMNS_NARROW,
         Pane::Tables => TABLE_COLUMNS,
+        Pane::Snapshot => copies::columns(width),
         Pane::Throughput | Pane::Logs => &[],
     }
 }
@@ -149,6 +154,7 @@ pub(crate) fn cell_of(pane: Pane, column: &Column) -> usize {
         Pane::Slots => SLOT_CELLS,
         Pane::Schema => SCHEMA_CELLS,
         Pane::Tables => TABLE_CELLS,
+        Pane::Snapshot => copies::CELLS,
         Pane::Throughput | Pane::Logs => &[],
     };
     all.iter().position(|other| *other == title).unwrap_or(0)

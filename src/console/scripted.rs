@@ -1,6 +1,7 @@
 //! An engine that follows a script instead of a slot: sample data for screen tests, for the
 //! pictures of the README and for looking at the console without a server.
 
+mod copies;
 mod engine;
 #[cfg(test)]
 mod log;

@@ -10,89 +10,128 @@
 //! flood of log lines.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossterm::event::{Event, EventStream, KeyEventKind, MouseButton, MouseEventKind};
+use crossterm::event::{Event, KeyEventKind, MouseButton, MouseEventKind};
 use futures_util::StreamExt as _;
-use futures_util::future::LocalBoxFuture;
+use futures_util::future::{AbortHandle, LocalBoxFuture, abortable};
 use futures_util::stream::FuturesUnordered;
 use nix::sys::signal::{Signal, raise};
 use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::capture::LogFeed;
 use super::clipboard::{self, Clipboard};
-use super::lesson::{Performed, Performer};
+use super::input;
+use super::lesson::{Performed, Performer, Request};
 use super::link::{EngineLink, Launch};
 use super::message::{Effect, Message};
 use super::model::{Leaving, Model};
 use super::settings::file;
+use super::start::{Opened, Starts};
 use super::terminal::{self, Screen};
 use super::update::update;
-use super::wizard::{Answer, job};
+use super::wizard::{Answer, Job, Kind, Name, job, save};
 use crate::config::Pipeline;
 use crate::engine::status::Status;
 use crate::engine::{Engine, EngineOptions, clock};
+use crate::schema::install::Progress;
 
 /// Shortest time between two drawings: thirty a second look continuous, more cost an ssh link.
 const FRAME: Duration = Duration::from_millis(33);
 /// The clock ticks this often while the screen shows seconds, or something is about to go away.
 const TICK: Duration = Duration::from_secs(1);
-/// Log lines taken at once, so that drawing stays near.
-const LINES_MAX: usize = 512;
+/// Log lines taken for one picture, several screens of them. When there are more, the next ones are
+/// taken for the next picture: nobody could read them, and taking them costs time that the engine
+/// may need. What finds no place meanwhile is counted.
+const LINES_MAX: usize = 256;
 /// Rows that one notch of the wheel moves.
 const WHEEL_ROWS: isize = 3;
 
 /// Everything that the loop holds.
 pub(super) struct Shell {
-    pub(super) model: Model,
+    model: Model,
     screen: Screen,
-    input: EventStream,
+    input: mpsc::Receiver<Event>,
     signals: [SignalStream; 3],
     link: EngineLink,
-    launch: Launch,
     status_open: bool,
-    logs: Option<LogFeed>,
+    outside: Outside,
     lines: Vec<super::model::logs::LogLine>,
-    jobs: FuturesUnordered<LocalBoxFuture<'static, (Message, Option<EngineLink>)>>,
+    /// No lines are taken before.
+    lines_from: Instant,
+    jobs: FuturesUnordered<LocalBoxFuture<'static, Done>>,
+    /// The latest try of each address: a newer one ends it.
+    tries: Vec<(Name, AbortHandle)>,
+    /// How the wizard's run goes on, while there is one.
+    progress: Option<(Kind, watch::Receiver<Progress>)>,
     clipboard: Clipboard,
-    perform: Option<Performer>,
     drawn_at: Instant,
+}
+
+/// What the console was given to reach the world with.
+pub(super) struct Outside {
+    /// Starts the engine.
+    pub(super) launch: Launch,
+    /// The log.
+    pub(super) logs: Option<LogFeed>,
+    /// Does the tutorial's steps.
+    pub(super) perform: Option<Performer>,
+    /// What the start screen chooses among.
+    pub(super) starts: Option<Starts>,
+}
+
+/// What a job has come to.
+struct Done {
+    /// None: it was given up.
+    message: Option<Message>,
+    /// An engine that it has started.
+    engine: Option<EngineLink>,
+    /// Who does the tutorial's steps from now on.
+    perform: Option<Performer>,
+}
+
+impl From<Message> for Done {
+    fn from(message: Message) -> Self {
+        Self {
+            message: Some(message),
+            engine: None,
+            perform: None,
+        }
+    }
 }
 
 impl Shell {
     /// Draws the first picture, then starts the engine: the console is there before any server
     /// answers.
-    pub(super) fn open(
-        mut model: Model,
-        mut launch: Launch,
-        logs: Option<LogFeed>,
-        perform: Option<Performer>,
-    ) -> io::Result<Self> {
+    pub(super) fn open(mut model: Model, mut outside: Outside) -> io::Result<Self> {
         let mut screen = Screen::open(model.look.mouse)?;
         model.size = screen.size()?;
         model.now_ms = clock::unix_ms();
         screen.draw(&model)?;
-        let link = launch();
+        let link = (outside.launch)();
         Ok(Self {
             model,
             screen,
-            input: EventStream::new(),
+            input: input::listen()?,
             signals: [
                 signal(SignalKind::terminate())?,
                 signal(SignalKind::hangup())?,
                 signal(SignalKind::interrupt())?,
             ],
             link,
-            launch,
             status_open: true,
-            logs,
+            outside,
             lines: Vec::with_capacity(LINES_MAX),
+            lines_from: clock::now(),
             jobs: FuturesUnordered::new(),
+            tries: Vec::new(),
+            progress: None,
             clipboard: Clipboard::default(),
-            perform,
             drawn_at: clock::now(),
         })
     }
@@ -129,7 +168,16 @@ impl Shell {
         if self.model.dirty {
             return self.drawn_at + FRAME;
         }
-        clock::now() + TICK
+        let due = self.model.due_at_ms().map(|at_ms| {
+            let left_ms = (at_ms - self.model.now_ms).max(0);
+            Duration::from_millis(u64::try_from(left_ms).unwrap_or(0))
+        });
+        let now = clock::now();
+        let wakes_at = now + due.unwrap_or(TICK).min(TICK);
+        match self.lines_from > now {
+            true => wakes_at.min(self.lines_from),
+            false => wakes_at,
+        }
     }
 
     /// Waits for the next thing to happen; none when only the clock has moved.
@@ -140,28 +188,34 @@ impl Shell {
     async fn next(&mut self) -> Option<Message> {
         let wakes_at = self.wakes_at();
         let [terminate, hangup, interrupt] = &mut self.signals;
+        let may_take = clock::now() >= self.lines_from;
         let lines = async {
-            match &mut self.logs {
+            match self.outside.logs.as_mut().filter(|_| may_take) {
                 Some(feed) => feed.receiver.recv_many(&mut self.lines, LINES_MAX).await,
                 None => std::future::pending().await,
             }
         };
+        let progress = next_progress(&mut self.progress);
         tokio::select! {
             biased;
             _ = terminate.recv() => Some(Message::Terminate),
             _ = hangup.recv() => Some(Message::Terminate),
             _ = interrupt.recv() => Some(Message::Terminate),
-            event = self.input.next() => match event {
-                Some(Ok(event)) => from_terminal(event),
+            event = self.input.recv() => match event {
+                Some(event) => from_terminal(event),
                 // The terminal has gone.
-                Some(Err(_)) | None => Some(Message::Terminate),
+                None => Some(Message::Terminate),
             },
-            Some((message, engine)) = self.jobs.next() => {
-                if let Some(engine) = engine {
+            Some(done) = self.jobs.next() => {
+                if let Some(engine) = done.engine {
                     (self.link, self.status_open) = (engine, true);
                     self.link.status.mark_changed();
                 }
-                Some(message)
+                self.outside.perform = done.perform.or(self.outside.perform.take());
+                done.message
+            }
+            (kind, progress) = progress => {
+                Some(Message::Wizard(kind, Answer::Progress(progress)))
             }
             changed = self.link.status.changed(), if self.status_open => match changed {
                 Ok(()) => Some(Message::Status(Arc::clone(&self.link.status.borrow_and_update()))),
@@ -180,8 +234,10 @@ impl Shell {
             },
             () = &mut self.link.keeper => None,
             count = lines => {
-                if count == 0 {
-                    self.logs = None;
+                match count {
+                    0 => self.outside.logs = None,
+                    LINES_MAX => self.lines_from = clock::now() + FRAME,
+                    _ => {}
                 }
                 None
             }
@@ -190,8 +246,10 @@ impl Shell {
     }
 
     fn take(&mut self, message: Message) -> io::Result<()> {
-        if let Message::Wizard(Answer::Started(Ok((_, pipeline)))) = &message {
-            self.launch = launch_of(pipeline.as_ref().clone());
+        if let Message::Wizard(_, Answer::Started(Ok(started))) = &message
+            && started.starts
+        {
+            self.outside.launch = launch_of(started.pipeline.clone());
             self.start_engine();
         }
         let effects = update(&mut self.model, message);
@@ -205,6 +263,7 @@ impl Shell {
             self.take(Message::Log(line))?;
         }
         let lost = self
+            .outside
             .logs
             .as_ref()
             .map_or(self.model.logs.lost, LogFeed::lost);
@@ -218,38 +277,114 @@ impl Shell {
         match effect {
             Effect::Command(command) => {
                 let answer = self.link.ask(command);
-                let answered = async move { (Message::Answered(command, answer.await), None) };
-                self.jobs.push(Box::pin(answered));
+                self.jobs.push(Box::pin(async move {
+                    Message::Answered(command, answer.await).into()
+                }));
             }
             Effect::StartEngine => self.start_engine(),
             Effect::Copy { what, text } => self.copy(what, text),
             Effect::Mouse(mouse) => terminal::set_mouse(mouse)?,
-            Effect::Perform(request) => {
-                if let Some(perform) = &mut self.perform {
-                    let performing = perform(request);
-                    self.jobs.push(Box::pin(async move {
-                        let Performed { shown, engine } = performing.await;
-                        (Message::Performed(shown), engine)
-                    }));
-                }
+            Effect::Perform(request) => self.perform_step(request),
+            Effect::Open(path) => return self.open_file(&path),
+            Effect::Stage => self.stage(),
+            Effect::Write { name, text } => {
+                let written = save::write(name.as_ref(), &text);
+                return self.take(Message::Told(match written {
+                    Ok(()) => Ok(format!("plan written to {name}")),
+                    Err(error) => Err(format!("cannot write {name}: {error}")),
+                }));
             }
             Effect::Save { path, changes } => {
                 let saved = file::save(&path, &changes)
                     .map_err(|error| format!("cannot save {}: {error}", path.display()));
                 return self.take(Message::Saved(saved));
             }
-            Effect::Wizard(job) => self.jobs.push(Box::pin(async move {
-                (Message::Wizard(job::perform(job).await), None)
-            })),
+            Effect::Wizard(kind, job) => self.ask_servers(kind, job),
             Effect::Redraw => self.screen.forget()?,
             Effect::Suspend => self.suspend()?,
         }
         Ok(())
     }
 
+    fn perform_step(&mut self, request: Request) {
+        let Some(perform) = &mut self.outside.perform else {
+            return;
+        };
+        let performing = perform(request.clone());
+        self.jobs.push(Box::pin(async move {
+            let Performed { seen, engine } = performing.await;
+            Done {
+                engine,
+                ..Message::Performed(request, seen).into()
+            }
+        }));
+    }
+
+    /// Asks what a wizard wants to know. A newer try of an address ends the one before: nobody
+    /// waits for it any more, and typing must not pile up sessions.
+    fn ask_servers(&mut self, kind: Kind, job: Job) {
+        let watcher = watch::Sender::new(Progress::default());
+        if let Job::Run(..) = job {
+            self.progress = Some((kind, watcher.subscribe()));
+        }
+        let Job::Probe(name, _) = job else {
+            self.jobs.push(Box::pin(async move {
+                Message::Wizard(kind, job::perform(job, watcher).await).into()
+            }));
+            return;
+        };
+        let (asking, handle) = abortable(job::perform(job, watcher));
+        if let Some(index) = self.tries.iter().position(|(other, _)| *other == name) {
+            self.tries.swap_remove(index).1.abort();
+        }
+        self.tries.push((name, handle));
+        self.jobs.push(Box::pin(async move {
+            let answer = asking.await.ok();
+            Done {
+                message: answer.map(|answer| Message::Wizard(kind, answer)),
+                engine: None,
+                perform: None,
+            }
+        }));
+    }
+
+    /// Opens a configuration file and starts its engine, if it names a pipeline.
+    fn open_file(&mut self, path: &Path) -> io::Result<()> {
+        let Some(starts) = &mut self.outside.starts else {
+            return Ok(());
+        };
+        let found = match (starts.open)(path) {
+            Ok(Opened { found, launch }) => {
+                if let Some(launch) = launch {
+                    self.outside.launch = launch;
+                    self.start_engine();
+                }
+                Ok(found)
+            }
+            Err(trouble) => Err(trouble),
+        };
+        self.take(Message::Opened(found))
+    }
+
+    fn stage(&mut self) {
+        let Some(starts) = &mut self.outside.starts else {
+            return;
+        };
+        let staging = (starts.stage)();
+        self.jobs.push(Box::pin(async move {
+            match staging.await {
+                Ok(tutorial) => Done {
+                    perform: Some(tutorial.perform),
+                    ..Message::Staged(Ok((tutorial.lessons, tutorial.addresses))).into()
+                },
+                Err(trouble) => Message::Staged(Err(trouble)).into(),
+            }
+        }));
+    }
+
     /// Puts a fresh engine in place of the one that has ended.
     fn start_engine(&mut self) {
-        self.link = (self.launch)();
+        self.link = (self.outside.launch)();
         self.status_open = true;
         let fresh: Arc<Status> = Arc::clone(&self.link.status.borrow_and_update());
         self.model.latest = fresh;
@@ -265,7 +400,7 @@ impl Shell {
                 Err(_) if !offered.is_empty() => Ok(format!("{what} copied")),
                 Err(error) => Err(format!("{what} could not be copied: {error}")),
             };
-            (Message::Copied(copied), None)
+            Message::Told(copied).into()
         }));
     }
 
@@ -278,6 +413,18 @@ impl Shell {
         self.model.dirty = true;
         Ok(())
     }
+}
+
+/// Waits until the wizard's run has gone on; for ever when there is none, or when it has ended.
+async fn next_progress(
+    progress: &mut Option<(Kind, watch::Receiver<Progress>)>,
+) -> (Kind, Progress) {
+    if let Some((kind, receiver)) = progress
+        && receiver.changed().await.is_ok()
+    {
+        return (*kind, receiver.borrow_and_update().clone());
+    }
+    std::future::pending().await
 }
 
 /// Returns a way to start the engine of a pipeline that a wizard has made.

@@ -2,7 +2,7 @@
 //! colour is a third witness, so that every theme, the monochrome one included, can be read.
 
 use super::theme::Role;
-use crate::engine::status::{Phase, SchemaState, Slot};
+use crate::engine::status::{CopyState, Phase, SchemaState, Slot};
 
 /// A state for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +40,18 @@ pub(crate) const fn of_schema(state: SchemaState) -> Sign {
         SchemaState::Skipped => sign("-", "skipped", Role::Quiet),
         SchemaState::NotApplied => sign("!", "not applied", Role::Warn),
         SchemaState::Failed => sign("✗", "failed", Role::Bad),
+    }
+}
+
+/// Returns the sign of a table's copy.
+pub(crate) const fn of_copy(state: CopyState) -> Sign {
+    match state {
+        CopyState::Waiting => sign("○", "waiting", Role::Quiet),
+        CopyState::Copying => sign("⇉", "copying", Role::Accent),
+        CopyState::Indexing => sign("…", "indexing", Role::Accent),
+        CopyState::CatchingUp => sign("»", "catch-up", Role::Accent),
+        CopyState::Ready => sign("✓", "ready", Role::Good),
+        CopyState::Failed => sign("✗", "failed", Role::Bad),
     }
 }
 
@@ -85,6 +97,15 @@ mod tests {
             SchemaState::Failed,
         ];
         distinct(states.into_iter().map(of_schema).collect());
+        let copies = [
+            CopyState::Waiting,
+            CopyState::Copying,
+            CopyState::Indexing,
+            CopyState::CatchingUp,
+            CopyState::Ready,
+            CopyState::Failed,
+        ];
+        distinct(copies.into_iter().map(of_copy).collect());
         let slot = |status: &str, active| Slot {
             wal_status: Some(status.to_owned()),
             active,

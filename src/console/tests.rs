@@ -12,10 +12,11 @@ use super::keys::Keymap;
 use super::message::{Effect, Message};
 use super::model::{Look, Model};
 use super::scripted::{NOW_MS, Scene, log_lines, status};
-use super::theme::{Palette, Theme};
+use super::theme::Theme;
 use super::update::update;
 use super::view;
 use super::wizard::{Draft, Kind, Wizard};
+use crate::config::Palette;
 
 mod pictures;
 mod screens;
@@ -89,7 +90,7 @@ pub(super) fn text(buffer: &Buffer) -> String {
 }
 
 /// All scenes.
-const SCENES: [Scene; 9] = [
+const SCENES: [Scene; 15] = [
     Scene::Opening,
     Scene::Unreachable,
     Scene::Streaming,
@@ -99,10 +100,16 @@ const SCENES: [Scene; 9] = [
     Scene::Held,
     Scene::Crashed,
     Scene::Stopped,
+    Scene::CopyWaiting,
+    Scene::Copying,
+    Scene::Indexing,
+    Scene::CopyPaused,
+    Scene::CopyFailed,
+    Scene::Copied,
 ];
 
 /// Keys that lead to every overlay and mode.
-const WAYS: [&str; 16] = [
+const WAYS: [&str; 20] = [
     "esc",
     "enter",
     "?",
@@ -119,6 +126,10 @@ const WAYS: [&str; 16] = [
     "4 / a enter",
     "5 / o",
     "space 3 z",
+    "S",
+    "S enter",
+    "S r",
+    "S / a enter z f",
 ];
 
 #[test]

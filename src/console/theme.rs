@@ -1,14 +1,16 @@
 //! From meaning to style. A view names a [`Role`]; only this file knows colours.
 //!
-//! `auto` uses the terminal's own sixteen colours and never `DarkGray`, which is invisible on many
-//! palettes; good and bad are cyan and red, told apart without seeing green. `mono` uses no
+//! `auto` uses the terminal's own sixteen colours, of those only the three that can be read on a dark
+//! and on a light ground alike (a test computes it): cyan and yellow vanish on white, dark blue on
+//! black, `DarkGray` on many palettes. Good and bad are blue and red, told apart without seeing
+//! green. `mono` uses no
 //! colour at all: crossterm answers `NO_COLOR` by writing a full reset where a colour would stand,
 //! which would take the reverse of a selection with it.
 
-use std::str::FromStr;
-
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier, Style};
+
+use crate::config::Palette;
 
 /// What a piece of text means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,40 +41,6 @@ pub(crate) enum Role {
     Frame,
 }
 
-/// A set of styles, chosen with `--theme`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Palette {
-    /// The terminal's sixteen colours.
-    #[default]
-    Auto,
-    /// Bright, bold, for poor eyes and projectors.
-    HighContrast,
-    /// No colour; also chosen by `NO_COLOR`.
-    Mono,
-}
-
-/// The name is not one of a theme.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("\"{name}\" is not a theme: auto, high-contrast or mono")]
-pub struct ParsePaletteError {
-    name: String,
-}
-
-impl FromStr for Palette {
-    type Err = ParsePaletteError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "auto" => Ok(Self::Auto),
-            "high-contrast" => Ok(Self::HighContrast),
-            "mono" => Ok(Self::Mono),
-            _ => Err(ParsePaletteError {
-                name: text.to_owned(),
-            }),
-        }
-    }
-}
-
 /// How the console draws.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Theme {
@@ -97,10 +65,10 @@ fn auto(role: Role) -> Style {
     match role {
         Role::Text | Role::Frame => plain,
         Role::Quiet => plain.add_modifier(Modifier::DIM),
-        Role::Good => plain.fg(Color::Cyan),
+        Role::Good => plain.fg(Color::LightBlue),
         Role::Bad => plain.fg(Color::LightRed).add_modifier(Modifier::BOLD),
-        Role::Warn => plain.fg(Color::Yellow).add_modifier(Modifier::BOLD),
-        Role::Accent | Role::Focus => plain.fg(Color::Cyan).add_modifier(Modifier::BOLD),
+        Role::Warn => plain.fg(Color::LightMagenta).add_modifier(Modifier::BOLD),
+        Role::Accent | Role::Focus => plain.fg(Color::LightBlue).add_modifier(Modifier::BOLD),
         Role::Title | Role::Key => plain.add_modifier(Modifier::BOLD),
         Role::Selected => plain.add_modifier(Modifier::REVERSED),
         Role::Found => plain.fg(Color::Black).bg(Color::Yellow),
@@ -111,7 +79,7 @@ fn high_contrast(role: Role) -> Style {
     let bold = Style::new().add_modifier(Modifier::BOLD);
     match role {
         Role::Text | Role::Frame | Role::Quiet => Style::new(),
-        Role::Good => bold.fg(Color::LightCyan),
+        Role::Good => bold,
         Role::Bad => Style::new().fg(Color::White).bg(Color::Red),
         Role::Warn => Style::new().fg(Color::Black).bg(Color::LightYellow),
         Role::Accent | Role::Focus | Role::Title | Role::Key => bold,
@@ -147,11 +115,11 @@ pub(crate) fn to_ascii(buffer: &mut Buffer) {
 pub(crate) fn ascii_of(sign: char) -> Option<&'static str> {
     Some(match sign {
         '─' | '━' | '═' => "-",
-        '│' | '┃' | '║' | '▏' => "|",
+        '│' | '┃' | '║' | '▏' | '▕' => "|",
         '┌' | '┐' | '└' | '┘' | '┏' | '┓' | '┗' | '┛' | '╔' | '╗' | '╚' | '╝' | '├' | '┤' => {
             "+"
         }
-        '▶' | '→' | '›' => ">",
+        '▶' | '→' | '›' | '⇉' => ">",
         '»' => "}",
         '←' | '‹' => "<",
         '↑' | '▲' => "^",
@@ -176,4 +144,89 @@ pub(crate) fn ascii_of(sign: char) -> Option<&'static str> {
         '≥' => ">",
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROLES: [Role; 12] = [
+        Role::Text,
+        Role::Quiet,
+        Role::Good,
+        Role::Bad,
+        Role::Warn,
+        Role::Accent,
+        Role::Title,
+        Role::Key,
+        Role::Selected,
+        Role::Found,
+        Role::Focus,
+        Role::Frame,
+    ];
+
+    /// What terminals make of the three colours, on the ground that goes with it.
+    const PALETTES: [(&str, u32, [u32; 3]); 9] = [
+        ("xterm, dark", 0x00_0000, [0xff_0000, 0x5c_5cff, 0xff_00ff]),
+        ("xterm, light", 0xff_ffff, [0xff_0000, 0x5c_5cff, 0xff_00ff]),
+        ("GNOME, dark", 0x1e_1e1e, [0xf6_6151, 0x2a_7bde, 0xc0_61cb]),
+        ("GNOME, light", 0xff_ffff, [0xf6_6151, 0x2a_7bde, 0xc0_61cb]),
+        (
+            "VS Code, dark",
+            0x1e_1e1e,
+            [0xf1_4c4c, 0x3b_8eea, 0xd6_70d6],
+        ),
+        (
+            "VS Code, light",
+            0xff_ffff,
+            [0xcd_3131, 0x04_51a5, 0xbc_05bc],
+        ),
+        (
+            "Windows, dark",
+            0x0c_0c0c,
+            [0xe7_4856, 0x3b_78ff, 0xb4_009e],
+        ),
+        (
+            "Windows, light",
+            0xff_ffff,
+            [0xe7_4856, 0x3b_78ff, 0xb4_009e],
+        ),
+        ("Alacritty", 0x1d_1f21, [0xd5_4e53, 0x7a_a6da, 0xc3_97d8]),
+    ];
+
+    /// The contrast of two colours (WCAG 2.2, relative luminance).
+    fn contrast(one: u32, other: u32) -> f64 {
+        let luminance = |colour: u32| {
+            let linear = |shift: u32| {
+                let part = f64::from(colour >> shift & 0xff) / 255.0;
+                match part <= 0.03928 {
+                    true => part / 12.92,
+                    false => ((part + 0.055) / 1.055).powf(2.4),
+                }
+            };
+            0.2126 * linear(16) + 0.7152 * linear(8) + 0.0722 * linear(0)
+        };
+        let (one, other) = (luminance(one), luminance(other));
+        (one.max(other) + 0.05) / (one.min(other) + 0.05)
+    }
+
+    #[test]
+    fn colours_are_readable_on_dark_and_light_grounds() {
+        for role in ROLES {
+            let style = auto(role);
+            let place = match style.fg {
+                None => continue,
+                Some(Color::LightRed) => 0,
+                Some(Color::LightBlue) => 1,
+                Some(Color::LightMagenta) => 2,
+                // It brings its ground along.
+                Some(Color::Black) if style.bg == Some(Color::Yellow) => continue,
+                Some(other) => panic!("{role:?}: {other} is not in the list"),
+            };
+            for (name, ground, colours) in PALETTES {
+                let seen = contrast(colours[place], ground);
+                assert!(seen >= 2.9, "{role:?} in {name}: {seen:.1}");
+            }
+        }
+    }
 }

@@ -15,9 +15,11 @@ use crate::model::ErrorClass;
 
 mod act;
 mod ask;
+mod copies;
 mod keys;
 mod lesson;
 mod motion;
+mod start;
 #[cfg(test)]
 mod tests;
 mod wizard;
@@ -32,10 +34,7 @@ const TOASTS_MAX: usize = 3;
 /// Takes a message in; returns what is to be done outside.
 pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
     match message {
-        Message::Now(now_ms) => {
-            tick(model, now_ms);
-            return Vec::new();
-        }
+        Message::Now(now_ms) => return tick(model, now_ms),
         Message::Log(line) => {
             model.logs.push(line);
             model.dirty |= model.frozen.is_none();
@@ -49,15 +48,20 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
         Message::Click { column, row } => click(model, column, row),
         Message::Wheel { column, row, rows } => wheel(model, column, row, rows),
         Message::Resize(size) => model.size = size,
-        Message::Status(status) => model.latest = status,
+        Message::Status(status) => {
+            model.latest = status;
+            copies::on_status(model);
+        }
         Message::Event(event) => on_event(model, &event),
         Message::EngineGone => engine_gone(model),
         Message::EventsLost(count) => model.events_lost += count,
         Message::Answered(command, answer) => on_answer(model, command, answer),
         Message::LogsLost(count) => model.logs.lost = count,
-        Message::Copied(Ok(place)) => toast(model, place),
-        Message::Copied(Err(problem)) => warn(model, problem),
-        Message::Performed(shown) => return performed(model, shown),
+        Message::Told(Ok(place)) => toast(model, place),
+        Message::Told(Err(problem)) => warn(model, problem),
+        Message::Performed(request, seen) => return lesson::on_answer(model, &request, seen),
+        Message::Opened(opened) => start::on_opened(model, opened),
+        Message::Staged(staged) => start::on_staged(model, staged),
         Message::Saved(Ok(())) => {
             if let Some(settings) = &mut model.settings {
                 settings.saved();
@@ -65,7 +69,7 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
             toast(model, "saved; it counts from the next start of pgstream");
         }
         Message::Saved(Err(problem)) => warn(model, problem),
-        Message::Wizard(answer) => return wizard::on_answer(model, answer),
+        Message::Wizard(kind, answer) => return wizard::on_answer(model, kind, answer),
         Message::Terminate => return leave(model),
         Message::Now(_) | Message::Log(_) => {}
     }
@@ -97,13 +101,18 @@ fn push_toast(model: &mut Model, text: String, bad: bool) {
 }
 
 /// The screen changes with the clock only where a whole second shows, or where a toast ends.
-fn tick(model: &mut Model, now_ms: i64) {
+/// Returns what is due.
+fn tick(model: &mut Model, now_ms: i64) -> Vec<Effect> {
     let second_passed = now_ms.div_euclid(1000) != model.now_ms.div_euclid(1000);
     model.now_ms = now_ms;
     let toasts = model.toasts.len();
     model.toasts.retain(|toast| toast.until_ms > now_ms);
     model.dirty |= second_passed && model.look.motion || toasts != model.toasts.len();
     settle(model);
+    let mut effects = wizard::on_tick(model);
+    let look = model.course.as_mut().and_then(|course| course.look(now_ms));
+    effects.extend(look.map(Effect::Perform));
+    effects
 }
 
 /// Closes the console once the engine that was asked to stop has stopped, or takes too long.
@@ -162,15 +171,6 @@ fn on_event(model: &mut Model, event: &EngineEvent) {
     }
 }
 
-/// Takes in what a step of the tutorial has shown; what only looks follows by itself.
-fn performed(model: &mut Model, shown: Result<Vec<String>, String>) -> Vec<Effect> {
-    let follows = model
-        .course
-        .as_mut()
-        .and_then(|course| course.performed(shown));
-    follows.map(Effect::Perform).into_iter().collect()
-}
-
 /// An engine that ends says so; one that has gone without a word has crashed.
 fn engine_gone(model: &mut Model) {
     if model.is_at_rest() {
@@ -206,8 +206,12 @@ fn on_answer(model: &mut Model, command: Command, answer: Option<CommandAnswer>)
                 toast(model, format!("{count} copies at a time"));
             }
         },
-        Some(CommandAnswer::Refused(reason)) => warn(model, reason),
+        Some(CommandAnswer::Refused(reason)) => {
+            model.workers_asked = None;
+            warn(model, reason);
+        }
         None => {
+            model.workers_asked = None;
             warn(model, "the engine is not running");
             if command == Command::Stop && model.leaving != Leaving::No {
                 model.leaving = Leaving::Now;
@@ -217,7 +221,7 @@ fn on_answer(model: &mut Model, command: Command, answer: Option<CommandAnswer>)
 }
 
 fn click(model: &mut Model, column: u16, row: u16) {
-    if model.overlay.is_some() {
+    if model.overlay.is_some() || model.is_covered() {
         return;
     }
     let layout: Layout = model.layout();
@@ -237,11 +241,13 @@ fn click(model: &mut Model, column: u16, row: u16) {
 }
 
 fn wheel(model: &mut Model, column: u16, row: u16, rows: isize) {
+    let covered = model.is_covered();
     match &mut model.overlay {
         Some(Overlay::Detail { scroll, .. }) => {
             *scroll = scroll.saturating_add_signed(i16::try_from(rows).unwrap_or(0));
         }
         Some(_) => {}
+        None if covered => {}
         None => {
             let pane = model.layout().pane_at(column, row).map(|(pane, _)| pane);
             motion::step(model, pane.unwrap_or(model.focus), Step::By(rows));

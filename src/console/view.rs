@@ -22,6 +22,8 @@ mod paint;
 mod plot;
 mod question;
 mod settings;
+mod snapshot;
+mod start;
 mod throughput;
 mod wizard;
 
@@ -42,6 +44,10 @@ pub(crate) fn draw(model: &Model, buffer: &mut Buffer) -> Option<Position> {
         let cursor = settings::settings(model, open, buffer);
         hints::toasts(model, layout.hints, buffer);
         overlay(model, &layout, buffer).unwrap_or(cursor)
+    } else if let Some(open) = model.start.as_ref().filter(|one| one.shown) {
+        let cursor = start::start(model, open, buffer);
+        hints::toasts(model, layout.hints, buffer);
+        overlay(model, &layout, buffer).unwrap_or(cursor)
     } else {
         dashboard(model, &layout, buffer)
     };
@@ -53,12 +59,17 @@ pub(crate) fn draw(model: &Model, buffer: &mut Buffer) -> Option<Position> {
 
 fn dashboard(model: &Model, layout: &Layout, buffer: &mut Buffer) -> Option<Position> {
     header::header(model, layout, buffer);
-    if layout.class == Class::Compact {
+    if model.focus == Pane::Snapshot {
+        snapshot::totals(model, layout.figures, buffer);
+    } else if layout.class == Class::Compact {
         header::tabs(model, layout.figures, buffer);
     } else if layout.tiles.is_empty() {
         header::figures(model, layout.figures, buffer);
     } else {
         header::tiles(model, &layout.tiles, buffer);
+    }
+    if let Some(place) = layout.copy {
+        snapshot::progress(model, place, buffer);
     }
     if let Some(place) = layout.banner {
         header::banner(model, place, buffer);
@@ -85,7 +96,9 @@ fn dashboard(model: &Model, layout: &Layout, buffer: &mut Buffer) -> Option<Posi
 
 fn draw_pane(model: &Model, pane: Pane, place: Rect, buffer: &mut Buffer) -> Option<Position> {
     match pane {
-        Pane::Slots | Pane::Schema | Pane::Tables => list::pane(model, pane, place, buffer),
+        Pane::Slots | Pane::Schema | Pane::Tables | Pane::Snapshot => {
+            list::pane(model, pane, place, buffer)
+        }
         Pane::Throughput => {
             throughput::pane(model, place, buffer);
             None
@@ -99,6 +112,7 @@ fn draw_extra(model: &Model, extra: Extra, place: Rect, buffer: &mut Buffer) {
         Extra::SlotDetail => detail::beside(model, Pane::Slots, "Slot", place, buffer),
         Extra::Statement => detail::beside(model, Pane::Schema, "Schema change", place, buffer),
         Extra::Batches => throughput::batches(model, place, buffer),
+        Extra::Why => detail::beside(model, Pane::Snapshot, "Why", place, buffer),
         Extra::Levels => logs::levels(model, None, "· Levels", place, buffer),
     }
 }

@@ -2,28 +2,36 @@
 //! for as a [`Job`] and comes back as an answer.
 //!
 //! ```text
-//!   init       Source > Target > Preflight > Plan > Run > Start
+//!   init       Source > Target > Preflight > Tables > First copy > Plan > Run > Start
 //!   tear-down  Servers > Plan > Confirm > Run > Verify
 //! ```
 //!
 //! The exact SQL is shown before anything runs; leaving keeps what was typed.
 
+use std::path::PathBuf;
+
 use tui_input::Input;
 
-use crate::config::{Pipeline, SlotName};
+use crate::config::{Pipeline, Resolved, TableFilter};
 use crate::engine::check::Finding;
-use crate::schema::install::PlannedStep;
+use crate::schema::SourceTable;
+use crate::schema::install::{PlannedStep, Progress};
 
+mod field;
 pub(crate) mod job;
 pub(crate) mod save;
 #[cfg(test)]
 mod tests;
 pub(crate) mod update;
 
+pub(crate) use field::{Field, Name, problem};
+
 /// What a wizard is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
+    /// Set a pipeline up.
     Init,
+    /// Take one down.
     TearDown,
 }
 
@@ -33,6 +41,8 @@ pub(crate) enum Step {
     Source,
     Target,
     Preflight,
+    Tables,
+    FirstCopy,
     Plan,
     Run,
     Start,
@@ -49,6 +59,8 @@ impl Kind {
                 Step::Source,
                 Step::Target,
                 Step::Preflight,
+                Step::Tables,
+                Step::FirstCopy,
                 Step::Plan,
                 Step::Run,
                 Step::Start,
@@ -63,6 +75,14 @@ impl Kind {
         }
     }
 
+    /// Returns the name of the file that a plan is written to.
+    pub(crate) const fn plan_file(self) -> &'static str {
+        match self {
+            Self::Init => "pgstream-init-plan.sql",
+            Self::TearDown => "pgstream-tear-down-plan.sql",
+        }
+    }
+
     /// Returns the name of the wizard.
     pub(crate) const fn title(self) -> &'static str {
         match self {
@@ -70,31 +90,6 @@ impl Kind {
             Self::TearDown => "Tear-down",
         }
     }
-}
-
-/// What a field holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Name {
-    Source,
-    Target,
-    Slot,
-    Plugin,
-    Schema,
-    Confirm,
-    File,
-}
-
-/// One field.
-#[derive(Debug)]
-pub(crate) struct Field {
-    pub(crate) name: Name,
-    pub(crate) label: &'static str,
-    pub(crate) help: &'static str,
-    pub(crate) input: Input,
-    /// A choice instead of a text: the values it may have.
-    pub(crate) choices: &'static [&'static str],
-    /// What is wrong with it, found when it was left.
-    pub(crate) problem: Option<String>,
 }
 
 /// Something that is asked of the servers.
@@ -110,6 +105,7 @@ pub(crate) enum Loaded<T> {
 /// What is left behind by a side that does not answer, and what stays in any case.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Planned {
+    /// The steps.
     pub(crate) steps: Vec<PlannedStep>,
     /// What to know about it, line by line.
     pub(crate) notes: Vec<String>,
@@ -130,6 +126,16 @@ pub struct Draft {
     pub plugin: String,
     /// Whether schema changes replicate.
     pub schema: bool,
+    /// The tables that replicate, as a configuration lists them; empty: all.
+    pub include: String,
+    /// The tables that do not.
+    pub exclude: String,
+    /// Whether existing rows are copied first.
+    pub copy: bool,
+    /// The tables whose rows are copied; empty: all that replicate.
+    pub copy_tables: String,
+    /// How many copies run at the same time; empty: as many as the machine allows.
+    pub copy_workers: String,
 }
 
 /// What a wizard asks for.
@@ -139,14 +145,20 @@ pub(crate) enum Job {
     Probe(Name, String),
     /// What is in the way?
     Check(Draft),
+    /// Which tables has the source?
+    Tables(Draft),
     /// What would run?
     Plan(Kind, Draft),
     /// Run it.
     Run(Kind, Draft),
     /// Is everything gone?
     Verify(Draft),
-    /// Write the file, then start the pipeline.
-    Start { draft: Draft, file: String },
+    /// Write the file, then start the pipeline or not.
+    Start {
+        draft: Draft,
+        file: String,
+        starts: bool,
+    },
 }
 
 /// What came of a [`Job`].
@@ -154,10 +166,28 @@ pub(crate) enum Job {
 pub(crate) enum Answer {
     Probed(Name, String, Result<String, Vec<String>>),
     Checked(Result<Vec<Finding>, Vec<String>>),
+    Listed(Result<Vec<SourceTable>, Vec<String>>),
     Planned(Result<Planned, Vec<String>>),
+    /// How the run goes on.
+    Progress(Progress),
     Ran(Result<Vec<String>, Vec<String>>),
     Verified(Result<Vec<String>, Vec<String>>),
-    Started(Result<(String, Box<Pipeline>), Vec<String>>),
+    Started(Result<Box<Started>, Vec<String>>),
+}
+
+/// A pipeline that was saved and can be started.
+#[derive(Debug)]
+pub(crate) struct Started {
+    /// Whether it shall start now.
+    pub(crate) starts: bool,
+    /// Its name: the file's without the ending.
+    pub(crate) name: String,
+    /// What was typed.
+    pub(crate) draft: Draft,
+    /// Its settings.
+    pub(crate) pipeline: Pipeline,
+    /// The settings with their origins, and the file.
+    pub(crate) settings: (Vec<Resolved>, PathBuf),
 }
 
 /// A wizard on its way.
@@ -174,103 +204,52 @@ pub(crate) struct Wizard {
     pub(crate) source: Loaded<String>,
     pub(crate) target: Loaded<String>,
     pub(crate) findings: Loaded<Vec<Finding>>,
+    pub(crate) tables: Loaded<Vec<SourceTable>>,
     pub(crate) plan: Loaded<Planned>,
+    /// How the run goes on, and since when its present step runs.
+    pub(crate) progress: Progress,
+    pub(crate) step_since_ms: i64,
     pub(crate) ran: Loaded<Vec<String>>,
     pub(crate) verified: Loaded<Vec<String>>,
     pub(crate) started: Loaded<String>,
     /// The selected line of a list.
     pub(crate) selected: usize,
-}
-
-const PLUGINS: &[&str] = &["pgoutput", "wal2json"];
-const SCHEMA: &[&str] = &["yes", "no"];
-
-fn field(name: Name, label: &'static str, help: &'static str, value: &str) -> Field {
-    Field {
-        name,
-        label,
-        help,
-        input: Input::new(value.to_owned()),
-        choices: &[],
-        problem: None,
-    }
+    /// Lines that the SQL of the selected step is scrolled down; none: it stands below the plan.
+    pub(crate) sql_scroll: Option<usize>,
+    /// When the address being typed is tried, unless another key comes before.
+    pub(crate) try_at_ms: Option<i64>,
 }
 
 impl Wizard {
     /// Returns a wizard on its first screen, with what is known filled in.
     pub(crate) fn new(kind: Kind, draft: &Draft) -> Self {
-        let choice = |field: Field, choices| Field { choices, ..field };
-        let plugin = if draft.plugin.is_empty() {
-            PLUGINS[0]
-        } else {
-            &draft.plugin
-        };
-        let fields = vec![
-            field(
-                Name::Source,
-                "Source",
-                "postgres://user:password@host:5432/database",
-                &draft.source,
-            ),
-            field(
-                Name::Slot,
-                "Slot",
-                "empty: pgstream_<database>_slot",
-                &draft.slot,
-            ),
-            choice(
-                field(
-                    Name::Plugin,
-                    "Plugin",
-                    "pgoutput is built into every server",
-                    plugin,
-                ),
-                PLUGINS,
-            ),
-            field(
-                Name::Target,
-                "Target",
-                "postgres://user:password@host:5432/database",
-                &draft.target,
-            ),
-            choice(
-                field(
-                    Name::Schema,
-                    "Schema changes",
-                    "whether they replicate, too",
-                    SCHEMA[0],
-                ),
-                SCHEMA,
-            ),
-            field(Name::Confirm, "Slot", "type its name to go on", ""),
-            field(
-                Name::File,
-                "File",
-                "where the configuration is saved; only you can read it",
-                "pgstream.env",
-            ),
-        ];
         Self {
             kind,
             at: 0,
-            fields,
+            fields: field::all(draft),
             field: 0,
             reveal: false,
             source: Loaded::Not,
             target: Loaded::Not,
             findings: Loaded::Not,
+            tables: Loaded::Not,
             plan: Loaded::Not,
+            progress: Progress::default(),
+            step_since_ms: 0,
             ran: Loaded::Not,
             verified: Loaded::Not,
             started: Loaded::Not,
             selected: 0,
+            sql_scroll: None,
+            try_at_ms: None,
         }
     }
 
     /// Returns the screen.
-    pub(crate) fn step(&self) -> Step {
+    pub(crate) const fn step(&self) -> Step {
         let steps = self.kind.steps();
-        steps[self.at.min(steps.len() - 1)]
+        let last = steps.len() - 1;
+        steps[if self.at < last { self.at } else { last }]
     }
 
     /// Returns the fields of the screen.
@@ -279,8 +258,10 @@ impl Wizard {
             Step::Source => &[Name::Source, Name::Slot, Name::Plugin],
             Step::Target => &[Name::Target, Name::Schema],
             Step::Servers => &[Name::Source, Name::Target, Name::Slot],
+            Step::Tables => &[Name::Include, Name::Exclude],
+            Step::FirstCopy => &[Name::Copy, Name::CopyTables, Name::CopyWorkers],
             Step::Confirm => &[Name::Confirm],
-            Step::Start => &[Name::File],
+            Step::Start => &[Name::File, Name::Then],
             Step::Preflight | Step::Plan | Step::Run | Step::Verify => &[],
         }
     }
@@ -288,6 +269,16 @@ impl Wizard {
     /// Returns the name of the field that has the keys.
     pub(crate) fn focused(&self) -> Option<Name> {
         self.names(self.step()).get(self.field).copied()
+    }
+
+    /// Returns the number of the last place that the keys may have: a field, or the list below.
+    pub(crate) const fn last_place(&self) -> usize {
+        let step = self.step();
+        let fields = self.names(step).len();
+        match step {
+            Step::Tables => fields,
+            _ => fields.saturating_sub(1),
+        }
     }
 
     /// Returns a field.
@@ -315,7 +306,71 @@ impl Wizard {
             target: self.value(Name::Target),
             slot: self.value(Name::Slot),
             plugin: self.value(Name::Plugin),
-            schema: self.value(Name::Schema) == SCHEMA[0],
+            schema: self.value(Name::Schema) == field::YES,
+            include: self.value(Name::Include),
+            exclude: self.value(Name::Exclude),
+            copy: self.value(Name::Copy) == field::YES,
+            copy_tables: self.value(Name::CopyTables),
+            copy_workers: self.value(Name::CopyWorkers),
+        }
+    }
+
+    /// Returns the filter that was typed, while it can be read.
+    pub(crate) fn filter(&self) -> Option<TableFilter> {
+        TableFilter::parse(&self.value(Name::Include), &self.value(Name::Exclude)).ok()
+    }
+
+    /// Returns the tables of the source, as far as they are known.
+    pub(crate) fn source_tables(&self) -> &[SourceTable] {
+        match &self.tables {
+            Loaded::Done(tables) => tables,
+            Loaded::Not | Loaded::Waiting | Loaded::Failed(_) => &[],
+        }
+    }
+
+    /// Puts a text into a field.
+    pub(crate) fn fill(&mut self, name: Name, text: String) {
+        if let Some(field) = self.get_mut(name) {
+            field.input = Input::new(text);
+            field.problem = None;
+        }
+    }
+
+    /// Takes in which tables the source has.
+    pub(crate) fn list(&mut self, tables: Vec<SourceTable>) {
+        self.tables = Loaded::Done(tables);
+    }
+
+    /// Takes in what would run.
+    pub(crate) fn planned(&mut self, planned: Planned) {
+        self.plan = Loaded::Done(planned);
+    }
+
+    /// Lets the table with this number in or out, by the shortest change of the patterns.
+    ///
+    /// # Errors
+    /// Why it cannot be done, for people.
+    pub(crate) fn toggle(&mut self, index: usize) -> Result<(), String> {
+        let table = self.source_tables().get(index);
+        let name = table.map(|table| table.name.clone());
+        let name = name.ok_or("there is no such table")?;
+        let filter = self.filter().ok_or("mend the patterns first")?;
+        let changed = filter.toggled(&name).map_err(|pattern| {
+            format!("{pattern} excludes {name} and perhaps others: change the pattern")
+        })?;
+        self.fill(Name::Include, changed.include_text());
+        self.fill(Name::Exclude, changed.exclude_text());
+        Ok(())
+    }
+
+    /// Returns whether the filter lets no table of the source through, which is a mistake.
+    pub(crate) fn lets_nothing_through(&self) -> bool {
+        let Some(filter) = self.filter() else {
+            return false;
+        };
+        match self.source_tables() {
+            [] => filter.selects_nothing(),
+            tables => !tables.iter().any(|table| filter.selects(&table.name)),
         }
     }
 
@@ -339,23 +394,4 @@ impl Wizard {
 /// Returns whether a finding is in the way of init: what `pgstream init` mends is not.
 pub(crate) fn blocks(finding: &Finding) -> bool {
     finding.blocking && !finding.mend.starts_with("pgstream init")
-}
-
-/// Returns what is wrong with a field; none when it may be left.
-pub(crate) fn problem(kind: Kind, name: Name, value: &str) -> Option<String> {
-    use crate::config::ConnectionSettings;
-    match name {
-        Name::Target if value.is_empty() && kind == Kind::TearDown => None,
-        Name::Source | Name::Target if value.is_empty() => Some("an address is needed".to_owned()),
-        Name::Source | Name::Target => ConnectionSettings::parse(value)
-            .err()
-            .map(|error| error.to_string()),
-        Name::Slot if value.is_empty() => None,
-        Name::Slot => value
-            .parse::<SlotName>()
-            .err()
-            .map(|error| error.to_string()),
-        Name::File if value.is_empty() => Some("a name is needed".to_owned()),
-        Name::Plugin | Name::Schema | Name::Confirm | Name::File => None,
-    }
 }

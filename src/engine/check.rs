@@ -23,7 +23,7 @@ use serde::Serialize;
 use crate::config::{
     ConnectionSettings, NullNumbers, Pipeline, Plugin, SlotName, TableFilter, publication_name,
 };
-use crate::model::Classify;
+use crate::model::{Classify, QualifiedName};
 use crate::postgres::{PgError, connect};
 
 use facts::{SourceFacts, TargetFacts};
@@ -89,6 +89,17 @@ struct Wanted {
     schema_changes: bool,
     silent_triggers: bool,
     filter: TableFilter,
+    /// Tables that a snapshot brings, if one is asked for.
+    copied: Option<TableFilter>,
+}
+
+impl Wanted {
+    /// Returns whether a snapshot brings this table, with the types that it needs.
+    fn brings(&self, table: &QualifiedName) -> bool {
+        self.copied
+            .as_ref()
+            .is_some_and(|copied| copied.selects(table))
+    }
 }
 
 impl Wanted {
@@ -104,6 +115,10 @@ impl Wanted {
             schema_changes: pipeline.schema_log.is_some(),
             silent_triggers: pipeline.disable_triggers,
             filter: pipeline.filter.clone(),
+            copied: pipeline
+                .snapshot
+                .enabled
+                .then(|| pipeline.snapshot.tables.clone()),
         }
     }
 }

@@ -128,6 +128,16 @@ pub enum EngineError {
         /// The patterns.
         idle: Vec<Idle>,
     },
+    /// Tables would be copied from another database than the one that is streamed.
+    #[error(
+        "tables cannot be copied from {store}: it is not the source {source_endpoint}, whose changes follow"
+    )]
+    SnapshotElsewhere {
+        /// Where the tables would come from, without a password.
+        store: String,
+        /// The source, without a password.
+        source_endpoint: String,
+    },
     /// Something on the target is in the way of a copy.
     #[error("the target {endpoint} has something else where tables are to be copied to: {}", .conflicts.join("; "))]
     SnapshotConflict {
@@ -214,7 +224,7 @@ impl Classify for EngineError {
             Self::SnapshotPointLost | Self::SnapshotRestless | Self::StreamInterrupted => {
                 ErrorClass::Transient
             }
-            Self::SnapshotPatterns { .. } => ErrorClass::Usage,
+            Self::SnapshotPatterns { .. } | Self::SnapshotElsewhere { .. } => ErrorClass::Usage,
             Self::SnapshotConflict { .. } => ErrorClass::Operator,
             Self::SnapshotIncomplete { .. } => ErrorClass::Data,
             Self::SlotInUse { .. } | Self::NotReady { .. } | Self::Silent { .. } => {
@@ -238,6 +248,11 @@ impl Classify for EngineError {
             Self::SnapshotGroup { source, .. } => source.hint(),
             Self::SnapshotTable { source } => source.hint(),
             Self::SnapshotPatterns { idle, .. } => Some(near_names(idle)),
+            Self::SnapshotElsewhere { .. } => Some(
+                "PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_STORE_URL must name the database of \
+                 PGSTREAM_POSTGRES_LISTENER_URL, or not be set"
+                    .to_owned(),
+            ),
             Self::SnapshotConflict { .. } => Some(
                 "empty or drop those tables on the target, or leave them out with \
                  PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_EXCLUDED_TABLES; nothing has been touched"

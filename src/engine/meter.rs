@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::model::QualifiedName;
 
-use super::status::{BatchTimes, Status, TableCounters, Totals};
+use super::status::{BATCH_BOUNDS_MS, BatchTimes, Status, TableCounters, Totals};
 
 /// Percentiles speak of this many batches: enough for a 95th, few enough to sort at each look.
 const BATCHES_MAX: usize = 256;
@@ -117,7 +117,14 @@ impl Meter {
         times.sort_unstable();
         rows.sort_unstable();
         let ms = |at: usize| at_percent(&times, at).map_or(0.0, |time| time.as_secs_f64() * 1e3);
+        let mut counts = [0; BATCH_BOUNDS_MS.len() + 1];
+        for time in &times {
+            let below = |bound: &u32| *time < Duration::from_millis(u64::from(*bound));
+            let bucket = BATCH_BOUNDS_MS.iter().position(below);
+            counts[bucket.unwrap_or(BATCH_BOUNDS_MS.len())] += 1;
+        }
         BatchTimes {
+            counts,
             p50_ms: ms(50),
             p95_ms: ms(95),
             max_ms: ms(100),
@@ -158,5 +165,6 @@ mod tests {
         assert_eq!(status.tables["public.t"].deletes, 1);
         assert!((status.batches.p50_ms - 50.0).abs() < 1e-9);
         assert!((status.batches.max_ms - 100.0).abs() < 1e-9);
+        assert_eq!(status.batches.counts, [0, 1, 3, 5, 10, 30, 50, 1, 0]);
     }
 }

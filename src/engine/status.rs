@@ -200,7 +200,13 @@ pub struct BatchTimes {
     pub rows_p50: u64,
     /// 95th percentile of row changes a batch.
     pub rows_p95: u64,
+    /// Batches by time: how many took less than each of [`BATCH_BOUNDS_MS`], and not less than the
+    /// one before it; the last counts the rest.
+    pub counts: [u32; BATCH_BOUNDS_MS.len() + 1],
 }
+
+/// Bounds of the times that [`BatchTimes::counts`] tells apart, in milliseconds.
+pub const BATCH_BOUNDS_MS: [u32; 8] = [1, 2, 5, 10, 20, 50, 100, 500];
 
 /// Row changes of one table since the engine started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -362,8 +362,11 @@ impl Stream<'_> {
         let due = now
             || self.applier.is_taking_over()
             || self.state.idle_confirmed_at.elapsed() >= IDLE_CONFIRM_EVERY;
-        if nothing_open && due && self.state.idle_lsn > self.applier.position() {
-            self.applier.advance_idle(self.state.idle_lsn).await?;
+        let position = self.applier.position();
+        let goes_on = self.state.idle_lsn > position || self.applier.has_reached_copies();
+        if nothing_open && due && goes_on {
+            let to = self.state.idle_lsn.max(position);
+            self.applier.advance_idle(to).await?;
             self.state.idle_confirmed_at = clock::now();
             self.confirm();
         }

@@ -21,6 +21,7 @@ pub mod install;
 mod plan;
 mod prune;
 mod rows;
+mod tables;
 
 pub use acknowledge::{mark_acked, unacked};
 pub use catalog::{DescribeError, Describer, Oids};
@@ -31,3 +32,4 @@ pub use plan::{
 };
 pub use prune::prune;
 pub use rows::RowsMessage;
+pub use tables::{SourceTable, source_tables};

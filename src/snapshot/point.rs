@@ -17,6 +17,7 @@ const PLUGIN: &str = "pgoutput";
 #[derive(Debug)]
 pub struct ConsistentPoint {
     lsn: Option<Lsn>,
+    system: Option<(String, String)>,
     snapshot: String,
     _holder: Holder,
 }
@@ -36,9 +37,14 @@ impl ConsistentPoint {
     /// lost.
     pub async fn with_position(settings: &ConnectionSettings, slot: &str) -> Result<Self, PgError> {
         let mut connection = ReplicationConnection::connect(settings).await?;
+        let identity = connection.identify_system().await?;
         let (lsn, snapshot) = connection.create_temporary_slot(slot, PLUGIN).await?;
         Ok(Self {
             lsn: Some(lsn),
+            system: Some((
+                identity.system_identifier,
+                identity.database.unwrap_or_default(),
+            )),
             snapshot,
             _holder: Holder::Slot(Box::new(connection)),
         })
@@ -58,6 +64,7 @@ impl ConsistentPoint {
             .await?;
         Ok(Self {
             lsn: None,
+            system: None,
             snapshot: row.map_or_else(String::new, |row| row.get(0)),
             _holder: Holder::Transaction(Box::new(session)),
         })
@@ -67,6 +74,12 @@ impl ConsistentPoint {
     #[must_use]
     pub const fn lsn(&self) -> Option<Lsn> {
         self.lsn
+    }
+
+    /// Returns the system identifier and the database that its position is of.
+    #[must_use]
+    pub const fn system(&self) -> Option<&(String, String)> {
+        self.system.as_ref()
     }
 
     /// Returns the statements that begin a reading transaction at this moment.

@@ -131,6 +131,21 @@ fn cell_matches(expected: &str, seen: &str) -> bool {
 }
 
 impl Lesson {
+    /// Returns what tells on the source that the statement of this step has been run, by whomever:
+    /// the look that follows it, on the source. It is true only afterwards.
+    #[must_use]
+    pub fn mark_of(&self, step: usize) -> Option<&Expectation> {
+        match (self.steps.get(step)?, self.steps.get(step + 1)?) {
+            (
+                Step::Sql {
+                    side: Side::Source, ..
+                },
+                Step::Expect(expectation),
+            ) => Some(expectation),
+            _ => None,
+        }
+    }
+
     /// Returns this lesson with the real ports and plugin in all that is done and seen.
     #[must_use]
     pub fn staged(&self, scene: &Scene) -> Self {

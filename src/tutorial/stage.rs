@@ -130,6 +130,14 @@ impl Stage {
         }
     }
 
+    /// Returns whether the source has by now what is expected, whichever side it is expected on.
+    /// That a table is not there yet is an answer like any other.
+    pub async fn sees(&self, expected: &Expectation) -> bool {
+        let source = &self.databases[index(Side::Source)];
+        let answer = source.ask(&expected.query).await;
+        answer.is_ok_and(|answer| expected.is_met(&answer.rows))
+    }
+
     async fn ask(&self, side: Side, statement: &str) -> Result<Answer, TutorialError> {
         let asked = self.databases[index(side)].ask(statement).await;
         asked.map_err(|source| TutorialError::Statement {

@@ -169,7 +169,8 @@ async fn receive(servers: &Servers, load: &Load) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn until_finished(
+/// Waits until a target has the last row of the backlog.
+pub(crate) async fn until_finished(
     target: &Client,
     started: tokio::time::Instant,
 ) -> anyhow::Result<Duration> {

@@ -1,4 +1,5 @@
-//! `make bench`: how fast a backlog reaches the target, and how soon a single row does.
+//! `make bench`: how fast a backlog reaches the target, how soon a single row does, and how long a
+//! first copy takes ([`snapshot`]).
 //!
 //! Three readers drain the same backlog from slots that were made before it: `pg_recvlogical` into
 //! nothing (what the source can send), PostgreSQL's own subscription, and `pgstream run`, each in
@@ -18,13 +19,25 @@
     reason = "a bench prints what it measured"
 )]
 
+mod console;
 mod drain;
 mod large;
 mod latency;
 mod options;
 mod ours;
+#[path = "../it/console/pty.rs"]
+#[expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    dead_code,
+    unreachable_pub,
+    reason = "it belongs to the tests, which need more of it and fail by a panic"
+)]
+mod pty;
 mod report;
 mod servers;
+mod snapshot;
+mod usage;
 mod workload;
 
 use std::process::ExitCode;
@@ -76,6 +89,16 @@ async fn bench(options: &Options) -> anyhow::Result<()> {
             "{}",
             latency::measure(&servers, options.samples, options.rounds).await?
         );
+    }
+    if options.wants("console") {
+        let rows = options.console_rows();
+        print!(
+            "{}",
+            console::measure(&servers, rows, options.rounds).await?
+        );
+    }
+    if options.wants("snapshot") {
+        print!("{}", snapshot::measure(&servers, options).await?);
     }
     Ok(())
 }

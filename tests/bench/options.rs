@@ -16,6 +16,8 @@ pub(crate) struct Options {
     pub(crate) samples: usize,
     /// How all readers reach their servers.
     pub(crate) transport: Transport,
+    /// Tables, or parts of tables, that are copied at a time.
+    pub(crate) jobs: usize,
     /// Check the memory of one very large transaction instead.
     pub(crate) large: bool,
     /// Another build of `pgstream` to be measured.
@@ -50,6 +52,7 @@ impl Options {
             rounds: 3,
             samples: 200,
             transport: Transport::Tcp,
+            jobs: std::thread::available_parallelism()?.get() * 2,
             large: false,
             program: env!("CARGO_BIN_EXE_pgstream").into(),
             only: Vec::new(),
@@ -65,6 +68,7 @@ impl Options {
                 "--quick" => (options.rows, options.rounds, options.samples) = (20_000, 1, 50),
                 "--rows" => options.rows = value()?.parse()?,
                 "--rounds" => options.rounds = value()?.parse()?,
+                "--jobs" => options.jobs = value()?.parse()?,
                 "--samples" => options.samples = value()?.parse()?,
                 "--only" => options.only = value()?.split(',').map(str::to_owned).collect(),
                 "--unix" => options.transport = Transport::Unix,
@@ -78,11 +82,16 @@ impl Options {
         Ok(options)
     }
 
+    /// Returns the rows that stream under the eyes of a console: a million, unless it shall be quick.
+    pub(crate) fn console_rows(&self) -> u64 {
+        self.rows * 5 / 3
+    }
+
     /// Returns whether this part was asked for.
     pub(crate) fn wants(&self, name: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|only| only == name)
     }
 }
 
-const KNOWN: &str =
-    "--quick, --rows N, --rounds N, --samples N, --only NAME,…, --unix, --program PATH, --large";
+const KNOWN: &str = "--quick, --rows N, --rounds N, --samples N, --jobs N, --only NAME,…, --unix, \
+                     --program PATH, --large";

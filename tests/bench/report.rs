@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::drain::Reader;
-use crate::ours::Usage;
+use crate::usage::Usage;
 use crate::workload::Workload;
 
 /// One reader through one backlog.
@@ -110,7 +110,8 @@ fn usage_of(runs: &[Run]) -> Option<Usage> {
     runs.iter().find_map(|run| run.process)
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
+/// Returns the value in the middle.
+pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
     let values: Vec<_> = values.collect();
     let upper = values.iter().map(|value| -value).collect();
     f64::midpoint(percentile(values, 50), -percentile(upper, 50))

@@ -2,9 +2,11 @@
 //! copy, and ours.
 
 use std::path::PathBuf;
+use std::process::Stdio;
 
 use anyhow::Context as _;
 use pgstream::tutorial::cluster::{Cluster, ClusterOptions};
+use tokio::process::Command;
 use tokio_postgres::{Client, NoTls};
 
 use crate::options::{Options, Transport};
@@ -18,7 +20,7 @@ const OURS: &str = "ours";
 
 /// As a small server would be set, with what comes by the clock (checkpoints, autovacuum) left
 /// out: it would hit one reader and spare the other. `fsync` stays on.
-const SETTINGS: [(&str, &str); 6] = [
+const SETTINGS: [(&str, &str); 10] = [
     ("shared_buffers", "256MB"),
     ("max_wal_size", "16GB"),
     ("checkpoint_timeout", "1h"),
@@ -26,6 +28,11 @@ const SETTINGS: [(&str, &str); 6] = [
     ("wal_sender_timeout", "60s"),
     // A subscription that is enabled starts at once.
     ("wal_retrieve_retry_interval", "10ms"),
+    // Room for as many copies at a time as anybody asks for.
+    ("max_worker_processes", "40"),
+    ("max_logical_replication_workers", "20"),
+    ("max_replication_slots", "40"),
+    ("max_wal_senders", "40"),
 ];
 
 /// Both clusters, and a session with each database.
@@ -83,6 +90,29 @@ impl Servers {
         url(&self.target_cluster, self.transport, OURS)
     }
 
+    /// Returns the address of a database on the source's server.
+    pub(crate) fn source_url_of(&self, database: &str) -> String {
+        url(&self.source_cluster, self.transport, database)
+    }
+
+    /// Returns the address of a database on the target's server.
+    pub(crate) fn target_url_of(&self, database: &str) -> String {
+        url(&self.target_cluster, self.transport, database)
+    }
+
+    /// Returns `pgstream`, free of our own environment.
+    pub(crate) fn pgstream(&self) -> Command {
+        let mut command = Command::new(&self.pgstream);
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PGSTREAM_")) {
+            command.env_remove(name);
+        }
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .kill_on_drop(true);
+        command
+    }
+
     /// Returns the path of one of PostgreSQL's programs.
     pub(crate) fn program(&self, name: &str) -> PathBuf {
         self.source_cluster.server().program(name)
@@ -125,7 +155,8 @@ fn url(cluster: &Cluster, transport: Transport, database: &str) -> String {
     }
 }
 
-async fn connect(url: &str) -> anyhow::Result<Client> {
+/// Opens a session.
+pub(crate) async fn connect(url: &str) -> anyhow::Result<Client> {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
     #[expect(
         clippy::disallowed_methods,

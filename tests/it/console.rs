@@ -8,8 +8,11 @@
     reason = "what fails in a helper fails the test that called it"
 )]
 
+mod plain;
 mod pty;
 mod real;
 mod scripted;
+mod snapshot;
+mod start;
 mod tutorial;
 mod wizard;

@@ -42,6 +42,7 @@ mod sessions;
 mod snapshot;
 #[cfg(feature = "failpoints")]
 mod snapshot_resume;
+mod snapshot_source;
 mod stream;
 mod tidy;
 mod tutorial;

@@ -4,10 +4,12 @@
 use std::path::Path;
 
 use nix::sys::signal::Signal;
+use pgstream::config::Plugin;
 use pgstream::tutorial::cluster::ClusterOptions;
 use pgstream::tutorial::database::Database;
 use pgstream::tutorial::lesson::{Expectation, POSTGRES_TO_POSTGRES, Scene, Side, Step, parse};
 use pgstream::tutorial::server::Server;
+use pgstream::tutorial::stage::Stage;
 use tempfile::TempDir;
 
 use crate::support::clusters::TestCluster;
@@ -49,6 +51,28 @@ async fn every_step_works_as_typed_with_pgoutput_and_environment_variables() {
 #[tokio::test]
 async fn every_step_works_as_typed_with_wal2json_and_flags() {
     play("wal2json", Spelling::Flags).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_tells_of_a_statement_is_there_after_it_and_not_before() {
+    let mut stage = Stage::set_up(Plugin::Pgoutput).await.unwrap();
+    let mut statement_count = 0;
+    for lesson in stage.lessons().unwrap() {
+        for (number, step) in lesson.steps.iter().enumerate() {
+            let mark = lesson.mark_of(number);
+            let is_statement = matches!(step, Step::Sql { .. });
+            assert_eq!(mark.is_some(), is_statement, "{step:?}");
+            if let Some(mark) = mark {
+                assert!(!stage.sees(mark).await, "{step:?} is not done yet");
+                statement_count += 1;
+            }
+            stage.perform(step).await.unwrap();
+            if let Some(mark) = mark {
+                assert!(stage.sees(mark).await, "{step:?} is done");
+            }
+        }
+    }
+    assert_eq!(statement_count, 9);
 }
 
 async fn play(plugin: &'static str, spelling: Spelling) {

@@ -105,3 +105,30 @@ crate::property::properties! {
         }
     }
 }
+
+#[test]
+fn one_table_is_toggled_and_no_other() {
+    let check = |include: &str, exclude: &str, table: (&str, &str), expected: (&str, &str)| {
+        let toggled = filter(include, exclude)
+            .toggled(&name(table.0, table.1))
+            .unwrap();
+        let texts = (toggled.include_text(), toggled.exclude_text());
+        assert_eq!((texts.0.as_str(), texts.1.as_str()), expected);
+        let again = filter(&texts.0, &texts.1);
+        assert_ne!(
+            again.selects(&name(table.0, table.1)),
+            filter(include, exclude).selects(&name(table.0, table.1))
+        );
+    };
+    check("", "", ("public", "a"), ("", "public.a"));
+    check("", "public.a", ("public", "a"), ("", ""));
+    check("public.* x.y", "", ("x", "y"), ("public.*", ""));
+    check("public.*", "", ("public", "a"), ("public.*", "public.a"));
+    check("public.a", "", ("public", "a"), ("public.a", "public.a"));
+    check("public.a", "", ("x", "y"), ("public.a x.y", ""));
+    check("x.*", "x.y", ("x", "y"), ("x.*", ""));
+    check("", "", ("My Shop", "a*"), ("", "\"My Shop\".\"a*\""));
+
+    let refused = filter("", "*.audit_*").toggled(&name("public", "audit_log"));
+    assert_eq!(refused.unwrap_err().to_string(), "*.audit_*");
+}

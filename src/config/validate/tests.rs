@@ -192,6 +192,22 @@ fn invalid_logging_falls_back_and_is_told_with_the_rest() {
     assert_eq!(configured.origin_of(key::LOG_FORMAT), Origin::Environment);
 }
 
+#[test]
+fn the_console_looks_as_configured_and_faults_are_told_with_the_rest() {
+    let file = "PGSTREAM_CONSOLE_KEYS=\"pause = ctrl-s\"\nPGSTREAM_CONSOLE_THEME=bright\n\
+                PGSTREAM_CONSOLE_MOUSE=off";
+    let configured = configuration(file, &[("PGSTREAM_CONSOLE_ASCII", "true")]);
+    let expected = Screen {
+        keys: Some("pause = ctrl-s".to_owned()),
+        ascii: Some(true),
+        mouse: Some(false),
+        ..Screen::default()
+    };
+    assert_eq!(configured.screen(), expected);
+    let error = configured.validate().unwrap_err().to_string();
+    assert!(error.contains("x.env:2: PGSTREAM_CONSOLE_THEME"), "{error}");
+}
+
 crate::property::properties! {
     #[test]
     fn any_value_of_any_variable_is_answered_without_its_secret(

@@ -34,6 +34,7 @@ const SCHEMA: Scope = Scope::In(Pane::Schema);
 const RATE: Scope = Scope::In(Pane::Throughput);
 const LOGS: Scope = Scope::In(Pane::Logs);
 const TABLES: Scope = Scope::In(Pane::Tables);
+const SNAPSHOT: Scope = Scope::In(Pane::Snapshot);
 
 /// Every configurable key.
 #[rustfmt::skip]
@@ -63,7 +64,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
     hinted(50, "freeze", line(ALL, Action::Freeze, "freeze", &["space"], "freeze the display; the engine goes on")),
     line(ALL, Action::CopyRow, "copy-row", &["y"], "copy the row"),
     line(ALL, Action::CopyPane, "copy-pane", &["Y"], "copy the whole pane as text"),
-    line(ALL, Action::Back, "back", &["esc"], "close, clear, back"),
+    hinted(91, "dashboard", line(ALL, Action::Back, "back", &["esc"], "close, clear, back")),
     line(ALL, Action::Mouse, "mouse", &["m"], "mouse on or off; Shift-drag selects text"),
     line(ALL, Action::Redraw, "redraw", &["ctrl-l"], "draw everything anew"),
     line(ALL, Action::Suspend, "suspend", &["ctrl-z"], "back to the shell; fg returns, the engine goes on"),
@@ -76,8 +77,10 @@ pub(crate) const BINDINGS: &[Binding] = &[
     line(ENGINE, Action::Stop, "stop", &["E"], "end the engine, keep the console (asks)"),
     hinted(70, "init", line(ENGINE, Action::Init, "init", &["I"], "set up a pipeline")),
     hinted(75, "tear-down", line(ENGINE, Action::TearDown, "tear-down", &["T"], "remove what init made")),
+    hinted(80, "snapshot", line(ENGINE, Action::Snapshot, "snapshot", &["S"], "the copy of existing tables, and back")),
     line(ENGINE, Action::Config, "config", &["C"], "see and change the configuration"),
-    line(ENGINE, Action::Lessons, "lessons", &["L"], "lessons"),
+    line(ENGINE, Action::OpenFile, "open-file", &["O"], "open a configuration file"),
+    line(ENGINE, Action::Lessons, "lessons", &["L"], "lessons: to the lesson and back, or start the tutorial"),
 
     hinted(30, "sort", line(SLOTS, Action::SlotsSort, "slots-sort", &["o"], "sort by WAL kept, time left or name")),
 
@@ -95,6 +98,13 @@ pub(crate) const BINDINGS: &[Binding] = &[
     line(LOGS, Action::CopyJson, "copy-json", &["c"], "copy the line as JSON"),
 
     hinted(30, "sort", line(TABLES, Action::TablesSort, "tables-sort", &["o"], "sort by changes, latest change or name")),
+
+    hinted(5, "copy", line(SNAPSHOT, Action::SnapshotCopy, "snapshot-copy", &["r"], "copy the table again (asks if its rows are good)")),
+    hinted(6, "pause copy", line(SNAPSHOT, Action::SnapshotPause, "snapshot-pause", &["P"], "pause or resume copying; what runs is finished")),
+    hinted(7, "more", line(SNAPSHOT, Action::SnapshotMore, "snapshot-more", &["+", "="], "one more copy at the same time")),
+    hinted(8, "fewer", line(SNAPSHOT, Action::SnapshotFewer, "snapshot-fewer", &["-"], "one copy fewer at the same time")),
+    hinted(9, "only ✗", line(SNAPSHOT, Action::SnapshotFailed, "snapshot-failed", &["f"], "only tables that failed")),
+    hinted(30, "sort", line(SNAPSHOT, Action::SnapshotSort, "snapshot-sort", &["o"], "sort by state, size or name")),
 ];
 
 const fn fixed(place: &'static str, keys: &'static str, words: &'static str) -> FixedKey {
@@ -120,5 +130,10 @@ pub(crate) const FIXED: &[FixedKey] = &[
     fixed("Forms", "F2", "show a secret until the field is left"),
     fixed("Wizards", "Enter", "go on"),
     fixed("Wizards", "S-Tab on the first field", "back one step"),
+    fixed("Wizards", "Space", "let a table in or out; yes or no"),
+    fixed("Wizards", "v", "all of the SQL of the selected step"),
+    fixed("Wizards", "w", "write the plan to a file"),
+    fixed("Wizards", "y", "copy the fix, or the plan"),
+    fixed("Wizards", "r", "ask the servers again"),
     fixed("Wizards", "Esc", "leave; what was typed is kept"),
 ];

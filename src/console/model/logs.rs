@@ -127,6 +127,19 @@ impl Logs {
             .collect()
     }
 
+    /// Returns the numbers of the last lines to show, at most so many, oldest first.
+    pub(crate) fn latest(&self, end: u64, count: usize) -> Vec<u64> {
+        let numbered = (self.first..self.end()).rev().zip(self.lines.iter().rev());
+        let mut latest: Vec<u64> = numbered
+            .skip_while(|(number, _)| *number >= end)
+            .filter(|(_, line)| line.level <= self.level_of(&line.target))
+            .map(|(number, _)| number)
+            .take(count)
+            .collect();
+        latest.reverse();
+        latest
+    }
+
     /// Returns the targets seen so far with the levels they show.
     pub(crate) fn targets(&self) -> impl Iterator<Item = (&str, Level)> {
         self.levels
@@ -190,6 +203,9 @@ mod tests {
         assert!(logs.get(5).is_some());
         assert_eq!(logs.visible(logs.end()).len(), LINES_MAX);
         assert_eq!(logs.visible(7), [5, 6]);
+        assert_eq!(logs.latest(8, 2), [6, 7]);
+        assert_eq!(logs.latest(7, 9), [5, 6]);
+        assert_eq!(logs.latest(logs.end(), 1), [LINES_MAX as u64 + 4]);
     }
 
     #[test]

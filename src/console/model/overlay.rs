@@ -4,7 +4,7 @@ use tui_input::{Input, InputRequest};
 
 use crate::console::action::Pane;
 use crate::console::chord::Chord;
-use crate::model::Lsn;
+use crate::model::{Lsn, RelationId};
 use crossterm::event::KeyCode;
 
 /// What stands over the dashboard.
@@ -78,6 +78,8 @@ pub(crate) enum Purpose {
     Skip(Lsn),
     /// Save what was changed in the configuration.
     Save,
+    /// Copy this table again.
+    Copy(RelationId),
 }
 
 impl Question {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::{broadcast, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::copies;
 use super::story::{NOW_MS, Scene, status};
 use crate::console::link::{EngineLink, Launch};
 use crate::engine::clock;
@@ -82,7 +83,10 @@ fn obey(
             Phase::Streaming { behind: false }
         }
         Command::Stop => Phase::Stopped,
-        Command::Copy(_) => return CommandAnswer::Accepted,
+        Command::Copy(command) => {
+            sender.send_modify(|status| *status = Arc::new(copies::obey(status, command)));
+            return CommandAnswer::Accepted;
+        }
     };
     sender.send_modify(|status| {
         let mut next = Status::clone(status);

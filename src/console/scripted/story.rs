@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::copies;
 use crate::console::format;
 use crate::engine::status::{
     BatchTimes, Checkpoint, FailedTransaction, Failure, Lag, Phase, Sample, SchemaChange,
@@ -33,6 +34,18 @@ pub enum Scene {
     Crashed,
     /// At rest.
     Stopped,
+    /// Existing tables are to be copied; none has begun.
+    CopyWaiting,
+    /// Existing tables are being copied, and the stream waits for them.
+    Copying,
+    /// All rows are there; the last indexes are being built.
+    Indexing,
+    /// Copying is paused by the operator.
+    CopyPaused,
+    /// It streams while a table is copied again; another could not be.
+    CopyFailed,
+    /// All tables are copied, and it streams.
+    Copied,
 }
 
 /// Returns the status of a scene.
@@ -80,6 +93,12 @@ pub(crate) fn status(scene: Scene) -> Status {
             phase: Phase::Stopped,
             ..running
         },
+        Scene::CopyWaiting
+        | Scene::Copying
+        | Scene::Indexing
+        | Scene::CopyPaused
+        | Scene::CopyFailed
+        | Scene::Copied => copies::status(scene, running),
     }
 }
 
@@ -128,6 +147,7 @@ fn running() -> Status {
             max_ms: 88.1,
             rows_p50: 100,
             rows_p95: 1204,
+            counts: [0, 2, 12, 88, 142, 9, 3, 0, 0],
         },
         tables: Arc::new(tables().into_iter().collect()),
         schema_changes: Arc::new(schema_changes()),

@@ -1,12 +1,17 @@
 //! Every screen and state, as text, at four sizes.
 
+use std::time::Duration;
+
 use super::*;
 use crate::config::key;
 use crate::console::lesson::{Course, Lesson, LessonStep};
 use crate::console::settings::Settings;
+use crate::console::start::Start;
 use crate::console::wizard::{Loaded, Name, Planned};
 use crate::engine::check::Finding;
-use crate::schema::install::{PlannedStep, Side};
+use crate::model::QualifiedName;
+use crate::schema::SourceTable;
+use crate::schema::install::{PlannedStep, Progress, Side, StepProgress, StepState};
 
 /// Looks at a screen at all four sizes.
 fn look(name: &str, scene: Scene, prepare: impl Fn(&mut Model)) {
@@ -15,7 +20,9 @@ fn look(name: &str, scene: Scene, prepare: impl Fn(&mut Model)) {
         let mut model = console(scene);
         prepare(&mut model);
         screens += &format!("{width}x{height}\n");
-        screens += &text(&drawn(&mut model, (width, height)));
+        let buffer = drawn(&mut model, (width, height));
+        pictures::look_at(name, &buffer);
+        screens += &text(&buffer);
     }
     insta::with_settings!({omit_expression => true, prepend_module_to_snapshot => false}, {
         insta::assert_snapshot!(name, screens);
@@ -50,6 +57,32 @@ fn every_pane() {
     look("tables", Scene::Streaming, keys("5 j"));
     look("zoomed", Scene::Streaming, keys("4 w z"));
     look("only_trouble", Scene::Streaming, keys("2 f"));
+}
+
+#[test]
+fn the_copy_of_existing_tables() {
+    look("snapshot_none", Scene::Streaming, keys("S"));
+    look("snapshot_waiting", Scene::CopyWaiting, keys("S"));
+    look("snapshot_copying", Scene::Copying, keys("S j"));
+    look("snapshot_indexing", Scene::Indexing, keys("S j"));
+    look("snapshot_paused", Scene::CopyPaused, keys("S G"));
+    look("snapshot_failed", Scene::CopyFailed, keys("S f"));
+    look("snapshot_ready", Scene::Copied, keys("S o"));
+    look("snapshot_detail", Scene::Copying, keys("S enter"));
+    look("snapshot_again", Scene::Copied, keys("S r"));
+    look("snapshot_help", Scene::Copying, keys("S ?"));
+    look(
+        "snapshot_found",
+        Scene::Copying,
+        keys("S / o r d e r enter"),
+    );
+}
+
+#[test]
+fn copies_seen_from_the_dashboard() {
+    look("copying", Scene::Copying, keys("5"));
+    look("copy_failed", Scene::CopyFailed, keys("1"));
+    look("copied", Scene::Copied, keys("1"));
 }
 
 #[test]
@@ -115,6 +148,48 @@ fn planned() -> Planned {
     }
 }
 
+fn progress(states: [StepState; 3]) -> Progress {
+    let words = [
+        "install schema pgstream, its tables, functions and event triggers",
+        "wait for the transactions that began before the triggers were there",
+        "create replication slot orders_slot",
+    ];
+    let step = |(state, what): (StepState, &str)| StepProgress {
+        side: Side::Source,
+        what: what.into(),
+        state,
+    };
+    Progress {
+        steps: states.into_iter().zip(words).map(step).collect(),
+    }
+}
+
+fn source_tables() -> Vec<SourceTable> {
+    let table = |name: &str, row_count, bytes| SourceTable {
+        name: QualifiedName::new("public", name),
+        partitioned: false,
+        partition_of: None,
+        keyless: false,
+        row_count,
+        bytes,
+    };
+    vec![
+        table("audit_log", Some(41_000_000), 9 << 30),
+        SourceTable {
+            keyless: true,
+            ..table("notes", None, 0)
+        },
+        SourceTable {
+            partitioned: true,
+            ..table("orders", None, 0)
+        },
+        SourceTable {
+            partition_of: Some("public.orders".into()),
+            ..table("orders_2026", Some(1_204_998), 180 << 20)
+        },
+    ]
+}
+
 fn finding(object: &str, problem: &str, mend: &str) -> Finding {
     Finding {
         side: crate::engine::check::Side::Source,
@@ -156,6 +231,38 @@ fn the_wizards() {
         }),
     );
     look(
+        "init_typing",
+        Scene::Stopped,
+        wizard(Kind::Init, 0, |wizard| {
+            wizard.source = Loaded::Failed(vec!["host db1 is not known".into()]);
+            wizard.get_mut(Name::Source).unwrap().left = false;
+        }),
+    );
+    look(
+        "init_tables",
+        Scene::Stopped,
+        wizard(Kind::Init, 3, |wizard| {
+            wizard.tables = Loaded::Done(source_tables());
+            wizard.get_mut(Name::Exclude).unwrap().input = "public.audit_log".into();
+            (wizard.field, wizard.selected) = (2, 1);
+        }),
+    );
+    look(
+        "init_first_copy",
+        Scene::Stopped,
+        wizard(Kind::Init, 4, |wizard| {
+            wizard.get_mut(Name::Copy).unwrap().input = "yes".into();
+            wizard.get_mut(Name::CopyWorkers).unwrap().input = "99".into();
+            wizard.get_mut(Name::CopyWorkers).unwrap().problem =
+                Some("must be a number from 1 to 64".into());
+            wizard.field = 2;
+        }),
+    );
+}
+
+#[test]
+fn the_plan_and_its_run() {
+    look(
         "init_preflight",
         Scene::Stopped,
         wizard(Kind::Init, 2, |wizard| {
@@ -176,22 +283,48 @@ fn the_wizards() {
     look(
         "init_plan",
         Scene::Stopped,
-        wizard(Kind::Init, 3, |wizard| {
+        wizard(Kind::Init, 5, |wizard| {
             wizard.plan = Loaded::Done(planned());
+            wizard.selected = 1;
+        }),
+    );
+    look(
+        "init_plan_sql",
+        Scene::Stopped,
+        wizard(Kind::Init, 5, |wizard| {
+            wizard.plan = Loaded::Done(planned());
+            wizard.sql_scroll = Some(0);
         }),
     );
     look(
         "init_failed",
         Scene::Stopped,
-        wizard(Kind::Init, 4, |wizard| {
+        wizard(Kind::Init, 6, |wizard| {
             let lines = [
                 "cannot create replication slot orders_slot",
                 "because  all replication slots are in use",
                 "hint     raise max_replication_slots",
             ];
+            let failed = StepState::Failed(Duration::from_millis(3));
+            wizard.progress = progress([StepState::TakenBack, StepState::Left, failed]);
             wizard.ran = Loaded::Failed(lines.map(str::to_owned).to_vec());
         }),
     );
+    look(
+        "init_running",
+        Scene::Stopped,
+        wizard(Kind::Init, 6, |wizard| {
+            let done = StepState::Done(Duration::from_millis(120));
+            wizard.progress = progress([done, StepState::Running, StepState::Waiting]);
+            wizard.step_since_ms = NOW_MS - 4000;
+            wizard.ran = Loaded::Waiting;
+        }),
+    );
+}
+
+#[test]
+fn the_end_of_a_tear_down() {
+    look("init_start", Scene::Stopped, wizard(Kind::Init, 7, |_| {}));
     look(
         "tear_down_confirm",
         Scene::Stopped,
@@ -208,6 +341,39 @@ fn the_wizards() {
             wizard.verified = Loaded::Done(Vec::new());
         }),
     );
+}
+
+fn start(files: &'static [&'static str], notice: &'static str) -> impl Fn(&mut Model) {
+    move |model| {
+        let notice = Some(notice).filter(|text| !text.is_empty());
+        let files: Vec<_> = files.iter().map(Into::into).collect();
+        let notice = notice.map(str::to_owned).into_iter().collect();
+        model.start = Some(Start::new(notice, &files));
+    }
+}
+
+#[test]
+fn the_start_screen() {
+    let files: &[&str] = &["pg2pg_tutorial.env", "shop.env"];
+    look("start", Scene::Stopped, start(files, ""));
+    look("start_refused", Scene::Stopped, |model| {
+        start(&[], "shop.env names no pipeline that could start")(model);
+        let path = Some("shop.env".into());
+        model.settings = Some(Settings::new(Vec::new(), path));
+        press(model, "down down");
+    });
+    look("start_file", Scene::Stopped, |model| {
+        start(files, "")(model);
+        press(model, "O down");
+    });
+    look("start_waiting", Scene::Stopped, |model| {
+        start(files, "")(model);
+        press(model, "enter");
+    });
+    look("start_help", Scene::Stopped, |model| {
+        start(files, "")(model);
+        press(model, "?");
+    });
 }
 
 #[test]
@@ -246,6 +412,7 @@ fn a_lesson_beside_the_panes() {
     let step = |words: &str, looks| LessonStep {
         words: words.into(),
         looks,
+        by_hand: (!looks).then(|| "psql postgres://localhost:5432/shop".into()),
     };
     let lesson = Lesson {
         title: "A schema change travels".into(),

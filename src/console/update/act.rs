@@ -2,7 +2,7 @@
 
 use tui_input::Input;
 
-use super::{ask, leave, motion, toast, warn, wizard};
+use super::{ask, copies, leave, motion, start, toast, warn, wizard};
 use crate::console::action::{Action, Pane};
 use crate::console::availability::refusal;
 use crate::console::copy;
@@ -39,11 +39,19 @@ pub(crate) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Freeze => freeze(model),
         Action::Back => back(model),
         Action::Zoom => model.zoom = !model.zoom,
+        Action::OpenFile => start::choose_file(model),
+        Action::Lessons if model.course.is_none() => return start::stage(model),
         Action::Lessons => {
             if let Some(course) = &mut model.course {
                 course.focused = !course.focused;
             }
         }
+        Action::Snapshot if model.focus == Pane::Snapshot => go(model, model.left),
+        Action::Snapshot => go(model, Pane::Snapshot),
+        Action::SnapshotCopy => return copies::again(model),
+        Action::SnapshotPause => return copies::pause_or_resume(model),
+        Action::SnapshotMore => return copies::workers(model, 1),
+        Action::SnapshotFewer => return copies::workers(model, -1),
         Action::Init => wizard::open(model, Kind::Init),
         Action::TearDown => wizard::open(model, Kind::TearDown),
         Action::Config => {
@@ -84,6 +92,8 @@ fn move_or_set(model: &mut Model, action: Action) {
         Action::Wrap => model.logs.wrap = !model.logs.wrap,
         Action::SlotsSort => sort_slots(model),
         Action::TablesSort => sort_tables(model),
+        Action::SnapshotSort => copies::sort(model),
+        Action::SnapshotFailed => model.failed_copies_only = !model.failed_copies_only,
         Action::SchemaTrouble => model.schema_trouble_only = !model.schema_trouble_only,
         _ => {}
     }
@@ -96,6 +106,10 @@ pub(super) fn go(model: &mut Model, pane: Pane) {
     }
     if model.focus != pane {
         model.find = None;
+        model.zoom &= pane != Pane::Snapshot && model.focus != Pane::Snapshot;
+    }
+    if pane == Pane::Snapshot && model.focus != pane {
+        model.left = model.focus;
     }
     model.focus = pane;
 }
@@ -120,7 +134,7 @@ fn sideways(model: &mut Model, right: bool) {
         Pane::Throughput => model.window = Window::next(model.window, right),
         Pane::Logs if right => model.logs.scroll_x = (model.logs.scroll_x + 16).min(4096),
         Pane::Logs => model.logs.scroll_x = model.logs.scroll_x.saturating_sub(16),
-        Pane::Slots | Pane::Schema | Pane::Tables => {}
+        Pane::Slots | Pane::Schema | Pane::Tables | Pane::Snapshot => {}
     }
 }
 
@@ -183,13 +197,16 @@ fn freeze(model: &mut Model) {
     };
 }
 
-/// Esc undoes the latest of: a search, a zoom, a frozen display, a position in the log.
+/// Esc undoes the latest of: a search, a zoom, a frozen display, the Snapshot screen, a position in
+/// the log.
 fn back(model: &mut Model) {
     if model.find.take().is_some() {
     } else if model.zoom {
         model.zoom = false;
     } else if model.frozen.take().is_some() {
         toast(model, "the display is live again");
+    } else if model.focus == Pane::Snapshot {
+        go(model, model.left);
     } else {
         model.logs.selected = None;
     }

@@ -8,7 +8,7 @@ use crate::console::format;
 use crate::console::message::Effect;
 use crate::console::model::Model;
 use crate::console::model::overlay::{Answer, Overlay, Purpose, Question};
-use crate::engine::status::{Command, Status};
+use crate::engine::status::{Command, CopyCommand, CopyState, Status, TableCopy};
 
 /// Asks before leaving a running stream, or leaves.
 pub(super) fn quit(model: &mut Model) -> Vec<Effect> {
@@ -38,6 +38,26 @@ pub(super) fn stop(model: &mut Model) {
         purpose: Purpose::Stop,
         go: "stop the engine".into(),
         keep: "keep it running".into(),
+        answer: Answer::Choice { go: false },
+    }));
+}
+
+/// Asks before a table whose rows are good is copied again.
+pub(super) fn copy_again(model: &mut Model, table: &TableCopy) {
+    let lines = vec![
+        format!(
+            "Its {} rows on the target are replaced by those of the source.",
+            format::count(table.row_count)
+        ),
+        "Until it is ready again, whoever reads it there finds it empty or in part.".into(),
+        "The stream goes on for the other tables.".into(),
+    ];
+    model.overlay = Some(Overlay::Question(Question {
+        title: format!("Copy {} again?", table.name),
+        lines,
+        purpose: Purpose::Copy(table.relation),
+        go: "copy it again".into(),
+        keep: "keep its rows".into(),
         answer: Answer::Choice { go: false },
     }));
 }
@@ -103,28 +123,42 @@ pub(super) fn confirmed(model: &mut Model, purpose: Purpose) -> Vec<Effect> {
                 .into_iter()
                 .collect()
         }
+        Purpose::Copy(relation) => {
+            vec![Effect::Command(Command::Copy(CopyCommand::Table {
+                relation,
+            }))]
+        }
         Purpose::Skip(commit_lsn) => vec![Effect::Command(Command::Skip { commit_lsn })],
     }
+}
+
+/// Says which copies begin anew.
+fn copies_lost(status: &Status) -> Option<String> {
+    let snapshot = status.snapshot.as_ref()?;
+    let copying = snapshot.count(CopyState::Copying) + snapshot.count(CopyState::Indexing);
+    (copying > 0).then(|| {
+        format!("Copies that run ({copying}) begin anew at the next start; finished ones stay.")
+    })
 }
 
 /// Says what the source pays while nobody reads the slot.
 pub(crate) fn cost_of_absence(status: &Status) -> Vec<String> {
     let per_hour = format::whole(status.lag.wal_bytes_per_s * 3600.0);
-    let mut lines = vec![match per_hour {
+    let mut lines: Vec<String> = copies_lost(status).into_iter().collect();
+    lines.push(match per_hour {
         0 => "The source keeps all WAL it writes meanwhile; at present it writes none.".into(),
         _ => format!(
             "The source keeps about {} of WAL an hour meanwhile.",
             format::bytes(per_hour)
         ),
-    }];
+    });
     let slot = status.slots.iter().find(|slot| slot.ours);
     lines.push(
         match slot.map(|slot| (slot.lost_in_s, slot.safe_wal_bytes)) {
             Some((Some(seconds), _)) => {
-                let left = f64::from(i32::try_from(seconds).unwrap_or(i32::MAX));
                 format!(
                     "At that rate the slot is lost in {}.",
-                    format::seconds(left)
+                    format::whole_seconds(seconds)
                 )
             }
             Some((None, Some(safe))) => {

@@ -3,7 +3,7 @@
 
 use crossterm::event::KeyCode;
 
-use super::{act, ask, lesson, motion, warn, wizard};
+use super::{act, ask, lesson, motion, start, warn, wizard};
 use crate::console::action::Action;
 use crate::console::chord::Chord;
 use crate::console::message::Effect;
@@ -34,6 +34,9 @@ pub(super) fn on_key(model: &mut Model, chord: Chord) -> Vec<Effect> {
     {
         in_settings(model, chord);
         return Vec::new();
+    }
+    if model.is_starting() {
+        return start::on_key(model, chord);
     }
     if model.find.as_ref().is_some_and(|find| find.editing) {
         in_find(model, chord);
@@ -84,7 +87,13 @@ pub(super) fn on_paste(model: &mut Model, text: &str) {
             }
         }
         None => {
-            if let Some(find) = model.find.as_mut().filter(|find| find.editing) {
+            let start = model.start.as_mut().filter(|start| start.shown);
+            let choosing = start.and_then(|start| start.choosing.as_mut());
+            let find = model.find.as_mut().filter(|find| find.editing);
+            if let Some(choosing) = choosing {
+                choosing.listed = None;
+                paste(&mut choosing.input, text);
+            } else if let Some(find) = find {
                 paste(&mut find.input, text);
             }
         }
@@ -154,7 +163,8 @@ fn in_overlay(model: &mut Model, chord: Chord) -> Vec<Effect> {
                     | Action::SchemaRetry
                     | Action::SchemaSkip
                     | Action::RetryNow
-                    | Action::SkipTransaction),
+                    | Action::SkipTransaction
+                    | Action::SnapshotCopy),
                 ) => return act(model, other),
                 _ => {}
             }

@@ -5,7 +5,7 @@ use crossterm::event::KeyCode;
 use super::warn;
 use crate::console::action::Action;
 use crate::console::chord::Chord;
-use crate::console::lesson::{Prompt, Request};
+use crate::console::lesson::{Prompt, Request, Seen};
 use crate::console::message::Effect;
 use crate::console::model::Model;
 use crate::console::model::overlay::edit;
@@ -40,6 +40,27 @@ pub(super) fn on_key(model: &mut Model, chord: Chord) -> Option<Vec<Effect>> {
         _ => return None,
     }
     Some(Vec::new())
+}
+
+/// Takes in what was done on the tutorial's servers, or seen there; what only looks follows by
+/// itself.
+pub(super) fn on_answer(model: &mut Model, request: &Request, seen: Seen) -> Vec<Effect> {
+    let now_ms = model.now_ms;
+    let Some(course) = &mut model.course else {
+        return Vec::new();
+    };
+    let follows = match (request, seen) {
+        (Request::Look { lesson, step }, Seen::ByHand(done)) => {
+            course.looked((*lesson, *step), done, now_ms)
+        }
+        (Request::Step { .. }, Seen::Shown(shown)) => course.performed(shown),
+        (_, Seen::Shown(shown)) => {
+            course.answered(shown);
+            None
+        }
+        (_, Seen::ByHand(_)) => None,
+    };
+    follows.map(Effect::Perform).into_iter().collect()
 }
 
 /// Does the step in hand, or opens the next lesson.

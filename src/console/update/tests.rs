@@ -2,11 +2,14 @@
 
 use super::*;
 use crate::console::action::Pane;
+use crate::console::lesson::{Course, Lesson, LessonStep, Request, Seen};
 use crate::console::model::logs::LogLine;
 use crate::console::scripted::{NOW_MS, Scene, log_lines, status};
+use crate::console::start::{Found, Start};
 use crate::console::tests::{console, press, type_text};
+use crate::console::wizard::{Answer, Draft, Kind, Loaded};
 use crate::engine::status::FailedTransaction;
-use crate::model::Lsn;
+use crate::model::{Lsn, RelationId};
 
 fn last_toast(model: &Model) -> &str {
     &model.toasts.last().unwrap().text
@@ -239,7 +242,7 @@ fn events_become_toasts_that_go_away() {
     update(&mut model, Message::Event(EngineEvent::Skipped(skipped)));
     assert!(last_toast(&model).starts_with("- transaction 7 skipped"));
     for number in 0..9 {
-        update(&mut model, Message::Copied(Ok(number.to_string())));
+        update(&mut model, Message::Told(Ok(number.to_string())));
     }
     assert_eq!(model.toasts.len(), TOASTS_MAX);
 
@@ -278,4 +281,230 @@ fn help_and_palette_run_what_they_show() {
         press(&mut model, "enter"),
         [Effect::Command(Command::Pause)]
     );
+}
+
+fn starting() -> Model {
+    let mut model = console(Scene::Stopped);
+    model.start = Some(Start::new(Vec::new(), &["shop.env".into()]));
+    model
+}
+
+#[test]
+fn the_start_screen_leads_to_all_that_it_offers() {
+    let mut model = starting();
+    assert_eq!(press(&mut model, "enter"), [Effect::Stage]);
+    assert_eq!(
+        press(&mut model, "L"),
+        [],
+        "its servers are starting already"
+    );
+
+    let mut model = starting();
+    press(&mut model, "down enter");
+    assert_eq!(
+        press(&mut model, "enter"),
+        [Effect::Open("shop.env".into())]
+    );
+    press(&mut model, "ctrl-u");
+    update(&mut model, Message::Paste("other.env\n".into()));
+    assert_eq!(
+        press(&mut model, "enter"),
+        [Effect::Open("other.env".into())]
+    );
+    press(&mut model, "esc I");
+    assert_eq!(model.wizard.as_ref().map(|one| one.kind), Some(Kind::Init));
+    press(&mut model, "esc down down enter");
+    assert_eq!(
+        model.wizard.as_ref().map(|one| one.kind),
+        Some(Kind::TearDown)
+    );
+    press(&mut model, "esc P");
+    assert_eq!(last_toast(&model), "there is no pipeline yet");
+    press(&mut model, "esc");
+    assert_eq!(model.leaving, Leaving::No);
+    press(&mut model, "end enter");
+    assert_eq!(model.leaving, Leaving::Now);
+}
+
+#[test]
+fn a_file_that_names_no_pipeline_says_why_and_can_be_mended() {
+    let found = |trouble: &[&str]| Found {
+        pipeline: "shop".into(),
+        settings: (Vec::new(), "shop.env".into()),
+        draft: Draft {
+            source: "postgres://db1/shop".into(),
+            ..Draft::default()
+        },
+        level: tracing::Level::DEBUG,
+        trouble: trouble.iter().map(|line| (*line).to_owned()).collect(),
+    };
+    let mut model = starting();
+    let refused = found(&["the target is missing"]);
+    update(&mut model, Message::Opened(Ok(refused)));
+    assert!(model.is_starting());
+    press(&mut model, "C");
+    assert!(model.settings.as_ref().unwrap().open);
+    press(&mut model, "esc I");
+    let wizard = model.wizard.as_ref().unwrap();
+    assert_eq!(wizard.draft().source, "postgres://db1/shop");
+    press(&mut model, "esc");
+
+    update(&mut model, Message::Opened(Ok(found(&[]))));
+    assert!(!model.is_starting());
+    assert_eq!(model.pipeline, "shop");
+}
+
+fn learning(by_hand: bool) -> Model {
+    let step = |words: &str, looks: bool| LessonStep {
+        words: words.into(),
+        looks,
+        by_hand: (by_hand && !looks).then(|| "psql".into()),
+    };
+    let lesson = Lesson {
+        title: "A table".into(),
+        text: String::new(),
+        steps: vec![step("source> CREATE", false), step("target> SELECT", true)],
+    };
+    let mut model = console(Scene::Streaming);
+    model.course = Some(Course::new(vec![lesson.clone(), lesson], Vec::new()));
+    model
+}
+
+#[test]
+fn a_lesson_notices_what_was_done_by_hand() {
+    let look = Request::Look { lesson: 0, step: 0 };
+    let mut model = learning(true);
+    let looking = [Effect::Perform(look.clone())];
+    assert_eq!(update(&mut model, Message::Now(NOW_MS)), looking);
+    assert_eq!(update(&mut model, Message::Now(NOW_MS + 5000)), []);
+
+    let not_yet = Message::Performed(look.clone(), Seen::ByHand(false));
+    assert_eq!(update(&mut model, not_yet), []);
+    assert_eq!(update(&mut model, Message::Now(NOW_MS + 6000)), looking);
+    let done = Message::Performed(look, Seen::ByHand(true));
+    let follows = Effect::Perform(Request::Step { lesson: 0, step: 1 });
+    assert_eq!(update(&mut model, done), [follows]);
+    assert_eq!(model.course.as_ref().unwrap().shown.len(), 1);
+
+    assert_eq!(
+        update(&mut learning(false), Message::Now(NOW_MS)),
+        [],
+        "nothing tells of this step"
+    );
+}
+
+#[test]
+fn a_look_that_comes_too_late_changes_nothing() {
+    let look = Request::Look { lesson: 0, step: 0 };
+    let mut model = learning(true);
+    update(&mut model, Message::Now(NOW_MS));
+    press(&mut model, "enter");
+    let late = Message::Performed(look, Seen::ByHand(true));
+    assert_eq!(update(&mut model, late), []);
+    assert!(model.course.as_ref().unwrap().shown.is_empty());
+
+    let step = Request::Step { lesson: 0, step: 0 };
+    let failed = Seen::Shown(Err("it is there already".into()));
+    update(&mut model, Message::Performed(step.clone(), failed));
+    assert!(model.course.as_ref().unwrap().failure.is_some());
+    let look = Request::Look { lesson: 0, step: 0 };
+    update(&mut model, Message::Performed(look, Seen::ByHand(true)));
+    let course = model.course.as_ref().unwrap();
+    assert_eq!((course.shown.len(), &course.failure), (1, &None));
+}
+
+#[test]
+fn answers_reach_the_wizard_that_asked() {
+    let mut model = console(Scene::Stopped);
+    press(&mut model, "I esc T");
+    let ran = Answer::Ran(Ok(Vec::new()));
+    update(&mut model, Message::Wizard(Kind::Init, ran));
+    let open = model.wizard.as_ref().unwrap();
+    assert_eq!((open.kind, &open.ran), (Kind::TearDown, &Loaded::Not));
+    assert_eq!(model.parked[0].ran, Loaded::Done(Vec::new()));
+}
+
+#[test]
+fn the_snapshot_screen_opens_over_the_panes_and_leads_back() {
+    let mut model = console(Scene::Copying);
+    press(&mut model, "3 S");
+    assert_eq!(model.focus, Pane::Snapshot);
+    press(&mut model, "esc");
+    assert_eq!(model.focus, Pane::Throughput);
+    press(&mut model, "S S");
+    assert_eq!(model.focus, Pane::Throughput);
+    press(&mut model, "S tab");
+    assert_eq!(model.focus, Pane::Snapshot, "Tab has nowhere to go");
+    press(&mut model, "4");
+    assert_eq!(model.focus, Pane::Logs);
+}
+
+#[test]
+fn copies_are_paused_resumed_and_made_more_and_fewer() {
+    let check = |scene, key: &str, expected| {
+        let mut model = console(scene);
+        let effects = press(&mut model, &format!("S {key}"));
+        assert_eq!(effects, [Effect::Command(Command::Copy(expected))], "{key}");
+    };
+    check(Scene::Copying, "P", CopyCommand::Pause);
+    check(Scene::CopyPaused, "P", CopyCommand::Resume);
+    check(Scene::Copying, "+", CopyCommand::Workers { count: 5 });
+    check(Scene::Copying, "-", CopyCommand::Workers { count: 3 });
+
+    let mut model = console(Scene::Copying);
+    press(&mut model, "S +");
+    let more = CopyCommand::Workers { count: 6 };
+    assert_eq!(
+        press(&mut model, "+"),
+        [Effect::Command(Command::Copy(more))],
+        "the status has not followed yet"
+    );
+    assert_eq!(press(&mut model, "esc"), []);
+    assert_eq!(
+        press(&mut model, "P"),
+        [Effect::Command(Command::Pause)],
+        "on the dashboard the same key pauses the stream"
+    );
+}
+
+#[test]
+fn a_failed_table_is_copied_at_once_and_a_good_one_after_a_question() {
+    let refunds = CopyCommand::Table {
+        relation: RelationId(16_388),
+    };
+    let mut model = console(Scene::CopyFailed);
+    let effects = press(&mut model, "S r");
+    assert_eq!(effects, [Effect::Command(Command::Copy(refunds))]);
+
+    let orders = CopyCommand::Table {
+        relation: RelationId(16_385),
+    };
+    let mut model = console(Scene::Copied);
+    assert_eq!(press(&mut model, "S / . o r d e r s enter r enter"), []);
+    assert!(model.overlay.is_none(), "Enter keeps the rows at first");
+    let effects = press(&mut model, "r right enter");
+    assert_eq!(effects, [Effect::Command(Command::Copy(orders))]);
+
+    let mut model = console(Scene::CopyWaiting);
+    assert_eq!(press(&mut model, "S r"), []);
+    assert_eq!(model.toasts[0].text, "it waits for its turn already");
+}
+
+#[test]
+fn without_copies_the_screen_refuses_with_a_reason() {
+    for key in ["r", "P", "+", "-"] {
+        let mut model = console(Scene::Streaming);
+        assert_eq!(press(&mut model, &format!("S {key}")), [], "{key}");
+        assert_eq!(model.toasts[0].text, "no table is copied here", "{key}");
+    }
+}
+
+#[test]
+fn leaving_while_tables_are_copied_is_asked_about() {
+    let mut model = console(Scene::Copying);
+    assert_eq!(press(&mut model, "q"), []);
+    let Some(Overlay::Question(question)) = &model.overlay else {
+        panic!("no question");
+    };
+    assert!(question.lines[1].starts_with("Copies that run (3) begin anew"));
 }

@@ -1,18 +1,19 @@
 //! Opening and leaving a wizard, and what its keys and answers lead to.
 
-use super::toast;
+use super::{toast, warn};
 use crate::console::chord::Chord;
 use crate::console::message::Effect;
 use crate::console::model::Model;
+use crate::console::settings::Settings;
 use crate::console::wizard::update::{self, Outcome};
-use crate::console::wizard::{Answer, Draft, Job, Kind, Loaded, Wizard};
+use crate::console::wizard::{Answer, Job, Kind, Loaded, Started, Wizard};
 
 /// Opens a wizard: the one that was left on its way, or a new one.
 pub(super) fn open(model: &mut Model, kind: Kind) {
     let parked = model.parked.iter().position(|wizard| wizard.kind == kind);
     let wizard = match parked {
         Some(index) => model.parked.remove(index),
-        None => Wizard::new(kind, &Draft::default()),
+        None => Wizard::new(kind, &model.draft),
     };
     model.wizard = Some(wizard);
 }
@@ -22,10 +23,15 @@ pub(super) fn on_key(model: &mut Model, chord: Chord) -> Vec<Effect> {
     let Some(wizard) = &mut model.wizard else {
         return Vec::new();
     };
-    match update::on_key(wizard, chord) {
+    match update::on_key(wizard, chord, model.now_ms) {
         Outcome::Stay => Vec::new(),
-        Outcome::Ask(jobs) => asked(jobs),
+        Outcome::Ask(jobs) => asked(wizard.kind, jobs),
         Outcome::Copy(what, text) => vec![Effect::Copy { what, text }],
+        Outcome::Write(name, text) => vec![Effect::Write { name, text }],
+        Outcome::Refuse(reason) => {
+            warn(model, reason);
+            Vec::new()
+        }
         Outcome::Leave => {
             leave(model);
             Vec::new()
@@ -33,23 +39,52 @@ pub(super) fn on_key(model: &mut Model, chord: Chord) -> Vec<Effect> {
     }
 }
 
-/// Takes an answer in, also for a wizard that has been left meanwhile.
-pub(super) fn on_answer(model: &mut Model, answer: Answer) -> Vec<Effect> {
-    if let Answer::Started(Ok((name, _))) = &answer {
-        toast(
-            model,
-            format!("saved; pgstream run -c {name}.env does the same"),
-        );
-        model.pipeline.clone_from(name);
-        model.wizard = None;
+/// Takes in that time has passed.
+pub(super) fn on_tick(model: &mut Model) -> Vec<Effect> {
+    let now_ms = model.now_ms;
+    let Some(wizard) = &mut model.wizard else {
         return Vec::new();
-    }
-    let wizard = model.wizard.as_mut().or_else(|| model.parked.last_mut());
-    asked(wizard.map_or_else(Vec::new, |wizard| update::on_answer(wizard, answer)))
+    };
+    let effects = asked(wizard.kind, update::on_tick(wizard, now_ms));
+    model.dirty |= !effects.is_empty();
+    effects
 }
 
-fn asked(jobs: Vec<Job>) -> Vec<Effect> {
-    jobs.into_iter().map(Effect::Wizard).collect()
+/// Takes an answer in, also for a wizard that has been left meanwhile.
+pub(super) fn on_answer(model: &mut Model, kind: Kind, answer: Answer) -> Vec<Effect> {
+    if let Answer::Started(Ok(started)) = answer {
+        started_well(model, *started);
+        return Vec::new();
+    }
+    let now_ms = model.now_ms;
+    let mut wizards = model.wizard.iter_mut().chain(&mut model.parked);
+    let wizard = wizards.find(|wizard| wizard.kind == kind);
+    let jobs = wizard.map(|wizard| update::on_answer(wizard, answer, now_ms));
+    asked(kind, jobs.unwrap_or_default())
+}
+
+/// The new pipeline is the console's from now on.
+fn started_well(model: &mut Model, started: Started) {
+    let file = started.settings.1.display().to_string();
+    let text = match started.starts {
+        true => format!("saved; pgstream run -c {file} does the same"),
+        false => format!("saved; pgstream run -c {file} starts it"),
+    };
+    toast(model, text);
+    model.wizard = model.wizard.take().filter(|open| open.kind != Kind::Init);
+    model.parked.retain(|wizard| wizard.kind != Kind::Init);
+    if !started.starts {
+        return;
+    }
+    model.draft = started.draft;
+    model.pipeline = started.name;
+    model.settings = Some(Settings::new(started.settings.0, Some(started.settings.1)));
+    model.leave_start_screen();
+}
+
+fn asked(kind: Kind, jobs: Vec<Job>) -> Vec<Effect> {
+    let effects = jobs.into_iter().map(|job| Effect::Wizard(kind, job));
+    effects.collect()
 }
 
 /// Leaves the wizard; one that has not come to its end is kept as it is.

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::paint::{self, Frame};
-use super::plot;
+use super::{plot, snapshot};
 use crate::console::action::{Action, Pane};
 use crate::console::availability::refused;
 use crate::console::format;
@@ -24,6 +24,9 @@ fn phase_words(model: &Model) -> (Sign, String) {
     let status = model.status();
     let sign = sign::of_phase(&status.phase);
     let mut words = format!("{} {}", sign.glyph, sign.word);
+    if let (Phase::Copying, Some(snapshot)) = (&status.phase, &status.snapshot) {
+        words += &format!(" {}", format::percent(snapshot.done()));
+    }
     if let Phase::Retrying {
         attempt,
         next_at_ms,
@@ -51,7 +54,7 @@ pub(super) fn header(model: &Model, layout: &Layout, buffer: &mut Buffer) {
     let place = layout.header;
     let status = model.status();
     let (sign, words) = phase_words(model);
-    let mut right = badges(model);
+    let mut right = badges(model, layout.class);
     right.push(span(model, words, sign.role));
     if layout.class == Class::Compact {
         let lag = format!("  lag {} ", lag_words(model));
@@ -73,11 +76,15 @@ pub(super) fn header(model: &Model, layout: &Layout, buffer: &mut Buffer) {
 /// As many words about the pipeline as there is room for, the name first.
 fn left(model: &Model, layout: &Layout, room: usize) -> Line<'static> {
     let status = model.status();
-    let mut spans = vec![span(
-        model,
-        format!(" {}", paint::clean(&model.pipeline)),
-        Role::Title,
-    )];
+    let screen = match model.focus {
+        Pane::Snapshot => "Snapshot · ",
+        _ => "",
+    };
+    let mut name = format!(" {screen}{}", paint::clean(&model.pipeline));
+    if Span::raw(name.as_str()).width() > room {
+        name = paint::fit(&name, room, false);
+    }
+    let mut spans = vec![span(model, name, Role::Title)];
     let mut more = Vec::new();
     if layout.class != Class::Compact && !status.source.is_empty() {
         more.push(format!("  {} → {}", status.source, status.target));
@@ -102,7 +109,7 @@ fn left(model: &Model, layout: &Layout, room: usize) -> Line<'static> {
     Line::from(spans)
 }
 
-fn badges(model: &Model) -> Vec<Span<'static>> {
+fn badges(model: &Model, class: Class) -> Vec<Span<'static>> {
     let mut badges = Vec::new();
     let mut badge = |text: String, role| {
         badges.push(span(model, format!(" {text} "), role));
@@ -114,6 +121,9 @@ fn badges(model: &Model) -> Vec<Span<'static>> {
     }
     if !model.latest.schema_log && model.latest.started_at_s != 0 {
         badge("ROWS ONLY".to_owned(), Role::Warn);
+    }
+    if let Some((text, role)) = snapshot::badge(model, class) {
+        badge(text, role);
     }
     let lost = model.events_lost + model.logs.lost;
     if lost > 0 {
@@ -141,15 +151,7 @@ pub(super) fn figures(model: &Model, place: Rect, buffer: &mut Buffer) {
         format!("batch p95 {}", format::millis(status.batches.p95_ms)),
         format!("ddl {good} ✓ {bad} ✗ {open} !"),
     ];
-    let mut text = String::from(" ");
-    for figure in figures {
-        let needed = Span::raw(text.as_str()).width() + Span::raw(figure.as_str()).width();
-        if needed > usize::from(place.width) {
-            break;
-        }
-        text += &figure;
-        text += "   ";
-    }
+    let text = paint::whole_figures(" ", figures, usize::from(place.width));
     paint::text(&Line::from(span(model, text, Role::Text)), 0, place, buffer);
 }
 

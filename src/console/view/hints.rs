@@ -5,7 +5,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 
 use super::paint;
-use crate::console::action::Scope;
+use crate::console::action::{Action, Pane, Scope};
 use crate::console::availability::refusal;
 use crate::console::keys::{BINDINGS, Binding};
 use crate::console::model::Model;
@@ -23,6 +23,8 @@ pub(super) fn hints(model: &Model, place: Rect, buffer: &mut Buffer) -> Option<P
             Scope::In(pane) => model.has_keys(pane),
         })
         .filter(|binding| refusal(model, binding.action).is_none())
+        // Where there is nothing to go back to, Esc is no hint.
+        .filter(|binding| binding.action != Action::Back || model.focus == Pane::Snapshot)
         .filter_map(|binding| binding.hint.map(|(order, word)| (order, word, binding)))
         .collect();
     shown.sort_by_key(|(order, _, _)| *order);
@@ -88,7 +90,6 @@ fn search(
 }
 
 fn matches(model: &Model) -> usize {
-    use crate::console::action::Pane;
     let Some(needle) = model.needle() else {
         return 0;
     };

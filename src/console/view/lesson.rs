@@ -118,6 +118,10 @@ fn step_lines(
     let words = step.words.split_whitespace().collect::<Vec<_>>().join(" ");
     let head = paint::fit(&format!(" {sign} {words}"), width, false);
     let mut lines = vec![Line::styled(head, theme.style(role))];
+    if let Some(by_hand) = step.by_hand.as_ref().filter(|_| in_hand && !course.running) {
+        let text = format!("     or by hand:  {by_hand}");
+        lines.push(Line::styled(text, theme.style(Role::Quiet)));
+    }
     let shown = course.shown.get(number).into_iter().flatten();
     let plain = theme.style(Role::Text);
     lines.extend(shown.map(|text| Line::styled(format!("     {text}"), plain)));

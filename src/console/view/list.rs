@@ -1,11 +1,12 @@
-//! The panes that are lists: slots, schema log, tables.
+//! The panes that are lists: slots, schema log, tables, copies.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 
 use super::paint::{self, Frame};
-use crate::console::action::Pane;
+use super::snapshot;
+use crate::console::action::{Action, Pane};
 use crate::console::format;
 use crate::console::model::cursor::first_visible;
 use crate::console::model::{Model, SlotOrder, TableOrder};
@@ -22,11 +23,14 @@ pub(super) fn pane(
 ) -> Option<Position> {
     let focused = model.has_keys(pane);
     let frame = if focused { Frame::Focus } else { Frame::Pane };
-    let title = format!("{} {}", pane.number(), pane.title());
+    let title = match pane {
+        Pane::Snapshot => "· Tables".to_owned(),
+        pane => format!("{} {}", pane.number(), pane.title()),
+    };
     let titles = (title.as_str(), summary(model, pane));
     let inner = paint::frame(model.look.theme, frame, titles, place, buffer);
     let rows = model.rows(pane);
-    let columns = fitting(rows::columns(pane, inner.width), inner.width);
+    let columns = fitting(pane, rows::columns(pane, inner.width), &rows, inner.width);
     heading(model, &columns, inner, buffer);
     if rows.is_empty() {
         empty(model, pane, inner, buffer);
@@ -42,19 +46,43 @@ pub(super) fn pane(
         let line = line(model, pane, &columns, one, marked, needle.as_deref());
         paint::text(&line, row, inner, buffer);
         if marked && focused {
-            let bar = Rect::new(inner.x, inner.y + row, inner.width, 1).intersection(buffer.area);
-            buffer.set_style(bar, model.look.theme.style(Role::Selected));
+            let bar = Rect::new(inner.x, inner.y + row, inner.width, 1);
+            paint::select(model.look.theme, bar, buffer);
         }
     }
     let row = u16::try_from(selected - first).ok()?;
     Some(Position::new(inner.x, inner.y + 1 + row))
 }
 
+/// Columns from this priority on make room for the whole name of what a row is about.
+const YIELDING: u8 = 3;
+/// A longer name is cut: other columns are worth more than its end.
+const NAME_MAX: u16 = 28;
+
 /// The columns that fit, with the widths they get. Two cells stand before them for the mark, two
 /// between them.
-fn fitting(columns: &'static [Column], width: u16) -> Vec<(&'static Column, usize)> {
+fn fitting(
+    pane: Pane,
+    columns: &'static [Column],
+    rows: &[Row],
+    width: u16,
+) -> Vec<(&'static Column, usize)> {
     let mut kept: Vec<&Column> = columns.iter().collect();
-    let needed = |kept: &[&Column]| 2 + kept.iter().map(|one| one.width + 2).sum::<u16>();
+    let longest = |column: &Column| {
+        let cell = rows::cell_of(pane, column);
+        let texts = rows.iter().filter_map(|row| row.cells.get(cell));
+        let widths = texts.map(|cell| Span::raw(cell.text.as_str()).width());
+        u16::try_from(widths.max().unwrap_or(0)).unwrap_or(u16::MAX)
+    };
+    let name = columns.iter().find(|one| one.fill).map_or(0, longest);
+    let needed = |kept: &[&Column]| {
+        let yields = kept.iter().any(|one| one.priority >= YIELDING);
+        let wanted = |one: &Column| match one.fill && yields {
+            true => one.width.max(name.min(NAME_MAX)),
+            false => one.width,
+        };
+        2 + kept.iter().map(|one| wanted(one) + 2).sum::<u16>()
+    };
     while needed(&kept) > width && kept.len() > 1 {
         let last = kept.iter().map(|one| one.priority).max().unwrap_or(0);
         let Some(index) = kept.iter().rposition(|one| one.priority == last) else {
@@ -65,7 +93,8 @@ fn fitting(columns: &'static [Column], width: u16) -> Vec<(&'static Column, usiz
         }
         kept.remove(index);
     }
-    let spare = width.saturating_sub(needed(&kept));
+    let taken = 2 + kept.iter().map(|one| one.width + 2).sum::<u16>();
+    let spare = width.saturating_sub(taken);
     let width_of = |one: &Column| one.width + if one.fill { spare } else { 0 };
     kept.into_iter()
         .map(|one| (one, usize::from(width_of(one))))
@@ -125,6 +154,7 @@ fn summary(model: &Model, pane: Pane) -> Line<'static> {
             format!("{} · {order}", status.tables.len())
         }
         Pane::Schema => return schema_summary(model),
+        Pane::Snapshot => return snapshot::summary(model),
         Pane::Throughput | Pane::Logs => String::new(),
     };
     Line::styled(text, theme.style(Role::Quiet))
@@ -165,13 +195,21 @@ fn plural(count: usize, noun: &str) -> String {
     }
 }
 
+fn no_engine(model: &Model) -> String {
+    match model.course {
+        Some(_) => "no engine runs yet; a lesson starts it".to_owned(),
+        None => {
+            let init = model.keymap.label(Action::Init);
+            format!("no engine runs yet; {init} sets a pipeline up")
+        }
+    }
+}
+
 /// Why the list is empty.
 fn empty(model: &Model, pane: Pane, inner: Rect, buffer: &mut Buffer) {
     let status = model.status();
     let text = match (pane, &status.phase) {
-        (_, _) if status.started_at_s == 0 && status.phase == Phase::Stopped => {
-            "no engine runs yet; I sets a pipeline up"
-        }
+        (_, _) if status.started_at_s == 0 && status.phase == Phase::Stopped => &no_engine(model),
         (Pane::Slots, Phase::Starting | Phase::Retrying { .. }) => {
             "the source has not answered yet"
         }
@@ -180,19 +218,28 @@ fn empty(model: &Model, pane: Pane, inner: Rect, buffer: &mut Buffer) {
             "rows only: PGSTREAM_POSTGRES_WRITER_SCHEMALOG_STORE_URL is not set"
         }
         (Pane::Schema, _) => "no schema change has travelled yet",
+        (Pane::Snapshot, _) => return snapshot::empty(model, inner, buffer),
         (_, _) if model.needle().is_some() => "no table matches",
         (_, _) => "no row has changed yet",
     };
+    explain(model, text, 1, inner, buffer);
+}
+
+/// Writes words in place of rows, from this row on; returns the first row below them.
+pub(super) fn explain(
+    model: &Model,
+    text: &str,
+    from: u16,
+    inner: Rect,
+    buffer: &mut Buffer,
+) -> u16 {
     let style = model.look.theme.style(Role::Quiet);
-    for (row, part) in (1..).zip(paint::wrap(
-        text,
-        usize::from(inner.width).saturating_sub(2),
-    )) {
-        paint::text(
-            &Line::styled(format!("  {part}"), style),
-            row,
-            inner,
-            buffer,
-        );
+    let width = usize::from(inner.width).saturating_sub(2);
+    let mut row = from;
+    for part in paint::wrap(text, width) {
+        let line = Line::styled(format!("  {part}"), style);
+        paint::text(&line, row, inner, buffer);
+        row = row.saturating_add(1);
     }
+    row
 }

@@ -20,7 +20,14 @@ pub(super) fn pane(model: &Model, place: Rect, buffer: &mut Buffer) -> Option<Po
     let focused = model.has_keys(Pane::Logs);
     let frame = if focused { Frame::Focus } else { Frame::Pane };
     let inner = paint::frame(theme, frame, ("4 Logs", summary(model)), place, buffer);
-    let visible = model.logs.visible(model.log_end());
+    let visible = match model.logs.selected {
+        Some(_) => model.logs.visible(model.log_end()),
+        // Thousands of lines may be kept; while it follows only the last are needed.
+        None => {
+            let rows = usize::from(inner.height).max(1);
+            model.logs.latest(model.log_end(), rows)
+        }
+    };
     if visible.is_empty() {
         let text = Line::styled("  nothing has been logged yet", theme.style(Role::Quiet));
         paint::text(&text, 0, inner, buffer);
@@ -59,8 +66,8 @@ pub(super) fn pane(model: &Model, place: Rect, buffer: &mut Buffer) -> Option<Po
     for (row, (marked, line)) in (0..inner.height).zip(lines.into_iter().skip(skip)) {
         paint::text(&line, row, inner, buffer);
         if marked && focused {
-            let bar = Rect::new(inner.x, inner.y + row, inner.width, 1).intersection(buffer.area);
-            buffer.set_style(bar, theme.style(Role::Selected));
+            let bar = Rect::new(inner.x, inner.y + row, inner.width, 1);
+            paint::select(theme, bar, buffer);
             cursor = cursor.or(Some(Position::new(inner.x, inner.y + row)));
         }
     }

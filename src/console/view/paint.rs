@@ -3,6 +3,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Rect};
+use ratatui::style::Color;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Clear, Widget as _};
 
@@ -78,6 +79,37 @@ pub(super) fn text_right(line: &Line<'_>, row: u16, place: Rect, buffer: &mut Bu
         ..place
     };
     text(line, row, right, buffer);
+}
+
+/// Returns figures in one line of at most so many cells, each whole or left out.
+pub(super) fn whole_figures(
+    begin: &str,
+    figures: impl IntoIterator<Item = String>,
+    width: usize,
+) -> String {
+    let mut text = begin.to_owned();
+    for figure in figures {
+        let needed = Span::raw(text.as_str()).width() + Span::raw(figure.as_str()).width();
+        if needed > width {
+            break;
+        }
+        text += &figure;
+        text += "   ";
+    }
+    text
+}
+
+/// Marks a row as the selected one: one bar, whatever colours stand in it. What a search has found
+/// keeps its ground.
+pub(super) fn select(theme: Theme, bar: Rect, buffer: &mut Buffer) {
+    let bar = bar.intersection(buffer.area);
+    for position in bar.positions() {
+        let cell = &mut buffer[position];
+        if cell.bg == Color::Reset {
+            cell.fg = Color::Reset;
+        }
+    }
+    buffer.set_style(bar, theme.style(Role::Selected));
 }
 
 /// Returns a text of exactly so many cells: cut with `…`, or filled with blanks.

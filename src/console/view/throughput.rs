@@ -10,7 +10,7 @@ use crate::console::action::Pane;
 use crate::console::format;
 use crate::console::model::{Model, Unit};
 use crate::console::theme::Role;
-use crate::engine::status::Sample;
+use crate::engine::status::{BATCH_BOUNDS_MS, Sample};
 
 /// Cells of the axis at the left.
 const AXIS: u16 = 8;
@@ -63,10 +63,10 @@ fn window(model: &Model) -> &[Sample] {
 
 /// Returns the course over the whole window: seconds before the start count as zero, so that one
 /// cell is the same time in every window.
-fn course(model: &Model, samples: &[Sample], value: impl Fn(&Sample) -> f32) -> Vec<f64> {
+fn course(model: &Model, samples: &[Sample], value: impl Fn(&Sample) -> f64) -> Vec<f64> {
     let missing = model.window.seconds().saturating_sub(samples.len());
     let mut values = vec![0.0; missing];
-    values.extend(samples.iter().map(|sample| f64::from(value(sample))));
+    values.extend(samples.iter().map(value));
     values
 }
 
@@ -74,9 +74,9 @@ fn chart_of(model: &Model, samples: &[Sample], place: Rect, buffer: &mut Buffer)
     let theme = model.look.theme;
     let unit = model.unit;
     let values = course(model, samples, |sample| match unit {
-        Unit::Rows => sample.rows,
-        Unit::Transactions => sample.transactions,
-        Unit::Bytes => sample.bytes,
+        Unit::Rows => sample.rows.into(),
+        Unit::Transactions => sample.transactions.into(),
+        Unit::Bytes => sample.bytes.into(),
     });
     let peak = values.iter().copied().fold(0.0, f64::max);
     let top = plot::round_up(peak);
@@ -117,17 +117,26 @@ fn chart_of(model: &Model, samples: &[Sample], place: Rect, buffer: &mut Buffer)
 
 fn lag_of(model: &Model, samples: &[Sample], place: Rect, buffer: &mut Buffer) {
     let theme = model.look.theme;
-    let values = course(model, samples, |sample| sample.lag_s);
+    let lag = model.status().lag;
+    // Whoever counts in bytes sees the lag in bytes, too.
+    let in_bytes = model.unit == Unit::Bytes;
+    let values = course(model, samples, |sample| match in_bytes {
+        true => format::float(sample.lag_bytes),
+        false => sample.lag_s.into(),
+    });
     let max = values.iter().copied().fold(0.0, f64::max);
-    let now = format::seconds(model.status().lag.seconds);
-    let words = if place.height > 1 {
-        format!(
-            "lag now {now}, max {}, {} of WAL",
-            format::seconds(max),
-            format::bytes(model.status().lag.bytes)
-        )
-    } else {
-        format!("lag {now} ")
+    let (seconds, bytes) = (format::seconds(lag.seconds), format::bytes(lag.bytes));
+    let words = match (place.height, in_bytes) {
+        (0 | 1, true) => format!("lag {bytes} "),
+        (0 | 1, false) => format!("lag {seconds} "),
+        (_, true) => {
+            let max = format::bytes(format::whole(max));
+            format!("lag now {bytes} of WAL, max {max}, {seconds}")
+        }
+        (_, false) => {
+            let max = format::seconds(max);
+            format!("lag now {seconds}, max {max}, {bytes} of WAL")
+        }
     };
     paint::text(
         &Line::styled(words.clone(), theme.style(Role::Text)),
@@ -155,56 +164,66 @@ fn lag_of(model: &Model, samples: &[Sample], place: Rect, buffer: &mut Buffer) {
     }
 }
 
-/// Draws times and sizes of batches as bars.
+/// Cells of one bar of the histogram with the gap behind it.
+const BAR: usize = 6;
+
+/// Draws how many of the latest batches took how long: a bar for each span of time, its count
+/// above it, its bound below.
 pub(super) fn batches(model: &Model, place: Rect, buffer: &mut Buffer) {
     let theme = model.look.theme;
-    let inner = paint::frame(
-        theme,
-        Frame::Pane,
-        ("· Batches", Line::default()),
-        place,
-        buffer,
-    );
     let times = model.status().batches;
-    let width = usize::from(inner.width.saturating_sub(22));
-    let bar = |share: f64| {
-        let room = format::float(width as u64);
-        "█".repeat(usize::try_from(format::whole(share.clamp(0.0, 1.0) * room)).unwrap_or(0))
+    let summary = format!(
+        "p50 {} · p95 {} · max {}",
+        format::millis(times.p50_ms),
+        format::millis(times.p95_ms),
+        format::millis(times.max_ms)
+    );
+    let titles = (
+        "· Batches by time",
+        Line::styled(summary, theme.style(Role::Quiet)),
+    );
+    let inner = paint::frame(theme, Frame::Pane, titles, place, buffer);
+    let Some(rows) = usize::from(inner.height).checked_sub(4) else {
+        return;
     };
-    let most = times.max_ms.max(0.001);
-    let rows = format::float(times.rows_p95.max(1));
-    let lines = [
-        (
-            "time p50",
-            format::millis(times.p50_ms),
-            bar(times.p50_ms / most),
-        ),
-        (
-            "time p95",
-            format::millis(times.p95_ms),
-            bar(times.p95_ms / most),
-        ),
-        (
-            "time max",
-            format::millis(times.max_ms),
-            bar(if times.max_ms > 0.0 { 1.0 } else { 0.0 }),
-        ),
-        (
-            "rows p50",
+    let most = times.counts.iter().copied().max().unwrap_or(0);
+    let heights: Vec<f64> = times.counts.iter().map(|count| f64::from(*count)).collect();
+    let bars = plot::columns(&heights, (heights.len(), rows), f64::from(most));
+    let cells = |texts: &[String]| -> String {
+        let texts = texts.iter().map(|text| format!("{text:^BAR$}"));
+        format!(" {}", texts.collect::<String>())
+    };
+    let counts = times.counts.map(|count| match count {
+        0 => String::new(),
+        count => format::short_count(f64::from(count)),
+    });
+    let mut lines = vec![Line::styled(cells(&counts), theme.style(Role::Text))];
+    lines.extend(bars.iter().map(|line| {
+        let bar = |glyph: char| glyph.to_string().repeat(BAR - 1) + " ";
+        let text: String = line.chars().map(bar).collect();
+        Line::styled(format!(" {text}"), theme.style(Role::Good))
+    }));
+    lines.push(Line::styled(cells(&bounds()), theme.style(Role::Quiet)));
+    lines.push(Line::styled(
+        format!(
+            " ms · row changes in a batch: p50 {}, p95 {}",
             format::count(times.rows_p50),
-            bar(format::float(times.rows_p50) / rows),
+            format::count(times.rows_p95)
         ),
-        (
-            "rows p95",
-            format::count(times.rows_p95),
-            bar(format::float(times.rows_p95) / rows),
-        ),
-    ];
-    for (row, (name, figure, bar)) in (0..).zip(lines) {
-        let line = Line::from(vec![
-            Span::styled(format!(" {name} {figure:>10}  "), theme.style(Role::Text)),
-            Span::styled(bar, theme.style(Role::Good)),
-        ]);
-        paint::text(&line, row, inner, buffer);
+        theme.style(Role::Quiet),
+    ));
+    for (row, line) in (0..inner.height).zip(&lines) {
+        paint::text(line, row, inner, buffer);
     }
+}
+
+/// What stands below the bars: `<1`, `<2` … and the last bound again for the rest.
+fn bounds() -> Vec<String> {
+    let mut texts: Vec<String> = BATCH_BOUNDS_MS
+        .iter()
+        .map(|bound| format!("<{bound}"))
+        .collect();
+    let last = BATCH_BOUNDS_MS.last();
+    texts.extend(last.map(|bound| format!("≥{bound}")));
+    texts
 }

@@ -2,16 +2,19 @@
 
 use std::path::Path;
 
+use tokio::sync::watch;
+
 use super::save;
-use super::{Answer, Draft, Job, Kind, Name, Planned};
+use super::{Answer, Draft, Job, Kind, Planned, Started};
 use crate::config::{
-    Configuration, ConnectionSettings, FlagValue, Inputs, Pipeline, Plugin, SlotName, key,
+    ConfigError, Configuration, ConnectionSettings, FlagValue, Inputs, Pipeline, Plugin, SlotName,
 };
 use crate::engine::check::check;
 use crate::engine::clock;
 use crate::model::Classify;
 use crate::postgres::{Session, connect};
-use crate::schema::install;
+use crate::schema::install::{self, Progress};
+use crate::schema::{self, SourceTable};
 
 /// What `application_name` says of us on the servers.
 const APPLICATION_NAME: &str = "pgstream console";
@@ -19,20 +22,28 @@ const APPLICATION_NAME: &str = "pgstream console";
 /// What went wrong, line by line: what failed, why, and the mend.
 type Trouble = Vec<String>;
 
-/// Does a job.
-pub(crate) async fn perform(job: Job) -> Answer {
+/// Who is told how a run goes on.
+pub(crate) type Watcher = watch::Sender<Progress>;
+
+/// Does a job; a run tells the watcher how it goes on.
+pub(crate) async fn perform(job: Job, watcher: Watcher) -> Answer {
     match job {
         Job::Probe(name, address) => {
             let probed = probe(&address).await;
             Answer::Probed(name, address, probed)
         }
         Job::Check(draft) => Answer::Checked(findings(&draft).await),
+        Job::Tables(draft) => Answer::Listed(tables(&draft).await),
         Job::Plan(Kind::Init, draft) => Answer::Planned(plan_init(&draft).await),
         Job::Plan(Kind::TearDown, draft) => Answer::Planned(plan_tear_down(&draft).await),
-        Job::Run(Kind::Init, draft) => Answer::Ran(init(&draft).await),
-        Job::Run(Kind::TearDown, draft) => Answer::Ran(tear_down(&draft).await),
+        Job::Run(Kind::Init, draft) => Answer::Ran(init(&draft, &watcher).await),
+        Job::Run(Kind::TearDown, draft) => Answer::Ran(tear_down(&draft, &watcher).await),
         Job::Verify(draft) => Answer::Verified(verify(&draft).await),
-        Job::Start { draft, file } => Answer::Started(start(&draft, &file)),
+        Job::Start {
+            draft,
+            file,
+            starts,
+        } => Answer::Started(start(draft, &file, starts)),
     }
 }
 
@@ -78,25 +89,20 @@ async fn slot(session: &Session, draft: &Draft) -> Result<SlotName, Trouble> {
 }
 
 /// Reads what was typed as a configuration file would be read, with the same rules.
-fn pipeline(draft: &Draft) -> Result<Pipeline, Trouble> {
-    let flag = |key, value: &str| FlagValue {
+fn configuration(draft: &Draft) -> Result<Configuration, Trouble> {
+    let typed = save::sections(draft)
+        .into_iter()
+        .flat_map(|(_, values)| values);
+    let flags = typed.map(|(key, value)| FlagValue {
         key,
         flag: "wizard",
-        value: value.to_owned(),
-    };
-    let mut flags = vec![
-        flag(key::SOURCE_URL, &draft.source),
-        flag(key::TARGET_URL, &draft.target),
-        flag(key::PLUGIN, &draft.plugin),
-    ];
-    if !draft.slot.is_empty() {
-        flags.push(flag(key::SLOT_NAME, &draft.slot));
-    }
-    if draft.schema {
-        flags.push(flag(key::SCHEMA_LOG_URL, &draft.source));
-    }
-    let loaded = Configuration::load(Inputs::of_process(flags, None)).map_err(trouble)?;
-    loaded.pipeline().map_err(trouble)
+        value,
+    });
+    Configuration::load(Inputs::of_process(flags.collect(), None)).map_err(trouble)
+}
+
+fn pipeline(draft: &Draft) -> Result<Pipeline, Trouble> {
+    configuration(draft)?.pipeline().map_err(trouble)
 }
 
 fn plugin(draft: &Draft) -> Plugin {
@@ -105,6 +111,11 @@ fn plugin(draft: &Draft) -> Plugin {
 
 async fn findings(draft: &Draft) -> Result<Vec<crate::engine::check::Finding>, Trouble> {
     Ok(check(&pipeline(draft)?).await.findings)
+}
+
+async fn tables(draft: &Draft) -> Result<Vec<SourceTable>, Trouble> {
+    let source = enter(&draft.source).await?;
+    schema::source_tables(&source).await.map_err(trouble)
 }
 
 async fn plan_init(draft: &Draft) -> Result<Planned, Trouble> {
@@ -121,10 +132,10 @@ async fn plan_init(draft: &Draft) -> Result<Planned, Trouble> {
     Ok(Planned { steps, notes, slot })
 }
 
-async fn init(draft: &Draft) -> Result<Vec<String>, Trouble> {
+async fn init(draft: &Draft, watcher: &Watcher) -> Result<Vec<String>, Trouble> {
     let source = enter(&draft.source).await?;
     let slot = slot(&source, draft).await?;
-    let report = install::init(&source, &slot, plugin(draft))
+    let report = install::init_watched(&source, &slot, plugin(draft), watcher)
         .await
         .map_err(trouble)?;
     Ok(report.done)
@@ -188,11 +199,11 @@ async fn plan_tear_down(draft: &Draft) -> Result<Planned, Trouble> {
     Ok(Planned { steps, notes, slot })
 }
 
-async fn tear_down(draft: &Draft) -> Result<Vec<String>, Trouble> {
+async fn tear_down(draft: &Draft, watcher: &Watcher) -> Result<Vec<String>, Trouble> {
     let sides = sides(draft).await;
     let slot = slot_of(&sides, draft).await?;
     let (source, target) = (sides.source.as_ref(), sides.target.as_ref());
-    let report = install::tear_down(source, target, &slot)
+    let report = install::tear_down_watched(source, target, &slot, watcher)
         .await
         .map_err(trouble)?;
     Ok(report.done)
@@ -215,18 +226,28 @@ async fn verify(draft: &Draft) -> Result<Vec<String>, Trouble> {
     Ok(remains)
 }
 
-fn start(draft: &Draft, file: &str) -> Result<(String, Box<Pipeline>), Trouble> {
-    let pipeline = pipeline(draft)?;
+/// Saves first: whoever must mend something before the start has the file to mend it in.
+fn start(draft: Draft, file: &str, starts: bool) -> Result<Box<Started>, Trouble> {
+    configuration(&draft)?.pipeline().map_err(trouble)?;
     let path = Path::new(file);
-    save::write(path, &save::text(draft))
+    save::write(path, &save::text(&draft))
         .map_err(|error| vec![format!("cannot write {file}"), format!("because  {error}")])?;
-    let stem = path
-        .file_stem()
-        .map(|stem| stem.to_string_lossy().into_owned());
-    Ok((stem.unwrap_or_else(|| file.to_owned()), Box::new(pipeline)))
-}
-
-/// Returns whether a field is the address of a server.
-pub(crate) const fn is_address(name: Name) -> bool {
-    matches!(name, Name::Source | Name::Target)
+    let not_started = |error: ConfigError| {
+        let mut lines = vec![format!("{file} is saved, but it cannot be started")];
+        lines.extend(trouble(error));
+        lines
+    };
+    let inputs = Inputs::of_process(Vec::new(), Some(path.to_owned()));
+    let saved = Configuration::load(inputs).map_err(not_started)?;
+    let stem = path.file_stem();
+    Ok(Box::new(Started {
+        starts,
+        name: stem.map_or_else(
+            || file.to_owned(),
+            |stem| stem.to_string_lossy().into_owned(),
+        ),
+        pipeline: saved.pipeline().map_err(not_started)?,
+        settings: (saved.resolved(), path.to_owned()),
+        draft,
+    }))
 }

@@ -6,22 +6,63 @@ use std::path::Path;
 use super::Draft;
 use crate::config::key;
 
-/// Returns the file's text: addresses in single quotes, in which nothing is replaced.
+/// A variable and its value.
+pub(crate) type Assignment = (&'static str, String);
+
+/// Returns what was typed as the variables it sets, in the sections of the file.
+pub(crate) fn sections(draft: &Draft) -> [(&'static str, Vec<Assignment>); 4] {
+    let set = |values: &[(&'static str, &str)]| -> Vec<Assignment> {
+        let values = values.iter().filter(|(_, value)| !value.is_empty());
+        values
+            .map(|(key, value)| (*key, (*value).to_owned()))
+            .collect()
+    };
+    let when = |wanted: bool, value| if wanted { value } else { "" };
+    [
+        (
+            "Source",
+            set(&[
+                (key::SOURCE_URL, &draft.source),
+                (key::SLOT_NAME, &draft.slot),
+                (key::PLUGIN, &draft.plugin),
+            ]),
+        ),
+        (
+            "Target",
+            set(&[
+                (key::TARGET_URL, &draft.target),
+                (key::SCHEMA_LOG_URL, when(draft.schema, &draft.source)),
+            ]),
+        ),
+        (
+            "Tables that replicate",
+            set(&[
+                (key::INCLUDE_TABLES, &draft.include),
+                (key::EXCLUDE_TABLES, &draft.exclude),
+            ]),
+        ),
+        (
+            "First copy of existing rows",
+            set(&[
+                (key::SNAPSHOT_ENABLED, when(draft.copy, "true")),
+                (key::SNAPSHOT_TABLES, when(draft.copy, &draft.copy_tables)),
+                (key::SNAPSHOT_WORKERS, when(draft.copy, &draft.copy_workers)),
+            ]),
+        ),
+    ]
+}
+
+/// Returns the file's text: values in single quotes, in which nothing is replaced.
 pub(crate) fn text(draft: &Draft) -> String {
-    let mut text = format!("# Source\n{}={}\n", key::SOURCE_URL, quoted(&draft.source));
-    if !draft.slot.is_empty() {
-        text += &format!("{}={}\n", key::SLOT_NAME, draft.slot);
-    }
-    text += &format!("{}={}\n", key::PLUGIN, draft.plugin);
-    text += &format!(
-        "\n# Target\n{}={}\n",
-        key::TARGET_URL,
-        quoted(&draft.target)
-    );
-    if draft.schema {
-        text += &format!("{}={}\n", key::SCHEMA_LOG_URL, quoted(&draft.source));
-    }
-    text
+    let section = |(heading, values): (&str, Vec<Assignment>)| {
+        let lines = values.iter();
+        let lines = lines.map(|(key, value)| format!("{key}={}\n", quoted(value)));
+        format!("# {heading}\n{}", lines.collect::<String>())
+    };
+    let filled = sections(draft)
+        .into_iter()
+        .filter(|(_, values)| !values.is_empty());
+    filled.map(section).collect::<Vec<_>>().join("\n")
 }
 
 /// Returns a value as the file takes it unchanged: in single quotes, in which nothing is replaced,

@@ -1,9 +1,21 @@
 //! The wizards without a server: keys in, questions to the servers out.
 
-use super::update::{Outcome, on_answer, on_key};
+use super::update::{Outcome, on_tick};
 use super::*;
 use crate::console::chord::Chord;
 use crate::engine::check::Side;
+use crate::model::QualifiedName;
+use crate::schema::install::{StepProgress, StepState};
+
+const NOW_MS: i64 = 1_000_000;
+
+fn on_key(wizard: &mut Wizard, chord: Chord) -> Outcome {
+    update::on_key(wizard, chord, NOW_MS)
+}
+
+fn on_answer(wizard: &mut Wizard, answer: Answer) -> Vec<Job> {
+    update::on_answer(wizard, answer, NOW_MS)
+}
 
 const ADDRESS: &str = "postgres://me:secret@db1/shop";
 
@@ -103,6 +115,10 @@ fn what_blocks_stops_the_wizard_unless_init_mends_it() {
     ];
     on_answer(&mut wizard, Answer::Checked(Ok(answers)));
     on_key(&mut wizard, key("enter"));
+    assert_eq!(wizard.step(), Step::Tables);
+    on_key(&mut wizard, key("enter"));
+    assert_eq!(wizard.step(), Step::FirstCopy);
+    on_key(&mut wizard, key("enter"));
     assert_eq!(wizard.step(), Step::Plan);
     on_answer(&mut wizard, Answer::Planned(Ok(planned())));
     let expected = Outcome::Ask(vec![Job::Run(Kind::Init, wizard.draft())]);
@@ -154,6 +170,11 @@ fn the_saved_file_is_read_back_as_it_was_typed() {
             plugin: "pgoutput".into(),
             slot: "shop_slot".into(),
             schema: true,
+            include: "public.* \"My Shop\".\"Order items\"".into(),
+            exclude: "public.audit_*".into(),
+            copy: true,
+            copy_tables: "public.*".into(),
+            copy_workers: "3".into(),
         };
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("shop.env");
@@ -171,5 +192,134 @@ fn the_saved_file_is_read_back_as_it_was_typed() {
         let expected = crate::config::ConnectionSettings::parse(&draft.source).unwrap();
         assert_eq!(pipeline.source.endpoint(), expected.endpoint());
         assert!(pipeline.schema_log.is_some());
+        let selects = |schema, name| pipeline.filter.selects(&QualifiedName::new(schema, name));
+        assert!(selects("My Shop", "Order items") && !selects("public", "audit_log"));
+        assert!(pipeline.snapshot.enabled);
+        assert_eq!(pipeline.snapshot.worker_count, 3);
     }
+}
+
+#[test]
+fn an_address_is_tried_while_one_types_and_only_when_one_pauses() {
+    let mut wizard = Wizard::new(Kind::Init, &Draft::default());
+    type_text(&mut wizard, ADDRESS);
+    assert_eq!(on_tick(&mut wizard, NOW_MS + 499), []);
+    let tried = Job::Probe(Name::Source, ADDRESS.into());
+    assert_eq!(on_tick(&mut wizard, NOW_MS + 500), [tried]);
+    assert_eq!(on_tick(&mut wizard, NOW_MS + 900), [], "once is enough");
+
+    type_text(&mut wizard, "x");
+    assert_eq!(wizard.source, Loaded::Not, "the answer would be another's");
+    on_key(&mut wizard, key("ctrl-u"));
+    type_text(&mut wizard, "http://nothing of ours");
+    assert_eq!(on_tick(&mut wizard, NOW_MS + 500), [], "no address at all");
+}
+
+#[test]
+fn what_is_still_being_typed_is_not_judged() {
+    let mut wizard = Wizard::new(Kind::Init, &Draft::default());
+    type_text(&mut wizard, ADDRESS);
+    assert!(!wizard.get(Name::Source).unwrap().left);
+    on_key(&mut wizard, key("tab"));
+    assert!(wizard.get(Name::Source).unwrap().left);
+}
+
+fn table(name: &str, keyless: bool) -> SourceTable {
+    SourceTable {
+        name: QualifiedName::new("public", name),
+        partitioned: false,
+        partition_of: None,
+        keyless,
+        row_count: Some(3),
+        bytes: 8192,
+    }
+}
+
+#[test]
+fn tables_are_let_in_and_out_and_never_all_out() {
+    let draft = Draft {
+        source: ADDRESS.into(),
+        target: ADDRESS.into(),
+        ..Draft::default()
+    };
+    let mut wizard = Wizard::new(Kind::Init, &draft);
+    wizard.at = 2;
+    wizard.findings = Loaded::Done(Vec::new());
+    let asked = Outcome::Ask(vec![Job::Tables(wizard.draft())]);
+    assert_eq!(on_key(&mut wizard, key("enter")), asked);
+    let tables = vec![table("orders", false), table("notes", true)];
+    on_answer(&mut wizard, Answer::Listed(Ok(tables)));
+
+    on_key(&mut wizard, key("down"));
+    on_key(&mut wizard, key("space"));
+    assert_eq!(wizard.draft().exclude, "public.notes");
+    on_key(&mut wizard, key("up"));
+    on_key(&mut wizard, key("space"));
+    on_key(&mut wizard, key("enter"));
+    assert_eq!(wizard.step(), Step::Tables, "no table would replicate");
+    assert_eq!(wizard.focused(), Some(Name::Exclude));
+
+    on_key(&mut wizard, key("ctrl-u"));
+    type_text(&mut wizard, "*.n*");
+    on_key(&mut wizard, key("tab"));
+    on_key(&mut wizard, key("down"));
+    let refused = on_key(&mut wizard, key("space"));
+    assert!(matches!(refused, Outcome::Refuse(reason) if reason.starts_with("*.n* excludes")));
+    on_key(&mut wizard, key("enter"));
+    assert_eq!(wizard.step(), Step::FirstCopy);
+}
+
+#[test]
+fn workers_have_bounds() {
+    for (text, good) in [
+        ("", true),
+        ("4", true),
+        ("0", false),
+        ("65", false),
+        ("x", false),
+    ] {
+        let found = problem(Kind::Init, Name::CopyWorkers, text);
+        assert_eq!(found.is_none(), good, "{text}: {found:?}");
+    }
+}
+
+#[test]
+fn the_time_of_a_step_counts_from_its_own_beginning() {
+    let progress = |states: [StepState; 2]| {
+        let step = |state| StepProgress {
+            side: crate::schema::install::Side::Source,
+            what: "create".into(),
+            state,
+        };
+        Answer::Progress(Progress {
+            steps: states.map(step).to_vec(),
+        })
+    };
+    let done = StepState::Done(std::time::Duration::from_millis(5));
+    let mut wizard = Wizard::new(Kind::Init, &Draft::default());
+    let mut at = |now_ms, states| {
+        update::on_answer(&mut wizard, progress(states), now_ms);
+        wizard.step_since_ms
+    };
+    assert_eq!(at(10, [StepState::Running, StepState::Waiting]), 10);
+    assert_eq!(at(20, [StepState::Running, StepState::Waiting]), 10);
+    assert_eq!(at(30, [done, StepState::Running]), 30);
+}
+
+#[test]
+fn the_sql_of_a_step_is_shown_and_left_again() {
+    let mut wizard = Wizard::new(Kind::TearDown, &Draft::default());
+    wizard.at = 1;
+    wizard.plan = Loaded::Done(planned());
+    on_key(&mut wizard, key("v"));
+    on_key(&mut wizard, key("down"));
+    assert_eq!(wizard.sql_scroll, Some(1));
+    on_key(&mut wizard, key("esc"));
+    assert_eq!((wizard.sql_scroll, wizard.step()), (None, Step::Plan));
+    let written = on_key(&mut wizard, key("w"));
+    let expected = Outcome::Write(
+        "pgstream-tear-down-plan.sql".into(),
+        "-- nothing to do\n".into(),
+    );
+    assert_eq!(written, expected);
 }

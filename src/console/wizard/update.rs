@@ -2,10 +2,15 @@
 
 use crossterm::event::KeyCode;
 
-use super::job::is_address;
+use super::field::START;
 use super::{Answer, Field, Job, Kind, Loaded, Name, Step, Wizard, problem};
 use crate::console::chord::Chord;
 use crate::console::model::overlay::edit;
+use crate::schema::install::{Progress, StepState, render_plan};
+
+/// An address is tried when nothing has been typed for so long: longer than a pause between two
+/// letters, shorter than a look at the answer.
+const TRY_AFTER_MS: i64 = 500;
 
 /// What a key leads to.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,35 +23,85 @@ pub(crate) enum Outcome {
     Leave,
     /// Put text on the clipboard.
     Copy(String, String),
+    /// Write text into a file of this name.
+    Write(String, String),
+    /// Say why nothing happens.
+    Refuse(String),
 }
 
 /// Takes a key.
-pub(crate) fn on_key(wizard: &mut Wizard, chord: Chord) -> Outcome {
+pub(crate) fn on_key(wizard: &mut Wizard, chord: Chord, now_ms: i64) -> Outcome {
+    if wizard.step() == Step::Plan && wizard.sql_scroll.is_some() {
+        return in_sql(wizard, chord);
+    }
     match chord.code {
         KeyCode::Esc => Outcome::Leave,
         KeyCode::Enter => go_on(wizard),
-        _ if wizard.focused().is_some() => in_form(wizard, chord),
+        _ if wizard.focused().is_some() => in_form(wizard, chord, now_ms),
+        KeyCode::BackTab if wizard.step() == Step::Tables => {
+            wizard.field -= 1;
+            Outcome::Stay
+        }
         KeyCode::Backspace => back(wizard),
         KeyCode::Up => select(wizard, -1),
         KeyCode::Down => select(wizard, 1),
         KeyCode::PageUp => select(wizard, -10),
         KeyCode::PageDown => select(wizard, 10),
-        KeyCode::Char('r') => again(wizard),
-        KeyCode::Char('y') => copied(wizard),
+        KeyCode::Home => select(wizard, isize::MIN),
+        KeyCode::End => select(wizard, isize::MAX),
+        KeyCode::Char(letter) => on_letter(wizard, letter),
         _ => Outcome::Stay,
     }
 }
 
+fn on_letter(wizard: &mut Wizard, letter: char) -> Outcome {
+    match (letter, wizard.step()) {
+        ('r', _) => again(wizard),
+        ('y', _) => copied(wizard),
+        ('w', Step::Plan) => written(wizard),
+        ('v', Step::Plan) if matches!(wizard.plan, Loaded::Done(_)) => {
+            wizard.sql_scroll = Some(0);
+            Outcome::Stay
+        }
+        (' ', Step::Tables) => toggled(wizard),
+        ('a', Step::Tables) => {
+            for name in [Name::Include, Name::Exclude] {
+                wizard.fill(name, String::new());
+            }
+            Outcome::Stay
+        }
+        _ => Outcome::Stay,
+    }
+}
+
+/// Takes in that time has passed: an address that is no longer being typed is tried.
+pub(crate) fn on_tick(wizard: &mut Wizard, now_ms: i64) -> Vec<Job> {
+    if wizard.try_at_ms.is_none_or(|at_ms| at_ms > now_ms) {
+        return Vec::new();
+    }
+    wizard.try_at_ms = None;
+    let name = wizard.focused().filter(|name| name.is_address());
+    name.and_then(|name| tried(wizard, name))
+        .into_iter()
+        .collect()
+}
+
 /// Takes an answer in; one to an address that has been changed since is dropped.
-pub(crate) fn on_answer(wizard: &mut Wizard, answer: Answer) -> Vec<Job> {
+pub(crate) fn on_answer(wizard: &mut Wizard, answer: Answer, now_ms: i64) -> Vec<Job> {
     match answer {
-        Answer::Probed(name, address, probed) if wizard.value(name) == address => match name {
-            Name::Target => wizard.target = loaded(probed),
-            _ => wizard.source = loaded(probed),
-        },
+        Answer::Probed(name, address, probed) if wizard.value(name) == address => {
+            *probe(wizard, name) = loaded(probed);
+        }
         Answer::Probed(..) => {}
         Answer::Checked(findings) => wizard.findings = loaded(findings),
+        Answer::Listed(tables) => wizard.tables = loaded(tables),
         Answer::Planned(plan) => wizard.plan = loaded(plan),
+        Answer::Progress(progress) => {
+            if running(&progress) != running(&wizard.progress) {
+                wizard.step_since_ms = now_ms;
+            }
+            wizard.progress = progress;
+        }
         Answer::Ran(ran) => {
             wizard.ran = loaded(ran);
             if wizard.kind == Kind::TearDown && matches!(wizard.ran, Loaded::Done(_)) {
@@ -56,9 +111,15 @@ pub(crate) fn on_answer(wizard: &mut Wizard, answer: Answer) -> Vec<Job> {
             }
         }
         Answer::Verified(verified) => wizard.verified = loaded(verified),
-        Answer::Started(started) => wizard.started = loaded(started.map(|(name, _)| name)),
+        Answer::Started(started) => wizard.started = loaded(started.map(|started| started.name)),
     }
     Vec::new()
+}
+
+/// Returns the number of the step that is being done or taken back.
+fn running(progress: &Progress) -> Option<usize> {
+    let mut steps = progress.steps.iter();
+    steps.position(|step| matches!(step.state, StepState::Running | StepState::TakingBack))
 }
 
 fn loaded<T>(answer: Result<T, Vec<String>>) -> Loaded<T> {
@@ -68,15 +129,21 @@ fn loaded<T>(answer: Result<T, Vec<String>>) -> Loaded<T> {
     }
 }
 
-fn in_form(wizard: &mut Wizard, chord: Chord) -> Outcome {
+const fn probe(wizard: &mut Wizard, name: Name) -> &mut Loaded<String> {
+    match name {
+        Name::Target => &mut wizard.target,
+        _ => &mut wizard.source,
+    }
+}
+
+fn in_form(wizard: &mut Wizard, chord: Chord, now_ms: i64) -> Outcome {
     let Some(name) = wizard.focused() else {
         return Outcome::Stay;
     };
-    let last = wizard.names(wizard.step()).len() - 1;
     match chord.code {
         KeyCode::Tab | KeyCode::Down => {
             let jobs = leave_field(wizard, name);
-            wizard.field = (wizard.field + 1).min(last);
+            wizard.field = (wizard.field + 1).min(wizard.last_place());
             Outcome::Ask(jobs)
         }
         KeyCode::BackTab | KeyCode::Up if wizard.field == 0 => back(wizard),
@@ -90,15 +157,17 @@ fn in_form(wizard: &mut Wizard, chord: Chord) -> Outcome {
             Outcome::Stay
         }
         _ => {
-            typed(wizard, name, chord);
+            typed(wizard, name, chord, now_ms);
             Outcome::Stay
         }
     }
 }
 
-fn typed(wizard: &mut Wizard, name: Name, chord: Chord) {
+fn typed(wizard: &mut Wizard, name: Name, chord: Chord, now_ms: i64) {
+    let before = wizard.value(name);
     if let Some(field) = wizard.get_mut(name) {
         field.problem = None;
+        field.left = false;
         if field.choices.is_empty() {
             edit(&mut field.input, chord);
         } else if matches!(
@@ -108,10 +177,13 @@ fn typed(wizard: &mut Wizard, name: Name, chord: Chord) {
             choose_next(field);
         }
     }
-    match name {
-        Name::Source => wizard.source = Loaded::Not,
-        Name::Target => wizard.target = Loaded::Not,
-        _ => {}
+    if !name.is_address() || wizard.value(name) == before {
+        return;
+    }
+    *probe(wizard, name) = Loaded::Not;
+    wizard.try_at_ms = Some(now_ms + TRY_AFTER_MS);
+    if name == Name::Source {
+        wizard.tables = Loaded::Not;
     }
 }
 
@@ -127,21 +199,28 @@ fn choose_next(field: &mut Field) {
 /// Checks a field as it is left; a new address is tried in the background.
 fn leave_field(wizard: &mut Wizard, name: Name) -> Vec<Job> {
     wizard.reveal = false;
-    let value = wizard.value(name);
-    let found = problem(wizard.kind, name, &value);
-    let good = found.is_none() && !value.is_empty();
+    wizard.try_at_ms = None;
+    let found = problem(wizard.kind, name, &wizard.value(name));
     if let Some(field) = wizard.get_mut(name) {
         field.problem = found;
+        field.left = true;
     }
-    let probed = match name {
-        Name::Target => &mut wizard.target,
-        _ => &mut wizard.source,
-    };
-    if !is_address(name) || !good || *probed != Loaded::Not {
+    if !name.is_address() {
         return Vec::new();
     }
+    tried(wizard, name).into_iter().collect()
+}
+
+/// Tries an address that makes sense and was not tried yet.
+fn tried(wizard: &mut Wizard, name: Name) -> Option<Job> {
+    let value = wizard.value(name);
+    let good = problem(wizard.kind, name, &value).is_none() && !value.is_empty();
+    let probed = probe(wizard, name);
+    if !good || *probed != Loaded::Not {
+        return None;
+    }
     *probed = Loaded::Waiting;
-    vec![Job::Probe(name, value)]
+    Some(Job::Probe(name, value))
 }
 
 /// Goes on: to the next field, or to the next screen when this one allows it.
@@ -151,6 +230,7 @@ fn go_on(wizard: &mut Wizard) -> Outcome {
     for name in names {
         jobs.extend(leave_field(wizard, *name));
     }
+    refuse_empty_choice(wizard);
     let faulty = names
         .iter()
         .position(|name| wizard.get(*name).is_some_and(|one| one.problem.is_some()));
@@ -159,7 +239,9 @@ fn go_on(wizard: &mut Wizard) -> Outcome {
         return Outcome::Ask(jobs);
     }
     match wizard.step() {
-        Step::Source | Step::Servers | Step::Target => jobs.extend(next(wizard)),
+        Step::Source | Step::Servers | Step::Target | Step::Tables | Step::FirstCopy => {
+            jobs.extend(next(wizard));
+        }
         Step::Preflight if wizard.blocking() == 0 => jobs.extend(next(wizard)),
         Step::Plan if matches!(wizard.plan, Loaded::Done(_)) => jobs.extend(next(wizard)),
         Step::Confirm if wizard.value(Name::Confirm) == wizard.slot_to_type() => {
@@ -169,7 +251,12 @@ fn go_on(wizard: &mut Wizard) -> Outcome {
         Step::Start if wizard.started != Loaded::Waiting => {
             wizard.started = Loaded::Waiting;
             let (draft, file) = (wizard.draft(), wizard.value(Name::File));
-            jobs.push(Job::Start { draft, file });
+            let starts = wizard.value(Name::Then) == START;
+            jobs.push(Job::Start {
+                draft,
+                file,
+                starts,
+            });
         }
         Step::Verify => return Outcome::Leave,
         Step::Preflight | Step::Plan | Step::Confirm | Step::Run | Step::Start => {}
@@ -177,12 +264,28 @@ fn go_on(wizard: &mut Wizard) -> Outcome {
     Outcome::Ask(jobs)
 }
 
+/// A filter that lets no table of the source through is a mistake.
+fn refuse_empty_choice(wizard: &mut Wizard) {
+    let faulty = wizard.step() == Step::Tables && wizard.lets_nothing_through();
+    if let Some(field) = wizard.get_mut(Name::Exclude).filter(|_| faulty) {
+        field.problem = Some("no table would replicate".to_owned());
+    }
+}
+
 /// Opens the next screen; returns what it must know.
 fn next(wizard: &mut Wizard) -> Option<Job> {
-    wizard.at = (wizard.at + 1).min(wizard.kind.steps().len() - 1);
-    wizard.field = 0;
-    wizard.selected = 0;
+    turn_to(wizard, (wizard.at + 1).min(wizard.kind.steps().len() - 1));
     entered(wizard)
+}
+
+fn turn_to(wizard: &mut Wizard, at: usize) {
+    wizard.at = at;
+    wizard.selected = 0;
+    // The list of tables is what one comes for; its patterns stand above it.
+    wizard.field = match wizard.step() {
+        Step::Tables => wizard.last_place(),
+        _ => 0,
+    };
 }
 
 /// Returns what a screen must know that has just been opened.
@@ -193,19 +296,29 @@ fn entered(wizard: &mut Wizard) -> Option<Job> {
             wizard.findings = Loaded::Waiting;
             Some(Job::Check(draft))
         }
+        Step::Tables => {
+            wizard.tables = Loaded::Waiting;
+            Some(Job::Tables(draft))
+        }
         Step::Plan => {
             wizard.plan = Loaded::Waiting;
             Some(Job::Plan(wizard.kind, draft))
         }
         Step::Run => {
             wizard.ran = Loaded::Waiting;
+            wizard.progress = Progress::default();
             Some(Job::Run(wizard.kind, draft))
         }
         Step::Verify => {
             wizard.verified = Loaded::Waiting;
             Some(Job::Verify(draft))
         }
-        Step::Source | Step::Target | Step::Start | Step::Servers | Step::Confirm => None,
+        Step::Source
+        | Step::Target
+        | Step::FirstCopy
+        | Step::Start
+        | Step::Servers
+        | Step::Confirm => None,
     }
 }
 
@@ -213,6 +326,7 @@ fn entered(wizard: &mut Wizard) -> Option<Job> {
 fn again(wizard: &mut Wizard) -> Outcome {
     let may = match wizard.step() {
         Step::Preflight => wizard.findings != Loaded::Waiting,
+        Step::Tables => wizard.tables != Loaded::Waiting,
         Step::Plan => wizard.plan != Loaded::Waiting,
         Step::Run => matches!(wizard.ran, Loaded::Failed(_)),
         Step::Verify => wizard.verified != Loaded::Waiting,
@@ -225,9 +339,7 @@ fn back(wizard: &mut Wizard) -> Outcome {
     let running = wizard.ran == Loaded::Waiting && wizard.step() == Step::Run;
     let done = matches!(wizard.ran, Loaded::Done(_));
     if !running && !done {
-        wizard.at = wizard.at.saturating_sub(1);
-        wizard.field = 0;
-        wizard.selected = 0;
+        turn_to(wizard, wizard.at.saturating_sub(1));
     }
     Outcome::Stay
 }
@@ -235,11 +347,43 @@ fn back(wizard: &mut Wizard) -> Outcome {
 fn select(wizard: &mut Wizard, by: isize) -> Outcome {
     let count = match (wizard.step(), &wizard.findings, &wizard.plan) {
         (Step::Preflight, Loaded::Done(findings), _) => findings.len(),
+        (Step::Tables, ..) => wizard.source_tables().len(),
         (Step::Plan, _, Loaded::Done(planned)) => planned.steps.len(),
+        (Step::Run, ..) => wizard.progress.steps.len(),
         _ => 0,
     };
     let last = count.saturating_sub(1);
+    if by < 0 && wizard.selected == 0 && wizard.step() == Step::Tables {
+        wizard.field = wizard.last_place() - 1;
+    }
     wizard.selected = wizard.selected.saturating_add_signed(by).min(last);
+    Outcome::Stay
+}
+
+/// Lets the selected table in or out.
+fn toggled(wizard: &mut Wizard) -> Outcome {
+    match wizard.toggle(wizard.selected) {
+        Ok(()) => Outcome::Stay,
+        Err(reason) => Outcome::Refuse(reason),
+    }
+}
+
+/// Keys while the SQL of a step has all the room.
+fn in_sql(wizard: &mut Wizard, chord: Chord) -> Outcome {
+    let Some(scroll) = wizard.sql_scroll else {
+        return Outcome::Stay;
+    };
+    wizard.sql_scroll = match chord.code {
+        KeyCode::Up => Some(scroll.saturating_sub(1)),
+        KeyCode::Down => Some(scroll + 1),
+        KeyCode::PageUp => Some(scroll.saturating_sub(10)),
+        KeyCode::PageDown => Some(scroll + 10),
+        KeyCode::Home => Some(0),
+        KeyCode::Char('y') => return copied(wizard),
+        KeyCode::Char('w') => return written(wizard),
+        KeyCode::Esc | KeyCode::Enter | KeyCode::Backspace | KeyCode::Char('v' | 'q') => None,
+        _ => Some(scroll),
+    };
     Outcome::Stay
 }
 
@@ -251,10 +395,19 @@ fn copied(wizard: &Wizard) -> Outcome {
             None => Outcome::Stay,
         },
         (Step::Plan, _, Loaded::Done(planned)) => {
-            let steps = planned.steps.iter();
-            let sql = steps.map(|step| format!("-- {}\n{}\n", step.what, step.sql));
-            Outcome::Copy("plan".to_owned(), sql.collect::<Vec<_>>().join("\n"))
+            Outcome::Copy("plan".to_owned(), render_plan(&planned.steps))
         }
         _ => Outcome::Stay,
+    }
+}
+
+/// Writes the SQL of the whole plan into a file beside the configuration.
+fn written(wizard: &Wizard) -> Outcome {
+    match &wizard.plan {
+        Loaded::Done(planned) => {
+            let name = wizard.kind.plan_file().to_owned();
+            Outcome::Write(name, render_plan(&planned.steps))
+        }
+        Loaded::Not | Loaded::Waiting | Loaded::Failed(_) => Outcome::Stay,
     }
 }

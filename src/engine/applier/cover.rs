@@ -118,6 +118,13 @@ impl Applier {
         self.coverage.settled_at().is_some()
     }
 
+    /// Returns whether the stream already stands where the copied tables are: on a source where
+    /// nothing is written it may have stood there when they were copied, and would never move.
+    pub(in crate::engine) fn has_reached_copies(&self) -> bool {
+        let settled_at = self.coverage.settled_at();
+        settled_at.is_some_and(|settled_at| self.position >= settled_at)
+    }
+
     /// The checkpoint speaks for all tables that were catching up.
     pub(super) fn settle_copies(&mut self) {
         crate::fault::point(crate::fault::SNAPSHOT_AFTER_HANDOVER);

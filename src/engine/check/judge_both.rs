@@ -85,7 +85,7 @@ fn types(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Vec<Fin
     let uses = source
         .types
         .iter()
-        .filter(|used| wanted.filter.selects(&used.used_by));
+        .filter(|used| wanted.filter.selects(&used.used_by) && !wanted.brings(&used.used_by));
     let missing = uses.filter(|used| !target.types.contains(&used.name) && seen.insert(&used.name));
     bounded(missing.map(|used| {
         let problem = format!("is not here, and {} uses it", used.used_by);
@@ -144,7 +144,8 @@ fn collations(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Ve
     }))
 }
 
-/// Tables that were there before init do not come by themselves: the stream starts at the slot.
+/// Tables that were there before init come with a snapshot, or not by themselves: the stream starts at
+/// the slot.
 fn tables(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Vec<Finding> {
     let there: HashMap<&QualifiedName, &TargetTable> = target
         .tables
@@ -156,6 +157,7 @@ fn tables(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Vec<Fi
         .iter()
         .filter(|table| wanted.filter.selects(&table.name));
     bounded(tables.filter_map(|table| match there.get(&table.name) {
+        None if wanted.brings(&table.name) => None,
         None => Some(missing_table(wanted, table)),
         Some(found) => missing_columns(table, found),
     }))

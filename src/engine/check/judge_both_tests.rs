@@ -16,6 +16,7 @@ fn wanted() -> Wanted {
         schema_changes: true,
         silent_triggers: false,
         filter: TableFilter::default(),
+        copied: None,
     }
 }
 

@@ -135,20 +135,23 @@ fn slot(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
         None if facts.schema_log.is_some() => {
             Some(finding(object, "not found", init_command(wanted)))
         }
-        None => slots_left(facts),
-        Some(slot) => slot_state(&object, wanted, slot, &facts.server.database),
+        None => slots_left(facts, "one more is needed"),
+        Some(slot) => slot_state(&object, wanted, slot, &facts.server.database)
+            .or_else(|| room_for_a_copy(wanted, facts)),
     }
 }
 
-/// Only asked while the slot does not exist yet.
-fn slots_left(facts: &SourceFacts) -> Option<Finding> {
+/// A snapshot has a slot of its own while it copies.
+fn room_for_a_copy(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
+    let why = "the initial snapshot needs one more while it copies";
+    wanted.copied.as_ref().and_then(|_| slots_left(facts, why))
+}
+
+fn slots_left(facts: &SourceFacts, why: &str) -> Option<Finding> {
     (facts.replication_slot_count >= facts.max_replication_slots).then(|| {
         finding(
             "max_replication_slots",
-            format!(
-                "all {} are in use, one more is needed",
-                facts.max_replication_slots
-            ),
+            format!("all {} are in use, {why}", facts.max_replication_slots),
             format!(
                 "ALTER SYSTEM SET max_replication_slots = {}; -- then restart the server",
                 facts.max_replication_slots + 5

@@ -15,6 +15,7 @@ fn wanted() -> Wanted {
         schema_changes: true,
         silent_triggers: false,
         filter: TableFilter::default(),
+        copied: None,
     }
 }
 
@@ -217,6 +218,25 @@ fn a_full_server_is_told_before_init() {
         findings
             .iter()
             .any(|finding| finding.mend.contains("max_replication_slots = 15"))
+    );
+}
+
+#[test]
+fn a_snapshot_needs_a_slot_of_its_own() {
+    let mut facts = ready();
+    facts.replication_slot_count = 10;
+    assert_eq!(judge(&wanted(), &facts), []);
+
+    let wanted = Wanted {
+        copied: Some(TableFilter::default()),
+        ..wanted()
+    };
+    let findings = judge(&wanted, &facts);
+
+    assert!(
+        findings[0]
+            .problem
+            .contains("the initial snapshot needs one more")
     );
 }
 

@@ -12,6 +12,7 @@ fn wanted() -> Wanted {
         schema_changes: true,
         silent_triggers: true,
         filter: TableFilter::default(),
+        copied: None,
     }
 }
 

@@ -198,6 +198,9 @@ impl Entry {
             table.state,
             CopyState::Indexing | CopyState::CatchingUp | CopyState::Ready
         );
+        if table.state == CopyState::Waiting {
+            self.counter.reset();
+        }
         if rows_are_there {
             self.counter.reset();
             self.counter.add(table.row_count, table.byte_count);

@@ -8,6 +8,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::sleep;
 use tracing::{info, warn};
 
+use crate::apply;
 use crate::config::Pipeline;
 use crate::engine::board::Board;
 use crate::engine::retry::Retry;
@@ -284,6 +285,7 @@ impl Copier {
         for _ in 0..MOMENTS_MAX {
             let group = Group::open(&settings, target).await;
             let group = group.map_err(|error| self.group_failed(error))?;
+            self.require_same_source(&group, target).await?;
             group.refuse_conflicts(&self.pipeline.target.endpoint())?;
             match self.make_tables(&group, first).await? {
                 Answer::Done => {
@@ -307,10 +309,31 @@ impl Copier {
         Err(Stop::Failed(EngineError::SnapshotRestless))
     }
 
+    /// Positions in the WAL of two servers have nothing to do with each other.
+    async fn require_same_source(
+        &self,
+        group: &Group,
+        target: &Session,
+    ) -> Result<(), EngineError> {
+        let Some(system) = group.point.system() else {
+            return Ok(());
+        };
+        let owner = apply::checkpoint_owner(target, self.store.slot_name()).await;
+        let owner =
+            owner.map_err(|source| self.target_failed("read whose checkpoint it is", source))?;
+        match owner {
+            Some(owner) if owner != *system => Err(EngineError::SnapshotElsewhere {
+                store: self.pipeline.snapshot.source.endpoint(),
+                source_endpoint: self.pipeline.source.endpoint(),
+            }),
+            Some(_) | None => Ok(()),
+        }
+    }
+
     async fn make_tables(&mut self, group: &Group, first: bool) -> Result<Answer, Stop> {
         let (errand, answered) = group.errand(first);
-        info!(target: "snapshot", tables = group.tables.len(), lsn = ?group.point.lsn().map(|lsn| lsn.to_string()),
-            "copying tables");
+        let lsn = group.point.lsn().map(|lsn| lsn.to_string());
+        info!(target: "snapshot", tables = group.tables.len(), lsn, "copying tables");
         for part in group.not_applied() {
             warn!(target: "snapshot", object = part.object, reason = part.reason, "is not copied");
         }

@@ -132,7 +132,7 @@ impl Lifecycle {
             .patience
             .of_source(&self.pipeline.source, walsender_timeout);
         let every = patience::between_feedbacks(walsender_timeout, silence_max);
-        let (feedback, task) = Feedback::new(feedback, position, every);
+        let (feedback, task) = Feedback::new(feedback, coverage.confirmable(position), every);
         let limits = Limits::new(&self.pipeline.batch);
         let limits = if self.care.is_some() {
             limits.each_alone()

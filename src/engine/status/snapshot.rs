@@ -99,6 +99,18 @@ impl TableCopy {
 }
 
 impl Snapshot {
+    /// Returns how much of the bytes is there, from 0 to 1; 1 only when every table is complete.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a part of one, for people")]
+    pub fn done(&self) -> f64 {
+        let complete = self.count(CopyState::Ready) + self.count(CopyState::CatchingUp);
+        if complete == self.tables.len() {
+            return 1.0;
+        }
+        let expected = self.bytes_expected.max(self.byte_count).max(1);
+        (self.byte_count as f64 / expected as f64).min(0.99)
+    }
+
     /// Returns how many tables are in this state.
     #[must_use]
     pub fn count(&self, state: CopyState) -> usize {

@@ -28,11 +28,12 @@ use super::session::{Canceller, Format};
 use crate::postgres::error::PgError;
 use crate::postgres::wire::{Wire, lost};
 
-/// What one piece holds.
-const PIECE_BYTES: usize = 256 << 10;
+/// What one piece holds: as much as a target reads of text at once. With messages of this size it
+/// spends a quarter less time than with one a row (binary: an eighth); larger ones gain nothing.
+const PIECE_BYTES: usize = 64 << 10;
 
-/// A system call for less than this is not worth it; the piece is full.
-const READ_BYTES_MIN: usize = 16 << 10;
+/// What a server sends at once. With less room than this a piece is full.
+const READ_BYTES_MIN: usize = 8 << 10;
 
 /// Between two words about progress: more often than any screen is drawn.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(50);
@@ -101,6 +102,9 @@ impl<'a> Pump<'a> {
     /// Ends the source's statement and drops what still comes. Fails only together with the source's
     /// connection, or where no request to cancel reaches the server.
     pub(super) async fn stop_source(&mut self, canceller: &Canceller) {
+        if self.ending.ready {
+            return;
+        }
         if let Err(error) = canceller.cancel().await {
             debug!(server = %self.source.object, %error, "cannot cancel");
             return;
@@ -131,7 +135,7 @@ impl<'a> Pump<'a> {
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<(), CopyError>> {
-        if self.tick.poll_tick(context).is_ready() {
+        while self.tick.poll_tick(context).is_ready() {
             let seen = self.rows.row_count().saturating_sub(self.trailer_count);
             self.tell(seen);
         }

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use super::error::plugin_mend;
 use super::facts::{self, Facts, Keyless};
+use super::progress::{Progress, StepState, Teller};
 use super::script::{self, quietly};
 use super::{InstallError, PlannedStep, Side};
 use crate::config::{Plugin, SlotName, publication_name};
@@ -59,30 +62,44 @@ pub async fn init(
     slot: &SlotName,
     plugin: Plugin,
 ) -> Result<InitReport, InstallError> {
+    let nobody = watch::Sender::new(Progress::default());
+    init_watched(source, slot, plugin, &nobody).await
+}
+
+/// As [`init`], told to a watcher step by step.
+///
+/// # Errors
+/// As [`init`].
+pub async fn init_watched(
+    source: &Session,
+    slot: &SlotName,
+    plugin: Plugin,
+    watcher: &watch::Sender<Progress>,
+) -> Result<InitReport, InstallError> {
     let facts = facts::read(source, slot).await?;
     if let Some(blocked) = facts.blocker(slot, plugin) {
         return Err(blocked);
     }
-    let mut done: Vec<PlannedStep> = Vec::new();
-    for step in decide(&facts, slot, plugin) {
-        if let Err(error) = run(source, &step).await {
+    let steps = decide(&facts, slot, plugin);
+    let teller = Teller::new(watcher, &steps);
+    for (number, step) in steps.iter().enumerate() {
+        if let Err(error) = teller.told(number, run(source, step)).await {
             let mend = plugin_mend(
                 &error,
                 &plugin.to_string(),
                 facts.plugin_libraries.as_deref(),
             );
-            let left = take_back(source, &done).await;
+            let left = take_back(source, &steps[..number], &teller).await;
             return Err(InstallError::Step {
-                what: step.what,
+                what: step.what.clone(),
                 left,
                 mend,
                 source: error,
             });
         }
-        done.push(step);
     }
     Ok(InitReport {
-        done: done.into_iter().map(|step| step.what).collect(),
+        done: steps.into_iter().map(|step| step.what).collect(),
     })
 }
 
@@ -183,14 +200,18 @@ async fn run(source: &Session, step: &PlannedStep) -> Result<(), PgError> {
 }
 
 /// Runs the undos, last first. Returns those that failed.
-async fn take_back(source: &Session, done: &[PlannedStep]) -> Vec<String> {
+async fn take_back(source: &Session, done: &[PlannedStep], teller: &Teller<'_>) -> Vec<String> {
     let mut left = Vec::new();
-    for step in done.iter().rev() {
+    for (number, step) in done.iter().enumerate().rev() {
         let Some(undo) = &step.undo else { continue };
-        if source.run(undo).await.is_err() {
-            drop(source.run("ROLLBACK").await);
-            left.push(step.what.clone());
+        teller.tell(number, StepState::TakingBack);
+        if source.run(undo).await.is_ok() {
+            teller.tell(number, StepState::TakenBack);
+            continue;
         }
+        drop(source.run("ROLLBACK").await);
+        teller.tell(number, StepState::Left);
+        left.push(step.what.clone());
     }
     left
 }

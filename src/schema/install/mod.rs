@@ -18,16 +18,22 @@
 mod error;
 mod facts;
 mod init;
+mod plan;
+mod progress;
 mod script;
 mod state;
 mod tear_down;
 
 pub use error::InstallError;
-pub use init::{InitReport, init, plan_init};
+pub use init::{InitReport, init, init_watched, plan_init};
+pub use plan::render_plan;
+pub use progress::{Progress, StepProgress, StepState};
 pub use script::VERSION;
 pub(in crate::schema) use script::temporary_descriptions;
 pub use state::{InitState, state};
-pub use tear_down::{TearDownReport, forget_on_target, plan_tear_down, tear_down};
+pub use tear_down::{
+    TearDownReport, forget_on_target, plan_tear_down, tear_down, tear_down_watched,
+};
 
 /// The server that a statement is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

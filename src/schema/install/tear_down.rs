@@ -1,7 +1,10 @@
 //! `tear-down`: removes everything of ours. Afterwards a dump of the source's schema equals the one
 //! taken before `init`; while other pipelines use the same source, what they share stays for them.
 
+use tokio::sync::watch;
+
 use super::facts::{self, Facts};
+use super::progress::{Progress, Teller};
 use super::script::{self, quietly};
 use super::{InstallError, PlannedStep, Side};
 use crate::config::{SlotName, publication_name};
@@ -68,7 +71,22 @@ pub async fn tear_down(
     target: Option<&Session>,
     slot: &SlotName,
 ) -> Result<TearDownReport, InstallError> {
+    let nobody = watch::Sender::new(Progress::default());
+    tear_down_watched(source, target, slot, &nobody).await
+}
+
+/// As [`tear_down`], told to a watcher step by step.
+///
+/// # Errors
+/// As [`tear_down`].
+pub async fn tear_down_watched(
+    source: Option<&Session>,
+    target: Option<&Session>,
+    slot: &SlotName,
+    watcher: &watch::Sender<Progress>,
+) -> Result<TearDownReport, InstallError> {
     let steps = plan_tear_down(source, target, slot).await?;
+    let teller = Teller::new(watcher, &steps);
     let mut report = TearDownReport::default();
     for (place, step) in steps.iter().enumerate() {
         let session = match step.side {
@@ -76,7 +94,7 @@ pub async fn tear_down(
             Side::Target => target,
         };
         let Some(session) = session else { continue };
-        if let Err(error) = session.run(&step.sql).await {
+        if let Err(error) = teller.told(place, session.run(&step.sql)).await {
             // Ends the failed transaction; a lost session has none.
             drop(session.run("ROLLBACK").await);
             let later = steps.iter().skip(place + 1);

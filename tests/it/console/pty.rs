@@ -78,9 +78,8 @@ impl Terminal {
     pub fn wait_until(&mut self, what: &str, wanted: impl Fn(&vt100::Screen) -> bool) {
         let deadline = clock::now() + PATIENCE;
         while !wanted(self.screen.screen()) {
-            if !self.read_until(deadline) {
-                panic!("no «{what}» on\n{}", self.text());
-            }
+            let more = self.read_until(deadline);
+            assert!(more, "no «{what}» on\n{}", self.text());
         }
     }
 
@@ -109,7 +108,7 @@ impl Terminal {
     }
 
     /// Takes in what the program has written; false when it writes no more, or not in time.
-    fn read_until(&mut self, deadline: tokio::time::Instant) -> bool {
+    pub fn read_until(&mut self, deadline: tokio::time::Instant) -> bool {
         let left = deadline.saturating_duration_since(clock::now());
         match self.output.recv_timeout(left) {
             Ok(bytes) => {

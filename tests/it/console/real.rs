@@ -48,13 +48,18 @@ impl Stage {
     /// Starts the servers and installs what `init` installs.
     pub async fn ready() -> Self {
         let stage = Self::bare().await;
-        let settings = ConnectionSettings::parse(&stage.source_cluster.url("postgres")).unwrap();
+        stage.install().await;
+        stage
+    }
+
+    /// Installs what `init` installs.
+    pub async fn install(&self) {
+        let settings = ConnectionSettings::parse(&self.source_url()).unwrap();
         let session = postgres::connect(&settings, "test").await.unwrap();
         let slot: SlotName = "console_slot".parse().unwrap();
         install::init(&session, &slot, Plugin::Pgoutput)
             .await
             .unwrap();
-        stage
     }
 
     /// Returns the source's address with its password.
@@ -67,8 +72,28 @@ impl Stage {
         self.target_cluster.url("postgres")
     }
 
+    /// Returns what is in a file of the program's working directory.
+    pub fn file(&self, name: &str) -> String {
+        std::fs::read_to_string(self.directory.path().join(name)).unwrap()
+    }
+
+    /// Writes a file into the program's working directory.
+    pub fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.directory.path().join(name), text).unwrap();
+    }
+
     /// Starts the program in a terminal.
     pub fn open<const N: usize>(&self, arguments: [&str; N], size: (u16, u16)) -> Terminal {
+        self.open_with(arguments, size, &[])
+    }
+
+    /// Starts the program in a terminal, with variables of the environment.
+    pub fn open_with<const N: usize>(
+        &self,
+        arguments: [&str; N],
+        size: (u16, u16),
+        environment: &[(&str, &str)],
+    ) -> Terminal {
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_pgstream"));
         command.args(arguments);
         command.cwd(self.directory.path());
@@ -76,6 +101,9 @@ impl Stage {
         command.env("LANG", "C.UTF-8");
         for name in ["LC_ALL", "NO_COLOR", "TMUX"] {
             command.env_remove(name);
+        }
+        for (name, value) in environment {
+            command.env(name, value);
         }
         Terminal::start(command, size)
     }

@@ -116,6 +116,27 @@ fn the_screen_follows_the_window() {
 }
 
 #[test]
+fn keys_that_come_together_with_a_resize_are_read_at_once() {
+    let mut terminal = open("streaming", (80, 24), &[]);
+    terminal.wait_for("orders_slot");
+    for round in 0..20 {
+        let (size, key, pane) = match round % 2 {
+            0 => ((120, 40), "2", "┏ 2 Schema log"),
+            _ => ((80, 24), "1", "┏ 1 Slots"),
+        };
+        // The program finds both when it wakes up.
+        let pid = Pid::from_raw(terminal.pid());
+        kill(pid, Signal::SIGSTOP).unwrap();
+        terminal.resize(size.0, size.1);
+        terminal.keys(key);
+        kill(pid, Signal::SIGCONT).unwrap();
+        terminal.wait_for(pane);
+    }
+    terminal.keys("\x03\x03");
+    assert_eq!(terminal.end(), 0);
+}
+
+#[test]
 fn the_engine_is_paused_retried_and_started_again_by_keys() {
     let mut terminal = open("streaming", (80, 24), &[]);
     terminal.wait_for("● STREAMING");

@@ -3,6 +3,7 @@
 use portable_pty::CommandBuilder;
 
 use super::pty::Terminal;
+use crate::support::{connect, execute};
 
 fn open(size: (u16, u16)) -> Terminal {
     let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_pgstream"));
@@ -57,4 +58,37 @@ fn every_lesson_is_played_with_one_key() {
     terminal.keys("q");
     assert_eq!(terminal.end(), 0);
     terminal.assert_given_back();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lesson_notices_what_was_typed_in_psql() {
+    let mut terminal = open((120, 40));
+    terminal.wait_for("Lesson 1 of ");
+    while !terminal.text().contains("or by hand:") {
+        let before = terminal.text();
+        terminal.keys("\r");
+        terminal.wait_until("the step is over", |screen| {
+            let text = screen.contents();
+            text != before && !text.contains("… running")
+        });
+    }
+    let text = terminal.text();
+    let address = text.split("psql ").nth(1).unwrap();
+    let address = address.split_whitespace().next().unwrap();
+    let source = connect(address).await;
+
+    execute(
+        &source,
+        "create table test (id serial primary key, \"name\" text)",
+    )
+    .await;
+    terminal.wait_for("seen: it was done by hand");
+    terminal.wait_for("✓ done");
+    terminal.wait_for("target");
+    execute(&source, "ALTER TABLE test RENAME TO tutorial_test").await;
+    terminal.keys("\r");
+    terminal.wait_for("Rename the table");
+    terminal.wait_for("✓ done");
+    terminal.keys("q\t\r");
+    assert_eq!(terminal.end(), 0);
 }

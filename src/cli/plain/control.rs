@@ -1,0 +1,156 @@
+//! An engine under the eyes of somebody who types: Enter shows how it stands and what can be asked
+//! of it, by number. The log goes on meanwhile.
+
+use std::process::ExitCode;
+
+use super::talk::Talk;
+use crate::cli::Failure;
+use crate::cli::signals::Signals;
+use crate::config::Pipeline;
+use crate::engine::status::{Command, CommandAnswer, Phase, Status};
+use crate::engine::{Engine, EngineOptions, Handle, Outcome};
+use crate::model::Lsn;
+
+/// Streams until it is stopped, by a choice or by a signal.
+pub(super) async fn control(
+    mut talk: Talk,
+    pipeline: Pipeline,
+    skip: Option<Lsn>,
+) -> Result<ExitCode, Failure> {
+    let mut signals = Signals::listen()?;
+    let options = EngineOptions {
+        hold_on_failure: true,
+        skip,
+    };
+    let mut engine = Engine::start(pipeline, options);
+    let mut told = None;
+    let mut listening = true;
+    talk.tell("Streaming. Enter shows how it stands and what can be done; Ctrl-C stops.");
+    loop {
+        let mut status = engine.status();
+        tokio::select! {
+            biased;
+            outcome = engine.join() => return ended(outcome),
+            _ = signals.next() => return stop(engine).await,
+            line = talk.line(), if listening => match line {
+                Some(_) => {
+                    if menu(&mut talk, &engine).await {
+                        return stop(engine).await;
+                    }
+                }
+                None => listening = false,
+            },
+            changed = status.changed() => {
+                if changed.is_ok() {
+                    tell_phase(&talk, &status.borrow_and_update(), &mut told);
+                }
+            }
+        }
+    }
+}
+
+fn ended(outcome: Outcome) -> Result<ExitCode, Failure> {
+    match outcome {
+        Outcome::Stopped => Ok(ExitCode::SUCCESS),
+        Outcome::Failed(failure) => Err(Failure::of_engine(failure)),
+    }
+}
+
+async fn stop(mut engine: Handle) -> Result<ExitCode, Failure> {
+    drop(engine.command(Command::Stop).await);
+    ended(engine.join().await)
+}
+
+/// Says when the engine has come into another phase.
+fn tell_phase(talk: &Talk, status: &Status, told: &mut Option<Phase>) {
+    if told.as_ref() == Some(&status.phase) {
+        return;
+    }
+    *told = Some(status.phase.clone());
+    talk.tell(format!("state: {}", words(&status.phase)));
+    if let (Phase::Held, Some(failure)) = (&status.phase, &status.last_error) {
+        talk.tell_all([&failure.message]);
+        talk.tell_all(&failure.causes);
+        talk.tell_all(failure.hint.iter().map(|hint| format!("hint: {hint}")));
+        talk.tell("Enter shows what can be done.");
+    }
+}
+
+fn words(phase: &Phase) -> String {
+    match phase {
+        Phase::Starting => "starting".to_owned(),
+        Phase::Copying => "copying the rows that exist".to_owned(),
+        Phase::Streaming { behind: false } => "streaming".to_owned(),
+        Phase::Streaming { behind: true } => "catching up".to_owned(),
+        Phase::Paused => "paused; the source keeps WAL".to_owned(),
+        Phase::Retrying { attempt, .. } => format!("trying again, attempt {attempt}"),
+        Phase::Held => "standing at a failure".to_owned(),
+        Phase::Stopping => "stopping".to_owned(),
+        Phase::Stopped => "stopped".to_owned(),
+        Phase::Crashed => "crashed".to_owned(),
+    }
+}
+
+/// Shows how it stands and lets something be asked of the engine; returns whether to stop.
+async fn menu(talk: &mut Talk, engine: &Handle) -> bool {
+    let status = engine.status().borrow().as_ref().clone();
+    talk.tell_all([
+        format!("state     {}", words(&status.phase)),
+        format!(
+            "lag       {:.1} s, {} bytes of WAL",
+            status.lag.seconds, status.lag.bytes
+        ),
+        format!(
+            "applied   {} rows in {} transactions, {} schema changes",
+            status.totals.rows, status.totals.transactions, status.totals.schema_changes
+        ),
+        format!("on target up to {}", status.checkpoint.end_lsn),
+    ]);
+    let choices = [
+        "Go on",
+        "Pause",
+        "Resume",
+        "Try again now",
+        SKIP,
+        "Stop and leave",
+    ];
+    let command = match talk.choose("What now?", &choices, Some(0)).await {
+        Some(1) => Command::Pause,
+        Some(2) => Command::Resume,
+        Some(3) => Command::Retry,
+        Some(4) => match skip(talk, &status).await {
+            Some(command) => command,
+            None => return false,
+        },
+        Some(5) => return true,
+        _ => return false,
+    };
+    talk.tell(match engine.command(command).await {
+        CommandAnswer::Accepted => "accepted".to_owned(),
+        CommandAnswer::Refused(reason) => format!("refused: {reason}"),
+    });
+    false
+}
+
+const SKIP: &str = "Skip the refused transaction, on record (asks)";
+
+/// What is skipped differs on the target for ever, so its name must be typed.
+async fn skip(talk: &mut Talk, status: &Status) -> Option<Command> {
+    let failure = status.last_error.as_ref();
+    let refused = failure.filter(|_| status.phase == Phase::Held);
+    let Some(transaction) = refused.and_then(|failure| failure.transaction) else {
+        talk.tell("refused: the engine stands at no refused transaction");
+        return None;
+    };
+    let expected = format!("skip {}", transaction.xid);
+    talk.tell("All its changes are left out; the target will differ from the source there.");
+    talk.tell("It is written down in pgstream.skipped_transaction on the target.");
+    let typed = talk.ask(&format!("Type  {expected}  to do it: ")).await?;
+    if typed != expected {
+        talk.tell("nothing was skipped");
+        return None;
+    }
+    Some(Command::Skip {
+        commit_lsn: transaction.commit_lsn,
+    })
+}

@@ -1,0 +1,215 @@
+//! Lines of one width in the model's theme: forms, findings, what was asked of a server.
+
+use ratatui::text::{Line, Span};
+
+use super::paint;
+use crate::console::model::Model;
+use crate::console::theme::Role;
+use crate::console::wizard::{Field, Loaded, Name, Step, Wizard, blocks};
+use crate::engine::check::{Finding, Side};
+
+/// Lines with the place of the cursor or of the selected line: line and column.
+pub(super) type Content = (Vec<Line<'static>>, Option<(usize, usize)>);
+
+/// The column in which values begin, behind their labels.
+const VALUES: usize = 17;
+
+/// Writes lines.
+pub(super) struct Sheet<'a> {
+    pub(super) model: &'a Model,
+    pub(super) width: usize,
+}
+
+impl Sheet<'_> {
+    pub(super) fn line(&self, text: impl Into<String>, role: Role) -> Line<'static> {
+        Line::from(self.span(text, role))
+    }
+
+    pub(super) fn span(&self, text: impl Into<String>, role: Role) -> Span<'static> {
+        Span::styled(text.into(), self.model.look.theme.style(role))
+    }
+
+    pub(super) fn wrapped(&self, indent: usize, text: &str, role: Role) -> Vec<Line<'static>> {
+        let parts = text
+            .lines()
+            .flat_map(|line| paint::wrap(line, self.width.saturating_sub(indent + 1)));
+        let blank = " ".repeat(indent);
+        parts
+            .map(|part| self.line(format!("{blank}{part}"), role))
+            .collect()
+    }
+
+    /// What was asked of a server, while it is not there.
+    pub(super) fn missing<T>(&self, asked: &Loaded<T>, waiting: &str) -> Vec<Line<'static>> {
+        match asked {
+            Loaded::Not | Loaded::Done(_) => Vec::new(),
+            Loaded::Waiting => vec![self.line(format!(" … {waiting}"), Role::Accent)],
+            Loaded::Failed(trouble) => {
+                let mut lines = Vec::new();
+                for (index, text) in trouble.iter().enumerate() {
+                    let (text, role) = match index {
+                        0 => (format!("✗ {text}"), Role::Bad),
+                        _ => (text.clone(), Role::Text),
+                    };
+                    lines.extend(self.wrapped(1 + 2 * usize::from(index > 0), &text, role));
+                }
+                lines
+            }
+        }
+    }
+
+    pub(super) fn form(&self, wizard: &Wizard, step: Step) -> Content {
+        let mut lines = vec![Line::default()];
+        let mut cursor = None;
+        for (index, name) in wizard.names(step).iter().enumerate() {
+            let Some(field) = wizard.get(*name) else {
+                continue;
+            };
+            if index == wizard.field {
+                cursor = Some((lines.len(), self.cursor(field, VALUES)));
+            }
+            lines.extend(self.field(wizard, field, index == wizard.field));
+            lines.push(Line::default());
+        }
+        (lines, cursor)
+    }
+
+    fn field(&self, wizard: &Wizard, field: &Field, focused: bool) -> Vec<Line<'static>> {
+        let mut lines = vec![self.value(wizard, field, focused, VALUES)];
+        let probed = match field.name {
+            Name::Source => &wizard.source,
+            Name::Target => &wizard.target,
+            _ => &Loaded::Not,
+        };
+        let below = |text: &str, role| self.wrapped(VALUES, text, role);
+        lines.extend(match (&field.problem, probed) {
+            (Some(problem), _) => below(&format!("✗ {problem}"), Role::Bad),
+            (None, Loaded::Done(words)) => below(&format!("✓ {words}"), Role::Good),
+            // What is still being typed may well be wrong.
+            (None, Loaded::Failed(trouble)) if !field.left => {
+                below(&format!("○ not yet: {}", trouble.join("; ")), Role::Quiet)
+            }
+            (None, Loaded::Failed(trouble)) => {
+                below(&format!("✗ {}", trouble.join("; ")), Role::Bad)
+            }
+            (None, Loaded::Waiting) => below("… connecting", Role::Accent),
+            (None, Loaded::Not) => below(field.help, Role::Quiet),
+        });
+        lines
+    }
+
+    /// A field's label and value in one line.
+    pub(super) fn value(
+        &self,
+        wizard: &Wizard,
+        field: &Field,
+        focused: bool,
+        values_at: usize,
+    ) -> Line<'static> {
+        let role = if focused { Role::Title } else { Role::Text };
+        let value = paint::clean(field.input.value());
+        let shown = match focused && wizard.reveal {
+            true => value,
+            false => paint::masked(&value),
+        };
+        let shown = match field.choices.is_empty() {
+            // A value that is too long is shown around the cursor.
+            true => shown.chars().skip(self.scroll(field, values_at)).collect(),
+            false => format!("‹ {shown} ›"),
+        };
+        let mark = if focused { "▶" } else { " " };
+        let label = paint::fit(field.label, values_at.saturating_sub(2), false);
+        Line::from(vec![
+            self.span(format!("{mark} {label}"), role),
+            self.span(shown, Role::Accent),
+        ])
+    }
+
+    /// So many characters of a value stand left of what is shown.
+    fn scroll(&self, field: &Field, values_at: usize) -> usize {
+        let room = self.width.saturating_sub(values_at + 1);
+        field.input.visual_scroll(room)
+    }
+
+    /// The column of the cursor in a field.
+    pub(super) fn cursor(&self, field: &Field, values_at: usize) -> usize {
+        let scroll = self.scroll(field, values_at);
+        values_at + field.input.visual_cursor().saturating_sub(scroll)
+    }
+
+    pub(super) fn preflight(&self, wizard: &Wizard) -> Content {
+        let mut lines = self.missing(&wizard.findings, "checking both servers");
+        let mut cursor = None;
+        let Loaded::Done(findings) = &wizard.findings else {
+            return (lines, cursor);
+        };
+        if wizard.blocking() == 0 {
+            lines.push(self.line(" ✓ nothing is in the way", Role::Good));
+            lines.push(Line::default());
+        }
+        for (index, finding) in findings.iter().enumerate() {
+            if index == wizard.selected {
+                cursor = Some((lines.len() + 2, 0));
+            }
+            lines.extend(self.finding(finding, index == wizard.selected));
+        }
+        (lines, cursor)
+    }
+
+    fn finding(&self, finding: &Finding, selected: bool) -> Vec<Line<'static>> {
+        let side = match finding.side {
+            Side::Source => "source",
+            Side::Target => "target",
+        };
+        let by_init = finding.mend.starts_with("pgstream init");
+        let (sign, role) = match (blocks(finding), by_init) {
+            (true, _) => ("✗", Role::Bad),
+            (false, true) => ("○", Role::Quiet),
+            (false, false) => ("!", Role::Warn),
+        };
+        let mark = if selected { "▶" } else { " " };
+        let text = format!(
+            "{mark} {sign} {side}  {} {}",
+            finding.object, finding.problem
+        );
+        let mut lines = self.wrapped(0, &text, role);
+        let mend = match by_init {
+            true => "init makes it".to_owned(),
+            false => format!("fix  {}", finding.mend),
+        };
+        lines.extend(self.wrapped(12, &mend, Role::Text));
+        lines
+    }
+
+    pub(super) fn confirm(&self, wizard: &Wizard) -> Content {
+        let slot = wizard.slot_to_type();
+        let mut lines = vec![
+            Line::default(),
+            self.line(
+                " What the plan lists is removed. It cannot be undone.",
+                Role::Warn,
+            ),
+            Line::default(),
+            self.line(
+                format!(" Type the name of the slot to go on:  {slot}"),
+                Role::Title,
+            ),
+        ];
+        let typed = wizard.value(Name::Confirm);
+        let cursor = Some((lines.len(), 3 + typed.chars().count()));
+        lines.push(self.line(format!(" > {}", paint::clean(&typed)), Role::Text));
+        (lines, cursor)
+    }
+
+    pub(super) fn start(&self, wizard: &Wizard) -> Content {
+        let (mut lines, cursor) = self.form(wizard, Step::Start);
+        lines.extend(self.missing(&wizard.started, "saving"));
+        lines.extend(self.wrapped(
+            1,
+            "The file holds the addresses with their passwords; it is written with mode 0600. \
+             Later:  pgstream run -c FILE",
+            Role::Quiet,
+        ));
+        (lines, cursor)
+    }
+}
