@@ -449,12 +449,8 @@ impl Applier {
         plan: &Arc<TablePlan>,
         change: RowChange,
     ) -> Result<(), EngineError> {
-        let kind = self.tally(plan, &change);
-        trace!(target: "decode", table = %plan.relation.name, ?kind, "change");
-        self.open.row_count += 1;
-        let byte_count = self.batch.byte_count();
-        self.batch.push(plan, change);
-        self.open.byte_count += self.batch.byte_count() - byte_count;
+        // Not right behind the row that fills it: the commit of a transaction that ends there takes the
+        // rows along, and the next batch is gathered meanwhile.
         let full = self.batch.row_count() >= GATHERED_ROWS_MAX
             || self.batch.byte_count() >= GATHERED_BYTES_MAX;
         if full {
@@ -462,6 +458,12 @@ impl Applier {
             self.execute(ops).await?;
             fault::point(fault::APPLY_MID_TRANSACTION);
         }
+        let kind = self.tally(plan, &change);
+        trace!(target: "decode", table = %plan.relation.name, ?kind, "change");
+        self.open.row_count += 1;
+        let byte_count = self.batch.byte_count();
+        self.batch.push(plan, change);
+        self.open.byte_count += self.batch.byte_count() - byte_count;
         Ok(())
     }
 
