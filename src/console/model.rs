@@ -26,10 +26,6 @@ use logs::Logs;
 use overlay::Overlay;
 
 /// The whole state of the console.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "switches of the screen, each by itself"
-)]
 #[derive(Debug)]
 pub(crate) struct Model {
     pub(crate) now_ms: i64,
