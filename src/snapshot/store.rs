@@ -128,6 +128,8 @@ const PLAN_PART: &str = "\
 INSERT INTO pgstream.snapshot_part (slot_name, relation, part, low, high)
 VALUES ($1, $2, $3, $4, $5)";
 
+const FREE: &str = include_str!("../../assets/sql/target/free_copies.sql");
+
 const FORGET: &str =
     "DELETE FROM pgstream.snapshot_table WHERE slot_name = $1 AND relation = ANY ($2)";
 
@@ -223,6 +225,16 @@ impl Store {
         let parameters: &[&(dyn tokio_postgres::types::ToSql + Sync)] =
             &[&self.slot_name, &relations, &schemas, &names, &sizes];
         session.change(CHOOSE, parameters).await.map(drop)
+    }
+
+    /// Takes foreign keys away that join tables which are left out of the stream with others: what the
+    /// stream brings to the others would be refused. They are on the list again, for when both are ready.
+    ///
+    /// # Errors
+    /// By SQLSTATE.
+    pub async fn free(&self, session: &Session) -> Result<(), PgError> {
+        let slot = quote_literal(&self.slot_name);
+        session.run(&FREE.replace("$slot", slot.trim_start())).await
     }
 
     /// Lets tables wait for another copy from their beginning and returns how many do.

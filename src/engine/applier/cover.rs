@@ -1,5 +1,6 @@
 //! Applying while tables are being copied: each table takes what lies behind its own position.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use tracing::info;
@@ -139,10 +140,12 @@ impl Applier {
         entry: &Entry,
         commit_lsn: Lsn,
     ) -> Result<Option<Entry>, EngineError> {
-        if self.coverage.is_empty() && !self.coverage.is_lenient() {
+        let copies = self.board.latest().snapshot.is_some();
+        if self.coverage.is_empty() && !self.coverage.is_lenient() && !copies {
             return Ok(None);
         }
         self.complete().await?;
+        let pending = self.pending_foreign_keys(entry).await?;
         let mut excused = Vec::new();
         if self.coverage.is_lenient() {
             for object in entry
@@ -160,7 +163,7 @@ impl Applier {
                 }
             }
         }
-        self.defer_foreign_keys(entry, commit_lsn).await?;
+        self.defer_foreign_keys(entry, &pending, commit_lsn).await?;
         let catching_up = self.coverage.is_catching_up(commit_lsn);
         let coverage = &self.coverage;
         let keeps = |object: &ObjectChange| {
@@ -169,6 +172,7 @@ impl Applier {
             });
             takes
                 && !is_foreign_key_of_copies(coverage, object)
+                && !pending.contains(&object.label_before())
                 && !excused.contains(&object.label())
         };
         let change = entry.change.part(keeps, !catching_up);
@@ -180,9 +184,26 @@ impl Applier {
 
     /// A foreign key needs both of its tables as of one moment: it is remembered and made when they
     /// are.
+    /// Returns the labels of foreign keys that wait to be made, if the change is of any that was there.
+    async fn pending_foreign_keys(&self, entry: &Entry) -> Result<HashSet<String>, EngineError> {
+        let mut objects = entry.change.objects.iter();
+        if !objects.any(|object| object.referenced().is_some() && object.existed()) {
+            return Ok(HashSet::new());
+        }
+        let steps = self
+            .copies
+            .store()
+            .open_steps(self.desk.here().session())
+            .await;
+        let steps = steps.map_err(|source| self.failed(records_refused(source)))?;
+        let keys = steps.into_iter().filter(|step| step.stage == "foreign_key");
+        Ok(keys.map(|step| step.object).collect())
+    }
+
     async fn defer_foreign_keys(
         &mut self,
         entry: &Entry,
+        pending: &HashSet<String>,
         commit_lsn: Lsn,
     ) -> Result<(), EngineError> {
         let coverage = &self.coverage;
@@ -193,8 +214,9 @@ impl Applier {
             })
         };
         let concerned = |object: &&ObjectChange| {
-            is_foreign_key_of_copies(coverage, object)
-                && (takes(object.relation()) || takes(object.referenced()))
+            pending.contains(&object.label_before())
+                || is_foreign_key_of_copies(coverage, object)
+                    && (takes(object.relation()) || takes(object.referenced()))
         };
         let keys: Vec<ObjectChange> = entry
             .change

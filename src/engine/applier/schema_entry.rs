@@ -48,7 +48,9 @@ impl Applier {
             self.board.schema_change(change);
             return Err(error);
         }
-        self.desk.writer().forget();
+        if !plan.steps.is_empty() {
+            self.desk.writer().forget();
+        }
         self.router.follow(&whole);
         self.follow_names(&whole).await?;
         self.open.commit_after |= plan.commit_after;

@@ -14,7 +14,7 @@ use crate::engine::board::Board;
 use crate::engine::retry::Retry;
 use crate::engine::status::{CopyState, Failure};
 use crate::engine::{EngineError, clock, failure_of};
-use crate::model::{Classify as _, ErrorClass, RelationId, quote_literal};
+use crate::model::{Classify as _, ErrorClass, Lsn, RelationId, quote_literal};
 use crate::postgres::{self, PgError, Session};
 use crate::snapshot::{OpenStep, Store, StoredTable};
 
@@ -263,24 +263,26 @@ impl Copier {
                 CopyState::Ready | CopyState::CatchingUp | CopyState::Indexing
             )
         });
-        let everything = self.pipeline.snapshot.tables.selects_everything()
-            && self.pipeline.filter.selects_everything();
         let (slot_name, snapshot) = (
             self.store.slot_name().to_owned(),
             self.pipeline.snapshot.clone(),
         );
-        for _ in 0..MOMENTS_MAX {
+        for attempt in 0..MOMENTS_MAX {
+            if attempt > 0 {
+                // The stream was too fast: it stands still until it knows the moment.
+                self.reach(None).await?;
+            }
             let mut settings = GroupSettings {
                 snapshot: &snapshot,
                 slot_name: self.streams.then_some(slot_name.as_str()),
                 stored: &[],
                 parts: &[],
                 waiting: &waiting,
-                everything: everything && first,
+                everything: first && self.pipeline.copies_everything(),
             };
             let moment = Moment::open(&settings).await;
             let moment = moment.map_err(|error| self.group_failed(error))?;
-            if self.reach(&moment).await? == Answer::Disturbed {
+            if self.reach(moment.point.lsn()).await? == Answer::Disturbed {
                 sleep(PAUSE).await;
                 continue;
             }
@@ -336,9 +338,9 @@ impl Copier {
         }
     }
 
-    async fn reach(&mut self, moment: &Moment) -> Result<Answer, Stop> {
+    /// Lets the stream stand still at a moment, or where it is.
+    async fn reach(&mut self, at: Option<Lsn>) -> Result<Answer, Stop> {
         let (answer, answered) = oneshot::channel();
-        let at = moment.point.lsn();
         self.ask(Errand::Reach { at, answer }, answered).await
     }
 

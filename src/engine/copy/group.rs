@@ -162,16 +162,7 @@ impl Group {
             objects,
         } = moment;
         let wanted = objects.as_slice();
-        let mut ours = HashMap::new();
-        for stored in settings
-            .stored
-            .iter()
-            .filter_map(|table| table.objects.as_ref())
-        {
-            let objects: Vec<ObjectChange> =
-                serde_json::from_str(stored).map_err(GroupError::Stored)?;
-            ours.extend(objects.into_iter().map(|object| (object.oid(), object)));
-        }
+        let ours = made_before(settings.stored)?;
         let names: Vec<&ObjectChange> = wanted.iter().chain(ours.values()).collect();
         let standing = standing(target, &names)
             .await
@@ -309,17 +300,29 @@ impl Group {
     }
 
     /// A foreign key is added without a look at the rows, which would keep writers off both tables,
-    /// and validated afterwards. Partitioned tables do not know that.
+    /// and validated afterwards. Partitioned tables, on either side of it, do not know that.
     fn validation(&self, staged: &StagedStep) -> Option<String> {
         let (table, rest) = staged.step.sql.split_once(" ADD CONSTRAINT ")?;
         let name = rest.split_once(" FOREIGN KEY ")?.0;
         let partitioned = self
             .tables
             .iter()
-            .any(|table| Some(table.relation.0) == staged.relation && table.partitioned);
+            .filter(|table| table.partitioned)
+            .any(|table| [staged.relation, staged.referenced].contains(&Some(table.relation.0)));
         let validated = !rest.ends_with(" NOT VALID") && !rest.ends_with(" NOT ENFORCED");
         (validated && !partitioned).then(|| format!("{table} VALIDATE CONSTRAINT {name}"))
     }
+}
+
+/// What we made on the target for earlier tries, by OID.
+fn made_before(stored: &[StoredTable]) -> Result<HashMap<u32, ObjectChange>, GroupError> {
+    let mut ours = HashMap::new();
+    for stored in stored.iter().filter_map(|table| table.objects.as_ref()) {
+        let objects: Vec<ObjectChange> =
+            serde_json::from_str(stored).map_err(GroupError::Stored)?;
+        ours.extend(objects.into_iter().map(|object| (object.oid(), object)));
+    }
+    Ok(ours)
 }
 
 /// Names of temporary slots are short enough for any slot's.

@@ -49,8 +49,7 @@ pub async fn plan_snapshot(pipeline: &Pipeline) -> Result<Vec<PlannedStep>, Engi
         stored: &[],
         parts: &[],
         waiting: &waiting,
-        everything: pipeline.snapshot.tables.selects_everything()
-            && pipeline.filter.selects_everything(),
+        everything: pipeline.copies_everything(),
     };
     let failed = |source| EngineError::SnapshotGroup {
         source_endpoint: pipeline.snapshot.source.endpoint(),

@@ -64,6 +64,10 @@ pub(super) async fn coverage(
         waits.map_err(|source| failed(pipeline, "let tables wait", source))?;
         remembered = Remembered::load(pipeline, &copies, writer).await?;
     }
+    if !remembered.tables.is_empty() {
+        let freed = copies.free(writer.session()).await;
+        freed.map_err(|source| failed(pipeline, "take foreign keys of copies away", source))?;
+    }
     let selection = &pipeline.snapshot.tables;
     let coverage = remembered.coverage(checkpoint, by_name, selection);
     Ok((coverage, !remembered.tables.is_empty()))

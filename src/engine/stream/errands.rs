@@ -100,6 +100,8 @@ impl Stream<'_> {
             return self.make_tables().await;
         };
         self.commit().await?;
+        // Others look at the target now: what is committed in the background must be there.
+        self.applier.complete().await?;
         let disturbed = self.applier.is_disturbed(at);
         self.state.copying.stream_waits = !disturbed;
         // A copier that is gone has failed, which is told elsewhere.

@@ -52,7 +52,7 @@ impl Families {
             while !*stopped.borrow() {
                 pace.tick().await;
                 number += 1;
-                let change = match schema && number.is_multiple_of(8) {
+                let change = match schema && number.is_multiple_of(16) {
                     true => ddl(number),
                     false => transaction(&mut dice),
                 };
@@ -87,20 +87,22 @@ async fn again(url: &str, lost: &tokio_postgres::Error) -> Client {
 }
 
 fn transaction(dice: &mut Dice) -> String {
-    let (one, other) = (1 + dice.below(1_000), 1 + dice.below(1_000));
+    let one = 1 + dice.below(1_000);
     match dice.below(8) {
         0 => format!("DELETE FROM parent WHERE id = {one}"),
         1 => format!(
             "INSERT INTO parent VALUES ({one}, 'new') ON CONFLICT DO NOTHING; \
              INSERT INTO child (parent, note) SELECT {one}, 'new' FROM generate_series(1, 3)"
         ),
-        2 => format!("UPDATE parent SET id = -id WHERE id IN ({one}, -{other})"),
+        2 => format!(
+            "UPDATE parent SET id = -id WHERE id = {one} AND NOT EXISTS (SELECT FROM parent WHERE id = -{one})"
+        ),
         3 => format!(
             "UPDATE child SET parent = p.id FROM (SELECT id FROM parent LIMIT 1) AS p \
              WHERE child.id % 1000 = {one}"
         ),
         4 => format!(
-            "UPDATE big SET n = n + 1, id = CASE WHEN id % 7 = 0 THEN -id ELSE id END \
+            "UPDATE big SET n = n + 1, id = CASE WHEN id % 7 = 0 AND id > 0 THEN -id ELSE id END \
              WHERE abs(id) % 1000 = {one}"
         ),
         5 => format!("INSERT INTO keyless SELECT {one} % 3, 'same' FROM generate_series(1, 5)"),
@@ -116,7 +118,7 @@ fn transaction(dice: &mut Dice) -> String {
 
 /// One transaction of schema changes, with rows among them.
 fn ddl(number: u64) -> String {
-    match number / 8 % 4 {
+    match number / 16 % 4 {
         0 => format!("ALTER TABLE child ADD COLUMN x_{number} text DEFAULT 'x'"),
         1 => format!(
             "CREATE TABLE made_{number} AS SELECT id, name FROM parent WHERE id < 20; \
@@ -125,7 +127,7 @@ fn ddl(number: u64) -> String {
         2 => format!(
             "CREATE TYPE mood_{number} AS ENUM ('a', 'b'); \
              CREATE TABLE feeling_{number} (id int PRIMARY KEY, m mood_{number}); \
-             INSERT INTO feeling_{number} VALUES (1, 'a'); ALTER TYPE mood_{number} ADD VALUE 'c'"
+             INSERT INTO feeling_{number} VALUES (1, 'a')"
         ),
         _ => format!("CREATE INDEX big_{number} ON big (n, id)"),
     }

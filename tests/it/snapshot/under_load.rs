@@ -41,7 +41,7 @@ async fn exact_under_load(plugin: Plugin) {
 
     let engine = flow.start();
     ready(&engine).await;
-    for name in ["public.keyless", "public.parent", "public.big"] {
+    for name in ["public.keyless", "public.big"] {
         let before = table(&engine, name).attempt;
         let relation = again(&engine, name).await;
         wait_for(&engine, "it is ready again", |status| {
