@@ -199,10 +199,11 @@ async fn connect(
             open_replication(pipeline, &on_source),
         );
         // What keeps both away is told of the session that everybody knows.
-        Ok((asked?, replication?))
+        Ok::<_, EngineError>((asked?, replication?))
     };
-    let ((asked, (replication, identity)), session) =
-        tokio::try_join!(source, target.map_err(on_target))?;
+    // Where both are away, it is always the source that is told.
+    let (source, target) = tokio::join!(source, target.map_err(on_target));
+    let ((asked, (replication, identity)), session) = (source?, target?);
     let AskedSource {
         slot,
         walsender_timeout,
