@@ -88,11 +88,11 @@ async fn check(mut flow: Flow, trouble: impl AsyncFnOnce(&mut Flow, &Handle)) {
     let engine = flow.start();
     let url = flow.source_cluster.url("postgres");
     let families = Families::start(&url, Dice::new(seed()), false);
-    wait_for(&engine, "rows move", |status| {
+    wait_for(&engine, "copies have begun", |status| {
         let snapshot = status.snapshot.as_ref();
         snapshot.is_some_and(|snapshot| {
             let mut tables = snapshot.tables.iter();
-            tables.any(|table| table.state == CopyState::Copying && table.row_count > 0)
+            tables.any(|table| table.state != CopyState::Waiting)
         })
     })
     .await;
