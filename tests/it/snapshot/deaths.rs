@@ -5,7 +5,6 @@ use pgstream::fault;
 
 use super::families::{FAMILIES, Families};
 use super::{call, enable, existing, wait_again};
-use crate::chaos::assert_settled;
 use crate::chaos::dice::{Dice, seed};
 use crate::support::flow::Flow;
 use crate::support::query_text;
@@ -56,7 +55,7 @@ async fn dies_everywhere(plugin: Plugin) {
 
     families.stop().await;
     let running = call(&flow).spawn();
-    assert_settled(&flow).await;
+    super::rows_are_equal(&flow).await;
     assert_eq!(running.terminate().await.code, Some(0));
     let left = "SELECT * FROM pgstream.snapshot_step";
     assert_eq!(query_text(&flow.target, left).await, [""; 0]);

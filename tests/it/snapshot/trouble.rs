@@ -8,11 +8,9 @@ use pgstream::engine::status::{CopyState, Phase};
 
 use super::families::{FAMILIES, Families};
 use super::{call, enable, existing, ready};
-use crate::chaos::assert_settled;
 use crate::chaos::dice::{Dice, seed};
+use crate::support::Proxy;
 use crate::support::flow::{Flow, stop, wait_for};
-use crate::support::oracle::{differences, picture};
-use crate::support::{Proxy, wait_until};
 
 /// Rows enough that trouble finds them under way.
 const MANY: &str = "\
@@ -45,7 +43,7 @@ async fn killed_at_random_moments(plugin: Plugin) {
 
     families.stop().await;
     let running = call(&flow).spawn();
-    assert_settled(&flow).await;
+    super::rows_are_equal(&flow).await;
     assert_eq!(running.terminate().await.code, Some(0));
 }
 
@@ -63,24 +61,6 @@ async fn many(plugin: Plugin) -> Flow {
     let mut flow = existing(plugin, &format!("{FAMILIES} {MANY}")).await;
     enable(&mut flow, 2);
     flow
-}
-
-/// Waits until rows and definitions are equal. Sequences are not compared: after such trouble the
-/// target's were seen a few values behind the last rows.
-async fn rows_are_equal(flow: &Flow) {
-    wait_until("rows and definitions are equal", async || {
-        let (mut source, mut target) = (
-            picture(&flow.source, &[]).await?,
-            picture(&flow.target, &[]).await?,
-        );
-        source.sequences.clear();
-        target.sequences.clear();
-        match differences(&source, &target).as_slice() {
-            [] => Ok(()),
-            found => Err(found.join("\n")),
-        }
-    })
-    .await;
 }
 
 /// Copies under load, lets `trouble` happen while rows move, and compares both sides.
@@ -102,7 +82,7 @@ async fn check(mut flow: Flow, trouble: impl AsyncFnOnce(&mut Flow, &Handle)) {
     ready(&engine).await;
     families.stop().await;
     flow.reconnect().await;
-    rows_are_equal(&flow).await;
+    super::rows_are_equal(&flow).await;
     stop(engine).await;
 }
 
