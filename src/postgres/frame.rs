@@ -127,6 +127,11 @@ impl FrameBuffer {
         self.bytes.len().saturating_add(self.ahead_byte_count)
     }
 
+    /// Returns the length of the message that has arrived in part, 0 when that is not known.
+    pub(super) const fn wanted(&self) -> usize {
+        self.wanted
+    }
+
     /// Moves the next bytes that were received ahead to the front; false when there are none.
     fn refill(&mut self) -> bool {
         let Some(mut piece) = self.ahead.pop_front() else {

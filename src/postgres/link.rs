@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf, ReadHalf, Wri
 use tokio::net::{TcpStream, UnixStream};
 use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream};
 
-use super::socket::{self, SocketReader, SocketWriter};
+use super::socket::{self, Gather, SocketReader, SocketWriter};
 
 /// The stream and what SCRAM may bind to.
 #[derive(Debug)]
@@ -46,6 +46,15 @@ impl Link {
         Self {
             transport,
             end_point: None,
+        }
+    }
+
+    /// Readies the socket for a walsender's rows, and tells how long to let them gather.
+    pub(super) fn gather(&self) -> io::Result<Gather> {
+        match &self.transport {
+            Transport::Tcp(stream) => Gather::from_tcp(stream),
+            Transport::Tls(stream) => Gather::from_tcp(stream.get_ref().0),
+            Transport::Unix(_) => Ok(Gather::Far),
         }
     }
 

@@ -145,10 +145,11 @@ impl ReplicationConnection {
 
     fn into_stream(self) -> Result<(WalReader, FeedbackWriter), PgError> {
         let object: Arc<str> = self.wire.object.into();
-        let halves = self.wire.link.split();
-        let (reader, writer) = halves.map_err(|source| lost(&object, source))?;
+        let link = self.wire.link;
+        let halves = link.gather().and_then(|gather| Ok((gather, link.split()?)));
+        let (gather, (reader, writer)) = halves.map_err(|source| lost(&object, source))?;
         Ok((
-            WalReader::new(Arc::clone(&object), reader, self.wire.received),
+            WalReader::new(Arc::clone(&object), reader, gather, self.wire.received),
             FeedbackWriter::new(object, writer),
         ))
     }

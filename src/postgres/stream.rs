@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::future::pending;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::{BufMut as _, BytesMut};
 use postgres_protocol::message::frontend;
@@ -16,12 +15,12 @@ use super::error::PgError;
 use super::frame::{Frame, FrameBuffer, READ_BYTES, Step};
 use super::link::{LinkReader, LinkWriter};
 use super::server_error::ServerError;
+use super::socket::Gather;
 use super::wire::{answer, lost, notice};
 use crate::model::Lsn;
 
-/// The pause in which a busy source's rows gather: a few hundred rows, and less than anybody
-/// notices.
-const GATHER: Duration = Duration::from_millis(1);
+/// A frame as large as this fills the line by itself: nothing is gained by letting it gather.
+const LARGE_BYTES: usize = 16 << 10;
 
 /// So much is read ahead while the target is at work: what it takes in during the longest ordinary
 /// batch.
@@ -32,16 +31,23 @@ const AHEAD_BYTES_MAX: usize = 8 << 20;
 pub struct WalReader {
     object: Arc<str>,
     reader: LinkReader,
+    gather: Gather,
     /// Where one system call puts what it reads.
     piece: Box<[u8]>,
     frames: FrameBuffer,
 }
 
 impl WalReader {
-    pub(super) fn new(object: Arc<str>, reader: LinkReader, received: BytesMut) -> Self {
+    pub(super) fn new(
+        object: Arc<str>,
+        reader: LinkReader,
+        gather: Gather,
+        received: BytesMut,
+    ) -> Self {
         Self {
             object,
             reader,
+            gather,
             piece: vec![0; READ_BYTES].into(),
             frames: FrameBuffer::new(received),
         }
@@ -71,9 +77,7 @@ impl WalReader {
         if let Some(frame) = self.received()? {
             return Ok(frame);
         }
-        self.reader.unwatch();
-        sleep(GATHER).await;
-        self.read_now()?;
+        self.read_gathered().await?;
         self.next().await
     }
 
@@ -134,13 +138,21 @@ impl WalReader {
     /// Reads at long intervals, and stops at an error: the next read meets it again.
     async fn read_ahead(&mut self) -> Infallible {
         while self.frames.byte_count() < AHEAD_BYTES_MAX {
-            self.reader.unwatch();
-            sleep(GATHER).await;
-            if self.read_now().is_err() {
+            if self.read_gathered().await.is_err() {
                 break;
             }
         }
         pending().await
+    }
+
+    /// Lets rows gather for a moment and reads what is there then, if anything. Cancel safe.
+    async fn read_gathered(&mut self) -> Result<(), PgError> {
+        if self.frames.wanted() >= LARGE_BYTES {
+            return self.read().await;
+        }
+        self.reader.unwatch();
+        sleep(self.gather.pause()).await;
+        self.read_now()
     }
 
     /// Reads what is there, if anything, in few large pieces.
