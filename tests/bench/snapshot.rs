@@ -103,14 +103,22 @@ async fn require_equal(task: &Task<'_>, copier: Copier) -> anyhow::Result<()> {
         );
     }
     for question in questions {
-        let wanted = source.query(question, &[]).await?;
-        let found = target.query(question, &[]).await?;
+        let (wanted, found) = (answers(&source, question), answers(&target, question));
+        let (wanted, found) = (wanted.await?, found.await?);
+        ensure!(wanted.len() == found.len(), "not as many tables");
         for (wanted, found) in wanted.iter().zip(&found) {
-            let (wanted, found): (&str, &str) = (wanted.get(0), found.get(0));
             ensure!(wanted == found, "{found} instead of {wanted}");
         }
     }
     Ok(())
+}
+
+/// Sorted: parts of a UNION come as its workers are done.
+async fn answers(session: &tokio_postgres::Client, question: &str) -> anyhow::Result<Vec<String>> {
+    let rows = session.query(question, &[]).await?;
+    let mut answers: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    answers.sort();
+    Ok(answers)
 }
 
 async fn create_database(administrator: &str, name: &str) -> anyhow::Result<()> {

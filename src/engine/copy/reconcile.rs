@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::schema::ObjectChange;
-use crate::schema::description::{Column, Table};
+use crate::schema::description::{Column, Sequence, Table};
 
 /// Something on the target that is in the way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,8 +73,9 @@ fn past(
         return Ok(wanted.clone());
     }
     let made = ours.get(&wanted.oid());
-    if let Some(made) = made.filter(|made| standing.contains_key(&made.label())) {
-        return Ok(wanted.with_past(made));
+    let made = made.and_then(|made| Some(so_far(made, standing.get(&made.label())?)));
+    if let Some(made) = made {
+        return Ok(wanted.with_past(&made));
     }
     let Some(found) = standing.get(&wanted.label()) else {
         return Ok(wanted.clone());
@@ -87,6 +88,53 @@ fn past(
         object: wanted.label(),
         reason: explain(wanted, found),
     })
+}
+
+/// Returns what we made, with all that comes after the rows as it is on the target now: an earlier try
+/// may have ended before that.
+fn so_far(made: &ObjectChange, standing: &ObjectChange) -> ObjectChange {
+    let mut made = made.clone();
+    match (&mut made, standing) {
+        (ObjectChange::Table(made), ObjectChange::Table(standing)) => {
+            if let (Some(made), Some(standing)) = (&mut made.after, &standing.after) {
+                table_so_far(made, standing);
+            }
+        }
+        (ObjectChange::Sequence(made), ObjectChange::Sequence(standing)) => {
+            if let (Some(made), Some(standing)) = (&mut made.after, &standing.after) {
+                sequence_so_far(made, standing);
+            }
+        }
+        _ => {}
+    }
+    made
+}
+
+fn table_so_far(made: &mut Table, standing: &Table) {
+    made.options.clone_from(&standing.options);
+    made.toast_options.clone_from(&standing.toast_options);
+    made.replica_identity.clone_from(&standing.replica_identity);
+    made.comment.clone_from(&standing.comment);
+    for column in &mut made.columns {
+        let mut found = standing.columns.iter();
+        let found = found.find(|standing| standing.name == column.name);
+        column.comment = found.and_then(|found| found.comment.clone());
+    }
+}
+
+/// Tables and columns have other numbers here; of an owner there is only to be seen whether there is one
+/// yet.
+fn sequence_so_far(made: &mut Sequence, standing: &Sequence) {
+    let owned = standing.table.is_some();
+    *made = Sequence {
+        persistence: made.persistence.clone(),
+        table_oid: made.table_oid.filter(|_| owned),
+        table: made.table.take().filter(|_| owned),
+        column_number: made.column_number.filter(|_| owned),
+        column: made.column.take().filter(|_| owned),
+        identity: made.identity,
+        ..standing.clone()
+    };
 }
 
 /// What two servers must agree on; numbers, owners and settings differ without harm.
@@ -259,5 +307,43 @@ mod tests {
                         on the target; column c is only on the target";
         assert_eq!(conflicts[0].reason, expected);
         assert_eq!(conflicts[0].object, "table public.t");
+    }
+    fn sequence(oid: u32, owner: &Value) -> ObjectChange {
+        let mut after = json!({"schema": "public", "name": "q", "type": "bigint", "start": "1",
+            "increment": "1", "minimum": "1", "maximum": "9", "cache": "1", "cycle": false,
+            "persistence": "p"});
+        let owner = owner.as_object().unwrap().clone();
+        after.as_object_mut().unwrap().extend(owner);
+        let images = json!({"kind": "sequence", "oid": oid, "before": null, "after": after});
+        serde_json::from_value(images).unwrap()
+    }
+
+    #[test]
+    fn what_an_earlier_try_did_not_come_to_is_still_to_be_done() {
+        let owner = json!({"table_oid": 1, "column_number": 1, "column": "a",
+                           "table": {"schema": "public", "name": "t"}});
+        let wanted = sequence(2, &owner);
+        let ours = HashMap::from([(2, wanted.clone())]);
+        let past = |standing: ObjectChange| {
+            let found = reconcile(std::slice::from_ref(&wanted), &[standing], &ours);
+            found.objects
+        };
+
+        let free = sequence(77, &json!({}));
+        let unowned = sequence(2, &json!({}));
+        assert_eq!(past(free), [wanted.with_past(&unowned)]);
+        let theirs = json!({"table_oid": 78, "column_number": 3, "column": "a",
+                            "table": {"schema": "public", "name": "t"}});
+        assert_eq!(past(sequence(77, &theirs)), [wanted.with_past(&wanted)]);
+
+        let plain = table(1, &json!([["a", "integer"]]));
+        let mut wanted = plain.clone();
+        if let ObjectChange::Table(images) = &mut wanted {
+            images.after.as_mut().unwrap().comment = Some("said".to_owned());
+        }
+        let ours = HashMap::from([(1, wanted.clone())]);
+        let standing = table(77, &json!([["a", "integer"]]));
+        let found = reconcile(std::slice::from_ref(&wanted), &[standing], &ours);
+        assert_eq!(found.objects, [wanted.with_past(&plain)]);
     }
 }

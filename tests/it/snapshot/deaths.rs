@@ -55,7 +55,7 @@ async fn dies_everywhere(plugin: Plugin) {
 
     families.stop().await;
     let running = call(&flow).spawn();
-    super::rows_are_equal(&flow).await;
+    flow.equal().await;
     assert_eq!(running.terminate().await.code, Some(0));
     let left = "SELECT * FROM pgstream.snapshot_step";
     assert_eq!(query_text(&flow.target, left).await, [""; 0]);

@@ -43,7 +43,7 @@ async fn killed_at_random_moments(plugin: Plugin) {
 
     families.stop().await;
     let running = call(&flow).spawn();
-    super::rows_are_equal(&flow).await;
+    flow.equal().await;
     assert_eq!(running.terminate().await.code, Some(0));
 }
 
@@ -82,7 +82,7 @@ async fn check(mut flow: Flow, trouble: impl AsyncFnOnce(&mut Flow, &Handle)) {
     ready(&engine).await;
     families.stop().await;
     flow.reconnect().await;
-    super::rows_are_equal(&flow).await;
+    flow.equal().await;
     stop(engine).await;
 }
 

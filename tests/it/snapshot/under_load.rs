@@ -40,7 +40,7 @@ async fn exact_under_load(plugin: Plugin) {
 
     let engine = flow.start();
     ready(&engine).await;
-    for name in ["public.keyless", "public.big"] {
+    for name in ["public.keyless", "public.parent", "public.big"] {
         let before = table(&engine, name).attempt;
         let relation = again(&engine, name).await;
         wait_for(&engine, "it is ready again", |status| {
@@ -57,7 +57,7 @@ async fn exact_under_load(plugin: Plugin) {
     }
 
     families.stop().await;
-    super::rows_are_equal(&flow).await;
+    flow.equal().await;
     stop(engine).await;
 }
 
