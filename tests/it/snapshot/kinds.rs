@@ -121,7 +121,7 @@ const LATER: &[&str] = &[
 
 const VIEWS: &str = "DROP VIEW k.view; DROP MATERIALIZED VIEW k.seen; ALTER TABLE k.secured DISABLE ROW LEVEL SECURITY";
 
-async fn every_kind(plugin: Plugin) {
+async fn every_kind(plugin: Plugin, later: &[&str]) {
     let mut flow = existing(plugin, KINDS).await;
     enable(&mut flow, 3);
     let engine = flow.start();
@@ -133,7 +133,7 @@ async fn every_kind(plugin: Plugin) {
     let animals = "SELECT count(*) FROM k.animal";
     assert_eq!(query_text(&flow.target, animals).await, ["4"]);
 
-    for sql in LATER {
+    for sql in later {
         flow.run(sql).await;
     }
     // What does not replicate, by its documented kind.
@@ -147,7 +147,15 @@ async fn every_kind(plugin: Plugin) {
 
 #[tokio::test]
 async fn every_kind_of_table_column_and_value_arrives_once() {
-    every_kind(Plugin::Pgoutput).await;
+    every_kind(Plugin::Pgoutput, LATER).await;
+}
+
+/// Its versions before 2.6 print NaN as null, and the stream stops there rather than guess: the numbers
+/// that may be either are copied, and left alone afterwards.
+#[tokio::test]
+async fn the_same_with_wal2json() {
+    let (_numbers, later) = LATER.split_at(3);
+    every_kind(Plugin::Wal2json, later).await;
 }
 
 #[tokio::test]
