@@ -5,6 +5,8 @@
 //! elsewhere than it left it, and stops. What is confirmed to the source never exceeds this row,
 //! so a slot that stands beyond it was made anew or moved by somebody.
 
+use std::time::Duration;
+
 use crate::model::Lsn;
 use crate::postgres::{PgError, Session};
 
@@ -90,6 +92,11 @@ const RECORD: &str = "\
 INSERT INTO pgstream.schema_change (slot_name, id, version, tag, statements, not_applied, duration_ms)
 VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (slot_name, id) DO NOTHING";
+
+const PRUNE: &str = "\
+DELETE FROM pgstream.schema_change
+WHERE slot_name = $1 AND applied_at < pg_catalog.now() - pg_catalog.make_interval(secs => $2)
+  AND id <> ALL ($3)";
 
 const RECORD_SKIPPED: &str = "\
 INSERT INTO pgstream.skipped_transaction (slot_name, commit_lsn, xid, reason)
@@ -252,6 +259,22 @@ impl CheckpointStore {
             .map_err(refused("the record of schema changes"))?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
+}
+
+/// Removes the record of schema changes that are older than `keep`, but for those that the source does
+/// not know of (`unacked`). Returns how many those were.
+///
+/// # Errors
+/// By SQLSTATE; Transient when the connection is lost.
+pub async fn prune_schema_changes(
+    session: &Session,
+    slot_name: &str,
+    keep: Duration,
+    unacked: &[String],
+) -> Result<u64, PgError> {
+    session
+        .change(PRUNE, &[&slot_name, &keep.as_secs_f64(), &unacked])
+        .await
 }
 
 /// Returns the system identifier and the database that the checkpoint of a slot is of.

@@ -117,9 +117,14 @@ impl Lifecycle {
             .map(|(ids, settings)| {
                 supervise::spawn("acknowledge", acknowledge::run(settings, ids))
             });
-        let _prune = self.pipeline.schema_log.clone().map(|settings| {
-            let keep = self.pipeline.schema_log_retention;
-            supervise::spawn("prune", prune::run(settings, keep))
+        let _prune = self.pipeline.schema_log.clone().map(|schema_log| {
+            let records = prune::Records {
+                schema_log,
+                target: self.pipeline.target.clone(),
+                board: self.board.clone(),
+                keep: self.pipeline.schema_log_retention,
+            };
+            supervise::spawn("prune", prune::run(records))
         });
         if self.pipeline.schema_log.is_none() {
             warn!(target: "schema", "no schema log is configured: rows replicate, schema changes do \

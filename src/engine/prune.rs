@@ -1,4 +1,4 @@
-//! Keeps the source's schema log short. A task of its own, in a session of its own that is open only
+//! Keeps the source's schema log short, and the target's record of what was applied of it. A task of its own, in sessions of its own that are open only
 //! while it works: what fails here holds nothing up and is tried again later.
 
 use std::time::Duration;
@@ -6,10 +6,12 @@ use std::time::Duration;
 use tokio::time::interval_at;
 use tracing::{debug, warn};
 
+use crate::apply;
 use crate::config::ConnectionSettings;
 use crate::postgres::{self, PgError};
 use crate::schema;
 
+use super::board::Board;
 use super::clock;
 
 /// An entry outlives its time by this part of it,
@@ -22,14 +24,27 @@ const EVERY_MAX: Duration = Duration::from_secs(3_600);
 /// The start has other things to do.
 const FIRST_MAX: Duration = Duration::from_secs(60);
 
+/// What is kept short, and how long it is.
+pub(super) struct Records {
+    /// Where the schema log is.
+    pub(super) schema_log: ConnectionSettings,
+    /// Where the record of applied changes is.
+    pub(super) target: ConnectionSettings,
+    /// Tells whose record it is, as soon as that is known.
+    pub(super) board: Board,
+    /// What is younger stays.
+    pub(super) keep: Duration,
+}
+
 /// Removes entries that are older than `keep`, now and then, until it is dropped.
-pub(super) async fn run(settings: ConnectionSettings, keep: Duration) {
+pub(super) async fn run(records: Records) {
+    let keep = records.keep;
     let every = (keep / PART).clamp(EVERY_MIN, EVERY_MAX);
     let mut ticks = interval_at(clock::now() + every.min(FIRST_MAX), every);
     let mut warned = false;
     loop {
         ticks.tick().await;
-        match prune(&settings, keep).await {
+        match prune(&records).await {
             Ok(0) => {}
             Ok(count) => debug!(target: "schema", count, "old entries of the schema log removed"),
             Err(error) if !warned => {
@@ -41,7 +56,12 @@ pub(super) async fn run(settings: ConnectionSettings, keep: Duration) {
     }
 }
 
-async fn prune(settings: &ConnectionSettings, keep: Duration) -> Result<u64, PgError> {
-    let session = postgres::connect(settings, "pgstream schema log").await?;
-    schema::prune(&session, keep).await
+/// What the source has yet to be told of stays on the target: the next start tells it.
+async fn prune(records: &Records) -> Result<u64, PgError> {
+    let source = postgres::connect(&records.schema_log, "pgstream schema log").await?;
+    let count = schema::prune(&source, records.keep).await?;
+    let unacked = schema::unacked(&source).await?;
+    let target = postgres::connect(&records.target, "pgstream schema log").await?;
+    let slot_name = &records.board.latest().slot_name;
+    Ok(count + apply::prune_schema_changes(&target, slot_name, records.keep, &unacked).await?)
 }

@@ -146,6 +146,8 @@ async fn the_schema_log_is_pruned_of_what_nobody_needs() {
     flow.acknowledged().await;
     flow.run("UPDATE pgstream.schema_log SET created_at = created_at - interval '1 hour'")
         .await;
+    let aged = "UPDATE pgstream.schema_change SET applied_at = applied_at - interval '1 hour'";
+    execute(&flow.target, aged).await;
     flow.run("CREATE TABLE young (id int PRIMARY KEY)").await;
     flow.acknowledged().await;
 
@@ -162,10 +164,11 @@ async fn the_schema_log_is_pruned_of_what_nobody_needs() {
         flow.run("CHECKPOINT; INSERT INTO young SELECT count(*) FROM young")
             .await;
         let left = query_text(&flow.source, tags).await;
-        if left == ["young"] {
+        let recorded = query_text(&flow.target, "SELECT tag FROM pgstream.schema_change").await;
+        if left == ["young"] && recorded.len() == 1 {
             Ok(())
         } else {
-            Err(format!("{left:?}"))
+            Err(format!("{left:?}, {recorded:?}"))
         }
     })
     .await;
