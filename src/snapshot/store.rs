@@ -5,6 +5,8 @@
 //! commits together with what is remembered of it. After a crash the next start knows exactly what
 //! is there.
 
+use tokio_postgres::types::ToSql;
+
 use crate::model::{Lsn, QualifiedName, RelationId, quote_literal};
 use crate::postgres::{PgError, Session};
 
@@ -124,9 +126,11 @@ const PARTS: &str = "\
 SELECT relation, part, low, high, lsn::pg_catalog.text, row_count, byte_count
 FROM pgstream.snapshot_part WHERE slot_name = $1 ORDER BY relation, part";
 
-const PLAN_PART: &str = "\
+const PLAN_PARTS: &str = "\
 INSERT INTO pgstream.snapshot_part (slot_name, relation, part, low, high)
-VALUES ($1, $2, $3, $4, $5)";
+SELECT $1, $2, p.part, p.low, p.high
+FROM ROWS FROM (pg_catalog.unnest($3::pg_catalog.int8[]), pg_catalog.unnest($4::pg_catalog.int8[]))
+  WITH ORDINALITY AS p (low, high, part)";
 
 const FREE: &str = include_str!("../../assets/sql/target/free_copies.sql");
 
@@ -137,9 +141,15 @@ const FORGET_STEPS: &str = "\
 DELETE FROM pgstream.snapshot_step
 WHERE slot_name = $1 AND (relation = ANY ($2) OR referenced = ANY ($2))";
 
-const ADD_STEP: &str = "\
+const ADD_STEPS: &str = "\
 INSERT INTO pgstream.snapshot_step (slot_name, stage, relation, referenced, object, statement)
-VALUES ($1, $2, $3, $4, $5, $6)";
+SELECT $1, s.stage, s.relation, s.referenced, s.object, s.statement
+FROM ROWS FROM (
+  pg_catalog.unnest($2::pg_catalog.text[]), pg_catalog.unnest($3::pg_catalog.oid[]),
+  pg_catalog.unnest($4::pg_catalog.oid[]), pg_catalog.unnest($5::pg_catalog.text[]),
+  pg_catalog.unnest($6::pg_catalog.text[]))
+  WITH ORDINALITY AS s (stage, relation, referenced, object, statement, place)
+ORDER BY s.place";
 
 const BEGIN_COPY: &str = "\
 UPDATE pgstream.snapshot_table
@@ -151,7 +161,9 @@ WHERE slot_name = $1 AND relation = $2";
 
 const STEPS: &str = "\
 SELECT ordinal, stage, relation, referenced, object, statement
-FROM pgstream.snapshot_step WHERE slot_name = $1 ORDER BY ordinal";
+FROM pgstream.snapshot_step
+WHERE slot_name = $1 AND ($2::pg_catalog.oid IS NULL OR relation = $2)
+ORDER BY ordinal";
 
 const COPIED: &str = "\
 UPDATE pgstream.snapshot_table
@@ -222,7 +234,7 @@ impl Store {
             .iter()
             .map(|table| signed(table.byte_count))
             .collect();
-        let parameters: &[&(dyn tokio_postgres::types::ToSql + Sync)] =
+        let parameters: &[&(dyn ToSql + Sync)] =
             &[&self.slot_name, &relations, &schemas, &names, &sizes];
         session.change(CHOOSE, parameters).await.map(drop)
     }
@@ -242,9 +254,7 @@ impl Store {
     /// # Errors
     /// By SQLSTATE.
     pub async fn wait(&self, session: &Session, tables: &[RelationId]) -> Result<u64, PgError> {
-        session
-            .change(FORGET_PARTS, &[&self.slot_name, &oids(tables)])
-            .await?;
+        self.forget_ranges(session, tables).await?;
         self.wait_to_resume(session, tables).await
     }
 
@@ -271,9 +281,7 @@ impl Store {
         session
             .change(FORGET_STEPS, &[&self.slot_name, &oids])
             .await?;
-        session
-            .change(FORGET_PARTS, &[&self.slot_name, &oids])
-            .await?;
+        self.forget_ranges(session, tables).await?;
         session
             .change(FORGET, &[&self.slot_name, &oids])
             .await
@@ -303,7 +311,7 @@ impl Store {
         Ok(rows.iter().map(part).collect())
     }
 
-    /// Replaces the ranges of a table.
+    /// Writes down the ranges of a table that has none.
     ///
     /// # Errors
     /// By SQLSTATE.
@@ -313,16 +321,27 @@ impl Store {
         table: RelationId,
         ranges: &[KeyRange],
     ) -> Result<(), PgError> {
+        let low: Vec<_> = ranges.iter().map(|range| range.low).collect();
+        let high: Vec<_> = ranges.iter().map(|range| range.high).collect();
         session
-            .change(FORGET_PARTS, &[&self.slot_name, &oids(&[table])])
-            .await?;
-        for (number, range) in (1i32..).zip(ranges) {
-            let KeyRange { low, high } = range;
-            session
-                .change(PLAN_PART, &[&self.slot_name, &table.0, &number, low, high])
-                .await?;
-        }
-        Ok(())
+            .change(PLAN_PARTS, &[&self.slot_name, &table.0, &low, &high])
+            .await
+            .map(drop)
+    }
+
+    /// Forgets the ranges of tables.
+    ///
+    /// # Errors
+    /// By SQLSTATE.
+    pub async fn forget_ranges(
+        &self,
+        session: &Session,
+        tables: &[RelationId],
+    ) -> Result<(), PgError> {
+        session
+            .change(FORGET_PARTS, &[&self.slot_name, &oids(tables)])
+            .await
+            .map(drop)
     }
 
     /// Replaces the statements that these tables still need.
@@ -335,24 +354,21 @@ impl Store {
         tables: &[RelationId],
         steps: &[NewStep],
     ) -> Result<(), PgError> {
+        fn column<'a, T>(steps: &'a [NewStep], of: impl Fn(&'a NewStep) -> T) -> Vec<T> {
+            steps.iter().map(of).collect()
+        }
         session
             .change(FORGET_STEPS, &[&self.slot_name, &oids(tables)])
             .await?;
-        for step in steps {
-            let NewStep {
-                stage,
-                relation,
-                referenced,
-                object,
-                sql,
-            } = step;
-            session
-                .change(
-                    ADD_STEP,
-                    &[&self.slot_name, stage, relation, referenced, object, sql],
-                )
-                .await?;
-        }
+        let parameters: [&(dyn ToSql + Sync); 6] = [
+            &self.slot_name,
+            &column(steps, |step| step.stage),
+            &column(steps, |step| step.relation),
+            &column(steps, |step| step.referenced),
+            &column(steps, |step| &*step.object),
+            &column(steps, |step| &*step.sql),
+        ];
+        session.change(ADD_STEPS, &parameters).await?;
         Ok(())
     }
 
@@ -443,7 +459,27 @@ impl Store {
     /// # Errors
     /// By SQLSTATE.
     pub async fn open_steps(&self, session: &Session) -> Result<Vec<OpenStep>, PgError> {
-        let rows = session.rows(STEPS, &[&self.slot_name]).await?;
+        self.steps(session, None).await
+    }
+
+    /// As [`Store::open_steps`], of one table.
+    ///
+    /// # Errors
+    /// By SQLSTATE.
+    pub async fn open_steps_of(
+        &self,
+        session: &Session,
+        RelationId(relation): RelationId,
+    ) -> Result<Vec<OpenStep>, PgError> {
+        self.steps(session, Some(relation)).await
+    }
+
+    async fn steps(
+        &self,
+        session: &Session,
+        relation: Option<u32>,
+    ) -> Result<Vec<OpenStep>, PgError> {
+        let rows = session.rows(STEPS, &[&self.slot_name, &relation]).await?;
         let step = |row: &tokio_postgres::Row| OpenStep {
             ordinal: row.get(0),
             stage: row.get(1),

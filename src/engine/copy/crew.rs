@@ -415,12 +415,10 @@ impl Crew {
         target: &Session,
         relation: RelationId,
     ) -> Result<(), EngineError> {
-        let steps = copier.store.open_steps(target).await;
+        let steps = copier.store.open_steps_of(target, relation).await;
         let steps =
             steps.map_err(|source| copier.target_failed("read what is left to do", source))?;
-        let ours = |step: &OpenStep| {
-            step.relation == Some(relation) && matches!(step.stage.as_str(), "index" | "after")
-        };
+        let ours = |step: &OpenStep| matches!(step.stage.as_str(), "index" | "after");
         let steps: Vec<OpenStep> = steps.into_iter().filter(ours).collect();
         match steps.is_empty() {
             true => self.queue.leave_out(relation),

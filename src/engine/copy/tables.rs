@@ -1,6 +1,8 @@
 //! The statements of errands, in a transaction that is open already: the stream's, or where nobody
 //! streams, one of ours.
 
+use futures_util::future::try_join_all;
+
 use crate::apply::ApplyError;
 use crate::engine::status::Failure;
 use crate::engine::{EngineError, failure_of};
@@ -81,20 +83,16 @@ pub(in crate::engine) async fn make(
     let tables: Vec<_> = tables.collect();
     let planned = store.plan_steps(session, &tables, &errand.later).await;
     planned.map_err(Refusal::of_records)?;
-    for MadeTable {
-        table,
-        objects,
-        ranges,
-    } in &errand.tables
-    {
-        let begun = store.begin_copy(session, table, errand.at, objects).await;
-        begun.map_err(Refusal::of_records)?;
-        let ready = ready_ranges(session, store, table.relation, ranges.as_ref()).await;
-        if !ready.map_err(Refusal::of_records)? {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    let begun = errand
+        .tables
+        .iter()
+        .map(|MadeTable { table, objects, .. }| {
+            store.begin_copy(session, table, errand.at, objects)
+        });
+    let begun = try_join_all(begun).await;
+    begun.map_err(Refusal::of_records)?;
+    let ready = ready_ranges(session, store, &errand.tables).await;
+    ready.map_err(Refusal::of_records)
 }
 
 /// Writes new ranges down; of a table that goes on, looks whether its ranges are still there: a schema
@@ -102,21 +100,28 @@ pub(in crate::engine) async fn make(
 async fn ready_ranges(
     session: &Session,
     store: &Store,
-    table: RelationId,
-    ranges: Option<&Ranges>,
+    tables: &[MadeTable],
 ) -> Result<bool, PgError> {
-    match ranges {
-        None => store.plan_ranges(session, table, &[]).await.map(|()| true),
-        Some(Ranges::New(ranges)) => store
-            .plan_ranges(session, table, ranges)
-            .await
-            .map(|()| true),
-        Some(Ranges::Resumed(planned)) => {
-            let stored = store.parts(session).await?;
-            let of_table = stored.into_iter().filter(|part| part.relation == table);
-            Ok(of_table.collect::<Vec<_>>() == *planned)
+    let resumed = |made: &&MadeTable| matches!(made.ranges, Some(Ranges::Resumed(_)));
+    let anew = tables.iter().filter(|made| !resumed(made));
+    let anew: Vec<RelationId> = anew.map(|made| made.table.relation).collect();
+    store.forget_ranges(session, &anew).await?;
+    let stored = store.parts(session).await?;
+    for MadeTable { table, ranges, .. } in tables {
+        match ranges {
+            None => {}
+            Some(Ranges::New(ranges)) => {
+                store.plan_ranges(session, table.relation, ranges).await?;
+            }
+            Some(Ranges::Resumed(planned)) => {
+                let of_table = stored.iter().filter(|part| part.relation == table.relation);
+                if !of_table.eq(planned) {
+                    return Ok(false);
+                }
+            }
         }
     }
+    Ok(true)
 }
 
 /// Runs statements and strikes them off the list.
