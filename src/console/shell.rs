@@ -3,7 +3,8 @@
 //! ```text
 //!   signals, keys, answers, engine, log, clock ──> Message ──> update(model) ──> effects
 //!                                                                 │
-//!                                       draw, at most every 33 ms, only when something changed
+//!                                       draw, only when something changed: for the operator at
+//!                                       most every 33 ms, for the engine and the log every 200 ms
 //! ```
 //!
 //! The order of the branches is written down in [`Shell::next`]: a person's key is never behind a
@@ -43,6 +44,9 @@ use crate::schema::install::Progress;
 
 /// Shortest time between two drawings: thirty a second look continuous, more cost an ssh link.
 const FRAME: Duration = Duration::from_millis(33);
+/// The same where nobody has pressed a key: nobody reads a number that changes more often, and a
+/// picture costs time that the engine may need.
+const LIVE_FRAME: Duration = Duration::from_millis(200);
 /// The clock ticks this often while the screen shows seconds, or something is about to go away.
 const TICK: Duration = Duration::from_secs(1);
 /// Log lines taken for one picture, several screens of them. When there are more, the next ones are
@@ -71,6 +75,8 @@ pub(super) struct Shell {
     progress: Option<(Kind, watch::Receiver<Progress>)>,
     clipboard: Clipboard,
     drawn_at: Instant,
+    /// The operator waits for the next picture.
+    awaited: bool,
 }
 
 /// What the console was given to reach the world with.
@@ -133,6 +139,7 @@ impl Shell {
             progress: None,
             clipboard: Clipboard::default(),
             drawn_at: clock::now(),
+            awaited: false,
         })
     }
 
@@ -145,6 +152,7 @@ impl Shell {
             let message = self.next().await;
             self.take(Message::Now(clock::unix_ms()))?;
             if let Some(message) = message {
+                self.awaited |= is_awaited(&message);
                 self.take(message)?;
             }
             self.take_lines()?;
@@ -153,20 +161,25 @@ impl Shell {
     }
 
     fn draw_if_due(&mut self) -> io::Result<()> {
-        if !self.model.dirty || self.drawn_at + FRAME > clock::now() {
+        if !self.model.dirty || self.drawn_at + self.frame() > clock::now() {
             return Ok(());
         }
         self.model.size = self.screen.size()?;
         self.screen.draw(&self.model)?;
         self.model.dirty = false;
+        self.awaited = false;
         self.drawn_at = clock::now();
         Ok(())
+    }
+
+    const fn frame(&self) -> Duration {
+        if self.awaited { FRAME } else { LIVE_FRAME }
     }
 
     /// Returns when the loop must wake although nothing happens.
     fn wakes_at(&self) -> Instant {
         if self.model.dirty {
-            return self.drawn_at + FRAME;
+            return self.drawn_at + self.frame();
         }
         let due = self.model.due_at_ms().map(|at_ms| {
             let left_ms = (at_ms - self.model.now_ms).max(0);
@@ -236,7 +249,7 @@ impl Shell {
             count = lines => {
                 match count {
                     0 => self.outside.logs = None,
-                    LINES_MAX => self.lines_from = clock::now() + FRAME,
+                    LINES_MAX => self.lines_from = clock::now() + LIVE_FRAME,
                     _ => {}
                 }
                 None
@@ -413,6 +426,14 @@ impl Shell {
         self.model.dirty = true;
         Ok(())
     }
+}
+
+/// Returns whether somebody looks for what comes of it: all but the engine's counts and the log.
+const fn is_awaited(message: &Message) -> bool {
+    !matches!(
+        message,
+        Message::Status(_) | Message::Event(_) | Message::EventsLost(_)
+    )
 }
 
 /// Waits until the wizard's run has gone on; for ever when there is none, or when it has ended.
