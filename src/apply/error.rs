@@ -158,8 +158,10 @@ impl Classify for ApplyError {
                  --skip-transaction"
             )),
             Self::MissingTable { table } => Some(format!(
-                "copy the table with its rows to the target first (pg_dump --table '{table}'), or \
-                 leave it out with PGSTREAM_FILTER_EXCLUDE_TABLES={table}"
+                "have it copied, which goes on exactly here: \
+                 PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED=true \
+                 PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_TABLES='{table}' pgstream run …; or leave it \
+                 out with PGSTREAM_FILTER_EXCLUDE_TABLES='{table}'"
             )),
             Self::MissingColumn { table, column } => Some(format!(
                 "add the column on the target: ALTER TABLE {} ADD COLUMN {} …; then run pgstream \

@@ -60,12 +60,17 @@ impl Decoder {
     }
 
     /// Returns the options of `START_REPLICATION`, best first. A server whose plugin is too old
-    /// for one refuses it with SQLSTATE 22023; then the next is to be tried.
+    /// for one refuses it with SQLSTATE 22023; then the next is to be tried. `materialized_views` are
+    /// those of the source, which `pgoutput` leaves out by itself.
     #[must_use]
-    pub fn option_choices(&self, publication: &str) -> Vec<Vec<(&'static str, String)>> {
+    pub fn option_choices(
+        &self,
+        publication: &str,
+        materialized_views: &[QualifiedName],
+    ) -> Vec<Vec<(&'static str, String)>> {
         match self {
             Self::Pgoutput(_) => vec![pgoutput::options(publication)],
-            Self::Wal2json(_) => wal2json::option_choices(),
+            Self::Wal2json(_) => wal2json::option_choices(materialized_views),
         }
     }
 

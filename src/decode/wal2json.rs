@@ -27,8 +27,8 @@ use self::value::Reading;
 use super::DecodeError;
 use crate::config::NullNumbers;
 use crate::model::{
-    Change, Event, Lsn, OldTuple, Relation, ReplicaIdentity, TransactionBegin, TransactionCommit,
-    Tuple, Value,
+    Change, Event, Lsn, OldTuple, QualifiedName, Relation, ReplicaIdentity, TransactionBegin,
+    TransactionCommit, Tuple, Value,
 };
 
 /// The logical messages that we write ourselves. Others may hold bytes that are no text, which
@@ -36,9 +36,12 @@ use crate::model::{
 const MESSAGE_PREFIXES: &str = "pgstream.rows";
 
 /// Returns the options of `START_REPLICATION`, best first: an older release refuses the first
-/// choice with SQLSTATE 22023.
-pub(super) fn option_choices() -> Vec<Vec<(&'static str, String)>> {
-    let common: Vec<(&'static str, String)> = [
+/// choice with SQLSTATE 22023. The plugin shows what fills a materialized view, and has no key for
+/// what is deleted there: those it leaves out.
+pub(super) fn option_choices(
+    materialized_views: &[QualifiedName],
+) -> Vec<Vec<(&'static str, String)>> {
+    let mut common: Vec<(&'static str, String)> = [
         ("format-version", "2"),
         ("include-transaction", "true"),
         ("include-xids", "true"),
@@ -53,9 +56,28 @@ pub(super) fn option_choices() -> Vec<Vec<(&'static str, String)>> {
     .into_iter()
     .map(|(name, value)| (name, value.to_owned()))
     .collect();
+    if !materialized_views.is_empty() {
+        let views: Vec<String> = materialized_views.iter().map(filter_item).collect();
+        common.push(("filter-tables", views.join(",")));
+    }
     let mut exact = common.clone();
     exact.push(("numeric-data-types-as-string", "true".to_owned()));
     vec![exact, common]
+}
+
+/// A table as the plugin's options name it: what has a meaning there stands behind a backslash.
+fn filter_item(table: &QualifiedName) -> String {
+    let escaped = |name: &str| {
+        let mut escaped = String::new();
+        for c in name.chars() {
+            if matches!(c, ' ' | '\'' | ',' | '.' | '*' | '\\') {
+                escaped.push('\\');
+            }
+            escaped.push(c);
+        }
+        escaped
+    };
+    format!("{}.{}", escaped(&table.schema), escaped(&table.name))
 }
 
 /// The state of one replication session.

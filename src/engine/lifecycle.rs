@@ -22,6 +22,7 @@ use tracing::{error, info, warn};
 
 use crate::config::Pipeline;
 use crate::model::{Classify as _, ErrorClass, Lsn, QualifiedName};
+use crate::postgres::PgError;
 
 use super::acknowledge;
 use super::board::Board;
@@ -60,6 +61,8 @@ pub(super) struct Lifecycle {
     patience: Patience,
     /// Since when the slot is held by somebody else.
     in_use_since: Option<Instant>,
+    /// What the plugin has left out last.
+    warning: Option<String>,
     /// No round has begun yet.
     first_round: bool,
     /// The operator has asked for the end.
@@ -101,6 +104,7 @@ impl Lifecycle {
             careful: HashSet::new(),
             patience: Patience::default(),
             in_use_since: None,
+            warning: None,
             first_round: true,
             stopping: false,
         }
@@ -237,6 +241,7 @@ impl Lifecycle {
             ErrorClass::Data | ErrorClass::Operator if error.refuses_work() => {
                 self.refused(error, transaction).await
             }
+            ErrorClass::Operator if self.is_new_warning(&error) => ControlFlow::Continue(()),
             ErrorClass::Data | ErrorClass::Operator | ErrorClass::Usage | ErrorClass::Bug => {
                 self.stand_still(failure_of(&error, None)).await
             }
@@ -280,6 +285,20 @@ impl Lifecycle {
         };
         let since = *self.in_use_since.get_or_insert_with(clock::now);
         since.elapsed() >= *patience
+    }
+
+    /// Returns whether the plugin has not left this out before. It may be of a materialized view that
+    /// was made meanwhile: the next round names them all to the plugin.
+    fn is_new_warning(&mut self, error: &EngineError) -> bool {
+        let EngineError::Source {
+            source: PgError::StreamWarning(warning),
+            ..
+        } = error
+        else {
+            return false;
+        };
+        let text = warning.to_string();
+        self.warning.replace(text.clone()) != Some(text)
     }
 
     /// Sets of rows can fail where single rows do not (two rows that swap a unique value); and a

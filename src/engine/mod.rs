@@ -40,6 +40,7 @@ mod meter;
 mod monitor;
 mod outcome;
 mod pace;
+mod partitions;
 mod prune;
 mod request;
 mod retry;

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use crate::apply::{ApplyError, TablePlan, WriteRules, Writer};
 use crate::config::TableFilter;
 use crate::model::{QualifiedName, Relation, RelationId};
-use crate::schema::Plan;
+use crate::schema::{Entry, Plan};
+
+use super::partitions::Partitions;
 
 /// The schema of everything that is ours.
 const OUR_SCHEMA: &str = "pgstream";
@@ -50,6 +52,7 @@ enum Order {
 #[derive(Debug)]
 pub(super) struct Router {
     filter: TableFilter,
+    partitions: Partitions,
     rules: WriteRules,
     follows_schema: bool,
     routes: HashMap<RelationId, (Arc<Relation>, Route)>,
@@ -67,13 +70,14 @@ pub(super) struct Router {
 
 impl Router {
     pub(super) fn new(
-        filter: TableFilter,
+        (filter, partitions): (TableFilter, Partitions),
         rules: WriteRules,
         follows_schema: bool,
         names_lag: bool,
     ) -> Self {
         Self {
             filter,
+            partitions,
             rules,
             follows_schema,
             routes: HashMap::new(),
@@ -86,7 +90,12 @@ impl Router {
 
     /// Returns whether the table replicates.
     pub(super) fn selects(&self, name: &QualifiedName) -> bool {
-        &*name.schema != OUR_SCHEMA && self.filter.selects(name)
+        &*name.schema != OUR_SCHEMA && self.partitions.selects(&self.filter, name)
+    }
+
+    /// Takes over which tables are partitions after a schema change, before it is planned.
+    pub(super) fn meet(&mut self, entry: &Entry) {
+        self.partitions.follow(entry);
     }
 
     /// Returns the route if it is known for this description of the relation.
@@ -134,12 +143,12 @@ impl Router {
     /// Forgets all routes and takes over the names that a schema change gave.
     pub(super) fn follow(&mut self, plan: &Plan) {
         self.forget();
-        if !self.names_lag {
-            return;
-        }
         for touch in &plan.relations {
             if let (Some(before), Some(after)) = (&touch.before, &touch.after) {
-                self.rename(RelationId(touch.oid), before, after);
+                self.partitions.rename(before, after);
+                if self.names_lag {
+                    self.rename(RelationId(touch.oid), before, after);
+                }
             }
         }
     }
@@ -174,7 +183,7 @@ impl Router {
         let transient = TRANSIENT_SCHEMAS
             .iter()
             .any(|prefix| name.schema.starts_with(prefix));
-        (transient || !self.filter.selects(name)).then_some(Route::Ignored)
+        (transient || !self.selects(name)).then_some(Route::Ignored)
     }
 
     async fn on_target(

@@ -153,34 +153,29 @@ pub fn select<'t>(
     if !idle.is_empty() && !wanted.selects_everything() {
         return Err(idle);
     }
-    let replicates = |table: &&SourceTable| filter.selects(&table.name);
-    let covered = |table: &&SourceTable| {
-        wanted.selects(&table.name)
-            || !wanted.excludes(&table.name) && comes_with_its_parent(table, tables, wanted)
+    let passes = |table: &&SourceTable| {
+        let lineage = lineage(table, tables);
+        let pass = |filter: &TableFilter| {
+            lineage.iter().any(|name| filter.selects(name))
+                && !lineage.iter().any(|name| filter.excludes(name))
+        };
+        pass(filter) && pass(wanted)
     };
-    Ok(tables.iter().filter(replicates).filter(covered).collect())
+    Ok(tables.iter().filter(passes).collect())
 }
 
 fn is_idle(pattern: &TablePattern, tables: &[SourceTable]) -> bool {
     !tables.iter().any(|table| pattern.covers(&table.name))
 }
 
-fn comes_with_its_parent(
-    table: &SourceTable,
-    tables: &[SourceTable],
-    wanted: &TableFilter,
-) -> bool {
-    let mut parent = table.partition_of;
-    while let Some(relation) = parent {
-        let Some(found) = tables.iter().find(|table| table.relation == relation) else {
-            return false;
-        };
-        if wanted.selects(&found.name) {
-            return true;
-        }
-        parent = found.partition_of;
-    }
-    false
+/// Its name, and those of the tables that it is a partition of: who names those means it, too.
+fn lineage<'t>(table: &'t SourceTable, tables: &'t [SourceTable]) -> Vec<&'t QualifiedName> {
+    let parent = |table: &&'t SourceTable| {
+        let relation = table.partition_of?;
+        tables.iter().find(|table| table.relation == relation)
+    };
+    let lineage = std::iter::successors(Some(table), parent);
+    lineage.map(|table| &table.name).collect()
 }
 
 fn explain(pattern: &TablePattern, tables: &[SourceTable]) -> Idle {

@@ -169,6 +169,17 @@ async fn tear_down_refuses_while_the_slot_is_in_use() {
 }
 
 #[tokio::test]
+async fn a_source_in_another_encoding_is_initialised() {
+    let source = cluster("source");
+    let latin = "CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'";
+    execute(&connect(&source.url("postgres")).await, latin).await;
+    let url = source.url("latin");
+    let init = Call::line(&format!("init --pgurl \"{url}\" --replication-slot latin"));
+    let init = init.run().await;
+    assert_eq!(init.code, Some(0), "{}", init.stderr);
+}
+
+#[tokio::test]
 async fn tear_down_cleans_one_side_while_the_other_is_away() {
     let source = cluster("source");
     assert_eq!(with_flags("init", &source).run().await.stdout, SUCCESS);

@@ -190,7 +190,7 @@ async fn trouble_3_a_table_that_the_target_does_not_have() {
     error: cannot write to the target localhost:[port]/postgres
     caused by: table public.test is not on the target
     transaction: [xid] of the source, committed at [lsn]
-    hint: copy the table with its rows to the target first (pg_dump --table 'public.test'), or leave it out with PGSTREAM_FILTER_EXCLUDE_TABLES=public.test
+    hint: have it copied, which goes on exactly here: PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED=true PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_TABLES='public.test' pgstream run …; or leave it out with PGSTREAM_FILTER_EXCLUDE_TABLES='public.test'
     ");
     });
 }

@@ -243,7 +243,7 @@ impl Watched {
         let connection = ReplicationConnection::connect(&settings)
             .await
             .expect("a session");
-        let choices = decoder.option_choices("p");
+        let choices = decoder.option_choices("p", &[]);
         let started = connection.start_with_first(plugin, Lsn::ZERO, &choices);
         let (choice, mut reader, mut feedback) = started.await.expect("a stream");
         decoder.started_with(choice);

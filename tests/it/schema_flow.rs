@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pgstream::config::Plugin;
+use pgstream::config::{Plugin, TableFilter};
 use pgstream::engine::{Engine, EngineOptions};
 use pgstream::postgres;
 use pgstream::schema;
@@ -37,6 +37,56 @@ async fn the_statements_of_the_tutorial_travel_one_by_one() {
         "DROP TABLE tutorial_test",
     ])
     .await;
+}
+
+/// `wal2json` shows what fills a materialized view, and has no key for what is deleted there.
+#[tokio::test]
+async fn materialized_views_are_filled_and_refreshed_without_harm() {
+    check(&[
+        "CREATE TABLE t (id int PRIMARY KEY)",
+        "CREATE MATERIALIZED VIEW m AS SELECT g AS a FROM generate_series(1, 3) AS g; \
+         INSERT INTO t VALUES (1)",
+        "CREATE FUNCTION f() RETURNS SETOF int LANGUAGE sql AS 'SELECT (random() * 1000)::int'; \
+         CREATE MATERIALIZED VIEW \"M 2, of.all\" AS SELECT f() AS a WITH NO DATA; \
+         CREATE UNIQUE INDEX ON \"M 2, of.all\" (a); REFRESH MATERIALIZED VIEW \"M 2, of.all\"",
+        "REFRESH MATERIALIZED VIEW CONCURRENTLY \"M 2, of.all\"; INSERT INTO t VALUES (2)",
+        "DROP FUNCTION f() CASCADE; DROP MATERIALIZED VIEW m",
+    ])
+    .await;
+}
+
+/// Their rows are its rows, also of partitions that come later.
+#[tokio::test]
+async fn a_filter_that_names_a_partitioned_table_means_its_partitions() {
+    for plugin in [Plugin::Pgoutput, Plugin::Wal2json] {
+        let mut flow = Flow::schema(plugin).await;
+        flow.pipeline.filter = TableFilter::parse("o*", "out").unwrap();
+        let handle = flow.start();
+        flow.run(
+            "CREATE TABLE orders (id int, d date, PRIMARY KEY (id, d)) PARTITION BY RANGE (d)",
+        )
+        .await;
+        flow.run("CREATE TABLE of_2024 PARTITION OF orders FOR VALUES FROM ('2024-01-01') TO ('2025-01-01')")
+            .await;
+        flow.run("CREATE TABLE y2025 PARTITION OF orders FOR VALUES FROM ('2025-01-01') TO ('2026-01-01')")
+            .await;
+        flow.run("CREATE TABLE out (id int PRIMARY KEY) PARTITION BY RANGE (id)")
+            .await;
+        flow.run("CREATE TABLE o_1 PARTITION OF out DEFAULT").await;
+        flow.run("INSERT INTO orders VALUES (1, '2024-05-05'), (2, '2025-05-05'); INSERT INTO out VALUES (1)")
+            .await;
+        flow.shows("SELECT id FROM orders ORDER BY id", &["1", "2"])
+            .await;
+        stop(handle).await;
+
+        let handle = flow.start();
+        flow.run("ALTER TABLE y2025 RENAME TO z2025; UPDATE orders SET id = 3 WHERE id = 2")
+            .await;
+        flow.shows("SELECT id FROM z2025", &["3"]).await;
+        flow.shows("SELECT to_regclass('out'), to_regclass('o_1')", &["∅|∅"])
+            .await;
+        stop(handle).await;
+    }
 }
 
 #[tokio::test]

@@ -43,7 +43,7 @@ impl Streaming {
         let connection = ReplicationConnection::connect(&settings)
             .await
             .expect("a session");
-        let choices = decoder.option_choices("p");
+        let choices = decoder.option_choices("p", &[]);
         let started = connection.start_with_first(SLOT, Lsn::ZERO, &choices).await;
         let (choice, reader, feedback) = started.expect("a stream");
         decoder.started_with(choice);

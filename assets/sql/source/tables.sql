@@ -1,5 +1,5 @@
 -- The tables that can replicate, for people who choose among them. Sizes are the planner's estimates: they take
--- no lock and no time. The rule for «without a key» is the one of pgstream.identity_statement.
+-- no lock and no time. The rule for "without a key" is the one of pgstream.identity_statement.
 SELECT n.nspname::pg_catalog.text,
        c.relname::pg_catalog.text,
        c.relkind = 'p',

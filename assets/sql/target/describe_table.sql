@@ -50,17 +50,33 @@ SELECT pg_catalog.json_build_object(
           WHERE opc.opcdefault AND opc.opcintype = base.oid
           LIMIT 1), 'OPERATOR(pg_catalog.=)'),
         'sequence', (
+          -- What gives the column its values: the sequence of an identity column, also of the root's
+          -- for a partition (which has none of its own before version 17), or the one that the
+          -- default draws from, whoever owns it. A default that reckons with the value says nothing.
           SELECT pg_catalog.json_build_object(
             'name', pg_catalog.json_build_object('schema', qn.nspname, 'name', q.relname),
             'increment', sq.seqincrement, 'min', sq.seqmin, 'max', sq.seqmax)
-          FROM pg_catalog.pg_depend AS d
-          JOIN pg_catalog.pg_class AS q ON q.oid = d.objid AND q.relkind = 'S'
+          FROM pg_catalog.pg_class AS q
           JOIN pg_catalog.pg_sequence AS sq ON sq.seqrelid = q.oid
           JOIN pg_catalog.pg_namespace AS qn ON qn.oid = q.relnamespace
-          WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
-            AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
-            AND d.refobjid = c.oid AND d.refobjsubid = a.attnum AND d.deptype IN ('a', 'i')
-            AND (a.attidentity <> '' OR a.atthasdef)
+          WHERE q.oid IN (
+            SELECT d.objid
+            FROM pg_catalog.pg_depend AS d
+            JOIN pg_catalog.pg_attribute AS o ON o.attrelid = d.refobjid AND o.attnum = d.refobjsubid
+            WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+              AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+              AND d.deptype = 'i' AND o.attidentity <> '' AND o.attname = a.attname
+              AND (o.attrelid = c.oid
+                   OR c.relispartition AND o.attrelid = pg_catalog.pg_partition_root(c.oid))
+            UNION ALL
+            SELECT d.refobjid
+            FROM pg_catalog.pg_attrdef AS ad
+            JOIN pg_catalog.pg_depend AS d
+              ON d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND d.objid = ad.oid
+             AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+            WHERE ad.adrelid = c.oid AND ad.adnum = a.attnum AND a.attgenerated = ''
+              AND pg_catalog.pg_get_expr(ad.adbin, ad.adrelid)
+                  ~ $re$^nextval\('.*'::regclass\)(::[a-z ]+)?$$re$)
           LIMIT 1)) AS description
       FROM pg_catalog.pg_attribute AS a
       JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid

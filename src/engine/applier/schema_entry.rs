@@ -27,6 +27,7 @@ impl Applier {
         let entry = Entry::from_tuple(relation, tuple).map_err(schema_error)?;
         self.schema_changed_at = begin.commit_lsn;
         self.complete().await?;
+        self.router.meet(&entry);
         let whole = self.plan(&entry).map_err(schema_error)?;
         self.copy_disturbed_again(&entry).await?;
         let part = self.covered_part(&entry, begin.commit_lsn).await?;

@@ -158,20 +158,20 @@ fn tables(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Vec<Fi
         .filter(|table| wanted.filter.selects(&table.name));
     bounded(tables.filter_map(|table| match there.get(&table.name) {
         None if wanted.brings(&table.name) => None,
-        None => Some(missing_table(wanted, table)),
+        None => Some(missing_table(table)),
         Some(found) => missing_columns(table, found),
     }))
 }
 
-fn missing_table(wanted: &Wanted, table: &SourceTable) -> Finding {
+fn missing_table(table: &SourceTable) -> Finding {
     let name = &table.name;
-    let pattern = format!("--table={}", shell_word(&name.quoted()));
-    let problem =
-        "is on the source and not here: a change of one of its rows would stop the stream";
+    let problem = "is on the source and not here: a change of one of its rows would stop the stream, \
+                   unless the stream brings the table first";
+    let pattern = shell_word(&name.to_string());
     let mend = format!(
-        "{} -- or leave it out: PGSTREAM_FILTER_EXCLUDE_TABLES={}",
-        dump_command(wanted, &pattern),
-        shell_word(&name.to_string())
+        "PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED=true \
+         PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_TABLES={pattern} pgstream run -- or leave it out: \
+         PGSTREAM_FILTER_EXCLUDE_TABLES={pattern}"
     );
     remark(name.to_string(), problem, mend)
 }

@@ -103,7 +103,7 @@ fn what_the_target_lacks_is_told_with_its_statement() {
     check(
         |_, t| t.tables.clear(),
         "public.test is on the source and not here",
-        "pg_dump --table='\"public\".\"test\"' 'postgresql://me@localhost:5432/postgres' | psql",
+        "PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_TABLES='public.test' pgstream run",
     );
     check(
         |_, t| t.tables[0].columns.retain(|column| column != "age"),

@@ -123,7 +123,7 @@ async fn copy(
     };
     drop(task);
     served?;
-    let cleaned = target.run(&install::forget_on_target(NAME)).await;
+    let cleaned = target.run(&install::forget_on_target(NAME, true)).await;
     cleaned.map_err(failed("remove the records of the copy"))?;
     info!(target: "snapshot", "all tables are copied");
     Ok(Outcome::Stopped)

@@ -18,12 +18,13 @@ use crate::engine::applier::{Applier, Limits, Parts};
 use crate::engine::coverage::Coverage;
 use crate::engine::feedback::Feedback;
 use crate::engine::meter::Meter;
+use crate::engine::partitions::Partitions;
 use crate::engine::route::Router;
 use crate::engine::status::{Command, CommandAnswer};
 use crate::engine::stream::{RoundEnd, State, Stream};
 use crate::engine::watchdog::Pulse;
 use crate::engine::{EngineError, acknowledge, supervise};
-use crate::model::Lsn;
+use crate::model::{Lsn, QualifiedName};
 use crate::postgres::{
     self, FeedbackWriter, PgError, ReplicationConnection, Session, SystemIdentity, WalReader,
 };
@@ -47,6 +48,8 @@ pub(super) struct Connected {
     slot_name: String,
     /// Tables are or were copied.
     pub(super) has_copies: bool,
+    /// Each partition of the source with its partitioned table.
+    partitions: Vec<(QualifiedName, QualifiedName)>,
 }
 
 impl Connected {
@@ -110,6 +113,21 @@ impl Lifecycle {
         }
     }
 
+    fn router(
+        &self,
+        rules: WriteRules,
+        partitions: Vec<(QualifiedName, QualifiedName)>,
+        names_lag: bool,
+    ) -> Router {
+        let selection = (self.pipeline.filter.clone(), Partitions::new(partitions));
+        let follows_schema = self.pipeline.schema_log.is_some();
+        let mut router = Router::new(selection, rules, follows_schema, names_lag);
+        for table in &self.careful {
+            router.be_careful(table.clone());
+        }
+        router
+    }
+
     /// Makes a round's stream out of connected sides.
     pub(super) fn stream(&mut self, connected: Connected, meter: Meter) -> Stream<'_> {
         let Connected {
@@ -125,6 +143,7 @@ impl Lifecycle {
             checkpoint,
             coverage,
             slot_name,
+            partitions,
             ..
         } = connected;
         let position = coverage.start();
@@ -139,13 +158,8 @@ impl Lifecycle {
         } else {
             limits
         };
-        let filter = self.pipeline.filter.clone();
-        let follows_schema = self.pipeline.schema_log.is_some();
         let names_lag = matches!(decoder, Decoder::Pgoutput(_));
-        let mut router = Router::new(filter, writer.rules(), follows_schema, names_lag);
-        for table in &self.careful {
-            router.be_careful(table.clone());
-        }
+        let router = self.router(writer.rules(), partitions, names_lag);
         let parts = Parts {
             endpoint: self.pipeline.target.endpoint(),
             writer,
@@ -208,6 +222,8 @@ async fn connect(
         slot,
         walsender_timeout,
         mut decoder,
+        materialized_views,
+        partitions,
     } = asked;
     let opened = open_records(pipeline, session, sets, &slot, &identity).await?;
     let (writer, store, checkpoint) = opened;
@@ -222,7 +238,7 @@ async fn connect(
     )
     .await?;
 
-    let choices = decoder.option_choices(&publication_name(&slot.name));
+    let choices = decoder.option_choices(&publication_name(&slot.name), &materialized_views);
     let from = coverage.start();
     let started = replication
         .start_with_first(&slot.name, from, &choices)
@@ -243,6 +259,7 @@ async fn connect(
         coverage,
         slot_name: slot.name,
         has_copies,
+        partitions,
     })
 }
 
@@ -288,6 +305,8 @@ struct AskedSource {
     slot: SlotState,
     walsender_timeout: Option<Duration>,
     decoder: Decoder,
+    materialized_views: Vec<QualifiedName>,
+    partitions: Vec<(QualifiedName, QualifiedName)>,
 }
 
 async fn ask_source(
@@ -307,7 +326,47 @@ async fn ask_source(
         slot,
         walsender_timeout,
         decoder,
+        materialized_views: materialized_views(&source, errors).await?,
+        partitions: partitions(&source, errors).await?,
     })
+}
+
+/// Each partition with its partitioned table.
+async fn partitions(
+    source: &Session,
+    errors: &SourceErrors,
+) -> Result<Vec<(QualifiedName, QualifiedName)>, EngineError> {
+    let sql = "SELECT n.nspname::pg_catalog.text, c.relname::pg_catalog.text, \
+                      pn.nspname::pg_catalog.text, p.relname::pg_catalog.text \
+               FROM pg_catalog.pg_inherits AS i \
+               JOIN pg_catalog.pg_class AS c ON c.oid = i.inhrelid AND c.relispartition \
+                AND c.relkind IN ('r', 'p') \
+               JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace \
+               JOIN pg_catalog.pg_class AS p ON p.oid = i.inhparent \
+               JOIN pg_catalog.pg_namespace AS pn ON pn.oid = p.relnamespace";
+    let rows = source.rows(sql, &[]).await;
+    let rows = rows.map_err(|error| errors.failed("ask for partitions", error))?;
+    let name = |row: &tokio_postgres::Row, at: usize| {
+        QualifiedName::new(row.get::<_, &str>(at), row.get::<_, &str>(at + 1))
+    };
+    Ok(rows
+        .iter()
+        .map(|row| (name(row, 0), name(row, 2)))
+        .collect())
+}
+
+async fn materialized_views(
+    source: &Session,
+    errors: &SourceErrors,
+) -> Result<Vec<QualifiedName>, EngineError> {
+    let sql = "SELECT schemaname::pg_catalog.text, matviewname::pg_catalog.text \
+               FROM pg_catalog.pg_matviews";
+    let rows = source.rows(sql, &[]).await;
+    let rows = rows.map_err(|error| errors.failed("ask for materialized views", error))?;
+    let name = |row: &tokio_postgres::Row| {
+        QualifiedName::new(row.get::<_, &str>(0), row.get::<_, &str>(1))
+    };
+    Ok(rows.iter().map(name).collect())
 }
 
 async fn open_replication(

@@ -56,7 +56,7 @@ pub async fn plan_tear_down(
             what: "look for schema pgstream on the target",
             source,
         })?;
-        steps.extend(ours.then(|| on_target(slot)));
+        steps.extend(ours.then(|| on_target(slot, source.is_some())));
     }
     Ok(steps)
 }
@@ -185,20 +185,34 @@ async fn has_schema(session: &Session) -> Result<bool, PgError> {
 }
 
 /// Another pipeline may write to the same target: its checkpoint stays, and then the tables, too.
-fn on_target(slot: &SlotName) -> PlannedStep {
+/// While the slot may live, so does its checkpoint: without it the slot's transactions would be
+/// applied once more.
+fn on_target(slot: &SlotName, slot_is_gone: bool) -> PlannedStep {
+    let what = match slot_is_gone {
+        true => "remove the checkpoint and the record of schema changes",
+        false => {
+            "remove the record of schema changes (the checkpoint stays until the source can be \
+                  reached and its slot is gone)"
+        }
+    };
     PlannedStep {
         side: Side::Target,
-        what: "remove the checkpoint and the record of schema changes".to_owned(),
-        sql: forget_on_target(slot.as_str()),
+        what: what.to_owned(),
+        sql: forget_on_target(slot.as_str(), slot_is_gone),
         undo: None,
     }
 }
 
-/// Returns the script that removes our records of a slot from the target, and the tables and the
-/// schema where nothing else is in them.
+/// Returns the script that removes our records of a slot from the target, with or without its
+/// checkpoint, and the tables and the schema where nothing else is in them.
 #[must_use]
-pub fn forget_on_target(slot_name: &str) -> String {
+pub fn forget_on_target(slot_name: &str, with_checkpoint: bool) -> String {
     let slot = quote_literal(slot_name);
+    let checkpoint = if with_checkpoint {
+        ", 'checkpoint'"
+    } else {
+        ""
+    };
     format!(
         "BEGIN;
 DO $do$
@@ -206,8 +220,8 @@ DECLARE
   name text;
   used boolean;
 BEGIN
-  FOREACH name IN ARRAY ARRAY['snapshot_step', 'snapshot_part', 'snapshot_table', 'schema_change', 'skipped_transaction',
-                            'checkpoint'] LOOP
+  FOREACH name IN ARRAY ARRAY['snapshot_step', 'snapshot_part', 'snapshot_table', 'schema_change',
+                            'skipped_transaction'{checkpoint}] LOOP
     IF pg_catalog.to_regclass('pgstream.' || name) IS NOT NULL THEN
       EXECUTE pg_catalog.format('DELETE FROM pgstream.%I WHERE slot_name = $1', name) USING {slot};
       EXECUTE pg_catalog.format('SELECT EXISTS (SELECT FROM pgstream.%I)', name) INTO used;

@@ -1,4 +1,4 @@
--- The last known description of every object, by catalog and OID: the «before» of a change.
+-- The last known description of every object, by catalog and OID: the "before" of a change.
 -- A row is written only by a command that holds a self-conflicting lock on that very object, so
 -- two sessions never meet in one row. Indexes and constraints have rows of their own because two
 -- sessions may build indexes on one table at once.

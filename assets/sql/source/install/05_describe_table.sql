@@ -5,7 +5,7 @@
 -- whether something changed are OIDs, column numbers and hashes of stored expressions, because a
 -- rename elsewhere changes every text that mentions the name.
 
--- The value that rows older than the column show: ADD COLUMN … DEFAULT now() stores one value for
+-- The value that rows older than the column show: ADD COLUMN ... DEFAULT now() stores one value for
 -- all of them (pg_attribute.attmissingval), and only this value is right on the target.
 CREATE OR REPLACE FUNCTION pgstream.missing_value(value text, delimiter "char") RETURNS text
 LANGUAGE sql IMMUTABLE
@@ -34,7 +34,7 @@ BEGIN
 END
 $function$;
 
--- Of the options only those that ALTER TABLE … ALTER COLUMN … SET takes: some minors of the server
+-- Of the options only those that ALTER TABLE ... ALTER COLUMN ... SET takes: some minors of the server
 -- keep marks of their own there (pg_attver), which no statement can set.
 CREATE OR REPLACE FUNCTION pgstream.describe_columns(relation oid) RETURNS jsonb
 LANGUAGE plpgsql STABLE

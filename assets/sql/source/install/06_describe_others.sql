@@ -56,7 +56,7 @@ BEGIN
 END
 $function$;
 
--- An owned sequence goes with its column: dependency «a» for SERIAL and OWNED BY, «i» for identity.
+-- An owned sequence goes with its column: dependency "a" for SERIAL and OWNED BY, "i" for identity.
 CREATE OR REPLACE FUNCTION pgstream.describe_sequence(relation oid) RETURNS jsonb
 LANGUAGE plpgsql STABLE
 AS $function$

@@ -1,5 +1,5 @@
 -- Which objects a command may have changed. The server reports only some of them: of ALTER TABLE
--- the table, of ATTACH PARTITION the parent, of DROP … CASCADE what vanished. The answer is a set of
+-- the table, of ATTACH PARTITION the parent, of DROP ... CASCADE what vanished. The answer is a set of
 -- candidates; those whose description did not change leave no trace.
 
 -- The candidates with all their descendants, also with those that this command detached.

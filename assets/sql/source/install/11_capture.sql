@@ -30,7 +30,7 @@ $function$;
 
 -- Compares what the candidates are with what they were, stores what they are, and returns the
 -- changes: [{"kind", "oid", "before", "after", "dropped"}]. One statement, hence one snapshot.
--- «dropped» is true where the server reported the drop; an object that vanished without a report
+-- "dropped" is true where the server reported the drop; an object that vanished without a report
 -- was built anew under another OID, as ALTER TYPE does with indexes and constraints.
 CREATE OR REPLACE FUNCTION pgstream.take_changes(
   relations oid[], constraints oid[], types oid[], schemas oid[], drops jsonb) RETURNS jsonb
