@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{error, info, warn};
 
-use crate::config::Pipeline;
+use crate::config::{Pipeline, key};
 use crate::model::{Classify as _, ErrorClass, Lsn, QualifiedName};
 
 use super::acknowledge;
@@ -122,8 +122,8 @@ impl Lifecycle {
             supervise::spawn("prune", prune::run(settings, keep))
         });
         if self.pipeline.schema_log.is_none() {
-            warn!(target: "schema", "no schema log is configured: rows replicate, schema changes do \
-                not; set PGSTREAM_POSTGRES_WRITER_SCHEMALOG_STORE_URL");
+            warn!(target: "schema", "rows only: schema changes do not replicate while {} is not set",
+                key::SCHEMA_LOG_URL);
         }
         loop {
             if let ControlFlow::Break(outcome) = self.one_round().await {
