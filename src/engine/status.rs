@@ -129,11 +129,12 @@ pub struct Slot {
 /// How far the target is behind the source.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Lag {
-    /// WAL between the source's end and what is durable on the target, in bytes.
-    pub bytes: u64,
+    /// WAL between the source's end and what is durable on the target, in bytes; none before the
+    /// source has answered, or while nobody knows where its slot stands.
+    pub bytes: Option<u64>,
     /// Age of the oldest transaction that is not yet durable on the target, in seconds; zero when
-    /// nothing is open.
-    pub seconds: f64,
+    /// nothing is open, none before anything was streamed.
+    pub seconds: Option<f64>,
     /// The source's end of WAL when it was last seen.
     pub source_wal_end: Lsn,
     /// WAL the source writes a second, averaged over the last minute, in bytes.
