@@ -113,6 +113,9 @@ fn badges(model: &Model, class: Class) -> Vec<Span<'static>> {
         let seconds = (model.now_ms - frozen.since_ms).max(0) / 1000;
         badge(format!("FROZEN +{seconds} s"), Role::Found);
     }
+    if model.course.is_some() {
+        badge("LESSON".to_owned(), Role::Accent);
+    }
     if !model.latest.schema_log && model.latest.started_at_s != 0 {
         badge("ROWS ONLY".to_owned(), Role::Warn);
     }
