@@ -45,6 +45,7 @@ impl Stream<'_> {
             Command::Copy(CopyCommand::Table { relation }) => {
                 let answer = self.copy_again(relation).await?;
                 if answer == CommandAnswer::Accepted {
+                    self.board.copy_again(relation);
                     flow = ControlFlow::Break(RoundEnd::Again);
                 }
                 answer
