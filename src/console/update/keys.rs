@@ -90,9 +90,13 @@ pub(super) fn on_paste(model: &mut Model, text: &str) {
             let start = model.start.as_mut().filter(|start| start.shown);
             let choosing = start.and_then(|start| start.choosing.as_mut());
             let find = model.find.as_mut().filter(|find| find.editing);
+            let course = model.course.as_mut().filter(|course| course.focused);
+            let prompt = course.and_then(|course| course.prompt.as_mut());
             if let Some(choosing) = choosing {
                 choosing.listed = None;
                 paste(&mut choosing.input, text);
+            } else if let Some(prompt) = prompt {
+                paste(&mut prompt.input, text);
             } else if let Some(find) = find {
                 paste(&mut find.input, text);
             }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::console::action::Pane;
-use crate::console::lesson::{Course, Lesson, LessonStep, Request, Seen};
+use crate::console::lesson::{ByHand, Course, Lesson, LessonStep, Request, Seen};
 use crate::console::model::logs::LogLine;
 use crate::console::scripted::{NOW_MS, Scene, log_lines, status};
 use crate::console::start::{Found, Start};
@@ -378,10 +378,10 @@ fn a_lesson_notices_what_was_done_by_hand() {
     assert_eq!(update(&mut model, Message::Now(NOW_MS)), looking);
     assert_eq!(update(&mut model, Message::Now(NOW_MS + 5000)), []);
 
-    let not_yet = Message::Performed(look.clone(), Seen::ByHand(false));
+    let not_yet = Message::Performed(look.clone(), Seen::ByHand(ByHand::NotYet));
     assert_eq!(update(&mut model, not_yet), []);
     assert_eq!(update(&mut model, Message::Now(NOW_MS + 6000)), looking);
-    let done = Message::Performed(look, Seen::ByHand(true));
+    let done = Message::Performed(look, Seen::ByHand(ByHand::Done));
     let follows = Effect::Perform(Request::Step { lesson: 0, step: 1 });
     assert_eq!(update(&mut model, done), [follows]);
     assert_eq!(model.course.as_ref().unwrap().shown.len(), 1);
@@ -394,12 +394,39 @@ fn a_lesson_notices_what_was_done_by_hand() {
 }
 
 #[test]
+fn a_lesson_notices_what_was_done_by_hand_and_overtaken() {
+    let mut model = learning(true);
+    update(&mut model, Message::Now(NOW_MS));
+    let look = Request::Look { lesson: 0, step: 0 };
+
+    let overtaken = Message::Performed(look, Seen::ByHand(ByHand::Overtaken));
+    assert_eq!(update(&mut model, overtaken), [], "nothing is waited for");
+    let course = model.course.as_ref().unwrap();
+    assert!(course.is_done() && !course.running);
+
+    press(&mut model, "enter");
+    let look = Request::Look { lesson: 1, step: 0 };
+    let due = Message::Now(NOW_MS + 5000);
+    assert_eq!(update(&mut model, due), [Effect::Perform(look)]);
+}
+
+#[test]
+fn a_statement_of_ones_own_can_be_pasted() {
+    let mut model = learning(false);
+    press(&mut model, "p");
+    update(&mut model, Message::Paste("SELECT 1;\n".into()));
+
+    let prompt = model.course.as_ref().unwrap().prompt.as_ref().unwrap();
+    assert_eq!(prompt.input.value(), "SELECT 1;");
+}
+
+#[test]
 fn a_look_that_comes_too_late_changes_nothing() {
     let look = Request::Look { lesson: 0, step: 0 };
     let mut model = learning(true);
     update(&mut model, Message::Now(NOW_MS));
     press(&mut model, "enter");
-    let late = Message::Performed(look, Seen::ByHand(true));
+    let late = Message::Performed(look, Seen::ByHand(ByHand::Done));
     assert_eq!(update(&mut model, late), []);
     assert!(model.course.as_ref().unwrap().shown.is_empty());
 
@@ -408,7 +435,10 @@ fn a_look_that_comes_too_late_changes_nothing() {
     update(&mut model, Message::Performed(step.clone(), failed));
     assert!(model.course.as_ref().unwrap().failure.is_some());
     let look = Request::Look { lesson: 0, step: 0 };
-    update(&mut model, Message::Performed(look, Seen::ByHand(true)));
+    update(
+        &mut model,
+        Message::Performed(look, Seen::ByHand(ByHand::Done)),
+    );
     let course = model.course.as_ref().unwrap();
     assert_eq!((course.shown.len(), &course.failure), (1, &None));
 }
