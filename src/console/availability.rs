@@ -2,7 +2,7 @@
 //! its reason.
 
 use super::action::{Action, Pane};
-use super::detail::selected_copy;
+use super::detail::{selected_change, selected_copy};
 use super::model::Model;
 use crate::engine::status::{CopyState, Failure, Phase, SchemaState};
 
@@ -31,6 +31,11 @@ pub(crate) fn refusal(model: &Model, action: Action) -> Option<&'static str> {
         },
         Action::SchemaRetry => match status.phase {
             Phase::Held => None,
+            _ => Some("no schema change has failed"),
+        },
+        Action::SchemaEdit => match (&status.phase, selected_change(model)) {
+            (Phase::Held, Some(change)) if change.state == SchemaState::Failed => None,
+            (Phase::Held, _) if has_failed_change(model) => Some("select the change that failed"),
             _ => Some("no schema change has failed"),
         },
         Action::Stop if at_rest => Some("the engine is not running"),
@@ -101,6 +106,11 @@ pub(crate) fn refused(model: &Model) -> Option<&Failure> {
 fn has_trouble(model: &Model) -> bool {
     let mut changes = model.status().schema_changes.iter();
     changes.any(|change| matches!(change.state, SchemaState::Failed | SchemaState::NotApplied))
+}
+
+fn has_failed_change(model: &Model) -> bool {
+    let mut changes = model.latest.schema_changes.iter();
+    changes.any(|change| change.state == SchemaState::Failed)
 }
 
 /// As many as the configuration allows.

@@ -109,7 +109,7 @@ const SCENES: [Scene; 15] = [
 ];
 
 /// Keys that lead to every overlay and mode.
-const WAYS: [&str; 20] = [
+const WAYS: [&str; 22] = [
     "esc",
     "enter",
     "?",
@@ -118,6 +118,8 @@ const WAYS: [&str; 20] = [
     "E",
     "X",
     "2 enter",
+    "2 e",
+    "2 e tab",
     "3 enter",
     "4 enter",
     "5 enter",

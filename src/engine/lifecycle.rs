@@ -30,7 +30,9 @@ use super::meter::Meter;
 use super::outcome::{EngineOptions, Outcome};
 use super::request::Request;
 use super::retry::Retry;
-use super::status::{Command, CommandAnswer, FailedTransaction, Failure, Phase};
+use super::status::{
+    Command, CommandAnswer, FailedTransaction, Failure, Phase, SchemaEdit, SchemaState,
+};
 use super::stream::RoundEnd;
 use super::{EngineError, clock, failure_of, monitor, prune, supervise, watchdog};
 use patience::Patience;
@@ -55,6 +57,8 @@ pub(super) struct Lifecycle {
     retry: Retry,
     paused: bool,
     skip: Option<(Lsn, String)>,
+    /// What runs for a schema change in place of its plan; its id never comes a second time.
+    edit: Option<SchemaEdit>,
     care: Option<Care>,
     careful: HashSet<QualifiedName>,
     patience: Patience,
@@ -97,6 +101,7 @@ impl Lifecycle {
             copies,
             meter: Meter::default(),
             paused: false,
+            edit: None,
             care: None,
             careful: HashSet::new(),
             patience: Patience::default(),
@@ -340,7 +345,7 @@ impl Lifecycle {
                     let reason = "the engine is not streaming: copies begin when it is";
                     (CommandAnswer::Refused(reason.to_owned()), None)
                 }
-                Command::Skip { .. } => {
+                Command::Skip { .. } | Command::Edit(_) => {
                     let reason = "the engine does not stand at a refused transaction";
                     (CommandAnswer::Refused(reason.to_owned()), None)
                 }
@@ -374,6 +379,12 @@ impl Lifecycle {
         }
     }
 
+    fn has_failed(&self, edit: &SchemaEdit) -> bool {
+        let status = self.board.latest();
+        let mut changes = status.schema_changes.iter();
+        changes.any(|change| change.id == edit.id && change.state == SchemaState::Failed)
+    }
+
     fn decide(
         &mut self,
         command: Command,
@@ -388,6 +399,11 @@ impl Lifecycle {
             Command::Retry | Command::Resume => {
                 (CommandAnswer::Accepted, Some(ControlFlow::Continue(())))
             }
+            Command::Edit(edit) if self.has_failed(&edit) => {
+                self.edit = Some(edit);
+                (CommandAnswer::Accepted, Some(ControlFlow::Continue(())))
+            }
+            Command::Edit(_) => refuse("this schema change is not the one that was refused"),
             Command::Pause => refuse("the engine stands still already"),
             Command::Copy(_) => refuse("the engine stands still: copies begin when it streams"),
             Command::Skip { commit_lsn } => match failure.transaction {

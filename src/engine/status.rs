@@ -319,7 +319,7 @@ pub enum EngineEvent {
 }
 
 /// What an operator can ask of the engine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Command {
     /// Finish the transaction in hand, then apply nothing until [`Command::Resume`].
@@ -333,10 +333,22 @@ pub enum Command {
         /// Position of its commit record, to be sure that both speak of the same one.
         commit_lsn: Lsn,
     },
+    /// Run an operator's text in place of what was planned for a refused schema change, in the
+    /// same target transaction, and write that down there.
+    Edit(SchemaEdit),
     /// Finish the transaction in hand and end.
     Stop,
     /// Something about copying tables.
     Copy(CopyCommand),
+}
+
+/// What an operator wants run for a schema change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SchemaEdit {
+    /// `id` of the row in `pgstream.schema_log`.
+    pub id: String,
+    /// The statements; none of them may begin or end a transaction.
+    pub sql: String,
 }
 
 /// What became of a [`Command`].

@@ -66,6 +66,11 @@ pub(super) fn on_paste(model: &mut Model, text: &str) {
                 paste(input, text);
             }
         }
+        Some(Overlay::Editor) => {
+            if let Some(editor) = &mut model.editor {
+                editor.paste(text);
+            }
+        }
         Some(Overlay::Detail { .. } | Overlay::Levels { .. }) => {}
         None if model
             .settings
@@ -166,12 +171,17 @@ fn in_overlay(model: &mut Model, chord: Chord) -> Vec<Effect> {
                     | Action::CopyPane
                     | Action::SchemaRetry
                     | Action::SchemaSkip
+                    | Action::SchemaEdit
                     | Action::RetryNow
                     | Action::SkipTransaction
                     | Action::SnapshotCopy),
                 ) => return act(model, other),
                 _ => {}
             }
+            Vec::new()
+        }
+        Some(Overlay::Editor) => {
+            in_editor(model, chord);
             Vec::new()
         }
         Some(Overlay::Levels { .. }) => {
@@ -202,6 +212,14 @@ fn answer(question: &mut Question, chord: Chord) -> bool {
         }
     }
     false
+}
+
+fn in_editor(model: &mut Model, chord: Chord) {
+    match (&mut model.editor, chord.code) {
+        (Some(_), KeyCode::Tab) => ask::edit(model),
+        (Some(editor), _) => editor.on_key(chord),
+        (None, _) => model.overlay = None,
+    }
 }
 
 fn in_list(model: &mut Model, chord: Chord) -> Vec<Effect> {

@@ -354,6 +354,47 @@ fn a_file_that_names_no_pipeline_says_why_and_can_be_mended() {
     assert_eq!(model.pipeline, "shop");
 }
 
+#[test]
+fn a_refused_schema_change_is_edited_and_applied_when_confirmed() {
+    let mut model = console(Scene::Held);
+    press(&mut model, "2 e");
+    let editor = model.editor.as_ref().unwrap();
+    let (id, planned) = (editor.id.clone(), editor.text());
+    assert!(planned.ends_with(';'), "{planned}");
+
+    press(&mut model, "ctrl-u enter up");
+    type_text(&mut model, "CREATE TYPE money2 AS (v int);");
+    press(&mut model, "esc");
+    assert!(model.overlay.is_none());
+    press(&mut model, "e tab");
+    assert_eq!(
+        press(&mut model, "enter"),
+        [],
+        "it starts on the safe answer"
+    );
+    assert!(model.overlay.is_none());
+
+    press(&mut model, "e tab right");
+    let effects = press(&mut model, "enter");
+    let [Effect::Command(Command::Edit(edit))] = &effects[..] else {
+        panic!("{effects:?}");
+    };
+    assert_eq!(edit.id, id);
+    assert!(edit.sql.starts_with("CREATE TYPE money2"), "{}", edit.sql);
+}
+
+#[test]
+fn only_a_change_that_failed_can_be_edited() {
+    let mut model = console(Scene::Streaming);
+    press(&mut model, "2 e");
+    assert!(model.editor.is_none());
+    assert_eq!(model.toasts[0].text, "no schema change has failed");
+
+    let mut model = console(Scene::Held);
+    press(&mut model, "2 G e");
+    assert_eq!(model.toasts[0].text, "select the change that failed");
+}
+
 fn learning(by_hand: bool) -> Model {
     let step = |words: &str, looks: bool| LessonStep {
         words: words.into(),

@@ -39,7 +39,7 @@ impl Stream<'_> {
                 flow = ControlFlow::Break(RoundEnd::Again);
                 CommandAnswer::Accepted
             }
-            Command::Skip { .. } => {
+            Command::Skip { .. } | Command::Edit(_) => {
                 CommandAnswer::Refused("no transaction is refused at the moment".to_owned())
             }
             Command::Copy(CopyCommand::Table { relation }) => {
