@@ -162,7 +162,8 @@ impl Applier {
             (true, true) => SchemaState::Skipped,
         };
         let objects = change.objects.join(", ");
-        info!(target: "schema", tag = entry.change.tag, objects, ms = duration_ms, "schema change applied");
+        let ms = (duration_ms * 10.0).round() / 10.0;
+        info!(target: "schema", tag = entry.change.tag, objects, ms, "schema change applied");
         self.open.schema_changes.push(change);
         Ok(())
     }
