@@ -13,6 +13,9 @@ pub(crate) fn refusal(model: &Model, action: Action) -> Option<&'static str> {
     if model.is_starting() && !means_something_at_the_start(action) {
         return Some("there is no pipeline yet");
     }
+    if model.look.read_only && asks_something(action) {
+        return Some(READ_ONLY);
+    }
     match action {
         Action::Pause => match status.phase {
             Phase::Copying | Phase::Streaming { .. } | Phase::Paused => None,
@@ -67,6 +70,27 @@ pub(crate) fn refusal(model: &Model, action: Action) -> Option<&'static str> {
         }
         _ => None,
     }
+}
+
+/// Why nothing is asked of the engine or of a server.
+pub(crate) const READ_ONLY: &str = "this console is read-only";
+
+/// What a console that only shows leaves alone. Leaving stays possible, and asks as ever.
+const fn asks_something(action: Action) -> bool {
+    matches!(
+        action,
+        Action::Pause
+            | Action::RetryNow
+            | Action::SkipTransaction
+            | Action::Stop
+            | Action::SchemaRetry
+            | Action::SchemaSkip
+            | Action::SchemaEdit
+            | Action::SnapshotCopy
+            | Action::SnapshotPause
+            | Action::SnapshotMore
+            | Action::SnapshotFewer
+    )
 }
 
 /// The start screen has a menu and what is the same everywhere.

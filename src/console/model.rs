@@ -88,6 +88,8 @@ pub(crate) struct Look {
     /// Whether the running time ticks by itself.
     pub(crate) motion: bool,
     pub(crate) mouse: bool,
+    /// Whether it only shows: nothing is asked of the engine or changed on a server.
+    pub(crate) read_only: bool,
 }
 
 /// The display stands still; the engine does not.

@@ -30,6 +30,7 @@ pub(super) fn console(scene: Scene) -> Model {
         theme: Theme::default(),
         motion: true,
         mouse: true,
+        read_only: false,
     };
     let keymap = Keymap::new("").unwrap();
     let mut model = Model::new(look, keymap, "orders_prod".into(), Level::DEBUG);

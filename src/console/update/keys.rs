@@ -5,6 +5,7 @@ use crossterm::event::KeyCode;
 
 use super::{act, ask, lesson, motion, start, warn, wizard};
 use crate::console::action::Action;
+use crate::console::availability::READ_ONLY;
 use crate::console::chord::Chord;
 use crate::console::message::Effect;
 use crate::console::model::overlay::{Answer, Filtered, Overlay, Question, edit, paste};
@@ -116,6 +117,7 @@ fn in_settings(model: &mut Model, chord: Chord) {
     match settings.on_key(chord) {
         Outcome::Stay => {}
         Outcome::Leave => settings.open = false,
+        Outcome::AskToSave(_) if model.look.read_only => warn(model, READ_ONLY),
         Outcome::AskToSave(lines) => ask::save(model, lines),
         Outcome::Refuse(reason) => warn(model, reason),
     }

@@ -4,10 +4,11 @@ use super::*;
 use crate::console::action::Pane;
 use crate::console::lesson::{ByHand, Course, Lesson, LessonStep, Request, Seen};
 use crate::console::model::logs::LogLine;
+use crate::console::model::overlay::Filtered;
 use crate::console::scripted::{NOW_MS, Scene, log_lines, status};
 use crate::console::start::{Found, Start};
 use crate::console::tests::{console, press, type_text};
-use crate::console::wizard::{Answer, Draft, Kind, Loaded};
+use crate::console::wizard::{Answer, Draft, Kind, Loaded, Step, Wizard};
 use crate::engine::status::FailedTransaction;
 use crate::model::{Lsn, RelationId};
 
@@ -381,6 +382,55 @@ fn a_refused_schema_change_is_edited_and_applied_when_confirmed() {
     };
     assert_eq!(edit.id, id);
     assert!(edit.sql.starts_with("CREATE TYPE money2"), "{}", edit.sql);
+}
+
+#[test]
+fn the_palette_shows_first_what_can_be_done_now() {
+    let mut model = console(Scene::Stopped);
+    model.start = Some(Start::new(Vec::new(), &[]));
+    let lines = crate::console::palette::lines(&model, &Filtered::default(), false);
+    let open = lines
+        .iter()
+        .position(|line| line.refusal.is_some())
+        .unwrap();
+    assert!(open > 5 && lines[open..].iter().all(|line| line.refusal.is_some()));
+}
+
+#[test]
+fn a_read_only_console_shows_and_asks_for_nothing() {
+    for (scene, keys) in [
+        (Scene::Streaming, "P"),
+        (Scene::Streaming, "E"),
+        (Scene::Held, "R"),
+        (Scene::Held, "X"),
+        (Scene::Held, "2 e"),
+        (Scene::Copied, "S r"),
+    ] {
+        let mut model = console(scene);
+        model.look.read_only = true;
+        assert_eq!(press(&mut model, keys), [], "{keys}");
+        assert!(model.overlay.is_none(), "{keys}");
+        assert_eq!(model.toasts[0].text, "this console is read-only", "{keys}");
+    }
+
+    let mut model = console(Scene::Stopped);
+    model.look.read_only = true;
+    let mut wizard = Wizard::new(Kind::Init, &Draft::default());
+    wizard.at = steps_before(Step::Run);
+    model.wizard = Some(wizard);
+    assert_eq!(press(&mut model, "enter"), []);
+    let wizard = model.wizard.as_ref().unwrap();
+    assert_eq!(wizard.step(), Step::Plan, "nothing runs");
+
+    let mut model = console(Scene::Streaming);
+    model.look.read_only = true;
+    press(&mut model, "q");
+    assert!(model.overlay.is_some(), "leaving asks as ever");
+}
+
+fn steps_before(wanted: Step) -> usize {
+    let steps = Kind::Init.steps();
+    steps.iter().position(|step| *step == wanted).unwrap() - 1
 }
 
 #[test]

@@ -113,6 +113,9 @@ fn badges(model: &Model, class: Class) -> Vec<Span<'static>> {
         let seconds = (model.now_ms - frozen.since_ms).max(0) / 1000;
         badge(format!("FROZEN +{seconds} s"), Role::Found);
     }
+    if model.look.read_only {
+        badge("READ-ONLY".to_owned(), Role::Warn);
+    }
     if model.course.is_some() {
         badge("LESSON".to_owned(), Role::Accent);
     }
