@@ -118,8 +118,11 @@ impl Account {
         if self.tables.values().all(settled) {
             self.finished_at_ms.get_or_insert(now_ms);
         } else {
+            // What is copied again later has a time of its own.
+            if self.finished_at_ms.take().is_some() {
+                self.started_at_ms = None;
+            }
             self.started_at_ms.get_or_insert(now_ms);
-            self.finished_at_ms = None;
         }
     }
 
@@ -306,5 +309,21 @@ mod tests {
         account.load(&[stored(2, waiting)], 0);
         account.load(&[stored(2, CopyState::Copying)], 0);
         assert_eq!(states(&mut account), [waiting], "another try");
+    }
+
+    #[test]
+    fn a_copy_that_is_asked_for_later_has_a_time_of_its_own() {
+        let mut account = Account::default();
+        for (state, now_ms) in [
+            (CopyState::Waiting, 1_000),
+            (CopyState::Ready, 3_000),
+            (CopyState::Waiting, 60_000),
+            (CopyState::Ready, 61_000),
+        ] {
+            account.load(&[stored(1, state)], now_ms);
+        }
+        let shown = account.show(0, (1, 0), false);
+        let times = (shown.started_at_ms, shown.finished_at_ms);
+        assert_eq!(times, (Some(60_000), Some(61_000)));
     }
 }
