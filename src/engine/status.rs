@@ -247,7 +247,8 @@ pub struct SchemaChange {
     pub not_applied: Vec<String>,
     /// What became of it.
     pub state: SchemaState,
-    /// The objects before and after, as text for people; empty when the log holds none.
+    /// What differs between the objects before and after, as text for people; empty when the log
+    /// holds none.
     pub before_after: String,
     /// How long it ran on the target, in milliseconds.
     pub duration_ms: Option<f64>,
