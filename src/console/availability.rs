@@ -132,7 +132,8 @@ fn has_trouble(model: &Model) -> bool {
     changes.any(|change| matches!(change.state, SchemaState::Failed | SchemaState::NotApplied))
 }
 
-fn has_failed_change(model: &Model) -> bool {
+/// Returns whether a schema change stands refused.
+pub(crate) fn has_failed_change(model: &Model) -> bool {
     let mut changes = model.latest.schema_changes.iter();
     changes.any(|change| change.state == SchemaState::Failed)
 }

@@ -120,10 +120,7 @@ async fn what_is_not_applied_is_carried_in_the_log_and_harms_nothing() {
         .iter()
         .map(|change| change.state)
         .collect::<Vec<_>>();
-    assert!(
-        states.contains(&pgstream::engine::status::SchemaState::NotApplied),
-        "{states:?}"
-    );
+    assert!(states.contains(&SchemaState::NotApplied), "{states:?}");
     let views = query_text(
         &flow.target,
         "SELECT count(*) FROM pg_views WHERE viewname = 'v'",

@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 use super::paint::{self, Frame};
 use super::{plot, snapshot};
 use crate::console::action::{Action, Pane};
-use crate::console::availability::refused;
+use crate::console::availability::{has_failed_change, refused};
 use crate::console::format;
 use crate::console::layout::{Class, Layout};
 use crate::console::model::Model;
@@ -319,6 +319,9 @@ fn ways_out(model: &Model, failure: &Failure) -> Line<'static> {
             Action::SkipTransaction,
             "skip this transaction, on record (asks)",
         );
+    }
+    if has_failed_change(model) {
+        way(Action::GoSchema, "schema log: edit");
     }
     Line::from(spans)
 }
