@@ -53,6 +53,7 @@ pub(super) struct GlobalArguments {
 /// How the console looks.
 #[cfg(feature = "tui")]
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct ScreenArguments {
     /// Colours of the console: auto, high-contrast or mono
     #[arg(long, global = true, value_name = "THEME")]
@@ -66,6 +67,9 @@ pub(super) struct ScreenArguments {
     /// Leave the mouse to the terminal
     #[arg(long, global = true)]
     pub(super) no_mouse: bool,
+    /// The console only shows: it asks nothing of the engine, and wizards stop at the plan
+    #[arg(long, global = true)]
+    pub(super) read_only: bool,
 }
 
 /// What to do.

@@ -146,6 +146,7 @@ pub(super) fn looks(
     options.ascii |= screen.ascii;
     options.motion &= !screen.no_motion;
     options.mouse &= !screen.no_mouse;
+    options.read_only |= screen.read_only;
     options
 }
 

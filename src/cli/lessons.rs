@@ -10,7 +10,8 @@ use super::args::{GlobalArguments, TutorialArguments};
 use super::runtime::block_on;
 use crate::config::{Configuration, LogLevel, Plugin};
 use crate::console::{
-    self, ConsoleOptions, EngineLink, Lesson, LessonStep, Performed, Request, Seen, Tutorial,
+    self, ByHand, ConsoleOptions, EngineLink, Lesson, LessonStep, Performed, Request, Seen,
+    Tutorial,
 };
 use crate::tutorial::error::TutorialError;
 use crate::tutorial::lesson::{self, Side, Step};
@@ -127,11 +128,7 @@ fn performer(stage: Rc<Mutex<Stage>>, lessons: Vec<lesson::Lesson>) -> console::
                     })
                 }
                 Request::Look { lesson, step } => {
-                    let lesson = lessons.get(lesson);
-                    Seen::ByHand(match lesson.and_then(|lesson| lesson.mark_of(step)) {
-                        Some(mark) => stage.sees(mark).await,
-                        None => false,
-                    })
+                    Seen::ByHand(look(&stage, &lessons, (lesson, step)).await)
                 }
                 Request::Statement { on_target, text } => {
                     let side = if on_target {
@@ -150,6 +147,23 @@ fn performer(stage: Rc<Mutex<Stage>>, lessons: Vec<lesson::Lesson>) -> console::
             Performed { seen, engine }
         })
     })
+}
+
+/// Looks whether a step has been done by hand. The log is asked between two looks, so that a
+/// statement which is run meanwhile is not taken for one that others have followed.
+async fn look(stage: &Stage, lessons: &[lesson::Lesson], at: (usize, usize)) -> ByHand {
+    let mark = lessons.get(at.0).and_then(|lesson| lesson.mark_of(at.1));
+    let (Some(mark), Some(run)) = (mark, lesson::run_by(lessons, at)) else {
+        return ByHand::NotYet;
+    };
+    if stage.sees(mark).await {
+        return ByHand::Done;
+    }
+    match stage.has_logged(run).await {
+        false => ByHand::NotYet,
+        true if stage.sees(mark).await => ByHand::Done,
+        true => ByHand::Overtaken,
+    }
 }
 
 /// Performs a step. What is seen on the target is shown beside what the source has.

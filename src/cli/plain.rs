@@ -99,7 +99,6 @@ async fn stream(
     for warning in configuration.warnings(false) {
         tracing::warn!(target: "config", "{warning}");
     }
-    super::run::warn_of_rows_only(&pipeline);
     control::control(talk, pipeline, skip).await
 }
 

@@ -11,7 +11,7 @@ use super::args::RunArguments;
 use super::runtime::block_on;
 use super::signals::Signals;
 use super::{Failure, progress};
-use crate::config::{Configuration, Pipeline, key};
+use crate::config::{Configuration, Pipeline};
 use crate::engine::check::check;
 use crate::engine::status::Command;
 use crate::engine::{Engine, EngineOptions, Handle, Outcome, spawn};
@@ -23,7 +23,6 @@ pub(super) fn run(
     arguments: &RunArguments,
 ) -> Result<ExitCode, Failure> {
     let pipeline = configuration.pipeline()?;
-    warn_of_rows_only(&pipeline);
     if arguments.init {
         block_on(super::init::init(&configuration.maintenance()?))??;
     }
@@ -39,13 +38,6 @@ pub(super) fn run(
             outcome => outcome,
         }
     })?
-}
-
-/// Rows without schema changes are seldom what is wanted.
-pub(super) fn warn_of_rows_only(pipeline: &Pipeline) {
-    if pipeline.schema_log.is_none() {
-        warn!(target: "schema", "rows only: schema changes do not replicate while {} is not set", key::SCHEMA_LOG_URL);
-    }
 }
 
 async fn stream(pipeline: Pipeline, options: EngineOptions) -> Result<ExitCode, Failure> {

@@ -108,6 +108,8 @@ pub struct Screen {
     pub motion: Option<bool>,
     /// Whether the mouse is taken from the terminal.
     pub mouse: Option<bool>,
+    /// Whether it only shows.
+    pub read_only: Option<bool>,
 }
 
 /// A closed set of words.

@@ -149,6 +149,7 @@ impl<'a> Reader<'a> {
             ascii: self.switch(key::CONSOLE_ASCII),
             motion: self.switch(key::CONSOLE_MOTION),
             mouse: self.switch(key::CONSOLE_MOUSE),
+            read_only: self.switch(key::CONSOLE_READ_ONLY),
         }
     }
 

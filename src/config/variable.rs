@@ -58,6 +58,8 @@ pub mod key {
     pub const CONSOLE_MOTION: &str = "PGSTREAM_CONSOLE_MOTION";
     /// Whether the console takes the mouse.
     pub const CONSOLE_MOUSE: &str = "PGSTREAM_CONSOLE_MOUSE";
+    /// Whether the console only shows.
+    pub const CONSOLE_READ_ONLY: &str = "PGSTREAM_CONSOLE_READ_ONLY";
 }
 
 /// What a value must be.
@@ -361,6 +363,14 @@ pub static VARIABLES: &[Variable] = &[
         default: "true",
         kind: Kind::Switch,
         example: "false",
+    },
+    Variable {
+        key: key::CONSOLE_READ_ONLY,
+        synonyms: &[],
+        meaning: "Whether the console only shows: it asks nothing of the engine, and wizards stop at the plan.",
+        default: "false",
+        kind: Kind::Switch,
+        example: "true",
     },
 ];
 

@@ -117,6 +117,7 @@ pub(crate) enum Action {
     SchemaTrouble,
     SchemaRetry,
     SchemaSkip,
+    SchemaEdit,
     WindowShorter,
     WindowLonger,
     Unit,

@@ -2,7 +2,7 @@
 //! its reason.
 
 use super::action::{Action, Pane};
-use super::detail::selected_copy;
+use super::detail::{selected_change, selected_copy};
 use super::model::Model;
 use crate::engine::status::{CopyState, Failure, Phase, SchemaState};
 
@@ -12,6 +12,9 @@ pub(crate) fn refusal(model: &Model, action: Action) -> Option<&'static str> {
     let at_rest = matches!(status.phase, Phase::Stopped | Phase::Crashed);
     if model.is_starting() && !means_something_at_the_start(action) {
         return Some("there is no pipeline yet");
+    }
+    if model.look.read_only && asks_something(action) {
+        return Some(READ_ONLY);
     }
     match action {
         Action::Pause => match status.phase {
@@ -31,6 +34,11 @@ pub(crate) fn refusal(model: &Model, action: Action) -> Option<&'static str> {
         },
         Action::SchemaRetry => match status.phase {
             Phase::Held => None,
+            _ => Some("no schema change has failed"),
+        },
+        Action::SchemaEdit => match (&status.phase, selected_change(model)) {
+            (Phase::Held, Some(change)) if change.state == SchemaState::Failed => None,
+            (Phase::Held, _) if has_failed_change(model) => Some("select the change that failed"),
             _ => Some("no schema change has failed"),
         },
         Action::Stop if at_rest => Some("the engine is not running"),
@@ -62,6 +70,27 @@ pub(crate) fn refusal(model: &Model, action: Action) -> Option<&'static str> {
         }
         _ => None,
     }
+}
+
+/// Why nothing is asked of the engine or of a server.
+pub(crate) const READ_ONLY: &str = "this console is read-only";
+
+/// What a console that only shows leaves alone. Leaving stays possible, and asks as ever.
+const fn asks_something(action: Action) -> bool {
+    matches!(
+        action,
+        Action::Pause
+            | Action::RetryNow
+            | Action::SkipTransaction
+            | Action::Stop
+            | Action::SchemaRetry
+            | Action::SchemaSkip
+            | Action::SchemaEdit
+            | Action::SnapshotCopy
+            | Action::SnapshotPause
+            | Action::SnapshotMore
+            | Action::SnapshotFewer
+    )
 }
 
 /// The start screen has a menu and what is the same everywhere.
@@ -101,6 +130,12 @@ pub(crate) fn refused(model: &Model) -> Option<&Failure> {
 fn has_trouble(model: &Model) -> bool {
     let mut changes = model.status().schema_changes.iter();
     changes.any(|change| matches!(change.state, SchemaState::Failed | SchemaState::NotApplied))
+}
+
+/// Returns whether a schema change stands refused.
+pub(crate) fn has_failed_change(model: &Model) -> bool {
+    let mut changes = model.latest.schema_changes.iter();
+    changes.any(|change| change.state == SchemaState::Failed)
 }
 
 /// As many as the configuration allows.

@@ -4,6 +4,7 @@
 use super::action::Pane;
 use super::detail;
 use super::model::Model;
+use crate::engine::status::SchemaChange;
 
 /// Returns the selected row and what to call it; of a schema change, what it is in words.
 pub(crate) fn row(model: &Model) -> Option<(String, String)> {
@@ -15,17 +16,25 @@ pub(crate) fn row(model: &Model) -> Option<(String, String)> {
         Pane::Throughput => pane(model),
         Pane::Schema => {
             let change = detail::selected_change(model)?;
-            let sql = match change.sql.as_slice() {
-                [] => change.statement.clone(),
-                steps => steps.join(";\n") + ";",
-            };
-            Some(("SQL".to_owned(), sql))
+            Some(("SQL".to_owned(), sql(change)))
         }
         Pane::Slots | Pane::Tables | Pane::Snapshot => {
             let rows = model.rows(model.focus);
             let keys: Vec<&str> = rows.iter().map(|row| row.key.as_str()).collect();
             let index = model.cursor(model.focus)?.index(&keys)?;
             Some(("row".to_owned(), rows.get(index)?.text()))
+        }
+    }
+}
+
+/// Returns what runs on the target for a schema change, or what was written on the source where
+/// nothing does.
+pub(crate) fn sql(change: &SchemaChange) -> String {
+    match change.sql.as_slice() {
+        [] => change.statement.clone(),
+        steps => {
+            let steps = steps.iter().map(|step| step.trim_end_matches(';'));
+            steps.collect::<Vec<_>>().join(";\n") + ";"
         }
     }
 }

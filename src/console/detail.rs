@@ -220,12 +220,12 @@ impl Words<'_> {
             ),
             self.fact(
                 "lag",
-                format::seconds(status.lag.seconds),
+                format::known(status.lag.seconds, format::seconds),
                 "age of the oldest change on its way",
             ),
             self.fact(
                 "",
-                format::bytes(status.lag.bytes),
+                format::known(status.lag.bytes, format::bytes),
                 "of WAL not yet durable on the target",
             ),
             self.fact(

@@ -27,6 +27,11 @@ pub(crate) fn maybe_bytes(value: Option<i64>) -> String {
     )
 }
 
+/// Writes what is known; a dash while it is not.
+pub(crate) fn known<T>(value: Option<T>, write: fn(T) -> String) -> String {
+    value.map_or_else(|| "-".to_owned(), write)
+}
+
 /// Writes a count with thousands separators.
 pub(crate) fn count(value: u64) -> String {
     let digits = value.to_string();

@@ -71,7 +71,18 @@ pub enum Seen {
     /// Lines, or why it failed.
     Shown(Result<Vec<String>, String>),
     /// Whether the step has been done by hand.
-    ByHand(bool),
+    ByHand(ByHand),
+}
+
+/// What a look at a step finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ByHand {
+    /// Nobody has done it.
+    NotYet,
+    /// Somebody has; what comes of it can be looked at.
+    Done,
+    /// Somebody has, and went on: what came of it cannot be seen any more.
+    Overtaken,
 }
 
 /// Does what is requested, on the thread of the console.
@@ -169,15 +180,25 @@ impl Course {
     pub(crate) fn looked(
         &mut self,
         at: (usize, usize),
-        done: bool,
+        found: ByHand,
         now_ms: i64,
     ) -> Option<Request> {
         self.look_at_ms = Some(now_ms + LOOK_EVERY_MS);
-        if !done || self.running || at != (self.lesson, self.shown.len()) {
+        if found == ByHand::NotYet || self.running || at != (self.lesson, self.shown.len()) {
             return None;
         }
         self.failure = None;
-        self.stepped(vec!["seen: it was done by hand".to_owned()])
+        let seen = vec!["seen: it was done by hand".to_owned()];
+        if found == ByHand::Done {
+            return self.stepped(seen);
+        }
+        self.scroll = 0;
+        self.shown.push(seen);
+        while self.step_in_hand().is_some_and(|step| step.looks) {
+            let gone = "it was there; a later statement has changed it already";
+            self.shown.push(vec![gone.to_owned()]);
+        }
+        None
     }
 
     /// Returns the lesson that is shown.

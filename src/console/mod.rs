@@ -52,7 +52,7 @@ use futures_util::FutureExt as _;
 pub use capture::{LogFeed, LogLayer};
 pub use error::ConsoleError;
 pub use keys::KeymapError;
-pub use lesson::{Lesson, LessonStep, Performed, Performer, Request, Seen, Tutorial};
+pub use lesson::{ByHand, Lesson, LessonStep, Performed, Performer, Request, Seen, Tutorial};
 pub use link::{EngineLink, Launch};
 pub use options::{ConsoleOptions, Opening, is_capable};
 pub use start::{Found, Opened, Opener, Stager, Starts};

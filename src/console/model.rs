@@ -18,10 +18,12 @@ use super::wizard::{Draft, Wizard};
 use crate::engine::status::{CopyState, Phase, Status};
 
 pub(crate) mod cursor;
+pub(crate) mod editor;
 pub(crate) mod logs;
 pub(crate) mod overlay;
 
 use cursor::Cursor;
+use editor::Editor;
 use logs::Logs;
 use overlay::Overlay;
 
@@ -57,6 +59,8 @@ pub(crate) struct Model {
     pub(crate) logs: Logs,
     pub(crate) find: Option<Find>,
     pub(crate) overlay: Option<Overlay>,
+    /// What is written in place of a refused schema change; kept when it is left.
+    pub(crate) editor: Option<Editor>,
     pub(crate) toasts: Vec<Toast>,
     /// Events of the engine that were lost on the way.
     pub(crate) events_lost: u64,
@@ -84,6 +88,8 @@ pub(crate) struct Look {
     /// Whether the running time ticks by itself.
     pub(crate) motion: bool,
     pub(crate) mouse: bool,
+    /// Whether it only shows: nothing is asked of the engine or changed on a server.
+    pub(crate) read_only: bool,
 }
 
 /// The display stands still; the engine does not.
@@ -254,6 +260,7 @@ impl Model {
             logs: Logs::new(level),
             find: None,
             overlay: None,
+            editor: None,
             toasts: Vec::new(),
             events_lost: 0,
             start: None,

@@ -27,6 +27,7 @@ pub enum Opening {
 
 /// How the console opens.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub struct ConsoleOptions {
     /// The name of the pipeline, such as that of the configuration file.
     pub pipeline: String,
@@ -38,6 +39,8 @@ pub struct ConsoleOptions {
     pub motion: bool,
     /// Whether the mouse is taken from the terminal.
     pub mouse: bool,
+    /// Whether it only shows.
+    pub read_only: bool,
     /// Keys to move: `pause = ctrl-s, quit = Q`.
     pub keys: String,
     /// The level that the log shows to begin with: what the subscriber lets through.
@@ -74,6 +77,7 @@ impl ConsoleOptions {
             ascii: locale.is_some_and(|name| !is_utf8(&name)),
             motion: true,
             mouse: true,
+            read_only: false,
             keys: String::new(),
             level: Level::INFO,
             logs: None,
@@ -93,6 +97,7 @@ impl ConsoleOptions {
         self.ascii = screen.ascii.unwrap_or(self.ascii);
         self.motion = screen.motion.unwrap_or(self.motion);
         self.mouse = screen.mouse.unwrap_or(self.mouse);
+        self.read_only = screen.read_only.unwrap_or(self.read_only);
         self
     }
 
@@ -109,6 +114,7 @@ impl ConsoleOptions {
             },
             motion: self.motion,
             mouse: self.mouse,
+            read_only: self.read_only,
         };
         let mut model = Model::new(look, keymap, self.pipeline.clone(), self.level);
         let settings = self.settings.clone();

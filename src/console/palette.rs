@@ -17,18 +17,22 @@ pub(crate) struct Line {
     pub(crate) refusal: Option<&'static str>,
 }
 
-/// Returns the lines that match the filter. Help shows the focused pane's keys first; the palette
-/// shows the best match first.
+/// Returns the lines that match the filter. Help shows the focused pane's keys first, on
+/// another screen what can be done there; the palette shows the best match first, and among equals
+/// what can be done now.
 pub(crate) fn lines(model: &Model, list: &Filtered, is_help: bool) -> Vec<Line> {
     let needle = list.filter.value().to_lowercase();
     let mut found: Vec<(u32, &Binding)> = BINDINGS
         .iter()
         .filter_map(|binding| Some((score(binding, &needle)?, binding)))
         .collect();
+    let focus = (!model.is_covered()).then_some(model.focus);
+    let place = |binding: &Binding| place(binding.scope, focus);
+    let refused = |binding: &Binding| refusal(model, binding.action).is_some();
     if is_help {
-        found.sort_by_key(|(_, binding)| place(binding.scope, model.focus));
+        found.sort_by_key(|(_, binding)| (place(binding), focus.is_none() && refused(binding)));
     } else {
-        found.sort_by_key(|(score, binding)| (*score, place(binding.scope, model.focus)));
+        found.sort_by_key(|(score, binding)| (*score, refused(binding), place(binding)));
     }
     let line = |(_, binding): (u32, &'static Binding)| Line {
         action: binding.action,
@@ -40,10 +44,11 @@ pub(crate) fn lines(model: &Model, list: &Filtered, is_help: bool) -> Vec<Line> 
     found.into_iter().map(line).collect()
 }
 
-/// The pane in focus first, then the engine, then everywhere, then the other panes.
-const fn place(scope: Scope, focus: Pane) -> usize {
+/// The pane in focus first, then the engine, then everywhere, then the other panes; where another
+/// screen stands over the panes, none is in focus.
+fn place(scope: Scope, focus: Option<Pane>) -> usize {
     match scope {
-        Scope::In(pane) if pane as usize == focus as usize => 0,
+        Scope::In(pane) if Some(pane) == focus => 0,
         Scope::Engine => 1,
         Scope::Everywhere => 2,
         Scope::In(pane) => 2 + pane.number(),

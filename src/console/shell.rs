@@ -289,7 +289,7 @@ impl Shell {
     fn perform(&mut self, effect: Effect) -> io::Result<()> {
         match effect {
             Effect::Command(command) => {
-                let answer = self.link.ask(command);
+                let answer = self.link.ask(command.clone());
                 self.jobs.push(Box::pin(async move {
                     Message::Answered(command, answer.await).into()
                 }));

@@ -30,6 +30,7 @@ pub(super) fn console(scene: Scene) -> Model {
         theme: Theme::default(),
         motion: true,
         mouse: true,
+        read_only: false,
     };
     let keymap = Keymap::new("").unwrap();
     let mut model = Model::new(look, keymap, "orders_prod".into(), Level::DEBUG);
@@ -109,7 +110,7 @@ const SCENES: [Scene; 15] = [
 ];
 
 /// Keys that lead to every overlay and mode.
-const WAYS: [&str; 20] = [
+const WAYS: [&str; 22] = [
     "esc",
     "enter",
     "?",
@@ -118,6 +119,8 @@ const WAYS: [&str; 20] = [
     "E",
     "X",
     "2 enter",
+    "2 e",
+    "2 e tab",
     "3 enter",
     "4 enter",
     "5 enter",

@@ -198,6 +198,7 @@ fn on_answer(model: &mut Model, command: Command, answer: Option<CommandAnswer>)
             Command::Resume => toast(model, "resuming"),
             Command::Retry => toast(model, "trying again"),
             Command::Skip { .. } => toast(model, "skipping the transaction, on record"),
+            Command::Edit(_) => toast(model, "applying what was edited"),
             Command::Stop => {}
             Command::Copy(CopyCommand::Table { .. }) => toast(model, "copying the table again"),
             Command::Copy(CopyCommand::Pause) => toast(model, "no more copies begin"),

@@ -12,6 +12,7 @@ use super::model::Model;
 use super::theme;
 
 mod detail;
+mod editor;
 mod header;
 mod help;
 mod hints;
@@ -138,6 +139,10 @@ fn overlay(model: &Model, layout: &Layout, buffer: &mut Buffer) -> Option<Option
         Overlay::Levels { selected } => {
             logs::levels_over(model, *selected, room, buffer);
             None
+        }
+        Overlay::Editor => {
+            let open = model.editor.as_ref();
+            open.and_then(|open| editor::editor(model, open, room, buffer))
         }
         Overlay::Question(question) => question::question(model, question, room, buffer),
     })

@@ -37,7 +37,7 @@ use super::copy::{CopyLink, TablesErrand};
 use super::coverage::Coverage;
 use super::meter::{Meter, RowKind, Tally};
 use super::route::{Route, Router};
-use super::status::SchemaChange;
+use super::status::{SchemaChange, SchemaEdit};
 use super::{EngineError, clock};
 
 use desk::Desk;
@@ -68,6 +68,7 @@ pub(super) struct Applier {
     copies: CopyLink,
     /// Where the last schema change lies that was looked at.
     schema_changed_at: Lsn,
+    edit: Option<SchemaEdit>,
     open: OpenBatch,
     /// The batch whose commit is under way.
     closing: Option<Closing>,
@@ -113,6 +114,7 @@ pub(super) struct Parts {
     pub(super) checkpoint: Lsn,
     pub(super) coverage: Coverage,
     pub(super) copies: CopyLink,
+    pub(super) edit: Option<SchemaEdit>,
     pub(super) board: Board,
     pub(super) meter: Meter,
     pub(super) acknowledge: mpsc::Sender<String>,
@@ -129,6 +131,7 @@ impl Applier {
             checkpoint,
             coverage,
             copies,
+            edit,
             ..
         } = parts;
         Self {
@@ -145,6 +148,7 @@ impl Applier {
             coverage,
             copies,
             schema_changed_at: Lsn::ZERO,
+            edit,
             open: OpenBatch::default(),
             closing: None,
             board: parts.board,

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::{broadcast, watch};
 
+use crate::model::RelationId;
+
 use super::clock;
 use super::status::{EngineEvent, Failure, Phase, SCHEMA_CHANGES_MAX, SchemaChange, Status};
 
@@ -71,6 +73,15 @@ impl Board {
             changes.truncate(SCHEMA_CHANGES_MAX);
         });
         self.event(event);
+    }
+
+    /// A table is to be copied again.
+    pub(super) fn copy_again(&self, relation: RelationId) {
+        self.update(|status| {
+            if let Some(snapshot) = &mut status.snapshot {
+                Arc::make_mut(snapshot).ask_again(relation);
+            }
+        });
     }
 
     pub(super) fn event(&self, event: EngineEvent) {

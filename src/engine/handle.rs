@@ -154,7 +154,7 @@ impl Remote {
 
     /// Asks the engine for something; it answers when it has seen the command.
     pub async fn command(&self, command: Command) -> CommandAnswer {
-        if let Some(answer) = self.control(command) {
+        if let Some(answer) = self.control(&command) {
             return answer;
         }
         let ended = || CommandAnswer::Refused("the engine has ended".to_owned());
@@ -173,8 +173,8 @@ impl Remote {
 
 impl Remote {
     /// What is about the pace of the copies is heard whatever the engine is doing.
-    fn control(&self, command: Command) -> Option<CommandAnswer> {
-        let Command::Copy(command) = command else {
+    fn control(&self, command: &Command) -> Option<CommandAnswer> {
+        let Command::Copy(command) = *command else {
             return None;
         };
         match command {

@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{error, info, warn};
 
-use crate::config::Pipeline;
+use crate::config::{Pipeline, key};
 use crate::model::{Classify as _, ErrorClass, Lsn, QualifiedName};
 use crate::postgres::PgError;
 
@@ -31,7 +31,9 @@ use super::meter::Meter;
 use super::outcome::{EngineOptions, Outcome};
 use super::request::Request;
 use super::retry::Retry;
-use super::status::{Command, CommandAnswer, FailedTransaction, Failure, Phase};
+use super::status::{
+    Command, CommandAnswer, FailedTransaction, Failure, Phase, SchemaEdit, SchemaState,
+};
 use super::stream::RoundEnd;
 use super::{EngineError, clock, failure_of, monitor, prune, supervise, watchdog};
 use patience::Patience;
@@ -56,6 +58,8 @@ pub(super) struct Lifecycle {
     retry: Retry,
     paused: bool,
     skip: Option<(Lsn, String)>,
+    /// What runs for a schema change in place of its plan; its id never comes a second time.
+    edit: Option<SchemaEdit>,
     care: Option<Care>,
     careful: HashSet<QualifiedName>,
     patience: Patience,
@@ -100,6 +104,7 @@ impl Lifecycle {
             copies,
             meter: Meter::default(),
             paused: false,
+            edit: None,
             care: None,
             careful: HashSet::new(),
             patience: Patience::default(),
@@ -131,8 +136,8 @@ impl Lifecycle {
             supervise::spawn("prune", prune::run(records))
         });
         if self.pipeline.schema_log.is_none() {
-            warn!(target: "schema", "no schema log is configured: rows replicate, schema changes do \
-                not; set PGSTREAM_POSTGRES_WRITER_SCHEMALOG_STORE_URL");
+            warn!(target: "schema", "rows only: schema changes do not replicate while {} is not set",
+                key::SCHEMA_LOG_URL);
         }
         loop {
             if let ControlFlow::Break(outcome) = self.one_round().await {
@@ -364,7 +369,7 @@ impl Lifecycle {
                     let reason = "the engine is not streaming: copies begin when it is";
                     (CommandAnswer::Refused(reason.to_owned()), None)
                 }
-                Command::Skip { .. } => {
+                Command::Skip { .. } | Command::Edit(_) => {
                     let reason = "the engine does not stand at a refused transaction";
                     (CommandAnswer::Refused(reason.to_owned()), None)
                 }
@@ -398,6 +403,12 @@ impl Lifecycle {
         }
     }
 
+    fn has_failed(&self, edit: &SchemaEdit) -> bool {
+        let status = self.board.latest();
+        let mut changes = status.schema_changes.iter();
+        changes.any(|change| change.id == edit.id && change.state == SchemaState::Failed)
+    }
+
     fn decide(
         &mut self,
         command: Command,
@@ -412,6 +423,11 @@ impl Lifecycle {
             Command::Retry | Command::Resume => {
                 (CommandAnswer::Accepted, Some(ControlFlow::Continue(())))
             }
+            Command::Edit(edit) if self.has_failed(&edit) => {
+                self.edit = Some(edit);
+                (CommandAnswer::Accepted, Some(ControlFlow::Continue(())))
+            }
+            Command::Edit(_) => refuse("this schema change is not the one that was refused"),
             Command::Pause => refuse("the engine stands still already"),
             Command::Copy(_) => refuse("the engine stands still: copies begin when it streams"),
             Command::Skip { commit_lsn } => match failure.transaction {

@@ -91,10 +91,10 @@ impl Memory {
             self.see(status, look);
         }
         let streaming = matches!(status.phase, Phase::Streaming { .. });
-        if streaming && status.lag.seconds == 0.0 {
+        if streaming && status.lag.seconds == Some(0.0) {
             self.caught_up_ms = Some(now_ms);
         } else if !streaming && let Some(caught_up_ms) = self.caught_up_ms {
-            status.lag.seconds = seconds(now_ms - caught_up_ms);
+            status.lag.seconds = Some(seconds(now_ms - caught_up_ms));
         }
         let sample = self.sample(status, now_ms);
         let samples = Arc::make_mut(&mut status.samples);
@@ -112,8 +112,8 @@ impl Memory {
         let rate = wal_rate(&self.wal_ends);
         status.lag.source_wal_end = look.wal_end;
         status.lag.wal_bytes_per_s = rate;
-        status.lag.bytes = look.wal_end.bytes_since(status.checkpoint.end_lsn);
         status.slots = look.slots;
+        status.lag.bytes = lag_bytes(status, look.wal_end);
         for slot in &mut status.slots {
             slot.lost_in_s = slot.safe_wal_bytes.and_then(|safe| forecast(safe, rate));
         }
@@ -127,10 +127,22 @@ impl Memory {
             rows: difference(now.rows, before.rows),
             transactions: difference(now.transactions, before.transactions),
             bytes: difference(now.bytes, before.bytes),
-            lag_bytes: status.lag.bytes,
-            lag_s: small(status.lag.seconds),
+            lag_bytes: status.lag.bytes.unwrap_or_default(),
+            lag_s: small(status.lag.seconds.unwrap_or_default()),
         }
     }
+}
+
+/// Counts from whatever is known to be safe: a checkpoint that is not there yet would make all WAL
+/// ever written a lag, and a slot may stand further than the last transaction, where WAL held
+/// nothing for it.
+fn lag_bytes(status: &Status, wal_end: Lsn) -> Option<u64> {
+    let ours = status.slots.iter().find(|slot| slot.ours);
+    let confirmed = ours.and_then(|slot| slot.confirmed_flush_lsn);
+    let checkpoint = status.checkpoint;
+    let durable = checkpoint.end_lsn.max(checkpoint.confirmed_lsn);
+    let durable = durable.max(confirmed.unwrap_or_default());
+    (durable != Lsn::default()).then(|| wal_end.bytes_since(durable))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "rates for people")]
@@ -169,6 +181,48 @@ const fn small(seconds: f64) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn look(confirmed: Option<Lsn>) -> Look {
+        let ours = Slot {
+            ours: true,
+            confirmed_flush_lsn: confirmed,
+            ..Slot::default()
+        };
+        Look {
+            wal_end: Lsn(5_000_000),
+            slots: vec![ours],
+        }
+    }
+
+    #[test]
+    fn an_idle_source_is_not_called_all_its_wal_ahead() {
+        let cases = [
+            // (checkpoint, confirmed by us, what the source says of the slot, lag)
+            (0, 0, None, None),
+            (0, 0, Some(4_999_000), Some(1_000)),
+            (0, 4_999_900, Some(4_999_000), Some(100)),
+            (4_999_990, 4_999_900, Some(4_999_000), Some(10)),
+            (9_000, 5_000_000, Some(5_000_000), Some(0)),
+        ];
+        for (end, ours, slot, expected) in cases {
+            let mut status = Status::default();
+            status.checkpoint.end_lsn = Lsn(end);
+            status.checkpoint.confirmed_lsn = Lsn(ours);
+
+            Memory::default().write(&mut status, Some(look(slot.map(Lsn))));
+
+            assert_eq!(status.lag.bytes, expected, "{end} {ours} {slot:?}");
+        }
+    }
+
+    #[test]
+    fn no_lag_is_known_before_the_source_has_answered() {
+        let mut status = Status::default();
+
+        Memory::default().write(&mut status, None);
+
+        assert_eq!((status.lag.bytes, status.lag.seconds), (None, None));
+    }
 
     #[test]
     fn the_forecast_needs_a_rate_and_a_limit() {

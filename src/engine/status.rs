@@ -129,11 +129,12 @@ pub struct Slot {
 /// How far the target is behind the source.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Lag {
-    /// WAL between the source's end and what is durable on the target, in bytes.
-    pub bytes: u64,
+    /// WAL between the source's end and what is durable on the target, in bytes; none before the
+    /// source has answered, or while nobody knows where its slot stands.
+    pub bytes: Option<u64>,
     /// Age of the oldest transaction that is not yet durable on the target, in seconds; zero when
-    /// nothing is open.
-    pub seconds: f64,
+    /// nothing is open, none before anything was streamed.
+    pub seconds: Option<f64>,
     /// The source's end of WAL when it was last seen.
     pub source_wal_end: Lsn,
     /// WAL the source writes a second, averaged over the last minute, in bytes.
@@ -246,7 +247,8 @@ pub struct SchemaChange {
     pub not_applied: Vec<String>,
     /// What became of it.
     pub state: SchemaState,
-    /// The objects before and after, as text for people; empty when the log holds none.
+    /// What differs between the objects before and after, as text for people; empty when the log
+    /// holds none.
     pub before_after: String,
     /// How long it ran on the target, in milliseconds.
     pub duration_ms: Option<f64>,
@@ -318,7 +320,7 @@ pub enum EngineEvent {
 }
 
 /// What an operator can ask of the engine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Command {
     /// Finish the transaction in hand, then apply nothing until [`Command::Resume`].
@@ -332,10 +334,22 @@ pub enum Command {
         /// Position of its commit record, to be sure that both speak of the same one.
         commit_lsn: Lsn,
     },
+    /// Run an operator's text in place of what was planned for a refused schema change, in the
+    /// same target transaction, and write that down there.
+    Edit(SchemaEdit),
     /// Finish the transaction in hand and end.
     Stop,
     /// Something about copying tables.
     Copy(CopyCommand),
+}
+
+/// What an operator wants run for a schema change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SchemaEdit {
+    /// `id` of the row in `pgstream.schema_log`.
+    pub id: String,
+    /// The statements; none of them may begin or end a transaction.
+    pub sql: String,
 }
 
 /// What became of a [`Command`].

@@ -467,10 +467,13 @@ impl Stream<'_> {
             .oldest_us()
             .map_or(0, |oldest| clock::postgres_us() - oldest);
         let status = self.board.latest();
-        if status.checkpoint.confirmed_lsn != confirmed || age_us > 0 || status.lag.seconds > 0.0 {
+        if status.checkpoint.confirmed_lsn != confirmed
+            || age_us > 0
+            || status.lag.seconds != Some(0.0)
+        {
             self.board.update(|status| {
                 status.checkpoint.confirmed_lsn = confirmed;
-                status.lag.seconds = seconds(age_us);
+                status.lag.seconds = Some(seconds(age_us));
             });
         }
         if !self.state.paused && !self.state.stopping && !self.state.copying.stream_waits {

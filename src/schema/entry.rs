@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::description::{Constraint, Index, Schema, Sequence, Table, Type};
+use super::difference::differences;
 use super::error::SchemaError;
 use crate::model::{QualifiedName, Relation, Tuple, Value};
 
@@ -178,10 +179,19 @@ impl Entry {
             .collect()
     }
 
-    /// Returns the descriptions before and after as indented JSON, for people.
+    /// Returns what differs between the descriptions before and after, in lines for people.
     #[must_use]
     pub fn before_after(&self) -> String {
-        serde_json::to_string_pretty(&self.change.objects).unwrap_or_default()
+        let mut lines = Vec::new();
+        for object in &self.change.objects {
+            let images = serde_json::to_value(object).unwrap_or_default();
+            let found = differences(&images["before"], &images["after"]);
+            if !found.is_empty() {
+                lines.push(object.label());
+                lines.extend(found.into_iter().map(|line| format!("  {line}")));
+            }
+        }
+        lines.join("\n")
     }
 }
 

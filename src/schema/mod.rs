@@ -15,6 +15,7 @@
 mod acknowledge;
 mod catalog;
 pub mod description;
+mod difference;
 mod entry;
 mod error;
 pub mod install;

@@ -130,19 +130,50 @@ fn cell_matches(expected: &str, seen: &str) -> bool {
     }
 }
 
+/// Returns the statement of a step, by the numbers of its lesson and of itself, and how often the
+/// tutorial has run it by then; none when the step is none of the source's.
+#[must_use]
+pub fn run_by(lessons: &[Lesson], (lesson, step): (usize, usize)) -> Option<(&str, usize)> {
+    let statement = lessons.get(lesson)?.statement_of(step)?;
+    let earlier = lessons[..lesson].iter().flat_map(|lesson| &lesson.steps);
+    let so_far = earlier.chain(&lessons[lesson].steps[..=step]);
+    let same = so_far.filter(|step| {
+        matches!(step, Step::Sql { side: Side::Source, statement: other }
+            if is_same_statement(other, statement))
+    });
+    Some((statement, same.count()))
+}
+
+/// Returns whether two texts are the same statement to whoever typed them: blanks, the case of
+/// letters and the semicolon make no difference.
+#[must_use]
+pub fn is_same_statement(one: &str, other: &str) -> bool {
+    let words = |text: &str| -> String {
+        let text = text.trim().trim_end_matches(';').to_lowercase();
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    words(one) == words(other)
+}
+
 impl Lesson {
+    fn statement_of(&self, step: usize) -> Option<&str> {
+        match self.steps.get(step)? {
+            Step::Sql {
+                side: Side::Source,
+                statement,
+            } => Some(statement),
+            Step::Sql { .. } | Step::Shell(_) | Step::File { .. } | Step::Expect(_) => None,
+        }
+    }
+
     /// Returns what tells on the source that the statement of this step has been run, by whomever:
     /// the look that follows it, on the source. It is true only afterwards.
     #[must_use]
     pub fn mark_of(&self, step: usize) -> Option<&Expectation> {
-        match (self.steps.get(step)?, self.steps.get(step + 1)?) {
-            (
-                Step::Sql {
-                    side: Side::Source, ..
-                },
-                Step::Expect(expectation),
-            ) => Some(expectation),
-            _ => None,
+        self.statement_of(step)?;
+        match self.steps.get(step + 1)? {
+            Step::Expect(expectation) => Some(expectation),
+            Step::Sql { .. } | Step::Shell(_) | Step::File { .. } => None,
         }
     }
 

@@ -17,7 +17,9 @@ use super::cluster::{Cluster, ClusterError, ClusterOptions, KeptCluster};
 use super::command_line::{CommandLine, understand};
 use super::database::{Answer, Database};
 use super::error::TutorialError;
-use super::lesson::{Expectation, Lesson, POSTGRES_TO_POSTGRES, Scene, Side, Step, parse};
+use super::lesson::{
+    Expectation, Lesson, POSTGRES_TO_POSTGRES, Scene, Side, Step, is_same_statement, parse,
+};
 use super::maintenance::{init, tear_down};
 use super::postmaster::Watcher;
 use super::server::Server;
@@ -136,6 +138,17 @@ impl Stage {
         let source = &self.databases[index(Side::Source)];
         let answer = source.ask(&expected.query).await;
         answer.is_ok_and(|answer| expected.is_met(&answer.rows))
+    }
+
+    /// Returns whether the source's schema log has this statement so many times: it then has been
+    /// run, even if others came after it.
+    pub async fn has_logged(&self, (statement, times): (&str, usize)) -> bool {
+        let source = &self.databases[index(Side::Source)];
+        let logged = source
+            .ask("SELECT schema->>'statement' FROM pgstream.schema_log")
+            .await;
+        let same = |row: &Vec<String>| row.iter().any(|text| is_same_statement(text, statement));
+        logged.is_ok_and(|answer| answer.rows.iter().filter(|row| same(row)).count() >= times)
     }
 
     async fn ask(&self, side: Side, statement: &str) -> Result<Answer, TutorialError> {

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use pgstream::config::{Plugin, TableFilter};
-use pgstream::engine::{Engine, EngineOptions};
+use pgstream::engine::status::{Command, CommandAnswer, Phase, SchemaEdit, SchemaState};
+use pgstream::engine::{Engine, EngineOptions, Handle};
 use pgstream::postgres;
 use pgstream::schema;
 
-use crate::support::flow::{Flow, failure, stop};
+use crate::support::flow::{Flow, failure, stop, wait_for};
 use crate::support::{connect, execute, query_text, wait_until};
 
 /// Runs each line on the source and compares both sides after each, with both plugins.
@@ -169,10 +170,7 @@ async fn what_is_not_applied_is_carried_in_the_log_and_harms_nothing() {
         .iter()
         .map(|change| change.state)
         .collect::<Vec<_>>();
-    assert!(
-        states.contains(&pgstream::engine::status::SchemaState::NotApplied),
-        "{states:?}"
-    );
+    assert!(states.contains(&SchemaState::NotApplied), "{states:?}");
     let views = query_text(
         &flow.target,
         "SELECT count(*) FROM pg_views WHERE viewname = 'v'",
@@ -263,5 +261,58 @@ async fn a_change_that_an_old_snapshot_hides_stops_the_stream_with_its_mend() {
     flow.run("ALTER TABLE t RENAME COLUMN late TO later").await;
     flow.run("INSERT INTO t VALUES (1, 2, 3)").await;
     flow.equal().await;
+    stop(handle).await;
+}
+
+/// What is refused, and the id of its schema change.
+async fn refused(handle: &Handle, sqlstate: &str) -> String {
+    wait_for(handle, "the engine stands at the change", |status| {
+        let failure = status.last_error.as_ref();
+        let code = failure.and_then(|failure| failure.sqlstate.as_deref());
+        status.phase == Phase::Held && code == Some(sqlstate)
+    })
+    .await;
+    let status = handle.status().borrow().clone();
+    let mut changes = status.schema_changes.iter();
+    let failed = changes.find(|change| change.state == SchemaState::Failed);
+    failed.expect("a failed change").id.clone()
+}
+
+#[tokio::test]
+async fn what_an_operator_writes_runs_in_place_of_a_refused_change_with_its_rows() {
+    let flow = Flow::schema(Plugin::Pgoutput).await;
+    execute(&flow.target, "CREATE TABLE t (id int PRIMARY KEY)").await;
+    flow.run(
+        "BEGIN; CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'a'); COMMIT",
+    )
+    .await;
+    let options = EngineOptions {
+        hold_on_failure: true,
+        ..EngineOptions::default()
+    };
+    let handle = Engine::start(flow.pipeline.clone(), options);
+    let id = refused(&handle, "42P07").await;
+    let edit = |id: &str, sql: &str| {
+        handle.command(Command::Edit(SchemaEdit {
+            id: id.to_owned(),
+            sql: sql.to_owned(),
+        }))
+    };
+
+    let other = edit("of another change", "SELECT 1").await;
+    assert!(matches!(other, CommandAnswer::Refused(_)));
+    edit(&id, "ALTER TABLE t ADD COLUMN v text; COMMIT").await;
+    assert_eq!(refused(&handle, "0A000").await, id);
+    flow.shows("SELECT count(*) FROM t", &["0"]).await;
+    let mended = "ALTER TABLE t ADD COLUMN v text;\nCOMMENT ON TABLE t IS 'it''s \\ ours'";
+    assert_eq!(edit(&id, mended).await, CommandAnswer::Accepted);
+
+    flow.shows("SELECT id, v FROM t", &["1|a"]).await;
+    let recorded = query_text(
+        &flow.target,
+        "SELECT statements[1] FROM pgstream.schema_change",
+    );
+    assert_eq!(recorded.await, [mended]);
+    flow.acknowledged().await;
     stop(handle).await;
 }

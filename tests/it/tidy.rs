@@ -34,6 +34,7 @@ const PURE: &[&str] = &[
     "src/postgres/sqlstate.rs",
     "src/postgres/tls/verify.rs",
     "src/schema/description.rs",
+    "src/schema/difference.rs",
     "src/schema/entry.rs",
     "src/schema/plan",
     "src/schema/rows.rs",

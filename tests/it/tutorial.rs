@@ -7,7 +7,9 @@ use nix::sys::signal::Signal;
 use pgstream::config::Plugin;
 use pgstream::tutorial::cluster::ClusterOptions;
 use pgstream::tutorial::database::Database;
-use pgstream::tutorial::lesson::{Expectation, POSTGRES_TO_POSTGRES, Scene, Side, Step, parse};
+use pgstream::tutorial::lesson::{
+    Expectation, POSTGRES_TO_POSTGRES, Scene, Side, Step, parse, run_by,
+};
 use pgstream::tutorial::server::Server;
 use pgstream::tutorial::stage::Stage;
 use tempfile::TempDir;
@@ -73,6 +75,35 @@ async fn what_tells_of_a_statement_is_there_after_it_and_not_before() {
         }
     }
     assert_eq!(statement_count, 9);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_that_others_have_followed_is_known_from_the_schema_log() {
+    let mut stage = Stage::set_up(Plugin::Pgoutput).await.unwrap();
+    let lessons = stage.lessons().unwrap();
+    let at = |title: &str| lessons.iter().position(|one| one.title == title).unwrap();
+    let renamed = (at("Rename the table"), 0);
+    for step in lessons[..renamed.0].iter().flat_map(|one| &one.steps) {
+        stage.perform(step).await.unwrap();
+    }
+    assert!(!stage.has_logged(run_by(&lessons, renamed).unwrap()).await);
+
+    for lesson in &lessons[renamed.0..=at("Change its type")] {
+        stage.perform(&lesson.steps[0]).await.unwrap();
+    }
+
+    let mark = lessons[renamed.0].mark_of(0).unwrap();
+    assert!(!stage.sees(mark).await, "the table has changed since");
+    for (title, is_run) in [
+        ("Rename the table", true),
+        ("Add a column", true),
+        ("Change its type", true),
+        ("Rename the column", false),
+        ("Insert rows", false),
+    ] {
+        let run = run_by(&lessons, (at(title), 0)).unwrap();
+        assert_eq!(stage.has_logged(run).await, is_run, "{title}");
+    }
 }
 
 async fn play(plugin: &'static str, spelling: Spelling) {

@@ -7,7 +7,7 @@ use super::talk::Talk;
 use crate::cli::Failure;
 use crate::cli::signals::Signals;
 use crate::config::Pipeline;
-use crate::engine::status::{Command, CommandAnswer, Phase, Status};
+use crate::engine::status::{Command, CommandAnswer, Lag, Phase, Status};
 use crate::engine::{Engine, EngineOptions, Handle, Outcome};
 use crate::model::Lsn;
 
@@ -91,15 +91,20 @@ fn words(phase: &Phase) -> String {
     }
 }
 
+fn lag_words(lag: &Lag) -> String {
+    match (lag.seconds, lag.bytes) {
+        (Some(seconds), Some(bytes)) => format!("{seconds:.1} s, {bytes} bytes of WAL"),
+        (None, Some(bytes)) => format!("{bytes} bytes of WAL"),
+        (_, None) => "not known yet".to_owned(),
+    }
+}
+
 /// Shows how it stands and lets something be asked of the engine; returns whether to stop.
 async fn menu(talk: &mut Talk, engine: &Handle) -> bool {
     let status = engine.status().borrow().as_ref().clone();
     talk.tell_all([
         format!("state     {}", words(&status.phase)),
-        format!(
-            "lag       {:.1} s, {} bytes of WAL",
-            status.lag.seconds, status.lag.bytes
-        ),
+        format!("lag       {}", lag_words(&status.lag)),
         format!(
             "applied   {} rows in {} transactions, {} schema changes",
             status.totals.rows, status.totals.transactions, status.totals.schema_changes

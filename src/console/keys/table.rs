@@ -87,6 +87,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
     hinted(32, "only ✗ !", line(SCHEMA, Action::SchemaTrouble, "schema-trouble", &["f"], "only what needs you")),
     line(SCHEMA, Action::SchemaRetry, "schema-retry", &["r"], "retry a failed change"),
     line(SCHEMA, Action::SchemaSkip, "schema-skip", &["s"], "skip it with its transaction (asks)"),
+    hinted(31, "edit", line(SCHEMA, Action::SchemaEdit, "schema-edit", &["e"], "edit a failed change and apply it on the target (asks)")),
 
     hinted(30, "shorter", line(RATE, Action::WindowShorter, "window-shorter", &["-"], "shorter window: 1 m, 5 m, 15 m, 1 h")),
     hinted(31, "longer", line(RATE, Action::WindowLonger, "window-longer", &["=", "+"], "longer window")),
@@ -126,6 +127,9 @@ pub(crate) const FIXED: &[FixedKey] = &[
     fixed("Questions", "Esc", "nothing happens"),
     fixed("Text", "← → Home End", "move in the text"),
     fixed("Text", "^U ^W Bksp", "erase all, a word, a character"),
+    fixed("SQL to edit", "Enter ↑ ↓", "a new line, other lines"),
+    fixed("SQL to edit", "Tab", "apply it on the target (asks)"),
+    fixed("SQL to edit", "Esc", "leave; what was typed is kept"),
     fixed("Forms", "Tab S-Tab ↑ ↓", "next, previous field"),
     fixed("Forms", "F2", "show a secret until the field is left"),
     fixed("Wizards", "Enter", "go on"),

@@ -26,6 +26,8 @@ pub(crate) enum Overlay {
         /// The selected target.
         selected: usize,
     },
+    /// The SQL of a refused schema change, to be edited; the text is the model's.
+    Editor,
     /// A question that must be answered.
     Question(Question),
 }
@@ -76,6 +78,8 @@ pub(crate) enum Purpose {
     Stop,
     /// Skip the transaction that the engine stands at.
     Skip(Lsn),
+    /// Run the edited text in place of a refused schema change.
+    Edit,
     /// Save what was changed in the configuration.
     Save,
     /// Copy this table again.

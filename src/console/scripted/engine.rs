@@ -79,7 +79,7 @@ fn obey(
 ) -> CommandAnswer {
     let phase = match command {
         Command::Pause => Phase::Paused,
-        Command::Resume | Command::Retry | Command::Skip { .. } => {
+        Command::Resume | Command::Retry | Command::Skip { .. } | Command::Edit(_) => {
             Phase::Streaming { behind: false }
         }
         Command::Stop => Phase::Stopped,

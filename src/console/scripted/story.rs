@@ -68,8 +68,8 @@ pub(crate) fn status(scene: Scene) -> Status {
         Scene::Behind => Status {
             phase: Phase::Streaming { behind: true },
             lag: Lag {
-                bytes: 3 << 30,
-                seconds: 734.0,
+                bytes: Some(3 << 30),
+                seconds: Some(734.0),
                 ..running.lag
             },
             ..running
@@ -121,8 +121,8 @@ fn running() -> Status {
         slots: slots(),
         snapshot: None,
         lag: Lag {
-            bytes: 48 << 20,
-            seconds: 0.4,
+            bytes: Some(48 << 20),
+            seconds: Some(0.4),
             source_wal_end: Lsn(0x4A3_B7C8),
             wal_bytes_per_s: 626_000.0,
         },

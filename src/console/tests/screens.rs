@@ -98,6 +98,11 @@ fn every_overlay() {
     look("log_detail", Scene::Streaming, keys("4 enter"));
     look("levels", Scene::Streaming, keys("4 t down right"));
     look("quit", Scene::Streaming, keys("q"));
+    look("read_only", Scene::Held, |model| {
+        model.look.read_only = true;
+    });
+    look("schema_edit", Scene::Held, keys("2 e down end"));
+    look("schema_edit_asked", Scene::Held, keys("2 e tab right"));
     look("skip", Scene::Held, |model| {
         press(model, "X");
         type_text(model, "skip 881");

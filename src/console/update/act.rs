@@ -6,8 +6,10 @@ use super::{ask, copies, leave, motion, start, toast, warn, wizard};
 use crate::console::action::{Action, Pane};
 use crate::console::availability::refusal;
 use crate::console::copy;
+use crate::console::detail::selected_change;
 use crate::console::message::Effect;
 use crate::console::model::cursor::Step;
+use crate::console::model::editor::Editor;
 use crate::console::model::overlay::{Filtered, Overlay};
 use crate::console::model::{Find, Frozen, Leaving, Model, SlotOrder, TableOrder, Unit, Window};
 use crate::console::wizard::Kind;
@@ -25,6 +27,7 @@ pub(crate) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Pause => return vec![Effect::Command(pause_or_resume(model))],
         Action::RetryNow | Action::SchemaRetry => return retry(model),
         Action::SkipTransaction | Action::SchemaSkip => ask::skip(model),
+        Action::SchemaEdit => edit_change(model),
         Action::Stop => ask::stop(model),
         Action::CopyRow | Action::CopyPane | Action::CopyJson => return copied(model, action),
         Action::Mouse => return mouse(model),
@@ -223,6 +226,23 @@ fn open(model: &mut Model) {
         return warn(model, "there is nothing to open yet");
     }
     model.overlay = Some(Overlay::Detail { pane, scroll: 0 });
+}
+
+/// Opens what would run, to be edited; what was typed for the same change before is still there.
+fn edit_change(model: &mut Model) {
+    let Some(change) = selected_change(model) else {
+        return;
+    };
+    if model
+        .editor
+        .as_ref()
+        .is_none_or(|open| open.id != change.id)
+    {
+        let text = copy::sql(change);
+        let editor = Editor::new(change.id.clone(), change.tag.clone(), &text);
+        model.editor = Some(editor);
+    }
+    model.overlay = Some(Overlay::Editor);
 }
 
 fn pause_or_resume(model: &Model) -> Command {

@@ -2,13 +2,14 @@
 
 use tui_input::Input;
 
-use super::{leave, toast};
+use super::{leave, toast, warn};
 use crate::console::availability::refused;
 use crate::console::format;
 use crate::console::message::Effect;
 use crate::console::model::Model;
+use crate::console::model::editor::Editor;
 use crate::console::model::overlay::{Answer, Overlay, Purpose, Question};
-use crate::engine::status::{Command, CopyCommand, CopyState, Status, TableCopy};
+use crate::engine::status::{Command, CopyCommand, CopyState, SchemaEdit, Status, TableCopy};
 
 /// Asks before leaving a running stream, or leaves.
 pub(super) fn quit(model: &mut Model) -> Vec<Effect> {
@@ -94,6 +95,32 @@ pub(super) fn skip(model: &mut Model) {
     }));
 }
 
+/// Asks before the edited text runs.
+pub(super) fn edit(model: &mut Model) {
+    let Some(text) = model.editor.as_ref().map(Editor::text) else {
+        return;
+    };
+    if text.is_empty() {
+        return warn(model, "there is nothing to run");
+    }
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    lines.extend([
+        String::new(),
+        "It runs on the target in place of what was planned, in one transaction with the rows \
+         of the source's, and is written down there."
+            .into(),
+        "If the target then differs from the source, rows may be refused.".into(),
+    ]);
+    model.overlay = Some(Overlay::Question(Question {
+        title: "Apply this on the target?".into(),
+        lines,
+        purpose: Purpose::Edit,
+        go: "apply it".into(),
+        keep: "not yet".into(),
+        answer: Answer::Choice { go: false },
+    }));
+}
+
 /// Asks before the configuration file is changed: shows the lines.
 pub(super) fn save(model: &mut Model, lines: Vec<String>) {
     model.overlay = Some(Overlay::Question(Question {
@@ -120,6 +147,16 @@ pub(super) fn confirmed(model: &mut Model, purpose: Purpose) -> Vec<Effect> {
             let path = settings
                 .and_then(|settings| Some((settings.path.clone()?, settings.changes.clone())));
             path.map(|(path, changes)| Effect::Save { path, changes })
+                .into_iter()
+                .collect()
+        }
+        Purpose::Edit => {
+            let editor = model.editor.as_ref();
+            let edit = editor.map(|editor| SchemaEdit {
+                id: editor.id.clone(),
+                sql: editor.text(),
+            });
+            edit.map(|edit| Effect::Command(Command::Edit(edit)))
                 .into_iter()
                 .collect()
         }

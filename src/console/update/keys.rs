@@ -5,6 +5,7 @@ use crossterm::event::KeyCode;
 
 use super::{act, ask, lesson, motion, start, warn, wizard};
 use crate::console::action::Action;
+use crate::console::availability::READ_ONLY;
 use crate::console::chord::Chord;
 use crate::console::message::Effect;
 use crate::console::model::overlay::{Answer, Filtered, Overlay, Question, edit, paste};
@@ -66,6 +67,11 @@ pub(super) fn on_paste(model: &mut Model, text: &str) {
                 paste(input, text);
             }
         }
+        Some(Overlay::Editor) => {
+            if let Some(editor) = &mut model.editor {
+                editor.paste(text);
+            }
+        }
         Some(Overlay::Detail { .. } | Overlay::Levels { .. }) => {}
         None if model
             .settings
@@ -90,9 +96,13 @@ pub(super) fn on_paste(model: &mut Model, text: &str) {
             let start = model.start.as_mut().filter(|start| start.shown);
             let choosing = start.and_then(|start| start.choosing.as_mut());
             let find = model.find.as_mut().filter(|find| find.editing);
+            let course = model.course.as_mut().filter(|course| course.focused);
+            let prompt = course.and_then(|course| course.prompt.as_mut());
             if let Some(choosing) = choosing {
                 choosing.listed = None;
                 paste(&mut choosing.input, text);
+            } else if let Some(prompt) = prompt {
+                paste(&mut prompt.input, text);
             } else if let Some(find) = find {
                 paste(&mut find.input, text);
             }
@@ -107,6 +117,7 @@ fn in_settings(model: &mut Model, chord: Chord) {
     match settings.on_key(chord) {
         Outcome::Stay => {}
         Outcome::Leave => settings.open = false,
+        Outcome::AskToSave(_) if model.look.read_only => warn(model, READ_ONLY),
         Outcome::AskToSave(lines) => ask::save(model, lines),
         Outcome::Refuse(reason) => warn(model, reason),
     }
@@ -162,12 +173,17 @@ fn in_overlay(model: &mut Model, chord: Chord) -> Vec<Effect> {
                     | Action::CopyPane
                     | Action::SchemaRetry
                     | Action::SchemaSkip
+                    | Action::SchemaEdit
                     | Action::RetryNow
                     | Action::SkipTransaction
                     | Action::SnapshotCopy),
                 ) => return act(model, other),
                 _ => {}
             }
+            Vec::new()
+        }
+        Some(Overlay::Editor) => {
+            in_editor(model, chord);
             Vec::new()
         }
         Some(Overlay::Levels { .. }) => {
@@ -198,6 +214,14 @@ fn answer(question: &mut Question, chord: Chord) -> bool {
         }
     }
     false
+}
+
+fn in_editor(model: &mut Model, chord: Chord) {
+    match (&mut model.editor, chord.code) {
+        (Some(_), KeyCode::Tab) => ask::edit(model),
+        (Some(editor), _) => editor.on_key(chord),
+        (None, _) => model.overlay = None,
+    }
 }
 
 fn in_list(model: &mut Model, chord: Chord) -> Vec<Effect> {

@@ -50,8 +50,8 @@ pub(super) fn on_answer(model: &mut Model, request: &Request, seen: Seen) -> Vec
         return Vec::new();
     };
     let follows = match (request, seen) {
-        (Request::Look { lesson, step }, Seen::ByHand(done)) => {
-            course.looked((*lesson, *step), done, now_ms)
+        (Request::Look { lesson, step }, Seen::ByHand(found)) => {
+            course.looked((*lesson, *step), found, now_ms)
         }
         (Request::Step { .. }, Seen::Shown(shown)) => course.performed(shown),
         (_, Seen::Shown(shown)) => {

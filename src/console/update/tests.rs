@@ -2,12 +2,13 @@
 
 use super::*;
 use crate::console::action::Pane;
-use crate::console::lesson::{Course, Lesson, LessonStep, Request, Seen};
+use crate::console::lesson::{ByHand, Course, Lesson, LessonStep, Request, Seen};
 use crate::console::model::logs::LogLine;
+use crate::console::model::overlay::Filtered;
 use crate::console::scripted::{NOW_MS, Scene, log_lines, status};
 use crate::console::start::{Found, Start};
 use crate::console::tests::{console, press, type_text};
-use crate::console::wizard::{Answer, Draft, Kind, Loaded};
+use crate::console::wizard::{Answer, Draft, Kind, Loaded, Step, Wizard};
 use crate::engine::status::FailedTransaction;
 use crate::model::{Lsn, RelationId};
 
@@ -354,6 +355,96 @@ fn a_file_that_names_no_pipeline_says_why_and_can_be_mended() {
     assert_eq!(model.pipeline, "shop");
 }
 
+#[test]
+fn a_refused_schema_change_is_edited_and_applied_when_confirmed() {
+    let mut model = console(Scene::Held);
+    press(&mut model, "2 e");
+    let editor = model.editor.as_ref().unwrap();
+    let (id, planned) = (editor.id.clone(), editor.text());
+    assert!(planned.ends_with(';'), "{planned}");
+
+    press(&mut model, "ctrl-u enter up");
+    type_text(&mut model, "CREATE TYPE money2 AS (v int);");
+    press(&mut model, "esc");
+    assert!(model.overlay.is_none());
+    press(&mut model, "e tab");
+    assert_eq!(
+        press(&mut model, "enter"),
+        [],
+        "it starts on the safe answer"
+    );
+    assert!(model.overlay.is_none());
+
+    press(&mut model, "e tab right");
+    let effects = press(&mut model, "enter");
+    let [Effect::Command(Command::Edit(edit))] = &effects[..] else {
+        panic!("{effects:?}");
+    };
+    assert_eq!(edit.id, id);
+    assert!(edit.sql.starts_with("CREATE TYPE money2"), "{}", edit.sql);
+}
+
+#[test]
+fn the_palette_shows_first_what_can_be_done_now() {
+    let mut model = console(Scene::Stopped);
+    model.start = Some(Start::new(Vec::new(), &[]));
+    let lines = crate::console::palette::lines(&model, &Filtered::default(), false);
+    let open = lines
+        .iter()
+        .position(|line| line.refusal.is_some())
+        .unwrap();
+    assert!(open > 5 && lines[open..].iter().all(|line| line.refusal.is_some()));
+}
+
+#[test]
+fn a_read_only_console_shows_and_asks_for_nothing() {
+    for (scene, keys) in [
+        (Scene::Streaming, "P"),
+        (Scene::Streaming, "E"),
+        (Scene::Held, "R"),
+        (Scene::Held, "X"),
+        (Scene::Held, "2 e"),
+        (Scene::Copied, "S r"),
+    ] {
+        let mut model = console(scene);
+        model.look.read_only = true;
+        assert_eq!(press(&mut model, keys), [], "{keys}");
+        assert!(model.overlay.is_none(), "{keys}");
+        assert_eq!(model.toasts[0].text, "this console is read-only", "{keys}");
+    }
+
+    let mut model = console(Scene::Stopped);
+    model.look.read_only = true;
+    let mut wizard = Wizard::new(Kind::Init, &Draft::default());
+    wizard.at = steps_before(Step::Run);
+    model.wizard = Some(wizard);
+    assert_eq!(press(&mut model, "enter"), []);
+    let wizard = model.wizard.as_ref().unwrap();
+    assert_eq!(wizard.step(), Step::Plan, "nothing runs");
+
+    let mut model = console(Scene::Streaming);
+    model.look.read_only = true;
+    press(&mut model, "q");
+    assert!(model.overlay.is_some(), "leaving asks as ever");
+}
+
+fn steps_before(wanted: Step) -> usize {
+    let steps = Kind::Init.steps();
+    steps.iter().position(|step| *step == wanted).unwrap() - 1
+}
+
+#[test]
+fn only_a_change_that_failed_can_be_edited() {
+    let mut model = console(Scene::Streaming);
+    press(&mut model, "2 e");
+    assert!(model.editor.is_none());
+    assert_eq!(model.toasts[0].text, "no schema change has failed");
+
+    let mut model = console(Scene::Held);
+    press(&mut model, "2 G e");
+    assert_eq!(model.toasts[0].text, "select the change that failed");
+}
+
 fn learning(by_hand: bool) -> Model {
     let step = |words: &str, looks: bool| LessonStep {
         words: words.into(),
@@ -378,10 +469,10 @@ fn a_lesson_notices_what_was_done_by_hand() {
     assert_eq!(update(&mut model, Message::Now(NOW_MS)), looking);
     assert_eq!(update(&mut model, Message::Now(NOW_MS + 5000)), []);
 
-    let not_yet = Message::Performed(look.clone(), Seen::ByHand(false));
+    let not_yet = Message::Performed(look.clone(), Seen::ByHand(ByHand::NotYet));
     assert_eq!(update(&mut model, not_yet), []);
     assert_eq!(update(&mut model, Message::Now(NOW_MS + 6000)), looking);
-    let done = Message::Performed(look, Seen::ByHand(true));
+    let done = Message::Performed(look, Seen::ByHand(ByHand::Done));
     let follows = Effect::Perform(Request::Step { lesson: 0, step: 1 });
     assert_eq!(update(&mut model, done), [follows]);
     assert_eq!(model.course.as_ref().unwrap().shown.len(), 1);
@@ -394,12 +485,39 @@ fn a_lesson_notices_what_was_done_by_hand() {
 }
 
 #[test]
+fn a_lesson_notices_what_was_done_by_hand_and_overtaken() {
+    let mut model = learning(true);
+    update(&mut model, Message::Now(NOW_MS));
+    let look = Request::Look { lesson: 0, step: 0 };
+
+    let overtaken = Message::Performed(look, Seen::ByHand(ByHand::Overtaken));
+    assert_eq!(update(&mut model, overtaken), [], "nothing is waited for");
+    let course = model.course.as_ref().unwrap();
+    assert!(course.is_done() && !course.running);
+
+    press(&mut model, "enter");
+    let look = Request::Look { lesson: 1, step: 0 };
+    let due = Message::Now(NOW_MS + 5000);
+    assert_eq!(update(&mut model, due), [Effect::Perform(look)]);
+}
+
+#[test]
+fn a_statement_of_ones_own_can_be_pasted() {
+    let mut model = learning(false);
+    press(&mut model, "p");
+    update(&mut model, Message::Paste("SELECT 1;\n".into()));
+
+    let prompt = model.course.as_ref().unwrap().prompt.as_ref().unwrap();
+    assert_eq!(prompt.input.value(), "SELECT 1;");
+}
+
+#[test]
 fn a_look_that_comes_too_late_changes_nothing() {
     let look = Request::Look { lesson: 0, step: 0 };
     let mut model = learning(true);
     update(&mut model, Message::Now(NOW_MS));
     press(&mut model, "enter");
-    let late = Message::Performed(look, Seen::ByHand(true));
+    let late = Message::Performed(look, Seen::ByHand(ByHand::Done));
     assert_eq!(update(&mut model, late), []);
     assert!(model.course.as_ref().unwrap().shown.is_empty());
 
@@ -408,7 +526,10 @@ fn a_look_that_comes_too_late_changes_nothing() {
     update(&mut model, Message::Performed(step.clone(), failed));
     assert!(model.course.as_ref().unwrap().failure.is_some());
     let look = Request::Look { lesson: 0, step: 0 };
-    update(&mut model, Message::Performed(look, Seen::ByHand(true)));
+    update(
+        &mut model,
+        Message::Performed(look, Seen::ByHand(ByHand::Done)),
+    );
     let course = model.course.as_ref().unwrap();
     assert_eq!((course.shown.len(), &course.failure), (1, &None));
 }

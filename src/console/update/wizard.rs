@@ -1,12 +1,15 @@
 //! Opening and leaving a wizard, and what its keys and answers lead to.
 
+use crossterm::event::KeyCode;
+
 use super::{toast, warn};
+use crate::console::availability::READ_ONLY;
 use crate::console::chord::Chord;
 use crate::console::message::Effect;
 use crate::console::model::Model;
 use crate::console::settings::Settings;
 use crate::console::wizard::update::{self, Outcome};
-use crate::console::wizard::{Answer, Job, Kind, Loaded, Started, Wizard};
+use crate::console::wizard::{Answer, Job, Kind, Loaded, Started, Step, Wizard};
 
 /// Opens a wizard: the one that was left on its way, or a new one.
 pub(super) fn open(model: &mut Model, kind: Kind) {
@@ -23,6 +26,11 @@ pub(super) fn on_key(model: &mut Model, chord: Chord) -> Vec<Effect> {
     let Some(wizard) = &mut model.wizard else {
         return Vec::new();
     };
+    let goes_on = chord.code == KeyCode::Enter && wizard.sql_scroll.is_none();
+    if model.look.read_only && goes_on && wizard.step() == Step::Plan {
+        warn(model, READ_ONLY);
+        return Vec::new();
+    }
     match update::on_key(wizard, chord, model.now_ms) {
         Outcome::Stay => Vec::new(),
         Outcome::Ask(jobs) => asked(wizard.kind, jobs),

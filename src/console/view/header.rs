@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 use super::paint::{self, Frame};
 use super::{plot, snapshot};
 use crate::console::action::{Action, Pane};
-use crate::console::availability::refused;
+use crate::console::availability::{has_failed_change, refused};
 use crate::console::format;
 use crate::console::layout::{Class, Layout};
 use crate::console::model::Model;
@@ -38,15 +38,9 @@ fn phase_words(model: &Model) -> (Sign, String) {
     (sign, words)
 }
 
-/// How old the oldest change on its way is; a dash before anything is known.
+/// How old the oldest change on its way is.
 fn lag_words(model: &Model) -> String {
-    let status = model.status();
-    let unknown = status.slots.is_empty() && !matches!(status.phase, Phase::Streaming { .. });
-    if unknown {
-        "-".to_owned()
-    } else {
-        format::seconds(status.lag.seconds)
-    }
+    format::known(model.status().lag.seconds, format::seconds)
 }
 
 /// One line: pipeline, source and target, badges, state, running time.
@@ -119,6 +113,12 @@ fn badges(model: &Model, class: Class) -> Vec<Span<'static>> {
         let seconds = (model.now_ms - frozen.since_ms).max(0) / 1000;
         badge(format!("FROZEN +{seconds} s"), Role::Found);
     }
+    if model.look.read_only {
+        badge("READ-ONLY".to_owned(), Role::Warn);
+    }
+    if model.course.is_some() {
+        badge("LESSON".to_owned(), Role::Accent);
+    }
     if !model.latest.schema_log && model.latest.started_at_s != 0 {
         badge("ROWS ONLY".to_owned(), Role::Warn);
     }
@@ -144,7 +144,7 @@ pub(super) fn figures(model: &Model, place: Rect, buffer: &mut Buffer) {
         format!(
             "lag {} / {}",
             lag_words(model),
-            format::bytes(status.lag.bytes)
+            format::known(status.lag.bytes, format::bytes)
         ),
         format!("{} rows/s", format::rate(latest.rows.into())),
         format!("{} tx/s", format::rate(latest.transactions.into())),
@@ -222,7 +222,10 @@ fn rate_tiles(model: &Model) -> [Tile; 3] {
     let latest = samples.last().copied().unwrap_or_default();
     let (rows, transactions) = (course(|one| one.rows), course(|one| one.transactions));
     let (rows_peak, transactions_peak) = (peak(&rows), peak(&transactions));
-    let behind = format!("{} behind", format::bytes(status.lag.bytes));
+    let behind = match status.lag.bytes {
+        Some(bytes) => format!("{} behind", format::bytes(bytes)),
+        None => "not known yet".to_owned(),
+    };
     let (row_rate, rate) = (latest.rows.into(), latest.transactions.into());
     [
         tile("Lag", lag_words(model), course(|one| one.lag_s), behind),
@@ -238,10 +241,11 @@ fn state_tiles(model: &Model) -> [Tile; 3] {
     let p95 = format!("p95 {}", format::millis(status.batches.p95_ms));
     let p50 = format!("p50 {}", format::millis(status.batches.p50_ms));
     let kept = format::maybe_bytes(ours.and_then(|slot| slot.retained_bytes));
-    let to_go = ours.and_then(|slot| slot.safe_wal_bytes).map_or_else(
-        || "no limit set".to_owned(),
-        |bytes| format!("{} to go", format::maybe_bytes(Some(bytes))),
-    );
+    let to_go = match ours.map(|slot| slot.safe_wal_bytes) {
+        Some(Some(bytes)) => format!("{} to go", format::maybe_bytes(Some(bytes))),
+        Some(None) => "no limit set".to_owned(),
+        None => "not known yet".to_owned(),
+    };
     let ddl = format!("{good} ✓  {bad} ✗  {open} !");
     let skipped = format!("{} skipped tx", status.totals.skipped);
     [
@@ -315,6 +319,9 @@ fn ways_out(model: &Model, failure: &Failure) -> Line<'static> {
             Action::SkipTransaction,
             "skip this transaction, on record (asks)",
         );
+    }
+    if has_failed_change(model) {
+        way(Action::GoSchema, "schema log: edit");
     }
     Line::from(spans)
 }

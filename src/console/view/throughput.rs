@@ -125,7 +125,8 @@ fn lag_of(model: &Model, samples: &[Sample], place: Rect, buffer: &mut Buffer) {
         false => sample.lag_s.into(),
     });
     let max = values.iter().copied().fold(0.0, f64::max);
-    let (seconds, bytes) = (format::seconds(lag.seconds), format::bytes(lag.bytes));
+    let seconds = format::known(lag.seconds, format::seconds);
+    let bytes = format::known(lag.bytes, format::bytes);
     let words = match (place.height, in_bytes) {
         (0 | 1, true) => format!("lag {bytes} "),
         (0 | 1, false) => format!("lag {seconds} "),

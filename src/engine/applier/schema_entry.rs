@@ -7,7 +7,7 @@ use tracing::{info, warn};
 
 use crate::apply::{AppliedSchemaChange, ApplyError, RowChange};
 use crate::fault;
-use crate::model::{Lsn, QualifiedName, Relation, TransactionBegin, Tuple};
+use crate::model::{Lsn, QualifiedName, Relation, TransactionBegin, Tuple, quote_literal};
 use crate::schema::{self, Entry, Plan, Step};
 
 use crate::engine::status::{SchemaChange, SchemaState};
@@ -40,7 +40,7 @@ impl Applier {
         };
         self.flush().await?;
         self.complete().await?;
-        let mut change = describe(&entry, &plan, begin.commit_lsn);
+        let (plan, mut change) = self.as_edited(&entry, plan, begin.commit_lsn);
         self.board.schema_change(change.clone());
         let started = clock::now();
         if let Err(error) = self.run_plan(&entry, &plan).await {
@@ -58,6 +58,23 @@ impl Applier {
         self.remember(&entry, &plan, change, started.elapsed())
             .await?;
         self.release_held().await
+    }
+
+    /// Returns what runs for an entry, and its description: what was planned, or what an operator
+    /// wrote in its place, which then runs within the transaction in any case.
+    fn as_edited(&self, entry: &Entry, plan: Plan, lsn: Lsn) -> (Plan, SchemaChange) {
+        let mut change = describe(entry, &plan, lsn);
+        let Some(edit) = self.edit.as_ref().filter(|edit| edit.id == entry.id) else {
+            return (plan, change);
+        };
+        warn!(target: "schema", tag = change.tag, "what an operator wrote runs in place of the plan");
+        change.sql = vec![edit.sql.clone()];
+        let plan = Plan {
+            steps: vec![within_transaction(&edit.sql)],
+            outside: false,
+            ..plan
+        };
+        (plan, change)
     }
 
     fn plan(&self, entry: &Entry) -> Result<Plan, schema::SchemaError> {
@@ -146,7 +163,8 @@ impl Applier {
             (true, true) => SchemaState::Skipped,
         };
         let objects = change.objects.join(", ");
-        info!(target: "schema", tag = entry.change.tag, objects, ms = duration_ms, "schema change applied");
+        let ms = (duration_ms * 10.0).round() / 10.0;
+        info!(target: "schema", tag = entry.change.tag, objects, ms, "schema change applied");
         self.open.schema_changes.push(change);
         Ok(())
     }
@@ -168,6 +186,25 @@ impl Applier {
             }
         }
         Ok(())
+    }
+}
+
+/// PL/pgSQL refuses whatever would begin or end a transaction, which must stay ours: rows, schema
+/// changes and the checkpoint stand or fall together. Names without a schema mean what they mean in
+/// psql; our own statements name every schema and search none.
+fn within_transaction(sql: &str) -> Step {
+    let block = format!(
+        "BEGIN \
+         PERFORM pg_catalog.set_config('search_path', boot_val, true) \
+         FROM pg_catalog.pg_settings WHERE name = 'search_path'; \
+         EXECUTE {}; \
+         PERFORM pg_catalog.set_config('search_path', '', true); \
+         END",
+        quote_literal(sql)
+    );
+    Step {
+        object: "an operator's own text".to_owned(),
+        sql: format!("DO {}", quote_literal(&block)),
     }
 }
 

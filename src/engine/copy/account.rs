@@ -50,6 +50,8 @@ impl Counter {
 struct Entry {
     name: QualifiedName,
     state: CopyState,
+    /// Whether a worker has begun with its rows: the target remembers a whole group as being copied.
+    begun: bool,
     attempt: u32,
     counter: Arc<Counter>,
     bytes_expected: u64,
@@ -103,6 +105,7 @@ impl Account {
             let entry = self.tables.entry(table.relation).or_insert_with(|| Entry {
                 name: table.name.clone(),
                 state: table.state,
+                begun: false,
                 attempt: 0,
                 counter: Arc::default(),
                 bytes_expected: 0,
@@ -115,8 +118,11 @@ impl Account {
         if self.tables.values().all(settled) {
             self.finished_at_ms.get_or_insert(now_ms);
         } else {
+            // What is copied again later has a time of its own.
+            if self.finished_at_ms.take().is_some() {
+                self.started_at_ms = None;
+            }
             self.started_at_ms.get_or_insert(now_ms);
-            self.finished_at_ms = None;
         }
     }
 
@@ -137,6 +143,7 @@ impl Account {
             return;
         };
         entry.state = state;
+        entry.begun = state != CopyState::Waiting;
         match state {
             CopyState::Waiting => entry.counter.reset(),
             CopyState::Indexing => entry.bytes_expected = entry.counter.bytes(),
@@ -192,6 +199,7 @@ impl Entry {
     fn take_over(&mut self, table: &StoredTable) {
         self.name.clone_from(&table.name);
         self.state = table.state;
+        self.begun &= table.state != CopyState::Waiting;
         self.attempt = u32::try_from(table.attempt).unwrap_or_default();
         self.bytes_expected = self.bytes_expected.max(table.bytes_expected);
         let rows_are_there = matches!(
@@ -217,7 +225,11 @@ impl Entry {
     fn show(&mut self, relation: RelationId, now_ms: i64) -> TableCopy {
         let byte_count = self.counter.bytes();
         self.pace.look(now_ms, byte_count);
-        let copying = self.state == CopyState::Copying;
+        let state = match self.state {
+            CopyState::Copying if !self.begun => CopyState::Waiting,
+            state => state,
+        };
+        let copying = state == CopyState::Copying;
         let bytes_per_s = if copying {
             self.pace.bytes_per_s()
         } else {
@@ -227,7 +239,7 @@ impl Entry {
         TableCopy {
             relation,
             name: self.name.to_string(),
-            state: self.state,
+            state,
             attempt: self.attempt,
             row_count: self.counter.rows(),
             byte_count,
@@ -246,4 +258,72 @@ impl Entry {
 )]
 fn left_s(bytes: u64, bytes_per_s: f64) -> Option<i64> {
     (bytes_per_s > 0.0).then(|| (bytes as f64 / bytes_per_s).ceil() as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stored(relation: u32, state: CopyState) -> StoredTable {
+        StoredTable {
+            relation: RelationId(relation),
+            name: QualifiedName::new("public", format!("t{relation}")),
+            state,
+            attempt: 1,
+            lsn: None,
+            objects: None,
+            fingerprint: None,
+            range_key: None,
+            row_count: 0,
+            byte_count: 0,
+            bytes_expected: 0,
+            failure: None,
+        }
+    }
+
+    fn states(account: &mut Account) -> Vec<CopyState> {
+        let shown = account.show(0, (1, 1), false);
+        shown.tables.iter().map(|table| table.state).collect()
+    }
+
+    #[test]
+    fn a_table_waits_until_a_worker_has_begun_with_it() {
+        let mut account = Account::default();
+        let group = [
+            stored(1, CopyState::Copying),
+            stored(2, CopyState::Copying),
+            stored(3, CopyState::Indexing),
+        ];
+        account.load(&group, 0);
+        let waiting = CopyState::Waiting;
+        assert_eq!(
+            states(&mut account),
+            [waiting, waiting, CopyState::Indexing]
+        );
+
+        account.set(RelationId(2), CopyState::Copying);
+        account.load(&group, 0);
+        let expected = [waiting, CopyState::Copying, CopyState::Indexing];
+        assert_eq!(states(&mut account), expected, "what has begun goes on");
+
+        account.load(&[stored(2, waiting)], 0);
+        account.load(&[stored(2, CopyState::Copying)], 0);
+        assert_eq!(states(&mut account), [waiting], "another try");
+    }
+
+    #[test]
+    fn a_copy_that_is_asked_for_later_has_a_time_of_its_own() {
+        let mut account = Account::default();
+        for (state, now_ms) in [
+            (CopyState::Waiting, 1_000),
+            (CopyState::Ready, 3_000),
+            (CopyState::Waiting, 60_000),
+            (CopyState::Ready, 61_000),
+        ] {
+            account.load(&[stored(1, state)], now_ms);
+        }
+        let shown = account.show(0, (1, 0), false);
+        let times = (shown.started_at_ms, shown.finished_at_ms);
+        assert_eq!(times, (Some(60_000), Some(61_000)));
+    }
 }

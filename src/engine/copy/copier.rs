@@ -218,13 +218,17 @@ impl Copier {
 
     pub(super) fn show_busy(&mut self, busy_count: usize) {
         let control = *self.control.borrow();
-        let shown = self.account.show(
+        let mut shown = self.account.show(
             clock::unix_ms(),
             (control.worker_count, busy_count),
             control.paused,
         );
-        self.board
-            .update(|status| status.snapshot = Some(Arc::new(shown)));
+        self.board.update(|status| {
+            if let Some(before) = &status.snapshot {
+                shown.keep_asked(before);
+            }
+            status.snapshot = Some(Arc::new(shown));
+        });
     }
 
     /// Copies what waits, as of one moment.

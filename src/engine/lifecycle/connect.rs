@@ -169,6 +169,7 @@ impl Lifecycle {
             checkpoint,
             coverage,
             copies: self.copies.link(&slot_name),
+            edit: self.edit.clone(),
             board: self.board.clone(),
             meter,
             acknowledge: self.acknowledge.clone(),

@@ -83,6 +83,16 @@ pub enum CopyCommand {
 }
 
 impl TableCopy {
+    /// Returns whether this table waits for another try than the one whose end is told.
+    fn is_asked_again(&self, told: &Self) -> bool {
+        let ended = matches!(
+            told.state,
+            CopyState::CatchingUp | CopyState::Ready | CopyState::Failed
+        );
+        let same_try = (self.attempt, &self.failure) == (told.attempt, &told.failure);
+        self.state == CopyState::Waiting && ended && same_try
+    }
+
     /// Returns how much of the rows is there, from 0 to 1.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a part of one, for people")]
@@ -99,6 +109,31 @@ impl TableCopy {
 }
 
 impl Snapshot {
+    /// Lets a table wait that is to be copied again: nobody is told that it is ready any more.
+    pub(in crate::engine) fn ask_again(&mut self, relation: RelationId) {
+        let tables = Arc::make_mut(&mut self.tables);
+        if let Some(table) = tables.iter_mut().find(|one| one.relation == relation) {
+            table.state = CopyState::Waiting;
+        }
+    }
+
+    /// Keeps what was asked for meanwhile: whoever made this value may not have heard of it yet.
+    pub(in crate::engine) fn keep_asked(&mut self, shown: &Self) {
+        let asked = |table: &TableCopy| {
+            let before = shown
+                .tables
+                .iter()
+                .find(|one| one.relation == table.relation);
+            before.is_some_and(|before| before.is_asked_again(table))
+        };
+        if self.tables.iter().any(asked) {
+            let tables = Arc::make_mut(&mut self.tables).iter_mut();
+            for table in tables.filter(|table| asked(table)) {
+                table.state = CopyState::Waiting;
+            }
+        }
+    }
+
     /// Returns how much of the bytes is there, from 0 to 1; 1 only when every table is complete.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a part of one, for people")]
@@ -126,5 +161,44 @@ impl Snapshot {
         let settled =
             |table: &TableCopy| matches!(table.state, CopyState::Ready | CopyState::Failed);
         self.tables.iter().all(settled)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn snapshot(state: CopyState, attempt: u32) -> Snapshot {
+        let table = TableCopy {
+            relation: RelationId(7),
+            state,
+            attempt,
+            ..TableCopy::default()
+        };
+        Snapshot {
+            tables: Arc::new(vec![table]),
+            ..Snapshot::default()
+        }
+    }
+
+    #[test]
+    fn a_table_to_be_copied_again_waits_until_its_next_try() {
+        let mut shown = snapshot(CopyState::Ready, 1);
+        shown.ask_again(RelationId(7));
+        assert_eq!(shown.tables[0].state, CopyState::Waiting);
+
+        let cases = [
+            (CopyState::Ready, 1, CopyState::Waiting),
+            (CopyState::Failed, 1, CopyState::Waiting),
+            (CopyState::Waiting, 1, CopyState::Waiting),
+            (CopyState::Copying, 2, CopyState::Copying),
+            (CopyState::Ready, 2, CopyState::Ready),
+            (CopyState::Failed, 2, CopyState::Failed),
+        ];
+        for (state, attempt, expected) in cases {
+            let mut next = snapshot(state, attempt);
+            next.keep_asked(&shown);
+            assert_eq!(next.tables[0].state, expected, "{state:?} {attempt}");
+        }
     }
 }

@@ -39,12 +39,13 @@ impl Stream<'_> {
                 flow = ControlFlow::Break(RoundEnd::Again);
                 CommandAnswer::Accepted
             }
-            Command::Skip { .. } => {
+            Command::Skip { .. } | Command::Edit(_) => {
                 CommandAnswer::Refused("no transaction is refused at the moment".to_owned())
             }
             Command::Copy(CopyCommand::Table { relation }) => {
                 let answer = self.copy_again(relation).await?;
                 if answer == CommandAnswer::Accepted {
+                    self.board.copy_again(relation);
                     flow = ControlFlow::Break(RoundEnd::Again);
                 }
                 answer

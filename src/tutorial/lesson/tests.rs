@@ -1,4 +1,6 @@
-use super::{Expectation, Lesson, POSTGRES_TO_POSTGRES, Scene, Side, Step, parse};
+use super::{
+    Expectation, Lesson, POSTGRES_TO_POSTGRES, Scene, Side, Step, is_same_statement, parse, run_by,
+};
 
 const SMALL: &str = "\
 # For the reader
@@ -134,6 +136,23 @@ fn the_tutorial_has_every_statement_of_the_tutorial() {
         "INSERT INTO test(name) VALUES('alice'),('bob'),('charlie');",
     ];
     assert_eq!(statements, expected);
+}
+
+#[test]
+fn a_statement_that_comes_twice_is_told_apart() {
+    let lessons = parse(POSTGRES_TO_POSTGRES).unwrap();
+    let times = |title: &str| {
+        let lesson = lessons.iter().position(|one| one.title == title).unwrap();
+        run_by(&lessons, (lesson, 0)).map(|(_, times)| times)
+    };
+    assert_eq!(times("Create a table"), Some(1));
+    assert_eq!(times("Insert rows"), Some(2), "the same table once more");
+    assert_eq!(times("Start replication"), None);
+    assert!(is_same_statement(
+        "alter  table test\nRENAME to t2",
+        "ALTER TABLE test RENAME TO t2;"
+    ));
+    assert!(!is_same_statement("DROP TABLE t", "DROP TABLE t2"));
 }
 
 fn statements_of(lesson: &Lesson) -> Vec<&str> {

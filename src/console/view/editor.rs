@@ -1,0 +1,47 @@
+//! The SQL of a refused schema change while it is edited.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::text::Line;
+
+use super::paint::{self, Frame};
+use crate::console::model::Model;
+use crate::console::model::cursor::first_visible;
+use crate::console::model::editor::Editor;
+use crate::console::theme::Role;
+
+/// Draws the text; returns the cursor. A line that is longer than the window moves with the cursor.
+pub(super) fn editor(
+    model: &Model,
+    editor: &Editor,
+    room: Rect,
+    buffer: &mut Buffer,
+) -> Option<Position> {
+    let theme = model.look.theme;
+    let place = paint::centered(100, 18.min(room.height), room, buffer);
+    let title = format!("Edit · {}", editor.tag);
+    let keys = Line::styled("Tab apply  Esc leave", theme.style(Role::Quiet));
+    let inner = paint::frame(theme, Frame::Over, (&title, keys), place, buffer);
+    let (width, height) = (usize::from(inner.width), usize::from(inner.height));
+    let room = width.saturating_sub(2).max(1);
+    let first = first_visible(editor.row, editor.lines.len(), height);
+    let current = editor.lines.get(editor.row)?;
+    let scroll = current.visual_scroll(room);
+    for (row, line) in (0..inner.height).zip(editor.lines.iter().skip(first)) {
+        let text: String = line.value().chars().skip(scroll).take(room).collect();
+        let text = format!(" {}", paint::clean(&text));
+        paint::text(
+            &Line::styled(text, theme.style(Role::Text)),
+            row,
+            inner,
+            buffer,
+        );
+    }
+    let cell = |value: usize| u16::try_from(value).unwrap_or(u16::MAX);
+    let column = cell(current.visual_cursor().saturating_sub(scroll));
+    let row = cell(editor.row.saturating_sub(first));
+    Some(Position::new(
+        inner.x.saturating_add(column + 1),
+        inner.y.saturating_add(row),
+    ))
+}
