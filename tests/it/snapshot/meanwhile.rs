@@ -1,0 +1,122 @@
+//! Names change hands, partitions come and types change while their tables are being copied.
+
+use pgstream::config::Plugin;
+use pgstream::engine::Handle;
+use pgstream::engine::status::{Command, CommandAnswer, CopyCommand, CopyState};
+
+use super::{enable, ready};
+use crate::schema_mirror::assert_same_dump;
+use crate::support::flow::{Flow, stop, wait_for};
+
+/// A partitioned table, and one that becomes a partition.
+const FAMILY: &str = "\
+CREATE TABLE parts (id int PRIMARY KEY, t text) PARTITION BY RANGE (id);
+CREATE TABLE part_1 PARTITION OF parts FOR VALUES FROM (0) TO (100);
+CREATE TABLE loose (id int NOT NULL, t text);
+CREATE INDEX parts_t ON parts (t);
+INSERT INTO parts SELECT i, i FROM generate_series(0, 99) AS i;
+INSERT INTO loose SELECT i, i FROM generate_series(200, 250) AS i;";
+
+/// What becomes of it.
+const GROWTH: &[&str] = &[
+    "CREATE TABLE part_2 PARTITION OF parts FOR VALUES FROM (100) TO (200)",
+    "INSERT INTO parts VALUES (100, 'new')",
+    "TRUNCATE loose",
+    "INSERT INTO loose VALUES (201, 'again')",
+    "ALTER TABLE parts ATTACH PARTITION loose FOR VALUES FROM (200) TO (300)",
+    "INSERT INTO parts VALUES (202, 'attached')",
+];
+
+async fn copying(engine: &Handle, tables: &[&str]) {
+    wait_for(engine, "the tables are made", |status| {
+        let snapshot = status.snapshot.as_ref();
+        snapshot.is_some_and(|snapshot| {
+            let state = |name: &str| snapshot.tables.iter().find(|table| table.name == name);
+            let copying =
+                |name: &&str| state(name).is_some_and(|table| table.state == CopyState::Copying);
+            tables.iter().all(copying)
+        })
+    })
+    .await;
+}
+
+async fn command(engine: &Handle, command: CopyCommand) {
+    let answer = engine.command(Command::Copy(command)).await;
+    assert_eq!(answer, CommandAnswer::Accepted);
+}
+
+async fn again(engine: &Handle, name: &str) {
+    let relation = {
+        let status = engine.status();
+        let status = status.borrow();
+        let tables = &status.snapshot.as_ref().expect("copies").tables;
+        let found = tables.iter().find(|table| table.name == name);
+        found.expect("a table of that name").relation
+    };
+    command(engine, CopyCommand::Table { relation }).await;
+}
+
+async fn run(flow: &Flow, changes: &[&str]) {
+    for sql in changes {
+        flow.run(sql).await;
+    }
+}
+
+async fn resumed(flow: &Flow, engine: Handle) {
+    command(&engine, CopyCommand::Resume).await;
+    flow.run("CREATE TABLE last (id int PRIMARY KEY); INSERT INTO last VALUES (1)")
+        .await;
+    flow.equal().await;
+    ready(&engine).await;
+    flow.equal().await;
+    flow.acknowledged().await;
+    assert_same_dump(&flow.source_cluster, &flow.target_cluster);
+    stop(engine).await;
+}
+
+/// All tables are made as of the first moment, and no row has moved.
+async fn in_the_first_copy(plugin: Plugin, before: &str, tables: &[&str], changes: &[&str]) {
+    let mut flow = Flow::schema(plugin).await;
+    flow.run(before).await;
+    enable(&mut flow, 2);
+    let engine = flow.start();
+    command(&engine, CopyCommand::Pause).await;
+    copying(&engine, tables).await;
+    run(&flow, changes).await;
+    resumed(&flow, engine).await;
+}
+
+/// The others stream while this table is copied again.
+async fn in_another_copy(plugin: Plugin, before: &str, table: &str, changes: &[&str]) {
+    let mut flow = Flow::schema(plugin).await;
+    flow.run(before).await;
+    enable(&mut flow, 2);
+    let engine = flow.start();
+    ready(&engine).await;
+    command(&engine, CopyCommand::Pause).await;
+    again(&engine, table).await;
+    copying(&engine, &[table]).await;
+    run(&flow, changes).await;
+    resumed(&flow, engine).await;
+}
+
+#[tokio::test]
+async fn partitions_that_come_while_their_table_is_copied_first() {
+    in_the_first_copy(
+        Plugin::Pgoutput,
+        FAMILY,
+        &["public.parts", "public.loose"],
+        GROWTH,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn partitions_that_come_while_their_table_is_copied_again() {
+    in_another_copy(Plugin::Pgoutput, FAMILY, "public.parts", GROWTH).await;
+}
+
+#[tokio::test]
+async fn a_table_that_becomes_a_partition_while_it_is_copied_again() {
+    in_another_copy(Plugin::Wal2json, FAMILY, "public.loose", GROWTH).await;
+}
