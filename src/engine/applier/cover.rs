@@ -297,7 +297,7 @@ impl Applier {
     }
 }
 
-fn records_refused(source: PgError) -> ApplyError {
+pub(super) fn records_refused(source: PgError) -> ApplyError {
     ApplyError::Statement {
         object: "the records of a copy".to_owned(),
         statement: source.statement().unwrap_or_default().to_owned(),

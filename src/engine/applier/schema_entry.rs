@@ -28,6 +28,7 @@ impl Applier {
         self.schema_changed_at = begin.commit_lsn;
         self.complete().await?;
         let whole = self.plan(&entry).map_err(schema_error)?;
+        self.follow_copied_names(&entry, begin.commit_lsn).await?;
         self.copy_disturbed_again(&entry).await?;
         let part = self.covered_part(&entry, begin.commit_lsn).await?;
         let (entry, plan) = match part {

@@ -27,6 +27,25 @@ const GROWTH: &[&str] = &[
     "INSERT INTO parts VALUES (202, 'attached')",
 ];
 
+const PAIR: &str = "\
+CREATE TABLE a (id int PRIMARY KEY, a text);
+CREATE TABLE b (id int PRIMARY KEY, b int);
+INSERT INTO a SELECT i, 'a' FROM generate_series(1, 50) AS i;
+INSERT INTO b SELECT i, i FROM generate_series(51, 100) AS i;";
+
+const SWAP: &[&str] = &[
+    "ALTER TABLE a RENAME TO t",
+    "ALTER TABLE b RENAME TO a",
+    "ALTER TABLE t RENAME TO b",
+    "INSERT INTO a VALUES (1000, 7)",
+    "INSERT INTO b VALUES (1000, 'seven')",
+];
+
+const NUMBERED: &str = "\
+CREATE TABLE numbered (id serial PRIMARY KEY, t text);
+CREATE TABLE other (id int PRIMARY KEY);
+INSERT INTO numbered (t) SELECT i FROM generate_series(1, 50) AS i;";
+
 async fn copying(engine: &Handle, tables: &[&str]) {
     wait_for(engine, "the tables are made", |status| {
         let snapshot = status.snapshot.as_ref();
@@ -119,4 +138,30 @@ async fn partitions_that_come_while_their_table_is_copied_again() {
 #[tokio::test]
 async fn a_table_that_becomes_a_partition_while_it_is_copied_again() {
     in_another_copy(Plugin::Wal2json, FAMILY, "public.loose", GROWTH).await;
+}
+
+#[tokio::test]
+async fn tables_that_swap_their_names_while_they_are_copied_first() {
+    in_the_first_copy(Plugin::Pgoutput, PAIR, &["public.a", "public.b"], SWAP).await;
+}
+
+#[tokio::test]
+async fn a_table_that_swaps_its_name_with_one_that_is_copied_again() {
+    in_another_copy(Plugin::Pgoutput, PAIR, "public.b", SWAP).await;
+}
+
+#[tokio::test]
+async fn a_table_that_swaps_its_name_while_it_is_copied_again_with_wal2json() {
+    in_another_copy(Plugin::Wal2json, PAIR, "public.a", SWAP).await;
+}
+
+#[tokio::test]
+async fn a_table_that_is_dropped_and_created_anew_while_it_is_copied() {
+    let changes = [
+        "DROP TABLE numbered",
+        "CREATE TABLE numbered (t text, id serial PRIMARY KEY)",
+        "INSERT INTO numbered (t) VALUES ('anew')",
+    ];
+    in_the_first_copy(Plugin::Pgoutput, NUMBERED, &["public.numbered"], &changes).await;
+    in_another_copy(Plugin::Pgoutput, NUMBERED, "public.numbered", &changes).await;
 }
