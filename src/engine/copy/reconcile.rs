@@ -73,20 +73,56 @@ fn past(
         return Ok(wanted.clone());
     }
     let made = ours.get(&wanted.oid());
-    if let Some(made) = made.filter(|made| standing.contains_key(&made.label())) {
-        return Ok(wanted.with_past(made));
+    if let Some((made, found)) = made.and_then(|made| Some((made, standing.get(&made.label())?))) {
+        return Ok(wanted.with_past(&as_far_as_made(made, found)));
     }
     let Some(found) = standing.get(&wanted.label()) else {
         return Ok(wanted.clone());
     };
     let (ours, theirs) = (shape(wanted), shape(found));
     if ours == theirs {
-        return Ok(wanted.with_past(wanted));
+        let past = made.map_or_else(|| wanted.clone(), |_| as_far_as_made(wanted, found));
+        return Ok(wanted.with_past(&past));
     }
     Err(Conflict {
         object: wanted.label(),
         reason: explain(wanted, found),
     })
+}
+
+/// What we made, without what follows the rows of all tables where it has not come to that: owners of
+/// sequences, settings, comments.
+fn as_far_as_made(made: &ObjectChange, found: &ObjectChange) -> ObjectChange {
+    let mut past = made.clone();
+    match (&mut past, found) {
+        (ObjectChange::Sequence(past), ObjectChange::Sequence(found)) => {
+            if let (Some(past), Some(found)) = (&mut past.after, &found.after) {
+                if found.table_oid.is_none() {
+                    (past.table_oid, past.table) = (None, None);
+                    (past.column_number, past.column) = (None, None);
+                }
+                past.comment.clone_from(&found.comment);
+            }
+        }
+        (ObjectChange::Table(past), ObjectChange::Table(found)) => {
+            if let (Some(past), Some(found)) = (&mut past.after, &found.after) {
+                set_back(past, found);
+            }
+        }
+        _ => {}
+    }
+    past
+}
+
+fn set_back(past: &mut Table, found: &Table) {
+    past.options.clone_from(&found.options);
+    past.toast_options.clone_from(&found.toast_options);
+    past.replica_identity.clone_from(&found.replica_identity);
+    past.comment.clone_from(&found.comment);
+    for column in &mut past.columns {
+        let same = found.columns.iter().find(|same| same.name == column.name);
+        column.comment = same.and_then(|same| same.comment.clone());
+    }
 }
 
 /// What two servers must agree on; numbers, owners and settings differ without harm.

@@ -165,3 +165,14 @@ async fn a_table_that_is_dropped_and_created_anew_while_it_is_copied() {
     in_the_first_copy(Plugin::Pgoutput, NUMBERED, &["public.numbered"], &changes).await;
     in_another_copy(Plugin::Pgoutput, NUMBERED, "public.numbered", &changes).await;
 }
+
+#[tokio::test]
+async fn a_sequence_belongs_to_its_table_that_was_renamed_and_copied_again() {
+    let changes = [
+        "COMMENT ON TABLE numbered IS 'said'",
+        "ALTER TABLE numbered RENAME TO renamed",
+        "INSERT INTO renamed (t) VALUES ('after')",
+    ];
+    in_the_first_copy(Plugin::Pgoutput, NUMBERED, &["public.numbered"], &changes).await;
+    in_another_copy(Plugin::Pgoutput, NUMBERED, "public.numbered", &changes).await;
+}
