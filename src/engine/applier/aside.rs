@@ -4,8 +4,6 @@
 //! Its name cannot wait: the next statement of the stream may need it, for a table that is renamed or
 //! made anew. So every table of the target is called as it is where the stream is. What is renamed,
 //! moved or dropped while it is being copied is so at once, and what is still there is copied again.
-//! A table that is put below one that is being copied is copied, too: what it needs of that one may
-//! not be there yet.
 
 use std::collections::HashMap;
 

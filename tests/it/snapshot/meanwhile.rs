@@ -1,12 +1,15 @@
 //! Names change hands, partitions come and types change while their tables are being copied.
 
-use pgstream::config::Plugin;
+use std::time::Duration;
+
+use pgstream::config::{ByteSize, Plugin};
 use pgstream::engine::Handle;
 use pgstream::engine::status::{Command, CommandAnswer, CopyCommand, CopyState};
 
 use super::{enable, ready};
 use crate::schema_mirror::assert_same_dump;
 use crate::support::flow::{Flow, stop, wait_for};
+use crate::support::{connect, execute};
 
 /// A partitioned table, and one that becomes a partition.
 const FAMILY: &str = "\
@@ -175,4 +178,131 @@ async fn a_sequence_belongs_to_its_table_that_was_renamed_and_copied_again() {
     ];
     in_the_first_copy(Plugin::Pgoutput, NUMBERED, &["public.numbered"], &changes).await;
     in_another_copy(Plugin::Pgoutput, NUMBERED, "public.numbered", &changes).await;
+}
+
+/// A table that uses one type, and one whose copy has nothing to do with it.
+const TYPED: &str = "\
+CREATE TYPE mood AS ENUM ('sad', 'ok');
+CREATE TYPE size AS ENUM ('small', 'large');
+CREATE TABLE typed (id int PRIMARY KEY, moods mood[]);
+CREATE TABLE sized (id int PRIMARY KEY, s size);
+CREATE TABLE still (id int PRIMARY KEY);
+INSERT INTO typed SELECT i, '{ok,sad}' FROM generate_series(1, 1000) AS i;
+INSERT INTO sized SELECT i, 'large' FROM generate_series(1, 1000) AS i;";
+
+fn attempts(engine: &Handle, name: &str) -> u32 {
+    let status = engine.status();
+    let status = status.borrow();
+    let tables = &status.snapshot.as_ref().expect("copies").tables;
+    let found = tables.iter().find(|table| table.name == name);
+    found.expect("a table of that name").attempt
+}
+
+/// Both are copied again; returns how often each was begun.
+async fn begun_again(plugin: Plugin, changes: &[&str]) -> (u32, u32) {
+    let mut flow = Flow::schema(plugin).await;
+    flow.run(TYPED).await;
+    enable(&mut flow, 2);
+    let engine = flow.start();
+    ready(&engine).await;
+    stop(engine).await;
+    super::wait_again(&flow, &["typed", "sized"]).await;
+    let engine = flow.start();
+    command(&engine, CopyCommand::Pause).await;
+    copying(&engine, &["public.typed", "public.sized"]).await;
+    run(&flow, changes).await;
+    command(&engine, CopyCommand::Resume).await;
+    flow.run("CREATE TABLE last (id int PRIMARY KEY); INSERT INTO last VALUES (1)")
+        .await;
+    ready(&engine).await;
+    flow.equal().await;
+    let begun = (
+        attempts(&engine, "public.typed"),
+        attempts(&engine, "public.sized"),
+    );
+    assert_same_dump(&flow.source_cluster, &flow.target_cluster);
+    stop(engine).await;
+    begun
+}
+
+#[tokio::test]
+async fn a_type_that_is_altered_lets_only_tables_be_copied_again_that_use_it() {
+    let changes = [
+        "ALTER TYPE mood RENAME VALUE 'ok' TO 'fine'",
+        "ALTER TYPE mood ADD VALUE 'great'",
+        "INSERT INTO typed VALUES (2000, '{great,fine}')",
+    ];
+    for plugin in [Plugin::Pgoutput, Plugin::Wal2json] {
+        let (typed, sized) = begun_again(plugin, &changes).await;
+        assert!(typed > 2 && sized == 2, "{typed} {sized}");
+    }
+}
+
+#[tokio::test]
+async fn a_column_that_is_added_does_not_disturb_the_copy_of_its_table() {
+    let changes = [
+        "ALTER TABLE sized ADD COLUMN n int NOT NULL DEFAULT 7",
+        "UPDATE sized SET n = id WHERE id % 2 = 0",
+        "ALTER TABLE sized ADD COLUMN m mood DEFAULT 'ok'",
+        "INSERT INTO sized VALUES (2000, 'small', 3)",
+    ];
+    assert_eq!(begun_again(Plugin::Pgoutput, &changes).await, (2, 2));
+}
+
+#[tokio::test]
+async fn a_type_that_a_table_gets_while_it_is_copied_is_one_of_its_own() {
+    let changes = [
+        "ALTER TABLE sized ADD COLUMN m mood DEFAULT 'ok'",
+        "ALTER TYPE mood RENAME VALUE 'ok' TO 'fine'",
+        "INSERT INTO sized VALUES (2000, 'small')",
+    ];
+    let (_, sized) = begun_again(Plugin::Pgoutput, &changes).await;
+    assert!(sized > 2, "{sized}");
+}
+
+/// Something of the schema changes this often, elsewhere.
+const RESTLESS: Duration = Duration::from_millis(100);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_ends_while_the_schema_changes_steadily_elsewhere() {
+    let mut flow = Flow::schema(Plugin::Pgoutput).await;
+    flow.run(TYPED).await;
+    flow.run("INSERT INTO sized SELECT i, 'small' FROM generate_series(1001, 300000) AS i")
+        .await;
+    enable(&mut flow, 1);
+    flow.pipeline.snapshot.part_size = ByteSize(1 << 20);
+    let engine = flow.start();
+    ready(&engine).await;
+    let other = connect(&flow.source_cluster.url("postgres")).await;
+    let (stop_changes, mut stopped) = tokio::sync::oneshot::channel::<()>();
+    let changes = tokio::spawn(async move {
+        let mut count = 0;
+        while stopped.try_recv().is_err() {
+            count += 1;
+            for sql in [
+                format!("ALTER TYPE mood ADD VALUE 'm{count}'"),
+                format!("CREATE TABLE t_{count} (id int PRIMARY KEY, m mood)"),
+                format!("ALTER TABLE typed ADD COLUMN c_{count} int DEFAULT {count}"),
+            ] {
+                execute(&other, &sql).await;
+            }
+            tokio::time::sleep(RESTLESS).await;
+        }
+        count
+    });
+
+    again(&engine, "public.sized").await;
+    wait_for(&engine, "it is ready again", |status| {
+        super::all_are(status, CopyState::Ready)
+            && status.snapshot.as_ref().is_some_and(|snapshot| {
+                let mut tables = snapshot.tables.iter();
+                tables.any(|table| table.name == "public.sized" && table.attempt > 1)
+            })
+    })
+    .await;
+
+    stop_changes.send(()).expect("the changes go on");
+    assert!(changes.await.expect("the changes") > 3);
+    flow.equal().await;
+    stop(engine).await;
 }
