@@ -8,6 +8,7 @@
 //! A commit goes on in the background (see [`desk`]) while the next batch is gathered; whatever needs
 //! the target waits for it first.
 
+mod aside;
 mod cover;
 mod desk;
 mod errand;

@@ -21,6 +21,9 @@ use crate::config::TableFilter;
 use crate::model::{Lsn, QualifiedName, Relation, RelationId};
 use crate::schema::{Change, ObjectChange};
 
+/// Objects of users are numbered from here on (`FirstNormalObjectId`).
+const USER_OIDS_MIN: u32 = 16_384;
+
 pub(super) use ranges::{Ranges, Share};
 
 /// What the stream has to do with a table.
@@ -38,6 +41,8 @@ pub(super) enum Treatment {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Coverage {
     tables: HashMap<RelationId, (QualifiedName, Treatment)>,
+    /// The types of users that those are made of which are being copied, where that is known.
+    types: HashMap<RelationId, Vec<u32>>,
     /// By the name of now, for plugins that send no OIDs.
     names: HashMap<QualifiedName, RelationId>,
     by_name: bool,
@@ -149,15 +154,21 @@ impl Coverage {
     }
 
     /// Returns the tables being copied that a schema change reaches in another way than by itself.
-    pub(super) fn disturbed_by(&self, change: &Change) -> Vec<RelationId> {
+    pub(super) fn disturbed_by(&mut self, change: &Change) -> Vec<RelationId> {
+        self.forget_types(change);
         let left = self
             .tables
             .iter()
             .filter(|(_, (_, treatment))| *treatment == Treatment::Left);
         let left = left.map(|(relation, _)| *relation);
-        if change.objects.iter().any(ObjectChange::reaches_below) {
-            return left.collect();
-        }
+        let below = |object: &&ObjectChange| object.reaches_below();
+        let below: Vec<&ObjectChange> = change.objects.iter().filter(below).collect();
+        let made_of = |relation: &RelationId, object: &ObjectChange| {
+            let types = self.types.get(relation);
+            !matches!(object, ObjectChange::Type(_))
+                || types.is_none_or(|types| types.contains(&object.oid()))
+        };
+        let reached = |relation: &RelationId| below.iter().any(|object| made_of(relation, object));
         let touched = |relation: &RelationId| {
             change
                 .objects
@@ -172,9 +183,29 @@ impl Coverage {
                     .relation()
                     .is_some_and(|oid| !self.knows(RelationId(oid)))
         });
-        match with_others {
-            true => left.filter(touched).collect(),
-            false => Vec::new(),
+        left.filter(|relation| reached(relation) || with_others && touched(relation))
+            .collect()
+    }
+
+    /// What a table gets while it is being copied comes in its own round, and may name types that it had
+    /// nothing to do with before.
+    fn forget_types(&mut self, change: &Change) {
+        let plain = |object: &ObjectChange| match object {
+            ObjectChange::Table(images) => images.after.as_ref().is_none_or(|after| {
+                let mut columns = after.columns.iter();
+                columns.all(|column| {
+                    let before = images.before.as_ref();
+                    let before = before.and_then(|before| before.column(column.number));
+                    column.type_oid < USER_OIDS_MIN
+                        || before.is_some_and(|before| before.type_oid == column.type_oid)
+                })
+            }),
+            ObjectChange::Sequence(_) | ObjectChange::Schema(_) | ObjectChange::Type(_) => true,
+            ObjectChange::Index(_) | ObjectChange::Constraint(_) => false,
+        };
+        let others = change.objects.iter().filter(|object| !plain(object));
+        for relation in others.filter_map(ObjectChange::relation) {
+            self.types.remove(&RelationId(relation));
         }
     }
 
@@ -209,9 +240,13 @@ impl Coverage {
         }
     }
 
-    /// Leaves these tables out from now on: they are being copied as of `lsn`.
-    pub(super) fn leave(&mut self, tables: impl IntoIterator<Item = (RelationId, QualifiedName)>) {
-        for (relation, name) in tables {
+    /// Leaves these tables out from now on: they are being copied. Each with the types that it is made of.
+    pub(super) fn leave(
+        &mut self,
+        tables: impl IntoIterator<Item = (RelationId, QualifiedName, Vec<u32>)>,
+    ) {
+        for (relation, name, types) in tables {
+            self.types.insert(relation, types);
             if let Some((old, _)) = self
                 .tables
                 .insert(relation, (name.clone(), Treatment::Left))

@@ -298,6 +298,18 @@ impl ObjectChange {
         changed
     }
 
+    /// Returns a table under another name; anything else as it is.
+    #[must_use]
+    pub fn called(mut self, name: &QualifiedName) -> Self {
+        if let Self::Table(images) = &mut self
+            && let Some(table) = &mut images.after
+        {
+            table.schema = name.schema.to_string();
+            table.name = name.name.to_string();
+        }
+        self
+    }
+
     /// Returns the object as one that is gone.
     #[must_use]
     pub fn dropped(&self) -> Self {

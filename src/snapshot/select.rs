@@ -7,7 +7,7 @@ use crate::postgres::{PgError, Session};
 const TABLES: &str = include_str!("../../assets/sql/source/snapshot/tables.sql");
 
 const COLUMNS: &str = "relation, schema_name, table_name, partitioned, partition_of, fingerprint, \
-                       columns, binary_format, key, bounds";
+                       columns, binary_format, key, bounds, types";
 
 /// So many near names help; more hide the right one.
 const NEAR_MAX: usize = 3;
@@ -27,7 +27,7 @@ pub struct SourceTable {
     pub byte_count: u64,
     /// Blocks of the table itself.
     pub block_count: u64,
-    /// Changes with its file and its columns.
+    /// Changes with its file and its columns; a column more makes it longer.
     pub fingerprint: String,
     /// The columns that have values of their own: not the generated ones.
     pub columns: Vec<String>,
@@ -35,6 +35,8 @@ pub struct SourceTable {
     pub binary_format: bool,
     /// The one key by ranges of which the table can be read.
     pub key: Option<RangeKey>,
+    /// The types of users (OIDs on the source) that its columns are made of.
+    pub types: Vec<u32>,
 }
 
 /// A whole number as the only key.
@@ -45,6 +47,16 @@ pub struct RangeKey {
     /// Values between which there are about as many rows each, as the statistics have them; none where
     /// the rows do not lie in the key's order.
     pub bounds: Vec<i64>,
+}
+
+impl SourceTable {
+    /// A table without columns to name is read with all that it has.
+    fn is_still(&self, fingerprint: &str) -> bool {
+        match self.columns.is_empty() {
+            true => fingerprint == self.fingerprint,
+            false => fingerprint.starts_with(&self.fingerprint),
+        }
+    }
 }
 
 /// A pattern that covers no table.
@@ -82,14 +94,16 @@ pub async fn source_tables(session: &Session) -> Result<Vec<SourceTable>, PgErro
             column,
             bounds: bounds(row.get(9)),
         }),
-        byte_count: size(row.get(10)),
-        block_count: size(row.get(11)),
+        types: row.get(10),
+        byte_count: size(row.get(11)),
+        block_count: size(row.get(12)),
     };
     Ok(rows.iter().map(table).collect())
 }
 
 /// Returns whether the table still has the file, the columns and the name that were planned, which
-/// nobody changes while somebody holds its lock.
+/// nobody changes while somebody holds its lock. A column more does no harm: those that were planned are
+/// read by their names.
 ///
 /// # Errors
 /// Transient when the connection is lost.
@@ -101,7 +115,7 @@ pub async fn is_as_planned(now: &Session, table: &SourceTable) -> Result<bool, P
     let RelationId(relation) = table.relation;
     let (schema, name) = (&*table.name.schema, &*table.name.name);
     let row = now.row(&sql, &[&relation, &schema, &name]).await?;
-    Ok(row.is_some_and(|row| row.get::<_, &str>(0) == table.fingerprint))
+    Ok(row.is_some_and(|row| table.is_still(row.get(0))))
 }
 
 /// Values of these types are read and written by names that the catalogs give them now, whatever the
@@ -211,6 +225,7 @@ impl SourceTable {
             columns: Vec::new(),
             binary_format: false,
             key: None,
+            types: Vec::new(),
         }
     }
 }
@@ -260,6 +275,25 @@ mod tests {
         let only_public = filter(&["public.*"], &[]);
         let selected = select(&tables, &filter(&[], &[]), &only_public).unwrap();
         assert_eq!(selected.len(), 1);
+    }
+
+    #[test]
+    fn a_column_more_is_still_the_table_and_another_file_or_column_is_not() {
+        let mut table = SourceTable::named("public", "t");
+        table.fingerprint = "16400/1 id 23 -1,2 t 25 -1,".to_owned();
+        let longer = "16400/1 id 23 -1,2 t 25 -1,3 n 23 -1,";
+        assert!(!table.is_still(longer) && table.is_still("16400/1 id 23 -1,2 t 25 -1,"));
+
+        table.columns = vec!["id".to_owned(), "t".to_owned()];
+
+        assert!(table.is_still(longer));
+        for other in [
+            "16400/1 id 23 -1,",
+            "16400/1 id 23 -1,2 u 25 -1,",
+            "16401/1 id 23 -1,2 t 25 -1,",
+        ] {
+            assert!(!table.is_still(other), "{other}");
+        }
     }
 
     #[test]

@@ -589,3 +589,49 @@ async fn nobody_makes_us_send_or_drop_what_is_not_theirs() {
     assert!(messages(&mirror.source).await.is_empty());
     mirror.assert_equal("a forged setting").await;
 }
+
+/// What is recorded otherwise than it would be described now.
+const STALE: &str = "\
+SELECT o.kind, o.description, d.description
+FROM pgstream.object AS o
+JOIN pgstream.describe(
+  ARRAY(SELECT oid FROM pgstream.object), ARRAY(SELECT oid FROM pgstream.object),
+  ARRAY(SELECT oid FROM pgstream.object), '{}') AS d USING (class, oid)
+WHERE o.description <> d.description";
+
+/// Defaults, definitions and bounds name other objects, whose renames say nothing of them.
+#[tokio::test]
+async fn what_is_recorded_names_other_objects_as_they_are_called_now() {
+    let mirror = Mirror::prepared(
+        "CREATE SCHEMA s; CREATE TYPE s.mood AS ENUM ('sad', 'ok'); CREATE SEQUENCE s.numbers; \
+         CREATE DOMAIN s.small AS int CHECK (value < 10); CREATE TYPE s.pair AS (m s.mood, n s.small); \
+         CREATE FUNCTION s.f(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1'; \
+         CREATE TABLE s.t (id int PRIMARY KEY DEFAULT nextval('s.numbers'), m s.mood DEFAULT 'ok', \
+           ms s.mood[], p s.pair, n s.small, g int GENERATED ALWAYS AS (s.f(3)) STORED, CHECK (s.f(id) > 0)); \
+         CREATE INDEX t_m ON s.t (s.f(id)) WHERE m = 'ok'; \
+         CREATE TABLE public.other (id int REFERENCES s.t, m s.mood); \
+         CREATE TABLE s.parts (m s.mood) PARTITION BY LIST (m); \
+         CREATE TABLE s.part PARTITION OF s.parts FOR VALUES IN ('ok')",
+    )
+    .await;
+    let path = "SET search_path = pg_catalog";
+    mirror.source.run(path).await.expect("a path");
+    for sql in [
+        "ALTER SCHEMA s RENAME TO s2",
+        "ALTER SEQUENCE s2.numbers RENAME TO counted",
+        "ALTER TYPE s2.mood RENAME VALUE 'ok' TO 'fine'",
+        "ALTER TYPE s2.mood RENAME TO feeling",
+        "ALTER DOMAIN s2.small RENAME TO little",
+        "ALTER TYPE s2.pair RENAME ATTRIBUTE n TO k",
+        "ALTER FUNCTION s2.f(int) RENAME TO g",
+        "ALTER FUNCTION s2.g(int) SET SCHEMA public",
+        "ALTER TABLE s2.t RENAME COLUMN id TO number",
+        "ALTER TABLE s2.t RENAME TO u",
+        "ALTER TABLE s2.u SET SCHEMA public",
+        "ALTER TYPE s2.feeling SET SCHEMA public",
+    ] {
+        mirror.source.run(sql).await.expect(sql);
+        let stale = query_text(&mirror.source, STALE).await;
+        assert_eq!(stale, Vec::<String>::new(), "{sql}");
+    }
+}

@@ -5,6 +5,7 @@ mod alone;
 mod deaths;
 mod families;
 mod kinds;
+mod meanwhile;
 mod schema;
 mod settings;
 mod trouble;

@@ -10,6 +10,7 @@ use crate::model::{Lsn, QualifiedName, Relation, RelationId};
 use crate::schema::{Entry, ObjectChange, Plan};
 
 use super::{Applier, ApplyError, RowChange, TablesErrand};
+use crate::engine::copy::MadeTable;
 use crate::engine::coverage::Share;
 use crate::postgres::PgError;
 
@@ -93,7 +94,9 @@ impl Applier {
     /// From now on these tables are the copies'.
     pub(super) fn leave_to_copies(&mut self, errand: &TablesErrand) {
         let tables = errand.tables.iter();
-        let tables = tables.map(|made| (made.table.relation, made.table.name.clone()));
+        let tables = tables.map(|MadeTable { table, .. }| {
+            (table.relation, table.name.clone(), table.types.clone())
+        });
         self.coverage.leave(tables);
         self.coverage.be_lenient(None);
         self.coverage.hold_from(errand.at);
@@ -297,7 +300,7 @@ impl Applier {
     }
 }
 
-fn records_refused(source: PgError) -> ApplyError {
+pub(super) fn records_refused(source: PgError) -> ApplyError {
     ApplyError::Statement {
         object: "the records of a copy".to_owned(),
         statement: source.statement().unwrap_or_default().to_owned(),

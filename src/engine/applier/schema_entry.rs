@@ -29,6 +29,7 @@ impl Applier {
         self.complete().await?;
         self.router.meet(&entry);
         let whole = self.plan(&entry).map_err(schema_error)?;
+        self.follow_copied_names(&entry, begin.commit_lsn).await?;
         self.copy_disturbed_again(&entry).await?;
         let part = self.covered_part(&entry, begin.commit_lsn).await?;
         let (entry, plan) = match part {

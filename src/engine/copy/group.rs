@@ -314,13 +314,15 @@ impl Group {
     }
 }
 
-/// What we made on the target for earlier tries, by OID.
+/// What we made on the target for earlier tries, by OID. The tables have the names of now, which the
+/// stream gave them meanwhile: another table may have the one of then.
 fn made_before(stored: &[StoredTable]) -> Result<HashMap<u32, ObjectChange>, GroupError> {
     let mut ours = HashMap::new();
-    for stored in stored.iter().filter_map(|table| table.objects.as_ref()) {
-        let objects: Vec<ObjectChange> =
-            serde_json::from_str(stored).map_err(GroupError::Stored)?;
-        ours.extend(objects.into_iter().map(|object| (object.oid(), object)));
+    for table in stored {
+        let Some(made) = &table.objects else { continue };
+        let objects: Vec<ObjectChange> = serde_json::from_str(made).map_err(GroupError::Stored)?;
+        let objects = objects.into_iter().map(|object| object.called(&table.name));
+        ours.extend(objects.map(|object| (object.oid(), object)));
     }
     Ok(ours)
 }

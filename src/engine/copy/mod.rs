@@ -48,7 +48,7 @@ pub(super) use alone::{Alone, copy_alone};
 pub(super) use choose::choose;
 pub(super) use copier::Control;
 use copier::Copier;
-pub(super) use errand::{Answer, CopyLink, Errand, TablesErrand};
+pub(super) use errand::{Answer, CopyLink, Errand, MadeTable, TablesErrand};
 pub use group::GroupError;
 pub use plan::plan_snapshot;
 

@@ -73,16 +73,16 @@ fn past(
         return Ok(wanted.clone());
     }
     let made = ours.get(&wanted.oid());
-    let made = made.and_then(|made| Some(so_far(made, standing.get(&made.label())?)));
-    if let Some(made) = made {
-        return Ok(wanted.with_past(&made));
+    if let Some(past) = made.and_then(|made| Some(so_far(made, standing.get(&made.label())?))) {
+        return Ok(wanted.with_past(&past));
     }
     let Some(found) = standing.get(&wanted.label()) else {
         return Ok(wanted.clone());
     };
     let (ours, theirs) = (shape(wanted), shape(found));
     if ours == theirs {
-        return Ok(wanted.with_past(wanted));
+        let past = made.map_or_else(|| wanted.clone(), |_| so_far(wanted, found));
+        return Ok(wanted.with_past(&past));
     }
     Err(Conflict {
         object: wanted.label(),

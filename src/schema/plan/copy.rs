@@ -1,7 +1,9 @@
 //! What a table that is copied needs on the target, and when.
 //!
 //! ```text
-//!  before the rows   schemas, types, sequences, tables, partitions attached while they are empty
+//!  before the rows   schemas, types, sequences, tables, partitions attached while they are empty, and
+//!                    before that what they need of indexes that the partitioned table has already:
+//!                    ATTACH would build those by itself, under names of its own
 //!  after its rows    indexes, beside each other; then keys and checks, one after the other
 //!  after all rows    what joins tables: indexes of partitioned tables, owners, settings, comments
 //!  when in step      foreign keys: both tables must be as of one moment
@@ -64,7 +66,7 @@ pub fn plan_copy(objects: &[ObjectChange], selects: &dyn Fn(&QualifiedName) -> b
     let scene = Scene::new(&change, objects, selects);
     let (mut steps, mut plan) = (Steps::default(), Plan::default());
     for object in objects {
-        steps.belong_to(owner(object));
+        steps.belong_to(owner(&scene, object));
         match key_and_index(&scene, object) {
             Some((key, index)) => {
                 constraint::plan_over_index(&scene, key, index, &mut steps);
@@ -81,16 +83,34 @@ pub fn plan_copy(objects: &[ObjectChange], selects: &dyn Fn(&QualifiedName) -> b
     }
 }
 
-fn owner(object: &ObjectChange) -> Owner {
+fn owner(scene: &Scene<'_>, object: &ObjectChange) -> Owner {
     let known = match object {
         ObjectChange::Constraint(images) => images.known(),
         _ => None,
+    };
+    let index = match object {
+        ObjectChange::Index(images) => images.after.as_ref(),
+        _ => known.and_then(|key| index(scene, key.index_oid?)),
     };
     Owner {
         relation: object.relation(),
         referenced: object.referenced(),
         check: known.is_some_and(|constraint| constraint.kind == "c"),
+        of_standing_index: index.is_some_and(|index| is_of_standing_index(scene, index)),
     }
+}
+
+fn index<'a>(scene: &Scene<'a>, oid: u32) -> Option<&'a Index> {
+    let images = scene.indexes.get(&oid);
+    images.and_then(|images| images.after.as_ref())
+}
+
+/// The index of a partitioned table that is not made now stands: with its table, which is complete.
+fn is_of_standing_index(scene: &Scene<'_>, index: &Index) -> bool {
+    index.parent_oid.is_some_and(|parent| {
+        let parent = scene.indexes.get(&parent);
+        parent.is_none_or(|images| images.before.is_some())
+    })
 }
 
 fn empty_change() -> Change {
@@ -115,7 +135,7 @@ fn staged(scene: &Scene<'_>, phased: Phased) -> StagedStep {
     } = phased;
     let table = owner.relation.and_then(|oid| table(scene, oid));
     StagedStep {
-        stage: stage(phase, table, owner.check),
+        stage: stage(phase, table, owner),
         relation: owner.relation,
         referenced: owner.referenced,
         step,
@@ -128,12 +148,13 @@ fn table<'a>(scene: &Scene<'a>, oid: u32) -> Option<&'a Table> {
 }
 
 /// A partition is attached while it is empty, and must have its parent's checks then.
-fn stage(phase: Phase, table: Option<&Table>, check: bool) -> Stage {
+fn stage(phase: Phase, table: Option<&Table>, owner: Owner) -> Stage {
     let partition = table.is_some_and(Table::is_partition);
     let partitioned = table.is_some_and(|table| table.partition_key.is_some());
     match phase {
         Phase::ForeignKey => Stage::ForeignKey,
-        Phase::Constraint if check && partition => Stage::Before,
+        Phase::Constraint if owner.check && partition => Stage::Before,
+        Phase::Index | Phase::Constraint if owner.of_standing_index => Stage::Before,
         Phase::Index | Phase::Constraint | Phase::AlterConstraint if partitioned => Stage::Last,
         Phase::Index => Stage::Index,
         Phase::Constraint | Phase::AlterConstraint => Stage::After,

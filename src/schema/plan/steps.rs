@@ -59,6 +59,8 @@ pub(super) struct Owner {
     pub(super) referenced: Option<u32>,
     /// Whether it is a CHECK constraint.
     pub(super) check: bool,
+    /// Whether it is the part of an index that the partitioned table has already.
+    pub(super) of_standing_index: bool,
 }
 
 /// A statement, its phase and what it is for.

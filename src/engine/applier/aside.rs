@@ -1,0 +1,164 @@
+//! Names of tables that are being copied: the stream gives them to other tables.
+//!
+//! A table that is being copied is as of its moment, and its own schema changes wait for its own round.
+//! Its name cannot wait: the next statement of the stream may need it, for a table that is renamed or
+//! made anew. So every table of the target is called as it is where the stream is. What is renamed,
+//! moved or dropped while it is being copied is so at once, and what is still there is copied again.
+
+use std::collections::HashMap;
+
+use tracing::info;
+
+use crate::engine::EngineError;
+use crate::model::{Lsn, QualifiedName, RelationId, quote_ident};
+use crate::schema::description::Table;
+use crate::schema::{Change, Entry, Images, ObjectChange};
+use crate::snapshot::{CopyState, StoredTable};
+
+use super::Applier;
+use super::cover::records_refused;
+
+impl Applier {
+    /// Gives tables that are being copied the names that an entry gives them.
+    pub(super) async fn follow_copied_names(
+        &mut self,
+        entry: &Entry,
+        commit_lsn: Lsn,
+    ) -> Result<(), EngineError> {
+        let coverage = &self.coverage;
+        let left = |images: &&Images<Table>| coverage.leaves_out(RelationId(images.oid));
+        let another = |images: &&Images<Table>| name(&images.before) != name(&images.after);
+        let known = |images: &&Images<Table>| images.before.is_some();
+        let called_otherwise = tables(&entry.change).filter(left).filter(known);
+        let called_otherwise: Vec<_> = called_otherwise.filter(another).cloned().collect();
+        // A round that takes tables over passes entries for the second time.
+        if called_otherwise.is_empty() || coverage.is_catching_up(commit_lsn) {
+            return Ok(());
+        }
+        self.flush().await?;
+        self.begin().await?;
+        let stored = self.copies.store().load(self.desk.here().session()).await;
+        let stored = stored.map_err(|source| self.failed(records_refused(source)))?;
+        let made = stored.into_iter().filter(|table| table.attempt > 0);
+        let made: HashMap<RelationId, StoredTable> =
+            made.map(|table| (table.relation, table)).collect();
+        for images in called_otherwise {
+            if let Some(stored) = made.get(&RelationId(images.oid)) {
+                self.follow_copied_name(&entry.change, &images, stored)
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The target's table first, the records afterwards: who writes rows into it holds the former while
+    /// he waits for the latter.
+    async fn follow_copied_name(
+        &mut self,
+        change: &Change,
+        images: &Images<Table>,
+        stored: &StoredTable,
+    ) -> Result<(), EngineError> {
+        let Some(before) = name(&images.before) else {
+            return Ok(());
+        };
+        let after = name(&images.after);
+        info!(target: "snapshot", table = %before, tag = change.tag,
+            "a table that is being copied gives its name up");
+        let sql = match &after {
+            Some(after) => renaming(&before, after),
+            None => dropping(&before, &sequences_that_go_with(change, images.oid)),
+        };
+        let object = format!("table {before}");
+        for sql in sql {
+            let done = self.desk.writer().run(&object, &sql).await;
+            done.map_err(|error| self.failed(error))?;
+        }
+        let relation = stored.relation;
+        let session = self.desk.here().session();
+        let noted = match (after, stored.state) {
+            (Some(_), CopyState::Failed | CopyState::Waiting) => Ok(()),
+            (Some(_), _) => {
+                let waits = self.copies.store().wait(session, &[relation]).await;
+                waits.map(drop)
+            }
+            (None, _) => self.copies.store().forget(session, &[relation]).await,
+        };
+        noted.map_err(|source| self.failed(records_refused(source)))?;
+        if images.after.is_none() {
+            self.coverage.forget(relation);
+        }
+        Ok(())
+    }
+}
+
+fn tables(change: &Change) -> impl Iterator<Item = &Images<Table>> {
+    change.objects.iter().filter_map(|object| match object {
+        ObjectChange::Table(images) => Some(images),
+        _ => None,
+    })
+}
+
+fn name(table: &Option<Table>) -> Option<QualifiedName> {
+    table.as_ref().map(Table::qualified_name)
+}
+
+fn renaming(before: &QualifiedName, after: &QualifiedName) -> Vec<String> {
+    let mut sql = Vec::new();
+    let moved = QualifiedName::new(&*after.schema, &*before.name);
+    if moved != *before {
+        let (table, schema) = (before.quoted(), quote_ident(&after.schema));
+        sql.push(format!("ALTER TABLE IF EXISTS {table} SET SCHEMA {schema}"));
+    }
+    if moved != *after {
+        let (table, name) = (moved.quoted(), quote_ident(&after.name));
+        sql.push(format!("ALTER TABLE IF EXISTS {table} RENAME TO {name}"));
+    }
+    sql
+}
+
+/// Sequences do not belong to their table before all its rows are there.
+fn dropping(table: &QualifiedName, sequences: &[QualifiedName]) -> Vec<String> {
+    let table = format!("DROP TABLE IF EXISTS {}", table.quoted());
+    let sequences = sequences.iter().map(QualifiedName::quoted);
+    let sequences = sequences.map(|name| format!("DROP SEQUENCE IF EXISTS {name}"));
+    std::iter::once(table).chain(sequences).collect()
+}
+
+fn sequences_that_go_with(change: &Change, table: u32) -> Vec<QualifiedName> {
+    let gone = change.objects.iter().filter_map(|object| match object {
+        ObjectChange::Sequence(images) if images.after.is_none() => images.before.as_ref(),
+        _ => None,
+    });
+    let owned = gone.filter(|sequence| sequence.table_oid == Some(table) && !sequence.identity);
+    owned
+        .map(crate::schema::description::Sequence::qualified_name)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_given_up_in_one_step_or_two() {
+        let check = |before: (&str, &str), after: (&str, &str), expected: &[&str]| {
+            let name = |(schema, name): (&str, &str)| QualifiedName::new(schema, name);
+            assert_eq!(renaming(&name(before), &name(after)), expected);
+        };
+
+        check(
+            ("s", "a"),
+            ("s", "b"),
+            &[r#"ALTER TABLE IF EXISTS "s"."a" RENAME TO "b""#],
+        );
+        check(
+            ("s", "a"),
+            ("r", "b"),
+            &[
+                r#"ALTER TABLE IF EXISTS "s"."a" SET SCHEMA "r""#,
+                r#"ALTER TABLE IF EXISTS "r"."a" RENAME TO "b""#,
+            ],
+        );
+    }
+}
