@@ -148,7 +148,8 @@ impl Applier {
             position: coverage.start(),
             coverage,
             copies,
-            schema_changed_at: Lsn::ZERO,
+            // The round before may have gone beyond a moment that is still to come.
+            schema_changed_at: checkpoint,
             edit,
             open: OpenBatch::default(),
             closing: None,

@@ -19,6 +19,7 @@ use crate::chaos;
 use crate::support::execute;
 use crate::support::flow::{Flow, wait_for};
 use crate::support::process::Call;
+use crate::support::sql::try_query_text;
 
 /// Starts both servers with a schema and rows on the source before it is initialised.
 async fn existing(plugin: Plugin, schema: &str) -> Flow {
@@ -60,6 +61,35 @@ fn all_are(status: &Status, state: CopyState) -> bool {
         let mut tables = snapshot.tables.iter();
         !snapshot.tables.is_empty() && tables.all(|table| table.state == state)
     })
+}
+
+/// Waits until the target's records say that these tables are made, or all that are to be copied. While
+/// workers are paused that is all there is to see: a table shows as copying when its rows move.
+async fn made(flow: &Flow, tables: &[&str]) {
+    let wanted = match tables {
+        [] => "true".to_owned(),
+        tables => format!(
+            "concat(schema_name, '.', table_name) IN ('{}')",
+            tables.join("', '")
+        ),
+    };
+    let sql = format!(
+        "SELECT count(*) FILTER (WHERE state = 'copying'), count(*) FROM pgstream.snapshot_table WHERE {wanted}"
+    );
+    crate::support::wait_until("the tables are made", async || {
+        let found = try_query_text(&flow.target, &sql).await?.join("");
+        let (copying, all) = found.split_once('|').unwrap_or_default();
+        let expected = if tables.is_empty() {
+            all.to_owned()
+        } else {
+            tables.len().to_string()
+        };
+        match copying == expected && copying != "0" {
+            true => Ok(()),
+            false => Err(found),
+        }
+    })
+    .await;
 }
 
 async fn ready(engine: &Handle) {

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use pgstream::config::{ByteSize, Plugin};
-use pgstream::engine::Handle;
 use pgstream::engine::status::{Command, CommandAnswer, CopyCommand, CopyState};
+use pgstream::engine::{Handle, spawn};
 
-use super::{enable, ready};
+use super::{enable, made, ready};
+use tokio::time::interval;
+
 use crate::schema_mirror::assert_same_dump;
 use crate::support::flow::{Flow, stop, wait_for};
 use crate::support::{connect, execute};
@@ -49,19 +51,6 @@ CREATE TABLE numbered (id serial PRIMARY KEY, t text);
 CREATE TABLE other (id int PRIMARY KEY);
 INSERT INTO numbered (t) SELECT i FROM generate_series(1, 50) AS i;";
 
-async fn copying(engine: &Handle, tables: &[&str]) {
-    wait_for(engine, "the tables are made", |status| {
-        let snapshot = status.snapshot.as_ref();
-        snapshot.is_some_and(|snapshot| {
-            let state = |name: &str| snapshot.tables.iter().find(|table| table.name == name);
-            let copying =
-                |name: &&str| state(name).is_some_and(|table| table.state == CopyState::Copying);
-            tables.iter().all(copying)
-        })
-    })
-    .await;
-}
-
 async fn command(engine: &Handle, command: CopyCommand) {
     let answer = engine.command(Command::Copy(command)).await;
     assert_eq!(answer, CommandAnswer::Accepted);
@@ -103,7 +92,7 @@ async fn in_the_first_copy(plugin: Plugin, before: &str, tables: &[&str], change
     enable(&mut flow, 2);
     let engine = flow.start();
     command(&engine, CopyCommand::Pause).await;
-    copying(&engine, tables).await;
+    made(&flow, tables).await;
     run(&flow, changes).await;
     resumed(&flow, engine).await;
 }
@@ -117,7 +106,7 @@ async fn in_another_copy(plugin: Plugin, before: &str, table: &str, changes: &[&
     ready(&engine).await;
     command(&engine, CopyCommand::Pause).await;
     again(&engine, table).await;
-    copying(&engine, &[table]).await;
+    made(&flow, &[table]).await;
     run(&flow, changes).await;
     resumed(&flow, engine).await;
 }
@@ -209,7 +198,7 @@ async fn begun_again(plugin: Plugin, changes: &[&str]) -> (u32, u32) {
     super::wait_again(&flow, &["typed", "sized"]).await;
     let engine = flow.start();
     command(&engine, CopyCommand::Pause).await;
-    copying(&engine, &["public.typed", "public.sized"]).await;
+    made(&flow, &["public.typed", "public.sized"]).await;
     run(&flow, changes).await;
     command(&engine, CopyCommand::Resume).await;
     flow.run("CREATE TABLE last (id int PRIMARY KEY); INSERT INTO last VALUES (1)")
@@ -275,9 +264,10 @@ async fn a_copy_ends_while_the_schema_changes_steadily_elsewhere() {
     ready(&engine).await;
     let other = connect(&flow.source_cluster.url("postgres")).await;
     let (stop_changes, mut stopped) = tokio::sync::oneshot::channel::<()>();
-    let changes = tokio::spawn(async move {
-        let mut count = 0;
+    let mut changes = spawn("changes", async move {
+        let (mut count, mut pace) = (0, interval(RESTLESS));
         while stopped.try_recv().is_err() {
+            pace.tick().await;
             count += 1;
             for sql in [
                 format!("ALTER TYPE mood ADD VALUE 'm{count}'"),
@@ -286,7 +276,6 @@ async fn a_copy_ends_while_the_schema_changes_steadily_elsewhere() {
             ] {
                 execute(&other, &sql).await;
             }
-            tokio::time::sleep(RESTLESS).await;
         }
         count
     });
@@ -302,7 +291,7 @@ async fn a_copy_ends_while_the_schema_changes_steadily_elsewhere() {
     .await;
 
     stop_changes.send(()).expect("the changes go on");
-    assert!(changes.await.expect("the changes") > 3);
+    assert!(changes.join().await.expect("the changes") > 3);
     flow.equal().await;
     stop(engine).await;
 }

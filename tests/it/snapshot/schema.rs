@@ -5,12 +5,12 @@ use std::time::Duration;
 use pgstream::config::Plugin;
 use pgstream::engine::Handle;
 use pgstream::engine::clock;
-use pgstream::engine::status::{Command, CopyCommand, CopyState};
+use pgstream::engine::status::{Command, CopyCommand};
 
 use super::{enable, ready};
 use crate::schema_mirror::assert_same_dump;
 use crate::support::execute;
-use crate::support::flow::{Flow, stop, wait_for};
+use crate::support::flow::{Flow, stop};
 
 const BEFORE: &str = "\
 CREATE SCHEMA a; CREATE SCHEMA b;
@@ -121,10 +121,7 @@ async fn while_it_is_paused(flow: &Flow) -> Handle {
     let engine = flow.start();
     let pause = Command::Copy(CopyCommand::Pause);
     engine.command(pause).await;
-    wait_for(&engine, "the tables are made", |status| {
-        super::all_are(status, CopyState::Copying)
-    })
-    .await;
+    super::made(flow, &[]).await;
     change(flow).await;
     engine.command(Command::Copy(CopyCommand::Resume)).await;
     engine
@@ -171,10 +168,7 @@ async fn a_statement_that_needs_a_table_goes_before_its_copy() {
     enable(&mut flow, 1);
     let engine = flow.start();
     engine.command(Command::Copy(CopyCommand::Pause)).await;
-    wait_for(&engine, "the table is made", |status| {
-        super::all_are(status, CopyState::Copying)
-    })
-    .await;
+    super::made(&flow, &[]).await;
     execute(&flow.target, "BEGIN; LOCK TABLE t IN SHARE MODE").await;
     engine.command(Command::Copy(CopyCommand::Resume)).await;
     let locks = "SELECT count(*) FROM pg_locks WHERE relation = 't'::regclass \

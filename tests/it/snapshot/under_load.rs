@@ -83,11 +83,7 @@ async fn while_a_table_waits_for_another_copy_the_others_flow() {
 
     command(&engine, CopyCommand::Pause).await;
     again(&engine, "public.one").await;
-    wait_for(&engine, "its copy is prepared", |status| {
-        let snapshot = status.snapshot.as_ref();
-        snapshot.is_some_and(|snapshot| snapshot.paused && snapshot.count(CopyState::Copying) == 1)
-    })
-    .await;
+    super::made(&flow, &["public.one"]).await;
     flow.run("INSERT INTO one VALUES (2); INSERT INTO two VALUES (2)")
         .await;
     flow.shows("SELECT id FROM two ORDER BY 1", &["1", "2"])
