@@ -441,11 +441,11 @@ impl Stream<'_> {
         })
     }
 
-    /// A paused round reads nothing, unless it must end what it has begun to write. One that waits for
-    /// copies reads the transaction in hand to its end, because no errand is taken within one.
+    /// A paused round, and one that waits for copies, reads nothing, unless it must end what it has begun
+    /// to write. A transaction of which nothing is written yet waits in memory.
     fn reads(&self) -> bool {
-        let waits = self.state.copying.stream_waits && self.state.staged.is_none();
-        !(self.state.paused || waits) || self.state.is_inside_large()
+        let waits = self.state.paused || self.state.copying.stream_waits;
+        !waits || self.state.is_inside_large()
     }
 
     /// Returns the commit time of the oldest transaction that is not on the target.

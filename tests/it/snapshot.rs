@@ -74,17 +74,17 @@ async fn made(flow: &Flow, tables: &[&str]) {
         ),
     };
     let sql = format!(
-        "SELECT count(*) FILTER (WHERE state = 'copying'), count(*) FROM pgstream.snapshot_table WHERE {wanted}"
+        "SELECT count(*) FILTER (WHERE state <> 'waiting'), count(*) FROM pgstream.snapshot_table WHERE {wanted}"
     );
     crate::support::wait_until("the tables are made", async || {
         let found = try_query_text(&flow.target, &sql).await?.join("");
-        let (copying, all) = found.split_once('|').unwrap_or_default();
+        let (made, all) = found.split_once('|').unwrap_or_default();
         let expected = if tables.is_empty() {
             all.to_owned()
         } else {
             tables.len().to_string()
         };
-        match copying == expected && copying != "0" {
+        match made == expected && made != "0" {
             true => Ok(()),
             false => Err(found),
         }

@@ -70,7 +70,7 @@ impl Stream<'_> {
 
     /// Errands are not taken while parts of a transaction are in the open target transaction.
     pub(super) fn takes_errands(&self) -> bool {
-        self.state.staged.is_none() && self.state.copying.moment().is_none()
+        !self.state.is_inside_large() && self.state.copying.moment().is_none()
     }
 
     /// Does what waits for a moment, when everything before that is on the target.
@@ -80,7 +80,7 @@ impl Stream<'_> {
         };
         let passed = self.applier.position().max(self.state.idle_lsn);
         let there = moment.is_none_or(|at| passed >= at);
-        if there && self.state.staged.is_none() {
+        if there && !self.state.is_inside_large() {
             Box::pin(self.arrive()).await?;
         }
         Ok(())

@@ -282,16 +282,17 @@ async fn a_copy_ends_while_the_schema_changes_steadily_elsewhere() {
 
     again(&engine, "public.sized").await;
     wait_for(&engine, "it is ready again", |status| {
-        super::all_are(status, CopyState::Ready)
-            && status.snapshot.as_ref().is_some_and(|snapshot| {
-                let mut tables = snapshot.tables.iter();
-                tables.any(|table| table.name == "public.sized" && table.attempt > 1)
-            })
+        status.snapshot.as_ref().is_some_and(|snapshot| {
+            let mut tables = snapshot.tables.iter();
+            let sized = tables.find(|table| table.name == "public.sized");
+            sized.is_some_and(|table| table.state == CopyState::Ready && table.attempt > 1)
+        })
     })
     .await;
 
     stop_changes.send(()).expect("the changes go on");
     assert!(changes.join().await.expect("the changes") > 3);
+    ready(&engine).await;
     flow.equal().await;
     stop(engine).await;
 }
