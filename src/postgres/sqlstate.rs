@@ -5,6 +5,9 @@
 
 use crate::model::ErrorClass;
 
+/// `lock_not_available`: `lock_timeout` has passed.
+pub const LOCK_NOT_AVAILABLE: &str = "55P03";
+
 /// `invalid_parameter_value`: also an option that an output plugin does not know.
 pub const INVALID_PARAMETER_VALUE: &str = "22023";
 /// `invalid_authorization_specification`: `pg_hba.conf` has no line for this connection.
@@ -98,6 +101,10 @@ pub(super) fn hint(code: &str) -> Option<&'static str> {
         }
         OBJECT_IN_USE => {
             "SELECT slot_name, active_pid FROM pg_replication_slots; shows which process holds it"
+        }
+        LOCK_NOT_AVAILABLE => {
+            "a transaction holds it for long: SELECT pid, xact_start, query FROM pg_stat_activity \
+             ORDER BY xact_start; shows which; let it end, then try again"
         }
         "53300" => "raise max_connections, or close sessions that are not needed",
         "53400" => "raise max_replication_slots and max_wal_senders, then restart the server",

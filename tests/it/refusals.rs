@@ -134,7 +134,7 @@ const REFUSALS: &[Refusal] = &[
         change: "INSERT INTO t VALUES (47114711, 'secret 47114711', 0)",
         sqlstate: None,
         statement: None,
-        hint: "PGSTREAM_FILTER_EXCLUDE_TABLES=public.t",
+        hint: "PGSTREAM_FILTER_EXCLUDE_TABLES='public.t'",
         mend: "ALTER TABLE elsewhere RENAME TO t",
     },
     Refusal {

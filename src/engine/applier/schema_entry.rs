@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::apply::{AppliedSchemaChange, ApplyError, RowChange};
 use crate::fault;
@@ -165,7 +165,15 @@ impl Applier {
         };
         let objects = change.objects.join(", ");
         let ms = (duration_ms * 10.0).round() / 10.0;
-        info!(target: "schema", tag = entry.change.tag, objects, ms, "schema change applied");
+        match change.state {
+            SchemaState::NotApplied => {}
+            SchemaState::Skipped => {
+                debug!(target: "schema", tag = entry.change.tag, objects, "schema change of nothing that replicates");
+            }
+            _ => {
+                info!(target: "schema", tag = entry.change.tag, objects, ms, "schema change applied");
+            }
+        }
         self.open.schema_changes.push(change);
         Ok(())
     }

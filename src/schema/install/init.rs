@@ -179,7 +179,7 @@ fn former(table: &Keyless) -> String {
 
 fn describe_again() -> String {
     "BEGIN;
-SET LOCAL lock_timeout = '5s';
+SET LOCAL lock_timeout = '200ms';
 SELECT pgstream.keep_identity(c.oid) FROM pg_catalog.pg_class AS c
 WHERE pgstream.identity_statement(c.oid) IS NOT NULL;
 SELECT pgstream.describe_all();
@@ -191,12 +191,7 @@ async fn run(source: &Session, step: &PlannedStep) -> Result<(), PgError> {
     if step.sql == WAIT {
         return wait_for_older_transactions(source).await;
     }
-    let outcome = source.run(&step.sql).await;
-    if outcome.is_err() && step.sql.starts_with("BEGIN;") {
-        // Ends the failed transaction; when that fails, too, the session is gone and it with it.
-        drop(source.run("ROLLBACK").await);
-    }
-    outcome
+    script::run_patiently(source, &step.sql).await
 }
 
 /// Runs the undos, last first. Returns those that failed.

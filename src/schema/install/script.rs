@@ -1,8 +1,18 @@
 //! The SQL of the installation, one file per concern; behind a line `-- REMOVAL` each file says how
 //! it goes away.
 
+use std::time::Duration;
+
 use crate::config::SlotName;
 use crate::model::quote_literal;
+use crate::postgres::sqlstate::LOCK_NOT_AVAILABLE;
+use crate::postgres::{PgError, Session};
+
+/// So often a lock is asked for that somebody holds.
+const LOCK_TRIES_MAX: u32 = 20;
+
+/// Those who queued behind us go on meanwhile.
+const LOCK_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
 /// The layout of the installation: how many migrations made it.
 pub const VERSION: i32 = 2;
@@ -121,12 +131,33 @@ END
 $do$;
 ";
 
-/// Returns a transaction of ours that no trigger of ours records. A long transaction on a table must
-/// not make everybody queue behind us.
+/// Runs a script that takes locks. Who comes while it waits for one queues behind it, so it waits for
+/// `lock_timeout` only and tries again later, for as long as an ordinary transaction takes.
+///
+/// # Errors
+/// By SQLSTATE; `lock_not_available` when somebody holds the lock for longer.
+pub(super) async fn run_patiently(session: &Session, sql: &str) -> Result<(), PgError> {
+    let mut tries = 1;
+    loop {
+        let outcome = session.run(sql).await;
+        let Err(error) = outcome else { return Ok(()) };
+        if sql.starts_with("BEGIN;") {
+            // Ends the failed transaction; when that fails, too, the session is gone and it with it.
+            drop(session.run("ROLLBACK").await);
+        }
+        if error.code() != Some(LOCK_NOT_AVAILABLE) || tries >= LOCK_TRIES_MAX {
+            return Err(error);
+        }
+        tries += 1;
+        tokio::time::sleep(LOCK_AGAIN_AFTER).await;
+    }
+}
+
+/// Returns a transaction of ours that no trigger of ours records, for [`run_patiently`].
 pub(super) fn quietly(statement: &str) -> String {
     format!(
         "BEGIN;
-SET LOCAL lock_timeout = '5s';
+SET LOCAL lock_timeout = '200ms';
 SET LOCAL pgstream.busy = 'on';
 {statement};
 COMMIT;"

@@ -94,9 +94,10 @@ pub async fn tear_down_watched(
             Side::Target => target,
         };
         let Some(session) = session else { continue };
-        if let Err(error) = teller.told(place, session.run(&step.sql)).await {
-            // Ends the failed transaction; a lost session has none.
-            drop(session.run("ROLLBACK").await);
+        if let Err(error) = teller
+            .told(place, script::run_patiently(session, &step.sql))
+            .await
+        {
             let later = steps.iter().skip(place + 1);
             return Err(InstallError::Step {
                 what: step.what.clone(),
