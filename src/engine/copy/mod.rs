@@ -25,6 +25,7 @@ mod copier;
 mod crew;
 mod errand;
 mod group;
+mod leftover;
 mod plan;
 mod queue;
 mod ranges;
@@ -45,7 +46,7 @@ use super::board::Board;
 use super::supervise::{self, Task};
 
 pub(super) use alone::{Alone, copy_alone};
-pub(super) use choose::choose;
+pub(super) use choose::choose as choose_tables;
 pub(super) use copier::Control;
 use copier::Copier;
 pub(super) use errand::{Answer, CopyLink, Errand, MadeTable, TablesErrand};

@@ -131,6 +131,39 @@ async fn rows_on_the_target_are_a_conflict() {
     conflicts(filled, "has rows on the target already").await;
 }
 
+/// A start that was refused because of one table is left by leaving that table out.
+async fn leaves_the_refusal(name: &str, value: &str, copied: &[&str]) {
+    let mut flow = existing(Plugin::Pgoutput, TABLES).await;
+    let filled = "CREATE TABLE other (id int PRIMARY KEY); INSERT INTO other VALUES (9)";
+    execute(&flow.target, filled).await;
+    enable(&mut flow, 2);
+    for _ in 0..2 {
+        let refused = call(&flow).run().await;
+        assert_eq!(refused.code, Some(78), "{}", refused.stderr);
+    }
+    let running = call(&flow).env(name, value).spawn();
+    flow.run("INSERT INTO other VALUES (2)").await;
+    flow.shows("SELECT id FROM other ORDER BY 1", &["2", "9"])
+        .await;
+    if !copied.is_empty() {
+        assert_equal_tables(&flow.source, &flow.target, copied).await;
+    }
+    assert_eq!(running.terminate().await.code, Some(0));
+}
+
+#[tokio::test]
+async fn a_refused_start_is_left_by_an_exclusion() {
+    let copied = ["public.test", "test_schema.one", "test_schema.two"];
+    let name = "PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_EXCLUDED_TABLES";
+    leaves_the_refusal(name, "other needs_other", &copied).await;
+}
+
+#[tokio::test]
+async fn a_refused_start_is_left_without_a_copy() {
+    let name = "PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED";
+    leaves_the_refusal(name, "false", &[]).await;
+}
+
 fn copy_of<'s>(status: &'s Status, name: &str) -> Option<&'s TableCopy> {
     let snapshot = status.snapshot.as_ref()?;
     snapshot.tables.iter().find(|table| table.name == name)
