@@ -15,13 +15,14 @@ use crate::engine::retry::Retry;
 use crate::engine::status::{CopyState, Failure};
 use crate::engine::{EngineError, clock, failure_of};
 use crate::model::{Classify as _, ErrorClass, Lsn, RelationId, quote_literal};
-use crate::postgres::{self, PgError, Session};
+use crate::postgres::{self, PgError, Session, sqlstate};
 use crate::snapshot::{OpenStep, Store, StoredTable};
 
 use super::account::Account;
 use super::crew::{Crew, CrewEnd};
 use super::errand::{Answer, Errand};
 use super::group::{Group, GroupSettings, Moment};
+use super::rights::sequence_refused;
 
 /// A moment that schema changes overtake is taken again so often.
 const MOMENTS_MAX: usize = 20;
@@ -481,11 +482,13 @@ impl Copier {
         for step in steps {
             let sql = match source.row(&step.sql, &[]).await {
                 Ok(row) => row.map_or_else(String::new, |row| row.get(0)),
-                Err(error) if error.class() == ErrorClass::Transient => {
-                    return Err(failed(error).into());
-                }
                 // Dropped or renamed since: the stream will tell.
-                Err(_) => String::new(),
+                Err(error) if error.code() == Some(sqlstate::UNDEFINED_TABLE) => String::new(),
+                Err(error) if error.code() == Some(sqlstate::INSUFFICIENT_PRIVILEGE) => {
+                    let refused = sequence_refused(&source, &step.object).await;
+                    return Err(self.group_failed(refused.map_err(failed)?).into());
+                }
+                Err(error) => return Err(failed(error).into()),
             };
             let moved = OpenStep {
                 sql,

@@ -30,6 +30,7 @@ mod plan;
 mod queue;
 mod ranges;
 mod reconcile;
+mod rights;
 mod standing;
 pub(super) mod tables;
 mod watch;
