@@ -308,12 +308,9 @@ impl Copier {
                 }
                 Answer::Disturbed => sleep(PAUSE).await,
                 Answer::Refused { relation, failure } => {
-                    let tables: Vec<RelationId> = match relation {
-                        Some(relation) => vec![RelationId(relation)],
-                        None => waiting.iter().copied().collect(),
-                    };
-                    for table in tables {
-                        self.failed(target, table, (*failure).clone()).await?;
+                    match relation {
+                        Some(table) => self.failed(target, RelationId(table), *failure).await?,
+                        None => self.all_failed(target, &waiting, *failure).await?,
                     }
                     return Ok(None);
                 }
@@ -384,6 +381,30 @@ impl Copier {
     ) -> Result<(), EngineError> {
         tracing::error!(target: "snapshot", causes = failure.causes.join(": "), hint = failure.hint.as_deref(),
             "{}; the other tables go on", failure.message);
+        self.note_failure(target, table, failure).await
+    }
+
+    /// What all of them need is refused.
+    async fn all_failed(
+        &mut self,
+        target: &Session,
+        tables: &HashSet<RelationId>,
+        failure: Failure,
+    ) -> Result<(), EngineError> {
+        tracing::error!(target: "snapshot", tables = tables.len(), causes = failure.causes.join(": "),
+            hint = failure.hint.as_deref(), "{}; no table can be copied without it", failure.message);
+        for table in tables {
+            self.note_failure(target, *table, failure.clone()).await?;
+        }
+        Ok(())
+    }
+
+    async fn note_failure(
+        &mut self,
+        target: &Session,
+        table: RelationId,
+        failure: Failure,
+    ) -> Result<(), EngineError> {
         let text = serde_json::to_string(&failure).unwrap_or_default();
         let noted = self.store.failed(target, table, &text).await;
         noted.map_err(|source| self.target_failed("note a failure", source))?;
