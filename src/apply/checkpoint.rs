@@ -74,6 +74,9 @@ SELECT system_identifier, database_name, end_lsn::pg_catalog.text
 FROM pgstream.checkpoint
 WHERE slot_name = $1";
 
+const HAS_APPLIED: &str =
+    "SELECT commit_time IS NOT NULL FROM pgstream.checkpoint WHERE slot_name = $1";
+
 /// A commit that waits until it, and all before it, is on disk; it needs a transaction id to do so.
 pub(super) const FLUSH: &str = "\
 BEGIN;
@@ -113,13 +116,14 @@ impl CheckpointStore {
         Ok(Self { stream })
     }
 
-    /// Returns whether the target has a checkpoint of this stream.
+    /// Returns whether the target has applied a transaction of this stream; none without a checkpoint.
     ///
     /// # Errors
     /// The target's refusal.
-    pub async fn exists(&self, session: &Session) -> Result<bool, ApplyError> {
-        let found = session.row(LOAD, &[&self.stream.slot_name]).await;
-        Ok(found.map_err(refused("the checkpoint"))?.is_some())
+    pub async fn has_applied(&self, session: &Session) -> Result<Option<bool>, ApplyError> {
+        let found = session.row(HAS_APPLIED, &[&self.stream.slot_name]).await;
+        let found = found.map_err(refused("the checkpoint"))?;
+        Ok(found.map(|row| row.get(0)))
     }
 
     /// Returns the stream whose records these are.

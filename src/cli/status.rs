@@ -165,13 +165,28 @@ fn render_copy(table: &TableCopy) -> String {
         CopyState::Ready => "✓ ready",
         CopyState::Failed => "✗ failed",
     };
-    let size = ByteSize(table.bytes_expected.max(table.byte_count));
-    let error = table.error.as_ref().map(|error| format!("  {error}"));
-    format!(
-        "{state:14} {}  {size}{}",
-        table.name,
-        error.unwrap_or_default()
-    )
+    let size = match table.state {
+        CopyState::Waiting | CopyState::Failed => {
+            format!("{} expected", ByteSize(table.bytes_expected))
+        }
+        CopyState::Copying => format!(
+            "{} rows, {} of {} expected",
+            table.row_count,
+            ByteSize(table.byte_count),
+            ByteSize(table.bytes_expected.max(table.byte_count))
+        ),
+        CopyState::Indexing | CopyState::CatchingUp | CopyState::Ready => {
+            format!("{} rows, {}", table.row_count, ByteSize(table.byte_count))
+        }
+    };
+    let error = table.error.iter().map(|error| format!("  {error}"));
+    let causes = table.causes.iter();
+    let causes = causes.map(|cause| format!("  caused by: {cause}"));
+    let hint = table.hint.iter().map(|hint| format!("  hint: {hint}"));
+    std::iter::once(format!("{state:14} {}  {size}", table.name))
+        .chain(error.chain(causes).chain(hint))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn render_schema_changes(seen: &Inspection) -> String {

@@ -165,10 +165,10 @@ pub enum EngineError {
         source: SnapshotError,
     },
     /// Some tables are not there.
-    #[error("snapshot failed: {} could not be copied; the others are there", .tables.join(", "))]
+    #[error("snapshot failed: {} could not be copied; all else is there", .missing.join(", "))]
     SnapshotIncomplete {
-        /// The tables.
-        tables: Vec<String>,
+        /// The tables; where all are there, the objects that complete them.
+        missing: Vec<String>,
     },
     /// The session that kept the moment of a copy is gone.
     #[error("the source has let go of the snapshot that tables are copied from")]
@@ -203,6 +203,17 @@ impl EngineError {
             }
         );
         self.class() == ErrorClass::Data || statement.is_some() || undescribed
+    }
+
+    /// Returns the statement that the target refuses, without values, if it is about one.
+    #[must_use]
+    pub fn statement(&self) -> Option<&str> {
+        match self {
+            Self::SnapshotTable {
+                source: SnapshotError::Step { statement, .. },
+            } => Some(statement),
+            _ => self.apply().and_then(ApplyError::statement),
+        }
     }
 
     /// Returns the refusal of the target inside, if it is one.
@@ -258,9 +269,10 @@ impl Classify for EngineError {
                  PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_EXCLUDED_TABLES; nothing has been touched"
                     .to_owned(),
             ),
-            Self::SnapshotIncomplete { .. } => {
-                Some("mend what the lines above say and run it again: it begins anew".to_owned())
-            }
+            Self::SnapshotIncomplete { .. } => Some(
+                "mend what the lines above say and run it again: it copies what is missing"
+                    .to_owned(),
+            ),
             Self::SlotMissing { slot_name, .. } => Some(format!(
                 "create it: pgstream init --pgurl <source URL> --replication-slot {slot_name}; \
                  see which slots there are: SELECT slot_name FROM pg_replication_slots"

@@ -24,9 +24,7 @@ pub fn failure_of(error: &EngineError, transaction: Option<FailedTransaction>) -
         message: error.to_string(),
         causes: causes(error),
         sqlstate: server_error(error).and_then(|server| server.code().map(str::to_owned)),
-        statement: error
-            .apply()
-            .and_then(|apply| apply.statement().map(str::to_owned)),
+        statement: error.statement().map(str::to_owned),
         hint,
         transaction,
         at_ms: clock::unix_ms(),

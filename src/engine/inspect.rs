@@ -118,14 +118,20 @@ pub struct TableCopy {
     pub state: CopyState,
     /// Which try this is, from 1; 0 before the first.
     pub attempt: u32,
-    /// Rows, once all are there.
+    /// Rows that are there, or on their way in a copy that runs.
     pub row_count: u64,
-    /// Bytes, once all are there.
+    /// Their bytes.
     pub byte_count: u64,
     /// Bytes to copy, estimated.
     pub bytes_expected: u64,
-    /// Why it failed.
+    /// What failed.
     pub error: Option<String>,
+    /// Why, outermost cause first.
+    pub causes: Vec<String>,
+    /// SQLSTATE, when a server said it.
+    pub sqlstate: Option<String>,
+    /// What mends it.
+    pub hint: Option<String>,
     /// The position of the source that its rows are as of.
     pub lsn: Option<Lsn>,
     /// When this was noted.

@@ -10,11 +10,37 @@ use serde::Deserialize;
 
 use super::entry::{Images, ObjectChange};
 use super::install;
+use crate::model::quote_ident;
 use crate::postgres::{PgError, Session};
 
 const NEEDED: &str = include_str!("../../assets/sql/source/snapshot/needed.sql");
 
-const INSTALLED: &str = "SELECT pg_catalog.to_regclass('pgstream.object') IS NOT NULL";
+/// One row where descriptions are recorded: whether our role may read them, and its name. Asks no
+/// name of the schema itself, which would be refused without a right to it.
+const RECORDS: &str = "\
+SELECT pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+       AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
+       AND COALESCE((
+         SELECT pg_catalog.bool_and(pg_catalog.has_function_privilege(p.oid, 'EXECUTE'))
+         FROM pg_catalog.pg_proc AS p
+         WHERE p.pronamespace = n.oid AND p.proname IN ('with_names', 'schema_name', 'relation_name')),
+         false),
+       CURRENT_USER::pg_catalog.text
+FROM pg_catalog.pg_namespace AS n
+JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = 'object'
+WHERE n.nspname = 'pgstream'";
+
+/// Returns the statements, for the source, that let a role read what is recorded there.
+#[must_use]
+pub fn grant_descriptions(user: &str) -> String {
+    let user = quote_ident(user);
+    format!(
+        "on the source: GRANT USAGE ON SCHEMA pgstream TO {user}; \
+         GRANT SELECT ON pgstream.object TO {user}; \
+         GRANT EXECUTE ON FUNCTION pgstream.with_names, pgstream.schema_name, \
+         pgstream.relation_name TO {user}"
+    )
+}
 
 const RECORDED: &str = "\
 SELECT o.oid, o.kind, pgstream.with_names(o.description)::pg_catalog.text
@@ -61,6 +87,12 @@ pub enum DescribeError {
     /// The server refuses.
     #[error("cannot describe objects")]
     Ask(#[source] PgError),
+    /// The role has no right to what is recorded.
+    #[error("permission denied: role {user} may not read the descriptions in schema pgstream")]
+    Forbidden {
+        /// The role.
+        user: String,
+    },
     /// The description cannot be read.
     #[error("cannot read the description of {kind} {oid}")]
     Read {
@@ -74,25 +106,32 @@ pub enum DescribeError {
 }
 
 impl<'s> Describer<'s> {
-    /// Makes ready to describe, on any server.
+    /// Makes ready to describe, on any server. With `exact` a role that may not read what is
+    /// recorded is refused: whoever streams afterwards must know what was true at its moment, which
+    /// the catalogs of now do not say. Without, they are good enough.
     ///
     /// # Errors
-    /// By SQLSTATE: Operator where no temporary objects may be made.
-    pub async fn new(session: &'s Session) -> Result<Self, PgError> {
-        let installed = session.row(INSTALLED, &[]).await?;
-        if installed.is_some_and(|row| row.get(0)) {
-            return Ok(Self {
+    /// [`DescribeError::Forbidden`]; by SQLSTATE: Operator where no temporary objects may be made.
+    pub async fn new(session: &'s Session, exact: bool) -> Result<Self, DescribeError> {
+        let records = session.row(RECORDS, &[]).await;
+        let records = records.map_err(DescribeError::Ask)?;
+        match records.map(|row| (row.get(0), row.get(1))) {
+            Some((true, _)) => Ok(Self {
                 session,
                 sql: RECORDED,
-            });
+            }),
+            Some((false, user)) if exact => Err(DescribeError::Forbidden { user }),
+            Some((false, _)) | None => {
+                let temporary = Self::temporary(session).await;
+                temporary.map_err(DescribeError::Ask)
+            }
         }
-        Self::temporary(session).await
     }
 
     /// Makes ready to describe by the catalogs of now, wherever descriptions are recorded.
     ///
     /// # Errors
-    /// As [`Describer::new`].
+    /// By SQLSTATE: Operator where no temporary objects may be made.
     pub async fn temporary(session: &'s Session) -> Result<Self, PgError> {
         session.run(&install::temporary_descriptions()).await?;
         Ok(Self {

@@ -86,7 +86,8 @@ impl Classify for SnapshotError {
             }
             Self::Rows { source, .. } => source.hint(),
             Self::Step { source, .. } => source.hint().or_else(|| {
-                let mend = "make the statement possible on the target, then copy the table again";
+                let mend = "make the statement possible on the target, then run pgstream again, or copy the \
+                            table again";
                 Some(mend.to_owned())
             }),
             Self::Changed { .. } | Self::Superseded { .. } => None,

@@ -137,6 +137,14 @@ const FREE: &str = include_str!("../../assets/sql/target/free_copies.sql");
 const FORGET: &str =
     "DELETE FROM pgstream.snapshot_table WHERE slot_name = $1 AND relation = ANY ($2)";
 
+const CLAIMED: &str = "\
+SELECT t.relation
+FROM pgstream.snapshot_table AS t
+WHERE t.slot_name = $1 AND EXISTS (
+  SELECT FROM pgstream.snapshot_table AS o
+  WHERE o.slot_name <> t.slot_name
+    AND o.schema_name = t.schema_name AND o.table_name = t.table_name)";
+
 const FORGET_STEPS: &str = "\
 DELETE FROM pgstream.snapshot_step
 WHERE slot_name = $1 AND (relation = ANY ($2) OR referenced = ANY ($2))";
@@ -272,7 +280,17 @@ impl Store {
             .await
     }
 
-    /// Forgets tables, which the source no longer has.
+    /// Returns those of our tables that another slot's pipeline has copied, too: what stands on the
+    /// target under their names is its.
+    ///
+    /// # Errors
+    /// By SQLSTATE.
+    pub async fn claimed_elsewhere(&self, session: &Session) -> Result<Vec<RelationId>, PgError> {
+        let rows = session.rows(CLAIMED, &[&self.slot_name]).await?;
+        Ok(rows.iter().map(|row| RelationId(row.get(0))).collect())
+    }
+
+    /// Forgets tables, which the source no longer has or the settings no longer select.
     ///
     /// # Errors
     /// By SQLSTATE.

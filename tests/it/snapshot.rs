@@ -6,6 +6,7 @@ mod deaths;
 mod families;
 mod kinds;
 mod meanwhile;
+mod rights;
 mod schema;
 mod settings;
 mod trouble;

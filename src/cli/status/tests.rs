@@ -17,9 +17,12 @@ fn copy(name: &str, state: CopyState) -> TableCopy {
         state,
         attempt: 1,
         row_count: 1200,
-        byte_count: 0,
+        byte_count: 1 << 20,
         bytes_expected: 3 << 20,
         error: None,
+        causes: Vec::new(),
+        sqlstate: None,
+        hint: None,
         lsn: Some(Lsn(0x10)),
         updated_at: "2026-01-01T00:00:00+00:00".to_owned(),
     }
@@ -54,6 +57,12 @@ fn seen() -> Inspection {
         copies: vec![
             copy("public.orders", CopyState::Copying),
             copy("public.items", CopyState::Ready),
+            TableCopy {
+                error: Some("snapshot failed".to_owned()),
+                causes: vec!["cannot copy the rows of public.refunds".to_owned()],
+                hint: Some("mend it".to_owned()),
+                ..copy("public.refunds", CopyState::Failed)
+            },
         ],
         init: Some(Init {
             installed: true,
@@ -85,8 +94,12 @@ fn a_streaming_pipeline_shows_its_slot_lag_and_changes() {
                 retains 16.0 MiB, reserved; no limit
     lag         1.5 KiB, 0.2 s
     checkpoint  0/20  committed on the source 2026-01-01T00:00:00+00:00, here 2026-01-01T00:00:01+00:00
-    snapshot    1 of 2 tables ready, 1200 rows
-                … copying      public.orders  3.0 MiB
+    snapshot    1 of 3 tables ready, 1200 rows
+                … copying      public.orders  1200 rows, 1.0 MiB of 3.0 MiB expected
+                ✗ failed       public.refunds  3.0 MiB expected
+                  snapshot failed
+                  caused by: cannot copy the rows of public.refunds
+                  hint: mend it
     schema      ✓ acked    7  ALTER TABLE  table public.test
     ");
 }

@@ -1,13 +1,15 @@
 //! Copying with nobody streaming: `pgstream snapshot`.
 //!
 //! The same copier; what it asks of a stream is done here, at once. Nothing is made on the source, and
-//! nothing of ours remains on the target when all tables are there. After a crash everything is
-//! copied anew: without a stream only one moment for all tables is a moment at all.
+//! nothing of ours remains on the target when all tables are there. After a failure or a crash the
+//! records stay, so that the next one leaves alone what is complete and copies the rest from its
+//! beginning: without a stream nothing evens out the moments of a table's parts. A copy that was
+//! refused before it began leaves none.
 
 use std::sync::Arc;
 
 use tokio::sync::{Notify, mpsc, watch};
-use tracing::info;
+use tracing::{debug, info};
 
 use crate::apply;
 use crate::config::Pipeline;
@@ -17,17 +19,15 @@ use crate::engine::request::Request;
 use crate::engine::status::{Command, CommandAnswer, CopyState, Phase};
 use crate::engine::supervise;
 use crate::engine::{EngineError, failure_of};
-use crate::model::{Lsn, RelationId};
+use crate::model::Lsn;
 use crate::postgres::{self, Session};
-use crate::schema::install;
+use crate::schema::install::{self, SNAPSHOT_NAME};
 use crate::snapshot::Store;
 
 use super::copier::{Control, Copier};
 use super::errand::{Answer, Errand};
+use super::leftover::Leftovers;
 use super::{ERRANDS_MAX, choose, tables};
-
-/// The name that stands for a slot in our records.
-const NAME: &str = "pgstream snapshot";
 
 /// What it takes.
 pub(in crate::engine) struct Alone {
@@ -97,9 +97,27 @@ async fn copy(
         endpoint: pipeline.target.endpoint(),
         source,
     })?;
-    let store = Store::new(NAME.to_owned());
-    begin_anew(pipeline, &store, &target).await?;
+    let store = Store::new(SNAPSHOT_NAME.to_owned());
+    if let Err(error) = copy_selected(pipeline, board, control, (&store, &target)).await {
+        if let Err(left) = tidy(&store, &target).await {
+            debug!(target: "snapshot", "records of the copy stay on the target: {left}");
+        }
+        return Err(error);
+    }
+    let forget = install::forget_on_target(SNAPSHOT_NAME, true);
+    let cleaned = target.run(&forget).await;
+    cleaned.map_err(failed("remove the records of the copy"))?;
+    info!(target: "snapshot", "all tables are copied");
+    Ok(Outcome::Stopped)
+}
 
+async fn copy_selected(
+    pipeline: &Pipeline,
+    board: &Board,
+    control: watch::Receiver<Control>,
+    (store, target): (&Store, &Session),
+) -> Result<(), EngineError> {
+    begin(pipeline, store, target).await?;
     let (errand_sender, errands) = mpsc::channel(ERRANDS_MAX);
     let settled = Arc::new(watch::Sender::new(()));
     let mut copier = Copier::new(
@@ -114,35 +132,42 @@ async fn copy(
     copier.streams = false;
     copier.wake_once();
     let mut task = supervise::spawn("copier", copier.run());
-    let served = tokio::select! {
+    tokio::select! {
         biased;
-        served = serve(pipeline, &store, &target, errands, &settled) => served,
+        served = serve(pipeline, store, target, errands, &settled) => served,
         ended = task.join() => Err(ended.map_or_else(EngineError::Task, |()| EngineError::Order {
             what: "the copies ended by themselves",
         })),
-    };
-    drop(task);
-    served?;
-    let cleaned = target.run(&install::forget_on_target(NAME, true)).await;
-    cleaned.map_err(failed("remove the records of the copy"))?;
-    info!(target: "snapshot", "all tables are copied");
-    Ok(Outcome::Stopped)
+    }
 }
 
-async fn begin_anew(
-    pipeline: &Pipeline,
-    store: &Store,
-    target: &Session,
-) -> Result<(), EngineError> {
-    let failed = |source| EngineError::Target {
-        operation: "begin the records of the copy",
-        endpoint: pipeline.target.endpoint(),
-        source,
+/// Writes down what the settings select. What an earlier copy left counts for those tables only.
+async fn begin(pipeline: &Pipeline, store: &Store, target: &Session) -> Result<(), EngineError> {
+    let selected = choose::selected(pipeline).await?;
+    let write = async {
+        let left = Leftovers::find(store, target, &selected).await?;
+        store.forget(target, &left.dropped).await?;
+        store.wait(target, &left.unfinished()).await?;
+        let new: Vec<_> = selected.iter().collect();
+        choose::write_down(store, target, &new).await
     };
-    let stored = store.load(target).await.map_err(failed)?;
-    let all: Vec<RelationId> = stored.iter().map(|table| table.relation).collect();
-    store.wait(target, &all).await.map_err(failed)?;
-    choose(pipeline, store, target, None).await
+    write
+        .await
+        .map_err(|source| choose::write_failed(pipeline, source))
+}
+
+/// Forgets what was not begun, and everything where nothing was.
+async fn tidy(store: &Store, target: &Session) -> Result<(), postgres::PgError> {
+    // What failed may have left its transaction open.
+    target.run("ROLLBACK").await?;
+    let stored = store.load(target).await?;
+    let idle = stored.iter().filter(|table| table.attempt == 0);
+    let idle: Vec<_> = idle.map(|table| table.relation).collect();
+    if idle.len() == stored.len() {
+        let forget = install::forget_on_target(SNAPSHOT_NAME, true);
+        return target.run(&forget).await;
+    }
+    store.forget(target, &idle).await
 }
 
 /// Does what the copier asks of a stream, until nothing is left to copy.
@@ -211,7 +236,8 @@ async fn ended(
     }
 }
 
-/// A table that failed makes the whole fail, when all others are done.
+/// A table that failed makes the whole fail, when all others are done, and so does a statement that
+/// the target refused.
 async fn all_are_there(
     store: &Store,
     target: &Session,
@@ -220,9 +246,14 @@ async fn all_are_there(
     let failed = stored
         .iter()
         .filter(|table| table.state == CopyState::Failed);
-    let tables: Vec<String> = failed.map(|table| table.name.to_string()).collect();
-    Ok(match tables.is_empty() {
+    let mut missing: Vec<String> = failed.map(|table| table.name.to_string()).collect();
+    if missing.is_empty() {
+        let steps = store.open_steps(target).await?;
+        missing.extend(steps.into_iter().map(|step| step.object));
+        missing.dedup();
+    }
+    Ok(match missing.is_empty() {
         true => Ok(()),
-        false => Err(EngineError::SnapshotIncomplete { tables }),
+        false => Err(EngineError::SnapshotIncomplete { missing }),
     })
 }

@@ -1,26 +1,24 @@
-//! Writes down which tables are to be copied, when the configuration asks for it.
+//! Writes down which tables are to be copied, as the settings of this start have it.
+//!
+//! A list that was written down once must not outlive the settings: a start that was refused because
+//! of one table can only be left by leaving that table out. So what nothing has been copied of is
+//! chosen anew each time, and what has been begun is carried through.
 
 use std::collections::HashSet;
 
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::config::Pipeline;
 use crate::engine::EngineError;
-use crate::model::QualifiedName;
+use crate::model::{QualifiedName, RelationId};
 use crate::postgres::{self, PgError, Session};
 use crate::snapshot::{SourceTable, Store, StoredTable, select, source_tables};
 
-/// The first time (`stored` is none), all tables that the patterns cover. Later only those that are
-/// new in them and that the target does not have: what it has, the stream keeps.
+/// Returns the tables that the settings select.
 ///
 /// # Errors
-/// [`EngineError::SnapshotPatterns`] when a pattern covers no table, before anything is written.
-pub(in crate::engine) async fn choose(
-    pipeline: &Pipeline,
-    store: &Store,
-    target: &Session,
-    stored: Option<&[StoredTable]>,
-) -> Result<(), EngineError> {
+/// [`EngineError::SnapshotPatterns`] when a pattern covers no table.
+pub(super) async fn selected(pipeline: &Pipeline) -> Result<Vec<SourceTable>, EngineError> {
     let source = &pipeline.snapshot.source;
     let tables = async {
         let session = postgres::connect(source, "pgstream snapshot").await?;
@@ -36,32 +34,84 @@ pub(in crate::engine) async fn choose(
         endpoint: source.endpoint(),
         idle,
     })?;
-    let write = async {
-        let new = match stored {
-            None => selected,
-            Some(stored) => only_missing(selected, target, stored).await?,
-        };
-        if !new.is_empty() {
-            info!(target: "snapshot", tables = new.len(), "tables are to be copied");
-        }
-        store.choose(target, &new).await
+    Ok(selected.into_iter().cloned().collect())
+}
+
+/// The first time (not `begun`), all tables that the patterns cover. Later only those that are
+/// new in them and that the target does not have: what it has, the stream keeps. Tables of which
+/// nothing was copied and that the settings no longer select leave the list.
+///
+/// # Errors
+/// [`EngineError::SnapshotPatterns`] when a pattern covers no table, before anything is written.
+pub(in crate::engine) async fn choose(
+    pipeline: &Pipeline,
+    store: &Store,
+    target: &Session,
+    (begun, stored): (bool, &[StoredTable]),
+) -> Result<(), EngineError> {
+    let selected = match pipeline.snapshot.enabled {
+        true => selected(pipeline).await?,
+        false => Vec::new(),
     };
-    write.await.map_err(|source| EngineError::Target {
+    let write = async {
+        forget_unselected(store, target, &selected, stored).await?;
+        let new = match begun {
+            false => selected.iter().collect(),
+            true => only_missing(&selected, target, stored).await?,
+        };
+        write_down(store, target, &new).await
+    };
+    write.await.map_err(|source| write_failed(pipeline, source))
+}
+
+/// Adds tables to the list.
+pub(super) async fn write_down(
+    store: &Store,
+    target: &Session,
+    new: &[&SourceTable],
+) -> Result<(), PgError> {
+    if !new.is_empty() {
+        info!(target: "snapshot", tables = new.len(), "tables are to be copied");
+    }
+    store.choose(target, new).await
+}
+
+pub(super) fn write_failed(pipeline: &Pipeline, source: PgError) -> EngineError {
+    EngineError::Target {
         operation: "write down which tables are to be copied",
         endpoint: pipeline.target.endpoint(),
         source,
-    })
+    }
+}
+
+async fn forget_unselected(
+    store: &Store,
+    target: &Session,
+    selected: &[SourceTable],
+    stored: &[StoredTable],
+) -> Result<(), PgError> {
+    let chosen: HashSet<RelationId> = selected.iter().map(|table| table.relation).collect();
+    let idle = stored
+        .iter()
+        .filter(|table| table.attempt == 0 && !chosen.contains(&table.relation));
+    let idle: Vec<&StoredTable> = idle.collect();
+    for table in &idle {
+        warn!(target: "snapshot", table = %table.name,
+            "is no longer selected: it is not copied, and streamed from here on");
+    }
+    let relations: Vec<RelationId> = idle.iter().map(|table| table.relation).collect();
+    store.forget(target, &relations).await
 }
 
 async fn only_missing<'t>(
-    selected: Vec<&'t SourceTable>,
+    selected: &'t [SourceTable],
     target: &Session,
     stored: &[StoredTable],
 ) -> Result<Vec<&'t SourceTable>, PgError> {
     let known: HashSet<_> = stored.iter().map(|table| table.relation).collect();
     let mut new = Vec::new();
     for table in selected
-        .into_iter()
+        .iter()
         .filter(|table| !known.contains(&table.relation))
     {
         if !stands(target, &table.name).await? {
@@ -71,7 +121,8 @@ async fn only_missing<'t>(
     Ok(new)
 }
 
-async fn stands(target: &Session, table: &QualifiedName) -> Result<bool, PgError> {
+/// Returns whether the target has something of this name.
+pub(super) async fn stands(target: &Session, table: &QualifiedName) -> Result<bool, PgError> {
     let sql = "SELECT pg_catalog.to_regclass($1) IS NOT NULL";
     let row = target.row(sql, &[&table.quoted()]).await?;
     Ok(row.is_some_and(|row| row.get(0)))

@@ -15,13 +15,14 @@ use crate::engine::retry::Retry;
 use crate::engine::status::{CopyState, Failure};
 use crate::engine::{EngineError, clock, failure_of};
 use crate::model::{Classify as _, ErrorClass, Lsn, RelationId, quote_literal};
-use crate::postgres::{self, PgError, Session};
+use crate::postgres::{self, PgError, Session, sqlstate};
 use crate::snapshot::{OpenStep, Store, StoredTable};
 
 use super::account::Account;
 use super::crew::{Crew, CrewEnd};
 use super::errand::{Answer, Errand};
 use super::group::{Group, GroupSettings, Moment};
+use super::rights::sequence_refused;
 
 /// A moment that schema changes overtake is taken again so often.
 const MOMENTS_MAX: usize = 20;
@@ -307,12 +308,9 @@ impl Copier {
                 }
                 Answer::Disturbed => sleep(PAUSE).await,
                 Answer::Refused { relation, failure } => {
-                    let tables: Vec<RelationId> = match relation {
-                        Some(relation) => vec![RelationId(relation)],
-                        None => waiting.iter().copied().collect(),
-                    };
-                    for table in tables {
-                        self.failed(target, table, (*failure).clone()).await?;
+                    match relation {
+                        Some(table) => self.failed(target, RelationId(table), *failure).await?,
+                        None => self.all_failed(target, &waiting, *failure).await?,
                     }
                     return Ok(None);
                 }
@@ -383,6 +381,30 @@ impl Copier {
     ) -> Result<(), EngineError> {
         tracing::error!(target: "snapshot", causes = failure.causes.join(": "), hint = failure.hint.as_deref(),
             "{}; the other tables go on", failure.message);
+        self.note_failure(target, table, failure).await
+    }
+
+    /// What all of them need is refused.
+    async fn all_failed(
+        &mut self,
+        target: &Session,
+        tables: &HashSet<RelationId>,
+        failure: Failure,
+    ) -> Result<(), EngineError> {
+        tracing::error!(target: "snapshot", tables = tables.len(), causes = failure.causes.join(": "),
+            hint = failure.hint.as_deref(), "{}; no table can be copied without it", failure.message);
+        for table in tables {
+            self.note_failure(target, *table, failure.clone()).await?;
+        }
+        Ok(())
+    }
+
+    async fn note_failure(
+        &mut self,
+        target: &Session,
+        table: RelationId,
+        failure: Failure,
+    ) -> Result<(), EngineError> {
         let text = serde_json::to_string(&failure).unwrap_or_default();
         let noted = self.store.failed(target, table, &text).await;
         noted.map_err(|source| self.target_failed("note a failure", source))?;
@@ -481,11 +503,13 @@ impl Copier {
         for step in steps {
             let sql = match source.row(&step.sql, &[]).await {
                 Ok(row) => row.map_or_else(String::new, |row| row.get(0)),
-                Err(error) if error.class() == ErrorClass::Transient => {
-                    return Err(failed(error).into());
-                }
                 // Dropped or renamed since: the stream will tell.
-                Err(_) => String::new(),
+                Err(error) if error.code() == Some(sqlstate::UNDEFINED_TABLE) => String::new(),
+                Err(error) if error.code() == Some(sqlstate::INSUFFICIENT_PRIVILEGE) => {
+                    let refused = sequence_refused(&source, &step.object).await;
+                    return Err(self.group_failed(refused.map_err(failed)?).into());
+                }
+                Err(error) => return Err(failed(error).into()),
             };
             let moved = OpenStep {
                 sql,

@@ -10,7 +10,8 @@ use crate::engine::EngineError;
 use crate::model::{Classify, ErrorClass, QualifiedName, RelationId, quote_ident};
 use crate::postgres::{self, PgError, Session};
 use crate::schema::{
-    CopyPlan, DescribeError, Describer, ObjectChange, Stage, StagedStep, Step, plan_copy,
+    CopyPlan, DescribeError, Describer, ObjectChange, Stage, StagedStep, Step, grant_descriptions,
+    plan_copy,
 };
 use crate::snapshot::{
     ConsistentPoint, NewStep, SourceTable, StoredPart, StoredTable, sequence_question,
@@ -20,6 +21,7 @@ use crate::snapshot::{
 use super::errand::{Answer, MadeTable, TableStep, TablesErrand};
 use super::ranges::{Ranges, ranges};
 use super::reconcile::{Conflict, reconcile};
+use super::rights::require_sequences;
 use super::standing::standing;
 
 /// Why a group cannot be copied.
@@ -34,6 +36,14 @@ pub enum GroupError {
     /// No description.
     #[error("cannot describe the tables that are to be copied")]
     Describe(#[source] DescribeError),
+    /// Values of sequences would be lost.
+    #[error("permission denied: role {user} may not read the value of {}", .sequences.join(", "))]
+    Sequences {
+        /// The role on the source.
+        user: String,
+        /// The sequences, quoted where they must be.
+        sequences: Vec<String>,
+    },
     /// No look at the target.
     #[error("cannot look at the target")]
     Target(#[source] PgError),
@@ -47,6 +57,9 @@ impl Classify for GroupError {
         match self {
             Self::Point(source) | Self::Source(source) | Self::Target(source) => source.class(),
             Self::Describe(DescribeError::Ask(source)) => source.class(),
+            Self::Describe(DescribeError::Forbidden { .. }) | Self::Sequences { .. } => {
+                ErrorClass::Operator
+            }
             Self::Describe(DescribeError::Read { .. }) | Self::Stored(_) => ErrorClass::Bug,
         }
     }
@@ -55,6 +68,12 @@ impl Classify for GroupError {
         match self {
             Self::Point(source) | Self::Source(source) | Self::Target(source) => source.hint(),
             Self::Describe(DescribeError::Ask(source)) => source.hint(),
+            Self::Describe(DescribeError::Forbidden { user }) => Some(grant_descriptions(user)),
+            Self::Sequences { user, sequences } => Some(format!(
+                "on the source: GRANT SELECT ON SEQUENCE {} TO {}",
+                sequences.join(", "),
+                quote_ident(user)
+            )),
             Self::Describe(DescribeError::Read { .. }) | Self::Stored(_) => None,
         }
     }
@@ -108,7 +127,9 @@ impl Moment {
         let session = postgres::connect(source, "pgstream snapshot")
             .await
             .map_err(GroupError::Source)?;
-        let describer = Describer::new(&session).await.map_err(GroupError::Source)?;
+        let exact = settings.slot_name.is_some();
+        let describer = Describer::new(&session, exact).await;
+        let describer = describer.map_err(GroupError::Describe)?;
         let point = match settings.slot_name {
             Some(slot) => {
                 let name = temporary_name(
@@ -138,6 +159,7 @@ impl Moment {
             .describe(&needed.map_err(GroupError::Source)?)
             .await;
         let objects = objects.map_err(GroupError::Describe)?;
+        require_sequences(&session, &objects).await?;
         session.run("COMMIT").await.map_err(GroupError::Source)?;
         Ok(Self {
             point,

@@ -6,50 +6,44 @@ use crate::config::Pipeline;
 use crate::engine::EngineError;
 use crate::model::RelationId;
 use crate::postgres;
-use crate::schema::install::{PlannedStep, Side};
-use crate::snapshot::{Part, copy_from, copy_to, select, source_tables};
+use crate::schema::install::{PlannedStep, SNAPSHOT_NAME, Side};
+use crate::snapshot::{Part, Store, copy_from, copy_to};
 
+use super::choose;
 use super::group::{Group, GroupSettings, Moment};
+use super::leftover::Leftovers;
 
 /// Returns the statements of a copy of all selected tables, each with its side. Nothing is changed on
-/// either; the target is looked at as it is.
+/// either; the target is looked at as it is, with what an earlier copy left there.
 ///
 /// # Errors
 /// Usage for a pattern that fits no table, Operator for something on the target that is in the way.
 pub async fn plan_snapshot(pipeline: &Pipeline) -> Result<Vec<PlannedStep>, EngineError> {
-    let source = &pipeline.snapshot.source;
-    let failed = |operation| {
-        let endpoint = source.endpoint();
-        move |error| EngineError::Source {
-            operation,
-            endpoint,
-            source: error,
-        }
-    };
-    let session = postgres::connect(source, "pgstream snapshot").await;
-    let session = session.map_err(failed("open a session"))?;
-    let tables = source_tables(&session)
-        .await
-        .map_err(failed("list the tables"))?;
-    let selected = select(&tables, &pipeline.snapshot.tables, &pipeline.filter);
-    let selected = selected.map_err(|idle| EngineError::SnapshotPatterns {
-        endpoint: source.endpoint(),
-        idle,
-    })?;
+    let selected = choose::selected(pipeline).await?;
     let target = postgres::connect(&pipeline.target, "pgstream snapshot").await;
     let target = target.map_err(|source| EngineError::Target {
         operation: "open a session",
         endpoint: pipeline.target.endpoint(),
         source,
     })?;
-    let waiting: HashSet<RelationId> = selected.iter().map(|table| table.relation).collect();
+    let store = Store::new(SNAPSHOT_NAME.to_owned());
+    let left = Leftovers::find(&store, &target, &selected).await;
+    let left = left.map_err(|source| EngineError::Target {
+        operation: "read what an earlier copy left",
+        endpoint: pipeline.target.endpoint(),
+        source,
+    })?;
+    let waiting = selected.iter().map(|table| table.relation);
+    let waiting: HashSet<RelationId> = waiting
+        .filter(|table| !left.finished.contains(table))
+        .collect();
     let settings = GroupSettings {
         snapshot: &pipeline.snapshot,
         slot_name: None,
-        stored: &[],
+        stored: &left.kept,
         parts: &[],
         waiting: &waiting,
-        everything: pipeline.copies_everything(),
+        everything: left.finished.is_empty() && pipeline.copies_everything(),
     };
     let failed = |source| EngineError::SnapshotGroup {
         source_endpoint: pipeline.snapshot.source.endpoint(),

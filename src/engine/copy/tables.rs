@@ -4,12 +4,11 @@
 use futures_util::future::try_join_all;
 
 use crate::apply::ApplyError;
-use crate::engine::status::Failure;
 use crate::engine::{EngineError, failure_of};
 use crate::model::{Classify as _, ErrorClass, RelationId};
 use crate::postgres::{PgError, Session};
 use crate::schema::Step;
-use crate::snapshot::{OpenStep, Store};
+use crate::snapshot::{OpenStep, SnapshotError, Store};
 
 use super::errand::{Answer, MadeTable, TablesErrand};
 use super::ranges::Ranges;
@@ -18,7 +17,9 @@ use super::ranges::Ranges;
 #[derive(Debug)]
 pub(in crate::engine) struct Refusal {
     relation: Option<u32>,
-    source: ApplyError,
+    object: String,
+    statement: String,
+    source: PgError,
 }
 
 impl Refusal {
@@ -26,44 +27,56 @@ impl Refusal {
         let (object, statement) = (step.object.clone(), step.sql.clone());
         move |source| Self {
             relation,
-            source: ApplyError::Statement {
-                object,
-                statement,
-                source,
-            },
+            object,
+            statement,
+            source,
         }
     }
 
     fn of_records(source: PgError) -> Self {
         Self {
             relation: None,
-            source: ApplyError::Statement {
-                object: "the records of a copy".to_owned(),
-                statement: source.statement().unwrap_or_default().to_owned(),
-                source,
-            },
+            object: "the records of a copy".to_owned(),
+            statement: source.statement().unwrap_or_default().to_owned(),
+            source,
         }
     }
 
-    /// Returns the answer that the copier gets.
+    /// Returns the answer that the copier gets. What is refused is the copy's, not the stream's:
+    /// no transaction can be skipped for it.
     ///
     /// # Errors
     /// The failure itself, when it is not about the statement: then the round ends.
     pub(in crate::engine) fn answer(self, endpoint: &str) -> Result<Answer, EngineError> {
-        let Self { relation, source } = self;
-        let error = EngineError::Apply {
-            endpoint: endpoint.to_owned(),
+        let Self {
+            relation,
+            object,
+            statement,
             source,
-        };
-        match error.class() {
-            ErrorClass::Transient | ErrorClass::Bug | ErrorClass::Usage => Err(error),
-            ErrorClass::Operator | ErrorClass::Data => Ok(Answer::Refused {
-                relation,
-                failure: Box::new(Failure {
-                    transaction: None,
-                    ..failure_of(&error, None)
-                }),
-            }),
+        } = self;
+        match source.class() {
+            ErrorClass::Transient | ErrorClass::Bug | ErrorClass::Usage => {
+                Err(EngineError::Apply {
+                    endpoint: endpoint.to_owned(),
+                    source: ApplyError::Statement {
+                        object,
+                        statement,
+                        source,
+                    },
+                })
+            }
+            ErrorClass::Operator | ErrorClass::Data => {
+                let source = SnapshotError::Step {
+                    object,
+                    statement,
+                    source,
+                };
+                let failure = failure_of(&EngineError::SnapshotTable { source }, None);
+                Ok(Answer::Refused {
+                    relation,
+                    failure: Box::new(failure),
+                })
+            }
         }
     }
 }

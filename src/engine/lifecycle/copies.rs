@@ -12,29 +12,29 @@ use crate::postgres::PgError;
 use crate::snapshot::{CopyState, Store, StoredPart, StoredTable};
 
 /// Writes down which tables are to be copied. Before the first checkpoint is written, so that a crash
-/// in between changes nothing.
+/// in between changes nothing. A list of which nothing was copied, and behind which nothing was
+/// applied, is made as on the first start.
 pub(super) async fn choose(
     pipeline: &Pipeline,
     store: &CheckpointStore,
     writer: &Writer,
 ) -> Result<(), EngineError> {
-    if !pipeline.snapshot.enabled {
+    let copies = Store::new(store.stream().slot_name.clone());
+    let stored = load_copies(pipeline, &copies, writer).await?;
+    if !pipeline.snapshot.enabled && stored.is_empty() {
         return Ok(());
     }
-    let begun = store.exists(writer.session()).await;
-    let begun = begun.map_err(|source| EngineError::Apply {
+    let applied = store.has_applied(writer.session()).await;
+    let applied = applied.map_err(|source| EngineError::Apply {
         endpoint: pipeline.target.endpoint(),
         source,
     })?;
-    let copies = Store::new(store.stream().slot_name.clone());
-    let stored = load_copies(pipeline, &copies, writer).await?;
-    copy::choose(
-        pipeline,
-        &copies,
-        writer.session(),
-        begun.then_some(stored.as_slice()),
-    )
-    .await
+    let chosen_in_vain = !stored.is_empty() && stored.iter().all(|table| table.attempt == 0);
+    let begun = match applied {
+        None => false,
+        Some(some) => some || !chosen_in_vain,
+    };
+    copy::choose_tables(pipeline, &copies, writer.session(), (begun, &stored)).await
 }
 
 async fn load_copies(

@@ -32,7 +32,7 @@ pub use script::VERSION;
 pub(in crate::schema) use script::temporary_descriptions;
 pub use state::{InitState, state};
 pub use tear_down::{
-    TearDownReport, forget_on_target, plan_tear_down, tear_down, tear_down_watched,
+    SNAPSHOT_NAME, TearDownReport, forget_on_target, plan_tear_down, tear_down, tear_down_watched,
 };
 
 /// The server that a statement is for.

@@ -204,11 +204,17 @@ fn on_target(slot: &SlotName, slot_is_gone: bool) -> PlannedStep {
     }
 }
 
+/// The name that stands for a slot in the records of a copy with nobody streaming.
+pub const SNAPSHOT_NAME: &str = "pgstream snapshot";
+
 /// Returns the script that removes our records of a slot from the target, with or without its
-/// checkpoint, and the tables and the schema where nothing else is in them.
+/// checkpoint, and the tables and the schema where nothing else is in them. Records of a
+/// `pgstream snapshot` that ended before it was through are nothing else: no slot would ever take
+/// them along.
 #[must_use]
 pub fn forget_on_target(slot_name: &str, with_checkpoint: bool) -> String {
     let slot = quote_literal(slot_name);
+    let snapshot = quote_literal(SNAPSHOT_NAME);
     let checkpoint = if with_checkpoint {
         ", 'checkpoint'"
     } else {
@@ -220,12 +226,16 @@ DO $do$
 DECLARE
   name text;
   used boolean;
+  copying boolean := EXISTS (SELECT FROM pg_catalog.pg_stat_activity AS a
+                             WHERE a.datname = pg_catalog.current_database()
+                               AND a.application_name = 'pgstream copy ' ||{snapshot});
 BEGIN
   FOREACH name IN ARRAY ARRAY['snapshot_step', 'snapshot_part', 'snapshot_table', 'schema_change',
                             'skipped_transaction'{checkpoint}] LOOP
     IF pg_catalog.to_regclass('pgstream.' || name) IS NOT NULL THEN
       EXECUTE pg_catalog.format('DELETE FROM pgstream.%I WHERE slot_name = $1', name) USING {slot};
-      EXECUTE pg_catalog.format('SELECT EXISTS (SELECT FROM pgstream.%I)', name) INTO used;
+      EXECUTE pg_catalog.format('SELECT EXISTS (SELECT FROM pgstream.%I WHERE $1 OR slot_name <> $2)', name)
+        INTO used USING copying,{snapshot};
       IF NOT used THEN
         EXECUTE pg_catalog.format('DROP TABLE pgstream.%I', name);
       END IF;

@@ -1,5 +1,7 @@
-//! `pgstream snapshot`: copies once, and leaves nothing of ours on either side.
+//! `pgstream snapshot`: copies once what its settings select, and leaves nothing of ours on either
+//! side.
 
+use pgstream::schema::install;
 use pgstream::tutorial::cluster::Cluster;
 use tokio_postgres::Client;
 
@@ -114,4 +116,126 @@ async fn after_a_crash_it_begins_anew_and_ends_equal() {
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     flow.equal().await;
     assert_eq!(query_text(&flow.source, CATALOGS).await, before);
+}
+
+/// Empty and equal, but for one row that it does not take.
+const REFUSES_ONE: &str = "\
+CREATE SCHEMA shop;
+CREATE TABLE shop.customer (id serial PRIMARY KEY, name text NOT NULL);
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+  $$BEGIN IF NEW.id = 50 THEN RAISE check_violation USING MESSAGE = 'no 50'; END IF; RETURN NEW; END$$;
+CREATE TRIGGER refuse BEFORE INSERT ON shop.customer FOR EACH ROW EXECUTE FUNCTION refuse();";
+
+const ACCEPTS_ALL: &str = "DROP TRIGGER refuse ON shop.customer; DROP FUNCTION refuse()";
+
+fn of(flow: &Flow, tables: &str) -> Call {
+    snapshot(&flow.source_cluster, &flow.target_cluster)
+        .env("PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_TABLES", tables)
+}
+
+/// A shop of which one table could not be copied; a row of another one on the target is marked.
+async fn half_copied() -> Flow {
+    let flow = shop().await;
+    execute(&flow.target, REFUSES_ONE).await;
+    let failed = of(&flow, "*.*").run().await;
+    assert_eq!(failed.code, Some(65), "{}", failed.stderr);
+    assert!(failed.stderr.contains("shop.customer"), "{}", failed.stderr);
+    execute(
+        &flow.target,
+        "UPDATE shop.item SET note = 'kept' WHERE id = 7",
+    )
+    .await;
+    execute(&flow.target, ACCEPTS_ALL).await;
+    flow
+}
+
+async fn kept(flow: &Flow) -> Vec<String> {
+    query_text(&flow.target, "SELECT note FROM shop.item WHERE id = 7").await
+}
+
+#[tokio::test]
+async fn a_refused_one_leaves_no_records_and_decides_nothing_for_the_next() {
+    let flow = shop().await;
+    execute(
+        &flow.target,
+        "CREATE TABLE ledger (a int, b text); INSERT INTO ledger VALUES (1, 'mine')",
+    )
+    .await;
+    let refused = of(&flow, "*.*").run().await;
+    assert_eq!(refused.code, Some(78), "{}", refused.stderr);
+    assert!(!has_schema(&flow.target).await);
+
+    execute(&flow.target, "TRUNCATE ledger").await;
+    let outcome = of(&flow, "shop.customer").run().await;
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let tables = "SELECT relid::regclass::text FROM pg_stat_user_tables ORDER BY 1";
+    assert_eq!(
+        query_text(&flow.target, tables).await,
+        ["ledger", "shop.customer"]
+    );
+    let rows = query_text(&flow.target, "SELECT count(*) FROM ledger").await;
+    assert_eq!(rows, ["0"]);
+}
+
+#[tokio::test]
+async fn after_a_failure_only_what_is_missing_is_copied() {
+    let flow = half_copied().await;
+    let plan = Call::new(["snapshot", "--plan"])
+        .env(
+            "PGSTREAM_POSTGRES_LISTENER_URL",
+            &flow.source_cluster.url("postgres"),
+        )
+        .env(
+            "PGSTREAM_POSTGRES_WRITER_TARGET_URL",
+            &flow.target_cluster.url("postgres"),
+        )
+        .run()
+        .await;
+    assert_eq!(plan.code, Some(0), "{}", plan.stderr);
+    assert!(plan.stdout.contains("COPY \"shop\".\"customer\""));
+    assert!(!plan.stdout.contains("COPY \"shop\".\"item\""));
+
+    let outcome = of(&flow, "*.*").run().await;
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert_eq!(kept(&flow).await, ["kept"]);
+    let count = "SELECT count(*) FROM shop.customer";
+    assert_eq!(query_text(&flow.target, count).await, ["100"]);
+    assert_same_dump(&flow.source_cluster, &flow.target_cluster);
+    assert!(!has_schema(&flow.target).await);
+}
+
+#[tokio::test]
+async fn what_is_no_longer_selected_is_left_alone_and_forgotten() {
+    let flow = half_copied().await;
+    let outcome = of(&flow, "ledger").run().await;
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert_eq!(kept(&flow).await, ["kept"]);
+    assert!(!has_schema(&flow.target).await);
+
+    let refused = of(&flow, "*.*").run().await;
+    assert_eq!(refused.code, Some(78), "{}", refused.stderr);
+    assert_eq!(kept(&flow).await, ["kept"]);
+}
+
+#[tokio::test]
+async fn tables_that_another_pipeline_has_copied_since_are_not_emptied() {
+    let flow = half_copied().await;
+    // What the first copy of a pipeline leaves.
+    let theirs = "INSERT INTO pgstream.snapshot_table \
+        (slot_name, relation, schema_name, table_name, state, attempt) \
+        SELECT 'theirs', relation, schema_name, table_name, 'ready', 1 FROM pgstream.snapshot_table; \
+        INSERT INTO shop.customer VALUES (1, 'theirs')";
+    execute(&flow.target, theirs).await;
+    let refused = of(&flow, "*.*").run().await;
+    assert_eq!(refused.code, Some(78), "{}", refused.stderr);
+    let name = query_text(&flow.target, "SELECT name FROM shop.customer").await;
+    assert_eq!(name, ["theirs"]);
+}
+
+#[tokio::test]
+async fn the_removal_of_any_slot_takes_its_records_along() {
+    let flow = half_copied().await;
+    assert!(has_schema(&flow.target).await);
+    execute(&flow.target, &install::forget_on_target("any_slot", true)).await;
+    assert!(!has_schema(&flow.target).await);
 }

@@ -8,9 +8,9 @@ use pgstream::engine::status::{Command, CommandAnswer, CopyCommand, CopyState, S
 use tempfile::TempDir;
 
 use super::{call, enable, existing, ready};
-use crate::support::flow::{Flow, stop, wait_for};
+use crate::support::flow::{Flow, SLOT, stop, wait_for};
 use crate::support::oracle::assert_equal_tables;
-use crate::support::{Call, execute, query_text};
+use crate::support::{Call, execute, query_text, wait_until};
 
 /// The snapshot's part of the tutorial's file, word for word but for the ports.
 const TUTORIAL: &str = r#"PGSTREAM_POSTGRES_LISTENER_URL="postgres://postgres:postgres@localhost:5432?sslmode=disable"
@@ -131,6 +131,39 @@ async fn rows_on_the_target_are_a_conflict() {
     conflicts(filled, "has rows on the target already").await;
 }
 
+/// A start that was refused because of one table is left by leaving that table out.
+async fn leaves_the_refusal(name: &str, value: &str, copied: &[&str]) {
+    let mut flow = existing(Plugin::Pgoutput, TABLES).await;
+    let filled = "CREATE TABLE other (id int PRIMARY KEY); INSERT INTO other VALUES (9)";
+    execute(&flow.target, filled).await;
+    enable(&mut flow, 2);
+    for _ in 0..2 {
+        let refused = call(&flow).run().await;
+        assert_eq!(refused.code, Some(78), "{}", refused.stderr);
+    }
+    let running = call(&flow).env(name, value).spawn();
+    flow.run("INSERT INTO other VALUES (2)").await;
+    flow.shows("SELECT id FROM other ORDER BY 1", &["2", "9"])
+        .await;
+    if !copied.is_empty() {
+        assert_equal_tables(&flow.source, &flow.target, copied).await;
+    }
+    assert_eq!(running.terminate().await.code, Some(0));
+}
+
+#[tokio::test]
+async fn a_refused_start_is_left_by_an_exclusion() {
+    let copied = ["public.test", "test_schema.one", "test_schema.two"];
+    let name = "PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_EXCLUDED_TABLES";
+    leaves_the_refusal(name, "other needs_other", &copied).await;
+}
+
+#[tokio::test]
+async fn a_refused_start_is_left_without_a_copy() {
+    let name = "PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED";
+    leaves_the_refusal(name, "false", &[]).await;
+}
+
 fn copy_of<'s>(status: &'s Status, name: &str) -> Option<&'s TableCopy> {
     let snapshot = status.snapshot.as_ref()?;
     snapshot.tables.iter().find(|table| table.name == name)
@@ -206,6 +239,91 @@ async fn the_next_start_tries_a_failed_table_again() {
     let running = call(&flow).spawn();
     flow.equal().await;
     assert_eq!(running.terminate().await.code, Some(0));
+}
+
+fn status<const N: usize>(flow: &Flow, arguments: [&str; N]) -> Call {
+    Call::new(arguments)
+        .env(
+            "PGSTREAM_POSTGRES_LISTENER_URL",
+            &flow.source_cluster.url("postgres"),
+        )
+        .env(
+            "PGSTREAM_POSTGRES_WRITER_TARGET_URL",
+            &flow.target_cluster.url("postgres"),
+        )
+        .env("PGSTREAM_POSTGRES_REPLICATION_SLOT_NAME", SLOT)
+}
+
+/// It takes its rows one by one.
+const IS_SLOW: &str = "\
+CREATE SCHEMA test_schema;
+CREATE TABLE test_schema.one (id serial PRIMARY KEY, name text);
+CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS
+  $$BEGIN PERFORM pg_sleep(0.2); RETURN NEW; END$$;
+CREATE TRIGGER wait BEFORE INSERT ON test_schema.one FOR EACH ROW EXECUTE FUNCTION wait();";
+
+#[tokio::test]
+async fn status_says_why_a_table_failed_and_how_far_another_is() {
+    let mut flow = existing(Plugin::Pgoutput, TABLES).await;
+    execute(&flow.target, REFUSES).await;
+    execute(&flow.target, IS_SLOW).await;
+    enable(&mut flow, 2);
+    let running = call(&flow).spawn();
+    running.said("the other tables go on").await;
+    wait_until("rows of the slow table are counted", async || {
+        let seen = status(&flow, ["status", "--json"]).run().await;
+        let seen: serde_json::Value = serde_json::from_str(&seen.stdout).unwrap();
+        let copies = seen["copies"].as_array().cloned().unwrap_or_default();
+        let of = |name: &str| copies.iter().find(|copy| copy["name"] == name).cloned();
+        let failed = of("public.test").expect("it is known");
+        assert_eq!(failed["sqlstate"], "23514", "{failed}");
+        let causes = failed["causes"].to_string();
+        assert!(causes.contains("no bob"), "{failed}");
+        let slow = of("test_schema.one").expect("it is known");
+        let (rows, bytes) = (&slow["row_count"], &slow["byte_count"]);
+        let moves =
+            slow["state"] == "copying" && rows.as_u64() > Some(1) && bytes.as_u64() > Some(1);
+        moves.then_some(()).ok_or_else(|| slow.to_string())
+    })
+    .await;
+    let seen = status(&flow, ["status"]).run().await;
+    for word in [
+        "rows, ",
+        " expected",
+        "caused by: ",
+        "no bob",
+        "SQLSTATE 23514",
+    ] {
+        assert!(seen.stdout.contains(word), "{word}: {}", seen.stdout);
+    }
+    drop(running.kill().await);
+}
+
+/// What all tables need is refused: told once, with what to do about a copy.
+#[tokio::test]
+async fn what_no_table_can_do_without_is_told_once() {
+    let domain = "CREATE DOMAIN color AS text; CREATE TABLE paint (c color)";
+    let mut flow = existing(Plugin::Pgoutput, &format!("{TABLES} {domain}")).await;
+    let refuses = "CREATE FUNCTION no() RETURNS event_trigger LANGUAGE plpgsql AS \
+                   $$BEGIN RAISE insufficient_privilege USING MESSAGE = 'no domains'; END$$; \
+                   CREATE EVENT TRIGGER no ON ddl_command_start WHEN TAG IN ('CREATE DOMAIN') \
+                   EXECUTE FUNCTION no()";
+    execute(&flow.target, refuses).await;
+    enable(&mut flow, 2);
+    let running = call(&flow).spawn();
+    running.said("no table can be copied").await;
+    let seen = status(&flow, ["status"]).run().await;
+    assert!(seen.stdout.contains("✗ failed"), "{}", seen.stdout);
+    assert!(seen.stdout.contains("no domains"), "{}", seen.stdout);
+    assert!(
+        !seen.stdout.contains("--skip-transaction"),
+        "{}",
+        seen.stdout
+    );
+    let told = running.stderr();
+    assert_eq!(told.matches("no domains").count(), 1, "{told}");
+    assert!(!told.contains("--skip-transaction"), "{told}");
+    drop(running.kill().await);
 }
 
 /// A function that an index needs is not on the target: the rows are there and stream, the index is

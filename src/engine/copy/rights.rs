@@ -1,0 +1,50 @@
+//! What the role must be allowed on the source besides reading the tables themselves.
+//!
+//! Asked before anything is touched: the value of a sequence is read when the rows are there, and a
+//! refusal then would come hours late.
+
+use crate::postgres::{PgError, Session};
+use crate::schema::ObjectChange;
+
+use super::group::GroupError;
+
+const UNREADABLE: &str = "\
+SELECT CURRENT_USER::pg_catalog.text,
+       pg_catalog.array_agg(pg_catalog.format('%I.%I', n.nspname, c.relname)
+                            ORDER BY n.nspname, c.relname)
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.relkind = 'S' AND c.oid = ANY ($1) AND NOT pg_catalog.has_sequence_privilege(c.oid, 'SELECT')";
+
+/// Refuses sequences whose values cannot be read.
+pub(super) async fn require_sequences(
+    source: &Session,
+    objects: &[ObjectChange],
+) -> Result<(), GroupError> {
+    let sequences = objects.iter().filter_map(|object| match object {
+        ObjectChange::Sequence(images) => Some(images.oid),
+        _ => None,
+    });
+    let sequences: Vec<u32> = sequences.collect();
+    let row = source.row(UNREADABLE, &[&sequences]).await;
+    let row = row.map_err(GroupError::Source)?;
+    match row.map(|row| (row.get(0), row.get::<_, Option<Vec<String>>>(1))) {
+        Some((user, Some(sequences))) => Err(GroupError::Sequences { user, sequences }),
+        Some((_, None)) | None => Ok(()),
+    }
+}
+
+/// What to say of a sequence that could be read when the copy began.
+pub(super) async fn sequence_refused(
+    source: &Session,
+    object: &str,
+) -> Result<GroupError, PgError> {
+    let row = source
+        .row("SELECT CURRENT_USER::pg_catalog.text", &[])
+        .await?;
+    let name = object.strip_prefix("sequence ").unwrap_or(object);
+    Ok(GroupError::Sequences {
+        user: row.map_or_else(String::new, |row| row.get(0)),
+        sequences: vec![name.to_owned()],
+    })
+}

@@ -1,0 +1,117 @@
+//! A role that is no superuser: what it lacks is told with the statement that mends it, before
+//! anything is touched, and nothing is lost silently.
+
+use pgstream::config::Plugin;
+
+use super::{call, enable, existing};
+use crate::support::flow::Flow;
+use crate::support::{Call, execute, query_text};
+
+const SHOP: &str = "\
+CREATE TABLE item (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, note text);
+CREATE SEQUENCE ticket;
+SELECT setval('ticket', 77);
+INSERT INTO item (note) SELECT md5(i::text) FROM generate_series(1, 1000) AS i;
+CREATE ROLE reader LOGIN REPLICATION PASSWORD 'postgres';
+GRANT SELECT ON item TO reader;";
+
+/// What `run` is granted for schema changes.
+const FOR_RUN: &str = "\
+GRANT USAGE ON SCHEMA pgstream TO reader;
+GRANT SELECT, UPDATE ON pgstream.schema_log TO reader;
+GRANT EXECUTE ON FUNCTION pgstream.prune_schema_log TO reader;";
+
+const VALUES: &str = "SELECT last_value FROM ticket \
+                      UNION ALL SELECT last_value FROM item_id_seq ORDER BY 1";
+
+fn as_reader(url: &str) -> String {
+    url.replacen("postgres:postgres@", "reader:postgres@", 1)
+}
+
+fn snapshot(flow: &Flow) -> Call {
+    let source = as_reader(&flow.source_cluster.url("postgres"));
+    let target = flow.target_cluster.url("postgres");
+    Call::new(["snapshot"])
+        .env("PGSTREAM_POSTGRES_LISTENER_URL", &source)
+        .env("PGSTREAM_POSTGRES_WRITER_TARGET_URL", &target)
+}
+
+/// Runs what the hint of a refused call says.
+async fn do_as_told(flow: &Flow, call: &Call, part: &str) {
+    let refused = call.clone().run().await;
+    assert_eq!(refused.code, Some(78), "{}", refused.stderr);
+    let (_, told) = refused
+        .stderr
+        .rsplit_once("on the source: ")
+        .unwrap_or_else(|| panic!("{}", refused.stderr));
+    let told = told.lines().next().unwrap_or_default();
+    assert!(told.contains(part), "{told}");
+    execute(&flow.source, told).await;
+}
+
+#[tokio::test]
+async fn run_says_which_rights_a_copy_takes() {
+    let mut flow = existing(Plugin::Pgoutput, SHOP).await;
+    flow.run(FOR_RUN).await;
+    enable(&mut flow, 2);
+    let source = as_reader(&flow.source_cluster.url("postgres"));
+    let call = call(&flow)
+        .env("PGSTREAM_POSTGRES_LISTENER_URL", &source)
+        .env("PGSTREAM_POSTGRES_WRITER_SCHEMALOG_STORE_URL", &source);
+    do_as_told(&flow, &call, "GRANT SELECT ON pgstream.object TO").await;
+    do_as_told(
+        &flow,
+        &call,
+        "GRANT SELECT ON SEQUENCE public.item_id_seq, public.ticket TO",
+    )
+    .await;
+
+    let running = call.spawn();
+    flow.run("INSERT INTO item (note) VALUES ('late')").await;
+    flow.equal().await;
+    assert_eq!(
+        query_text(&flow.target, VALUES).await,
+        query_text(&flow.source, VALUES).await
+    );
+    assert_eq!(running.terminate().await.code, Some(0));
+}
+
+#[tokio::test]
+async fn a_snapshot_loses_no_value_of_a_sequence_and_needs_no_rights_on_ours() {
+    let flow = existing(Plugin::Pgoutput, SHOP).await;
+    do_as_told(&flow, &snapshot(&flow), "GRANT SELECT ON SEQUENCE").await;
+    let ours = query_text(&flow.target, "SELECT to_regnamespace('pgstream')").await;
+    assert_eq!(ours, ["∅"]);
+
+    let outcome = snapshot(&flow).run().await;
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    flow.equal().await;
+    assert_eq!(query_text(&flow.target, VALUES).await, ["77", "1000"]);
+}
+
+#[tokio::test]
+async fn policies_that_hide_rows_are_refused() {
+    let flow = existing(Plugin::Pgoutput, SHOP).await;
+    flow.run(
+        "GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO reader; \
+         ALTER TABLE item ENABLE ROW LEVEL SECURITY; \
+         CREATE POLICY few ON item USING (id < 10)",
+    )
+    .await;
+    let refused = snapshot(&flow).run().await;
+    assert_eq!(refused.code, Some(65), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("row-level security policy"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(
+        query_text(&flow.target, "SELECT count(*) FROM item").await,
+        ["0"]
+    );
+
+    flow.run("ALTER ROLE reader BYPASSRLS").await;
+    let outcome = snapshot(&flow).run().await;
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    flow.equal().await;
+}
