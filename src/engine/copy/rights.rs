@@ -8,13 +8,15 @@ use crate::schema::ObjectChange;
 
 use super::group::GroupError;
 
+/// The server asks in any order, and the right to something else than a sequence is an error.
 const UNREADABLE: &str = "\
 SELECT CURRENT_USER::pg_catalog.text,
        pg_catalog.array_agg(pg_catalog.format('%I.%I', n.nspname, c.relname)
                             ORDER BY n.nspname, c.relname)
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-WHERE c.relkind = 'S' AND c.oid = ANY ($1) AND NOT pg_catalog.has_sequence_privilege(c.oid, 'SELECT')";
+WHERE c.oid = ANY ($1)
+  AND CASE c.relkind WHEN 'S' THEN NOT pg_catalog.has_sequence_privilege(c.oid, 'SELECT') END";
 
 /// Refuses sequences whose values cannot be read.
 pub(super) async fn require_sequences(
