@@ -20,6 +20,7 @@ mod point;
 mod select;
 mod state;
 mod statements;
+mod steps;
 mod store;
 
 pub use error::SnapshotError;
@@ -31,4 +32,5 @@ pub use select::{
 };
 pub use state::CopyState;
 pub use statements::{copy_from, copy_to, sequence_question};
-pub use store::{NewStep, OpenStep, Store, StoredPart, StoredTable};
+pub use steps::{NewStep, OpenStep};
+pub use store::{Store, StoredPart, StoredTable};

@@ -10,6 +10,7 @@ use tokio_postgres::types::ToSql;
 use crate::model::{Lsn, QualifiedName, RelationId, quote_literal};
 use crate::postgres::{PgError, Session};
 
+use super::steps::FORGET_STEPS;
 use super::{CopyState, KeyRange, Moved};
 
 /// A table as it is remembered.
@@ -39,38 +40,6 @@ pub struct StoredTable {
     pub bytes_expected: u64,
     /// Why it failed, as JSON.
     pub failure: Option<String>,
-}
-
-/// A statement to be remembered until it has run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewStep {
-    /// `index`, `after`, `last`, `sequence`, `foreign_key`, `validate`.
-    pub stage: &'static str,
-    /// The table that it belongs to.
-    pub relation: Option<u32>,
-    /// The table that a foreign key points to.
-    pub referenced: Option<u32>,
-    /// The object, for people.
-    pub object: String,
-    /// The statement; of a `sequence`, the question to the source that it is the answer of.
-    pub sql: String,
-}
-
-/// A statement that has not run yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpenStep {
-    /// Its place in the order of all.
-    pub ordinal: i64,
-    /// `index`, `after`, `last`, `sequence`, `foreign_key`, `validate`.
-    pub stage: String,
-    /// The table that it belongs to.
-    pub relation: Option<RelationId>,
-    /// The table that a foreign key points to.
-    pub referenced: Option<RelationId>,
-    /// The object, for people.
-    pub object: String,
-    /// The statement; of a `sequence`, the question to the source that it is the answer of.
-    pub sql: String,
 }
 
 /// A range of a table's keys as it is remembered.
@@ -145,20 +114,6 @@ WHERE t.slot_name = $1 AND EXISTS (
   WHERE o.slot_name <> t.slot_name
     AND o.schema_name = t.schema_name AND o.table_name = t.table_name)";
 
-const FORGET_STEPS: &str = "\
-DELETE FROM pgstream.snapshot_step
-WHERE slot_name = $1 AND (relation = ANY ($2) OR referenced = ANY ($2))";
-
-const ADD_STEPS: &str = "\
-INSERT INTO pgstream.snapshot_step (slot_name, stage, relation, referenced, object, statement)
-SELECT $1, s.stage, s.relation, s.referenced, s.object, s.statement
-FROM ROWS FROM (
-  pg_catalog.unnest($2::pg_catalog.text[]), pg_catalog.unnest($3::pg_catalog.oid[]),
-  pg_catalog.unnest($4::pg_catalog.oid[]), pg_catalog.unnest($5::pg_catalog.text[]),
-  pg_catalog.unnest($6::pg_catalog.text[]))
-  WITH ORDINALITY AS s (stage, relation, referenced, object, statement, place)
-ORDER BY s.place";
-
 const BEGIN_COPY: &str = "\
 UPDATE pgstream.snapshot_table
 SET state = 'copying', attempt = attempt + 1, lsn = $3::pg_catalog.text::pg_catalog.pg_lsn,
@@ -166,12 +121,6 @@ SET state = 'copying', attempt = attempt + 1, lsn = $3::pg_catalog.text::pg_cata
     fingerprint = $8, range_key = $9,
     row_count = 0, byte_count = 0, failure = NULL, updated_at = pg_catalog.now()
 WHERE slot_name = $1 AND relation = $2";
-
-const STEPS: &str = "\
-SELECT ordinal, stage, relation, referenced, object, statement
-FROM pgstream.snapshot_step
-WHERE slot_name = $1 AND ($2::pg_catalog.oid IS NULL OR relation = $2)
-ORDER BY ordinal";
 
 const COPIED: &str = "\
 UPDATE pgstream.snapshot_table
@@ -362,34 +311,6 @@ impl Store {
             .map(drop)
     }
 
-    /// Replaces the statements that these tables still need.
-    ///
-    /// # Errors
-    /// By SQLSTATE.
-    pub async fn plan_steps(
-        &self,
-        session: &Session,
-        tables: &[RelationId],
-        steps: &[NewStep],
-    ) -> Result<(), PgError> {
-        fn column<'a, T>(steps: &'a [NewStep], of: impl Fn(&'a NewStep) -> T) -> Vec<T> {
-            steps.iter().map(of).collect()
-        }
-        session
-            .change(FORGET_STEPS, &[&self.slot_name, &oids(tables)])
-            .await?;
-        let parameters: [&(dyn ToSql + Sync); 6] = [
-            &self.slot_name,
-            &column(steps, |step| step.stage),
-            &column(steps, |step| step.relation),
-            &column(steps, |step| step.referenced),
-            &column(steps, |step| &*step.object),
-            &column(steps, |step| &*step.sql),
-        ];
-        session.change(ADD_STEPS, &parameters).await?;
-        Ok(())
-    }
-
     /// Notes that a table was made, as `objects` describe it, and that its rows of `lsn` are on
     /// their way. They begin anew.
     ///
@@ -472,52 +393,6 @@ impl Store {
             .map(drop)
     }
 
-    /// Returns the statements that have not run yet, in their order.
-    ///
-    /// # Errors
-    /// By SQLSTATE.
-    pub async fn open_steps(&self, session: &Session) -> Result<Vec<OpenStep>, PgError> {
-        self.steps(session, None).await
-    }
-
-    /// As [`Store::open_steps`], of one table.
-    ///
-    /// # Errors
-    /// By SQLSTATE.
-    pub async fn open_steps_of(
-        &self,
-        session: &Session,
-        RelationId(relation): RelationId,
-    ) -> Result<Vec<OpenStep>, PgError> {
-        self.steps(session, Some(relation)).await
-    }
-
-    async fn steps(
-        &self,
-        session: &Session,
-        relation: Option<u32>,
-    ) -> Result<Vec<OpenStep>, PgError> {
-        let rows = session.rows(STEPS, &[&self.slot_name, &relation]).await?;
-        let step = |row: &tokio_postgres::Row| OpenStep {
-            ordinal: row.get(0),
-            stage: row.get(1),
-            relation: row.get::<_, Option<u32>>(2).map(RelationId),
-            referenced: row.get::<_, Option<u32>>(3).map(RelationId),
-            object: row.get(4),
-            sql: row.get(5),
-        };
-        Ok(rows.iter().map(step).collect())
-    }
-
-    /// Returns the statement that takes a step off the list, for the transaction of the step itself.
-    #[must_use]
-    pub fn step_done(step: &OpenStep) -> String {
-        format!(
-            "DELETE FROM pgstream.snapshot_step WHERE ordinal = {}",
-            step.ordinal
-        )
-    }
-
     /// Returns the statement that moves the tables which follow the stream to `to`, for the
     /// transaction that brings them there; with `settled` they are then as the stream has them.
     #[must_use]
@@ -597,7 +472,7 @@ impl Store {
     }
 }
 
-fn oids(tables: &[RelationId]) -> Vec<u32> {
+pub(super) fn oids(tables: &[RelationId]) -> Vec<u32> {
     tables.iter().map(|table| table.0).collect()
 }
 

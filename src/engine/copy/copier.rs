@@ -1,4 +1,4 @@
-//! The copier: finds what waits, copies it, has it taken over, adds the foreign keys, and looks again.
+//! The copier: finds what waits, copies it, has it taken over, completes it ([`super::finish`]), and looks again.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,14 +15,13 @@ use crate::engine::retry::Retry;
 use crate::engine::status::{CopyState, Failure};
 use crate::engine::{EngineError, clock, failure_of};
 use crate::model::{Classify as _, ErrorClass, Lsn, RelationId, quote_literal};
-use crate::postgres::{self, PgError, Session, sqlstate};
-use crate::snapshot::{OpenStep, Store, StoredTable};
+use crate::postgres::{self, PgError, Session};
+use crate::snapshot::{Store, StoredTable};
 
 use super::account::Account;
 use super::crew::{Crew, CrewEnd};
 use super::errand::{Answer, Errand};
 use super::group::{Group, GroupSettings, Moment};
-use super::rights::sequence_refused;
 
 /// A moment that schema changes overtake is taken again so often.
 const MOMENTS_MAX: usize = 20;
@@ -359,7 +358,7 @@ impl Copier {
 
     /// Hands an errand to the stream and waits for what becomes of it. A stream that ends meanwhile
     /// has done nothing of it; the turn begins anew.
-    async fn ask(
+    pub(super) async fn ask(
         &mut self,
         errand: Errand,
         answered: oneshot::Receiver<Answer>,
@@ -413,113 +412,6 @@ impl Copier {
         Ok(())
     }
 
-    /// Completes tables whose rows another process brought.
-    async fn complete(&mut self, target: &Session, stored: &[StoredTable]) -> Result<(), Stop> {
-        let rows_are_there = stored
-            .iter()
-            .filter(|table| table.state == CopyState::Indexing);
-        let tables: Vec<RelationId> = rows_are_there.map(|table| table.relation).collect();
-        let mut crew = Crew::for_steps(self, target, &tables).await?;
-        match crew.work(self, target).await? {
-            CrewEnd::Done => {}
-            CrewEnd::PointLost(error) => return Err(Stop::Failed(error)),
-        }
-        self.finish_tables(target).await
-    }
-
-    /// Runs what joins tables, moves sequences, and says that the tables are complete. Tables that
-    /// still wait, or failed, do not keep the others.
-    pub(super) async fn finish_tables(&mut self, target: &Session) -> Result<(), Stop> {
-        let stored = self.load(target).await?;
-        let ready: HashSet<RelationId> = stored
-            .iter()
-            .filter(|table| table.state == CopyState::Indexing)
-            .map(|table| table.relation)
-            .collect();
-        let mut steps = self.open_steps(target).await?;
-        let ours = |relation: &RelationId| ready.contains(relation);
-        steps.retain(|step| step.relation.as_ref().is_none_or(ours));
-        for step in steps.iter().filter(|step| step.stage == "last") {
-            self.run_step(target, step).await?;
-        }
-        steps.retain(|step| step.stage == "sequence");
-        self.move_sequences(target, &steps).await?;
-        let tables: Vec<RelationId> = ready.into_iter().collect();
-        crate::fault::point(crate::fault::SNAPSHOT_BEFORE_HANDOVER);
-        let noted = self.store.indexed(target, &tables).await;
-        noted.map_err(|source| self.target_failed("note that tables are complete", source))?;
-        Ok(())
-    }
-
-    async fn open_steps(&self, target: &Session) -> Result<Vec<OpenStep>, EngineError> {
-        let steps = self.store.open_steps(target).await;
-        steps.map_err(|source| self.target_failed("read what is left to do", source))
-    }
-
-    /// Runs a statement in a transaction with its record. A refusal is told with its table, which has
-    /// its rows and is streamed all the same; the statement stays on the list for the next start.
-    async fn run_step(&mut self, target: &Session, step: &OpenStep) -> Result<(), Stop> {
-        let Err(source) = strike_and_run(target, step).await else {
-            return Ok(());
-        };
-        // Ends the failed transaction; a lost session has none.
-        drop(target.run("ROLLBACK").await);
-        let error = EngineError::SnapshotTable {
-            source: crate::snapshot::SnapshotError::Step {
-                object: step.object.clone(),
-                statement: step.sql.clone(),
-                source,
-            },
-        };
-        match (error.class(), step.relation) {
-            (ErrorClass::Transient, _) => Err(Stop::Failed(error)),
-            (_, table) => {
-                self.refused(table.unwrap_or_default(), failure_of(&error, None));
-                Ok(())
-            }
-        }
-    }
-
-    fn refused(&mut self, table: RelationId, failure: Failure) {
-        tracing::error!(target: "snapshot", causes = failure.causes.join(": "), hint = failure.hint.as_deref(),
-            "{}; the rows are there, and the next start tries it again", failure.message);
-        self.account.note(table, failure);
-        self.show();
-    }
-
-    /// Moves the target's sequences to where the source's are, never back.
-    async fn move_sequences(&mut self, target: &Session, steps: &[OpenStep]) -> Result<(), Stop> {
-        if steps.is_empty() {
-            return Ok(());
-        }
-        let endpoint = self.pipeline.snapshot.source.endpoint();
-        let failed = |source| EngineError::Source {
-            operation: "ask for sequences",
-            endpoint: endpoint.clone(),
-            source,
-        };
-        let source = postgres::connect(&self.pipeline.snapshot.source, "pgstream snapshot").await;
-        let source = source.map_err(failed)?;
-        for step in steps {
-            let sql = match source.row(&step.sql, &[]).await {
-                Ok(row) => row.map_or_else(String::new, |row| row.get(0)),
-                // Dropped or renamed since: the stream will tell.
-                Err(error) if error.code() == Some(sqlstate::UNDEFINED_TABLE) => String::new(),
-                Err(error) if error.code() == Some(sqlstate::INSUFFICIENT_PRIVILEGE) => {
-                    let refused = sequence_refused(&source, &step.object).await;
-                    return Err(self.group_failed(refused.map_err(failed)?).into());
-                }
-                Err(error) => return Err(failed(error).into()),
-            };
-            let moved = OpenStep {
-                sql,
-                ..step.clone()
-            };
-            self.run_step(target, &moved).await?;
-        }
-        Ok(())
-    }
-
     /// Has the stream take the complete tables over, and waits until it has.
     async fn hand_over(&mut self, target: &Session) -> Result<(), Stop> {
         self.settled.mark_unchanged();
@@ -540,52 +432,7 @@ impl Copier {
         }
     }
 
-    /// Adds and validates foreign keys whose tables are both as the stream has them. Returns whether
-    /// there was one.
-    async fn foreign_keys(
-        &mut self,
-        target: &Session,
-        stored: &[StoredTable],
-    ) -> Result<bool, Stop> {
-        let pending: HashSet<RelationId> = stored
-            .iter()
-            .filter(|table| table.state != CopyState::Ready)
-            .map(|table| table.relation)
-            .collect();
-        let ready = |table: Option<RelationId>| table.is_none_or(|table| !pending.contains(&table));
-        let steps = self.open_steps(target).await?.into_iter();
-        let steps: Vec<OpenStep> = steps
-            .filter(|step| ready(step.relation) && ready(step.referenced))
-            .collect();
-        let adding = steps.iter().filter(|step| step.stage == "foreign_key");
-        let adding: Vec<OpenStep> = adding.cloned().collect();
-        if !adding.is_empty() {
-            let (answer, answered) = oneshot::channel();
-            match self
-                .ask(
-                    Errand::Statements {
-                        steps: adding,
-                        answer,
-                    },
-                    answered,
-                )
-                .await?
-            {
-                Answer::Done | Answer::Disturbed => {}
-                Answer::Refused { relation, failure } => {
-                    self.refused(relation.map(RelationId).unwrap_or_default(), *failure);
-                    return Ok(false);
-                }
-            }
-            return Ok(true);
-        }
-        for step in steps.iter().filter(|step| step.stage == "validate") {
-            self.run_step(target, step).await?;
-        }
-        Ok(false)
-    }
-
-    fn group_failed(&self, error: super::group::GroupError) -> EngineError {
+    pub(super) fn group_failed(&self, error: super::group::GroupError) -> EngineError {
         EngineError::SnapshotGroup {
             source_endpoint: self.pipeline.snapshot.source.endpoint(),
             target_endpoint: self.pipeline.target.endpoint(),
@@ -600,16 +447,6 @@ impl Copier {
             source,
         }
     }
-}
-
-/// Who takes a step off the list runs it: it may have been done by a session that was cut off before
-/// it could say so.
-async fn strike_and_run(target: &Session, step: &OpenStep) -> Result<(), PgError> {
-    target.run("BEGIN").await?;
-    if target.change(&Store::step_done(step), &[]).await? == 1 {
-        target.run(&step.sql).await?;
-    }
-    target.run("COMMIT").await
 }
 
 /// Sessions of copies that were cut off may live on for hours, with rows locked.

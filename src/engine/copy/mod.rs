@@ -24,6 +24,7 @@ mod choose;
 mod copier;
 mod crew;
 mod errand;
+mod finish;
 mod group;
 mod leftover;
 mod plan;

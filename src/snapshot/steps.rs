@@ -1,0 +1,136 @@
+//! Statements that copies have still to run on the target. Each goes off the list with its own commit.
+
+use tokio_postgres::types::ToSql;
+
+use super::Store;
+use super::store::oids;
+use crate::model::RelationId;
+use crate::postgres::{PgError, Session};
+
+/// A statement to be remembered until it has run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewStep {
+    /// `index`, `after`, `last`, `sequence`, `foreign_key`, `validate`.
+    pub stage: &'static str,
+    /// The table that it belongs to.
+    pub relation: Option<u32>,
+    /// The table that a foreign key points to.
+    pub referenced: Option<u32>,
+    /// The object, for people.
+    pub object: String,
+    /// The statement; of a `sequence`, the question to the source that it is the answer of.
+    pub sql: String,
+}
+
+/// A statement that has not run yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenStep {
+    /// Its place in the order of all.
+    pub ordinal: i64,
+    /// `index`, `after`, `last`, `sequence`, `foreign_key`, `validate`.
+    pub stage: String,
+    /// The table that it belongs to.
+    pub relation: Option<RelationId>,
+    /// The table that a foreign key points to.
+    pub referenced: Option<RelationId>,
+    /// The object, for people.
+    pub object: String,
+    /// The statement; of a `sequence`, the question to the source that it is the answer of.
+    pub sql: String,
+}
+
+pub(super) const FORGET_STEPS: &str = "\
+DELETE FROM pgstream.snapshot_step
+WHERE slot_name = $1 AND (relation = ANY ($2) OR referenced = ANY ($2))";
+
+const ADD_STEPS: &str = "\
+INSERT INTO pgstream.snapshot_step (slot_name, stage, relation, referenced, object, statement)
+SELECT $1, s.stage, s.relation, s.referenced, s.object, s.statement
+FROM ROWS FROM (
+  pg_catalog.unnest($2::pg_catalog.text[]), pg_catalog.unnest($3::pg_catalog.oid[]),
+  pg_catalog.unnest($4::pg_catalog.oid[]), pg_catalog.unnest($5::pg_catalog.text[]),
+  pg_catalog.unnest($6::pg_catalog.text[]))
+  WITH ORDINALITY AS s (stage, relation, referenced, object, statement, place)
+ORDER BY s.place";
+
+const STEPS: &str = "\
+SELECT ordinal, stage, relation, referenced, object, statement
+FROM pgstream.snapshot_step
+WHERE slot_name = $1 AND ($2::pg_catalog.oid IS NULL OR relation = $2)
+ORDER BY ordinal";
+
+impl Store {
+    /// Replaces the statements that these tables still need.
+    ///
+    /// # Errors
+    /// By SQLSTATE.
+    pub async fn plan_steps(
+        &self,
+        session: &Session,
+        tables: &[RelationId],
+        steps: &[NewStep],
+    ) -> Result<(), PgError> {
+        fn column<'a, T>(steps: &'a [NewStep], of: impl Fn(&'a NewStep) -> T) -> Vec<T> {
+            steps.iter().map(of).collect()
+        }
+        session
+            .change(FORGET_STEPS, &[&self.slot_name(), &oids(tables)])
+            .await?;
+        let parameters: [&(dyn ToSql + Sync); 6] = [
+            &self.slot_name(),
+            &column(steps, |step| step.stage),
+            &column(steps, |step| step.relation),
+            &column(steps, |step| step.referenced),
+            &column(steps, |step| &*step.object),
+            &column(steps, |step| &*step.sql),
+        ];
+        session.change(ADD_STEPS, &parameters).await?;
+        Ok(())
+    }
+
+    /// Returns the statements that have not run yet, in their order.
+    ///
+    /// # Errors
+    /// By SQLSTATE.
+    pub async fn open_steps(&self, session: &Session) -> Result<Vec<OpenStep>, PgError> {
+        self.steps(session, None).await
+    }
+
+    /// As [`Store::open_steps`], of one table.
+    ///
+    /// # Errors
+    /// By SQLSTATE.
+    pub async fn open_steps_of(
+        &self,
+        session: &Session,
+        RelationId(relation): RelationId,
+    ) -> Result<Vec<OpenStep>, PgError> {
+        self.steps(session, Some(relation)).await
+    }
+
+    async fn steps(
+        &self,
+        session: &Session,
+        relation: Option<u32>,
+    ) -> Result<Vec<OpenStep>, PgError> {
+        let rows = session.rows(STEPS, &[&self.slot_name(), &relation]).await?;
+        let step = |row: &tokio_postgres::Row| OpenStep {
+            ordinal: row.get(0),
+            stage: row.get(1),
+            relation: row.get::<_, Option<u32>>(2).map(RelationId),
+            referenced: row.get::<_, Option<u32>>(3).map(RelationId),
+            object: row.get(4),
+            sql: row.get(5),
+        };
+        Ok(rows.iter().map(step).collect())
+    }
+
+    /// Returns the statement that takes a step off the list, for the transaction of the step itself.
+    #[must_use]
+    pub fn step_done(step: &OpenStep) -> String {
+        format!(
+            "DELETE FROM pgstream.snapshot_step WHERE ordinal = {}",
+            step.ordinal
+        )
+    }
+}
