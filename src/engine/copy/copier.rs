@@ -161,6 +161,8 @@ impl Copier {
                 continue;
             }
             if !self.foreign_keys(&target, &stored).await? {
+                let flushed = target.run(FLUSH).await;
+                flushed.map_err(|source| self.target_failed("bring the copy to disk", source))?;
                 self.show();
                 self.retry.reset();
                 return Ok(());
@@ -174,7 +176,7 @@ impl Copier {
             let name = quote_literal(&self.application_name());
             session
                 .run(&format!(
-                    "SET application_name = {name}; SET pgstream.applying = 'on'"
+                    "SET application_name = {name}; SET pgstream.applying = 'on'; {COMMITS}"
                 ))
                 .await?;
             session.rows(END_LEFTOVERS, &[]).await?;
@@ -448,6 +450,14 @@ impl Copier {
         }
     }
 }
+
+/// No record waits for the disk by itself: what is lost in a crash is lost with all that came later, and
+/// is done again. The stream that takes tables over waits for the disk, and so does the end of a turn.
+const COMMITS: &str = "SET synchronous_commit = off";
+
+/// Waits until all that was committed is on disk: a commit with a transaction id of its own does.
+const FLUSH: &str = "\
+BEGIN; SET LOCAL synchronous_commit = on; SELECT pg_catalog.pg_current_xact_id(); COMMIT";
 
 /// Sessions of copies that were cut off may live on for hours, with rows locked.
 const END_LEFTOVERS: &str = "\
