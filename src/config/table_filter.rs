@@ -280,6 +280,14 @@ impl TableFilter {
         (self.include.is_empty() || included()) && !self.excludes(table)
     }
 
+    /// Returns whether a table passes that goes by several names: its own, and those of the tables that
+    /// it is a partition of. One of them must be included, and none excluded.
+    #[must_use]
+    pub fn selects_lineage(&self, lineage: &[&QualifiedName]) -> bool {
+        lineage.iter().any(|name| self.selects(name))
+            && !lineage.iter().any(|name| self.excludes(name))
+    }
+
     /// Returns whether this table is left out by name, whatever includes it.
     #[must_use]
     pub fn excludes(&self, table: &QualifiedName) -> bool {

@@ -24,12 +24,11 @@ impl Partitions {
         }
     }
 
-    /// Returns whether the filter lets the table through: it, or a table that it is a partition of, is
-    /// included, and none of them is excluded.
+    /// Returns whether the filter lets the table through ([`TableFilter::selects_lineage`]).
     pub(super) fn selects(&self, filter: &TableFilter, table: &QualifiedName) -> bool {
-        let lineage =
-            || std::iter::successors(Some(table), |name| self.parents.get(*name)).take(DEPTH_MAX);
-        lineage().any(|name| filter.selects(name)) && !lineage().any(|name| filter.excludes(name))
+        let lineage = std::iter::successors(Some(table), |name| self.parents.get(*name));
+        let lineage: Vec<_> = lineage.take(DEPTH_MAX).collect();
+        filter.selects_lineage(&lineage)
     }
 
     /// Takes over what a schema change says of partitions.

@@ -1,5 +1,7 @@
 //! Which tables are copied: those of the source that the patterns cover.
 
+use std::collections::HashMap;
+
 use crate::config::{TableFilter, TablePattern};
 use crate::model::{QualifiedName, RelationId};
 use crate::postgres::{PgError, Session};
@@ -167,13 +169,10 @@ pub fn select<'t>(
     if !idle.is_empty() && !wanted.selects_everything() {
         return Err(idle);
     }
+    let by_relation = tables.iter().map(|table| (table.relation, table)).collect();
     let passes = |table: &&SourceTable| {
-        let lineage = lineage(table, tables);
-        let pass = |filter: &TableFilter| {
-            lineage.iter().any(|name| filter.selects(name))
-                && !lineage.iter().any(|name| filter.excludes(name))
-        };
-        pass(filter) && pass(wanted)
+        let lineage = lineage(table, &by_relation);
+        filter.selects_lineage(&lineage) && wanted.selects_lineage(&lineage)
     };
     Ok(tables.iter().filter(passes).collect())
 }
@@ -183,11 +182,11 @@ fn is_idle(pattern: &TablePattern, tables: &[SourceTable]) -> bool {
 }
 
 /// Its name, and those of the tables that it is a partition of: who names those means it, too.
-fn lineage<'t>(table: &'t SourceTable, tables: &'t [SourceTable]) -> Vec<&'t QualifiedName> {
-    let parent = |table: &&'t SourceTable| {
-        let relation = table.partition_of?;
-        tables.iter().find(|table| table.relation == relation)
-    };
+fn lineage<'t>(
+    table: &'t SourceTable,
+    by_relation: &HashMap<RelationId, &'t SourceTable>,
+) -> Vec<&'t QualifiedName> {
+    let parent = |table: &&'t SourceTable| by_relation.get(&table.partition_of?).copied();
     let lineage = std::iter::successors(Some(table), parent);
     lineage.map(|table| &table.name).collect()
 }

@@ -323,12 +323,21 @@ async fn ask_source(
     show(&slot);
     let decoder = decoder_of(&slot, pipeline)?;
     require_publication(&source, &slot, errors).await?;
+    // Asked only where the answer changes something: everybody waits for the start.
+    let materialized_views = match &decoder {
+        Decoder::Pgoutput(_) => Vec::new(),
+        Decoder::Wal2json(_) => materialized_views(&source, errors).await?,
+    };
+    let partitions = match pipeline.filter.selects_everything() {
+        true => Vec::new(),
+        false => partitions(&source, errors).await?,
+    };
     Ok(AskedSource {
         slot,
         walsender_timeout,
         decoder,
-        materialized_views: materialized_views(&source, errors).await?,
-        partitions: partitions(&source, errors).await?,
+        materialized_views,
+        partitions,
     })
 }
 
