@@ -15,6 +15,7 @@ mod under_load;
 use pgstream::config::Plugin;
 use pgstream::engine::Handle;
 use pgstream::engine::status::{CopyState, Status};
+use pgstream::tutorial::cluster::Cluster;
 
 use crate::chaos;
 use crate::support::execute;
@@ -34,6 +35,16 @@ async fn existing(plugin: Plugin, schema: &str) -> Flow {
 fn enable(flow: &mut Flow, worker_count: usize) {
     flow.pipeline.snapshot.enabled = true;
     flow.pipeline.snapshot.worker_count = worker_count;
+}
+
+/// Returns a command with both addresses in its environment, and nothing else.
+fn on_both<const N: usize>(arguments: [&str; N], source: &Cluster, target: &Cluster) -> Call {
+    Call::new(arguments)
+        .env("PGSTREAM_POSTGRES_LISTENER_URL", &source.url("postgres"))
+        .env(
+            "PGSTREAM_POSTGRES_WRITER_TARGET_URL",
+            &target.url("postgres"),
+        )
 }
 
 /// Returns how `pgstream run` is called for the two databases of `flow`, with a copy.

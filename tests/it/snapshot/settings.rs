@@ -242,15 +242,7 @@ async fn the_next_start_tries_a_failed_table_again() {
 }
 
 fn status<const N: usize>(flow: &Flow, arguments: [&str; N]) -> Call {
-    Call::new(arguments)
-        .env(
-            "PGSTREAM_POSTGRES_LISTENER_URL",
-            &flow.source_cluster.url("postgres"),
-        )
-        .env(
-            "PGSTREAM_POSTGRES_WRITER_TARGET_URL",
-            &flow.target_cluster.url("postgres"),
-        )
+    super::on_both(arguments, &flow.source_cluster, &flow.target_cluster)
         .env("PGSTREAM_POSTGRES_REPLICATION_SLOT_NAME", SLOT)
 }
 
