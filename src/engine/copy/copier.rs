@@ -170,7 +170,16 @@ impl Copier {
         }
     }
 
+    /// Opens the session of a turn. No other of ours lives yet: those that do were left behind.
     async fn target_session(&self) -> Result<Session, EngineError> {
+        let session = self.another_session().await?;
+        let ended = session.rows(END_LEFTOVERS, &[]).await;
+        ended.map_err(|source| self.target_failed("end what was left of copies", source))?;
+        Ok(session)
+    }
+
+    /// Opens a session on the target that may run beside others.
+    pub(super) async fn another_session(&self) -> Result<Session, EngineError> {
         let open = async {
             let session = postgres::connect(&self.pipeline.target, "pgstream copy").await?;
             let name = quote_literal(&self.application_name());
@@ -179,7 +188,6 @@ impl Copier {
                     "SET application_name = {name}; SET pgstream.applying = 'on'; {COMMITS}"
                 ))
                 .await?;
-            session.rows(END_LEFTOVERS, &[]).await?;
             Ok(session)
         };
         open.await
