@@ -128,7 +128,9 @@ async fn a_role_without_rights_gets_every_grant() {
               mend: ALTER TABLE "public"."test" REPLICA IDENTITY FULL;
     ! target  public.test: belongs to postgres: a schema change of it would be refused to role writer
               mend: ALTER TABLE "public"."test" OWNER TO "writer";
-    ✗ 5 of 7 to mend before pgstream can run
+    ! target  schema public: permission denied: role writer cannot create anything in it, and a CREATE TABLE there would be refused
+              mend: GRANT USAGE, CREATE ON SCHEMA "public" TO "writer";
+    ✗ 5 of 8 to mend before pgstream can run
     "#);
     });
 }
