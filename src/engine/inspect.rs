@@ -155,6 +155,10 @@ pub struct SchemaChange {
     pub objects: Vec<String>,
     /// What became of it.
     pub state: SchemaChangeState,
+    /// Whether a statement ran for it on the target; none: it is not known there.
+    pub ran: Option<bool>,
+    /// Parts that the target does not have, with the reason.
+    pub not_applied: Vec<String>,
 }
 
 /// What became of a schema change.
@@ -259,20 +263,25 @@ fn lag(source: Option<&SourceLook>, target: Option<&TargetLook>) -> Lag {
 }
 
 fn schema_changes(source: Option<&SourceLook>, target: Option<&TargetLook>) -> Vec<SchemaChange> {
-    let applied = |id: &String| target.is_some_and(|look| look.progress.applied.contains(id));
+    let applied = target.map_or(&[][..], |look| &look.progress.applied);
     let logged = source.map_or(&[][..], |look| &look.schema_changes);
-    let change = |logged: &query::Logged| SchemaChange {
-        id: logged.id.clone(),
-        version: logged.version,
-        created_at: logged.created_at.clone(),
-        schema_name: logged.schema_name.clone(),
-        tag: logged.tag.clone(),
-        objects: logged.objects.clone(),
-        state: match (logged.acked, applied(&logged.id)) {
-            (true, _) => SchemaChangeState::Acked,
-            (false, true) => SchemaChangeState::Applied,
-            (false, false) => SchemaChangeState::Pending,
-        },
+    let change = |logged: &query::Logged| {
+        let applied = applied.iter().find(|applied| applied.id == logged.id);
+        SchemaChange {
+            id: logged.id.clone(),
+            version: logged.version,
+            created_at: logged.created_at.clone(),
+            schema_name: logged.schema_name.clone(),
+            tag: logged.tag.clone(),
+            objects: [&*logged.objects, &*logged.others].concat(),
+            state: match (logged.acked, applied) {
+                (true, _) => SchemaChangeState::Acked,
+                (false, Some(_)) => SchemaChangeState::Applied,
+                (false, None) => SchemaChangeState::Pending,
+            },
+            ran: applied.map(|applied| applied.statement_count > 0),
+            not_applied: applied.map_or_else(Vec::new, |applied| applied.not_applied.clone()),
+        }
     };
     logged.iter().map(change).collect()
 }
