@@ -15,6 +15,7 @@ mod check;
 #[cfg(feature = "tui")]
 mod console;
 mod failure;
+mod hide;
 mod init;
 #[cfg(feature = "tui")]
 mod lessons;
@@ -47,6 +48,7 @@ use crate::model::ErrorClass;
 
 use args::{Arguments, Command};
 pub use failure::Failure;
+pub use hide::arguments;
 use output::{print, say};
 
 /// Runs the command that `arguments` (the program's name first) ask for, to its end. Never panics:
