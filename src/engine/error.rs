@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::apply::ApplyError;
 use crate::decode::DecodeError;
 use crate::model::{Classify, ErrorClass, Lsn};
-use crate::postgres::PgError;
+use crate::postgres::{PgError, sqlstate};
 use crate::schema::SchemaError;
 use crate::snapshot::{Idle, SnapshotError};
 
@@ -285,6 +285,9 @@ impl Classify for EngineError {
             Self::Decode { source, .. } => source.hint(),
             Self::Apply { source, .. } => source.hint(),
             Self::Schema { source } => source.hint(),
+            Self::SchemaRefused { object, source, .. } if lacks_table(source) => {
+                Some(lacking(object))
+            }
             Self::SchemaRefused { .. } => Some(
                 "make the change possible on the target (or make it there yourself and skip this \
                  one with --skip-transaction), then run pgstream again: it goes on here"
@@ -299,6 +302,25 @@ impl Classify for EngineError {
             | Self::Order { .. } => None,
         }
     }
+}
+
+fn lacks_table(refusal: &ApplyError) -> bool {
+    let code = match refusal {
+        ApplyError::Statement { source, .. } => source.code(),
+        _ => None,
+    };
+    code == Some(sqlstate::UNDEFINED_TABLE)
+}
+
+/// The change is of something that was left out, or was there before `init`.
+fn lacking(object: &str) -> String {
+    let table = object.strip_prefix("table ").unwrap_or("the table");
+    format!(
+        "the target never had it: have {table}, as the source calls it now, copied, which goes on exactly \
+         here: PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED=true \
+         PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_TABLES='{table}' pgstream run …; or leave it out with \
+         PGSTREAM_FILTER_EXCLUDE_TABLES; or skip this transaction with --skip-transaction"
+    )
 }
 
 fn idle_patterns(idle: &[Idle]) -> String {
