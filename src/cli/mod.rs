@@ -41,7 +41,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
-use crate::config::{Configuration, Inputs, redact};
+use crate::config::{Configuration, Inputs, LogFormat, redact};
 #[cfg(feature = "tui")]
 use crate::console::{Opening, wizard::Kind};
 use crate::model::ErrorClass;
@@ -153,7 +153,7 @@ fn dispatch(
     for warning in configuration.warnings(matches!(command, Command::Snapshot(_))) {
         tracing::warn!(target: "config", "{warning}");
     }
-    match command {
+    let outcome = match command {
         Command::Init(arguments) => init::run(configuration, arguments),
         Command::TearDown(arguments) => tear_down::run(configuration, arguments),
         Command::Run(arguments) => run::run(configuration, arguments),
@@ -161,5 +161,12 @@ fn dispatch(
         Command::Status(arguments) => status::run(configuration, arguments.json),
         Command::Check(arguments) => check::run(configuration, arguments.json),
         Command::Tutorial(arguments) => tutorial::run(arguments),
+    };
+    match configuration.logging().format {
+        LogFormat::Text => outcome,
+        LogFormat::Json => outcome.or_else(|failure| {
+            failure.log();
+            Ok(ExitCode::from(failure.exit_code()))
+        }),
     }
 }

@@ -55,7 +55,7 @@ fn render_side(side: &Side) -> String {
 }
 
 fn render_init(seen: &Inspection) -> String {
-    let again = |why: &str| format!("{why}: pgstream init --replication-slot {}", seen.slot_name);
+    let again = |why: &str| format!("{why}: {}", seen.init_command);
     match seen.init {
         None => "not known".to_owned(),
         Some(init) if !init.installed => again("not done"),

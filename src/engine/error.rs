@@ -128,12 +128,14 @@ pub enum EngineError {
         /// The patterns.
         idle: Vec<Idle>,
     },
-    /// Tables would be copied from another database than the one that is streamed.
-    #[error(
-        "tables cannot be copied from {store}: it is not the source {source_endpoint}, whose changes follow"
-    )]
-    SnapshotElsewhere {
-        /// Where the tables would come from, without a password.
+    /// What belongs to the source would be had from another database than the one that is streamed.
+    #[error("{what} from {store}: it is not the source {source_endpoint}, whose changes follow")]
+    NotTheSource {
+        /// What cannot be had, such as «tables cannot be copied».
+        what: &'static str,
+        /// The variable that names the other database.
+        key: &'static str,
+        /// The other database, without a password.
         store: String,
         /// The source, without a password.
         source_endpoint: String,
@@ -235,7 +237,7 @@ impl Classify for EngineError {
             Self::SnapshotPointLost | Self::SnapshotRestless | Self::StreamInterrupted => {
                 ErrorClass::Transient
             }
-            Self::SnapshotPatterns { .. } | Self::SnapshotElsewhere { .. } => ErrorClass::Usage,
+            Self::SnapshotPatterns { .. } | Self::NotTheSource { .. } => ErrorClass::Usage,
             Self::SnapshotConflict { .. } => ErrorClass::Operator,
             Self::SnapshotIncomplete { .. } => ErrorClass::Data,
             Self::SlotInUse { .. } | Self::NotReady { .. } | Self::Silent { .. } => {
@@ -259,11 +261,9 @@ impl Classify for EngineError {
             Self::SnapshotGroup { source, .. } => source.hint(),
             Self::SnapshotTable { source } => source.hint(),
             Self::SnapshotPatterns { idle, .. } => Some(near_names(idle)),
-            Self::SnapshotElsewhere { .. } => Some(
-                "PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_STORE_URL must name the database of \
-                 PGSTREAM_POSTGRES_LISTENER_URL, or not be set"
-                    .to_owned(),
-            ),
+            Self::NotTheSource { key, .. } => Some(format!(
+                "{key} must name the database of PGSTREAM_POSTGRES_LISTENER_URL, or not be set"
+            )),
             Self::SnapshotConflict { .. } => Some(
                 "empty or drop those tables on the target, or leave them out with \
                  PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_EXCLUDED_TABLES; nothing has been touched"

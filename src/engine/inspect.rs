@@ -13,7 +13,7 @@ use super::status::{CopyState, Slot};
 use crate::config::{Pipeline, SlotName};
 use crate::model::Lsn;
 use crate::postgres::PgError;
-use crate::schema::install::InitState;
+use crate::schema::install::{self, InitState};
 
 use query::{SourceLook, TargetLook};
 
@@ -22,6 +22,9 @@ use query::{SourceLook, TargetLook};
 pub struct Inspection {
     /// When, RFC 3339 in UTC.
     pub at: String,
+    /// What installs pgstream on the source, for people.
+    #[serde(skip)]
+    pub init_command: String,
     /// The source.
     pub source: Side,
     /// The target.
@@ -204,6 +207,7 @@ fn assemble(
     let target_look = target.ok();
     Inspection {
         at,
+        init_command: install::init_command(&pipeline.source.to_uri_without_password(), &slot_name),
         source: side(
             pipeline.source.endpoint(),
             source.map(|look| look.version.as_str()),

@@ -135,8 +135,8 @@ async fn drive(
     let end = loop {
         match poll_fn(|context| connection.poll_message(context)).await {
             Some(Ok(AsyncMessage::Notice(notice))) => {
-                debug!(server = %object, code = notice.code().code(), "server notice");
-                trace!(server = %object, message = notice.message(), "server notice");
+                debug!(target: "sql", server = %object, code = notice.code().code(), "server notice");
+                trace!(target: "sql", server = %object, message = notice.message(), "server notice");
             }
             Some(Ok(_)) => {}
             Some(Err(error)) => {

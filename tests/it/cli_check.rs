@@ -308,16 +308,16 @@ async fn status_before_init_says_what_is_missing() {
     let (source, target) = pair();
     let outcome = between("status", &source, &target).run().await;
     with_filters(|| {
-        assert_snapshot!(seen(&outcome), @"
+        assert_snapshot!(seen(&outcome), @r#"
     exit code 0
     --- stdout
     source      localhost:[port]/postgres  PostgreSQL [version]
     target      localhost:[port]/postgres  PostgreSQL [version]
-    init        not done: pgstream init --replication-slot pgstream_tutorial_slot
+    init        not done: pgstream init --pgurl "postgresql://postgres@localhost:[port]/postgres?sslmode=disable" --replication-slot pgstream_tutorial_slot
     slot        pgstream_tutorial_slot  not found
     lag         not known
     checkpoint  none yet: run has not streamed to this target
-    ");
+    "#);
     });
 }
 
@@ -335,7 +335,7 @@ async fn status_and_check_work_while_the_target_is_away() {
     --- stdout
     source      localhost:[port]/postgres  PostgreSQL [version]
     target      localhost:[port]/postgres  not reachable: cannot connect to localhost:[port]/postgres: Connection refused (os error 111)
-    init        not done: pgstream init --replication-slot pgstream_tutorial_slot
+    init        not done: pgstream init --pgurl "postgresql://postgres@localhost:[port]/postgres?sslmode=disable" --replication-slot pgstream_tutorial_slot
     slot        pgstream_tutorial_slot  not found
     lag         not known
     checkpoint  not known

@@ -45,6 +45,7 @@ fn change(tag: &str, object: &str, state: SchemaChangeState) -> SchemaChange {
 fn seen() -> Inspection {
     Inspection {
         at: "2026-01-01T00:00:00Z".to_owned(),
+        init_command: "pgstream init …".to_owned(),
         source: side("localhost:5432/postgres", true),
         target: side("localhost:7654/postgres", true),
         slot_name: "a_slot".to_owned(),

@@ -5,7 +5,7 @@ use super::judge::{bounded, version};
 use super::{Finding, Side, Wanted};
 use crate::config::{NullNumbers, Plugin};
 use crate::model::quote_ident;
-use crate::schema::grant_descriptions;
+use crate::schema::{grant_descriptions, install};
 
 pub(super) fn judge(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
     let mut findings: Vec<Finding> = [
@@ -51,10 +51,7 @@ fn finding(
 }
 
 fn init_command(wanted: &Wanted) -> String {
-    format!(
-        "pgstream init --pgurl \"{}\" --replication-slot {}",
-        wanted.source_uri, wanted.slot_name
-    )
+    install::init_command(&wanted.source_uri, &wanted.slot_name)
 }
 
 fn wal_level(facts: &SourceFacts) -> Option<Finding> {

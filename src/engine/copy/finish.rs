@@ -76,7 +76,7 @@ impl Copier {
     }
 
     fn refused(&mut self, table: RelationId, failure: Failure) {
-        tracing::error!(target: "snapshot", causes = failure.causes.join(": "), hint = failure.hint.as_deref(),
+        tracing::error!(target: "snapshot", causes = failure.why(), hint = failure.hint.as_deref(),
             "{}; the rows are there, and the next start tries it again", failure.message);
         self.account.note(table, failure);
         self.show();
