@@ -23,21 +23,7 @@ user_column AS (
   LEFT JOIN pg_catalog.pg_type element ON element.oid = a.atttypid AND element.typcategory = 'A'
 )
 SELECT pg_catalog.json_build_object(
-  'server', pg_catalog.json_build_object(
-    'version_number', pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
-    'version', pg_catalog.split_part(pg_catalog.current_setting('server_version'), ' ', 1),
-    'user', CURRENT_USER,
-    'superuser', role.rolsuper,
-    'database', pg_catalog.current_database(),
-    'database_oid', base.oid::pg_catalog.int8,
-    'encoding', pg_catalog.pg_encoding_to_char(base.encoding),
-    'system_identifier', (SELECT system_identifier::pg_catalog.text FROM pg_catalog.pg_control_system()),
-    'started_at', pg_catalog.pg_postmaster_start_time()::pg_catalog.text,
-    'in_recovery', pg_catalog.pg_is_in_recovery(),
-    'read_only', pg_catalog.current_setting('transaction_read_only') = 'on',
-    'extensions', COALESCE((
-      SELECT pg_catalog.json_agg(extname ORDER BY extname) FROM pg_catalog.pg_extension), '[]'::pg_catalog.json)
-  ),
+  'server', $server,
   'replication_role', role.rolsuper OR role.rolreplication OR EXISTS (
     SELECT FROM pg_catalog.pg_roles managed
     WHERE managed.rolname IN ('rds_replication', 'cloudsqlreplica')

@@ -57,3 +57,19 @@ pub(super) fn version(side: Side, version_number: i32, version: &str) -> Option<
         blocking: true,
     })
 }
+
+/// Returns a finding that blocks.
+pub(super) fn found(
+    side: Side,
+    object: impl Into<String>,
+    problem: impl Into<String>,
+    mend: impl Into<String>,
+) -> Finding {
+    Finding {
+        side,
+        object: object.into(),
+        problem: problem.into(),
+        mend: mend.into(),
+        blocking: true,
+    }
+}

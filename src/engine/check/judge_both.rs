@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::facts::{CollationUse, SourceFacts, SourceTable, TargetFacts, TargetTable, TypeUse};
-use super::judge::bounded;
+use super::judge::{bounded, found};
 use super::{Finding, Side, Wanted};
 use crate::apply::{ApplyError, Stream, misfit};
 use crate::model::{Classify as _, QualifiedName, quote_ident, quote_literal};
@@ -29,11 +29,8 @@ fn remark(
     mend: impl Into<String>,
 ) -> Finding {
     Finding {
-        side: Side::Target,
-        object: object.into(),
-        problem: problem.into(),
-        mend: mend.into(),
         blocking: false,
+        ..found(Side::Target, object, problem, mend)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What must hold on the source. Pure.
 
 use super::facts::{PublicationFacts, SlotFacts, SourceFacts, Wal2json};
-use super::judge::{bounded, version};
+use super::judge::{bounded, found, version};
 use super::{Finding, Side, Wanted};
 use crate::config::{NullNumbers, Plugin};
 use crate::model::quote_ident;
@@ -41,13 +41,7 @@ fn finding(
     problem: impl Into<String>,
     mend: impl Into<String>,
 ) -> Finding {
-    Finding {
-        side: Side::Source,
-        object: object.into(),
-        problem: problem.into(),
-        mend: mend.into(),
-        blocking: true,
-    }
+    found(Side::Source, object, problem, mend)
 }
 
 fn init_command(wanted: &Wanted) -> String {

@@ -1,7 +1,7 @@
 //! What must hold on the target. Pure.
 
 use super::facts::{OwnSchema, TargetFacts, TargetTable};
-use super::judge::{bounded, version};
+use super::judge::{bounded, found, version};
 use super::{Finding, Side, Wanted};
 use crate::model::{QualifiedName, quote_ident};
 
@@ -39,13 +39,7 @@ fn finding(
     problem: impl Into<String>,
     mend: impl Into<String>,
 ) -> Finding {
-    Finding {
-        side: Side::Target,
-        object: object.into(),
-        problem: problem.into(),
-        mend: mend.into(),
-        blocking: true,
-    }
+    found(Side::Target, object, problem, mend)
 }
 
 fn selected<'a>(

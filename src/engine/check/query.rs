@@ -10,6 +10,10 @@ use crate::schema::{closed_descriptions, install};
 
 const SOURCE: &str = include_str!("../../../assets/sql/source/check.sql");
 const TARGET: &str = include_str!("../../../assets/sql/target/check.sql");
+
+/// What both of them ask of their server.
+const SERVER: &str = include_str!("../../../assets/sql/check_server.sql");
+
 const CHECKPOINTS: &str = "\
 SELECT slot_name, system_identifier, database_name, end_lsn::pg_catalog.text FROM pgstream.checkpoint";
 const TRY_SILENCE: &str = "BEGIN; SET LOCAL session_replication_role = replica; ROLLBACK";
@@ -17,7 +21,8 @@ const TRY_SILENCE: &str = "BEGIN; SET LOCAL session_replication_role = replica; 
 pub(super) async fn source(session: &Session, wanted: &Wanted) -> Result<SourceFacts, PgError> {
     let parameters: [&(dyn ToSql + Sync); 2] =
         [&wanted.slot_name.as_str(), &wanted.publication_name];
-    let facts: SourceFacts = document(session, SOURCE, &parameters).await?;
+    let facts: SourceFacts =
+        document(session, &SOURCE.replace("$server", SERVER), &parameters).await?;
     // A role that may not look at the installation still gets all other findings.
     let state = install::state(session, &wanted.slot_name).await.ok();
     let installed = state.filter(|state| state.installed);
@@ -33,7 +38,7 @@ pub(super) async fn source(session: &Session, wanted: &Wanted) -> Result<SourceF
 }
 
 pub(super) async fn target(session: &Session) -> Result<TargetFacts, PgError> {
-    let facts: TargetFacts = document(session, TARGET, &[]).await?;
+    let facts: TargetFacts = document(session, &TARGET.replace("$server", SERVER), &[]).await?;
     let silences_triggers = session.run(TRY_SILENCE).await.is_ok();
     if !silences_triggers {
         session.run("ROLLBACK").await?;
