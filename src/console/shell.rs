@@ -452,9 +452,9 @@ async fn next_progress(
 fn launch_of(pipeline: Pipeline) -> Launch {
     let options = EngineOptions {
         hold_on_failure: true,
-        skip: None,
+        ..EngineOptions::default()
     };
-    Box::new(move || EngineLink::from(Engine::start(pipeline.clone(), options)))
+    Box::new(move || EngineLink::from(Engine::start(pipeline.clone(), options.clone())))
 }
 
 /// Repeats and releases of keys are dropped: some terminals send them, none of ours means them.

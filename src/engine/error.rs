@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::apply::ApplyError;
 use crate::decode::DecodeError;
+use crate::model::remedy::{EDIT_FLAG, RUN_AGAIN, SKIP_FLAG};
 use crate::model::{Classify, ErrorClass, Lsn};
 use crate::postgres::PgError;
 use crate::schema::SchemaError;
@@ -101,10 +102,12 @@ pub enum EngineError {
     /// A schema change that the target refuses.
     #[error("the target refuses the schema change {tag} of {object}")]
     SchemaRefused {
+        /// `id` of the row in `pgstream.schema_log`.
+        id: Box<str>,
         /// Command tag.
-        tag: String,
+        tag: Box<str>,
         /// The object.
-        object: String,
+        object: Box<str>,
         /// Why.
         #[source]
         source: ApplyError,
@@ -285,11 +288,11 @@ impl Classify for EngineError {
             Self::Decode { source, .. } => source.hint(),
             Self::Apply { source, .. } => source.hint(),
             Self::Schema { source } => source.hint(),
-            Self::SchemaRefused { .. } => Some(
-                "make the change possible on the target (or make it there yourself and skip this \
-                 one with --skip-transaction), then run pgstream again: it goes on here"
-                    .to_owned(),
-            ),
+            Self::SchemaRefused { id, .. } => Some(format!(
+                "make the change possible on the target and {RUN_AGAIN}: it goes on here; or give \
+                 SQL to run in its place with {EDIT_FLAG} {id}=FILE; or make it there yourself and \
+                 leave its transaction out with {SKIP_FLAG}"
+            )),
             Self::NotReady { .. }
             | Self::Silent { .. }
             | Self::SnapshotPointLost

@@ -120,3 +120,28 @@ async fn a_refused_transaction_is_told_and_skipped_when_its_name_is_typed() {
     terminal.keys("\x03");
     assert_eq!(terminal.end(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_schema_change_is_replaced_by_a_file() {
+    let stage = Stage::ready().await;
+    let mut terminal = stage.open(["run", "--plain", "-c", "shop.env"], (140, 200));
+    terminal.wait_for("state: streaming");
+    execute(&stage.target, "CREATE TABLE goods (id int PRIMARY KEY)").await;
+    execute(
+        &stage.source,
+        "BEGIN; CREATE TABLE goods (id int PRIMARY KEY, v text); INSERT INTO goods VALUES (1, 'a'); \
+         COMMIT",
+    )
+    .await;
+    terminal.wait_for("state: standing at a failure");
+    stage.write("fix.sql", "ALTER TABLE goods ADD COLUMN v text;");
+    terminal.keys("\r");
+    answer(
+        &mut terminal,
+        &[("What now?", "7"), ("File (empty: none):", "fix.sql")],
+    );
+    terminal.wait_for("accepted");
+    assert_equal(&stage.source, &stage.target).await;
+    terminal.keys("\x03");
+    assert_eq!(terminal.end(), 0);
+}
