@@ -23,6 +23,7 @@ pub(crate) mod save;
 #[cfg(test)]
 mod tests;
 pub(crate) mod update;
+mod why;
 
 pub(crate) use field::{Field, Name, problem};
 

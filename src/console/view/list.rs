@@ -143,7 +143,12 @@ fn summary(model: &Model, pane: Pane) -> Line<'static> {
                 SlotOrder::TimeLeft => " · by time left",
                 SlotOrder::Name => " · by name",
             };
-            format!("{}{order}", plural(status.slots.len(), "slot"))
+            let seen = match status.phase {
+                _ if status.slots.is_empty() => "",
+                Phase::Stopped | Phase::Crashed | Phase::Retrying { .. } => " · as last seen",
+                _ => "",
+            };
+            format!("{}{order}{seen}", plural(status.slots.len(), "slot"))
         }
         Pane::Tables => {
             let order = match model.sorting.tables {

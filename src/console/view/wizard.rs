@@ -35,7 +35,9 @@ pub(super) fn wizard(model: &Model, wizard: &Wizard, buffer: &mut Buffer) -> Opt
         theme.style(Role::Quiet),
     );
     paint::text_right(&place, 0, head, buffer);
-    paint::text(&keys_line(model, wizard, foot.width), 0, foot, buffer);
+    let keys = paint::whole_keys(keys(wizard), foot.width);
+    let keys = Line::styled(keys, theme.style(Role::Quiet));
+    paint::text(&keys, 0, foot, buffer);
     let wide = body.width >= 80;
     let [left, main] = Split::horizontal([
         Constraint::Length(if wide { 18 } else { 0 }),
@@ -45,6 +47,7 @@ pub(super) fn wizard(model: &Model, wizard: &Wizard, buffer: &mut Buffer) -> Opt
     if wide {
         stepper(model, wizard, left, buffer);
     }
+    let main = beside_why(model, wizard, main, buffer);
     if wizard.step() == Step::Plan {
         return plan::plan(model, wizard, main, buffer);
     }
@@ -52,6 +55,37 @@ pub(super) fn wizard(model: &Model, wizard: &Wizard, buffer: &mut Buffer) -> Opt
     let inner = paint::frame(theme, Frame::Focus, titles, main, buffer);
     let cursor = show(content(model, wizard, inner), inner, buffer);
     cursor.filter(|_| wizard.focused().is_some() || wizard.step() == Step::Tables)
+}
+
+/// The column of reasons, and below what width of the screen's own it stands under it instead.
+const WHY_WIDTH: u16 = 34;
+const BESIDE_FROM: u16 = 90;
+/// Below this many rows the screen itself needs them all; a plan has its SQL there.
+const UNDER_FROM: u16 = 20;
+
+/// Says why the screen or its field is there, beside it or under it; returns the room that is left.
+fn beside_why(model: &Model, wizard: &Wizard, main: Rect, buffer: &mut Buffer) -> Rect {
+    let theme = model.look.theme;
+    let width = if main.width >= BESIDE_FROM {
+        WHY_WIDTH
+    } else {
+        main.width
+    };
+    let parts = paint::wrap(wizard.why(), usize::from(width).saturating_sub(4));
+    let rows = u16::try_from(parts.len() + 2).unwrap_or(u16::MAX);
+    let [main, why] = if main.width >= BESIDE_FROM {
+        Split::horizontal([Constraint::Fill(1), Constraint::Length(width)]).areas(main)
+    } else if main.height >= UNDER_FROM && wizard.step() != Step::Plan {
+        Split::vertical([Constraint::Fill(1), Constraint::Length(rows)]).areas(main)
+    } else {
+        return main;
+    };
+    let inner = paint::frame(theme, Frame::Pane, ("Why", Line::default()), why, buffer);
+    for (row, part) in (0..inner.height).zip(parts) {
+        let line = Line::styled(format!(" {part}"), theme.style(Role::Text));
+        paint::text(&line, row, inner, buffer);
+    }
+    main
 }
 
 /// Writes lines, scrolled so that the cursor is among them; returns where it stands.
@@ -105,20 +139,6 @@ fn stepper(model: &Model, wizard: &Wizard, place: Rect, buffer: &mut Buffer) {
         let line = Line::styled(format!(" {sign} {} {short}", index + 1), theme.style(role));
         paint::text(&line, row, inner, buffer);
     }
-}
-
-/// As many of the keys as there is room for, the most needed first.
-fn keys_line(model: &Model, wizard: &Wizard, width: u16) -> Line<'static> {
-    let mut text = String::new();
-    for key in keys(wizard).split("   ") {
-        let needed = text.chars().count() + 3 + key.chars().count();
-        if needed > usize::from(width) && !text.is_empty() {
-            break;
-        }
-        text += if text.is_empty() { " " } else { "   " };
-        text += key;
-    }
-    Line::styled(text, model.look.theme.style(Role::Quiet))
 }
 
 /// What the keys do on this screen.

@@ -39,6 +39,18 @@ impl Sheet<'_> {
             .collect()
     }
 
+    /// A text right of what it is about; what goes on begins below its first word.
+    fn beside(&self, head: &str, text: &str, role: Role) -> Vec<Line<'static>> {
+        let at = head.chars().count();
+        let parts = paint::wrap(text, self.width.saturating_sub(at + 1));
+        let blank = " ".repeat(at);
+        let heads = std::iter::once(head).chain(std::iter::repeat(blank.as_str()));
+        let lines = heads.zip(parts);
+        lines
+            .map(|(head, part)| self.line(format!("{head}{part}"), role))
+            .collect()
+    }
+
     /// What was asked of a server, while it is not there.
     pub(super) fn missing<T>(&self, asked: &Loaded<T>, waiting: &str) -> Vec<Line<'static>> {
         match asked {
@@ -113,8 +125,7 @@ impl Sheet<'_> {
             false => paint::masked(&value),
         };
         let shown = match field.choices.is_empty() {
-            // A value that is too long is shown around the cursor.
-            true => shown.chars().skip(self.scroll(field, values_at)).collect(),
+            true => paint::field(&shown, &field.input, self.room(values_at)).0,
             false => format!("‹ {shown} ›"),
         };
         let mark = if focused { "▶" } else { " " };
@@ -125,16 +136,14 @@ impl Sheet<'_> {
         ])
     }
 
-    /// So many characters of a value stand left of what is shown.
-    fn scroll(&self, field: &Field, values_at: usize) -> usize {
-        let room = self.width.saturating_sub(values_at + 1);
-        field.input.visual_scroll(room)
+    /// So many cells of a value are seen at once.
+    const fn room(&self, values_at: usize) -> usize {
+        self.width.saturating_sub(values_at + 1)
     }
 
     /// The column of the cursor in a field.
     pub(super) fn cursor(&self, field: &Field, values_at: usize) -> usize {
-        let scroll = self.scroll(field, values_at);
-        values_at + field.input.visual_cursor().saturating_sub(scroll)
+        values_at + paint::field("", &field.input, self.room(values_at)).1
     }
 
     pub(super) fn preflight(&self, wizard: &Wizard) -> Content {
@@ -168,11 +177,9 @@ impl Sheet<'_> {
             (false, false) => ("!", Role::Warn),
         };
         let mark = if selected { "▶" } else { " " };
-        let text = format!(
-            "{mark} {sign} {side}  {} {}",
-            finding.object, finding.problem
-        );
-        let mut lines = self.wrapped(0, &text, role);
+        let head = format!("{mark} {sign} {side}  ");
+        let text = format!("{} {}", finding.object, finding.problem);
+        let mut lines = self.beside(&head, &text, role);
         let mend = match by_init {
             true => "init makes it".to_owned(),
             false => format!("fix  {}", finding.mend),
@@ -183,21 +190,18 @@ impl Sheet<'_> {
 
     pub(super) fn confirm(&self, wizard: &Wizard) -> Content {
         let slot = wizard.slot_to_type();
-        let mut lines = vec![
-            Line::default(),
-            self.line(
-                " What the plan lists is removed. It cannot be undone.",
-                Role::Warn,
-            ),
-            Line::default(),
-            self.line(
-                format!(" Type the name of the slot to go on:  {slot}"),
-                Role::Title,
-            ),
-        ];
-        let typed = wizard.value(Name::Confirm);
-        let cursor = Some((lines.len(), 3 + typed.chars().count()));
-        lines.push(self.line(format!(" > {}", paint::clean(&typed)), Role::Text));
+        let mut lines = vec![Line::default()];
+        let warning = "What the plan lists is removed. It cannot be undone.";
+        lines.extend(self.wrapped(1, warning, Role::Warn));
+        lines.push(Line::default());
+        let ask = format!("Type the name of the slot to go on:  {slot}");
+        lines.extend(self.wrapped(1, &ask, Role::Title));
+        let Some(field) = wizard.get(Name::Confirm) else {
+            return (lines, None);
+        };
+        let (typed, column) = paint::field(field.input.value(), &field.input, self.room(3));
+        let cursor = Some((lines.len(), 3 + column));
+        lines.push(self.line(format!(" > {typed}"), Role::Text));
         (lines, cursor)
     }
 

@@ -57,7 +57,8 @@ fn patterns(sheet: &Sheet<'_>, wizard: &Wizard) -> Content {
         }
         let mut line = sheet.value(wizard, field, focused, VALUES);
         if field.input.value().is_empty() {
-            line.push_span(sheet.span(field.help, Role::Quiet));
+            let room = sheet.width.saturating_sub(VALUES + 1);
+            line.push_span(sheet.span(paint::fit(field.help, room, false), Role::Quiet));
         }
         lines.push(line);
         if let Some(problem) = &field.problem {
