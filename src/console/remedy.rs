@@ -34,7 +34,8 @@ pub(crate) fn banner(model: &Model, width: u16) -> Vec<(String, Role)> {
     let compact = layout::class(model.size) == Class::Compact;
     let width = usize::from(width).saturating_sub(2);
     let glyph = sign::of_phase(&model.status().phase).glyph;
-    let code = failure.sqlstate.as_ref();
+    let said = |code: &&String| failure.causes.iter().any(|cause| cause.contains(*code));
+    let code = failure.sqlstate.as_ref().filter(|code| !said(code));
     let code = code.map_or(String::new(), |code| format!(" ({code})"));
     let mut lines = Vec::new();
     let mut say = |head: &str, text: &str, role: Role, at: usize| {
@@ -52,10 +53,16 @@ pub(crate) fn banner(model: &Model, width: u16) -> Vec<(String, Role)> {
     if let Some(hint) = &hint {
         say("   hint", hint, Role::Text, WORDS_AT);
     }
-    lines.truncate(if compact {
+    let most = if compact {
         LINES_MAX_COMPACT
     } else {
         LINES_MAX
-    });
+    };
+    if lines.len() > most {
+        lines.truncate(most);
+        if let Some((last, _)) = lines.last_mut() {
+            last.push_str(" …");
+        }
+    }
     lines
 }

@@ -231,6 +231,7 @@ fn slot_row(slot: &Slot, phase: &Phase) -> Row {
             plain(lsn(slot.restart_lsn)),
             plain(
                 slot.active_pid
+                    .filter(|_| state.word == "active")
                     .map_or("-".to_owned(), |pid| pid.to_string()),
             ),
             plain(format::maybe_bytes(Some(slot.spill_bytes))),

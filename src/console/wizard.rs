@@ -392,6 +392,15 @@ impl Wizard {
     }
 }
 
+/// Returns what failed, why and the mend in one line; they stand in columns otherwise.
+pub(crate) fn in_one_line<'a>(trouble: impl IntoIterator<Item = &'a String>) -> String {
+    let lines = trouble.into_iter().map(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        words.join(" ")
+    });
+    lines.collect::<Vec<_>>().join("; ")
+}
+
 /// Returns whether a finding is in the way of init: what `pgstream init` mends is not.
 pub(crate) fn blocks(finding: &Finding) -> bool {
     finding.blocking && !finding.mend.starts_with("pgstream init")

@@ -367,9 +367,7 @@ fn planned_without_the_source() -> Planned {
             sql: "DROP SCHEMA pgstream CASCADE;".into(),
             undo: None,
         }],
-        notes: vec![
-            "the source does not answer: its slot orders_slot stays and keeps WAL there".into(),
-        ],
+        notes: vec!["! the source does not answer, there remains the slot orders_slot".into()],
         slot: "orders_slot".into(),
     }
 }
@@ -404,7 +402,7 @@ fn a_tear_down() {
         Scene::Stopped,
         wizard(Kind::TearDown, 4, |wizard| {
             wizard.ran = Loaded::Done(vec!["drop schema pgstream".into()]);
-            let left = "replication slot orders_slot is still there on the source";
+            let left = "✗ still to do: drop replication slot orders_slot";
             wizard.verified = Loaded::Done(vec![left.into()]);
         }),
     );

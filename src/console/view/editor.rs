@@ -29,7 +29,7 @@ pub(super) fn editor(
     let scroll = current.visual_scroll(room);
     let (_, column) = paint::field("", current, room);
     for (row, line) in (0..inner.height).zip(editor.lines.iter().skip(first)) {
-        let text = paint::from_cell(&paint::clean(line.value()), scroll);
+        let text = paint::part(&paint::clean(line.value()), scroll, room);
         let text = format!(" {text}");
         paint::text(
             &Line::styled(text, theme.style(Role::Text)),

@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 use super::paint::{self, Frame};
 use super::{plot, snapshot};
 use crate::console::action::{Action, Pane};
-use crate::console::availability::{has_failed_change, refused};
+use crate::console::availability::{has_failed_change, refusal, refused};
 use crate::console::format;
 use crate::console::layout::{Class, Layout};
 use crate::console::model::Model;
@@ -226,6 +226,7 @@ fn rate_tiles(model: &Model) -> [Tile; 3] {
     let (rows_peak, transactions_peak) = (peak(&rows), peak(&transactions));
     let behind = match model.lag().bytes {
         Some(bytes) => format!("{} behind", format::bytes(bytes)),
+        None if model.is_at_rest() => "not measured".to_owned(),
         None => "not known yet".to_owned(),
     };
     let (row_rate, rate) = (latest.rows.into(), latest.transactions.into());
@@ -304,6 +305,7 @@ fn ways_out(model: &Model, failure: &Failure, width: u16) -> Line<'static> {
     }
     let mut spans = vec![Span::raw("   ")];
     let mut used = 3;
+    ways.retain(|(action, _)| refusal(model, *action).is_none());
     for (action, words) in ways {
         let key = span(model, model.keymap.label(action), Role::Key);
         let words = span(model, format!(" {words}   "), Role::Text);

@@ -186,7 +186,16 @@ pub(super) fn from_cell(text: &str, cell: usize) -> String {
 pub(super) fn field(shown: &str, input: &Input, room: usize) -> (String, usize) {
     let scroll = input.visual_scroll(room);
     let column = input.visual_cursor().saturating_sub(scroll);
-    (from_cell(&clean(shown), scroll), column)
+    (part(&clean(shown), scroll, room), column)
+}
+
+/// Returns so many cells of a text from a cell on; `…` stands where it goes on at either side.
+pub(super) fn part(text: &str, from: usize, room: usize) -> String {
+    let seen = match from {
+        0 => text.to_owned(),
+        from => format!("…{}", from_cell(text, from + 1)),
+    };
+    fit(&seen, room, false).trim_end().to_owned()
 }
 
 /// Returns the text without control characters: a name from a database may hold any, and a
@@ -313,7 +322,8 @@ mod tests {
         }
         let input = Input::from("表".repeat(10));
         let (seen, column) = field(input.value(), &input, 9);
-        assert_eq!((seen.as_str(), column), ("表表表表", 8));
+        assert_eq!((seen.as_str(), column), ("… 表表表", 8));
+        assert_eq!(part("orders", 0, 4), "ord…");
     }
 
     #[test]

@@ -51,7 +51,11 @@ pub(super) fn wizard(model: &Model, wizard: &Wizard, buffer: &mut Buffer) -> Opt
     if wizard.step() == Step::Plan {
         return plan::plan(model, wizard, main, buffer);
     }
-    let titles = (name(wizard.step()), Line::default());
+    let summary = match wizard.step() {
+        Step::Preflight => sheet::found(model, wizard),
+        _ => Line::default(),
+    };
+    let titles = (name(wizard.step()), summary);
     let inner = paint::frame(theme, Frame::Focus, titles, main, buffer);
     let cursor = show(content(model, wizard, inner), inner, buffer);
     cursor.filter(|_| wizard.focused().is_some() || wizard.step() == Step::Tables)

@@ -57,7 +57,11 @@ fn steps(sheet: &Sheet<'_>, wizard: &Wizard) -> Content {
         return (lines, cursor);
     };
     for note in &planned.notes {
-        lines.extend(sheet.wrapped(1, note, Role::Quiet));
+        let role = match note.starts_with('!') {
+            true => Role::Warn,
+            false => Role::Quiet,
+        };
+        lines.extend(sheet.wrapped(1, note, role));
     }
     if planned.steps.is_empty() {
         return (lines, cursor);

@@ -99,7 +99,7 @@ pub(super) fn verify(sheet: &Sheet<'_>, wizard: &Wizard) -> Vec<Line<'static>> {
             lines.push(sheet.line(" ✓ verified: nothing of pgstream is left", Role::Good));
         }
         for what in remains {
-            lines.extend(sheet.wrapped(1, &format!("! {what}"), Role::Bad));
+            lines.extend(sheet.wrapped(1, what, Role::Bad));
         }
     }
     lines

@@ -5,7 +5,7 @@ use ratatui::text::{Line, Span};
 use super::paint;
 use crate::console::model::Model;
 use crate::console::theme::Role;
-use crate::console::wizard::{Field, Loaded, Name, Step, Wizard, blocks};
+use crate::console::wizard::{Field, Loaded, Name, Step, Wizard, blocks, in_one_line};
 use crate::engine::check::{Finding, Side};
 
 /// Lines with the place of the cursor or of the selected line: line and column.
@@ -13,6 +13,33 @@ pub(super) type Content = (Vec<Line<'static>>, Option<(usize, usize)>);
 
 /// The column in which values begin, behind their labels.
 const VALUES: usize = 17;
+
+/// Whether init itself mends what was found.
+fn made_by_init(finding: &Finding) -> bool {
+    finding.mend.starts_with("pgstream init")
+}
+
+fn sign_of(finding: &Finding) -> (&'static str, Role) {
+    match (blocks(finding), made_by_init(finding)) {
+        (true, _) => ("✗", Role::Bad),
+        (false, true) => ("○", Role::Quiet),
+        (false, false) => ("!", Role::Warn),
+    }
+}
+
+/// Returns how much was found: what blocks, what somebody should know, what init makes.
+pub(super) fn found(model: &Model, wizard: &Wizard) -> Line<'static> {
+    let Loaded::Done(findings) = &wizard.findings else {
+        return Line::default();
+    };
+    let counted = ["✗", "!", "○"].into_iter().filter_map(|sign| {
+        let same = findings.iter().map(sign_of).filter(|(one, _)| *one == sign);
+        let role = same.clone().next()?.1;
+        let style = model.look.theme.style(role);
+        Some(Span::styled(format!(" {} {sign} ", same.count()), style))
+    });
+    Line::from_iter(counted)
+}
 
 /// Writes lines.
 pub(super) struct Sheet<'a> {
@@ -99,10 +126,10 @@ impl Sheet<'_> {
             (None, Loaded::Done(words)) => below(&format!("✓ {words}"), Role::Good),
             // What is still being typed may well be wrong.
             (None, Loaded::Failed(trouble)) if !field.left => {
-                below(&format!("○ not yet: {}", trouble.join("; ")), Role::Quiet)
+                below(&format!("○ not yet: {}", in_one_line(trouble)), Role::Quiet)
             }
             (None, Loaded::Failed(trouble)) => {
-                below(&format!("✗ {}", trouble.join("; ")), Role::Bad)
+                below(&format!("✗ {}", in_one_line(trouble)), Role::Bad)
             }
             (None, Loaded::Waiting) => below("… connecting", Role::Accent),
             (None, Loaded::Not) => below(field.help, Role::Quiet),
@@ -170,17 +197,12 @@ impl Sheet<'_> {
             Side::Source => "source",
             Side::Target => "target",
         };
-        let by_init = finding.mend.starts_with("pgstream init");
-        let (sign, role) = match (blocks(finding), by_init) {
-            (true, _) => ("✗", Role::Bad),
-            (false, true) => ("○", Role::Quiet),
-            (false, false) => ("!", Role::Warn),
-        };
+        let (sign, role) = sign_of(finding);
         let mark = if selected { "▶" } else { " " };
         let head = format!("{mark} {sign} {side}  ");
         let text = format!("{} {}", finding.object, finding.problem);
         let mut lines = self.beside(&head, &text, role);
-        let mend = match by_init {
+        let mend = match made_by_init(finding) {
             true => "init makes it".to_owned(),
             false => format!("fix  {}", finding.mend),
         };

@@ -105,9 +105,10 @@ fn row(
         (false, Some(count)) => format!("{} rows", format::short_count(format::float(count))),
         (false, None) => String::new(),
     };
-    let size = match table.partitioned {
-        true => String::new(),
-        false => format::bytes(table.bytes),
+    // Nobody has counted a table that was never analysed.
+    let size = match table.row_count {
+        None => String::new(),
+        Some(_) => format::bytes(table.bytes),
     };
     let note = match (table.keyless, &table.partition_of) {
         (true, _) => "! no key",
