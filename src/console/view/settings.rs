@@ -198,7 +198,7 @@ impl Sheet<'_> {
     fn judged(&self, row: &Resolved) -> Vec<(String, Role)> {
         let variable = row.variable;
         let rule = format!(
-            "{} · for example {}",
+            "{} · for example {} · empty: the default",
             variable.kind.describe(),
             variable.example
         );

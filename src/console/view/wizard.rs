@@ -70,6 +70,9 @@ const UNDER_FROM: u16 = 20;
 /// Says why the screen or its field is there, beside it or under it; returns the room that is left.
 fn beside_why(model: &Model, wizard: &Wizard, main: Rect, buffer: &mut Buffer) -> Rect {
     let theme = model.look.theme;
+    if wizard.why().is_empty() {
+        return main;
+    }
     let width = if main.width >= BESIDE_FROM {
         WHY_WIDTH
     } else {
