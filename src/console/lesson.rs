@@ -168,6 +168,11 @@ impl Course {
         self.current()?.steps.get(self.shown.len())
     }
 
+    /// Returns whether Enter does something: a console that only shows leaves the servers alone.
+    pub(crate) fn may_go_on(&self, read_only: bool) -> bool {
+        !read_only || self.step_in_hand().is_none_or(|step| step.looks)
+    }
+
     /// Returns the look that is due, whether somebody has done the step in hand by hand.
     pub(crate) fn look(&mut self, now_ms: i64) -> Option<Request> {
         let due = self.look_at_ms.is_some_and(|at_ms| at_ms <= now_ms);

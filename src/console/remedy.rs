@@ -8,7 +8,9 @@ use super::sign;
 use super::theme::Role;
 use super::view;
 use crate::engine::status::Failure;
-use crate::model::remedy::{EDIT_FLAG, RUN_AGAIN, SKIP_FLAG, without_flag};
+use crate::model::remedy::{
+    EDIT_FLAG, INIT_COMMAND, RUN_AGAIN, SKIP_FLAG, without_command, without_flag,
+};
 
 /// Returns a failure's hint with the keys that do what it speaks of; `again` tries again.
 pub(crate) fn in_keys(model: &Model, failure: &Failure, again: Action) -> Option<String> {
@@ -17,6 +19,8 @@ pub(crate) fn in_keys(model: &Model, failure: &Failure, again: Action) -> Option
     let hint = without_flag(hint, SKIP_FLAG, &key(Action::SkipTransaction));
     let edit = format!("{} in the schema log", key(Action::SchemaEdit));
     let hint = without_flag(&hint, EDIT_FLAG, &edit);
+    let init = format!("{}, then {}", key(Action::Stop), key(Action::Init));
+    let hint = without_command(&hint, INIT_COMMAND, &init);
     Some(hint.replace(RUN_AGAIN, &format!("press {}", key(again))))
 }
 

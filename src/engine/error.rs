@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::apply::ApplyError;
 use crate::decode::DecodeError;
-use crate::model::remedy::{EDIT_FLAG, RUN_AGAIN, SKIP_FLAG};
+use crate::model::remedy::{EDIT_FLAG, INIT_COMMAND, RUN_AGAIN, SKIP_FLAG};
 use crate::model::{Classify, ErrorClass, Lsn};
 use crate::postgres::PgError;
 use crate::schema::SchemaError;
@@ -277,7 +277,7 @@ impl Classify for EngineError {
                     .to_owned(),
             ),
             Self::SlotMissing { slot_name, .. } => Some(format!(
-                "create it: pgstream init --pgurl <source URL> --replication-slot {slot_name}; \
+                "create it: {INIT_COMMAND} --replication-slot {slot_name}; \
                  see which slots there are: SELECT slot_name FROM pg_replication_slots"
             )),
             Self::SlotInUse { pid, .. } => Some(format!(

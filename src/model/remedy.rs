@@ -8,6 +8,21 @@ pub const EDIT_FLAG: &str = "--edit-change";
 /// Goes on after a mend.
 pub const RUN_AGAIN: &str = "run pgstream again";
 
+/// Makes what is missing on the source; its own flags follow, up to a semicolon.
+pub const INIT_COMMAND: &str = "pgstream init --pgurl <source URL>";
+
+/// Returns a hint with other words in place of a command and its flags.
+#[must_use]
+pub fn without_command(hint: &str, command: &str, words: &str) -> String {
+    match hint.split_once(command) {
+        Some((before, after)) => {
+            let after = after.trim_start_matches(|letter| letter != ';');
+            format!("{before}{words}{after}")
+        }
+        None => hint.to_owned(),
+    }
+}
+
 /// Returns a hint with other words in place of a flag and its value.
 #[must_use]
 pub fn without_flag(hint: &str, flag: &str, words: &str) -> String {
@@ -28,6 +43,13 @@ const ENDS: [char; 4] = [' ', ',', ';', ')'];
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_goes_with_its_flags() {
+        let hint = format!("create it: {INIT_COMMAND} --replication-slot s; or not");
+        let expected = "create it: E, then I; or not";
+        assert_eq!(without_command(&hint, INIT_COMMAND, "E, then I"), expected);
+    }
 
     #[test]
     fn a_flag_goes_with_its_value() {

@@ -101,7 +101,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
     hinted(30, "sort", line(TABLES, Action::TablesSort, "tables-sort", &["o"], "sort by changes, latest change or name")),
 
     hinted(5, "copy", line(SNAPSHOT, Action::SnapshotCopy, "snapshot-copy", &["r"], "copy the table again (asks if its rows are good)")),
-    hinted(6, "pause copy", line(SNAPSHOT, Action::SnapshotPause, "snapshot-pause", &["P"], "pause or resume copying; what runs is finished")),
+    hinted(6, "pause/resume", line(SNAPSHOT, Action::SnapshotPause, "snapshot-pause", &["P"], "pause or resume copying; what runs is finished")),
     hinted(7, "more", line(SNAPSHOT, Action::SnapshotMore, "snapshot-more", &["+", "="], "one more copy at the same time")),
     hinted(8, "fewer", line(SNAPSHOT, Action::SnapshotFewer, "snapshot-fewer", &["-"], "one copy fewer at the same time")),
     hinted(9, "only ✗", line(SNAPSHOT, Action::SnapshotFailed, "snapshot-failed", &["f"], "only tables that failed")),

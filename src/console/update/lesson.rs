@@ -73,7 +73,7 @@ fn go_on(model: &mut Model) -> Vec<Effect> {
         warn(model, "the step is still going on");
         return Vec::new();
     }
-    if model.look.read_only && course.step_in_hand().is_some_and(|step| !step.looks) {
+    if !course.may_go_on(model.look.read_only) {
         warn(model, READ_ONLY);
         return Vec::new();
     }

@@ -19,7 +19,7 @@ pub(super) fn hints(model: &Model, place: Rect, buffer: &mut Buffer) -> Option<P
         return search(model, find, place, buffer);
     }
     let learning = model.course.as_ref().filter(|course| course.focused);
-    let own = learning.map_or_else(Vec::new, lesson::keys);
+    let own = learning.map_or_else(Vec::new, |course| lesson::keys(model, course));
     let is_typing = learning.is_some_and(|course| course.prompt.is_some());
     let mut shown: Vec<(u8, &'static str, &Binding)> = BINDINGS
         .iter()

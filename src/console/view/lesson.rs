@@ -51,13 +51,13 @@ fn state(model: &Model, course: &Course) -> String {
         (true, _) => "… running".to_owned(),
         (false, true) => "✓ done".to_owned(),
         (false, false) if course.failure.is_some() => "✗ failed".to_owned(),
-        (false, false) if model.look.read_only => "read-only: do it in psql".to_owned(),
+        (false, false) if !course.may_go_on(model.look.read_only) => "read-only".to_owned(),
         (false, false) => String::new(),
     }
 }
 
 /// Returns the keys of a lesson that has them, and what they do.
-pub(super) fn keys(course: &Course) -> Vec<(&'static str, &'static str)> {
+pub(super) fn keys(model: &Model, course: &Course) -> Vec<(&'static str, &'static str)> {
     if course.prompt.is_some() {
         return vec![
             ("Enter", "run"),
@@ -67,7 +67,7 @@ pub(super) fn keys(course: &Course) -> Vec<(&'static str, &'static str)> {
         ];
     }
     let go_on = match (course.is_done(), course.is_last()) {
-        _ if course.running => None,
+        _ if course.running || !course.may_go_on(model.look.read_only) => None,
         (true, true) => Some("try your own SQL"),
         (true, false) => Some("next lesson"),
         (false, _) => Some("do it"),

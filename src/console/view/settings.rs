@@ -17,13 +17,17 @@ const SECTIONS_WIDTH: u16 = 15;
 /// Below this there is no room beside it.
 const WIDE_FROM: u16 = 80;
 
+/// A lower window shows each fact once, and no headings.
+const LOW_BELOW: u16 = 16;
+
 /// Draws the screen; returns the cursor.
 pub(super) fn settings(
     model: &Model,
     settings: &Settings,
     buffer: &mut Buffer,
 ) -> Option<Position> {
-    let below = if buffer.area.height < 16 { 5 } else { 9 };
+    let low = buffer.area.height < LOW_BELOW;
+    let below = if low { 6 } else { 9 };
     let [body, foot] =
         Split::vertical([Constraint::Fill(1), Constraint::Length(1)]).areas(buffer.area);
     let wide = body.width >= WIDE_FROM;
@@ -37,8 +41,14 @@ pub(super) fn settings(
     }
     let inner = titled(model, settings, list, buffer);
     let sheet = Sheet { model, settings };
-    let cursor = sheet.rows(wide, inner, buffer);
-    let typing = sheet.meaning(detail, buffer);
+    let heading_rows = u16::from(!low);
+    if !low {
+        sheet.heading(wide, inner, buffer);
+    }
+    let [_, list] =
+        Split::vertical([Constraint::Length(heading_rows), Constraint::Fill(1)]).areas(inner);
+    let cursor = sheet.rows(wide, list, buffer);
+    let typing = sheet.meaning(low, detail, buffer);
     let keys = match settings.editing {
         Some(_) => "Enter accept   Esc leave it",
         None => "Enter change   d w diff, save   Esc leave   ← → section   Bksp take back",
@@ -110,34 +120,35 @@ impl Sheet<'_> {
         Span::styled(text, self.model.look.theme.style(role))
     }
 
+    fn heading(&self, wide: bool, inner: Rect, buffer: &mut Buffer) {
+        let heads = ["SETTING", "VALUE", "DEFAULT", "FROM"];
+        let shown = heads.into_iter().zip(columns(inner.width, wide));
+        let mut head = vec![Span::raw("  ")];
+        head.extend(
+            shown
+                .filter(|(_, width)| *width > 0)
+                .map(|(text, width)| self.span(text, width, Role::Quiet)),
+        );
+        paint::text(&Line::from(head), 0, inner, buffer);
+    }
+
     /// The variables of the section, or all of them in a narrow window; returns the place of the
     /// selected one.
-    fn rows(&self, wide: bool, inner: Rect, buffer: &mut Buffer) -> Option<Position> {
+    fn rows(&self, wide: bool, list: Rect, buffer: &mut Buffer) -> Option<Position> {
         let settings = self.settings;
         let shown = match settings.section() {
             Some(section) if wide => settings.within(section),
             _ => 0..settings.rows.len(),
         };
-        let widths = columns(inner.width, wide);
-        let heads = ["SETTING", "VALUE", "DEFAULT", "FROM"];
-        let mut head = vec![Span::raw("  ")];
-        head.extend(
-            heads
-                .into_iter()
-                .zip(widths)
-                .filter(|(_, width)| *width > 0)
-                .map(|(text, width)| self.span(text, width, Role::Quiet)),
-        );
-        paint::text(&Line::from(head), 0, inner, buffer);
-        let height = usize::from(inner.height.saturating_sub(1));
+        let widths = columns(list.width, wide);
         let selected = settings.selected.checked_sub(shown.start)?;
-        let first = first_visible(selected, shown.len(), height);
-        for (row, index) in (1..inner.height).zip(shown.skip(first)) {
-            paint::text(&self.row(index, widths)?, row, inner, buffer);
+        let first = first_visible(selected, shown.len(), usize::from(list.height));
+        for (row, index) in (0..list.height).zip(shown.skip(first)) {
+            paint::text(&self.row(index, widths)?, row, list, buffer);
         }
         let row = u16::try_from(selected.checked_sub(first)?).ok()?;
-        let position = Position::new(inner.x, inner.y + 1 + row);
-        inner.contains(position).then_some(position)
+        let position = Position::new(list.x, list.y + row);
+        list.contains(position).then_some(position)
     }
 
     fn row(&self, index: usize, widths: [usize; 4]) -> Option<Line<'static>> {
@@ -168,7 +179,7 @@ impl Sheet<'_> {
     }
 
     /// What the selected variable means; while it is changed, what is typed and what is wrong with it.
-    fn meaning(&self, place: Rect, buffer: &mut Buffer) -> Option<Position> {
+    fn meaning(&self, low: bool, place: Rect, buffer: &mut Buffer) -> Option<Position> {
         let theme = self.model.look.theme;
         let row = self.settings.row()?;
         let titles = (row.variable.key, Line::default());
@@ -176,6 +187,7 @@ impl Sheet<'_> {
         let width = usize::from(inner.width).saturating_sub(2);
         let (texts, from) = match &self.settings.editing {
             Some(_) => (self.judged(row), 1),
+            None if low => (told_briefly(row), 0),
             None => (self.told(row), 0),
         };
         let lines = texts.iter().flat_map(|(text, role)| {
@@ -243,6 +255,16 @@ impl Sheet<'_> {
     }
 }
 
+/// Where a value is from and what counts without, then what it means.
+fn told_briefly(row: &Resolved) -> Vec<(String, Role)> {
+    let origin = origin_words(&row.origin, usize::MAX);
+    let facts = format!("from {origin} · default {}", row.variable.default);
+    vec![
+        (facts, Role::Quiet),
+        (row.variable.meaning.to_owned(), Role::Text),
+    ]
+}
+
 const fn origin_kind(origin: &Origin) -> &'static str {
     match origin {
         Origin::Flag(_) => "flag",
@@ -258,7 +280,7 @@ fn origin_words(origin: &Origin, width: usize) -> String {
             let name = path.file_name().unwrap_or(path.as_os_str());
             let line = format!(":{line}");
             let name = name.to_string_lossy();
-            let room = width.saturating_sub(line.len());
+            let room = width.saturating_sub(line.len()).min(name.chars().count());
             paint::fit(&name, room, false).trim_end().to_owned() + &line
         }
         other => other.to_string(),
