@@ -164,7 +164,9 @@ impl Settings {
                 return Outcome::Refuse("nothing has been changed");
             }
             KeyCode::Char('d' | 'w') => return Outcome::AskToSave(self.diff()),
-            _ => {}
+            _ => {
+                return Outcome::Refuse("this key does nothing here; the last line says what does");
+            }
         }
         Outcome::Stay
     }

@@ -403,5 +403,10 @@ pub(crate) fn in_one_line<'a>(trouble: impl IntoIterator<Item = &'a String>) -> 
 
 /// Returns whether a finding is in the way of init: what `pgstream init` mends is not.
 pub(crate) fn blocks(finding: &Finding) -> bool {
-    finding.blocking && !finding.mend.starts_with("pgstream init")
+    finding.blocking && !made_by_init(finding)
+}
+
+/// Returns whether init itself mends what was found.
+pub(crate) fn made_by_init(finding: &Finding) -> bool {
+    finding.mend.starts_with("pgstream init")
 }

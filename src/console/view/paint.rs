@@ -152,7 +152,7 @@ fn cut(text: &str, width: usize) -> String {
 }
 
 /// Returns how many bytes of a text fit into so many cells.
-fn fitting(text: &str, room: usize) -> usize {
+pub(super) fn fitting(text: &str, room: usize) -> usize {
     let mut used = 0;
     let too_far = |(_, character): &(usize, char)| {
         used += cells(*character);

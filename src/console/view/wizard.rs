@@ -152,25 +152,25 @@ fn stepper(model: &Model, wizard: &Wizard, place: Rect, buffer: &mut Buffer) {
 fn keys(wizard: &Wizard) -> &'static str {
     match wizard.step() {
         Step::Source | Step::Target | Step::Servers => {
-            "Enter go on   Tab field   F2 show password   Esc leave"
+            "Enter go on   Tab field   Esc leave   F2 show password"
         }
         Step::Preflight if wizard.blocking() > 0 => {
-            "r recheck   y copy fix   Bksp back   Esc leave   (Enter waits for what blocks)"
+            "r recheck   y copy fix   Esc leave   Bksp back   (Enter waits for what blocks)"
         }
-        Step::Preflight => "Enter go on   r recheck   y copy fix   Bksp back   Esc leave",
+        Step::Preflight => "Enter go on   r recheck   y copy fix   Esc leave   Bksp back",
         Step::Tables if wizard.focused().is_some() => "Enter go on   Tab to the list   Esc leave",
         Step::Tables => {
-            "Space in or out   Enter go on   a all   S-Tab patterns   r again   Bksp back"
+            "Space in or out   Enter go on   Esc leave   a all   S-Tab patterns   Bksp back   r again"
         }
-        Step::FirstCopy => "Enter go on   Tab field   Space yes or no   Esc leave",
+        Step::FirstCopy => "Enter go on   Tab field   Esc leave   Space yes or no",
         Step::Plan if wizard.sql_scroll.is_some() => {
             "↑↓ scroll   y copy plan   w write it to a file   Esc back to the plan"
         }
         Step::Plan if wizard.kind == Kind::TearDown => {
-            "Enter go on   ↑↓ step   v SQL   y copy   w write file   r again   Bksp back"
+            "Enter go on   ↑↓ step   v SQL   Esc leave   y copy   w write file   Bksp back   r again"
         }
         Step::Plan => {
-            "Enter run it   ↑↓ step   v SQL   y copy   w write file   r again   Bksp back"
+            "Enter run it   ↑↓ step   v SQL   Esc leave   y copy   w write file   Bksp back   r again"
         }
         Step::Confirm if wizard.value(Name::Confirm) == wizard.slot_to_type() => {
             "Enter tear down   Esc keep"
@@ -181,7 +181,7 @@ fn keys(wizard: &Wizard) -> &'static str {
             Loaded::Failed(_) => "r try again   Bksp back   Esc leave",
             Loaded::Not | Loaded::Waiting => "… running   Esc leave it running",
         },
-        Step::Start => "Enter save   Tab field   Space start it or not   Esc leave",
+        Step::Start => "Enter save   Tab field   Esc leave   Space start it or not",
         Step::Verify => "Enter leave   r look again",
     }
 }

@@ -5,7 +5,9 @@ use ratatui::text::{Line, Span};
 use super::paint;
 use crate::console::model::Model;
 use crate::console::theme::Role;
-use crate::console::wizard::{Field, Loaded, Name, Step, Wizard, blocks, in_one_line};
+use crate::console::wizard::{
+    Field, Loaded, Name, Step, Wizard, blocks, in_one_line, made_by_init,
+};
 use crate::engine::check::{Finding, Side};
 
 /// Lines with the place of the cursor or of the selected line: line and column.
@@ -13,11 +15,6 @@ pub(super) type Content = (Vec<Line<'static>>, Option<(usize, usize)>);
 
 /// The column in which values begin, behind their labels.
 const VALUES: usize = 17;
-
-/// Whether init itself mends what was found.
-fn made_by_init(finding: &Finding) -> bool {
-    finding.mend.starts_with("pgstream init")
-}
 
 fn sign_of(finding: &Finding) -> (&'static str, Role) {
     match (blocks(finding), made_by_init(finding)) {
