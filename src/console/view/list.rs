@@ -210,6 +210,11 @@ fn no_engine(model: &Model) -> String {
     }
 }
 
+fn no_slot(model: &Model) -> String {
+    let init = model.keymap.label(Action::Init);
+    format!("the source has no logical slot; {init} makes ours, once the engine is stopped")
+}
+
 /// Why the list is empty.
 fn empty(model: &Model, pane: Pane, inner: Rect, buffer: &mut Buffer) {
     let status = model.status();
@@ -218,7 +223,7 @@ fn empty(model: &Model, pane: Pane, inner: Rect, buffer: &mut Buffer) {
         (Pane::Slots, Phase::Starting | Phase::Retrying { .. }) => {
             "the source has not answered yet"
         }
-        (Pane::Slots, _) => "the source has no logical slot; pgstream init makes ours",
+        (Pane::Slots, _) => &no_slot(model),
         (Pane::Schema, _) if !status.schema_log && status.started_at_s != 0 => {
             "rows only: PGSTREAM_POSTGRES_WRITER_SCHEMALOG_STORE_URL is not set"
         }
