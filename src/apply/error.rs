@@ -1,5 +1,6 @@
 //! What can go wrong while writing to the target.
 
+use crate::model::remedy::{RUN_AGAIN, SKIP_FLAG};
 use crate::model::{Classify, ErrorClass, Lsn, QualifiedName};
 use crate::postgres::PgError;
 
@@ -150,12 +151,11 @@ impl Classify for ApplyError {
         match self {
             Self::Open { source } => source.hint(),
             Self::Refused { source, .. } | Self::Statement { source, .. } => {
-                source.hint().or_else(|| Some(HINT_REFUSED.to_owned()))
+                source.hint().or_else(|| Some(hint_refused()))
             }
             Self::RowNotFound { table, .. } => Some(format!(
                 "the target differs from the source in {table}: put the missing rows back (compare \
-                 both sides), then run pgstream again; or skip this transaction with \
-                 --skip-transaction"
+                 both sides), then {RUN_AGAIN}; or skip this transaction with {SKIP_FLAG}"
             )),
             Self::MissingTable { table } => Some(format!(
                 "have it copied, which goes on exactly here: \
@@ -164,8 +164,7 @@ impl Classify for ApplyError {
                  out with PGSTREAM_FILTER_EXCLUDE_TABLES='{table}'"
             )),
             Self::MissingColumn { table, column } => Some(format!(
-                "add the column on the target: ALTER TABLE {} ADD COLUMN {} …; then run pgstream \
-                 again",
+                "add the column on the target: ALTER TABLE {} ADD COLUMN {} …; then {RUN_AGAIN}",
                 table.quoted(),
                 crate::model::quote_ident(column)
             )),
@@ -185,6 +184,9 @@ impl Classify for ApplyError {
     }
 }
 
-const HINT_REFUSED: &str = "mend the target and run pgstream again: it goes on at this \
-     transaction (--log-level trace shows the values that are refused); or skip the transaction on \
-     record with --skip-transaction";
+fn hint_refused() -> String {
+    format!(
+        "mend the target and {RUN_AGAIN}: it goes on at this transaction (at log level trace the values \
+         that are refused are shown); or skip the transaction on record with {SKIP_FLAG}"
+    )
+}

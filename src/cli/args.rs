@@ -5,7 +5,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::Failure;
+use super::edit::{self, EditFile};
 use crate::config::{FlagValue, Plugin, key};
+use crate::engine::EngineOptions;
 use crate::model::Lsn;
 
 /// Keeps one PostgreSQL database equal to another, rows and schema changes.
@@ -135,7 +138,10 @@ pub(super) struct RunArguments {
     pub(super) init: bool,
     /// Skip the one transaction that the target refused, on record; its error names the position
     #[arg(long, value_name = "LSN")]
-    pub(super) skip_transaction: Option<Lsn>,
+    skip_transaction: Option<Lsn>,
+    /// Run FILE on the target in place of the schema change that it refused; its error names the id
+    #[arg(long, value_name = "ID=FILE")]
+    edit_change: Option<EditFile>,
 }
 
 /// Options of `snapshot`.
@@ -176,6 +182,17 @@ impl GlobalArguments {
             (key::LOG_LEVEL, "--log-level", self.log_level.as_ref()),
             (key::LOG_FORMAT, "--log-format", self.log_format.as_ref()),
         ])
+    }
+}
+
+impl RunArguments {
+    /// Returns how the engine starts; `hold_on_failure` where somebody can decide.
+    pub(super) fn engine_options(&self, hold_on_failure: bool) -> Result<EngineOptions, Failure> {
+        Ok(EngineOptions {
+            hold_on_failure,
+            skip: self.skip_transaction,
+            edit: edit::of_file(self.edit_change.as_ref())?,
+        })
     }
 }
 

@@ -11,7 +11,6 @@ use super::{lessons, logging, start};
 use crate::config::{Configuration, Inputs, LogLevel, Palette, Pipeline, Plugin, key};
 use crate::console::{self, ConsoleOptions, Draft, EngineLink, Launch, Opening, Starts};
 use crate::engine::{Engine, EngineOptions};
-use crate::model::Lsn;
 
 /// Returns whether there is a terminal to draw on, and nobody has said no.
 pub(super) fn is_wanted(global: &GlobalArguments) -> bool {
@@ -28,28 +27,35 @@ pub(super) fn run(
     if arguments.init {
         block_on(super::init::init(&configuration.maintenance()?))??;
     }
-    stream(configuration, arguments.skip_transaction, global)
+    stream(configuration, arguments.engine_options(true)?, global)
 }
 
 fn stream(
     configuration: &Configuration,
-    skip: Option<Lsn>,
+    asked: EngineOptions,
     global: &GlobalArguments,
 ) -> Result<ExitCode, Failure> {
     let pipeline = configuration.pipeline()?;
     let (options, _) = options(configuration, global);
-    let launch = launch(pipeline, skip);
+    let launch = launch(pipeline, asked);
     block_on(console::run(options, launch))??;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Returns a way to start the engine of a pipeline.
-pub(super) fn launch(pipeline: Pipeline, mut skip: Option<Lsn>) -> Launch {
+/// How an engine starts under the eyes of somebody who can decide.
+pub(super) fn attended() -> EngineOptions {
+    EngineOptions {
+        hold_on_failure: true,
+        ..EngineOptions::default()
+    }
+}
+
+/// Returns a way to start the engine of a pipeline; what was asked for once counts for its first
+/// start.
+pub(super) fn launch(pipeline: Pipeline, asked: EngineOptions) -> Launch {
+    let mut first = Some(asked);
     Box::new(move || {
-        let options = EngineOptions {
-            hold_on_failure: true,
-            skip: skip.take(),
-        };
+        let options = first.take().unwrap_or_else(attended);
         EngineLink::from(Engine::start(pipeline.clone(), options))
     })
 }
@@ -60,7 +66,7 @@ pub(super) fn start(global: &GlobalArguments) -> Result<ExitCode, Failure> {
     let inputs = Inputs::of_process(global.flags(), global.config.clone());
     let configuration = Configuration::load(inputs)?;
     if names_pipeline(&configuration) {
-        stream(&configuration, None, global)
+        stream(&configuration, attended(), global)
     } else {
         open(&configuration, global, None)
     }

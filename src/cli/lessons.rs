@@ -1,5 +1,6 @@
 //! The tutorial in the console: the console shows lessons and asks, the stage performs them.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::rc::Rc;
 
@@ -8,7 +9,7 @@ use tokio::sync::Mutex;
 use super::Failure;
 use super::args::{GlobalArguments, TutorialArguments};
 use super::runtime::block_on;
-use crate::config::{Configuration, LogLevel, Plugin};
+use crate::config::{Configuration, Inputs, LogLevel, Plugin, Resolved};
 use crate::console::{
     self, ByHand, ConsoleOptions, EngineLink, Lesson, LessonStep, Performed, Request, Seen,
     Tutorial,
@@ -117,15 +118,18 @@ fn performer(stage: Rc<Mutex<Stage>>, lessons: Vec<lesson::Lesson>) -> console::
         Box::pin(async move {
             let mut stage = stage.lock().await;
             let ran_before = stage.engine().is_some();
+            let mut settings = None;
             let seen = match request {
                 Request::Step { lesson, step } => {
                     let step = lessons
                         .get(lesson)
                         .and_then(|lesson| lesson.steps.get(step));
-                    Seen::Shown(match step {
+                    let shown = match step {
                         Some(step) => perform(&mut stage, step).await,
                         None => Ok(Vec::new()),
-                    })
+                    };
+                    settings = step.and_then(|step| settings_of(&stage, step));
+                    Seen::Shown(shown)
                 }
                 Request::Look { lesson, step } => {
                     Seen::ByHand(look(&stage, &lessons, (lesson, step)).await)
@@ -144,9 +148,27 @@ fn performer(stage: Rc<Mutex<Stage>>, lessons: Vec<lesson::Lesson>) -> console::
                 .engine()
                 .filter(|_| !ran_before)
                 .map(EngineLink::watching);
-            Performed { seen, engine }
+            Performed {
+                seen,
+                engine,
+                settings,
+            }
         })
     })
+}
+
+/// Returns what the file says that a step has written, when it has.
+fn settings_of(stage: &Stage, step: &Step) -> Option<(Vec<Resolved>, PathBuf)> {
+    let Step::File { name, .. } = step else {
+        return None;
+    };
+    let path = stage.directory().join(name);
+    let inputs = Inputs {
+        environment: Vec::new(),
+        ..Inputs::of_process(Vec::new(), Some(path.clone()))
+    };
+    let configuration = Configuration::load(inputs).ok()?;
+    Some((configuration.resolved(), path))
 }
 
 /// Looks whether a step has been done by hand. The log is asked between two looks, so that a

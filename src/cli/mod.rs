@@ -14,6 +14,7 @@ mod args;
 mod check;
 #[cfg(feature = "tui")]
 mod console;
+mod edit;
 mod failure;
 mod hide;
 mod init;

@@ -15,10 +15,11 @@ use super::runtime::block_on;
 use super::{console, logging, start, tutorial};
 use crate::config::{Configuration, Inputs, Plugin};
 use crate::console::wizard::Kind;
-use crate::model::Lsn;
+use crate::engine::EngineOptions;
 use talk::Talk;
 
 mod control;
+mod copies;
 mod talk;
 mod wizard;
 
@@ -33,7 +34,8 @@ pub(super) fn begin(global: &GlobalArguments) -> Result<ExitCode, Failure> {
     let inputs = Inputs::of_process(global.flags(), global.config.clone());
     let configuration = Configuration::load(inputs)?;
     if console::names_pipeline(&configuration) {
-        return block_on(async { stream(Talk::open()?, &configuration, None, global).await })?;
+        let options = console::attended();
+        return block_on(async { stream(Talk::open()?, &configuration, options, global).await })?;
     }
     configuration.validate()?;
     for line in start::notice(&configuration, global.config.as_deref()) {
@@ -57,8 +59,8 @@ pub(super) fn run(
     if arguments.init {
         block_on(super::init::init(&configuration.maintenance()?))??;
     }
-    let skip = arguments.skip_transaction;
-    block_on(async { stream(Talk::open()?, configuration, skip, global).await })?
+    let options = arguments.engine_options(true)?;
+    block_on(async { stream(Talk::open()?, configuration, options, global).await })?
 }
 
 /// Asks what `init` or `tear-down` need and was not given.
@@ -81,7 +83,7 @@ async fn go_through(
     match wizard::go_through(&mut talk, kind, &draft).await {
         wizard::Ended::Start(pipeline) => {
             logging::start(configuration.logging(), logging::colour(global.no_color));
-            control::control(talk, *pipeline, None).await
+            control::control(talk, *pipeline, console::attended()).await
         }
         wizard::Ended::Done => Ok(ExitCode::SUCCESS),
         wizard::Ended::Left => Ok(left()),
@@ -91,7 +93,7 @@ async fn go_through(
 async fn stream(
     talk: Talk,
     configuration: &Configuration,
-    skip: Option<Lsn>,
+    options: EngineOptions,
     global: &GlobalArguments,
 ) -> Result<ExitCode, Failure> {
     let pipeline = configuration.pipeline()?;
@@ -99,7 +101,7 @@ async fn stream(
     for warning in configuration.warnings(false) {
         tracing::warn!(target: "config", "{warning}");
     }
-    control::control(talk, pipeline, skip).await
+    control::control(talk, pipeline, options).await
 }
 
 /// What the first question has led to.
@@ -140,7 +142,8 @@ async fn open_file(mut talk: Talk, global: &GlobalArguments) -> Result<ExitCode,
         return Ok(left());
     };
     let inputs = Inputs::of_process(global.flags(), Some(path));
-    stream(talk, &Configuration::load(inputs)?, None, global).await
+    let configuration = Configuration::load(inputs)?;
+    stream(talk, &configuration, console::attended(), global).await
 }
 
 async fn choose_file(talk: &mut Talk) -> Option<PathBuf> {

@@ -26,10 +26,7 @@ pub(super) fn run(
     if arguments.init {
         block_on(super::init::init(&configuration.maintenance()?))??;
     }
-    let options = EngineOptions {
-        hold_on_failure: false,
-        skip: arguments.skip_transaction,
-    };
+    let options = arguments.engine_options(false)?;
     block_on(async {
         match stream(pipeline.clone(), options).await {
             Err(failure) if failure.is_for_an_operator() => {

@@ -4,7 +4,7 @@
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-use super::console::{draft, launch, level, name};
+use super::console::{attended, draft, launch, level, name};
 use super::logging::SetLevel;
 use crate::config::{ConfigError, Configuration, FlagValue, Inputs};
 use crate::console::{Found, Opened, Opener};
@@ -44,7 +44,7 @@ pub(super) fn opener(flags: Vec<FlagValue>, set_level: SetLevel) -> Opener {
         let inputs = Inputs::of_process(flags.clone(), Some(path.to_owned()));
         let configuration = Configuration::load(inputs).map_err(|error| told(&error))?;
         let (launch, trouble) = match configuration.pipeline() {
-            Ok(pipeline) => (Some(launch(pipeline, None)), Vec::new()),
+            Ok(pipeline) => (Some(launch(pipeline, attended())), Vec::new()),
             Err(error) => (None, not_a_pipeline(path, &error)),
         };
         let log_level = configuration.logging().level;

@@ -44,4 +44,4 @@ pub use secret::Secret;
 pub use slot::{SlotName, SlotNameError, publication_name};
 pub use table_filter::{PatternError, TableFilter, TablePattern};
 pub use unit::{ByteSize, format_duration, parse_duration};
-pub use variable::{Kind, VARIABLES, Variable, key};
+pub use variable::{Kind, Section, VARIABLES, Variable, key};

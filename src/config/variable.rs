@@ -108,11 +108,63 @@ impl Kind {
     }
 }
 
+/// What a variable is about, in the order in which they are met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Section {
+    /// Where changes come from.
+    Source,
+    /// Where they go.
+    Target,
+    /// How they travel.
+    Stream,
+    /// Which tables do.
+    Tables,
+    /// Changes of the tables themselves.
+    Schema,
+    /// Rows that exist already.
+    Copy,
+    /// What is written down.
+    Log,
+    /// The terminal console.
+    Console,
+}
+
+impl Section {
+    /// All sections, in order.
+    pub const ALL: [Self; 8] = [
+        Self::Source,
+        Self::Target,
+        Self::Stream,
+        Self::Tables,
+        Self::Schema,
+        Self::Copy,
+        Self::Log,
+        Self::Console,
+    ];
+
+    /// Returns its name, for people.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Source => "Source",
+            Self::Target => "Target",
+            Self::Stream => "Stream",
+            Self::Tables => "Tables",
+            Self::Schema => "Schema",
+            Self::Copy => "Copy",
+            Self::Log => "Log",
+            Self::Console => "Console",
+        }
+    }
+}
+
 /// One variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Variable {
     /// Its name.
     pub key: &'static str,
+    /// What it is about.
+    pub section: Section,
     /// Other names that mean the same.
     pub synonyms: &'static [&'static str],
     /// What it sets, one sentence.
@@ -133,12 +185,32 @@ impl Variable {
             .iter()
             .find(|variable| variable.key == name || variable.synonyms.contains(&name))
     }
+
+    /// Returns the end of its name, which says enough where its section is known.
+    #[must_use]
+    pub fn short_name(&self) -> &'static str {
+        let rest = PREFIXES
+            .iter()
+            .find_map(|prefix| self.key.strip_prefix(prefix));
+        rest.unwrap_or(self.key)
+    }
 }
+
+/// What names begin with, the longest first.
+const PREFIXES: [&str; 6] = [
+    "PGSTREAM_POSTGRES_LISTENER_INITIAL_",
+    "PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_",
+    "PGSTREAM_POSTGRES_WRITER_",
+    "PGSTREAM_POSTGRES_",
+    "PGSTREAM_CONSOLE_",
+    "PGSTREAM_",
+];
 
 /// All variables, in the order of the documentation.
 pub static VARIABLES: &[Variable] = &[
     Variable {
         key: key::SOURCE_URL,
+        section: Section::Source,
         synonyms: &[],
         meaning: "The source: the database whose changes are read.",
         default: "required",
@@ -147,6 +219,7 @@ pub static VARIABLES: &[Variable] = &[
     },
     Variable {
         key: key::SLOT_NAME,
+        section: Section::Source,
         synonyms: &[],
         meaning: "The replication slot on the source.",
         default: "pgstream_<dbname>_slot",
@@ -155,6 +228,7 @@ pub static VARIABLES: &[Variable] = &[
     },
     Variable {
         key: key::PLUGIN,
+        section: Section::Source,
         synonyms: &[],
         meaning: "The output plugin of the slot that init creates; run reads it from the slot.",
         default: "pgoutput",
@@ -163,6 +237,7 @@ pub static VARIABLES: &[Variable] = &[
     },
     Variable {
         key: key::SNAPSHOT_ENABLED,
+        section: Section::Copy,
         synonyms: &[],
         meaning: "Whether existing tables are copied before streaming.",
         default: "false",
@@ -171,6 +246,7 @@ pub static VARIABLES: &[Variable] = &[
     },
     Variable {
         key: key::SNAPSHOT_STORE_URL,
+        section: Section::Copy,
         synonyms: &[],
         meaning: "The database that the snapshot is taken from.",
         default: "the source",
@@ -179,6 +255,7 @@ pub static VARIABLES: &[Variable] = &[
     },
     Variable {
         key: key::SNAPSHOT_TABLES,
+        section: Section::Copy,
         synonyms: &["PGSTREAM_POSTGRES_SNAPSHOT_TABLES"],
         meaning: "The tables that the snapshot copies.",
         default: "*.*",
@@ -187,6 +264,7 @@ pub static VARIABLES: &[Variable] = &[
     },
     Variable {
         key: key::SNAPSHOT_EXCLUDED_TABLES,
+        section: Section::Copy,
         synonyms: &["PGSTREAM_POSTGRES_SNAPSHOT_EXCLUDED_TABLES"],
         meaning: "The tables that the snapshot leaves out.",
         default: "none",
@@ -195,6 +273,7 @@ pub static VARIABLES: &[Variable] = &[
     },
     Variable {
         key: key::SNAPSHOT_WORKERS,
+        section: Section::Copy,
         synonyms: &["PGSTREAM_POSTGRES_SNAPSHOT_WORKERS"],
         meaning: "How many tables, or parts of tables, are copied at the same time.",
         default: "twice the cores, at most 8",
@@ -203,6 +282,7 @@ pub static VARIABLES: &[Variable] = &[
     },
     Variable {
         key: key::SNAPSHOT_PART_SIZE,
+        section: Section::Copy,
         synonyms: &[],
         meaning: "How much of a table one worker copies in one transaction; a larger table is cut \
                   into parts, and one with a whole number as its key resumes between them.",
@@ -212,6 +292,7 @@ pub static VARIABLES: &[Variable] = &[
     },
     Variable {
         key: key::TARGET_URL,
+        section: Section::Target,
         synonyms: &[],
         meaning: "The target: the database that the changes are written to.",
         default: "required",
@@ -220,6 +301,7 @@ pub static VARIABLES: &[Variable] = &[
     },
     Variable {
         key: key::BATCH_SIZE,
+        section: Section::Stream,
         synonyms: &[],
         meaning: "How many row changes fill a batch, which is one transaction on the target.",
         default: "100",
@@ -231,6 +313,7 @@ pub static VARIABLES: &[Variable] = &[
     },
     Variable {
         key: key::BATCH_TIMEOUT,
+        section: Section::Stream,
         synonyms: &[],
         meaning: "The longest time that a batch waits to be filled.",
         default: "5s",
@@ -239,6 +322,7 @@ pub static VARIABLES: &[Variable] = &[
     },
     Variable {
         key: key::DISABLE_TRIGGERS,
+        section: Section::Target,
         synonyms: &[],
         meaning: "Whether triggers and foreign keys of the target stay silent for what we write \
                   (session_replication_role = replica).",
@@ -248,6 +332,7 @@ pub static VARIABLES: &[Variable] = &[
     },
     Variable {
         key: key::ON_CONFLICT,
+        section: Section::Target,
         synonyms: &[],
         meaning: "What an insert does when the target already has the row's key: stop, overwrite \
                   the row, or leave it as it is.",
@@ -257,6 +342,7 @@ pub static VARIABLES: &[Variable] = &[
     },
     Variable {
         key: key::SCHEMA_LOG_URL,
+        section: Section::Schema,
         synonyms: &[],
         meaning: "The database that holds pgstream.schema_log, which is the source; when set, \
                   schema changes replicate.",
@@ -266,6 +352,7 @@ pub static VARIABLES: &[Variable] = &[
     },
     Variable {
         key: key::SCHEMA_LOG_RETENTION,
+        section: Section::Schema,
         synonyms: &[],
         meaning: "How long run keeps entries of pgstream.schema_log that are acknowledged and that \
                   every pipeline has confirmed.",
@@ -275,6 +362,7 @@ pub static VARIABLES: &[Variable] = &[
     },
     Variable {
         key: key::INCLUDE_TABLES,
+        section: Section::Tables,
         synonyms: &[],
         meaning: "The tables that replicate, rows and schema changes; others are never touched on \
                   the target.",
@@ -284,6 +372,7 @@ pub static VARIABLES: &[Variable] = &[
     },
     Variable {
         key: key::EXCLUDE_TABLES,
+        section: Section::Tables,
         synonyms: &[],
         meaning: "The tables that do not replicate, even when they are included.",
         default: "none",
@@ -292,6 +381,7 @@ pub static VARIABLES: &[Variable] = &[
     },
     Variable {
         key: key::RETRY_TIMEOUT,
+        section: Section::Stream,
         synonyms: &[],
         meaning: "How long run keeps trying when a server cannot be reached, before it gives up \
                   with exit code 75.",
@@ -301,6 +391,7 @@ pub static VARIABLES: &[Variable] = &[
     },
     Variable {
         key: key::NULL_NUMBERS,
+        section: Section::Source,
         synonyms: &[],
         meaning: "What a null number of wal2json before 2.6 is, which prints NaN and the \
                   infinities as null, too: an error, or NULL because the source has none of them.",
@@ -310,6 +401,7 @@ pub static VARIABLES: &[Variable] = &[
     },
     Variable {
         key: key::LOG_LEVEL,
+        section: Section::Log,
         synonyms: &[],
         meaning: "The least severity that is logged.",
         default: "info",
@@ -318,6 +410,7 @@ pub static VARIABLES: &[Variable] = &[
     },
     Variable {
         key: key::LOG_FORMAT,
+        section: Section::Log,
         synonyms: &[],
         meaning: "The form of the log on stderr.",
         default: "text",
@@ -326,6 +419,7 @@ pub static VARIABLES: &[Variable] = &[
     },
     Variable {
         key: key::CONSOLE_KEYS,
+        section: Section::Console,
         synonyms: &[],
         meaning: "Keys of the console to move; docs/keys.md has the names of the actions.",
         default: "as in docs/keys.md",
@@ -334,6 +428,7 @@ pub static VARIABLES: &[Variable] = &[
     },
     Variable {
         key: key::CONSOLE_THEME,
+        section: Section::Console,
         synonyms: &[],
         meaning: "The colours of the console: the terminal's own sixteen, bright and bold, or none.",
         default: "auto; mono when NO_COLOR is set",
@@ -342,6 +437,7 @@ pub static VARIABLES: &[Variable] = &[
     },
     Variable {
         key: key::CONSOLE_ASCII,
+        section: Section::Console,
         synonyms: &[],
         meaning: "Whether frames and bars of the console are drawn in ASCII.",
         default: "true where the locale is not UTF-8",
@@ -350,6 +446,7 @@ pub static VARIABLES: &[Variable] = &[
     },
     Variable {
         key: key::CONSOLE_MOTION,
+        section: Section::Console,
         synonyms: &[],
         meaning: "Whether anything on the console moves by itself, such as the running time.",
         default: "true",
@@ -358,6 +455,7 @@ pub static VARIABLES: &[Variable] = &[
     },
     Variable {
         key: key::CONSOLE_MOUSE,
+        section: Section::Console,
         synonyms: &[],
         meaning: "Whether the console takes the mouse; without, the terminal selects text as ever.",
         default: "true",
@@ -366,6 +464,7 @@ pub static VARIABLES: &[Variable] = &[
     },
     Variable {
         key: key::CONSOLE_READ_ONLY,
+        section: Section::Console,
         synonyms: &[],
         meaning: "Whether the console only shows: it asks nothing of the engine, and wizards stop at the plan.",
         default: "false",

@@ -48,7 +48,7 @@ pub(crate) fn refusal(model: &Model, action: Action) -> Option<&'static str> {
         }
         Action::OpenFile if model.course.is_some() => Some("leave the tutorial first"),
         Action::Init | Action::TearDown | Action::OpenFile | Action::Lessons if !at_rest => {
-            Some("stop the engine first, with E")
+            Some(STOP_FIRST)
         }
         Action::NextPane | Action::PreviousPane if model.focus == Pane::Snapshot => {
             Some("Esc goes back to the dashboard and its panes")
@@ -71,6 +71,9 @@ pub(crate) fn refusal(model: &Model, action: Action) -> Option<&'static str> {
         _ => None,
     }
 }
+
+/// Why nothing else takes the place of a running engine.
+pub(crate) const STOP_FIRST: &str = "stop the engine first";
 
 /// Why nothing is asked of the engine or of a server.
 pub(crate) const READ_ONLY: &str = "this console is read-only";

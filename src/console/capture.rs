@@ -150,6 +150,11 @@ impl Visit for Fields {
         self.put(field, value.to_owned());
     }
 
+    /// A measured number: digits beyond the third say nothing.
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.put(field, format!("{value:.3}"));
+    }
+
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         self.put(field, format!("{value:?}"));
     }

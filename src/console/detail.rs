@@ -11,7 +11,7 @@ use super::format;
 use super::model::Model;
 use super::sign::{self, Sign};
 use super::theme::Role;
-use crate::engine::status::{SchemaChange, SchemaState, Slot, TableCounters};
+use crate::engine::status::{Phase, SchemaChange, SchemaState, Slot, TableCounters};
 
 /// Returns the words about the selected row of a pane.
 pub(crate) fn lines(model: &Model, pane: Pane) -> Vec<Line<'static>> {
@@ -107,8 +107,9 @@ impl Words<'_> {
             .map_or("-".to_owned(), |pid| pid.to_string());
         let wal_status = slot.wal_status.clone().unwrap_or_else(|| "-".to_owned());
         let spilled = format::maybe_bytes(Some(slot.spill_bytes));
+        let phase = &self.model.status().phase;
         let mut lines = vec![
-            self.state(&slot.slot_name, sign::of_slot(slot), &kind),
+            self.state(&slot.slot_name, sign::of_slot(slot, phase), &kind),
             Line::default(),
             self.fact(
                 "restart",
@@ -142,7 +143,7 @@ impl Words<'_> {
         }
         lines.push(Line::default());
         lines.push(self.heading("What this means"));
-        let meaning = slot_meaning(slot);
+        let meaning = slot_meaning(slot, phase);
         lines.extend(
             meaning
                 .into_iter()
@@ -203,7 +204,7 @@ impl Words<'_> {
     fn throughput(&self) -> Vec<Line<'static>> {
         let status = self.model.status();
         let totals = status.totals;
-        let latest = status.samples.last().copied().unwrap_or_default();
+        let latest = self.model.latest_sample();
         let batches = status.batches;
         vec![
             self.heading("Now"),
@@ -220,12 +221,12 @@ impl Words<'_> {
             ),
             self.fact(
                 "lag",
-                format::known(status.lag.seconds, format::seconds),
+                format::known(self.model.lag().seconds, format::seconds),
                 "age of the oldest change on its way",
             ),
             self.fact(
                 "",
-                format::known(status.lag.bytes, format::bytes),
+                format::known(self.model.lag().bytes, format::bytes),
                 "of WAL not yet durable on the target",
             ),
             self.fact(
@@ -313,7 +314,7 @@ impl Words<'_> {
 }
 
 /// Says what a slot's state means for the source's disk, and what to do.
-fn slot_meaning(slot: &Slot) -> Vec<String> {
+fn slot_meaning(slot: &Slot, phase: &Phase) -> Vec<String> {
     if slot.wal_status.as_deref() == Some("lost") {
         return vec![
             "The source has removed WAL that this slot still needed.".to_owned(),
@@ -321,7 +322,20 @@ fn slot_meaning(slot: &Slot) -> Vec<String> {
         ];
     }
     let mut lines = Vec::new();
-    if !slot.active {
+    let ours_waits = match phase {
+        _ if !slot.ours => None,
+        Phase::Held => {
+            Some("The engine stands at a failure: until it goes on, nothing is confirmed.")
+        }
+        Phase::Retrying { .. } => {
+            Some("The engine tries to come back to it; these are the latest figures known.")
+        }
+        _ => None,
+    };
+    let reads = slot.ours && matches!(phase, Phase::Streaming { .. } | Phase::Paused);
+    if let Some(words) = ours_waits {
+        lines.push(words.to_owned());
+    } else if !slot.active && !reads {
         let kept = format::maybe_bytes(slot.retained_bytes);
         lines.push(format!(
             "Nobody reads it: the source keeps {kept} of WAL and will keep more."

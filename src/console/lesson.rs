@@ -2,11 +2,13 @@
 //! them, and on which servers, comes from outside as a [`Performer`].
 
 use std::fmt;
+use std::path::PathBuf;
 
 use futures_util::future::LocalBoxFuture;
 use tui_input::Input;
 
 use super::link::EngineLink;
+use crate::config::Resolved;
 
 /// One lesson.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +65,8 @@ pub struct Performed {
     pub seen: Seen,
     /// The engine, when the request has started one.
     pub engine: Option<EngineLink>,
+    /// The settings with their origins, and the file, when the request has written one.
+    pub settings: Option<(Vec<Resolved>, PathBuf)>,
 }
 
 /// What there is to see after a [`Request`].
@@ -138,6 +142,8 @@ pub(crate) struct Prompt {
     pub(crate) on_target: bool,
     pub(crate) input: Input,
     pub(crate) shown: Vec<String>,
+    /// Lines of the answer that are scrolled away.
+    pub(crate) scroll: usize,
 }
 
 impl Course {
@@ -160,6 +166,11 @@ impl Course {
     /// Returns the step in hand.
     pub(crate) fn step_in_hand(&self) -> Option<&LessonStep> {
         self.current()?.steps.get(self.shown.len())
+    }
+
+    /// Returns whether Enter does something: a console that only shows leaves the servers alone.
+    pub(crate) fn may_go_on(&self, read_only: bool) -> bool {
+        !read_only || self.step_in_hand().is_none_or(|step| step.looks)
     }
 
     /// Returns the look that is due, whether somebody has done the step in hand by hand.
@@ -242,7 +253,14 @@ impl Course {
     pub(crate) fn answered(&mut self, shown: Result<Vec<String>, String>) {
         self.running = false;
         if let Some(prompt) = &mut self.prompt {
-            prompt.shown = shown.unwrap_or_else(|problem| vec![format!("✗ {problem}")]);
+            prompt.scroll = 0;
+            prompt.shown = shown.unwrap_or_else(|problem| {
+                let lines = problem.lines().enumerate();
+                let sign = |number| if number == 0 { "✗ " } else { "  " };
+                lines
+                    .map(|(number, line)| format!("{}{line}", sign(number)))
+                    .collect()
+            });
         }
     }
 

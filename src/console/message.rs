@@ -11,6 +11,7 @@ use super::lesson::{Lesson, Request, Seen};
 use super::model::logs::LogLine;
 use super::start::Found;
 use super::wizard::{Answer, Job, Kind};
+use crate::config::Resolved;
 use crate::engine::status::{Command, CommandAnswer, EngineEvent, Status};
 
 /// Something happened.
@@ -46,8 +47,10 @@ pub(crate) enum Message {
     Told(Result<String, String>),
     /// Something was done on the tutorial's servers, or looked for.
     Performed(Request, Seen),
-    /// The configuration file was changed, or why not.
-    Saved(Result<(), String>),
+    /// The tutorial has written its configuration file.
+    Configured(Vec<Resolved>, PathBuf),
+    /// What stands in the configuration file now that it was changed, or why it was not.
+    Saved(Result<String, String>),
     /// What a wizard of this kind has asked for.
     Wizard(Kind, Answer),
     /// A configuration file was opened, or why not.

@@ -30,6 +30,7 @@ mod message;
 mod model;
 mod options;
 mod palette;
+mod remedy;
 mod rows;
 #[doc(hidden)]
 pub mod scripted;

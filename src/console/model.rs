@@ -10,12 +10,13 @@ use super::action::Pane;
 use super::keys::Keymap;
 use super::layout::{self, Layout, Wanted};
 use super::lesson::Course;
+use super::remedy;
 use super::rows::{self, Row};
 use super::settings::Settings;
 use super::start::Start;
 use super::theme::Theme;
 use super::wizard::{Draft, Wizard};
-use crate::engine::status::{CopyState, Phase, Status};
+use crate::engine::status::{CopyState, Lag, Phase, Sample, Status};
 
 pub(crate) mod cursor;
 pub(crate) mod editor;
@@ -313,6 +314,22 @@ impl Model {
         }
     }
 
+    /// Returns the lag as far as it is known: once the engine has ended, nobody measures it.
+    pub(crate) fn lag(&self) -> Lag {
+        match self.status().phase {
+            Phase::Stopped | Phase::Crashed => Lag::default(),
+            _ => self.status().lag,
+        }
+    }
+
+    /// Returns what travels now: nothing, once the engine has ended.
+    pub(crate) fn latest_sample(&self) -> Sample {
+        match self.status().phase {
+            Phase::Stopped | Phase::Crashed => Sample::default(),
+            _ => self.status().samples.last().copied().unwrap_or_default(),
+        }
+    }
+
     /// Returns the number of the first log line that is not to be shown.
     pub(crate) fn log_end(&self) -> u64 {
         match &self.frozen {
@@ -330,8 +347,7 @@ impl Model {
             zoom: self.zoom || self.focus == Pane::Snapshot && self.status().snapshot.is_none(),
             banner_rows: match self.has_trouble() {
                 false => 0,
-                true if compact => 3,
-                true => 4,
+                true => u16::try_from(remedy::banner(self, self.size.width).len() + 1).unwrap_or(1),
             },
             copy_rows: u16::from(!compact && self.has_unready_tables()),
             lesson_rows: self.lesson_rows(),

@@ -9,7 +9,7 @@ use super::format;
 use super::model::{Model, SlotOrder, TableOrder};
 use super::sign;
 use super::theme::Role;
-use crate::engine::status::{SchemaChange, SchemaState, Slot, TableCounters};
+use crate::engine::status::{Phase, SchemaChange, SchemaState, Slot, TableCounters};
 
 /// One piece of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -199,11 +199,15 @@ pub(crate) fn slots(model: &Model) -> Vec<Row> {
         ours.then(chosen)
             .then_with(|| one.slot_name.cmp(&other.slot_name))
     });
-    slots.into_iter().map(slot_row).collect()
+    let phase = &model.status().phase;
+    slots
+        .into_iter()
+        .map(|slot| slot_row(slot, phase))
+        .collect()
 }
 
-fn slot_row(slot: &Slot) -> Row {
-    let state = sign::of_slot(slot);
+fn slot_row(slot: &Slot, phase: &Phase) -> Row {
+    let state = sign::of_slot(slot, phase);
     let lsn = |lsn: Option<crate::model::Lsn>| lsn.map_or("-".to_owned(), |lsn| lsn.to_string());
     let safe = slot.safe_wal_bytes.map_or_else(
         || cell("no limit", Role::Quiet),
@@ -227,6 +231,7 @@ fn slot_row(slot: &Slot) -> Row {
             plain(lsn(slot.restart_lsn)),
             plain(
                 slot.active_pid
+                    .filter(|_| state.word == "active")
                     .map_or("-".to_owned(), |pid| pid.to_string()),
             ),
             plain(format::maybe_bytes(Some(slot.spill_bytes))),

@@ -2,6 +2,7 @@
 //! means; values are changed, checked by the rules of the file itself, and saved into it.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::PathBuf;
 
 use crossterm::event::KeyCode;
@@ -9,7 +10,7 @@ use tui_input::Input;
 
 use super::chord::Chord;
 use super::model::overlay::edit;
-use crate::config::{Configuration, FlagValue, Inputs, Origin, Resolved, Variable};
+use crate::config::{Configuration, FlagValue, Inputs, Origin, Resolved, Section, Variable};
 
 pub(crate) mod file;
 
@@ -35,6 +36,8 @@ pub(crate) struct Settings {
 pub(crate) enum Outcome {
     Stay,
     Leave,
+    /// Open the value for typing, if anything may be changed here.
+    Edit,
     /// Ask before this is saved: the lines that change.
     AskToSave(Vec<String>),
     /// Say why nothing happens.
@@ -42,8 +45,9 @@ pub(crate) enum Outcome {
 }
 
 impl Settings {
-    /// Returns the screen's state for a configuration.
-    pub(crate) const fn new(rows: Vec<Resolved>, path: Option<PathBuf>) -> Self {
+    /// Returns the screen's state for a configuration, section by section.
+    pub(crate) fn new(mut rows: Vec<Resolved>, path: Option<PathBuf>) -> Self {
+        rows.sort_by_key(|row| row.variable.section);
         Self {
             path,
             open: false,
@@ -58,6 +62,32 @@ impl Settings {
     /// Returns the variable under the cursor.
     pub(crate) fn row(&self) -> Option<&Resolved> {
         self.rows.get(self.selected)
+    }
+
+    /// Returns the section of the variable under the cursor.
+    pub(crate) fn section(&self) -> Option<Section> {
+        self.row().map(|row| row.variable.section)
+    }
+
+    /// Returns the numbers of a section's variables.
+    pub(crate) fn within(&self, section: Section) -> Range<usize> {
+        let before = |row: &Resolved| row.variable.section < section;
+        let up_to = |row: &Resolved| row.variable.section <= section;
+        self.rows.partition_point(before)..self.rows.partition_point(up_to)
+    }
+
+    /// Goes to the first variable of the section behind or before; the ends stay.
+    fn turn(&mut self, forward: bool) {
+        let Some(here) = self.section().map(|section| self.within(section)) else {
+            return;
+        };
+        if forward && here.end < self.rows.len() {
+            self.selected = here.end;
+        } else if !forward {
+            let before = self.rows.get(here.start.saturating_sub(1));
+            let section = before.map(|row| row.variable.section);
+            self.selected = section.map_or(0, |section| self.within(section).start);
+        }
     }
 
     /// Returns the changes as lines, passwords hidden.
@@ -77,18 +107,27 @@ impl Settings {
         lines
     }
 
-    /// Takes in that everything was saved.
-    pub(crate) fn saved(&mut self) {
+    /// Takes in that everything was saved, and what stands in the file now.
+    pub(crate) fn saved(&mut self, text: &str) {
         let Some(path) = &self.path else {
             return;
         };
         for row in &mut self.rows {
-            if let Some(value) = self.changes.remove(row.variable.key) {
+            let key = row.variable.key;
+            let line = file::line_of(text, key);
+            let is_stronger = matches!(row.origin, Origin::Flag(_) | Origin::Environment);
+            let value = self.changes.remove(key).filter(|_| !is_stronger);
+            match (line, &mut row.origin) {
+                (Some(line), Origin::File { line: old, .. }) => *old = line,
+                (Some(line), Origin::Default) => {
+                    let path = path.clone();
+                    row.origin = Origin::File { path, line };
+                }
+                (None, Origin::File { .. }) => row.origin = Origin::Default,
+                (_, Origin::Flag(_) | Origin::Environment) | (None, Origin::Default) => {}
+            }
+            if let Some(value) = value {
                 row.value = Some(crate::config::redact(&value)).filter(|value| !value.is_empty());
-                row.origin = Origin::File {
-                    path: path.clone(),
-                    line: 0,
-                };
             }
         }
     }
@@ -104,30 +143,36 @@ impl Settings {
             KeyCode::Esc | KeyCode::Char('q') => return Outcome::Leave,
             KeyCode::Up | KeyCode::Char('k') => self.selected = self.selected.saturating_sub(1),
             KeyCode::Down | KeyCode::Char('j') => self.selected = (self.selected + 1).min(last),
-            KeyCode::PageUp => self.selected = self.selected.saturating_sub(10),
-            KeyCode::PageDown => self.selected = (self.selected + 10).min(last),
+            KeyCode::Right | KeyCode::Char('l') | KeyCode::Tab | KeyCode::PageDown => {
+                self.turn(true);
+            }
+            KeyCode::Left | KeyCode::Char('h') | KeyCode::BackTab | KeyCode::PageUp => {
+                self.turn(false);
+            }
             KeyCode::Home | KeyCode::Char('g') => self.selected = 0,
             KeyCode::End | KeyCode::Char('G') => self.selected = last,
             KeyCode::Enter if self.path.is_none() => {
                 return Outcome::Refuse("there is no file to save into: start with -c FILE");
             }
-            KeyCode::Enter => self.edit_value(),
+            KeyCode::Enter => return Outcome::Edit,
             KeyCode::Backspace => {
                 if let Some(key) = self.row().map(|row| row.variable.key) {
                     self.changes.remove(key);
                 }
             }
-            KeyCode::Char('w') if self.changes.is_empty() => {
+            KeyCode::Char('d' | 'w') if self.changes.is_empty() => {
                 return Outcome::Refuse("nothing has been changed");
             }
-            KeyCode::Char('w') => return Outcome::AskToSave(self.diff()),
-            _ => {}
+            KeyCode::Char('d' | 'w') => return Outcome::AskToSave(self.diff()),
+            _ => {
+                return Outcome::Refuse("this key does nothing here; the last line says what does");
+            }
         }
         Outcome::Stay
     }
 
     /// Opens the value for typing. One with a password starts empty: it is not shown.
-    fn edit_value(&mut self) {
+    pub(crate) fn edit_value(&mut self) {
         let Some(row) = self.row() else {
             return;
         };

@@ -11,7 +11,7 @@
 //! flood of log lines.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ use super::start::{Opened, Starts};
 use super::terminal::{self, Screen};
 use super::update::update;
 use super::wizard::{Answer, Job, Kind, Name, job, save};
-use crate::config::Pipeline;
+use crate::config::{Pipeline, Resolved};
 use crate::engine::status::Status;
 use crate::engine::{Engine, EngineOptions, clock};
 use crate::schema::install::Progress;
@@ -99,6 +99,8 @@ struct Done {
     engine: Option<EngineLink>,
     /// Who does the tutorial's steps from now on.
     perform: Option<Performer>,
+    /// The configuration file that it has written, with its settings.
+    configured: Option<(Vec<Resolved>, PathBuf)>,
 }
 
 impl From<Message> for Done {
@@ -107,6 +109,7 @@ impl From<Message> for Done {
             message: Some(message),
             engine: None,
             perform: None,
+            configured: None,
         }
     }
 }
@@ -225,6 +228,10 @@ impl Shell {
                     self.link.status.mark_changed();
                 }
                 self.outside.perform = done.perform.or(self.outside.perform.take());
+                if let Some((rows, path)) = done.configured {
+                    // Nothing outside follows from it.
+                    drop(update(&mut self.model, Message::Configured(rows, path)));
+                }
                 done.message
             }
             (kind, progress) = progress => {
@@ -325,9 +332,15 @@ impl Shell {
         };
         let performing = perform(request.clone());
         self.jobs.push(Box::pin(async move {
-            let Performed { seen, engine } = performing.await;
+            let done = performing.await;
+            let Performed {
+                seen,
+                engine,
+                settings,
+            } = done;
             Done {
                 engine,
+                configured: settings,
                 ..Message::Performed(request, seen).into()
             }
         }));
@@ -357,6 +370,7 @@ impl Shell {
                 message: answer.map(|answer| Message::Wizard(kind, answer)),
                 engine: None,
                 perform: None,
+                configured: None,
             }
         }));
     }
@@ -452,9 +466,9 @@ async fn next_progress(
 fn launch_of(pipeline: Pipeline) -> Launch {
     let options = EngineOptions {
         hold_on_failure: true,
-        skip: None,
+        ..EngineOptions::default()
     };
-    Box::new(move || EngineLink::from(Engine::start(pipeline.clone(), options)))
+    Box::new(move || EngineLink::from(Engine::start(pipeline.clone(), options.clone())))
 }
 
 /// Repeats and releases of keys are dropped: some terminals send them, none of ours means them.

@@ -55,13 +55,23 @@ pub(crate) const fn of_copy(state: CopyState) -> Sign {
     }
 }
 
-/// Returns the sign of a slot: a lost one is lost whether it is read or not.
-pub(crate) fn of_slot(slot: &Slot) -> Sign {
-    match (slot.wal_status.as_deref(), slot.active) {
-        (Some("lost"), _) => sign("✗", "lost", Role::Bad),
-        (Some("unreserved"), _) => sign("!", "in danger", Role::Warn),
-        (_, true) => sign("●", "active", Role::Good),
-        (_, false) => sign("○", "idle", Role::Quiet),
+/// Returns the sign of a slot: a lost one is lost whether it is read or not. Of ours, the engine
+/// knows more than the source's last answer: whether it reads it, and why not.
+pub(crate) fn of_slot(slot: &Slot, phase: &Phase) -> Sign {
+    let state = match slot.wal_status.as_deref() {
+        Some("lost") => return sign("✗", "lost", Role::Bad),
+        Some("unreserved") => return sign("!", "in danger", Role::Warn),
+        _ if slot.active => sign("●", "active", Role::Good),
+        _ => sign("○", "idle", Role::Quiet),
+    };
+    match phase {
+        _ if !slot.ours => state,
+        Phase::Held => sign("!", "held", Role::Bad),
+        Phase::Retrying { .. } => sign("↻", "retrying", Role::Warn),
+        Phase::Starting if !slot.active => sign("◦", "starting", Role::Quiet),
+        Phase::Streaming { .. } | Phase::Paused => sign("●", "active", Role::Good),
+        Phase::Stopped | Phase::Crashed => sign("○", "idle", Role::Quiet),
+        Phase::Starting | Phase::Copying | Phase::Stopping => state,
     }
 }
 
@@ -117,7 +127,24 @@ mod tests {
             slot("unreserved", true),
             slot("lost", false),
         ];
-        distinct(slots.iter().map(of_slot).collect());
+        let others = |slot| of_slot(slot, &Phase::Stopped);
+        distinct(slots.iter().map(others).collect());
+    }
+
+    #[test]
+    fn of_our_slot_the_engine_knows_more_than_the_sources_last_answer() {
+        let slot = |ours| Slot {
+            ours,
+            ..Slot::default()
+        };
+        for (phase, expected) in [
+            (Phase::Held, "held"),
+            (Phase::Streaming { behind: false }, "active"),
+            (Phase::Stopped, "idle"),
+        ] {
+            assert_eq!(of_slot(&slot(true), &phase).word, expected, "{phase:?}");
+            assert_eq!(of_slot(&slot(false), &phase).word, "idle", "{phase:?}");
+        }
     }
 
     fn distinct(signs: Vec<Sign>) {

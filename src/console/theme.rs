@@ -114,7 +114,9 @@ pub(crate) fn to_ascii(buffer: &mut Buffer) {
 /// Returns the ASCII twin of a sign, none when it has none or is ASCII already.
 pub(crate) fn ascii_of(sign: char) -> Option<&'static str> {
     Some(match sign {
-        '─' | '━' | '═' => "-",
+        '─' => "-",
+        // The pane that has the keys stands out without colour, too.
+        '━' | '═' => "=",
         '│' | '┃' | '║' | '▏' | '▕' => "|",
         '┌' | '┐' | '└' | '┘' | '┏' | '┓' | '┗' | '┛' | '╔' | '╗' | '╚' | '╝' | '├' | '┤' => {
             "+"

@@ -8,6 +8,7 @@ use super::message::{Effect, Message};
 use super::model::cursor::Step;
 use super::model::overlay::Overlay;
 use super::model::{Leaving, Model, Toast};
+use super::settings::Settings;
 use crate::engine::status::{
     Command, CommandAnswer, CopyCommand, EngineEvent, Failure, Phase, SchemaState, Status,
 };
@@ -59,12 +60,13 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
         Message::LogsLost(count) => model.logs.lost = count,
         Message::Told(Ok(place)) => toast(model, place),
         Message::Told(Err(problem)) => warn(model, problem),
+        Message::Configured(rows, path) => model.settings = Some(Settings::new(rows, Some(path))),
         Message::Performed(request, seen) => return lesson::on_answer(model, &request, seen),
         Message::Opened(opened) => start::on_opened(model, opened),
         Message::Staged(staged) => start::on_staged(model, staged),
-        Message::Saved(Ok(())) => {
+        Message::Saved(Ok(text)) => {
             if let Some(settings) = &mut model.settings {
-                settings.saved();
+                settings.saved(&text);
             }
             toast(model, "saved; it counts from the next start of pgstream");
         }

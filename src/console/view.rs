@@ -9,6 +9,7 @@ use ratatui::layout::{Position, Rect};
 use super::action::Pane;
 use super::layout::{Class, Extra, Layout};
 use super::model::Model;
+use super::model::overlay::Overlay;
 use super::theme;
 
 mod detail;
@@ -27,6 +28,9 @@ mod snapshot;
 mod start;
 mod throughput;
 mod wizard;
+
+pub(crate) use detail::scroll_max;
+pub(crate) use paint::wrap;
 
 /// Draws the whole screen; returns where the text cursor stands, if somewhere.
 ///
@@ -118,18 +122,22 @@ fn draw_extra(model: &Model, extra: Extra, place: Rect, buffer: &mut Buffer) {
     }
 }
 
-/// Draws what stands over the dashboard; the inner option is its cursor.
-fn overlay(model: &Model, layout: &Layout, buffer: &mut Buffer) -> Option<Option<Position>> {
-    use super::model::overlay::Overlay;
-    let screen = buffer.area;
-    let room = Rect {
-        height: screen
-            .height
-            .saturating_sub(layout.header.height + layout.hints.height),
+/// Between the header and the keys.
+fn room_of_overlays(layout: &Layout, screen: Rect) -> Rect {
+    let taken = layout.header.height + layout.hints.height;
+    Rect {
+        height: screen.height.saturating_sub(taken),
         y: layout.header.height,
         ..screen
-    };
-    Some(match model.overlay.as_ref()? {
+    }
+}
+
+/// Draws what stands over the dashboard; the inner option is its cursor.
+fn overlay(model: &Model, layout: &Layout, buffer: &mut Buffer) -> Option<Option<Position>> {
+    let room = room_of_overlays(layout, buffer.area);
+    let open = model.overlay.as_ref()?;
+    hints::over(model, open, layout.hints, buffer);
+    Some(match open {
         Overlay::Help(list) => help::help(model, list, room, buffer),
         Overlay::Palette(list) => help::palette(model, list, room, buffer),
         Overlay::Detail { pane, scroll } => {

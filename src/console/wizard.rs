@@ -23,6 +23,7 @@ pub(crate) mod save;
 #[cfg(test)]
 mod tests;
 pub(crate) mod update;
+mod why;
 
 pub(crate) use field::{Field, Name, problem};
 
@@ -391,7 +392,21 @@ impl Wizard {
     }
 }
 
+/// Returns what failed, why and the mend in one line; they stand in columns otherwise.
+pub(crate) fn in_one_line<'a>(trouble: impl IntoIterator<Item = &'a String>) -> String {
+    let lines = trouble.into_iter().map(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        words.join(" ")
+    });
+    lines.collect::<Vec<_>>().join("; ")
+}
+
 /// Returns whether a finding is in the way of init: what `pgstream init` mends is not.
 pub(crate) fn blocks(finding: &Finding) -> bool {
-    finding.blocking && !finding.mend.starts_with("pgstream init")
+    finding.blocking && !made_by_init(finding)
+}
+
+/// Returns whether init itself mends what was found.
+pub(crate) fn made_by_init(finding: &Finding) -> bool {
+    finding.mend.starts_with("pgstream init")
 }

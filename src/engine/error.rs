@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::apply::ApplyError;
 use crate::decode::DecodeError;
+use crate::model::remedy::{EDIT_FLAG, INIT_COMMAND, RUN_AGAIN, SKIP_FLAG};
 use crate::model::{Classify, ErrorClass, Lsn};
 use crate::postgres::{PgError, sqlstate};
 use crate::schema::SchemaError;
@@ -101,10 +102,12 @@ pub enum EngineError {
     /// A schema change that the target refuses.
     #[error("the target refuses the schema change {tag} of {object}")]
     SchemaRefused {
+        /// `id` of the row in `pgstream.schema_log`.
+        id: Box<str>,
         /// Command tag.
-        tag: String,
+        tag: Box<str>,
         /// The object.
-        object: String,
+        object: Box<str>,
         /// Why.
         #[source]
         source: ApplyError,
@@ -274,7 +277,7 @@ impl Classify for EngineError {
                     .to_owned(),
             ),
             Self::SlotMissing { slot_name, .. } => Some(format!(
-                "create it: pgstream init --pgurl <source URL> --replication-slot {slot_name}; \
+                "create it: {INIT_COMMAND} --replication-slot {slot_name}; \
                  see which slots there are: SELECT slot_name FROM pg_replication_slots"
             )),
             Self::SlotInUse { pid, .. } => Some(format!(
@@ -288,11 +291,11 @@ impl Classify for EngineError {
             Self::SchemaRefused { object, source, .. } if lacks_table(source) => {
                 Some(lacking(object))
             }
-            Self::SchemaRefused { .. } => Some(
-                "make the change possible on the target (or make it there yourself and skip this \
-                 one with --skip-transaction), then run pgstream again: it goes on here"
-                    .to_owned(),
-            ),
+            Self::SchemaRefused { id, .. } => Some(format!(
+                "make the change possible on the target and {RUN_AGAIN}: it goes on here; or give \
+                 SQL to run in its place with {EDIT_FLAG} {id}=FILE; or make it there yourself and \
+                 leave its transaction out with {SKIP_FLAG}"
+            )),
             Self::NotReady { .. }
             | Self::Silent { .. }
             | Self::SnapshotPointLost
@@ -319,7 +322,7 @@ fn lacking(object: &str) -> String {
         "the target never had it: have {table}, as the source calls it now, copied, which goes on exactly \
          here: PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED=true \
          PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_TABLES='{table}' pgstream run …; or leave it out with \
-         PGSTREAM_FILTER_EXCLUDE_TABLES; or skip this transaction with --skip-transaction"
+         PGSTREAM_FILTER_EXCLUDE_TABLES; or skip this transaction with {SKIP_FLAG}"
     )
 }
 

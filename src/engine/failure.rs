@@ -1,5 +1,6 @@
 //! Turns an error into what an operator reads. Pure.
 
+use crate::model::remedy::SKIP_FLAG;
 use crate::model::{Classify, ErrorClass};
 use crate::postgres::PgError;
 
@@ -33,8 +34,10 @@ pub fn failure_of(error: &EngineError, transaction: Option<FailedTransaction>) -
 
 /// The hint names the transaction that can be skipped.
 fn name_transaction(hint: &str, transaction: FailedTransaction) -> String {
-    const FLAG: &str = "--skip-transaction";
-    hint.replace(FLAG, &format!("{FLAG} {}", transaction.commit_lsn))
+    hint.replace(
+        SKIP_FLAG,
+        &format!("{SKIP_FLAG} {}", transaction.commit_lsn),
+    )
 }
 
 fn causes(error: &dyn std::error::Error) -> Vec<String> {

@@ -95,6 +95,7 @@ impl Lifecycle {
         Self {
             retry: Retry::new(pipeline.retry_timeout),
             skip: options.skip.map(|lsn| (lsn, reason)),
+            edit: options.edit.clone(),
             pipeline,
             options,
             board,
@@ -104,7 +105,6 @@ impl Lifecycle {
             copies,
             meter: Meter::default(),
             paused: false,
-            edit: None,
             care: None,
             careful: HashSet::new(),
             patience: Patience::default(),

@@ -8,6 +8,7 @@ mod class;
 mod lsn;
 mod name;
 mod relation;
+pub mod remedy;
 mod tuple;
 
 pub use change::{Change, Event, OldTuple, TransactionBegin, TransactionCommit};

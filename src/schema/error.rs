@@ -1,5 +1,6 @@
 //! What can go wrong between a row of the schema log and statements on the target.
 
+use crate::model::remedy::SKIP_FLAG;
 use crate::model::{Classify, ErrorClass};
 
 /// A failure of the schema log's reader.
@@ -61,11 +62,10 @@ impl Classify for SchemaError {
                 "run `pgstream init` of the version that streams, so that both speak of the same layout"
                     .to_owned(),
             ),
-            Self::NotDescribed { .. } => Some(
+            Self::NotDescribed { .. } => Some(format!(
                 "run the same command on the target by hand, then SELECT pgstream.describe_all() on the \
-                 source, then leave this transaction out with --skip-transaction"
-                    .to_owned(),
-            ),
+                 source, then leave this transaction out with {SKIP_FLAG}"
+            )),
             Self::MissingColumn { .. } | Self::ReadEntry { .. } | Self::ReadRows { .. } => None,
         }
     }

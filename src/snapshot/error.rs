@@ -1,5 +1,6 @@
 //! What can go wrong while a table is copied.
 
+use crate::model::remedy::RUN_AGAIN;
 use crate::model::{Classify, ErrorClass, QualifiedName};
 use crate::postgres::{CopyError, PgError};
 
@@ -86,9 +87,9 @@ impl Classify for SnapshotError {
             }
             Self::Rows { source, .. } => source.hint(),
             Self::Step { source, .. } => source.hint().or_else(|| {
-                let mend = "make the statement possible on the target, then run pgstream again, or copy the \
-                            table again";
-                Some(mend.to_owned())
+                Some(format!(
+                    "make the statement possible on the target, then {RUN_AGAIN}, or copy the table again"
+                ))
             }),
             Self::Changed { .. } | Self::Superseded { .. } => None,
         }

@@ -230,6 +230,37 @@ async fn a_refused_transaction_is_skipped_on_record_by_the_position_that_its_err
 }
 
 #[tokio::test]
+async fn a_refused_schema_change_is_replaced_by_a_file_whose_id_its_error_names() {
+    let (source, target) = pair();
+    init(&source, &target).await;
+    let client = connect(&source.url("postgres")).await;
+    let there = connect(&target.url("postgres")).await;
+    execute(&there, "CREATE TABLE test(id int PRIMARY KEY)").await;
+    execute(
+        &client,
+        "BEGIN; CREATE TABLE test(id int PRIMARY KEY, v text); INSERT INTO test VALUES (1, 'a'); COMMIT",
+    )
+    .await;
+    let refused = between("run", &source, &target).run().await;
+    assert_eq!(refused.code, Some(65), "{}", refused.stderr);
+    let id = refused.stderr.split("--edit-change ").nth(1).unwrap();
+    let id = id.split('=').next().unwrap();
+
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("fix.sql");
+    std::fs::write(&file, "ALTER TABLE test ADD COLUMN v text").unwrap();
+    let line = format!("run --edit-change {id}={}", file.display());
+    let running = between(&line, &source, &target).spawn();
+    shows(&target, "SELECT count(*) FROM test", "1").await;
+    shows(&target, "SELECT v FROM test", "a").await;
+    assert_eq!(running.terminate().await.code, Some(0));
+
+    let line = format!("run --edit-change {id}=nowhere.sql");
+    let missing = between(&line, &source, &target).run().await;
+    assert_eq!(missing.code, Some(64), "{}", missing.stderr);
+}
+
+#[tokio::test]
 async fn a_position_that_no_transaction_has_is_told() {
     let (source, target) = pair();
     init(&source, &target).await;

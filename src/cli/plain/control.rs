@@ -3,25 +3,22 @@
 
 use std::process::ExitCode;
 
+use super::copies;
 use super::talk::Talk;
 use crate::cli::Failure;
+use crate::cli::edit;
 use crate::cli::signals::Signals;
 use crate::config::Pipeline;
-use crate::engine::status::{Command, CommandAnswer, Lag, Phase, Status};
+use crate::engine::status::{Command, CommandAnswer, Lag, Phase, SchemaEdit, SchemaState, Status};
 use crate::engine::{Engine, EngineOptions, Handle, Outcome};
-use crate::model::Lsn;
 
 /// Streams until it is stopped, by a choice or by a signal.
 pub(super) async fn control(
     mut talk: Talk,
     pipeline: Pipeline,
-    skip: Option<Lsn>,
+    options: EngineOptions,
 ) -> Result<ExitCode, Failure> {
     let mut signals = Signals::listen()?;
-    let options = EngineOptions {
-        hold_on_failure: true,
-        skip,
-    };
     let mut engine = Engine::start(pipeline, options);
     let mut told = None;
     let mut listening = true;
@@ -111,24 +108,18 @@ async fn menu(talk: &mut Talk, engine: &Handle) -> bool {
         ),
         format!("on target up to {}", status.checkpoint.end_lsn),
     ]);
-    let choices = [
-        "Go on",
-        "Pause",
-        "Resume",
-        "Try again now",
-        SKIP,
-        "Stop and leave",
-    ];
-    let command = match talk.choose("What now?", &choices, Some(0)).await {
-        Some(1) => Command::Pause,
-        Some(2) => Command::Resume,
-        Some(3) => Command::Retry,
-        Some(4) => match skip(talk, &status).await {
-            Some(command) => command,
-            None => return false,
-        },
+    let command = match talk.choose("What now?", &CHOICES, Some(0)).await {
+        Some(1) => Some(Command::Pause),
+        Some(2) => Some(Command::Resume),
+        Some(3) => Some(Command::Retry),
+        Some(4) => skip(talk, &status).await,
         Some(5) => return true,
-        _ => return false,
+        Some(6) => edited(talk, &status).await,
+        Some(7) => copies::choose(talk, &status).await,
+        _ => None,
+    };
+    let Some(command) = command else {
+        return false;
     };
     talk.tell(match engine.command(command).await {
         CommandAnswer::Accepted => "accepted".to_owned(),
@@ -137,7 +128,43 @@ async fn menu(talk: &mut Talk, engine: &Handle) -> bool {
     false
 }
 
-const SKIP: &str = "Skip the refused transaction, on record (asks)";
+const CHOICES: [&str; 8] = [
+    "Go on",
+    "Pause",
+    "Resume",
+    "Try again now",
+    "Skip the refused transaction, on record (asks)",
+    "Stop and leave",
+    "Run a file in place of the refused schema change (asks)",
+    "Copies of tables",
+];
+
+/// The plan of a refused schema change is told, and may be replaced by what stands in a file.
+async fn edited(talk: &mut Talk, status: &Status) -> Option<Command> {
+    let mut changes = status.schema_changes.iter();
+    let failed = changes.find(|change| change.state == SchemaState::Failed);
+    let Some(change) = failed.filter(|_| status.phase == Phase::Held) else {
+        talk.tell("refused: no schema change has failed");
+        return None;
+    };
+    talk.tell(format!("{} was to run on the target:", change.tag));
+    talk.tell_all(change.sql.iter().map(|sql| format!("{sql};")));
+    talk.tell("A file runs in its place, in one transaction with the rows of the source's.");
+    let path = talk.ask("File (empty: none): ").await?;
+    if path.is_empty() {
+        return None;
+    }
+    match edit::statements(path.as_ref()) {
+        Ok(sql) => {
+            let id = change.id.clone();
+            Some(Command::Edit(SchemaEdit { id, sql }))
+        }
+        Err(error) => {
+            talk.tell(format!("refused: {error}"));
+            None
+        }
+    }
+}
 
 /// What is skipped differs on the target for ever, so its name must be typed.
 async fn skip(talk: &mut Talk, status: &Status) -> Option<Command> {

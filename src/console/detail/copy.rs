@@ -6,6 +6,7 @@ use super::{Words, selected_key};
 use crate::console::action::{Action, Pane};
 use crate::console::format;
 use crate::console::model::Model;
+use crate::console::remedy;
 use crate::console::sign;
 use crate::console::theme::Role;
 use crate::engine::status::{CopyState, Failure, Snapshot, TableCopy};
@@ -49,7 +50,7 @@ impl Words<'_> {
     fn failure(&self, failure: &Failure) -> Vec<Line<'static>> {
         let cause = failure.causes.last().unwrap_or(&failure.message);
         let mut lines = vec![self.line(cause.clone(), Role::Bad)];
-        let hint = failure.hint.iter();
+        let hint = remedy::in_keys(self.model, failure, Action::SnapshotCopy);
         lines.extend(hint.map(|hint| self.line(format!("hint  {hint}"), Role::Text)));
         lines
     }

@@ -39,11 +39,21 @@ fn assignment(key: &str, value: &str) -> String {
     format!("{key}={}", save::quoted(value))
 }
 
-/// Writes the changes into a file, whole or not at all.
+/// Returns the number of the line, from 1, that assigns a variable.
+pub(super) fn line_of(text: &str, key: &str) -> Option<usize> {
+    let found = text.lines().position(|line| assigned(line) == Some(key));
+    found.map(|index| index + 1)
+}
+
+/// Writes the changes into a file, whole or not at all; returns what stands in it then.
 ///
 /// # Errors
 /// When it cannot be read or written; it is then as it was.
-pub(crate) fn save(path: &Path, changes: &BTreeMap<&'static str, String>) -> std::io::Result<()> {
-    let text = std::fs::read_to_string(path)?;
-    save::write(path, &changed(&text, changes))
+pub(crate) fn save(
+    path: &Path,
+    changes: &BTreeMap<&'static str, String>,
+) -> std::io::Result<String> {
+    let text = changed(&std::fs::read_to_string(path)?, changes);
+    save::write(path, &text)?;
+    Ok(text)
 }

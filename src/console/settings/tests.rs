@@ -13,7 +13,13 @@ fn settings() -> Settings {
 fn keys(settings: &mut Settings, text: &str) -> Outcome {
     let outcomes = text
         .split(' ')
-        .map(|key| settings.on_key(key.parse().unwrap()));
+        .map(|key| match settings.on_key(key.parse().unwrap()) {
+            Outcome::Edit => {
+                settings.edit_value();
+                Outcome::Stay
+            }
+            outcome => outcome,
+        });
     outcomes.last().unwrap()
 }
 
@@ -59,4 +65,46 @@ fn only_the_lines_of_what_changed_are_touched() {
     let expected =
         "# mine\nPGSTREAM_LOG_LEVEL='debug'\n\nOTHER=1\nPGSTREAM_POSTGRES_WRITER_BATCH_SIZE='25'\n";
     assert_eq!(file::changed(text, &changes), expected);
+}
+
+#[test]
+fn sections_are_gone_through_with_left_and_right() {
+    let mut settings = settings();
+    let mut seen = vec![settings.section().unwrap()];
+    for _ in 1..Section::ALL.len() {
+        keys(&mut settings, "right");
+        seen.push(settings.section().unwrap());
+    }
+    assert_eq!(seen, Section::ALL, "every section has variables");
+
+    keys(&mut settings, "down right left");
+    assert_eq!(settings.section(), Some(Section::Log));
+    keys(&mut settings, "home left up");
+    assert_eq!(settings.selected, 0);
+}
+
+#[test]
+fn what_was_saved_is_from_its_line_of_the_file() {
+    let mut settings = settings();
+    settings.changes = BTreeMap::from([
+        (key::LOG_LEVEL, "debug".to_owned()),
+        (key::LOG_FORMAT, "json".to_owned()),
+    ]);
+    let flag = settings.rows.iter_mut();
+    for row in flag.filter(|row| row.variable.key == key::LOG_FORMAT) {
+        row.origin = Origin::Flag("--log-format");
+    }
+
+    settings.saved("# mine\nPGSTREAM_LOG_LEVEL='debug'\nPGSTREAM_LOG_FORMAT='json'\n");
+
+    let from = |key: &str| {
+        let mut rows = settings.rows.iter();
+        let row = rows.find(|row| row.variable.key == key).unwrap();
+        (row.value.clone(), row.origin.to_string())
+    };
+    let level = (Some("debug".to_owned()), "shop.env:2".to_owned());
+    assert_eq!(from(key::LOG_LEVEL), level);
+    let format = (None, "--log-format".to_owned());
+    assert_eq!(from(key::LOG_FORMAT), format, "the flag is stronger");
+    assert_eq!(from(key::BATCH_SIZE), (None, "default".to_owned()));
 }

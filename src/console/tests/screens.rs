@@ -101,7 +101,12 @@ fn every_overlay() {
     look("read_only", Scene::Held, |model| {
         model.look.read_only = true;
     });
+    look("stop", Scene::Streaming, keys("E right"));
     look("schema_edit", Scene::Held, keys("2 e down end"));
+    look("schema_edit_wide", Scene::Held, |model| {
+        press(model, "2 e ctrl-u");
+        type_text(model, &"表 ".repeat(60));
+    });
     look("schema_edit_asked", Scene::Held, keys("2 e tab right"));
     look("skip", Scene::Held, |model| {
         press(model, "X");
@@ -328,8 +333,79 @@ fn the_plan_and_its_run() {
 }
 
 #[test]
-fn the_end_of_a_tear_down() {
+fn the_pages_between() {
     look("init_start", Scene::Stopped, wizard(Kind::Init, 7, |_| {}));
+    look(
+        "init_target",
+        Scene::Stopped,
+        wizard(Kind::Init, 1, |wizard| wizard.target = Loaded::Waiting),
+    );
+    look(
+        "init_checked",
+        Scene::Stopped,
+        wizard(Kind::Init, 2, |wizard| {
+            wizard.findings = Loaded::Done(Vec::new());
+        }),
+    );
+    look(
+        "init_ran",
+        Scene::Stopped,
+        wizard(Kind::Init, 6, |wizard| {
+            let done = StepState::Done(Duration::from_millis(120));
+            wizard.progress = progress([done; 3]);
+            wizard.ran = Loaded::Done(vec!["pgstream initialisation complete".into()]);
+        }),
+    );
+}
+
+/// What a tear-down says when the source does not answer.
+fn planned_without_the_source() -> Planned {
+    Planned {
+        steps: vec![PlannedStep {
+            side: Side::Target,
+            what: "drop schema pgstream".into(),
+            sql: "DROP SCHEMA pgstream CASCADE;".into(),
+            undo: None,
+        }],
+        notes: vec!["! the source does not answer, there remains the slot orders_slot".into()],
+        slot: "orders_slot".into(),
+    }
+}
+
+#[test]
+fn a_tear_down() {
+    look(
+        "tear_down_servers",
+        Scene::Stopped,
+        wizard(Kind::TearDown, 0, |_| {}),
+    );
+    look(
+        "tear_down_plan",
+        Scene::Stopped,
+        wizard(Kind::TearDown, 1, |wizard| {
+            wizard.plan = Loaded::Done(planned_without_the_source());
+        }),
+    );
+    look(
+        "tear_down_unreachable",
+        Scene::Stopped,
+        wizard(Kind::TearDown, 1, |wizard| {
+            let trouble = [
+                "cannot connect to the source db1:5432",
+                "is the server running?",
+            ];
+            wizard.plan = Loaded::Failed(trouble.map(str::to_owned).to_vec());
+        }),
+    );
+    look(
+        "tear_down_left",
+        Scene::Stopped,
+        wizard(Kind::TearDown, 4, |wizard| {
+            wizard.ran = Loaded::Done(vec!["drop schema pgstream".into()]);
+            let left = "✗ still to do: drop replication slot orders_slot";
+            wizard.verified = Loaded::Done(vec![left.into()]);
+        }),
+    );
     look(
         "tear_down_confirm",
         Scene::Stopped,
@@ -410,6 +486,17 @@ fn the_configuration() {
         open(model);
         press(model, "enter w a l 2 j s o n enter w");
     });
+    look("config_changed", Scene::Streaming, |model| {
+        open(model);
+        press(model, "enter w a l 2 j s o n enter");
+        let settings = model.settings.as_mut().unwrap();
+        settings.rows[1].origin = crate::config::Origin::Environment;
+    });
+    look("config_read_only", Scene::Streaming, |model| {
+        open(model);
+        model.look.read_only = true;
+        press(model, "enter");
+    });
 }
 
 #[test]
@@ -442,6 +529,32 @@ fn a_lesson_beside_the_panes() {
     };
     look("lesson", Scene::Streaming, |model| {
         model.course = Some(course());
+    });
+    look("lesson_running", Scene::Streaming, |model| {
+        model.course = Some(course());
+        press(model, "enter");
+    });
+    look("lesson_failed", Scene::Streaming, |model| {
+        let mut course = course();
+        course.failure = Some("error: relation \"orders\" does not exist\nhint: make it".into());
+        model.course = Some(course);
+    });
+    look("lesson_done", Scene::Streaming, |model| {
+        let mut course = course();
+        (course.lesson, course.shown) = (1, vec![Vec::new(); 3]);
+        model.course = Some(course);
+    });
+    look("lesson_read_only", Scene::Streaming, |model| {
+        model.course = Some(course());
+        model.look.read_only = true;
+        press(model, "enter");
+    });
+    look("sql_prompt", Scene::Streaming, |model| {
+        model.course = Some(course());
+        press(model, "p tab");
+        type_text(model, "SELECT count(*) FROM orders");
+        let prompt = model.course.as_mut().unwrap().prompt.as_mut().unwrap();
+        prompt.shown = ["count", "-----", "3"].map(str::to_owned).to_vec();
     });
     look("lesson_left", Scene::Streaming, |model| {
         model.course = Some(course());

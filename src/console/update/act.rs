@@ -4,7 +4,7 @@ use tui_input::Input;
 
 use super::{ask, copies, leave, motion, start, toast, warn, wizard};
 use crate::console::action::{Action, Pane};
-use crate::console::availability::refusal;
+use crate::console::availability::{STOP_FIRST, refusal};
 use crate::console::copy;
 use crate::console::detail::selected_change;
 use crate::console::message::Effect;
@@ -18,7 +18,11 @@ use crate::engine::status::{Command, Phase};
 /// Does an action, or says why it cannot be done.
 pub(crate) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     if let Some(reason) = refusal(model, action) {
-        warn(model, reason);
+        let key = match reason {
+            STOP_FIRST => format!(", with {}", model.keymap.label(Action::Stop)),
+            _ => String::new(),
+        };
+        warn(model, format!("{reason}{key}"));
         return Vec::new();
     }
     match action {

@@ -9,21 +9,29 @@ use crate::console::message::Effect;
 use crate::console::model::Model;
 use crate::console::model::editor::Editor;
 use crate::console::model::overlay::{Answer, Overlay, Purpose, Question};
-use crate::engine::status::{Command, CopyCommand, CopyState, SchemaEdit, Status, TableCopy};
+use crate::engine::status::{
+    Command, CopyCommand, CopyState, Phase, SchemaEdit, Status, TableCopy,
+};
 
 /// Asks before leaving a running stream, or leaves.
 pub(super) fn quit(model: &mut Model) -> Vec<Effect> {
     if !model.is_streaming() {
         return leave(model);
     }
-    let mut lines = vec!["Changes stop travelling to the target until pgstream runs again.".into()];
+    let (travels, keep) = match model.latest.phase {
+        Phase::Held | Phase::Retrying { .. } | Phase::Paused => ("Nothing travels", "stay"),
+        _ => ("Changes stop travelling", "keep streaming"),
+    };
+    let mut lines = vec![format!(
+        "{travels} to the target until pgstream runs again."
+    )];
     lines.extend(cost_of_absence(&model.latest));
     model.overlay = Some(Overlay::Question(Question {
         title: "Stop and quit?".into(),
         lines,
         purpose: Purpose::Quit,
         go: "stop and quit".into(),
-        keep: "keep streaming".into(),
+        keep: keep.into(),
         answer: Answer::Choice { go: false },
     }));
     Vec::new()

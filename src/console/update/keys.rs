@@ -12,6 +12,7 @@ use crate::console::model::overlay::{Answer, Filtered, Overlay, Question, edit, 
 use crate::console::model::{Leaving, Model};
 use crate::console::palette;
 use crate::console::settings::Outcome;
+use crate::console::view;
 
 /// Takes a key.
 pub(super) fn on_key(model: &mut Model, chord: Chord) -> Vec<Effect> {
@@ -116,7 +117,14 @@ fn in_settings(model: &mut Model, chord: Chord) {
     };
     match settings.on_key(chord) {
         Outcome::Stay => {}
-        Outcome::Leave => settings.open = false,
+        Outcome::Leave => {
+            settings.open = false;
+            if !settings.changes.is_empty() {
+                warn(model, "what was changed is not saved yet");
+            }
+        }
+        Outcome::Edit if model.look.read_only => warn(model, READ_ONLY),
+        Outcome::Edit => settings.edit_value(),
         Outcome::AskToSave(_) if model.look.read_only => warn(model, READ_ONLY),
         Outcome::AskToSave(lines) => ask::save(model, lines),
         Outcome::Refuse(reason) => warn(model, reason),
@@ -148,6 +156,10 @@ fn in_overlay(model: &mut Model, chord: Chord) -> Vec<Effect> {
         return Vec::new();
     }
     let action = model.keymap.action(chord, model.focus);
+    let scroll_max = match &model.overlay {
+        Some(Overlay::Detail { pane, .. }) => view::scroll_max(model, *pane),
+        _ => 0,
+    };
     match &mut model.overlay {
         Some(Overlay::Help(_) | Overlay::Palette(_)) => in_list(model, chord),
         Some(Overlay::Question(question)) => {
@@ -162,11 +174,12 @@ fn in_overlay(model: &mut Model, chord: Chord) -> Vec<Effect> {
         }
         Some(Overlay::Detail { scroll, .. }) => {
             match action {
-                Some(Action::Down) => *scroll = scroll.saturating_add(1),
+                Some(Action::Down) => *scroll = scroll_max.min(*scroll + 1),
                 Some(Action::Up) => *scroll = scroll.saturating_sub(1),
-                Some(Action::PageDown) => *scroll = scroll.saturating_add(10),
+                Some(Action::PageDown) => *scroll = scroll_max.min(scroll.saturating_add(10)),
                 Some(Action::PageUp) => *scroll = scroll.saturating_sub(10),
                 Some(Action::First) => *scroll = 0,
+                Some(Action::Last) => *scroll = scroll_max,
                 Some(Action::Open | Action::Quit) => model.overlay = None,
                 Some(
                     other @ (Action::CopyRow

@@ -4,6 +4,7 @@ use crossterm::event::KeyCode;
 
 use super::warn;
 use crate::console::action::Action;
+use crate::console::availability::READ_ONLY;
 use crate::console::chord::Chord;
 use crate::console::lesson::{Prompt, Request, Seen};
 use crate::console::message::Effect;
@@ -72,6 +73,10 @@ fn go_on(model: &mut Model) -> Vec<Effect> {
         warn(model, "the step is still going on");
         return Vec::new();
     }
+    if !course.may_go_on(model.look.read_only) {
+        warn(model, READ_ONLY);
+        return Vec::new();
+    }
     course.failure = None;
     match course.next_request() {
         Some(request) => {
@@ -99,7 +104,13 @@ fn in_prompt(model: &mut Model, chord: Chord) -> Vec<Effect> {
     match chord.code {
         KeyCode::Esc => course.prompt = None,
         KeyCode::Tab | KeyCode::BackTab => prompt.on_target = !prompt.on_target,
+        KeyCode::Up | KeyCode::PageUp => prompt.scroll = prompt.scroll.saturating_sub(1),
+        KeyCode::Down | KeyCode::PageDown => {
+            let last = prompt.shown.len().saturating_sub(1);
+            prompt.scroll = (prompt.scroll + 1).min(last);
+        }
         KeyCode::Enter if course.running || prompt.input.value().trim().is_empty() => {}
+        KeyCode::Enter if model.look.read_only => warn(model, READ_ONLY),
         KeyCode::Enter => {
             let request = Request::Statement {
                 on_target: prompt.on_target,

@@ -629,3 +629,15 @@ fn leaving_while_tables_are_copied_is_asked_about() {
     };
     assert!(question.lines[1].starts_with("Copies that run (3) begin anew"));
 }
+
+#[test]
+fn a_read_only_tutorial_only_looks() {
+    let mut model = learning(true);
+    model.look.read_only = true;
+    assert_eq!(press(&mut model, "enter"), []);
+    assert_eq!(model.toasts.len(), 1, "and says why");
+    assert_eq!(press(&mut model, "p 1 enter"), []);
+
+    model.look.read_only = false;
+    assert_eq!(press(&mut model, "enter").len(), 1);
+}

@@ -12,11 +12,8 @@ use crate::console::theme::Role;
 
 /// Draws the words over the dashboard, scrolled.
 pub(super) fn over(model: &Model, pane: Pane, scroll: u16, room: Rect, buffer: &mut Buffer) {
-    let width = room.width.min(100);
-    let lines = wrapped(
-        detail::lines(model, pane),
-        usize::from(width.saturating_sub(2)),
-    );
+    let width = room.width.min(WIDTH_MAX);
+    let lines = over_lines(model, pane, width);
     let height = u16::try_from(lines.len())
         .unwrap_or(u16::MAX)
         .saturating_add(2);
@@ -26,6 +23,23 @@ pub(super) fn over(model: &Model, pane: Pane, scroll: u16, room: Rect, buffer: &
     let inner = paint::frame(theme, Frame::Over, (pane.title(), hint), place, buffer);
     let most = lines.len().saturating_sub(usize::from(inner.height));
     show(&lines[usize::from(scroll).min(most)..], inner, buffer);
+}
+
+/// A line that is longer is hard to read.
+const WIDTH_MAX: u16 = 100;
+
+fn over_lines(model: &Model, pane: Pane, width: u16) -> Vec<Line<'static>> {
+    let lines = detail::lines(model, pane);
+    wrapped(lines, usize::from(width.saturating_sub(2)))
+}
+
+/// Returns how far the words about a pane's row can be scrolled in this window.
+pub(crate) fn scroll_max(model: &Model, pane: Pane) -> u16 {
+    let screen = Rect::new(0, 0, model.size.width, model.size.height);
+    let room = super::room_of_overlays(&model.layout(), screen);
+    let lines = over_lines(model, pane, room.width.min(WIDTH_MAX)).len();
+    let hidden = lines.saturating_sub(usize::from(room.height.saturating_sub(2)));
+    u16::try_from(hidden).unwrap_or(u16::MAX)
 }
 
 /// Draws the words beside the lists.

@@ -27,9 +27,10 @@ pub(super) fn editor(
     let first = first_visible(editor.row, editor.lines.len(), height);
     let current = editor.lines.get(editor.row)?;
     let scroll = current.visual_scroll(room);
+    let (_, column) = paint::field("", current, room);
     for (row, line) in (0..inner.height).zip(editor.lines.iter().skip(first)) {
-        let text: String = line.value().chars().skip(scroll).take(room).collect();
-        let text = format!(" {}", paint::clean(&text));
+        let text = paint::part(&paint::clean(line.value()), scroll, room);
+        let text = format!(" {text}");
         paint::text(
             &Line::styled(text, theme.style(Role::Text)),
             row,
@@ -38,10 +39,9 @@ pub(super) fn editor(
         );
     }
     let cell = |value: usize| u16::try_from(value).unwrap_or(u16::MAX);
-    let column = cell(current.visual_cursor().saturating_sub(scroll));
     let row = cell(editor.row.saturating_sub(first));
     Some(Position::new(
-        inner.x.saturating_add(column + 1),
+        inner.x.saturating_add(cell(column + 1)),
         inner.y.saturating_add(row),
     ))
 }

@@ -7,10 +7,11 @@ use ratatui::text::{Line, Span};
 use super::paint::{self, Frame};
 use super::{plot, snapshot};
 use crate::console::action::{Action, Pane};
-use crate::console::availability::{has_failed_change, refused};
+use crate::console::availability::{has_failed_change, refusal, refused};
 use crate::console::format;
 use crate::console::layout::{Class, Layout};
 use crate::console::model::Model;
+use crate::console::remedy;
 use crate::console::sign::{self, Sign};
 use crate::console::theme::Role;
 use crate::engine::status::{Failure, Phase, Sample, SchemaState};
@@ -40,7 +41,7 @@ fn phase_words(model: &Model) -> (Sign, String) {
 
 /// How old the oldest change on its way is.
 fn lag_words(model: &Model) -> String {
-    format::known(model.status().lag.seconds, format::seconds)
+    format::known(model.lag().seconds, format::seconds)
 }
 
 /// One line: pipeline, source and target, badges, state, running time.
@@ -55,8 +56,9 @@ pub(super) fn header(model: &Model, layout: &Layout, buffer: &mut Buffer) {
         right.push(span(model, lag, Role::Text));
     } else {
         let running_s = model.now_ms.div_euclid(1000) - status.started_at_s;
-        let running = match status.started_at_s {
-            0 => "--:--:--".to_owned(),
+        let running = match status.phase {
+            Phase::Stopped | Phase::Crashed => "--:--:--".to_owned(),
+            _ if status.started_at_s == 0 => "--:--:--".to_owned(),
             _ => format::uptime(running_s),
         };
         right.push(span(model, format!("  {running} "), Role::Text));
@@ -138,13 +140,13 @@ fn badges(model: &Model, class: Class) -> Vec<Span<'static>> {
 /// The figures in one line, whole figures only.
 pub(super) fn figures(model: &Model, place: Rect, buffer: &mut Buffer) {
     let status = model.status();
-    let latest = status.samples.last().copied().unwrap_or_default();
+    let latest = model.latest_sample();
     let (good, bad, open) = schema_counts(model);
     let figures = [
         format!(
             "lag {} / {}",
             lag_words(model),
-            format::known(status.lag.bytes, format::bytes)
+            format::known(model.lag().bytes, format::bytes)
         ),
         format!("{} rows/s", format::rate(latest.rows.into())),
         format!("{} tx/s", format::rate(latest.transactions.into())),
@@ -219,11 +221,12 @@ fn rate_tiles(model: &Model) -> [Tile; 3] {
         let peak = values.iter().copied().fold(0.0, f64::max);
         format!("peak {}", format::rate(peak))
     };
-    let latest = samples.last().copied().unwrap_or_default();
+    let latest = model.latest_sample();
     let (rows, transactions) = (course(|one| one.rows), course(|one| one.transactions));
     let (rows_peak, transactions_peak) = (peak(&rows), peak(&transactions));
-    let behind = match status.lag.bytes {
+    let behind = match model.lag().bytes {
         Some(bytes) => format!("{} behind", format::bytes(bytes)),
+        None if model.is_at_rest() => "not measured".to_owned(),
         None => "not known yet".to_owned(),
     };
     let (row_rate, rate) = (latest.rows.into(), latest.transactions.into());
@@ -279,49 +282,38 @@ pub(super) fn banner(model: &Model, place: Rect, buffer: &mut Buffer) {
     let Some(failure) = &model.status().last_error else {
         return;
     };
-    let width = usize::from(place.width).saturating_sub(2);
-    let (sign, _) = phase_words(model);
-    let mut first = format!(" {} {}", sign.glyph, failure.message);
-    if let Some(code) = &failure.sqlstate {
-        first += &format!(" ({code})");
-    }
-    let mut lines = vec![(first, Role::Bad)];
-    let compact = place.height < 4;
-    if let Some(cause) = failure.causes.last()
-        && !(compact && failure.hint.is_some())
-    {
-        lines.push((format!("   because  {cause}"), Role::Text));
-    }
-    if let Some(hint) = &failure.hint {
-        lines.push((format!("   hint     {hint}"), Role::Text));
-    }
     let last = place.height.saturating_sub(1);
+    let lines = remedy::banner(model, place.width);
     for (row, (text, role)) in (0..last).zip(lines) {
-        let text = paint::fit(&text, width, false);
         paint::text(&Line::from(span(model, text, role)), row, place, buffer);
     }
-    paint::text(&ways_out(model, failure), last, place, buffer);
+    paint::text(&ways_out(model, failure, place.width), last, place, buffer);
 }
 
-fn ways_out(model: &Model, failure: &Failure) -> Line<'static> {
-    let mut spans = vec![Span::raw("   ")];
-    let mut way = |action: Action, words: &str| {
-        spans.push(span(model, model.keymap.label(action), Role::Key));
-        spans.push(span(model, format!(" {words}   "), Role::Text));
-    };
-    match model.status().phase {
-        Phase::Retrying { .. } => way(Action::RetryNow, "try again now"),
-        Phase::Crashed | Phase::Stopped => way(Action::RetryNow, "start the engine again"),
-        _ => way(Action::RetryNow, "retry"),
-    }
+/// The keys that lead out, as many as there is room for.
+fn ways_out(model: &Model, failure: &Failure, width: u16) -> Line<'static> {
+    let mut ways = vec![match model.status().phase {
+        Phase::Retrying { .. } => (Action::RetryNow, "try again now"),
+        Phase::Crashed | Phase::Stopped => (Action::RetryNow, "start the engine again"),
+        _ => (Action::RetryNow, "retry"),
+    }];
     if refused(model).is_some() && failure.transaction.is_some() {
-        way(
-            Action::SkipTransaction,
-            "skip this transaction, on record (asks)",
-        );
+        ways.push((Action::SkipTransaction, "skip, on record (asks)"));
     }
     if has_failed_change(model) {
-        way(Action::GoSchema, "schema log: edit");
+        ways.push((Action::GoSchema, "edit it"));
+    }
+    let mut spans = vec![Span::raw("   ")];
+    let mut used = 3;
+    ways.retain(|(action, _)| refusal(model, *action).is_none());
+    for (action, words) in ways {
+        let key = span(model, model.keymap.label(action), Role::Key);
+        let words = span(model, format!(" {words}   "), Role::Text);
+        used += key.width() + words.width();
+        if used > usize::from(width) + 3 {
+            break;
+        }
+        spans.extend([key, words]);
     }
     Line::from(spans)
 }

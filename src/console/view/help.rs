@@ -20,32 +20,31 @@ pub(super) fn help(
     buffer: &mut Buffer,
 ) -> Option<Position> {
     let place = paint::centered(76, room.height, room, buffer);
-    let titles = (
-        "Help · type to filter · Enter runs a line · Esc closes",
-        Line::default(),
-    );
+    let name = match place.width {
+        ..60 => "Help · type to filter · Esc closes",
+        _ => "Help · type to filter · Enter runs a line · Esc closes",
+    };
+    let titles = (name, Line::default());
     let inner = paint::frame(model.look.theme, Frame::Over, titles, place, buffer);
+    let width = usize::from(inner.width);
     let entries = palette::lines(model, list, true);
     let mut lines = Vec::new();
-    let mut selected_line = 0;
+    let mut selected = 0;
     let mut heading = "";
     for (index, entry) in entries.iter().enumerate() {
         if heading != entry.heading {
             heading = entry.heading;
-            lines.push(Line::styled(
-                format!(" {heading}"),
-                model.look.theme.style(Role::Title),
-            ));
+            lines.push(title(model, heading));
         }
+        lines.extend(entry_lines(model, entry, index == list.selected, width));
         if index == list.selected {
-            selected_line = lines.len();
+            selected = lines.len() - 1;
         }
-        lines.push(entry_line(model, entry, index == list.selected));
     }
     if list.filter.value().is_empty() {
-        lines.extend(fixed(model));
+        lines.extend(fixed(model, width));
     }
-    show(model, list, (lines, selected_line), inner, buffer)
+    show(model, list, (lines, selected), inner, buffer)
 }
 
 /// Draws the palette: the actions that match, the best match first.
@@ -58,10 +57,16 @@ pub(super) fn palette(
     let place = paint::centered(70, 16.min(room.height), room, buffer);
     let titles = ("Command", Line::default());
     let inner = paint::frame(model.look.theme, Frame::Over, titles, place, buffer);
-    let entries = palette::lines(model, list, false);
-    let lines = entries.iter().enumerate();
-    let lines = lines.map(|(index, entry)| entry_line(model, entry, index == list.selected));
-    show(model, list, (lines.collect(), list.selected), inner, buffer)
+    let mut lines = Vec::new();
+    let mut selected = 0;
+    for (index, entry) in palette::lines(model, list, false).iter().enumerate() {
+        let marked = index == list.selected;
+        lines.extend(entry_lines(model, entry, marked, usize::from(inner.width)));
+        if marked {
+            selected = lines.len() - 1;
+        }
+    }
+    show(model, list, (lines, selected), inner, buffer)
 }
 
 fn show(
@@ -72,9 +77,11 @@ fn show(
     buffer: &mut Buffer,
 ) -> Option<Position> {
     let theme = model.look.theme;
+    let room = usize::from(inner.width).saturating_sub(8);
+    let (typed, column) = paint::field(list.filter.value(), &list.filter, room);
     let prompt = Line::from(vec![
         Span::styled(" find: ", theme.style(Role::Quiet)),
-        Span::styled(list.filter.value().to_owned(), theme.style(Role::Text)),
+        Span::styled(typed, theme.style(Role::Text)),
     ]);
     paint::text(&prompt, 0, inner, buffer);
     if lines.is_empty() {
@@ -90,54 +97,76 @@ fn show(
     for (row, line) in (1..inner.height).zip(lines.into_iter().skip(first)) {
         paint::text(&line, row, inner, buffer);
     }
-    let typed = u16::try_from(list.filter.visual_cursor()).unwrap_or(0);
-    Some(Position::new(inner.x + 7 + typed, inner.y))
+    let column = u16::try_from(column).unwrap_or(0);
+    Some(Position::new(inner.x + 7 + column, inner.y))
 }
 
-fn entry_line(model: &Model, entry: &Entry, selected: bool) -> Line<'static> {
+/// The cells before what a key does: the mark, the keys, a blank.
+const WORDS_AT: usize = 12;
+
+/// An action with its keys; the reason why it can do nothing now stands whole, below if need be.
+fn entry_lines(model: &Model, entry: &Entry, selected: bool, width: usize) -> Vec<Line<'static>> {
     let theme = model.look.theme;
-    let mark = if selected { "▶ " } else { "  " };
-    let words = match entry.refusal {
-        Some(reason) => Span::styled(
-            format!("{} ({reason})", entry.words),
-            theme.style(Role::Quiet),
-        ),
-        None => Span::styled(entry.words, theme.style(Role::Text)),
+    let (words, role) = match entry.refusal {
+        Some(reason) => (format!("{} ({reason})", entry.words), Role::Quiet),
+        None => (entry.words.to_owned(), Role::Text),
     };
-    let line = Line::from(vec![
-        Span::raw(mark),
-        Span::styled(paint::fit(&entry.keys, 9, false), theme.style(Role::Key)),
-        Span::raw(" "),
-        words,
-    ]);
+    let mark = if selected { "▶ " } else { "  " };
+    let keys = format!("{mark}{}", paint::fit(&entry.keys, WORDS_AT - 3, false));
+    let mut lines = beside(model, (&keys, WORDS_AT), (&words, role), width);
     if selected {
-        line.patch_style(theme.style(Role::Selected))
-    } else {
-        line
+        for line in &mut lines {
+            *line = std::mem::take(line).patch_style(theme.style(Role::Selected));
+        }
     }
+    lines
 }
 
-fn fixed(model: &Model) -> Vec<Line<'static>> {
+/// Keys at the left, what they do at their right, in as many lines as it needs.
+fn beside(
+    model: &Model,
+    (keys, words_at): (&str, usize),
+    (words, role): (&str, Role),
+    width: usize,
+) -> Vec<Line<'static>> {
     let theme = model.look.theme;
-    let title = |text: &str| Line::styled(format!(" {text}"), theme.style(Role::Title));
+    let parts = paint::wrap(words, width.saturating_sub(words_at));
+    let lines = parts.into_iter().enumerate().map(|(number, part)| {
+        let left = if number == 0 { keys } else { "" };
+        Line::from(vec![
+            Span::styled(paint::fit(left, words_at, false), theme.style(Role::Key)),
+            Span::styled(part, theme.style(role)),
+        ])
+    });
+    lines.collect()
+}
+
+fn title(model: &Model, text: &str) -> Line<'static> {
+    Line::styled(format!(" {text}"), model.look.theme.style(Role::Title))
+}
+
+fn fixed(model: &Model, width: usize) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     let mut place = "";
     for key in FIXED {
         if place != key.place {
             place = key.place;
-            lines.push(title(place));
+            lines.push(title(model, place));
         }
-        lines.push(Line::from(vec![
-            Span::styled(
-                paint::fit(&format!("  {}", key.keys), 28, false),
-                theme.style(Role::Key),
-            ),
-            Span::styled(key.words, theme.style(Role::Text)),
-        ]));
+        let keys = format!("  {}", key.keys);
+        // In a narrow window the words begin below the longest keys, not beside them.
+        let words_at = if width < 60 { 20 } else { 28 };
+        let words_at = words_at.max(Span::raw(keys.as_str()).width() + 1);
+        lines.extend(beside(
+            model,
+            (&keys, words_at),
+            (key.words, Role::Text),
+            width,
+        ));
     }
-    lines.push(title("Signs"));
+    lines.push(title(model, "Signs"));
     for signs in SIGNS {
-        lines.push(Line::styled(format!("  {signs}"), theme.style(Role::Text)));
+        lines.extend(beside(model, ("", 2), (signs, Role::Text), width));
     }
     lines
 }

@@ -7,7 +7,6 @@ use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 
 use super::paint::{self, Frame};
-use crate::console::action::Action;
 use crate::console::lesson::{Course, LessonStep, Prompt};
 use crate::console::model::Model;
 use crate::console::theme::Role;
@@ -32,8 +31,8 @@ pub(super) fn lesson(
         course.lessons.len(),
         current.title
     );
-    let keys = Line::styled(keys(model, course), theme.style(Role::Quiet));
-    let inner = paint::frame(theme, frame, (&title, keys), place, buffer);
+    let state = Line::styled(state(model, course), theme.style(Role::Quiet));
+    let inner = paint::frame(theme, frame, (&title, state), place, buffer);
     if let Some(prompt) = &course.prompt {
         return prompt_of(model, course, prompt, inner, buffer);
     }
@@ -46,19 +45,36 @@ pub(super) fn lesson(
     None
 }
 
-fn keys(model: &Model, course: &Course) -> String {
+/// How far the lesson is, in a word.
+fn state(model: &Model, course: &Course) -> String {
+    match (course.running, course.is_done()) {
+        (true, _) => "… running".to_owned(),
+        (false, true) => "✓ done".to_owned(),
+        (false, false) if course.failure.is_some() => "✗ failed".to_owned(),
+        (false, false) if !course.may_go_on(model.look.read_only) => "read-only".to_owned(),
+        (false, false) => String::new(),
+    }
+}
+
+/// Returns the keys of a lesson that has them, and what they do.
+pub(super) fn keys(model: &Model, course: &Course) -> Vec<(&'static str, &'static str)> {
     if course.prompt.is_some() {
-        return "Enter run  Tab other side  Esc back".to_owned();
+        return vec![
+            ("Enter", "run"),
+            ("Tab", "other side"),
+            ("↑↓", "scroll"),
+            ("Esc", "back"),
+        ];
     }
-    if !course.focused {
-        return format!("{} back to the lesson", model.keymap.label(Action::Lessons));
-    }
-    match (course.running, course.is_done(), course.is_last()) {
-        (true, _, _) => "… running".to_owned(),
-        (_, true, true) => "✓ done  Enter try your own SQL  q quit".to_owned(),
-        (_, true, false) => "✓ done  Enter next lesson  p SQL".to_owned(),
-        (_, false, _) => "Enter do it  p SQL  Tab panes".to_owned(),
-    }
+    let go_on = match (course.is_done(), course.is_last()) {
+        _ if course.running || !course.may_go_on(model.look.read_only) => None,
+        (true, true) => Some("try your own SQL"),
+        (true, false) => Some("next lesson"),
+        (false, _) => Some("do it"),
+    };
+    let go_on = go_on.map(|words| ("Enter", words));
+    let others = [("p", "SQL"), ("↑↓", "scroll"), ("Tab", "panes")];
+    go_on.into_iter().chain(others).collect()
 }
 
 /// All lines of the lesson, and the number of the line behind the step in hand.
@@ -85,6 +101,7 @@ fn told(model: &Model, course: &Course, width: usize) -> Vec<Line<'static>> {
     let text = course.current().map_or("", |lesson| lesson.text.as_str());
     let paragraphs = text
         .split("\n\n")
+        .filter(|paragraph| !paragraph.is_empty())
         .map(|paragraph| paragraph.replace('\n', " "));
     let wrapped = paragraphs.flat_map(|paragraph| paint::wrap(&paragraph, width.saturating_sub(2)));
     let plain = theme.style(Role::Text);
@@ -94,7 +111,8 @@ fn told(model: &Model, course: &Course, width: usize) -> Vec<Line<'static>> {
     if course.lesson == 0 {
         let accent = theme.style(Role::Accent);
         let addresses = course.addresses.iter();
-        lines.extend(addresses.map(|address| Line::styled(format!("   {address}"), accent)));
+        let parts = addresses.flat_map(|address| paint::wrap(address, width.saturating_sub(4)));
+        lines.extend(parts.map(|part| Line::styled(format!("   {part}"), accent)));
     }
     lines
 }
@@ -116,15 +134,31 @@ fn step_lines(
         Ordering::Greater => ("○", Role::Quiet),
     };
     let words = step.words.split_whitespace().collect::<Vec<_>>().join(" ");
-    let head = paint::fit(&format!(" {sign} {words}"), width, false);
-    let mut lines = vec![Line::styled(head, theme.style(role))];
+    let parts = match in_hand {
+        true => paint::wrap(&words, width.saturating_sub(4)),
+        false => vec![paint::fit(&words, width.saturating_sub(4), false)],
+    };
+    let marks = std::iter::once(sign).chain(std::iter::repeat(" "));
+    let mut lines: Vec<_> = parts
+        .into_iter()
+        .zip(marks)
+        .map(|(part, mark)| Line::styled(format!(" {mark} {part}"), theme.style(role)))
+        .collect();
     if let Some(by_hand) = step.by_hand.as_ref().filter(|_| in_hand && !course.running) {
-        let text = format!("     or by hand:  {by_hand}");
-        lines.push(Line::styled(text, theme.style(Role::Quiet)));
+        let parts = paint::wrap(&format!("or by hand:  {by_hand}"), width.saturating_sub(6));
+        let quiet = theme.style(Role::Quiet);
+        lines.extend(
+            parts
+                .into_iter()
+                .map(|part| Line::styled(format!("     {part}"), quiet)),
+        );
     }
     let shown = course.shown.get(number).into_iter().flatten();
     let plain = theme.style(Role::Text);
-    lines.extend(shown.map(|text| Line::styled(format!("     {text}"), plain)));
+    lines.extend(shown.map(|text| {
+        let text = paint::fit(&format!("     {text}"), width, false);
+        Line::styled(text, plain)
+    }));
     if let Some(problem) = course.failure.as_ref().filter(|_| in_hand) {
         let parts = paint::wrap(problem, width.saturating_sub(6));
         let bad = theme.style(Role::Bad);
@@ -147,10 +181,12 @@ fn prompt_of(
     let theme = model.look.theme;
     let side = if prompt.on_target { "target" } else { "source" };
     let head = format!(" {side}> ");
-    let column = u16::try_from(head.len() + prompt.input.visual_cursor()).unwrap_or(0);
+    let room = usize::from(inner.width).saturating_sub(head.len() + 1);
+    let (typed, column) = paint::field(prompt.input.value(), &prompt.input, room);
+    let column = u16::try_from(head.len() + column).unwrap_or(0);
     let line = Line::from(vec![
         Span::styled(head, theme.style(Role::Title)),
-        Span::styled(paint::clean(prompt.input.value()), theme.style(Role::Text)),
+        Span::styled(typed, theme.style(Role::Text)),
     ]);
     paint::text(&line, 0, inner, buffer);
     let waiting = ["… running".to_owned()];
@@ -159,12 +195,15 @@ fn prompt_of(
     } else {
         &prompt.shown[..]
     };
-    for (row, text) in (2..inner.height).zip(shown) {
-        let line = Line::styled(
-            format!("   {}", paint::clean(text)),
-            theme.style(Role::Text),
+    let width = usize::from(inner.width);
+    for (row, text) in (2..inner.height).zip(shown.iter().skip(prompt.scroll)) {
+        let text = paint::fit(&format!("   {text}"), width, false);
+        paint::text(
+            &Line::styled(text, theme.style(Role::Text)),
+            row,
+            inner,
+            buffer,
         );
-        paint::text(&line, row, inner, buffer);
     }
     Some(Position::new(
         inner.x + column.min(inner.width.saturating_sub(1)),

@@ -143,7 +143,12 @@ fn summary(model: &Model, pane: Pane) -> Line<'static> {
                 SlotOrder::TimeLeft => " · by time left",
                 SlotOrder::Name => " · by name",
             };
-            format!("{}{order}", plural(status.slots.len(), "slot"))
+            let seen = match status.phase {
+                _ if status.slots.is_empty() => "",
+                Phase::Stopped | Phase::Crashed | Phase::Retrying { .. } => " · as last seen",
+                _ => "",
+            };
+            format!("{}{order}{seen}", plural(status.slots.len(), "slot"))
         }
         Pane::Tables => {
             let order = match model.sorting.tables {
@@ -205,6 +210,11 @@ fn no_engine(model: &Model) -> String {
     }
 }
 
+fn no_slot(model: &Model) -> String {
+    let init = model.keymap.label(Action::Init);
+    format!("the source has no logical slot; {init} makes ours, once the engine is stopped")
+}
+
 /// Why the list is empty.
 fn empty(model: &Model, pane: Pane, inner: Rect, buffer: &mut Buffer) {
     let status = model.status();
@@ -213,7 +223,7 @@ fn empty(model: &Model, pane: Pane, inner: Rect, buffer: &mut Buffer) {
         (Pane::Slots, Phase::Starting | Phase::Retrying { .. }) => {
             "the source has not answered yet"
         }
-        (Pane::Slots, _) => "the source has no logical slot; pgstream init makes ours",
+        (Pane::Slots, _) => &no_slot(model),
         (Pane::Schema, _) if !status.schema_log && status.started_at_s != 0 => {
             "rows only: PGSTREAM_POSTGRES_WRITER_SCHEMALOG_STORE_URL is not set"
         }

@@ -113,7 +113,7 @@ fn texts(model: &Model, line: &LogLine, width: usize, focused: bool) -> Vec<Line
     let role = level_role(line.level);
     let body = |part: &str| paint::found(theme, part, needle.as_deref(), role);
     if !model.logs.wrap {
-        let scrolled: String = text.chars().skip(model.logs.scroll_x).collect();
+        let scrolled = paint::from_cell(&text, model.logs.scroll_x);
         let mut spans = body(&head);
         spans.extend(body(paint::fit(&scrolled, room, false).trim_end()));
         return vec![Line::from(spans)];

@@ -6,6 +6,7 @@ use ratatui::layout::{Constraint, Rect};
 use ratatui::style::Color;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Clear, Widget as _};
+use tui_input::Input;
 
 use crate::console::theme::{Role, Theme};
 
@@ -99,6 +100,20 @@ pub(super) fn whole_figures(
     text
 }
 
+/// Returns as many keys as there is room for, the most needed first; three blanks are between them.
+pub(super) fn whole_keys(keys: &str, width: u16) -> String {
+    let mut text = String::new();
+    for key in keys.split("   ") {
+        let needed = Span::raw(text.as_str()).width() + 3 + Span::raw(key).width();
+        if needed > usize::from(width) && !text.is_empty() {
+            break;
+        }
+        text += if text.is_empty() { " " } else { "   " };
+        text += key;
+    }
+    text
+}
+
 /// Marks a row as the selected one: one bar, whatever colours stand in it. What a search has found
 /// keeps its ground.
 pub(super) fn select(theme: Theme, bar: Rect, buffer: &mut Buffer) {
@@ -131,17 +146,56 @@ fn cut(text: &str, width: usize) -> String {
     let Some(room) = width.checked_sub(1) else {
         return String::new();
     };
-    let mut kept = String::new();
-    let mut used = 0;
-    for character in text.chars() {
-        let cells = Span::raw(character.to_string()).width();
-        if used + cells > room {
-            break;
-        }
-        used += cells;
-        kept.push(character);
-    }
+    let (kept, _) = text.split_at(fitting(text, room));
+    let used = Span::raw(kept).width();
     format!("{kept}…{}", " ".repeat(room - used))
+}
+
+/// Returns how many bytes of a text fit into so many cells.
+pub(super) fn fitting(text: &str, room: usize) -> usize {
+    let mut used = 0;
+    let too_far = |(_, character): &(usize, char)| {
+        used += cells(*character);
+        used > room
+    };
+    text.char_indices()
+        .find(too_far)
+        .map_or(text.len(), |(at, _)| at)
+}
+
+/// How many cells a character takes: two for those of East Asia, none for a combining accent.
+fn cells(character: char) -> usize {
+    Span::raw(character.encode_utf8(&mut [0; 4]) as &str).width()
+}
+
+/// Returns the text without its first cells; half of a wide character leaves a blank.
+pub(super) fn from_cell(text: &str, cell: usize) -> String {
+    let mut passed = 0;
+    let mut rest = text.char_indices();
+    while passed < cell {
+        match rest.next() {
+            Some((_, character)) => passed += cells(character),
+            None => return String::new(),
+        }
+    }
+    " ".repeat(passed - cell) + rest.as_str()
+}
+
+/// Returns what is seen of a field in so many cells, and the column of its cursor: a text that is
+/// too long moves with the cursor. The text shown may hide the one that is typed, cell by cell.
+pub(super) fn field(shown: &str, input: &Input, room: usize) -> (String, usize) {
+    let scroll = input.visual_scroll(room);
+    let column = input.visual_cursor().saturating_sub(scroll);
+    (part(&clean(shown), scroll, room), column)
+}
+
+/// Returns so many cells of a text from a cell on; `…` stands where it goes on at either side.
+pub(super) fn part(text: &str, from: usize, room: usize) -> String {
+    let seen = match from {
+        0 => text.to_owned(),
+        from => format!("…{}", from_cell(text, from + 1)),
+    };
+    fit(&seen, room, false).trim_end().to_owned()
 }
 
 /// Returns the text without control characters: a name from a database may hold any, and a
@@ -156,7 +210,7 @@ pub(super) fn clean(text: &str) -> String {
 }
 
 /// Breaks a line into pieces of at most so many cells, at blanks where possible.
-pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     for word in clean(text).split(' ') {
@@ -165,9 +219,8 @@ pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
             if !line.is_empty() {
                 lines.push(std::mem::take(&mut line));
             }
-            let head: String = word.chars().take(width).collect();
-            word = word.chars().skip(width).collect();
-            lines.push(head);
+            let rest = word.split_off(fitting(&word, width));
+            lines.push(std::mem::replace(&mut word, rest));
         }
         let joined = Span::raw(line.as_str()).width() + 1 + Span::raw(word.as_str()).width();
         if line.is_empty() {
@@ -183,15 +236,11 @@ pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// Replaces the password in an address, letter by letter, so that the cursor stays true.
+/// Replaces the password in an address, cell by cell, so that the cursor stays true.
 pub(super) fn masked(address: &str) -> String {
     let hidden = |from: usize, to: usize| {
-        let dots = address[from..to].chars().map(|_| '•');
-        address[..from]
-            .chars()
-            .chain(dots)
-            .chain(address[to..].chars())
-            .collect()
+        let dots = "•".repeat(Span::raw(&address[from..to]).width());
+        [&address[..from], &dots, &address[to..]].concat()
     };
     if let Some(start) = address.find("://").map(|at| at + 3) {
         let end = address[start..]
@@ -261,11 +310,29 @@ mod tests {
     }
 
     #[test]
+    fn a_field_moves_by_cells() {
+        for (text, cell, expected) in [
+            ("orders", 2, "ders"),
+            ("表表ab", 2, "表ab"),
+            ("表表ab", 3, " ab"),
+            ("e\u{301}x", 1, "\u{301}x"),
+            ("x", 5, ""),
+        ] {
+            assert_eq!(from_cell(text, cell), expected, "{text} from {cell}");
+        }
+        let input = Input::from("表".repeat(10));
+        let (seen, column) = field(input.value(), &input, 9);
+        assert_eq!((seen.as_str(), column), ("… 表表表", 8));
+        assert_eq!(part("orders", 0, 4), "ord…");
+    }
+
+    #[test]
     fn lines_break_at_blanks_and_long_words_anyway() {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("abcdefgh ij", 4), ["abcd", "efgh", "ij"]);
         assert_eq!(wrap("", 4), [""]);
         assert_eq!(wrap("ab", 0), ["ab"]);
+        assert_eq!(wrap("表表表", 4), ["表表", "表"]);
     }
 
     #[test]
@@ -285,6 +352,7 @@ mod tests {
             ("postgres://me@host/db", "postgres://me@host/db"),
             ("postgres://host:5432/db", "postgres://host:5432/db"),
             ("host=a password=ü1 user=b", "host=a password=•• user=b"),
+            ("host=a password=表 user=b", "host=a password=•• user=b"),
             ("", ""),
         ] {
             assert_eq!(masked(address), expected);

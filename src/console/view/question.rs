@@ -54,7 +54,9 @@ pub(super) fn question(
                 inner,
                 buffer,
             );
-            let typed = Line::styled(format!(" > {}", input.value()), theme.style(Role::Text));
+            let room = usize::from(inner.width).saturating_sub(4);
+            let (typed, column) = paint::field(input.value(), input, room);
+            let typed = Line::styled(format!(" > {typed}"), theme.style(Role::Text));
             paint::text(&typed, from + 1, inner, buffer);
             let words = match question.is_armed() {
                 true => format!(" Enter {}   Esc {}", question.go, question.keep),
@@ -66,7 +68,7 @@ pub(super) fn question(
                 inner,
                 buffer,
             );
-            let column = u16::try_from(input.visual_cursor()).unwrap_or(0);
+            let column = u16::try_from(column).unwrap_or(0);
             Some(Position::new(inner.x + 3 + column, inner.y + from + 1))
         }
     }

@@ -117,7 +117,7 @@ fn chart_of(model: &Model, samples: &[Sample], place: Rect, buffer: &mut Buffer)
 
 fn lag_of(model: &Model, samples: &[Sample], place: Rect, buffer: &mut Buffer) {
     let theme = model.look.theme;
-    let lag = model.status().lag;
+    let lag = model.lag();
     // Whoever counts in bytes sees the lag in bytes, too.
     let in_bytes = model.unit == Unit::Bytes;
     let values = course(model, samples, |sample| match in_bytes {

@@ -35,7 +35,9 @@ pub(super) fn wizard(model: &Model, wizard: &Wizard, buffer: &mut Buffer) -> Opt
         theme.style(Role::Quiet),
     );
     paint::text_right(&place, 0, head, buffer);
-    paint::text(&keys_line(model, wizard, foot.width), 0, foot, buffer);
+    let keys = paint::whole_keys(keys(wizard), foot.width);
+    let keys = Line::styled(keys, theme.style(Role::Quiet));
+    paint::text(&keys, 0, foot, buffer);
     let wide = body.width >= 80;
     let [left, main] = Split::horizontal([
         Constraint::Length(if wide { 18 } else { 0 }),
@@ -45,13 +47,52 @@ pub(super) fn wizard(model: &Model, wizard: &Wizard, buffer: &mut Buffer) -> Opt
     if wide {
         stepper(model, wizard, left, buffer);
     }
+    let main = beside_why(model, wizard, main, buffer);
     if wizard.step() == Step::Plan {
         return plan::plan(model, wizard, main, buffer);
     }
-    let titles = (name(wizard.step()), Line::default());
+    let summary = match wizard.step() {
+        Step::Preflight => sheet::found(model, wizard),
+        _ => Line::default(),
+    };
+    let titles = (name(wizard.step()), summary);
     let inner = paint::frame(theme, Frame::Focus, titles, main, buffer);
     let cursor = show(content(model, wizard, inner), inner, buffer);
     cursor.filter(|_| wizard.focused().is_some() || wizard.step() == Step::Tables)
+}
+
+/// The column of reasons, and below what width of the screen's own it stands under it instead.
+const WHY_WIDTH: u16 = 34;
+const BESIDE_FROM: u16 = 90;
+/// Below this many rows the screen itself needs them all; a plan has its SQL there.
+const UNDER_FROM: u16 = 20;
+
+/// Says why the screen or its field is there, beside it or under it; returns the room that is left.
+fn beside_why(model: &Model, wizard: &Wizard, main: Rect, buffer: &mut Buffer) -> Rect {
+    let theme = model.look.theme;
+    if wizard.why().is_empty() {
+        return main;
+    }
+    let width = if main.width >= BESIDE_FROM {
+        WHY_WIDTH
+    } else {
+        main.width
+    };
+    let parts = paint::wrap(wizard.why(), usize::from(width).saturating_sub(4));
+    let rows = u16::try_from(parts.len() + 2).unwrap_or(u16::MAX);
+    let [main, why] = if main.width >= BESIDE_FROM {
+        Split::horizontal([Constraint::Fill(1), Constraint::Length(width)]).areas(main)
+    } else if main.height >= UNDER_FROM && wizard.step() != Step::Plan {
+        Split::vertical([Constraint::Fill(1), Constraint::Length(rows)]).areas(main)
+    } else {
+        return main;
+    };
+    let inner = paint::frame(theme, Frame::Pane, ("Why", Line::default()), why, buffer);
+    for (row, part) in (0..inner.height).zip(parts) {
+        let line = Line::styled(format!(" {part}"), theme.style(Role::Text));
+        paint::text(&line, row, inner, buffer);
+    }
+    main
 }
 
 /// Writes lines, scrolled so that the cursor is among them; returns where it stands.
@@ -107,43 +148,29 @@ fn stepper(model: &Model, wizard: &Wizard, place: Rect, buffer: &mut Buffer) {
     }
 }
 
-/// As many of the keys as there is room for, the most needed first.
-fn keys_line(model: &Model, wizard: &Wizard, width: u16) -> Line<'static> {
-    let mut text = String::new();
-    for key in keys(wizard).split("   ") {
-        let needed = text.chars().count() + 3 + key.chars().count();
-        if needed > usize::from(width) && !text.is_empty() {
-            break;
-        }
-        text += if text.is_empty() { " " } else { "   " };
-        text += key;
-    }
-    Line::styled(text, model.look.theme.style(Role::Quiet))
-}
-
 /// What the keys do on this screen.
 fn keys(wizard: &Wizard) -> &'static str {
     match wizard.step() {
         Step::Source | Step::Target | Step::Servers => {
-            "Enter go on   Tab field   F2 show password   Esc leave"
+            "Enter go on   Tab field   Esc leave   F2 show password"
         }
         Step::Preflight if wizard.blocking() > 0 => {
-            "r recheck   y copy fix   Bksp back   Esc leave   (Enter waits for what blocks)"
+            "r recheck   y copy fix   Esc leave   Bksp back   (Enter waits for what blocks)"
         }
-        Step::Preflight => "Enter go on   r recheck   y copy fix   Bksp back   Esc leave",
+        Step::Preflight => "Enter go on   r recheck   y copy fix   Esc leave   Bksp back",
         Step::Tables if wizard.focused().is_some() => "Enter go on   Tab to the list   Esc leave",
         Step::Tables => {
-            "Space in or out   Enter go on   a all   S-Tab patterns   r again   Bksp back"
+            "Space in or out   Enter go on   Esc leave   a all   S-Tab patterns   Bksp back   r again"
         }
-        Step::FirstCopy => "Enter go on   Tab field   Space yes or no   Esc leave",
+        Step::FirstCopy => "Enter go on   Tab field   Esc leave   Space yes or no",
         Step::Plan if wizard.sql_scroll.is_some() => {
             "↑↓ scroll   y copy plan   w write it to a file   Esc back to the plan"
         }
         Step::Plan if wizard.kind == Kind::TearDown => {
-            "Enter go on   ↑↓ step   v SQL   y copy   w write file   r again   Bksp back"
+            "Enter go on   ↑↓ step   v SQL   Esc leave   y copy   w write file   Bksp back   r again"
         }
         Step::Plan => {
-            "Enter run it   ↑↓ step   v SQL   y copy   w write file   r again   Bksp back"
+            "Enter run it   ↑↓ step   v SQL   Esc leave   y copy   w write file   Bksp back   r again"
         }
         Step::Confirm if wizard.value(Name::Confirm) == wizard.slot_to_type() => {
             "Enter tear down   Esc keep"
@@ -154,7 +181,7 @@ fn keys(wizard: &Wizard) -> &'static str {
             Loaded::Failed(_) => "r try again   Bksp back   Esc leave",
             Loaded::Not | Loaded::Waiting => "… running   Esc leave it running",
         },
-        Step::Start => "Enter save   Tab field   Space start it or not   Esc leave",
+        Step::Start => "Enter save   Tab field   Esc leave   Space start it or not",
         Step::Verify => "Enter leave   r look again",
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use tokio::sync::watch;
 
 use super::save;
-use super::{Answer, Draft, Job, Kind, Planned, Started};
+use super::{Answer, Draft, Job, Kind, Planned, Started, in_one_line};
 use crate::config::{
     ConfigError, Configuration, ConnectionSettings, FlagValue, Inputs, Pipeline, Plugin, SlotName,
 };
@@ -74,7 +74,9 @@ async fn probe(address: &str) -> Result<String, Trouble> {
     let sql = "SELECT pg_catalog.current_setting('server_version')";
     let version = text(&session, sql).await?;
     let took_ms = (clock::now() - began).as_millis();
-    Ok(format!("PostgreSQL {version}, {took_ms} ms"))
+    // Who built it stands behind the number.
+    let number = version.split(' ').next().unwrap_or_default();
+    Ok(format!("PostgreSQL {number}, {took_ms} ms"))
 }
 
 async fn slot(session: &Session, draft: &Draft) -> Result<SlotName, Trouble> {
@@ -151,7 +153,7 @@ struct Sides {
 async fn sides(draft: &Draft) -> Sides {
     let mut notes = Vec::new();
     let mut note = |side: &str, remains: &str, trouble: &Trouble| {
-        let why = trouble.join("; ");
+        let why = in_one_line(trouble.iter().filter(|line| !line.starts_with("hint")));
         notes.push(format!(
             "! the {side} does not answer, there remains {remains}: {why}"
         ));

@@ -101,7 +101,10 @@ fn what_blocks_stops_the_wizard_unless_init_mends_it() {
     assert_eq!(wizard.step(), Step::Preflight, "nothing is known yet");
 
     let mend = "ALTER SYSTEM SET wal_level = logical;";
-    on_answer(&mut wizard, Answer::Checked(Ok(vec![finding(true, mend)])));
+    on_answer(
+        &mut wizard,
+        Answer::Checked(Ok(vec![finding(false, "see"), finding(true, mend)])),
+    );
     on_key(&mut wizard, key("enter"));
     assert_eq!(wizard.step(), Step::Preflight);
     assert_eq!(

@@ -3,7 +3,7 @@
 use crossterm::event::KeyCode;
 
 use super::field::START;
-use super::{Answer, Field, Job, Kind, Loaded, Name, Step, Wizard, problem};
+use super::{Answer, Field, Job, Kind, Loaded, Name, Step, Wizard, blocks, made_by_init, problem};
 use crate::console::chord::Chord;
 use crate::console::model::overlay::edit;
 use crate::schema::install::{Progress, StepState, render_plan};
@@ -93,7 +93,13 @@ pub(crate) fn on_answer(wizard: &mut Wizard, answer: Answer, now_ms: i64) -> Vec
             *probe(wizard, name) = loaded(probed);
         }
         Answer::Probed(..) => {}
-        Answer::Checked(findings) => wizard.findings = loaded(findings),
+        Answer::Checked(findings) => {
+            wizard.findings = loaded(findings.map(|mut findings| {
+                // What stops the wizard is seen first, what init mends last.
+                findings.sort_by_key(|one| (!blocks(one), made_by_init(one)));
+                findings
+            }));
+        }
         Answer::Listed(tables) => wizard.tables = loaded(tables),
         Answer::Planned(plan) => wizard.plan = loaded(plan),
         Answer::Progress(progress) => {

@@ -219,8 +219,9 @@ fn within_transaction(sql: &str) -> Step {
 
 fn refused(entry: &Entry, step: &Step, source: ApplyError) -> EngineError {
     EngineError::SchemaRefused {
-        tag: entry.change.tag.clone(),
-        object: step.object.clone(),
+        id: entry.id.as_str().into(),
+        tag: entry.change.tag.as_str().into(),
+        object: step.object.as_str().into(),
         source,
     }
 }

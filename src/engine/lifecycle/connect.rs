@@ -24,6 +24,7 @@ use crate::engine::status::{Command, CommandAnswer};
 use crate::engine::stream::{RoundEnd, State, Stream};
 use crate::engine::watchdog::Pulse;
 use crate::engine::{EngineError, acknowledge, supervise};
+use crate::model::remedy::INIT_COMMAND;
 use crate::model::{Lsn, QualifiedName};
 use crate::postgres::{
     self, FeedbackWriter, PgError, ReplicationConnection, Session, SystemIdentity, WalReader,
@@ -499,7 +500,7 @@ async fn require_publication(
         slot_name: slot.name.clone(),
         reason: format!("its publication {publication} does not exist"),
         hint: format!(
-            "make it again: pgstream init --pgurl <source URL> --replication-slot {}",
+            "make it again: {INIT_COMMAND} --replication-slot {}",
             slot.name
         ),
     })

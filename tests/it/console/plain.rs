@@ -120,3 +120,61 @@ async fn a_refused_transaction_is_told_and_skipped_when_its_name_is_typed() {
     terminal.keys("\x03");
     assert_eq!(terminal.end(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_schema_change_is_replaced_by_a_file() {
+    let stage = Stage::ready().await;
+    let mut terminal = stage.open(["run", "--plain", "-c", "shop.env"], (140, 200));
+    terminal.wait_for("state: streaming");
+    execute(&stage.target, "CREATE TABLE goods (id int PRIMARY KEY)").await;
+    execute(
+        &stage.source,
+        "BEGIN; CREATE TABLE goods (id int PRIMARY KEY, v text); INSERT INTO goods VALUES (1, 'a'); \
+         COMMIT",
+    )
+    .await;
+    terminal.wait_for("state: standing at a failure");
+    stage.write("fix.sql", "ALTER TABLE goods ADD COLUMN v text;");
+    terminal.keys("\r");
+    answer(
+        &mut terminal,
+        &[("What now?", "7"), ("File (empty: none):", "fix.sql")],
+    );
+    terminal.wait_for("accepted");
+    assert_equal(&stage.source, &stage.target).await;
+    terminal.keys("\x03");
+    assert_eq!(terminal.end(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_is_copied_again_when_its_name_is_typed() {
+    let stage = Stage::ready().await;
+    let copies = "PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED=true\n";
+    stage.write(
+        "copies.env",
+        &format!("{}\n{copies}", stage.file("shop.env")),
+    );
+    execute(
+        &stage.source,
+        "CREATE TABLE goods (id int PRIMARY KEY); INSERT INTO goods VALUES (1)",
+    )
+    .await;
+    let mut terminal = stage.open(["run", "--plain", "-c", "copies.env"], (140, 200));
+    terminal.wait_for("has taken over the copied tables");
+    assert_equal(&stage.source, &stage.target).await;
+    execute(&stage.target, "DELETE FROM goods").await;
+    terminal.keys("\r");
+    answer(&mut terminal, &[("What now?", "8")]);
+    terminal.wait_for("ready     public.goods");
+    answer(
+        &mut terminal,
+        &[
+            ("2 Pause copying", "5"),
+            ("Type the name of the table", "public.goods"),
+        ],
+    );
+    terminal.wait_for("accepted");
+    assert_equal(&stage.source, &stage.target).await;
+    terminal.keys("\x03");
+    assert_eq!(terminal.end(), 0);
+}

@@ -57,7 +57,11 @@ fn steps(sheet: &Sheet<'_>, wizard: &Wizard) -> Content {
         return (lines, cursor);
     };
     for note in &planned.notes {
-        lines.extend(sheet.wrapped(1, note, Role::Quiet));
+        let role = match note.starts_with('!') {
+            true => Role::Warn,
+            false => Role::Quiet,
+        };
+        lines.extend(sheet.wrapped(1, note, role));
     }
     if planned.steps.is_empty() {
         return (lines, cursor);
@@ -127,11 +131,12 @@ fn sql(
 fn text(style: Style, sql: &str, width: usize) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     for line in sql.trim_end().lines() {
-        let mut rest: Vec<char> = paint::clean(line).chars().collect();
+        let mut rest = paint::clean(line);
         let mut indent = 0;
         loop {
-            let cut = rest.len().min(width.saturating_sub(indent).max(1));
-            let part: String = rest.drain(..cut).collect();
+            let whole = paint::fitting(&rest, width.saturating_sub(indent));
+            let least = rest.chars().next().map_or(0, char::len_utf8);
+            let part: String = rest.drain(..whole.max(least)).collect();
             lines.push(Line::styled(format!(" {:indent$}{part}", ""), style));
             if rest.is_empty() {
                 break;

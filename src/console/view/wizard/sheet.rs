@@ -5,7 +5,9 @@ use ratatui::text::{Line, Span};
 use super::paint;
 use crate::console::model::Model;
 use crate::console::theme::Role;
-use crate::console::wizard::{Field, Loaded, Name, Step, Wizard, blocks};
+use crate::console::wizard::{
+    Field, Loaded, Name, Step, Wizard, blocks, in_one_line, made_by_init,
+};
 use crate::engine::check::{Finding, Side};
 
 /// Lines with the place of the cursor or of the selected line: line and column.
@@ -13,6 +15,28 @@ pub(super) type Content = (Vec<Line<'static>>, Option<(usize, usize)>);
 
 /// The column in which values begin, behind their labels.
 const VALUES: usize = 17;
+
+fn sign_of(finding: &Finding) -> (&'static str, Role) {
+    match (blocks(finding), made_by_init(finding)) {
+        (true, _) => ("✗", Role::Bad),
+        (false, true) => ("○", Role::Quiet),
+        (false, false) => ("!", Role::Warn),
+    }
+}
+
+/// Returns how much was found: what blocks, what somebody should know, what init makes.
+pub(super) fn found(model: &Model, wizard: &Wizard) -> Line<'static> {
+    let Loaded::Done(findings) = &wizard.findings else {
+        return Line::default();
+    };
+    let counted = ["✗", "!", "○"].into_iter().filter_map(|sign| {
+        let same = findings.iter().map(sign_of).filter(|(one, _)| *one == sign);
+        let role = same.clone().next()?.1;
+        let style = model.look.theme.style(role);
+        Some(Span::styled(format!(" {} {sign} ", same.count()), style))
+    });
+    Line::from_iter(counted)
+}
 
 /// Writes lines.
 pub(super) struct Sheet<'a> {
@@ -36,6 +60,18 @@ impl Sheet<'_> {
         let blank = " ".repeat(indent);
         parts
             .map(|part| self.line(format!("{blank}{part}"), role))
+            .collect()
+    }
+
+    /// A text right of what it is about; what goes on begins below its first word.
+    fn beside(&self, head: &str, text: &str, role: Role) -> Vec<Line<'static>> {
+        let at = head.chars().count();
+        let parts = paint::wrap(text, self.width.saturating_sub(at + 1));
+        let blank = " ".repeat(at);
+        let heads = std::iter::once(head).chain(std::iter::repeat(blank.as_str()));
+        let lines = heads.zip(parts);
+        lines
+            .map(|(head, part)| self.line(format!("{head}{part}"), role))
             .collect()
     }
 
@@ -87,10 +123,10 @@ impl Sheet<'_> {
             (None, Loaded::Done(words)) => below(&format!("✓ {words}"), Role::Good),
             // What is still being typed may well be wrong.
             (None, Loaded::Failed(trouble)) if !field.left => {
-                below(&format!("○ not yet: {}", trouble.join("; ")), Role::Quiet)
+                below(&format!("○ not yet: {}", in_one_line(trouble)), Role::Quiet)
             }
             (None, Loaded::Failed(trouble)) => {
-                below(&format!("✗ {}", trouble.join("; ")), Role::Bad)
+                below(&format!("✗ {}", in_one_line(trouble)), Role::Bad)
             }
             (None, Loaded::Waiting) => below("… connecting", Role::Accent),
             (None, Loaded::Not) => below(field.help, Role::Quiet),
@@ -113,8 +149,7 @@ impl Sheet<'_> {
             false => paint::masked(&value),
         };
         let shown = match field.choices.is_empty() {
-            // A value that is too long is shown around the cursor.
-            true => shown.chars().skip(self.scroll(field, values_at)).collect(),
+            true => paint::field(&shown, &field.input, self.room(values_at)).0,
             false => format!("‹ {shown} ›"),
         };
         let mark = if focused { "▶" } else { " " };
@@ -125,16 +160,14 @@ impl Sheet<'_> {
         ])
     }
 
-    /// So many characters of a value stand left of what is shown.
-    fn scroll(&self, field: &Field, values_at: usize) -> usize {
-        let room = self.width.saturating_sub(values_at + 1);
-        field.input.visual_scroll(room)
+    /// So many cells of a value are seen at once.
+    const fn room(&self, values_at: usize) -> usize {
+        self.width.saturating_sub(values_at + 1)
     }
 
     /// The column of the cursor in a field.
     pub(super) fn cursor(&self, field: &Field, values_at: usize) -> usize {
-        let scroll = self.scroll(field, values_at);
-        values_at + field.input.visual_cursor().saturating_sub(scroll)
+        values_at + paint::field("", &field.input, self.room(values_at)).1
     }
 
     pub(super) fn preflight(&self, wizard: &Wizard) -> Content {
@@ -161,19 +194,12 @@ impl Sheet<'_> {
             Side::Source => "source",
             Side::Target => "target",
         };
-        let by_init = finding.mend.starts_with("pgstream init");
-        let (sign, role) = match (blocks(finding), by_init) {
-            (true, _) => ("✗", Role::Bad),
-            (false, true) => ("○", Role::Quiet),
-            (false, false) => ("!", Role::Warn),
-        };
+        let (sign, role) = sign_of(finding);
         let mark = if selected { "▶" } else { " " };
-        let text = format!(
-            "{mark} {sign} {side}  {} {}",
-            finding.object, finding.problem
-        );
-        let mut lines = self.wrapped(0, &text, role);
-        let mend = match by_init {
+        let head = format!("{mark} {sign} {side}  ");
+        let text = format!("{} {}", finding.object, finding.problem);
+        let mut lines = self.beside(&head, &text, role);
+        let mend = match made_by_init(finding) {
             true => "init makes it".to_owned(),
             false => format!("fix  {}", finding.mend),
         };
@@ -183,21 +209,18 @@ impl Sheet<'_> {
 
     pub(super) fn confirm(&self, wizard: &Wizard) -> Content {
         let slot = wizard.slot_to_type();
-        let mut lines = vec![
-            Line::default(),
-            self.line(
-                " What the plan lists is removed. It cannot be undone.",
-                Role::Warn,
-            ),
-            Line::default(),
-            self.line(
-                format!(" Type the name of the slot to go on:  {slot}"),
-                Role::Title,
-            ),
-        ];
-        let typed = wizard.value(Name::Confirm);
-        let cursor = Some((lines.len(), 3 + typed.chars().count()));
-        lines.push(self.line(format!(" > {}", paint::clean(&typed)), Role::Text));
+        let mut lines = vec![Line::default()];
+        let warning = "What the plan lists is removed. It cannot be undone.";
+        lines.extend(self.wrapped(1, warning, Role::Warn));
+        lines.push(Line::default());
+        let ask = format!("Type the name of the slot to go on:  {slot}");
+        lines.extend(self.wrapped(1, &ask, Role::Title));
+        let Some(field) = wizard.get(Name::Confirm) else {
+            return (lines, None);
+        };
+        let (typed, column) = paint::field(field.input.value(), &field.input, self.room(3));
+        let cursor = Some((lines.len(), 3 + column));
+        lines.push(self.line(format!(" > {typed}"), Role::Text));
         (lines, cursor)
     }
 

@@ -57,7 +57,8 @@ fn patterns(sheet: &Sheet<'_>, wizard: &Wizard) -> Content {
         }
         let mut line = sheet.value(wizard, field, focused, VALUES);
         if field.input.value().is_empty() {
-            line.push_span(sheet.span(field.help, Role::Quiet));
+            let room = sheet.width.saturating_sub(VALUES + 1);
+            line.push_span(sheet.span(paint::fit(field.help, room, false), Role::Quiet));
         }
         lines.push(line);
         if let Some(problem) = &field.problem {
@@ -104,9 +105,10 @@ fn row(
         (false, Some(count)) => format!("{} rows", format::short_count(format::float(count))),
         (false, None) => String::new(),
     };
-    let size = match table.partitioned {
-        true => String::new(),
-        false => format::bytes(table.bytes),
+    // Nobody has counted a table that was never analysed.
+    let size = match table.row_count {
+        None => String::new(),
+        Some(_) => format::bytes(table.bytes),
     };
     let note = match (table.keyless, &table.partition_of) {
         (true, _) => "! no key",

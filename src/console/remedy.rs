@@ -1,0 +1,72 @@
+//! What is wrong and what mends it, as the console says it: with its own keys in place of the
+//! shell's flags, and whole, in as many lines as that takes.
+
+use super::action::Action;
+use super::layout::{self, Class};
+use super::model::Model;
+use super::sign;
+use super::theme::Role;
+use super::view;
+use crate::engine::status::Failure;
+use crate::model::remedy::{
+    EDIT_FLAG, INIT_COMMAND, RUN_AGAIN, SKIP_FLAG, without_command, without_flag,
+};
+
+/// Returns a failure's hint with the keys that do what it speaks of; `again` tries again.
+pub(crate) fn in_keys(model: &Model, failure: &Failure, again: Action) -> Option<String> {
+    let key = |action| model.keymap.label(action);
+    let hint = failure.hint.as_ref()?;
+    let hint = without_flag(hint, SKIP_FLAG, &key(Action::SkipTransaction));
+    let edit = format!("{} in the schema log", key(Action::SchemaEdit));
+    let hint = without_flag(&hint, EDIT_FLAG, &edit);
+    let init = format!("{}, then {}", key(Action::Stop), key(Action::Init));
+    let hint = without_command(&hint, INIT_COMMAND, &init);
+    Some(hint.replace(RUN_AGAIN, &format!("press {}", key(again))))
+}
+
+/// Most lines that the banner takes in a low window, and in any other: the panes need room, too.
+const LINES_MAX_COMPACT: usize = 4;
+const LINES_MAX: usize = 6;
+/// Where the words of a cause or a hint begin.
+const WORDS_AT: usize = 12;
+
+/// Returns the lines of the banner above its keys: what failed, why, the mend.
+pub(crate) fn banner(model: &Model, width: u16) -> Vec<(String, Role)> {
+    let Some(failure) = &model.status().last_error else {
+        return Vec::new();
+    };
+    let compact = layout::class(model.size) == Class::Compact;
+    let width = usize::from(width).saturating_sub(2);
+    let glyph = sign::of_phase(&model.status().phase).glyph;
+    let said = |code: &&String| failure.causes.iter().any(|cause| cause.contains(*code));
+    let code = failure.sqlstate.as_ref().filter(|code| !said(code));
+    let code = code.map_or(String::new(), |code| format!(" ({code})"));
+    let mut lines = Vec::new();
+    let mut say = |head: &str, text: &str, role: Role, at: usize| {
+        let parts = view::wrap(text, width.saturating_sub(at));
+        let heads = std::iter::once(head).chain(std::iter::repeat(""));
+        let whole = parts.into_iter().zip(heads);
+        lines.extend(whole.map(|(part, head)| (format!("{head:at$}{part}"), role)));
+    };
+    let what = format!("{}{code}", failure.message);
+    say(&format!(" {glyph}"), &what, Role::Bad, 3);
+    let hint = in_keys(model, failure, Action::RetryNow);
+    if let Some(cause) = failure.causes.last().filter(|_| !compact || hint.is_none()) {
+        say("   because", cause, Role::Text, WORDS_AT);
+    }
+    if let Some(hint) = &hint {
+        say("   hint", hint, Role::Text, WORDS_AT);
+    }
+    let most = if compact {
+        LINES_MAX_COMPACT
+    } else {
+        LINES_MAX
+    };
+    if lines.len() > most {
+        lines.truncate(most);
+        if let Some((last, _)) = lines.last_mut() {
+            last.push_str(" …");
+        }
+    }
+    lines
+}

@@ -1,0 +1,70 @@
+//! The words of hints that depend on where they are read. A hint names what a shell has; a console,
+//! which has keys for the same, puts those in their place. Both sides take the words from here.
+
+/// Leaves a refused transaction out, on record; its position follows.
+pub const SKIP_FLAG: &str = "--skip-transaction";
+/// Runs a file in place of a refused schema change; `ID=FILE` follows.
+pub const EDIT_FLAG: &str = "--edit-change";
+/// Goes on after a mend.
+pub const RUN_AGAIN: &str = "run pgstream again";
+
+/// Makes what is missing on the source; its own flags follow, up to a semicolon.
+pub const INIT_COMMAND: &str = "pgstream init --pgurl <source URL>";
+
+/// Returns a hint with other words in place of a command and its flags.
+#[must_use]
+pub fn without_command(hint: &str, command: &str, words: &str) -> String {
+    match hint.split_once(command) {
+        Some((before, after)) => {
+            let after = after.trim_start_matches(|letter| letter != ';');
+            format!("{before}{words}{after}")
+        }
+        None => hint.to_owned(),
+    }
+}
+
+/// Returns a hint with other words in place of a flag and its value.
+#[must_use]
+pub fn without_flag(hint: &str, flag: &str, words: &str) -> String {
+    let mut parts = hint.split(flag);
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let value = part.strip_prefix(' ').unwrap_or(part);
+        let after = value.trim_start_matches(|letter: char| !ENDS.contains(&letter));
+        text.push_str(words);
+        text.push_str(after);
+    }
+    text
+}
+
+/// What ends the value of a flag within a sentence.
+const ENDS: [char; 4] = [' ', ',', ';', ')'];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_goes_with_its_flags() {
+        let hint = format!("create it: {INIT_COMMAND} --replication-slot s; or not");
+        let expected = "create it: E, then I; or not";
+        assert_eq!(without_command(&hint, INIT_COMMAND, "E, then I"), expected);
+    }
+
+    #[test]
+    fn a_flag_goes_with_its_value() {
+        for (hint, expected) in [
+            (
+                "skip it with --skip-transaction 0/1A2B3C8",
+                "skip it with X",
+            ),
+            (
+                "(skip it with --skip-transaction 0/1), then",
+                "(skip it with X), then",
+            ),
+            ("nothing of the kind", "nothing of the kind"),
+        ] {
+            assert_eq!(without_flag(hint, SKIP_FLAG, "X"), expected);
+        }
+    }
+}
