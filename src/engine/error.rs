@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use crate::apply::ApplyError;
+use crate::config::key;
 use crate::decode::DecodeError;
 use crate::model::{Classify, ErrorClass, Lsn};
 use crate::postgres::PgError;
 use crate::schema::SchemaError;
-use crate::snapshot::{Idle, SnapshotError};
+use crate::snapshot::{Idle, IdleCause, SnapshotError};
 
 use super::TaskEnd;
 pub use super::copy::GroupError;
@@ -120,8 +121,8 @@ pub enum EngineError {
         #[source]
         source: PgError,
     },
-    /// Patterns of tables to copy that no table fits.
-    #[error("no table of the source {endpoint} fits {}", idle_patterns(.idle))]
+    /// Patterns of tables to copy that select nothing.
+    #[error("{}", idle_patterns(.endpoint, .idle))]
     SnapshotPatterns {
         /// The source, without a password.
         endpoint: String,
@@ -301,9 +302,31 @@ impl Classify for EngineError {
     }
 }
 
-fn idle_patterns(idle: &[Idle]) -> String {
-    let patterns: Vec<&str> = idle.iter().map(|idle| idle.pattern.as_str()).collect();
-    patterns.join(", ")
+fn idle_patterns(endpoint: &str, idle: &[Idle]) -> String {
+    let said = idle.iter().map(|idle| idle_pattern(endpoint, idle));
+    said.collect::<Vec<_>>().join("; ")
+}
+
+/// Says what is wrong with a pattern that selects nothing.
+pub(super) fn idle_pattern(endpoint: &str, Idle { pattern, cause, .. }: &Idle) -> String {
+    let copied = key::SNAPSHOT_TABLES;
+    let excluded = key::SNAPSHOT_EXCLUDED_TABLES;
+    match cause {
+        IdleCause::NothingToCopy => {
+            format!("no table of the source {endpoint} fits {pattern} ({copied})")
+        }
+        IdleCause::NothingToExclude => {
+            format!("no table of the source {endpoint} fits {pattern} ({excluded})")
+        }
+        IdleCause::Excluded => {
+            format!("{pattern} is to be copied ({copied}) and left out ({excluded})")
+        }
+        IdleCause::Filtered => format!(
+            "{pattern} is to be copied ({copied}), but {} or {} lets none of it replicate",
+            key::INCLUDE_TABLES,
+            key::EXCLUDE_TABLES
+        ),
+    }
 }
 
 fn near_names(idle: &[Idle]) -> String {
@@ -312,12 +335,9 @@ fn near_names(idle: &[Idle]) -> String {
         .flat_map(|idle| &idle.near)
         .map(String::as_str)
         .collect();
+    let said = near.join(" or ");
     match near.is_empty() {
-        true => "write tables as schema.table, schema.* or *.*; a bare name is in schema public"
-            .to_owned(),
-        false => format!(
-            "did you mean {}? A bare name is in schema public",
-            near.join(" or ")
-        ),
+        true => "take it out of one of the two lists".to_owned(),
+        false => format!("did you mean {said}? A bare name is in schema public"),
     }
 }
