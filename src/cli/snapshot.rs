@@ -12,6 +12,7 @@ use super::signals::Signals;
 use crate::config::{Configuration, Pipeline};
 use crate::engine::status::Command;
 use crate::engine::{Engine, Outcome, plan_snapshot, spawn};
+use crate::model::ErrorClass;
 
 /// Copies, or prints the SQL that would be run on both sides.
 pub(super) fn run(configuration: &Configuration, plan: bool) -> Result<ExitCode, Failure> {
@@ -30,22 +31,23 @@ async fn copy(pipeline: Pipeline) -> Result<ExitCode, Failure> {
     let mut progress = spawn("progress", progress::report(status.clone()));
     let outcome = tokio::select! {
         biased;
-        outcome = engine.join() => outcome,
+        outcome = engine.join() => Some(outcome),
         name = signals.next() => {
             info!(target: "snapshot", "{name}: what was copied so far stays; the next snapshot begins anew");
             drop(engine.command(Command::Stop).await);
             drop(engine.join().await);
-            return Ok(ExitCode::from(crate::model::ErrorClass::Transient.exit_code()));
+            None
         }
     };
     // The reporter ends with the engine; its last lines come before the result.
     drop(engine);
     drop(progress.join().await);
     match outcome {
-        Outcome::Stopped => {
+        None => Ok(ExitCode::from(ErrorClass::Transient.exit_code())),
+        Some(Outcome::Stopped) => {
             super::output::print(&progress::summary(&status.borrow()));
             Ok(ExitCode::SUCCESS)
         }
-        Outcome::Failed(failure) => Err(Failure::of_engine(failure)),
+        Some(Outcome::Failed(failure)) => Err(Failure::of_engine(failure)),
     }
 }
