@@ -5,11 +5,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use postgres_protocol::message::backend::{Header, Message};
+use tracing::debug;
 
 use super::dial::{Place, dial};
 use super::error::PgError;
 use super::handshake::{Greeting, Service};
 use super::link::Link;
+use super::patience::NOTICE_OUR_END;
 use super::sqlstate::INVALID_PARAMETER_VALUE;
 use super::stream::{FeedbackWriter, WalReader};
 use super::wire::{TextRow, Wire, lost};
@@ -96,6 +98,12 @@ impl ReplicationConnection {
         name: &str,
         plugin: &str,
     ) -> Result<(Lsn, String), PgError> {
+        if let Err(error) = self.query(NOTICE_OUR_END).await {
+            debug!(
+                server = self.object(),
+                "a slot may be waited for when we are gone: {error}"
+            );
+        }
         let rows = self.query(&create_temporary_command(name, plugin)).await?;
         rows.first()
             .and_then(|row| exported(row))

@@ -8,7 +8,7 @@
 
 use crate::config::ConnectionSettings;
 use crate::model::{Lsn, quote_literal};
-use crate::postgres::{self, PgError, ReplicationConnection, Session};
+use crate::postgres::{self, PgError, ReplicationConnection, Session, naming_whom_we_wait_for};
 
 /// Built into every server, so that no plugin has to be installed for a slot that nobody reads.
 const PLUGIN: &str = "pgoutput";
@@ -30,7 +30,8 @@ enum Holder {
 }
 
 impl ConsistentPoint {
-    /// Takes one with a position. Waits for the transactions that are running.
+    /// Takes one with a position. Waits for the transactions that are running, and names them in the
+    /// log when that takes long.
     ///
     /// # Errors
     /// Operator when the role lacks REPLICATION or no slot is free; Transient when the connection is
@@ -38,7 +39,12 @@ impl ConsistentPoint {
     pub async fn with_position(settings: &ConnectionSettings, slot: &str) -> Result<Self, PgError> {
         let mut connection = ReplicationConnection::connect(settings).await?;
         let identity = connection.identify_system().await?;
-        let (lsn, snapshot) = connection.create_temporary_slot(slot, PLUGIN).await?;
+        let (lsn, snapshot) = naming_whom_we_wait_for(
+            "take a snapshot of the source",
+            || postgres::connect(settings, "pgstream snapshot"),
+            connection.create_temporary_slot(slot, PLUGIN),
+        )
+        .await?;
         Ok(Self {
             lsn: Some(lsn),
             system: Some((
