@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use tracing::info;
 
 use super::Failure;
+use super::output::print;
 use super::plan::print_plan;
 use super::progress;
 use super::runtime::block_on;
@@ -18,7 +19,11 @@ use crate::model::ErrorClass;
 pub(super) fn run(configuration: &Configuration, plan: bool) -> Result<ExitCode, Failure> {
     let pipeline = configuration.pipeline()?;
     if plan {
-        print_plan(&block_on(plan_snapshot(&pipeline))??);
+        let plan = block_on(plan_snapshot(&pipeline))??;
+        for note in &plan.notes {
+            print(&format!("-- note: {note}"));
+        }
+        print_plan(&plan.steps);
         return Ok(ExitCode::SUCCESS);
     }
     block_on(copy(pipeline))?
@@ -45,7 +50,7 @@ async fn copy(pipeline: Pipeline) -> Result<ExitCode, Failure> {
     match outcome {
         None => Ok(ExitCode::from(ErrorClass::Transient.exit_code())),
         Some(Outcome::Stopped) => {
-            super::output::print(&progress::summary(&status.borrow()));
+            print(&progress::summary(&status.borrow()));
             Ok(ExitCode::SUCCESS)
         }
         Some(Outcome::Failed(failure)) => Err(Failure::of_engine(failure)),

@@ -301,7 +301,7 @@ fn near(pattern: &TablePattern, tables: &[SourceTable]) -> Vec<String> {
 #[cfg(test)]
 impl SourceTable {
     /// A table without rows or columns, for tests.
-    pub(super) fn named(schema: &str, name: &str) -> Self {
+    pub(crate) fn named(schema: &str, name: &str) -> Self {
         Self {
             relation: RelationId(0),
             name: QualifiedName::new(schema, name),

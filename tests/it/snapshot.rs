@@ -10,6 +10,7 @@ mod rights;
 mod schema;
 mod screen;
 mod settings;
+mod standing;
 mod trouble;
 mod under_load;
 mod waiting;
