@@ -147,23 +147,41 @@ pub async fn is_as_planned(now: &Session, table: &SourceTable) -> Result<bool, P
 /// Values of these types are read and written by names that the catalogs give them now, whatever the
 /// snapshot: labels of enums, attributes of composites.
 const TYPES: &str = "\
-SELECT pg_catalog.md5(pg_catalog.concat(
-  (SELECT pg_catalog.string_agg(pg_catalog.concat(e.enumtypid, ' ', e.enumlabel), ',' ORDER BY e.oid)
-   FROM pg_catalog.pg_enum AS e),
-  (SELECT pg_catalog.string_agg(
-            pg_catalog.concat(a.attrelid, ' ', a.attnum, ' ', a.atttypid, ' ', a.attisdropped), ','
-            ORDER BY a.attrelid, a.attnum)
-   FROM pg_catalog.pg_attribute AS a
-   JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid
-   WHERE c.relkind = 'c' AND a.attnum > 0)))";
+SELECT e.enumtypid,
+       pg_catalog.md5(pg_catalog.string_agg(pg_catalog.concat(e.oid, ' ', e.enumlabel), ',' ORDER BY e.oid))
+FROM pg_catalog.pg_enum AS e
+GROUP BY e.enumtypid
+UNION ALL
+SELECT c.reltype,
+       pg_catalog.md5(pg_catalog.string_agg(
+         pg_catalog.concat(a.attnum, ' ', a.atttypid, ' ', a.attisdropped), ',' ORDER BY a.attnum))
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0
+WHERE c.relkind = 'c'
+GROUP BY c.reltype";
 
-/// Returns what changes with the types of the source.
-///
-/// # Errors
-/// Transient when the connection is lost.
-pub async fn type_fingerprint(session: &Session) -> Result<String, PgError> {
-    let row = session.row(TYPES, &[]).await?;
-    Ok(row.map_or_else(String::new, |row| row.get(0)))
+/// What changes with each type of the source.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TypeFingerprints(HashMap<u32, String>);
+
+impl TypeFingerprints {
+    /// Asks for them.
+    ///
+    /// # Errors
+    /// Transient when the connection is lost.
+    pub async fn read(session: &Session) -> Result<Self, PgError> {
+        let rows = session.rows(TYPES, &[]).await?;
+        let prints = rows.iter().map(|row| (row.get(0), row.get(1)));
+        Ok(Self(prints.collect()))
+    }
+
+    /// Returns whether the types that a table is made of are the same here and there. What becomes of
+    /// others meanwhile says nothing about it.
+    #[must_use]
+    pub fn agree_about(&self, table: &SourceTable, other: &Self) -> bool {
+        let mut types = table.types.iter();
+        types.all(|of| self.0.get(of) == other.0.get(of))
+    }
 }
 
 /// Reads an array of whole numbers as PostgreSQL prints it.
@@ -424,5 +442,23 @@ mod tests {
             select(&[], &filter(&["*.*"], &[]), &filter(&[], &[])).idle,
             []
         );
+    }
+
+    #[test]
+    fn only_the_types_of_a_table_say_something_about_it() {
+        let prints = |of: &[(u32, &str)]| {
+            TypeFingerprints(
+                of.iter()
+                    .map(|(oid, print)| (*oid, (*print).to_owned()))
+                    .collect(),
+            )
+        };
+        let mut table = SourceTable::named("public", "t");
+        table.types = vec![1, 2];
+        let then = prints(&[(1, "a"), (3, "c")]);
+
+        assert!(then.agree_about(&table, &prints(&[(1, "a"), (3, "other"), (4, "new")])));
+        assert!(!then.agree_about(&table, &prints(&[(1, "other"), (3, "c")])));
+        assert!(!then.agree_about(&table, &prints(&[(1, "a"), (2, "new")])));
     }
 }

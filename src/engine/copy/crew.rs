@@ -17,8 +17,8 @@ use crate::engine::{EngineError, failure_of};
 use crate::model::{Classify as _, ErrorClass, QualifiedName, RelationId};
 use crate::postgres::{self, Session};
 use crate::snapshot::{
-    Fence, Lane, LaneSettings, Moved, OpenStep, SnapshotError, SourceTable, is_as_planned,
-    plan_parts, type_fingerprint,
+    Fence, Lane, LaneSettings, Moved, OpenStep, SnapshotError, SourceTable, TypeFingerprints,
+    is_as_planned, plan_parts,
 };
 
 use super::account::Counter;
@@ -447,7 +447,7 @@ impl Crew {
         Ok(())
     }
 
-    /// Returns whether somebody changed a table, or a type, since the moment of the group: that explains
+    /// Returns whether somebody changed a table, or a type of its columns, since the moment of the group: that explains
     /// an error which would otherwise be the table's.
     async fn has_changed(
         &self,
@@ -459,7 +459,8 @@ impl Crew {
         };
         let looked = async {
             let same = is_as_planned(&self.now, table).await?;
-            Ok(!same || type_fingerprint(&self.now).await? != group.types)
+            let types = TypeFingerprints::read(&self.now).await?;
+            Ok(!same || !group.types.agree_about(table, &types))
         };
         looked.await.map_err(|source| EngineError::Source {
             operation: "look whether a table is still the same",

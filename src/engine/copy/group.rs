@@ -14,8 +14,8 @@ use crate::schema::{
     plan_copy,
 };
 use crate::snapshot::{
-    ConsistentPoint, NewStep, SourceTable, StoredPart, StoredTable, sequence_question,
-    source_tables, type_fingerprint,
+    ConsistentPoint, NewStep, SourceTable, StoredPart, StoredTable, TypeFingerprints,
+    sequence_question, source_tables,
 };
 
 use super::errand::{Answer, MadeTable, TableStep, TablesErrand};
@@ -88,7 +88,7 @@ pub(super) struct Group {
     /// Those that it has no longer.
     pub(super) gone: Vec<RelationId>,
     /// Changes with the types that rows are made of.
-    pub(super) types: String,
+    pub(super) types: TypeFingerprints,
     sequences: Vec<(QualifiedName, Option<u32>)>,
     /// The ranges of keys of those that are copied by ranges.
     pub(super) ranges: HashMap<RelationId, Ranges>,
@@ -119,7 +119,7 @@ pub(super) struct GroupSettings<'a> {
 /// A moment of the source, and what it has of the waiting tables there.
 pub(super) struct Moment {
     pub(super) point: ConsistentPoint,
-    types: String,
+    types: TypeFingerprints,
     tables: Vec<SourceTable>,
     objects: Vec<ObjectChange>,
     needs: Vec<Need>,
@@ -152,9 +152,8 @@ impl Moment {
             .await
             .map_err(GroupError::Point)?;
         let tables = source_tables(&session).await.map_err(GroupError::Source)?;
-        let types = type_fingerprint(&session)
-            .await
-            .map_err(GroupError::Source)?;
+        let types = TypeFingerprints::read(&session).await;
+        let types = types.map_err(GroupError::Source)?;
         let tables: Vec<SourceTable> = tables
             .into_iter()
             .filter(|table| settings.waiting.contains(&table.relation))

@@ -6,12 +6,12 @@ use pgstream::config::{ByteSize, Plugin};
 use pgstream::engine::status::{Command, CommandAnswer, CopyCommand, CopyState};
 use pgstream::engine::{Handle, spawn};
 
-use super::{enable, made, ready};
+use super::{enable, existing, made, ready};
 use tokio::time::interval;
 
 use crate::schema_mirror::assert_same_dump;
 use crate::support::flow::{Flow, stop, wait_for};
-use crate::support::{connect, execute};
+use crate::support::{connect, execute, query_text};
 
 /// A partitioned table, and one that becomes a partition.
 const FAMILY: &str = "\
@@ -294,5 +294,32 @@ async fn a_copy_ends_while_the_schema_changes_steadily_elsewhere() {
     assert!(changes.join().await.expect("the changes") > 3);
     ready(&engine).await;
     flow.equal().await;
+    stop(engine).await;
+}
+
+#[tokio::test]
+async fn a_row_that_the_target_refuses_fails_its_table_though_types_change_elsewhere() {
+    let mut flow = existing(
+        Plugin::Pgoutput,
+        "CREATE TYPE mine AS ENUM ('a'); CREATE TYPE theirs AS ENUM ('a'); \
+         CREATE TABLE t (id int PRIMARY KEY, m mine); INSERT INTO t VALUES (10, 'a')",
+    )
+    .await;
+    let refuses = "CREATE TYPE mine AS ENUM ('a'); \
+                   CREATE TABLE t (id int PRIMARY KEY, m mine, CHECK (id < 10))";
+    execute(&flow.target, refuses).await;
+    enable(&mut flow, 1);
+    let engine = flow.start();
+    command(&engine, CopyCommand::Pause).await;
+    made(&flow, &["public.t"]).await;
+    flow.run("ALTER TYPE theirs ADD VALUE 'b'").await;
+
+    command(&engine, CopyCommand::Resume).await;
+    wait_for(&engine, "its table fails", |status| {
+        super::all_are(status, CopyState::Failed)
+    })
+    .await;
+    let attempts = "SELECT attempt FROM pgstream.snapshot_table";
+    assert_eq!(query_text(&flow.target, attempts).await, ["1"]);
     stop(engine).await;
 }
