@@ -217,31 +217,3 @@ async fn with_triggers_disabled_they_stay_silent_and_only_those_that_always_fire
         ["1"]
     );
 }
-
-#[tokio::test]
-async fn a_role_that_sees_half_a_table_is_told_and_the_others_are_copied() {
-    let source = "\
-CREATE TABLE open (id int PRIMARY KEY); INSERT INTO open VALUES (1);
-CREATE TABLE secret (id int PRIMARY KEY, owner name); INSERT INTO secret VALUES (1, 'reader'), (2, 'other');
-ALTER TABLE secret ENABLE ROW LEVEL SECURITY;
-CREATE POLICY own ON secret USING (owner = CURRENT_USER);
-CREATE ROLE reader LOGIN PASSWORD 'postgres'; GRANT SELECT ON open, secret TO reader;";
-    let flow = pair(source, "").await;
-    let url = flow.source_cluster.url("postgres");
-    let reader = url.replacen("postgres:postgres@", "reader:postgres@", 1);
-    let call = super::on_both(["snapshot"], &flow.source_cluster, &flow.target_cluster)
-        .env("PGSTREAM_POSTGRES_LISTENER_URL", &reader);
-    let outcome = call.run().await;
-    assert_eq!(outcome.code, Some(65), "{}", outcome.stderr);
-    let mend = "ALTER ROLE \"reader\" BYPASSRLS";
-    assert_said(
-        &outcome.stderr,
-        &["row security applies to role reader", mend],
-    );
-    assert_eq!(query_text(&flow.target, "SELECT id FROM open").await, ["1"]);
-
-    execute(&flow.source, mend).await;
-    let outcome = call.run().await;
-    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
-    flow.equal().await;
-}
