@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    let arguments = pgstream::cli::arguments();
     #[cfg(feature = "failpoints")]
     let _armed = pgstream::fault::arm();
-    pgstream::cli::main(std::env::args_os())
+    pgstream::cli::main(arguments)
 }

@@ -157,7 +157,7 @@ impl CheckpointStore {
         };
         let end_lsn: Lsn = row.get::<_, &str>(2).parse().unwrap_or_default();
         let owner = (row.get(0), row.get(1));
-        match judge(stream, owner, end_lsn, slot_lsn, wal_end) {
+        match misfit(stream, owner, end_lsn, (slot_lsn, wal_end)) {
             None => Ok(end_lsn),
             Some(reason) => Err(ApplyError::ForeignCheckpoint {
                 slot_name: stream.slot_name.clone(),
@@ -310,13 +310,14 @@ pub async fn install_records(session: &Session) -> Result<(), ApplyError> {
     Ok(())
 }
 
-/// Returns why a checkpoint does not fit to the stream, if it does not.
-fn judge(
+/// Returns why a checkpoint (of what system and database, and where) does not fit to the stream of a slot
+/// that has what comes after `slot_lsn` of WAL that ends at `wal_end`; none: it fits. Pure.
+#[must_use]
+pub fn misfit(
     stream: &Stream,
     (system_identifier, database_name): (&str, &str),
     end_lsn: Lsn,
-    slot_lsn: Lsn,
-    wal_end: Lsn,
+    (slot_lsn, wal_end): (Lsn, Lsn),
 ) -> Option<String> {
     if system_identifier != stream.system_identifier || database_name != stream.database_name {
         return Some(format!(
@@ -361,7 +362,7 @@ mod tests {
             timeline: 1,
         };
         let check = |owner, end, slot, wal, expected: Option<&str>| {
-            let reason = judge(&stream, owner, Lsn(end), Lsn(slot), Lsn(wal));
+            let reason = misfit(&stream, owner, Lsn(end), (Lsn(slot), Lsn(wal)));
             assert_eq!(reason.is_some(), expected.is_some(), "{reason:?}");
             assert!(
                 reason

@@ -186,4 +186,5 @@ impl Classify for ApplyError {
 }
 
 const HINT_REFUSED: &str = "mend the target and run pgstream again: it goes on at this \
-     transaction; or skip the transaction on record with --skip-transaction";
+     transaction (--log-level trace shows the values that are refused); or skip the transaction on \
+     record with --skip-transaction";

@@ -28,7 +28,7 @@ mod writer;
 pub use batch::{Batch, Op, OpKind, RowChange};
 pub use checkpoint::{
     AppliedSchemaChange, Checkpoint, CheckpointStore, Stream, checkpoint_owner, install_records,
-    prune_schema_changes,
+    misfit, prune_schema_changes,
 };
 pub use error::ApplyError;
 pub use held::HeldRows;

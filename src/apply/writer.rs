@@ -436,6 +436,7 @@ fn judge_all(group: &[Bound], answers: Vec<Result<u64, PgError>>) -> Result<(), 
 
 fn judge(bound: &Bound, answer: Result<u64, PgError>) -> Result<(), ApplyError> {
     let statement = || shape::sql(&bound.table, &bound.shape);
+    show_refused(bound, &answer);
     let found = answer.map_err(refused_change(&bound.table, statement()))?;
     match bound.expected {
         Some(expected) if found != expected => Err(ApplyError::RowNotFound {
@@ -445,6 +446,21 @@ fn judge(bound: &Bound, answer: Result<u64, PgError>) -> Result<(), ApplyError> 
             found,
         }),
         Some(_) | None => Ok(()),
+    }
+}
+
+/// Values are for trace output alone: there one finds the row that the target refuses.
+fn show_refused(bound: &Bound, answer: &Result<u64, PgError>) {
+    let (table, values) = (&bound.table.target.name, &bound.parameters);
+    match (answer, bound.expected) {
+        (Err(error), _) => {
+            let detail = error.server().and_then(|answer| answer.detail.as_deref());
+            trace!(target: "apply", %table, ?values, detail, "the target refuses a statement with these values");
+        }
+        (Ok(found), Some(expected)) if *found != expected => {
+            trace!(target: "apply", %table, ?values, found, expected, "the target does not have all of these rows");
+        }
+        (Ok(_), _) => {}
     }
 }
 

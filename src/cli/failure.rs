@@ -96,6 +96,19 @@ impl Failure {
         self.class.exit_code()
     }
 
+    /// Writes it into the log, for those who read that by machine.
+    pub(super) fn log(&self) {
+        let causes: Vec<&str> = self.distinct_causes().collect();
+        let causes = Some(causes.join(": ")).filter(|causes| !causes.is_empty());
+        let hint = Some(self.hints.join("; ")).filter(|hint| !hint.is_empty());
+        let about = |name: &str| {
+            let found = self.particulars.iter().find(|(known, _)| *known == name);
+            found.map(|(_, text)| text.as_str())
+        };
+        tracing::error!(target: "pgstream", causes, hint, statement = about("statement"),
+            transaction = about("transaction"), "{}", self.message);
+    }
+
     /// Returns the causes without those that repeat what was said before.
     fn distinct_causes(&self) -> impl Iterator<Item = &str> {
         let mut said = self.message.as_str();

@@ -15,6 +15,7 @@ mod check;
 #[cfg(feature = "tui")]
 mod console;
 mod failure;
+mod hide;
 mod init;
 #[cfg(feature = "tui")]
 mod lessons;
@@ -40,13 +41,14 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
-use crate::config::{Configuration, Inputs, redact};
+use crate::config::{Configuration, Inputs, LogFormat, redact};
 #[cfg(feature = "tui")]
 use crate::console::{Opening, wizard::Kind};
 use crate::model::ErrorClass;
 
 use args::{Arguments, Command};
 pub use failure::Failure;
+pub use hide::arguments;
 use output::{print, say};
 
 /// Runs the command that `arguments` (the program's name first) ask for, to its end. Never panics:
@@ -151,7 +153,7 @@ fn dispatch(
     for warning in configuration.warnings(matches!(command, Command::Snapshot(_))) {
         tracing::warn!(target: "config", "{warning}");
     }
-    match command {
+    let outcome = match command {
         Command::Init(arguments) => init::run(configuration, arguments),
         Command::TearDown(arguments) => tear_down::run(configuration, arguments),
         Command::Run(arguments) => run::run(configuration, arguments),
@@ -159,5 +161,12 @@ fn dispatch(
         Command::Status(arguments) => status::run(configuration, arguments.json),
         Command::Check(arguments) => check::run(configuration, arguments.json),
         Command::Tutorial(arguments) => tutorial::run(arguments),
+    };
+    match configuration.logging().format {
+        LogFormat::Text => outcome,
+        LogFormat::Json => outcome.or_else(|failure| {
+            failure.log();
+            Ok(ExitCode::from(failure.exit_code()))
+        }),
     }
 }

@@ -55,7 +55,7 @@ fn render_side(side: &Side) -> String {
 }
 
 fn render_init(seen: &Inspection) -> String {
-    let again = |why: &str| format!("{why}: pgstream init --replication-slot {}", seen.slot_name);
+    let again = |why: &str| format!("{why}: {}", seen.init_command);
     match seen.init {
         None => "not known".to_owned(),
         Some(init) if !init.installed => again("not done"),
@@ -202,17 +202,21 @@ fn render_schema_changes(seen: &Inspection) -> String {
 }
 
 fn render_schema_change(change: &SchemaChange) -> String {
-    let state = match change.state {
-        SchemaChangeState::Acked => "✓ acked",
-        SchemaChangeState::Applied => "✓ applied",
-        SchemaChangeState::Pending => "… pending",
+    let state = match (change.state, change.ran, &*change.not_applied) {
+        (SchemaChangeState::Pending, ..) => "… pending",
+        (SchemaChangeState::Acked | SchemaChangeState::Applied, Some(false), [_, ..]) => {
+            "! not applied"
+        }
+        (SchemaChangeState::Acked | SchemaChangeState::Applied, _, [_, ..]) => "! in part",
+        (SchemaChangeState::Acked, ..) => "✓ acked",
+        (SchemaChangeState::Applied, ..) => "✓ applied",
     };
-    format!(
-        "{state:10} {}  {}  {}",
-        change.version,
-        change.tag,
-        change.objects.join(", ")
-    )
+    let objects = change.objects.join(", ");
+    let first = format!("{state:13} {}  {}  {objects}", change.version, change.tag);
+    let missing = change.not_applied.iter();
+    let missing = missing.map(|part| format!("  not on the target: {part}"));
+    let lines: Vec<String> = std::iter::once(first).chain(missing).collect();
+    lines.join("\n")
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ mod wal2json;
 use bytes::Bytes;
 
 use crate::config::NullNumbers;
-use crate::model::{Event, Lsn, QualifiedName, RelationId};
+use crate::model::{Event, Lsn, QualifiedName};
 
 pub use error::DecodeError;
 pub use pgoutput::Pgoutput;
@@ -101,23 +101,6 @@ impl Decoder {
                 Ok(())
             }
             Self::Wal2json(decoder) => decoder.decode(&data, wal_start, events),
-        }
-    }
-
-    /// Follows `ALTER SCHEMA … RENAME`: pgoutput does not describe the relations anew.
-    pub fn rename_schema(&mut self, old: &str, new: &str) {
-        match self {
-            Self::Pgoutput(decoder) => decoder.rename_schema(old, new),
-            // It names the table in every message.
-            Self::Wal2json(decoder) => decoder.forget(),
-        }
-    }
-
-    /// Follows the renaming of one relation.
-    pub fn rename_relation(&mut self, id: RelationId, new: &QualifiedName) {
-        match self {
-            Self::Pgoutput(decoder) => decoder.rename_relation(id, new),
-            Self::Wal2json(decoder) => decoder.forget(),
         }
     }
 

@@ -75,21 +75,6 @@ impl Pgoutput {
         Ok(event)
     }
 
-    pub(super) fn rename_schema(&mut self, old: &str, new: &str) {
-        let new: Arc<str> = new.into();
-        for relation in self.relations.values_mut() {
-            if &*relation.name.schema == old {
-                Arc::make_mut(relation).name.schema = Arc::clone(&new);
-            }
-        }
-    }
-
-    pub(super) fn rename_relation(&mut self, id: RelationId, new: &QualifiedName) {
-        if let Some(relation) = self.relations.get_mut(&id) {
-            Arc::make_mut(relation).name = new.clone();
-        }
-    }
-
     fn begin(&mut self, cursor: &mut Cursor) -> Result<Event, DecodeError> {
         let begin = TransactionBegin {
             commit_lsn: Lsn(cursor.u64("a begin message")?),

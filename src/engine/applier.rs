@@ -562,7 +562,7 @@ impl Applier {
             target: "apply",
             transactions = batch.transaction_count,
             rows = batch.row_count,
-            ms = took.as_secs_f64() * 1e3,
+            ms = clock::shown_ms(took),
             lsn = %last.end_lsn,
             "batch committed"
         );

@@ -6,7 +6,7 @@ use crate::apply::ApplyError;
 use crate::config::key;
 use crate::decode::DecodeError;
 use crate::model::{Classify, ErrorClass, Lsn};
-use crate::postgres::PgError;
+use crate::postgres::{PgError, sqlstate};
 use crate::schema::SchemaError;
 use crate::snapshot::{Idle, IdleCause, SnapshotError};
 
@@ -129,12 +129,14 @@ pub enum EngineError {
         /// The patterns.
         idle: Vec<Idle>,
     },
-    /// Tables would be copied from another database than the one that is streamed.
-    #[error(
-        "tables cannot be copied from {store}: it is not the source {source_endpoint}, whose changes follow"
-    )]
-    SnapshotElsewhere {
-        /// Where the tables would come from, without a password.
+    /// What belongs to the source would be had from another database than the one that is streamed.
+    #[error("{what} from {store}: it is not the source {source_endpoint}, whose changes follow")]
+    NotTheSource {
+        /// What cannot be had, such as «tables cannot be copied».
+        what: &'static str,
+        /// The variable that names the other database.
+        key: &'static str,
+        /// The other database, without a password.
         store: String,
         /// The source, without a password.
         source_endpoint: String,
@@ -236,7 +238,7 @@ impl Classify for EngineError {
             Self::SnapshotPointLost | Self::SnapshotRestless | Self::StreamInterrupted => {
                 ErrorClass::Transient
             }
-            Self::SnapshotPatterns { .. } | Self::SnapshotElsewhere { .. } => ErrorClass::Usage,
+            Self::SnapshotPatterns { .. } | Self::NotTheSource { .. } => ErrorClass::Usage,
             Self::SnapshotConflict { .. } => ErrorClass::Operator,
             Self::SnapshotIncomplete { .. } => ErrorClass::Data,
             Self::SlotInUse { .. } | Self::NotReady { .. } | Self::Silent { .. } => {
@@ -260,11 +262,9 @@ impl Classify for EngineError {
             Self::SnapshotGroup { source, .. } => source.hint(),
             Self::SnapshotTable { source } => source.hint(),
             Self::SnapshotPatterns { idle, .. } => Some(near_names(idle)),
-            Self::SnapshotElsewhere { .. } => Some(
-                "PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_STORE_URL must name the database of \
-                 PGSTREAM_POSTGRES_LISTENER_URL, or not be set"
-                    .to_owned(),
-            ),
+            Self::NotTheSource { key, .. } => Some(format!(
+                "{key} must name the database of PGSTREAM_POSTGRES_LISTENER_URL, or not be set"
+            )),
             Self::SnapshotConflict { .. } => Some(
                 "empty or drop those tables on the target, or leave them out with \
                  PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_EXCLUDED_TABLES; nothing has been touched"
@@ -286,6 +286,9 @@ impl Classify for EngineError {
             Self::Decode { source, .. } => source.hint(),
             Self::Apply { source, .. } => source.hint(),
             Self::Schema { source } => source.hint(),
+            Self::SchemaRefused { object, source, .. } if lacks_table(source) => {
+                Some(lacking(object))
+            }
             Self::SchemaRefused { .. } => Some(
                 "make the change possible on the target (or make it there yourself and skip this \
                  one with --skip-transaction), then run pgstream again: it goes on here"
@@ -300,6 +303,25 @@ impl Classify for EngineError {
             | Self::Order { .. } => None,
         }
     }
+}
+
+fn lacks_table(refusal: &ApplyError) -> bool {
+    let code = match refusal {
+        ApplyError::Statement { source, .. } => source.code(),
+        _ => None,
+    };
+    code == Some(sqlstate::UNDEFINED_TABLE)
+}
+
+/// The change is of something that was left out, or was there before `init`.
+fn lacking(object: &str) -> String {
+    let table = object.strip_prefix("table ").unwrap_or("the table");
+    format!(
+        "the target never had it: have {table}, as the source calls it now, copied, which goes on exactly \
+         here: PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED=true \
+         PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_TABLES='{table}' pgstream run …; or leave it out with \
+         PGSTREAM_FILTER_EXCLUDE_TABLES; or skip this transaction with --skip-transaction"
+    )
 }
 
 fn idle_patterns(endpoint: &str, idle: &[Idle]) -> String {

@@ -13,7 +13,7 @@ use super::status::{CopyState, Slot};
 use crate::config::{Pipeline, SlotName};
 use crate::model::Lsn;
 use crate::postgres::PgError;
-use crate::schema::install::InitState;
+use crate::schema::install::{self, InitState};
 
 use query::{SourceLook, TargetLook};
 
@@ -22,6 +22,9 @@ use query::{SourceLook, TargetLook};
 pub struct Inspection {
     /// When, RFC 3339 in UTC.
     pub at: String,
+    /// What installs pgstream on the source, for people.
+    #[serde(skip)]
+    pub init_command: String,
     /// The source.
     pub source: Side,
     /// The target.
@@ -155,6 +158,10 @@ pub struct SchemaChange {
     pub objects: Vec<String>,
     /// What became of it.
     pub state: SchemaChangeState,
+    /// Whether a statement ran for it on the target; none: it is not known there.
+    pub ran: Option<bool>,
+    /// Parts that the target does not have, with the reason.
+    pub not_applied: Vec<String>,
 }
 
 /// What became of a schema change.
@@ -200,6 +207,7 @@ fn assemble(
     let target_look = target.ok();
     Inspection {
         at,
+        init_command: install::init_command(&pipeline.source.to_uri_without_password(), &slot_name),
         source: side(
             pipeline.source.endpoint(),
             source.map(|look| look.version.as_str()),
@@ -259,20 +267,25 @@ fn lag(source: Option<&SourceLook>, target: Option<&TargetLook>) -> Lag {
 }
 
 fn schema_changes(source: Option<&SourceLook>, target: Option<&TargetLook>) -> Vec<SchemaChange> {
-    let applied = |id: &String| target.is_some_and(|look| look.progress.applied.contains(id));
+    let applied = target.map_or(&[][..], |look| &look.progress.applied);
     let logged = source.map_or(&[][..], |look| &look.schema_changes);
-    let change = |logged: &query::Logged| SchemaChange {
-        id: logged.id.clone(),
-        version: logged.version,
-        created_at: logged.created_at.clone(),
-        schema_name: logged.schema_name.clone(),
-        tag: logged.tag.clone(),
-        objects: logged.objects.clone(),
-        state: match (logged.acked, applied(&logged.id)) {
-            (true, _) => SchemaChangeState::Acked,
-            (false, true) => SchemaChangeState::Applied,
-            (false, false) => SchemaChangeState::Pending,
-        },
+    let change = |logged: &query::Logged| {
+        let applied = applied.iter().find(|applied| applied.id == logged.id);
+        SchemaChange {
+            id: logged.id.clone(),
+            version: logged.version,
+            created_at: logged.created_at.clone(),
+            schema_name: logged.schema_name.clone(),
+            tag: logged.tag.clone(),
+            objects: [&*logged.objects, &*logged.others].concat(),
+            state: match (logged.acked, applied) {
+                (true, _) => SchemaChangeState::Acked,
+                (false, Some(_)) => SchemaChangeState::Applied,
+                (false, None) => SchemaChangeState::Pending,
+            },
+            ran: applied.map(|applied| applied.statement_count > 0),
+            not_applied: applied.map_or_else(Vec::new, |applied| applied.not_applied.clone()),
+        }
     };
     logged.iter().map(change).collect()
 }

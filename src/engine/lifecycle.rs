@@ -330,11 +330,9 @@ impl Lifecycle {
             return self.stand_still(failure).await;
         };
         self.meter.add_reconnect();
-        let causes = failure.causes.join(": ");
-        warn!(target: "slot", attempt, wait_ms = wait.as_secs_f64() * 1e3, causes,
-            "{}; trying again", failure.message);
-        self.board.failed(&failure);
         let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+        warn!(target: "slot", attempt, wait_ms, causes = failure.why(), "{}; trying again", failure.message);
+        self.board.failed(&failure);
         self.board.phase(&Phase::Retrying {
             attempt,
             next_at_ms: clock::unix_ms() + wait_ms,
@@ -384,7 +382,7 @@ impl Lifecycle {
 
     /// Ends with the failure, or stands there until the operator decides.
     async fn stand_still(&mut self, failure: Failure) -> ControlFlow<Outcome> {
-        error!(target: "apply", causes = failure.causes.join(": "), "{}", failure.message);
+        error!(target: "apply", causes = failure.why(), "{}", failure.message);
         self.board.failed(&failure);
         if !self.options.hold_on_failure {
             return ControlFlow::Break(Outcome::Failed(failure));

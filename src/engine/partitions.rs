@@ -31,17 +31,16 @@ impl Partitions {
         filter.selects_lineage(&lineage)
     }
 
-    /// Takes over what a schema change says of partitions.
+    /// Takes over what a schema change says of partitions, and of names, which they may have as their
+    /// table's.
     pub(super) fn follow(&mut self, entry: &Entry) {
+        self.rename(&new_names(entry));
         for object in &entry.change.objects {
             let ObjectChange::Table(images) = object else {
                 continue;
             };
             let Some(after) = &images.after else { continue };
             let name = after.qualified_name();
-            if let Some(before) = &images.before {
-                self.rename(&before.qualified_name(), &name);
-            }
             match after.parents.first().filter(|_| after.is_partition()) {
                 Some(parent) => self.parents.insert(name, parent.qualified_name()),
                 None => self.parents.remove(&name),
@@ -49,18 +48,36 @@ impl Partitions {
         }
     }
 
-    /// Takes over another name, which partitions may have as their table's.
-    pub(super) fn rename(&mut self, before: &QualifiedName, after: &QualifiedName) {
-        if before == after {
+    /// All at once: names may be exchanged.
+    fn rename(&mut self, names: &HashMap<QualifiedName, QualifiedName>) {
+        if names.is_empty() {
             return;
         }
-        if let Some(parent) = self.parents.remove(before) {
-            self.parents.insert(after.clone(), parent);
-        }
-        for parent in self.parents.values_mut().filter(|parent| *parent == before) {
-            parent.clone_from(after);
-        }
+        let now = |name: QualifiedName| names.get(&name).cloned().unwrap_or(name);
+        let parents = std::mem::take(&mut self.parents).into_iter();
+        self.parents = parents
+            .map(|(partition, parent)| (now(partition), now(parent)))
+            .collect();
     }
+}
+
+/// Returns the names that the entry gives to tables, by those of before.
+fn new_names(entry: &Entry) -> HashMap<QualifiedName, QualifiedName> {
+    let moved = entry.change.renamed_tables.iter().map(|table| {
+        let name = |schema: &str| QualifiedName::new(schema, table.name.as_str());
+        (name(&table.before), name(&table.after))
+    });
+    let renamed = entry.change.objects.iter().filter_map(|object| {
+        let ObjectChange::Table(images) = object else {
+            return None;
+        };
+        let (before, after) = (images.before.as_ref()?, images.after.as_ref()?);
+        Some((before.qualified_name(), after.qualified_name()))
+    });
+    moved
+        .chain(renamed)
+        .filter(|(before, after)| before != after)
+        .collect()
 }
 
 #[cfg(test)]
@@ -92,9 +109,11 @@ mod tests {
         check(&partitions, ("whole", "leaf"), "part", true);
         check(&partitions, ("whole", ""), "other", false);
 
-        partitions.rename(&name("whole"), &name("all"));
+        partitions.rename(&HashMap::from([(name("whole"), name("all"))]));
         check(&partitions, ("all", ""), "leaf", true);
-        partitions.rename(&name("leaf"), &name("twig"));
-        check(&partitions, ("all", ""), "twig", true);
+        let exchanged = [("leaf", "part"), ("part", "leaf")].map(|(a, b)| (name(a), name(b)));
+        partitions.rename(&HashMap::from(exchanged));
+        check(&partitions, ("leaf", ""), "part", true);
+        check(&partitions, ("part", ""), "leaf", false);
     }
 }

@@ -143,12 +143,10 @@ impl Router {
     /// Forgets all routes and takes over the names that a schema change gave.
     pub(super) fn follow(&mut self, plan: &Plan) {
         self.forget();
-        for touch in &plan.relations {
+        let names_lag = self.names_lag;
+        for touch in plan.relations.iter().filter(|_| names_lag) {
             if let (Some(before), Some(after)) = (&touch.before, &touch.after) {
-                self.partitions.rename(before, after);
-                if self.names_lag {
-                    self.rename(RelationId(touch.oid), before, after);
-                }
+                self.rename(RelationId(touch.oid), before, after);
             }
         }
     }

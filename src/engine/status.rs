@@ -295,6 +295,14 @@ pub struct Failure {
     pub at_ms: i64,
 }
 
+impl Failure {
+    /// Returns the causes in one text, for a log; none when there are none.
+    #[must_use]
+    pub fn why(&self) -> Option<String> {
+        (!self.causes.is_empty()).then(|| self.causes.join(": "))
+    }
+}
+
 /// The source transaction that the target refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailedTransaction {

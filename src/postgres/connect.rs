@@ -1,15 +1,18 @@
 //! Ordinary sessions: SQL on the source and the target.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::future::poll_fn;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 use tokio_postgres::config::{ChannelBinding as ClientBinding, SslMode as ClientSslMode};
 use tokio_postgres::config::{Config, SslNegotiation as ClientNegotiation};
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{AsyncMessage, CancelToken, Client, Connection, Row, SimpleQueryMessage};
+use tokio_postgres::{
+    AsyncMessage, CancelToken, Client, Connection, Row, SimpleQueryMessage, Statement,
+};
 use tracing::{debug, trace};
 
 use super::dial::{Place, dial, question};
@@ -29,6 +32,8 @@ pub struct Session {
     settings: ConnectionSettings,
     cancel: CancelToken,
     ended: watch::Receiver<Life>,
+    /// Statements by their text.
+    prepared: Mutex<HashMap<Box<str>, Statement>>,
 }
 
 /// What the driver task last said.
@@ -68,6 +73,7 @@ async fn enter(link: Link, place: Place<'_>, application_name: &str) -> Result<S
         object,
         settings: place.alone(),
         ended,
+        prepared: Mutex::default(),
     };
     session.run(&pin_statement()).await?;
     if let Some((sql, answer)) = question(place.wanted) {
@@ -130,8 +136,8 @@ async fn drive(
     let end = loop {
         match poll_fn(|context| connection.poll_message(context)).await {
             Some(Ok(AsyncMessage::Notice(notice))) => {
-                debug!(server = %object, code = notice.code().code(), "server notice");
-                trace!(server = %object, message = notice.message(), "server notice");
+                debug!(target: "sql", server = %object, code = notice.code().code(), "server notice");
+                trace!(target: "sql", server = %object, message = notice.message(), "server notice");
             }
             Some(Ok(_)) => {}
             Some(Err(error)) => {
@@ -203,8 +209,11 @@ impl Session {
         sql: &str,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, PgError> {
-        let outcome = self.client.query(sql, parameters).await;
-        outcome.map_err(|error| self.error(sql, error))
+        let outcome = async {
+            let statement = self.statement(sql, parameters).await?;
+            self.client.query(&statement, parameters).await
+        };
+        outcome.await.map_err(|error| self.error(sql, error))
     }
 
     /// Runs one statement and returns its only row, none if it gave no row.
@@ -216,8 +225,11 @@ impl Session {
         sql: &str,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Option<Row>, PgError> {
-        let outcome = self.client.query_opt(sql, parameters).await;
-        outcome.map_err(|error| self.error(sql, error))
+        let outcome = async {
+            let statement = self.statement(sql, parameters).await?;
+            self.client.query_opt(&statement, parameters).await
+        };
+        outcome.await.map_err(|error| self.error(sql, error))
     }
 
     /// Runs one statement and returns how many rows it touched.
@@ -229,8 +241,28 @@ impl Session {
         sql: &str,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<u64, PgError> {
-        let outcome = self.client.execute(sql, parameters).await;
-        outcome.map_err(|error| self.error(sql, error))
+        let outcome = async {
+            let statement = self.statement(sql, parameters).await?;
+            self.client.execute(&statement, parameters).await
+        };
+        outcome.await.map_err(|error| self.error(sql, error))
+    }
+
+    /// Parses a statement; one with parameters is remembered, for its text is the same each time.
+    async fn statement(
+        &self,
+        sql: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Statement, tokio_postgres::Error> {
+        let prepared = || self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = prepared().get(sql) {
+            return Ok(known.clone());
+        }
+        let statement = self.client.prepare(sql).await?;
+        if !parameters.is_empty() {
+            prepared().insert(sql.into(), statement.clone());
+        }
+        Ok(statement)
     }
 
     /// Runs statements over the simple protocol and returns all rows as the server printed them.

@@ -114,7 +114,7 @@ where
             match one_host(&place, &enter).await {
                 Ok(session) => return Ok(session),
                 Err(error) if is_next_hosts_turn(&error) => {
-                    debug!(host = %host, %error, "host does not serve");
+                    debug!(target: "sql", host = %host, %error, "host does not serve");
                     last = Some(error);
                 }
                 Err(error) => return Err(error),
@@ -163,7 +163,7 @@ where
     for encryption in earlier {
         match bounded(place, *encryption, enter).await {
             Err(error) if is_other_encryptions_turn(&error) => {
-                debug!(host = %place.host, %error, "trying again with the other encryption");
+                debug!(target: "sql", host = %place.host, %error, "trying again with the other encryption");
             }
             outcome => return outcome,
         }

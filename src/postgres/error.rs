@@ -218,10 +218,7 @@ impl Classify for PgError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Server(answer) => answer
-                .hint
-                .clone()
-                .or_else(|| sqlstate::hint(&answer.code).map(str::to_owned)),
+            Self::Server(answer) => answer.mend(),
             Self::Unreachable { hint, .. } => Some(hint.clone()),
             Self::Tls { source, .. } => source.hint(),
             Self::Authentication { .. } => {

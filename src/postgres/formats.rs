@@ -2,7 +2,8 @@
 //!
 //! Values travel as text from the source to the target. They mean the same on both sides only if
 //! both sessions agree on every setting that takes part in output or input; timeouts that an
-//! administrator meant for people would cut our long-lived sessions.
+//! administrator meant for people would cut our long-lived sessions, and what speeds up long analyses
+//! slows ours.
 
 /// Setting and value. Some exist in newer servers only and are left out where unknown.
 const PINS: &[(&str, &str)] = &[
@@ -25,6 +26,8 @@ const PINS: &[(&str, &str)] = &[
     ("idle_session_timeout", "0"),
     ("transaction_timeout", "0"),
     ("search_path", ""),
+    // Questions to large catalogs look dear to the planner and are not: compiling them takes longer.
+    ("jit", "off"),
 ];
 
 /// Returns the statement that pins all of them, in one round trip.

@@ -97,6 +97,18 @@ impl ServerError {
         }
     }
 
+    /// Returns the mend: the server's own hint, or one that we know.
+    #[must_use]
+    pub fn mend(&self) -> Option<String> {
+        let about_certificate =
+            self.code == sqlstate::INVALID_AUTHORIZATION && self.message.contains("certificate");
+        let known = match about_certificate {
+            true => Some(HINT_CERTIFICATE),
+            false => sqlstate::hint(&self.code),
+        };
+        self.hint.clone().or_else(|| known.map(str::to_owned))
+    }
+
     /// Takes out what may quote a value. Row and column of a COPY are kept of its context, which
     /// quotes what stood there.
     pub(super) fn without_values(mut self) -> Self {
@@ -127,6 +139,10 @@ impl ServerError {
         self.detail.as_deref().filter(|_| !may_quote)
     }
 }
+
+/// `pg_hba.conf` has a line with `cert` or `clientcert` (manual, section 21.12).
+const HINT_CERTIFICATE: &str = "name a client certificate whose common name is the user, and its key, in \
+     the connection string: sslcert=FILE&sslkey=FILE; or map the name to the user in pg_ident.conf";
 
 /// Reads row and column from «COPY t, line 5, column c: …», in the many languages that translate it
 /// word by word. Nobody knows the row where that fails; the error stands without it.

@@ -195,7 +195,7 @@ fn require_harmless(notice: ServerError) -> Result<(), PgError> {
     if notice.severity == "WARNING" {
         return Err(PgError::StreamWarning(Box::new(notice)));
     }
-    debug!(server = %notice.object, severity = notice.severity, "notice within the stream");
+    debug!(target: "slot", server = %notice.object, severity = notice.severity, "notice within the stream");
     Ok(())
 }
 

@@ -12,9 +12,10 @@ mod version1;
 use std::sync::Arc;
 
 use rustls::client::danger::ServerCertVerifier;
-use rustls::crypto::ring;
+use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{ClientConfig, InconsistentKeys, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
@@ -59,6 +60,7 @@ pub(super) async fn handshake(
 
 fn client_config(settings: &TlsSettings, host: &str) -> Result<ClientConfig, TlsError> {
     let provider = Arc::new(ring::default_provider());
+    let identity = identity(settings, &provider)?;
     let verifier: Arc<dyn ServerCertVerifier> = Arc::new(Verifier::new(
         check(settings, host)?,
         provider.signature_verification_algorithms,
@@ -68,10 +70,8 @@ fn client_config(settings: &TlsSettings, host: &str) -> Result<ClientConfig, Tls
         .map_err(TlsError::Setup)?
         .dangerous()
         .with_custom_certificate_verifier(verifier);
-    let mut config = match files::client_certificate(settings)? {
-        Some((chain, key)) => builder
-            .with_client_auth_cert(chain, key)
-            .map_err(TlsError::Setup)?,
+    let mut config = match identity {
+        Some(identity) => builder.with_client_cert_resolver(Arc::new(identity)),
         None => builder.with_no_client_auth(),
     };
     config.enable_sni = settings.send_name;
@@ -79,6 +79,28 @@ fn client_config(settings: &TlsSettings, host: &str) -> Result<ClientConfig, Tls
         config.alpn_protocols = vec![b"postgresql".to_vec()];
     }
     Ok(config)
+}
+
+/// Returns what we show to a server that asks who we are. Its certificate is the server's to judge: ones
+/// of version 1, as `openssl x509 -req` makes them, rustls cannot read and need not.
+fn identity(
+    settings: &TlsSettings,
+    provider: &CryptoProvider,
+) -> Result<Option<SingleCertAndKey>, TlsError> {
+    let Some((chain, key)) = files::client_certificate(settings)? else {
+        return Ok(None);
+    };
+    let key = provider
+        .key_provider
+        .load_private_key(key)
+        .map_err(TlsError::Setup)?;
+    let certified = CertifiedKey::new(chain, key);
+    match certified.keys_match() {
+        Err(error @ rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => {
+            Err(TlsError::Setup(error))
+        }
+        Ok(()) | Err(_) => Ok(Some(SingleCertAndKey::from(certified))),
+    }
 }
 
 fn check(settings: &TlsSettings, host: &str) -> Result<Check, TlsError> {

@@ -68,7 +68,7 @@ impl Wire {
         loop {
             match Message::parse(&mut self.received) {
                 Ok(Some(Message::NoticeResponse(_))) => {
-                    debug!(server = %self.object, "server notice");
+                    debug!(target: "sql", server = %self.object, "server notice");
                 }
                 Ok(Some(message)) => return Poll::Ready(Ok(message)),
                 Ok(None) => ready!(self.poll_receive(context))?,

@@ -42,6 +42,20 @@ pub fn grant_descriptions(user: &str) -> String {
     )
 }
 
+/// Returns our role, where it may not read the descriptions that are recorded.
+///
+/// # Errors
+/// By SQLSTATE; Transient when the connection is lost.
+pub async fn closed_descriptions(session: &Session) -> Result<Option<String>, PgError> {
+    let found = records(session).await?;
+    Ok(found.and_then(|(readable, user)| (!readable).then_some(user)))
+}
+
+async fn records(session: &Session) -> Result<Option<(bool, String)>, PgError> {
+    let row = session.row(RECORDS, &[]).await?;
+    Ok(row.map(|row| (row.get(0), row.get(1))))
+}
+
 const RECORDED: &str = "\
 SELECT o.oid, o.kind, pgstream.with_names(o.description)::pg_catalog.text
 FROM pgstream.object AS o
@@ -113,9 +127,7 @@ impl<'s> Describer<'s> {
     /// # Errors
     /// [`DescribeError::Forbidden`]; by SQLSTATE: Operator where no temporary objects may be made.
     pub async fn new(session: &'s Session, exact: bool) -> Result<Self, DescribeError> {
-        let records = session.row(RECORDS, &[]).await;
-        let records = records.map_err(DescribeError::Ask)?;
-        match records.map(|row| (row.get(0), row.get(1))) {
+        match records(session).await.map_err(DescribeError::Ask)? {
             Some((true, _)) => Ok(Self {
                 session,
                 sql: RECORDED,

@@ -25,7 +25,7 @@ mod rows;
 mod tables;
 
 pub use acknowledge::{mark_acked, unacked};
-pub use catalog::{DescribeError, Describer, Oids, grant_descriptions};
+pub use catalog::{DescribeError, Describer, Oids, closed_descriptions, grant_descriptions};
 pub use entry::{Change, Entry, FORMAT, Images, ObjectChange, Other, RenamedTable, UnknownDrop};
 pub use error::SchemaError;
 pub use plan::{

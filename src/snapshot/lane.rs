@@ -13,9 +13,9 @@
 use crate::config::ConnectionSettings;
 use crate::fault;
 use crate::model::{Lsn, RelationId, quote_literal};
-use crate::postgres::{CopySession, PgError, Session, copy_through};
+use crate::postgres::{CopySession, PgError, Session, TextRow, copy_through};
 
-use super::{Part, SnapshotError, SourceTable, Store, copy_from, copy_to, is_as_planned};
+use super::{OpenStep, Part, SnapshotError, SourceTable, Store, copy_from, copy_to, is_as_planned};
 
 /// What a lane is opened with.
 #[derive(Debug, Clone)]
@@ -49,12 +49,13 @@ pub struct Fence {
 }
 
 impl Fence {
-    /// A query with one row, or none when the attempt is superseded.
+    /// A statement with one row, or none when the attempt is superseded; it notes what is whole with it.
     fn question(&self, table: RelationId, part: Part, moved: &Moved) -> String {
         let attempt = (table, self.attempt);
         match part {
             Part::Keys { number, .. } => self.store.range_done(attempt, number, self.lsn, moved),
-            Part::Whole | Part::Blocks { .. } => self.store.fence(table, self.attempt),
+            Part::Whole => self.store.rows_done(attempt, moved),
+            Part::Blocks { .. } => self.store.fence(table, self.attempt),
         }
     }
 }
@@ -217,24 +218,58 @@ impl Lane {
     ///
     /// # Errors
     /// [`SnapshotError::Step`].
-    pub async fn run_step(&mut self, step: &super::OpenStep) -> Result<(), SnapshotError> {
-        let done = self.strike_and_run(step).await;
-        fault::point(fault::SNAPSHOT_AFTER_STEP);
-        done.map_err(|source| SnapshotError::Step {
-            object: step.object.clone(),
-            statement: step.sql.clone(),
-            source,
-        })
+    pub async fn run_step(&mut self, step: &OpenStep) -> Result<(), SnapshotError> {
+        let strike = Store::steps_done(std::slice::from_ref(step));
+        self.complete(&strike, &step.object).await
+    }
+
+    /// Runs all statements that complete a table whose rows are there, or none of them, together with
+    /// what strikes them off the list.
+    ///
+    /// # Errors
+    /// [`SnapshotError::Step`].
+    pub async fn finish(
+        &mut self,
+        store: &Store,
+        table: &SourceTable,
+    ) -> Result<(), SnapshotError> {
+        let strike = store.finish_done(table.relation);
+        self.complete(&strike, &format!("table {}", table.name))
+            .await
     }
 
     /// Who takes a step off the list runs it: it may have been done by a session that was cut off
     /// before it could say so.
-    async fn strike_and_run(&mut self, step: &super::OpenStep) -> Result<(), PgError> {
-        let strike = format!("BEGIN; {} RETURNING ordinal", Store::step_done(step));
-        if !self.target.query(&strike).await?.is_empty() {
-            self.target.query(&step.sql).await?;
+    async fn complete(&mut self, strike: &str, object: &str) -> Result<(), SnapshotError> {
+        let struck = self.target.query(&format!("BEGIN; {strike}")).await;
+        let mut steps: Vec<(i64, String, String)> = struck
+            .map_err(refused(object, strike))?
+            .into_iter()
+            .filter_map(struck_step)
+            .collect();
+        steps.sort();
+        for (_, object, sql) in &steps {
+            let run = self.target.query(sql).await;
+            run.map_err(refused(object, sql))?;
         }
-        self.target.query("COMMIT").await.map(drop)
+        let committed = self.target.query("COMMIT").await;
+        committed.map_err(refused(object, "COMMIT"))?;
+        fault::point(fault::SNAPSHOT_AFTER_STEP);
+        Ok(())
+    }
+}
+
+fn struck_step(row: TextRow) -> Option<(i64, String, String)> {
+    let [ordinal, object, sql] = <[Option<String>; 3]>::try_from(row).ok()?;
+    Some((ordinal?.parse().ok()?, object?, sql?))
+}
+
+fn refused(object: &str, statement: &str) -> impl FnOnce(PgError) -> SnapshotError {
+    let (object, statement) = (object.to_owned(), statement.to_owned());
+    move |source| SnapshotError::Step {
+        object,
+        statement,
+        source,
     }
 }
 

@@ -4,7 +4,7 @@ use tokio_postgres::types::ToSql;
 
 use super::Store;
 use super::store::oids;
-use crate::model::RelationId;
+use crate::model::{RelationId, quote_literal};
 use crate::postgres::{PgError, Session};
 
 /// A statement to be remembered until it has run.
@@ -129,12 +129,24 @@ impl Store {
         Ok(rows.iter().map(step).collect())
     }
 
-    /// Returns the statement that takes a step off the list, for the transaction of the step itself.
+    /// Returns the statement that takes steps off the list, for the transaction of the steps themselves.
+    /// It returns ordinal, object and statement of those that were still on it.
     #[must_use]
-    pub fn step_done(step: &OpenStep) -> String {
-        format!(
-            "DELETE FROM pgstream.snapshot_step WHERE ordinal = {}",
-            step.ordinal
-        )
+    pub fn steps_done(steps: &[OpenStep]) -> String {
+        let ordinals: Vec<String> = steps.iter().map(|step| step.ordinal.to_string()).collect();
+        strike(&format!("ordinal IN ({})", ordinals.join(", ")))
     }
+
+    /// As [`Store::steps_done`], for all steps that complete a table whose rows are there.
+    #[must_use]
+    pub fn finish_done(&self, RelationId(relation): RelationId) -> String {
+        let slot = quote_literal(self.slot_name());
+        strike(&format!(
+            "slot_name = {slot} AND relation = {relation} AND stage IN ('index', 'after')"
+        ))
+    }
+}
+
+fn strike(which: &str) -> String {
+    format!("DELETE FROM pgstream.snapshot_step WHERE {which} RETURNING ordinal, object, statement")
 }

@@ -114,13 +114,20 @@ WHERE t.slot_name = $1 AND EXISTS (
   WHERE o.slot_name <> t.slot_name
     AND o.schema_name = t.schema_name AND o.table_name = t.table_name)";
 
-const BEGIN_COPY: &str = "\
-UPDATE pgstream.snapshot_table
-SET state = 'copying', attempt = attempt + 1, lsn = $3::pg_catalog.text::pg_catalog.pg_lsn,
-    schema_name = $4, table_name = $5, objects = $6::pg_catalog.text::pg_catalog.jsonb, bytes_expected = $7,
-    fingerprint = $8, range_key = $9,
+const BEGIN_COPIES: &str = "\
+UPDATE pgstream.snapshot_table AS t
+SET state = 'copying', attempt = t.attempt + 1, lsn = $2::pg_catalog.text::pg_catalog.pg_lsn,
+    schema_name = m.schema_name, table_name = m.table_name,
+    objects = m.objects::pg_catalog.jsonb, bytes_expected = m.bytes_expected,
+    fingerprint = m.fingerprint, range_key = m.range_key,
     row_count = 0, byte_count = 0, failure = NULL, updated_at = pg_catalog.now()
-WHERE slot_name = $1 AND relation = $2";
+FROM ROWS FROM (
+  pg_catalog.unnest($3::pg_catalog.oid[]), pg_catalog.unnest($4::pg_catalog.text[]),
+  pg_catalog.unnest($5::pg_catalog.text[]), pg_catalog.unnest($6::pg_catalog.text[]),
+  pg_catalog.unnest($7::pg_catalog.int8[]), pg_catalog.unnest($8::pg_catalog.text[]),
+  pg_catalog.unnest($9::pg_catalog.text[])
+) AS m (relation, schema_name, table_name, objects, bytes_expected, fingerprint, range_key)
+WHERE t.slot_name = $1 AND t.relation = m.relation";
 
 const COPIED: &str = "\
 UPDATE pgstream.snapshot_table
@@ -311,37 +318,37 @@ impl Store {
             .map(drop)
     }
 
-    /// Notes that a table was made, as `objects` describe it, and that its rows of `lsn` are on
-    /// their way. They begin anew.
+    /// Notes that tables were made, as the JSON beside them describes it, and that their rows of `lsn`
+    /// are on their way. They begin anew.
     ///
     /// # Errors
     /// By SQLSTATE.
-    pub async fn begin_copy(
+    pub async fn begin_copies(
         &self,
         session: &Session,
-        table: &super::SourceTable,
+        made: &[(&super::SourceTable, &str)],
         lsn: Option<Lsn>,
-        objects: &str,
     ) -> Result<(), PgError> {
-        let (schema, name) = (&*table.name.schema, &*table.name.name);
-        let (lsn, size) = (lsn.map(|lsn| lsn.to_string()), signed(table.byte_count));
-        session
-            .change(
-                BEGIN_COPY,
-                &[
-                    &self.slot_name,
-                    &table.relation.0,
-                    &lsn,
-                    &schema,
-                    &name,
-                    &objects,
-                    &size,
-                    &table.fingerprint,
-                    &table.key.as_ref().map(|key| &key.column),
-                ],
-            )
-            .await
-            .map(drop)
+        fn column<'a, T>(
+            made: &'a [(&super::SourceTable, &str)],
+            of: impl Fn(&'a super::SourceTable) -> T,
+        ) -> Vec<T> {
+            made.iter().map(|(table, _)| of(table)).collect()
+        }
+        let objects: Vec<&str> = made.iter().map(|(_, objects)| *objects).collect();
+        let key = |table: &'_ super::SourceTable| table.key.as_ref().map(|key| key.column.clone());
+        let parameters: [&(dyn ToSql + Sync); 9] = [
+            &self.slot_name,
+            &lsn.map(|lsn| lsn.to_string()),
+            &column(made, |table| table.relation.0),
+            &column(made, |table| &*table.name.schema),
+            &column(made, |table| &*table.name.name),
+            &objects,
+            &column(made, |table| signed(table.byte_count)),
+            &column(made, |table| &*table.fingerprint),
+            &column(made, key),
+        ];
+        session.change(BEGIN_COPIES, &parameters).await.map(drop)
     }
 
     /// Notes that all rows of an attempt are there. Returns whether the attempt still counts.
@@ -441,6 +448,24 @@ impl Store {
         format!(
             "SELECT attempt FROM pgstream.snapshot_table WHERE slot_name = {} AND relation = {} \
              AND attempt = {attempt} AND state = 'copying'",
+            quote_literal(&self.slot_name),
+            table.0
+        )
+    }
+
+    /// Returns the statement that notes all rows of a table, in their own transaction: one row, or none
+    /// when the attempt no longer counts.
+    #[must_use]
+    pub fn rows_done(&self, (table, attempt): (RelationId, i32), moved: &Moved) -> String {
+        let Moved {
+            row_count,
+            byte_count,
+        } = moved;
+        format!(
+            "UPDATE pgstream.snapshot_table SET state = 'indexing', row_count = {row_count}, \
+             byte_count = {byte_count}, bytes_expected = {byte_count}, updated_at = pg_catalog.now() \
+             WHERE slot_name = {} AND relation = {} AND attempt = {attempt} AND state = 'copying' \
+             RETURNING attempt",
             quote_literal(&self.slot_name),
             table.0
         )

@@ -128,7 +128,9 @@ async fn a_role_without_rights_gets_every_grant() {
               mend: ALTER TABLE "public"."test" REPLICA IDENTITY FULL;
     ! target  public.test: belongs to postgres: a schema change of it would be refused to role writer
               mend: ALTER TABLE "public"."test" OWNER TO "writer";
-    ✗ 5 of 7 to mend before pgstream can run
+    ! target  schema public: permission denied: role writer cannot create anything in it, and a CREATE TABLE there would be refused
+              mend: GRANT USAGE, CREATE ON SCHEMA "public" TO "writer";
+    ✗ 5 of 8 to mend before pgstream can run
     "#);
     });
 }
@@ -306,16 +308,16 @@ async fn status_before_init_says_what_is_missing() {
     let (source, target) = pair();
     let outcome = between("status", &source, &target).run().await;
     with_filters(|| {
-        assert_snapshot!(seen(&outcome), @"
+        assert_snapshot!(seen(&outcome), @r#"
     exit code 0
     --- stdout
     source      localhost:[port]/postgres  PostgreSQL [version]
     target      localhost:[port]/postgres  PostgreSQL [version]
-    init        not done: pgstream init --replication-slot pgstream_tutorial_slot
+    init        not done: pgstream init --pgurl "postgresql://postgres@localhost:[port]/postgres?sslmode=disable" --replication-slot pgstream_tutorial_slot
     slot        pgstream_tutorial_slot  not found
     lag         not known
     checkpoint  none yet: run has not streamed to this target
-    ");
+    "#);
     });
 }
 
@@ -333,7 +335,7 @@ async fn status_and_check_work_while_the_target_is_away() {
     --- stdout
     source      localhost:[port]/postgres  PostgreSQL [version]
     target      localhost:[port]/postgres  not reachable: cannot connect to localhost:[port]/postgres: Connection refused (os error 111)
-    init        not done: pgstream init --replication-slot pgstream_tutorial_slot
+    init        not done: pgstream init --pgurl "postgresql://postgres@localhost:[port]/postgres?sslmode=disable" --replication-slot pgstream_tutorial_slot
     slot        pgstream_tutorial_slot  not found
     lag         not known
     checkpoint  not known

@@ -250,3 +250,19 @@ async fn init_without_the_rights_says_which_ones() {
     "#);
     });
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_password_of_the_command_line_is_not_in_the_list_of_processes() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let url = format!("postgres://me:hidden@127.0.0.1:{port}/shop");
+    let running = Call::line(&format!("init --pgurl \"{url}\"")).spawn();
+    let _client = silent.accept().await.unwrap();
+
+    let shown = std::fs::read(format!("/proc/{}/cmdline", running.pid())).unwrap();
+
+    let shown = String::from_utf8_lossy(&shown).replace('\0', " ");
+    let expected = format!("init --pgurl postgres://me:***@127.0.0.1:{port}/shop ");
+    assert!(shown.ends_with(&expected), "{shown}");
+}

@@ -4,7 +4,7 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use pgstream::config::OnConflict;
+use pgstream::config::{OnConflict, Plugin};
 use pgstream::engine::status::{Command, CommandAnswer, Failure, Phase};
 use pgstream::engine::{Engine, EngineOptions, Handle};
 use pgstream::model::ErrorClass;
@@ -329,6 +329,30 @@ async fn what_an_operator_must_change_names_its_transaction() {
         flow.equal().await;
         stop(handle).await;
     }
+}
+
+#[tokio::test]
+async fn what_the_target_never_had_is_dropped_in_peace_and_altered_with_advice() {
+    let flow = Flow::schema(Plugin::Pgoutput).await;
+    let mut handle = flow.start();
+    flow.run("CREATE TABLE stray (id int); CREATE TABLE lost (id int)")
+        .await;
+    flow.equal().await;
+    execute(&flow.target, "DROP TABLE stray, lost").await;
+    flow.run("DROP TABLE stray; CREATE TABLE behind (id int)")
+        .await;
+    flow.shows("SELECT count(*) FROM behind", &["0"]).await;
+
+    flow.run("ALTER TABLE lost ADD COLUMN more int").await;
+
+    let failed = failure(&mut handle).await;
+    assert_eq!(failed.sqlstate.as_deref(), Some("42P01"), "{failed:?}");
+    let hint = failed.hint.unwrap_or_default();
+    assert!(
+        hint.contains("PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_TABLES='public.lost'"),
+        "{hint}"
+    );
+    assert!(hint.contains("--skip-transaction "), "{hint}");
 }
 
 #[tokio::test]

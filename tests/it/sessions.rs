@@ -230,6 +230,14 @@ async fn a_client_certificate_is_enough_where_the_server_says_so() {
     let with = format!("{url}&sslcert={certificate}&sslkey={key}");
     assert_eq!(encryption(&with).await, "encrypted");
     assert_eq!(encryption(&url).await, "Operator");
+    let refused = postgres::connect(&settings(&url), "pgstream test").await;
+    let hint = refused.expect_err("no certificate").hint();
+    assert!(hint.unwrap_or_default().contains("sslcert=FILE"));
+
+    let Identity { certificate, key } = authority.client_of_version_1("postgres");
+    let (certificate, key) = (files.put("v1.crt", &certificate), files.put("v1.key", &key));
+    let of_version_1 = format!("{url}&sslcert={certificate}&sslkey={key}");
+    assert_eq!(encryption(&of_version_1).await, "encrypted");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 -- Everything that `check` asks of the source, as one JSON document.
 -- $1 is the slot's name, $2 the publication's.
 WITH user_relation AS (
-  SELECT c.oid, n.nspname, c.relname, c.relkind, c.relreplident
+  SELECT c.oid, c.relnamespace, n.nspname, c.relname, c.relkind, c.relreplident
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind IN ('r', 'p')
@@ -44,6 +44,8 @@ SELECT pg_catalog.json_build_object(
     WHERE managed.rolname IN ('rds_replication', 'cloudsqlreplica')
       AND pg_catalog.pg_has_role(managed.oid, 'MEMBER')),
   'wal_level', pg_catalog.current_setting('wal_level'),
+  'wal_end', CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN
+      pg_catalog.pg_current_wal_flush_lsn()::pg_catalog.text END,
   'max_replication_slots', pg_catalog.current_setting('max_replication_slots')::pg_catalog.int8,
   'replication_slot_count', (SELECT pg_catalog.count(*) FROM pg_catalog.pg_replication_slots),
   'max_wal_senders', pg_catalog.current_setting('max_wal_senders')::pg_catalog.int8,
@@ -58,7 +60,8 @@ SELECT pg_catalog.json_build_object(
       'active_pid', s.active_pid,
       'active_application', (
         SELECT a.application_name FROM pg_catalog.pg_stat_activity a WHERE a.pid = s.active_pid),
-      'wal_status', s.wal_status)
+      'wal_status', s.wal_status,
+      'confirmed_lsn', s.confirmed_flush_lsn::pg_catalog.text)
     FROM pg_catalog.pg_replication_slots s WHERE s.slot_name = $1),
   'publication', (
     SELECT pg_catalog.json_build_object(
@@ -87,6 +90,19 @@ SELECT pg_catalog.json_build_object(
         SELECT FROM pg_catalog.pg_index i
         WHERE i.indrelid = r.oid
           AND (r.relreplident = 'd' AND i.indisprimary OR r.relreplident = 'i' AND i.indisreplident)),
+      'schema_usable', COALESCE(pg_catalog.has_schema_privilege(r.relnamespace, 'USAGE'), true),
+      'readable', COALESCE(pg_catalog.has_table_privilege(r.oid, 'SELECT'), true),
+      'unreadable_sequences', COALESCE((
+        SELECT pg_catalog.json_agg(pg_catalog.json_build_object('schema', qn.nspname, 'name', q.relname)
+                                   ORDER BY qn.nspname, q.relname)
+        FROM pg_catalog.pg_depend d
+        JOIN pg_catalog.pg_class q ON q.oid = d.objid AND q.relkind = 'S'
+        JOIN pg_catalog.pg_namespace qn ON qn.oid = q.relnamespace
+        WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+          AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = r.oid
+          AND d.deptype IN ('a', 'i')
+          AND CASE q.relkind WHEN 'S' THEN NOT pg_catalog.has_sequence_privilege(q.oid, 'SELECT') END),
+        '[]'::pg_catalog.json),
       'columns', COALESCE((
         SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
           'name', u.attname, 'type', u.type_text) ORDER BY u.attnum)

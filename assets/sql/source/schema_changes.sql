@@ -12,6 +12,10 @@ SELECT COALESCE(pg_catalog.json_agg(pg_catalog.json_build_object(
       LATERAL (SELECT COALESCE(
         NULLIF(o.object -> 'after', 'null'), o.object -> 'before') AS image) AS i),
     '[]'::pg_catalog.json),
+  'others', COALESCE((
+    SELECT pg_catalog.json_agg(pg_catalog.concat_ws(' ', o.other ->> 'kind', o.other ->> 'identity'))
+    FROM pg_catalog.jsonb_array_elements(l.schema -> 'others') AS o(other)
+    WHERE o.other ? 'identity'), '[]'::pg_catalog.json),
   'acked', l.acked)), '[]'::pg_catalog.json)::pg_catalog.text
 FROM (
   SELECT id, version, created_at, schema_name, schema, acked

@@ -32,6 +32,11 @@ SELECT pg_catalog.json_build_object(
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = 'pgstream'
       AND c.relname IN ('checkpoint', 'skipped_transaction', 'schema_change')), '[]'::pg_catalog.json),
+  'schemas', COALESCE((
+    SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
+      'name', n.nspname,
+      'creatable', pg_catalog.has_schema_privilege(n.oid, 'CREATE')) ORDER BY n.nspname)
+    FROM pg_catalog.pg_namespace n), '[]'::pg_catalog.json),
   'tables', COALESCE((
     SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
       'name', pg_catalog.json_build_object('schema', n.nspname, 'name', c.relname),

@@ -10,8 +10,9 @@ SELECT pg_catalog.json_build_object(
   'skipped_transaction_count', (
     SELECT pg_catalog.count(*) FROM pgstream.skipped_transaction k WHERE k.slot_name = $1),
   'applied', COALESCE((
-    SELECT pg_catalog.json_agg(r.id)
+    SELECT pg_catalog.json_agg(r)
     FROM (
-      SELECT h.id FROM pgstream.schema_change h
+      SELECT h.id, h.not_applied, pg_catalog.cardinality(h.statements) AS statement_count
+      FROM pgstream.schema_change h
       WHERE h.slot_name = $1 ORDER BY h.version DESC LIMIT 100) AS r), '[]'::pg_catalog.json)
 )::pg_catalog.text

@@ -1,6 +1,7 @@
 //! Turns a step into statements with their parameters. Pure.
 
 use std::error::Error;
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -45,8 +46,17 @@ pub(super) struct CopyRows {
 }
 
 /// A parameter in its type's text form, whatever the type.
-#[derive(Debug)]
 pub(super) struct TextParameter(Option<Bytes>);
+
+/// As people read it.
+impl fmt::Debug for TextParameter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some(bytes) => write!(f, "{:?}", String::from_utf8_lossy(bytes)),
+            None => f.write_str("NULL"),
+        }
+    }
+}
 
 impl ToSql for TextParameter {
     fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {

@@ -28,9 +28,24 @@ fn copy(name: &str, state: CopyState) -> TableCopy {
     }
 }
 
+fn change(tag: &str, object: &str, state: SchemaChangeState) -> SchemaChange {
+    SchemaChange {
+        id: "x".to_owned(),
+        version: 7,
+        created_at: "2026-01-01".to_owned(),
+        schema_name: "public".to_owned(),
+        tag: tag.to_owned(),
+        objects: vec![object.to_owned()],
+        state,
+        ran: Some(true),
+        not_applied: Vec::new(),
+    }
+}
+
 fn seen() -> Inspection {
     Inspection {
         at: "2026-01-01T00:00:00Z".to_owned(),
+        init_command: "pgstream init …".to_owned(),
         source: side("localhost:5432/postgres", true),
         target: side("localhost:7654/postgres", true),
         slot_name: "a_slot".to_owned(),
@@ -71,15 +86,14 @@ fn seen() -> Inspection {
             triggers: true,
             of_this_database: true,
         }),
-        schema_changes: vec![SchemaChange {
-            id: "x".to_owned(),
-            version: 7,
-            created_at: "2026-01-01".to_owned(),
-            schema_name: "public".to_owned(),
-            tag: "ALTER TABLE".to_owned(),
-            objects: vec!["table public.test".to_owned()],
-            state: SchemaChangeState::Acked,
-        }],
+        schema_changes: vec![
+            change("ALTER TABLE", "table public.test", SchemaChangeState::Acked),
+            SchemaChange {
+                ran: Some(false),
+                not_applied: vec!["CREATE VIEW public.v: it does not replicate yet".to_owned()],
+                ..change("CREATE VIEW", "view public.v", SchemaChangeState::Acked)
+            },
+        ],
     }
 }
 
@@ -100,7 +114,9 @@ fn a_streaming_pipeline_shows_its_slot_lag_and_changes() {
                   snapshot failed
                   caused by: cannot copy the rows of public.refunds
                   hint: mend it
-    schema      ✓ acked    7  ALTER TABLE  table public.test
+    schema      ✓ acked       7  ALTER TABLE  table public.test
+                ! not applied 7  CREATE VIEW  view public.v
+                  not on the target: CREATE VIEW public.v: it does not replicate yet
     ");
 }
 

@@ -18,12 +18,12 @@ const FOREIGN_ACCESS: u32 = 0o077;
 pub(super) fn look_up(path: &Path, place: &HostPort, dbname: &str, user: &str) -> Option<Secret> {
     let metadata = fs::metadata(path).ok()?;
     if !metadata.is_file() {
-        warn!(path = %path.display(), "password file is not a plain file, not used");
+        warn!(target: "config", path = %path.display(), "password file is not a plain file, not used");
         return None;
     }
     if metadata.permissions().mode() & FOREIGN_ACCESS != 0 {
         warn!(
-            path = %path.display(),
+            target: "config", path = %path.display(),
             "password file has group or world access, not used; chmod 0600 mends it"
         );
         return None;
@@ -31,7 +31,7 @@ pub(super) fn look_up(path: &Path, place: &HostPort, dbname: &str, user: &str) -
     match fs::read_to_string(path) {
         Ok(text) => find(&text, place, dbname, user),
         Err(error) => {
-            warn!(path = %path.display(), %error, "cannot read the password file");
+            warn!(target: "config", path = %path.display(), %error, "cannot read the password file");
             None
         }
     }

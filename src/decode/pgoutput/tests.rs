@@ -193,19 +193,3 @@ fn what_does_not_fit_is_an_error() {
         Err(DecodeError::Misplaced { what: "a row" })
     );
 }
-
-#[test]
-fn renames_reach_relations_that_are_not_described_anew() {
-    let mut decoder = begun();
-    let name_of = |decoder: &mut Pgoutput| match decoder.decode(row_of(42)) {
-        Ok(Some(Event::Change(Change::Insert { relation, .. }))) => relation.name.to_string(),
-        other => panic!("{other:?}"),
-    };
-
-    decoder.rename_schema("other", "wrong");
-    decoder.rename_schema("pub\"lic", "renamed");
-    assert_eq!(name_of(&mut decoder), "renamed.\"Order items\"");
-
-    decoder.rename_relation(RelationId(42), &QualifiedName::new("a", "b"));
-    assert_eq!(name_of(&mut decoder), "a.b");
-}

@@ -164,7 +164,7 @@ impl Applier {
             (true, true) => SchemaState::Skipped,
         };
         let objects = change.objects.join(", ");
-        let ms = (duration_ms * 10.0).round() / 10.0;
+        let ms = clock::shown_ms(took);
         match change.state {
             SchemaState::NotApplied => {}
             SchemaState::Skipped => {

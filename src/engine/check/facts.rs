@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use serde::Deserialize;
 
-use crate::model::QualifiedName;
+use crate::model::{Lsn, QualifiedName};
 
 /// What both sides have.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -42,6 +42,8 @@ pub(super) struct SourceFacts {
     pub(super) server: Server,
     pub(super) replication_role: bool,
     pub(super) wal_level: String,
+    /// None on a standby.
+    pub(super) wal_end: Option<Lsn>,
     pub(super) max_replication_slots: i64,
     pub(super) replication_slot_count: i64,
     pub(super) max_wal_senders: i64,
@@ -58,6 +60,9 @@ pub(super) struct SourceFacts {
     /// None: nothing is installed, or our role may not look.
     #[serde(skip)]
     pub(super) installation: Option<InstallationFacts>,
+    /// Our role may not read what is recorded of tables, which a copy needs.
+    #[serde(skip)]
+    pub(super) descriptions_closed: bool,
     pub(super) event_triggers: Vec<EventTriggerFacts>,
     pub(super) tables: Vec<SourceTable>,
     pub(super) types: Vec<TypeUse>,
@@ -91,6 +96,7 @@ pub(super) struct SlotFacts {
     pub(super) active_pid: Option<i32>,
     pub(super) active_application: Option<String>,
     pub(super) wal_status: Option<String>,
+    pub(super) confirmed_lsn: Option<Lsn>,
 }
 
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
@@ -116,6 +122,10 @@ pub(super) struct SourceTable {
     pub(super) name: QualifiedName,
     /// UPDATE and DELETE fail on it once it is published.
     pub(super) without_identity: bool,
+    pub(super) schema_usable: bool,
+    pub(super) readable: bool,
+    /// Of those that it owns.
+    pub(super) unreadable_sequences: Vec<QualifiedName>,
     pub(super) columns: Vec<ColumnFacts>,
 }
 
@@ -153,6 +163,10 @@ pub(super) struct TargetFacts {
     pub(super) silences_triggers: bool,
     pub(super) own_schema: Option<OwnSchema>,
     pub(super) own_tables: Vec<OwnTable>,
+    /// Empty, too, where our role may not look.
+    #[serde(skip)]
+    pub(super) checkpoints: Vec<Checkpoint>,
+    pub(super) schemas: Vec<TargetSchema>,
     pub(super) tables: Vec<TargetTable>,
     pub(super) types: HashSet<QualifiedName>,
     pub(super) collations: HashSet<QualifiedName>,
@@ -168,6 +182,21 @@ pub(super) struct OwnSchema {
 pub(super) struct OwnTable {
     pub(super) name: String,
     pub(super) usable: bool,
+}
+
+/// How far the target is, and of what.
+#[derive(Debug, Clone)]
+pub(super) struct Checkpoint {
+    pub(super) slot_name: String,
+    pub(super) system_identifier: String,
+    pub(super) database: String,
+    pub(super) end_lsn: Lsn,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct TargetSchema {
+    pub(super) name: String,
+    pub(super) creatable: bool,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -5,18 +5,21 @@ use std::collections::{HashMap, HashSet};
 use super::facts::{CollationUse, SourceFacts, SourceTable, TargetFacts, TargetTable, TypeUse};
 use super::judge::bounded;
 use super::{Finding, Side, Wanted};
-use crate::model::{QualifiedName, quote_ident, quote_literal};
+use crate::apply::{ApplyError, Stream, misfit};
+use crate::model::{Classify as _, QualifiedName, quote_ident, quote_literal};
 
 pub(super) fn judge(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Vec<Finding> {
     if source.server.is(&target.server) {
         return vec![same_database(target)];
     }
     let mut findings = Vec::new();
+    findings.extend(checkpoint(wanted, source, target));
     findings.extend(encoding(source, target));
     findings.extend(extensions(source, target));
     findings.extend(types(wanted, source, target));
     findings.extend(collations(wanted, source, target));
     findings.extend(tables(wanted, source, target));
+    findings.extend(schemas(wanted, source, target));
     findings
 }
 
@@ -43,6 +46,36 @@ fn same_database(target: &TargetFacts) -> Finding {
             "name another database in PGSTREAM_POSTGRES_WRITER_TARGET_URL",
         )
     }
+}
+
+/// What `run` would refuse at its start: a checkpoint that the slot does not continue.
+fn checkpoint(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Option<Finding> {
+    let slot_name = wanted.slot_name.as_str();
+    let found = target.checkpoints.iter();
+    let found = found
+        .into_iter()
+        .find(|found| found.slot_name == slot_name)?;
+    let slot_lsn = source.slot.as_ref()?.confirmed_lsn?;
+    let stream = Stream {
+        slot_name: slot_name.to_owned(),
+        system_identifier: source.server.system_identifier.clone(),
+        database_name: source.server.database.clone(),
+        timeline: 0,
+    };
+    let owner = (&*found.system_identifier, &*found.database);
+    let reason = misfit(&stream, owner, found.end_lsn, (slot_lsn, source.wal_end?))?;
+    let refusal = ApplyError::ForeignCheckpoint {
+        slot_name: slot_name.to_owned(),
+        reason: reason.clone(),
+    };
+    Some(Finding {
+        blocking: true,
+        ..remark(
+            format!("checkpoint of slot {slot_name}"),
+            format!("does not fit to the slot: {reason}"),
+            refusal.hint().unwrap_or_default(),
+        )
+    })
 }
 
 fn encoding(source: &SourceFacts, target: &TargetFacts) -> Option<Finding> {
@@ -160,6 +193,39 @@ fn tables(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Vec<Fi
         None if wanted.brings(&table.name) => None,
         None => Some(missing_table(table)),
         Some(found) => missing_columns(table, found),
+    }))
+}
+
+/// Schemas in which tables are to be made. For a copy that is the first thing; for the stream only a
+/// later CREATE TABLE needs it.
+fn schemas(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Vec<Finding> {
+    let there: HashSet<&QualifiedName> = target.tables.iter().map(|table| &table.name).collect();
+    let user = &target.server.user;
+    let closed = target.schemas.iter().filter(|schema| !schema.creatable);
+    bounded(closed.filter_map(|schema| {
+        let tables = source.tables.iter();
+        let mut made = tables.filter(|table| *table.name.schema == *schema.name);
+        let brought = made
+            .clone()
+            .any(|table| wanted.brings(&table.name) && !there.contains(&table.name));
+        let streamed =
+            wanted.schema_changes && made.any(|table| wanted.filter.selects(&table.name));
+        let why = match brought {
+            true => "the initial snapshot makes tables there",
+            false => "a CREATE TABLE there would be refused",
+        };
+        let name = quote_ident(&schema.name);
+        (brought || streamed).then(|| Finding {
+            blocking: brought,
+            ..remark(
+                format!("schema {}", schema.name),
+                format!("permission denied: role {user} cannot create anything in it, and {why}"),
+                format!(
+                    "GRANT USAGE, CREATE ON SCHEMA {name} TO {};",
+                    quote_ident(user)
+                ),
+            )
+        })
     }))
 }
 

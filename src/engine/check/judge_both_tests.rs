@@ -1,6 +1,7 @@
 use super::*;
 use crate::config::{Plugin, TableFilter};
-use crate::engine::check::facts::{ColumnFacts, Server};
+use crate::engine::check::facts::{Checkpoint, ColumnFacts, Server, SlotFacts, TargetSchema};
+use crate::model::Lsn;
 
 fn name(name: &str) -> QualifiedName {
     QualifiedName::new("public", name)
@@ -44,6 +45,9 @@ fn sides() -> (SourceFacts, TargetFacts) {
         tables: vec![SourceTable {
             name: name("test"),
             without_identity: false,
+            schema_usable: true,
+            readable: true,
+            unreadable_sequences: Vec::new(),
             columns: columns(&["id", "age"]),
         }],
         ..SourceFacts::default()
@@ -140,4 +144,54 @@ fn types_and_collations_are_told_once_each() {
         "collation public.german",
         "(provider = icu, locale = 'de');",
     );
+}
+
+#[test]
+fn a_checkpoint_that_the_slot_does_not_continue_blocks() {
+    let (mut source, mut target) = sides();
+    source.server.database = "shop".to_owned();
+    source.wal_end = Some(Lsn(0x50));
+    source.slot = Some(SlotFacts {
+        confirmed_lsn: Some(Lsn(0x20)),
+        ..SlotFacts::default()
+    });
+    let checkpoint = |slot_name: &str, end_lsn| Checkpoint {
+        slot_name: slot_name.to_owned(),
+        system_identifier: "1".to_owned(),
+        database: "shop".to_owned(),
+        end_lsn: Lsn(end_lsn),
+    };
+    target.checkpoints = vec![checkpoint("a_slot", 0x30), checkpoint("another", 0x10)];
+    assert_eq!(judge(&wanted(), &source, &target), []);
+
+    target.checkpoints = vec![checkpoint("a_slot", 0x10)];
+    let findings = judge(&wanted(), &source, &target);
+    assert!(findings.len() == 1 && findings[0].blocking, "{findings:?}");
+    assert!(findings[0].problem.contains("was created anew"));
+    assert!(findings[0].mend.contains("WHERE slot_name = 'a_slot'"));
+}
+
+#[test]
+fn a_schema_that_takes_no_table_blocks_only_a_copy_into_it() {
+    let (source, mut target) = sides();
+    target.schemas = vec![TargetSchema {
+        name: "public".to_owned(),
+        creatable: false,
+    }];
+    let findings = judge(&wanted(), &source, &target);
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    assert!(!findings[0].blocking);
+    assert!(
+        findings[0]
+            .mend
+            .starts_with("GRANT USAGE, CREATE ON SCHEMA \"public\" TO")
+    );
+
+    target.tables.clear();
+    let copies = Wanted {
+        copied: Some(TableFilter::default()),
+        ..wanted()
+    };
+    let findings = judge(&copies, &source, &target);
+    assert!(findings.len() == 1 && findings[0].blocking, "{findings:?}");
 }

@@ -5,6 +5,7 @@ use super::judge::{bounded, read_only, version};
 use super::{Finding, Side, Wanted};
 use crate::config::{NullNumbers, Plugin};
 use crate::model::quote_ident;
+use crate::schema::{grant_descriptions, install};
 
 pub(super) fn judge(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
     let mut findings: Vec<Finding> = [
@@ -30,6 +31,9 @@ pub(super) fn judge(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
     .collect();
     findings.extend(event_triggers(wanted, facts));
     findings.extend(identities(wanted, facts));
+    findings.extend(descriptions(wanted, facts));
+    findings.extend(copied_rows(wanted, facts));
+    findings.extend(copied_sequences(wanted, facts));
     findings
 }
 
@@ -48,10 +52,7 @@ fn finding(
 }
 
 fn init_command(wanted: &Wanted) -> String {
-    format!(
-        "pgstream init --pgurl \"{}\" --replication-slot {}",
-        wanted.source_uri, wanted.slot_name
-    )
+    install::init_command(&wanted.source_uri, &wanted.slot_name)
 }
 
 /// `init` writes once, and whoever follows schema changes acknowledges them.
@@ -355,6 +356,66 @@ fn identities(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
             format!("ALTER TABLE {} REPLICA IDENTITY FULL;", table.name.quoted()),
         )
     }))
+}
+
+/// A copy makes tables as they were at its moment, which only the records know.
+fn descriptions(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
+    (wanted.copied.is_some() && facts.descriptions_closed).then(|| {
+        let user = &facts.server.user;
+        finding(
+            "pgstream.object",
+            format!("permission denied for role {user}: the initial snapshot reads it"),
+            grant_descriptions(user),
+        )
+    })
+}
+
+fn copied_rows(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
+    let user = &facts.server.user;
+    let role = quote_ident(user);
+    let copied = facts
+        .tables
+        .iter()
+        .filter(|table| wanted.brings(&table.name));
+    let closed = copied.filter(|table| !table.readable || !table.schema_usable);
+    bounded(closed.map(|table| {
+        let schema = quote_ident(&table.name.schema);
+        let name = table.name.quoted();
+        let usage = match table.schema_usable {
+            true => String::new(),
+            false => format!("GRANT USAGE ON SCHEMA {schema} TO {role}; "),
+        };
+        finding(
+            table.name.to_string(),
+            format!("permission denied for role {user}: the initial snapshot reads its rows"),
+            format!("{usage}GRANT SELECT ON TABLE {name} TO {role};"),
+        )
+    }))
+}
+
+fn copied_sequences(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
+    let user = &facts.server.user;
+    let copied = facts
+        .tables
+        .iter()
+        .filter(|table| wanted.brings(&table.name));
+    bounded(
+        copied
+            .flat_map(|table| &table.unreadable_sequences)
+            .map(|sequence| {
+                finding(
+                    format!("sequence {sequence}"),
+                    format!(
+                        "permission denied for role {user}: the initial snapshot reads its value"
+                    ),
+                    format!(
+                        "GRANT SELECT ON SEQUENCE {} TO {};",
+                        sequence.quoted(),
+                        quote_ident(user)
+                    ),
+                )
+            }),
+    )
 }
 
 /// Older releases print `NaN` and the infinities as null: the stream stops at the first null number.

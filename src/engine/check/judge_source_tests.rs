@@ -274,6 +274,9 @@ fn keyless_tables_block_only_once_they_are_published() {
         facts.tables = vec![SourceTable {
             name: QualifiedName::new("public", "Log"),
             without_identity: true,
+            schema_usable: true,
+            readable: true,
+            unreadable_sequences: Vec::new(),
             columns: Vec::<ColumnFacts>::new(),
         }];
     };
@@ -317,4 +320,41 @@ fn wal2json_must_be_there_and_print_every_number() {
         ..wanted()
     };
     assert_eq!(judge(&vouched, &facts), []);
+}
+
+#[test]
+fn what_a_copy_may_not_read_is_told_with_its_grants() {
+    let closed = |facts: &mut SourceFacts| {
+        facts.descriptions_closed = true;
+        facts.tables = vec![SourceTable {
+            name: QualifiedName::new("shop", "order"),
+            without_identity: false,
+            schema_usable: false,
+            readable: false,
+            unreadable_sequences: vec![QualifiedName::new("shop", "order_id_seq")],
+            columns: Vec::new(),
+        }];
+    };
+    let mut facts = ready();
+    closed(&mut facts);
+    assert_eq!(judge(&wanted(), &facts), [], "nothing is copied");
+
+    let copies = Wanted {
+        copied: Some(TableFilter::default()),
+        ..wanted()
+    };
+    let findings = judge(&copies, &facts);
+    let mends: Vec<&str> = findings.iter().map(|finding| &*finding.mend).collect();
+    assert!(findings.iter().all(|finding| finding.blocking));
+    assert_eq!(mends.len(), 3, "{mends:?}");
+    assert!(mends[0].contains("GRANT SELECT ON pgstream.object TO"));
+    assert_eq!(
+        mends[1],
+        "GRANT USAGE ON SCHEMA \"shop\" TO \"repl\"; \
+         GRANT SELECT ON TABLE \"shop\".\"order\" TO \"repl\";"
+    );
+    assert_eq!(
+        mends[2],
+        "GRANT SELECT ON SEQUENCE \"shop\".\"order_id_seq\" TO \"repl\";"
+    );
 }

@@ -3,13 +3,15 @@
 use tokio_postgres::types::ToSql;
 
 use super::Wanted;
-use super::facts::{InstallationFacts, SourceFacts, TargetFacts};
+use super::facts::{Checkpoint, InstallationFacts, SourceFacts, TargetFacts};
 use crate::engine::document::document;
 use crate::postgres::{PgError, Session};
-use crate::schema::install;
+use crate::schema::{closed_descriptions, install};
 
 const SOURCE: &str = include_str!("../../../assets/sql/source/check.sql");
 const TARGET: &str = include_str!("../../../assets/sql/target/check.sql");
+const CHECKPOINTS: &str = "\
+SELECT slot_name, system_identifier, database_name, end_lsn::pg_catalog.text FROM pgstream.checkpoint";
 const TRY_SILENCE: &str = "BEGIN; SET LOCAL session_replication_role = replica; ROLLBACK";
 
 pub(super) async fn source(session: &Session, wanted: &Wanted) -> Result<SourceFacts, PgError> {
@@ -19,7 +21,9 @@ pub(super) async fn source(session: &Session, wanted: &Wanted) -> Result<SourceF
     // A role that may not look at the installation still gets all other findings.
     let state = install::state(session, &wanted.slot_name).await.ok();
     let installed = state.filter(|state| state.installed);
+    let closed = closed_descriptions(session).await?;
     Ok(SourceFacts {
+        descriptions_closed: closed.is_some(),
         installation: installed.map(|state| InstallationFacts {
             current: state.current,
             of_this_database: state.of_this_database,
@@ -34,8 +38,27 @@ pub(super) async fn target(session: &Session) -> Result<TargetFacts, PgError> {
     if !silences_triggers {
         session.run("ROLLBACK").await?;
     }
+    let checkpoint = facts.own_tables.iter().find(|own| own.name == "checkpoint");
+    let readable = checkpoint.is_some_and(|own| own.usable)
+        && facts.own_schema.is_some_and(|schema| schema.usable);
+    let checkpoints = match readable {
+        true => checkpoints(session).await?,
+        false => Vec::new(),
+    };
     Ok(TargetFacts {
         silences_triggers,
+        checkpoints,
         ..facts
     })
+}
+
+async fn checkpoints(session: &Session) -> Result<Vec<Checkpoint>, PgError> {
+    let rows = session.rows(CHECKPOINTS, &[]).await?;
+    let checkpoint = |row: &tokio_postgres::Row| Checkpoint {
+        slot_name: row.get(0),
+        system_identifier: row.get(1),
+        database: row.get(2),
+        end_lsn: row.get::<_, &str>(3).parse().unwrap_or_default(),
+    };
+    Ok(rows.iter().map(checkpoint).collect())
 }

@@ -54,7 +54,7 @@ pub(in crate::engine) async fn copy_alone(alone: Alone) -> Outcome {
     board.phase(&Phase::Stopped);
     outcome.unwrap_or_else(|error| {
         let failure = failure_of(&error, None);
-        tracing::error!(target: "snapshot", causes = failure.causes.join(": "), "{}", failure.message);
+        tracing::error!(target: "snapshot", causes = failure.why(), "{}", failure.message);
         board.failed(&failure);
         Outcome::Failed(failure)
     })

@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use tracing::{info, warn};
 
 use crate::apply;
-use crate::config::Pipeline;
+use crate::config::{Pipeline, key};
 use crate::engine::board::Board;
 use crate::engine::retry::Retry;
 use crate::engine::status::{CopyState, Failure};
@@ -133,7 +133,7 @@ impl Copier {
             return false;
         };
         let failure = failure_of(error, None);
-        warn!(target: "snapshot", attempt, causes = failure.causes.join(": "), "{}; trying again", failure.message);
+        warn!(target: "snapshot", attempt, causes = failure.why(), "{}; trying again", failure.message);
         sleep(wait).await;
         true
     }
@@ -173,7 +173,16 @@ impl Copier {
         }
     }
 
+    /// Opens the session of a turn. No other of ours lives yet: those that do were left behind.
     async fn target_session(&self) -> Result<Session, EngineError> {
+        let session = self.another_session().await?;
+        let ended = session.rows(END_LEFTOVERS, &[]).await;
+        ended.map_err(|source| self.target_failed("end what was left of copies", source))?;
+        Ok(session)
+    }
+
+    /// Opens a session on the target that may run beside others.
+    pub(super) async fn another_session(&self) -> Result<Session, EngineError> {
         let open = async {
             let session = postgres::connect(&self.pipeline.target, "pgstream copy").await?;
             let name = quote_literal(&self.application_name());
@@ -182,7 +191,6 @@ impl Copier {
                     "SET application_name = {name}; SET pgstream.applying = 'on'; {COMMITS}"
                 ))
                 .await?;
-            session.rows(END_LEFTOVERS, &[]).await?;
             Ok(session)
         };
         open.await
@@ -337,7 +345,9 @@ impl Copier {
         let owner =
             owner.map_err(|source| self.target_failed("read whose checkpoint it is", source))?;
         match owner {
-            Some(owner) if owner != *system => Err(EngineError::SnapshotElsewhere {
+            Some(owner) if owner != *system => Err(EngineError::NotTheSource {
+                what: "tables cannot be copied",
+                key: key::SNAPSHOT_STORE_URL,
                 store: self.pipeline.snapshot.source.endpoint(),
                 source_endpoint: self.pipeline.source.endpoint(),
             }),
@@ -388,7 +398,7 @@ impl Copier {
         table: RelationId,
         failure: Failure,
     ) -> Result<(), EngineError> {
-        tracing::error!(target: "snapshot", causes = failure.causes.join(": "), hint = failure.hint.as_deref(),
+        tracing::error!(target: "snapshot", causes = failure.why(), hint = failure.hint.as_deref(),
             "{}; the other tables go on", failure.message);
         self.note_failure(target, table, failure).await
     }
@@ -400,7 +410,7 @@ impl Copier {
         tables: &HashSet<RelationId>,
         failure: Failure,
     ) -> Result<(), EngineError> {
-        tracing::error!(target: "snapshot", tables = tables.len(), causes = failure.causes.join(": "),
+        tracing::error!(target: "snapshot", tables = tables.len(), causes = failure.why(),
             hint = failure.hint.as_deref(), "{}; no table can be copied without it", failure.message);
         for table in tables {
             self.note_failure(target, *table, failure.clone()).await?;

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, info};
@@ -17,7 +18,7 @@ use crate::engine::{EngineError, failure_of};
 use crate::model::{Classify as _, ErrorClass, QualifiedName, RelationId};
 use crate::postgres::{self, Session};
 use crate::snapshot::{
-    Fence, Lane, LaneSettings, Moved, OpenStep, SnapshotError, SourceTable, TypeFingerprints,
+    Fence, Lane, LaneSettings, Moved, OpenStep, Part, SnapshotError, SourceTable, TypeFingerprints,
     is_as_planned, plan_parts,
 };
 
@@ -32,6 +33,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// A part or a statement whose connection breaks is tried again so often; then the whole group is.
 const TRIES_MAX: u32 = 5;
+
+/// What completes a smaller table than this is done by one worker, in one transaction.
+const SMALL_BYTES: u64 = 16 << 20;
 
 /// How the work ended.
 #[derive(Debug)]
@@ -105,6 +109,9 @@ impl Crew {
             crew.queue.add_rows(table.relation, parts);
             crew.tables.insert(table.relation, Arc::new(table.clone()));
         }
+        let lane_count = workers.min(group.tables.len());
+        let lanes = try_join_all((0..lane_count).map(|_| Lane::open(&crew.settings))).await;
+        crew.idle = lanes.map_err(|source| EngineError::SnapshotTable { source })?;
         crew.group = Some(group);
         Ok(crew)
     }
@@ -205,7 +212,7 @@ impl Crew {
                 relation,
                 match job {
                     Job::Part(_) => CopyState::Copying,
-                    Job::Step(_) => CopyState::Indexing,
+                    Job::Step(_) | Job::Finish => CopyState::Indexing,
                 },
             );
             self.start(copier, lane, relation, job);
@@ -239,8 +246,12 @@ impl Crew {
                     lane.copy((table, *part), &begin, &fence, &now, &progress)
                         .await
                 }
-                (Job::Part(_), None) => Ok(Moved::default()),
+                (Job::Part(_) | Job::Finish, None) => Ok(Moved::default()),
                 (Job::Step(step), _) => lane.run_step(step).await.map(|()| Moved::default()),
+                (Job::Finish, Some(table)) => lane
+                    .finish(&fence.store, table)
+                    .await
+                    .map(|()| Moved::default()),
             };
             let end = JobEnd {
                 id,
@@ -270,7 +281,7 @@ impl Crew {
             .map(|table| table.relation)
             .collect();
         for relation in rowless {
-            self.rows_are_there(copier, target, relation).await?;
+            self.note_rows(copier, target, relation).await?;
         }
         Ok(())
     }
@@ -379,13 +390,18 @@ impl Crew {
     ) -> Result<(), Stop> {
         match self.queue.done(relation, job) {
             Progress::More => {}
-            Progress::RowsAreThere => self.rows_are_there(copier, target, relation).await?,
+            // Noted with the rows themselves.
+            Progress::RowsAreThere if *job == Job::Part(Part::Whole) => {
+                crate::fault::point(crate::fault::SNAPSHOT_AFTER_ROWS);
+                self.rows_are_there(copier, target, relation).await?;
+            }
+            Progress::RowsAreThere => self.note_rows(copier, target, relation).await?,
             Progress::Complete => self.queue.leave_out(relation),
         }
         Ok(())
     }
 
-    async fn rows_are_there(
+    async fn note_rows(
         &mut self,
         copier: &mut Copier,
         target: &Session,
@@ -404,9 +420,23 @@ impl Crew {
             self.queue.leave_out(relation);
             return Ok(());
         }
+        self.rows_are_there(copier, target, relation).await
+    }
+
+    async fn rows_are_there(
+        &mut self,
+        copier: &mut Copier,
+        target: &Session,
+        relation: RelationId,
+    ) -> Result<(), Stop> {
         copier.account.set(relation, CopyState::Indexing);
+        let counter = copier.account.counter(relation);
         info!(target: "snapshot", table = %self.name(relation), rows = counter.rows(), bytes = counter.bytes(), "rows copied");
-        Ok(self.add_steps(copier, target, relation).await?)
+        match self.is_small(relation) {
+            true => self.queue.add_finish(relation),
+            false => self.add_steps(copier, target, relation).await?,
+        }
+        Ok(())
     }
 
     async fn add_steps(
@@ -425,6 +455,12 @@ impl Crew {
             false => self.queue.add_steps(relation, steps),
         }
         Ok(())
+    }
+
+    /// Indexes of a large table are worth a worker each.
+    fn is_small(&self, relation: RelationId) -> bool {
+        let table = self.tables.get(&relation);
+        table.is_some_and(|table| table.byte_count < SMALL_BYTES)
     }
 
     /// Shows how far all is, and lets users of the source go first.

@@ -1,8 +1,10 @@
 //! Completing tables whose rows are there: indexes and keys by the crew, what joins tables, sequences,
 //! and foreign keys when both of their tables are as the stream has them.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Mutex, PoisonError};
 
+use futures_util::future::try_join_all;
 use tokio::sync::oneshot;
 
 use crate::engine::status::{CopyState, Failure};
@@ -67,29 +69,14 @@ impl Copier {
     /// Runs a statement in a transaction with its record. A refusal is told with its table, which has
     /// its rows and is streamed all the same; the statement stays on the list for the next start.
     async fn run_step(&mut self, target: &Session, step: &OpenStep) -> Result<(), Stop> {
-        let Err(source) = strike_and_run(target, step).await else {
-            return Ok(());
-        };
-        // Ends the failed transaction; a lost session has none.
-        drop(target.run("ROLLBACK").await);
-        let error = EngineError::SnapshotTable {
-            source: crate::snapshot::SnapshotError::Step {
-                object: step.object.clone(),
-                statement: step.sql.clone(),
-                source,
-            },
-        };
-        match (error.class(), step.relation) {
-            (ErrorClass::Transient, _) => Err(Stop::Failed(error)),
-            (_, table) => {
-                self.refused(table.unwrap_or_default(), failure_of(&error, None));
-                Ok(())
-            }
+        if let Some((table, failure)) = try_step(target, step).await? {
+            self.refused(table, failure);
         }
+        Ok(())
     }
 
     fn refused(&mut self, table: RelationId, failure: Failure) {
-        tracing::error!(target: "snapshot", causes = failure.causes.join(": "), hint = failure.hint.as_deref(),
+        tracing::error!(target: "snapshot", causes = failure.why(), hint = failure.hint.as_deref(),
             "{}; the rows are there, and the next start tries it again", failure.message);
         self.account.note(table, failure);
         self.show();
@@ -167,10 +154,62 @@ impl Copier {
             }
             return Ok(true);
         }
-        for step in steps.iter().filter(|step| step.stage == "validate") {
-            self.run_step(target, step).await?;
-        }
+        self.validate(steps.into_iter().filter(|step| step.stage == "validate"))
+            .await?;
         Ok(false)
+    }
+
+    /// Validates foreign keys side by side. Of one table one at a time: the statement keeps a lock that
+    /// it conflicts with itself.
+    async fn validate(&mut self, steps: impl Iterator<Item = OpenStep>) -> Result<(), Stop> {
+        let mut by_table: BTreeMap<Option<RelationId>, Vec<OpenStep>> = BTreeMap::new();
+        for step in steps {
+            by_table.entry(step.relation).or_default().push(step);
+        }
+        let worker_count = self.control.borrow().worker_count.min(by_table.len());
+        let queue = Mutex::new(by_table.into_values());
+        let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let worker = async || {
+            let session = self.another_session().await?;
+            let mut refused = Vec::new();
+            while let Some(steps) = next() {
+                for step in steps {
+                    refused.extend(try_step(&session, &step).await?);
+                }
+            }
+            Ok::<_, Stop>(refused)
+        };
+        let refused = try_join_all((0..worker_count).map(|_| worker())).await?;
+        for (table, failure) in refused.into_iter().flatten() {
+            self.refused(table, failure);
+        }
+        Ok(())
+    }
+}
+
+/// Runs a statement in a transaction with its record. Returns why the target refuses it.
+async fn try_step(
+    target: &Session,
+    step: &OpenStep,
+) -> Result<Option<(RelationId, Failure)>, EngineError> {
+    let Err(source) = strike_and_run(target, step).await else {
+        return Ok(None);
+    };
+    // Ends the failed transaction; a lost session has none.
+    drop(target.run("ROLLBACK").await);
+    let error = EngineError::SnapshotTable {
+        source: crate::snapshot::SnapshotError::Step {
+            object: step.object.clone(),
+            statement: step.sql.clone(),
+            source,
+        },
+    };
+    match error.class() {
+        ErrorClass::Transient => Err(error),
+        _ => Ok(Some((
+            step.relation.unwrap_or_default(),
+            failure_of(&error, None),
+        ))),
     }
 }
 
@@ -178,7 +217,8 @@ impl Copier {
 /// it could say so.
 async fn strike_and_run(target: &Session, step: &OpenStep) -> Result<(), PgError> {
     target.run("BEGIN").await?;
-    if target.change(&Store::step_done(step), &[]).await? == 1 {
+    let strike = Store::steps_done(std::slice::from_ref(step));
+    if target.change(&strike, &[]).await? == 1 {
         target.run(&step.sql).await?;
     }
     target.run("COMMIT").await

@@ -19,6 +19,8 @@ pub(super) enum Job {
     Part(Part),
     /// A statement that completes the table.
     Step(OpenStep),
+    /// All statements that complete the table, in one transaction.
+    Finish,
 }
 
 /// What is left of one table.
@@ -26,10 +28,13 @@ pub(super) enum Job {
 struct Left {
     relation: RelationId,
     parts: VecDeque<Part>,
+    /// Side by side.
     indexes: VecDeque<OpenStep>,
+    /// One by one, behind all indexes.
     steps: VecDeque<OpenStep>,
+    /// Instead of both.
+    finish: bool,
     running_parts: usize,
-    running_indexes: usize,
     running_steps: usize,
     rows_are_there: bool,
 }
@@ -64,18 +69,13 @@ impl Queue {
     /// Adds the statements that complete a table whose rows are there.
     pub(super) fn add_steps(&mut self, relation: RelationId, steps: Vec<OpenStep>) {
         let (indexes, steps) = steps.into_iter().partition(|step| step.stage == "index");
-        match self.table(relation) {
-            Some(left) => {
-                (left.indexes, left.steps, left.rows_are_there) = (indexes, steps, true);
-            }
-            None => self.tables.push(Left {
-                relation,
-                indexes,
-                steps,
-                rows_are_there: true,
-                ..Left::default()
-            }),
-        }
+        let left = self.with_rows(relation);
+        (left.indexes, left.steps) = (indexes, steps);
+    }
+
+    /// Adds what completes a small table whose rows are there: a single piece of work.
+    pub(super) fn add_finish(&mut self, relation: RelationId) {
+        self.with_rows(relation).finish = true;
     }
 
     /// Takes the next piece of work.
@@ -92,6 +92,7 @@ impl Queue {
                 Job::Part(part) => left.parts.push_front(part),
                 Job::Step(step) if step.stage == "index" => left.indexes.push_front(step),
                 Job::Step(step) => left.steps.push_front(step),
+                Job::Finish => left.finish = true,
             }
         }
     }
@@ -119,6 +120,20 @@ impl Queue {
         self.tables.iter().any(|left| left.relation == relation)
     }
 
+    fn with_rows(&mut self, relation: RelationId) -> &mut Left {
+        let at = self
+            .tables
+            .iter()
+            .position(|left| left.relation == relation);
+        let at = at.unwrap_or_else(|| {
+            self.add_rows(relation, Vec::new());
+            self.tables.len() - 1
+        });
+        let left = &mut self.tables[at];
+        left.rows_are_there = true;
+        left
+    }
+
     fn table(&mut self, relation: RelationId) -> Option<&mut Left> {
         self.tables
             .iter_mut()
@@ -134,23 +149,23 @@ impl Left {
     }
 
     fn next_step(&mut self) -> Option<(RelationId, Job)> {
-        if let Some(index) = self.indexes.pop_front() {
-            self.running_indexes += 1;
-            return Some((self.relation, Job::Step(index)));
-        }
-        if self.running_indexes > 0 || self.running_steps > 0 {
+        let job = if std::mem::take(&mut self.finish) {
+            Job::Finish
+        } else if let Some(index) = self.indexes.pop_front() {
+            Job::Step(index)
+        } else if self.running_steps == 0 {
+            Job::Step(self.steps.pop_front()?)
+        } else {
             return None;
-        }
-        let step = self.steps.pop_front()?;
+        };
         self.running_steps += 1;
-        Some((self.relation, Job::Step(step)))
+        Some((self.relation, job))
     }
 
     fn ended(&mut self, job: &Job) {
         let running = match job {
             Job::Part(_) => &mut self.running_parts,
-            Job::Step(step) if step.stage == "index" => &mut self.running_indexes,
-            Job::Step(_) => &mut self.running_steps,
+            Job::Step(_) | Job::Finish => &mut self.running_steps,
         };
         *running = running.saturating_sub(1);
     }
@@ -159,7 +174,8 @@ impl Left {
         self.parts.is_empty()
             && self.indexes.is_empty()
             && self.steps.is_empty()
-            && self.running_parts + self.running_indexes + self.running_steps == 0
+            && !self.finish
+            && self.running_parts + self.running_steps == 0
     }
 }
 
@@ -178,6 +194,10 @@ mod tests {
         }
     }
 
+    fn alone(step: &OpenStep) -> Job {
+        Job::Step(step.clone())
+    }
+
     const BIG: RelationId = RelationId(1);
     const SMALL: RelationId = RelationId(2);
 
@@ -194,16 +214,32 @@ mod tests {
         );
         let (first, second, key) = (step(1, "index"), step(2, "index"), step(3, "after"));
         queue.add_steps(BIG, vec![first.clone(), second.clone(), key.clone()]);
-        assert_eq!(queue.next(), Some((BIG, Job::Step(first.clone()))));
-        assert_eq!(queue.next(), Some((BIG, Job::Step(second.clone()))));
+        assert_eq!(queue.next(), Some((BIG, alone(&first))));
+        assert_eq!(queue.next(), Some((BIG, alone(&second))));
         assert_eq!(queue.next(), Some((SMALL, Job::Part(Part::Whole))));
         assert_eq!(queue.next(), None);
-        assert_eq!(queue.done(BIG, &Job::Step(first)), Progress::More);
-        queue.again(BIG, Job::Step(second.clone()));
-        assert_eq!(queue.next(), Some((BIG, Job::Step(second.clone()))));
-        assert_eq!(queue.done(BIG, &Job::Step(second)), Progress::More);
-        assert_eq!(queue.next(), Some((BIG, Job::Step(key.clone()))));
-        assert_eq!(queue.done(BIG, &Job::Step(key)), Progress::Complete);
+        assert_eq!(queue.done(BIG, &alone(&first)), Progress::More);
+        queue.again(BIG, alone(&second));
+        assert_eq!(queue.next(), Some((BIG, alone(&second))));
+        assert_eq!(queue.done(BIG, &alone(&second)), Progress::More);
+        assert_eq!(queue.next(), Some((BIG, alone(&key))));
+        assert_eq!(queue.done(BIG, &alone(&key)), Progress::Complete);
+    }
+
+    #[test]
+    fn what_completes_a_small_table_is_one_piece_of_work() {
+        let mut queue = Queue::default();
+        queue.add_rows(SMALL, vec![Part::Whole]);
+        let (table, rows) = queue.next().unwrap();
+        assert_eq!(queue.done(table, &rows), Progress::RowsAreThere);
+
+        queue.add_finish(SMALL);
+
+        assert_eq!(queue.next(), Some((SMALL, Job::Finish)));
+        assert_eq!(queue.next(), None);
+        queue.again(SMALL, Job::Finish);
+        assert_eq!(queue.next(), Some((SMALL, Job::Finish)));
+        assert_eq!(queue.done(SMALL, &Job::Finish), Progress::Complete);
     }
 
     #[test]

@@ -1,8 +1,6 @@
 //! The statements of errands, in a transaction that is open already: the stream's, or where nobody
 //! streams, one of ours.
 
-use futures_util::future::try_join_all;
-
 use crate::apply::ApplyError;
 use crate::engine::{EngineError, failure_of};
 use crate::model::{Classify as _, ErrorClass, RelationId};
@@ -96,13 +94,12 @@ pub(in crate::engine) async fn make(
     let tables: Vec<_> = tables.collect();
     let planned = store.plan_steps(session, &tables, &errand.later).await;
     planned.map_err(Refusal::of_records)?;
-    let begun = errand
+    let made: Vec<_> = errand
         .tables
         .iter()
-        .map(|MadeTable { table, objects, .. }| {
-            store.begin_copy(session, table, errand.at, objects)
-        });
-    let begun = try_join_all(begun).await;
+        .map(|made| (&made.table, &*made.objects))
+        .collect();
+    let begun = store.begin_copies(session, &made, errand.at).await;
     begun.map_err(Refusal::of_records)?;
     let ready = ready_ranges(session, store, &errand.tables).await;
     ready.map_err(Refusal::of_records)
@@ -147,10 +144,7 @@ pub(in crate::engine) async fn run(session: &Session, steps: &[OpenStep]) -> Res
         };
         let done = session.run(&step.sql).await;
         done.map_err(Refusal::of(relation, &told))?;
-        session
-            .run(&Store::step_done(step))
-            .await
-            .map_err(Refusal::of_records)?;
     }
-    Ok(())
+    let struck = session.run(&Store::steps_done(steps)).await;
+    struck.map_err(Refusal::of_records)
 }

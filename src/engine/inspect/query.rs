@@ -76,6 +76,8 @@ pub(super) struct Logged {
     pub(super) schema_name: String,
     pub(super) tag: String,
     pub(super) objects: Vec<String>,
+    /// Objects of kinds that do not replicate yet.
+    pub(super) others: Vec<String>,
     pub(super) acked: bool,
 }
 
@@ -89,7 +91,15 @@ struct TargetDocument {
 pub(super) struct Progress {
     pub(super) checkpoint: Option<CheckpointRow>,
     pub(super) skipped_transaction_count: i64,
-    pub(super) applied: Vec<String>,
+    pub(super) applied: Vec<Applied>,
+}
+
+/// What the target remembers of a schema change.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Applied {
+    pub(super) id: String,
+    pub(super) statement_count: u32,
+    pub(super) not_applied: Vec<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

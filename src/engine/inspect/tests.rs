@@ -1,6 +1,6 @@
 use std::io;
 
-use super::query::{CheckpointRow, Logged, Progress};
+use super::query::{Applied, CheckpointRow, Logged, Progress};
 use super::*;
 use crate::config::{Configuration, FlagValue, Inputs, key};
 
@@ -50,9 +50,18 @@ fn source(active: bool) -> SourceLook {
                 schema_name: "public".to_owned(),
                 tag: "CREATE TABLE".to_owned(),
                 objects: vec!["table public.test".to_owned()],
+                others: vec!["view public.v".to_owned()],
                 acked: id == "1",
             })
             .into(),
+    }
+}
+
+fn applied(id: &str) -> Applied {
+    Applied {
+        id: id.to_owned(),
+        statement_count: 1,
+        not_applied: vec!["CREATE VIEW public.v: not yet".to_owned()],
     }
 }
 
@@ -67,7 +76,7 @@ fn target(end_lsn: u64) -> TargetLook {
                 age_s: Some(60.0),
             }),
             skipped_transaction_count: 0,
-            applied: vec!["2".to_owned(), "1".to_owned()],
+            applied: ["2", "1"].map(applied).into(),
         },
         copies: Vec::new(),
     }
@@ -99,6 +108,10 @@ fn schema_changes_are_pending_applied_or_acked() {
     use SchemaChangeState::{Acked, Applied, Pending};
     assert_eq!(states(Some(target(950))), [Pending, Applied, Acked]);
     assert_eq!(states(None), [Pending, Pending, Acked]);
+    let all = schema_changes(Some(&source(true)), Some(&target(950)));
+    assert_eq!(all[1].objects, ["table public.test", "view public.v"]);
+    assert_eq!((all[0].ran, all[1].ran), (None, Some(true)));
+    assert_eq!(all[1].not_applied.len(), 1);
 }
 
 #[test]

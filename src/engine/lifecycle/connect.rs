@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use tracing::info;
 
 use crate::apply::{CheckpointStore, WriteRules, Writer};
-use crate::config::{ConnectionSettings, Pipeline, SlotName, publication_name};
+use crate::config::{ConnectionSettings, Pipeline, SlotName, key, publication_name};
 use crate::decode::Decoder;
 use crate::engine::applier::{Applier, Limits, Parts};
 use crate::engine::coverage::Coverage;
@@ -96,7 +96,8 @@ impl Lifecycle {
             })
             .await?;
             if let Some(settings) = &pipeline.schema_log {
-                for id in left_over(settings, &connected).await? {
+                let source_endpoint = pipeline.source.endpoint();
+                for id in left_over(settings, &connected, source_endpoint).await? {
                     // When the queue is full, the next start acknowledges what is left.
                     drop(acknowledge.try_send(id));
                 }
@@ -523,11 +524,36 @@ async fn walsender_timeout(
 async fn left_over(
     settings: &ConnectionSettings,
     connected: &Connected,
+    source_endpoint: String,
 ) -> Result<Vec<String>, EngineError> {
     let errors = SourceErrors(settings.endpoint());
     let log = postgres::connect(settings, "pgstream schema log").await;
     let log = log.map_err(|error| errors.failed("open the schema log", error))?;
+    let system = system_of(&log).await;
+    let system = system.map_err(|error| errors.failed("look whose schema log it is", error))?;
+    let stream = connected.store.stream();
+    if system
+        != (
+            stream.system_identifier.clone(),
+            stream.database_name.clone(),
+        )
+    {
+        return Err(EngineError::NotTheSource {
+            what: "schema changes cannot be acknowledged",
+            key: key::SCHEMA_LOG_URL,
+            store: settings.endpoint(),
+            source_endpoint,
+        });
+    }
     Ok(acknowledge::left_over(&log, &connected.writer, &connected.store).await)
+}
+
+/// Returns the system identifier of a session's server, and its database.
+async fn system_of(session: &Session) -> Result<(String, String), PgError> {
+    let sql = "SELECT system_identifier::pg_catalog.text, pg_catalog.current_database()::pg_catalog.text \
+               FROM pg_catalog.pg_control_system()";
+    let row = session.row(sql, &[]).await?;
+    Ok(row.map_or_else(Default::default, |row| (row.get(0), row.get(1))))
 }
 
 /// Waits until somebody asks to stop; other commands make no sense yet.

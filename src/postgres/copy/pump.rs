@@ -106,7 +106,7 @@ impl<'a> Pump<'a> {
             return;
         }
         if let Err(error) = canceller.cancel().await {
-            debug!(server = %self.source.object, %error, "cannot cancel");
+            debug!(target: "snapshot", server = %self.source.object, %error, "cannot cancel");
             return;
         }
         let drained = poll_fn(|context| {
@@ -117,7 +117,7 @@ impl<'a> Pump<'a> {
             Poll::Ready(Ok(()))
         });
         if let Err::<(), PgError>(error) = drained.await {
-            debug!(server = %self.source.object, %error, "lost while it was cancelled");
+            debug!(target: "snapshot", server = %self.source.object, %error, "lost while it was cancelled");
         }
     }
 
@@ -209,7 +209,7 @@ impl<'a> Pump<'a> {
                 }
                 Some(Message::ReadyForQuery(_)) => self.ending.ready = true,
                 Some(Message::NoticeResponse(_)) => {
-                    debug!(server = %self.source.object, "server notice");
+                    debug!(target: "snapshot", server = %self.source.object, "server notice");
                 }
                 Some(
                     Message::CopyDone

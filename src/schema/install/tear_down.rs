@@ -150,8 +150,12 @@ fn on_source(
         return steps;
     }
     for statement in restore {
-        let what = "give a table its former replica identity back".to_owned();
-        add(what, quietly(statement));
+        let table = statement.trim_start_matches("ALTER TABLE ONLY ");
+        let (table, _) = table.split_once(" REPLICA IDENTITY").unwrap_or((table, ""));
+        add(
+            format!("give {table} its former replica identity back"),
+            quietly(statement),
+        );
     }
     if has_schema {
         let what = "remove event triggers, functions and tables of schema pgstream";

@@ -38,7 +38,7 @@ pub(super) fn plan(scene: &Scene<'_>, steps: &mut Steps) {
     drop_all(steps, Phase::DropSequence, "SEQUENCE", &sequences);
     drop_all(steps, Phase::DropType, "TYPE", &types);
     for name in schemas {
-        let sql = format!("DROP SCHEMA {}", quote_ident(&name));
+        let sql = format!("DROP SCHEMA IF EXISTS {}", quote_ident(&name));
         steps.add(Phase::DropSchema, &format!("schema {name}"), sql);
     }
     for unknown in &scene.change.unknown_drops {
@@ -80,7 +80,8 @@ fn drop_all(steps: &mut Steps, phase: Phase, kind: &str, names: &[QualifiedName]
         count => format!(" and {} more", count - 1),
     };
     let object = format!("{} {first}{more}", kind.to_lowercase());
-    let sql = format!("DROP {kind} {}", quoted.join(", "));
+    // What the target never had is as the source wants it.
+    let sql = format!("DROP {kind} IF EXISTS {}", quoted.join(", "));
     steps.add(phase, &object, sql);
 }
 

@@ -96,7 +96,7 @@ fn drop_index(scene: &Scene<'_>, before: &Index, steps: &mut Steps) {
     if skipped {
         return;
     }
-    let sql = format!("DROP INDEX {}", name(before).quoted());
+    let sql = format!("DROP INDEX IF EXISTS {}", name(before).quoted());
     steps.add(Phase::DropIndex, &label("index", &name(before)), sql);
 }
 

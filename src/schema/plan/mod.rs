@@ -113,7 +113,30 @@ pub fn plan(entry: &Entry, selects: &dyn Fn(&QualifiedName) -> bool) -> Result<P
     refill::plan(&scene, &mut steps);
     plan.steps = steps.into_ordered();
     plan.relations = scene.touched_relations();
+    let crossed = plan
+        .relations
+        .iter()
+        .filter_map(|touch| crossing(touch, selects));
+    plan.not_applied.extend(crossed);
     Ok(plan)
+}
+
+/// A table that is renamed across the border of the filter is no longer, or not yet, the same on both
+/// sides.
+fn crossing(touch: &RelationTouch, selects: &dyn Fn(&QualifiedName) -> bool) -> Option<NotApplied> {
+    let (before, after) = (touch.before.as_ref()?, touch.after.as_ref()?);
+    let reason = match (selects(before), selects(after)) {
+        (true, false) => {
+            format!("the filter leaves it out as {after}: its rows replicate no longer")
+        }
+        (false, true) => format!(
+            "the filter takes it in, which was left out as {before}: rows of that time are missing until \
+             it is copied again"
+        ),
+        (true, true) | (false, false) => return None,
+    };
+    let object = format!("rows of {after}");
+    Some(NotApplied { object, reason })
 }
 
 fn plan_object(scene: &Scene<'_>, object: &ObjectChange, steps: &mut Steps, plan: &mut Plan) {

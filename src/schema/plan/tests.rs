@@ -119,7 +119,7 @@ fn tables_go_together_and_what_points_to_them_before() {
             {"kind": "constraint", "oid": 4, "dropped": true, "before": key}]}),
         &[
             "ALTER TABLE \"public\".\"stays\" DROP CONSTRAINT \"fk\"",
-            "DROP TABLE \"public\".\"t\", \"public\".\"u\"",
+            "DROP TABLE IF EXISTS \"public\".\"t\", \"public\".\"u\"",
         ],
     );
 }
@@ -169,7 +169,7 @@ fn an_index_that_was_built_anew_is_the_same_index() {
     );
     check(
         change(index("i", on_a), index("i", on_b)),
-        &["DROP INDEX \"public\".\"i\"", on_b],
+        &["DROP INDEX IF EXISTS \"public\".\"i\"", on_b],
     );
 }
 
@@ -180,4 +180,24 @@ fn a_command_that_was_not_described_stops_everything() {
     let refused = plan(&entry, &|_| true);
 
     assert!(matches!(refused, Err(SchemaError::NotDescribed { .. })));
+}
+
+#[test]
+fn a_table_that_crosses_the_border_of_the_filter_is_told() {
+    let plain = || table("t", json!([column(1, "a")]));
+    let left_out = || table("left_out", json!([column(1, "a")]));
+
+    let out = planned(altered(plain(), left_out()));
+    assert_eq!(out.steps.len(), 1);
+    assert_eq!(out.not_applied[0].object, "rows of public.left_out");
+    assert!(out.not_applied[0].reason.contains("replicate no longer"));
+
+    let back = planned(altered(left_out(), plain()));
+    assert!(
+        back.not_applied[0]
+            .reason
+            .contains("until it is copied again")
+    );
+
+    assert_eq!(planned(altered(left_out(), left_out())).not_applied, []);
 }

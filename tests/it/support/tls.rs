@@ -46,6 +46,20 @@ impl Authority {
     /// Signs a server by the recipe of PostgreSQL's manual: without extensions, which makes it one
     /// of version 1 that bears its name as common name only.
     pub fn server_of_version_1(&self, name: &str) -> ServerTls {
+        let Identity { certificate, key } = self.sign_version_1(name);
+        ServerTls {
+            certificate,
+            key,
+            client_authority: None,
+        }
+    }
+
+    /// As [`Authority::client`], by the same recipe.
+    pub fn client_of_version_1(&self, user: &str) -> Identity {
+        self.sign_version_1(user)
+    }
+
+    fn sign_version_1(&self, name: &str) -> Identity {
         let key = KeyPair::generate().expect("a key");
         let modern = params(name, &[]).signed_by(&key, &self.0);
         let modern = modern.expect("a certificate");
@@ -56,10 +70,9 @@ impl Authority {
         let signature = self.0.key().sign(&content).expect("a signature");
         old.signature = BitString::from_bytes(&signature).expect("a signature");
         let whole = pem::Pem::new("CERTIFICATE", old.to_der().expect("a certificate"));
-        ServerTls {
+        Identity {
             certificate: pem::encode(&whole),
             key: key.serialize_pem(),
-            client_authority: None,
         }
     }
 

@@ -74,7 +74,7 @@ $function$;
 -- A schema's or relation's name: as the catalogs have it or, when this command dropped it, as it
 -- was last described.
 CREATE OR REPLACE FUNCTION pgstream.schema_name(schema_oid oid) RETURNS text
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql STABLE STRICT
 AS $function$
 BEGIN
   RETURN (
@@ -87,7 +87,7 @@ END
 $function$;
 
 CREATE OR REPLACE FUNCTION pgstream.relation_name(relation_oid oid) RETURNS jsonb
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql STABLE STRICT
 AS $function$
 BEGIN
   RETURN (

@@ -11,7 +11,7 @@ BEGIN
     SELECT coalesce(jsonb_agg(DISTINCT jsonb_strip_nulls(o.other)), '[]') FROM (
       SELECT jsonb_build_object('tag', c ->> 'tag', 'kind', c ->> 'type', 'identity', c ->> 'identity')
         FROM jsonb_array_elements(commands) AS c
-       WHERE NOT coalesce(c ->> 'type', '') = ANY ('{table,table column,index,sequence,type,domain,schema,composite type,table constraint,domain constraint}')
+       WHERE NOT coalesce(c ->> 'type', '') = ANY ('{table,table column,index,sequence,type,domain,schema,composite type,composite type column,table constraint,domain constraint}')
           OR c ->> 'type' = 'index' AND 'm' = (
                SELECT m.relkind FROM pg_class AS m
                 WHERE m.oid = (SELECT i.indrelid FROM pg_index AS i
@@ -22,7 +22,7 @@ BEGIN
         FROM jsonb_array_elements(drops) AS d
        WHERE (d ->> 'original')::boolean
          AND NOT coalesce(statement, '') ~* '\m(create|alter)\s+extension\M'
-         AND NOT d ->> 'type' = ANY ('{table,table column,index,sequence,type,domain,schema,composite type,table constraint,domain constraint,default value}')
+         AND NOT d ->> 'type' = ANY ('{table,table column,index,sequence,type,domain,schema,composite type,composite type column,table constraint,domain constraint,default value}')
     ) AS o (other)
   );
 END
