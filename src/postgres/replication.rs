@@ -41,6 +41,7 @@ pub struct SystemIdentity {
 pub struct ReplicationConnection {
     wire: Wire,
     parameters: HashMap<String, String>,
+    process_id: i32,
 }
 
 impl ReplicationConnection {
@@ -57,6 +58,12 @@ impl ReplicationConnection {
     #[must_use]
     pub fn object(&self) -> &str {
         &self.wire.object
+    }
+
+    /// Returns the process on the server.
+    #[must_use]
+    pub const fn process_id(&self) -> i32 {
+        self.process_id
     }
 
     /// Returns a parameter that the server reported at the start, such as `server_version`.
@@ -199,8 +206,17 @@ impl ReplicationConnection {
 
 async fn enter(link: Link, place: Place<'_>) -> Result<ReplicationConnection, PgError> {
     let entered = Wire::enter(link, &place, Service::Replication, APPLICATION_NAME).await;
-    let (wire, Greeting { parameters, .. }) = entered?;
-    Ok(ReplicationConnection { wire, parameters })
+    let (wire, greeting) = entered?;
+    let Greeting {
+        parameters,
+        process_id,
+        ..
+    } = greeting;
+    Ok(ReplicationConnection {
+        wire,
+        parameters,
+        process_id,
+    })
 }
 
 fn identity(row: &[Option<String>]) -> Option<SystemIdentity> {

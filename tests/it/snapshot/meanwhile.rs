@@ -323,3 +323,55 @@ async fn a_row_that_the_target_refuses_fails_its_table_though_types_change_elsew
     assert_eq!(query_text(&flow.target, attempts).await, ["1"]);
     stop(engine).await;
 }
+
+const SLICED: &str = "\
+CREATE TABLE begun (id int PRIMARY KEY, t text);
+CREATE TABLE later (id int PRIMARY KEY, t text);
+CREATE TABLE last_of_all (id int, t text);
+INSERT INTO begun SELECT i, md5(i::text) FROM generate_series(1, 3000) AS i;
+INSERT INTO later SELECT i, md5(i::text) FROM generate_series(1, 50) AS i;
+INSERT INTO last_of_all SELECT i, md5(i::text) FROM generate_series(1, 50) AS i;";
+
+#[tokio::test]
+async fn an_index_that_is_built_concurrently_waits_for_what_is_begun_and_no_longer() {
+    let mut flow = existing(Plugin::Pgoutput, SLICED).await;
+    enable(&mut flow, 1);
+    let engine = flow.start();
+    command(&engine, CopyCommand::Pause).await;
+    made(&flow, &[]).await;
+
+    // Nothing is begun: it waits for nothing but another moment.
+    flow.run("CREATE INDEX CONCURRENTLY later_t ON later (t)")
+        .await;
+    made(&flow, &[]).await;
+    execute(&flow.target, "BEGIN; LOCK TABLE begun IN SHARE MODE").await;
+    command(&engine, CopyCommand::Resume).await;
+    wait_for(&engine, "the first one is begun", |status| {
+        let snapshot = status.snapshot.as_ref().expect("copies");
+        let states = snapshot
+            .tables
+            .iter()
+            .map(|table| (&*table.name, table.state));
+        let copying: Vec<_> = states
+            .filter(|(_, state)| *state == CopyState::Copying)
+            .collect();
+        copying == [("public.begun", CopyState::Copying)]
+    })
+    .await;
+    let source = connect(&flow.source_cluster.url("postgres")).await;
+    let index = "CREATE INDEX CONCURRENTLY last_t ON last_of_all (t)";
+    let mut built = spawn("index", async move { execute(&source, index).await });
+    wait_for(&engine, "the others wait for another moment", |status| {
+        let snapshot = status.snapshot.as_ref().expect("copies");
+        snapshot.count(CopyState::Waiting) == 2
+    })
+    .await;
+    execute(&flow.target, "COMMIT").await;
+
+    built.join().await.unwrap();
+    ready(&engine).await;
+    flow.equal().await;
+    flow.acknowledged().await;
+    assert_same_dump(&flow.source_cluster, &flow.target_cluster);
+    stop(engine).await;
+}
