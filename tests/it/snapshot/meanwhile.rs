@@ -375,3 +375,60 @@ async fn an_index_that_is_built_concurrently_waits_for_what_is_begun_and_no_long
     assert_same_dump(&flow.source_cluster, &flow.target_cluster);
     stop(engine).await;
 }
+
+const INDEXED: &str = "\
+CREATE TABLE a (id int PRIMARY KEY, a text, UNIQUE (a)); CREATE INDEX a_x ON a (a);
+CREATE TABLE b (id int PRIMARY KEY, b int);
+INSERT INTO a SELECT i, i FROM generate_series(1, 50) AS i;";
+
+/// The others stream on while this table is copied again, and get the names of its indexes.
+#[tokio::test]
+async fn names_of_indexes_go_to_a_table_that_streams_while_theirs_is_copied_again() {
+    let mut flow = Flow::schema(Plugin::Pgoutput).await;
+    flow.run(INDEXED).await;
+    enable(&mut flow, 2);
+    let engine = flow.start();
+    ready(&engine).await;
+    command(&engine, CopyCommand::Pause).await;
+    again(&engine, "public.a").await;
+    made(&flow, &["public.a"]).await;
+    let changes = [
+        "ALTER INDEX a_x RENAME TO a_y",
+        "CREATE INDEX a_x ON b (b)",
+        "ALTER TABLE a DROP CONSTRAINT a_a_key",
+        "ALTER TABLE b ADD CONSTRAINT a_a_key UNIQUE (b)",
+        "INSERT INTO b VALUES (1, 1)",
+    ];
+    run(&flow, &changes).await;
+    flow.shows("SELECT count(*) FROM b", &["1"]).await;
+    resumed(&flow, engine).await;
+}
+
+/// Its indexes are still to be made.
+#[tokio::test]
+async fn names_of_indexes_go_to_a_table_that_streams_while_theirs_waits_for_its_rows() {
+    let mut flow = Flow::schema(Plugin::Pgoutput).await;
+    flow.run("CREATE TABLE b (id int PRIMARY KEY, b int)").await;
+    enable(&mut flow, 2);
+    let engine = flow.start();
+    ready(&engine).await;
+    stop(engine).await;
+    flow.run("CREATE TABLE a (id int PRIMARY KEY, a text); CREATE INDEX a_x ON a (a)")
+        .await;
+    flow.run("INSERT INTO a SELECT i, i FROM generate_series(1, 50) AS i")
+        .await;
+    let engine = flow.start();
+    command(&engine, CopyCommand::Pause).await;
+    made(&flow, &["public.a"]).await;
+    run(
+        &flow,
+        &[
+            "ALTER INDEX a_x RENAME TO a_y",
+            "CREATE INDEX a_x ON b (b)",
+            "INSERT INTO b VALUES (1, 1)",
+        ],
+    )
+    .await;
+    flow.shows("SELECT count(*) FROM b", &["1"]).await;
+    resumed(&flow, engine).await;
+}
