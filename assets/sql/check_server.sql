@@ -10,7 +10,8 @@ pg_catalog.json_build_object(
   'system_identifier', (SELECT system_identifier::pg_catalog.text FROM pg_catalog.pg_control_system()),
   'started_at', pg_catalog.pg_postmaster_start_time()::pg_catalog.text,
   'in_recovery', pg_catalog.pg_is_in_recovery(),
-  'read_only', pg_catalog.current_setting('transaction_read_only') = 'on',
+  'read_only', (SELECT s.source FROM pg_catalog.pg_settings AS s
+    WHERE s.name = 'default_transaction_read_only' AND s.setting = 'on'),
   'extensions', COALESCE((
     SELECT pg_catalog.json_agg(extname ORDER BY extname) FROM pg_catalog.pg_extension), '[]'::pg_catalog.json)
 )

@@ -1,7 +1,9 @@
 //! `pgstream init`: prepares the source.
 
+use std::pin::pin;
 use std::process::ExitCode;
 
+use tokio::sync::watch;
 use tracing::info;
 
 use super::Failure;
@@ -9,9 +11,10 @@ use super::args::InitArguments;
 use super::output::{print, say};
 use super::plan::{print_plan, slot_name};
 use super::runtime::block_on;
+use super::signals::Signals;
 use crate::config::{Configuration, Maintenance};
 use crate::postgres::connect;
-use crate::schema::install;
+use crate::schema::install::{self, InstallError};
 
 /// What `application_name` says of us on the source.
 const APPLICATION_NAME: &str = "pgstream init";
@@ -31,11 +34,33 @@ pub(super) fn run(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Installs what is missing; says so when nothing is.
+/// Installs what is missing; says so when nothing is. A signal takes back what was done, a second one
+/// ends at once.
 pub(super) async fn init(maintenance: &Maintenance) -> Result<(), Failure> {
+    let mut signals = Signals::listen()?;
+    let stop = watch::Sender::new(false);
+    let mut work = pin!(install_missing(maintenance, &stop));
+    let name = tokio::select! {
+        biased;
+        done = &mut work => return done,
+        name = signals.next() => name,
+    };
+    info!(target: "schema", "{name}: taking back what was done; a second signal leaves it");
+    stop.send_replace(true);
+    tokio::select! {
+        biased;
+        done = &mut work => done,
+        _ = signals.next() => Err(InstallError::Left.into()),
+    }
+}
+
+async fn install_missing(
+    maintenance: &Maintenance,
+    stop: &watch::Sender<bool>,
+) -> Result<(), Failure> {
     let source = connect(&maintenance.source, APPLICATION_NAME).await?;
     let slot = slot_name(&source, maintenance).await?;
-    let report = install::init(&source, &slot, maintenance.plugin).await?;
+    let report = install::init_until(&source, &slot, maintenance.plugin, stop).await?;
     for step in &report.done {
         info!(target: "schema", "{step}");
     }

@@ -8,6 +8,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use super::progress;
 use crate::config::{LogFormat, LogLevel, Logging};
 
 /// The targets that events of ours carry; `pgstream` is for those that name none.
@@ -19,7 +20,8 @@ pub(super) const TARGETS: [&str; 8] = [
 pub(super) fn start(logging: Logging, colour: bool) {
     let builder = fmt()
         .with_env_filter(filter(logging.level))
-        .with_writer(io::stderr)
+        .with_writer(|| Lines)
+        .log_internal_errors(false)
         .with_ansi(colour);
     let started = match logging.format {
         LogFormat::Text => builder.finish().try_init(),
@@ -27,6 +29,21 @@ pub(super) fn start(logging: Logging, colour: bool) {
     };
     // Only a test that calls several commands in one process gets here twice.
     drop(started);
+}
+
+/// Writes lines to stderr, above the bars of a copy. A reader that went away is no failure: the work
+/// goes on.
+struct Lines;
+
+impl io::Write for Lines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        progress::above_bars(|| drop(io::stderr().lock().write_all(line)));
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Changes the level of a log that has been started.

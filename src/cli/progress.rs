@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, IsTerminal as _};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use indicatif::{HumanBytes, HumanCount, HumanDuration, MultiProgress, ProgressBar, ProgressStyle};
@@ -21,6 +21,17 @@ const BARS_EVERY: Duration = Duration::from_millis(200);
 
 /// More tables than these move at once only in the total.
 const BARS_MAX: usize = 8;
+
+/// The bars that are on the screen: whoever writes a line there must know of them.
+static BARS: OnceLock<MultiProgress> = OnceLock::new();
+
+/// Writes something while no bar is in the way.
+pub(super) fn above_bars(write: impl FnOnce()) {
+    match BARS.get() {
+        Some(bars) => bars.suspend(write),
+        None => write(),
+    }
+}
 
 /// Reports until the engine ends.
 pub(super) async fn report(status: watch::Receiver<Arc<Status>>) {
@@ -122,7 +133,7 @@ struct Screen {
 impl Screen {
     fn new() -> Self {
         Self {
-            all: MultiProgress::new(),
+            all: BARS.get_or_init(MultiProgress::new).clone(),
             total: None,
             tables: HashMap::new(),
         }

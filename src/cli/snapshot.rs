@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use tracing::info;
 
 use super::Failure;
+use super::output::print;
 use super::plan::print_plan;
 use super::progress;
 use super::runtime::block_on;
@@ -12,12 +13,17 @@ use super::signals::Signals;
 use crate::config::{Configuration, Pipeline};
 use crate::engine::status::Command;
 use crate::engine::{Engine, Outcome, plan_snapshot, spawn};
+use crate::model::ErrorClass;
 
 /// Copies, or prints the SQL that would be run on both sides.
 pub(super) fn run(configuration: &Configuration, plan: bool) -> Result<ExitCode, Failure> {
     let pipeline = configuration.pipeline()?;
     if plan {
-        print_plan(&block_on(plan_snapshot(&pipeline))??);
+        let plan = block_on(plan_snapshot(&pipeline))??;
+        for note in &plan.notes {
+            print(&format!("-- note: {note}"));
+        }
+        print_plan(&plan.steps);
         return Ok(ExitCode::SUCCESS);
     }
     block_on(copy(pipeline))?
@@ -30,22 +36,23 @@ async fn copy(pipeline: Pipeline) -> Result<ExitCode, Failure> {
     let mut progress = spawn("progress", progress::report(status.clone()));
     let outcome = tokio::select! {
         biased;
-        outcome = engine.join() => outcome,
+        outcome = engine.join() => Some(outcome),
         name = signals.next() => {
             info!(target: "snapshot", "{name}: what was copied so far stays; the next snapshot begins anew");
             drop(engine.command(Command::Stop).await);
             drop(engine.join().await);
-            return Ok(ExitCode::from(crate::model::ErrorClass::Transient.exit_code()));
+            None
         }
     };
     // The reporter ends with the engine; its last lines come before the result.
     drop(engine);
     drop(progress.join().await);
     match outcome {
-        Outcome::Stopped => {
-            super::output::print(&progress::summary(&status.borrow()));
+        None => Ok(ExitCode::from(ErrorClass::Transient.exit_code())),
+        Some(Outcome::Stopped) => {
+            print(&progress::summary(&status.borrow()));
             Ok(ExitCode::SUCCESS)
         }
-        Outcome::Failed(failure) => Err(Failure::of_engine(failure)),
+        Some(Outcome::Failed(failure)) => Err(Failure::of_engine(failure)),
     }
 }

@@ -60,11 +60,16 @@ impl Values {
         TableFilter::new(self.include.clone(), self.exclude.clone())
     }
 
+    pub(super) fn snapshot_tables(&self) -> TableFilter {
+        TableFilter::new(self.snapshot_include.clone(), self.snapshot_exclude.clone())
+    }
+
     pub(super) fn into_pipeline(
         self,
         source: ConnectionSettings,
         target: ConnectionSettings,
     ) -> Pipeline {
+        let tables = self.snapshot_tables();
         Pipeline {
             filter: self.filter(),
             slot: self.slot,
@@ -82,7 +87,7 @@ impl Values {
             snapshot: Snapshot {
                 enabled: self.snapshot_enabled.unwrap_or_default(),
                 source: self.snapshot_store.unwrap_or_else(|| source.clone()),
-                tables: TableFilter::new(self.snapshot_include, self.snapshot_exclude),
+                tables,
                 worker_count: self.snapshot_workers.unwrap_or_else(default_workers),
                 part_size: self.snapshot_part.unwrap_or(SNAPSHOT_PART_SIZE),
             },

@@ -147,7 +147,27 @@ impl TablePattern {
         }
     }
 
-    fn is_everything(&self) -> bool {
+    /// Returns the pattern for tables called so in another schema.
+    #[must_use]
+    pub fn in_schema(&self, schema: &str) -> Self {
+        Self {
+            schema: Part::Exact(schema.to_owned()),
+            table: self.table.clone(),
+        }
+    }
+
+    /// Returns the pattern that covers the tables of this schema.
+    #[must_use]
+    pub fn all_of(schema: &str) -> Self {
+        Self {
+            schema: Part::Exact(schema.to_owned()),
+            table: Part::Glob("*".to_owned()),
+        }
+    }
+
+    /// Returns whether the pattern covers every table.
+    #[must_use]
+    pub fn is_everything(&self) -> bool {
         let everything = |part: &Part| matches!(part, Part::Glob(glob) if glob == "*");
         everything(&self.schema) && everything(&self.table)
     }
@@ -298,6 +318,12 @@ impl TableFilter {
     #[must_use]
     pub fn included(&self) -> &[TablePattern] {
         &self.include
+    }
+
+    /// Returns the patterns that leave tables out.
+    #[must_use]
+    pub fn excluded(&self) -> &[TablePattern] {
+        &self.exclude
     }
 
     /// Returns whether every table passes.

@@ -4,7 +4,7 @@
 use super::reader::{Reader, Values};
 use super::{
     ConfigError, Configuration, ConnectionSettings, LogFormat, LogLevel, Logging, Maintenance,
-    Pipeline, Problem, Screen, Variable, key,
+    Pipeline, Problem, Screen, TableFilter, Variable, key,
 };
 
 impl Configuration {
@@ -131,7 +131,16 @@ impl Configuration {
         let mut problems = self.problems.clone();
         problems.append(&mut reader.problems);
         problems.extend(self.same_database(&values));
-        problems.extend(self.empty_filter(&values));
+        problems.extend(self.empty_filter(
+            (key::INCLUDE_TABLES, key::EXCLUDE_TABLES),
+            &values.filter(),
+            "no table would replicate",
+        ));
+        problems.extend(self.empty_filter(
+            (key::SNAPSHOT_TABLES, key::SNAPSHOT_EXCLUDED_TABLES),
+            &values.snapshot_tables(),
+            "no table would be copied",
+        ));
         (values, problems)
     }
 
@@ -147,16 +156,17 @@ impl Configuration {
         are_one_database(source, target).then(|| Problem::of(key::TARGET_URL, origin, rule))
     }
 
-    fn empty_filter(&self, values: &Values) -> Option<Problem> {
-        let rule = format!(
-            "excludes everything that {} includes: no table would replicate",
-            key::INCLUDE_TABLES
-        );
-        let origin = Some(self.origin_of(key::EXCLUDE_TABLES));
-        values
-            .filter()
+    fn empty_filter(
+        &self,
+        (include, exclude): (&str, &str),
+        filter: &TableFilter,
+        outcome: &str,
+    ) -> Option<Problem> {
+        let rule = format!("excludes everything that {include} includes: {outcome}");
+        let origin = Some(self.origin_of(exclude));
+        filter
             .selects_nothing()
-            .then(|| Problem::of(key::EXCLUDE_TABLES, origin, rule))
+            .then(|| Problem::of(exclude, origin, rule))
     }
 }
 

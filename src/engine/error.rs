@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use crate::apply::ApplyError;
+use crate::config::key;
 use crate::decode::DecodeError;
 use crate::model::remedy::{EDIT_FLAG, INIT_COMMAND, RUN_AGAIN, SKIP_FLAG};
 use crate::model::{Classify, ErrorClass, Lsn};
 use crate::postgres::{PgError, sqlstate};
 use crate::schema::SchemaError;
-use crate::snapshot::{Idle, SnapshotError};
+use crate::snapshot::{Idle, IdleCause, SnapshotError};
 
 use super::TaskEnd;
 pub use super::copy::GroupError;
@@ -123,8 +124,8 @@ pub enum EngineError {
         #[source]
         source: PgError,
     },
-    /// Patterns of tables to copy that no table fits.
-    #[error("no table of the source {endpoint} fits {}", idle_patterns(.idle))]
+    /// Patterns of tables to copy that select nothing.
+    #[error("{}", idle_patterns(.endpoint, .idle))]
     SnapshotPatterns {
         /// The source, without a password.
         endpoint: String,
@@ -326,9 +327,31 @@ fn lacking(object: &str) -> String {
     )
 }
 
-fn idle_patterns(idle: &[Idle]) -> String {
-    let patterns: Vec<&str> = idle.iter().map(|idle| idle.pattern.as_str()).collect();
-    patterns.join(", ")
+fn idle_patterns(endpoint: &str, idle: &[Idle]) -> String {
+    let said = idle.iter().map(|idle| idle_pattern(endpoint, idle));
+    said.collect::<Vec<_>>().join("; ")
+}
+
+/// Says what is wrong with a pattern that selects nothing.
+pub(super) fn idle_pattern(endpoint: &str, Idle { pattern, cause, .. }: &Idle) -> String {
+    let copied = key::SNAPSHOT_TABLES;
+    let excluded = key::SNAPSHOT_EXCLUDED_TABLES;
+    match cause {
+        IdleCause::NothingToCopy => {
+            format!("no table of the source {endpoint} fits {pattern} ({copied})")
+        }
+        IdleCause::NothingToExclude => {
+            format!("no table of the source {endpoint} fits {pattern} ({excluded})")
+        }
+        IdleCause::Excluded => {
+            format!("{pattern} is to be copied ({copied}) and left out ({excluded})")
+        }
+        IdleCause::Filtered => format!(
+            "{pattern} is to be copied ({copied}), but {} or {} lets none of it replicate",
+            key::INCLUDE_TABLES,
+            key::EXCLUDE_TABLES
+        ),
+    }
 }
 
 fn near_names(idle: &[Idle]) -> String {
@@ -337,12 +360,9 @@ fn near_names(idle: &[Idle]) -> String {
         .flat_map(|idle| &idle.near)
         .map(String::as_str)
         .collect();
+    let said = near.join(" or ");
     match near.is_empty() {
-        true => "write tables as schema.table, schema.* or *.*; a bare name is in schema public"
-            .to_owned(),
-        false => format!(
-            "did you mean {}? A bare name is in schema public",
-            near.join(" or ")
-        ),
+        true => "take it out of one of the two lists".to_owned(),
+        false => format!("did you mean {said}? A bare name is in schema public"),
     }
 }

@@ -51,7 +51,7 @@ mod stream;
 mod supervise;
 mod watchdog;
 
-pub use copy::plan_snapshot;
+pub use copy::{SnapshotPlan, plan_snapshot};
 pub use error::{EngineError, GroupError};
 pub use failure::failure_of;
 pub use handle::{Engine, Handle, Remote};

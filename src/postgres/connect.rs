@@ -19,6 +19,7 @@ use super::dial::{Place, dial, question};
 use super::error::PgError;
 use super::formats::pin_statement;
 use super::link::{Link, Settled};
+use super::patience::NOTICE_OUR_END;
 use crate::config::ConnectionSettings;
 use crate::config::connection::ChannelBinding;
 
@@ -153,6 +154,22 @@ impl Session {
     #[must_use]
     pub fn object(&self) -> &str {
         &self.object
+    }
+
+    /// Opens another session on the same server.
+    ///
+    /// # Errors
+    /// As [`connect`].
+    pub async fn another(&self, application_name: &str) -> Result<Self, PgError> {
+        connect(&self.settings, application_name).await
+    }
+
+    /// Lets the server end a statement of ours, within a second, when we are gone. Where the system
+    /// cannot do that, it goes on to its end.
+    pub async fn end_with_us(&self) {
+        if let Err(error) = self.run(NOTICE_OUR_END).await {
+            debug!(server = %self.object, "a statement may go on when we are gone: {error}");
+        }
     }
 
     /// Waits until the connection is gone. Returns why, none after an orderly end. Cancel safe.

@@ -25,6 +25,7 @@ mod formats;
 mod frame;
 mod handshake;
 mod link;
+mod patience;
 mod publication;
 mod replication;
 mod server_error;
@@ -39,6 +40,7 @@ pub use connect::{Session, connect};
 pub use copy::{Canceller, Copied, CopyError, CopySession, copy_through};
 pub use error::PgError;
 pub use frame::Frame;
+pub use patience::naming_whom_we_wait_for;
 pub use publication::{
     Publication, create_publication_sql, drop_publication_sql, find_publication,
 };

@@ -5,11 +5,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use postgres_protocol::message::backend::{Header, Message};
+use tracing::debug;
 
 use super::dial::{Place, dial};
 use super::error::PgError;
 use super::handshake::{Greeting, Service};
 use super::link::Link;
+use super::patience::NOTICE_OUR_END;
 use super::sqlstate::INVALID_PARAMETER_VALUE;
 use super::stream::{FeedbackWriter, WalReader};
 use super::wire::{TextRow, Wire, lost};
@@ -39,6 +41,7 @@ pub struct SystemIdentity {
 pub struct ReplicationConnection {
     wire: Wire,
     parameters: HashMap<String, String>,
+    process_id: i32,
 }
 
 impl ReplicationConnection {
@@ -55,6 +58,12 @@ impl ReplicationConnection {
     #[must_use]
     pub fn object(&self) -> &str {
         &self.wire.object
+    }
+
+    /// Returns the process on the server.
+    #[must_use]
+    pub const fn process_id(&self) -> i32 {
+        self.process_id
     }
 
     /// Returns a parameter that the server reported at the start, such as `server_version`.
@@ -96,6 +105,12 @@ impl ReplicationConnection {
         name: &str,
         plugin: &str,
     ) -> Result<(Lsn, String), PgError> {
+        if let Err(error) = self.query(NOTICE_OUR_END).await {
+            debug!(
+                server = self.object(),
+                "a slot may be waited for when we are gone: {error}"
+            );
+        }
         let rows = self.query(&create_temporary_command(name, plugin)).await?;
         rows.first()
             .and_then(|row| exported(row))
@@ -191,8 +206,17 @@ impl ReplicationConnection {
 
 async fn enter(link: Link, place: Place<'_>) -> Result<ReplicationConnection, PgError> {
     let entered = Wire::enter(link, &place, Service::Replication, APPLICATION_NAME).await;
-    let (wire, Greeting { parameters, .. }) = entered?;
-    Ok(ReplicationConnection { wire, parameters })
+    let (wire, greeting) = entered?;
+    let Greeting {
+        parameters,
+        process_id,
+        ..
+    } = greeting;
+    Ok(ReplicationConnection {
+        wire,
+        parameters,
+        process_id,
+    })
 }
 
 fn identity(row: &[Option<String>]) -> Option<SystemIdentity> {

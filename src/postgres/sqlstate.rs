@@ -108,7 +108,11 @@ pub(super) fn hint(code: &str) -> Option<&'static str> {
         }
         "53300" => "raise max_connections, or close sessions that are not needed",
         "53400" => "raise max_replication_slots and max_wal_senders, then restart the server",
-        "25006" => "the server is read-only: connect to the primary (target_session_attrs=primary)",
+        "25006" => {
+            "a standby takes no writes: connect to the primary (target_session_attrs=primary); on a \
+             primary default_transaction_read_only is on, for the role, the database or the server: \
+             pgstream check says which statement ends that"
+        }
         _ => return None,
     })
 }

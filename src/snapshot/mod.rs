@@ -28,7 +28,8 @@ pub use lane::{Fence, Lane, LaneSettings, Moved};
 pub use parts::{KeyRange, Part, plan_parts, plan_ranges};
 pub use point::ConsistentPoint;
 pub use select::{
-    Idle, RangeKey, SourceTable, is_as_planned, select, source_tables, type_fingerprint,
+    Idle, IdleCause, RangeKey, Selection, SourceTable, TypeFingerprints, is_as_planned, select,
+    source_tables,
 };
 pub use state::CopyState;
 pub use statements::{copy_from, copy_to, sequence_question};

@@ -8,18 +8,19 @@
 
 use crate::config::ConnectionSettings;
 use crate::model::{Lsn, quote_literal};
-use crate::postgres::{self, PgError, ReplicationConnection, Session};
+use crate::postgres::{self, PgError, ReplicationConnection, Session, naming_whom_we_wait_for};
 
 /// Built into every server, so that no plugin has to be installed for a slot that nobody reads.
 const PLUGIN: &str = "pgoutput";
 
-/// The moment. Sessions can join it while this value lives.
+/// The moment. Sessions can join it while this value lives, until it is released.
 #[derive(Debug)]
 pub struct ConsistentPoint {
     lsn: Option<Lsn>,
     system: Option<(String, String)>,
     snapshot: String,
-    _holder: Holder,
+    holder_pid: i32,
+    holder: Option<Holder>,
 }
 
 /// The session that keeps the snapshot.
@@ -30,7 +31,8 @@ enum Holder {
 }
 
 impl ConsistentPoint {
-    /// Takes one with a position. Waits for the transactions that are running.
+    /// Takes one with a position. Waits for the transactions that are running, and names them in the
+    /// log when that takes long.
     ///
     /// # Errors
     /// Operator when the role lacks REPLICATION or no slot is free; Transient when the connection is
@@ -38,7 +40,13 @@ impl ConsistentPoint {
     pub async fn with_position(settings: &ConnectionSettings, slot: &str) -> Result<Self, PgError> {
         let mut connection = ReplicationConnection::connect(settings).await?;
         let identity = connection.identify_system().await?;
-        let (lsn, snapshot) = connection.create_temporary_slot(slot, PLUGIN).await?;
+        let holder_pid = connection.process_id();
+        let (lsn, snapshot) = naming_whom_we_wait_for(
+            "take a snapshot of the source",
+            || postgres::connect(settings, "pgstream snapshot"),
+            connection.create_temporary_slot(slot, PLUGIN),
+        )
+        .await?;
         Ok(Self {
             lsn: Some(lsn),
             system: Some((
@@ -46,7 +54,8 @@ impl ConsistentPoint {
                 identity.database.unwrap_or_default(),
             )),
             snapshot,
-            _holder: Holder::Slot(Box::new(connection)),
+            holder_pid,
+            holder: Some(Holder::Slot(Box::new(connection))),
         })
     }
 
@@ -60,14 +69,31 @@ impl ConsistentPoint {
             .run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             .await?;
         let row = session
-            .row("SELECT pg_catalog.pg_export_snapshot()", &[])
+            .row(
+                "SELECT pg_catalog.pg_export_snapshot(), pg_catalog.pg_backend_pid()",
+                &[],
+            )
             .await?;
+        let (snapshot, holder_pid) =
+            row.map_or_else(Default::default, |row| (row.get(0), row.get(1)));
         Ok(Self {
             lsn: None,
             system: None,
-            snapshot: row.map_or_else(String::new, |row| row.get(0)),
-            _holder: Holder::Transaction(Box::new(session)),
+            snapshot,
+            holder_pid,
+            holder: Some(Holder::Transaction(Box::new(session))),
         })
+    }
+
+    /// Returns the process on the source that holds it.
+    #[must_use]
+    pub const fn holder_pid(&self) -> i32 {
+        self.holder_pid
+    }
+
+    /// Lets the source go on: nobody can join any more.
+    pub fn release(&mut self) {
+        self.holder = None;
     }
 
     /// Returns where it lies in the WAL.

@@ -1,6 +1,6 @@
 //! Which tables are copied: those of the source that the patterns cover.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::config::{TableFilter, TablePattern};
 use crate::model::{QualifiedName, RelationId};
@@ -61,13 +61,37 @@ impl SourceTable {
     }
 }
 
-/// A pattern that covers no table.
+/// What the patterns select, and which of them select nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selection<'t> {
+    /// The tables that are to be copied.
+    pub tables: Vec<&'t SourceTable>,
+    /// Slips of the hand, or tables that are gone.
+    pub idle: Vec<Idle>,
+}
+
+/// A pattern that selects nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Idle {
     /// The pattern.
     pub pattern: String,
-    /// Tables with names like it.
+    /// Why.
+    pub cause: IdleCause,
+    /// Names like it that would select something; where none is, schemas that have tables.
     pub near: Vec<String>,
+}
+
+/// Why a pattern selects nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IdleCause {
+    /// It names what is to be copied, and covers no table.
+    NothingToCopy,
+    /// It names what is to be left out, and covers no table.
+    NothingToExclude,
+    /// The snapshot's own exclusions leave out every table that it covers.
+    Excluded,
+    /// So does the filter of what replicates.
+    Filtered,
 }
 
 /// Returns all tables of the source that could be copied, by name.
@@ -123,23 +147,41 @@ pub async fn is_as_planned(now: &Session, table: &SourceTable) -> Result<bool, P
 /// Values of these types are read and written by names that the catalogs give them now, whatever the
 /// snapshot: labels of enums, attributes of composites.
 const TYPES: &str = "\
-SELECT pg_catalog.md5(pg_catalog.concat(
-  (SELECT pg_catalog.string_agg(pg_catalog.concat(e.enumtypid, ' ', e.enumlabel), ',' ORDER BY e.oid)
-   FROM pg_catalog.pg_enum AS e),
-  (SELECT pg_catalog.string_agg(
-            pg_catalog.concat(a.attrelid, ' ', a.attnum, ' ', a.atttypid, ' ', a.attisdropped), ','
-            ORDER BY a.attrelid, a.attnum)
-   FROM pg_catalog.pg_attribute AS a
-   JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid
-   WHERE c.relkind = 'c' AND a.attnum > 0)))";
+SELECT e.enumtypid,
+       pg_catalog.md5(pg_catalog.string_agg(pg_catalog.concat(e.oid, ' ', e.enumlabel), ',' ORDER BY e.oid))
+FROM pg_catalog.pg_enum AS e
+GROUP BY e.enumtypid
+UNION ALL
+SELECT c.reltype,
+       pg_catalog.md5(pg_catalog.string_agg(
+         pg_catalog.concat(a.attnum, ' ', a.atttypid, ' ', a.attisdropped), ',' ORDER BY a.attnum))
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0
+WHERE c.relkind = 'c'
+GROUP BY c.reltype";
 
-/// Returns what changes with the types of the source.
-///
-/// # Errors
-/// Transient when the connection is lost.
-pub async fn type_fingerprint(session: &Session) -> Result<String, PgError> {
-    let row = session.row(TYPES, &[]).await?;
-    Ok(row.map_or_else(String::new, |row| row.get(0)))
+/// What changes with each type of the source.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TypeFingerprints(HashMap<u32, String>);
+
+impl TypeFingerprints {
+    /// Asks for them.
+    ///
+    /// # Errors
+    /// Transient when the connection is lost.
+    pub async fn read(session: &Session) -> Result<Self, PgError> {
+        let rows = session.rows(TYPES, &[]).await?;
+        let prints = rows.iter().map(|row| (row.get(0), row.get(1)));
+        Ok(Self(prints.collect()))
+    }
+
+    /// Returns whether the types that a table is made of are the same here and there. What becomes of
+    /// others meanwhile says nothing about it.
+    #[must_use]
+    pub fn agree_about(&self, table: &SourceTable, other: &Self) -> bool {
+        let mut types = table.types.iter();
+        types.all(|of| self.0.get(of) == other.0.get(of))
+    }
 }
 
 /// Reads an array of whole numbers as PostgreSQL prints it.
@@ -153,35 +195,83 @@ fn bounds(text: Option<&str>) -> Vec<i64> {
 
 /// Returns the tables that are to be copied: those that `wanted` covers and `filter` lets replicate.
 /// The partitions of a table come with it, unless they are left out by name.
-///
-/// # Errors
-/// The patterns that cover no table, which is a slip of the hand or a table that is gone.
+#[must_use]
 pub fn select<'t>(
     tables: &'t [SourceTable],
     wanted: &TableFilter,
     filter: &TableFilter,
-) -> Result<Vec<&'t SourceTable>, Vec<Idle>> {
-    let idle = wanted
-        .included()
-        .iter()
-        .filter(|pattern| is_idle(pattern, tables));
-    let idle: Vec<Idle> = idle.map(|pattern| explain(pattern, tables)).collect();
-    if !idle.is_empty() && !wanted.selects_everything() {
-        return Err(idle);
-    }
+) -> Selection<'t> {
     let by_relation = tables.iter().map(|table| (table.relation, table)).collect();
-    let passes = |table: &&SourceTable| {
-        let lineage = lineage(table, &by_relation);
-        filter.selects_lineage(&lineage) && wanted.selects_lineage(&lineage)
-    };
-    Ok(tables.iter().filter(passes).collect())
+    let families: Vec<Family<'t>> = tables
+        .iter()
+        .map(|table| Family {
+            table,
+            names: lineage(table, &by_relation),
+        })
+        .collect();
+    let included = wanted.included().iter().filter_map(|pattern| {
+        let cause = idle_cause(pattern, &families, wanted, filter)?;
+        Some(explain(pattern, cause, tables))
+    });
+    let excluded = wanted.excluded().iter();
+    let excluded = excluded.filter(|pattern| covers_nothing(pattern, tables));
+    let excluded = excluded.map(|pattern| explain(pattern, IdleCause::NothingToExclude, tables));
+    Selection {
+        idle: included.chain(excluded).collect(),
+        tables: families
+            .iter()
+            .filter(|family| family.passes(wanted) && family.passes(filter))
+            .map(|family| family.table)
+            .collect(),
+    }
 }
 
-fn is_idle(pattern: &TablePattern, tables: &[SourceTable]) -> bool {
+/// A table with its name, and those of the tables that it is a partition of: who names those means it,
+/// too.
+struct Family<'t> {
+    table: &'t SourceTable,
+    names: Vec<&'t QualifiedName>,
+}
+
+impl Family<'_> {
+    fn passes(&self, filter: &TableFilter) -> bool {
+        filter.selects_lineage(&self.names)
+    }
+
+    fn is_covered(&self, pattern: &TablePattern) -> bool {
+        self.names.iter().any(|name| pattern.covers(name))
+    }
+}
+
+/// Returns why a pattern of tables to copy selects none. All tables may be none.
+fn idle_cause(
+    pattern: &TablePattern,
+    families: &[Family<'_>],
+    wanted: &TableFilter,
+    filter: &TableFilter,
+) -> Option<IdleCause> {
+    if pattern.is_everything() {
+        return None;
+    }
+    let mut covered = families
+        .iter()
+        .filter(|family| family.is_covered(pattern))
+        .peekable();
+    if covered.peek().is_none() {
+        return Some(IdleCause::NothingToCopy);
+    }
+    let mut left: Vec<_> = covered.filter(|family| family.passes(wanted)).collect();
+    if left.is_empty() {
+        return Some(IdleCause::Excluded);
+    }
+    left.retain(|family| family.passes(filter));
+    left.is_empty().then_some(IdleCause::Filtered)
+}
+
+fn covers_nothing(pattern: &TablePattern, tables: &[SourceTable]) -> bool {
     !tables.iter().any(|table| pattern.covers(&table.name))
 }
 
-/// Its name, and those of the tables that it is a partition of: who names those means it, too.
 fn lineage<'t>(
     table: &'t SourceTable,
     by_relation: &HashMap<RelationId, &'t SourceTable>,
@@ -191,28 +281,45 @@ fn lineage<'t>(
     lineage.map(|table| &table.name).collect()
 }
 
-fn explain(pattern: &TablePattern, tables: &[SourceTable]) -> Idle {
-    let pattern = pattern.to_string();
+fn explain(pattern: &TablePattern, cause: IdleCause, tables: &[SourceTable]) -> Idle {
+    let near = match cause {
+        IdleCause::NothingToCopy | IdleCause::NothingToExclude => near(pattern, tables),
+        IdleCause::Excluded | IdleCause::Filtered => Vec::new(),
+    };
+    Idle {
+        pattern: pattern.to_string(),
+        cause,
+        near,
+    }
+}
+
+/// Tables with names like the pattern, and the pattern itself in other schemas.
+fn near(pattern: &TablePattern, tables: &[SourceTable]) -> Vec<String> {
+    let schemas: BTreeSet<&str> = tables.iter().map(|table| &*table.name.schema).collect();
+    let text = pattern.to_string();
+    let elsewhere = schemas.iter().map(|schema| pattern.in_schema(schema));
+    let elsewhere = elsewhere.filter(|other| !covers_nothing(other, tables));
+    let elsewhere = elsewhere.map(|other| other.to_string());
     let names = tables.iter().map(|table| table.name.to_string());
-    let mut near: Vec<_> = names
-        .map(|name| (strsim::damerau_levenshtein(&pattern, &name), name))
-        .filter(|(distance, name)| *distance <= name.len().max(pattern.len()).div_ceil(2))
+    let mut near: Vec<(usize, String)> = elsewhere
+        .chain(names)
+        .map(|name| (strsim::damerau_levenshtein(&text, &name), name))
+        .filter(|(distance, name)| *distance <= name.len().max(text.len()).div_ceil(2))
         .collect();
     near.sort();
-    Idle {
-        pattern,
-        near: near
-            .into_iter()
-            .take(NEAR_MAX)
-            .map(|(_, name)| name)
-            .collect(),
+    near.dedup();
+    let near: Vec<String> = near.into_iter().map(|(_, name)| name).collect();
+    let schemas = schemas.into_iter().map(TablePattern::all_of);
+    match near.is_empty() {
+        true => schemas.take(NEAR_MAX).map(|all| all.to_string()).collect(),
+        false => near.into_iter().take(NEAR_MAX).collect(),
     }
 }
 
 #[cfg(test)]
 impl SourceTable {
     /// A table without rows or columns, for tests.
-    pub(super) fn named(schema: &str, name: &str) -> Self {
+    pub(crate) fn named(schema: &str, name: &str) -> Self {
         Self {
             relation: RelationId(0),
             name: QualifiedName::new(schema, name),
@@ -251,8 +358,10 @@ mod tests {
         let tables = tables();
         let check = |include: &[&str], exclude: &[&str], expected: &[&str]| {
             let all = TableFilter::default();
-            let selected = select(&tables, &filter(include, exclude), &all).unwrap();
+            let selected = select(&tables, &filter(include, exclude), &all);
+            assert_eq!(selected.idle, [], "{include:?} {exclude:?}");
             let names: Vec<_> = selected
+                .tables
                 .iter()
                 .map(|table| table.name.to_string())
                 .collect();
@@ -272,8 +381,8 @@ mod tests {
         );
         check(&["shop.*"], &["archive.*"], &["shop.orders"]);
         let only_public = filter(&["public.*"], &[]);
-        let selected = select(&tables, &filter(&[], &[]), &only_public).unwrap();
-        assert_eq!(selected.len(), 1);
+        let selected = select(&tables, &filter(&[], &[]), &only_public);
+        assert_eq!(selected.tables.len(), 1);
     }
 
     #[test]
@@ -296,20 +405,60 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_that_covers_nothing_is_told_with_near_names() {
+    fn a_pattern_that_selects_nothing_is_told_with_its_cause_and_near_names() {
+        use IdleCause::{Excluded, Filtered, NothingToCopy, NothingToExclude};
         let tables = tables();
+        let check =
+            |include: &[&str], exclude: &[&str], expected: &[(&str, IdleCause, &[&str])]| {
+                let only_public = filter(&["public.*"], &[]);
+                let found = select(&tables, &filter(include, exclude), &only_public);
+                let expected = expected.iter().map(|(pattern, cause, near)| Idle {
+                    pattern: (*pattern).to_owned(),
+                    cause: *cause,
+                    near: near.iter().map(|name| (*name).to_owned()).collect(),
+                });
+                assert_eq!(found.idle, expected.collect::<Vec<_>>());
+            };
 
-        let idle = select(
-            &tables,
-            &filter(&["tset", "shop.*"], &[]),
-            &TableFilter::default(),
+        check(
+            &["tset", "public.*"],
+            &[],
+            &[("public.tset", NothingToCopy, &["public.test"])],
         );
+        let near = ["shop.ord*", "shop.orders", "archive.ord*"];
+        check(&["shp.ord*"], &[], &[("shp.ord*", NothingToCopy, &near)]);
+        let near = ["public.*", "public.test"];
+        check(
+            &["*.*"],
+            &["publ.*"],
+            &[("publ.*", NothingToExclude, &near)],
+        );
+        let schemas = ["archive.*", "public.*", "shop.*"];
+        let far = "warehouse_of_old.things";
+        check(&[far], &[], &[(far, NothingToCopy, &schemas)]);
+        check(&["test"], &["test"], &[("public.test", Excluded, &[])]);
+        check(&["shop.*"], &[], &[("shop.*", Filtered, &[])]);
+        assert_eq!(
+            select(&[], &filter(&["*.*"], &[]), &filter(&[], &[])).idle,
+            []
+        );
+    }
 
-        let expected = Idle {
-            pattern: "public.tset".to_owned(),
-            near: vec!["public.test".to_owned()],
+    #[test]
+    fn only_the_types_of_a_table_say_something_about_it() {
+        let prints = |of: &[(u32, &str)]| {
+            TypeFingerprints(
+                of.iter()
+                    .map(|(oid, print)| (*oid, (*print).to_owned()))
+                    .collect(),
+            )
         };
-        assert_eq!(idle.unwrap_err(), [expected]);
-        assert!(select(&[], &filter(&["*.*"], &[]), &TableFilter::default()).is_ok());
+        let mut table = SourceTable::named("public", "t");
+        table.types = vec![1, 2];
+        let then = prints(&[(1, "a"), (3, "c")]);
+
+        assert!(then.agree_about(&table, &prints(&[(1, "a"), (3, "other"), (4, "new")])));
+        assert!(!then.agree_about(&table, &prints(&[(1, "other"), (3, "c")])));
+        assert!(!then.agree_about(&table, &prints(&[(1, "a"), (2, "new")])));
     }
 }

@@ -51,6 +51,9 @@ FROM ROWS FROM (
   pg_catalog.unnest($4::pg_catalog.oid[]), pg_catalog.unnest($5::pg_catalog.text[]),
   pg_catalog.unnest($6::pg_catalog.text[]))
   WITH ORDINALITY AS s (stage, relation, referenced, object, statement, place)
+WHERE s.relation IS NOT NULL OR NOT EXISTS (
+  SELECT FROM pgstream.snapshot_step AS open
+  WHERE open.slot_name = $1 AND open.relation IS NULL AND open.statement = s.statement)
 ORDER BY s.place";
 
 const STEPS: &str = "\
@@ -60,7 +63,8 @@ WHERE slot_name = $1 AND ($2::pg_catalog.oid IS NULL OR relation = $2)
 ORDER BY ordinal";
 
 impl Store {
-    /// Replaces the statements that these tables still need.
+    /// Replaces the statements that these tables still need. What belongs to no table may be there from
+    /// an earlier try.
     ///
     /// # Errors
     /// By SQLSTATE.

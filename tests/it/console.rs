@@ -9,7 +9,7 @@
 )]
 
 mod plain;
-mod pty;
+pub mod pty;
 mod real;
 mod scripted;
 mod snapshot;

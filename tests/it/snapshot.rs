@@ -8,9 +8,12 @@ mod kinds;
 mod meanwhile;
 mod rights;
 mod schema;
+mod screen;
 mod settings;
+mod standing;
 mod trouble;
 mod under_load;
+mod waiting;
 
 use pgstream::config::Plugin;
 use pgstream::engine::Handle;

@@ -4,6 +4,7 @@
 //! Its name cannot wait: the next statement of the stream may need it, for a table that is renamed or
 //! made anew. So every table of the target is called as it is where the stream is. What is renamed,
 //! moved or dropped while it is being copied is so at once, and what is still there is copied again.
+//! Of its indexes only those give way whose name another table's index gets.
 
 use std::collections::HashMap;
 
@@ -31,8 +32,13 @@ impl Applier {
         let known = |images: &&Images<Table>| images.before.is_some();
         let called_otherwise = tables(&entry.change).filter(left).filter(known);
         let called_otherwise: Vec<_> = called_otherwise.filter(another).cloned().collect();
+        let given = match coverage.is_empty() {
+            true => Vec::new(),
+            false => index_names_given(&entry.change, &|table| coverage.leaves_out(table)),
+        };
+        let nothing = called_otherwise.is_empty() && given.is_empty();
         // A round that takes tables over passes entries for the second time.
-        if called_otherwise.is_empty() || coverage.is_catching_up(commit_lsn) {
+        if nothing || coverage.is_catching_up(commit_lsn) {
             return Ok(());
         }
         self.flush().await?;
@@ -46,6 +52,54 @@ impl Applier {
             if let Some(stored) = made.get(&RelationId(images.oid)) {
                 self.follow_copied_name(&entry.change, &images, stored)
                     .await?;
+            }
+        }
+        for name in given {
+            self.give_index_name_up(&name, made.values()).await?;
+        }
+        Ok(())
+    }
+
+    /// An index of a table that is being copied, made or still to be made, has a name that another table's
+    /// index gets now: it goes, and its table is copied again, with the names of then.
+    async fn give_index_name_up(
+        &mut self,
+        name: &QualifiedName,
+        copied: impl Iterator<Item = &StoredTable>,
+    ) -> Result<(), EngineError> {
+        let session = self.desk.here().session();
+        let store = self.copies.store();
+        let found = async {
+            let standing = session
+                .row(STANDING_INDEX, &[&&*name.schema, &&*name.name])
+                .await?;
+            Ok((standing, store.open_steps(session).await?))
+        };
+        let (standing, steps) = found
+            .await
+            .map_err(|source| self.failed(records_refused(source)))?;
+        let standing: Option<(QualifiedName, String)> = standing.map(|row| {
+            let table = QualifiedName::new(row.get::<_, &str>(0), row.get::<_, &str>(1));
+            (table, row.get(2))
+        });
+        for table in copied.filter(|table| self.coverage.leaves_out(table.relation)) {
+            let stands = standing.as_ref().filter(|(of, _)| *of == table.name);
+            let planned = steps.iter().any(|step| {
+                step.relation == Some(table.relation) && makes(&step.object, name, &table.name)
+            });
+            if stands.is_none() && !planned {
+                continue;
+            }
+            info!(target: "snapshot", table = %table.name, index = %name,
+                "an index of a table that is being copied gives its name up");
+            if let Some((_, sql)) = stands {
+                let done = self.desk.writer().run(&format!("index {name}"), sql).await;
+                done.map_err(|error| self.failed(error))?;
+            }
+            if !matches!(table.state, CopyState::Failed | CopyState::Waiting) {
+                let session = self.desk.here().session();
+                let waits = self.copies.store().wait(session, &[table.relation]).await;
+                waits.map_err(|source| self.failed(records_refused(source)))?;
             }
         }
         Ok(())
@@ -90,6 +144,41 @@ impl Applier {
         }
         Ok(())
     }
+}
+
+/// The table of an index, and the statement that takes the index away.
+const STANDING_INDEX: &str = "\
+SELECT n.nspname::pg_catalog.text, t.relname::pg_catalog.text,
+       CASE WHEN k.oid IS NULL THEN pg_catalog.format('DROP INDEX %I.%I', n.nspname, c.relname)
+            ELSE pg_catalog.format('ALTER TABLE %I.%I DROP CONSTRAINT %I', n.nspname, t.relname, k.conname) END
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_index AS i ON i.indexrelid = c.oid
+JOIN pg_catalog.pg_class AS t ON t.oid = i.indrelid
+LEFT JOIN pg_catalog.pg_constraint AS k ON k.conindid = c.oid AND k.contype IN ('p', 'u', 'x')
+WHERE n.nspname = $1 AND c.relname = $2";
+
+/// The names that a change gives to indexes of tables that are not being copied.
+fn index_names_given(
+    change: &Change,
+    leaves_out: &dyn Fn(RelationId) -> bool,
+) -> Vec<QualifiedName> {
+    let indexes = change.objects.iter().filter_map(|object| match object {
+        ObjectChange::Index(images) => Some((images.before.as_ref(), images.after.as_ref()?)),
+        _ => None,
+    });
+    let given = indexes.filter(|(before, after)| {
+        let another = before.is_none_or(|before| before.name != after.name);
+        another && !leaves_out(RelationId(after.table_oid))
+    });
+    given
+        .map(|(_, after)| QualifiedName::new(&*after.table.schema, after.name.as_str()))
+        .collect()
+}
+
+/// Whether a statement that completes a table, by its object, makes an index of that name.
+fn makes(object: &str, index: &QualifiedName, table: &QualifiedName) -> bool {
+    object == format!("index {index}") || object == format!("constraint {} on {table}", index.name)
 }
 
 fn tables(change: &Change) -> impl Iterator<Item = &Images<Table>> {

@@ -21,7 +21,8 @@ pub(super) struct Server {
     /// Tells two clones of one data directory apart, which share the identifier.
     pub(super) started_at: String,
     pub(super) in_recovery: bool,
-    pub(super) read_only: bool,
+    /// Where `default_transaction_read_only` is set, as `pg_settings.source` has it; none: it is off.
+    pub(super) read_only: Option<String>,
     pub(super) extensions: Vec<String>,
 }
 

@@ -1,7 +1,7 @@
 //! What must hold on the source. Pure.
 
 use super::facts::{PublicationFacts, SlotFacts, SourceFacts, Wal2json};
-use super::judge::{bounded, found, version};
+use super::judge::{bounded, found, read_only, version};
 use super::{Finding, Side, Wanted};
 use crate::config::{NullNumbers, Plugin};
 use crate::model::quote_ident;
@@ -14,6 +14,7 @@ pub(super) fn judge(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
             facts.server.version_number,
             &facts.server.version,
         ),
+        writable(wanted, facts),
         wal_level(facts),
         wal_senders(facts),
         replication_role(facts),
@@ -46,6 +47,16 @@ fn finding(
 
 fn init_command(wanted: &Wanted) -> String {
     install::init_command(&wanted.source_uri, &wanted.slot_name)
+}
+
+/// `init` writes once, and whoever follows schema changes acknowledges them.
+fn writable(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
+    let needed = wanted.schema_changes || facts.installation.is_none();
+    let found = read_only(Side::Source, &facts.server)?;
+    Some(Finding {
+        blocking: needed,
+        ..found
+    })
 }
 
 fn wal_level(facts: &SourceFacts) -> Option<Finding> {

@@ -85,6 +85,11 @@ fn each_missing_precondition_has_its_mend() {
         "pg_upgrade",
     );
     check(
+        |f| f.server.read_only = Some("user".to_owned()),
+        "is read only",
+        "ALTER ROLE \"repl\" RESET default_transaction_read_only",
+    );
+    check(
         |f| f.wal_level = "replica".to_owned(),
         "wal_level is replica",
         "ALTER SYSTEM SET wal_level",

@@ -1,7 +1,7 @@
 //! What must hold on the target. Pure.
 
 use super::facts::{OwnSchema, TargetFacts, TargetTable};
-use super::judge::{bounded, found, version};
+use super::judge::{bounded, found, read_only, version};
 use super::{Finding, Side, Wanted};
 use crate::model::{QualifiedName, quote_ident};
 
@@ -55,7 +55,6 @@ fn user(facts: &TargetFacts) -> String {
 }
 
 fn writable(facts: &TargetFacts) -> Option<Finding> {
-    let database = quote_ident(&facts.server.database);
     if facts.server.in_recovery {
         let mend =
             "SELECT pg_promote(); -- or name the primary in PGSTREAM_POSTGRES_WRITER_TARGET_URL";
@@ -65,13 +64,7 @@ fn writable(facts: &TargetFacts) -> Option<Finding> {
             mend,
         ));
     }
-    facts.server.read_only.then(|| {
-        finding(
-            format!("database {}", facts.server.database),
-            "is read only (default_transaction_read_only)",
-            format!("ALTER DATABASE {database} SET default_transaction_read_only = off;"),
-        )
-    })
+    read_only(Side::Target, &facts.server)
 }
 
 /// CREATE on the database is for our own schema once, and for schemas that the source creates.

@@ -10,15 +10,41 @@ use tracing::{info, warn};
 
 use crate::config::Pipeline;
 use crate::engine::EngineError;
+use crate::engine::error::idle_pattern;
 use crate::model::{QualifiedName, RelationId};
 use crate::postgres::{self, PgError, Session};
-use crate::snapshot::{SourceTable, Store, StoredTable, select, source_tables};
+use crate::snapshot::{Idle, Selection, SourceTable, Store, StoredTable, select, source_tables};
 
 /// Returns the tables that the settings select.
 ///
 /// # Errors
-/// [`EngineError::SnapshotPatterns`] when a pattern covers no table.
+/// [`EngineError::SnapshotPatterns`] when a pattern selects none.
 pub(super) async fn selected(pipeline: &Pipeline) -> Result<Vec<SourceTable>, EngineError> {
+    let (selected, idle) = select_on_source(pipeline).await?;
+    match idle.is_empty() {
+        true => Ok(selected),
+        false => Err(EngineError::SnapshotPatterns {
+            endpoint: pipeline.snapshot.source.endpoint(),
+            idle,
+        }),
+    }
+}
+
+/// As [`selected`], for a start that goes on: a table that was dropped since it was copied must not
+/// keep the others from being streamed.
+async fn still_selected(pipeline: &Pipeline) -> Result<Vec<SourceTable>, EngineError> {
+    let (selected, idle) = select_on_source(pipeline).await?;
+    let endpoint = pipeline.snapshot.source.endpoint();
+    for idle in idle {
+        let near = (!idle.near.is_empty()).then(|| idle.near.join(" or "));
+        warn!(target: "snapshot", near, "{}", idle_pattern(&endpoint, &idle));
+    }
+    Ok(selected)
+}
+
+async fn select_on_source(
+    pipeline: &Pipeline,
+) -> Result<(Vec<SourceTable>, Vec<Idle>), EngineError> {
     let source = &pipeline.snapshot.source;
     let tables = async {
         let session = postgres::connect(source, "pgstream snapshot").await?;
@@ -29,12 +55,14 @@ pub(super) async fn selected(pipeline: &Pipeline) -> Result<Vec<SourceTable>, En
         endpoint: source.endpoint(),
         source: error,
     })?;
-    let selected = select(&tables, &pipeline.snapshot.tables, &pipeline.filter);
-    let selected = selected.map_err(|idle| EngineError::SnapshotPatterns {
-        endpoint: source.endpoint(),
+    let Selection {
+        tables: selected,
         idle,
-    })?;
-    Ok(selected.into_iter().cloned().collect())
+    } = select(&tables, &pipeline.snapshot.tables, &pipeline.filter);
+    if selected.is_empty() && idle.is_empty() && !tables.is_empty() {
+        warn!(target: "snapshot", tables = tables.len(), "the settings leave out every table of the source");
+    }
+    Ok((selected.into_iter().cloned().collect(), idle))
 }
 
 /// The first time (not `begun`), all tables that the patterns cover. Later only those that are
@@ -42,16 +70,18 @@ pub(super) async fn selected(pipeline: &Pipeline) -> Result<Vec<SourceTable>, En
 /// nothing was copied and that the settings no longer select leave the list.
 ///
 /// # Errors
-/// [`EngineError::SnapshotPatterns`] when a pattern covers no table, before anything is written.
+/// [`EngineError::SnapshotPatterns`] when a pattern selects nothing the first time, before anything is
+/// written.
 pub(in crate::engine) async fn choose(
     pipeline: &Pipeline,
     store: &Store,
     target: &Session,
     (begun, stored): (bool, &[StoredTable]),
 ) -> Result<(), EngineError> {
-    let selected = match pipeline.snapshot.enabled {
-        true => selected(pipeline).await?,
-        false => Vec::new(),
+    let selected = match (pipeline.snapshot.enabled, begun) {
+        (true, false) => selected(pipeline).await?,
+        (true, true) => still_selected(pipeline).await?,
+        (false, _) => Vec::new(),
     };
     let write = async {
         forget_unselected(store, target, &selected, stored).await?;

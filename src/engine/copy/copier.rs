@@ -49,6 +49,8 @@ pub(super) struct Copier {
     retry: Retry,
     /// Whether somebody streams afterwards.
     pub(super) streams: bool,
+    /// What was said once is not said again for each group.
+    told: HashSet<String>,
 }
 
 /// A turn ends early.
@@ -91,6 +93,7 @@ impl Copier {
             wake,
             account: Account::default(),
             streams: true,
+            told: HashSet::new(),
         }
     }
 
@@ -293,6 +296,7 @@ impl Copier {
                 parts: &[],
                 waiting: &waiting,
                 everything: first && self.pipeline.copies_everything(),
+                silent_triggers: self.pipeline.disable_triggers,
             };
             let moment = Moment::open(&settings).await;
             let moment = moment.map_err(|error| self.group_failed(error))?;
@@ -361,8 +365,12 @@ impl Copier {
         let (errand, answered) = group.errand(first);
         let lsn = group.point.lsn().map(|lsn| lsn.to_string());
         info!(target: "snapshot", tables = group.tables.len(), lsn, "copying tables");
-        for part in group.not_applied() {
-            warn!(target: "snapshot", object = part.object, reason = part.reason, "is not copied");
+        for (object, said) in group.notes() {
+            let note = format!("{object}: {said}");
+            if !self.told.contains(&note) {
+                warn!(target: "snapshot", "{note}");
+                self.told.insert(note);
+            }
         }
         self.account.begin(group.point.lsn());
         self.ask(Errand::Tables(Box::new(errand)), answered).await

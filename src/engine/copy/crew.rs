@@ -16,10 +16,10 @@ use crate::engine::status::CopyState;
 use crate::engine::supervise::{self, Task};
 use crate::engine::{EngineError, failure_of};
 use crate::model::{Classify as _, ErrorClass, QualifiedName, RelationId};
-use crate::postgres::{self, Session};
+use crate::postgres::{self, PgError, Session};
 use crate::snapshot::{
-    Fence, Lane, LaneSettings, Moved, OpenStep, Part, SnapshotError, SourceTable, is_as_planned,
-    plan_parts, type_fingerprint,
+    Fence, Lane, LaneSettings, Moved, OpenStep, Part, SnapshotError, SourceTable, TypeFingerprints,
+    is_as_planned, plan_parts,
 };
 
 use super::account::Counter;
@@ -184,7 +184,10 @@ impl Crew {
                         return Err(Stop::Over);
                     }
                 }
-                _ = looks.tick() => self.look(copier).await?,
+                _ = looks.tick() => {
+                    self.look(copier).await?;
+                    self.end_moment_for_others(copier, target).await?;
+                }
             }
         }
         if self.group.is_some() {
@@ -198,7 +201,7 @@ impl Crew {
         loop {
             let control = *copier.control.borrow_and_update();
             if control.paused || self.running.len() >= control.worker_count {
-                return Ok(true);
+                return Ok(!self.queue.is_empty());
             }
             let Some((relation, job)) = self.queue.next() else {
                 return Ok(false);
@@ -472,19 +475,53 @@ impl Crew {
             .map(|running| running.source_pid)
             .collect();
         let ended = watch::make_way(&self.now, &pids).await;
-        let ended = ended.map_err(|source| EngineError::Source {
-            operation: "let statements that wait for a copy go first",
-            endpoint: copier.pipeline.snapshot.source.endpoint(),
-            source,
-        })?;
+        let endpoint = || copier.pipeline.snapshot.source.endpoint();
+        let ended = ended.map_err(|source| watching_failed(endpoint(), source))?;
         for running in self.running.values_mut() {
             running.gave_way |= ended.contains(&running.source_pid);
         }
         Ok(())
     }
 
-    /// Returns whether somebody changed a table, or a type, since the moment of the group: that explains
-    /// an error which would otherwise be the table's.
+    /// Lets go of the moment when no rows are read at it any more. When somebody waits for its end (an index
+    /// that is built concurrently), no other table is begun at it: what is begun is finished, and what is
+    /// not waits for another moment. Where nobody streams all tables must be as of one.
+    async fn end_moment_for_others(
+        &mut self,
+        copier: &mut Copier,
+        target: &Session,
+    ) -> Result<(), Stop> {
+        let Some(group) = &mut self.group else {
+            return Ok(());
+        };
+        if !self.queue.awaits_rows() {
+            group.point.release();
+            return Ok(());
+        }
+        if !copier.streams {
+            return Ok(());
+        }
+        let waited_for = watch::is_waited_for(&self.now, group.point.holder_pid()).await;
+        let endpoint = || copier.pipeline.snapshot.source.endpoint();
+        if !waited_for.map_err(|source| watching_failed(endpoint(), source))? {
+            return Ok(());
+        }
+        let untouched = self.queue.leave_out_untouched();
+        if untouched.is_empty() {
+            return Ok(());
+        }
+        info!(target: "snapshot", tables = untouched.len(),
+            "a statement of the source waits for the end of our snapshot: tables that are not begun get another one");
+        let waits = copier.store.wait_to_resume(target, &untouched).await;
+        waits.map_err(|source| copier.target_failed("let tables wait", source))?;
+        for relation in untouched {
+            copier.account.set(relation, CopyState::Waiting);
+        }
+        Ok(())
+    }
+
+    /// Returns whether somebody changed a table, or a type of its columns, since the moment of the group:
+    /// that explains an error which would otherwise be the table's.
     async fn has_changed(
         &self,
         copier: &Copier,
@@ -495,7 +532,8 @@ impl Crew {
         };
         let looked = async {
             let same = is_as_planned(&self.now, table).await?;
-            Ok(!same || type_fingerprint(&self.now).await? != group.types)
+            let types = TypeFingerprints::read(&self.now).await?;
+            Ok(!same || !group.types.agree_about(table, &types))
         };
         looked.await.map_err(|source| EngineError::Source {
             operation: "look whether a table is still the same",
@@ -522,5 +560,13 @@ impl Crew {
             || QualifiedName::new("", relation.0.to_string()),
             |table| table.name.clone(),
         )
+    }
+}
+
+fn watching_failed(endpoint: String, source: PgError) -> EngineError {
+    EngineError::Source {
+        operation: "let statements that wait for a copy go first",
+        endpoint,
+        source,
     }
 }

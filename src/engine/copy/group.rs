@@ -14,15 +14,16 @@ use crate::schema::{
     plan_copy,
 };
 use crate::snapshot::{
-    ConsistentPoint, NewStep, SourceTable, StoredPart, StoredTable, sequence_question,
-    source_tables, type_fingerprint,
+    ConsistentPoint, NewStep, SourceTable, StoredPart, StoredTable, TypeFingerprints,
+    sequence_question, source_tables,
 };
 
 use super::errand::{Answer, MadeTable, TableStep, TablesErrand};
 use super::ranges::{Ranges, ranges};
-use super::reconcile::{Conflict, reconcile};
-use super::rights::require_sequences;
+use super::reconcile::{Conflict, Reconciled, domain_checks_in_the_way, in_the_way, reconcile};
+use super::rights::{hidden_rows, require_sequences};
 use super::standing::standing;
+use super::survey::{Need, Note, Survey, needs};
 
 /// Why a group cannot be copied.
 #[derive(Debug, thiserror::Error)]
@@ -87,11 +88,12 @@ pub(super) struct Group {
     /// Those that it has no longer.
     pub(super) gone: Vec<RelationId>,
     /// Changes with the types that rows are made of.
-    pub(super) types: String,
+    pub(super) types: TypeFingerprints,
     sequences: Vec<(QualifiedName, Option<u32>)>,
     /// The ranges of keys of those that are copied by ranges.
     pub(super) ranges: HashMap<RelationId, Ranges>,
     conflicts: Vec<Conflict>,
+    notes: Vec<Note>,
     plan: CopyPlan,
     first: Vec<TableStep>,
     made: BTreeMap<u32, Vec<ObjectChange>>,
@@ -110,14 +112,18 @@ pub(super) struct GroupSettings<'a> {
     pub(super) waiting: &'a HashSet<RelationId>,
     /// Every schema, type and sequence comes along.
     pub(super) everything: bool,
+    /// Ordinary triggers of the target stay silent.
+    pub(super) silent_triggers: bool,
 }
 
 /// A moment of the source, and what it has of the waiting tables there.
 pub(super) struct Moment {
     pub(super) point: ConsistentPoint,
-    types: String,
+    types: TypeFingerprints,
     tables: Vec<SourceTable>,
     objects: Vec<ObjectChange>,
+    needs: Vec<Need>,
+    hidden: Vec<Note>,
 }
 
 impl Moment {
@@ -146,9 +152,8 @@ impl Moment {
             .await
             .map_err(GroupError::Point)?;
         let tables = source_tables(&session).await.map_err(GroupError::Source)?;
-        let types = type_fingerprint(&session)
-            .await
-            .map_err(GroupError::Source)?;
+        let types = TypeFingerprints::read(&session).await;
+        let types = types.map_err(GroupError::Source)?;
         let tables: Vec<SourceTable> = tables
             .into_iter()
             .filter(|table| settings.waiting.contains(&table.relation))
@@ -160,12 +165,17 @@ impl Moment {
             .await;
         let objects = objects.map_err(GroupError::Describe)?;
         require_sequences(&session, &objects).await?;
+        let needs = needs(&session, &oids).await.map_err(GroupError::Source)?;
+        let hidden = hidden_rows(&session, &tables).await;
+        let hidden = hidden.map_err(GroupError::Source)?;
         session.run("COMMIT").await.map_err(GroupError::Source)?;
         Ok(Self {
             point,
             types,
             tables,
             objects,
+            needs,
+            hidden,
         })
     }
 }
@@ -177,45 +187,27 @@ impl Group {
         target: &Session,
         moment: Moment,
     ) -> Result<Self, GroupError> {
+        let ours = made_before(settings.stored)?;
+        let names: Vec<&ObjectChange> = moment.objects.iter().chain(ours.values()).collect();
+        let standing = standing(target, &names)
+            .await
+            .map_err(GroupError::Describe)?;
+        let compared = Compared::of(settings, target, &moment, (&standing, &ours)).await?;
         let Moment {
             point,
             types,
             tables,
-            objects,
+            objects: wanted,
+            ..
         } = moment;
-        let wanted = objects.as_slice();
-        let ours = made_before(settings.stored)?;
-        let names: Vec<&ObjectChange> = wanted.iter().chain(ours.values()).collect();
-        let standing = standing(target, &names)
-            .await
-            .map_err(GroupError::Describe)?;
-        let mut reconciled = reconcile(wanted, &standing, &ours);
-        let there: HashSet<u32> = tables.iter().map(|table| table.relation.0).collect();
-        let gone: Vec<RelationId> = settings
-            .waiting
-            .iter()
-            .filter(|table| !there.contains(&table.0))
-            .copied()
-            .collect();
-        let labels: HashSet<String> = standing.iter().map(ObjectChange::label).collect();
-        let left_behind = gone.iter().filter_map(|table| ours.get(&table.0));
-        let left_behind = left_behind.filter(|object| labels.contains(&object.label()));
-        reconciled
-            .objects
-            .extend(left_behind.map(ObjectChange::dropped));
-        let filled = filled(target, &tables, &standing, settings.stored).await;
-        reconciled
-            .conflicts
-            .extend(filled.map_err(GroupError::Target)?);
-
         let known: HashSet<QualifiedName> = settings
             .stored
             .iter()
             .map(|table| table.name.clone())
             .chain(tables.iter().map(|table| table.name.clone()))
             .collect();
-        let plan = plan_copy(&reconciled.objects, &|name| known.contains(name));
-        let made = made(wanted);
+        let plan = plan_copy(&compared.objects, &|name| known.contains(name));
+        let made = made(&wanted);
         let ranges = match settings.slot_name {
             Some(_) => {
                 let part_bytes = settings.snapshot.part_size.0;
@@ -226,15 +218,16 @@ impl Group {
         };
         let emptied = to_be_emptied(&tables, &ours, &ranges);
         Ok(Self {
-            first: first_steps(&standing, &reconciled.objects, &emptied),
-            sequences: sequences(wanted),
+            first: first_steps(&standing, &compared.objects, &emptied),
+            sequences: sequences(&wanted),
             ranges,
             made,
-            conflicts: reconciled.conflicts,
+            conflicts: compared.conflicts,
+            notes: compared.notes,
+            gone: compared.gone,
             point,
             types,
             tables,
-            gone,
             plan,
         })
     }
@@ -292,9 +285,12 @@ impl Group {
         })
     }
 
-    /// Returns what of the source will not be on the target.
-    pub(super) fn not_applied(&self) -> impl Iterator<Item = &crate::schema::NotApplied> {
-        self.plan.not_applied.iter()
+    /// Returns what is to be known of the copy: what the target has or lacks, and what will not be on it.
+    pub(super) fn notes(&self) -> impl Iterator<Item = (&str, &str)> {
+        let notes = self.notes.iter();
+        let notes = notes.map(|note| (note.object.as_str(), note.said.as_str()));
+        let left = self.plan.not_applied.iter();
+        notes.chain(left.map(|part| (part.object.as_str(), part.reason.as_str())))
     }
 
     fn later(&self, staged: &StagedStep) -> Vec<NewStep> {
@@ -333,6 +329,53 @@ impl Group {
             .any(|table| [staged.relation, staged.referenced].contains(&Some(table.relation.0)));
         let validated = !rest.ends_with(" NOT VALID") && !rest.ends_with(" NOT ENFORCED");
         (validated && !partitioned).then(|| format!("{table} VALIDATE CONSTRAINT {name}"))
+    }
+}
+
+/// What a moment of the source means for what stands on the target.
+struct Compared {
+    objects: Vec<ObjectChange>,
+    gone: Vec<RelationId>,
+    conflicts: Vec<Conflict>,
+    notes: Vec<Note>,
+}
+
+impl Compared {
+    async fn of(
+        settings: &GroupSettings<'_>,
+        target: &Session,
+        moment: &Moment,
+        (standing, ours): (&[ObjectChange], &HashMap<u32, ObjectChange>),
+    ) -> Result<Self, GroupError> {
+        let Reconciled {
+            mut objects,
+            mut conflicts,
+        } = reconcile(&moment.objects, standing, ours);
+        let survey = Survey {
+            tables: &moment.tables,
+            wanted: &moment.objects,
+            standing,
+            ours,
+            needs: &moment.needs,
+            silent_triggers: settings.silent_triggers,
+        };
+        let (taken, mut notes) = survey.look(target).await.map_err(GroupError::Target)?;
+        conflicts.extend(taken);
+        notes.extend(moment.hidden.iter().cloned());
+        let there: HashSet<RelationId> = moment.tables.iter().map(|t| t.relation).collect();
+        let gone: Vec<RelationId> = settings.waiting.difference(&there).copied().collect();
+        let labels: HashSet<String> = standing.iter().map(ObjectChange::label).collect();
+        let left_behind = gone.iter().filter_map(|table| ours.get(&table.0));
+        let left_behind = left_behind.filter(|object| labels.contains(&object.label()));
+        objects.extend(left_behind.map(ObjectChange::dropped));
+        let filled = filled(target, &moment.tables, standing, settings.stored).await;
+        conflicts.extend(filled.map_err(GroupError::Target)?);
+        Ok(Self {
+            objects,
+            gone,
+            conflicts,
+            notes,
+        })
     }
 }
 
@@ -394,26 +437,15 @@ async fn filled(
     Ok(conflicts)
 }
 
-/// Foreign keys stand in the way of copying in any order, and rows of an earlier try go.
+/// What stands in the way goes: foreign keys, which forbid to copy in any order, checks that rows may
+/// break, and rows of an earlier try.
 fn first_steps(
     standing: &[ObjectChange],
     objects: &[ObjectChange],
     emptied: &HashSet<u32>,
 ) -> Vec<TableStep> {
-    let wanted: HashSet<String> = objects
-        .iter()
-        .filter(|object| object.referenced().is_some())
-        .map(ObjectChange::label)
-        .collect();
-    let keys = standing
-        .iter()
-        .filter(|object| wanted.contains(&object.label()));
-    let keys = keys.filter_map(|object| match object {
-        ObjectChange::Constraint(images) => images.after.as_ref(),
-        _ => None,
-    });
-    let mut steps: Vec<TableStep> = keys
-        .filter(|key| key.parent_oid.is_none())
+    let mut steps: Vec<TableStep> = in_the_way(objects, standing)
+        .into_iter()
         .map(|key| TableStep {
             relation: None,
             step: Step {
@@ -426,6 +458,19 @@ fn first_steps(
             },
         })
         .collect();
+    steps.extend(
+        domain_checks_in_the_way(objects).map(|(domain, check)| TableStep {
+            relation: None,
+            step: Step {
+                object: format!("constraint {check} on domain {domain}"),
+                sql: format!(
+                    "ALTER DOMAIN {} DROP CONSTRAINT {}",
+                    domain.quoted(),
+                    quote_ident(check)
+                ),
+            },
+        }),
+    );
     let emptied = objects.iter().filter_map(|object| match object {
         ObjectChange::Table(images) if emptied.contains(&images.oid) => images.before.as_ref(),
         _ => None,

@@ -23,6 +23,7 @@ mod alone;
 mod choose;
 mod copier;
 mod crew;
+mod difference;
 mod errand;
 mod finish;
 mod group;
@@ -33,6 +34,7 @@ mod ranges;
 mod reconcile;
 mod rights;
 mod standing;
+mod survey;
 pub(super) mod tables;
 mod watch;
 
@@ -53,7 +55,7 @@ pub(super) use copier::Control;
 use copier::Copier;
 pub(super) use errand::{Answer, CopyLink, Errand, MadeTable, TablesErrand};
 pub use group::GroupError;
-pub use plan::plan_snapshot;
+pub use plan::{SnapshotPlan, plan_snapshot};
 
 /// Errands that may wait for the stream; the copier waits for each answer.
 const ERRANDS_MAX: usize = 4;

@@ -13,12 +13,21 @@ use super::choose;
 use super::group::{Group, GroupSettings, Moment};
 use super::leftover::Leftovers;
 
+/// What a copy would do, and what is to be known of it beforehand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotPlan {
+    /// What the target has or lacks, and what will not be on it.
+    pub notes: Vec<String>,
+    /// The statements.
+    pub steps: Vec<PlannedStep>,
+}
+
 /// Returns the statements of a copy of all selected tables, each with its side. Nothing is changed on
 /// either; the target is looked at as it is, with what an earlier copy left there.
 ///
 /// # Errors
 /// Usage for a pattern that fits no table, Operator for something on the target that is in the way.
-pub async fn plan_snapshot(pipeline: &Pipeline) -> Result<Vec<PlannedStep>, EngineError> {
+pub async fn plan_snapshot(pipeline: &Pipeline) -> Result<SnapshotPlan, EngineError> {
     let selected = choose::selected(pipeline).await?;
     let target = postgres::connect(&pipeline.target, "pgstream snapshot").await;
     let target = target.map_err(|source| EngineError::Target {
@@ -44,6 +53,7 @@ pub async fn plan_snapshot(pipeline: &Pipeline) -> Result<Vec<PlannedStep>, Engi
         parts: &[],
         waiting: &waiting,
         everything: left.finished.is_empty() && pipeline.copies_everything(),
+        silent_triggers: pipeline.disable_triggers,
     };
     let failed = |source| EngineError::SnapshotGroup {
         source_endpoint: pipeline.snapshot.source.endpoint(),
@@ -54,7 +64,11 @@ pub async fn plan_snapshot(pipeline: &Pipeline) -> Result<Vec<PlannedStep>, Engi
     let group = Group::planned(&settings, &target, moment).await;
     let group = group.map_err(failed)?;
     group.refuse_conflicts(&pipeline.target.endpoint())?;
-    Ok(steps(&group))
+    let note = |(object, said)| format!("{object}: {said}");
+    Ok(SnapshotPlan {
+        notes: group.notes().map(note).collect(),
+        steps: steps(&group),
+    })
 }
 
 fn steps(group: &Group) -> Vec<PlannedStep> {

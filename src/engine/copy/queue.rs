@@ -28,6 +28,8 @@ pub(super) enum Job {
 struct Left {
     relation: RelationId,
     parts: VecDeque<Part>,
+    /// A part was taken.
+    begun: bool,
     /// Side by side.
     indexes: VecDeque<OpenStep>,
     /// One by one, behind all indexes.
@@ -115,6 +117,25 @@ impl Queue {
         self.tables.retain(|left| left.relation != relation);
     }
 
+    /// Leaves out, and returns, the tables of which nothing has been begun.
+    pub(super) fn leave_out_untouched(&mut self) -> Vec<RelationId> {
+        let (begun, untouched): (Vec<Left>, Vec<Left>) = std::mem::take(&mut self.tables)
+            .into_iter()
+            .partition(|left| left.begun || left.rows_are_there);
+        self.tables = begun;
+        untouched.into_iter().map(|left| left.relation).collect()
+    }
+
+    /// Returns whether rows of a table are still to come.
+    pub(super) fn awaits_rows(&self) -> bool {
+        self.tables.iter().any(|left| !left.rows_are_there)
+    }
+
+    /// Returns whether nothing is left.
+    pub(super) fn is_empty(&self) -> bool {
+        self.tables.is_empty()
+    }
+
     /// Returns whether the table is still being worked on.
     pub(super) fn has(&self, relation: RelationId) -> bool {
         self.tables.iter().any(|left| left.relation == relation)
@@ -144,6 +165,7 @@ impl Queue {
 impl Left {
     fn next_part(&mut self) -> Option<(RelationId, Job)> {
         let part = self.parts.pop_front()?;
+        self.begun = true;
         self.running_parts += 1;
         Some((self.relation, Job::Part(part)))
     }

@@ -3,13 +3,15 @@
 //! What stands there and is equal is left as it is. What we made for an earlier try is changed into
 //! what it must be now. Anything else is a conflict, told before anything is touched.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::difference::explain;
+use crate::model::QualifiedName;
 use crate::schema::ObjectChange;
-use crate::schema::description::{Column, Sequence, Table};
+use crate::schema::description::{Column, Constraint, DomainConstraint, Sequence, Table};
 
 /// Something on the target that is in the way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +65,71 @@ fn is_part_of_ours(object: &ObjectChange, ours: &HashMap<u32, ObjectChange>) -> 
         .is_some_and(|table| ours.contains_key(&table))
 }
 
+/// A check that is NOT VALID, of this table and not of a parent.
+fn is_made_after_rows(object: &ObjectChange) -> bool {
+    let ObjectChange::Constraint(images) = object else {
+        return false;
+    };
+    let check = images.after.as_ref().filter(|check| check.kind == "c");
+    check.is_some_and(|check| !check.validated && (check.inherited == 0 || check.local))
+}
+
+/// Returns what of the target stands in the way of rows, and is made again after them.
+pub(super) fn in_the_way<'s>(
+    objects: &[ObjectChange],
+    standing: &'s [ObjectChange],
+) -> Vec<&'s Constraint> {
+    let wanted = objects
+        .iter()
+        .filter(|object| object.referenced().is_some() || is_made_after_rows(object));
+    let wanted: HashSet<String> = wanted.map(ObjectChange::label).collect();
+    let found = standing.iter().filter_map(|object| match object {
+        ObjectChange::Constraint(images) if wanted.contains(&object.label()) => {
+            images.after.as_ref()
+        }
+        _ => None,
+    });
+    let (own, inherited): (Vec<_>, Vec<_>) = found
+        .filter(|found| found.parent_oid.is_none())
+        .partition(|found| found.inherited == 0);
+    // What a child has of its own, too, can go when the parent's is gone.
+    let names: HashSet<&str> = own.iter().map(|own| own.name.as_str()).collect();
+    let inherited = inherited.into_iter();
+    let inherited = inherited.filter(|found| found.local && names.contains(found.name.as_str()));
+    own.iter().copied().chain(inherited).collect()
+}
+
+/// Returns the checks of standing domains that values may break, each with its domain: they go, too, and
+/// come again after the rows.
+pub(super) fn domain_checks_in_the_way(
+    objects: &[ObjectChange],
+) -> impl Iterator<Item = (QualifiedName, &str)> {
+    let domains = objects.iter().filter_map(|object| match object {
+        ObjectChange::Type(images) => images.after.as_ref().zip(images.before.as_ref()),
+        _ => None,
+    });
+    domains.flat_map(|(after, before)| {
+        let gone = |check: &&DomainConstraint| {
+            !check.validated && !before.constraints.iter().any(|old| old.oid == check.oid)
+        };
+        let checks = after.constraints.iter().filter(gone);
+        checks.map(|check| (after.qualified_name(), check.name.as_str()))
+    })
+}
+
+/// Returns the object as its own past, but for what of it is made again after the rows.
+fn without_checks_in_the_way(wanted: &ObjectChange, found: &ObjectChange) -> ObjectChange {
+    let mut past = wanted.clone();
+    if let (ObjectChange::Type(past), ObjectChange::Type(found)) = (&mut past, found)
+        && let (Some(past), Some(found)) = (&mut past.after, &found.after)
+    {
+        let stands = |name: &str| found.constraints.iter().any(|check| check.name == name);
+        past.constraints
+            .retain(|check| check.validated || !stands(&check.name));
+    }
+    past
+}
+
 fn past(
     wanted: &ObjectChange,
     standing: &HashMap<String, &ObjectChange>,
@@ -80,8 +147,14 @@ fn past(
         return Ok(wanted.clone());
     };
     let (ours, theirs) = (shape(wanted), shape(found));
+    if ours == theirs && is_made_after_rows(wanted) {
+        return Ok(wanted.clone());
+    }
     if ours == theirs {
-        let past = made.map_or_else(|| wanted.clone(), |_| so_far(wanted, found));
+        let past = made.map_or_else(
+            || without_checks_in_the_way(wanted, found),
+            |_| so_far(wanted, found),
+        );
         return Ok(wanted.with_past(&past));
     }
     Err(Conflict {
@@ -196,67 +269,6 @@ fn column_shape(column: &Column) -> Value {
         &column.identity,
         &column.generated
     ))
-}
-
-fn explain(wanted: &ObjectChange, found: &ObjectChange) -> String {
-    if let (ObjectChange::Table(wanted), ObjectChange::Table(found)) = (wanted, found)
-        && let (Some(wanted), Some(found)) = (&wanted.after, &found.after)
-    {
-        return explain_tables(wanted, found);
-    }
-    let text = |object: &ObjectChange| match shape(object) {
-        Value::String(text) => text,
-        other => other.to_string(),
-    };
-    format!(
-        "it is {} on the source and {} on the target",
-        text(wanted),
-        text(found)
-    )
-}
-
-fn explain_tables(wanted: &Table, found: &Table) -> String {
-    let mut said = Vec::new();
-    for column in &wanted.columns {
-        match found.columns.iter().find(|other| other.name == column.name) {
-            None => said.push(format!("column {} is not on the target", column.name)),
-            Some(other) if column_shape(other) != column_shape(column) => said.push(format!(
-                "column {} is {} on the source and {} on the target",
-                column.name,
-                column_text(column),
-                column_text(other)
-            )),
-            Some(_) => {}
-        }
-    }
-    for column in &found.columns {
-        if !wanted.columns.iter().any(|other| other.name == column.name) {
-            said.push(format!("column {} is only on the target", column.name));
-        }
-    }
-    if said.is_empty() {
-        said.push("its columns, parents or partitioning differ".to_owned());
-    }
-    said.join("; ")
-}
-
-fn column_text(column: &Column) -> String {
-    let mut text = column.type_name.clone();
-    let mut add = |condition: bool, part: &str| {
-        if condition {
-            text.push_str(part);
-        }
-    };
-    add(column.not_null, " NOT NULL");
-    add(column.identity.is_some(), " IDENTITY");
-    add(column.generated.is_some(), " GENERATED");
-    let default = column
-        .default
-        .as_ref()
-        .filter(|_| column.generated.is_none());
-    add(default.is_some(), " DEFAULT ");
-    add(default.is_some(), default.map_or("", String::as_str));
-    text
 }
 
 #[cfg(test)]

@@ -3,10 +3,13 @@
 //! Asked before anything is touched: the value of a sequence is read when the rows are there, and a
 //! refusal then would come hours late.
 
+use crate::model::quote_ident;
 use crate::postgres::{PgError, Session};
 use crate::schema::ObjectChange;
+use crate::snapshot::SourceTable;
 
 use super::group::GroupError;
+use super::survey::Note;
 
 /// The server asks in any order, and the right to something else than a sequence is an error.
 const UNREADABLE: &str = "\
@@ -34,6 +37,34 @@ pub(super) async fn require_sequences(
         Some((user, Some(sequences))) => Err(GroupError::Sequences { user, sequences }),
         Some((_, None)) | None => Ok(()),
     }
+}
+
+const HIDDEN: &str = "\
+SELECT c.oid, CURRENT_USER::pg_catalog.text
+FROM pg_catalog.pg_class AS c
+WHERE c.oid = ANY ($1) AND pg_catalog.row_security_active(c.oid)";
+
+/// Returns what is to be known of tables whose row security hides rows from our role: half a table is
+/// not a copy, and the server will refuse to read them.
+pub(super) async fn hidden_rows(
+    source: &Session,
+    tables: &[SourceTable],
+) -> Result<Vec<Note>, PgError> {
+    let oids: Vec<u32> = tables.iter().map(|table| table.relation.0).collect();
+    let rows = source.rows(HIDDEN, &[&oids]).await?;
+    let note = |row: &tokio_postgres::Row| {
+        let (oid, user): (u32, String) = (row.get(0), row.get(1));
+        let table = tables.iter().find(|table| table.relation.0 == oid)?;
+        Some(Note::of_table(
+            &table.name,
+            format!(
+                "row security applies to role {user}, and half a table is not copied; \
+                 on the source: ALTER ROLE {} BYPASSRLS",
+                quote_ident(&user)
+            ),
+        ))
+    };
+    Ok(rows.iter().filter_map(note).collect())
 }
 
 /// What to say of a sequence that could be read when the copy began.

@@ -14,6 +14,19 @@ FROM (
   WHERE a.wait_event_type = 'Lock' AND b.pid = ANY ($1) AND a.pid <> ALL ($1)) AS w
 WHERE pg_catalog.pg_terminate_backend(w.pid)";
 
+/// `CREATE INDEX CONCURRENTLY` and its like wait for the end of every snapshot that is older than theirs.
+const WAITS: &str = "\
+SELECT EXISTS (
+  SELECT FROM pg_catalog.pg_stat_activity AS a
+  WHERE a.wait_event_type = 'Lock' AND a.wait_event = 'virtualxid'
+    AND $1 = ANY (pg_catalog.pg_blocking_pids(a.pid)))";
+
+/// Returns whether somebody waits for the end of the snapshot that this process holds.
+pub(super) async fn is_waited_for(now: &Session, holder_pid: i32) -> Result<bool, PgError> {
+    let row = now.row(WAITS, &[&holder_pid]).await?;
+    Ok(row.is_some_and(|row| row.get(0)))
+}
+
 /// Ends those of our sessions that others wait for, and returns them.
 pub(super) async fn make_way(now: &Session, ours: &[i32]) -> Result<Vec<i32>, PgError> {
     if ours.is_empty() {

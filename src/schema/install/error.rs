@@ -34,6 +34,17 @@ pub enum InstallError {
         /// Why.
         source: PgError,
     },
+    /// We were asked to stop. The steps before it were taken back.
+    #[error("interrupted before it could {what}: everything was taken back{}", left_over(.left))]
+    Interrupted {
+        /// The step.
+        what: String,
+        /// What could not be taken back.
+        left: Vec<String>,
+    },
+    /// We were asked to stop twice.
+    #[error("interrupted before everything was taken back")]
+    Left,
     /// Somebody streams from the slot.
     #[error("slot {slot} is active for process {pid}")]
     SlotActive {
@@ -65,6 +76,7 @@ impl Classify for InstallError {
             Self::Ask { source, .. } | Self::Step { source, .. } | Self::Remains { source, .. } => {
                 source.class()
             }
+            Self::Interrupted { .. } | Self::Left => ErrorClass::Transient,
             Self::Blocked { .. } | Self::SlotActive { .. } => ErrorClass::Operator,
         }
     }
@@ -73,6 +85,10 @@ impl Classify for InstallError {
         match self {
             Self::Ask { source, .. } | Self::Remains { source, .. } => source.hint(),
             Self::Step { mend, source, .. } => mend.clone().or_else(|| source.hint()),
+            Self::Interrupted { .. } => None,
+            Self::Left => Some(
+                "pgstream init completes what is there, pgstream tear-down removes it".to_owned(),
+            ),
             Self::Blocked { mend, .. } => Some(mend.clone()),
             Self::SlotActive { pid, .. } => Some(format!(
                 "stop the `pgstream run` that uses it, or end the session on the source: \

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use super::error::plugin_mend;
 use super::facts::{self, Facts, Keyless};
@@ -13,6 +14,7 @@ use crate::config::{Plugin, SlotName, publication_name};
 use crate::postgres::{PgError, Session};
 use crate::postgres::{
     create_publication_sql, create_slot_sql, drop_publication_sql, drop_slot_sql,
+    naming_whom_we_wait_for,
 };
 
 /// How often the source is asked whether old transactions are over.
@@ -23,6 +25,9 @@ const OLDER_TRANSACTIONS: &str = "\
 SELECT pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::pg_catalog.text::pg_catalog.int8";
 const NEXT_TRANSACTION: &str = "\
 SELECT pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::pg_catalog.text::pg_catalog.int8";
+
+/// A request to cancel that came between two statements is repeated.
+const CANCEL_AGAIN_AFTER: Duration = Duration::from_millis(200);
 
 const WAIT: &str = "-- waits until the transactions that are running now are over";
 
@@ -62,8 +67,22 @@ pub async fn init(
     slot: &SlotName,
     plugin: Plugin,
 ) -> Result<InitReport, InstallError> {
+    init_until(source, slot, plugin, &watch::Sender::new(false)).await
+}
+
+/// As [`init`], until `stop` turns true: then the step in hand is cancelled on the source, and
+/// everything is taken back.
+///
+/// # Errors
+/// As [`init`]; [`InstallError::Interrupted`].
+pub async fn init_until(
+    source: &Session,
+    slot: &SlotName,
+    plugin: Plugin,
+    stop: &watch::Sender<bool>,
+) -> Result<InitReport, InstallError> {
     let nobody = watch::Sender::new(Progress::default());
-    init_watched(source, slot, plugin, &nobody).await
+    carry_out(source, (slot, plugin), &nobody, stop).await
 }
 
 /// As [`init`], told to a watcher step by step.
@@ -76,27 +95,46 @@ pub async fn init_watched(
     plugin: Plugin,
     watcher: &watch::Sender<Progress>,
 ) -> Result<InitReport, InstallError> {
+    let never = watch::Sender::new(false);
+    carry_out(source, (slot, plugin), watcher, &never).await
+}
+
+async fn carry_out(
+    source: &Session,
+    (slot, plugin): (&SlotName, Plugin),
+    watcher: &watch::Sender<Progress>,
+    stop: &watch::Sender<bool>,
+) -> Result<InitReport, InstallError> {
     let facts = facts::read(source, slot).await?;
     if let Some(blocked) = facts.blocker(slot, plugin) {
         return Err(blocked);
     }
+    source.end_with_us().await;
     let steps = decide(&facts, slot, plugin);
     let teller = Teller::new(watcher, &steps);
     for (number, step) in steps.iter().enumerate() {
-        if let Err(error) = teller.told(number, run(source, step)).await {
-            let mend = plugin_mend(
-                &error,
-                &plugin.to_string(),
-                facts.plugin_libraries.as_deref(),
-            );
-            let left = take_back(source, &steps[..number], &teller).await;
-            return Err(InstallError::Step {
-                what: step.what.clone(),
+        let outcome = teller.told(number, run(source, step, stop)).await;
+        let stopped = *stop.borrow();
+        let done = match &outcome {
+            Ok(()) if !stopped => continue,
+            Ok(()) => &steps[..=number],
+            Err(_) => &steps[..number],
+        };
+        let left = take_back(source, done, &teller).await;
+        let what = step.what.clone();
+        return Err(match outcome {
+            Err(error) if !stopped => InstallError::Step {
+                mend: plugin_mend(
+                    &error,
+                    &plugin.to_string(),
+                    facts.plugin_libraries.as_deref(),
+                ),
+                what,
                 left,
-                mend,
                 source: error,
-            });
-        }
+            },
+            Ok(()) | Err(_) => InstallError::Interrupted { what, left },
+        });
     }
     Ok(InitReport {
         done: steps.into_iter().map(|step| step.what).collect(),
@@ -187,11 +225,38 @@ COMMIT;"
         .to_owned()
 }
 
-async fn run(source: &Session, step: &PlannedStep) -> Result<(), PgError> {
-    if step.sql == WAIT {
-        return wait_for_older_transactions(source).await;
+async fn run(
+    source: &Session,
+    step: &PlannedStep,
+    stop: &watch::Sender<bool>,
+) -> Result<(), PgError> {
+    let ask = || source.another("pgstream init");
+    let work = async {
+        match step.sql == WAIT {
+            true => wait_for_older_transactions(source, stop).await,
+            false => script::run_patiently(source, &step.sql).await,
+        }
+    };
+    let mut work = Box::pin(naming_whom_we_wait_for(&step.what, ask, work));
+    tokio::select! {
+        biased;
+        done = &mut work => return done,
+        () = stopped(stop) => {}
     }
-    script::run_patiently(source, &step.sql).await
+    loop {
+        drop(source.cancel().await);
+        if let Ok(done) = timeout(CANCEL_AGAIN_AFTER, &mut work).await {
+            return done;
+        }
+    }
+}
+
+async fn stopped(stop: &watch::Sender<bool>) {
+    let mut asked = stop.subscribe();
+    if asked.wait_for(|stop| *stop).await.is_err() {
+        // Nobody is left to ask.
+        std::future::pending::<()>().await;
+    }
 }
 
 /// Runs the undos, last first. Returns those that failed.
@@ -211,13 +276,16 @@ async fn take_back(source: &Session, done: &[PlannedStep], teller: &Teller<'_>) 
     left
 }
 
-async fn wait_for_older_transactions(source: &Session) -> Result<(), PgError> {
+async fn wait_for_older_transactions(
+    source: &Session,
+    stop: &watch::Sender<bool>,
+) -> Result<(), PgError> {
     let number = async |sql: &'static str| -> Result<i64, PgError> {
         let row = source.row(sql, &[]).await?;
         Ok(row.map_or(0, |row| row.get(0)))
     };
     let installed_before = number(NEXT_TRANSACTION).await?;
-    while number(OLDER_TRANSACTIONS).await? < installed_before {
+    while !*stop.borrow() && number(OLDER_TRANSACTIONS).await? < installed_before {
         tokio::time::sleep(POLL_EVERY).await;
     }
     Ok(())

@@ -25,7 +25,7 @@ mod state;
 mod tear_down;
 
 pub use error::InstallError;
-pub use init::{InitReport, init, init_watched, plan_init};
+pub use init::{InitReport, init, init_until, init_watched, plan_init};
 pub use plan::render_plan;
 pub use progress::{Progress, StepProgress, StepState};
 pub use script::VERSION;

@@ -468,6 +468,16 @@ pub(super) fn settings_of_inherited(
     }
 }
 
+/// Takes away the default that a new child has of a parent.
+pub(super) fn drop_default(table: &Table, column: &Column, steps: &mut Steps, object: &str) {
+    let sql = format!(
+        "ALTER TABLE ONLY {} ALTER COLUMN {} DROP DEFAULT",
+        table.qualified_name().quoted(),
+        quote_ident(&column.name)
+    );
+    steps.add(Phase::ColumnSetting, object, sql);
+}
+
 fn setting_clauses(before: &Column, after: &Column) -> Vec<String> {
     let mut clauses = Vec::new();
     let retyped = before.type_oid != after.type_oid;

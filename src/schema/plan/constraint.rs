@@ -46,7 +46,9 @@ fn comes_from_parent(scene: &Scene<'_>, constraint: &Constraint) -> bool {
     match constraint.kind.as_str() {
         "f" => constraint.parent_oid.is_some(),
         "c" => {
-            constraint.inherited > 0 && !constraint.local && !is_new_partition(scene, constraint)
+            let inherited = constraint.inherited > 0 && !constraint.local;
+            let follows = !constraint.validated && is_new_above(scene, constraint);
+            inherited && (follows || !is_new_partition(scene, constraint))
         }
         _ => false,
     }
@@ -57,6 +59,24 @@ fn is_new_partition(scene: &Scene<'_>, constraint: &Constraint) -> bool {
     let table = scene.tables.get(&constraint.table_oid);
     let after = table.and_then(|images| images.after.as_ref());
     scene.is_created(constraint.table_oid) && after.is_some_and(Table::is_partition)
+}
+
+/// Whether a parent gets the check now, too: one that is NOT VALID reaches its children by that, rows and
+/// all.
+fn is_new_above(scene: &Scene<'_>, constraint: &Constraint) -> bool {
+    let table = scene.tables.get(&constraint.table_oid);
+    let table = table.and_then(|images| images.after.as_ref());
+    let parents = table.map_or(&[][..], |table| table.parents.as_slice());
+    let mut new = scene
+        .constraints
+        .values()
+        .filter(|images| images.before.is_none());
+    new.any(|images| {
+        let above = images.after.as_ref();
+        above.is_some_and(|above| {
+            above.name == constraint.name && parents.iter().any(|p| p.oid == above.table_oid)
+        })
+    })
 }
 
 /// Returns whether the target will have the constraint through a statement of ours.

@@ -5,7 +5,8 @@
 //!                    before that what they need of indexes that the partitioned table has already:
 //!                    ATTACH would build those by itself, under names of its own
 //!  after its rows    indexes, beside each other; then keys and checks, one after the other
-//!  after all rows    what joins tables: indexes of partitioned tables, owners, settings, comments
+//!  after all rows    what joins tables: indexes of partitioned tables, owners, settings, comments; and
+//!                    checks that are NOT VALID, which rows of the source may break
 //!  when in step      foreign keys: both tables must be as of one moment
 //! ```
 //!
@@ -15,7 +16,7 @@
 
 use super::NotApplied;
 use super::scene::Scene;
-use super::steps::{Owner, Phase, Phased, Step, Steps};
+use super::steps::{Check, Owner, Phase, Phased, Step, Steps};
 use super::{Plan, constraint, plan_object};
 use crate::model::QualifiedName;
 use crate::schema::description::{Constraint, Index, Table};
@@ -95,8 +96,16 @@ fn owner(scene: &Scene<'_>, object: &ObjectChange) -> Owner {
     Owner {
         relation: object.relation(),
         referenced: object.referenced(),
-        check: known.is_some_and(|constraint| constraint.kind == "c"),
+        check: known.and_then(check),
         of_standing_index: index.is_some_and(|index| is_of_standing_index(scene, index)),
+    }
+}
+
+fn check(constraint: &Constraint) -> Option<Check> {
+    match (constraint.kind.as_str(), constraint.validated) {
+        ("c", true) => Some(Check::Validated),
+        ("c", false) => Some(Check::Unvalidated),
+        _ => None,
     }
 }
 
@@ -147,13 +156,15 @@ fn table<'a>(scene: &Scene<'a>, oid: u32) -> Option<&'a Table> {
     images.and_then(|images| images.after.as_ref())
 }
 
-/// A partition is attached while it is empty, and must have its parent's checks then.
+/// A partition is attached while it is empty, and must have its parent's checks then. A check that rows
+/// need not fulfil comes after those of all tables: it goes down to children, too.
 fn stage(phase: Phase, table: Option<&Table>, owner: Owner) -> Stage {
     let partition = table.is_some_and(Table::is_partition);
     let partitioned = table.is_some_and(|table| table.partition_key.is_some());
     match phase {
         Phase::ForeignKey => Stage::ForeignKey,
-        Phase::Constraint if owner.check && partition => Stage::Before,
+        Phase::Constraint if owner.check == Some(Check::Unvalidated) => Stage::Last,
+        Phase::Constraint if owner.check.is_some() && partition => Stage::Before,
         Phase::Index | Phase::Constraint if owner.of_standing_index => Stage::Before,
         Phase::Index | Phase::Constraint | Phase::AlterConstraint if partitioned => Stage::Last,
         Phase::Index => Stage::Index,

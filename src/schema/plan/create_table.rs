@@ -18,6 +18,9 @@ pub(super) fn plan(scene: &Scene<'_>, oid: u32, table: &Table, steps: &mut Steps
         if is_left_to_parents(scene, table, column) {
             column::settings_of_inherited(table, column, steps, &object);
         }
+        if lacks_default_of_parents(scene, table, column) {
+            column::drop_default(table, column, steps, &object);
+        }
     }
     super::table::settings(scene, oid, &nothing, table, steps);
     if let (true, Some(parent)) = (table.is_partition(), kept_parents(scene, table).next()) {
@@ -49,6 +52,32 @@ fn is_left_to_parents(scene: &Scene<'_>, table: &Table, column: &Column) -> bool
     !table.is_partition()
         && column.is_inherited_only()
         && kept_parents(scene, table).next().is_some()
+}
+
+/// A new child takes over the default of a column that it does not give one, also where it declares the
+/// column again.
+fn lacks_default_of_parents(scene: &Scene<'_>, table: &Table, column: &Column) -> bool {
+    let own = column.default.is_some() || column.identity.is_some();
+    !own && !table.is_partition() && gets_default(scene, table, &column.name)
+}
+
+/// Whether CREATE TABLE would give the column a default of a parent, which may have it only until its own
+/// is taken away. What a parent has that is not at hand nobody knows.
+fn gets_default(scene: &Scene<'_>, table: &Table, name: &str) -> bool {
+    let inherited = table
+        .columns
+        .iter()
+        .any(|c| c.name == name && c.inherited > 0);
+    inherited
+        && kept_parents(scene, table).any(|parent| {
+            let images = scene.tables.get(&parent.oid);
+            let parent = images.and_then(|images| images.after.as_ref());
+            parent.is_none_or(|parent| {
+                let mut columns = parent.columns.iter();
+                let has_own = columns.any(|above| above.name == name && above.default.is_some());
+                has_own || gets_default(scene, parent, name)
+            })
+        })
 }
 
 fn create(scene: &Scene<'_>, oid: u32, table: &Table) -> String {

@@ -57,10 +57,19 @@ pub(super) struct Owner {
     pub(super) relation: Option<u32>,
     /// The table that a foreign key points to.
     pub(super) referenced: Option<u32>,
-    /// Whether it is a CHECK constraint.
-    pub(super) check: bool,
+    /// Whether it is a CHECK constraint, and of what kind.
+    pub(super) check: Option<Check>,
     /// Whether it is the part of an index that the partitioned table has already.
     pub(super) of_standing_index: bool,
+}
+
+/// What a CHECK constraint says of the rows that are there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Check {
+    /// All fulfil it.
+    Validated,
+    /// Nobody has looked (`NOT VALID`): rows that do not fulfil it stay, and cannot be written again.
+    Unvalidated,
 }
 
 /// A statement, its phase and what it is for.

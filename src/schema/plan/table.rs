@@ -150,7 +150,10 @@ fn report(before: Option<&Table>, after: &Table, plan: &mut Plan) {
     if before.map_or((false, false), security) != security(after) {
         plan.not_applied.push(NotApplied {
             object: object.clone(),
-            reason: "row level security does not replicate yet".to_owned(),
+            reason:
+                "row level security and policies do not travel: the target has all rows, and shows \
+                     them to everybody who may read the table"
+                    .to_owned(),
         });
     }
     if before.is_some_and(|before| before.owner != after.owner) {

@@ -65,6 +65,9 @@ fn create(after: &Type, steps: &mut Steps, object: &str) {
         },
     };
     steps.add(Phase::Type, object, sql);
+    for constraint in after.constraints.iter().filter(|c| !c.validated) {
+        add_check(after, constraint, steps, object);
+    }
     for constraint in after.constraints.iter().filter(|c| c.comment.is_some()) {
         domain_comment(after, None, constraint, steps, object);
     }
@@ -90,10 +93,9 @@ fn domain(after: &Type) -> String {
     if after.not_null {
         sql.push_str(" NOT NULL");
     }
-    for constraint in &after.constraints {
-        // CREATE DOMAIN has no NOT VALID, and a new domain has no values to check.
-        let definition = constraint.definition.trim_end_matches(" NOT VALID");
-        let name = quote_ident(&constraint.name);
+    // CREATE DOMAIN has no NOT VALID.
+    for constraint in after.constraints.iter().filter(|c| c.validated) {
+        let (name, definition) = (quote_ident(&constraint.name), &constraint.definition);
         sql.push_str(&format!(" CONSTRAINT {name} {definition}"));
     }
     sql
@@ -179,7 +181,7 @@ fn alter_enum(before: &Type, after: &Type, steps: &mut Steps, object: &str) -> b
 
 fn alter_domain(before: &Type, after: &Type, steps: &mut Steps, object: &str) {
     let name = after.qualified_name().quoted();
-    let mut alter = |clause: String| {
+    let alter = |steps: &mut Steps, clause: String| {
         steps.add(Phase::Type, object, format!("ALTER DOMAIN {name} {clause}"));
     };
     let find = |of: &Type, oid: u32| of.constraints.iter().find(|c| c.oid == oid).cloned();
@@ -188,31 +190,33 @@ fn alter_domain(before: &Type, after: &Type, steps: &mut Steps, object: &str) {
         .iter()
         .filter(|c| find(after, c.oid).is_none())
     {
-        alter(format!("DROP CONSTRAINT {}", quote_ident(&gone.name)));
+        alter(
+            steps,
+            format!("DROP CONSTRAINT {}", quote_ident(&gone.name)),
+        );
     }
     if before.default_hash != after.default_hash {
-        alter(match &after.default {
+        let clause = match &after.default {
             Some(default) => format!("SET DEFAULT {default}"),
             None => "DROP DEFAULT".to_owned(),
-        });
+        };
+        alter(steps, clause);
     }
     if before.not_null != after.not_null {
         let verb = if after.not_null { "SET" } else { "DROP" };
-        alter(format!("{verb} NOT NULL"));
+        alter(steps, format!("{verb} NOT NULL"));
     }
     for constraint in &after.constraints {
         let new = quote_ident(&constraint.name);
         match find(before, constraint.oid) {
-            None => alter(format!("ADD CONSTRAINT {new} {}", constraint.definition)),
+            None => add_check(after, constraint, steps, object),
             Some(old) => {
                 if old.name != constraint.name {
-                    alter(format!(
-                        "RENAME CONSTRAINT {} TO {new}",
-                        quote_ident(&old.name)
-                    ));
+                    let old = quote_ident(&old.name);
+                    alter(steps, format!("RENAME CONSTRAINT {old} TO {new}"));
                 }
                 if constraint.validated && !old.validated {
-                    alter(format!("VALIDATE CONSTRAINT {new}"));
+                    alter(steps, format!("VALIDATE CONSTRAINT {new}"));
                 }
             }
         }
@@ -221,6 +225,21 @@ fn alter_domain(before: &Type, after: &Type, steps: &mut Steps, object: &str) {
         let old = find(before, constraint.oid);
         domain_comment(after, old.as_ref(), constraint, steps, object);
     }
+}
+
+/// One that values may break comes last: a copy writes rows before that.
+fn add_check(domain: &Type, constraint: &DomainConstraint, steps: &mut Steps, object: &str) {
+    let phase = match constraint.validated {
+        true => Phase::Type,
+        false => Phase::Validate,
+    };
+    let sql = format!(
+        "ALTER DOMAIN {} ADD CONSTRAINT {} {}",
+        domain.qualified_name().quoted(),
+        quote_ident(&constraint.name),
+        constraint.definition
+    );
+    steps.add(phase, object, sql);
 }
 
 fn domain_comment(

@@ -6,12 +6,12 @@ use pgstream::config::{ByteSize, Plugin};
 use pgstream::engine::status::{Command, CommandAnswer, CopyCommand, CopyState};
 use pgstream::engine::{Handle, spawn};
 
-use super::{enable, made, ready};
+use super::{enable, existing, made, ready};
 use tokio::time::interval;
 
 use crate::schema_mirror::assert_same_dump;
 use crate::support::flow::{Flow, stop, wait_for};
-use crate::support::{connect, execute};
+use crate::support::{connect, execute, query_text};
 
 /// A partitioned table, and one that becomes a partition.
 const FAMILY: &str = "\
@@ -295,4 +295,140 @@ async fn a_copy_ends_while_the_schema_changes_steadily_elsewhere() {
     ready(&engine).await;
     flow.equal().await;
     stop(engine).await;
+}
+
+#[tokio::test]
+async fn a_row_that_the_target_refuses_fails_its_table_though_types_change_elsewhere() {
+    let mut flow = existing(
+        Plugin::Pgoutput,
+        "CREATE TYPE mine AS ENUM ('a'); CREATE TYPE theirs AS ENUM ('a'); \
+         CREATE TABLE t (id int PRIMARY KEY, m mine); INSERT INTO t VALUES (10, 'a')",
+    )
+    .await;
+    let refuses = "CREATE TYPE mine AS ENUM ('a'); \
+                   CREATE TABLE t (id int PRIMARY KEY, m mine, CHECK (id < 10))";
+    execute(&flow.target, refuses).await;
+    enable(&mut flow, 1);
+    let engine = flow.start();
+    command(&engine, CopyCommand::Pause).await;
+    made(&flow, &["public.t"]).await;
+    flow.run("ALTER TYPE theirs ADD VALUE 'b'").await;
+
+    command(&engine, CopyCommand::Resume).await;
+    wait_for(&engine, "its table fails", |status| {
+        super::all_are(status, CopyState::Failed)
+    })
+    .await;
+    let attempts = "SELECT attempt FROM pgstream.snapshot_table";
+    assert_eq!(query_text(&flow.target, attempts).await, ["1"]);
+    stop(engine).await;
+}
+
+const SLICED: &str = "\
+CREATE TABLE begun (id int PRIMARY KEY, t text);
+CREATE TABLE later (id int PRIMARY KEY, t text);
+CREATE TABLE last_of_all (id int, t text);
+INSERT INTO begun SELECT i, md5(i::text) FROM generate_series(1, 3000) AS i;
+INSERT INTO later SELECT i, md5(i::text) FROM generate_series(1, 50) AS i;
+INSERT INTO last_of_all SELECT i, md5(i::text) FROM generate_series(1, 50) AS i;";
+
+#[tokio::test]
+async fn an_index_that_is_built_concurrently_waits_for_what_is_begun_and_no_longer() {
+    let mut flow = existing(Plugin::Pgoutput, SLICED).await;
+    enable(&mut flow, 1);
+    let engine = flow.start();
+    command(&engine, CopyCommand::Pause).await;
+    made(&flow, &[]).await;
+
+    // Nothing is begun: it waits for nothing but another moment.
+    flow.run("CREATE INDEX CONCURRENTLY later_t ON later (t)")
+        .await;
+    made(&flow, &[]).await;
+    execute(&flow.target, "BEGIN; LOCK TABLE begun IN SHARE MODE").await;
+    command(&engine, CopyCommand::Resume).await;
+    wait_for(&engine, "the first one is begun", |status| {
+        let snapshot = status.snapshot.as_ref().expect("copies");
+        let states = snapshot
+            .tables
+            .iter()
+            .map(|table| (&*table.name, table.state));
+        let copying: Vec<_> = states
+            .filter(|(_, state)| *state == CopyState::Copying)
+            .collect();
+        copying == [("public.begun", CopyState::Copying)]
+    })
+    .await;
+    let source = connect(&flow.source_cluster.url("postgres")).await;
+    let index = "CREATE INDEX CONCURRENTLY last_t ON last_of_all (t)";
+    let mut built = spawn("index", async move { execute(&source, index).await });
+    wait_for(&engine, "the others wait for another moment", |status| {
+        let snapshot = status.snapshot.as_ref().expect("copies");
+        snapshot.count(CopyState::Waiting) == 2
+    })
+    .await;
+    execute(&flow.target, "COMMIT").await;
+
+    built.join().await.unwrap();
+    ready(&engine).await;
+    flow.equal().await;
+    flow.acknowledged().await;
+    assert_same_dump(&flow.source_cluster, &flow.target_cluster);
+    stop(engine).await;
+}
+
+const INDEXED: &str = "\
+CREATE TABLE a (id int PRIMARY KEY, a text, UNIQUE (a)); CREATE INDEX a_x ON a (a);
+CREATE TABLE b (id int PRIMARY KEY, b int);
+INSERT INTO a SELECT i, i FROM generate_series(1, 50) AS i;";
+
+/// The others stream on while this table is copied again, and get the names of its indexes.
+#[tokio::test]
+async fn names_of_indexes_go_to_a_table_that_streams_while_theirs_is_copied_again() {
+    let mut flow = Flow::schema(Plugin::Pgoutput).await;
+    flow.run(INDEXED).await;
+    enable(&mut flow, 2);
+    let engine = flow.start();
+    ready(&engine).await;
+    command(&engine, CopyCommand::Pause).await;
+    again(&engine, "public.a").await;
+    made(&flow, &["public.a"]).await;
+    let changes = [
+        "ALTER INDEX a_x RENAME TO a_y",
+        "CREATE INDEX a_x ON b (b)",
+        "ALTER TABLE a DROP CONSTRAINT a_a_key",
+        "ALTER TABLE b ADD CONSTRAINT a_a_key UNIQUE (b)",
+        "INSERT INTO b VALUES (1, 1)",
+    ];
+    run(&flow, &changes).await;
+    flow.shows("SELECT count(*) FROM b", &["1"]).await;
+    resumed(&flow, engine).await;
+}
+
+/// Its indexes are still to be made.
+#[tokio::test]
+async fn names_of_indexes_go_to_a_table_that_streams_while_theirs_waits_for_its_rows() {
+    let mut flow = Flow::schema(Plugin::Pgoutput).await;
+    flow.run("CREATE TABLE b (id int PRIMARY KEY, b int)").await;
+    enable(&mut flow, 2);
+    let engine = flow.start();
+    ready(&engine).await;
+    stop(engine).await;
+    flow.run("CREATE TABLE a (id int PRIMARY KEY, a text); CREATE INDEX a_x ON a (a)")
+        .await;
+    flow.run("INSERT INTO a SELECT i, i FROM generate_series(1, 50) AS i")
+        .await;
+    let engine = flow.start();
+    command(&engine, CopyCommand::Pause).await;
+    made(&flow, &["public.a"]).await;
+    run(
+        &flow,
+        &[
+            "ALTER INDEX a_x RENAME TO a_y",
+            "CREATE INDEX a_x ON b (b)",
+            "INSERT INTO b VALUES (1, 1)",
+        ],
+    )
+    .await;
+    flow.shows("SELECT count(*) FROM b", &["1"]).await;
+    resumed(&flow, engine).await;
 }

@@ -103,6 +103,76 @@ async fn a_pattern_that_fits_nothing_is_told_with_near_names_and_nothing_is_touc
     assert_eq!(query_text(&flow.target, USER_TABLES).await, [""; 0]);
 }
 
+/// What the snapshot's two lists make of a slip of the hand: told before anything is touched.
+async fn refused(flow: &Flow, tables: &str, excluded: &str, words: &[&str]) {
+    let copy = super::on_both(["snapshot"], &flow.source_cluster, &flow.target_cluster)
+        .env("PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_TABLES", tables)
+        .env(
+            "PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_EXCLUDED_TABLES",
+            excluded,
+        );
+    let outcome = copy.run().await;
+    assert_eq!(outcome.code, Some(64), "{}", outcome.stderr);
+    for word in words {
+        assert!(outcome.stderr.contains(word), "{word}: {}", outcome.stderr);
+    }
+    assert_eq!(query_text(&flow.target, USER_TABLES).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn lists_that_select_nothing_are_told_with_their_variable_and_near_names() {
+    let flow = Flow::bare().await;
+    flow.run(TABLES).await;
+    let excluded = "PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_EXCLUDED_TABLES";
+    refused(
+        &flow,
+        "test",
+        "test",
+        &[excluded, "no table would be copied"],
+    )
+    .await;
+    refused(&flow, "public.te*", "test", &["public.te*", excluded]).await;
+    refused(
+        &flow,
+        "*.*",
+        "tset",
+        &["public.tset", excluded, "public.test"],
+    )
+    .await;
+    refused(&flow, "test_shema.*", "", &["did you mean test_schema.*"]).await;
+    refused(
+        &flow,
+        "archive_of_2020.*",
+        "",
+        &["public.* or test_schema.*"],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_table_that_is_gone_does_not_keep_the_others_from_streaming() {
+    let mut flow = existing(Plugin::Pgoutput, TABLES).await;
+    enable(&mut flow, 2);
+    let call = call(&flow).env(
+        "PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_TABLES",
+        "test test_schema.*",
+    );
+    let running = call.spawn();
+    flow.shows("SELECT count(*) FROM test", &["3"]).await;
+    flow.run("DROP TABLE test").await;
+    flow.shows("SELECT to_regclass('public.test') IS NULL", &["t"])
+        .await;
+    assert_eq!(running.terminate().await.code, Some(0));
+
+    let running = call.spawn();
+    running.said("no table of the source").await;
+    flow.run("INSERT INTO test_schema.one (name) VALUES ('later')")
+        .await;
+    let one = ["test_schema.one", "test_schema.two"];
+    assert_equal_tables(&flow.source, &flow.target, &one).await;
+    assert_eq!(running.terminate().await.code, Some(0));
+}
+
 /// The target has something under the name of a table: told with exit code 78, before anything is
 /// touched.
 async fn conflicts(on_target: &str, reason: &str) {

@@ -1,0 +1,298 @@
+//! Looks, before anything is touched, at what else on the target a copy will meet.
+//!
+//! What cannot be passed (a view that has the name of a table) is a conflict. What may do harm is a
+//! note, in the log and in the plan: triggers that will fire, constraints that only the target has,
+//! functions and extensions that it lacks, owners that do not travel. A table that meets one of those
+//! fails alone, and the others are copied.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use crate::config::key;
+use crate::model::QualifiedName;
+use crate::postgres::{PgError, Session};
+use crate::schema::ObjectChange;
+use crate::schema::description::Constraint;
+use crate::snapshot::SourceTable;
+
+use super::reconcile::Conflict;
+
+const NEEDS: &str = include_str!("../../../assets/sql/source/snapshot/needs.sql");
+const MISSING: &str = include_str!("../../../assets/sql/target/missing.sql");
+const TAKEN: &str = include_str!("../../../assets/sql/target/taken.sql");
+const TRIGGERS: &str = include_str!("../../../assets/sql/target/triggers.sql");
+
+/// Something on the target that does not end the copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Note {
+    /// The object.
+    pub(super) object: String,
+    /// What is to be known of it.
+    pub(super) said: String,
+}
+
+impl Note {
+    pub(super) fn of_table(name: &QualifiedName, said: String) -> Self {
+        Self {
+            object: format!("table {name}"),
+            said,
+        }
+    }
+}
+
+/// Something that tables are made of and that does not travel with them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Need {
+    relation: u32,
+    kind: String,
+    identity: String,
+    extension: Option<String>,
+}
+
+/// Returns what these tables need, as the source has it.
+pub(super) async fn needs(source: &Session, tables: &[u32]) -> Result<Vec<Need>, PgError> {
+    let rows = source.rows(NEEDS, &[&tables]).await?;
+    let need = |row: &tokio_postgres::Row| Need {
+        relation: row.get(0),
+        kind: row.get(1),
+        identity: row.get(2),
+        extension: row.get(3),
+    };
+    Ok(rows.iter().map(need).collect())
+}
+
+/// What is compared.
+pub(super) struct Survey<'a> {
+    /// The tables that are to be copied.
+    pub(super) tables: &'a [SourceTable],
+    /// What the source describes of them.
+    pub(super) wanted: &'a [ObjectChange],
+    /// What stands under their names.
+    pub(super) standing: &'a [ObjectChange],
+    /// What we made for earlier tries, by OID.
+    pub(super) ours: &'a HashMap<u32, ObjectChange>,
+    /// What they need.
+    pub(super) needs: &'a [Need],
+    /// Whether ordinary triggers stay silent.
+    pub(super) silent_triggers: bool,
+}
+
+impl Survey<'_> {
+    /// Returns what is in the way, and what may do harm.
+    pub(super) async fn look(
+        &self,
+        target: &Session,
+    ) -> Result<(Vec<Conflict>, Vec<Note>), PgError> {
+        let conflicts = self.taken_names(target).await?;
+        let mut notes = self.firing_triggers(target).await?;
+        notes.extend(self.only_on_target());
+        notes.extend(self.missing(target).await?);
+        notes.extend(self.owners(target).await?);
+        Ok((conflicts, notes))
+    }
+
+    fn is_ours(&self, object: &ObjectChange) -> bool {
+        let table = object.relation();
+        table.is_some_and(|table| self.ours.contains_key(&table))
+    }
+
+    async fn taken_names(&self, target: &Session) -> Result<Vec<Conflict>, PgError> {
+        let strangers = self.wanted.iter().filter(|object| !self.is_ours(object));
+        let names: Vec<(&ObjectChange, [String; 4])> = strangers
+            .filter_map(|object| Some((object, name_of(object)?)))
+            .collect();
+        let column =
+            |at: usize| -> Vec<&str> { names.iter().map(|(_, name)| name[at].as_str()).collect() };
+        let rows = target
+            .rows(TAKEN, &[&column(0), &column(1), &column(2), &column(3)])
+            .await?;
+        let conflict = |row: &tokio_postgres::Row| {
+            let (object, _) = names.get(place(row))?;
+            Some(Conflict {
+                object: object.label(),
+                reason: format!("{} has its name on the target", row.get::<_, &str>(1)),
+            })
+        };
+        Ok(rows.iter().filter_map(conflict).collect())
+    }
+
+    async fn firing_triggers(&self, target: &Session) -> Result<Vec<Note>, PgError> {
+        let names = self.tables.iter().map(|table| &table.name);
+        let (schemas, tables): (Vec<&str>, Vec<&str>) =
+            names.map(|name| (&*name.schema, &*name.name)).unzip();
+        let rows = target
+            .rows(TRIGGERS, &[&schemas, &tables, &self.silent_triggers])
+            .await?;
+        let note = |row: &tokio_postgres::Row| {
+            let name = QualifiedName::new(row.get::<_, &str>(0), row.get::<_, &str>(1));
+            let (triggers, always): (&str, bool) = (row.get(2), row.get(3));
+            let mend = match self.silent_triggers || always {
+                true => "ALTER TABLE … DISABLE TRIGGER keeps them silent".to_owned(),
+                false => format!("{}=true keeps them silent", key::DISABLE_TRIGGERS),
+            };
+            let said =
+                format!("its triggers fire for the rows that are copied: {triggers}; {mend}");
+            Note::of_table(&name, said)
+        };
+        Ok(rows.iter().map(note).collect())
+    }
+
+    /// Constraints and unique indexes of tables that stand, without their like on the source.
+    fn only_on_target(&self) -> Vec<Note> {
+        let wanted: HashSet<(String, &str)> = self
+            .wanted
+            .iter()
+            .filter_map(|object| rule(object))
+            .collect();
+        let tables: HashSet<&QualifiedName> = self.tables.iter().map(|t| &t.name).collect();
+        let strange = self.standing.iter().filter(|object| {
+            rule(object).is_some_and(|rule| !wanted.contains(&rule))
+                && table_of(object).is_some_and(|table| tables.contains(table))
+        });
+        let note = |object: &ObjectChange| Note {
+            object: object.label(),
+            said: "it is only on the target, and refuses rows that do not fulfil it".to_owned(),
+        };
+        strange.map(note).collect()
+    }
+
+    async fn missing(&self, target: &Session) -> Result<Vec<Note>, PgError> {
+        if self.needs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let kinds: Vec<&str> = self.needs.iter().map(|need| need.kind.as_str()).collect();
+        let identities: Vec<&str> = self.needs.iter().map(|n| n.identity.as_str()).collect();
+        let rows = target.rows(MISSING, &[&kinds, &identities]).await?;
+        let mut missing: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for need in rows.iter().filter_map(|row| self.needs.get(place(row))) {
+            let table = self
+                .tables
+                .iter()
+                .find(|table| table.relation.0 == need.relation);
+            let what = match &need.extension {
+                Some(extension) => format!("extension {extension}"),
+                None => format!("{} {}", need.kind, need.identity),
+            };
+            missing
+                .entry(what)
+                .or_default()
+                .extend(table.map(|table| table.name.to_string()));
+        }
+        let note = |(object, tables): (String, BTreeSet<String>)| {
+            let tables = tables.into_iter().collect::<Vec<_>>().join(", ");
+            let said = format!("it is not on the target, and does not travel; needed by {tables}");
+            Note { object, said }
+        };
+        Ok(missing.into_iter().map(note).collect())
+    }
+
+    async fn owners(&self, target: &Session) -> Result<Option<Note>, PgError> {
+        let row = target
+            .row("SELECT CURRENT_USER::pg_catalog.text", &[])
+            .await?;
+        let role: String = row.map_or_else(String::new, |row| row.get(0));
+        let new = self.wanted.iter().filter_map(|object| match object {
+            ObjectChange::Table(images) => images.after.as_ref(),
+            _ => None,
+        });
+        let owners: BTreeSet<&str> = new
+            .map(|table| table.owner.as_str())
+            .filter(|owner| *owner != role && !owner.is_empty())
+            .collect();
+        let owners = owners.into_iter().collect::<Vec<_>>().join(", ");
+        Ok((!owners.is_empty()).then(|| Note {
+            object: format!("role {role}"),
+            said: format!(
+                "owns what is made on the target: owners ({owners} on the source) and grants do not travel"
+            ),
+        }))
+    }
+}
+
+fn place(row: &tokio_postgres::Row) -> usize {
+    usize::try_from(row.get::<_, i64>(0) - 1).unwrap_or(usize::MAX)
+}
+
+/// Kind, schema and name, and of an index its table; schemas and constraints have names of their own.
+fn name_of(object: &ObjectChange) -> Option<[String; 4]> {
+    let four = |kind: &str, name: &QualifiedName, table: &str| {
+        [kind, &name.schema, &name.name, table].map(str::to_owned)
+    };
+    Some(match object {
+        ObjectChange::Schema(_) | ObjectChange::Constraint(_) => return None,
+        ObjectChange::Table(images) => four("table", &images.known()?.qualified_name(), ""),
+        ObjectChange::Sequence(images) => four("sequence", &images.known()?.qualified_name(), ""),
+        ObjectChange::Type(images) => four("type", &images.known()?.qualified_name(), ""),
+        ObjectChange::Index(images) => {
+            let index = images.known()?;
+            let name = QualifiedName::new(&*index.table.schema, index.name.as_str());
+            four("index", &name, &index.table.name)
+        }
+    })
+}
+
+fn table_of(object: &ObjectChange) -> Option<&QualifiedName> {
+    match object {
+        ObjectChange::Constraint(images) => images.known().map(|constraint| &constraint.table),
+        ObjectChange::Index(images) => images.known().map(|index| &index.table),
+        _ => None,
+    }
+}
+
+/// What an object asks of rows, whatever its name is; none: nothing.
+fn rule(object: &ObjectChange) -> Option<(String, &str)> {
+    match object {
+        ObjectChange::Constraint(images) => {
+            let Constraint {
+                table, definition, ..
+            } = images.known()?;
+            Some((table.to_string(), definition))
+        }
+        ObjectChange::Index(images) => {
+            let index = images.known()?;
+            let (head, columns) = index.definition.split_once(" USING ")?;
+            let unique = head.starts_with("CREATE UNIQUE ") && index.constraint.is_none();
+            unique.then(|| (index.table.to_string(), columns))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn constraint(name: &str, definition: &str) -> ObjectChange {
+        let after = json!({"name": name, "table_oid": 1, "type": "c", "validated": true,
+                           "table": {"schema": "public", "name": "t"}, "definition": definition});
+        let images = json!({"kind": "constraint", "oid": 2, "before": null, "after": after});
+        serde_json::from_value(images).unwrap()
+    }
+
+    #[test]
+    fn a_rule_is_the_same_under_another_name_and_another_table_is_not_asked() {
+        let (wanted, standing) = (
+            [constraint("a", "CHECK ((x > 0))")],
+            [
+                constraint("b", "CHECK ((x > 0))"),
+                constraint("c", "CHECK ((x > 7))"),
+            ],
+        );
+        let of = |table: &str| {
+            let tables = [SourceTable::named("public", table)];
+            let survey = Survey {
+                tables: &tables,
+                wanted: &wanted,
+                standing: &standing,
+                ours: &HashMap::new(),
+                needs: &[],
+                silent_triggers: false,
+            };
+            survey.only_on_target()
+        };
+        let found: Vec<String> = of("t").into_iter().map(|note| note.object).collect();
+        assert_eq!(found, ["constraint c on public.t"]);
+        assert_eq!(of("u"), []);
+    }
+}
