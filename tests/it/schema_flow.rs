@@ -316,3 +316,38 @@ async fn what_an_operator_writes_runs_in_place_of_a_refused_change_with_its_rows
     flow.acknowledged().await;
     stop(handle).await;
 }
+
+/// A rename changes the texts of all that use the renamed; that is nobody's lock before the commit.
+#[tokio::test]
+async fn who_alters_a_table_does_not_wait_for_who_renames_its_type() {
+    let flow = Flow::schema(Plugin::Pgoutput).await;
+    flow.run(
+        "CREATE TYPE mood AS ENUM ('fine'); CREATE SEQUENCE numbers; \
+              CREATE TABLE t (id int PRIMARY KEY DEFAULT nextval('numbers'), m mood)",
+    )
+    .await;
+    let handle = flow.start();
+    let renaming = connect(&flow.source_cluster.url("postgres")).await;
+    execute(
+        &renaming,
+        "BEGIN; ALTER TYPE mood RENAME TO temper; ALTER SEQUENCE numbers RENAME TO counts",
+    )
+    .await;
+
+    flow.run("SET lock_timeout = '5s'; ALTER TABLE t ADD COLUMN more int")
+        .await;
+
+    execute(&renaming, "COMMIT").await;
+    let stated = "SELECT (description -> 'columns' -> 0 ->> 'default') || ' ' \
+                  || (description -> 'columns' -> 1 ->> 'type') \
+                  FROM pgstream.object WHERE oid = 't'::regclass";
+    let told = query_text(&flow.source, stated).await;
+    assert!(
+        told[0].contains("counts") && told[0].ends_with("temper"),
+        "{told:?}"
+    );
+    let left = "SELECT count(*) FROM pgstream.renaming";
+    assert_eq!(query_text(&flow.source, left).await, ["0"]);
+    flow.equal().await;
+    stop(handle).await;
+}

@@ -15,11 +15,11 @@ const LOCK_TRIES_MAX: u32 = 20;
 const LOCK_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
 /// The layout of the installation: how many migrations made it.
-pub const VERSION: i32 = 2;
+pub const VERSION: i32 = 3;
 
 const REMOVAL: &str = "-- REMOVAL\n";
 
-const FILES: [&str; 12] = [
+const FILES: [&str; 13] = [
     include_str!("../../../assets/sql/source/install/01_schema.sql"),
     include_str!("../../../assets/sql/source/install/02_xid.sql"),
     include_str!("../../../assets/sql/source/install/03_schema_log.sql"),
@@ -31,7 +31,8 @@ const FILES: [&str; 12] = [
     include_str!("../../../assets/sql/source/install/09_rewrite.sql"),
     include_str!("../../../assets/sql/source/install/10_touched.sql"),
     include_str!("../../../assets/sql/source/install/11_capture.sql"),
-    include_str!("../../../assets/sql/source/install/12_event_triggers.sql"),
+    include_str!("../../../assets/sql/source/install/12_restate.sql"),
+    include_str!("../../../assets/sql/source/install/13_event_triggers.sql"),
 ];
 
 /// What a transaction of ours starts with: everything is found by full name, a body may use what a

@@ -78,80 +78,6 @@ BEGIN
 END
 $function$;
 
--- A description without the texts in which other objects are called by name. What is left says whether
--- the object itself is the same.
-CREATE OR REPLACE FUNCTION pgstream.without_texts(description jsonb) RETURNS jsonb
-LANGUAGE sql IMMUTABLE
-AS $function$
-  SELECT description
-    - '{definition,default,base,of_type,partition_key,partition_bound,collation,range,columns,attributes,constraints}'::text[]
-    || jsonb_build_object(
-      'columns', (SELECT jsonb_agg(c.value - '{type,default,collation,missing}'::text[] ORDER BY c.ordinality)
-                    FROM jsonb_array_elements(coalesce(description -> 'columns', description -> 'attributes'))
-                         WITH ORDINALITY AS c),
-      'constraints', (SELECT jsonb_agg(c.value - 'definition' ORDER BY c.ordinality)
-                        FROM jsonb_array_elements(description -> 'constraints') WITH ORDINALITY AS c))
-$function$;
-
--- Stores the texts of now of what names an object that this command renamed, moved or gave other
--- labels: defaults, definitions, bounds. They are no change of their own and are not logged. Rows that
--- another session is writing are passed over: nobody waits here, and the other describes its object
--- itself.
-CREATE OR REPLACE FUNCTION pgstream.restate(commands jsonb, changes jsonb) RETURNS void
-LANGUAGE plpgsql VOLATILE
-AS $function$
-DECLARE
-  relations oid[];
-  constraints oid[];
-  types oid[];
-BEGIN
-  WITH RECURSIVE named (class, oid) AS (
-    SELECT (c ->> 'class')::oid, (c ->> 'oid')::oid
-      FROM jsonb_array_elements(commands) AS c
-     WHERE c ->> 'tag' LIKE 'ALTER %'
-       AND ((c ->> 'class')::oid NOT IN ('pg_class'::regclass, 'pg_constraint'::regclass)
-         OR EXISTS (
-           SELECT FROM jsonb_array_elements(changes) AS d
-            WHERE d -> 'oid' = c -> 'oid'
-              AND (d -> 'before' ->> 'name', d -> 'before' -> 'schema_oid',
-                   jsonb_path_query_array(d -> 'before', '$.columns[*].name'))
-                  <> (d -> 'after' ->> 'name', d -> 'after' -> 'schema_oid',
-                      jsonb_path_query_array(d -> 'after', '$.columns[*].name'))))
-    UNION
-    SELECT d.classid, d.objid
-      FROM named AS n
-      JOIN pg_depend AS d ON d.refclassid = n.class AND d.refobjid = n.oid
-     WHERE d.classid IN ('pg_class'::regclass, 'pg_type'::regclass, 'pg_attrdef'::regclass,
-             'pg_constraint'::regclass, 'pg_proc'::regclass, 'pg_operator'::regclass,
-             'pg_collation'::regclass, 'pg_opclass'::regclass)
-  )
-  SELECT array_agg(coalesce(f.adrelid, n.oid)) FILTER (
-           WHERE n.class IN ('pg_class'::regclass, 'pg_attrdef'::regclass)),
-         array_agg(n.oid) FILTER (WHERE n.class = 'pg_constraint'::regclass),
-         array_agg(coalesce(c.reltype, n.oid)) FILTER (
-           WHERE n.class = 'pg_type'::regclass OR c.relkind = 'c')
-    INTO relations, constraints, types
-    FROM named AS n
-    LEFT JOIN pg_attrdef AS f ON n.class = 'pg_attrdef'::regclass AND f.oid = n.oid
-    LEFT JOIN pg_class AS c ON n.class = 'pg_class'::regclass AND c.oid = n.oid;
-  IF relations IS NULL AND constraints IS NULL AND types IS NULL THEN
-    RETURN;
-  END IF;
-  WITH described AS MATERIALIZED (
-    SELECT * FROM pgstream.describe(relations, constraints, types, '{}')
-  ), stale AS MATERIALIZED (
-    SELECT o.class, o.oid, d.description
-      FROM pgstream.object AS o
-      JOIN described AS d ON d.class = o.class AND d.oid = o.oid
-     WHERE o.description <> d.description
-       AND pgstream.without_texts(o.description) = pgstream.without_texts(d.description)
-       FOR UPDATE OF o SKIP LOCKED
-  )
-  UPDATE pgstream.object AS o SET description = s.description
-    FROM stale AS s WHERE o.class = s.class AND o.oid = s.oid;
-END
-$function$;
-
 -- What sql_drop reported, of objects that are really gone: the setting that carries it between the
 -- two triggers could be written by anyone.
 CREATE OR REPLACE FUNCTION pgstream.verified_drops() RETURNS jsonb
@@ -276,7 +202,7 @@ BEGIN
   PERFORM pgstream.keep_identity(r) FROM unnest(relations) AS r
     WHERE pgstream.identity_statement(r) IS NOT NULL;
   changes := pgstream.take_changes(relations, constraints, types, schemas, drops);
-  PERFORM pgstream.restate(commands, changes);
+  PERFORM pgstream.restate_later(commands, changes);
   others := pgstream.others(commands, drops, statement);
 
   SELECT coalesce(jsonb_agg(r.key::bigint ORDER BY r.key::bigint), '[]') INTO sent
@@ -360,8 +286,6 @@ DROP FUNCTION IF EXISTS pgstream.tables_of_renamed_schemas(jsonb);
 DROP FUNCTION IF EXISTS pgstream.presentable(text, text);
 DROP FUNCTION IF EXISTS pgstream.unknown_drops(jsonb, jsonb);
 DROP FUNCTION IF EXISTS pgstream.capture(text, text, text, boolean, text);
-DROP FUNCTION IF EXISTS pgstream.restate(jsonb, jsonb);
-DROP FUNCTION IF EXISTS pgstream.without_texts(jsonb);
 DROP FUNCTION IF EXISTS pgstream.verified_rewrites();
 DROP FUNCTION IF EXISTS pgstream.verified_drops();
 DROP FUNCTION IF EXISTS pgstream.take_changes(oid[], oid[], oid[], oid[], jsonb);
