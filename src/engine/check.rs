@@ -11,6 +11,7 @@
 //! the other side is checked all the same.
 
 mod facts;
+mod finding;
 mod judge;
 mod judge_both;
 mod judge_source;

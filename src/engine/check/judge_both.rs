@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::facts::{CollationUse, SourceFacts, SourceTable, TargetFacts, TargetTable, TypeUse};
-use super::judge::{bounded, found};
+use super::finding::{bounded, found};
 use super::{Finding, Side, Wanted};
 use crate::apply::{ApplyError, Stream, misfit};
 use crate::model::{Classify as _, QualifiedName, quote_ident, quote_literal};

@@ -1,7 +1,7 @@
 //! What must hold on the source. Pure.
 
 use super::facts::{PublicationFacts, SlotFacts, SourceFacts, Wal2json};
-use super::judge::{bounded, found, read_only, version};
+use super::finding::{bounded, found, read_only, version};
 use super::{Finding, Side, Wanted};
 use crate::config::{NullNumbers, Plugin};
 use crate::model::quote_ident;

@@ -1,7 +1,7 @@
 //! What must hold on the target. Pure.
 
 use super::facts::{OwnSchema, TargetFacts, TargetTable};
-use super::judge::{bounded, found, read_only, version};
+use super::finding::{bounded, found, read_only, version};
 use super::{Finding, Side, Wanted};
 use crate::model::{QualifiedName, quote_ident};
 

@@ -24,9 +24,10 @@ use crate::postgres::{self, Session};
 use crate::schema::install::{self, SNAPSHOT_NAME};
 use crate::snapshot::Store;
 
-use super::copier::{Control, Copier};
+use super::copier::Copier;
 use super::errand::{Answer, Errand};
 use super::leftover::Leftovers;
+use super::site::{Control, Site};
 use super::{ERRANDS_MAX, choose, tables};
 
 /// What it takes.
@@ -120,16 +121,15 @@ async fn copy_selected(
     begin(pipeline, store, target).await?;
     let (errand_sender, errands) = mpsc::channel(ERRANDS_MAX);
     let settled = Arc::new(watch::Sender::new(()));
-    let mut copier = Copier::new(
+    let site = Site::new(
         pipeline.clone(),
         store.clone(),
         board.clone(),
-        errand_sender,
-        settled.subscribe(),
         control,
-        Arc::new(Notify::new()),
+        false,
     );
-    copier.streams = false;
+    let wake = Arc::new(Notify::new());
+    let copier = Copier::new(site, errand_sender, settled.subscribe(), wake);
     copier.wake_once();
     let mut task = supervise::spawn("copier", copier.run());
     tokio::select! {

@@ -9,19 +9,18 @@ use tokio::time::sleep;
 use tracing::{info, warn};
 
 use crate::apply;
-use crate::config::{Pipeline, key};
-use crate::engine::board::Board;
+use crate::config::key;
 use crate::engine::retry::Retry;
-use crate::engine::status::{CopyState, Failure};
+use crate::engine::status::CopyState;
 use crate::engine::{EngineError, clock, failure_of};
-use crate::model::{Classify as _, ErrorClass, Lsn, RelationId, quote_literal};
-use crate::postgres::{self, PgError, Session};
-use crate::snapshot::{Store, StoredTable};
+use crate::model::{Classify as _, ErrorClass, Lsn, RelationId};
+use crate::postgres::Session;
+use crate::snapshot::StoredTable;
 
-use super::account::Account;
 use super::crew::{Crew, CrewEnd};
 use super::errand::{Answer, Errand};
 use super::group::{Group, GroupSettings, Moment};
+use super::site::{Site, Stop};
 
 /// A moment that schema changes overtake is taken again so often.
 const MOMENTS_MAX: usize = 20;
@@ -29,70 +28,30 @@ const MOMENTS_MAX: usize = 20;
 /// A moment after which a table that the schema overtook is tried again.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// What the operator wants of the copies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::engine) struct Control {
-    pub(in crate::engine) worker_count: usize,
-    pub(in crate::engine) paused: bool,
-}
-
 /// A task beside the stream.
 pub(super) struct Copier {
-    pub(super) pipeline: Pipeline,
-    pub(super) store: Store,
-    pub(super) board: Board,
+    pub(super) site: Site,
     errands: mpsc::Sender<Errand>,
     settled: watch::Receiver<()>,
-    pub(super) control: watch::Receiver<Control>,
     wake: Arc<Notify>,
-    pub(super) account: Account,
     retry: Retry,
-    /// Whether somebody streams afterwards.
-    pub(super) streams: bool,
     /// What was said once is not said again for each group.
     told: HashSet<String>,
 }
 
-/// A turn ends early.
-#[derive(Debug)]
-pub(super) enum Stop {
-    /// Something failed.
-    Failed(EngineError),
-    /// The engine is going down.
-    Over,
-}
-
-impl From<EngineError> for Stop {
-    fn from(error: EngineError) -> Self {
-        Self::Failed(error)
-    }
-}
-
 impl Copier {
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "built in one place, out of parts with names"
-    )]
     pub(super) fn new(
-        pipeline: Pipeline,
-        store: Store,
-        board: Board,
+        site: Site,
         errands: mpsc::Sender<Errand>,
         settled: watch::Receiver<()>,
-        control: watch::Receiver<Control>,
         wake: Arc<Notify>,
     ) -> Self {
         Self {
-            retry: Retry::new(pipeline.retry_timeout),
-            pipeline,
-            store,
-            board,
+            retry: Retry::new(site.pipeline.retry_timeout),
+            site,
             errands,
             settled,
-            control,
             wake,
-            account: Account::default(),
-            streams: true,
             told: HashSet::new(),
         }
     }
@@ -149,7 +108,7 @@ impl Copier {
         let target = self.target_session().await?;
         self.let_leftovers_wait(&target).await?;
         loop {
-            let stored = self.load(&target).await?;
+            let stored = self.site.load(&target).await?;
             let in_state = |state| stored.iter().filter(move |table| table.state == state);
             if in_state(CopyState::Indexing).next().is_some() {
                 self.complete(&target, &stored).await?;
@@ -165,8 +124,9 @@ impl Copier {
             }
             if !self.foreign_keys(&target, &stored).await? {
                 let flushed = target.run(FLUSH).await;
-                flushed.map_err(|source| self.target_failed("bring the copy to disk", source))?;
-                self.show();
+                flushed
+                    .map_err(|source| self.site.target_failed("bring the copy to disk", source))?;
+                self.site.show();
                 self.retry.reset();
                 return Ok(());
             }
@@ -175,73 +135,25 @@ impl Copier {
 
     /// Opens the session of a turn. No other of ours lives yet: those that do were left behind.
     async fn target_session(&self) -> Result<Session, EngineError> {
-        let session = self.another_session().await?;
+        let session = self.site.another_session().await?;
         let ended = session.rows(END_LEFTOVERS, &[]).await;
-        ended.map_err(|source| self.target_failed("end what was left of copies", source))?;
+        ended.map_err(|source| {
+            self.site
+                .target_failed("end what was left of copies", source)
+        })?;
         Ok(session)
-    }
-
-    /// Opens a session on the target that may run beside others.
-    pub(super) async fn another_session(&self) -> Result<Session, EngineError> {
-        let open = async {
-            let session = postgres::connect(&self.pipeline.target, "pgstream copy").await?;
-            let name = quote_literal(&self.application_name());
-            session
-                .run(&format!(
-                    "SET application_name = {name}; SET pgstream.applying = 'on'; {COMMITS}"
-                ))
-                .await?;
-            Ok(session)
-        };
-        open.await
-            .map_err(|source| self.target_failed("open a session to copy with", source))
-    }
-
-    /// By which sessions of this pipeline's copies are known. PostgreSQL cuts names at 63 bytes.
-    pub(super) fn application_name(&self) -> String {
-        let mut name = format!("pgstream copy {}", self.store.slot_name());
-        name.truncate(63);
-        name
     }
 
     /// What was being copied when another process ended begins anew.
     async fn let_leftovers_wait(&mut self, target: &Session) -> Result<(), Stop> {
-        let stored = self.load(target).await?;
+        let stored = self.site.load(target).await?;
         let cut_off = stored
             .iter()
             .filter(|table| table.state == CopyState::Copying);
         let cut_off: Vec<RelationId> = cut_off.map(|table| table.relation).collect();
-        let waits = self.store.wait_to_resume(target, &cut_off).await;
-        waits.map_err(|source| self.target_failed("let tables wait", source))?;
+        let waits = self.site.store.wait_to_resume(target, &cut_off).await;
+        waits.map_err(|source| self.site.target_failed("let tables wait", source))?;
         Ok(())
-    }
-
-    pub(super) async fn load(&mut self, target: &Session) -> Result<Vec<StoredTable>, EngineError> {
-        let stored = self.store.load(target).await;
-        let stored =
-            stored.map_err(|source| self.target_failed("read how far the copies are", source))?;
-        self.account.load(&stored, clock::unix_ms());
-        self.show();
-        Ok(stored)
-    }
-
-    pub(super) fn show(&mut self) {
-        self.show_busy(0);
-    }
-
-    pub(super) fn show_busy(&mut self, busy_count: usize) {
-        let control = *self.control.borrow();
-        let mut shown = self.account.show(
-            clock::unix_ms(),
-            (control.worker_count, busy_count),
-            control.paused,
-        );
-        self.board.update(|status| {
-            if let Some(before) = &status.snapshot {
-                shown.keep_asked(before);
-            }
-            status.snapshot = Some(Arc::new(shown));
-        });
     }
 
     /// Copies what waits, as of one moment.
@@ -249,13 +161,13 @@ impl Copier {
         let Some(group) = self.made_group(target, stored).await? else {
             return Ok(());
         };
-        let stored = self.load(target).await?;
+        let stored = self.site.load(target).await?;
         let attempts = stored
             .iter()
             .map(|table| (table.relation, table.attempt))
             .collect();
-        let mut crew = Crew::open(self, group, attempts).await?;
-        match crew.work(self, target).await? {
+        let mut crew = Crew::open(&self.site, group, attempts).await?;
+        match crew.work(&mut self.site, target).await? {
             CrewEnd::Done => {}
             CrewEnd::PointLost(error) => return Err(Stop::Failed(error)),
         }
@@ -281,8 +193,8 @@ impl Copier {
             )
         });
         let (slot_name, snapshot) = (
-            self.store.slot_name().to_owned(),
-            self.pipeline.snapshot.clone(),
+            self.site.store.slot_name().to_owned(),
+            self.site.pipeline.snapshot.clone(),
         );
         for attempt in 0..MOMENTS_MAX {
             if attempt > 0 {
@@ -291,39 +203,44 @@ impl Copier {
             }
             let mut settings = GroupSettings {
                 snapshot: &snapshot,
-                slot_name: self.streams.then_some(slot_name.as_str()),
+                slot_name: self.site.streams.then_some(slot_name.as_str()),
                 stored: &[],
                 parts: &[],
                 waiting: &waiting,
-                everything: first && self.pipeline.copies_everything(),
-                silent_triggers: self.pipeline.disable_triggers,
+                everything: first && self.site.pipeline.copies_everything(),
+                silent_triggers: self.site.pipeline.disable_triggers,
             };
             let moment = Moment::open(&settings).await;
-            let moment = moment.map_err(|error| self.group_failed(error))?;
+            let moment = moment.map_err(|error| self.site.group_failed(error))?;
             if self.reach(moment.point.lsn()).await? == Answer::Disturbed {
                 sleep(PAUSE).await;
                 continue;
             }
-            let stored = self.load(target).await?;
-            let parts = self.store.parts(target).await;
-            let parts =
-                parts.map_err(|source| self.target_failed("read which parts are there", source))?;
+            let stored = self.site.load(target).await?;
+            let parts = self.site.store.parts(target).await;
+            let parts = parts.map_err(|source| {
+                self.site
+                    .target_failed("read which parts are there", source)
+            })?;
             (settings.stored, settings.parts) = (&stored, &parts);
             let group = Group::planned(&settings, target, moment).await;
-            let group = group.map_err(|error| self.group_failed(error))?;
+            let group = group.map_err(|error| self.site.group_failed(error))?;
             self.require_same_source(&group, target).await?;
-            group.refuse_conflicts(&self.pipeline.target.endpoint())?;
+            group.refuse_conflicts(&self.site.pipeline.target.endpoint())?;
             match self.make_tables(&group, first).await? {
                 Answer::Done => {
-                    let forgotten = self.store.forget(target, &group.gone).await;
-                    forgotten.map_err(|source| self.target_failed("forget tables", source))?;
+                    let forgotten = self.site.store.forget(target, &group.gone).await;
+                    forgotten.map_err(|source| self.site.target_failed("forget tables", source))?;
                     return Ok(Some(group));
                 }
                 Answer::Disturbed => sleep(PAUSE).await,
                 Answer::Refused { relation, failure } => {
                     match relation {
-                        Some(table) => self.failed(target, RelationId(table), *failure).await?,
-                        None => self.all_failed(target, &waiting, *failure).await?,
+                        Some(table) => {
+                            let table = RelationId(table);
+                            self.site.failed(target, table, *failure).await?;
+                        }
+                        None => self.site.all_failed(target, &waiting, *failure).await?,
                     }
                     return Ok(None);
                 }
@@ -341,15 +258,17 @@ impl Copier {
         let Some(system) = group.point.system() else {
             return Ok(());
         };
-        let owner = apply::checkpoint_owner(target, self.store.slot_name()).await;
-        let owner =
-            owner.map_err(|source| self.target_failed("read whose checkpoint it is", source))?;
+        let owner = apply::checkpoint_owner(target, self.site.store.slot_name()).await;
+        let owner = owner.map_err(|source| {
+            self.site
+                .target_failed("read whose checkpoint it is", source)
+        })?;
         match owner {
             Some(owner) if owner != *system => Err(EngineError::NotTheSource {
                 what: "tables cannot be copied",
                 key: key::SNAPSHOT_STORE_URL,
-                store: self.pipeline.snapshot.source.endpoint(),
-                source_endpoint: self.pipeline.source.endpoint(),
+                store: self.site.pipeline.snapshot.source.endpoint(),
+                source_endpoint: self.site.pipeline.source.endpoint(),
             }),
             Some(_) | None => Ok(()),
         }
@@ -372,7 +291,7 @@ impl Copier {
                 self.told.insert(note);
             }
         }
-        self.account.begin(group.point.lsn());
+        self.site.account.begin(group.point.lsn());
         self.ask(Errand::Tables(Box::new(errand)), answered).await
     }
 
@@ -392,46 +311,6 @@ impl Copier {
         }
     }
 
-    pub(super) async fn failed(
-        &mut self,
-        target: &Session,
-        table: RelationId,
-        failure: Failure,
-    ) -> Result<(), EngineError> {
-        tracing::error!(target: "snapshot", causes = failure.why(), hint = failure.hint.as_deref(),
-            "{}; the other tables go on", failure.message);
-        self.note_failure(target, table, failure).await
-    }
-
-    /// What all of them need is refused.
-    async fn all_failed(
-        &mut self,
-        target: &Session,
-        tables: &HashSet<RelationId>,
-        failure: Failure,
-    ) -> Result<(), EngineError> {
-        tracing::error!(target: "snapshot", tables = tables.len(), causes = failure.why(),
-            hint = failure.hint.as_deref(), "{}; no table can be copied without it", failure.message);
-        for table in tables {
-            self.note_failure(target, *table, failure.clone()).await?;
-        }
-        Ok(())
-    }
-
-    async fn note_failure(
-        &mut self,
-        target: &Session,
-        table: RelationId,
-        failure: Failure,
-    ) -> Result<(), EngineError> {
-        let text = serde_json::to_string(&failure).unwrap_or_default();
-        let noted = self.store.failed(target, table, &text).await;
-        noted.map_err(|source| self.target_failed("note a failure", source))?;
-        self.account.fail(table, failure);
-        self.show();
-        Ok(())
-    }
-
     /// Has the stream take the complete tables over, and waits until it has.
     async fn hand_over(&mut self, target: &Session) -> Result<(), Stop> {
         self.settled.mark_unchanged();
@@ -439,7 +318,7 @@ impl Copier {
             return Err(Stop::Over);
         }
         loop {
-            let stored = self.load(target).await?;
+            let stored = self.site.load(target).await?;
             if !stored
                 .iter()
                 .any(|table| table.state == CopyState::CatchingUp)
@@ -451,27 +330,7 @@ impl Copier {
             }
         }
     }
-
-    pub(super) fn group_failed(&self, error: super::group::GroupError) -> EngineError {
-        EngineError::SnapshotGroup {
-            source_endpoint: self.pipeline.snapshot.source.endpoint(),
-            target_endpoint: self.pipeline.target.endpoint(),
-            source: error,
-        }
-    }
-
-    pub(super) fn target_failed(&self, operation: &'static str, source: PgError) -> EngineError {
-        EngineError::Target {
-            operation,
-            endpoint: self.pipeline.target.endpoint(),
-            source,
-        }
-    }
 }
-
-/// No record waits for the disk by itself: what is lost in a crash is lost with all that came later, and
-/// is done again. The stream that takes tables over waits for the disk, and so does the end of a turn.
-const COMMITS: &str = "SET synchronous_commit = off";
 
 /// Waits until all that was committed is on disk: a commit with a transaction id of its own does.
 const FLUSH: &str = "\

@@ -23,9 +23,9 @@ use crate::snapshot::{
 };
 
 use super::account::Counter;
-use super::copier::{Copier, Stop};
 use super::group::Group;
 use super::queue::{Job, Progress, Queue};
+use super::site::{Site, Stop};
 use super::watch;
 
 /// Progress is shown, and users who wait for us are looked for, this often.
@@ -83,14 +83,14 @@ struct JobEnd {
 impl Crew {
     /// Makes ready to copy the rows of a group.
     pub(super) async fn open(
-        copier: &Copier,
+        site: &Site,
         group: Group,
         attempts: HashMap<RelationId, i32>,
     ) -> Result<Self, EngineError> {
-        let mut crew = Self::idle(copier).await?;
+        let mut crew = Self::idle(site).await?;
         crew.begin = group.point.begin().into();
         crew.attempts = attempts;
-        let workers = copier.control.borrow().worker_count;
+        let workers = site.control.borrow().worker_count;
         let mut tables: Vec<&SourceTable> = group.tables.iter().collect();
         tables.sort_by_key(|table| std::cmp::Reverse(table.byte_count));
         for table in tables {
@@ -98,11 +98,11 @@ impl Crew {
                 (true, _) => Vec::new(),
                 (false, Some(ranges)) => {
                     let (rows, bytes) = ranges.there();
-                    copier.account.counter(table.relation).add(rows, bytes);
+                    site.account.counter(table.relation).add(rows, bytes);
                     ranges.left()
                 }
                 (false, None) => {
-                    let part_bytes = copier.pipeline.snapshot.part_size.0;
+                    let part_bytes = site.pipeline.snapshot.part_size.0;
                     plan_parts(table.block_count, table.byte_count, part_bytes, workers)
                 }
             };
@@ -118,19 +118,19 @@ impl Crew {
 
     /// Makes ready to run the statements that complete tables whose rows are there.
     pub(super) async fn for_steps(
-        copier: &Copier,
+        site: &Site,
         target: &Session,
         tables: &[RelationId],
     ) -> Result<Self, EngineError> {
-        let mut crew = Self::idle(copier).await?;
+        let mut crew = Self::idle(site).await?;
         for table in tables {
-            crew.add_steps(copier, target, *table).await?;
+            crew.add_steps(site, target, *table).await?;
         }
         Ok(crew)
     }
 
-    async fn idle(copier: &Copier) -> Result<Self, EngineError> {
-        let pipeline = &copier.pipeline;
+    async fn idle(site: &Site) -> Result<Self, EngineError> {
+        let pipeline = &site.pipeline;
         let now = postgres::connect(&pipeline.snapshot.source, "pgstream snapshot").await;
         let now = now.map_err(|source| EngineError::Source {
             operation: "open a session to watch the copies with",
@@ -147,7 +147,7 @@ impl Crew {
                 source: pipeline.snapshot.source.clone(),
                 target: pipeline.target.clone(),
                 disable_triggers: pipeline.disable_triggers,
-                application_name: copier.application_name(),
+                application_name: site.application_name(),
             },
             begin: "".into(),
             now: Arc::new(now),
@@ -161,45 +161,45 @@ impl Crew {
     /// Works until nothing is left, then completes the tables.
     pub(super) async fn work(
         &mut self,
-        copier: &mut Copier,
+        site: &mut Site,
         target: &Session,
     ) -> Result<CrewEnd, Stop> {
-        self.skip_rowless(copier, target).await?;
+        self.skip_rowless(site, target).await?;
         let mut looks = interval(LOOK_EVERY);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let more = self.start_jobs(copier).await?;
+            let more = self.start_jobs(site).await?;
             if !more && self.running.is_empty() {
                 break;
             }
             tokio::select! {
                 biased;
                 Some(end) = self.ends.1.recv() => {
-                    if let Some(lost) = self.ended(end, copier, target).await? {
+                    if let Some(lost) = self.ended(end, site, target).await? {
                         return Ok(CrewEnd::PointLost(lost));
                     }
                 }
-                changed = copier.control.changed() => {
+                changed = site.control.changed() => {
                     if changed.is_err() {
                         return Err(Stop::Over);
                     }
                 }
                 _ = looks.tick() => {
-                    self.look(copier).await?;
-                    self.end_moment_for_others(copier, target).await?;
+                    self.look(site).await?;
+                    self.end_moment_for_others(site, target).await?;
                 }
             }
         }
         if self.group.is_some() {
-            copier.finish_tables(target).await?;
+            site.finish_tables(target).await?;
         }
         Ok(CrewEnd::Done)
     }
 
     /// Starts as many jobs as may run, and returns whether some are left.
-    async fn start_jobs(&mut self, copier: &mut Copier) -> Result<bool, EngineError> {
+    async fn start_jobs(&mut self, site: &mut Site) -> Result<bool, EngineError> {
         loop {
-            let control = *copier.control.borrow_and_update();
+            let control = *site.control.borrow_and_update();
             if control.paused || self.running.len() >= control.worker_count {
                 return Ok(!self.queue.is_empty());
             }
@@ -211,31 +211,28 @@ impl Crew {
                 None => Lane::open(&self.settings).await,
             };
             let lane = lane.map_err(|source| EngineError::SnapshotTable { source })?;
-            copier.account.set(
+            site.account.set(
                 relation,
                 match job {
                     Job::Part(_) => CopyState::Copying,
                     Job::Step(_) | Job::Finish => CopyState::Indexing,
                 },
             );
-            self.start(copier, lane, relation, job);
+            self.start(site, lane, relation, job);
         }
     }
 
-    fn start(&mut self, copier: &Copier, mut lane: Lane, relation: RelationId, job: Job) {
+    fn start(&mut self, site: &Site, mut lane: Lane, relation: RelationId, job: Job) {
         let id = self.started_count;
         self.started_count += 1;
         let source_pid = lane.source_pid();
         let attempt = self.attempts.get(&relation).copied().unwrap_or_default();
         let fence = Fence {
-            store: copier.store.clone(),
+            store: site.store.clone(),
             attempt,
             lsn: self.group.as_ref().and_then(|group| group.point.lsn()),
         };
-        let (total, counted) = (
-            copier.account.counter(relation),
-            Arc::new(Counter::default()),
-        );
+        let (total, counted) = (site.account.counter(relation), Arc::new(Counter::default()));
         let (table, begin) = (self.tables.get(&relation).cloned(), Arc::clone(&self.begin));
         let (now, ends) = (Arc::clone(&self.now), self.ends.0.clone());
         let counting = Arc::clone(&counted);
@@ -276,7 +273,7 @@ impl Crew {
     }
 
     /// Partitioned tables have no rows of their own.
-    async fn skip_rowless(&mut self, copier: &mut Copier, target: &Session) -> Result<(), Stop> {
+    async fn skip_rowless(&mut self, site: &mut Site, target: &Session) -> Result<(), Stop> {
         let rowless: Vec<RelationId> = self
             .tables
             .values()
@@ -284,7 +281,7 @@ impl Crew {
             .map(|table| table.relation)
             .collect();
         for relation in rowless {
-            self.note_rows(copier, target, relation).await?;
+            self.note_rows(site, target, relation).await?;
         }
         Ok(())
     }
@@ -293,7 +290,7 @@ impl Crew {
     async fn ended(
         &mut self,
         end: JobEnd,
-        copier: &mut Copier,
+        site: &mut Site,
         target: &Session,
     ) -> Result<Option<EngineError>, Stop> {
         let gave_way = self
@@ -313,10 +310,10 @@ impl Crew {
                 self.idle.push(lane);
             }
             self.tries.remove(&relation);
-            self.done(copier, target, relation, &job).await?;
+            self.done(site, target, relation, &job).await?;
             return Ok(None);
         };
-        copier.account.counter(relation).take_back(&counted);
+        site.account.counter(relation).take_back(&counted);
         if !self.queue.has(relation) {
             return Ok(None);
         }
@@ -325,12 +322,12 @@ impl Crew {
             self.queue.again(relation, job);
             return Ok(None);
         }
-        self.failed(copier, target, (relation, job), error).await
+        self.failed(site, target, (relation, job), error).await
     }
 
     async fn failed(
         &mut self,
-        copier: &mut Copier,
+        site: &mut Site,
         target: &Session,
         (relation, job): (RelationId, Job),
         error: SnapshotError,
@@ -340,7 +337,7 @@ impl Crew {
             SnapshotError::Changed { .. }
             | SnapshotError::Superseded { .. }
             | SnapshotError::Commit { .. } => true,
-            _ => class != ErrorClass::Transient && self.has_changed(copier, relation).await?,
+            _ => class != ErrorClass::Transient && self.has_changed(site, relation).await?,
         };
         if disturbed {
             info!(target: "snapshot", "{error}: it is copied again");
@@ -348,12 +345,12 @@ impl Crew {
             let waits = match error {
                 // What is there of it counts, this part included if it is.
                 SnapshotError::Commit { .. } => {
-                    copier.store.wait_to_resume(target, &[relation]).await
+                    site.store.wait_to_resume(target, &[relation]).await
                 }
-                _ => copier.store.wait(target, &[relation]).await,
+                _ => site.store.wait(target, &[relation]).await,
             };
-            waits.map_err(|source| copier.target_failed("let a table wait", source))?;
-            copier.account.set(relation, CopyState::Waiting);
+            waits.map_err(|source| site.target_failed("let a table wait", source))?;
+            site.account.set(relation, CopyState::Waiting);
             return Ok(None);
         }
         let at_the_beginning = matches!(
@@ -378,15 +375,14 @@ impl Crew {
             return Ok(Some(EngineError::SnapshotPointLost));
         }
         self.queue.leave_out(relation);
-        copier
-            .failed(target, relation, failure_of(&error, None))
+        site.failed(target, relation, failure_of(&error, None))
             .await?;
         Ok(None)
     }
 
     async fn done(
         &mut self,
-        copier: &mut Copier,
+        site: &mut Site,
         target: &Session,
         relation: RelationId,
         job: &Job,
@@ -396,9 +392,9 @@ impl Crew {
             // Noted with the rows themselves.
             Progress::RowsAreThere if *job == Job::Part(Part::Whole) => {
                 crate::fault::point(crate::fault::SNAPSHOT_AFTER_ROWS);
-                self.rows_are_there(copier, target, relation).await?;
+                self.rows_are_there(site, target, relation).await?;
             }
-            Progress::RowsAreThere => self.note_rows(copier, target, relation).await?,
+            Progress::RowsAreThere => self.note_rows(site, target, relation).await?,
             Progress::Complete => self.queue.leave_out(relation),
         }
         Ok(())
@@ -406,51 +402,51 @@ impl Crew {
 
     async fn note_rows(
         &mut self,
-        copier: &mut Copier,
+        site: &mut Site,
         target: &Session,
         relation: RelationId,
     ) -> Result<(), Stop> {
-        let counter = copier.account.counter(relation);
+        let counter = site.account.counter(relation);
         let attempt = self.attempts.get(&relation).copied().unwrap_or_default();
-        let noted = copier
+        let noted = site
             .store
             .copied(target, (relation, attempt), counter.rows(), counter.bytes())
             .await;
         let counts =
-            noted.map_err(|source| copier.target_failed("note that rows are there", source))?;
+            noted.map_err(|source| site.target_failed("note that rows are there", source))?;
         crate::fault::point(crate::fault::SNAPSHOT_AFTER_ROWS);
         if !counts {
             self.queue.leave_out(relation);
             return Ok(());
         }
-        self.rows_are_there(copier, target, relation).await
+        self.rows_are_there(site, target, relation).await
     }
 
     async fn rows_are_there(
         &mut self,
-        copier: &mut Copier,
+        site: &mut Site,
         target: &Session,
         relation: RelationId,
     ) -> Result<(), Stop> {
-        copier.account.set(relation, CopyState::Indexing);
-        let counter = copier.account.counter(relation);
+        site.account.set(relation, CopyState::Indexing);
+        let counter = site.account.counter(relation);
         info!(target: "snapshot", table = %self.name(relation), rows = counter.rows(), bytes = counter.bytes(), "rows copied");
         match self.is_small(relation) {
             true => self.queue.add_finish(relation),
-            false => self.add_steps(copier, target, relation).await?,
+            false => self.add_steps(site, target, relation).await?,
         }
         Ok(())
     }
 
     async fn add_steps(
         &mut self,
-        copier: &Copier,
+        site: &Site,
         target: &Session,
         relation: RelationId,
     ) -> Result<(), EngineError> {
-        let steps = copier.store.open_steps_of(target, relation).await;
+        let steps = site.store.open_steps_of(target, relation).await;
         let steps =
-            steps.map_err(|source| copier.target_failed("read what is left to do", source))?;
+            steps.map_err(|source| site.target_failed("read what is left to do", source))?;
         let ours = |step: &OpenStep| matches!(step.stage.as_str(), "index" | "after");
         let steps: Vec<OpenStep> = steps.into_iter().filter(ours).collect();
         match steps.is_empty() {
@@ -467,15 +463,15 @@ impl Crew {
     }
 
     /// Shows how far all is, and lets users of the source go first.
-    async fn look(&mut self, copier: &mut Copier) -> Result<(), EngineError> {
-        copier.show_busy(self.running.len());
+    async fn look(&mut self, site: &mut Site) -> Result<(), EngineError> {
+        site.show_busy(self.running.len());
         let pids: Vec<i32> = self
             .running
             .values()
             .map(|running| running.source_pid)
             .collect();
         let ended = watch::make_way(&self.now, &pids).await;
-        let endpoint = || copier.pipeline.snapshot.source.endpoint();
+        let endpoint = || site.pipeline.snapshot.source.endpoint();
         let ended = ended.map_err(|source| watching_failed(endpoint(), source))?;
         for running in self.running.values_mut() {
             running.gave_way |= ended.contains(&running.source_pid);
@@ -488,7 +484,7 @@ impl Crew {
     /// not waits for another moment. Where nobody streams all tables must be as of one.
     async fn end_moment_for_others(
         &mut self,
-        copier: &mut Copier,
+        site: &mut Site,
         target: &Session,
     ) -> Result<(), Stop> {
         let Some(group) = &mut self.group else {
@@ -498,11 +494,11 @@ impl Crew {
             group.point.release();
             return Ok(());
         }
-        if !copier.streams {
+        if !site.streams {
             return Ok(());
         }
         let waited_for = watch::is_waited_for(&self.now, group.point.holder_pid()).await;
-        let endpoint = || copier.pipeline.snapshot.source.endpoint();
+        let endpoint = || site.pipeline.snapshot.source.endpoint();
         if !waited_for.map_err(|source| watching_failed(endpoint(), source))? {
             return Ok(());
         }
@@ -512,21 +508,17 @@ impl Crew {
         }
         info!(target: "snapshot", tables = untouched.len(),
             "a statement of the source waits for the end of our snapshot: tables that are not begun get another one");
-        let waits = copier.store.wait_to_resume(target, &untouched).await;
-        waits.map_err(|source| copier.target_failed("let tables wait", source))?;
+        let waits = site.store.wait_to_resume(target, &untouched).await;
+        waits.map_err(|source| site.target_failed("let tables wait", source))?;
         for relation in untouched {
-            copier.account.set(relation, CopyState::Waiting);
+            site.account.set(relation, CopyState::Waiting);
         }
         Ok(())
     }
 
     /// Returns whether somebody changed a table, or a type of its columns, since the moment of the group:
     /// that explains an error which would otherwise be the table's.
-    async fn has_changed(
-        &self,
-        copier: &Copier,
-        relation: RelationId,
-    ) -> Result<bool, EngineError> {
+    async fn has_changed(&self, site: &Site, relation: RelationId) -> Result<bool, EngineError> {
         let (Some(table), Some(group)) = (self.tables.get(&relation), &self.group) else {
             return Ok(false);
         };
@@ -537,7 +529,7 @@ impl Crew {
         };
         looked.await.map_err(|source| EngineError::Source {
             operation: "look whether a table is still the same",
-            endpoint: copier.pipeline.snapshot.source.endpoint(),
+            endpoint: site.pipeline.snapshot.source.endpoint(),
             source,
         })
     }

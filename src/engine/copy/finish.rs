@@ -13,10 +13,11 @@ use crate::model::{Classify as _, ErrorClass, RelationId};
 use crate::postgres::{self, PgError, Session, sqlstate};
 use crate::snapshot::{OpenStep, Store, StoredTable};
 
-use super::copier::{Copier, Stop};
+use super::copier::Copier;
 use super::crew::{Crew, CrewEnd};
 use super::errand::{Answer, Errand};
 use super::rights::sequence_refused;
+use super::site::{Site, Stop};
 
 impl Copier {
     /// Completes tables whose rows another process brought.
@@ -29,14 +30,16 @@ impl Copier {
             .iter()
             .filter(|table| table.state == CopyState::Indexing);
         let tables: Vec<RelationId> = rows_are_there.map(|table| table.relation).collect();
-        let mut crew = Crew::for_steps(self, target, &tables).await?;
-        match crew.work(self, target).await? {
+        let mut crew = Crew::for_steps(&self.site, target, &tables).await?;
+        match crew.work(&mut self.site, target).await? {
             CrewEnd::Done => {}
             CrewEnd::PointLost(error) => return Err(Stop::Failed(error)),
         }
-        self.finish_tables(target).await
+        self.site.finish_tables(target).await
     }
+}
 
+impl Site {
     /// Runs what joins tables, moves sequences, and says that the tables are complete. Tables that
     /// still wait, or failed, do not keep the others.
     pub(super) async fn finish_tables(&mut self, target: &Session) -> Result<(), Stop> {
@@ -114,7 +117,9 @@ impl Copier {
         }
         Ok(())
     }
+}
 
+impl Copier {
     /// Adds and validates foreign keys whose tables are both as the stream has them. Returns whether
     /// there was one.
     pub(super) async fn foreign_keys(
@@ -128,7 +133,7 @@ impl Copier {
             .map(|table| table.relation)
             .collect();
         let ready = |table: Option<RelationId>| table.is_none_or(|table| !pending.contains(&table));
-        let steps = self.open_steps(target).await?.into_iter();
+        let steps = self.site.open_steps(target).await?.into_iter();
         let steps: Vec<OpenStep> = steps
             .filter(|step| ready(step.relation) && ready(step.referenced))
             .collect();
@@ -148,7 +153,8 @@ impl Copier {
             {
                 Answer::Done | Answer::Disturbed => {}
                 Answer::Refused { relation, failure } => {
-                    self.refused(relation.map(RelationId).unwrap_or_default(), *failure);
+                    self.site
+                        .refused(relation.map(RelationId).unwrap_or_default(), *failure);
                     return Ok(false);
                 }
             }
@@ -166,11 +172,11 @@ impl Copier {
         for step in steps {
             by_table.entry(step.relation).or_default().push(step);
         }
-        let worker_count = self.control.borrow().worker_count.min(by_table.len());
+        let worker_count = self.site.control.borrow().worker_count.min(by_table.len());
         let queue = Mutex::new(by_table.into_values());
         let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
         let worker = async || {
-            let session = self.another_session().await?;
+            let session = self.site.another_session().await?;
             let mut refused = Vec::new();
             while let Some(steps) = next() {
                 for step in steps {
@@ -181,7 +187,7 @@ impl Copier {
         };
         let refused = try_join_all((0..worker_count).map(|_| worker())).await?;
         for (table, failure) in refused.into_iter().flatten() {
-            self.refused(table, failure);
+            self.site.refused(table, failure);
         }
         Ok(())
     }

@@ -33,6 +33,7 @@ mod queue;
 mod ranges;
 mod reconcile;
 mod rights;
+mod site;
 mod standing;
 mod survey;
 pub(super) mod tables;
@@ -51,11 +52,12 @@ use super::supervise::{self, Task};
 
 pub(super) use alone::{Alone, copy_alone};
 pub(super) use choose::choose as choose_tables;
-pub(super) use copier::Control;
 use copier::Copier;
 pub(super) use errand::{Answer, CopyLink, Errand, MadeTable, TablesErrand};
 pub use group::GroupError;
 pub use plan::{SnapshotPlan, plan_snapshot};
+pub(super) use site::Control;
+use site::Site;
 
 /// Errands that may wait for the stream; the copier waits for each answer.
 const ERRANDS_MAX: usize = 4;
@@ -96,15 +98,11 @@ impl Copies {
     /// Lets the copier look for work, and begins it where there is none yet.
     pub(super) fn look_for_work(&mut self, pipeline: &Pipeline, slot_name: &str, board: &Board) {
         if self.task.as_ref().is_none_or(Task::is_finished) {
-            let copier = Copier::new(
-                pipeline.clone(),
-                Store::new(slot_name.to_owned()),
-                board.clone(),
-                self.errand_sender.clone(),
-                self.settled.subscribe(),
-                self.control.clone(),
-                Arc::clone(&self.wake),
-            );
+            let store = Store::new(slot_name.to_owned());
+            let control = self.control.clone();
+            let site = Site::new(pipeline.clone(), store, board.clone(), control, true);
+            let (settled, wake) = (self.settled.subscribe(), Arc::clone(&self.wake));
+            let copier = Copier::new(site, self.errand_sender.clone(), settled, wake);
             let errands = self.errand_sender.clone();
             self.task = Some(supervise::spawn("copies", watched(copier, errands)));
         }

@@ -1,0 +1,75 @@
+//! Findings as all judges make them. Pure.
+
+use super::facts::Server;
+use super::{Finding, Side};
+use crate::model::quote_ident;
+
+/// Oldest version that has what we need on either side (`pg_replication_slots.wal_status`, protocol
+/// messages, `SET ACCESS METHOD` aside).
+pub(super) const VERSION_MIN: i32 = 140_000;
+
+/// More findings of one kind than this are summed up: a schema of ten thousand tables shows a
+/// pattern, not ten thousand lines.
+const SAME_KIND_MAX: usize = 20;
+
+/// Returns the findings of one kind, the rest of a long list summed up in a last one.
+pub(super) fn bounded(findings: impl Iterator<Item = Finding>) -> Vec<Finding> {
+    let mut all: Vec<Finding> = findings.collect();
+    let rest = all.len().saturating_sub(SAME_KIND_MAX);
+    if rest > 1 {
+        all.truncate(SAME_KIND_MAX);
+        all.extend(all.last().cloned().map(|last| Finding {
+            object: format!("{rest} more"),
+            ..last
+        }));
+    }
+    all
+}
+
+/// The judgements that both sides share.
+pub(super) fn version(side: Side, version_number: i32, version: &str) -> Option<Finding> {
+    (version_number < VERSION_MIN).then(|| Finding {
+        side,
+        object: format!("PostgreSQL {version}"),
+        problem: "is older than 14, the oldest version that is supported".to_owned(),
+        mend: "upgrade the server with pg_upgrade".to_owned(),
+        blocking: true,
+    })
+}
+
+/// Returns a finding that blocks.
+pub(super) fn found(
+    side: Side,
+    object: impl Into<String>,
+    problem: impl Into<String>,
+    mend: impl Into<String>,
+) -> Finding {
+    Finding {
+        side,
+        object: object.into(),
+        problem: problem.into(),
+        mend: mend.into(),
+        blocking: true,
+    }
+}
+
+/// A default that forbids to write, mended where it is set; the session that does so has it, too.
+pub(super) fn read_only(side: Side, server: &Server) -> Option<Finding> {
+    let origin = server.read_only.as_deref()?;
+    let (role, database) = (quote_ident(&server.user), quote_ident(&server.database));
+    let setting = "default_transaction_read_only";
+    let mend = match origin {
+        "database" => format!("ALTER DATABASE {database} RESET {setting};"),
+        "user" => format!("ALTER ROLE {role} RESET {setting};"),
+        "database user" => format!("ALTER ROLE {role} IN DATABASE {database} RESET {setting};"),
+        "global" => format!("ALTER ROLE ALL RESET {setting};"),
+        _ => format!("ALTER SYSTEM SET {setting} = off; SELECT pg_reload_conf();"),
+    };
+    let mend = match origin {
+        "client" => format!("take {setting} out of the options of the connection string"),
+        _ => format!("SET {setting} = off; {mend}"),
+    };
+    let object = format!("database {}", server.database);
+    let problem = format!("is read only ({setting}, set by: {origin})");
+    Some(found(side, object, problem, mend))
+}

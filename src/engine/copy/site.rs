@@ -1,0 +1,181 @@
+//! What all who copy share: the pipeline, its records on the target, what the operator wants, and the
+//! account of how far all is, which everybody sees.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use crate::config::Pipeline;
+use crate::engine::board::Board;
+use crate::engine::status::Failure;
+use crate::engine::{EngineError, clock};
+use crate::model::{RelationId, quote_literal};
+use crate::postgres::{self, PgError, Session};
+use crate::snapshot::{Store, StoredTable};
+
+use super::account::Account;
+use super::group::GroupError;
+
+/// What the operator wants of the copies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) struct Control {
+    pub(in crate::engine) worker_count: usize,
+    pub(in crate::engine) paused: bool,
+}
+
+/// What there is at hand.
+pub(super) struct Site {
+    pub(super) pipeline: Pipeline,
+    pub(super) store: Store,
+    board: Board,
+    pub(super) control: watch::Receiver<Control>,
+    pub(super) account: Account,
+    /// Whether somebody streams afterwards.
+    pub(super) streams: bool,
+}
+
+/// A turn ends early.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// Something failed.
+    Failed(EngineError),
+    /// The engine is going down.
+    Over,
+}
+
+impl From<EngineError> for Stop {
+    fn from(error: EngineError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl Site {
+    pub(super) fn new(
+        pipeline: Pipeline,
+        store: Store,
+        board: Board,
+        control: watch::Receiver<Control>,
+        streams: bool,
+    ) -> Self {
+        Self {
+            pipeline,
+            store,
+            board,
+            control,
+            account: Account::default(),
+            streams,
+        }
+    }
+
+    /// Opens a session on the target that may run beside others.
+    pub(super) async fn another_session(&self) -> Result<Session, EngineError> {
+        let open = async {
+            let session = postgres::connect(&self.pipeline.target, "pgstream copy").await?;
+            let name = quote_literal(&self.application_name());
+            session
+                .run(&format!(
+                    "SET application_name = {name}; SET pgstream.applying = 'on'; {COMMITS}"
+                ))
+                .await?;
+            Ok(session)
+        };
+        open.await
+            .map_err(|source| self.target_failed("open a session to copy with", source))
+    }
+
+    /// By which sessions of this pipeline's copies are known. PostgreSQL cuts names at 63 bytes.
+    pub(super) fn application_name(&self) -> String {
+        let mut name = format!("pgstream copy {}", self.store.slot_name());
+        name.truncate(63);
+        name
+    }
+
+    pub(super) async fn load(&mut self, target: &Session) -> Result<Vec<StoredTable>, EngineError> {
+        let stored = self.store.load(target).await;
+        let stored =
+            stored.map_err(|source| self.target_failed("read how far the copies are", source))?;
+        self.account.load(&stored, clock::unix_ms());
+        self.show();
+        Ok(stored)
+    }
+
+    pub(super) fn show(&mut self) {
+        self.show_busy(0);
+    }
+
+    pub(super) fn show_busy(&mut self, busy_count: usize) {
+        let control = *self.control.borrow();
+        let mut shown = self.account.show(
+            clock::unix_ms(),
+            (control.worker_count, busy_count),
+            control.paused,
+        );
+        self.board.update(|status| {
+            if let Some(before) = &status.snapshot {
+                shown.keep_asked(before);
+            }
+            status.snapshot = Some(Arc::new(shown));
+        });
+    }
+
+    pub(super) async fn failed(
+        &mut self,
+        target: &Session,
+        table: RelationId,
+        failure: Failure,
+    ) -> Result<(), EngineError> {
+        tracing::error!(target: "snapshot", causes = failure.why(), hint = failure.hint.as_deref(),
+            "{}; the other tables go on", failure.message);
+        self.note_failure(target, table, failure).await
+    }
+
+    /// What all of them need is refused.
+    pub(super) async fn all_failed(
+        &mut self,
+        target: &Session,
+        tables: &HashSet<RelationId>,
+        failure: Failure,
+    ) -> Result<(), EngineError> {
+        tracing::error!(target: "snapshot", tables = tables.len(), causes = failure.why(),
+            hint = failure.hint.as_deref(), "{}; no table can be copied without it", failure.message);
+        for table in tables {
+            self.note_failure(target, *table, failure.clone()).await?;
+        }
+        Ok(())
+    }
+
+    async fn note_failure(
+        &mut self,
+        target: &Session,
+        table: RelationId,
+        failure: Failure,
+    ) -> Result<(), EngineError> {
+        let text = serde_json::to_string(&failure).unwrap_or_default();
+        let noted = self.store.failed(target, table, &text).await;
+        noted.map_err(|source| self.target_failed("note a failure", source))?;
+        self.account.fail(table, failure);
+        self.show();
+        Ok(())
+    }
+
+    pub(super) fn group_failed(&self, error: GroupError) -> EngineError {
+        EngineError::SnapshotGroup {
+            source_endpoint: self.pipeline.snapshot.source.endpoint(),
+            target_endpoint: self.pipeline.target.endpoint(),
+            source: error,
+        }
+    }
+
+    pub(super) fn target_failed(&self, operation: &'static str, source: PgError) -> EngineError {
+        EngineError::Target {
+            operation,
+            endpoint: self.pipeline.target.endpoint(),
+            source,
+        }
+    }
+}
+
+/// No record waits for the disk by itself: what is lost in a crash is lost with all that came later, and
+/// is done again. The stream that takes tables over waits for the disk, and so does the end of a turn.
+const COMMITS: &str = "SET synchronous_commit = off";
