@@ -351,3 +351,21 @@ async fn who_alters_a_table_does_not_wait_for_who_renames_its_type() {
     flow.equal().await;
     stop(handle).await;
 }
+
+/// Nothing of the table's description says that its rows are others.
+#[tokio::test]
+async fn rows_that_an_expression_rewrites_under_their_old_type_arrive() {
+    check(&[
+        "CREATE TABLE k (id int PRIMARY KEY, v text); INSERT INTO k VALUES (1, 'a'), (2, 'b'); \
+         CREATE TABLE l (id int, v text); INSERT INTO l VALUES (1, 'a'), (1, 'a'); \
+         CREATE TABLE p (id int PRIMARY KEY, v text); CREATE TABLE c (more int) INHERITS (p); \
+         INSERT INTO p VALUES (1, 'p'); INSERT INTO c VALUES (2, 'c', 3)",
+        "ALTER TABLE k ALTER v TYPE text USING upper(v) || '!'",
+        "ALTER TABLE l ALTER id TYPE int USING id + 10",
+        "DO $$ BEGIN ALTER TABLE k ALTER v TYPE text USING v || '?'; END $$",
+        "ALTER TABLE p ALTER v TYPE text USING v || 'z'; INSERT INTO p VALUES (3, 'after')",
+        "BEGIN; UPDATE k SET v = 'before'; ALTER TABLE k ALTER v TYPE text USING v || '.'; \
+         UPDATE k SET v = v || 'after' WHERE id = 1; COMMIT",
+    ])
+    .await;
+}

@@ -30,10 +30,12 @@ $function$;
 
 -- Compares what the candidates are with what they were, stores what they are, and returns the
 -- changes: [{"kind", "oid", "before", "after", "dropped"}]. One statement, hence one snapshot.
+-- A rewritten table is among them even when it is described as before: ALTER COLUMN ... TYPE ... USING may
+-- give a column other values and its old type.
 -- "dropped" is true where the server reported the drop; an object that vanished without a report
 -- was built anew under another OID, as ALTER TYPE does with indexes and constraints.
 CREATE OR REPLACE FUNCTION pgstream.take_changes(
-  relations oid[], constraints oid[], types oid[], schemas oid[], drops jsonb) RETURNS jsonb
+  relations oid[], constraints oid[], types oid[], schemas oid[], drops jsonb, rewrites jsonb) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE
 AS $function$
 DECLARE
@@ -52,6 +54,7 @@ BEGIN
            b.description AS before, a.description AS after
       FROM before AS b FULL JOIN after AS a USING (class, oid)
      WHERE b.description IS DISTINCT FROM a.description
+        OR class = 'pg_class'::regclass AND rewrites ? oid::text
   ), removed AS (
     DELETE FROM pgstream.object AS o USING changed AS c
      WHERE o.class = c.class AND o.oid = c.oid AND c.after IS NULL
@@ -201,7 +204,7 @@ BEGIN
 
   PERFORM pgstream.keep_identity(r) FROM unnest(relations) AS r
     WHERE pgstream.identity_statement(r) IS NOT NULL;
-  changes := pgstream.take_changes(relations, constraints, types, schemas, drops);
+  changes := pgstream.take_changes(relations, constraints, types, schemas, drops, rewrites);
   PERFORM pgstream.restate_later(commands, changes);
   others := pgstream.others(commands, drops, statement);
 
@@ -288,5 +291,5 @@ DROP FUNCTION IF EXISTS pgstream.unknown_drops(jsonb, jsonb);
 DROP FUNCTION IF EXISTS pgstream.capture(text, text, text, boolean, text);
 DROP FUNCTION IF EXISTS pgstream.verified_rewrites();
 DROP FUNCTION IF EXISTS pgstream.verified_drops();
-DROP FUNCTION IF EXISTS pgstream.take_changes(oid[], oid[], oid[], oid[], jsonb);
+DROP FUNCTION IF EXISTS pgstream.take_changes(oid[], oid[], oid[], oid[], jsonb, jsonb);
 DROP FUNCTION IF EXISTS pgstream.others(jsonb, jsonb, text);
