@@ -1,6 +1,6 @@
 //! What can go wrong while writing to the target.
 
-use crate::model::remedy::{RUN_AGAIN, SKIP_FLAG};
+use crate::model::remedy::{RUN_AGAIN, SKIP_FLAG, copied_or_left_out};
 use crate::model::{Classify, ErrorClass, Lsn, QualifiedName};
 use crate::postgres::PgError;
 
@@ -157,12 +157,7 @@ impl Classify for ApplyError {
                 "the target differs from the source in {table}: put the missing rows back (compare \
                  both sides), then {RUN_AGAIN}; or skip this transaction with {SKIP_FLAG}"
             )),
-            Self::MissingTable { table } => Some(format!(
-                "have it copied, which goes on exactly here: \
-                 PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED=true \
-                 PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_TABLES='{table}' pgstream run …; or leave it \
-                 out with PGSTREAM_FILTER_EXCLUDE_TABLES='{table}'"
-            )),
+            Self::MissingTable { table } => Some(copied_or_left_out(&table.to_string())),
             Self::MissingColumn { table, column } => Some(format!(
                 "add the column on the target: ALTER TABLE {} ADD COLUMN {} …; then {RUN_AGAIN}",
                 table.quoted(),

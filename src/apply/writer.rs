@@ -374,8 +374,8 @@ impl Writer {
             .execute_raw(prepared, bound.parameters.iter().map(as_sql))
             .await;
         answer.map_err(|error| {
-            self.session
-                .error(&shape::sql(&bound.table, &bound.shape), error)
+            let sql = shape::sql(&bound.table, &bound.shape);
+            self.session.error(&sql, error).about_values()
         })
     }
 
@@ -416,7 +416,9 @@ impl Writer {
             sink.as_mut().finish().await
         };
         let sql = shape::sql(&copy.table, &Shape::Copy);
-        let result = done.await.map_err(|error| session.error(&sql, error));
+        let result = done
+            .await
+            .map_err(|error| session.error(&sql, error).about_values());
         result.map(drop).map_err(refused_change(&copy.table, sql))
     }
 }
@@ -454,8 +456,10 @@ fn show_refused(bound: &Bound, answer: &Result<u64, PgError>) {
     let (table, values) = (&bound.table.target.name, &bound.parameters);
     match (answer, bound.expected) {
         (Err(error), _) => {
-            let detail = error.server().and_then(|answer| answer.detail.as_deref());
-            trace!(target: "apply", %table, ?values, detail, "the target refuses a statement with these values");
+            let answer = error.server();
+            let message = answer.map(|answer| answer.message.as_str());
+            let detail = answer.and_then(|answer| answer.detail.as_deref());
+            trace!(target: "apply", %table, ?values, reason = message, detail, "the target refuses a statement with these values");
         }
         (Ok(found), Some(expected)) if *found != expected => {
             trace!(target: "apply", %table, ?values, found, expected, "the target does not have all of these rows");

@@ -1,7 +1,8 @@
 //! Sets `acked` in the source's schema log once a change is durable on the target.
 //!
 //! A task of its own with a session of its own: it may be slow or fail without holding anything
-//! up. What it did not get to is acknowledged at the next start, from the target's own record.
+//! up. What it did not get to before the end is acknowledged at the next start, from the target's own
+//! record.
 
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use tracing::{debug, warn};
 use crate::apply::{CheckpointStore, Writer};
 use crate::config::ConnectionSettings;
 use crate::fault;
+use crate::model::{Classify as _, ErrorClass};
 use crate::postgres::{self, PgError, Session};
 use crate::schema;
 
@@ -25,15 +27,24 @@ const VISIBLE_EVERY: Duration = Duration::from_millis(10);
 /// What is not seen after this many looks is gone, or is left for the next start.
 const VISIBLE_LOOKS_MAX: usize = 300;
 
+/// A source that is away is asked again after this long; the stream, which waits for it, too, is not
+/// held up by that.
+const AGAIN_AFTER: Duration = Duration::from_millis(500);
+
 /// Sets `acked` for all that comes through `ids`, until the other end is dropped.
 pub(super) async fn run(settings: ConnectionSettings, mut ids: mpsc::Receiver<String>) {
     let mut session = None;
     let mut batch = Vec::new();
     while ids.recv_many(&mut batch, QUEUE_MAX).await > 0 {
         fault::point(fault::SCHEMA_BEFORE_ACK);
-        if let Err(error) = acknowledge(&settings, &mut session, &batch).await {
-            warn!(target: "schema", %error, "cannot acknowledge schema changes; the next start will");
+        while let Err(error) = acknowledge(&settings, &mut session, &batch).await {
             session = None;
+            if error.class() != ErrorClass::Transient || ids.is_closed() {
+                warn!(target: "schema", %error, "cannot acknowledge schema changes; the next start will");
+                break;
+            }
+            debug!(target: "schema", %error, "cannot acknowledge schema changes yet");
+            sleep(AGAIN_AFTER).await;
         }
         batch.clear();
     }

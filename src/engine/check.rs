@@ -152,6 +152,7 @@ async fn ask_source(pipeline: &Pipeline) -> Result<(Wanted, SourceFacts), PgErro
     let database = session.current_database().await?;
     let wanted = Wanted::of(pipeline, &database);
     let mut facts = query::source(&session, &wanted).await?;
+    facts.foreign_log = query::foreign_log(pipeline, &facts).await;
     if judge_source::plugin(&wanted, &facts) == Plugin::Wal2json {
         facts.wal2json = wal2json::ask(session).await;
     }

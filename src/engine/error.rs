@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::apply::ApplyError;
 use crate::config::key;
 use crate::decode::DecodeError;
-use crate::model::remedy::{EDIT_FLAG, INIT_COMMAND, RUN_AGAIN, SKIP_FLAG};
+use crate::model::remedy::{EDIT_FLAG, INIT_COMMAND, RUN_AGAIN, SKIP_FLAG, copied_or_left_out};
 use crate::model::{Classify, ErrorClass, Lsn};
 use crate::postgres::{PgError, sqlstate};
 use crate::schema::SchemaError;
@@ -318,12 +318,10 @@ fn lacks_table(refusal: &ApplyError) -> bool {
 
 /// The change is of something that was left out, or was there before `init`.
 fn lacking(object: &str) -> String {
-    let table = object.strip_prefix("table ").unwrap_or("the table");
+    let table = object.strip_prefix("table ").unwrap_or(object);
     format!(
-        "the target never had it: have {table}, as the source calls it now, copied, which goes on exactly \
-         here: PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED=true \
-         PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_TABLES='{table}' pgstream run …; or leave it out with \
-         PGSTREAM_FILTER_EXCLUDE_TABLES; or skip this transaction with {SKIP_FLAG}"
+        "the target never had it, by this name or another: {}; or skip this transaction with {SKIP_FLAG}",
+        copied_or_left_out(table)
     )
 }
 

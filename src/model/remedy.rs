@@ -11,6 +11,17 @@ pub const RUN_AGAIN: &str = "run pgstream again";
 /// Makes what is missing on the source; its own flags follow, up to a semicolon.
 pub const INIT_COMMAND: &str = "pgstream init --pgurl <source URL>";
 
+/// Returns what to do about a table that only the source has. The lists may hold other tables, which stay.
+#[must_use]
+pub fn copied_or_left_out(table: &str) -> String {
+    format!(
+        "have it copied, which goes on exactly here: set \
+         PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED=true, add '{table}' to \
+         PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_TABLES, and {RUN_AGAIN}; or leave it out: add '{table}' to \
+         PGSTREAM_FILTER_EXCLUDE_TABLES"
+    )
+}
+
 /// Returns a hint with other words in place of a command and its flags.
 #[must_use]
 pub fn without_command(hint: &str, command: &str, words: &str) -> String {

@@ -295,6 +295,17 @@ impl Session {
         Ok(name.unwrap_or_default())
     }
 
+    /// Returns the server's system identifier and the database that the session is in.
+    ///
+    /// # Errors
+    /// Transient when the connection is lost.
+    pub async fn system(&self) -> Result<(String, String), PgError> {
+        let sql = "SELECT system_identifier::pg_catalog.text, \
+                   pg_catalog.current_database()::pg_catalog.text FROM pg_catalog.pg_control_system()";
+        let row = self.row(sql, &[]).await?;
+        Ok(row.map_or_else(Default::default, |row| (row.get(0), row.get(1))))
+    }
+
     /// Asks the server to cancel the statement in hand, over a connection of its own. The statement
     /// ends with SQLSTATE 57014, if the request arrives in time.
     ///

@@ -176,6 +176,15 @@ impl PgError {
 }
 
 impl PgError {
+    /// Notes that the statement wrote rows, whose values the server's texts may quote.
+    #[must_use]
+    pub fn about_values(self) -> Self {
+        match self {
+            Self::Server(answer) => Self::Server(Box::new(answer.about_values())),
+            other => other,
+        }
+    }
+
     /// Takes out what may quote a value; of a COPY, row and column stay.
     pub(super) fn without_values(self) -> Self {
         match self {
@@ -204,7 +213,7 @@ fn shorten(statement: &str) -> String {
 impl Classify for PgError {
     fn class(&self) -> ErrorClass {
         match self {
-            Self::Server(answer) => sqlstate::class_of(&answer.code),
+            Self::Server(answer) => answer.class(),
             Self::Unreachable { source, .. } => class_of_io(source),
             Self::ConnectTimeout { .. }
             | Self::WrongServer { .. }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::sqlstate;
+use crate::model::ErrorClass;
 
 /// A server's error answer (manual, section 55.8 «Error and Notice Message Fields»). Display and
 /// Debug leave out what may hold values of rows.
@@ -36,6 +37,20 @@ pub struct ServerError {
     pub constraint: Option<String>,
     /// Which row of a COPY, counted from 1.
     pub row_number: Option<u64>,
+    /// What its texts may quote.
+    quotes: Quotes,
+}
+
+/// What the texts of an error may quote.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Quotes {
+    /// Names; of a data exception or a violated constraint, values as well.
+    #[default]
+    AsTheCodeSays,
+    /// The statement was about rows: values, between quotation marks.
+    Values,
+    /// A function of the target's own raised it while it handled rows: anything, anywhere.
+    Anything,
 }
 
 impl ServerError {
@@ -94,19 +109,34 @@ impl ServerError {
             column: own(answer.column()),
             constraint: own(answer.constraint()),
             row_number: None,
+            quotes: Quotes::default(),
         }
     }
 
     /// Returns the mend: the server's own hint, or one that we know.
     #[must_use]
     pub fn mend(&self) -> Option<String> {
-        let about_certificate =
-            self.code == sqlstate::INVALID_AUTHORIZATION && self.message.contains("certificate");
-        let known = match about_certificate {
-            true => Some(HINT_CERTIFICATE),
-            false => sqlstate::hint(&self.code),
+        let about = |word: &str| self.message.contains(word);
+        let known = match &*self.code {
+            sqlstate::INVALID_AUTHORIZATION if about("certificate") => Some(HINT_CERTIFICATE),
+            sqlstate::INSUFFICIENT_PRIVILEGE if about("for database") => Some(HINT_CONNECT),
+            sqlstate::UNDEFINED_OBJECT if about("publication") => Some(HINT_PUBLICATION),
+            code => sqlstate::hint(code),
         };
-        self.hint.clone().or_else(|| known.map(str::to_owned))
+        let own = self.hint.clone();
+        let own = own.filter(|_| self.quotes != Quotes::Anything);
+        own.or_else(|| known.map(str::to_owned))
+    }
+
+    /// Returns what can be done about it. Where rows are written, what the server cannot read or find is
+    /// their content: a name that is no table here, a query for text search.
+    #[must_use]
+    pub fn class(&self) -> ErrorClass {
+        let content = self.quotes != Quotes::AsTheCodeSays && self.code.starts_with("42");
+        match content && self.code != sqlstate::INSUFFICIENT_PRIVILEGE {
+            true => ErrorClass::Data,
+            false => sqlstate::class_of(&self.code),
+        }
     }
 
     /// Takes out what may quote a value. Row and column of a COPY are kept of its context, which
@@ -117,32 +147,59 @@ impl ServerError {
             self.row_number = Some(row_number);
             self.column = self.column.or(column);
         }
-        self.message = self.message_without_values();
-        self.detail = self.detail_without_values().map(str::to_owned);
+        let mut safe = self.about_values();
+        safe.message = safe.message_without_values();
+        safe.detail = None;
+        safe
+    }
+
+    /// Notes that the statement wrote or read rows, whose values its texts may quote.
+    pub(super) fn about_values(mut self) -> Self {
+        let within_function =
+            |context: &str| context.contains("PL/") || context.contains("function");
+        let raised =
+            self.code.starts_with("P0") || self.context.as_deref().is_some_and(within_function);
+        self.quotes = match raised {
+            true => Quotes::Anything,
+            false => Quotes::Values,
+        };
         self
     }
 
     /// Returns the message without the values that it may quote.
     #[must_use]
     pub fn message_without_values(&self) -> String {
-        if sqlstate::quotes_values(&self.code) && self.code.starts_with("22") {
-            without_quoted(&self.message)
-        } else {
-            self.message.clone()
+        match self.quotes {
+            Quotes::Anything => RAISED.to_owned(),
+            // A violated constraint is named between the same marks, and no value is.
+            Quotes::Values if !self.code.starts_with("23") => without_quoted(&self.message),
+            Quotes::AsTheCodeSays if self.code.starts_with("22") => without_quoted(&self.message),
+            Quotes::Values | Quotes::AsTheCodeSays => self.message.clone(),
         }
     }
 
     /// Returns the detail, unless it may quote a row.
     #[must_use]
     pub fn detail_without_values(&self) -> Option<&str> {
-        let may_quote = sqlstate::quotes_values(&self.code);
-        self.detail.as_deref().filter(|_| !may_quote)
+        let about_names =
+            self.quotes == Quotes::AsTheCodeSays && !sqlstate::quotes_values(&self.code);
+        self.detail.as_deref().filter(|_| about_names)
     }
 }
+
+/// What is shown of a message that may hold anything.
+const RAISED: &str = "a function there raised an error, whose text may quote values";
 
 /// `pg_hba.conf` has a line with `cert` or `clientcert` (manual, section 21.12).
 const HINT_CERTIFICATE: &str = "name a client certificate whose common name is the user, and its key, in \
      the connection string: sslcert=FILE&sslkey=FILE; or map the name to the user in pg_ident.conf";
+
+const HINT_CONNECT: &str =
+    "GRANT CONNECT ON DATABASE … TO …; (the database and the role of the connection string)";
+
+/// The output plugin looks for it as of the moment of each change.
+const HINT_PUBLICATION: &str = "it was dropped while its slot lived, and what was changed meanwhile cannot be \
+     decoded: pgstream tear-down, copy the tables to the target anew, pgstream init";
 
 /// Reads row and column from «COPY t, line 5, column c: …», in the many languages that translate it
 /// word by word. Nobody knows the row where that fails; the error stands without it.

@@ -117,7 +117,7 @@ async fn a_role_without_rights_gets_every_grant() {
     ✗ source  role reader: permission denied to replicate: it has no REPLICATION right
               mend: ALTER ROLE "reader" REPLICATION;
     ✗ source  schema pgstream: is not there, and role reader cannot make it: event triggers and a publication for all tables need a superuser
-              mend: pgstream init --pgurl "postgresql://reader@localhost:[port]/postgres?sslmode=disable" --replication-slot pgstream_tutorial_slot -- as a superuser
+              mend: pgstream init --pgurl "postgresql://reader@localhost:[port]/postgres?sslmode=disable" --replication-slot pgstream_tutorial_slot # as a superuser
     ✗ target  database postgres: permission denied: role writer cannot create schemas in it
               mend: GRANT CREATE ON DATABASE "postgres" TO "writer";
     ✗ target  session_replication_role: permission denied: role writer cannot set it, and PGSTREAM_POSTGRES_WRITER_DISABLE_TRIGGERS asks for that
@@ -182,7 +182,7 @@ async fn what_the_target_lacks_is_told_with_its_statement() {
     ! target  collation public.german: is not here, and public.feeling uses it
               mend: CREATE COLLATION "public"."german" (provider = icu, locale = 'de');
     ! target  public."Order items": is on the source and not here: a change of one of its rows would stop the stream, unless the stream brings the table first
-              mend: PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED=true PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_TABLES='public."Order items"' pgstream run -- or leave it out: PGSTREAM_FILTER_EXCLUDE_TABLES='public."Order items"'
+              mend: PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED=true PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_TABLES='public."Order items"' pgstream run # or leave it out: PGSTREAM_FILTER_EXCLUDE_TABLES='public."Order items"'
     ! target  public.feeling: has not all columns of the source's: mood, name
               mend: ALTER TABLE "public"."feeling" ADD COLUMN "mood" public.mood[], ADD COLUMN "name" text COLLATE public.german;
     ✗ 1 of 6 to mend before pgstream can run

@@ -134,7 +134,7 @@ const REFUSALS: &[Refusal] = &[
         change: "INSERT INTO t VALUES (47114711, 'secret 47114711', 0)",
         sqlstate: None,
         statement: None,
-        hint: "PGSTREAM_FILTER_EXCLUDE_TABLES='public.t'",
+        hint: "add 'public.t' to PGSTREAM_FILTER_EXCLUDE_TABLES",
         mend: "ALTER TABLE elsewhere RENAME TO t",
     },
     Refusal {
@@ -145,6 +145,28 @@ const REFUSALS: &[Refusal] = &[
         statement: None,
         hint: "ALTER TABLE \"public\".\"t\" ADD COLUMN \"u\"",
         mend: "ALTER TABLE t RENAME other TO u",
+    },
+    Refusal {
+        name: "a trigger that quotes the row",
+        differs: "CREATE FUNCTION quoting() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+                  RAISE 'bad %', new.v USING DETAIL = new.v, HINT = new.v; END $$; \
+                  CREATE TRIGGER quoting BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION quoting()",
+        change: "INSERT INTO t VALUES (47114711, 'secret 47114711', 0)",
+        sqlstate: Some("P0001"),
+        statement: Some("INSERT INTO"),
+        hint: "--skip-transaction",
+        mend: "DROP FUNCTION quoting() CASCADE",
+    },
+    Refusal {
+        name: "a text that is no query",
+        differs: "CREATE TABLE kept AS SELECT id, v FROM t; \
+                  ALTER TABLE t ALTER v TYPE tsquery USING ''",
+        change: "INSERT INTO t VALUES (9, '47114711 & & 47114711', 0)",
+        sqlstate: Some("42601"),
+        statement: Some("INSERT INTO"),
+        hint: "--skip-transaction",
+        mend: "ALTER TABLE t ALTER v TYPE text USING ''; \
+               UPDATE t SET v = k.v FROM kept AS k WHERE k.id = t.id; DROP TABLE kept",
     },
     Refusal {
         name: "a deferred constraint at the commit",
@@ -349,7 +371,7 @@ async fn what_the_target_never_had_is_dropped_in_peace_and_altered_with_advice()
     assert_eq!(failed.sqlstate.as_deref(), Some("42P01"), "{failed:?}");
     let hint = failed.hint.unwrap_or_default();
     assert!(
-        hint.contains("PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_TABLES='public.lost'"),
+        hint.contains("add 'public.lost' to PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_TABLES"),
         "{hint}"
     );
     assert!(hint.contains("--skip-transaction "), "{hint}");

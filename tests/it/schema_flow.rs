@@ -369,3 +369,21 @@ async fn rows_that_an_expression_rewrites_under_their_old_type_arrive() {
     ])
     .await;
 }
+
+#[tokio::test]
+async fn a_lost_session_keeps_no_change_from_being_acknowledged() {
+    let flow = Flow::schema(Plugin::Pgoutput).await;
+    let handle = flow.start();
+    flow.run("CREATE TABLE a (id int)").await;
+    flow.acknowledged().await;
+    flow.run(
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity \
+         WHERE application_name = 'pgstream acknowledge'",
+    )
+    .await;
+
+    flow.run("CREATE TABLE b (id int)").await;
+
+    flow.acknowledged().await;
+    stop(handle).await;
+}

@@ -397,3 +397,34 @@ async fn transactions_that_were_running_are_waited_for_and_described() {
                  JOIN pg_class AS c ON c.oid = o.oid WHERE c.relname = 'unseen'";
     assert_eq!(query_text(&source, known).await, ["f|f"]);
 }
+
+#[tokio::test]
+async fn slots_that_no_init_made_are_left_alone() {
+    let cluster = cluster("install");
+    let source = session(&cluster, "postgres").await;
+    source
+        .run(
+            "SELECT pg_create_physical_replication_slot('physical'); \
+             SELECT pg_create_logical_replication_slot('tested', 'test_decoding'); \
+             SELECT pg_create_logical_replication_slot('subscribed', 'pgoutput')",
+        )
+        .await
+        .unwrap();
+
+    for (name, reason) in [
+        ("physical", "it is a physical slot"),
+        ("tested", "it has the output plugin test_decoding"),
+        ("subscribed", "no init of pgstream has recorded it"),
+    ] {
+        let name = name.parse().unwrap();
+        let refused = tear_down(Some(&source), None, &name).await.unwrap_err();
+        assert!(matches!(refused, InstallError::Blocked { .. }));
+        assert!(refused.to_string().contains(reason), "{refused}");
+    }
+
+    let left = source
+        .text_rows("SELECT count(*) FROM pg_replication_slots")
+        .await
+        .unwrap();
+    assert_eq!(left, [[Some("3".to_owned())]]);
+}

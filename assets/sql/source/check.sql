@@ -61,6 +61,11 @@ SELECT pg_catalog.json_build_object(
     FROM pg_catalog.pg_class c
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = 'pgstream' AND c.relname = 'schema_log'),
+  'prunes_schema_log', (
+    SELECT pg_catalog.has_function_privilege(f.oid, 'EXECUTE')
+      AND pg_catalog.has_schema_privilege(f.pronamespace, 'USAGE')
+    FROM pg_catalog.pg_proc f JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace
+    WHERE n.nspname = 'pgstream' AND f.proname = 'prune_schema_log'),
   'event_triggers', COALESCE((
     SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
       'name', t.evtname, 'always', t.evtenabled = 'A') ORDER BY t.evtname)
@@ -76,6 +81,7 @@ SELECT pg_catalog.json_build_object(
         WHERE i.indrelid = r.oid
           AND (r.relreplident = 'd' AND i.indisprimary OR r.relreplident = 'i' AND i.indisreplident)),
       'schema_usable', COALESCE(pg_catalog.has_schema_privilege(r.relnamespace, 'USAGE'), true),
+      'hides_rows', COALESCE(pg_catalog.row_security_active(r.oid), false),
       'readable', COALESCE(pg_catalog.has_table_privilege(r.oid, 'SELECT'), true),
       'unreadable_sequences', COALESCE((
         SELECT pg_catalog.json_agg(pg_catalog.json_build_object('schema', qn.nspname, 'name', q.relname)

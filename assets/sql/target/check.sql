@@ -2,6 +2,7 @@
 SELECT pg_catalog.json_build_object(
   'server', $server,
   'creates_in_database', pg_catalog.has_database_privilege(base.oid, 'CREATE'),
+  'makes_temporary', pg_catalog.has_database_privilege(base.oid, 'TEMPORARY'),
   'own_schema', (
     SELECT pg_catalog.json_build_object(
       'usable', pg_catalog.has_schema_privilege(n.oid, 'USAGE'),
@@ -12,11 +13,13 @@ SELECT pg_catalog.json_build_object(
       'name', c.relname,
       'usable', pg_catalog.has_table_privilege(c.oid, 'SELECT')
         AND pg_catalog.has_table_privilege(c.oid, 'INSERT')
-        AND pg_catalog.has_table_privilege(c.oid, 'UPDATE')) ORDER BY c.relname)
+        AND pg_catalog.has_table_privilege(c.oid, 'UPDATE')
+        AND pg_catalog.has_table_privilege(c.oid, 'DELETE')) ORDER BY c.relname)
     FROM pg_catalog.pg_class c
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = 'pgstream'
-      AND c.relname IN ('checkpoint', 'skipped_transaction', 'schema_change')), '[]'::pg_catalog.json),
+      AND c.relname IN ('checkpoint', 'skipped_transaction', 'schema_change',
+                        'snapshot_table', 'snapshot_part', 'snapshot_step')), '[]'::pg_catalog.json),
   'schemas', COALESCE((
     SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
       'name', n.nspname,
@@ -33,6 +36,18 @@ SELECT pg_catalog.json_build_object(
         FROM pg_catalog.unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE'])
           WITH ORDINALITY AS p(privilege, ordinal)
         WHERE NOT pg_catalog.has_table_privilege(c.oid, p.privilege)), '[]'::pg_catalog.json),
+      'closed_sequences', COALESCE((
+        SELECT pg_catalog.json_agg(pg_catalog.json_build_object('schema', qn.nspname, 'name', q.relname)
+                                   ORDER BY qn.nspname, q.relname)
+        FROM pg_catalog.pg_depend d
+        JOIN pg_catalog.pg_class q ON q.oid = d.objid AND q.relkind = 'S'
+        JOIN pg_catalog.pg_namespace qn ON qn.oid = q.relnamespace
+        WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+          AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = c.oid
+          AND d.deptype IN ('a', 'i')
+          AND CASE q.relkind WHEN 'S' THEN NOT (pg_catalog.has_sequence_privilege(q.oid, 'SELECT')
+                                                AND pg_catalog.has_sequence_privilege(q.oid, 'UPDATE')) END),
+        '[]'::pg_catalog.json),
       'columns', COALESCE((
         SELECT pg_catalog.json_agg(a.attname ORDER BY a.attnum)
         FROM pg_catalog.pg_attribute a

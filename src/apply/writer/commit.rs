@@ -8,6 +8,7 @@ use crate::apply::durability::Durability;
 use crate::apply::{ApplyError, Checkpoint, CheckpointStore, Op, Stream};
 use crate::fault;
 use crate::model::Lsn;
+use crate::postgres::PgError;
 
 use super::{Writer, judge_all};
 
@@ -18,6 +19,11 @@ SELECT pg_catalog.pg_current_wal_insert_lsn()::pg_catalog.text,
 
 /// What the target refused, in its error.
 const COMMIT: &str = "the commit of a batch";
+
+/// Triggers that wait for the commit look at rows.
+fn refused_commit(error: PgError) -> ApplyError {
+    refused(COMMIT)(error.about_values())
+}
 
 /// When a commit returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +62,7 @@ impl Writer {
         moved.and(advanced)?;
         fault::point(fault::APPLY_BEFORE_COMMIT);
         if commit == Commit::Durable || self.patient {
-            self.session.run("COMMIT").await.map_err(refused(COMMIT))?;
+            self.session.run("COMMIT").await.map_err(refused_commit)?;
             self.durability.settled(to.end_lsn);
         } else {
             self.commit_visibly(to.end_lsn).await?;
@@ -106,7 +112,7 @@ impl Writer {
             .session
             .run("SET LOCAL synchronous_commit = off; COMMIT");
         let (committed, positions) = join(commit, self.wal_positions()).await;
-        committed.map_err(refused(COMMIT))?;
+        committed.map_err(refused_commit)?;
         let (written, flushed) = positions?;
         self.durability.committed(written, checkpoint);
         self.durability.flushed(flushed);

@@ -63,6 +63,11 @@ pub(super) struct SourceFacts {
     /// Our role may not read what is recorded of tables, which a copy needs.
     #[serde(skip)]
     pub(super) descriptions_closed: bool,
+    /// None: nothing is installed.
+    pub(super) prunes_schema_log: Option<bool>,
+    /// The database of the schema log's address, where that is not the source.
+    #[serde(skip)]
+    pub(super) foreign_log: Option<String>,
     pub(super) event_triggers: Vec<EventTriggerFacts>,
     pub(super) tables: Vec<SourceTable>,
     pub(super) types: Vec<TypeUse>,
@@ -118,12 +123,15 @@ pub(super) struct EventTriggerFacts {
 }
 
 #[derive(Debug, Clone, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 pub(super) struct SourceTable {
     pub(super) name: QualifiedName,
     /// UPDATE and DELETE fail on it once it is published.
     pub(super) without_identity: bool,
     pub(super) schema_usable: bool,
     pub(super) readable: bool,
+    /// Row security is in force for our role.
+    pub(super) hides_rows: bool,
     /// Of those that it owns.
     pub(super) unreadable_sequences: Vec<QualifiedName>,
     pub(super) columns: Vec<ColumnFacts>,
@@ -158,6 +166,7 @@ pub(super) struct CollationUse {
 pub(super) struct TargetFacts {
     pub(super) server: Server,
     pub(super) creates_in_database: bool,
+    pub(super) makes_temporary: bool,
     /// Found by trying, after the document was read.
     #[serde(skip)]
     pub(super) silences_triggers: bool,
@@ -207,5 +216,7 @@ pub(super) struct TargetTable {
     pub(super) owner: String,
     pub(super) schema_usable: bool,
     pub(super) missing_privileges: Vec<String>,
+    /// Of those that it owns: their values follow the source's.
+    pub(super) closed_sequences: Vec<QualifiedName>,
     pub(super) columns: Vec<String>,
 }

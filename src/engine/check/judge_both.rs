@@ -6,6 +6,7 @@ use super::facts::{CollationUse, SourceFacts, SourceTable, TargetFacts, TargetTa
 use super::finding::{bounded, found};
 use super::{Finding, Side, Wanted};
 use crate::apply::{ApplyError, Stream, misfit};
+use crate::config::TableFilter;
 use crate::model::{Classify as _, QualifiedName, quote_ident, quote_literal};
 
 pub(super) fn judge(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Vec<Finding> {
@@ -52,7 +53,11 @@ fn checkpoint(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Op
     let found = found
         .into_iter()
         .find(|found| found.slot_name == slot_name)?;
-    let slot_lsn = source.slot.as_ref()?.confirmed_lsn?;
+    let Some(slot) = &source.slot else {
+        let reason = "its slot is gone, and with it what came since";
+        return Some(unfit(slot_name, reason));
+    };
+    let slot_lsn = slot.confirmed_lsn?;
     let stream = Stream {
         slot_name: slot_name.to_owned(),
         system_identifier: source.server.system_identifier.clone(),
@@ -61,18 +66,22 @@ fn checkpoint(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Op
     };
     let owner = (&*found.system_identifier, &*found.database);
     let reason = misfit(&stream, owner, found.end_lsn, (slot_lsn, source.wal_end?))?;
+    Some(unfit(slot_name, &reason))
+}
+
+fn unfit(slot_name: &str, reason: &str) -> Finding {
     let refusal = ApplyError::ForeignCheckpoint {
         slot_name: slot_name.to_owned(),
-        reason: reason.clone(),
+        reason: reason.to_owned(),
     };
-    Some(Finding {
+    Finding {
         blocking: true,
         ..remark(
             format!("checkpoint of slot {slot_name}"),
             format!("does not fit to the slot: {reason}"),
             refusal.hint().unwrap_or_default(),
         )
-    })
+    }
 }
 
 fn encoding(source: &SourceFacts, target: &TargetFacts) -> Option<Finding> {
@@ -188,7 +197,7 @@ fn tables(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Vec<Fi
         .filter(|table| wanted.filter.selects(&table.name));
     bounded(tables.filter_map(|table| match there.get(&table.name) {
         None if wanted.brings(&table.name) => None,
-        None => Some(missing_table(table)),
+        None => Some(missing_table(wanted, table)),
         Some(found) => missing_columns(table, found),
     }))
 }
@@ -226,17 +235,24 @@ fn schemas(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Vec<F
     }))
 }
 
-fn missing_table(table: &SourceTable) -> Finding {
+fn missing_table(wanted: &Wanted, table: &SourceTable) -> Finding {
     let name = &table.name;
     let problem = "is on the source and not here: a change of one of its rows would stop the stream, \
                    unless the stream brings the table first";
-    let pattern = shell_word(&name.to_string());
+    let copied = wanted.copied.as_ref().map(TableFilter::include_text);
+    let copied = with(&copied.unwrap_or_default(), name);
+    let left_out = with(&wanted.filter.exclude_text(), name);
     let mend = format!(
         "PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED=true \
-         PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_TABLES={pattern} pgstream run -- or leave it out: \
-         PGSTREAM_FILTER_EXCLUDE_TABLES={pattern}"
+         PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_TABLES={copied} pgstream run # or leave it out: \
+         PGSTREAM_FILTER_EXCLUDE_TABLES={left_out}"
     );
     remark(name.to_string(), problem, mend)
+}
+
+/// A list as a shell takes it, and one table more.
+fn with(list: &str, name: &QualifiedName) -> String {
+    shell_word(format!("{list} {name}").trim_start())
 }
 
 fn missing_columns(table: &SourceTable, found: &TargetTable) -> Option<Finding> {

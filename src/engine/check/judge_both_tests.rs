@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::{Plugin, TableFilter};
+use crate::config::Plugin;
 use crate::engine::check::facts::{Checkpoint, ColumnFacts, Server, SlotFacts, TargetSchema};
 use crate::model::Lsn;
 
@@ -47,6 +47,7 @@ fn sides() -> (SourceFacts, TargetFacts) {
             without_identity: false,
             schema_usable: true,
             readable: true,
+            hides_rows: false,
             unreadable_sequences: Vec::new(),
             columns: columns(&["id", "age"]),
         }],
@@ -60,6 +61,7 @@ fn sides() -> (SourceFacts, TargetFacts) {
             owner: String::new(),
             schema_usable: true,
             missing_privileges: Vec::new(),
+            closed_sequences: Vec::new(),
             columns: vec!["age".to_owned(), "id".to_owned(), "more".to_owned()],
         }],
         ..TargetFacts::default()
@@ -165,6 +167,11 @@ fn a_checkpoint_that_the_slot_does_not_continue_blocks() {
     assert_eq!(judge(&wanted(), &source, &target), []);
 
     target.checkpoints = vec![checkpoint("a_slot", 0x10)];
+    let slot = source.slot.take();
+    let gone = judge(&wanted(), &source, &target);
+    assert!(gone[0].blocking && gone[0].problem.contains("its slot is gone"));
+
+    source.slot = slot;
     let findings = judge(&wanted(), &source, &target);
     assert!(findings.len() == 1 && findings[0].blocking, "{findings:?}");
     assert!(findings[0].problem.contains("was created anew"));
@@ -194,4 +201,25 @@ fn a_schema_that_takes_no_table_blocks_only_a_copy_into_it() {
     };
     let findings = judge(&copies, &source, &target);
     assert!(findings.len() == 1 && findings[0].blocking, "{findings:?}");
+}
+
+#[test]
+fn lists_that_are_set_stay_in_what_mends() {
+    let (source, mut target) = sides();
+    target.tables.clear();
+    let lists = Wanted {
+        filter: TableFilter::parse("", "public.secret").unwrap(),
+        copied: Some(TableFilter::parse("public.other", "").unwrap()),
+        ..wanted()
+    };
+    let findings = judge(&lists, &source, &target);
+    let mend = &findings[0].mend;
+    assert!(
+        mend.contains("INITIAL_SNAPSHOT_TABLES='public.other public.test'"),
+        "{mend}"
+    );
+    assert!(
+        mend.contains("EXCLUDE_TABLES='public.secret public.test'"),
+        "{mend}"
+    );
 }

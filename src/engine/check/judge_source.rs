@@ -3,7 +3,7 @@
 use super::facts::{PublicationFacts, SlotFacts, SourceFacts, Wal2json};
 use super::finding::{bounded, found, read_only, version};
 use super::{Finding, Side, Wanted};
-use crate::config::{NullNumbers, Plugin};
+use crate::config::{NullNumbers, Plugin, key};
 use crate::model::quote_ident;
 use crate::schema::{grant_descriptions, install};
 
@@ -25,6 +25,8 @@ pub(super) fn judge(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
         plugin_library(wanted, facts),
         wal2json(wanted, facts),
         schema_log(wanted, facts),
+        foreign_log(wanted, facts),
+        pruning(wanted, facts),
     ]
     .into_iter()
     .flatten()
@@ -34,6 +36,7 @@ pub(super) fn judge(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
     findings.extend(descriptions(wanted, facts));
     findings.extend(copied_rows(wanted, facts));
     findings.extend(copied_sequences(wanted, facts));
+    findings.extend(hidden_rows(wanted, facts));
     findings
 }
 
@@ -117,7 +120,7 @@ fn installation(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
             "is not there, and role {user} cannot make it: event triggers and a publication for \
              all tables need a superuser"
         );
-        let mend = format!("{} -- as a superuser", init_command(wanted));
+        let mend = format!("{} # as a superuser", init_command(wanted));
         finding("schema pgstream", problem, mend)
     })
 }
@@ -233,7 +236,15 @@ fn publication(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
     let name = &wanted.publication_name;
     let object = format!("publication {name}");
     match facts.publication {
-        None => Some(finding(object, "not found", init_command(wanted))),
+        None => Some(finding(
+            object,
+            "not found: what was changed without it can no longer be decoded",
+            format!(
+                "{} # if run still says that it does not exist: pgstream tear-down, init, and copy the \
+                 tables anew",
+                init_command(wanted)
+            ),
+        )),
         Some(PublicationFacts {
             all_tables: false, ..
         }) => Some(finding(
@@ -283,11 +294,13 @@ fn plugin_library(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
     ))
 }
 
+/// `run` streams all the same, and says so.
 fn schema_log(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
     let unreadable = facts.schema_log.is_some_and(|log| !log.readable);
     let user = quote_ident(&facts.server.user);
-    (wanted.schema_changes && unreadable).then(|| {
-        finding(
+    (wanted.schema_changes && unreadable).then(|| Finding {
+        blocking: false,
+        ..finding(
             "pgstream.schema_log",
             format!(
                 "permission denied for role {}: it marks applied changes there",
@@ -301,15 +314,62 @@ fn schema_log(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
     })
 }
 
+fn foreign_log(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
+    let elsewhere = facts
+        .foreign_log
+        .as_ref()
+        .filter(|_| wanted.schema_changes)?;
+    let key = key::SCHEMA_LOG_URL;
+    Some(finding(
+        key,
+        format!("names {elsewhere}, which is not the source: changes cannot be acknowledged there"),
+        format!("let {key} name the database of {}", key::SOURCE_URL),
+    ))
+}
+
+/// Without the right the log grows, which `run` says in a warning.
+fn pruning(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
+    let refused = facts.prunes_schema_log == Some(false);
+    let user = &facts.server.user;
+    (wanted.schema_changes && refused).then(|| Finding {
+        blocking: false,
+        ..finding(
+            "function pgstream.prune_schema_log",
+            format!("permission denied for role {user}: old entries of the schema log stay"),
+            format!(
+                "GRANT USAGE ON SCHEMA pgstream TO {role}; \
+                 GRANT EXECUTE ON FUNCTION pgstream.prune_schema_log TO {role};",
+                role = quote_ident(user)
+            ),
+        )
+    })
+}
+
+const EVENT_TRIGGERS: [&str; 3] = [
+    "pgstream_ddl_command_end",
+    "pgstream_sql_drop",
+    "pgstream_table_rewrite",
+];
+
 fn event_triggers(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
     if facts.schema_log.is_none() {
         return Vec::new();
     }
-    if facts.event_triggers.is_empty() {
-        let problem = "not found: schema changes are not recorded";
+    let there = |name: &&&str| {
+        facts
+            .event_triggers
+            .iter()
+            .any(|trigger| trigger.name == **name)
+    };
+    let missing: Vec<&str> = EVENT_TRIGGERS
+        .iter()
+        .filter(|name| !there(name))
+        .copied()
+        .collect();
+    if !missing.is_empty() {
         return vec![finding(
-            "event triggers of pgstream",
-            problem,
+            format!("event triggers {}", missing.join(", ")),
+            "not found: schema changes are not recorded",
             init_command(wanted),
         )];
     }
@@ -352,6 +412,24 @@ fn identities(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
     }))
 }
 
+/// Half a table is no copy: it is refused.
+fn hidden_rows(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
+    let role = &facts.server.user;
+    let copied = facts
+        .tables
+        .iter()
+        .filter(|table| wanted.brings(&table.name));
+    bounded(copied.filter(|table| table.hides_rows).map(|table| {
+        finding(
+            table.name.to_string(),
+            format!(
+                "row security hides rows of it from role {role}: the initial snapshot refuses it"
+            ),
+            format!("ALTER ROLE {} BYPASSRLS;", quote_ident(role)),
+        )
+    }))
+}
+
 /// A copy makes tables as they were at its moment, which only the records know.
 fn descriptions(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
     (wanted.copied.is_some() && facts.descriptions_closed).then(|| {
@@ -359,7 +437,7 @@ fn descriptions(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
         finding(
             "pgstream.object",
             format!("permission denied for role {user}: the initial snapshot reads it"),
-            grant_descriptions(user),
+            grant_descriptions(user).replace("on the source: ", ""),
         )
     })
 }

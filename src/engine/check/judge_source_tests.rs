@@ -49,10 +49,12 @@ fn ready() -> SourceFacts {
             current: true,
             of_this_database: true,
         }),
-        event_triggers: vec![EventTriggerFacts {
-            name: "pgstream_end".to_owned(),
-            always: true,
-        }],
+        event_triggers: EVENT_TRIGGERS
+            .map(|name| EventTriggerFacts {
+                name: name.to_owned(),
+                always: true,
+            })
+            .into(),
         ..SourceFacts::default()
     }
 }
@@ -116,7 +118,7 @@ fn each_missing_precondition_has_its_mend() {
     );
     check(
         |f| f.event_triggers[0].always = false,
-        "pgstream_end",
+        "pgstream_ddl_command_end",
         "ENABLE ALWAYS",
     );
     check(
@@ -276,6 +278,7 @@ fn keyless_tables_block_only_once_they_are_published() {
             without_identity: true,
             schema_usable: true,
             readable: true,
+            hides_rows: false,
             unreadable_sequences: Vec::new(),
             columns: Vec::<ColumnFacts>::new(),
         }];
@@ -331,6 +334,7 @@ fn what_a_copy_may_not_read_is_told_with_its_grants() {
             without_identity: false,
             schema_usable: false,
             readable: false,
+            hides_rows: true,
             unreadable_sequences: vec![QualifiedName::new("shop", "order_id_seq")],
             columns: Vec::new(),
         }];
@@ -346,8 +350,10 @@ fn what_a_copy_may_not_read_is_told_with_its_grants() {
     let findings = judge(&copies, &facts);
     let mends: Vec<&str> = findings.iter().map(|finding| &*finding.mend).collect();
     assert!(findings.iter().all(|finding| finding.blocking));
-    assert_eq!(mends.len(), 3, "{mends:?}");
-    assert!(mends[0].contains("GRANT SELECT ON pgstream.object TO"));
+    assert_eq!(mends.len(), 4, "{mends:?}");
+    assert!(mends[0].contains("; GRANT SELECT ON pgstream.object TO"));
+    assert!(mends[0].starts_with("GRANT "), "a statement: {}", mends[0]);
+    assert_eq!(mends[3], "ALTER ROLE \"repl\" BYPASSRLS;");
     assert_eq!(
         mends[1],
         "GRANT USAGE ON SCHEMA \"shop\" TO \"repl\"; \
@@ -357,4 +363,29 @@ fn what_a_copy_may_not_read_is_told_with_its_grants() {
         mends[2],
         "GRANT SELECT ON SEQUENCE \"shop\".\"order_id_seq\" TO \"repl\";"
     );
+}
+
+#[test]
+fn each_event_trigger_is_missed_by_name() {
+    check(
+        |f| drop(f.event_triggers.pop()),
+        "event triggers pgstream_table_rewrite not found",
+        "pgstream init",
+    );
+}
+
+#[test]
+fn what_run_only_warns_of_does_not_block() {
+    let mut facts = ready();
+    facts.schema_log = Some(SchemaLogFacts { readable: false });
+    facts.prunes_schema_log = Some(false);
+    let findings = judge(&wanted(), &facts);
+    assert_eq!(findings.len(), 2, "{findings:?}");
+    assert!(findings.iter().all(|finding| !finding.blocking));
+
+    facts = ready();
+    facts.foreign_log = Some("localhost:5432/other".to_owned());
+    let findings = judge(&wanted(), &facts);
+    assert!(findings[0].blocking, "{findings:?}");
+    assert!(findings[0].mend.contains("SCHEMALOG_STORE_URL"));
 }

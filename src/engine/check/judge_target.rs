@@ -15,6 +15,7 @@ pub(super) fn judge(wanted: &Wanted, facts: &TargetFacts) -> Vec<Finding> {
         writable(facts),
         creation(wanted, facts),
         triggers(wanted, facts),
+        temporary(wanted, facts),
     ]
     .into_iter()
     .flatten()
@@ -25,6 +26,10 @@ pub(super) fn judge(wanted: &Wanted, facts: &TargetFacts) -> Vec<Finding> {
     ));
     findings.extend(bounded(
         selected(wanted, facts).filter_map(|table| privileges(table, facts)),
+    ));
+    let sequences = selected(wanted, facts).flat_map(|table| &table.closed_sequences);
+    findings.extend(bounded(
+        sequences.map(|sequence| closed_sequence(sequence, facts)),
     ));
     if wanted.schema_changes {
         findings.extend(bounded(
@@ -104,13 +109,33 @@ fn triggers(wanted: &Wanted, facts: &TargetFacts) -> Option<Finding> {
     })
 }
 
+/// A copy describes what stands here with functions of its session's own.
+fn temporary(wanted: &Wanted, facts: &TargetFacts) -> Option<Finding> {
+    (wanted.copied.is_some() && !facts.makes_temporary).then(|| {
+        let problem = format!(
+            "permission denied: role {} cannot make temporary objects in it, and the initial snapshot \
+             does",
+            facts.server.user
+        );
+        let database = quote_ident(&facts.server.database);
+        finding(
+            format!("database {}", facts.server.database),
+            problem,
+            format!("GRANT TEMPORARY ON DATABASE {database} TO {};", user(facts)),
+        )
+    })
+}
+
+/// How many tables our records are.
+const OWN_TABLES: usize = 6;
+
 /// The checkpoint and its companions, which `run` makes itself where they are missing.
 fn own_records(facts: &TargetFacts) -> Vec<Finding> {
     let Some(OwnSchema { usable, creatable }) = facts.own_schema else {
         return Vec::new();
     };
     let user = user(facts);
-    let missing = facts.own_tables.len() < 3;
+    let missing = facts.own_tables.len() < OWN_TABLES;
     let mut findings = Vec::new();
     if !usable || (missing && !creatable) {
         findings.push(finding(
@@ -128,7 +153,7 @@ fn own_records(facts: &TargetFacts) -> Vec<Finding> {
             format!("pgstream.{}", table.name),
             format!("permission denied for role {}", facts.server.user),
             format!(
-                "GRANT SELECT, INSERT, UPDATE ON pgstream.{} TO {user};",
+                "GRANT SELECT, INSERT, UPDATE, DELETE ON pgstream.{} TO {user};",
                 quote_ident(&table.name)
             ),
         )
@@ -170,6 +195,21 @@ fn privileges(table: &TargetTable, facts: &TargetFacts) -> Option<Finding> {
             ),
         )
     })
+}
+
+fn closed_sequence(sequence: &QualifiedName, facts: &TargetFacts) -> Finding {
+    finding(
+        format!("sequence {sequence}"),
+        format!(
+            "permission denied for role {}: its value follows the source's",
+            facts.server.user
+        ),
+        format!(
+            "GRANT SELECT, UPDATE ON SEQUENCE {} TO {};",
+            sequence.quoted(),
+            user(facts)
+        ),
+    )
 }
 
 /// Only a later ALTER or DROP of this table needs it, so it does not block.

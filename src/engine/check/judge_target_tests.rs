@@ -35,15 +35,24 @@ fn ready() -> TargetFacts {
             usable: true,
             creatable: true,
         }),
-        own_tables: ["checkpoint", "schema_change", "skipped_transaction"]
-            .map(own)
-            .into(),
+        makes_temporary: true,
+        own_tables: [
+            "checkpoint",
+            "schema_change",
+            "skipped_transaction",
+            "snapshot_part",
+            "snapshot_step",
+            "snapshot_table",
+        ]
+        .map(own)
+        .into(),
         tables: vec![TargetTable {
             name: QualifiedName::new("public", "test"),
             owned: true,
             owner: "writer".to_owned(),
             schema_usable: true,
             missing_privileges: Vec::new(),
+            closed_sequences: Vec::new(),
             columns: Vec::new(),
         }],
         ..TargetFacts::default()
@@ -186,4 +195,30 @@ fn ten_thousand_findings_of_one_kind_are_summed_up() {
     let findings = judge(&wanted(), &facts);
     assert_eq!(findings.len(), 21);
     assert_eq!(findings[20].object, "9980 more");
+}
+
+#[test]
+fn values_of_sequences_and_temporary_objects_need_rights() {
+    let closed = |facts: &mut TargetFacts| {
+        facts.tables[0].closed_sequences = vec![QualifiedName::new("public", "test_id_seq")];
+    };
+    check(
+        closed,
+        "sequence public.test_id_seq permission denied",
+        "GRANT SELECT, UPDATE ON SEQUENCE \"public\".\"test_id_seq\" TO \"writer\";",
+        true,
+    );
+
+    let mut facts = ready();
+    facts.makes_temporary = false;
+    assert_eq!(judge(&wanted(), &facts), [], "nothing is copied");
+    let copies = Wanted {
+        copied: Some(TableFilter::default()),
+        ..wanted()
+    };
+    let findings = judge(&copies, &facts);
+    assert_eq!(
+        findings[0].mend,
+        "GRANT TEMPORARY ON DATABASE \"postgres\" TO \"writer\";"
+    );
 }

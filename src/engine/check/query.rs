@@ -4,8 +4,9 @@ use tokio_postgres::types::ToSql;
 
 use super::Wanted;
 use super::facts::{Checkpoint, InstallationFacts, SourceFacts, TargetFacts};
+use crate::config::Pipeline;
 use crate::engine::document::document;
-use crate::postgres::{PgError, Session};
+use crate::postgres::{PgError, Session, connect};
 use crate::schema::{closed_descriptions, install};
 
 const SOURCE: &str = include_str!("../../../assets/sql/source/check.sql");
@@ -66,4 +67,15 @@ async fn checkpoints(session: &Session) -> Result<Vec<Checkpoint>, PgError> {
         end_lsn: row.get::<_, &str>(3).parse().unwrap_or_default(),
     };
     Ok(rows.iter().map(checkpoint).collect())
+}
+
+/// Returns the database of the schema log's address, where that is not the source. One that does not
+/// answer is nobody's fault but its own, which `run` tells.
+pub(super) async fn foreign_log(pipeline: &Pipeline, facts: &SourceFacts) -> Option<String> {
+    let settings = pipeline.schema_log.as_ref()?;
+    let session = connect(settings, "pgstream check").await.ok()?;
+    let (system, database) = session.system().await.ok()?;
+    let server = &facts.server;
+    let same = system == server.system_identifier && database == server.database;
+    (!same).then(|| settings.endpoint())
 }

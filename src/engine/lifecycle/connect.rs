@@ -530,7 +530,7 @@ async fn left_over(
     let errors = SourceErrors(settings.endpoint());
     let log = postgres::connect(settings, "pgstream schema log").await;
     let log = log.map_err(|error| errors.failed("open the schema log", error))?;
-    let system = system_of(&log).await;
+    let system = log.system().await;
     let system = system.map_err(|error| errors.failed("look whose schema log it is", error))?;
     let stream = connected.store.stream();
     if system
@@ -547,14 +547,6 @@ async fn left_over(
         });
     }
     Ok(acknowledge::left_over(&log, &connected.writer, &connected.store).await)
-}
-
-/// Returns the system identifier of a session's server, and its database.
-async fn system_of(session: &Session) -> Result<(String, String), PgError> {
-    let sql = "SELECT system_identifier::pg_catalog.text, pg_catalog.current_database()::pg_catalog.text \
-               FROM pg_catalog.pg_control_system()";
-    let row = session.row(sql, &[]).await?;
-    Ok(row.map_or_else(Default::default, |row| (row.get(0), row.get(1))))
 }
 
 /// Waits until somebody asks to stop; other commands make no sense yet.

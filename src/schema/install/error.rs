@@ -83,7 +83,13 @@ impl Classify for InstallError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Ask { source, .. } | Self::Remains { source, .. } => source.hint(),
+            Self::Ask { source, .. } | Self::Remains { source, .. } => {
+                source.hint().or_else(|| {
+                    let refused = source.code() == Some(sqlstate::INSUFFICIENT_PRIVILEGE);
+                    let mend = "run it as a superuser, or as the role that ran init here";
+                    refused.then(|| mend.to_owned())
+                })
+            }
             Self::Step { mend, source, .. } => mend.clone().or_else(|| source.hint()),
             Self::Interrupted { .. } => None,
             Self::Left => Some(

@@ -244,12 +244,32 @@ impl Facts {
         } else {
             return None;
         };
-        Some(InstallError::Blocked {
-            problem,
-            mend: format!(
-                "choose another name, or remove it: pgstream tear-down --replication-slot {slot}"
-            ),
-        })
+        let removal = match self.foreign_slot(slot) {
+            None => format!("pgstream tear-down --replication-slot {slot}"),
+            Some(_) => drop_slot_statement(slot),
+        };
+        let mend = format!("choose another name, or remove it if nobody needs it: {removal}");
+        Some(InstallError::Blocked { problem, mend })
+    }
+
+    /// Returns why the slot cannot be one that `init` made in this database, if it cannot.
+    pub(super) fn foreign_slot(&self, slot: &SlotName) -> Option<String> {
+        let found = self.slot.as_ref()?;
+        let plugin = found.plugin.as_deref().unwrap_or_default();
+        let name = slot.as_str();
+        match found.database.as_deref() {
+            None => Some("it is a physical slot".to_owned()),
+            Some(database) if database != self.database => Some(format!(
+                "it is of database {database}, and this is {}",
+                self.database
+            )),
+            Some(_) if plugin.parse::<Plugin>().is_err() => {
+                Some(format!("it has the output plugin {plugin}"))
+            }
+            Some(_) if self.pipelines.recorded || self.publication.is_some() => None,
+            Some(_) if name.starts_with("pgstream_") => None,
+            Some(_) => Some("no init of pgstream has recorded it in this database".to_owned()),
+        }
     }
 
     /// Newer minor releases load only the output plugins that a setting lists.
@@ -276,4 +296,9 @@ impl Facts {
             mend: format!("DROP PUBLICATION \"{name}\", then run init again"),
         })
     }
+}
+
+/// Returns the statement that drops a slot, for an operator.
+pub(super) fn drop_slot_statement(slot: &SlotName) -> String {
+    format!("SELECT pg_drop_replication_slot('{slot}');")
 }

@@ -22,8 +22,8 @@ pub struct TearDownReport {
 /// Returns what [`tear_down`] would run, without running it.
 ///
 /// # Errors
-/// [`InstallError::SlotActive`] while somebody streams from the slot, [`InstallError::Ask`] when a
-/// side does not answer.
+/// [`InstallError::SlotActive`] while somebody streams from the slot, [`InstallError::Blocked`] when it
+/// is not ours, [`InstallError::Ask`] when a side does not answer.
 pub async fn plan_tear_down(
     source: Option<&Session>,
     target: Option<&Session>,
@@ -32,6 +32,15 @@ pub async fn plan_tear_down(
     let mut steps = Vec::new();
     if let Some(source) = source {
         let facts = facts::read(source, slot).await?;
+        if let Some(reason) = facts.foreign_slot(slot) {
+            return Err(InstallError::Blocked {
+                problem: format!("slot {slot} was not made by pgstream init here: {reason}"),
+                mend: format!(
+                    "name the slot and the database that init was given; to drop it in any case: {}",
+                    facts::drop_slot_statement(slot)
+                ),
+            });
+        }
         let active = facts.slot.as_ref().and_then(|slot| slot.active_pid);
         if let Some(pid) = active {
             let slot = slot.to_string();
