@@ -13,7 +13,7 @@ use crate::postgres::{PgError, Session};
 use super::ApplyError;
 
 /// The stream that a checkpoint belongs to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Stream {
     /// Slot on the source.
     pub slot_name: String,

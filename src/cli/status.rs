@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::Failure;
-use super::output::{print, print_json};
+use super::output::{by_file, print, print_json};
 use super::runtime::block_on;
 use crate::config::{ByteSize, Configuration};
 use crate::engine::inspect::{
@@ -14,7 +14,8 @@ use crate::engine::status::{CopyState, Slot};
 /// Prints what is to be seen. When a side does not answer, that is said and decides the exit code.
 pub(super) fn run(configuration: &Configuration, json: bool) -> Result<ExitCode, Failure> {
     let pipeline = configuration.pipeline()?;
-    let (inspection, failure) = block_on(inspect(&pipeline))?;
+    let (mut inspection, failure) = block_on(inspect(&pipeline))?;
+    inspection.init_command = by_file(configuration, &pipeline, &inspection.init_command);
     if json {
         print_json(&inspection);
     } else {
@@ -120,14 +121,19 @@ fn render_checkpoint(seen: &Inspection) -> String {
         };
     };
     let skipped = seen.skipped_transaction_count.filter(|count| *count > 0);
+    let misfit = checkpoint.misfit.as_ref();
+    let misfit = misfit.map(|reason| {
+        format!("\nrun would refuse to go on from here: {reason}; pgstream check has the mend")
+    });
     format!(
-        "{}  committed on the source {}, here {}{}",
+        "{}  committed on the source {}, here {}{}{}",
         checkpoint.end_lsn,
         checkpoint.commit_time.as_deref().unwrap_or("-"),
         checkpoint.updated_at,
         skipped.map_or_else(String::new, |count| format!(
             "\n{count} transactions skipped on record"
-        ))
+        )),
+        misfit.unwrap_or_default()
     )
 }
 

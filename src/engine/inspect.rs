@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::clock;
 use super::status::{CopyState, Slot};
+use crate::apply::{Stream, misfit};
 use crate::config::{Pipeline, SlotName};
 use crate::model::Lsn;
 use crate::postgres::PgError;
@@ -110,6 +111,8 @@ pub struct Checkpoint {
     pub commit_time: Option<String>,
     /// When the target committed it.
     pub updated_at: String,
+    /// Why the slot does not go on from here: `run` would refuse.
+    pub misfit: Option<String>,
 }
 
 /// The copy of one table, as the target remembers it.
@@ -219,7 +222,7 @@ fn assemble(
         slot_name: slot_name.to_string(),
         slot: source.ok().and_then(|look| look.slot.clone()),
         lag: lag(source.ok(), target_look),
-        checkpoint: target_look.and_then(TargetLook::checkpoint),
+        checkpoint: target_look.and_then(|look| look.checkpoint(source.ok())),
         copies: target_look
             .map(|look| look.copies.clone())
             .unwrap_or_default(),
@@ -242,6 +245,21 @@ fn side(endpoint: String, version: Result<&str, &PgError>) -> Side {
         version: version.ok().map(str::to_owned),
         error,
     }
+}
+
+/// By the positions alone; whose they are, `check` asks.
+fn misfit_of(source: &SourceLook, end_lsn: Lsn) -> Option<String> {
+    let Some(slot) = &source.slot else {
+        return Some("its slot is gone, and with it what came since".to_owned());
+    };
+    let stream = Stream::default();
+    let owner = (&*stream.system_identifier, &*stream.database_name);
+    misfit(
+        &stream,
+        owner,
+        end_lsn,
+        (slot.confirmed_flush_lsn?, source.wal_end),
+    )
 }
 
 /// The checkpoint may be ahead of what is confirmed, never behind it by more than one round.

@@ -67,6 +67,7 @@ fn seen() -> Inspection {
             end_lsn: Lsn(0x20),
             commit_time: Some("2026-01-01T00:00:00+00:00".to_owned()),
             updated_at: "2026-01-01T00:00:01+00:00".to_owned(),
+            misfit: None,
         }),
         skipped_transaction_count: Some(0),
         copies: vec![
@@ -142,4 +143,15 @@ fn what_cannot_be_known_is_said() {
     lag         not known
     checkpoint  not known
     ");
+}
+
+#[test]
+fn a_checkpoint_that_the_slot_does_not_continue_is_told() {
+    let mut unfit = seen();
+    let reason = "its slot is gone, and with it what came since";
+    if let Some(checkpoint) = &mut unfit.checkpoint {
+        checkpoint.misfit = Some(reason.to_owned());
+    }
+    let expected = format!("run would refuse to go on from here: {reason}; pgstream check has");
+    assert!(render(&unfit).contains(&expected));
 }

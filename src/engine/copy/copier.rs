@@ -181,17 +181,8 @@ impl Copier {
         target: &Session,
         stored: &[StoredTable],
     ) -> Result<Option<Group>, Stop> {
-        let waiting: HashSet<RelationId> = stored
-            .iter()
-            .filter(|table| table.state == CopyState::Waiting)
-            .map(|table| table.relation)
-            .collect();
-        let first = stored.iter().all(|table| {
-            !matches!(
-                table.state,
-                CopyState::Ready | CopyState::CatchingUp | CopyState::Indexing
-            )
-        });
+        let waiting = waiting(stored);
+        let first = stored.iter().all(|table| !has_rows(table));
         let (slot_name, snapshot) = (
             self.site.store.slot_name().to_owned(),
             self.site.pipeline.snapshot.clone(),
@@ -235,11 +226,9 @@ impl Copier {
                 }
                 Answer::Disturbed => sleep(PAUSE).await,
                 Answer::Refused { relation, failure } => {
-                    match relation {
-                        Some(table) => {
-                            let table = RelationId(table);
-                            self.site.failed(target, table, *failure).await?;
-                        }
+                    let table = relation.map(RelationId);
+                    match table {
+                        Some(table) => self.site.failed(target, table, *failure).await?,
                         None => self.site.all_failed(target, &waiting, *failure).await?,
                     }
                     return Ok(None);
@@ -330,6 +319,20 @@ impl Copier {
             }
         }
     }
+}
+
+fn waiting(stored: &[StoredTable]) -> HashSet<RelationId> {
+    let waiting = stored
+        .iter()
+        .filter(|table| table.state == CopyState::Waiting);
+    waiting.map(|table| table.relation).collect()
+}
+
+fn has_rows(table: &StoredTable) -> bool {
+    matches!(
+        table.state,
+        CopyState::Ready | CopyState::CatchingUp | CopyState::Indexing
+    )
 }
 
 /// Waits until all that was committed is on disk: a commit with a transaction id of its own does.

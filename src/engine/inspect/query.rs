@@ -45,11 +45,12 @@ pub(super) struct TargetLook {
 }
 
 impl TargetLook {
-    pub(super) fn checkpoint(&self) -> Option<Checkpoint> {
+    pub(super) fn checkpoint(&self, source: Option<&SourceLook>) -> Option<Checkpoint> {
         self.progress.checkpoint.as_ref().map(|row| Checkpoint {
             end_lsn: row.end_lsn,
             commit_time: row.commit_time.clone(),
             updated_at: row.updated_at.clone(),
+            misfit: source.and_then(|source| super::misfit_of(source, row.end_lsn)),
         })
     }
 }

@@ -39,8 +39,9 @@ INSERT INTO test_schema.two SELECT i, i FROM generate_series(1, 100) AS i;
 INSERT INTO test (name) VALUES ('alice'), ('bob'), ('charlie');
 INSERT INTO other VALUES (1); INSERT INTO needs_other VALUES (1, 1);";
 
+/// Without what a session makes for itself.
 const USER_TABLES: &str = "SELECT relid::regclass::text FROM pg_stat_user_tables \
-                           WHERE schemaname <> 'pgstream' ORDER BY 1";
+                           WHERE schemaname <> 'pgstream' AND schemaname !~ '^pg_temp' ORDER BY 1";
 
 fn file(flow: &Flow, text: &str) -> (TempDir, Call) {
     let text = text

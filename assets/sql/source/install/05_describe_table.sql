@@ -34,6 +34,9 @@ BEGIN
 END
 $function$;
 
+-- Only the expression of a generated column names others. To read one with its table, pg_get_expr names all
+-- columns of the table: for hundreds of defaults that takes the square of their number.
+--
 -- Of the options only those that ALTER TABLE ... ALTER COLUMN ... SET takes: some minors of the server
 -- keep marks of their own there (pg_attver), which no statement can set.
 CREATE OR REPLACE FUNCTION pgstream.describe_columns(relation oid) RETURNS jsonb
@@ -52,8 +55,9 @@ BEGIN
              FROM pg_collation AS c JOIN pg_namespace AS n ON n.oid = c.collnamespace
             WHERE c.oid = a.attcollation) END,
       'not_null', a.attnotnull,
-      'not_null_constraint', pgstream.describe_not_null(a.attrelid, a.attnum),
-      'default', pg_get_expr(d.adbin, d.adrelid),
+      'not_null_constraint', CASE WHEN a.attnotnull THEN
+          pgstream.describe_not_null(a.attrelid, a.attnum) END,
+      'default', pg_get_expr(d.adbin, CASE WHEN a.attgenerated <> '' THEN d.adrelid ELSE 0 END),
       'default_hash', md5(d.adbin::text),
       'missing', CASE WHEN a.atthasmissing THEN
           pgstream.missing_value(a.attmissingval::text, t.typdelim) END,

@@ -31,10 +31,13 @@ BEGIN
          OR EXISTS (
            SELECT FROM jsonb_array_elements(changes) AS d
             WHERE d -> 'oid' = c -> 'oid'
-              AND (d -> 'before' ->> 'name', d -> 'before' -> 'schema_oid',
-                   jsonb_path_query_array(d -> 'before', '$.columns[*].name'))
-                  <> (d -> 'after' ->> 'name', d -> 'after' -> 'schema_oid',
-                      jsonb_path_query_array(d -> 'after', '$.columns[*].name'))))
+              AND ((d -> 'before' ->> 'name', d -> 'before' -> 'schema_oid')
+                   <> (d -> 'after' ->> 'name', d -> 'after' -> 'schema_oid')
+                OR EXISTS (
+                  SELECT FROM jsonb_array_elements(d -> 'before' -> 'columns') AS b
+                    JOIN jsonb_array_elements(d -> 'after' -> 'columns') AS a
+                      ON (a -> 'number')::integer = (b -> 'number')::integer
+                   WHERE a -> 'name' <> b -> 'name'))))
   );
 END
 $function$;
