@@ -24,6 +24,7 @@ use serde::Serialize;
 use crate::config::{
     ConnectionSettings, NullNumbers, Pipeline, Plugin, SlotName, TableFilter, publication_name,
 };
+use crate::engine::{EngineError, plan_snapshot};
 use crate::model::{Classify, QualifiedName};
 use crate::postgres::{PgError, connect};
 
@@ -130,13 +131,19 @@ pub async fn check(pipeline: &Pipeline) -> CheckReport {
     let source = source.map_err(|error| unreachable(Side::Source, &pipeline.source, &error));
     let target = target.map_err(|error| unreachable(Side::Target, &pipeline.target, &error));
     let wanted = source.as_ref().ok().map(|(wanted, _)| wanted.clone());
-    let findings = judge::judge(
+    let in_the_way = match (&wanted, &target) {
+        (Some(wanted), Ok(facts)) if begins_with_a_copy(wanted, facts) => conflicts(pipeline).await,
+        _ => Vec::new(),
+    };
+    let mut findings = judge::judge(
         source.as_ref().map(|(wanted, facts)| (wanted, facts)),
         target.as_ref(),
         &wanted
             .clone()
             .unwrap_or_else(|| Wanted::of(pipeline, pipeline.source.database())),
     );
+    findings.extend(in_the_way);
+    findings.sort_by_key(|finding| (!finding.blocking, finding.side));
     CheckReport {
         source: pipeline.source.endpoint(),
         target: pipeline.target.endpoint(),
@@ -145,6 +152,43 @@ pub async fn check(pipeline: &Pipeline) -> CheckReport {
             .or_else(|| pipeline.slot.as_ref().map(ToString::to_string)),
         findings,
     }
+}
+
+/// Without a checkpoint nothing was copied yet.
+fn begins_with_a_copy(wanted: &Wanted, target: &TargetFacts) -> bool {
+    let slot_name = wanted.slot_name.as_str();
+    let mut checkpoints = target.checkpoints.iter();
+    wanted.copied.is_some() && !checkpoints.any(|found| found.slot_name == slot_name)
+}
+
+/// What the first copy would find in its way. Whatever else keeps it from being planned, a missing right
+/// for instance, has a finding of its own.
+async fn conflicts(pipeline: &Pipeline) -> Vec<Finding> {
+    match plan_snapshot(pipeline).await {
+        Err(error @ EngineError::SnapshotPatterns { .. }) => {
+            let mend = error.hint().unwrap_or_default();
+            let object = "tables of the initial snapshot";
+            vec![finding::found(
+                Side::Source,
+                object,
+                error.to_string(),
+                mend,
+            )]
+        }
+        Err(EngineError::SnapshotConflict { conflicts, .. }) => {
+            let conflicts = conflicts.iter().map(|text| conflict(text));
+            finding::bounded(conflicts)
+        }
+        Ok(_) | Err(_) => Vec::new(),
+    }
+}
+
+fn conflict(text: &str) -> Finding {
+    let (object, problem) = text.split_once(": ").unwrap_or((text, "is in the way"));
+    let mend = "empty or drop it on the target, or leave the table out with \
+                PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_EXCLUDED_TABLES";
+    let problem = format!("is in the way of the initial snapshot: {problem}");
+    finding::found(Side::Target, object, problem, mend)
 }
 
 async fn ask_source(pipeline: &Pipeline) -> Result<(Wanted, SourceFacts), PgError> {

@@ -349,3 +349,36 @@ async fn status_and_check_work_while_the_target_is_away() {
     assert_eq!(check.code, Some(78));
     assert!(check.stdout.contains("refused"), "{}", check.stdout);
 }
+
+#[tokio::test]
+async fn what_is_in_the_way_of_the_first_copy_is_told_beforehand() {
+    let (source, target) = pair();
+    for (side, rows) in [(&source, 2), (&target, 1)] {
+        let client = connect(&side.url("postgres")).await;
+        let table = format!(
+            "CREATE TABLE test (id int PRIMARY KEY); \
+             INSERT INTO test SELECT generate_series(1, {rows})"
+        );
+        execute(&client, &table).await;
+    }
+    let copying = || {
+        between("check", &source, &target).env(
+            "PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED",
+            "true",
+        )
+    };
+    let told = copying().run().await.stdout;
+    let expected =
+        "✗ target  table public.test: is in the way of the initial snapshot: it has rows";
+    assert!(told.contains(expected), "{told}");
+
+    let misspelt = copying()
+        .env("PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_TABLES", "tset")
+        .run()
+        .await;
+    assert!(
+        misspelt.stdout.contains("did you mean public.test?"),
+        "{}",
+        misspelt.stdout
+    );
+}
