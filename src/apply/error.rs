@@ -80,7 +80,7 @@ pub enum ApplyError {
         expected: Lsn,
     },
     /// The checkpoint was written for another source.
-    #[error("the checkpoint of slot {slot_name} on the target belongs to another source: {reason}")]
+    #[error("the checkpoint of slot {slot_name} on the target does not fit to it: {reason}")]
     ForeignCheckpoint {
         /// The slot.
         slot_name: String,

@@ -13,9 +13,12 @@
 use crate::config::ConnectionSettings;
 use crate::fault;
 use crate::model::{Lsn, RelationId, quote_literal};
-use crate::postgres::{CopySession, PgError, Session, TextRow, copy_through};
+use crate::postgres::{CopySession, PgError, Session, copy_through};
 
-use super::{OpenStep, Part, SnapshotError, SourceTable, Store, copy_from, copy_to, is_as_planned};
+use super::{
+    OpenStep, Part, SnapshotError, SourceTable, Store, StruckStep, copy_from, copy_to,
+    is_as_planned,
+};
 
 /// What a lane is opened with.
 #[derive(Debug, Clone)]
@@ -242,26 +245,16 @@ impl Lane {
     /// before it could say so.
     async fn complete(&mut self, strike: &str, object: &str) -> Result<(), SnapshotError> {
         let struck = self.target.query(&format!("BEGIN; {strike}")).await;
-        let mut steps: Vec<(i64, String, String)> = struck
-            .map_err(refused(object, strike))?
-            .into_iter()
-            .filter_map(struck_step)
-            .collect();
-        steps.sort();
-        for (_, object, sql) in &steps {
-            let run = self.target.query(sql).await;
-            run.map_err(refused(object, sql))?;
+        let struck = struck.map_err(refused(object, strike))?;
+        for StruckStep { object, sql, .. } in StruckStep::all(struck) {
+            let run = self.target.query(&sql).await;
+            run.map_err(refused(&object, &sql))?;
         }
         let committed = self.target.query("COMMIT").await;
         committed.map_err(refused(object, "COMMIT"))?;
         fault::point(fault::SNAPSHOT_AFTER_STEP);
         Ok(())
     }
-}
-
-fn struck_step(row: TextRow) -> Option<(i64, String, String)> {
-    let [ordinal, object, sql] = <[Option<String>; 3]>::try_from(row).ok()?;
-    Some((ordinal?.parse().ok()?, object?, sql?))
 }
 
 fn refused(object: &str, statement: &str) -> impl FnOnce(PgError) -> SnapshotError {

@@ -33,5 +33,5 @@ pub use select::{
 };
 pub use state::CopyState;
 pub use statements::{copy_from, copy_to, sequence_question};
-pub use steps::{NewStep, OpenStep};
+pub use steps::{NewStep, OpenStep, StruckStep};
 pub use store::{Store, StoredPart, StoredTable};

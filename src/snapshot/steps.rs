@@ -5,7 +5,7 @@ use tokio_postgres::types::ToSql;
 use super::Store;
 use super::store::oids;
 use crate::model::{RelationId, quote_literal};
-use crate::postgres::{PgError, Session};
+use crate::postgres::{PgError, Session, TextRow};
 
 /// A statement to be remembered until it has run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +37,37 @@ pub struct OpenStep {
     pub object: String,
     /// The statement; of a `sequence`, the question to the source that it is the answer of.
     pub sql: String,
+}
+
+/// A statement that was taken off the list, to be run in the same transaction.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StruckStep {
+    /// Its place in the order of all.
+    pub ordinal: i64,
+    /// The object, for people.
+    pub object: String,
+    /// The statement.
+    pub sql: String,
+}
+
+impl StruckStep {
+    /// Reads what [`Store::steps_done`] and [`Store::finish_done`] return: what was still on the list, in
+    /// its order. Others may have run the rest, or the source may have made it pointless.
+    #[must_use]
+    pub fn all(rows: Vec<TextRow>) -> Vec<Self> {
+        let mut steps: Vec<Self> = rows.into_iter().filter_map(Self::of).collect();
+        steps.sort();
+        steps
+    }
+
+    fn of(row: TextRow) -> Option<Self> {
+        let [ordinal, object, sql] = <[Option<String>; 3]>::try_from(row).ok()?;
+        Some(Self {
+            ordinal: ordinal?.parse().ok()?,
+            object: object?,
+            sql: sql?,
+        })
+    }
 }
 
 pub(super) const FORGET_STEPS: &str = "\

@@ -219,10 +219,7 @@ async fn another_server_in_the_place_of_the_source_is_noticed() {
     check(
         &outcome,
         78,
-        &[
-            "belongs to another source",
-            "it was written for database postgres",
-        ],
+        &["does not fit to it", "it was written for database postgres"],
     );
 }
 

@@ -6,7 +6,7 @@ use crate::engine::{EngineError, failure_of};
 use crate::model::{Classify as _, ErrorClass, RelationId};
 use crate::postgres::{PgError, Session};
 use crate::schema::Step;
-use crate::snapshot::{OpenStep, SnapshotError, Store};
+use crate::snapshot::{OpenStep, SnapshotError, Store, StruckStep};
 
 use super::errand::{Answer, MadeTable, TablesErrand};
 use super::ranges::Ranges;
@@ -134,17 +134,24 @@ async fn ready_ranges(
     Ok(true)
 }
 
-/// Runs statements and strikes them off the list.
+/// Runs statements that are still on the list, and strikes them off it: a schema change on the way here may
+/// have taken one away.
 pub(in crate::engine) async fn run(session: &Session, steps: &[OpenStep]) -> Result<(), Refusal> {
-    for step in steps {
-        let relation = step.relation.map(|relation| relation.0);
-        let told = Step {
-            object: step.object.clone(),
-            sql: step.sql.clone(),
-        };
-        let done = session.run(&step.sql).await;
+    let struck = session.text_rows(&Store::steps_done(steps)).await;
+    let struck = struck.map_err(Refusal::of_records)?;
+    for StruckStep {
+        ordinal,
+        object,
+        sql,
+    } in StruckStep::all(struck)
+    {
+        let asked = steps.iter().find(|step| step.ordinal == ordinal);
+        let relation = asked
+            .and_then(|step| step.relation)
+            .map(|relation| relation.0);
+        let told = Step { object, sql };
+        let done = session.run(&told.sql).await;
         done.map_err(Refusal::of(relation, &told))?;
     }
-    let struck = session.run(&Store::steps_done(steps)).await;
-    struck.map_err(Refusal::of_records)
+    Ok(())
 }
