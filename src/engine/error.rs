@@ -292,6 +292,14 @@ impl Classify for EngineError {
             Self::SchemaRefused { object, source, .. } if lacks_table(source) => {
                 Some(lacking(object))
             }
+            Self::SchemaRefused { source, .. }
+                if code_of(source) == Some(sqlstate::INVALID_SCHEMA_NAME) =>
+            {
+                Some(format!(
+                    "make the schema on the target first (CREATE SCHEMA, the message names it) and \
+                     {RUN_AGAIN}: it goes on here; or skip this transaction with {SKIP_FLAG}"
+                ))
+            }
             Self::SchemaRefused { id, .. } => Some(format!(
                 "make the change possible on the target and {RUN_AGAIN}: it goes on here; or give \
                  SQL to run in its place with {EDIT_FLAG} {id}=FILE; or make it there yourself and \
@@ -309,11 +317,14 @@ impl Classify for EngineError {
 }
 
 fn lacks_table(refusal: &ApplyError) -> bool {
-    let code = match refusal {
+    code_of(refusal) == Some(sqlstate::UNDEFINED_TABLE)
+}
+
+fn code_of(refusal: &ApplyError) -> Option<&str> {
+    match refusal {
         ApplyError::Statement { source, .. } => source.code(),
         _ => None,
-    };
-    code == Some(sqlstate::UNDEFINED_TABLE)
+    }
 }
 
 /// The change is of something that was left out, or was there before `init`.

@@ -331,7 +331,8 @@ impl Lifecycle {
         };
         self.meter.add_reconnect();
         let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
-        warn!(target: "slot", attempt, wait_ms, causes = failure.why(), "{}; trying again", failure.message);
+        let hint = failure.hint.as_deref().filter(|_| attempt == 1);
+        warn!(target: "slot", attempt, wait_ms, causes = failure.why(), hint, "{}; trying again", failure.message);
         self.board.failed(&failure);
         self.board.phase(&Phase::Retrying {
             attempt,

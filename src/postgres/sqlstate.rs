@@ -18,6 +18,8 @@ pub const INVALID_PASSWORD: &str = "28P01";
 pub const INVALID_CATALOG_NAME: &str = "3D000";
 /// `insufficient_privilege`; also an output plugin that the server refuses.
 pub const INSUFFICIENT_PRIVILEGE: &str = "42501";
+/// `invalid_schema_name`: there is no such schema.
+pub const INVALID_SCHEMA_NAME: &str = "3F000";
 /// `undefined_table`.
 pub const UNDEFINED_TABLE: &str = "42P01";
 /// `undefined_object`: no such slot, publication, type, role.
