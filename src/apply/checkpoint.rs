@@ -310,6 +310,9 @@ pub async fn install_records(session: &Session) -> Result<(), ApplyError> {
     Ok(())
 }
 
+/// Why a checkpoint does not fit to a slot that does not exist.
+pub const SLOT_GONE: &str = "its slot is gone, and with it what came since";
+
 /// Returns why a checkpoint (of what system and database, and where) does not fit to the stream of a slot
 /// that has what comes after `slot_lsn` of WAL that ends at `wal_end`; none: it fits. Pure.
 #[must_use]

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::clock;
 use super::status::{CopyState, Slot};
-use crate::apply::{Stream, misfit};
+use crate::apply::{SLOT_GONE, Stream, misfit};
 use crate::config::{Pipeline, SlotName};
 use crate::model::Lsn;
 use crate::postgres::PgError;
@@ -250,7 +250,7 @@ fn side(endpoint: String, version: Result<&str, &PgError>) -> Side {
 /// By the positions alone; whose they are, `check` asks.
 fn misfit_of(source: &SourceLook, end_lsn: Lsn) -> Option<String> {
     let Some(slot) = &source.slot else {
-        return Some("its slot is gone, and with it what came since".to_owned());
+        return Some(SLOT_GONE.to_owned());
     };
     let stream = Stream::default();
     let owner = (&*stream.system_identifier, &*stream.database_name);

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use crate::config::TableFilter;
 use crate::model::QualifiedName;
-use crate::schema::{Entry, ObjectChange};
+use crate::schema::{Entry, ObjectChange, RenamedTable};
 
 /// Deeper than anybody partitions; a circle of stale names ends here.
 const DEPTH_MAX: usize = 16;
@@ -63,10 +63,7 @@ impl Partitions {
 
 /// Returns the names that the entry gives to tables, by those of before.
 fn new_names(entry: &Entry) -> HashMap<QualifiedName, QualifiedName> {
-    let moved = entry.change.renamed_tables.iter().map(|table| {
-        let name = |schema: &str| QualifiedName::new(schema, table.name.as_str());
-        (name(&table.before), name(&table.after))
-    });
+    let moved = entry.change.renamed_tables.iter().map(RenamedTable::names);
     let renamed = entry.change.objects.iter().filter_map(|object| {
         let ObjectChange::Table(images) = object else {
             return None;

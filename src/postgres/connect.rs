@@ -22,6 +22,15 @@ use super::link::{Link, Settled};
 use super::patience::NOTICE_OUR_END;
 use crate::config::ConnectionSettings;
 use crate::config::connection::ChannelBinding;
+use crate::model::quote_literal;
+
+const END_NAMESAKES: &str = "\
+SELECT pg_catalog.pg_terminate_backend(a.pid, 5000)
+FROM pg_catalog.pg_stat_activity AS a
+WHERE a.application_name = pg_catalog.current_setting('application_name')
+  AND a.datname = pg_catalog.current_database()
+  AND a.usename = CURRENT_USER
+  AND a.pid <> pg_catalog.pg_backend_pid()";
 
 /// A session with pinned formats. Derefs to tokio-postgres' client; its own methods are those that
 /// name server and statement in their errors. Dropping it closes the connection.
@@ -293,6 +302,17 @@ impl Session {
             .await?;
         let name = rows.into_iter().flatten().flatten().next();
         Ok(name.unwrap_or_default())
+    }
+
+    /// Takes an `application_name`, whatever the settings ask for, and ends the other sessions of our role in
+    /// this database that have it: one of ours that was cut off may live on for hours, with rows locked.
+    /// Each is given five seconds.
+    ///
+    /// # Errors
+    /// Transient when the connection is lost.
+    pub async fn replace_namesakes(&self, name: &str) -> Result<(), PgError> {
+        let take = format!("SET application_name = {}", quote_literal(name));
+        self.run(&format!("{take};\n{END_NAMESAKES}")).await
     }
 
     /// Returns the server's system identifier and the database that the session is in.

@@ -120,6 +120,15 @@ pub struct RenamedTable {
     pub after: String,
 }
 
+impl RenamedTable {
+    /// Returns its names before and after.
+    #[must_use]
+    pub fn names(&self) -> (QualifiedName, QualifiedName) {
+        let name = |schema: &str| QualifiedName::new(schema, self.name.as_str());
+        (name(&self.before), name(&self.after))
+    }
+}
+
 /// A command on a kind of object that does not replicate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Other {

@@ -129,11 +129,6 @@ FROM ROWS FROM (
 ) AS m (relation, schema_name, table_name, objects, bytes_expected, fingerprint, range_key)
 WHERE t.slot_name = $1 AND t.relation = m.relation";
 
-const COPIED: &str = "\
-UPDATE pgstream.snapshot_table
-SET state = 'indexing', row_count = $4, byte_count = $5, bytes_expected = $5, updated_at = pg_catalog.now()
-WHERE slot_name = $1 AND relation = $2 AND attempt = $3 AND state = 'copying'";
-
 const INDEXED: &str = "\
 UPDATE pgstream.snapshot_table SET state = 'catching_up', updated_at = pg_catalog.now()
 WHERE slot_name = $1 AND relation = ANY ($2) AND state = 'indexing'";
@@ -351,28 +346,6 @@ impl Store {
         session.change(BEGIN_COPIES, &parameters).await.map(drop)
     }
 
-    /// Notes that all rows of an attempt are there. Returns whether the attempt still counts.
-    ///
-    /// # Errors
-    /// By SQLSTATE.
-    pub async fn copied(
-        &self,
-        session: &Session,
-        table: (RelationId, i32),
-        row_count: u64,
-        byte_count: u64,
-    ) -> Result<bool, PgError> {
-        let (relation, attempt) = table;
-        let (rows, bytes) = (signed(row_count), signed(byte_count));
-        let changed = session
-            .change(
-                COPIED,
-                &[&self.slot_name, &relation.0, &attempt, &rows, &bytes],
-            )
-            .await?;
-        Ok(changed == 1)
-    }
-
     /// Notes that tables are complete as of their position.
     ///
     /// # Errors
@@ -453,8 +426,8 @@ impl Store {
         )
     }
 
-    /// Returns the statement that notes all rows of a table, in their own transaction: one row, or none
-    /// when the attempt no longer counts.
+    /// Returns the statement that notes that all rows of a table are there, for the transaction of the last
+    /// of them or behind it: one row, or none when the attempt no longer counts.
     #[must_use]
     pub fn rows_done(&self, (table, attempt): (RelationId, i32), moved: &Moved) -> String {
         let Moved {

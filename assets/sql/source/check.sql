@@ -83,17 +83,7 @@ SELECT pg_catalog.json_build_object(
       'schema_usable', COALESCE(pg_catalog.has_schema_privilege(r.relnamespace, 'USAGE'), true),
       'hides_rows', COALESCE(pg_catalog.row_security_active(r.oid), false),
       'readable', COALESCE(pg_catalog.has_table_privilege(r.oid, 'SELECT'), true),
-      'unreadable_sequences', COALESCE((
-        SELECT pg_catalog.json_agg(pg_catalog.json_build_object('schema', qn.nspname, 'name', q.relname)
-                                   ORDER BY qn.nspname, q.relname)
-        FROM pg_catalog.pg_depend d
-        JOIN pg_catalog.pg_class q ON q.oid = d.objid AND q.relkind = 'S'
-        JOIN pg_catalog.pg_namespace qn ON qn.oid = q.relnamespace
-        WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
-          AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = r.oid
-          AND d.deptype IN ('a', 'i')
-          AND CASE q.relkind WHEN 'S' THEN NOT pg_catalog.has_sequence_privilege(q.oid, 'SELECT') END),
-        '[]'::pg_catalog.json),
+      'unreadable_sequences', $sequences,
       'columns', COALESCE((
         SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
           'name', u.attname, 'type', u.type_text) ORDER BY u.attnum)

@@ -36,18 +36,7 @@ SELECT pg_catalog.json_build_object(
         FROM pg_catalog.unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE'])
           WITH ORDINALITY AS p(privilege, ordinal)
         WHERE NOT pg_catalog.has_table_privilege(c.oid, p.privilege)), '[]'::pg_catalog.json),
-      'closed_sequences', COALESCE((
-        SELECT pg_catalog.json_agg(pg_catalog.json_build_object('schema', qn.nspname, 'name', q.relname)
-                                   ORDER BY qn.nspname, q.relname)
-        FROM pg_catalog.pg_depend d
-        JOIN pg_catalog.pg_class q ON q.oid = d.objid AND q.relkind = 'S'
-        JOIN pg_catalog.pg_namespace qn ON qn.oid = q.relnamespace
-        WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
-          AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = c.oid
-          AND d.deptype IN ('a', 'i')
-          AND CASE q.relkind WHEN 'S' THEN NOT (pg_catalog.has_sequence_privilege(q.oid, 'SELECT')
-                                                AND pg_catalog.has_sequence_privilege(q.oid, 'UPDATE')) END),
-        '[]'::pg_catalog.json),
+      'closed_sequences', $sequences,
       'columns', COALESCE((
         SELECT pg_catalog.json_agg(a.attname ORDER BY a.attnum)
         FROM pg_catalog.pg_attribute a

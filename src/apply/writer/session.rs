@@ -2,7 +2,6 @@
 
 use crate::apply::ApplyError;
 use crate::config::ConnectionSettings;
-use crate::model::quote_literal;
 use crate::postgres::{self, Session};
 
 /// `pgstream.applying` tells our own event triggers on the target (a target may be the source of
@@ -20,16 +19,6 @@ WHERE pg_catalog.current_setting('synchronous_commit') = 'off'";
 const APPLICATION_NAME: &str = "pgstream apply";
 const DISABLE_TRIGGERS: &str = "SET session_replication_role = replica";
 
-/// A session of ours that was cut off may live on the target for hours, with rows locked. The slot
-/// has one reader, so any other session for it is such a leftover. Each is given five seconds.
-const END_PREDECESSORS: &str = "\
-SELECT pg_catalog.pg_terminate_backend(a.pid, 5000)
-FROM pg_catalog.pg_stat_activity AS a
-WHERE a.application_name = pg_catalog.current_setting('application_name')
-  AND a.datname = pg_catalog.current_database()
-  AND a.usename = CURRENT_USER
-  AND a.pid <> pg_catalog.pg_backend_pid()";
-
 /// Connects. What belongs to one slot comes with [`claim`].
 pub(super) async fn open(
     settings: &ConnectionSettings,
@@ -45,17 +34,17 @@ pub(super) async fn open(
     Ok(session)
 }
 
-/// Names the session after the slot, and ends what a former one has left.
+/// Names the session after the slot, and ends what a former one has left: the slot has one reader, so any
+/// other session for it is such a leftover.
 pub(super) async fn claim(session: &Session, slot_name: &str) -> Result<(), ApplyError> {
-    let claim = format!("{};\n{END_PREDECESSORS}", name_session(slot_name));
-    let claimed = session.run(&claim).await;
+    let claimed = session.replace_namesakes(&session_name(slot_name)).await;
     claimed.map_err(|source| ApplyError::Open { source })
 }
 
 /// The name by which leftovers are recognised, whatever name the configured URL asks for.
 /// PostgreSQL cuts names at 63 bytes; a slot's name has ASCII letters only.
-fn name_session(slot_name: &str) -> String {
+fn session_name(slot_name: &str) -> String {
     let mut name = format!("{APPLICATION_NAME} {slot_name}");
     name.truncate(63);
-    format!("SET application_name = {}", quote_literal(&name))
+    name
 }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::facts::{CollationUse, SourceFacts, SourceTable, TargetFacts, TargetTable, TypeUse};
 use super::finding::{bounded, found};
 use super::{Finding, Side, Wanted};
-use crate::apply::{ApplyError, Stream, misfit};
+use crate::apply::{ApplyError, SLOT_GONE, Stream, misfit};
 use crate::config::TableFilter;
 use crate::model::{Classify as _, QualifiedName, quote_ident, quote_literal};
 
@@ -54,8 +54,7 @@ fn checkpoint(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Op
         .into_iter()
         .find(|found| found.slot_name == slot_name)?;
     let Some(slot) = &source.slot else {
-        let reason = "its slot is gone, and with it what came since";
-        return Some(unfit(slot_name, reason));
+        return Some(unfit(slot_name, SLOT_GONE));
     };
     let slot_lsn = slot.confirmed_lsn?;
     let stream = Stream {

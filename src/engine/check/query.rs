@@ -14,6 +14,12 @@ const TARGET: &str = include_str!("../../../assets/sql/target/check.sql");
 
 /// What both of them ask of their server.
 const SERVER: &str = include_str!("../../../assets/sql/check_server.sql");
+const SEQUENCES: &str = include_str!("../../../assets/sql/check_sequences.sql");
+
+/// What a copy does with a sequence of the source, and the stream with one of the target.
+const READ_SEQUENCE: &str = "pg_catalog.has_sequence_privilege(q.oid, 'SELECT')";
+const MOVE_SEQUENCE: &str = "pg_catalog.has_sequence_privilege(q.oid, 'SELECT') \
+                             AND pg_catalog.has_sequence_privilege(q.oid, 'UPDATE')";
 
 const CHECKPOINTS: &str = "\
 SELECT slot_name, system_identifier, database_name, end_lsn::pg_catalog.text FROM pgstream.checkpoint";
@@ -23,7 +29,7 @@ pub(super) async fn source(session: &Session, wanted: &Wanted) -> Result<SourceF
     let parameters: [&(dyn ToSql + Sync); 2] =
         [&wanted.slot_name.as_str(), &wanted.publication_name];
     let facts: SourceFacts =
-        document(session, &SOURCE.replace("$server", SERVER), &parameters).await?;
+        document(session, &whole(SOURCE, "r.oid", READ_SEQUENCE), &parameters).await?;
     // A role that may not look at the installation still gets all other findings.
     let state = install::state(session, &wanted.slot_name).await.ok();
     let installed = state.filter(|state| state.installed);
@@ -39,7 +45,7 @@ pub(super) async fn source(session: &Session, wanted: &Wanted) -> Result<SourceF
 }
 
 pub(super) async fn target(session: &Session) -> Result<TargetFacts, PgError> {
-    let facts: TargetFacts = document(session, &TARGET.replace("$server", SERVER), &[]).await?;
+    let facts: TargetFacts = document(session, &whole(TARGET, "c.oid", MOVE_SEQUENCE), &[]).await?;
     let silences_triggers = session.run(TRY_SILENCE).await.is_ok();
     if !silences_triggers {
         session.run("ROLLBACK").await?;
@@ -78,4 +84,13 @@ pub(super) async fn foreign_log(pipeline: &Pipeline, facts: &SourceFacts) -> Opt
     let server = &facts.server;
     let same = system == server.system_identifier && database == server.database;
     (!same).then(|| settings.endpoint())
+}
+
+/// Puts the shared questions into those of one side.
+fn whole(side: &str, table: &str, allowed: &str) -> String {
+    let sequences = SEQUENCES
+        .replace("$table", table)
+        .replace("$allowed", allowed);
+    side.replace("$server", SERVER)
+        .replace("$sequences", &sequences)
 }

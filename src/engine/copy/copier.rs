@@ -136,7 +136,9 @@ impl Copier {
     /// Opens the session of a turn. No other of ours lives yet: those that do were left behind.
     async fn target_session(&self) -> Result<Session, EngineError> {
         let session = self.site.another_session().await?;
-        let ended = session.rows(END_LEFTOVERS, &[]).await;
+        let ended = session
+            .replace_namesakes(&self.site.application_name())
+            .await;
         ended.map_err(|source| {
             self.site
                 .target_failed("end what was left of copies", source)
@@ -338,12 +340,3 @@ fn has_rows(table: &StoredTable) -> bool {
 /// Waits until all that was committed is on disk: a commit with a transaction id of its own does.
 const FLUSH: &str = "\
 BEGIN; SET LOCAL synchronous_commit = on; SELECT pg_catalog.pg_current_xact_id(); COMMIT";
-
-/// Sessions of copies that were cut off may live on for hours, with rows locked.
-const END_LEFTOVERS: &str = "\
-SELECT pg_catalog.pg_terminate_backend(a.pid, 5000)
-FROM pg_catalog.pg_stat_activity AS a
-WHERE a.application_name = pg_catalog.current_setting('application_name')
-  AND a.datname = pg_catalog.current_database()
-  AND a.usename = CURRENT_USER
-  AND a.pid <> pg_catalog.pg_backend_pid()";

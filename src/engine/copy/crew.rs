@@ -408,14 +408,16 @@ impl Crew {
     ) -> Result<(), Stop> {
         let counter = site.account.counter(relation);
         let attempt = self.attempts.get(&relation).copied().unwrap_or_default();
-        let noted = site
-            .store
-            .copied(target, (relation, attempt), counter.rows(), counter.bytes())
-            .await;
-        let counts =
+        let moved = Moved {
+            row_count: counter.rows(),
+            byte_count: counter.bytes(),
+        };
+        let note = site.store.rows_done((relation, attempt), &moved);
+        let noted = target.text_rows(&note).await;
+        let noted =
             noted.map_err(|source| site.target_failed("note that rows are there", source))?;
         crate::fault::point(crate::fault::SNAPSHOT_AFTER_ROWS);
-        if !counts {
+        if noted.is_empty() {
             self.queue.leave_out(relation);
             return Ok(());
         }

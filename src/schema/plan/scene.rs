@@ -111,9 +111,8 @@ impl<'a> Scene<'a> {
     pub(super) fn touched_relations(&self) -> Vec<RelationTouch> {
         let mut touched = BTreeMap::new();
         for table in &self.change.renamed_tables {
-            let name = |schema: &str| QualifiedName::new(schema, table.name.as_str());
-            let names = (Some(name(&table.before)), Some(name(&table.after)));
-            touched.insert(table.oid, names);
+            let (before, after) = table.names();
+            touched.insert(table.oid, (Some(before), Some(after)));
         }
         for object in self.objects {
             let owner = match object {

@@ -45,13 +45,17 @@ CREATE TABLE of_domain (id int PRIMARY KEY, x positive);
 INSERT INTO of_domain VALUES (1, -1);
 ALTER DOMAIN positive ADD CONSTRAINT is_positive CHECK (VALUE > 0) NOT VALID;";
 
+async fn assert_copied(flow: &Flow, outcome: &Outcome) {
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    flow.equal().await;
+    assert_same_dump(&flow.source_cluster, &flow.target_cluster);
+}
+
 #[tokio::test]
 async fn rows_that_break_a_check_which_is_not_valid_are_copied() {
     let flow = pair(UNVALIDATED, "").await;
     let outcome = snapshot(&flow, ["snapshot"]).await;
-    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
-    flow.equal().await;
-    assert_same_dump(&flow.source_cluster, &flow.target_cluster);
+    assert_copied(&flow, &outcome).await;
 }
 
 #[tokio::test]
@@ -59,9 +63,7 @@ async fn so_are_they_into_tables_that_stand_with_that_check() {
     let flow = pair(UNVALIDATED, UNVALIDATED).await;
     execute(&flow.target, "TRUNCATE plain, parts, parent, of_domain").await;
     let outcome = snapshot(&flow, ["snapshot"]).await;
-    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
-    flow.equal().await;
-    assert_same_dump(&flow.source_cluster, &flow.target_cluster);
+    assert_copied(&flow, &outcome).await;
 }
 
 #[cfg(feature = "failpoints")]
@@ -73,9 +75,7 @@ async fn so_are_they_after_a_crash_behind_the_check() {
     let armed = call.clone().env("FAILPOINTS", &format!("{point}=return"));
     assert_eq!(armed.run().await.code, None);
     let outcome = call.run().await;
-    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
-    flow.equal().await;
-    assert_same_dump(&flow.source_cluster, &flow.target_cluster);
+    assert_copied(&flow, &outcome).await;
 }
 
 #[tokio::test]
@@ -88,9 +88,7 @@ CREATE TABLE grandchild () INHERITS (child);
 INSERT INTO parent VALUES (1); INSERT INTO child VALUES (2), (3); INSERT INTO grandchild VALUES (4);";
     let flow = pair(family, "").await;
     let outcome = snapshot(&flow, ["snapshot"]).await;
-    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
-    flow.equal().await;
-    assert_same_dump(&flow.source_cluster, &flow.target_cluster);
+    assert_copied(&flow, &outcome).await;
 }
 
 #[tokio::test]
