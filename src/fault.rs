@@ -32,6 +32,8 @@ fault_points! {
     SNAPSHOT_BEFORE_TABLES = "snapshot.before_tables";
     /// They are made and remembered.
     SNAPSHOT_AFTER_TABLES = "snapshot.after_tables";
+    /// A table that needs no other is made by the one who brings its rows.
+    SNAPSHOT_AFTER_TABLE = "snapshot.after_table";
     /// The rows of a part are written, not committed.
     SNAPSHOT_BEFORE_COMMIT = "snapshot.before_commit";
     /// The rows of a part are committed.

@@ -63,6 +63,15 @@ impl Fence {
     }
 }
 
+/// How a table is made that needs no other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Making {
+    /// The statements.
+    pub statements: Vec<String>,
+    /// The description of what is then there of it, as JSON.
+    pub objects: String,
+}
+
 /// What a part brought.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Moved {
@@ -214,6 +223,39 @@ impl Lane {
             source,
         })?;
         fault::point(fault::SNAPSHOT_AFTER_COMMIT);
+        Ok(())
+    }
+
+    /// Makes a table, together with the note that it is ours. One that was made before whoever did so
+    /// could say it is left as it is.
+    ///
+    /// # Errors
+    /// [`SnapshotError::Step`], and [`SnapshotError::Superseded`] when the attempt no longer counts.
+    pub async fn make(
+        &mut self,
+        table: &SourceTable,
+        making: &Making,
+        fence: &Fence,
+    ) -> Result<(), SnapshotError> {
+        let note = fence
+            .store
+            .made(table.relation, fence.attempt, &making.objects);
+        let object = format!("table {}", table.name);
+        let noted = self.target.query(&format!("BEGIN; {note}")).await;
+        let noted = noted.map_err(refused(&object, &note))?;
+        let Some(row) = noted.first() else {
+            return Err(SnapshotError::Superseded {
+                table: table.name.clone(),
+            });
+        };
+        let made = row.iter().flatten().any(|made| made == "t");
+        for sql in making.statements.iter().filter(|_| !made) {
+            let run = self.target.query(sql).await;
+            run.map_err(refused(&object, sql))?;
+        }
+        let committed = self.target.query("COMMIT").await;
+        committed.map_err(refused(&object, "COMMIT"))?;
+        fault::point(fault::SNAPSHOT_AFTER_TABLE);
         Ok(())
     }
 

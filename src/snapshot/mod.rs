@@ -24,7 +24,7 @@ mod steps;
 mod store;
 
 pub use error::SnapshotError;
-pub use lane::{Fence, Lane, LaneSettings, Moved};
+pub use lane::{Fence, Lane, LaneSettings, Making, Moved};
 pub use parts::{KeyRange, Part, plan_parts, plan_ranges};
 pub use point::ConsistentPoint;
 pub use select::{

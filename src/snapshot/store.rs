@@ -5,6 +5,7 @@
 //! commits together with what is remembered of it. After a crash the next start knows exactly what
 //! is there.
 
+use serde_json::Value;
 use tokio_postgres::types::ToSql;
 
 use crate::model::{Lsn, QualifiedName, RelationId, quote_literal};
@@ -40,6 +41,19 @@ pub struct StoredTable {
     pub bytes_expected: u64,
     /// Why it failed, as JSON.
     pub failure: Option<String>,
+}
+
+impl StoredTable {
+    /// Returns whether we made the table on the target. It may be begun, and its sequences made, before.
+    #[must_use]
+    pub fn is_made(&self) -> bool {
+        let objects = self.objects.as_deref().map(serde_json::from_str::<Value>);
+        let objects = objects.and_then(Result::ok);
+        objects.is_some_and(|objects| {
+            let mut objects = objects.as_array().into_iter().flatten();
+            objects.any(|object| object["kind"] == "table")
+        })
+    }
 }
 
 /// A range of a table's keys as it is remembered.
@@ -313,8 +327,8 @@ impl Store {
             .map(drop)
     }
 
-    /// Notes that tables were made, as the JSON beside them describes it, and that their rows of `lsn`
-    /// are on their way. They begin anew.
+    /// Notes that what the JSON beside each table describes was made, and that their rows of `lsn` are on
+    /// their way. They begin anew.
     ///
     /// # Errors
     /// By SQLSTATE.
@@ -421,6 +435,23 @@ impl Store {
         format!(
             "SELECT attempt FROM pgstream.snapshot_table WHERE slot_name = {} AND relation = {} \
              AND attempt = {attempt} AND state = 'copying'",
+            quote_literal(&self.slot_name),
+            table.0
+        )
+    }
+
+    /// Returns the statement that notes that a table was made as `objects` describes it, for the transaction
+    /// that makes it: one row, which says whether it was made already, or none when the attempt no longer
+    /// counts.
+    #[must_use]
+    pub fn made(&self, table: RelationId, attempt: i32, objects: &str) -> String {
+        let objects = format!("{}::pg_catalog.jsonb", quote_literal(objects));
+        format!(
+            "WITH was AS (SELECT slot_name, relation, objects OPERATOR(pg_catalog.=) {objects} AS made \
+             FROM pgstream.snapshot_table WHERE slot_name = {} AND relation = {} \
+             AND attempt = {attempt} AND state = 'copying' FOR UPDATE) \
+             UPDATE pgstream.snapshot_table AS t SET objects = {objects} FROM was \
+             WHERE t.slot_name = was.slot_name AND t.relation = was.relation RETURNING was.made",
             quote_literal(&self.slot_name),
             table.0
         )

@@ -89,7 +89,7 @@ async fn made(flow: &Flow, tables: &[&str]) {
         ),
     };
     let sql = format!(
-        "SELECT count(*) FILTER (WHERE state <> 'waiting'), count(*) FROM pgstream.snapshot_table WHERE {wanted}"
+        "SELECT count(*) FILTER (WHERE state <> 'waiting' AND objects @> '[{{\"kind\": \"table\"}}]'), count(*) FROM pgstream.snapshot_table WHERE {wanted}"
     );
     crate::support::wait_until("the tables are made", async || {
         let found = try_query_text(&flow.target, &sql).await?.join("");

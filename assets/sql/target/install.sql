@@ -78,4 +78,5 @@ CREATE TABLE IF NOT EXISTS pgstream.snapshot_step (
   object     pg_catalog.text NOT NULL,
   statement  pg_catalog.text NOT NULL
 );
+CREATE INDEX IF NOT EXISTS snapshot_step_relation ON pgstream.snapshot_step (slot_name, relation);
 COMMENT ON TABLE pgstream.snapshot_step IS 'Statements that a copy has still to run here; each goes away with its own commit';

@@ -45,7 +45,7 @@ impl Applier {
         self.begin().await?;
         let stored = self.copies.store().load(self.desk.here().session()).await;
         let stored = stored.map_err(|source| self.failed(records_refused(source)))?;
-        let made = stored.into_iter().filter(|table| table.attempt > 0);
+        let made = stored.into_iter().filter(StoredTable::is_made);
         let made: HashMap<RelationId, StoredTable> =
             made.map(|table| (table.relation, table)).collect();
         for images in called_otherwise {

@@ -202,6 +202,7 @@ impl Copier {
                 waiting: &waiting,
                 everything: first && self.site.pipeline.copies_everything(),
                 silent_triggers: self.site.pipeline.disable_triggers,
+                stands_still: first || !self.site.streams,
             };
             let moment = Moment::open(&settings).await;
             let moment = moment.map_err(|error| self.site.group_failed(error))?;

@@ -16,7 +16,7 @@ use crate::engine::status::CopyState;
 use crate::engine::supervise::{self, Task};
 use crate::engine::{EngineError, failure_of};
 use crate::model::{Classify as _, ErrorClass, QualifiedName, RelationId};
-use crate::postgres::{self, PgError, Session};
+use crate::postgres::{self, PgError, Session, sqlstate};
 use crate::snapshot::{
     Fence, Lane, LaneSettings, Moved, OpenStep, Part, SnapshotError, SourceTable, TypeFingerprints,
     is_as_planned, plan_parts,
@@ -107,6 +107,9 @@ impl Crew {
                 }
             };
             crew.queue.add_rows(table.relation, parts);
+            if group.making(table.relation).is_some() {
+                crew.queue.make_first(table.relation);
+            }
             crew.tables.insert(table.relation, Arc::new(table.clone()));
         }
         let lane_count = workers.min(group.tables.len());
@@ -200,11 +203,16 @@ impl Crew {
     async fn start_jobs(&mut self, site: &mut Site) -> Result<bool, EngineError> {
         loop {
             let control = *site.control.borrow_and_update();
-            if control.paused || self.running.len() >= control.worker_count {
+            if self.running.len() >= control.worker_count {
                 return Ok(!self.queue.is_empty());
             }
-            let Some((relation, job)) = self.queue.next() else {
-                return Ok(false);
+            // No rows move while we pause. The tables for them may come to be.
+            let next = match control.paused {
+                true => self.queue.next_table(),
+                false => self.queue.next(),
+            };
+            let Some((relation, job)) = next else {
+                return Ok(control.paused && !self.queue.is_empty());
             };
             let lane = match self.idle.pop() {
                 Some(lane) => Ok(lane),
@@ -214,7 +222,7 @@ impl Crew {
             site.account.set(
                 relation,
                 match job {
-                    Job::Part(_) => CopyState::Copying,
+                    Job::Make | Job::Part(_) => CopyState::Copying,
                     Job::Step(_) | Job::Finish => CopyState::Indexing,
                 },
             );
@@ -235,23 +243,26 @@ impl Crew {
         let (total, counted) = (site.account.counter(relation), Arc::new(Counter::default()));
         let (table, begin) = (self.tables.get(&relation).cloned(), Arc::clone(&self.begin));
         let (now, ends) = (Arc::clone(&self.now), self.ends.0.clone());
+        let making = self.group.as_ref().and_then(|group| group.making(relation));
         let counting = Arc::clone(&counted);
         let work = async move {
             let progress = |rows, bytes| {
                 counting.add(rows, bytes);
                 total.add(rows, bytes);
             };
+            let nothing = |()| Moved::default();
             let outcome = match (&job, &table) {
                 (Job::Part(part), Some(table)) => {
                     lane.copy((table, *part), &begin, &fence, &now, &progress)
                         .await
                 }
-                (Job::Part(_) | Job::Finish, None) => Ok(Moved::default()),
-                (Job::Step(step), _) => lane.run_step(step).await.map(|()| Moved::default()),
-                (Job::Finish, Some(table)) => lane
-                    .finish(&fence.store, table)
-                    .await
-                    .map(|()| Moved::default()),
+                (Job::Make, Some(table)) => match making {
+                    Some(making) => lane.make(table, &making, &fence).await.map(nothing),
+                    None => Ok(Moved::default()),
+                },
+                (Job::Step(step), _) => lane.run_step(step).await.map(nothing),
+                (Job::Finish, Some(table)) => lane.finish(&fence.store, table).await.map(nothing),
+                (Job::Make | Job::Part(_) | Job::Finish, None) => Ok(Moved::default()),
             };
             let end = JobEnd {
                 id,
@@ -332,7 +343,10 @@ impl Crew {
         (relation, job): (RelationId, Job),
         error: SnapshotError,
     ) -> Result<Option<EngineError>, Stop> {
-        let class = error.class();
+        let class = match names_collided(&job, &error) {
+            true => ErrorClass::Transient,
+            false => error.class(),
+        };
         let disturbed = match error {
             SnapshotError::Changed { .. }
             | SnapshotError::Superseded { .. }
@@ -555,6 +569,14 @@ impl Crew {
             |table| table.name.clone(),
         )
     }
+}
+
+/// Two tables that are made at once may give their array types the same name: the second finds another
+/// one when it is made again.
+fn names_collided(job: &Job, error: &SnapshotError) -> bool {
+    let unique = Some(sqlstate::UNIQUE_VIOLATION);
+    *job == Job::Make
+        && matches!(error, SnapshotError::Step { source, .. } if source.code() == unique)
 }
 
 fn watching_failed(endpoint: String, source: PgError) -> EngineError {

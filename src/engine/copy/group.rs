@@ -2,6 +2,7 @@
 //! target must have before and after their rows.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
@@ -14,7 +15,7 @@ use crate::schema::{
     plan_copy,
 };
 use crate::snapshot::{
-    ConsistentPoint, NewStep, SourceTable, StoredPart, StoredTable, TypeFingerprints,
+    ConsistentPoint, Making, NewStep, SourceTable, StoredPart, StoredTable, TypeFingerprints,
     sequence_question, source_tables,
 };
 
@@ -97,6 +98,8 @@ pub(super) struct Group {
     plan: CopyPlan,
     first: Vec<TableStep>,
     made: BTreeMap<u32, Vec<ObjectChange>>,
+    /// How the tables are made that the workers make themselves.
+    making: HashMap<RelationId, Arc<Making>>,
 }
 
 /// What a group is opened with.
@@ -114,6 +117,8 @@ pub(super) struct GroupSettings<'a> {
     pub(super) everything: bool,
     /// Ordinary triggers of the target stay silent.
     pub(super) silent_triggers: bool,
+    /// Nothing is streamed before the tables are complete: where a table is made does not matter then.
+    pub(super) stands_still: bool,
 }
 
 /// A moment of the source, and what it has of the waiting tables there.
@@ -217,7 +222,12 @@ impl Group {
             None => HashMap::new(),
         };
         let emptied = to_be_emptied(&tables, &ours, &ranges);
+        let making = match settings.stands_still {
+            true => making(&plan, &made),
+            false => HashMap::new(),
+        };
         Ok(Self {
+            making,
             first: first_steps(&standing, &compared.objects, &emptied),
             sequences: sequences(&wanted),
             ranges,
@@ -235,26 +245,23 @@ impl Group {
     /// Returns what the stream has to do, and how it will answer.
     pub(super) fn errand(&self, stream_waits: bool) -> (TablesErrand, oneshot::Receiver<Answer>) {
         let (answer, answered) = oneshot::channel();
-        let before = self
-            .plan
-            .steps
-            .iter()
-            .filter(|step| step.stage == Stage::Before);
+        let before = self.plan.steps.iter().filter(|step| match step.stage {
+            Stage::Before => true,
+            Stage::Table => !self.is_made_by_worker(step.relation),
+            _ => false,
+        });
         let before = before.map(|step| TableStep {
             relation: step.relation,
             step: step.step.clone(),
         });
-        let later = self
-            .plan
-            .steps
-            .iter()
-            .filter(|step| step.stage != Stage::Before);
         let tables = self.tables.iter().map(|table| {
-            let made = self.made.get(&table.relation.0);
-            let made = serde_json::to_string(made.map_or(&[][..], Vec::as_slice));
+            let made = self.made.get(&table.relation.0).into_iter().flatten();
+            let by_worker = self.is_made_by_worker(Some(table.relation.0));
+            let now =
+                |object: &&ObjectChange| !by_worker || !matches!(object, ObjectChange::Table(_));
             MadeTable {
                 table: table.clone(),
-                objects: made.unwrap_or_else(|_| "[]".to_owned()),
+                objects: as_json(made.filter(now)),
                 ranges: self.ranges.get(&table.relation).cloned(),
             }
         });
@@ -262,7 +269,7 @@ impl Group {
             at: self.point.lsn(),
             steps: self.first.iter().cloned().chain(before).collect(),
             tables: tables.collect(),
-            later: later
+            later: (self.plan.steps.iter())
                 .flat_map(|step| self.later(step))
                 .chain(self.sequences.iter().map(sequence))
                 .collect(),
@@ -270,6 +277,15 @@ impl Group {
             answer,
         };
         (errand, answered)
+    }
+
+    /// Returns how a table is made that the workers make themselves.
+    pub(super) fn making(&self, table: RelationId) -> Option<Arc<Making>> {
+        self.making.get(&table).cloned()
+    }
+
+    fn is_made_by_worker(&self, table: Option<u32>) -> bool {
+        table.is_some_and(|table| self.making.contains_key(&RelationId(table)))
     }
 
     /// Refuses to go on when something on the target is in the way.
@@ -303,7 +319,7 @@ impl Group {
         };
         let sql = staged.step.sql.clone();
         match staged.stage {
-            Stage::Before => Vec::new(),
+            Stage::Before | Stage::Table => Vec::new(),
             Stage::Index => vec![step("index", sql)],
             Stage::After => vec![step("after", sql)],
             Stage::Last => vec![step("last", sql)],
@@ -368,7 +384,7 @@ impl Compared {
         let left_behind = gone.iter().filter_map(|table| ours.get(&table.0));
         let left_behind = left_behind.filter(|object| labels.contains(&object.label()));
         objects.extend(left_behind.map(ObjectChange::dropped));
-        let filled = filled(target, &moment.tables, standing, settings.stored).await;
+        let filled = filled(target, &moment.tables, standing, ours).await;
         conflicts.extend(filled.map_err(GroupError::Target)?);
         Ok(Self {
             objects,
@@ -410,18 +426,13 @@ async fn filled(
     target: &Session,
     tables: &[SourceTable],
     standing: &[ObjectChange],
-    stored: &[StoredTable],
+    ours: &HashMap<u32, ObjectChange>,
 ) -> Result<Vec<Conflict>, PgError> {
-    let ours: HashSet<RelationId> = stored
-        .iter()
-        .filter(|table| table.attempt > 0)
-        .map(|table| table.relation)
-        .collect();
     let labels: HashSet<String> = standing.iter().map(ObjectChange::label).collect();
     let mut conflicts = Vec::new();
     for table in tables
         .iter()
-        .filter(|table| !table.partitioned && !ours.contains(&table.relation))
+        .filter(|table| !table.partitioned && !ours.contains_key(&table.relation.0))
     {
         let object = format!("table {}", table.name);
         if !labels.contains(&object) {
@@ -540,4 +551,32 @@ fn made(objects: &[ObjectChange]) -> BTreeMap<u32, Vec<ObjectChange>> {
         }
     }
     made
+}
+
+/// How each table is made that needs no other.
+fn making(
+    plan: &CopyPlan,
+    made: &BTreeMap<u32, Vec<ObjectChange>>,
+) -> HashMap<RelationId, Arc<Making>> {
+    let mut statements: BTreeMap<u32, Vec<String>> = BTreeMap::new();
+    for step in plan.steps.iter().filter(|step| step.stage == Stage::Table) {
+        if let Some(table) = step.relation {
+            let sql = step.step.sql.clone();
+            statements.entry(table).or_default().push(sql);
+        }
+    }
+    let making = statements.into_iter().map(|(table, statements)| {
+        let objects = as_json(made.get(&table).into_iter().flatten());
+        let making = Making {
+            statements,
+            objects,
+        };
+        (RelationId(table), Arc::new(making))
+    });
+    making.collect()
+}
+
+fn as_json<'o>(objects: impl Iterator<Item = &'o ObjectChange>) -> String {
+    let objects: Vec<_> = objects.collect();
+    serde_json::to_string(&objects).unwrap_or_else(|_| "[]".to_owned())
 }

@@ -16,7 +16,8 @@
 //! keeps what that round has to read. `docs/delivery.md` has the argument in full.
 //!
 //! The first copy is no different, but that the stream stands at S until the tables are complete:
-//! there is nothing else to stream.
+//! there is nothing else to stream. So the crew makes tables, too, those that need no other: most of
+//! the time that this takes is waiting for the disk, which several can do at once.
 
 mod account;
 mod alone;

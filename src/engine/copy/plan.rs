@@ -54,6 +54,8 @@ pub async fn plan_snapshot(pipeline: &Pipeline) -> Result<SnapshotPlan, EngineEr
         waiting: &waiting,
         everything: left.finished.is_empty() && pipeline.copies_everything(),
         silent_triggers: pipeline.disable_triggers,
+        // In one list of statements there is nobody beside another.
+        stands_still: false,
     };
     let failed = |source| EngineError::SnapshotGroup {
         source_endpoint: pipeline.snapshot.source.endpoint(),

@@ -1,7 +1,7 @@
 //! What there is to do for the rows and indexes of a group, and what comes next. Pure.
 //!
 //! ```text
-//!  parts of its rows ──all──> rows are there ──> indexes, side by side ──all──> keys, one by one
+//!  the table ──> parts of its rows ──all──> rows are there ──> indexes, side by side ──all──> keys, one by one
 //! ```
 //!
 //! Tables come largest first, so that no long one begins when all others are done; what completes a
@@ -15,6 +15,8 @@ use crate::snapshot::{OpenStep, Part};
 /// A piece of work for one lane.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Job {
+    /// The table itself.
+    Make,
     /// Rows.
     Part(Part),
     /// A statement that completes the table.
@@ -23,10 +25,20 @@ pub(super) enum Job {
     Finish,
 }
 
+/// Whether the table is there.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Making {
+    #[default]
+    Made,
+    ToDo,
+    Running,
+}
+
 /// What is left of one table.
 #[derive(Debug, Default)]
 struct Left {
     relation: RelationId,
+    making: Making,
     parts: VecDeque<Part>,
     /// A part was taken.
     begun: bool,
@@ -68,6 +80,13 @@ impl Queue {
         });
     }
 
+    /// Has a table made before its rows are copied.
+    pub(super) fn make_first(&mut self, relation: RelationId) {
+        if let Some(left) = self.table(relation) {
+            left.making = Making::ToDo;
+        }
+    }
+
     /// Adds the statements that complete a table whose rows are there.
     pub(super) fn add_steps(&mut self, relation: RelationId, steps: Vec<OpenStep>) {
         let (indexes, steps) = steps.into_iter().partition(|step| step.stage == "index");
@@ -83,7 +102,12 @@ impl Queue {
     /// Takes the next piece of work.
     pub(super) fn next(&mut self) -> Option<(RelationId, Job)> {
         let step = self.tables.iter_mut().find_map(Left::next_step);
-        step.or_else(|| self.tables.iter_mut().find_map(Left::next_part))
+        step.or_else(|| self.tables.iter_mut().find_map(Left::next_of_rows))
+    }
+
+    /// Takes the next table that is to be made.
+    pub(super) fn next_table(&mut self) -> Option<(RelationId, Job)> {
+        self.tables.iter_mut().find_map(Left::next_table)
     }
 
     /// Gives a piece of work back, to be done again.
@@ -91,6 +115,7 @@ impl Queue {
         if let Some(left) = self.table(relation) {
             left.ended(&job);
             match job {
+                Job::Make => left.making = Making::ToDo,
                 Job::Part(part) => left.parts.push_front(part),
                 Job::Step(step) if step.stage == "index" => left.indexes.push_front(step),
                 Job::Step(step) => left.steps.push_front(step),
@@ -163,6 +188,20 @@ impl Queue {
 }
 
 impl Left {
+    fn next_of_rows(&mut self) -> Option<(RelationId, Job)> {
+        match self.making {
+            Making::Made => self.next_part(),
+            Making::ToDo | Making::Running => self.next_table(),
+        }
+    }
+
+    fn next_table(&mut self) -> Option<(RelationId, Job)> {
+        (self.making == Making::ToDo).then(|| {
+            self.making = Making::Running;
+            (self.relation, Job::Make)
+        })
+    }
+
     fn next_part(&mut self) -> Option<(RelationId, Job)> {
         let part = self.parts.pop_front()?;
         self.begun = true;
@@ -186,6 +225,10 @@ impl Left {
 
     fn ended(&mut self, job: &Job) {
         let running = match job {
+            Job::Make => {
+                self.making = Making::Made;
+                return;
+            }
             Job::Part(_) => &mut self.running_parts,
             Job::Step(_) | Job::Finish => &mut self.running_steps,
         };
@@ -193,7 +236,8 @@ impl Left {
     }
 
     fn is_idle(&self) -> bool {
-        self.parts.is_empty()
+        self.making == Making::Made
+            && self.parts.is_empty()
             && self.indexes.is_empty()
             && self.steps.is_empty()
             && !self.finish
@@ -246,6 +290,22 @@ mod tests {
         assert_eq!(queue.done(BIG, &alone(&second)), Progress::More);
         assert_eq!(queue.next(), Some((BIG, alone(&key))));
         assert_eq!(queue.done(BIG, &alone(&key)), Progress::Complete);
+    }
+
+    #[test]
+    fn a_table_is_made_before_its_rows_come_and_others_need_not_wait_for_it() {
+        let mut queue = Queue::default();
+        queue.add_rows(BIG, vec![Part::Whole]);
+        queue.add_rows(SMALL, vec![Part::Whole]);
+        queue.make_first(BIG);
+
+        assert_eq!(queue.next(), Some((BIG, Job::Make)));
+        assert_eq!(queue.next(), Some((SMALL, Job::Part(Part::Whole))));
+        assert_eq!(queue.next(), None);
+        queue.again(BIG, Job::Make);
+        assert_eq!(queue.next(), Some((BIG, Job::Make)));
+        assert_eq!(queue.done(BIG, &Job::Make), Progress::More);
+        assert_eq!(queue.next(), Some((BIG, Job::Part(Part::Whole))));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //!  before the rows   schemas, types, sequences, tables, partitions attached while they are empty, and
 //!                    before that what they need of indexes that the partitioned table has already:
 //!                    ATTACH would build those by itself, under names of its own
+//!  with its rows     tables that need no other table and that none needs: at any time, beside each other
 //!  after its rows    indexes, beside each other; then keys and checks, one after the other
 //!  after all rows    what joins tables: indexes of partitioned tables, owners, settings, comments; and
 //!                    checks that are NOT VALID, which rows of the source may break
@@ -17,16 +18,19 @@
 use super::NotApplied;
 use super::scene::Scene;
 use super::steps::{Check, Owner, Phase, Phased, Step, Steps};
+use super::ties::Ties;
 use super::{Plan, constraint, plan_object};
 use crate::model::QualifiedName;
-use crate::schema::description::{Constraint, Index, Table};
+use crate::schema::description::{Constraint, Index, Table, Type};
 use crate::schema::entry::{Change, FORMAT, Images, ObjectChange};
 
 /// When a statement may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
-    /// Before the rows.
+    /// Before the rows of any table.
     Before,
+    /// Before the rows of its table, beside other tables.
+    Table,
     /// After the rows of its table, beside others of the same table.
     Index,
     /// After the rows and the indexes of its table.
@@ -65,9 +69,10 @@ pub struct CopyPlan {
 pub fn plan_copy(objects: &[ObjectChange], selects: &dyn Fn(&QualifiedName) -> bool) -> CopyPlan {
     let change = empty_change();
     let scene = Scene::new(&change, objects, selects);
+    let ties = Ties::of(&scene);
     let (mut steps, mut plan) = (Steps::default(), Plan::default());
     for object in objects {
-        steps.belong_to(owner(&scene, object));
+        steps.belong_to(owner(&scene, &ties, object));
         match key_and_index(&scene, object) {
             Some((key, index)) => {
                 constraint::plan_over_index(&scene, key, index, &mut steps);
@@ -84,7 +89,7 @@ pub fn plan_copy(objects: &[ObjectChange], selects: &dyn Fn(&QualifiedName) -> b
     }
 }
 
-fn owner(scene: &Scene<'_>, object: &ObjectChange) -> Owner {
+fn owner(scene: &Scene<'_>, ties: &Ties, object: &ObjectChange) -> Owner {
     let known = match object {
         ObjectChange::Constraint(images) => images.known(),
         _ => None,
@@ -98,7 +103,18 @@ fn owner(scene: &Scene<'_>, object: &ObjectChange) -> Owner {
         referenced: object.referenced(),
         check: known.and_then(check),
         of_standing_index: index.is_some_and(|index| is_of_standing_index(scene, index)),
+        depth: match object {
+            ObjectChange::Table(images) => depth(ties, &images.after, Table::qualified_name),
+            ObjectChange::Type(images) => depth(ties, &images.after, Type::qualified_name),
+            _ => 0,
+        },
+        apart: matches!(object, ObjectChange::Table(images) if ties.leave_apart(images)),
     }
+}
+
+fn depth<T>(ties: &Ties, after: &Option<T>, name: fn(&T) -> QualifiedName) -> i32 {
+    let after = after.as_ref();
+    after.map_or(0, |after| ties.depth(&name(after)))
 }
 
 fn check(constraint: &Constraint) -> Option<Check> {
@@ -174,6 +190,7 @@ fn stage(phase: Phase, table: Option<&Table>, owner: Owner) -> Stage {
         | Phase::Owner
         | Phase::TableSetting
         | Phase::Comment => Stage::Last,
+        _ if owner.apart => Stage::Table,
         _ => Stage::Before,
     }
 }

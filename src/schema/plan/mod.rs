@@ -27,6 +27,7 @@ mod steps;
 mod table;
 #[cfg(test)]
 mod tests;
+mod ties;
 mod types;
 
 pub use self::copy::{CopyPlan, Stage, StagedStep, plan_copy};

@@ -61,6 +61,10 @@ pub(super) struct Owner {
     pub(super) check: Option<Check>,
     /// Whether it is the part of an index that the partitioned table has already.
     pub(super) of_standing_index: bool,
+    /// How many tables it needs that are made one after the other, because it is made of their rows.
+    pub(super) depth: i32,
+    /// Whether it is a table that needs no other and that no other needs.
+    pub(super) apart: bool,
 }
 
 /// What a CHECK constraint says of the rows that are there.
@@ -79,6 +83,17 @@ pub(super) struct Phased {
     rank: i32,
     pub(super) owner: Owner,
     pub(super) step: Step,
+}
+
+impl Phased {
+    /// A type that is made of the rows of tables comes between those and the tables that are made of it.
+    const fn place(&self) -> (Phase, i32, i32) {
+        match (self.phase, self.owner.depth) {
+            (Phase::Type, depth @ 1..) => (Phase::CreateTable, 2 * depth - 1, self.rank),
+            (Phase::CreateTable, depth) => (Phase::CreateTable, 2 * depth, self.rank),
+            (phase, _) => (phase, 0, self.rank),
+        }
+    }
 }
 
 /// Steps with their phases; within one phase the order of adding stays, unless a rank says otherwise.
@@ -117,7 +132,7 @@ impl Steps {
     }
 
     pub(super) fn into_phased(mut self) -> Vec<Phased> {
-        self.steps.sort_by_key(|phased| (phased.phase, phased.rank));
+        self.steps.sort_by_key(Phased::place);
         self.steps
     }
 }

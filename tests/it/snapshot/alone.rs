@@ -93,6 +93,7 @@ async fn after_a_crash_it_begins_anew_and_ends_equal() {
     let before = query_text(&flow.source, CATALOGS).await;
     let prepared = snapshot(&flow.source_cluster, &flow.target_cluster);
     for point in [
+        pgstream::fault::SNAPSHOT_AFTER_TABLE,
         pgstream::fault::SNAPSHOT_AFTER_COMMIT,
         pgstream::fault::SNAPSHOT_AFTER_STEP,
     ] {

@@ -9,9 +9,10 @@ use crate::chaos::dice::{Dice, seed};
 use crate::support::flow::Flow;
 use crate::support::query_text;
 
-const POINTS: [&str; 8] = [
+const POINTS: [&str; 9] = [
     fault::SNAPSHOT_BEFORE_TABLES,
     fault::SNAPSHOT_AFTER_TABLES,
+    fault::SNAPSHOT_AFTER_TABLE,
     fault::SNAPSHOT_BEFORE_COMMIT,
     fault::SNAPSHOT_AFTER_COMMIT,
     fault::SNAPSHOT_AFTER_ROWS,
@@ -41,7 +42,9 @@ async fn dies_everywhere(plugin: Plugin) {
 
     for point in POINTS {
         // Each death leaves less to do for the next.
-        let visit = u64::from(point == fault::SNAPSHOT_BEFORE_COMMIT);
+        let visit = u64::from(
+            [fault::SNAPSHOT_AFTER_TABLE, fault::SNAPSHOT_BEFORE_COMMIT].contains(&point),
+        );
         die(&flow, point, visit).await;
     }
     for point in [
