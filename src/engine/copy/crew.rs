@@ -121,7 +121,7 @@ impl Crew {
 
     /// Makes ready to run the statements that complete tables whose rows are there.
     pub(super) async fn for_steps(
-        site: &Site,
+        site: &mut Site,
         target: &Session,
         tables: &[RelationId],
     ) -> Result<Self, EngineError> {
@@ -409,7 +409,7 @@ impl Crew {
                 self.rows_are_there(site, target, relation).await?;
             }
             Progress::RowsAreThere => self.note_rows(site, target, relation).await?,
-            Progress::Complete => self.queue.leave_out(relation),
+            Progress::Complete => self.complete(site, relation),
         }
         Ok(())
     }
@@ -456,7 +456,7 @@ impl Crew {
 
     async fn add_steps(
         &mut self,
-        site: &Site,
+        site: &mut Site,
         target: &Session,
         relation: RelationId,
     ) -> Result<(), EngineError> {
@@ -466,10 +466,16 @@ impl Crew {
         let ours = |step: &OpenStep| matches!(step.stage.as_str(), "index" | "after");
         let steps: Vec<OpenStep> = steps.into_iter().filter(ours).collect();
         match steps.is_empty() {
-            true => self.queue.leave_out(relation),
+            true => self.complete(site, relation),
             false => self.queue.add_steps(relation, steps),
         }
         Ok(())
+    }
+
+    /// The table has all that it needs for itself; what joins it to others comes with those.
+    fn complete(&mut self, site: &mut Site, relation: RelationId) {
+        self.queue.leave_out(relation);
+        site.account.set(relation, CopyState::CatchingUp);
     }
 
     /// Indexes of a large table are worth a worker each.

@@ -30,7 +30,7 @@ impl Copier {
             .iter()
             .filter(|table| table.state == CopyState::Indexing);
         let tables: Vec<RelationId> = rows_are_there.map(|table| table.relation).collect();
-        let mut crew = Crew::for_steps(&self.site, target, &tables).await?;
+        let mut crew = Crew::for_steps(&mut self.site, target, &tables).await?;
         match crew.work(&mut self.site, target).await? {
             CrewEnd::Done => {}
             CrewEnd::PointLost(error) => return Err(Stop::Failed(error)),
@@ -43,7 +43,9 @@ impl Site {
     /// Runs what joins tables, moves sequences, and says that the tables are complete. Tables that
     /// still wait, or failed, do not keep the others.
     pub(super) async fn finish_tables(&mut self, target: &Session) -> Result<(), Stop> {
-        let stored = self.load(target).await?;
+        let stored = self.store.load(target).await;
+        let stored =
+            stored.map_err(|source| self.target_failed("read how far the copies are", source))?;
         let ready: HashSet<RelationId> = stored
             .iter()
             .filter(|table| table.state == CopyState::Indexing)
