@@ -109,6 +109,37 @@ async fn after_a_crash_it_begins_anew_and_ends_equal() {
     assert_eq!(query_text(&flow.source, CATALOGS).await, before);
 }
 
+/// Worked at by one worker, whom the end meets behind the largest table.
+#[cfg(feature = "failpoints")]
+#[tokio::test]
+async fn a_table_that_somebody_else_makes_under_a_name_that_we_planned_is_not_emptied() {
+    let flow = shop().await;
+    let prepared = snapshot(&flow.source_cluster, &flow.target_cluster)
+        .env("PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_WORKERS", "1");
+    let point = pgstream::fault::SNAPSHOT_AFTER_TABLE;
+    let armed = prepared
+        .clone()
+        .env("FAILPOINTS", &format!("{point}=return"));
+    assert_eq!(armed.run().await.code, None);
+    let tables = "SELECT oid::regclass FROM pg_class WHERE relnamespace IN \
+                  ('shop'::regnamespace, 'public'::regnamespace) AND relkind = 'r'";
+    assert_eq!(query_text(&flow.target, tables).await, ["shop.item"]);
+    let theirs = "CREATE TABLE ledger (a int, b text); INSERT INTO ledger VALUES (1, 'theirs')";
+    execute(&flow.target, theirs).await;
+
+    let refused = prepared.run().await;
+
+    assert_eq!(refused.code, Some(78), "{}", refused.stderr);
+    let reason = "table public.ledger: it has rows on the target already";
+    assert!(refused.stderr.contains(reason), "{}", refused.stderr);
+    let rows = "SELECT * FROM ledger";
+    assert_eq!(query_text(&flow.target, rows).await, ["1|theirs"]);
+    execute(&flow.target, "TRUNCATE ledger").await;
+    let outcome = prepared.run().await;
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    flow.equal().await;
+}
+
 /// Empty and equal, but for one row that it does not take.
 const REFUSES_ONE: &str = "\
 CREATE SCHEMA shop;
