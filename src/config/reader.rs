@@ -12,7 +12,7 @@ use super::unit::ByteSizeError;
 use super::{
     ByteSize, Configuration, ConnectionSettings, Kind, LogFormat, LogLevel, NullNumbers,
     OnConflict, Origin, Pipeline, Plugin, Problem, SlotName, TableFilter, TablePattern, Variable,
-    key, parse_duration,
+    key, parse_duration, suggest,
 };
 use crate::model::Classify as _;
 
@@ -171,7 +171,7 @@ impl<'a> Reader<'a> {
                 let shown =
                     Variable::find(key).map(|variable| shown_value(variable, &setting.value));
                 self.problems.push(Problem {
-                    key: Some(key.to_owned()),
+                    key: Some(setting.name.clone()),
                     value: shown,
                     rule,
                     origin: Some(setting.origin.clone()),
@@ -212,7 +212,7 @@ impl<'a> Reader<'a> {
             match setting.value.trim().to_ascii_lowercase().as_str() {
                 "true" | "t" | "yes" | "on" | "1" => Ok(true),
                 "false" | "f" | "no" | "off" | "0" => Ok(false),
-                _ => Err(("must be true or false".to_owned(), None)),
+                text => Err(("must be true or false".to_owned(), did_you_mean(text))),
             }
         })
     }
@@ -259,6 +259,12 @@ impl<'a> Reader<'a> {
         })
         .unwrap_or_default()
     }
+}
+
+/// Returns which of the two words of a switch was probably meant.
+fn did_you_mean(text: &str) -> Option<String> {
+    let word = suggest::nearest(text, ["true", "false"].into_iter())?;
+    Some(format!("did you mean {word}?"))
 }
 
 fn text_of(error: &impl fmt::Display) -> String {

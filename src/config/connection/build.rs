@@ -12,7 +12,7 @@ use super::{
     ChannelBinding, ConnectionError, ConnectionSettings, Environment, Host, HostPort, Keepalive,
     RootCertificates, SslMode, SslNegotiation, TargetSession, TlsSettings,
 };
-use crate::config::Secret;
+use crate::config::{Secret, suggest};
 
 const PORT_DEFAULT: u16 = 5432;
 
@@ -112,6 +112,7 @@ fn choice<T: Copy>(
             name,
             value: (*value).to_owned(),
             rule: rule_of(name),
+            nearest: suggest::nearest(value, names.iter().map(|(known, _)| *known)),
         }),
     }
 }
@@ -142,6 +143,7 @@ fn number<T: FromStr>(words: &Words<'_>, name: &'static str) -> Result<Option<T>
             name,
             value: (*value).to_owned(),
             rule: rule_of(name),
+            nearest: None,
         }),
     }
 }
@@ -213,6 +215,7 @@ fn parse_address(text: &str) -> Result<IpAddr, ConnectionError> {
             name: "hostaddr",
             value: text.to_owned(),
             rule: "an IP address",
+            nearest: None,
         })
 }
 
@@ -294,6 +297,7 @@ fn tls(words: &Words<'_>, environment: &Environment) -> Result<TlsSettings, Conn
             name: "sslmode",
             value: mode.name().to_owned(),
             rule: "strong enough for sslnegotiation=direct (use require or more)",
+            nearest: None,
         });
     }
     Ok(TlsSettings {
@@ -328,6 +332,7 @@ fn ssl_mode(words: &Words<'_>, roots: &RootCertificates) -> Result<SslMode, Conn
                 name: "sslmode",
                 value: mode.name().to_owned(),
                 rule: "strong enough for sslrootcert=system (use verify-full)",
+                nearest: None,
             })
         }
         (given, _) => Ok(given.unwrap_or_default()),
