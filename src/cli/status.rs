@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::Failure;
-use super::output::{by_file, print, print_json};
+use super::output::{print, print_json};
 use super::runtime::block_on;
 use crate::config::{ByteSize, Configuration};
 use crate::engine::inspect::{
@@ -14,8 +14,7 @@ use crate::engine::status::{CopyState, Slot};
 /// Prints what is to be seen. When a side does not answer, that is said and decides the exit code.
 pub(super) fn run(configuration: &Configuration, json: bool) -> Result<ExitCode, Failure> {
     let pipeline = configuration.pipeline()?;
-    let (mut inspection, failure) = block_on(inspect(&pipeline))?;
-    inspection.init_command = by_file(configuration, &pipeline, &inspection.init_command);
+    let (inspection, failure) = block_on(inspect(&pipeline))?;
     if json {
         print_json(&inspection);
     } else {

@@ -11,8 +11,8 @@ use super::table_filter::parse_patterns;
 use super::unit::ByteSizeError;
 use super::{
     ByteSize, Configuration, ConnectionSettings, Kind, LogFormat, LogLevel, NullNumbers,
-    OnConflict, Origin, Pipeline, Plugin, Problem, SlotName, TableFilter, TablePattern, Variable,
-    key, parse_duration, suggest,
+    OnConflict, Pipeline, Plugin, Problem, SlotName, TableFilter, TablePattern, Variable, key,
+    parse_duration, suggest,
 };
 use crate::model::Classify as _;
 
@@ -186,7 +186,7 @@ impl<'a> Reader<'a> {
         let defaults = &self.configuration.connection_defaults;
         self.value(key, |setting| {
             ConnectionSettings::parse_in(&setting.value, defaults)
-                .map(|settings| settings.with_origin(origin_name(key, &setting.origin)))
+                .map(|settings| settings.with_origin(key, setting.origin.clone()))
                 .map_err(|error| (error.to_string(), error.hint()))
         })
     }
@@ -269,14 +269,4 @@ fn did_you_mean(text: &str) -> Option<String> {
 
 fn text_of(error: &impl fmt::Display) -> String {
     error.to_string()
-}
-
-/// Returns what hints call a connection string: the flag, or the variable and its place.
-fn origin_name(key: &str, origin: &Origin) -> String {
-    match origin {
-        Origin::Flag(flag) => (*flag).to_owned(),
-        Origin::Environment => format!("{key} in the environment"),
-        Origin::File { .. } => format!("{key} in {origin}"),
-        Origin::Default => key.to_owned(),
-    }
 }

@@ -13,8 +13,9 @@ use super::status::{CopyState, Slot};
 use crate::apply::{SLOT_GONE, Stream, misfit};
 use crate::config::{Pipeline, SlotName};
 use crate::model::Lsn;
+use crate::model::remedy::init_command;
 use crate::postgres::PgError;
-use crate::schema::install::{self, InitState};
+use crate::schema::install::InitState;
 
 use query::{SourceLook, TargetLook};
 
@@ -210,7 +211,7 @@ fn assemble(
     let target_look = target.ok();
     Inspection {
         at,
-        init_command: install::init_command(&pipeline.source.to_uri_without_password(), &slot_name),
+        init_command: init_command(&pipeline.source.as_argument(), slot_name.as_str()),
         source: side(
             pipeline.source.endpoint(),
             source.map(|look| look.version.as_str()),

@@ -42,9 +42,8 @@ pub(super) fn settings(
         hosts: hosts(&words, environment)?,
         dbname: text(&words, "dbname").unwrap_or_else(|| user.clone()),
         user,
-        password: text(&words, "password")
-            .map(Secret::new)
-            .or_else(|| environment.password.clone()),
+        password: text(&words, "password").map(Secret::new),
+        password_default: environment.password.clone(),
         passfile: passfile(&words, environment),
         tls: tls(&words, environment)?,
         connect_timeout: connect_timeout(&words)?,

@@ -4,8 +4,8 @@ use super::facts::{PublicationFacts, SlotFacts, SourceFacts, Wal2json};
 use super::finding::{bounded, found, read_only, version};
 use super::{Finding, Side, Wanted};
 use crate::config::{NullNumbers, Plugin, key};
-use crate::model::quote_ident;
-use crate::schema::{grant_descriptions, install};
+use crate::model::{quote_ident, remedy};
+use crate::schema::grant_descriptions;
 
 pub(super) fn judge(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
     let mut findings: Vec<Finding> = [
@@ -49,7 +49,11 @@ fn finding(
 }
 
 fn init_command(wanted: &Wanted) -> String {
-    install::init_command(&wanted.source_uri, &wanted.slot_name)
+    remedy::init_command(&wanted.source_argument, wanted.slot_name.as_str())
+}
+
+fn begin_anew(wanted: &Wanted) -> String {
+    remedy::begin_anew(&wanted.source_argument, wanted.slot_name.as_str())
 }
 
 /// `init` writes once, and whoever follows schema changes acknowledges them.
@@ -196,8 +200,7 @@ fn slot_state(object: &str, wanted: &Wanted, slot: &SlotFacts, database: &str) -
         }
         (_, Some("lost")) => {
             let problem = "is lost: WAL that it needs is gone (max_slot_wal_keep_size)";
-            let mend = format!("{again} -- then copy the tables to the target anew");
-            Some(finding(object, problem, mend))
+            Some(finding(object, problem, begin_anew(wanted)))
         }
         (Some(pid), _) if !ours(slot) => {
             let application = slot.active_application.as_deref().unwrap_or("unknown");

@@ -8,6 +8,7 @@ use crate::model::QualifiedName;
 fn wanted() -> Wanted {
     Wanted {
         source_uri: "postgresql://me@localhost:5432/postgres".to_owned(),
+        source_argument: "-c a.env".to_owned(),
         slot_name: "a_slot".parse().unwrap(),
         publication_name: "a_slot_publication".to_owned(),
         plugin: Plugin::Pgoutput,
@@ -175,7 +176,8 @@ fn the_states_of_a_slot_are_told_apart() {
     check(
         |f| slot(f).wal_status = Some("lost".to_owned()),
         "lost",
-        "anew",
+        "pgstream tear-down -c a.env --replication-slot a_slot && \
+         pgstream init -c a.env --replication-slot a_slot; then empty the tables",
     );
     check(
         |f| slot(f).wal_status = Some("unreserved".to_owned()),

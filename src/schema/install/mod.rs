@@ -35,8 +35,6 @@ pub use tear_down::{
     SNAPSHOT_NAME, TearDownReport, forget_on_target, plan_tear_down, tear_down, tear_down_watched,
 };
 
-use crate::config::SlotName;
-
 /// The server that a statement is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
@@ -57,10 +55,4 @@ pub struct PlannedStep {
     pub sql: String,
     /// The SQL that takes it back, where there is something to take back.
     pub undo: Option<String>,
-}
-
-/// Returns the command that does it, for a shell.
-#[must_use]
-pub fn init_command(source_uri: &str, slot: &SlotName) -> String {
-    format!("pgstream init --pgurl \"{source_uri}\" --replication-slot {slot}")
 }
