@@ -18,13 +18,20 @@ pub fn init_command(source: &str, slot_name: &str) -> String {
     format!("{INIT_COMMAND} {source} --replication-slot {slot_name}")
 }
 
+/// Returns the command that removes everything of ours. `source` as for [`init_command`].
+#[must_use]
+pub fn tear_down_command(source: &str, slot_name: &str) -> String {
+    format!("pgstream tear-down {source} --replication-slot {slot_name}")
+}
+
 /// Returns what to do when a slot no longer has what the target lacks. `source` as for
 /// [`init_command`].
 #[must_use]
 pub fn begin_anew(source: &str, slot_name: &str) -> String {
     format!(
-        "pgstream tear-down {source} --replication-slot {slot_name} && {}; then empty the tables on the \
-         target, and have run copy them: PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED=true",
+        "{} && {}; then empty the tables on the target, and have run copy them: \
+         PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED=true",
+        tear_down_command(source, slot_name),
         init_command(source, slot_name)
     )
 }

@@ -162,6 +162,12 @@ impl Session {
         &self.object
     }
 
+    /// Returns the settings of this one server.
+    #[must_use]
+    pub const fn settings(&self) -> &ConnectionSettings {
+        &self.settings
+    }
+
     /// Opens another session on the same server.
     ///
     /// # Errors

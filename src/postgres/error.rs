@@ -243,8 +243,8 @@ impl Classify for PgError {
             }
             Self::Tls { source, .. } => source.hint(),
             Self::StreamWarning(_) => Some(
-                "give the table a primary key or ALTER TABLE … REPLICA IDENTITY FULL; the change \
-                 itself must be made on the target by hand"
+                "give the table a primary key or a replica identity (pgstream check has the \
+                 statement); the change itself must be made on the target by hand"
                     .to_owned(),
             ),
             Self::WrongServer { .. } => Some(

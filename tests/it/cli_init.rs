@@ -246,7 +246,7 @@ async fn init_without_the_rights_says_which_ones() {
     exit code 78
     --- stderr
     error: role reader may not create event triggers and publications of all tables
-    hint: ALTER ROLE "reader" SUPERUSER, or run init as a superuser
+    hint: ALTER ROLE "reader" SUPERUSER; or run init as a superuser
     "#);
     });
 }

@@ -124,11 +124,7 @@ async fn carry_out(
         let what = step.what.clone();
         return Err(match outcome {
             Err(error) if !stopped => InstallError::Step {
-                mend: plugin_mend(
-                    &error,
-                    &plugin.to_string(),
-                    facts.plugin_libraries.as_deref(),
-                ),
+                mend: plugin_mend(&error, &plugin.to_string(), &facts),
                 what,
                 left,
                 source: error,
