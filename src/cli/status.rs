@@ -57,7 +57,12 @@ fn render_side(side: &Side) -> String {
 fn render_init(seen: &Inspection) -> String {
     let again = |why: &str| format!("{why}: {}", seen.init_command);
     match seen.init {
-        None => "not known".to_owned(),
+        None => match &seen.init_grant {
+            Some(grant) => {
+                format!("not known: permission denied on pgstream.installation\nmend: {grant}")
+            }
+            None => "not known".to_owned(),
+        },
         Some(init) if !init.installed => again("not done"),
         Some(init) if !init.of_this_database => again("of another database, do it again"),
         Some(init) if !init.current => again("of another version of pgstream, do it again"),

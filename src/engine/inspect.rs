@@ -27,6 +27,9 @@ pub struct Inspection {
     /// What installs pgstream on the source, for people.
     #[serde(skip)]
     pub init_command: String,
+    /// What lets our role see what `init` has put on the source, for people; none when it may.
+    #[serde(skip)]
+    pub init_grant: Option<String>,
     /// The source.
     pub source: Side,
     /// The target.
@@ -212,6 +215,7 @@ fn assemble(
     Inspection {
         at,
         init_command: init_command(&pipeline.source.as_argument(), slot_name.as_str()),
+        init_grant: source.ok().and_then(|look| look.init_grant.clone()),
         source: side(
             pipeline.source.endpoint(),
             source.map(|look| look.version.as_str()),

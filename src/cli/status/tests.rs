@@ -46,6 +46,7 @@ fn seen() -> Inspection {
     Inspection {
         at: "2026-01-01T00:00:00Z".to_owned(),
         init_command: "pgstream init …".to_owned(),
+        init_grant: None,
         source: side("localhost:5432/postgres", true),
         target: side("localhost:7654/postgres", true),
         slot_name: "a_slot".to_owned(),
@@ -143,6 +144,18 @@ fn what_cannot_be_known_is_said() {
     lag         not known
     checkpoint  not known
     ");
+}
+
+#[test]
+fn what_may_not_be_seen_is_told_with_its_grant() {
+    let mut barred = seen();
+    barred.init = None;
+    barred.init_grant = Some("GRANT SELECT ON pgstream.installation TO \"reader\";".to_owned());
+    let expected = "\
+init        not known: permission denied on pgstream.installation
+            mend: GRANT SELECT ON pgstream.installation TO \"reader\";
+";
+    assert!(render(&barred).contains(expected), "{}", render(&barred));
 }
 
 #[test]

@@ -63,6 +63,8 @@ pub(super) struct SourceFacts {
     /// Our role may not read what is recorded of tables, which a copy needs.
     #[serde(skip)]
     pub(super) descriptions_closed: bool,
+    /// Our role may see the state of the installation; none: nothing is installed.
+    pub(super) installation_readable: Option<bool>,
     /// None: nothing is installed.
     pub(super) prunes_schema_log: Option<bool>,
     /// The database of the schema log's address, where that is not the source.

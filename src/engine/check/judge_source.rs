@@ -5,7 +5,7 @@ use super::finding::{bounded, found, read_only, version};
 use super::{Finding, Side, Wanted};
 use crate::config::{NullNumbers, Plugin, key};
 use crate::model::{quote_ident, remedy};
-use crate::schema::grant_descriptions;
+use crate::schema::{grant_descriptions, install};
 
 pub(super) fn judge(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
     let mut findings: Vec<Finding> = [
@@ -20,6 +20,7 @@ pub(super) fn judge(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
         replication_role(facts),
         installation(wanted, facts),
         installed_elsewhere(wanted, facts),
+        unseen_installation(facts),
         slot(wanted, facts),
         publication(wanted, facts),
         plugin_library(wanted, facts),
@@ -140,6 +141,22 @@ fn installed_elsewhere(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> 
         return None;
     };
     Some(finding("schema pgstream", problem, init_command(wanted)))
+}
+
+/// `run` does without; `status` and `check` then do not know whether `init` is complete.
+fn unseen_installation(facts: &SourceFacts) -> Option<Finding> {
+    let user = &facts.server.user;
+    (facts.installation_readable == Some(false)).then(|| Finding {
+        blocking: false,
+        ..finding(
+            "pgstream.installation",
+            format!(
+                "permission denied for role {user}: status and check cannot tell whether init is \
+                 complete and of this version"
+            ),
+            install::grant_state(user),
+        )
+    })
 }
 
 fn slot(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {

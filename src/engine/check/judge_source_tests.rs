@@ -113,6 +113,11 @@ fn each_missing_precondition_has_its_mend() {
         "pgstream init",
     );
     check(
+        |f| f.installation_readable = Some(false),
+        "pgstream.installation permission denied for role repl",
+        "GRANT USAGE ON SCHEMA pgstream TO \"repl\"; GRANT SELECT ON pgstream.installation TO \"repl\";",
+    );
+    check(
         |f| f.event_triggers.clear(),
         "event triggers",
         "pgstream init",

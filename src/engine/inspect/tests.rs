@@ -35,6 +35,7 @@ fn source(active: bool) -> SourceLook {
             ..Slot::default()
         }),
         flush_lag_s: Some(0.25),
+        init_grant: None,
         init: Some(Init {
             installed: true,
             version: Some(1),

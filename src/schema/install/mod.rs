@@ -30,7 +30,7 @@ pub use plan::render_plan;
 pub use progress::{Progress, StepProgress, StepState};
 pub use script::VERSION;
 pub(in crate::schema) use script::temporary_descriptions;
-pub use state::{InitState, state};
+pub use state::{InitState, grant_state, state};
 pub use tear_down::{
     SNAPSHOT_NAME, TearDownReport, forget_on_target, plan_tear_down, tear_down, tear_down_watched,
 };

@@ -2,6 +2,7 @@
 
 use super::facts::{self, Installation};
 use crate::config::{SlotName, publication_name};
+use crate::model::quote_ident;
 use crate::postgres::{PgError, Session};
 use crate::postgres::{Publication, Slot, find_publication, find_slot};
 
@@ -28,6 +29,15 @@ pub struct InitState {
     pub publication: Option<Publication>,
     /// Tables without a replica identity: their UPDATE and DELETE cannot be sent.
     pub keyless_tables: Vec<String>,
+}
+
+/// Returns the statements that let a role see the state of the installation.
+#[must_use]
+pub fn grant_state(role: &str) -> String {
+    let role = quote_ident(role);
+    format!(
+        "GRANT USAGE ON SCHEMA pgstream TO {role}; GRANT SELECT ON pgstream.installation TO {role};"
+    )
 }
 
 /// Looks at the source.
