@@ -193,7 +193,7 @@ fn render_copy(table: &TableCopy) -> String {
     let causes = table.causes.iter();
     let causes = causes.map(|cause| format!("  caused by: {cause}"));
     let hint = table.hint.iter().map(|hint| format!("  hint: {hint}"));
-    std::iter::once(format!("{state:14} {}  {size}", table.name))
+    std::iter::once(format!("{state:14} {}  {size}", table.table))
         .chain(error.chain(causes).chain(hint))
         .collect::<Vec<_>>()
         .join("\n")
@@ -221,7 +221,7 @@ fn render_schema_change(change: &SchemaChange) -> String {
         (SchemaChangeState::Acked, ..) => "✓ acked",
         (SchemaChangeState::Applied, ..) => "✓ applied",
     };
-    let objects = change.objects.join(", ");
+    let objects = change.quoted_objects.join(", ");
     let first = format!("{state:13} {}  {}  {objects}", change.version, change.tag);
     let missing = change.not_applied.iter();
     let missing = missing.map(|part| format!("  not on the target: {part}"));

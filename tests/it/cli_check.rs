@@ -391,6 +391,28 @@ async fn status_before_init_says_what_is_missing() {
 }
 
 #[tokio::test]
+async fn status_shows_names_as_sql_takes_them_and_json_as_they_are() {
+    let (source, target) = pair();
+    let done = between("init", &source, &target).run().await;
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    let client = connect(&source.url("postgres")).await;
+    execute(&client, "CREATE SCHEMA \"A.b\"").await;
+    execute(&client, "CREATE TABLE \"A.b\".\"Order items\" (id int)").await;
+
+    let text = between("status", &source, &target).run().await.stdout;
+    let json = between("status --json", &source, &target)
+        .run()
+        .await
+        .stdout;
+
+    assert!(text.contains("table \"A.b\".\"Order items\""), "{text}");
+    let seen: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let newest = seen["schema_changes"][0].as_object().unwrap();
+    assert_eq!(newest["objects"][0], "table A.b.Order items");
+    assert!(!newest.contains_key("quoted_objects"), "{json}");
+}
+
+#[tokio::test]
 async fn status_and_check_work_while_the_target_is_away() {
     let source = cluster("source");
     let away = dead_url();

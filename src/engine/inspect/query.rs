@@ -80,6 +80,7 @@ pub(super) struct Logged {
     pub(super) schema_name: String,
     pub(super) tag: String,
     pub(super) objects: Vec<String>,
+    pub(super) quoted_objects: Vec<String>,
     /// Objects of kinds that do not replicate yet.
     pub(super) others: Vec<String>,
     pub(super) acked: bool,

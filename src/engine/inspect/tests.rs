@@ -51,6 +51,7 @@ fn source(active: bool) -> SourceLook {
                 schema_name: "public".to_owned(),
                 tag: "CREATE TABLE".to_owned(),
                 objects: vec!["table public.test".to_owned()],
+                quoted_objects: vec!["table public.test".to_owned()],
                 others: vec!["view public.v".to_owned()],
                 acked: id == "1",
             })
