@@ -47,12 +47,14 @@ pub enum InstallError {
     #[error("interrupted before everything was taken back")]
     Left,
     /// Somebody streams from the slot.
-    #[error("slot {slot} is active for process {pid}")]
+    #[error("slot {slot} is active for process {pid} (application {application})")]
     SlotActive {
         /// The slot.
         slot: String,
         /// The walsender.
         pid: i32,
+        /// What it calls itself.
+        application: String,
     },
     /// One side is clean, the other could not be reached.
     #[error("cannot remove what is on the {side}")]

@@ -26,13 +26,14 @@ mod tear_down;
 
 pub use error::InstallError;
 pub use init::{InitReport, init, init_until, init_watched, plan_init};
-pub use plan::render_plan;
+pub use plan::{render_plan, until_then};
 pub use progress::{Progress, StepProgress, StepState};
 pub use script::VERSION;
 pub(in crate::schema) use script::temporary_descriptions;
 pub use state::{InitState, grant_state, state};
 pub use tear_down::{
-    SNAPSHOT_NAME, TearDownReport, forget_on_target, plan_tear_down, tear_down, tear_down_watched,
+    SNAPSHOT_NAME, TearDownPlan, TearDownReport, forget_on_target, plan_tear_down, tear_down,
+    tear_down_watched,
 };
 
 /// The server that a statement is for.
