@@ -536,13 +536,21 @@ impl Stream<'_> {
     /// The output plugin looks for its publication as of the moment of each change: one that was dropped
     /// while its slot lived, and made again, was not there for what was changed meanwhile.
     fn source_error(&self, operation: &'static str, source: PgError) -> EngineError {
-        let source = match source.code() {
-            Some(sqlstate::UNDEFINED_OBJECT) => source.mended(format!(
+        // PostgreSQL 18 passes over the change, with a warning.
+        let vanished = match &source {
+            PgError::Server(answer) => answer.code == sqlstate::UNDEFINED_OBJECT,
+            PgError::StreamWarning(warning) => {
+                warning.code == sqlstate::OBJECT_NOT_IN_PREREQUISITE_STATE
+            }
+            _ => false,
+        };
+        let source = match vanished {
+            true => source.mended(format!(
                 "it was dropped while its slot lived, and what was changed before it was made again cannot \
                  be decoded: {}",
                 self.anew
             )),
-            _ => source,
+            false => source,
         };
         EngineError::Source {
             operation,

@@ -189,7 +189,7 @@ impl PgError {
     /// Adds what mends a server's answer, where more is known than its code tells.
     #[must_use]
     pub fn mended(mut self, mend: String) -> Self {
-        if let Self::Server(answer) = &mut self {
+        if let Self::Server(answer) | Self::StreamWarning(answer) = &mut self {
             answer.known_mend = Some(mend);
         }
         self
@@ -242,11 +242,13 @@ impl Classify for PgError {
                 Some(hint.clone())
             }
             Self::Tls { source, .. } => source.hint(),
-            Self::StreamWarning(_) => Some(
-                "give the table a primary key or a replica identity (pgstream check has the \
-                 statement); the change itself must be made on the target by hand"
-                    .to_owned(),
-            ),
+            Self::StreamWarning(warning) => warning.mend().or_else(|| {
+                Some(
+                    "give the table a primary key or a replica identity (pgstream check has the \
+                     statement); the change itself must be made on the target by hand"
+                        .to_owned(),
+                )
+            }),
             Self::WrongServer { .. } => Some(
                 "name every server of the cluster as host1,host2, or change target_session_attrs"
                     .to_owned(),

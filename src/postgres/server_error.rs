@@ -116,7 +116,7 @@ impl ServerError {
         }
     }
 
-    /// Returns the mend: the server's own hint, or one that we know.
+    /// Returns the mend: the one of who met it, the server's own hint, or what its code tells.
     #[must_use]
     pub fn mend(&self) -> Option<String> {
         let about = |word: &str| self.message.contains(word);
@@ -126,7 +126,9 @@ impl ServerError {
         };
         let own = self.hint.clone();
         let own = own.filter(|_| self.quotes != Quotes::Anything);
-        own.or_else(|| self.known_mend.clone())
+        self.known_mend
+            .clone()
+            .or(own)
             .or_else(|| known.map(str::to_owned))
     }
 

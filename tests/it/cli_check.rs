@@ -170,7 +170,7 @@ async fn a_role_that_was_given_what_check_says_sees_everything() {
     )
     .await;
     let barred = by_role("status").run().await;
-    let grant = "GRANT SELECT ON pgstream.installation TO \"The reader\";";
+    let grant = "GRANT SELECT ON pgstream.installation, pgstream.pipeline TO \"The reader\";";
     assert!(barred.stdout.contains(grant), "{}", barred.stdout);
     execute(
         &on_source,

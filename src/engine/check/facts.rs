@@ -60,6 +60,9 @@ pub(super) struct SourceFacts {
     /// None: nothing is installed, or our role may not look.
     #[serde(skip)]
     pub(super) installation: Option<InstallationFacts>,
+    /// The slot has yet to decode changes from before its publication was made or altered.
+    #[serde(skip)]
+    pub(super) publication_younger: bool,
     /// Our role may not read what is recorded of tables, which a copy needs.
     #[serde(skip)]
     pub(super) descriptions_closed: bool,

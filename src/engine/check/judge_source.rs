@@ -256,15 +256,12 @@ fn publication(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
     let name = &wanted.publication_name;
     let object = format!("publication {name}");
     match facts.publication {
-        None => Some(finding(
+        None if facts.slot.is_some() => Some(finding(
             object,
-            "not found: what was changed without it can no longer be decoded",
-            format!(
-                "{} # if run still says that it does not exist: pgstream tear-down, init, and copy the \
-                 tables anew",
-                init_command(wanted)
-            ),
+            "not found, and its slot lives: what was changed since it went cannot be decoded",
+            begin_anew(wanted),
         )),
+        None => Some(finding(object, "not found", init_command(wanted))),
         Some(PublicationFacts {
             all_tables: false, ..
         }) => Some(finding(
@@ -287,7 +284,18 @@ fn publication(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
                 quote_ident(name)
             ),
         )),
-        Some(_) => None,
+        Some(_) => facts.publication_younger.then(|| Finding {
+            blocking: false,
+            ..finding(
+                object,
+                "was made or altered after the changes that its slot is to decode next: those from \
+                 before it was there cannot be decoded",
+                format!(
+                    "pgstream run # if it says that the publication does not exist: {}",
+                    begin_anew(wanted)
+                ),
+            )
+        }),
     }
 }
 

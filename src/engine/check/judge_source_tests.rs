@@ -109,13 +109,18 @@ fn each_missing_precondition_has_its_mend() {
     );
     check(
         |f| f.publication = None,
-        "a_slot_publication not found",
-        "pgstream init",
+        "a_slot_publication not found, and its slot lives",
+        "pgstream tear-down -c a.env --replication-slot a_slot && pgstream init -c a.env",
+    );
+    check(
+        |f| f.publication_younger = true,
+        "a_slot_publication was made or altered after the changes",
+        "if it says that the publication does not exist: pgstream tear-down -c a.env",
     );
     check(
         |f| f.installation_readable = Some(false),
         "pgstream.installation permission denied for role repl",
-        "GRANT USAGE ON SCHEMA pgstream TO \"repl\"; GRANT SELECT ON pgstream.installation TO \"repl\";",
+        "GRANT USAGE ON SCHEMA pgstream TO \"repl\"; GRANT SELECT ON pgstream.installation, pgstream.pipeline TO \"repl\";",
     );
     check(
         |f| f.event_triggers.clear(),

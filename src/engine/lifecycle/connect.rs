@@ -501,8 +501,8 @@ async fn require_publication(
         slot_name: slot.name.clone(),
         reason: format!("its publication {publication} does not exist"),
         hint: format!(
-            "make it again: {}",
-            init_command(&errors.0.as_argument(), &slot.name)
+            "what was changed since it went cannot be decoded: {}",
+            begin_anew(&errors.0.as_argument(), &slot.name)
         ),
     })
 }
