@@ -159,7 +159,8 @@ impl Classify for ApplyError {
             )),
             Self::MissingTable { table } => Some(copied_or_left_out(&table.to_string())),
             Self::MissingColumn { table, column } => Some(format!(
-                "add the column on the target: ALTER TABLE {} ADD COLUMN {} …; then {RUN_AGAIN}",
+                "add the column on the target: ALTER TABLE {} ADD COLUMN {} and its type (pgstream check \
+                 has the whole statement); then {RUN_AGAIN}",
                 table.quoted(),
                 crate::model::quote_ident(column)
             )),

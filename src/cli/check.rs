@@ -3,16 +3,16 @@
 use std::process::ExitCode;
 
 use super::Failure;
-use super::output::{by_file, print, print_json};
+use super::output::{print, print_json};
 use super::runtime::block_on;
-use crate::config::{Configuration, Pipeline};
+use crate::config::Configuration;
 use crate::engine::check::{CheckReport, Finding, Side, check};
 use crate::model::ErrorClass;
 
 /// Verifies both sides and prints what it found. Exit code 78 when something blocks.
 pub(super) fn run(configuration: &Configuration, json: bool) -> Result<ExitCode, Failure> {
     let pipeline = configuration.pipeline()?;
-    let report = block_on(reported(configuration, &pipeline))?;
+    let report = block_on(check(&pipeline))?;
     if json {
         print_json(&report);
     } else {
@@ -23,15 +23,6 @@ pub(super) fn run(configuration: &Configuration, json: bool) -> Result<ExitCode,
     } else {
         ExitCode::from(ErrorClass::Operator.exit_code())
     })
-}
-
-/// Returns the report, with commands as the operator can type them.
-pub(super) async fn reported(configuration: &Configuration, pipeline: &Pipeline) -> CheckReport {
-    let mut report = check(pipeline).await;
-    for finding in &mut report.findings {
-        finding.mend = by_file(configuration, pipeline, &finding.mend);
-    }
-    report
 }
 
 fn render(report: &CheckReport) -> String {

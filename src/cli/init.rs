@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::process::ExitCode;
 
 use tokio::sync::watch;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::Failure;
 use super::args::InitArguments;
@@ -63,6 +63,9 @@ async fn install_missing(
     let report = install::init_until(&source, &slot, maintenance.plugin, stop).await?;
     for step in &report.done {
         info!(target: "schema", "{step}");
+    }
+    if let Some(note) = &report.note {
+        warn!(target: "schema", "{note}");
     }
     if report.done.is_empty() {
         say(&format!(

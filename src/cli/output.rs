@@ -4,8 +4,6 @@
 use std::fmt::Display;
 use std::io::{self, Write as _};
 
-use crate::config::{Configuration, Origin, Pipeline, key};
-
 /// Writes a line of what the user asked for.
 pub(super) fn print(text: &impl Display) {
     drop(writeln!(io::stdout().lock(), "{text}"));
@@ -29,14 +27,4 @@ pub(super) fn print_json(value: &impl serde::Serialize) {
         Ok(text) => print(&text),
         Err(error) => say(&format!("cannot write JSON: {error}")),
     }
-}
-
-/// Returns a command with the configuration file in place of the source's address, where that comes from
-/// the file: an address is shown without its password, and would be refused without it.
-pub(super) fn by_file(configuration: &Configuration, pipeline: &Pipeline, command: &str) -> String {
-    let Origin::File { path, .. } = configuration.origin_of(key::SOURCE_URL) else {
-        return command.to_owned();
-    };
-    let address = format!("--pgurl \"{}\"", pipeline.source.to_uri_without_password());
-    command.replace(&address, &format!("-c {}", path.display()))
 }

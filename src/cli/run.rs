@@ -8,11 +8,11 @@ use std::process::ExitCode;
 use tracing::{info, warn};
 
 use super::args::RunArguments;
-use super::check::reported;
 use super::runtime::block_on;
 use super::signals::Signals;
 use super::{Failure, progress};
 use crate::config::{Configuration, Pipeline};
+use crate::engine::check::check;
 use crate::engine::status::Command;
 use crate::engine::{Engine, EngineOptions, Handle, Outcome, spawn};
 use crate::model::ErrorClass;
@@ -30,7 +30,7 @@ pub(super) fn run(
     block_on(async {
         match stream(pipeline.clone(), options).await {
             Err(failure) if failure.is_for_an_operator() => {
-                Err(failure.explained_by(&reported(configuration, &pipeline).await))
+                Err(failure.explained_by(&check(&pipeline).await))
             }
             outcome => outcome,
         }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::Failure;
-use super::output::{by_file, print, print_json};
+use super::output::{print, print_json};
 use super::runtime::block_on;
 use crate::config::{ByteSize, Configuration};
 use crate::engine::inspect::{
@@ -14,8 +14,7 @@ use crate::engine::status::{CopyState, Slot};
 /// Prints what is to be seen. When a side does not answer, that is said and decides the exit code.
 pub(super) fn run(configuration: &Configuration, json: bool) -> Result<ExitCode, Failure> {
     let pipeline = configuration.pipeline()?;
-    let (mut inspection, failure) = block_on(inspect(&pipeline))?;
-    inspection.init_command = by_file(configuration, &pipeline, &inspection.init_command);
+    let (inspection, failure) = block_on(inspect(&pipeline))?;
     if json {
         print_json(&inspection);
     } else {
@@ -58,7 +57,12 @@ fn render_side(side: &Side) -> String {
 fn render_init(seen: &Inspection) -> String {
     let again = |why: &str| format!("{why}: {}", seen.init_command);
     match seen.init {
-        None => "not known".to_owned(),
+        None => match &seen.init_grant {
+            Some(grant) => {
+                format!("not known: permission denied on pgstream.installation\nmend: {grant}")
+            }
+            None => "not known".to_owned(),
+        },
         Some(init) if !init.installed => again("not done"),
         Some(init) if !init.of_this_database => again("of another database, do it again"),
         Some(init) if !init.current => again("of another version of pgstream, do it again"),
@@ -189,7 +193,7 @@ fn render_copy(table: &TableCopy) -> String {
     let causes = table.causes.iter();
     let causes = causes.map(|cause| format!("  caused by: {cause}"));
     let hint = table.hint.iter().map(|hint| format!("  hint: {hint}"));
-    std::iter::once(format!("{state:14} {}  {size}", table.name))
+    std::iter::once(format!("{state:14} {}  {size}", table.table))
         .chain(error.chain(causes).chain(hint))
         .collect::<Vec<_>>()
         .join("\n")
@@ -217,7 +221,7 @@ fn render_schema_change(change: &SchemaChange) -> String {
         (SchemaChangeState::Acked, ..) => "✓ acked",
         (SchemaChangeState::Applied, ..) => "✓ applied",
     };
-    let objects = change.objects.join(", ");
+    let objects = change.quoted_objects.join(", ");
     let first = format!("{state:13} {}  {}  {objects}", change.version, change.tag);
     let missing = change.not_applied.iter();
     let missing = missing.map(|part| format!("  not on the target: {part}"));

@@ -42,7 +42,11 @@ async fn tear_down(maintenance: &Maintenance, plan: bool) -> Result<(), Failure>
     let sides = enter(maintenance).await?;
     let (source, target) = (sides.source.as_ref(), sides.target.as_ref());
     if plan {
-        print_plan(&install::plan_tear_down(source, target, &sides.slot).await?);
+        let plan = install::plan_tear_down(source, target, &sides.slot).await?;
+        if let Some(refusal) = &plan.refusal {
+            print(&format!("-- note: {}", install::until_then(refusal)));
+        }
+        print_plan(&plan.steps);
     } else {
         remove(&sides).await?;
     }

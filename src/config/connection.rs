@@ -30,7 +30,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use super::Secret;
+use super::{Origin, Secret, SettingOrigin};
 
 pub use environment::Environment;
 pub use error::ConnectionError;
@@ -115,9 +115,11 @@ pub struct ConnectionSettings {
     pub user: String,
     /// Database to enter.
     pub dbname: String,
-    /// From the string, else from `PGPASSWORD`.
+    /// From the string.
     pub password: Option<Secret>,
-    /// Where to look a password up when none was given.
+    /// `PGPASSWORD`, where the string has none.
+    pub password_default: Option<Secret>,
+    /// Where to look a password up when there is neither.
     pub passfile: Option<PathBuf>,
     /// Encryption and its verification.
     pub tls: TlsSettings,
@@ -134,7 +136,7 @@ pub struct ConnectionSettings {
     /// How long sent data may stay unacknowledged (`tcp_user_timeout`).
     pub tcp_user_timeout: Option<Duration>,
     /// The variable or flag that the string came from, for hints.
-    pub origin: Option<String>,
+    pub origin: Option<SettingOrigin>,
 }
 
 impl ConnectionSettings {
@@ -159,11 +161,28 @@ impl ConnectionSettings {
         build::settings(&words, environment)
     }
 
-    /// Remembers where the string came from, such as `PGSTREAM_POSTGRES_LISTENER_URL`.
+    /// Remembers where the string came from.
     #[must_use]
-    pub fn with_origin(mut self, origin: impl Into<String>) -> Self {
-        self.origin = Some(origin.into());
+    pub fn with_origin(mut self, key: &'static str, origin: Origin) -> Self {
+        self.origin = Some(SettingOrigin { key, origin });
         self
+    }
+
+    /// Returns what hints call the string: `PGSTREAM_POSTGRES_LISTENER_URL in pg2pg.env:2`.
+    #[must_use]
+    pub fn origin_name(&self) -> String {
+        let name = self.origin.as_ref().map(ToString::to_string);
+        name.unwrap_or_else(|| "the connection string".to_owned())
+    }
+
+    /// Returns how a command line names this source: by the file, where its address stands in one, for
+    /// an address is shown without its password, and would be refused without it.
+    #[must_use]
+    pub fn as_argument(&self) -> String {
+        match self.origin.as_ref().map(|setting| &setting.origin) {
+            Some(Origin::File { path, .. }) => format!("-c {}", path.display()),
+            _ => format!("--pgurl \"{}\"", self.to_uri_without_password()),
+        }
     }
 
     /// Returns `localhost:5432/postgres`: what errors and screens call this server.
@@ -189,10 +208,28 @@ impl ConnectionSettings {
     /// password file, which is read now (manual, section 34.16 «The Password File»).
     #[must_use]
     pub fn password_for(&self, place: &HostPort) -> Option<Secret> {
-        self.password.clone().or_else(|| {
-            let path = self.passfile.as_deref()?;
-            passfile::look_up(path, place, &self.dbname, &self.user)
-        })
+        let given = self.password.as_ref().or(self.password_default.as_ref());
+        let filed = || Some(self.line_for(place)?.1);
+        given.cloned().or_else(filed)
+    }
+
+    /// Returns where the password for one of the hosts came from, for hints; none when there is none.
+    #[must_use]
+    pub fn password_origin(&self, place: &HostPort) -> Option<String> {
+        if self.password.is_some() {
+            return Some(self.origin_name());
+        }
+        if self.password_default.is_some() {
+            return Some("PGPASSWORD in the environment".to_owned());
+        }
+        let (line, _) = self.line_for(place)?;
+        Some(format!("{}:{line}", self.passfile.as_ref()?.display()))
+    }
+
+    /// The line of the password file for one of the hosts, counted from 1.
+    fn line_for(&self, place: &HostPort) -> Option<(usize, Secret)> {
+        let path = self.passfile.as_deref()?;
+        passfile::look_up(path, place, &self.dbname, &self.user)
     }
 
     /// Returns an equivalent URI without the password, fit for people and for `psql`.

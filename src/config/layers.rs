@@ -54,7 +54,7 @@ impl Inputs {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Setting {
     /// The name it was set by: the variable's, or a synonym.
-    name: String,
+    pub(super) name: String,
     pub(super) value: String,
     pub(super) origin: Origin,
 }
@@ -185,6 +185,12 @@ impl Configuration {
     pub fn origin_of(&self, key: &str) -> Origin {
         self.setting(key)
             .map_or(Origin::Default, |setting| setting.origin.clone())
+    }
+
+    /// Returns a fault of a variable by the name that it was set by, with its origin.
+    pub(super) fn problem(&self, key: &str, rule: impl Into<String>) -> Problem {
+        let name = self.setting(key).map_or(key, |setting| &setting.name);
+        Problem::of(name, Some(self.origin_of(key)), rule)
     }
 
     /// Returns the value of a variable as it was set, secrets included; none when the default counts.

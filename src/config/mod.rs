@@ -34,7 +34,7 @@ mod variable;
 pub use connection::{ConnectionError, ConnectionSettings};
 pub use error::{ConfigError, Problem};
 pub use layers::{Configuration, FlagValue, Inputs, Resolved};
-pub use origin::Origin;
+pub use origin::{Origin, SettingOrigin};
 pub use pipeline::{
     Batch, LogFormat, LogLevel, Logging, Maintenance, NullNumbers, OnConflict, Palette, Pipeline,
     Plugin, Screen, Snapshot, WordError,

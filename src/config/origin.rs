@@ -21,6 +21,27 @@ pub enum Origin {
     Flag(&'static str),
 }
 
+/// A setting by its variable and where that was set, as hints call it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingOrigin {
+    /// The variable.
+    pub key: &'static str,
+    /// Where it was set.
+    pub origin: Origin,
+}
+
+impl fmt::Display for SettingOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, origin } = self;
+        match origin {
+            Origin::Flag(flag) => f.write_str(flag),
+            Origin::Environment => write!(f, "{key} in the environment"),
+            Origin::File { .. } => write!(f, "{key} in {origin}"),
+            Origin::Default => f.write_str(key),
+        }
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

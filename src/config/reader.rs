@@ -11,8 +11,8 @@ use super::table_filter::parse_patterns;
 use super::unit::ByteSizeError;
 use super::{
     ByteSize, Configuration, ConnectionSettings, Kind, LogFormat, LogLevel, NullNumbers,
-    OnConflict, Origin, Pipeline, Plugin, Problem, SlotName, TableFilter, TablePattern, Variable,
-    key, parse_duration,
+    OnConflict, Pipeline, Plugin, Problem, SlotName, TableFilter, TablePattern, Variable, key,
+    parse_duration, suggest,
 };
 use crate::model::Classify as _;
 
@@ -171,7 +171,7 @@ impl<'a> Reader<'a> {
                 let shown =
                     Variable::find(key).map(|variable| shown_value(variable, &setting.value));
                 self.problems.push(Problem {
-                    key: Some(key.to_owned()),
+                    key: Some(setting.name.clone()),
                     value: shown,
                     rule,
                     origin: Some(setting.origin.clone()),
@@ -186,7 +186,7 @@ impl<'a> Reader<'a> {
         let defaults = &self.configuration.connection_defaults;
         self.value(key, |setting| {
             ConnectionSettings::parse_in(&setting.value, defaults)
-                .map(|settings| settings.with_origin(origin_name(key, &setting.origin)))
+                .map(|settings| settings.with_origin(key, setting.origin.clone()))
                 .map_err(|error| (error.to_string(), error.hint()))
         })
     }
@@ -212,7 +212,7 @@ impl<'a> Reader<'a> {
             match setting.value.trim().to_ascii_lowercase().as_str() {
                 "true" | "t" | "yes" | "on" | "1" => Ok(true),
                 "false" | "f" | "no" | "off" | "0" => Ok(false),
-                _ => Err(("must be true or false".to_owned(), None)),
+                text => Err(("must be true or false".to_owned(), did_you_mean(text))),
             }
         })
     }
@@ -261,16 +261,12 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn text_of(error: &impl fmt::Display) -> String {
-    error.to_string()
+/// Returns which of the two words of a switch was probably meant.
+fn did_you_mean(text: &str) -> Option<String> {
+    let word = suggest::nearest(text, ["true", "false"].into_iter())?;
+    Some(format!("did you mean {word}?"))
 }
 
-/// Returns what hints call a connection string: the flag, or the variable and its place.
-fn origin_name(key: &str, origin: &Origin) -> String {
-    match origin {
-        Origin::Flag(flag) => (*flag).to_owned(),
-        Origin::Environment => format!("{key} in the environment"),
-        Origin::File { .. } => format!("{key} in {origin}"),
-        Origin::Default => key.to_owned(),
-    }
+fn text_of(error: &impl fmt::Display) -> String {
+    error.to_string()
 }

@@ -12,6 +12,8 @@ pub(super) fn nearest<'a>(
         .map(|candidate| (distance(candidate), candidate))
         .min_by_key(|(distance, _)| *distance)
         .filter(|(distance, candidate)| *distance <= candidate.len().div_ceil(4))
+        // Of a single letter nothing would be left.
+        .filter(|(distance, candidate)| *distance < candidate.len())
         .map(|(_, candidate)| candidate)
 }
 
@@ -27,5 +29,6 @@ mod tests {
         check("ERROR", Some("error"));
         check("ignore", None);
         check("", None);
+        assert_eq!(nearest("2", ["0", "1"].into_iter()), None);
     }
 }

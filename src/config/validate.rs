@@ -90,11 +90,12 @@ impl Configuration {
             key::SNAPSHOT_TABLES,
             key::SNAPSHOT_EXCLUDED_TABLES,
             key::SNAPSHOT_WORKERS,
+            key::SNAPSHOT_PART_SIZE,
         ];
         let enabled = values.snapshot_enabled == Some(true);
         let set = |key: &&str| !enabled && self.setting(key).is_some();
         let rule = format!("has no effect while {} is not true", key::SNAPSHOT_ENABLED);
-        let warn = |key: &str| Problem::of(key, Some(self.origin_of(key)), rule.clone());
+        let warn = |key: &str| self.problem(key, rule.clone());
         keys.into_iter().filter(set).map(warn).collect()
     }
 
@@ -105,8 +106,7 @@ impl Configuration {
             log.endpoint(),
             source.endpoint()
         );
-        let origin = Some(self.origin_of(key::SCHEMA_LOG_URL));
-        (!may_be_one_database(source, log)).then(|| Problem::of(key::SCHEMA_LOG_URL, origin, rule))
+        (!may_be_one_database(source, log)).then(|| self.problem(key::SCHEMA_LOG_URL, rule))
     }
 
     fn require(
@@ -152,8 +152,7 @@ impl Configuration {
             self.origin_of(key::SOURCE_URL),
             target.endpoint()
         );
-        let origin = Some(self.origin_of(key::TARGET_URL));
-        are_one_database(source, target).then(|| Problem::of(key::TARGET_URL, origin, rule))
+        are_one_database(source, target).then(|| self.problem(key::TARGET_URL, rule))
     }
 
     fn empty_filter(
@@ -163,10 +162,9 @@ impl Configuration {
         outcome: &str,
     ) -> Option<Problem> {
         let rule = format!("excludes everything that {include} includes: {outcome}");
-        let origin = Some(self.origin_of(exclude));
         filter
             .selects_nothing()
-            .then(|| Problem::of(exclude, origin, rule))
+            .then(|| self.problem(exclude, rule))
     }
 }
 

@@ -154,7 +154,7 @@ impl PanicGuard {
                 report(info);
             } else {
                 let place = info.location().map(ToString::to_string).unwrap_or_default();
-                error!(target: "ui", place, "a task panicked");
+                error!(target: "pgstream", place, "a task panicked");
             }
         }));
         Self { before }

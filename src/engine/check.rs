@@ -84,6 +84,8 @@ impl CheckReport {
 struct Wanted {
     /// Without a password.
     source_uri: String,
+    /// What names the source on a command line.
+    source_argument: String,
     slot_name: SlotName,
     publication_name: String,
     plugin: Plugin,
@@ -110,6 +112,7 @@ impl Wanted {
         let slot_name = slot.unwrap_or_else(|| SlotName::for_database(database));
         Self {
             source_uri: pipeline.source.to_uri_without_password(),
+            source_argument: pipeline.source.as_argument(),
             publication_name: publication_name(slot_name.as_str()),
             slot_name,
             plugin: pipeline.plugin,

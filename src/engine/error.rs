@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::apply::ApplyError;
 use crate::config::key;
 use crate::decode::DecodeError;
-use crate::model::remedy::{EDIT_FLAG, INIT_COMMAND, RUN_AGAIN, SKIP_FLAG, copied_or_left_out};
+use crate::model::remedy::{EDIT_FLAG, RUN_AGAIN, SKIP_FLAG, copied_or_left_out};
 use crate::model::{Classify, ErrorClass, Lsn};
 use crate::postgres::{PgError, sqlstate};
 use crate::schema::SchemaError;
@@ -35,6 +35,8 @@ pub enum EngineError {
         slot_name: String,
         /// The source, without a password.
         endpoint: String,
+        /// The command that makes it.
+        init: String,
     },
     /// Another process reads the slot: perhaps our own predecessor, whose end the source has not
     /// noticed yet.
@@ -277,8 +279,8 @@ impl Classify for EngineError {
                 "mend what the lines above say and run it again: it copies what is missing"
                     .to_owned(),
             ),
-            Self::SlotMissing { slot_name, .. } => Some(format!(
-                "create it: {INIT_COMMAND} --replication-slot {slot_name}; \
+            Self::SlotMissing { init, .. } => Some(format!(
+                "create it: {init}; \
                  see which slots there are: SELECT slot_name FROM pg_replication_slots"
             )),
             Self::SlotInUse { pid, .. } => Some(format!(

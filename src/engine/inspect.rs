@@ -12,9 +12,10 @@ use super::clock;
 use super::status::{CopyState, Slot};
 use crate::apply::{SLOT_GONE, Stream, misfit};
 use crate::config::{Pipeline, SlotName};
-use crate::model::Lsn;
+use crate::model::remedy::init_command;
+use crate::model::{Lsn, QualifiedName};
 use crate::postgres::PgError;
-use crate::schema::install::{self, InitState};
+use crate::schema::install::InitState;
 
 use query::{SourceLook, TargetLook};
 
@@ -26,6 +27,9 @@ pub struct Inspection {
     /// What installs pgstream on the source, for people.
     #[serde(skip)]
     pub init_command: String,
+    /// What lets our role see what `init` has put on the source, for people; none when it may.
+    #[serde(skip)]
+    pub init_grant: Option<String>,
     /// The source.
     pub source: Side,
     /// The target.
@@ -120,6 +124,9 @@ pub struct Checkpoint {
 pub struct TableCopy {
     /// Its name.
     pub name: String,
+    /// The same in its parts, for people.
+    #[serde(skip_serializing)]
+    pub table: QualifiedName,
     /// How far it is.
     pub state: CopyState,
     /// Which try this is, from 1; 0 before the first.
@@ -159,6 +166,9 @@ pub struct SchemaChange {
     pub tag: String,
     /// The objects it touched, such as `table public.test`.
     pub objects: Vec<String>,
+    /// The same, quoted where SQL needs it, for people.
+    #[serde(skip)]
+    pub quoted_objects: Vec<String>,
     /// What became of it.
     pub state: SchemaChangeState,
     /// Whether a statement ran for it on the target; none: it is not known there.
@@ -210,7 +220,8 @@ fn assemble(
     let target_look = target.ok();
     Inspection {
         at,
-        init_command: install::init_command(&pipeline.source.to_uri_without_password(), &slot_name),
+        init_command: init_command(&pipeline.source.as_argument(), slot_name.as_str()),
+        init_grant: source.ok().and_then(|look| look.init_grant.clone()),
         source: side(
             pipeline.source.endpoint(),
             source.map(|look| look.version.as_str()),
@@ -296,6 +307,7 @@ fn schema_changes(source: Option<&SourceLook>, target: Option<&TargetLook>) -> V
             schema_name: logged.schema_name.clone(),
             tag: logged.tag.clone(),
             objects: [&*logged.objects, &*logged.others].concat(),
+            quoted_objects: [&*logged.quoted_objects, &*logged.others].concat(),
             state: match (logged.acked, applied) {
                 (true, _) => SchemaChangeState::Acked,
                 (false, Some(_)) => SchemaChangeState::Applied,

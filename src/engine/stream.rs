@@ -18,7 +18,7 @@ use tracing::trace;
 use crate::decode::Decoder;
 use crate::fault;
 use crate::model::{Change, Event, Lsn, TransactionCommit};
-use crate::postgres::{Frame, PgError, WalReader};
+use crate::postgres::{Frame, PgError, WalReader, sqlstate};
 
 use super::applier::Applier;
 use super::board::Board;
@@ -59,6 +59,8 @@ pub(super) enum RoundEnd {
 /// A connected source and target.
 pub(super) struct Stream<'a> {
     pub(super) endpoint: String,
+    /// What to do when the slot no longer has what the target lacks.
+    pub(super) anew: String,
     pub(super) reader: WalReader,
     pub(super) decoder: Decoder,
     pub(super) events: Vec<Event>,
@@ -531,7 +533,25 @@ impl Stream<'_> {
         self.applier.into_meter()
     }
 
+    /// The output plugin looks for its publication as of the moment of each change: one that was dropped
+    /// while its slot lived, and made again, was not there for what was changed meanwhile.
     fn source_error(&self, operation: &'static str, source: PgError) -> EngineError {
+        // PostgreSQL 18 passes over the change, with a warning.
+        let vanished = match &source {
+            PgError::Server(answer) => answer.code == sqlstate::UNDEFINED_OBJECT,
+            PgError::StreamWarning(warning) => {
+                warning.code == sqlstate::OBJECT_NOT_IN_PREREQUISITE_STATE
+            }
+            _ => false,
+        };
+        let source = match vanished {
+            true => source.mended(format!(
+                "it was dropped while its slot lived, and what was changed before it was made again cannot \
+                 be decoded: {}",
+                self.anew
+            )),
+            false => source,
+        };
         EngineError::Source {
             operation,
             endpoint: self.endpoint.clone(),

@@ -53,7 +53,7 @@ impl<T> Task<T> {
                 return TaskEnd::Ended { name };
             };
             let message = panic_message(panic.as_ref());
-            error!(target: "ui", task = name, message, "task panicked");
+            error!(target: "pgstream", task = name, message, "task panicked");
             TaskEnd::Panicked { name, message }
         })
     }

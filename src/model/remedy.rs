@@ -9,7 +9,32 @@ pub const EDIT_FLAG: &str = "--edit-change";
 pub const RUN_AGAIN: &str = "run pgstream again";
 
 /// Makes what is missing on the source; its own flags follow, up to a semicolon.
-pub const INIT_COMMAND: &str = "pgstream init --pgurl <source URL>";
+pub const INIT_COMMAND: &str = "pgstream init";
+
+/// Returns the command that makes what is missing on a source. `source` is what names it on a command
+/// line: its own flag or a file.
+#[must_use]
+pub fn init_command(source: &str, slot_name: &str) -> String {
+    format!("{INIT_COMMAND} {source} --replication-slot {slot_name}")
+}
+
+/// Returns the command that removes everything of ours. `source` as for [`init_command`].
+#[must_use]
+pub fn tear_down_command(source: &str, slot_name: &str) -> String {
+    format!("pgstream tear-down {source} --replication-slot {slot_name}")
+}
+
+/// Returns what to do when a slot no longer has what the target lacks. `source` as for
+/// [`init_command`].
+#[must_use]
+pub fn begin_anew(source: &str, slot_name: &str) -> String {
+    format!(
+        "{} && {}; then empty the tables on the target, and have run copy them: \
+         PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED=true",
+        tear_down_command(source, slot_name),
+        init_command(source, slot_name)
+    )
+}
 
 /// Returns what to do about a table that only the source has. The lists may hold other tables, which stay.
 #[must_use]

@@ -18,6 +18,7 @@ use tracing::{debug, trace};
 use super::dial::{Place, dial, question};
 use super::error::PgError;
 use super::formats::pin_statement;
+use super::handshake::Service;
 use super::link::{Link, Settled};
 use super::patience::NOTICE_OUR_END;
 use crate::config::ConnectionSettings;
@@ -124,12 +125,8 @@ fn client_config(place: &Place<'_>, application_name: &str) -> Config {
 /// we are.
 fn entering_failed(place: &Place<'_>, error: tokio_postgres::Error) -> PgError {
     match PgError::from_client(&place.object(), None, error) {
-        PgError::Client { source, .. } => PgError::Authentication {
-            object: place.object(),
-            user: place.settings.user.clone(),
-            reason: reason(&source),
-        },
-        other => other,
+        PgError::Client { source, .. } => place.unproven(reason(&source)),
+        other => place.explained(other, Service::Sql),
     }
 }
 
@@ -163,6 +160,12 @@ impl Session {
     #[must_use]
     pub fn object(&self) -> &str {
         &self.object
+    }
+
+    /// Returns the settings of this one server.
+    #[must_use]
+    pub const fn settings(&self) -> &ConnectionSettings {
+        &self.settings
     }
 
     /// Opens another session on the same server.

@@ -298,15 +298,12 @@ async fn request_encryption(stream: &mut TcpStream) -> Result<bool, TlsError> {
 
 fn unreachable(place: &Place<'_>, source: io::Error) -> PgError {
     let settings = place.settings;
-    let origin = settings
-        .origin
-        .as_deref()
-        .unwrap_or("the connection string");
     PgError::Unreachable {
         object: place.object(),
         hint: format!(
-            "is PostgreSQL running there? test it with: psql \"{}\"; then check {origin}",
-            settings.to_uri_without_password()
+            "is PostgreSQL running there? test it with: psql \"{}\"; then check {}",
+            settings.to_uri_without_password(),
+            settings.origin_name()
         ),
         source,
     }

@@ -8,7 +8,6 @@ use std::io;
 use std::time::Duration;
 
 use super::server_error::ServerError;
-use super::sqlstate;
 use super::tls::TlsError;
 use crate::model::{Classify, ErrorClass};
 
@@ -56,6 +55,8 @@ pub enum PgError {
         user: String,
         /// Why.
         reason: String,
+        /// What to look at.
+        hint: String,
     },
     /// A server answered, but not one that `target_session_attrs` asks for.
     #[error("{object} is not {wanted}")]
@@ -185,6 +186,15 @@ impl PgError {
         }
     }
 
+    /// Adds what mends a server's answer, where more is known than its code tells.
+    #[must_use]
+    pub fn mended(mut self, mend: String) -> Self {
+        if let Self::Server(answer) | Self::StreamWarning(answer) = &mut self {
+            answer.known_mend = Some(mend);
+        }
+        self
+    }
+
     /// Takes out what may quote a value; of a COPY, row and column stay.
     pub(super) fn without_values(self) -> Self {
         match self {
@@ -228,16 +238,17 @@ impl Classify for PgError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Server(answer) => answer.mend(),
-            Self::Unreachable { hint, .. } => Some(hint.clone()),
-            Self::Tls { source, .. } => source.hint(),
-            Self::Authentication { .. } => {
-                sqlstate::hint(sqlstate::INVALID_PASSWORD).map(str::to_owned)
+            Self::Unreachable { hint, .. } | Self::Authentication { hint, .. } => {
+                Some(hint.clone())
             }
-            Self::StreamWarning(_) => Some(
-                "give the table a primary key or ALTER TABLE … REPLICA IDENTITY FULL; the change \
-                 itself must be made on the target by hand"
-                    .to_owned(),
-            ),
+            Self::Tls { source, .. } => source.hint(),
+            Self::StreamWarning(warning) => warning.mend().or_else(|| {
+                Some(
+                    "give the table a primary key or a replica identity (pgstream check has the \
+                     statement); the change itself must be made on the target by hand"
+                        .to_owned(),
+                )
+            }),
             Self::WrongServer { .. } => Some(
                 "name every server of the cluster as host1,host2, or change target_session_attrs"
                     .to_owned(),
@@ -273,10 +284,14 @@ mod tests {
         };
 
         assert_eq!(
-            hint(&[(b'C', "28P01"), (b'H', "theirs")]).as_deref(),
+            hint(&[(b'C', "53300"), (b'H', "theirs")]).as_deref(),
             Some("theirs")
         );
-        assert!(hint(&[(b'C', "28P01")]).unwrap().contains("PGPASSWORD"));
+        assert!(
+            hint(&[(b'C', "53300")])
+                .unwrap()
+                .contains("max_connections")
+        );
         assert_eq!(hint(&[(b'C', "42P01")]), None);
     }
 }

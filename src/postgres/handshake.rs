@@ -56,13 +56,18 @@ impl Wire {
         frontend::startup_message(parameters, &mut wire.unsent)
             .map_err(|error| wire.unsendable(&error))?;
         wire.send().await?;
-        wire.authenticate(place).await?;
-        let greeting = wire.greeting().await?;
+        let greeting = wire.introduced(place).await;
+        let greeting = greeting.map_err(|error| place.explained(error, service))?;
         wire.query(&pin_statement()).await?;
         if let Some((sql, answer)) = question(place.wanted) {
             place.require(answer, &wire.query(sql).await?)?;
         }
         Ok((wire, greeting))
+    }
+
+    async fn introduced(&mut self, place: &Place<'_>) -> Result<Greeting, PgError> {
+        self.authenticate(place).await?;
+        self.greeting().await
     }
 
     async fn greeting(&mut self) -> Result<Greeting, PgError> {
@@ -92,7 +97,7 @@ impl Wire {
         let password = || {
             settings
                 .password_for(place.host)
-                .ok_or_else(|| refusal(place, "the server asks for a password, and there is none"))
+                .ok_or_else(|| place.unproven("the server asks for a password, and there is none"))
         };
         let first = self.message().await?;
         if settings.tls.channel_binding == ChannelBinding::Require
@@ -101,7 +106,7 @@ impl Wire {
                 Message::AuthenticationSasl(_) | Message::ErrorResponse(_)
             )
         {
-            return Err(refusal(place, "the server does not offer channel binding"));
+            return Err(place.unproven("the server does not offer channel binding"));
         }
         match first {
             Message::AuthenticationOk => return Ok(()),
@@ -120,10 +125,7 @@ impl Wire {
             Message::AuthenticationSasl(body) => self.scram(place, &body, &password()?).await?,
             Message::ErrorResponse(body) => return Err(self.refused(&body)),
             _ => {
-                return Err(refusal(
-                    place,
-                    "the server asks for a method that we do not have",
-                ));
+                return Err(place.unproven("the server asks for a method that we do not have"));
             }
         }
         match self.message().await? {
@@ -153,7 +155,7 @@ impl Wire {
         match self.message().await? {
             Message::AuthenticationSaslContinue(body) => scram
                 .update(body.data())
-                .map_err(|error| refusal(place, &error.to_string()))?,
+                .map_err(|error| place.unproven(error.to_string()))?,
             Message::ErrorResponse(body) => return Err(self.refused(&body)),
             _ => return Err(self.broken("unexpected message within SCRAM")),
         }
@@ -163,7 +165,7 @@ impl Wire {
         match self.message().await? {
             Message::AuthenticationSaslFinal(body) => scram
                 .finish(body.data())
-                .map_err(|error| refusal(place, &error.to_string())),
+                .map_err(|error| place.unproven(error.to_string())),
             Message::ErrorResponse(body) => Err(self.refused(&body)),
             _ => Err(self.broken("unexpected message within SCRAM")),
         }
@@ -192,12 +194,11 @@ impl Wire {
                 sasl::ChannelBinding::tls_server_end_point(end_point),
                 sasl::SCRAM_SHA_256_PLUS,
             )),
-            _ if wanted == ChannelBinding::Require => Err(refusal(
-                place,
-                "channel binding is required, and not to be had",
-            )),
+            _ if wanted == ChannelBinding::Require => {
+                Err(place.unproven("channel binding is required, and not to be had"))
+            }
             _ if !offered.contains(&sasl::SCRAM_SHA_256) => {
-                Err(refusal(place, "the server offers no SCRAM that we have"))
+                Err(place.unproven("the server offers no SCRAM that we have"))
             }
             Some(_) => Ok((sasl::ChannelBinding::unrequested(), sasl::SCRAM_SHA_256)),
             None => Ok((sasl::ChannelBinding::unsupported(), sasl::SCRAM_SHA_256)),
@@ -224,12 +225,4 @@ fn start_up<'a>(
     let replication = (service == Service::Replication).then_some(("replication", "database"));
     let options = settings.options.as_deref().map(|text| ("options", text));
     fixed.into_iter().chain(replication).chain(options)
-}
-
-fn refusal(place: &Place<'_>, reason: &str) -> PgError {
-    PgError::Authentication {
-        object: place.object(),
-        user: place.settings.user.clone(),
-        reason: reason.to_owned(),
-    }
 }

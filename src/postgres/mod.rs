@@ -27,6 +27,7 @@ mod handshake;
 mod link;
 mod patience;
 mod publication;
+mod refusal;
 mod replication;
 mod server_error;
 mod slot;

@@ -99,7 +99,7 @@ where
             found = older(&mut session, &ask, began.elapsed()) => match found {
                 Ok(found) => tell(what, &found),
                 Err(error) => {
-                    debug!(target: "engine", "cannot ask whom we wait for: {error}");
+                    debug!(target: "slot", "cannot ask whom we wait for: {error}");
                     session = None;
                 }
             }
@@ -136,7 +136,7 @@ fn tell(what: &str, found: &[Older]) {
     let named: Vec<String> = found.iter().map(ToString::to_string).collect();
     let hint = format!("let it end, or end it on the source: {}", oldest.end);
     warn!(
-        target: "engine",
+        target: "slot",
         hint,
         "{what}: this waits for transactions that began earlier: {}",
         named.join("; ")

@@ -37,6 +37,8 @@ pub struct ServerError {
     pub constraint: Option<String>,
     /// Which row of a COPY, counted from 1.
     pub row_number: Option<u64>,
+    /// What mends it, where whoever met it knows more than the code tells.
+    pub(super) known_mend: Option<String>,
     /// What its texts may quote.
     quotes: Quotes,
 }
@@ -109,23 +111,25 @@ impl ServerError {
             column: own(answer.column()),
             constraint: own(answer.constraint()),
             row_number: None,
+            known_mend: None,
             quotes: Quotes::default(),
         }
     }
 
-    /// Returns the mend: the server's own hint, or one that we know.
+    /// Returns the mend: the one of who met it, the server's own hint, or what its code tells.
     #[must_use]
     pub fn mend(&self) -> Option<String> {
         let about = |word: &str| self.message.contains(word);
         let known = match &*self.code {
             sqlstate::INVALID_AUTHORIZATION if about("certificate") => Some(HINT_CERTIFICATE),
-            sqlstate::INSUFFICIENT_PRIVILEGE if about("for database") => Some(HINT_CONNECT),
-            sqlstate::UNDEFINED_OBJECT if about("publication") => Some(HINT_PUBLICATION),
             code => sqlstate::hint(code),
         };
         let own = self.hint.clone();
         let own = own.filter(|_| self.quotes != Quotes::Anything);
-        own.or_else(|| known.map(str::to_owned))
+        self.known_mend
+            .clone()
+            .or(own)
+            .or_else(|| known.map(str::to_owned))
     }
 
     /// Returns what can be done about it. Where rows are written, what the server cannot read or find is
@@ -193,13 +197,6 @@ const RAISED: &str = "a function there raised an error, whose text may quote val
 /// `pg_hba.conf` has a line with `cert` or `clientcert` (manual, section 21.12).
 const HINT_CERTIFICATE: &str = "name a client certificate whose common name is the user, and its key, in \
      the connection string: sslcert=FILE&sslkey=FILE; or map the name to the user in pg_ident.conf";
-
-const HINT_CONNECT: &str =
-    "GRANT CONNECT ON DATABASE … TO …; (the database and the role of the connection string)";
-
-/// The output plugin looks for it as of the moment of each change.
-const HINT_PUBLICATION: &str = "it was dropped while its slot lived, and what was changed meanwhile cannot be \
-     decoded: pgstream tear-down, copy the tables to the target anew, pgstream init";
 
 /// Reads row and column from «COPY t, line 5, column c: …», in the many languages that translate it
 /// word by word. Nobody knows the row where that fails; the error stands without it.

@@ -16,6 +16,8 @@ pub struct Slot {
     pub database: Option<String>,
     /// The walsender that streams from it.
     pub active_pid: Option<i32>,
+    /// What that calls itself; absent where nobody streams, and where our role may not see it.
+    pub active_application: Option<String>,
     /// `reserved`, `extended`, `unreserved` or `lost`; absent before the slot has a position.
     pub wal_status: Option<String>,
 }
@@ -26,7 +28,8 @@ pub struct Slot {
 /// By SQLSTATE; Transient when the connection is lost.
 pub async fn find_slot(session: &Session, name: &SlotName) -> Result<Option<Slot>, PgError> {
     let sql = "\
-SELECT s.slot_type, s.plugin::pg_catalog.text, s.database::pg_catalog.text, s.active_pid, s.wal_status
+SELECT s.slot_type, s.plugin::pg_catalog.text, s.database::pg_catalog.text, s.active_pid, s.wal_status,
+       (SELECT a.application_name FROM pg_catalog.pg_stat_activity AS a WHERE a.pid = s.active_pid)
 FROM pg_catalog.pg_replication_slots AS s
 WHERE s.slot_name = $1";
     let row = session.row(sql, &[&name.as_str()]).await?;
@@ -36,6 +39,7 @@ WHERE s.slot_name = $1";
         database: row.get(2),
         active_pid: row.get(3),
         wal_status: row.get(4),
+        active_application: row.get(5),
     }))
 }
 

@@ -90,16 +90,9 @@ pub(super) fn quotes_values(code: &str) -> bool {
 /// Returns the mend that we know for a code, for servers that sent none.
 pub(super) fn hint(code: &str) -> Option<&'static str> {
     Some(match code {
-        INVALID_PASSWORD => {
-            "check the password in the connection string, PGPASSWORD or the password file \
-             (~/.pgpass, readable by its owner only)"
-        }
         INVALID_AUTHORIZATION => {
             "add a line for this user, database and address to pg_hba.conf, then \
              SELECT pg_reload_conf();"
-        }
-        INVALID_CATALOG_NAME => {
-            "create the database, or name another one after the last / of the connection string"
         }
         OBJECT_IN_USE => {
             "SELECT slot_name, active_pid FROM pg_replication_slots; shows which process holds it"

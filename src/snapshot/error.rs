@@ -2,7 +2,7 @@
 
 use crate::model::remedy::RUN_AGAIN;
 use crate::model::{Classify, ErrorClass, QualifiedName};
-use crate::postgres::{CopyError, PgError, sqlstate};
+use crate::postgres::{CopyError, PgError};
 
 /// A failed operation of a copy, with its object.
 #[derive(Debug, thiserror::Error)]
@@ -85,7 +85,7 @@ impl Classify for SnapshotError {
             Self::Open { source } | Self::Around { source, .. } | Self::Commit { source, .. } => {
                 source.hint()
             }
-            Self::Rows { source, .. } => source.hint().or_else(|| unreadable(source)),
+            Self::Rows { source, .. } => source.hint(),
             Self::Step { source, .. } => source.hint().or_else(|| {
                 Some(format!(
                     "make the statement possible on the target, then {RUN_AGAIN}, or copy the table again"
@@ -94,15 +94,4 @@ impl Classify for SnapshotError {
             Self::Changed { .. } | Self::Superseded { .. } => None,
         }
     }
-}
-
-fn unreadable(error: &CopyError) -> Option<String> {
-    let CopyError::Source(error) = error else {
-        return None;
-    };
-    (error.code() == Some(sqlstate::INSUFFICIENT_PRIVILEGE)).then(|| {
-        "on the source: GRANT SELECT on the table to our role; where row security applies to it, \
-         ALTER ROLE … BYPASSRLS"
-            .to_owned()
-    })
 }

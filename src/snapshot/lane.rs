@@ -12,8 +12,8 @@
 
 use crate::config::ConnectionSettings;
 use crate::fault;
-use crate::model::{Lsn, RelationId, quote_literal};
-use crate::postgres::{CopySession, PgError, Session, copy_through};
+use crate::model::{Lsn, RelationId, quote_ident, quote_literal};
+use crate::postgres::{CopyError, CopySession, PgError, Session, copy_through, sqlstate};
 
 use super::{
     OpenStep, Part, SnapshotError, SourceTable, Store, StruckStep, copy_from, copy_to,
@@ -159,9 +159,12 @@ impl Lane {
         begun.map_err(around("begin to write", table))?;
         let (send, take) = (copy_to(table, part), copy_from(table, &table.name));
         let copied = copy_through(&mut self.source, &send, &mut self.target, &take, progress).await;
-        let copied = copied.map_err(|source| SnapshotError::Rows {
+        let copied = copied.map_err(|error| SnapshotError::Rows {
             table: table.name.clone(),
-            source,
+            source: match error {
+                CopyError::Source(error) => CopyError::Source(readable(error, table, now)),
+                error => error,
+            },
         })?;
         let ended = self.source.query("COMMIT").await;
         ended.map_err(around("end reading", table))?;
@@ -192,6 +195,7 @@ impl Lane {
         let name = table.name.quoted();
         let lock = format!("{begin}{by_key}; LOCK TABLE ONLY {name} IN ACCESS SHARE MODE");
         let locked = self.source.query(&lock).await;
+        let locked = locked.map_err(|error| readable(error, table, now));
         locked.map_err(around("begin to read", table))?;
         let same = is_as_planned(now, table).await;
         match same.map_err(around("look whether it is still the same table", table))? {
@@ -306,6 +310,22 @@ fn refused(object: &str, statement: &str) -> impl FnOnce(PgError) -> SnapshotErr
         statement,
         source,
     }
+}
+
+/// Adds to a refusal of the source what lets our role read the table.
+fn readable(error: PgError, table: &SourceTable, now: &Session) -> PgError {
+    if error.code() != Some(sqlstate::INSUFFICIENT_PRIVILEGE) {
+        return error;
+    }
+    let (schema, role) = (
+        quote_ident(&table.name.schema),
+        quote_ident(now.settings().user()),
+    );
+    error.mended(format!(
+        "on the source: GRANT USAGE ON SCHEMA {schema} TO {role}; GRANT SELECT ON TABLE {} TO {role}; \
+         where row security applies to it, ALTER ROLE {role} BYPASSRLS;",
+        table.name.quoted()
+    ))
 }
 
 /// Says what was tried around the rows of a table.

@@ -135,6 +135,75 @@ async fn a_role_without_rights_gets_every_grant() {
     });
 }
 
+/// Each statement is carried out as it was told, until nothing is left to say.
+#[tokio::test]
+async fn a_role_that_was_given_what_check_says_sees_everything() {
+    let (source, target) = pair();
+    let (on_source, on_target) = (
+        connect(&source.url("postgres")).await,
+        connect(&target.url("postgres")).await,
+    );
+    for client in [&on_source, &on_target] {
+        let role = "CREATE ROLE \"The reader\" LOGIN PASSWORD 'postgres'; \
+                    CREATE TABLE test (id int PRIMARY KEY); \
+                    REVOKE CONNECT ON DATABASE postgres FROM PUBLIC";
+        execute(client, role).await;
+    }
+    let done = between("init", &source, &target).run().await;
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    let url = |side: &Cluster| {
+        side.url("postgres")
+            .replace("//postgres:", "//The%20reader:")
+    };
+    let by_role = |command: &str| {
+        between(command, &source, &target)
+            .env("PGSTREAM_POSTGRES_LISTENER_URL", &url(&source))
+            .env("PGSTREAM_POSTGRES_WRITER_TARGET_URL", &url(&target))
+            .env(
+                "PGSTREAM_POSTGRES_WRITER_SCHEMALOG_STORE_URL",
+                &url(&source),
+            )
+    };
+    execute(
+        &on_source,
+        "GRANT CONNECT ON DATABASE postgres TO \"The reader\"",
+    )
+    .await;
+    let barred = by_role("status").run().await;
+    let grant = "GRANT SELECT ON pgstream.installation, pgstream.pipeline TO \"The reader\";";
+    assert!(barred.stdout.contains(grant), "{}", barred.stdout);
+    execute(
+        &on_source,
+        "REVOKE CONNECT ON DATABASE postgres FROM \"The reader\"",
+    )
+    .await;
+
+    let mut rounds = 0;
+    loop {
+        let outcome = by_role("check --json").run().await;
+        let report: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+        let findings = report["findings"].as_array().unwrap().clone();
+        if findings.is_empty() {
+            break;
+        }
+        rounds += 1;
+        assert!(rounds <= 2, "{findings:#?}");
+        for finding in findings {
+            let client = match finding["side"].as_str() {
+                Some("source") => &on_source,
+                _ => &on_target,
+            };
+            execute(client, finding["mend"].as_str().unwrap()).await;
+        }
+    }
+    let status = by_role("status").run().await;
+    assert!(
+        status.stdout.contains("init        done"),
+        "{}",
+        status.stdout
+    );
+}
+
 #[tokio::test]
 async fn one_server_under_two_names_is_seen() {
     let source = cluster("source");
@@ -319,6 +388,28 @@ async fn status_before_init_says_what_is_missing() {
     checkpoint  none yet: run has not streamed to this target
     "#);
     });
+}
+
+#[tokio::test]
+async fn status_shows_names_as_sql_takes_them_and_json_as_they_are() {
+    let (source, target) = pair();
+    let done = between("init", &source, &target).run().await;
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    let client = connect(&source.url("postgres")).await;
+    execute(&client, "CREATE SCHEMA \"A.b\"").await;
+    execute(&client, "CREATE TABLE \"A.b\".\"Order items\" (id int)").await;
+
+    let text = between("status", &source, &target).run().await.stdout;
+    let json = between("status --json", &source, &target)
+        .run()
+        .await
+        .stdout;
+
+    assert!(text.contains("table \"A.b\".\"Order items\""), "{text}");
+    let seen: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let newest = seen["schema_changes"][0].as_object().unwrap();
+    assert_eq!(newest["objects"][0], "table A.b.Order items");
+    assert!(!newest.contains_key("quoted_objects"), "{json}");
 }
 
 #[tokio::test]

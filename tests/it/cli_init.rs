@@ -144,16 +144,25 @@ async fn tear_down_refuses_while_the_slot_is_in_use() {
     assert_eq!(with_flags("init", &source).run().await.stdout, SUCCESS);
     let running = between("run", &source, &target).spawn();
     running.said("streaming").await;
+    let plan = with_flags("tear-down --plan", &source).run().await;
     let refused = with_flags("tear-down", &source).run().await;
     assert_eq!(running.terminate().await.code, Some(0));
     with_filters(|| {
         assert_snapshot!(seen(&refused), @"
     exit code 78
     --- stderr
-    error: slot pgstream_tutorial_slot is active for process [pid]
+    error: slot pgstream_tutorial_slot is active for process [pid] (application pgstream)
     hint: stop the `pgstream run` that uses it, or end the session on the source: SELECT pg_terminate_backend([pid])
     ");
     });
+    with_filters(|| {
+        assert_snapshot!(plan.stdout.lines().take(3).collect::<Vec<_>>().join("\n"), @r"
+    -- note: slot pgstream_tutorial_slot is active for process [pid] (application pgstream), and tear-down refuses until that ends: stop the `pgstream run` that uses it, or end the session on the source: SELECT pg_terminate_backend([pid])
+    -- source: drop replication slot pgstream_tutorial_slot
+    SELECT pg_catalog.pg_drop_replication_slot('pgstream_tutorial_slot');
+    ");
+    });
+    assert_eq!(plan.code, Some(0), "{}", plan.stderr);
     let removed = between("tear-down", &source, &target).run().await;
     assert_eq!(
         (removed.code, removed.stdout.as_str()),
@@ -246,7 +255,7 @@ async fn init_without_the_rights_says_which_ones() {
     exit code 78
     --- stderr
     error: role reader may not create event triggers and publications of all tables
-    hint: ALTER ROLE "reader" SUPERUSER, or run init as a superuser
+    hint: ALTER ROLE "reader" SUPERUSER; or run init as a superuser
     "#);
     });
 }

@@ -381,7 +381,7 @@ async fn a_wrong_password_is_told_without_it() {
     --- stderr
     error: cannot open a session on the source localhost:[port]/postgres
     caused by: localhost:[port]/postgres: password authentication failed for user "postgres" (SQLSTATE 28P01)
-    hint: check the password in the connection string, PGPASSWORD or the password file (~/.pgpass, readable by its owner only)
+    hint: check the password of role postgres, from PGSTREAM_POSTGRES_LISTENER_URL in the environment
     "#);
     });
     assert!(

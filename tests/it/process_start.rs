@@ -6,15 +6,17 @@ use pgstream::config::{Plugin, publication_name};
 use pgstream::tutorial::cluster::ClusterOptions;
 
 use crate::chaos::run;
+use crate::cli_check::between;
 use crate::support::clusters::target_dir;
 use crate::support::flow::{Flow, SLOT};
 use crate::support::process::Outcome;
-use crate::support::{cluster_with, connect, execute, query_text, wait_until};
+use crate::support::{Call, cluster_with, connect, execute, query_text, wait_until};
 
 const SCHEMA: &str = "CREATE TABLE t (id int PRIMARY KEY)";
 const SOURCE: &str = "PGSTREAM_POSTGRES_LISTENER_URL";
 const TARGET: &str = "PGSTREAM_POSTGRES_WRITER_TARGET_URL";
 const SLOT_NAME: &str = "PGSTREAM_POSTGRES_REPLICATION_SLOT_NAME";
+const COPY: &str = "PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED";
 const RETRY: &str = "PGSTREAM_RETRY_TIMEOUT";
 
 /// The process ended with this code, and said all of this.
@@ -194,6 +196,48 @@ async fn a_slot_that_was_made_anew_has_lost_changes() {
     assert_eq!(query_text(&flow.target, "SELECT id FROM t").await, ["1"]);
 }
 
+fn command(flow: &Flow, command: &str) -> Call {
+    between(command, &flow.source_cluster, &flow.target_cluster).env(SLOT_NAME, SLOT)
+}
+
+/// `init` makes it again, for what comes: the slot never gets past what was changed before, of which the
+/// record of the drop itself is one.
+#[tokio::test]
+async fn a_publication_that_was_dropped_while_its_slot_lived_is_told_with_the_way_out() {
+    let flow = with_checkpoint().await;
+    let publication = publication_name(SLOT);
+    flow.run(&format!("DROP PUBLICATION {publication}")).await;
+    let anew = "pgstream tear-down --pgurl";
+
+    let checked = command(&flow, "check").run().await;
+    let told = format!("✗ source  publication {publication}: not found, and its slot lives");
+    assert!(checked.stdout.contains(&told), "{}", checked.stdout);
+    assert!(checked.stdout.contains(anew), "{}", checked.stdout);
+    check(
+        &command(&flow, "init").run().await,
+        0,
+        &["WARN", "has lived without its publication", anew],
+    );
+    let checked = command(&flow, "check").run().await;
+    let told = format!("! source  publication {publication}: was made or altered after");
+    assert!(checked.stdout.contains(&told), "{}", checked.stdout);
+    assert!(checked.stdout.contains(anew), "{}", checked.stdout);
+    check(
+        &run(&flow).run().await,
+        78,
+        &["it was dropped while its slot lived", anew],
+    );
+
+    for words in ["tear-down", "init"] {
+        check(&command(&flow, words).run().await, 0, &[]);
+    }
+    execute(&flow.target, "TRUNCATE t").await;
+    let running = run(&flow).env(COPY, "true").spawn();
+    flow.run("INSERT INTO t VALUES (3)").await;
+    flow.equal().await;
+    assert_eq!(running.terminate().await.code, Some(0));
+}
+
 #[tokio::test]
 async fn another_server_in_the_place_of_the_source_is_noticed() {
     let flow = with_checkpoint().await;
@@ -250,7 +294,7 @@ async fn a_slot_that_the_source_has_given_up_is_no_reason_to_try_again() {
     check(
         &outcome,
         78,
-        &[SLOT, "has removed WAL", "to the target anew"],
+        &[SLOT, "has removed WAL", "&& pgstream init --pgurl"],
     );
 }
 

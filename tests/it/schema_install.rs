@@ -236,6 +236,8 @@ async fn the_plan_is_what_runs() {
     assert_eq!(names, done);
 
     let planned = plan_tear_down(Some(&source), None, &slot()).await.unwrap();
+    assert!(planned.refusal.is_none());
+    let planned = planned.steps;
     assert!(state(&source, &slot()).await.unwrap().installed);
     let done = tear_down(Some(&source), None, &slot()).await.unwrap().done;
     let names: Vec<_> = planned.into_iter().map(|step| step.what).collect();
@@ -342,7 +344,7 @@ async fn a_slot_in_use_is_not_torn_down() {
 
     let pid = "SELECT active_pid FROM pg_replication_slots";
     let expected = format!(
-        "slot install_slot is active for process {}",
+        "slot install_slot is active for process {} (application pgstream)",
         query_text(&source, pid).await[0]
     );
     assert_eq!(error.to_string(), expected);

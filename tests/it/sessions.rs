@@ -8,7 +8,7 @@ use pgstream::tutorial::cluster::{ClusterOptions, ServerTls};
 
 use crate::support::clusters::TestCluster;
 use crate::support::tls::{Authority, Identity, self_signed_server};
-use crate::support::{Proxy, cluster, cluster_with};
+use crate::support::{Proxy, cluster, cluster_with, connect, execute};
 
 const USER: &str = "postgres://postgres:postgres@";
 
@@ -327,12 +327,12 @@ async fn failures_name_the_server_and_the_mend() {
         (
             format!("{USER}127.0.0.1:{port}/none"),
             ErrorClass::Operator,
-            "create the database",
+            "CREATE DATABASE \"none\"; or",
         ),
         (
             format!("postgres://postgres:wrong@127.0.0.1:{port}"),
             ErrorClass::Operator,
-            "PGPASSWORD",
+            "check the password of role postgres, from the connection string",
         ),
         (
             "postgres://postgres:wrong@127.0.0.1:1/db?sslmode=disable".to_owned(),
@@ -360,6 +360,37 @@ async fn failures_name_the_server_and_the_mend() {
         );
         assert!(!format!("{error:?} {:?}", error.hint()).contains("wrong"));
     }
+}
+
+/// Each mend is carried out as it was told.
+#[tokio::test]
+async fn a_missing_right_to_enter_is_mended_by_the_statement_told() {
+    let cluster = cluster("rights");
+    let admin = connect(&cluster.url("postgres")).await;
+    for statement in [
+        "CREATE ROLE \"The reader\" LOGIN PASSWORD 'sesame'",
+        "CREATE DATABASE \"My shop\"",
+        "REVOKE CONNECT ON DATABASE \"My shop\" FROM PUBLIC",
+    ] {
+        execute(&admin, statement).await;
+    }
+    let port = cluster.port();
+    let url = format!("postgres://The%20reader:sesame@127.0.0.1:{port}/My%20shop?sslmode=disable");
+    let settings = settings(&url);
+
+    let ordinary = || postgres::connect(&settings, "pgstream test");
+    let closed = ordinary().await.expect_err("no CONNECT");
+    let mend = "GRANT CONNECT ON DATABASE \"My shop\" TO \"The reader\";";
+    assert_eq!(closed.hint().as_deref(), Some(mend), "{closed}");
+    execute(&admin, mend).await;
+    ordinary().await.expect("a session");
+
+    let replication = || ReplicationConnection::connect(&settings);
+    let closed = replication().await.expect_err("no REPLICATION");
+    let mend = "ALTER ROLE \"The reader\" REPLICATION;";
+    assert_eq!(closed.hint().as_deref(), Some(mend), "{closed}");
+    execute(&admin, mend).await;
+    replication().await.expect("a session");
 }
 
 #[tokio::test]

@@ -341,6 +341,30 @@ fn every_failpoint_is_named_by_a_test() {
     assert_none("failpoints without a test", &findings);
 }
 
+/// The targets that events of a text name; a field of that name has more behind its text.
+fn event_targets(text: &str) -> impl Iterator<Item = &str> {
+    let after = text.split("target: \"").skip(1);
+    let quoted = after.filter_map(|rest| rest.split_once('"'));
+    quoted.filter_map(|(name, end)| end.starts_with(',').then_some(name))
+}
+
+#[test]
+fn every_line_of_the_log_follows_the_log_level() {
+    let logging = read("src/cli/logging.rs");
+    let list = logging.split_once("TARGETS: [").expect("the list").1;
+    let list = list.split_once("];").expect("its end").0;
+    let known: Vec<&str> = list.split('"').skip(1).step_by(2).collect();
+    let findings: Vec<String> = files(&["src"], ".rs")
+        .iter()
+        .flat_map(|file| {
+            let foreign = event_targets(&file.text).filter(|name| !known.contains(name));
+            let finding = |name| format!("{}: {name}", file.path);
+            foreign.map(finding).collect::<Vec<_>>()
+        })
+        .collect();
+    assert_none("not in TARGETS of src/cli/logging.rs", &findings);
+}
+
 #[test]
 fn make_help_tells_every_target() {
     let makefile = read("Makefile");

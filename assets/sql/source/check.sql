@@ -61,6 +61,12 @@ SELECT pg_catalog.json_build_object(
     FROM pg_catalog.pg_class c
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = 'pgstream' AND c.relname = 'schema_log'),
+  'installation_readable', (
+    SELECT pg_catalog.bool_and(pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+      AND pg_catalog.has_table_privilege(c.oid, 'SELECT'))
+    FROM pg_catalog.pg_class c
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = 'pgstream' AND c.relname IN ('installation', 'pipeline')),
   'prunes_schema_log', (
     SELECT pg_catalog.has_function_privilege(f.oid, 'EXECUTE')
       AND pg_catalog.has_schema_privilege(f.pronamespace, 'USAGE')

@@ -11,5 +11,12 @@ SELECT pg_catalog.json_build_object(
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = 'pgstream' AND c.relname = 'schema_log'
       AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
-      AND pg_catalog.has_table_privilege(c.oid, 'SELECT'))
+      AND pg_catalog.has_table_privilege(c.oid, 'SELECT')),
+  'barred_role', (
+    SELECT CURRENT_USER
+    FROM pg_catalog.pg_class c
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = 'pgstream' AND c.relname = 'installation'
+      AND NOT (pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+               AND pg_catalog.has_table_privilege(c.oid, 'SELECT')))
 )::pg_catalog.text

@@ -5,13 +5,8 @@ SELECT COALESCE(pg_catalog.json_agg(pg_catalog.json_build_object(
   'created_at', l.created_at,
   'schema_name', l.schema_name,
   'tag', COALESCE(l.schema ->> 'tag', ''),
-  'objects', COALESCE((
-    SELECT pg_catalog.json_agg(pg_catalog.concat_ws(' ', o.object ->> 'kind', pg_catalog.concat_ws('.',
-      COALESCE(i.image ->> 'schema', i.image -> 'table' ->> 'schema'), i.image ->> 'name')))
-    FROM pg_catalog.jsonb_array_elements(l.schema -> 'objects') AS o(object),
-      LATERAL (SELECT COALESCE(
-        NULLIF(o.object -> 'after', 'null'), o.object -> 'before') AS image) AS i),
-    '[]'::pg_catalog.json),
+  'objects', object.names,
+  'quoted_objects', object.quoted_names,
   'others', COALESCE((
     SELECT pg_catalog.json_agg(pg_catalog.concat_ws(' ', o.other ->> 'kind', o.other ->> 'identity'))
     FROM pg_catalog.jsonb_array_elements(l.schema -> 'others') AS o(other)
@@ -20,3 +15,17 @@ SELECT COALESCE(pg_catalog.json_agg(pg_catalog.json_build_object(
 FROM (
   SELECT id, version, created_at, schema_name, schema, acked
   FROM pgstream.schema_log ORDER BY version DESC LIMIT 10) AS l
+CROSS JOIN LATERAL (
+  SELECT
+    COALESCE(pg_catalog.json_agg(pg_catalog.concat_ws(' ', n.kind,
+      pg_catalog.concat_ws('.', n.schema, n.name))), '[]') AS names,
+    COALESCE(pg_catalog.json_agg(pg_catalog.concat_ws(' ', n.kind,
+      pg_catalog.concat_ws('.', pg_catalog.quote_ident(n.schema), pg_catalog.quote_ident(n.name)))),
+      '[]') AS quoted_names
+  FROM pg_catalog.jsonb_array_elements(l.schema -> 'objects') AS o(object)
+  CROSS JOIN LATERAL (SELECT COALESCE(
+    NULLIF(o.object -> 'after', 'null'), o.object -> 'before') AS image) AS i
+  CROSS JOIN LATERAL (SELECT
+    o.object ->> 'kind' AS kind,
+    COALESCE(i.image ->> 'schema', i.image -> 'table' ->> 'schema') AS schema,
+    i.image ->> 'name' AS name) AS n) AS object

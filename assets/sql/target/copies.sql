@@ -4,6 +4,7 @@
 SELECT COALESCE((
   SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
       'name', pg_catalog.concat(t.schema_name, '.', t.table_name),
+      'table', pg_catalog.json_build_object('schema', t.schema_name, 'name', t.table_name),
       'state', t.state,
       'attempt', t.attempt,
       'row_count', CASE t.state WHEN 'copying' THEN moving.row_count ELSE t.row_count END,

@@ -1,6 +1,6 @@
 use super::*;
 use crate::engine::inspect::{Checkpoint, Init, Lag};
-use crate::model::Lsn;
+use crate::model::{Lsn, QualifiedName};
 
 fn side(endpoint: &str, reachable: bool) -> Side {
     Side {
@@ -13,7 +13,8 @@ fn side(endpoint: &str, reachable: bool) -> Side {
 
 fn copy(name: &str, state: CopyState) -> TableCopy {
     TableCopy {
-        name: name.to_owned(),
+        name: format!("public.{name}"),
+        table: QualifiedName::new("public", name),
         state,
         attempt: 1,
         row_count: 1200,
@@ -35,7 +36,8 @@ fn change(tag: &str, object: &str, state: SchemaChangeState) -> SchemaChange {
         created_at: "2026-01-01".to_owned(),
         schema_name: "public".to_owned(),
         tag: tag.to_owned(),
-        objects: vec![object.to_owned()],
+        objects: vec![object.replace('"', "")],
+        quoted_objects: vec![object.to_owned()],
         state,
         ran: Some(true),
         not_applied: Vec::new(),
@@ -46,6 +48,7 @@ fn seen() -> Inspection {
     Inspection {
         at: "2026-01-01T00:00:00Z".to_owned(),
         init_command: "pgstream init …".to_owned(),
+        init_grant: None,
         source: side("localhost:5432/postgres", true),
         target: side("localhost:7654/postgres", true),
         slot_name: "a_slot".to_owned(),
@@ -71,13 +74,13 @@ fn seen() -> Inspection {
         }),
         skipped_transaction_count: Some(0),
         copies: vec![
-            copy("public.orders", CopyState::Copying),
-            copy("public.items", CopyState::Ready),
+            copy("Order items", CopyState::Copying),
+            copy("items", CopyState::Ready),
             TableCopy {
                 error: Some("snapshot failed".to_owned()),
                 causes: vec!["cannot copy the rows of public.refunds".to_owned()],
                 hint: Some("mend it".to_owned()),
-                ..copy("public.refunds", CopyState::Failed)
+                ..copy("refunds", CopyState::Failed)
             },
         ],
         init: Some(Init {
@@ -88,7 +91,11 @@ fn seen() -> Inspection {
             of_this_database: true,
         }),
         schema_changes: vec![
-            change("ALTER TABLE", "table public.test", SchemaChangeState::Acked),
+            change(
+                "ALTER TABLE",
+                "table public.\"Test\"",
+                SchemaChangeState::Acked,
+            ),
             SchemaChange {
                 ran: Some(false),
                 not_applied: vec!["CREATE VIEW public.v: it does not replicate yet".to_owned()],
@@ -110,12 +117,12 @@ fn a_streaming_pipeline_shows_its_slot_lag_and_changes() {
     lag         1.5 KiB, 0.2 s
     checkpoint  0/20  committed on the source 2026-01-01T00:00:00+00:00, here 2026-01-01T00:00:01+00:00
     snapshot    1 of 3 tables ready, 1200 rows
-                … copying      public.orders  1200 rows, 1.0 MiB of 3.0 MiB expected
+                … copying      public.\"Order items\"  1200 rows, 1.0 MiB of 3.0 MiB expected
                 ✗ failed       public.refunds  3.0 MiB expected
                   snapshot failed
                   caused by: cannot copy the rows of public.refunds
                   hint: mend it
-    schema      ✓ acked       7  ALTER TABLE  table public.test
+    schema      ✓ acked       7  ALTER TABLE  table public.\"Test\"
                 ! not applied 7  CREATE VIEW  view public.v
                   not on the target: CREATE VIEW public.v: it does not replicate yet
     ");
@@ -143,6 +150,18 @@ fn what_cannot_be_known_is_said() {
     lag         not known
     checkpoint  not known
     ");
+}
+
+#[test]
+fn what_may_not_be_seen_is_told_with_its_grant() {
+    let mut barred = seen();
+    barred.init = None;
+    barred.init_grant = Some("GRANT SELECT ON pgstream.installation TO \"reader\";".to_owned());
+    let expected = "\
+init        not known: permission denied on pgstream.installation
+            mend: GRANT SELECT ON pgstream.installation TO \"reader\";
+";
+    assert!(render(&barred).contains(expected), "{}", render(&barred));
 }
 
 #[test]

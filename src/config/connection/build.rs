@@ -12,7 +12,7 @@ use super::{
     ChannelBinding, ConnectionError, ConnectionSettings, Environment, Host, HostPort, Keepalive,
     RootCertificates, SslMode, SslNegotiation, TargetSession, TlsSettings,
 };
-use crate::config::Secret;
+use crate::config::{Secret, suggest};
 
 const PORT_DEFAULT: u16 = 5432;
 
@@ -42,9 +42,8 @@ pub(super) fn settings(
         hosts: hosts(&words, environment)?,
         dbname: text(&words, "dbname").unwrap_or_else(|| user.clone()),
         user,
-        password: text(&words, "password")
-            .map(Secret::new)
-            .or_else(|| environment.password.clone()),
+        password: text(&words, "password").map(Secret::new),
+        password_default: environment.password.clone(),
         passfile: passfile(&words, environment),
         tls: tls(&words, environment)?,
         connect_timeout: connect_timeout(&words)?,
@@ -112,6 +111,7 @@ fn choice<T: Copy>(
             name,
             value: (*value).to_owned(),
             rule: rule_of(name),
+            nearest: suggest::nearest(value, names.iter().map(|(known, _)| *known)),
         }),
     }
 }
@@ -142,6 +142,7 @@ fn number<T: FromStr>(words: &Words<'_>, name: &'static str) -> Result<Option<T>
             name,
             value: (*value).to_owned(),
             rule: rule_of(name),
+            nearest: None,
         }),
     }
 }
@@ -213,6 +214,7 @@ fn parse_address(text: &str) -> Result<IpAddr, ConnectionError> {
             name: "hostaddr",
             value: text.to_owned(),
             rule: "an IP address",
+            nearest: None,
         })
 }
 
@@ -294,6 +296,7 @@ fn tls(words: &Words<'_>, environment: &Environment) -> Result<TlsSettings, Conn
             name: "sslmode",
             value: mode.name().to_owned(),
             rule: "strong enough for sslnegotiation=direct (use require or more)",
+            nearest: None,
         });
     }
     Ok(TlsSettings {
@@ -328,6 +331,7 @@ fn ssl_mode(words: &Words<'_>, roots: &RootCertificates) -> Result<SslMode, Conn
                 name: "sslmode",
                 value: mode.name().to_owned(),
                 rule: "strong enough for sslrootcert=system (use verify-full)",
+                nearest: None,
             })
         }
         (given, _) => Ok(given.unwrap_or_default()),

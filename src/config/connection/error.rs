@@ -35,6 +35,8 @@ pub enum ConnectionError {
         value: String,
         /// What it must be.
         rule: &'static str,
+        /// The nearest word that is understood.
+        nearest: Option<&'static str>,
     },
     /// A part of the string is malformed; its text is withheld as it may belong to a password.
     #[error("connection string: {part} {rule}")]
@@ -75,11 +77,11 @@ impl Classify for ConnectionError {
                  @ is %40, : is %3A, / is %2F, ? is %3F, # is %23, % is %25"
                     .to_owned(),
             ),
+            Self::Value { nearest, .. } => nearest.map(|word| format!("did you mean {word}?")),
             Self::NoUser => Some("add one: postgres://USER@host/db, or set PGUSER".to_owned()),
             Self::Form
             | Self::Unknown { .. }
             | Self::Unsupported { .. }
-            | Self::Value { .. }
             | Self::ListLengths { .. } => None,
         }
     }

@@ -13,9 +13,14 @@ use crate::config::Secret;
 /// Permission bits of group and others: a file that has any of them is not used, as in libpq.
 const FOREIGN_ACCESS: u32 = 0o077;
 
-/// Returns the password of the file at `path` for this place, none when there is no such file, no
-/// such line, or the file is readable by others.
-pub(super) fn look_up(path: &Path, place: &HostPort, dbname: &str, user: &str) -> Option<Secret> {
+/// Returns the password of the file at `path` for this place with the number of its line, none when
+/// there is no such file, no such line, or the file is readable by others.
+pub(super) fn look_up(
+    path: &Path,
+    place: &HostPort,
+    dbname: &str,
+    user: &str,
+) -> Option<(usize, Secret)> {
     let metadata = fs::metadata(path).ok()?;
     if !metadata.is_file() {
         warn!(target: "config", path = %path.display(), "password file is not a plain file, not used");
@@ -37,8 +42,13 @@ pub(super) fn look_up(path: &Path, place: &HostPort, dbname: &str, user: &str) -
     }
 }
 
-/// Returns the password of the first line that matches, pure.
-pub(super) fn find(text: &str, place: &HostPort, dbname: &str, user: &str) -> Option<Secret> {
+/// Returns the password of the first line that matches with the number of the line, pure.
+pub(super) fn find(
+    text: &str,
+    place: &HostPort,
+    dbname: &str,
+    user: &str,
+) -> Option<(usize, Secret)> {
     let host = match &place.host {
         Host::Name(name) => name.clone(),
         Host::Directory(path) => path.to_string_lossy().into_owned(),
@@ -47,17 +57,18 @@ pub(super) fn find(text: &str, place: &HostPort, dbname: &str, user: &str) -> Op
     let is_local = matches!(&place.host, Host::Directory(path)
         if path == Path::new("/var/run/postgresql") || path == Path::new("/tmp"));
     let port = place.port.to_string();
-    text.lines()
-        .filter(|line| !line.starts_with('#'))
-        .filter_map(fields)
-        .find(|[line_host, line_port, line_dbname, line_user, _]| {
+    (1..)
+        .zip(text.lines())
+        .filter(|(_, line)| !line.starts_with('#'))
+        .filter_map(|(number, line)| Some((number, fields(line)?)))
+        .find(|(_, [line_host, line_port, line_dbname, line_user, _])| {
             let host_matches = matches(line_host, &host) || (is_local && line_host == "localhost");
             host_matches
                 && matches(line_port, &port)
                 && matches(line_dbname, dbname)
                 && matches(line_user, user)
         })
-        .map(|[.., password]| Secret::new(password))
+        .map(|(number, [.., password])| (number, Secret::new(password)))
 }
 
 fn matches(field: &str, value: &str) -> bool {

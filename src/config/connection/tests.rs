@@ -162,16 +162,17 @@ fn the_password_file_follows_libpq() {
         port,
     };
     let find = |place: &HostPort, user: &str| {
-        passfile::find(text, place, "db", user).map(|secret| secret.expose().to_owned())
+        let found = passfile::find(text, place, "db", user);
+        found.map(|(line, secret)| (line, secret.expose().to_owned()))
     };
 
     assert_eq!(
-        find(&place(Host::Name("h".into()), 5432), "u:v").as_deref(),
-        Some("p:a\\ss")
+        find(&place(Host::Name("h".into()), 5432), "u:v"),
+        Some((3, "p:a\\ss".to_owned()))
     );
     assert_eq!(
-        find(&place(Host::Name("x".into()), 1), "u").as_deref(),
-        Some("last")
+        find(&place(Host::Name("x".into()), 1), "u"),
+        Some((4, "last".to_owned()))
     );
     assert_eq!(
         passfile::find(
@@ -181,6 +182,7 @@ fn the_password_file_follows_libpq() {
             "u"
         )
         .unwrap()
+        .1
         .expose(),
         "local"
     );
@@ -200,4 +202,49 @@ fn a_password_file_that_others_can_read_is_not_used() {
 
     assert_eq!(password(0o644), None);
     assert_eq!(password(0o600).unwrap().expose(), "hunter2");
+}
+
+#[test]
+fn a_password_is_told_by_where_it_came_from() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("pgpass");
+    std::fs::write(&path, "# comment\n*:*:*:*:hunter2\n").unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let origin = |text: &str, password: Option<&str>| {
+        let environment = Environment {
+            password: password.map(Secret::new),
+            ..environment()
+        };
+        let settings = ConnectionSettings::parse_in(text, &environment).unwrap();
+        let settings = settings.with_origin("A_URL", Origin::Environment);
+        settings.password_origin(&settings.hosts[0])
+    };
+    let filed = format!("host=h passfile='{}'", path.display());
+
+    assert_eq!(
+        origin("postgres://u:hunter2@h/db", Some("hunter3")).as_deref(),
+        Some("A_URL in the environment")
+    );
+    assert_eq!(
+        origin(&filed, Some("hunter3")).as_deref(),
+        Some("PGPASSWORD in the environment")
+    );
+    assert_eq!(origin(&filed, None), Some(format!("{}:2", path.display())));
+    assert_eq!(origin("host=h passfile=/nowhere", None), None);
+}
+
+#[test]
+fn a_command_line_names_the_file_that_holds_the_address() {
+    let settings = parse("postgres://u:hunter2@h/db");
+    let by = |origin| settings.clone().with_origin("A_URL", origin).as_argument();
+    let address = "--pgurl \"postgresql://u@h:5432/db\"";
+
+    assert_eq!(settings.as_argument(), address);
+    assert_eq!(by(Origin::Flag("--pgurl")), address);
+    let file = Origin::File {
+        path: "a.env".into(),
+        line: 2,
+    };
+    assert_eq!(by(file), "-c a.env");
 }

@@ -181,6 +181,67 @@ fn odd_settings_are_warned_about() {
 }
 
 #[test]
+fn a_variable_is_told_by_the_name_that_it_was_set_by() {
+    let file = format!(
+        "{BOTH}PGSTREAM_POSTGRES_SNAPSHOT_TABLES=a\nPGSTREAM_POSTGRES_INITIAL_SNAPSHOT_WORKERS=2"
+    );
+    let warnings = configuration(&file, &[]).warnings(false);
+    let told: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    let idle =
+        "has no effect while PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED is not true";
+    let expected = [
+        format!("x.env:3: PGSTREAM_POSTGRES_SNAPSHOT_TABLES: {idle}"),
+        format!("x.env:4: PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_WORKERS: {idle}"),
+    ];
+    assert_eq!(told, expected);
+
+    let faulty = format!("{BOTH}PGSTREAM_POSTGRES_SNAPSHOT_WORKERS=many");
+    let told = problems(&faulty).join("");
+    assert!(
+        told.starts_with("x.env:3: PGSTREAM_POSTGRES_SNAPSHOT_WORKERS = \"many\": must be"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_slip_in_a_word_is_answered_with_the_word() {
+    for (line, expected) in [
+        (
+            "PGSTREAM_POSTGRES_WRITER_DISABLE_TRIGGERS=tru",
+            "must be true or false (did you mean true?)",
+        ),
+        (
+            "PGSTREAM_CONSOLE_MOUSE=Flase",
+            "must be true or false (did you mean false?)",
+        ),
+        (
+            "PGSTREAM_CONSOLE_MOUSE=perhaps",
+            "PGSTREAM_CONSOLE_MOUSE = \"perhaps\": must be true or false",
+        ),
+        (
+            "PGSTREAM_LOG_LEVEL=trac",
+            "must be trace or debug or info or warn or error (did you mean trace?)",
+        ),
+        (
+            "PGSTREAM_POSTGRES_WRITER_ON_CONFLICT_ACTION=updat",
+            "(did you mean update?)",
+        ),
+        (
+            "PGSTREAM_POSTGRES_REPLICATION_PLUGIN=pgouput",
+            "must be pgoutput or wal2json (did you mean pgoutput?)",
+        ),
+        (
+            "PGSTREAM_POSTGRES_WRITER_TARGET_URL=postgres://b/x?sslmode=requir",
+            "(did you mean require?)",
+        ),
+    ] {
+        let error = configuration(line, &[]).validate().unwrap_err();
+        let told = error.problems()[0].to_string();
+        assert!(told.ends_with(expected), "{told}");
+    }
+}
+
+#[test]
 fn invalid_logging_falls_back_and_is_told_with_the_rest() {
     let configured = configuration(
         "PGSTREAM_LOG_LEVEL=loud",

@@ -140,7 +140,8 @@ async fn init(draft: &Draft, watcher: &Watcher) -> Result<Vec<String>, Trouble> 
     let report = install::init_watched(&source, &slot, plugin(draft), watcher)
         .await
         .map_err(trouble)?;
-    Ok(report.done)
+    let note = report.note.map(|note| format!("! {note}"));
+    Ok(report.done.into_iter().chain(note).collect())
 }
 
 /// The sides that answer, and what to say of one that does not.
@@ -188,17 +189,22 @@ async fn plan_tear_down(draft: &Draft) -> Result<Planned, Trouble> {
     let sides = sides(draft).await;
     let slot = slot_of(&sides, draft).await?;
     let (source, target) = (sides.source.as_ref(), sides.target.as_ref());
-    let steps = install::plan_tear_down(source, target, &slot)
+    let plan = install::plan_tear_down(source, target, &slot)
         .await
         .map_err(trouble)?;
+    let refusal = plan.refusal.as_ref();
     let mut notes = sides.notes;
+    notes.extend(refusal.map(|refusal| format!("! {}", install::until_then(refusal))));
     notes.push("kept: all tables and rows, on both sides".to_owned());
     notes.push("freed: the WAL that the source keeps for the slot".to_owned());
     notes.push(
         "cannot be undone: a new init starts from an empty target or a fresh copy".to_owned(),
     );
-    let slot = slot.to_string();
-    Ok(Planned { steps, notes, slot })
+    Ok(Planned {
+        steps: plan.steps,
+        notes,
+        slot: slot.to_string(),
+    })
 }
 
 async fn tear_down(draft: &Draft, watcher: &Watcher) -> Result<Vec<String>, Trouble> {
@@ -216,12 +222,12 @@ async fn verify(draft: &Draft) -> Result<Vec<String>, Trouble> {
     let sides = sides(draft).await;
     let slot = slot_of(&sides, draft).await?;
     let (source, target) = (sides.source.as_ref(), sides.target.as_ref());
-    let steps = install::plan_tear_down(source, target, &slot)
+    let plan = install::plan_tear_down(source, target, &slot)
         .await
         .map_err(trouble)?;
     let mut remains = sides.notes;
     remains.extend(
-        steps
+        plan.steps
             .into_iter()
             .map(|step| format!("✗ still to do: {}", step.what)),
     );

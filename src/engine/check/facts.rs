@@ -60,9 +60,14 @@ pub(super) struct SourceFacts {
     /// None: nothing is installed, or our role may not look.
     #[serde(skip)]
     pub(super) installation: Option<InstallationFacts>,
+    /// The slot has yet to decode changes from before its publication was made or altered.
+    #[serde(skip)]
+    pub(super) publication_younger: bool,
     /// Our role may not read what is recorded of tables, which a copy needs.
     #[serde(skip)]
     pub(super) descriptions_closed: bool,
+    /// Our role may see the state of the installation; none: nothing is installed.
+    pub(super) installation_readable: Option<bool>,
     /// None: nothing is installed.
     pub(super) prunes_schema_log: Option<bool>,
     /// The database of the schema log's address, where that is not the source.

@@ -4,7 +4,7 @@ use super::facts::{PublicationFacts, SlotFacts, SourceFacts, Wal2json};
 use super::finding::{bounded, found, read_only, version};
 use super::{Finding, Side, Wanted};
 use crate::config::{NullNumbers, Plugin, key};
-use crate::model::quote_ident;
+use crate::model::{quote_ident, remedy};
 use crate::schema::{grant_descriptions, install};
 
 pub(super) fn judge(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
@@ -20,6 +20,7 @@ pub(super) fn judge(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
         replication_role(facts),
         installation(wanted, facts),
         installed_elsewhere(wanted, facts),
+        unseen_installation(facts),
         slot(wanted, facts),
         publication(wanted, facts),
         plugin_library(wanted, facts),
@@ -49,7 +50,11 @@ fn finding(
 }
 
 fn init_command(wanted: &Wanted) -> String {
-    install::init_command(&wanted.source_uri, &wanted.slot_name)
+    remedy::init_command(&wanted.source_argument, wanted.slot_name.as_str())
+}
+
+fn begin_anew(wanted: &Wanted) -> String {
+    remedy::begin_anew(&wanted.source_argument, wanted.slot_name.as_str())
 }
 
 /// `init` writes once, and whoever follows schema changes acknowledges them.
@@ -138,6 +143,22 @@ fn installed_elsewhere(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> 
     Some(finding("schema pgstream", problem, init_command(wanted)))
 }
 
+/// `run` does without; `status` and `check` then do not know whether `init` is complete.
+fn unseen_installation(facts: &SourceFacts) -> Option<Finding> {
+    let user = &facts.server.user;
+    (facts.installation_readable == Some(false)).then(|| Finding {
+        blocking: false,
+        ..finding(
+            "pgstream.installation",
+            format!(
+                "permission denied for role {user}: status and check cannot tell whether init is \
+                 complete and of this version"
+            ),
+            install::grant_state(user),
+        )
+    })
+}
+
 fn slot(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
     let object = format!("replication slot {}", wanted.slot_name);
     match &facts.slot {
@@ -196,8 +217,7 @@ fn slot_state(object: &str, wanted: &Wanted, slot: &SlotFacts, database: &str) -
         }
         (_, Some("lost")) => {
             let problem = "is lost: WAL that it needs is gone (max_slot_wal_keep_size)";
-            let mend = format!("{again} -- then copy the tables to the target anew");
-            Some(finding(object, problem, mend))
+            Some(finding(object, problem, begin_anew(wanted)))
         }
         (Some(pid), _) if !ours(slot) => {
             let application = slot.active_application.as_deref().unwrap_or("unknown");
@@ -236,15 +256,12 @@ fn publication(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
     let name = &wanted.publication_name;
     let object = format!("publication {name}");
     match facts.publication {
-        None => Some(finding(
+        None if facts.slot.is_some() => Some(finding(
             object,
-            "not found: what was changed without it can no longer be decoded",
-            format!(
-                "{} # if run still says that it does not exist: pgstream tear-down, init, and copy the \
-                 tables anew",
-                init_command(wanted)
-            ),
+            "not found, and its slot lives: what was changed since it went cannot be decoded",
+            begin_anew(wanted),
         )),
+        None => Some(finding(object, "not found", init_command(wanted))),
         Some(PublicationFacts {
             all_tables: false, ..
         }) => Some(finding(
@@ -267,7 +284,18 @@ fn publication(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
                 quote_ident(name)
             ),
         )),
-        Some(_) => None,
+        Some(_) => facts.publication_younger.then(|| Finding {
+            blocking: false,
+            ..finding(
+                object,
+                "was made or altered after the changes that its slot is to decode next: those from \
+                 before it was there cannot be decoded",
+                format!(
+                    "pgstream run # if it says that the publication does not exist: {}",
+                    begin_anew(wanted)
+                ),
+            )
+        }),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::model::QualifiedName;
 fn wanted() -> Wanted {
     Wanted {
         source_uri: "postgresql://me@localhost:5432/postgres".to_owned(),
+        source_argument: "-c a.env".to_owned(),
         slot_name: "a_slot".parse().unwrap(),
         publication_name: "a_slot_publication".to_owned(),
         plugin: Plugin::Pgoutput,
@@ -108,8 +109,18 @@ fn each_missing_precondition_has_its_mend() {
     );
     check(
         |f| f.publication = None,
-        "a_slot_publication not found",
-        "pgstream init",
+        "a_slot_publication not found, and its slot lives",
+        "pgstream tear-down -c a.env --replication-slot a_slot && pgstream init -c a.env",
+    );
+    check(
+        |f| f.publication_younger = true,
+        "a_slot_publication was made or altered after the changes",
+        "if it says that the publication does not exist: pgstream tear-down -c a.env",
+    );
+    check(
+        |f| f.installation_readable = Some(false),
+        "pgstream.installation permission denied for role repl",
+        "GRANT USAGE ON SCHEMA pgstream TO \"repl\"; GRANT SELECT ON pgstream.installation, pgstream.pipeline TO \"repl\";",
     );
     check(
         |f| f.event_triggers.clear(),
@@ -175,7 +186,8 @@ fn the_states_of_a_slot_are_told_apart() {
     check(
         |f| slot(f).wal_status = Some("lost".to_owned()),
         "lost",
-        "anew",
+        "pgstream tear-down -c a.env --replication-slot a_slot && \
+         pgstream init -c a.env --replication-slot a_slot; then empty the tables",
     );
     check(
         |f| slot(f).wal_status = Some("unreserved".to_owned()),

@@ -33,9 +33,11 @@ pub(super) async fn source(session: &Session, wanted: &Wanted) -> Result<SourceF
     // A role that may not look at the installation still gets all other findings.
     let state = install::state(session, &wanted.slot_name).await.ok();
     let installed = state.filter(|state| state.installed);
+    let younger = install::publication_is_younger(session, &wanted.slot_name).await;
     let closed = closed_descriptions(session).await?;
     Ok(SourceFacts {
         descriptions_closed: closed.is_some(),
+        publication_younger: younger.unwrap_or_default(),
         installation: installed.map(|state| InstallationFacts {
             current: state.current,
             of_this_database: state.of_this_database,

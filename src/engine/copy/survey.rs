@@ -126,7 +126,10 @@ impl Survey<'_> {
             let name = QualifiedName::new(row.get::<_, &str>(0), row.get::<_, &str>(1));
             let (triggers, always): (&str, bool) = (row.get(2), row.get(3));
             let mend = match self.silent_triggers || always {
-                true => "ALTER TABLE … DISABLE TRIGGER keeps them silent".to_owned(),
+                true => format!(
+                    "ALTER TABLE {} DISABLE TRIGGER USER; keeps them silent",
+                    name.quoted()
+                ),
                 false => format!("{}=true keeps them silent", key::DISABLE_TRIGGERS),
             };
             let said =

@@ -34,6 +34,7 @@ pub(super) struct SourceLook {
     pub(super) slot: Option<Slot>,
     pub(super) flush_lag_s: Option<f64>,
     pub(super) init: Option<Init>,
+    pub(super) init_grant: Option<String>,
     pub(super) schema_changes: Vec<Logged>,
 }
 
@@ -66,6 +67,8 @@ struct SourceDocument {
     version: String,
     flush_lag_s: Option<f64>,
     schema_log: bool,
+    /// Our role, where it may not look at the installation.
+    barred_role: Option<String>,
 }
 
 /// A row of the schema log.
@@ -77,6 +80,7 @@ pub(super) struct Logged {
     pub(super) schema_name: String,
     pub(super) tag: String,
     pub(super) objects: Vec<String>,
+    pub(super) quoted_objects: Vec<String>,
     /// Objects of kinds that do not replicate yet.
     pub(super) others: Vec<String>,
     pub(super) acked: bool,
@@ -131,6 +135,7 @@ pub(super) async fn source(pipeline: &Pipeline) -> Result<SourceLook, PgError> {
         wal_end: slots.wal_end,
         flush_lag_s: own.flush_lag_s,
         init: init.map(Init::from),
+        init_grant: own.barred_role.as_deref().map(install::grant_state),
         schema_changes,
     })
 }

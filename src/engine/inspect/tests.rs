@@ -35,6 +35,7 @@ fn source(active: bool) -> SourceLook {
             ..Slot::default()
         }),
         flush_lag_s: Some(0.25),
+        init_grant: None,
         init: Some(Init {
             installed: true,
             version: Some(1),
@@ -50,6 +51,7 @@ fn source(active: bool) -> SourceLook {
                 schema_name: "public".to_owned(),
                 tag: "CREATE TABLE".to_owned(),
                 objects: vec!["table public.test".to_owned()],
+                quoted_objects: vec!["table public.test".to_owned()],
                 others: vec!["view public.v".to_owned()],
                 acked: id == "1",
             })

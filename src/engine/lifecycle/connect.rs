@@ -24,7 +24,7 @@ use crate::engine::status::{Command, CommandAnswer};
 use crate::engine::stream::{RoundEnd, State, Stream};
 use crate::engine::watchdog::Pulse;
 use crate::engine::{EngineError, acknowledge, supervise};
-use crate::model::remedy::INIT_COMMAND;
+use crate::model::remedy::{begin_anew, init_command};
 use crate::model::{Lsn, QualifiedName};
 use crate::postgres::{
     self, FeedbackWriter, PgError, ReplicationConnection, Session, SystemIdentity, WalReader,
@@ -178,6 +178,7 @@ impl Lifecycle {
         };
         Stream {
             endpoint: self.pipeline.source.endpoint(),
+            anew: begin_anew(&self.pipeline.source.as_argument(), &slot_name),
             reader,
             decoder,
             events: Vec::new(),
@@ -204,7 +205,7 @@ async fn connect(
     (sets, first_round): (bool, bool),
     show: impl Fn(&SlotState),
 ) -> Result<Connected, EngineError> {
-    let on_source = SourceErrors(pipeline.source.endpoint());
+    let on_source = SourceErrors(&pipeline.source);
     let on_target = |source| EngineError::Apply {
         endpoint: pipeline.target.endpoint(),
         source,
@@ -314,7 +315,7 @@ struct AskedSource {
 
 async fn ask_source(
     pipeline: &Pipeline,
-    errors: &SourceErrors,
+    errors: &SourceErrors<'_>,
     show: impl Fn(&SlotState),
 ) -> Result<AskedSource, EngineError> {
     let source = postgres::connect(&pipeline.source, "pgstream").await;
@@ -346,7 +347,7 @@ async fn ask_source(
 /// Each partition with its partitioned table.
 async fn partitions(
     source: &Session,
-    errors: &SourceErrors,
+    errors: &SourceErrors<'_>,
 ) -> Result<Vec<(QualifiedName, QualifiedName)>, EngineError> {
     let sql = "SELECT n.nspname::pg_catalog.text, c.relname::pg_catalog.text, \
                       pn.nspname::pg_catalog.text, p.relname::pg_catalog.text \
@@ -369,7 +370,7 @@ async fn partitions(
 
 async fn materialized_views(
     source: &Session,
-    errors: &SourceErrors,
+    errors: &SourceErrors<'_>,
 ) -> Result<Vec<QualifiedName>, EngineError> {
     let sql = "SELECT schemaname::pg_catalog.text, matviewname::pg_catalog.text \
                FROM pg_catalog.pg_matviews";
@@ -383,7 +384,7 @@ async fn materialized_views(
 
 async fn open_replication(
     pipeline: &Pipeline,
-    errors: &SourceErrors,
+    errors: &SourceErrors<'_>,
 ) -> Result<(ReplicationConnection, SystemIdentity), EngineError> {
     let replication = ReplicationConnection::connect(&pipeline.source).await;
     let mut replication =
@@ -401,13 +402,13 @@ fn decoder_of(slot: &SlotState, pipeline: &Pipeline) -> Result<Decoder, EngineEr
 }
 
 /// Names the source and what was tried in errors of its sessions.
-struct SourceErrors(String);
+struct SourceErrors<'a>(&'a ConnectionSettings);
 
-impl SourceErrors {
+impl SourceErrors<'_> {
     fn failed(&self, operation: &'static str, source: PgError) -> EngineError {
         EngineError::Source {
             operation,
-            endpoint: self.0.clone(),
+            endpoint: self.0.endpoint(),
             source,
         }
     }
@@ -417,7 +418,7 @@ async fn find_slot(
     source: &Session,
     wanted: Option<&SlotName>,
     holder_patience: Duration,
-    errors: &SourceErrors,
+    errors: &SourceErrors<'_>,
 ) -> Result<SlotState, EngineError> {
     let name = match wanted {
         Some(name) => name.to_string(),
@@ -427,8 +428,9 @@ async fn find_slot(
     let row = row.map_err(|error| errors.failed("look for the slot", error))?;
     let Some(row) = row else {
         return Err(EngineError::SlotMissing {
+            init: init_command(&errors.0.as_argument(), &name),
             slot_name: name,
-            endpoint: errors.0.clone(),
+            endpoint: errors.0.endpoint(),
         });
     };
     let unusable = |reason: String, hint: &str| EngineError::SlotUnusable {
@@ -452,10 +454,12 @@ async fn find_slot(
     }
     if row.get::<_, Option<&str>>(4) == Some("lost") {
         let reason = "the source has removed WAL that it needs".to_owned();
-        return Err(unusable(reason, HINT_LOST));
+        let anew = begin_anew(&errors.0.as_argument(), &name);
+        let keep = "and raise max_slot_wal_keep_size on the source";
+        return Err(unusable(reason, &format!("{anew}; {keep}")));
     }
     if let Some(pid) = row.get::<_, Option<i32>>(6) {
-        let (endpoint, patience) = (errors.0.clone(), holder_patience);
+        let (endpoint, patience) = (errors.0.endpoint(), holder_patience);
         return Err(EngineError::SlotInUse {
             slot_name: name,
             endpoint,
@@ -474,10 +478,7 @@ async fn find_slot(
     })
 }
 
-const HINT_LOST: &str = "the stream cannot go on: pgstream tear-down, copy the tables to the \
-     target anew, pgstream init; and raise max_slot_wal_keep_size on the source";
-
-async fn default_slot(source: &Session, errors: &SourceErrors) -> Result<String, EngineError> {
+async fn default_slot(source: &Session, errors: &SourceErrors<'_>) -> Result<String, EngineError> {
     let database = source.current_database().await;
     let database = database.map_err(|error| errors.failed("ask for the database's name", error))?;
     Ok(SlotName::for_database(&database).to_string())
@@ -487,7 +488,7 @@ async fn default_slot(source: &Session, errors: &SourceErrors) -> Result<String,
 async fn require_publication(
     source: &Session,
     slot: &SlotState,
-    errors: &SourceErrors,
+    errors: &SourceErrors<'_>,
 ) -> Result<(), EngineError> {
     if slot.plugin != "pgoutput" {
         return Ok(());
@@ -500,8 +501,8 @@ async fn require_publication(
         slot_name: slot.name.clone(),
         reason: format!("its publication {publication} does not exist"),
         hint: format!(
-            "make it again: {INIT_COMMAND} --replication-slot {}",
-            slot.name
+            "what was changed since it went cannot be decoded: {}",
+            begin_anew(&errors.0.as_argument(), &slot.name)
         ),
     })
 }
@@ -510,7 +511,7 @@ async fn require_publication(
 /// section 20.6.1).
 async fn walsender_timeout(
     source: &Session,
-    errors: &SourceErrors,
+    errors: &SourceErrors<'_>,
 ) -> Result<Option<Duration>, EngineError> {
     let sql = "SELECT setting::pg_catalog.int8 FROM pg_catalog.pg_settings \
                WHERE name = 'wal_sender_timeout'";
@@ -527,7 +528,7 @@ async fn left_over(
     connected: &Connected,
     source_endpoint: String,
 ) -> Result<Vec<String>, EngineError> {
-    let errors = SourceErrors(settings.endpoint());
+    let errors = SourceErrors(settings);
     let log = postgres::connect(settings, "pgstream schema log").await;
     let log = log.map_err(|error| errors.failed("open the schema log", error))?;
     let system = log.system().await;

@@ -1,5 +1,6 @@
 //! Why an installation or a removal did not happen, or only in part.
 
+use super::facts::Facts;
 use crate::model::{Classify, ErrorClass};
 use crate::postgres::{PgError, sqlstate};
 
@@ -46,12 +47,14 @@ pub enum InstallError {
     #[error("interrupted before everything was taken back")]
     Left,
     /// Somebody streams from the slot.
-    #[error("slot {slot} is active for process {pid}")]
+    #[error("slot {slot} is active for process {pid} (application {application})")]
     SlotActive {
         /// The slot.
         slot: String,
         /// The walsender.
         pid: i32,
+        /// What it calls itself.
+        application: String,
     },
     /// One side is clean, the other could not be reached.
     #[error("cannot remove what is on the {side}")]
@@ -105,18 +108,16 @@ impl Classify for InstallError {
 }
 
 /// Returns what mends a slot that cannot be made because of its plugin, where that is why.
-pub(super) fn plugin_mend(
-    error: &PgError,
-    plugin: &str,
-    libraries: Option<&str>,
-) -> Option<String> {
+pub(super) fn plugin_mend(error: &PgError, plugin: &str, facts: &Facts) -> Option<String> {
+    let libraries = facts.plugin_libraries.as_deref();
     match error.code() {
         Some(sqlstate::INSUFFICIENT_PRIVILEGE) => {
             Some(allow_plugin_sql(plugin, libraries.unwrap_or("pgoutput")))
         }
         Some(sqlstate::UNDEFINED_FILE) => Some(format!(
-            "install {plugin} on the source's host (Debian: apt install postgresql-<major>-{plugin}), \
-             or use --plugin pgoutput, which every server has"
+            "install {plugin} on the source's host (Debian: apt install postgresql-{}-{plugin}), \
+             or use --plugin pgoutput, which every server has",
+            facts.major_version
         )),
         _ => None,
     }

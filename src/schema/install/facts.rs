@@ -3,12 +3,18 @@
 use super::error::{InstallError, allow_plugin_sql};
 use super::script;
 use crate::config::{Plugin, SlotName, publication_name};
+use crate::model::quote_ident;
+use crate::model::remedy::tear_down_command;
 use crate::postgres::{PgError, Session};
 use crate::postgres::{Publication, Slot, find_publication, find_slot};
 
 /// The facts that decide what `init` has to do.
 #[derive(Debug, Clone)]
 pub(super) struct Facts {
+    /// What names the source on a command line.
+    pub(super) argument: String,
+    /// Of the server.
+    pub(super) major_version: i32,
     pub(super) role: String,
     pub(super) superuser: bool,
     pub(super) in_recovery: bool,
@@ -68,7 +74,8 @@ SELECT current_user::pg_catalog.text,
        pg_catalog.current_setting('max_wal_senders')::pg_catalog.int8,
        (SELECT p.setting FROM pg_catalog.pg_settings AS p WHERE p.name = 'output_plugin_libraries'),
        pg_catalog.to_regclass('pgstream.installation') IS NOT NULL,
-       pg_catalog.to_regclass('pgstream.pipeline') IS NOT NULL";
+       pg_catalog.to_regclass('pgstream.pipeline') IS NOT NULL,
+       pg_catalog.current_setting('server_version_num')::pg_catalog.int4 / 10000";
 
 const INSTALLATION: &str = "\
 SELECT i.version, i.digest,
@@ -124,6 +131,8 @@ async fn read_all(source: &Session, slot: &SlotName) -> Result<Facts, PgError> {
     let row = &rows[0];
     let slots_max: i64 = row.get(5);
     Ok(Facts {
+        argument: source.settings().as_argument(),
+        major_version: row.get(11),
         role: row.get(0),
         superuser: row.get::<_, Option<bool>>(1).unwrap_or_default(),
         in_recovery: row.get(2),
@@ -202,8 +211,8 @@ impl Facts {
                     self.role
                 ),
                 format!(
-                    "ALTER ROLE \"{}\" SUPERUSER, or run init as a superuser",
-                    self.role
+                    "ALTER ROLE {} SUPERUSER; or run init as a superuser",
+                    quote_ident(&self.role)
                 ),
             );
         }
@@ -245,7 +254,7 @@ impl Facts {
             return None;
         };
         let removal = match self.foreign_slot(slot) {
-            None => format!("pgstream tear-down --replication-slot {slot}"),
+            None => tear_down_command(&self.argument, slot.as_str()),
             Some(_) => drop_slot_statement(slot),
         };
         let mend = format!("choose another name, or remove it if nobody needs it: {removal}");

@@ -11,6 +11,7 @@ use super::progress::{Progress, StepState, Teller};
 use super::script::{self, quietly};
 use super::{InstallError, PlannedStep, Side};
 use crate::config::{Plugin, SlotName, publication_name};
+use crate::model::remedy::begin_anew;
 use crate::postgres::{PgError, Session};
 use crate::postgres::{
     create_publication_sql, create_slot_sql, drop_publication_sql, drop_slot_sql,
@@ -36,6 +37,8 @@ const WAIT: &str = "-- waits until the transactions that are running now are ove
 pub struct InitReport {
     /// The steps, for people; empty when everything was there already.
     pub done: Vec<String>,
+    /// What it cannot mend, with the commands that do.
+    pub note: Option<String>,
 }
 
 /// Returns what [`init`] would run, without running it.
@@ -124,11 +127,7 @@ async fn carry_out(
         let what = step.what.clone();
         return Err(match outcome {
             Err(error) if !stopped => InstallError::Step {
-                mend: plugin_mend(
-                    &error,
-                    &plugin.to_string(),
-                    facts.plugin_libraries.as_deref(),
-                ),
+                mend: plugin_mend(&error, &plugin.to_string(), &facts),
                 what,
                 left,
                 source: error,
@@ -138,6 +137,20 @@ async fn carry_out(
     }
     Ok(InitReport {
         done: steps.into_iter().map(|step| step.what).collect(),
+        note: outlived(&facts, slot, plugin),
+    })
+}
+
+/// The output plugin looks for the publication as of the moment of each change: one that is made again
+/// serves what comes from now on, and not what the slot has kept since the former one went.
+fn outlived(facts: &Facts, slot: &SlotName, plugin: Plugin) -> Option<String> {
+    let lacks = plugin == Plugin::Pgoutput && facts.publication.is_none();
+    (lacks && facts.slot.is_some()).then(|| {
+        format!(
+            "slot {slot} has lived without its publication: what was changed meanwhile, the drop included, \
+             cannot be decoded: {}",
+            begin_anew(&facts.argument, slot.as_str())
+        )
     })
 }
 

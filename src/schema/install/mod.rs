@@ -26,16 +26,15 @@ mod tear_down;
 
 pub use error::InstallError;
 pub use init::{InitReport, init, init_until, init_watched, plan_init};
-pub use plan::render_plan;
+pub use plan::{render_plan, until_then};
 pub use progress::{Progress, StepProgress, StepState};
 pub use script::VERSION;
 pub(in crate::schema) use script::temporary_descriptions;
-pub use state::{InitState, state};
+pub use state::{InitState, grant_state, publication_is_younger, state};
 pub use tear_down::{
-    SNAPSHOT_NAME, TearDownReport, forget_on_target, plan_tear_down, tear_down, tear_down_watched,
+    SNAPSHOT_NAME, TearDownPlan, TearDownReport, forget_on_target, plan_tear_down, tear_down,
+    tear_down_watched,
 };
-
-use crate::config::SlotName;
 
 /// The server that a statement is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,10 +56,4 @@ pub struct PlannedStep {
     pub sql: String,
     /// The SQL that takes it back, where there is something to take back.
     pub undo: Option<String>,
-}
-
-/// Returns the command that does it, for a shell.
-#[must_use]
-pub fn init_command(source_uri: &str, slot: &SlotName) -> String {
-    format!("pgstream init --pgurl \"{source_uri}\" --replication-slot {slot}")
 }

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::{PlannedStep, Side};
+use super::{InstallError, PlannedStep, Side};
+use crate::model::Classify as _;
 
 impl fmt::Display for Side {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -11,6 +12,13 @@ impl fmt::Display for Side {
             Self::Target => "target",
         })
     }
+}
+
+/// Returns what is to be said of a plan whose steps would be refused now.
+#[must_use]
+pub fn until_then(refusal: &InstallError) -> String {
+    let mend = refusal.hint().unwrap_or_default();
+    format!("{refusal}, and tear-down refuses until that ends: {mend}")
 }
 
 /// Returns the steps as SQL that psql would take, each under the side it is for.

@@ -2,6 +2,7 @@
 
 use super::facts::{self, Installation};
 use crate::config::{SlotName, publication_name};
+use crate::model::quote_ident;
 use crate::postgres::{PgError, Session};
 use crate::postgres::{Publication, Slot, find_publication, find_slot};
 
@@ -28,6 +29,38 @@ pub struct InitState {
     pub publication: Option<Publication>,
     /// Tables without a replica identity: their UPDATE and DELETE cannot be sent.
     pub keyless_tables: Vec<String>,
+}
+
+/// Returns the statements that let a role see the state of the installation.
+#[must_use]
+pub fn grant_state(role: &str) -> String {
+    let role = quote_ident(role);
+    format!(
+        "GRANT USAGE ON SCHEMA pgstream TO {role}; \
+         GRANT SELECT ON pgstream.installation, pgstream.pipeline TO {role};"
+    )
+}
+
+/// By the transactions that wrote them: `init` makes the publication first, then records its pipeline,
+/// then makes the slot, which keeps the catalogs as of the changes that it has yet to decode.
+const YOUNGER: &str = "\
+SELECT pg_catalog.age(p.xmin) < pg_catalog.age(r.xmin)
+       AND pg_catalog.age(p.xmin) <= pg_catalog.age(s.catalog_xmin)
+FROM pg_catalog.pg_publication AS p, pgstream.pipeline AS r, pg_catalog.pg_replication_slots AS s
+WHERE p.pubname = $1 AND r.slot_name = $2 AND s.slot_name = $2";
+
+/// Returns whether the slot has yet to decode changes from before its publication was made, or altered,
+/// once more.
+///
+/// # Errors
+/// By SQLSTATE; Transient when the connection is lost.
+pub async fn publication_is_younger(source: &Session, slot: &SlotName) -> Result<bool, PgError> {
+    let name = slot.as_str();
+    let row = source
+        .row(YOUNGER, &[&publication_name(name), &name])
+        .await?;
+    let younger = row.and_then(|row| row.get::<_, Option<bool>>(0));
+    Ok(younger.unwrap_or_default())
 }
 
 /// Looks at the source.

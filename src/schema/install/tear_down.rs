@@ -19,17 +19,27 @@ pub struct TearDownReport {
     pub done: Vec<String>,
 }
 
+/// What [`tear_down`] would do.
+#[derive(Debug)]
+pub struct TearDownPlan {
+    /// The steps, in order; empty when nothing of ours is there.
+    pub steps: Vec<PlannedStep>,
+    /// What [`tear_down`] would answer instead: [`InstallError::SlotActive`] while somebody streams from
+    /// the slot.
+    pub refusal: Option<InstallError>,
+}
+
 /// Returns what [`tear_down`] would run, without running it.
 ///
 /// # Errors
-/// [`InstallError::SlotActive`] while somebody streams from the slot, [`InstallError::Blocked`] when it
-/// is not ours, [`InstallError::Ask`] when a side does not answer.
+/// [`InstallError::Blocked`] when the slot is not ours, [`InstallError::Ask`] when a side does not answer.
 pub async fn plan_tear_down(
     source: Option<&Session>,
     target: Option<&Session>,
     slot: &SlotName,
-) -> Result<Vec<PlannedStep>, InstallError> {
+) -> Result<TearDownPlan, InstallError> {
     let mut steps = Vec::new();
+    let mut refusal = None;
     if let Some(source) = source {
         let facts = facts::read(source, slot).await?;
         if let Some(reason) = facts.foreign_slot(slot) {
@@ -41,11 +51,7 @@ pub async fn plan_tear_down(
                 ),
             });
         }
-        let active = facts.slot.as_ref().and_then(|slot| slot.active_pid);
-        if let Some(pid) = active {
-            let slot = slot.to_string();
-            return Err(InstallError::SlotActive { slot, pid });
-        }
+        refusal = in_use(&facts, slot);
         let restore = match facts.installation {
             Some(_) if facts.pipelines.others.is_empty() => restore_statements(source).await,
             Some(_) | None => Ok(Vec::new()),
@@ -67,14 +73,25 @@ pub async fn plan_tear_down(
         })?;
         steps.extend(ours.then(|| on_target(slot, source.is_some())));
     }
-    Ok(steps)
+    Ok(TearDownPlan { steps, refusal })
+}
+
+fn in_use(facts: &Facts, slot: &SlotName) -> Option<InstallError> {
+    let found = facts.slot.as_ref()?;
+    let application = found.active_application.as_deref();
+    Some(InstallError::SlotActive {
+        slot: slot.to_string(),
+        pid: found.active_pid?,
+        application: application.unwrap_or("unknown").to_owned(),
+    })
 }
 
 /// Removes what [`init`](super::init()) and `run` made. Doing it again changes nothing. A side that
 /// is not given is left alone.
 ///
 /// # Errors
-/// As [`plan_tear_down`]; [`InstallError::Step`] when a step failed: what comes behind it remains.
+/// As [`plan_tear_down`]; [`InstallError::SlotActive`] while somebody streams from the slot;
+/// [`InstallError::Step`] when a step failed: what comes behind it remains.
 pub async fn tear_down(
     source: Option<&Session>,
     target: Option<&Session>,
@@ -94,7 +111,10 @@ pub async fn tear_down_watched(
     slot: &SlotName,
     watcher: &watch::Sender<Progress>,
 ) -> Result<TearDownReport, InstallError> {
-    let steps = plan_tear_down(source, target, slot).await?;
+    let TearDownPlan { steps, refusal } = plan_tear_down(source, target, slot).await?;
+    if let Some(refusal) = refusal {
+        return Err(refusal);
+    }
     let teller = Teller::new(watcher, &steps);
     let mut report = TearDownReport::default();
     for (place, step) in steps.iter().enumerate() {

@@ -87,6 +87,24 @@ async fn a_snapshot_loses_no_value_of_a_sequence_and_needs_no_rights_on_ours() {
 }
 
 #[tokio::test]
+async fn a_table_that_may_not_be_read_is_told_with_its_grant() {
+    let flow = existing(Plugin::Pgoutput, SHOP).await;
+    flow.run("GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO reader; REVOKE SELECT ON item FROM reader")
+        .await;
+
+    let refused = snapshot(&flow).run().await;
+
+    assert_eq!(refused.code, Some(65), "{}", refused.stderr);
+    let grant = "GRANT SELECT ON TABLE \"public\".\"item\" TO \"reader\";";
+    let told = refused.stderr.replace('\\', "");
+    assert!(told.contains(grant), "{told}");
+    flow.run(grant).await;
+    let outcome = snapshot(&flow).run().await;
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    flow.equal().await;
+}
+
+#[tokio::test]
 async fn policies_that_hide_rows_are_refused() {
     let flow = existing(Plugin::Pgoutput, SHOP).await;
     flow.run(
