@@ -247,6 +247,7 @@ impl Entry {
             bytes_per_s,
             left_s: left_s(left, bytes_per_s).filter(|_| copying),
             failure: self.failure.clone(),
+            asked_again: false,
         }
     }
 }

@@ -59,6 +59,9 @@ pub struct TableCopy {
     pub left_s: Option<i64>,
     /// Why it failed.
     pub failure: Option<Failure>,
+    /// It was asked for again, and whoever copies has not heard of it yet.
+    #[serde(skip)]
+    pub(crate) asked_again: bool,
 }
 
 /// What an operator can ask about copying.
@@ -90,7 +93,7 @@ impl TableCopy {
             CopyState::CatchingUp | CopyState::Ready | CopyState::Failed
         );
         let same_try = (self.attempt, &self.failure) == (told.attempt, &told.failure);
-        self.state == CopyState::Waiting && ended && same_try
+        self.asked_again && ended && same_try
     }
 
     /// Returns how much of the rows is there, from 0 to 1.
@@ -113,7 +116,7 @@ impl Snapshot {
     pub(in crate::engine) fn ask_again(&mut self, relation: RelationId) {
         let tables = Arc::make_mut(&mut self.tables);
         if let Some(table) = tables.iter_mut().find(|one| one.relation == relation) {
-            table.state = CopyState::Waiting;
+            (table.state, table.asked_again) = (CopyState::Waiting, true);
         }
     }
 
@@ -129,7 +132,7 @@ impl Snapshot {
         if self.tables.iter().any(asked) {
             let tables = Arc::make_mut(&mut self.tables).iter_mut();
             for table in tables.filter(|table| asked(table)) {
-                table.state = CopyState::Waiting;
+                (table.state, table.asked_again) = (CopyState::Waiting, true);
             }
         }
     }
@@ -199,6 +202,16 @@ mod tests {
             let mut next = snapshot(state, attempt);
             next.keep_asked(&shown);
             assert_eq!(next.tables[0].state, expected, "{state:?} {attempt}");
+        }
+    }
+
+    #[test]
+    fn a_table_that_nobody_asked_for_again_may_be_complete_when_it_is_next_looked_at() {
+        let shown = snapshot(CopyState::Waiting, 1);
+        for state in [CopyState::CatchingUp, CopyState::Ready, CopyState::Failed] {
+            let mut next = snapshot(state, 1);
+            next.keep_asked(&shown);
+            assert_eq!(next.tables[0].state, state);
         }
     }
 }

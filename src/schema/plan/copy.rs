@@ -18,7 +18,7 @@
 use super::NotApplied;
 use super::scene::Scene;
 use super::steps::{Check, Owner, Phase, Phased, Step, Steps};
-use super::ties::Ties;
+use super::ties::{Height, Ties};
 use super::{Plan, constraint, plan_object};
 use crate::model::QualifiedName;
 use crate::schema::description::{Constraint, Index, Table, Type};
@@ -103,18 +103,18 @@ fn owner(scene: &Scene<'_>, ties: &Ties, object: &ObjectChange) -> Owner {
         referenced: object.referenced(),
         check: known.and_then(check),
         of_standing_index: index.is_some_and(|index| is_of_standing_index(scene, index)),
-        depth: match object {
-            ObjectChange::Table(images) => depth(ties, &images.after, Table::qualified_name),
-            ObjectChange::Type(images) => depth(ties, &images.after, Type::qualified_name),
-            _ => 0,
+        height: match object {
+            ObjectChange::Table(images) => height(ties, &images.after, Table::qualified_name),
+            ObjectChange::Type(images) => height(ties, &images.after, Type::qualified_name),
+            _ => Height::default(),
         },
         apart: matches!(object, ObjectChange::Table(images) if ties.leave_apart(images)),
     }
 }
 
-fn depth<T>(ties: &Ties, after: &Option<T>, name: fn(&T) -> QualifiedName) -> i32 {
+fn height<T>(ties: &Ties, after: &Option<T>, name: fn(&T) -> QualifiedName) -> Height {
     let after = after.as_ref();
-    after.map_or(0, |after| ties.depth(&name(after)))
+    after.map_or_else(Height::default, |after| ties.height(&name(after)))
 }
 
 fn check(constraint: &Constraint) -> Option<Check> {

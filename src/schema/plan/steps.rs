@@ -1,5 +1,6 @@
 //! Statements gathered in the order in which a server accepts them.
 
+use super::ties::Height;
 use crate::model::QualifiedName;
 
 /// One statement for the target.
@@ -61,8 +62,8 @@ pub(super) struct Owner {
     pub(super) check: Option<Check>,
     /// Whether it is the part of an index that the partitioned table has already.
     pub(super) of_standing_index: bool,
-    /// How many tables it needs that are made one after the other, because it is made of their rows.
-    pub(super) depth: i32,
+    /// Of a table or type: where it stands above those that it is made of.
+    pub(super) height: Height,
     /// Whether it is a table that needs no other and that no other needs.
     pub(super) apart: bool,
 }
@@ -88,9 +89,10 @@ pub(super) struct Phased {
 impl Phased {
     /// A type that is made of the rows of tables comes between those and the tables that are made of it.
     const fn place(&self) -> (Phase, i32, i32) {
-        match (self.phase, self.owner.depth) {
-            (Phase::Type, depth @ 1..) => (Phase::CreateTable, 2 * depth - 1, self.rank),
-            (Phase::CreateTable, depth) => (Phase::CreateTable, 2 * depth, self.rank),
+        let Height { steps, above_table } = self.owner.height;
+        match (self.phase, above_table) {
+            (Phase::Type, true) | (Phase::CreateTable, _) => (Phase::CreateTable, steps, self.rank),
+            (Phase::Type, false) => (Phase::Type, steps, self.rank),
             (phase, _) => (phase, 0, self.rank),
         }
     }

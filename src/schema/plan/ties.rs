@@ -1,35 +1,52 @@
 //! What ties new tables to each other before they have rows: inheritance, and rows that are values of
 //! other tables and types (`CREATE TABLE b (x a)` needs the table `a`).
 //!
-//! Types come before all tables, but for those that are made of rows of tables: with these, neither kind
-//! can come before the other as a whole.
+//! Age says nothing about it: a table may have got its parent, or a column of such a type, long after
+//! it was made. Types come before all tables, but for those that are made of rows of tables: with these,
+//! neither kind can come before the other as a whole.
 
 use std::collections::{HashMap, HashSet};
 
 use super::scene::Scene;
 use crate::model::QualifiedName;
-use crate::schema::description::{Column, Table, Type};
+use crate::schema::description::{Column, Parent, Table, Type};
 use crate::schema::entry::{Images, ObjectChange};
 
 /// The ties among the objects of a scene.
 pub(super) struct Ties {
-    /// The tables that others inherit from.
-    parents: HashSet<u32>,
-    /// The tables that are somebody's type.
+    /// The tables that are somebody's parent or type.
     used: HashSet<QualifiedName>,
-    depths: HashMap<QualifiedName, i32>,
+    heights: HashMap<QualifiedName, Height>,
 }
+
+/// Where an object stands above those that it is made of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Height {
+    /// How many objects must be made before it, one after the other.
+    pub(super) steps: i32,
+    /// A table is among them.
+    pub(super) above_table: bool,
+}
+
+/// What each table and type is made of, by name.
+type Parts = HashMap<QualifiedName, Vec<QualifiedName>>;
 
 impl Ties {
     pub(super) fn of(scene: &Scene<'_>) -> Self {
-        let mut parts: HashMap<QualifiedName, Vec<QualifiedName>> = HashMap::new();
+        let mut ties = Self {
+            used: HashSet::new(),
+            heights: HashMap::new(),
+        };
+        let mut parts = Parts::new();
         let mut tables = HashSet::new();
         for object in scene.objects {
             match object {
                 ObjectChange::Table(images) => {
                     let Some(table) = &images.after else { continue };
+                    let parents = table.parents.iter().map(Parent::qualified_name);
+                    let columns = of_columns(&table.columns);
+                    parts.insert(table.qualified_name(), parents.chain(columns).collect());
                     tables.insert(table.qualified_name());
-                    parts.insert(table.qualified_name(), of_columns(&table.columns));
                 }
                 ObjectChange::Type(images) => {
                     let Some(of) = &images.after else { continue };
@@ -38,58 +55,44 @@ impl Ties {
                 _ => {}
             }
         }
-        let mut used: HashSet<QualifiedName> = parts.values().flatten().cloned().collect();
-        used.retain(|name| tables.contains(name));
-        let (mut depths, mut parents) = (HashMap::new(), HashSet::new());
-        for table in scene.tables.values().filter_map(|t| t.after.as_ref()) {
-            parents.extend(table.parents.iter().map(|parent| parent.oid));
+        let used = parts.values().flatten();
+        ties.used = used.filter(|name| tables.contains(name)).cloned().collect();
+        for name in parts.keys() {
+            ties.climb(name, &parts);
         }
-        if !used.is_empty() {
-            for name in parts.keys() {
-                depth(name, &parts, &used, &mut depths);
-            }
-        }
-        Self {
-            parents,
-            used,
-            depths,
-        }
+        ties
     }
 
-    /// Returns whether it is a new table that can be made at any time: neither above nor below another,
-    /// and nobody's type.
+    fn climb(&mut self, name: &QualifiedName, parts: &Parts) -> Height {
+        if let Some(known) = self.heights.get(name) {
+            return *known;
+        }
+        // Nothing is a part of itself; descriptions of different moments may look as if it were.
+        self.heights.insert(name.clone(), Height::default());
+        let mut height = Height::default();
+        for part in parts.get(name).into_iter().flatten() {
+            let below = self.climb(part, parts);
+            height.steps = height.steps.max(below.steps + 1);
+            height.above_table |= below.above_table || self.used.contains(part);
+        }
+        self.heights.insert(name.clone(), height);
+        height
+    }
+
+    /// Returns whether it is a new table that can be made at any time: it needs none, and none needs it.
     pub(super) fn leave_apart(&self, images: &Images<Table>) -> bool {
         let new = images.after.as_ref().filter(|_| images.before.is_none());
         new.is_some_and(|table| {
             let name = table.qualified_name();
-            let alone = table.parents.is_empty() && !self.parents.contains(&images.oid);
-            let plain = alone && table.partition_key.is_none();
-            plain && !self.used.contains(&name) && self.depth(&name) == 0
+            let plain = table.parents.is_empty() && table.partition_key.is_none();
+            plain && !self.used.contains(&name) && !self.height(&name).above_table
         })
     }
 
-    /// Returns how many tables must be made before an object, one after the other.
-    pub(super) fn depth(&self, object: &QualifiedName) -> i32 {
-        self.depths.get(object).copied().unwrap_or_default()
+    /// Returns where an object stands.
+    pub(super) fn height(&self, object: &QualifiedName) -> Height {
+        self.heights.get(object).copied().unwrap_or_default()
     }
-}
-
-fn depth(
-    name: &QualifiedName,
-    parts: &HashMap<QualifiedName, Vec<QualifiedName>>,
-    used: &HashSet<QualifiedName>,
-    depths: &mut HashMap<QualifiedName, i32>,
-) -> i32 {
-    if let Some(known) = depths.get(name) {
-        return *known;
-    }
-    // No type is a part of itself; descriptions of different moments may look as if it were.
-    depths.insert(name.clone(), 0);
-    let below = parts.get(name).map_or(&[][..], Vec::as_slice).iter();
-    let below = below.map(|part| depth(part, parts, used, depths) + i32::from(used.contains(part)));
-    let deepest = below.max().unwrap_or_default();
-    depths.insert(name.clone(), deepest);
-    deepest
 }
 
 fn of_columns(columns: &[Column]) -> Vec<QualifiedName> {
