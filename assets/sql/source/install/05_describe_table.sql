@@ -27,7 +27,8 @@ BEGIN
       'no_inherit', c.connoinherit,
       'validated', c.convalidated,
       'local', c.conislocal,
-      'comment', obj_description(c.oid, 'pg_constraint')))
+      'comment', (SELECT m.description FROM pg_description AS m
+          WHERE m.classoid = 'pg_constraint'::regclass AND m.objoid = c.oid AND m.objsubid = 0)))
     FROM pg_constraint AS c
     WHERE c.conrelid = relation AND c.contype = 'n' AND c.conkey = ARRAY[number]
   );
@@ -55,7 +56,8 @@ BEGIN
              FROM pg_collation AS c JOIN pg_namespace AS n ON n.oid = c.collnamespace
             WHERE c.oid = a.attcollation) END,
       'not_null', a.attnotnull,
-      'not_null_constraint', CASE WHEN a.attnotnull THEN
+      'not_null_constraint', CASE WHEN a.attnotnull
+        AND current_setting('server_version_num')::integer >= 180000 THEN
           pgstream.describe_not_null(a.attrelid, a.attnum) END,
       'default', pg_get_expr(d.adbin, CASE WHEN a.attgenerated <> '' THEN d.adrelid ELSE 0 END),
       'default_hash', md5(d.adbin::text),
@@ -71,7 +73,8 @@ BEGIN
                    WHERE o LIKE 'n\_distinct%'),
       'local', a.attislocal,
       'inherited', a.attinhcount,
-      'comment', col_description(a.attrelid, a.attnum)
+      'comment', (SELECT m.description FROM pg_description AS m
+          WHERE m.classoid = 'pg_class'::regclass AND m.objoid = a.attrelid AND m.objsubid = a.attnum)
     )) ORDER BY a.attnum)
     FROM pg_attribute AS a
     JOIN pg_type AS t ON t.oid = a.atttypid
@@ -102,7 +105,8 @@ BEGIN
       'owner', pg_get_userbyid(c.relowner),
       'row_security', c.relrowsecurity,
       'row_security_forced', c.relforcerowsecurity,
-      'comment', obj_description(c.oid, 'pg_class'),
+      'comment', (SELECT m.description FROM pg_description AS m
+          WHERE m.classoid = 'pg_class'::regclass AND m.objoid = c.oid AND m.objsubid = 0),
       'columns', coalesce(pgstream.describe_columns(c.oid), '[]'::jsonb)
     ))
     FROM pg_class AS c WHERE c.oid = relation

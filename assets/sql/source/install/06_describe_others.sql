@@ -21,7 +21,8 @@ BEGIN
       'statistics', (SELECT jsonb_agg(jsonb_build_array(a.attnum, a.attstattarget) ORDER BY a.attnum)
                        FROM pg_attribute AS a
                       WHERE a.attrelid = c.oid AND a.attnum > 0 AND a.attstattarget >= 0),
-      'comment', obj_description(c.oid, 'pg_class')
+      'comment', (SELECT m.description FROM pg_description AS m
+          WHERE m.classoid = 'pg_class'::regclass AND m.objoid = c.oid AND m.objsubid = 0)
     ))
     FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
     WHERE i.indexrelid = relation
@@ -49,7 +50,8 @@ BEGIN
       'parent_oid', nullif(c.conparentid, 0)::bigint,
       'index_oid', CASE WHEN c.contype IN ('p', 'u', 'x') THEN c.conindid::bigint END,
       'referenced_oid', nullif(c.confrelid, 0)::bigint,
-      'comment', obj_description(c.oid, 'pg_constraint')
+      'comment', (SELECT m.description FROM pg_description AS m
+          WHERE m.classoid = 'pg_constraint'::regclass AND m.objoid = c.oid AND m.objsubid = 0)
     ))
     FROM pg_constraint AS c WHERE c.oid = constraint_oid
   );
@@ -78,7 +80,8 @@ BEGIN
       'column', (SELECT a.attname FROM pg_attribute AS a
                   WHERE a.attrelid = d.refobjid AND a.attnum = d.refobjsubid),
       'identity', d.deptype = 'i',
-      'comment', obj_description(c.oid, 'pg_class')
+      'comment', (SELECT m.description FROM pg_description AS m
+          WHERE m.classoid = 'pg_class'::regclass AND m.objoid = c.oid AND m.objsubid = 0)
     ))
     FROM pg_sequence AS s
     JOIN pg_class AS c ON c.oid = s.seqrelid
@@ -139,12 +142,14 @@ BEGIN
       'not_null', t.typnotnull,
       'constraints', (SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
             'oid', c.oid::bigint, 'name', c.conname, 'definition', pg_get_constraintdef(c.oid),
-            'validated', c.convalidated, 'comment', obj_description(c.oid, 'pg_constraint')))
+            'validated', c.convalidated, 'comment', (SELECT m.description FROM pg_description AS m
+          WHERE m.classoid = 'pg_constraint'::regclass AND m.objoid = c.oid AND m.objsubid = 0)))
             ORDER BY c.conname)
           FROM pg_constraint AS c WHERE c.contypid = t.oid AND c.contype = 'c'),
       'attributes', CASE WHEN t.typtype = 'c' THEN coalesce(pgstream.describe_columns(t.typrelid), '[]') END,
       'range', pgstream.describe_range(t.oid),
-      'comment', obj_description(t.oid, 'pg_type')
+      'comment', (SELECT m.description FROM pg_description AS m
+          WHERE m.classoid = 'pg_type'::regclass AND m.objoid = t.oid AND m.objsubid = 0)
     ))
     FROM pg_type AS t WHERE t.oid = type_oid
   );
@@ -159,7 +164,8 @@ BEGIN
     SELECT jsonb_strip_nulls(jsonb_build_object(
       'name', n.nspname,
       'owner', pg_get_userbyid(n.nspowner),
-      'comment', obj_description(n.oid, 'pg_namespace')
+      'comment', (SELECT m.description FROM pg_description AS m
+          WHERE m.classoid = 'pg_namespace'::regclass AND m.objoid = n.oid AND m.objsubid = 0)
     ))
     FROM pg_namespace AS n WHERE n.oid = schema_oid
   );

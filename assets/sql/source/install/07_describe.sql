@@ -8,20 +8,11 @@ AS $function$
       OR schema_name LIKE 'pg\_temp%' OR schema_name LIKE 'pg\_toast\_temp%'
 $function$;
 
--- Members of extensions come with CREATE EXTENSION.
-CREATE OR REPLACE FUNCTION pgstream.is_member(class oid, object oid) RETURNS boolean
-LANGUAGE plpgsql STABLE
-AS $function$
-BEGIN
-  RETURN (
-    SELECT EXISTS (SELECT FROM pg_depend AS d
-                    WHERE d.classid = class AND d.objid = object AND d.deptype = 'e')
-  );
-END
-$function$;
-
--- Returns those of the given objects that exist and that we replicate. One snapshot for all: a
--- concurrent command is seen whole or not at all.
+-- Returns those of the given objects that exist and that we replicate: members of extensions (dependency
+-- "e") come with CREATE EXTENSION. One snapshot for all: a concurrent command is seen whole or not at all.
+--
+-- Names and comments are asked of the catalogs themselves: obj_description() is an SQL function and is planned
+-- at every call, and another PL/pgSQL function costs as much as all else that an object is asked.
 CREATE OR REPLACE FUNCTION pgstream.describe(relations oid[], constraints oid[], types oid[], schemas oid[])
 RETURNS TABLE (class oid, oid oid, kind text, relation oid, referenced oid, description jsonb)
 LANGUAGE plpgsql STABLE
@@ -33,21 +24,27 @@ BEGIN
          NULL::oid, pgstream.describe_table(c.oid)
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
    WHERE c.oid = ANY (relations) AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
-     AND NOT pgstream.ignores_schema(n.nspname) AND NOT pgstream.is_member('pg_class'::regclass, c.oid)
+     AND NOT pgstream.ignores_schema(n.nspname)
+     AND (SELECT m.objid FROM pg_depend AS m WHERE m.classid = 'pg_class'::regclass
+             AND m.objid = c.oid AND m.deptype = 'e' LIMIT 1) IS NULL
   UNION ALL
   SELECT 'pg_class'::regclass::oid, c.oid, 'index', i.indrelid, NULL::oid, pgstream.describe_index(c.oid)
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
     JOIN pg_index AS i ON i.indexrelid = c.oid
     JOIN pg_class AS t ON t.oid = i.indrelid AND t.relkind IN ('r', 'p')
    WHERE c.oid = ANY (relations) AND c.relkind IN ('i', 'I') AND c.relpersistence <> 't'
-     AND NOT pgstream.ignores_schema(n.nspname) AND NOT pgstream.is_member('pg_class'::regclass, t.oid)
+     AND NOT pgstream.ignores_schema(n.nspname)
+     AND (SELECT m.objid FROM pg_depend AS m WHERE m.classid = 'pg_class'::regclass
+             AND m.objid = t.oid AND m.deptype = 'e' LIMIT 1) IS NULL
   UNION ALL
   SELECT 'pg_class'::regclass::oid, c.oid, 'sequence', (s.description ->> 'table_oid')::oid, NULL::oid,
          s.description
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
     CROSS JOIN LATERAL pgstream.describe_sequence(c.oid) AS s (description)
    WHERE c.oid = ANY (relations) AND c.relkind = 'S' AND c.relpersistence <> 't'
-     AND NOT pgstream.ignores_schema(n.nspname) AND NOT pgstream.is_member('pg_class'::regclass, c.oid)
+     AND NOT pgstream.ignores_schema(n.nspname)
+     AND (SELECT m.objid FROM pg_depend AS m WHERE m.classid = 'pg_class'::regclass
+             AND m.objid = c.oid AND m.deptype = 'e' LIMIT 1) IS NULL
   UNION ALL
   SELECT 'pg_constraint'::regclass::oid, k.oid, 'constraint', k.conrelid, nullif(k.confrelid, 0),
          pgstream.describe_constraint(k.oid)
@@ -55,19 +52,24 @@ BEGIN
     JOIN pg_class AS t ON t.oid = k.conrelid AND t.relkind IN ('r', 'p') AND t.relpersistence <> 't'
     JOIN pg_namespace AS n ON n.oid = t.relnamespace
    WHERE k.oid = ANY (constraints) AND k.contype IN ('c', 'f', 'p', 'u', 'x')
-     AND NOT pgstream.ignores_schema(n.nspname) AND NOT pgstream.is_member('pg_class'::regclass, t.oid)
+     AND NOT pgstream.ignores_schema(n.nspname)
+     AND (SELECT m.objid FROM pg_depend AS m WHERE m.classid = 'pg_class'::regclass
+             AND m.objid = t.oid AND m.deptype = 'e' LIMIT 1) IS NULL
   UNION ALL
   SELECT 'pg_type'::regclass::oid, t.oid, 'type', NULL::oid, NULL::oid, pgstream.describe_type(t.oid)
     FROM pg_type AS t JOIN pg_namespace AS n ON n.oid = t.typnamespace
     LEFT JOIN pg_class AS c ON c.oid = t.typrelid
    WHERE t.oid = ANY (types) AND t.typtype IN ('e', 'd', 'c', 'r')
      AND (t.typtype <> 'c' OR c.relkind = 'c')
-     AND NOT pgstream.ignores_schema(n.nspname) AND NOT pgstream.is_member('pg_type'::regclass, t.oid)
+     AND NOT pgstream.ignores_schema(n.nspname)
+     AND (SELECT m.objid FROM pg_depend AS m WHERE m.classid = 'pg_type'::regclass
+             AND m.objid = t.oid AND m.deptype = 'e' LIMIT 1) IS NULL
   UNION ALL
   SELECT 'pg_namespace'::regclass::oid, n.oid, 'schema', NULL::oid, NULL::oid, pgstream.describe_schema(n.oid)
     FROM pg_namespace AS n
    WHERE n.oid = ANY (schemas) AND NOT pgstream.ignores_schema(n.nspname)
-     AND NOT pgstream.is_member('pg_namespace'::regclass, n.oid);
+     AND (SELECT m.objid FROM pg_depend AS m WHERE m.classid = 'pg_namespace'::regclass
+             AND m.objid = n.oid AND m.deptype = 'e' LIMIT 1) IS NULL;
 END
 $function$;
 
@@ -92,8 +94,9 @@ AS $function$
 BEGIN
   RETURN (
     SELECT coalesce(
-      (SELECT jsonb_build_object('schema', pgstream.schema_name(c.relnamespace), 'name', c.relname)
-         FROM pg_class AS c WHERE c.oid = relation_oid),
+      (SELECT jsonb_build_object('schema', n.nspname, 'name', c.relname)
+         FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE c.oid = relation_oid),
       (SELECT jsonb_build_object(
                 'schema', pgstream.schema_name(coalesce(
                    o.description ->> 'schema_oid', t.description ->> 'schema_oid')::oid),
@@ -178,5 +181,4 @@ DROP FUNCTION IF EXISTS pgstream.with_names(jsonb);
 DROP FUNCTION IF EXISTS pgstream.relation_name(oid);
 DROP FUNCTION IF EXISTS pgstream.schema_name(oid);
 DROP FUNCTION IF EXISTS pgstream.describe(oid[], oid[], oid[], oid[]);
-DROP FUNCTION IF EXISTS pgstream.is_member(oid, oid);
 DROP FUNCTION IF EXISTS pgstream.ignores_schema(name);
