@@ -180,7 +180,9 @@ impl ConnectionSettings {
     #[must_use]
     pub fn as_argument(&self) -> String {
         match self.origin.as_ref().map(|setting| &setting.origin) {
-            Some(Origin::File { path, .. }) => format!("-c {}", path.display()),
+            Some(Origin::File { path, .. }) => {
+                format!("-c {}", shell_words::quote(&path.display().to_string()))
+            }
             _ => format!("--pgurl \"{}\"", self.to_uri_without_password()),
         }
     }

@@ -21,6 +21,7 @@ mod cli_run;
 mod cluster;
 mod console;
 mod copy;
+mod deps;
 mod instruments;
 mod oracle;
 mod plugins;

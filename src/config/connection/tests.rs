@@ -242,9 +242,10 @@ fn a_command_line_names_the_file_that_holds_the_address() {
 
     assert_eq!(settings.as_argument(), address);
     assert_eq!(by(Origin::Flag("--pgurl")), address);
-    let file = Origin::File {
-        path: "a.env".into(),
+    let file = |path: &str| Origin::File {
+        path: path.into(),
         line: 2,
     };
-    assert_eq!(by(file), "-c a.env");
+    assert_eq!(by(file("a.env")), "-c a.env");
+    assert_eq!(by(file("my files/a.env")), "-c 'my files/a.env'");
 }
