@@ -24,7 +24,7 @@ use serde::Serialize;
 use crate::config::{
     ConnectionSettings, NullNumbers, Pipeline, Plugin, SlotName, TableFilter, publication_name,
 };
-use crate::engine::{EngineError, plan_snapshot};
+use crate::engine::{Conflict, EngineError, plan_snapshot};
 use crate::model::{Classify, QualifiedName};
 use crate::postgres::{PgError, connect};
 
@@ -179,19 +179,17 @@ async fn conflicts(pipeline: &Pipeline) -> Vec<Finding> {
             )]
         }
         Err(EngineError::SnapshotConflict { conflicts, .. }) => {
-            let conflicts = conflicts.iter().map(|text| conflict(text));
-            finding::bounded(conflicts)
+            finding::bounded(conflicts.iter().map(conflict))
         }
         Ok(_) | Err(_) => Vec::new(),
     }
 }
 
-fn conflict(text: &str) -> Finding {
-    let (object, problem) = text.split_once(": ").unwrap_or((text, "is in the way"));
+fn conflict(Conflict { object, reason }: &Conflict) -> Finding {
     let mend = "empty or drop it on the target, or leave the table out with \
                 PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_EXCLUDED_TABLES";
-    let problem = format!("is in the way of the initial snapshot: {problem}");
-    finding::found(Side::Target, object, problem, mend)
+    let problem = format!("is in the way of the initial snapshot: {reason}");
+    finding::found(Side::Target, object.as_str(), problem, mend)
 }
 
 async fn ask_source(pipeline: &Pipeline) -> Result<(Wanted, SourceFacts), PgError> {

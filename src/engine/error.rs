@@ -12,7 +12,7 @@ use crate::schema::SchemaError;
 use crate::snapshot::{Idle, IdleCause, SnapshotError};
 
 use super::TaskEnd;
-pub use super::copy::GroupError;
+pub use super::copy::{Conflict, GroupError};
 
 /// Why the engine cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -147,12 +147,12 @@ pub enum EngineError {
         source_endpoint: String,
     },
     /// Something on the target is in the way of a copy.
-    #[error("the target {endpoint} has something else where tables are to be copied to: {}", .conflicts.join("; "))]
+    #[error("the target {endpoint} has something else where tables are to be copied to: {}", joined(.conflicts))]
     SnapshotConflict {
         /// The target, without a password.
         endpoint: String,
         /// What it is.
-        conflicts: Vec<String>,
+        conflicts: Vec<Conflict>,
     },
     /// Tables cannot be prepared for their copy.
     #[error("cannot prepare the copy from {source_endpoint} to {target_endpoint}")]
@@ -336,6 +336,11 @@ fn lacking(object: &str) -> String {
         "the target never had it, by this name or another: {}; or skip this transaction with {SKIP_FLAG}",
         copied_or_left_out(table)
     )
+}
+
+fn joined(conflicts: &[Conflict]) -> String {
+    let said: Vec<String> = conflicts.iter().map(Conflict::to_string).collect();
+    said.join("; ")
 }
 
 fn idle_patterns(endpoint: &str, idle: &[Idle]) -> String {

@@ -52,7 +52,7 @@ mod supervise;
 mod watchdog;
 
 pub use copy::{SnapshotPlan, plan_snapshot};
-pub use error::{EngineError, GroupError};
+pub use error::{Conflict, EngineError, GroupError};
 pub use failure::failure_of;
 pub use handle::{Engine, Handle, Remote};
 pub use outcome::{EngineOptions, Outcome};

@@ -293,11 +293,9 @@ impl Group {
         if self.conflicts.is_empty() {
             return Ok(());
         }
-        let conflicts = self.conflicts.iter();
-        let conflicts = conflicts.map(|found| format!("{}: {}", found.object, found.reason));
         Err(EngineError::SnapshotConflict {
             endpoint: endpoint.to_owned(),
-            conflicts: conflicts.collect(),
+            conflicts: self.conflicts.clone(),
         })
     }
 

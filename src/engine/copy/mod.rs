@@ -57,6 +57,7 @@ use copier::Copier;
 pub(super) use errand::{Answer, CopyLink, Errand, MadeTable, TablesErrand};
 pub use group::GroupError;
 pub use plan::{SnapshotPlan, plan_snapshot};
+pub use reconcile::Conflict;
 pub(super) use site::Control;
 use site::Site;
 

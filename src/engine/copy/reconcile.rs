@@ -4,6 +4,7 @@
 //! what it must be now. Anything else is a conflict, told before anything is touched.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -15,11 +16,17 @@ use crate::schema::description::{Column, Constraint, DomainConstraint, Sequence,
 
 /// Something on the target that is in the way.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Conflict {
+pub struct Conflict {
     /// The object.
-    pub(super) object: String,
+    pub object: String,
     /// What is wrong with it.
-    pub(super) reason: String,
+    pub reason: String,
+}
+
+impl fmt::Display for Conflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.object, self.reason)
+    }
 }
 
 /// The objects with what the target has of them as their past.
