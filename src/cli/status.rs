@@ -167,14 +167,13 @@ fn render_copies(seen: &Inspection) -> String {
 }
 
 fn render_copy(table: &TableCopy) -> String {
-    let state = match table.state {
-        CopyState::Waiting => "○ waiting",
-        CopyState::Copying => "… copying",
-        CopyState::Indexing => "… indexing",
-        CopyState::CatchingUp => "… catching up",
-        CopyState::Ready => "✓ ready",
-        CopyState::Failed => "✗ failed",
+    let sign = match table.state {
+        CopyState::Waiting => '○',
+        CopyState::Copying | CopyState::Indexing | CopyState::CatchingUp => '…',
+        CopyState::Ready => '✓',
+        CopyState::Failed => '✗',
     };
+    let state = format!("{sign} {}", table.state.words());
     let size = match table.state {
         CopyState::Waiting | CopyState::Failed => {
             format!("{} expected", ByteSize(table.bytes_expected))

@@ -40,6 +40,14 @@ const WORDS: [(CopyState, &str); 6] = [
     (CopyState::Failed, "failed"),
 ];
 
+impl CopyState {
+    /// Returns the state for people: `catching up`.
+    #[must_use]
+    pub fn words(self) -> String {
+        self.to_string().replace('_', " ")
+    }
+}
+
 /// As `pgstream.snapshot_table.state` has it.
 impl fmt::Display for CopyState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

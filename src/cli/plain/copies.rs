@@ -1,7 +1,7 @@
 //! What can be asked of the copies of existing tables: the Snapshot screen, by number.
 
 use super::talk::Talk;
-use crate::engine::status::{Command, CopyCommand, CopyState, Snapshot, Status};
+use crate::engine::status::{Command, CopyCommand, Snapshot, Status};
 
 /// Shows how far the copies are and lets something be asked of them.
 pub(super) async fn choose(talk: &mut Talk, status: &Status) -> Option<Command> {
@@ -10,7 +10,7 @@ pub(super) async fn choose(talk: &mut Talk, status: &Status) -> Option<Command> 
         return None;
     };
     for table in snapshot.tables.iter() {
-        talk.tell_all([format!("{}  {}", words(table.state), table.name)]);
+        talk.tell_all([format!("{:11}  {}", table.state.words(), table.name)]);
     }
     let pause = match snapshot.paused {
         true => "Resume copying",
@@ -52,16 +52,5 @@ async fn again(talk: &mut Talk, snapshot: &Snapshot) -> Option<CopyCommand> {
             talk.tell("nothing is copied again: no table here has that name");
             None
         }
-    }
-}
-
-const fn words(state: CopyState) -> &'static str {
-    match state {
-        CopyState::Waiting => "waiting ",
-        CopyState::Copying => "copying ",
-        CopyState::Indexing => "indexing",
-        CopyState::CatchingUp => "catch-up",
-        CopyState::Ready => "ready   ",
-        CopyState::Failed => "failed  ",
     }
 }

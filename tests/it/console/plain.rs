@@ -165,7 +165,7 @@ async fn a_table_is_copied_again_when_its_name_is_typed() {
     execute(&stage.target, "DELETE FROM goods").await;
     terminal.keys("\r");
     answer(&mut terminal, &[("What now?", "8")]);
-    terminal.wait_for("ready     public.goods");
+    terminal.wait_for("ready        public.goods");
     answer(
         &mut terminal,
         &[
