@@ -44,6 +44,7 @@ pub use frame::Frame;
 pub use patience::naming_whom_we_wait_for;
 pub use publication::{
     Publication, create_publication_sql, drop_publication_sql, find_publication,
+    publish_generated_sql,
 };
 pub use replication::{ReplicationConnection, SystemIdentity};
 pub use server_error::ServerError;

@@ -51,7 +51,8 @@ SELECT pg_catalog.json_build_object(
   'publication', (
     SELECT pg_catalog.json_build_object(
       'all_tables', p.puballtables,
-      'all_operations', p.pubinsert AND p.pubupdate AND p.pubdelete AND p.pubtruncate)
+      'all_operations', p.pubinsert AND p.pubupdate AND p.pubdelete AND p.pubtruncate,
+      'generated', COALESCE(pg_catalog.to_jsonb(p) OPERATOR(pg_catalog.->>) 'pubgencols', 's') = 's')
     FROM pg_catalog.pg_publication p WHERE p.pubname = $2),
   'schema_log', (
     SELECT pg_catalog.json_build_object(
@@ -86,6 +87,10 @@ SELECT pg_catalog.json_build_object(
         SELECT FROM pg_catalog.pg_index i
         WHERE i.indrelid = r.oid
           AND (r.relreplident = 'd' AND i.indisprimary OR r.relreplident = 'i' AND i.indisreplident)),
+      'virtual_columns', EXISTS (
+        SELECT FROM pg_catalog.pg_attribute a
+        WHERE a.attrelid = r.oid AND a.attgenerated = 'v' AND NOT a.attisdropped),
+      'whole_row_identity', r.relreplident = 'f',
       'schema_usable', COALESCE(pg_catalog.has_schema_privilege(r.relnamespace, 'USAGE'), true),
       'hides_rows', COALESCE(pg_catalog.row_security_active(r.oid), false),
       'readable', COALESCE(pg_catalog.has_table_privilege(r.oid, 'SELECT'), true),

@@ -113,6 +113,8 @@ pub(super) struct SlotFacts {
 pub(super) struct PublicationFacts {
     pub(super) all_tables: bool,
     pub(super) all_operations: bool,
+    /// Stored generated columns come along, where the server knows that.
+    pub(super) generated: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
@@ -133,6 +135,10 @@ pub(super) struct SourceTable {
     pub(super) name: QualifiedName,
     /// UPDATE and DELETE fail on it once it is published.
     pub(super) without_identity: bool,
+    /// It has virtual generated columns.
+    pub(super) virtual_columns: bool,
+    /// REPLICA IDENTITY FULL.
+    pub(super) whole_row_identity: bool,
     pub(super) schema_usable: bool,
     pub(super) readable: bool,
     /// Row security is in force for our role.

@@ -46,6 +46,8 @@ fn sides() -> (SourceFacts, TargetFacts) {
         tables: vec![SourceTable {
             name: name("test"),
             without_identity: false,
+            virtual_columns: false,
+            whole_row_identity: false,
             schema_usable: true,
             readable: true,
             hides_rows: false,

@@ -1,10 +1,11 @@
 //! What must hold on the source. Pure.
 
-use super::facts::{PublicationFacts, SlotFacts, SourceFacts, Wal2json};
+use super::facts::{PublicationFacts, SlotFacts, SourceFacts, SourceTable, Wal2json};
 use super::finding::{bounded, found, read_only, version};
 use super::{Finding, Side, Wanted};
 use crate::config::{NullNumbers, Plugin, key};
 use crate::model::{quote_ident, remedy};
+use crate::postgres::publish_generated_sql;
 use crate::schema::{grant_descriptions, install};
 
 pub(super) fn judge(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
@@ -34,6 +35,7 @@ pub(super) fn judge(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
     .collect();
     findings.extend(event_triggers(wanted, facts));
     findings.extend(identities(wanted, facts));
+    findings.extend(unpublishable(wanted, facts));
     findings.extend(descriptions(wanted, facts));
     findings.extend(copied_rows(wanted, facts));
     findings.extend(copied_sequences(wanted, facts));
@@ -284,6 +286,13 @@ fn publication(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
                 quote_ident(name)
             ),
         )),
+        Some(PublicationFacts {
+            generated: false, ..
+        }) => Some(finding(
+            object,
+            "leaves out stored generated columns: UPDATE and DELETE fail on tables that have one and no key",
+            format!("{};", publish_generated_sql(name)),
+        )),
         Some(_) => facts.publication_younger.then(|| Finding {
             blocking: false,
             ..finding(
@@ -429,6 +438,7 @@ fn identities(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
     } else {
         "has no replica identity: init gives it REPLICA IDENTITY FULL"
     };
+    let keyless = keyless.filter(|table| !cannot_be_published(wanted, facts, table));
     let concerned = keyless.filter(|table| published || wanted.filter.selects(&table.name));
     bounded(concerned.map(|table| Finding {
         blocking: published,
@@ -436,6 +446,29 @@ fn identities(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
             table.name.to_string(),
             problem,
             format!("ALTER TABLE {} REPLICA IDENTITY FULL;", table.name.quoted()),
+        )
+    }))
+}
+
+/// Where the whole row is the identity, or has to be, it must not have a virtual column.
+fn cannot_be_published(wanted: &Wanted, facts: &SourceFacts, table: &SourceTable) -> bool {
+    let whole_row = table.whole_row_identity || table.without_identity;
+    plugin(wanted, facts) == Plugin::Pgoutput && table.virtual_columns && whole_row
+}
+
+/// The publication is for all tables, whatever the filter says.
+fn unpublishable(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
+    let concerned = facts.tables.iter();
+    let concerned = concerned.filter(|table| cannot_be_published(wanted, facts, table));
+    bounded(concerned.map(|table| {
+        finding(
+            table.name.to_string(),
+            "has virtual generated columns and no key: with a publication for all tables UPDATE and \
+             DELETE on it fail",
+            format!(
+                "ALTER TABLE {} ADD PRIMARY KEY …; or init with --plugin wal2json, which needs no publication",
+                table.name.quoted()
+            ),
         )
     }))
 }

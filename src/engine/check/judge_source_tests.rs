@@ -1,7 +1,7 @@
 use super::*;
 use crate::config::TableFilter;
 use crate::engine::check::facts::{
-    ColumnFacts, EventTriggerFacts, InstallationFacts, SchemaLogFacts, Server, SourceTable,
+    ColumnFacts, EventTriggerFacts, InstallationFacts, SchemaLogFacts, Server,
 };
 use crate::model::QualifiedName;
 
@@ -44,6 +44,7 @@ fn ready() -> SourceFacts {
         publication: Some(PublicationFacts {
             all_tables: true,
             all_operations: true,
+            generated: true,
         }),
         schema_log: Some(SchemaLogFacts { readable: true }),
         installation: Some(InstallationFacts {
@@ -288,6 +289,8 @@ fn keyless_tables_block_only_once_they_are_published() {
         facts.tables = vec![SourceTable {
             name: QualifiedName::new("public", "Log"),
             without_identity: true,
+            virtual_columns: false,
+            whole_row_identity: false,
             schema_usable: true,
             readable: true,
             hides_rows: false,
@@ -311,6 +314,41 @@ fn keyless_tables_block_only_once_they_are_published() {
             .iter()
             .any(|finding| finding.object == "public.\"Log\"" && !finding.blocking)
     );
+}
+
+#[test]
+fn generated_columns_must_not_make_users_statements_fail() {
+    check(
+        |f| f.publication.as_mut().unwrap().generated = false,
+        "a_slot_publication leaves out stored generated columns",
+        "ALTER PUBLICATION \"a_slot_publication\" SET (publish_generated_columns = stored);",
+    );
+    let table = |whole_row_identity: bool, without_identity: bool| SourceTable {
+        name: QualifiedName::new("public", "twice"),
+        without_identity,
+        virtual_columns: true,
+        whole_row_identity,
+        schema_usable: true,
+        readable: true,
+        hides_rows: false,
+        unreadable_sequences: Vec::new(),
+        columns: Vec::new(),
+    };
+    for (whole_row, without, found) in [(true, false, 1), (false, true, 1), (false, false, 0)] {
+        let mut facts = ready();
+        facts.tables = vec![table(whole_row, without)];
+        let findings = judge(&wanted(), &facts);
+        assert_eq!(findings.len(), found, "{findings:?}");
+        let told = "has virtual generated columns and no key";
+        assert!(
+            findings
+                .iter()
+                .all(|one| one.blocking && one.problem.starts_with(told))
+        );
+        slot(&mut facts).plugin = "wal2json".to_owned();
+        let findings = judge(&wanted(), &facts);
+        assert!(!findings.iter().any(|one| one.problem.starts_with(told)));
+    }
 }
 
 #[test]
@@ -344,6 +382,8 @@ fn what_a_copy_may_not_read_is_told_with_its_grants() {
         facts.tables = vec![SourceTable {
             name: QualifiedName::new("shop", "order"),
             without_identity: false,
+            virtual_columns: false,
+            whole_row_identity: false,
             schema_usable: false,
             readable: false,
             hides_rows: true,

@@ -32,6 +32,8 @@ pub(super) struct Facts {
     pub(super) pipelines: Pipelines,
     /// Tables that need another replica identity: OID, statement, the statement that takes it back.
     pub(super) keyless: Vec<Keyless>,
+    /// Tables that cannot be published for UPDATE and DELETE, whatever their identity.
+    pub(super) unpublishable: Vec<String>,
 }
 
 /// A row of `pgstream.installation`.
@@ -117,6 +119,16 @@ WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND c.oid >= 16384
       END
 ORDER BY 2";
 
+/// Without a key the whole row is the identity, which must not have a virtual generated column.
+const UNPUBLISHABLE: &str = "\
+SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND (c.relreplident = 'f' OR c.oid = ANY ($1))
+  AND EXISTS (SELECT FROM pg_catalog.pg_attribute AS a
+              WHERE a.attrelid = c.oid AND a.attgenerated = 'v' AND NOT a.attisdropped)
+ORDER BY 1";
+
 /// Reads the facts.
 pub(super) async fn read(source: &Session, slot: &SlotName) -> Result<Facts, InstallError> {
     let ask = |source| InstallError::Ask {
@@ -129,6 +141,7 @@ pub(super) async fn read(source: &Session, slot: &SlotName) -> Result<Facts, Ins
 async fn read_all(source: &Session, slot: &SlotName) -> Result<Facts, PgError> {
     let rows = source.rows(SERVER, &[]).await?;
     let row = &rows[0];
+    let keyless = keyless(source).await?;
     let slots_max: i64 = row.get(5);
     Ok(Facts {
         argument: source.settings().as_argument(),
@@ -152,8 +165,15 @@ async fn read_all(source: &Session, slot: &SlotName) -> Result<Facts, PgError> {
             true => pipelines(source, slot).await?,
             false => Pipelines::default(),
         },
-        keyless: keyless(source).await?,
+        unpublishable: unpublishable(source, &keyless).await?,
+        keyless,
     })
+}
+
+async fn unpublishable(source: &Session, keyless: &[Keyless]) -> Result<Vec<String>, PgError> {
+    let oids: Vec<u32> = keyless.iter().map(|table| table.oid).collect();
+    let rows = source.rows(UNPUBLISHABLE, &[&oids]).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
 async fn pipelines(source: &Session, slot: &SlotName) -> Result<Pipelines, PgError> {
@@ -298,11 +318,33 @@ impl Facts {
     }
 
     fn publication_blocker(&self, slot: &SlotName, plugin: Plugin) -> Option<InstallError> {
-        let found = self.publication.filter(|_| plugin == Plugin::Pgoutput)?;
+        if plugin != Plugin::Pgoutput {
+            return None;
+        }
+        let Some(found) = self.publication else {
+            return self.unpublishable_blocker();
+        };
         let name = publication_name(slot.as_str());
         (!found.all_tables || !found.all_changes).then(|| InstallError::Blocked {
             problem: format!("publication {name} exists, but not for all changes of all tables"),
             mend: format!("DROP PUBLICATION \"{name}\", then run init again"),
+        })
+    }
+}
+
+impl Facts {
+    /// A publication would make users' own statements fail.
+    fn unpublishable_blocker(&self) -> Option<InstallError> {
+        let first = self.unpublishable.first()?;
+        Some(InstallError::Blocked {
+            problem: format!(
+                "a publication would make UPDATE and DELETE fail on {}: virtual generated columns, and no key",
+                self.unpublishable.join(", ")
+            ),
+            mend: format!(
+                "give each a primary key (ALTER TABLE {first} ADD PRIMARY KEY …), or use --plugin \
+                 wal2json, which needs no publication"
+            ),
         })
     }
 }

@@ -15,7 +15,7 @@ use crate::model::remedy::begin_anew;
 use crate::postgres::{PgError, Session};
 use crate::postgres::{
     create_publication_sql, create_slot_sql, drop_publication_sql, drop_slot_sql,
-    naming_whom_we_wait_for,
+    naming_whom_we_wait_for, publish_generated_sql,
 };
 
 /// How often the source is asked whether old transactions are over.
@@ -188,8 +188,15 @@ fn decide(facts: &Facts, slot: &SlotName, plugin: Plugin) -> Vec<PlannedStep> {
     if plugin == Plugin::Pgoutput && facts.publication.is_none() {
         steps.push(step(
             format!("create publication {publication}"),
-            quietly(&create_publication_sql(&publication)),
+            quietly(&create_publication_sql(&publication, facts.major_version)),
             Some(quietly(&drop_publication_sql(&publication))),
+        ));
+    }
+    if plugin == Plugin::Pgoutput && facts.publication.is_some_and(|found| !found.generated) {
+        steps.push(step(
+            format!("publish stored generated columns in publication {publication}"),
+            quietly(&publish_generated_sql(&publication)),
+            None,
         ));
     }
     if !complete || !facts.pipelines.recorded {

@@ -8,7 +8,7 @@ use pgstream::config::{
 };
 use pgstream::engine::status::{Failure, Status};
 use pgstream::engine::{Engine, EngineOptions, Handle, Outcome};
-use pgstream::postgres;
+use pgstream::postgres::{self, create_publication_sql};
 use pgstream::schema::install;
 use tokio_postgres::Client;
 
@@ -41,12 +41,10 @@ impl Flow {
         for client in [&flow.source, &flow.target] {
             execute(client, schema).await;
         }
-        let publication = publication_name(SLOT);
-        execute(
-            &flow.source,
-            &format!("CREATE PUBLICATION {publication} FOR ALL TABLES"),
-        )
-        .await;
+        let major = "SELECT current_setting('server_version_num')::int / 10000";
+        let major = query_text(&flow.source, major).await.join("").parse();
+        let publication = create_publication_sql(&publication_name(SLOT), major.unwrap());
+        execute(&flow.source, &publication).await;
         let slot = format!("SELECT pg_create_logical_replication_slot('{SLOT}', '{plugin}')");
         execute(&flow.source, &slot).await;
         flow
