@@ -182,3 +182,5 @@ DROP FUNCTION IF EXISTS pgstream.relation_name(oid);
 DROP FUNCTION IF EXISTS pgstream.schema_name(oid);
 DROP FUNCTION IF EXISTS pgstream.describe(oid[], oid[], oid[], oid[]);
 DROP FUNCTION IF EXISTS pgstream.ignores_schema(name);
+-- Of earlier builds.
+DROP FUNCTION IF EXISTS pgstream.is_member(oid, oid);
