@@ -44,6 +44,7 @@ use super::{EngineError, clock};
 use desk::Desk;
 pub(super) use limits::Limits;
 use reload::Reload;
+use schema_entry::BehindRows;
 
 /// Rows wait in memory up to this many, then they go to the open target transaction. Larger sets
 /// are hardly faster, and while one is gathered the target has nothing to do.
@@ -62,6 +63,8 @@ pub(super) struct Applier {
     batch: Batch,
     held: HeldRows,
     reload: Option<Reload>,
+    /// What comes when the rows of rewritten tables are there.
+    behind_rows: Vec<BehindRows>,
     checkpoint: Lsn,
     /// How far the round is: behind the checkpoint while copied tables catch up.
     position: Lsn,
@@ -144,6 +147,7 @@ impl Applier {
             batch: Batch::default(),
             held: HeldRows::default(),
             reload: None,
+            behind_rows: Vec::new(),
             checkpoint,
             position: coverage.start(),
             coverage,
@@ -226,7 +230,8 @@ impl Applier {
     }
 
     /// Ends a transaction whose changes have all been applied.
-    pub(super) fn end(&mut self, commit: TransactionCommit) -> Result<(), EngineError> {
+    pub(super) async fn end(&mut self, commit: TransactionCommit) -> Result<(), EngineError> {
+        self.run_behind_rows().await?;
         self.release_excused()?;
         if let Some(table) = self.held.first_name() {
             let table = table.clone();
@@ -352,7 +357,7 @@ impl Applier {
                 .await
         };
         recorded.await.map_err(|error| self.failed(error))?;
-        self.end(commit)?;
+        self.end(commit).await?;
         self.commit().await?;
         self.complete().await?;
         self.meter.add_skipped();

@@ -331,7 +331,8 @@ impl Stream<'_> {
         let changes = staged.take();
         let applied = self.applier.apply(&staged.begin, changes);
         self.reader.while_reading(applied).await?;
-        self.applier.end(commit)?;
+        let ended = self.applier.end(commit);
+        self.reader.while_reading(ended).await?;
         self.state.received = self.state.received.max(commit.end_lsn);
         if self.applier.is_full() || self.is_old() {
             self.commit().await

@@ -200,6 +200,7 @@ fn read(oid: u32, kind: &str, description: &str) -> Result<ObjectChange, Describ
             before: None,
             after: Some(serde_json::from_str(text)?),
             dropped: false,
+            rebuilt: false,
         })
     }
     let read = match kind {

@@ -94,6 +94,9 @@ pub struct Images<T> {
     /// The server reported the drop; an object that is gone without one was built anew.
     #[serde(default)]
     pub dropped: bool,
+    /// The server built it anew under another OID: `before` is the one that went, `after` the one that came.
+    #[serde(skip)]
+    pub rebuilt: bool,
 }
 
 /// An object that was dropped without ever having been described.

@@ -370,6 +370,27 @@ async fn rows_that_an_expression_rewrites_under_their_old_type_arrive() {
     .await;
 }
 
+/// The key goes with the old type, and rows must be there before it comes again.
+#[tokio::test]
+async fn a_column_that_others_refer_to_gets_new_values() {
+    check(&[
+        "CREATE TABLE g (id int PRIMARY KEY, v text, up int REFERENCES g); \
+         CREATE TABLE c (p int REFERENCES g ON DELETE CASCADE DEFERRABLE); \
+         CREATE TABLE parts (id int, p int REFERENCES g) PARTITION BY LIST (id); \
+         CREATE TABLE part_1 PARTITION OF parts FOR VALUES IN (1); \
+         COMMENT ON CONSTRAINT c_p_fkey ON c IS 'to its parent'; \
+         INSERT INTO g VALUES (1, 'a', NULL), (2, 'b', 1); INSERT INTO c VALUES (1), (2), (2); \
+         INSERT INTO parts VALUES (1, 2)",
+        "ALTER TABLE g ALTER id TYPE bigint USING id + 0",
+        "BEGIN; INSERT INTO c VALUES (1); ALTER TABLE g ALTER id TYPE int, ADD r float8 DEFAULT random(); \
+         INSERT INTO g (id) VALUES (3); INSERT INTO c VALUES (3); ALTER TABLE c RENAME CONSTRAINT c_p_fkey TO key; \
+         ALTER TABLE g ALTER id TYPE bigint USING id::text::bigint; ALTER TABLE c DROP CONSTRAINT key; \
+         UPDATE g SET v = 'after'; COMMIT",
+        "DO $$ BEGIN ALTER TABLE g ALTER id TYPE numeric USING id; DELETE FROM parts; END $$",
+    ])
+    .await;
+}
+
 #[tokio::test]
 async fn a_lost_session_keeps_no_change_from_being_acknowledged() {
     let flow = Flow::schema(Plugin::Pgoutput).await;

@@ -146,7 +146,8 @@ impl Mirror {
         if !plan.outside {
             self.target.run("BEGIN").await.expect("a transaction");
         }
-        for step in &plan.steps {
+        // No rows come here that anything would have to wait for.
+        for step in plan.steps.iter().chain(&plan.behind_rows) {
             if let Err(error) = self.target.run(&step.sql).await {
                 let steps: Vec<_> = plan.steps.iter().map(|step| step.sql.as_str()).collect();
                 panic!(

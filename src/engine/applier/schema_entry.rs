@@ -15,6 +15,13 @@ use crate::engine::{EngineError, clock, failure_of};
 
 use super::{Applier, Route};
 
+/// A statement that waits for the rows that follow its entry.
+#[derive(Debug)]
+pub(super) struct BehindRows {
+    entry: Entry,
+    step: Step,
+}
+
 impl Applier {
     /// Applies one entry.
     pub(super) async fn schema_entry(
@@ -26,6 +33,7 @@ impl Applier {
         let schema_error = |source| EngineError::Schema { source };
         let entry = Entry::from_tuple(relation, tuple).map_err(schema_error)?;
         self.schema_changed_at = begin.commit_lsn;
+        self.run_behind_rows().await?;
         self.complete().await?;
         self.router.meet(&entry);
         let whole = self.plan(&entry).map_err(schema_error)?;
@@ -72,6 +80,7 @@ impl Applier {
         change.sql = vec![edit.sql.clone()];
         let plan = Plan {
             steps: vec![within_transaction(&edit.sql)],
+            behind_rows: Vec::new(),
             outside: false,
             ..plan
         };
@@ -110,6 +119,25 @@ impl Applier {
             }
             let done = self.desk.writer().run(&step.object, &step.sql).await;
             done.map_err(|source| refused(entry, step, source))?;
+        }
+        let behind_rows = plan.behind_rows.iter().map(|step| BehindRows {
+            entry: entry.clone(),
+            step: step.clone(),
+        });
+        self.behind_rows.extend(behind_rows);
+        Ok(())
+    }
+
+    /// The rows that follow an entry come before the next entry, and before the end of the transaction.
+    pub(super) async fn run_behind_rows(&mut self) -> Result<(), EngineError> {
+        if self.behind_rows.is_empty() {
+            return Ok(());
+        }
+        self.flush().await?;
+        self.complete().await?;
+        for BehindRows { entry, step } in std::mem::take(&mut self.behind_rows) {
+            let done = self.desk.writer().run(&step.object, &step.sql).await;
+            done.map_err(|source| refused(&entry, &step, source))?;
         }
         Ok(())
     }
@@ -235,7 +263,9 @@ fn describe(entry: &Entry, plan: &Plan, lsn: Lsn) -> SchemaChange {
         tag: entry.change.tag.clone(),
         objects: entry.object_names(),
         statement: entry.change.statement.clone().unwrap_or_default(),
-        sql: plan.steps.iter().map(|step| step.sql.clone()).collect(),
+        sql: (plan.steps.iter().chain(&plan.behind_rows))
+            .map(|step| step.sql.clone())
+            .collect(),
         not_applied: plan.not_applied.iter().map(not_applied).collect(),
         state: SchemaState::Running,
         before_after: entry.before_after(),

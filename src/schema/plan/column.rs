@@ -34,6 +34,13 @@ impl Columns<'_> {
         }
     }
 
+    fn retypes(&self) -> bool {
+        self.after.columns.iter().any(|after| {
+            let before = self.before.column(after.number);
+            before.is_some_and(|before| is_retyped(before, after))
+        })
+    }
+
     /// What a statement that goes through the whole family is said to.
     fn family(&self) -> String {
         format!("ALTER TABLE {}", self.after.qualified_name().quoted())
@@ -82,7 +89,11 @@ impl Columns<'_> {
             let type_of = type_of(column);
             let table = self.family();
             let sql = format!("{table} ADD COLUMN {name} {type_of}{parts}");
-            steps.add(Phase::AddColumn, object, sql);
+            // What is computed from a column keeps it from getting another type.
+            match column.generated.is_some() && self.retypes() {
+                true => steps.add_ranked(Phase::ColumnSetting, i32::MIN, object, sql),
+                false => steps.add(Phase::AddColumn, object, sql),
+            }
             if missing.is_some() {
                 let sql = format!("{table} ALTER COLUMN {name} {}", default_clause(column));
                 steps.add(Phase::AddColumn, object, sql);
@@ -123,8 +134,7 @@ impl Columns<'_> {
         if before.name != after.name && !follows {
             self.rename(before, after, steps, object);
         }
-        let retyped = (before.type_oid, before.typmod, &before.collation)
-            != (after.type_oid, after.typmod, &after.collation);
+        let retyped = is_retyped(before, after);
         if retyped {
             self.retype(before, after, follows, steps, object);
         }
@@ -289,6 +299,11 @@ impl Columns<'_> {
             steps.add_ranked(Phase::ColumnSetting, rank, object, sql);
         }
     }
+}
+
+pub(super) fn is_retyped(before: &Column, after: &Column) -> bool {
+    (before.type_oid, before.typmod, &before.collation)
+        != (after.type_oid, after.typmod, &after.collation)
 }
 
 /// PostgreSQL 18 knows NOT NULL constraints by name and hands them down; before, it is one flag.

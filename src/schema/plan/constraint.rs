@@ -2,6 +2,7 @@
 //! partitions; keys are said for each table with ONLY, and their indexes attached, so that every
 //! part keeps its name.
 
+use super::refill;
 use super::scene::Scene;
 use super::sql::comment;
 use super::steps::{Phase, Steps};
@@ -32,12 +33,15 @@ pub(super) fn plan(
                 return;
             }
         }
+        Some(_) if refill::keeps_rows_apart(scene, images) => return,
+        // As its index, it has the name that PostgreSQL gave it, on the target, too.
+        Some(_) if images.rebuilt && after.parent_oid.is_some() => {}
         Some(before) => alter(before, after, steps, &object),
     }
     describe(images.before.as_ref(), after, steps, &object);
 }
 
-fn label(constraint: &Constraint) -> String {
+pub(super) fn label(constraint: &Constraint) -> String {
     format!("constraint {} on {}", constraint.name, constraint.table)
 }
 

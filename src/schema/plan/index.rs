@@ -21,6 +21,7 @@ pub(super) fn plan(scene: &Scene<'_>, images: &Images<Index>, steps: &mut Steps)
     let object = label("index", &name(after));
     match &images.before {
         None => create(after, steps, &object),
+        Some(_) if is_named_by_server(images) => {}
         Some(before) => alter(scene, before, after, steps, &object),
     }
     if let (Some(parent), false) = (
@@ -38,6 +39,13 @@ pub(super) fn plan(scene: &Scene<'_>, images: &Images<Index>, steps: &mut Steps)
         steps.add(Phase::AttachIndex, &object, sql);
     }
     settings(images.before.as_ref(), after, steps, &object);
+}
+
+/// Whether it is the part of a partitioned table's index that was built anew with that: PostgreSQL gives
+/// it the name that it would have today, on the target, too.
+fn is_named_by_server(images: &Images<Index>) -> bool {
+    let after = images.after.as_ref();
+    images.rebuilt && after.is_some_and(|after| after.parent_oid.is_some())
 }
 
 /// Returns an index's qualified name: an index lives in its table's schema.

@@ -43,6 +43,8 @@ use crate::model::QualifiedName;
 pub struct Plan {
     /// The statements, in order.
     pub steps: Vec<Step>,
+    /// Those that come when the rows are there which follow this row of the log.
+    pub behind_rows: Vec<Step>,
     /// The target transaction must end with this source transaction: a new enum label cannot be
     /// used in the transaction that adds it (manual, `ALTER TYPE`, «Notes»).
     pub commit_after: bool,
@@ -111,7 +113,7 @@ pub fn plan(entry: &Entry, selects: &dyn Fn(&QualifiedName) -> bool) -> Result<P
         plan_object(&scene, object, &mut steps, &mut plan);
     }
     drops::plan(&scene, &mut steps);
-    refill::plan(&scene, &mut steps);
+    plan.behind_rows = refill::plan(&scene, &mut steps);
     plan.steps = steps.into_ordered();
     plan.relations = scene.touched_relations();
     let crossed = plan

@@ -41,9 +41,7 @@ fn retyped_table(object: &ObjectChange) -> Option<u32> {
     let (before, after) = (images.before.as_ref()?, images.after.as_ref()?);
     let changed = after.columns.iter().any(|now| {
         let was = before.column(now.number);
-        was.is_some_and(|was| {
-            (was.type_oid, was.typmod, &was.collation) != (now.type_oid, now.typmod, &now.collation)
-        })
+        was.is_some_and(|was| super::column::is_retyped(was, now))
     });
     changed.then_some(images.oid)
 }
@@ -92,6 +90,7 @@ fn join_kind<T: Clone + Named>(
             }
             if let Some(found) = images.iter_mut().find(|i| fits(i)) {
                 found.before = Some(before.clone());
+                found.rebuilt = true;
                 merged.insert(*at);
             }
         }

@@ -1,11 +1,19 @@
 //! Tables whose rows follow as messages are emptied first: then a column gets its new type without
 //! any conversion, and a new column its NOT NULL without any value.
+//!
+//! A foreign key to a column that gets a new type is built anew with it, and would find that the rows
+//! it points to are gone. So it goes before, and comes again when they are there.
 
+use super::constraint;
 use super::scene::Scene;
-use super::steps::{Phase, Steps, label};
-use crate::model::quote_literal;
+use super::sql::comment;
+use super::steps::{Phase, Step, Steps, label};
+use crate::model::{quote_ident, quote_literal};
+use crate::schema::description::Constraint;
+use crate::schema::entry::Images;
 
-pub(super) fn plan(scene: &Scene<'_>, steps: &mut Steps) {
+/// Returns what has to run when the rows are there.
+pub(super) fn plan(scene: &Scene<'_>, steps: &mut Steps) -> Vec<Step> {
     for oid in &scene.change.sends_rows {
         let images = scene.tables.get(oid);
         let Some(before) = images.and_then(|images| images.before.as_ref()) else {
@@ -16,6 +24,47 @@ pub(super) fn plan(scene: &Scene<'_>, steps: &mut Steps) {
             steps.add(Phase::Empty, &label("table", &name), empty(&name.quoted()));
         }
     }
+    let mut behind_rows = Steps::default();
+    for images in scene.constraints.values() {
+        if let (true, Some(before), Some(after)) = (
+            keeps_rows_apart(scene, images),
+            &images.before,
+            &images.after,
+        ) {
+            set_aside(before, after, steps, &mut behind_rows);
+        }
+    }
+    behind_rows.into_ordered()
+}
+
+/// Whether it is a foreign key that was built anew, to a table whose rows follow. Those of partitions come
+/// and go with their parent's.
+pub(super) fn keeps_rows_apart(scene: &Scene<'_>, images: &Images<Constraint>) -> bool {
+    images.after.as_ref().is_some_and(|key| {
+        let own = key.kind == "f" && key.parent_oid.is_none();
+        let target = key.referenced_oid.filter(|_| own && images.rebuilt);
+        target.is_some_and(|table| scene.is_refilled(table))
+            && scene.selects(key.table_oid, &key.table)
+    })
+}
+
+fn set_aside(before: &Constraint, after: &Constraint, steps: &mut Steps, behind_rows: &mut Steps) {
+    let object = constraint::label(after);
+    let drop = format!(
+        "ALTER TABLE {} DROP CONSTRAINT {}",
+        before.table.quoted(),
+        quote_ident(&before.name)
+    );
+    // Before its table is emptied: what it has still to check is checked now.
+    steps.add_ranked(Phase::Empty, -1, &object, drop);
+    let (table, name) = (after.table.quoted(), quote_ident(&after.name));
+    let add = format!(
+        "ALTER TABLE {table} ADD CONSTRAINT {name} {}",
+        after.definition
+    );
+    behind_rows.add(Phase::ForeignKey, &object, add);
+    let target = format!("CONSTRAINT {name} ON {table}");
+    comment(behind_rows, &object, &target, None, after.comment.as_ref());
 }
 
 /// The rows do not go away, they only change: no trigger may fire for them and no foreign key act.
