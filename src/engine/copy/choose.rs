@@ -4,7 +4,7 @@
 //! of one table can only be left by leaving that table out. So what nothing has been copied of is
 //! chosen anew each time, and what has been begun is carried through.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use tracing::{info, warn};
 
@@ -13,7 +13,9 @@ use crate::engine::EngineError;
 use crate::engine::error::idle_pattern;
 use crate::model::{QualifiedName, RelationId};
 use crate::postgres::{self, PgError, Session};
-use crate::snapshot::{Idle, Selection, SourceTable, Store, StoredTable, select, source_tables};
+use crate::snapshot::{
+    CopyState, Idle, Selection, SourceTable, Store, StoredTable, select, source_tables,
+};
 
 /// Returns the tables that the settings select.
 ///
@@ -65,9 +67,9 @@ async fn select_on_source(
     Ok((selected.into_iter().cloned().collect(), idle))
 }
 
-/// The first time (not `begun`), all tables that the patterns cover. Later only those that are
-/// new in them and that the target does not have: what it has, the stream keeps. Tables of which
-/// nothing was copied and that the settings no longer select leave the list.
+/// The first time (not `begun`), all tables that the patterns cover. Later only those that the target does not
+/// have, because they are new or because somebody dropped them there: what it has, the stream keeps.
+/// Tables of which nothing was copied and that the settings no longer select leave the list.
 ///
 /// # Errors
 /// [`EngineError::SnapshotPatterns`] when a pattern selects nothing the first time, before anything is
@@ -87,8 +89,14 @@ pub(in crate::engine) async fn choose(
         forget_unselected(store, target, &selected, stored).await?;
         let new = match begun {
             false => selected.iter().collect(),
-            true => only_missing(&selected, target, stored).await?,
+            true => missing(&selected, target, stored).await?,
         };
+        let_dropped_wait(store, target, (&new, stored)).await?;
+        let known: HashSet<_> = stored.iter().map(|table| table.relation).collect();
+        let new: Vec<_> = new
+            .into_iter()
+            .filter(|table| !known.contains(&table.relation))
+            .collect();
         write_down(store, target, &new).await
     };
     write.await.map_err(|source| write_failed(pipeline, source))
@@ -133,22 +141,47 @@ async fn forget_unselected(
     store.forget(target, &relations).await
 }
 
-async fn only_missing<'t>(
+/// Tables that were copied once and that the target has no longer are copied again.
+async fn let_dropped_wait(
+    store: &Store,
+    target: &Session,
+    (missing, stored): (&[&SourceTable], &[StoredTable]),
+) -> Result<(), PgError> {
+    let missing: HashSet<RelationId> = missing.iter().map(|table| table.relation).collect();
+    let ready = stored
+        .iter()
+        .filter(|table| table.state == CopyState::Ready && missing.contains(&table.relation));
+    let dropped: Vec<&StoredTable> = ready.collect();
+    for table in &dropped {
+        warn!(target: "snapshot", table = %table.name, "is not on the target any more: it is copied again");
+    }
+    let relations: Vec<RelationId> = dropped.iter().map(|table| table.relation).collect();
+    store.wait(target, &relations).await.map(drop)
+}
+
+const MISSING: &str = "\
+SELECT t.place FROM pg_catalog.unnest($1::pg_catalog.text[]) WITH ORDINALITY AS t (name, place)
+WHERE pg_catalog.to_regclass(t.name) IS NULL";
+
+/// A table that was copied is called on the target as the stream has it, wherever the source is by now.
+async fn missing<'t>(
     selected: &'t [SourceTable],
     target: &Session,
     stored: &[StoredTable],
 ) -> Result<Vec<&'t SourceTable>, PgError> {
-    let known: HashSet<_> = stored.iter().map(|table| table.relation).collect();
-    let mut new = Vec::new();
-    for table in selected
+    let known: HashMap<RelationId, &QualifiedName> = stored
         .iter()
-        .filter(|table| !known.contains(&table.relation))
-    {
-        if !stands(target, &table.name).await? {
-            new.push(table);
-        }
-    }
-    Ok(new)
+        .map(|table| (table.relation, &table.name))
+        .collect();
+    let name = |table: &SourceTable| {
+        let known = known.get(&table.relation).copied();
+        known.unwrap_or(&table.name).quoted()
+    };
+    let names: Vec<String> = selected.iter().map(name).collect();
+    let rows = target.rows(MISSING, &[&names]).await?;
+    let places = rows.iter().map(|row| row.get::<_, i64>(0) - 1);
+    let tables = places.map(|place| selected.get(usize::try_from(place).unwrap_or(usize::MAX)));
+    Ok(tables.flatten().collect())
 }
 
 /// Returns whether the target has something of this name.

@@ -13,14 +13,15 @@ use crate::snapshot::{CopyState, Store, StoredPart, StoredTable};
 
 /// Writes down which tables are to be copied. Before the first checkpoint is written, so that a crash
 /// in between changes nothing. A list of which nothing was copied, and behind which nothing was
-/// applied, is made as on the first start.
+/// applied, is made as on the first start. Records that outlived their checkpoint say nothing: it was
+/// taken away because the target does not fit to the slot, and nobody knows what the tables are as of.
 pub(super) async fn choose(
     pipeline: &Pipeline,
     store: &CheckpointStore,
     writer: &Writer,
 ) -> Result<(), EngineError> {
     let copies = Store::new(store.stream().slot_name.clone());
-    let stored = load_copies(pipeline, &copies, writer).await?;
+    let mut stored = load_copies(pipeline, &copies, writer).await?;
     if !pipeline.snapshot.enabled && stored.is_empty() {
         return Ok(());
     }
@@ -29,6 +30,12 @@ pub(super) async fn choose(
         endpoint: pipeline.target.endpoint(),
         source,
     })?;
+    if applied.is_none() && stored.iter().any(|table| table.attempt > 0) {
+        let outlived: Vec<RelationId> = stored.iter().map(|table| table.relation).collect();
+        let forgotten = copies.forget(writer.session(), &outlived).await;
+        forgotten.map_err(|source| failed(pipeline, "forget copies of another time", source))?;
+        stored.clear();
+    }
     let chosen_in_vain = !stored.is_empty() && stored.iter().all(|table| table.attempt == 0);
     let begun = match applied {
         None => false,

@@ -312,6 +312,62 @@ async fn the_next_start_tries_a_failed_table_again() {
     assert_eq!(running.terminate().await.code, Some(0));
 }
 
+/// What the records say of a table is no reason to leave it away.
+#[tokio::test]
+async fn a_table_that_was_dropped_on_the_target_is_copied_again_and_one_that_has_only_another_name_is_not()
+ {
+    let mut flow = existing(Plugin::Pgoutput, TABLES).await;
+    enable(&mut flow, 2);
+    let engine = flow.start();
+    ready(&engine).await;
+    stop(engine).await;
+    execute(
+        &flow.target,
+        "DROP TABLE test_schema.two; UPDATE test SET name = 'kept'",
+    )
+    .await;
+    flow.run("INSERT INTO test_schema.two SELECT * FROM test_schema.two LIMIT 0; ALTER TABLE test RENAME TO renamed")
+        .await;
+
+    let engine = flow.start();
+    flow.shows("SELECT count(*) FROM test_schema.two", &["100"])
+        .await;
+    ready(&engine).await;
+
+    flow.shows("SELECT DISTINCT name FROM renamed", &["kept"])
+        .await;
+    stop(engine).await;
+}
+
+/// The mend of a target that does not fit to its slot.
+#[tokio::test]
+async fn without_its_checkpoint_everything_is_copied_again() {
+    let mut flow = existing(Plugin::Pgoutput, TABLES).await;
+    enable(&mut flow, 2);
+    let engine = flow.start();
+    ready(&engine).await;
+    stop(engine).await;
+    execute(&flow.target, "DELETE FROM pgstream.checkpoint").await;
+
+    let refused = call(&flow).run().await;
+    assert_eq!(refused.code, Some(78), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("has rows on the target already"),
+        "{}",
+        refused.stderr
+    );
+    execute(
+        &flow.target,
+        "TRUNCATE test_schema.one, test_schema.two, test, other, needs_other",
+    )
+    .await;
+
+    let engine = flow.start();
+    ready(&engine).await;
+    flow.equal().await;
+    stop(engine).await;
+}
+
 fn status<const N: usize>(flow: &Flow, arguments: [&str; N]) -> Call {
     super::on_both(arguments, &flow.source_cluster, &flow.target_cluster)
         .env("PGSTREAM_POSTGRES_REPLICATION_SLOT_NAME", SLOT)
