@@ -302,6 +302,14 @@ impl Classify for EngineError {
                      {RUN_AGAIN}: it goes on here; or skip this transaction with {SKIP_FLAG}"
                 ))
             }
+            Self::SchemaRefused { source, .. }
+                if code_of(source) == Some(sqlstate::INSUFFICIENT_PRIVILEGE) =>
+            {
+                Some(format!(
+                    "give our role the right, on the target: the message names the object, and pgstream check \
+                     tells what is missing with the GRANT; then {RUN_AGAIN}: it goes on here"
+                ))
+            }
             Self::SchemaRefused { id, .. } => Some(format!(
                 "make the change possible on the target and {RUN_AGAIN}: it goes on here; or give \
                  SQL to run in its place with {EDIT_FLAG} {id}=FILE; or make it there yourself and \

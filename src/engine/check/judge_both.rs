@@ -202,7 +202,7 @@ fn tables(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Vec<Fi
 }
 
 /// Schemas in which tables are to be made. For a copy that is the first thing; for the stream only a
-/// later CREATE TABLE needs it.
+/// later CREATE TABLE needs it, and in schema public somebody will make one.
 fn schemas(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Vec<Finding> {
     let there: HashSet<&QualifiedName> = target.tables.iter().map(|table| &table.name).collect();
     let user = &target.server.user;
@@ -213,8 +213,10 @@ fn schemas(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Vec<F
         let brought = made
             .clone()
             .any(|table| wanted.brings(&table.name) && !there.contains(&table.name));
-        let streamed =
-            wanted.schema_changes && made.any(|table| wanted.filter.selects(&table.name));
+        let public = QualifiedName::new("public", "a table to come");
+        let to_come = *schema.name == *public.schema && wanted.filter.selects(&public);
+        let streamed = wanted.schema_changes
+            && (to_come || made.any(|table| wanted.filter.selects(&table.name)));
         let why = match brought {
             true => "the initial snapshot makes tables there",
             false => "a CREATE TABLE there would be refused",

@@ -196,6 +196,11 @@ fn a_schema_that_takes_no_table_blocks_only_a_copy_into_it() {
             .mend
             .starts_with("GRANT USAGE, CREATE ON SCHEMA \"public\" TO")
     );
+    let empty = SourceFacts {
+        tables: Vec::new(),
+        ..source.clone()
+    };
+    assert_eq!(judge(&wanted(), &empty, &target).len(), 1);
 
     target.tables.clear();
     let copies = Wanted {
