@@ -301,7 +301,10 @@ pub async fn install_records(session: &Session) -> Result<(), ApplyError> {
     let probe = "SELECT pg_catalog.count(*) = 6 FROM (VALUES ('checkpoint'), \
                  ('skipped_transaction'), ('schema_change'), ('snapshot_table'), \
                  ('snapshot_part'), ('snapshot_step')) AS v(name) \
-                 WHERE pg_catalog.to_regclass('pgstream.' || name) IS NOT NULL";
+                 WHERE pg_catalog.to_regclass('pgstream.' || name) IS NOT NULL \
+                   AND (name <> 'snapshot_table' OR EXISTS (SELECT FROM pg_catalog.pg_attribute AS a \
+                        WHERE a.attrelid = pg_catalog.to_regclass('pgstream.snapshot_table') \
+                          AND a.attname = 'target'))";
     let row = session.row(probe, &[]).await;
     let row = row.map_err(refused("our records"))?;
     if !row.is_some_and(|row| row.get(0)) {

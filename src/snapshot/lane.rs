@@ -257,7 +257,8 @@ impl Lane {
             let run = self.target.query(sql).await;
             run.map_err(refused(&object, sql))?;
         }
-        let committed = self.target.query("COMMIT").await;
+        let known = fence.store.made_as(table.relation, &table.name);
+        let committed = self.target.query(&format!("{known}; COMMIT")).await;
         committed.map_err(refused(&object, "COMMIT"))?;
         fault::point(fault::SNAPSHOT_AFTER_TABLE);
         Ok(())

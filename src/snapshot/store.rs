@@ -29,6 +29,8 @@ pub struct StoredTable {
     pub lsn: Option<Lsn>,
     /// What was made on the target for it, as JSON.
     pub objects: Option<String>,
+    /// The OID on the target of the table that we made; its name may be another's by now.
+    pub target: Option<u32>,
     /// Of the table's file and columns when it was last begun.
     pub fingerprint: Option<String>,
     /// The column by ranges of which it is copied.
@@ -82,7 +84,7 @@ pub struct Store {
 const LOAD: &str = "\
 SELECT relation, schema_name, table_name, state, attempt, lsn::pg_catalog.text,
        objects::pg_catalog.text, row_count, byte_count, bytes_expected, failure::pg_catalog.text,
-       fingerprint, range_key
+       fingerprint, range_key, target
 FROM pgstream.snapshot_table
 WHERE slot_name = $1
 ORDER BY bytes_expected DESC, relation";
@@ -133,6 +135,7 @@ UPDATE pgstream.snapshot_table AS t
 SET state = 'copying', attempt = t.attempt + 1, lsn = $2::pg_catalog.text::pg_catalog.pg_lsn,
     schema_name = m.schema_name, table_name = m.table_name,
     objects = m.objects::pg_catalog.jsonb, bytes_expected = m.bytes_expected,
+    target = pg_catalog.to_regclass(pg_catalog.format('%I.%I', m.schema_name, m.table_name)),
     fingerprint = m.fingerprint, range_key = m.range_key,
     row_count = 0, byte_count = 0, failure = NULL, updated_at = pg_catalog.now()
 FROM ROWS FROM (
@@ -187,6 +190,7 @@ impl Store {
             failure: row.get(10),
             fingerprint: row.get(11),
             range_key: row.get(12),
+            target: row.get(13),
         };
         Ok(rows.iter().map(table).collect())
     }
@@ -452,6 +456,18 @@ impl Store {
              AND attempt = {attempt} AND state = 'copying' FOR UPDATE) \
              UPDATE pgstream.snapshot_table AS t SET objects = {objects} FROM was \
              WHERE t.slot_name = was.slot_name AND t.relation = was.relation RETURNING was.made",
+            quote_literal(&self.slot_name),
+            table.0
+        )
+    }
+
+    /// Returns the statement that notes which table of the target was made, behind what makes it.
+    #[must_use]
+    pub fn made_as(&self, table: RelationId, name: &QualifiedName) -> String {
+        format!(
+            "UPDATE pgstream.snapshot_table SET target = {}::pg_catalog.regclass \
+             WHERE slot_name = {} AND relation = {}",
+            quote_literal(&name.quoted()),
             quote_literal(&self.slot_name),
             table.0
         )

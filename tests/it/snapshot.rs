@@ -1,5 +1,6 @@
 //! The initial snapshot: what is copied, and how the stream takes it over.
 
+mod again;
 mod alone;
 #[cfg(feature = "failpoints")]
 mod deaths;

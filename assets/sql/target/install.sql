@@ -43,6 +43,7 @@ CREATE TABLE IF NOT EXISTS pgstream.snapshot_table (
   table_name     pg_catalog.text NOT NULL,
   state          pg_catalog.text NOT NULL, -- waiting, copying, indexing, catching_up, ready, failed
   attempt        pg_catalog.int4 NOT NULL DEFAULT 0,
+  target         pg_catalog.oid,           -- the table that we made here
   lsn            pg_catalog.pg_lsn,        -- its rows are those of this position of the source
   objects        pg_catalog.jsonb,         -- what we made here, as the source described it
   fingerprint    pg_catalog.text,          -- of the table's file and columns on the source
@@ -54,6 +55,8 @@ CREATE TABLE IF NOT EXISTS pgstream.snapshot_table (
   updated_at     pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now(),
   PRIMARY KEY (slot_name, relation)
 );
+-- Earlier builds had none.
+ALTER TABLE pgstream.snapshot_table ADD COLUMN IF NOT EXISTS target pg_catalog.oid;
 COMMENT ON TABLE pgstream.snapshot_table IS 'Tables copied from the source, and how far each is';
 
 CREATE TABLE IF NOT EXISTS pgstream.snapshot_part (

@@ -26,5 +26,7 @@ CROSS JOIN LATERAL (
   SELECT 'a type'
   FROM pg_catalog.pg_type AS y
   WHERE w.kind = 'table' AND y.typnamespace = n.oid AND y.typname = w.name AND y.typrelid = 0
+    -- The array type of another table makes way by itself.
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_type AS e WHERE e.typarray = y.oid)
 ) AS found
 ORDER BY w.place

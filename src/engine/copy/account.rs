@@ -273,6 +273,7 @@ mod tests {
             attempt: 1,
             lsn: None,
             objects: None,
+            target: None,
             fingerprint: None,
             range_key: None,
             row_count: 0,

@@ -183,10 +183,3 @@ async fn missing<'t>(
     let tables = places.map(|place| selected.get(usize::try_from(place).unwrap_or(usize::MAX)));
     Ok(tables.flatten().collect())
 }
-
-/// Returns whether the target has something of this name.
-pub(super) async fn stands(target: &Session, table: &QualifiedName) -> Result<bool, PgError> {
-    let sql = "SELECT pg_catalog.to_regclass($1) IS NOT NULL";
-    let row = target.row(sql, &[&table.quoted()]).await?;
-    Ok(row.is_some_and(|row| row.get(0)))
-}

@@ -34,6 +34,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// A part or a statement whose connection breaks is tried again so often; then the whole group is.
 const TRIES_MAX: u32 = 5;
 
+/// Of tables whose names collide at each try another one gets through.
+const COLLISIONS_MAX: u32 = 1_000;
+
 /// What completes a smaller table than this is done by one worker, in one transaction.
 const SMALL_BYTES: u64 = 16 << 20;
 
@@ -343,7 +346,8 @@ impl Crew {
         (relation, job): (RelationId, Job),
         error: SnapshotError,
     ) -> Result<Option<EngineError>, Stop> {
-        let class = match names_collided(&job, &error) {
+        let collided = names_collided(&job, &error);
+        let class = match collided {
             true => ErrorClass::Transient,
             false => error.class(),
         };
@@ -378,7 +382,8 @@ impl Crew {
         if class == ErrorClass::Transient {
             let tries = self.tries.entry(relation).or_default();
             *tries += 1;
-            if *tries > TRIES_MAX {
+            let tries_max = if collided { COLLISIONS_MAX } else { TRIES_MAX };
+            if *tries > tries_max {
                 return Ok(Some(error));
             }
             debug!(target: "snapshot", table = %self.name(relation), "trying again: {error}");

@@ -192,11 +192,12 @@ impl Group {
         target: &Session,
         moment: Moment,
     ) -> Result<Self, GroupError> {
-        let ours = made_before(settings.stored)?;
+        let mut ours = made_before(settings.stored)?;
         let names: Vec<&ObjectChange> = moment.objects.iter().chain(ours.values()).collect();
         let standing = standing(target, &names)
             .await
             .map_err(GroupError::Describe)?;
+        leave_to_others(&mut ours, settings.stored, &standing);
         let compared = Compared::of(settings, target, &moment, (&standing, &ours)).await?;
         let Moment {
             point,
@@ -406,6 +407,26 @@ fn made_before(stored: &[StoredTable]) -> Result<HashMap<u32, ObjectChange>, Gro
     Ok(ours)
 }
 
+/// A table of another making has the name of one of ours: what it holds is not ours to replace.
+fn leave_to_others(
+    ours: &mut HashMap<u32, ObjectChange>,
+    stored: &[StoredTable],
+    standing: &[ObjectChange],
+) {
+    let tables = standing
+        .iter()
+        .filter(|object| matches!(object, ObjectChange::Table(_)));
+    let standing: HashMap<String, u32> = tables.map(|table| (table.label(), table.oid())).collect();
+    let another = |table: &&StoredTable| {
+        let found = standing.get(&format!("table {}", table.name));
+        found.is_some_and(|found| table.target.is_some_and(|target| target != *found))
+    };
+    for table in stored.iter().filter(another) {
+        let RelationId(relation) = table.relation;
+        ours.retain(|_, object| object.oid() != relation && object.relation() != Some(relation));
+    }
+}
+
 /// Names of temporary slots are short enough for any slot's.
 fn temporary_name(slot: &str, pid: i32) -> String {
     let short: String = slot.chars().take(40).collect();
@@ -460,7 +481,7 @@ fn first_steps(
             step: Step {
                 object: format!("constraint {} on {}", key.name, key.table),
                 sql: format!(
-                    "ALTER TABLE {} DROP CONSTRAINT {}",
+                    "ALTER TABLE {} DROP CONSTRAINT IF EXISTS {}",
                     key.table.quoted(),
                     quote_ident(&key.name)
                 ),

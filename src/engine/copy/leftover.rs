@@ -11,8 +11,6 @@ use crate::model::RelationId;
 use crate::postgres::{PgError, Session};
 use crate::snapshot::{CopyState, OpenStep, SourceTable, Store, StoredTable};
 
-use super::choose;
-
 const RECORDED: &str = "SELECT pg_catalog.to_regclass('pgstream.snapshot_table') IS NOT NULL";
 
 /// The records of an earlier copy, sorted.
@@ -81,9 +79,14 @@ fn is_complete(table: &StoredTable, steps: &[OpenStep]) -> bool {
     table.state == CopyState::Ready && !steps.iter().any(open)
 }
 
-/// Somebody may have dropped or emptied it since.
+/// Somebody may have dropped or emptied it since, or made another one of its name.
 async fn is_there(target: &Session, table: &StoredTable) -> Result<bool, PgError> {
-    let there = choose::stands(target, &table.name).await?;
+    let sql = "SELECT COALESCE(pg_catalog.to_regclass($1)::pg_catalog.oid = COALESCE($2, \
+               pg_catalog.to_regclass($1)::pg_catalog.oid), false)";
+    let row = target
+        .row(sql, &[&table.name.quoted(), &table.target])
+        .await?;
+    let there = row.is_some_and(|row| row.get(0));
     if !there || table.row_count == 0 {
         return Ok(there);
     }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::difference::explain;
 use crate::model::QualifiedName;
 use crate::schema::ObjectChange;
-use crate::schema::description::{Column, Constraint, DomainConstraint, Sequence, Table};
+use crate::schema::description::{Column, Constraint, DomainConstraint, Index, Sequence, Table};
 
 /// Something on the target that is in the way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -153,15 +153,15 @@ fn past(
     let Some(found) = standing.get(&wanted.label()) else {
         return Ok(wanted.clone());
     };
-    let (ours, theirs) = (shape(wanted), shape(found));
-    if ours == theirs && is_made_after_rows(wanted) {
+    let equal = shape(wanted) == shape(found);
+    if equal && is_made_after_rows(wanted) {
         return Ok(wanted.clone());
     }
-    if ours == theirs {
-        let past = made.map_or_else(
-            || without_checks_in_the_way(wanted, found),
-            |_| so_far(wanted, found),
-        );
+    if equal {
+        let past = match made.is_some() || is_part_of_ours(wanted, ours) {
+            true => so_far(wanted, found),
+            false => without_checks_in_the_way(wanted, found),
+        };
         return Ok(wanted.with_past(&past));
     }
     Err(Conflict {
@@ -178,6 +178,16 @@ fn so_far(made: &ObjectChange, standing: &ObjectChange) -> ObjectChange {
         (ObjectChange::Table(made), ObjectChange::Table(standing)) => {
             if let (Some(made), Some(standing)) = (&mut made.after, &standing.after) {
                 table_so_far(made, standing);
+            }
+        }
+        (ObjectChange::Index(made), ObjectChange::Index(standing)) => {
+            if let (Some(made), Some(standing)) = (&mut made.after, &standing.after) {
+                index_so_far(made, standing);
+            }
+        }
+        (ObjectChange::Constraint(made), ObjectChange::Constraint(standing)) => {
+            if let (Some(made), Some(standing)) = (&mut made.after, &standing.after) {
+                made.comment.clone_from(&standing.comment);
             }
         }
         (ObjectChange::Sequence(made), ObjectChange::Sequence(standing)) => {
@@ -199,6 +209,16 @@ fn table_so_far(made: &mut Table, standing: &Table) {
         let mut found = standing.columns.iter();
         let found = found.find(|standing| standing.name == column.name);
         column.comment = found.and_then(|found| found.comment.clone());
+    }
+}
+
+/// Indexes have other numbers here; of a parent there is only to be seen whether it is attached to one yet.
+fn index_so_far(made: &mut Index, standing: &Index) {
+    made.comment.clone_from(&standing.comment);
+    made.clustered = standing.clustered;
+    made.statistics.clone_from(&standing.statistics);
+    if standing.parent.is_none() {
+        (made.parent, made.parent_oid) = (None, None);
     }
 }
 

@@ -86,14 +86,17 @@ pub(in crate::engine) async fn make(
     store: &Store,
     errand: &TablesErrand,
 ) -> Result<bool, Refusal> {
-    for step in &errand.steps {
-        let done = session.run(&step.step.sql).await;
-        done.map_err(Refusal::of(step.relation, &step.step))?;
-    }
     let tables = errand.tables.iter().map(|made| made.table.relation);
     let tables: Vec<_> = tables.collect();
     let planned = store.plan_steps(session, &tables, &errand.later).await;
     planned.map_err(Refusal::of_records)?;
+    // A partition has foreign keys of its parents', too, which are not of this errand.
+    let freed = store.free(session).await;
+    freed.map_err(Refusal::of_records)?;
+    for step in &errand.steps {
+        let done = session.run(&step.step.sql).await;
+        done.map_err(Refusal::of(step.relation, &step.step))?;
+    }
     let made: Vec<_> = errand
         .tables
         .iter()

@@ -68,8 +68,9 @@ pub struct CopyPlan {
 #[must_use]
 pub fn plan_copy(objects: &[ObjectChange], selects: &dyn Fn(&QualifiedName) -> bool) -> CopyPlan {
     let change = empty_change();
-    let scene = Scene::new(&change, objects, selects);
+    let mut scene = Scene::new(&change, objects, selects);
     let ties = Ties::of(&scene);
+    scene.row_types = ties.row_types(&scene);
     let (mut steps, mut plan) = (Steps::default(), Plan::default());
     for object in objects {
         steps.belong_to(owner(&scene, &ties, object));

@@ -11,6 +11,20 @@ use crate::schema::description::{Column, Parent, Table};
 
 pub(super) fn plan(scene: &Scene<'_>, oid: u32, table: &Table, steps: &mut Steps) {
     let object = label("table", &table.qualified_name());
+    if let Some(parents) = adopters(scene, table) {
+        let orphan = Table {
+            parents: Vec::new(),
+            ..table.clone()
+        };
+        plan(scene, oid, &orphan, steps);
+        let name = table.qualified_name().quoted();
+        for parent in parents {
+            let parent = parent.qualified_name().quoted();
+            let sql = format!("ALTER TABLE {name} INHERIT {parent}");
+            steps.add(Phase::Inherit, &object, sql);
+        }
+        return;
+    }
     steps.add(Phase::CreateTable, &object, create(scene, oid, table));
     let nothing = bare(table);
     for column in &table.columns {
@@ -26,6 +40,33 @@ pub(super) fn plan(scene: &Scene<'_>, oid: u32, table: &Table, steps: &mut Steps
     if let (true, Some(parent)) = (table.is_partition(), kept_parents(scene, table).next()) {
         attach(table, parent, steps);
     }
+}
+
+/// Returns the parents of a table that got them later, or they got columns later: CREATE TABLE … INHERITS puts
+/// the parents' columns first. Where rows of the table are values of others, their order is their meaning;
+/// elsewhere it is kept when nothing else becomes different by that.
+fn adopters<'t>(scene: &'t Scene<'_>, table: &'t Table) -> Option<Vec<&'t Parent>> {
+    let parents: Vec<&Parent> = kept_parents(scene, table).collect();
+    let made = parents.iter().all(|parent| scene.is_created(parent.oid));
+    if table.is_partition() || parents.is_empty() || !made {
+        return None;
+    }
+    let above = parents
+        .iter()
+        .filter_map(|parent| scene.tables.get(&parent.oid)?.after.as_ref());
+    let above = above.flat_map(|parent| &parent.columns);
+    let own = table.columns.iter();
+    let mut order: Vec<&str> = Vec::new();
+    for column in above.chain(own.clone()) {
+        if !order.contains(&column.name.as_str()) {
+            order.push(&column.name);
+        }
+    }
+    let same = order
+        .into_iter()
+        .eq(own.clone().map(|column| &*column.name));
+    let declared = own.clone().all(|column| !column.is_inherited_only());
+    (!same && (declared || scene.row_types.contains(&table.qualified_name()))).then_some(parents)
 }
 
 /// Adds the statement that makes an existing table a partition.

@@ -1,6 +1,6 @@
 //! What a planner asks about the other objects of the same command.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::RelationTouch;
 use crate::model::QualifiedName;
@@ -15,6 +15,8 @@ pub(super) struct Scene<'a> {
     pub(super) indexes: BTreeMap<u32, &'a Images<Index>>,
     pub(super) constraints: BTreeMap<u32, &'a Images<Constraint>>,
     pub(super) sequences: Vec<&'a Images<Sequence>>,
+    /// Tables whose rows are values of others, where that is looked for.
+    pub(super) row_types: HashSet<QualifiedName>,
     selects: &'a dyn Fn(&QualifiedName) -> bool,
 }
 
@@ -31,6 +33,7 @@ impl<'a> Scene<'a> {
             indexes: BTreeMap::new(),
             constraints: BTreeMap::new(),
             sequences: Vec::new(),
+            row_types: HashSet::new(),
             selects,
         };
         for object in objects {

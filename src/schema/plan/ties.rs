@@ -44,8 +44,10 @@ impl Ties {
                 ObjectChange::Table(images) => {
                     let Some(table) = &images.after else { continue };
                     let parents = table.parents.iter().map(Parent::qualified_name);
-                    let columns = of_columns(&table.columns);
-                    parts.insert(table.qualified_name(), parents.chain(columns).collect());
+                    let columns = of_columns(&table.columns).into_iter();
+                    let of_type = table.of_type.as_deref().and_then(named);
+                    let all = parents.chain(columns).chain(of_type).collect();
+                    parts.insert(table.qualified_name(), all);
                     tables.insert(table.qualified_name());
                 }
                 ObjectChange::Type(images) => {
@@ -87,6 +89,22 @@ impl Ties {
             let plain = table.parents.is_empty() && table.partition_key.is_none();
             plain && !self.used.contains(&name) && !self.height(&name).above_table
         })
+    }
+
+    /// Returns the tables whose rows are values of others.
+    pub(super) fn row_types(&self, scene: &Scene<'_>) -> HashSet<QualifiedName> {
+        let parts = scene.objects.iter().flat_map(|object| match object {
+            ObjectChange::Table(images) => {
+                let columns = images
+                    .after
+                    .as_ref()
+                    .map(|table| of_columns(&table.columns));
+                columns.unwrap_or_default()
+            }
+            ObjectChange::Type(images) => images.after.as_ref().map(of_type).unwrap_or_default(),
+            _ => Vec::new(),
+        });
+        parts.filter(|name| self.used.contains(name)).collect()
     }
 
     /// Returns where an object stands.

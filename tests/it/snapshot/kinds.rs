@@ -99,6 +99,16 @@ CREATE TYPE k.old_type AS (x int);
 CREATE TYPE k.new_type AS ENUM ('n');
 ALTER TYPE k.old_type ADD ATTRIBUTE n k.new_type;
 CREATE TABLE k.older (x int);
+CREATE TABLE k.p0 (a int, z int);
+CREATE TABLE k.kd (x int, a int, z int);
+ALTER TABLE k.kd INHERIT k.p0;
+CREATE TABLE k.uses_kd (id int PRIMARY KEY, k k.kd, ks k.kd[]);
+INSERT INTO k.uses_kd VALUES (1, ROW(10, 20, 30), ARRAY[ROW(1, 2, 3)::k.kd]);
+CREATE TABLE k.zb (id int PRIMARY KEY, t text);
+CREATE TYPE k.ct AS (x int, z k.zb);
+CREATE TABLE k.ae OF k.ct;
+CREATE TABLE k.after_ae (a k.ae);
+INSERT INTO k.ae VALUES (1, NULL); INSERT INTO k.after_ae SELECT a FROM k.ae AS a;
 CREATE TABLE k.adopted (id int);
 CREATE TABLE k.adopter (id int);
 ALTER TABLE k.adopted INHERIT k.adopter;
@@ -148,6 +158,11 @@ async fn every_kind(plugin: Plugin, later: &[&str]) {
     assert_eq!(query_text(&flow.target, untouched).await, ["42"]);
     let animals = "SELECT count(*) FROM k.animal";
     assert_eq!(query_text(&flow.target, animals).await, ["4"]);
+    let members = "SELECT (k).x, (k).a, (k).z, (ks[1]).x FROM k.uses_kd";
+    assert_eq!(
+        query_text(&flow.target, members).await,
+        query_text(&flow.source, members).await
+    );
 
     for sql in later {
         flow.run(sql).await;
