@@ -46,14 +46,16 @@ impl Site {
         let stored = self.store.load(target).await;
         let stored =
             stored.map_err(|source| self.target_failed("read how far the copies are", source))?;
-        let ready: HashSet<RelationId> = stored
-            .iter()
-            .filter(|table| table.state == CopyState::Indexing)
-            .map(|table| table.relation)
-            .collect();
+        let in_states = |states: &[CopyState]| -> HashSet<RelationId> {
+            let tables = stored.iter().filter(|table| states.contains(&table.state));
+            tables.map(|table| table.relation).collect()
+        };
+        let ready = in_states(&[CopyState::Indexing]);
+        let pending = in_states(&[CopyState::Waiting, CopyState::Copying, CopyState::Failed]);
         let mut steps = self.open_steps(target).await?;
-        let ours = |relation: &RelationId| ready.contains(relation);
-        steps.retain(|step| step.relation.as_ref().is_none_or(ours));
+        // A table that is complete may be asked for more by another one: its sequence is a default there.
+        let there = |relation: &RelationId| !pending.contains(relation);
+        steps.retain(|step| step.relation.as_ref().is_none_or(there));
         for step in steps.iter().filter(|step| step.stage == "last") {
             self.run_step(target, step).await?;
         }

@@ -21,7 +21,9 @@ use crate::snapshot::{
 
 use super::errand::{Answer, MadeTable, TableStep, TablesErrand};
 use super::ranges::{Ranges, ranges};
-use super::reconcile::{Conflict, Reconciled, domain_checks_in_the_way, in_the_way, reconcile};
+use super::reconcile::{
+    Conflict, Reconciled, domain_checks_in_the_way, in_the_way, reconcile, so_far,
+};
 use super::rights::{hidden_rows, require_sequences};
 use super::standing::standing;
 use super::survey::{Need, Note, Survey, needs};
@@ -379,10 +381,7 @@ impl Compared {
         notes.extend(moment.hidden.iter().cloned());
         let there: HashSet<RelationId> = moment.tables.iter().map(|t| t.relation).collect();
         let gone: Vec<RelationId> = settings.waiting.difference(&there).copied().collect();
-        let labels: HashSet<String> = standing.iter().map(ObjectChange::label).collect();
-        let left_behind = gone.iter().filter_map(|table| ours.get(&table.0));
-        let left_behind = left_behind.filter(|object| labels.contains(&object.label()));
-        objects.extend(left_behind.map(ObjectChange::dropped));
+        objects.extend(left_behind(&gone, ours, standing));
         let filled = filled(target, &moment.tables, standing, ours).await;
         conflicts.extend(filled.map_err(GroupError::Target)?);
         Ok(Self {
@@ -392,6 +391,25 @@ impl Compared {
             notes,
         })
     }
+}
+
+/// What we made of tables that the source has no longer: they and their sequences go.
+fn left_behind(
+    gone: &[RelationId],
+    ours: &HashMap<u32, ObjectChange>,
+    standing: &[ObjectChange],
+) -> Vec<ObjectChange> {
+    let standing: HashMap<String, &ObjectChange> = standing
+        .iter()
+        .map(|object| (object.label(), object))
+        .collect();
+    let is_gone = |object: &&ObjectChange| {
+        let table = object.relation().unwrap_or_else(|| object.oid());
+        gone.contains(&RelationId(table))
+    };
+    let made = ours.values().filter(is_gone);
+    made.filter_map(|made| Some(so_far(made, standing.get(&made.label())?).dropped()))
+        .collect()
 }
 
 /// What we made on the target for earlier tries, by OID. The tables have the names of now, which the

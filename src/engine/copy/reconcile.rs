@@ -172,7 +172,7 @@ fn past(
 
 /// Returns what we made, with all that comes after the rows as it is on the target now: an earlier try
 /// may have ended before that.
-fn so_far(made: &ObjectChange, standing: &ObjectChange) -> ObjectChange {
+pub(super) fn so_far(made: &ObjectChange, standing: &ObjectChange) -> ObjectChange {
     let mut made = made.clone();
     match (&mut made, standing) {
         (ObjectChange::Table(made), ObjectChange::Table(standing)) => {
