@@ -87,6 +87,10 @@ WHERE s.relation IS NOT NULL OR NOT EXISTS (
   WHERE open.slot_name = $1 AND open.relation IS NULL AND open.statement = s.statement)
 ORDER BY s.place";
 
+const STRIKE_FREE: &str = "\
+DELETE FROM pgstream.snapshot_step
+WHERE slot_name = $1 AND relation IS NULL AND statement = ANY ($2)";
+
 const STEPS: &str = "\
 SELECT ordinal, stage, relation, referenced, object, statement
 FROM pgstream.snapshot_step
@@ -121,6 +125,17 @@ impl Store {
         ];
         session.change(ADD_STEPS, &parameters).await?;
         Ok(())
+    }
+
+    /// Takes statements that belong to no table off the list: they have run now, in another place.
+    ///
+    /// # Errors
+    /// By SQLSTATE.
+    pub async fn strike_free(&self, session: &Session, statements: &[&str]) -> Result<(), PgError> {
+        let struck = session
+            .change(STRIKE_FREE, &[&self.slot_name(), &statements])
+            .await;
+        struck.map(drop)
     }
 
     /// Returns the statements that have not run yet, in their order.

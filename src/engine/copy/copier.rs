@@ -37,6 +37,8 @@ pub(super) struct Copier {
     retry: Retry,
     /// What was said once is not said again for each group.
     told: HashSet<String>,
+    /// Types, schemas and sequences that the target refuses. Tables that need none of them are copied.
+    refused: HashSet<String>,
 }
 
 impl Copier {
@@ -53,6 +55,7 @@ impl Copier {
             settled,
             wake,
             told: HashSet::new(),
+            refused: HashSet::new(),
         }
     }
 
@@ -189,6 +192,7 @@ impl Copier {
             self.site.store.slot_name().to_owned(),
             self.site.pipeline.snapshot.clone(),
         );
+        let refused = self.refused.clone();
         for attempt in 0..MOMENTS_MAX {
             if attempt > 0 {
                 // The stream was too fast: it stands still until it knows the moment.
@@ -203,6 +207,7 @@ impl Copier {
                 everything: first && self.site.pipeline.copies_everything(),
                 silent_triggers: self.site.pipeline.disable_triggers,
                 stands_still: first || !self.site.streams,
+                refused: &refused,
             };
             let moment = Moment::open(&settings).await;
             let moment = moment.map_err(|error| self.site.group_failed(error))?;
@@ -228,10 +233,22 @@ impl Copier {
                     return Ok(Some(group));
                 }
                 Answer::Disturbed => sleep(PAUSE).await,
-                Answer::Refused { relation, failure } => {
-                    let table = relation.map(RelationId);
-                    match table {
-                        Some(table) => self.site.failed(target, table, *failure).await?,
+                Answer::Refused {
+                    relation,
+                    object,
+                    failure,
+                } => {
+                    let concerned = match relation {
+                        Some(table) => Some(vec![RelationId(table)]),
+                        None => group.that_need(&object),
+                    };
+                    match concerned {
+                        Some(tables) => {
+                            for table in tables {
+                                self.site.failed(target, table, (*failure).clone()).await?;
+                            }
+                            self.refused.insert(object);
+                        }
                         None => self.site.all_failed(target, &waiting, *failure).await?,
                     }
                     return Ok(None);

@@ -88,6 +88,8 @@ pub(in crate::engine) enum Answer {
     Refused {
         /// The table that the statement was for.
         relation: Option<u32>,
+        /// The object, for people.
+        object: String,
         /// Why.
         failure: Box<Failure>,
     },

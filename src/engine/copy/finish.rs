@@ -156,7 +156,9 @@ impl Copier {
                 .await?
             {
                 Answer::Done | Answer::Disturbed => {}
-                Answer::Refused { relation, failure } => {
+                Answer::Refused {
+                    relation, failure, ..
+                } => {
                     self.site
                         .refused(relation.map(RelationId).unwrap_or_default(), *failure);
                     return Ok(false);

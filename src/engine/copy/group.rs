@@ -100,6 +100,9 @@ pub(super) struct Group {
     plan: CopyPlan,
     first: Vec<TableStep>,
     made: BTreeMap<u32, Vec<ObjectChange>>,
+    /// The types that users made, by what people call them.
+    type_oids: HashMap<String, u32>,
+    refused: HashSet<String>,
     /// How the tables are made that the workers make themselves.
     making: HashMap<RelationId, Arc<Making>>,
 }
@@ -121,6 +124,8 @@ pub(super) struct GroupSettings<'a> {
     pub(super) silent_triggers: bool,
     /// Nothing is streamed before the tables are complete: where a table is made does not matter then.
     pub(super) stands_still: bool,
+    /// Objects that the target refused just now: they are tried again behind all tables.
+    pub(super) refused: &'a HashSet<String>,
 }
 
 /// A moment of the source, and what it has of the waiting tables there.
@@ -231,6 +236,8 @@ impl Group {
         };
         Ok(Self {
             making,
+            type_oids: type_oids(&wanted),
+            refused: settings.refused.clone(),
             first: first_steps(&standing, &compared.objects, &emptied),
             sequences: sequences(&wanted),
             ranges,
@@ -249,7 +256,7 @@ impl Group {
     pub(super) fn errand(&self, stream_waits: bool) -> (TablesErrand, oneshot::Receiver<Answer>) {
         let (answer, answered) = oneshot::channel();
         let before = self.plan.steps.iter().filter(|step| match step.stage {
-            Stage::Before => true,
+            Stage::Before => !self.is_refused(step),
             Stage::Table => !self.is_made_by_worker(step.relation),
             _ => false,
         });
@@ -287,6 +294,25 @@ impl Group {
         self.making.get(&table).cloned()
     }
 
+    /// Returns the tables that cannot be made without a type, a schema or a sequence that the target refuses;
+    /// none: nobody knows.
+    pub(super) fn that_need(&self, object: &str) -> Option<Vec<RelationId>> {
+        let (kind, name) = object.split_once(' ')?;
+        let of_type = self.type_oids.get(object);
+        let needs = |table: &&SourceTable| match kind {
+            "type" => of_type.is_some_and(|oid| table.types.contains(oid)),
+            "schema" => *name == *table.name.schema,
+            _ => false,
+        };
+        let tables = self.tables.iter().filter(needs);
+        let tables = tables.map(|table| table.relation).collect();
+        matches!(kind, "type" | "schema" | "sequence").then_some(tables)
+    }
+
+    fn is_refused(&self, step: &StagedStep) -> bool {
+        step.relation.is_none() && self.refused.contains(&step.step.object)
+    }
+
     fn is_made_by_worker(&self, table: Option<u32>) -> bool {
         table.is_some_and(|table| self.making.contains_key(&RelationId(table)))
     }
@@ -320,6 +346,7 @@ impl Group {
         };
         let sql = staged.step.sql.clone();
         match staged.stage {
+            Stage::Before if self.is_refused(staged) => vec![step("last", sql)],
             Stage::Before | Stage::Table => Vec::new(),
             Stage::Index => vec![step("index", sql)],
             Stage::After => vec![step("after", sql)],
@@ -588,6 +615,13 @@ fn made(objects: &[ObjectChange]) -> BTreeMap<u32, Vec<ObjectChange>> {
         }
     }
     made
+}
+
+fn type_oids(objects: &[ObjectChange]) -> HashMap<String, u32> {
+    let types = objects
+        .iter()
+        .filter(|object| matches!(object, ObjectChange::Type(_)));
+    types.map(|of| (of.label(), of.oid())).collect()
 }
 
 /// How each table is made that needs no other.

@@ -56,6 +56,7 @@ pub async fn plan_snapshot(pipeline: &Pipeline) -> Result<SnapshotPlan, EngineEr
         silent_triggers: pipeline.disable_triggers,
         // In one list of statements there is nobody beside another.
         stands_still: false,
+        refused: &HashSet::new(),
     };
     let failed = |source| EngineError::SnapshotGroup {
         source_endpoint: pipeline.snapshot.source.endpoint(),

@@ -65,13 +65,14 @@ impl Refusal {
             }
             ErrorClass::Operator | ErrorClass::Data => {
                 let source = SnapshotError::Step {
-                    object,
+                    object: object.clone(),
                     statement,
                     source,
                 };
                 let failure = failure_of(&EngineError::SnapshotTable { source }, None);
                 Ok(Answer::Refused {
                     relation,
+                    object,
                     failure: Box::new(failure),
                 })
             }
@@ -97,6 +98,10 @@ pub(in crate::engine) async fn make(
         let done = session.run(&step.step.sql).await;
         done.map_err(Refusal::of(step.relation, &step.step))?;
     }
+    let free = errand.steps.iter().filter(|step| step.relation.is_none());
+    let free: Vec<&str> = free.map(|step| step.step.sql.as_str()).collect();
+    let run = store.strike_free(session, &free).await;
+    run.map_err(Refusal::of_records)?;
     let made: Vec<_> = errand
         .tables
         .iter()

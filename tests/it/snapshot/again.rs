@@ -6,7 +6,6 @@ use pgstream::engine::status::{Command, CommandAnswer, CopyCommand};
 use super::{enable, existing, ready};
 use crate::schema_mirror::assert_same_dump;
 use crate::support::flow::{Flow, stop, wait_for};
-#[cfg(feature = "failpoints")]
 use crate::support::{Call, execute, query_text};
 
 /// What hangs on indexes comes behind all rows; the tables that have it are the largest.
@@ -26,7 +25,6 @@ INSERT INTO pt SELECT i, i FROM generate_series(1, 6000) AS i;
 INSERT INTO cmt SELECT i, i FROM generate_series(1, 3000) AS i;
 INSERT INTO refers VALUES (1, 1); INSERT INTO small VALUES (1);";
 
-#[cfg(feature = "failpoints")]
 async fn flow_of(tables: &str) -> (Flow, Call) {
     let flow = Flow::bare().await;
     execute(&flow.source, tables).await;
@@ -89,6 +87,42 @@ async fn an_array_type_makes_way_for_a_table_of_its_name() {
 
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     flow.equal().await;
+}
+
+const REFUSES_TYPES: &str = "\
+CREATE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS
+  $$BEGIN RAISE insufficient_privilege USING MESSAGE = 'no types here'; END$$;
+CREATE EVENT TRIGGER refuse ON ddl_command_start WHEN TAG IN ('CREATE TYPE') EXECUTE FUNCTION refuse();";
+
+/// Other tables need none of it.
+#[tokio::test]
+async fn a_type_that_the_target_refuses_keeps_only_tables_that_need_it() {
+    let tables = "CREATE TYPE mood AS ENUM ('sad'); CREATE TYPE idle AS ENUM ('x'); \
+                  CREATE TABLE uses (m mood); CREATE TABLE plain (id int PRIMARY KEY); \
+                  INSERT INTO uses VALUES ('sad'); INSERT INTO plain VALUES (1)";
+    let (flow, call) = flow_of(tables).await;
+    execute(&flow.target, REFUSES_TYPES).await;
+
+    let failed = call.run().await;
+
+    assert_eq!(failed.code, Some(65), "{}", failed.stderr);
+    for part in ["type public.mood", "public.uses", "type public.idle"] {
+        assert!(failed.stderr.contains(part), "{part}: {}", failed.stderr);
+    }
+    let rows = "SELECT * FROM plain";
+    assert_eq!(query_text(&flow.target, rows).await, ["1"]);
+    let none = "SELECT to_regclass('uses')";
+    assert_eq!(query_text(&flow.target, none).await, ["∅"]);
+    execute(
+        &flow.target,
+        "DROP EVENT TRIGGER refuse; DROP FUNCTION refuse()",
+    )
+    .await;
+
+    let outcome = call.run().await;
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    flow.equal().await;
+    assert_same_dump(&flow.source_cluster, &flow.target_cluster);
 }
 
 const REFERRED: &str = "\
