@@ -69,7 +69,7 @@ impl Failure {
         self
     }
 
-    /// The mend, and below it what it is for, unless the causes have said so.
+    /// The mend, and below it what it is for, unless the error has said so.
     fn mend(&self, finding: &Finding) -> String {
         let Finding {
             object,
@@ -77,7 +77,8 @@ impl Failure {
             mend,
             ..
         } = finding;
-        let said = self.causes.iter().any(|cause| cause.contains(problem));
+        let mut said = self.causes.iter().chain([&self.message]);
+        let said = said.any(|text| text.contains(problem));
         if said {
             mend.clone()
         } else {

@@ -77,6 +77,20 @@ pub enum EngineError {
         /// What mends it.
         hint: String,
     },
+    /// What is there would leave changes out, or send them in a circle.
+    #[error("{object} on the {side} {endpoint}: {problem}")]
+    Unfit {
+        /// Which side.
+        side: &'static str,
+        /// Its address, without a password.
+        endpoint: String,
+        /// The publication, event trigger or database.
+        object: String,
+        /// What is in the way.
+        problem: &'static str,
+        /// What mends it.
+        mend: String,
+    },
     /// The stream cannot be read.
     #[error("cannot read the stream at {lsn}")]
     Decode {
@@ -249,7 +263,9 @@ impl Classify for EngineError {
             Self::SlotInUse { .. } | Self::NotReady { .. } | Self::Silent { .. } => {
                 ErrorClass::Transient
             }
-            Self::SlotMissing { .. } | Self::SlotUnusable { .. } => ErrorClass::Operator,
+            Self::SlotMissing { .. } | Self::SlotUnusable { .. } | Self::Unfit { .. } => {
+                ErrorClass::Operator
+            }
             Self::Decode { source, .. } => source.class(),
             Self::Apply { source, .. } => source.class(),
             Self::Schema { source } => source.class(),
@@ -288,6 +304,7 @@ impl Classify for EngineError {
                  SELECT pg_terminate_backend({pid})"
             )),
             Self::SlotUnusable { hint, .. } => Some(hint.clone()),
+            Self::Unfit { mend, .. } => Some(mend.clone()),
             Self::Decode { source, .. } => source.hint(),
             Self::Apply { source, .. } => source.hint(),
             Self::Schema { source } => source.hint(),

@@ -11,6 +11,7 @@
 mod connect;
 mod copies;
 mod patience;
+mod ready;
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;

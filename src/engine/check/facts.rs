@@ -6,6 +6,8 @@ use std::collections::HashSet;
 use serde::Deserialize;
 
 use crate::model::{Lsn, QualifiedName};
+use crate::postgres::{DatabaseIdentity, Publication};
+use crate::schema::install::EventTrigger;
 
 /// What both sides have.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -15,26 +17,14 @@ pub(super) struct Server {
     pub(super) user: String,
     pub(super) superuser: bool,
     pub(super) database: String,
-    pub(super) database_oid: i64,
+    /// Read apart from the document: `run` asks for it, too.
+    #[serde(skip)]
+    pub(super) identity: DatabaseIdentity,
     pub(super) encoding: String,
-    pub(super) system_identifier: String,
-    /// Tells two clones of one data directory apart, which share the identifier.
-    pub(super) started_at: String,
     pub(super) in_recovery: bool,
     /// Where `default_transaction_read_only` is set, as `pg_settings.source` has it; none: it is off.
     pub(super) read_only: Option<String>,
     pub(super) extensions: Vec<String>,
-}
-
-impl Server {
-    /// Returns whether both are one database of one server.
-    pub(super) fn is(&self, other: &Self) -> bool {
-        let identity = |server: &Self| {
-            let name = (server.system_identifier.clone(), server.started_at.clone());
-            (name, server.database_oid)
-        };
-        identity(self) == identity(other)
-    }
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -52,7 +42,8 @@ pub(super) struct SourceFacts {
     /// read it.
     pub(super) output_plugin_libraries: Option<String>,
     pub(super) slot: Option<SlotFacts>,
-    pub(super) publication: Option<PublicationFacts>,
+    #[serde(skip)]
+    pub(super) publication: Option<Publication>,
     pub(super) schema_log: Option<SchemaLogFacts>,
     /// None: another plugin is wanted, or there is no telling.
     #[serde(skip)]
@@ -73,7 +64,8 @@ pub(super) struct SourceFacts {
     /// The database of the schema log's address, where that is not the source.
     #[serde(skip)]
     pub(super) foreign_log: Option<String>,
-    pub(super) event_triggers: Vec<EventTriggerFacts>,
+    #[serde(skip)]
+    pub(super) event_triggers: Vec<EventTrigger>,
     pub(super) tables: Vec<SourceTable>,
     pub(super) types: Vec<TypeUse>,
     pub(super) collations: Vec<CollationUse>,
@@ -110,23 +102,8 @@ pub(super) struct SlotFacts {
 }
 
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
-pub(super) struct PublicationFacts {
-    pub(super) all_tables: bool,
-    pub(super) all_operations: bool,
-    /// Stored generated columns come along, where the server knows that.
-    pub(super) generated: bool,
-}
-
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
 pub(super) struct SchemaLogFacts {
     pub(super) readable: bool,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-pub(super) struct EventTriggerFacts {
-    pub(super) name: String,
-    /// Fires in sessions with `session_replication_role = replica` too.
-    pub(super) always: bool,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -3,14 +3,15 @@
 use std::collections::{HashMap, HashSet};
 
 use super::facts::{CollationUse, SourceFacts, SourceTable, TargetFacts, TargetTable, TypeUse};
-use super::finding::{bounded, found};
+use super::finding::{bounded, demanded, found};
 use super::{Finding, Side, Wanted};
 use crate::apply::{ApplyError, SLOT_GONE, Stream, misfit};
 use crate::config::TableFilter;
+use crate::engine::demand;
 use crate::model::{Classify as _, QualifiedName, quote_ident, quote_literal};
 
 pub(super) fn judge(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Vec<Finding> {
-    if source.server.is(&target.server) {
+    if source.server.identity == target.server.identity {
         return vec![same_database(target)];
     }
     let mut findings = Vec::new();
@@ -36,14 +37,7 @@ fn remark(
 }
 
 fn same_database(target: &TargetFacts) -> Finding {
-    Finding {
-        blocking: true,
-        ..remark(
-            format!("database {}", target.server.database),
-            "is the source itself: every change would be written back to where it came from",
-            "name another database in PGSTREAM_POSTGRES_WRITER_TARGET_URL",
-        )
-    }
+    demanded(Side::Target, demand::same_database(&target.server.database))
 }
 
 /// What `run` would refuse at its start: a checkpoint that the slot does not continue.
@@ -59,7 +53,7 @@ fn checkpoint(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Op
     let slot_lsn = slot.confirmed_lsn?;
     let stream = Stream {
         slot_name: slot_name.to_owned(),
-        system_identifier: source.server.system_identifier.clone(),
+        system_identifier: source.server.identity.system_identifier.clone(),
         database_name: source.server.database.clone(),
         timeline: 0,
     };

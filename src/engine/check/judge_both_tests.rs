@@ -2,6 +2,7 @@ use super::*;
 use crate::config::Plugin;
 use crate::engine::check::facts::{Checkpoint, ColumnFacts, Server, SlotFacts, TargetSchema};
 use crate::model::Lsn;
+use crate::postgres::DatabaseIdentity;
 
 fn name(name: &str) -> QualifiedName {
     QualifiedName::new("public", name)
@@ -24,10 +25,12 @@ fn wanted() -> Wanted {
 
 fn server(started_at: &str) -> Server {
     Server {
-        database_oid: 5,
+        identity: DatabaseIdentity {
+            system_identifier: "1".to_owned(),
+            started_at: started_at.to_owned(),
+            oid: 5,
+        },
         encoding: "UTF8".to_owned(),
-        system_identifier: "1".to_owned(),
-        started_at: started_at.to_owned(),
         ..Server::default()
     }
 }
@@ -92,7 +95,7 @@ fn fitting_sides_have_no_findings() {
 #[test]
 fn one_database_on_both_sides_blocks() {
     let (source, mut target) = sides();
-    target.server.started_at = "9:00".to_owned();
+    target.server.identity.started_at = "9:00".to_owned();
     let findings = judge(&wanted(), &source, &target);
     assert!(findings.len() == 1 && findings[0].blocking, "{findings:?}");
 }

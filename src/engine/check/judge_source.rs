@@ -1,11 +1,11 @@
 //! What must hold on the source. Pure.
 
-use super::facts::{PublicationFacts, SlotFacts, SourceFacts, SourceTable, Wal2json};
-use super::finding::{bounded, found, read_only, version};
+use super::facts::{SlotFacts, SourceFacts, SourceTable, Wal2json};
+use super::finding::{bounded, demanded, found, read_only, version};
 use super::{Finding, Side, Wanted};
 use crate::config::{NullNumbers, Plugin, key};
+use crate::engine::demand;
 use crate::model::{quote_ident, remedy};
-use crate::postgres::publish_generated_sql;
 use crate::schema::{grant_descriptions, install};
 
 pub(super) fn judge(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
@@ -29,11 +29,11 @@ pub(super) fn judge(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
         schema_log(wanted, facts),
         foreign_log(wanted, facts),
         pruning(wanted, facts),
+        event_triggers(wanted, facts),
     ]
     .into_iter()
     .flatten()
     .collect();
-    findings.extend(event_triggers(wanted, facts));
     findings.extend(identities(wanted, facts));
     findings.extend(unpublishable(wanted, facts));
     findings.extend(descriptions(wanted, facts));
@@ -264,48 +264,25 @@ fn publication(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
             begin_anew(wanted),
         )),
         None => Some(finding(object, "not found", init_command(wanted))),
-        Some(PublicationFacts {
-            all_tables: false, ..
-        }) => Some(finding(
-            object,
-            "is not for all tables",
-            format!(
-                "DROP PUBLICATION {}; -- then {}",
-                quote_ident(name),
-                init_command(wanted)
-            ),
-        )),
-        Some(PublicationFacts {
-            all_operations: false,
-            ..
-        }) => Some(finding(
-            object,
-            "leaves out some of insert, update, delete, truncate",
-            format!(
-                "ALTER PUBLICATION {} SET (publish = 'insert, update, delete, truncate');",
-                quote_ident(name)
-            ),
-        )),
-        Some(PublicationFacts {
-            generated: false, ..
-        }) => Some(finding(
-            object,
-            "leaves out stored generated columns: UPDATE and DELETE fail on tables that have one and no key",
-            format!("{};", publish_generated_sql(name)),
-        )),
-        Some(_) => facts.publication_younger.then(|| Finding {
-            blocking: false,
-            ..finding(
-                object,
-                "was made or altered after the changes that its slot is to decode next: those from \
-                 before it was there cannot be decoded",
-                format!(
-                    "pgstream run # if it says that the publication does not exist: {}",
-                    begin_anew(wanted)
-                ),
-            )
-        }),
+        Some(found) => demand::publication(name, found, &init_command(wanted))
+            .map(|lack| demanded(Side::Source, lack))
+            .or_else(|| younger_publication(wanted, facts)),
     }
+}
+
+fn younger_publication(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
+    facts.publication_younger.then(|| Finding {
+        blocking: false,
+        ..finding(
+            format!("publication {}", wanted.publication_name),
+            "was made or altered after the changes that its slot is to decode next: those from \
+             before it was there cannot be decoded",
+            format!(
+                "pgstream run # if it says that the publication does not exist: {}",
+                begin_anew(wanted)
+            ),
+        )
+    })
 }
 
 /// Current minor releases refuse plugins that this setting does not list; older ones do not know it.
@@ -382,50 +359,14 @@ fn pruning(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
     })
 }
 
-const EVENT_TRIGGERS: [&str; 3] = [
-    "pgstream_ddl_command_end",
-    "pgstream_sql_drop",
-    "pgstream_table_rewrite",
-];
-
-fn event_triggers(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
-    if facts.schema_log.is_none() {
-        return Vec::new();
-    }
-    let there = |name: &&&str| {
-        facts
-            .event_triggers
-            .iter()
-            .any(|trigger| trigger.name == **name)
-    };
-    let missing: Vec<&str> = EVENT_TRIGGERS
-        .iter()
-        .filter(|name| !there(name))
-        .copied()
-        .collect();
-    if !missing.is_empty() {
-        return vec![finding(
-            format!("event triggers {}", missing.join(", ")),
-            "not found: schema changes are not recorded",
-            init_command(wanted),
-        )];
-    }
-    let disabled = facts
-        .event_triggers
-        .iter()
-        .filter(|trigger| !trigger.always);
-    disabled
-        .map(|trigger| {
-            finding(
-                format!("event trigger {}", trigger.name),
-                "does not fire in every session: schema changes would be missed",
-                format!(
-                    "ALTER EVENT TRIGGER {} ENABLE ALWAYS;",
-                    quote_ident(&trigger.name)
-                ),
-            )
-        })
-        .collect()
+/// Where schema changes are not followed, nothing is missed.
+fn event_triggers(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
+    facts.schema_log?;
+    let lack = demand::event_triggers(&facts.event_triggers, &init_command(wanted))?;
+    Some(Finding {
+        blocking: wanted.schema_changes,
+        ..demanded(Side::Source, lack)
+    })
 }
 
 /// Published tables without an identity refuse UPDATE and DELETE on the source itself; before init

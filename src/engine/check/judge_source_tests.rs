@@ -1,9 +1,9 @@
 use super::*;
 use crate::config::TableFilter;
-use crate::engine::check::facts::{
-    ColumnFacts, EventTriggerFacts, InstallationFacts, SchemaLogFacts, Server,
-};
+use crate::engine::check::facts::{ColumnFacts, InstallationFacts, SchemaLogFacts, Server};
 use crate::model::QualifiedName;
+use crate::postgres::Publication;
+use crate::schema::install::{EVENT_TRIGGERS, EventTrigger};
 
 fn wanted() -> Wanted {
     Wanted {
@@ -41,9 +41,9 @@ fn ready() -> SourceFacts {
             database: "postgres".to_owned(),
             ..SlotFacts::default()
         }),
-        publication: Some(PublicationFacts {
+        publication: Some(Publication {
             all_tables: true,
-            all_operations: true,
+            all_changes: true,
             generated: true,
         }),
         schema_log: Some(SchemaLogFacts { readable: true }),
@@ -52,7 +52,7 @@ fn ready() -> SourceFacts {
             of_this_database: true,
         }),
         event_triggers: EVENT_TRIGGERS
-            .map(|name| EventTriggerFacts {
+            .map(|name| EventTrigger {
                 name: name.to_owned(),
                 always: true,
             })
@@ -130,8 +130,8 @@ fn each_missing_precondition_has_its_mend() {
     );
     check(
         |f| f.event_triggers[0].always = false,
-        "pgstream_ddl_command_end",
-        "ENABLE ALWAYS",
+        "event trigger pgstream_ddl_command_end does not fire in every session",
+        "pgstream init -c a.env --replication-slot a_slot",
     );
     check(
         |f| f.schema_log = Some(SchemaLogFacts { readable: false }),
@@ -421,7 +421,7 @@ fn what_a_copy_may_not_read_is_told_with_its_grants() {
 fn each_event_trigger_is_missed_by_name() {
     check(
         |f| drop(f.event_triggers.pop()),
-        "event triggers pgstream_table_rewrite not found",
+        "event trigger pgstream_table_rewrite not found",
         "pgstream init",
     );
 }

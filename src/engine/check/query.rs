@@ -1,19 +1,17 @@
 //! Asks the servers. Reads only; the one trial of a privilege is rolled back.
 
-use tokio_postgres::types::ToSql;
-
 use super::Wanted;
-use super::facts::{Checkpoint, InstallationFacts, SourceFacts, TargetFacts};
+use super::facts::{Checkpoint, InstallationFacts, Server, SourceFacts, TargetFacts};
 use crate::config::Pipeline;
 use crate::engine::document::document;
-use crate::postgres::{PgError, Session, connect};
+use crate::postgres::{PgError, Session, connect, find_publication};
 use crate::schema::{closed_descriptions, install};
 
 const SOURCE: &str = include_str!("../../../assets/sql/source/check.sql");
 const TARGET: &str = include_str!("../../../assets/sql/target/check.sql");
 
 /// What both of them ask of their server.
-const SERVER: &str = include_str!("../../../assets/sql/check_server.sql");
+const ASK_SERVER: &str = include_str!("../../../assets/sql/check_server.sql");
 const SEQUENCES: &str = include_str!("../../../assets/sql/check_sequences.sql");
 
 /// What a copy does with a sequence of the source, and the stream with one of the target.
@@ -26,16 +24,21 @@ SELECT slot_name, system_identifier, database_name, end_lsn::pg_catalog.text FRO
 const TRY_SILENCE: &str = "BEGIN; SET LOCAL session_replication_role = replica; ROLLBACK";
 
 pub(super) async fn source(session: &Session, wanted: &Wanted) -> Result<SourceFacts, PgError> {
-    let parameters: [&(dyn ToSql + Sync); 2] =
-        [&wanted.slot_name.as_str(), &wanted.publication_name];
-    let facts: SourceFacts =
-        document(session, &whole(SOURCE, "r.oid", READ_SEQUENCE), &parameters).await?;
+    let (sql, slot_name) = (
+        whole(SOURCE, "r.oid", READ_SEQUENCE),
+        wanted.slot_name.as_str(),
+    );
+    let facts: SourceFacts = document(session, &sql, &[&slot_name]).await?;
+    let server = identified(session, facts.server.clone()).await?;
     // A role that may not look at the installation still gets all other findings.
     let state = install::state(session, &wanted.slot_name).await.ok();
     let installed = state.filter(|state| state.installed);
     let younger = install::publication_is_younger(session, &wanted.slot_name).await;
     let closed = closed_descriptions(session).await?;
     Ok(SourceFacts {
+        server,
+        publication: find_publication(session, &wanted.publication_name).await?,
+        event_triggers: install::event_triggers(session).await?,
         descriptions_closed: closed.is_some(),
         publication_younger: younger.unwrap_or_default(),
         installation: installed.map(|state| InstallationFacts {
@@ -48,6 +51,7 @@ pub(super) async fn source(session: &Session, wanted: &Wanted) -> Result<SourceF
 
 pub(super) async fn target(session: &Session) -> Result<TargetFacts, PgError> {
     let facts: TargetFacts = document(session, &whole(TARGET, "c.oid", MOVE_SEQUENCE), &[]).await?;
+    let server = identified(session, facts.server.clone()).await?;
     let silences_triggers = session.run(TRY_SILENCE).await.is_ok();
     if !silences_triggers {
         session.run("ROLLBACK").await?;
@@ -60,10 +64,16 @@ pub(super) async fn target(session: &Session) -> Result<TargetFacts, PgError> {
         false => Vec::new(),
     };
     Ok(TargetFacts {
+        server,
         silences_triggers,
         checkpoints,
         ..facts
     })
+}
+
+async fn identified(session: &Session, server: Server) -> Result<Server, PgError> {
+    let identity = session.identity().await?;
+    Ok(Server { identity, ..server })
 }
 
 async fn checkpoints(session: &Session) -> Result<Vec<Checkpoint>, PgError> {
@@ -84,7 +94,7 @@ pub(super) async fn foreign_log(pipeline: &Pipeline, facts: &SourceFacts) -> Opt
     let session = connect(settings, "pgstream check").await.ok()?;
     let (system, database) = session.system().await.ok()?;
     let server = &facts.server;
-    let same = system == server.system_identifier && database == server.database;
+    let same = system == server.identity.system_identifier && database == server.database;
     (!same).then(|| settings.endpoint())
 }
 
@@ -93,6 +103,6 @@ fn whole(side: &str, table: &str, allowed: &str) -> String {
     let sequences = SEQUENCES
         .replace("$table", table)
         .replace("$allowed", allowed);
-    side.replace("$server", SERVER)
+    side.replace("$server", ASK_SERVER)
         .replace("$sequences", &sequences)
 }
