@@ -64,7 +64,7 @@ async fn install_missing(
     for step in &report.done {
         info!(target: "schema", "{step}");
     }
-    if let Some(note) = &report.note {
+    for note in &report.notes {
         warn!(target: "schema", "{note}");
     }
     if report.done.is_empty() {

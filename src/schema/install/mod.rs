@@ -23,6 +23,7 @@ mod progress;
 mod script;
 mod state;
 mod tear_down;
+mod unrecorded;
 
 pub use error::InstallError;
 pub use init::{InitReport, init, init_until, init_watched, plan_init};
