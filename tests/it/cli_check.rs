@@ -473,3 +473,53 @@ async fn what_is_in_the_way_of_the_first_copy_is_told_beforehand() {
         misspelt.stdout
     );
 }
+
+/// What `run` would refuse, or stop at, is told beforehand, by its object.
+#[tokio::test]
+async fn check_sees_the_rights_that_a_run_would_miss() {
+    let (source, target) = pair();
+    let (on_source, on_target) = (
+        connect(&source.url("postgres")).await,
+        connect(&target.url("postgres")).await,
+    );
+    let schema = "CREATE SEQUENCE drawn; CREATE TYPE mood AS ENUM ('fine'); \
+                  CREATE TABLE test (id int PRIMARY KEY DEFAULT nextval('drawn'), m mood); \
+                  CREATE ROLE weak LOGIN REPLICATION PASSWORD 'postgres'; \
+                  GRANT ALL ON TABLE test TO weak";
+    execute(&on_source, schema).await;
+    execute(&on_source, "CREATE SEQUENCE alone").await;
+    execute(&on_target, schema).await;
+    let done = between("init", &source, &target).run().await;
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    let weak = |side: &Cluster| side.url("postgres").replace("//postgres:", "//weak:");
+    let wrong = source.url("postgres").replace(":postgres@", ":wrong@");
+    let outcome = between("check", &source, &target)
+        .env("PGSTREAM_POSTGRES_LISTENER_URL", &weak(&source))
+        .env("PGSTREAM_POSTGRES_WRITER_TARGET_URL", &weak(&target))
+        .env("PGSTREAM_POSTGRES_WRITER_SCHEMALOG_STORE_URL", &wrong)
+        .env(
+            "PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED",
+            "true",
+        )
+        .run()
+        .await;
+    for mend in [
+        "GRANT SELECT ON SEQUENCE \"public\".\"alone\" TO \"weak\";",
+        "GRANT SELECT ON SEQUENCE \"public\".\"drawn\" TO \"weak\";",
+        "GRANT SELECT, UPDATE ON SEQUENCE \"public\".\"drawn\" TO \"weak\";",
+        "ALTER TYPE \"public\".\"mood\" OWNER TO \"weak\";",
+        "PGSTREAM_POSTGRES_WRITER_SCHEMALOG_STORE_URL: localhost",
+    ] {
+        assert!(outcome.stdout.contains(mend), "{mend}\n{}", outcome.stdout);
+    }
+
+    let outcome = between("check", &source, &target)
+        .env(
+            "PGSTREAM_POSTGRES_WRITER_SCHEMALOG_STORE_URL",
+            &weak(&source),
+        )
+        .run()
+        .await;
+    let mend = "GRANT SELECT, UPDATE ON pgstream.schema_log TO \"weak\";";
+    assert!(outcome.stdout.contains(mend), "{}", outcome.stdout);
+}

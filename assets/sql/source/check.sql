@@ -48,25 +48,25 @@ SELECT pg_catalog.json_build_object(
       'wal_status', s.wal_status,
       'confirmed_lsn', s.confirmed_flush_lsn::pg_catalog.text)
     FROM pg_catalog.pg_replication_slots s WHERE s.slot_name = $1),
-  'schema_log', (
-    SELECT pg_catalog.json_build_object(
-      'readable', pg_catalog.has_schema_privilege(n.oid, 'USAGE')
-        AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
-        AND pg_catalog.has_table_privilege(c.oid, 'UPDATE'))
-    FROM pg_catalog.pg_class c
-    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname = 'pgstream' AND c.relname = 'schema_log'),
+  'schema_log', $schema_log,
   'installation_readable', (
     SELECT pg_catalog.bool_and(pg_catalog.has_schema_privilege(n.oid, 'USAGE')
       AND pg_catalog.has_table_privilege(c.oid, 'SELECT'))
     FROM pg_catalog.pg_class c
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = 'pgstream' AND c.relname IN ('installation', 'pipeline')),
-  'prunes_schema_log', (
-    SELECT pg_catalog.has_function_privilege(f.oid, 'EXECUTE')
-      AND pg_catalog.has_schema_privilege(f.pronamespace, 'USAGE')
-    FROM pg_catalog.pg_proc f JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace
-    WHERE n.nspname = 'pgstream' AND f.proname = 'prune_schema_log'),
+  'unreadable_free_sequences', COALESCE((
+    SELECT pg_catalog.json_agg(pg_catalog.json_build_object('schema', n.nspname, 'name', q.relname)
+                               ORDER BY n.nspname, q.relname)
+    FROM pg_catalog.pg_class q
+    JOIN pg_catalog.pg_namespace n ON n.oid = q.relnamespace
+    WHERE q.relkind = 'S' AND q.relpersistence <> 't' AND q.oid >= 16384 AND n.nspname <> 'pgstream'
+      AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_depend d
+        WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = q.oid
+          AND (d.deptype IN ('a', 'i') AND d.refobjsubid > 0 OR d.deptype = 'e'))
+      AND CASE q.relkind WHEN 'S' THEN NOT pg_catalog.has_sequence_privilege(q.oid, 'SELECT') END),
+    '[]'::pg_catalog.json),
   'tables', COALESCE((
     SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
       'name', pg_catalog.json_build_object('schema', r.nspname, 'name', r.relname),

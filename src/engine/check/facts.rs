@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use serde::Deserialize;
 
+use super::Finding;
 use crate::model::{Lsn, QualifiedName};
 use crate::postgres::{DatabaseIdentity, Publication};
 use crate::schema::install::EventTrigger;
@@ -59,8 +60,11 @@ pub(super) struct SourceFacts {
     pub(super) descriptions_closed: bool,
     /// Our role may see the state of the installation; none: nothing is installed.
     pub(super) installation_readable: Option<bool>,
-    /// None: nothing is installed.
-    pub(super) prunes_schema_log: Option<bool>,
+    /// Sequences that no table owns and our role may not read.
+    pub(super) unreadable_free_sequences: Vec<QualifiedName>,
+    /// The database of the schema log's address does not let us in.
+    #[serde(skip)]
+    pub(super) closed_log: Option<Finding>,
     /// The database of the schema log's address, where that is not the source.
     #[serde(skip)]
     pub(super) foreign_log: Option<String>,
@@ -101,9 +105,13 @@ pub(super) struct SlotFacts {
     pub(super) confirmed_lsn: Option<Lsn>,
 }
 
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+/// Of the role that the schema log's address names.
+#[derive(Debug, Clone, Default, Deserialize)]
 pub(super) struct SchemaLogFacts {
+    pub(super) user: String,
+    /// And writable.
     pub(super) readable: bool,
+    pub(super) prunes: bool,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -120,7 +128,7 @@ pub(super) struct SourceTable {
     pub(super) readable: bool,
     /// Row security is in force for our role.
     pub(super) hides_rows: bool,
-    /// Of those that it owns.
+    /// Of those that it owns or whose values it takes.
     pub(super) unreadable_sequences: Vec<QualifiedName>,
     pub(super) columns: Vec<ColumnFacts>,
 }
@@ -163,9 +171,14 @@ pub(super) struct TargetFacts {
     /// Empty, too, where our role may not look.
     #[serde(skip)]
     pub(super) checkpoints: Vec<Checkpoint>,
+    /// By slot, the tables whose rows are still to be copied.
+    #[serde(skip)]
+    pub(super) open_copies: Vec<(String, QualifiedName)>,
     pub(super) schemas: Vec<TargetSchema>,
     pub(super) tables: Vec<TargetTable>,
     pub(super) types: HashSet<QualifiedName>,
+    /// Types whose owner our role does not act as.
+    pub(super) foreign_types: Vec<ForeignType>,
     pub(super) collations: HashSet<QualifiedName>,
 }
 
@@ -197,6 +210,12 @@ pub(super) struct TargetSchema {
 }
 
 #[derive(Debug, Clone, Deserialize)]
+pub(super) struct ForeignType {
+    pub(super) name: QualifiedName,
+    pub(super) owner: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
 pub(super) struct TargetTable {
     pub(super) name: QualifiedName,
     /// We act as its owner, as ALTER and DROP demand.
@@ -204,7 +223,7 @@ pub(super) struct TargetTable {
     pub(super) owner: String,
     pub(super) schema_usable: bool,
     pub(super) missing_privileges: Vec<String>,
-    /// Of those that it owns: their values follow the source's.
+    /// Of those that it owns or whose values it takes: they follow the source's.
     pub(super) closed_sequences: Vec<QualifiedName>,
     pub(super) columns: Vec<String>,
 }

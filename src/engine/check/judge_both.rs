@@ -2,7 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::facts::{CollationUse, SourceFacts, SourceTable, TargetFacts, TargetTable, TypeUse};
+use super::facts::{
+    CollationUse, ForeignType, SourceFacts, SourceTable, TargetFacts, TargetTable, TypeUse,
+};
 use super::finding::{bounded, demanded, found};
 use super::{Finding, Side, Wanted};
 use crate::apply::{ApplyError, SLOT_GONE, Stream, misfit};
@@ -19,6 +21,7 @@ pub(super) fn judge(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts)
     findings.extend(encoding(source, target));
     findings.extend(extensions(source, target));
     findings.extend(types(wanted, source, target));
+    findings.extend(foreign_types(wanted, source, target));
     findings.extend(collations(wanted, source, target));
     findings.extend(tables(wanted, source, target));
     findings.extend(schemas(wanted, source, target));
@@ -125,6 +128,29 @@ fn types(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Vec<Fin
             format!("type {}", used.name),
             problem,
             type_mend(wanted, used),
+        )
+    }))
+}
+
+/// Only a later ALTER or DROP of such a type needs it.
+fn foreign_types(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Vec<Finding> {
+    let uses = source.types.iter();
+    let used: HashSet<&QualifiedName> = uses
+        .filter(|used| wanted.schema_changes && wanted.filter.selects(&used.used_by))
+        .map(|used| &used.name)
+        .collect();
+    let foreign = target.foreign_types.iter();
+    let concerned = foreign.filter(|foreign| used.contains(&foreign.name));
+    let user = &target.server.user;
+    bounded(concerned.map(|ForeignType { name, owner }| {
+        remark(
+            format!("type {name}"),
+            format!("belongs to {owner}: a schema change of it would be refused to role {user}"),
+            format!(
+                "ALTER TYPE {} OWNER TO {};",
+                name.quoted(),
+                quote_ident(user)
+            ),
         )
     }))
 }

@@ -20,6 +20,8 @@ fn wanted() -> Wanted {
         silent_triggers: false,
         filter: TableFilter::default(),
         copied: None,
+        everything: false,
+        settled: HashSet::new(),
     }
 }
 

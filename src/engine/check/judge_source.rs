@@ -1,12 +1,14 @@
 //! What must hold on the source. Pure.
 
-use super::facts::{SlotFacts, SourceFacts, SourceTable, Wal2json};
+use std::collections::HashSet;
+
+use super::facts::{SchemaLogFacts, SlotFacts, SourceFacts, SourceTable, Wal2json};
 use super::finding::{bounded, demanded, found, read_only, version};
 use super::{Finding, Side, Wanted};
 use crate::config::{NullNumbers, Plugin, key};
 use crate::engine::demand;
 use crate::model::{quote_ident, remedy};
-use crate::schema::{grant_descriptions, install};
+use crate::schema::{grant_descriptions, grant_log, install};
 
 pub(super) fn judge(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
     let mut findings: Vec<Finding> = [
@@ -28,6 +30,7 @@ pub(super) fn judge(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
         wal2json(wanted, facts),
         schema_log(wanted, facts),
         foreign_log(wanted, facts),
+        facts.closed_log.clone(),
         pruning(wanted, facts),
         event_triggers(wanted, facts),
     ]
@@ -310,20 +313,17 @@ fn plugin_library(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
 
 /// `run` streams all the same, and says so.
 fn schema_log(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
-    let unreadable = facts.schema_log.is_some_and(|log| !log.readable);
-    let user = quote_ident(&facts.server.user);
-    (wanted.schema_changes && unreadable).then(|| Finding {
+    let log = facts.schema_log.as_ref();
+    let log = log.filter(|log| wanted.schema_changes && !log.readable)?;
+    Some(Finding {
         blocking: false,
         ..finding(
             "pgstream.schema_log",
             format!(
                 "permission denied for role {}: it marks applied changes there",
-                facts.server.user
+                log.user
             ),
-            format!(
-                "GRANT USAGE ON SCHEMA pgstream TO {user}; \
-                 GRANT SELECT, UPDATE ON pgstream.schema_log TO {user};"
-            ),
+            grant_log(&log.user),
         )
     })
 }
@@ -343,9 +343,9 @@ fn foreign_log(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
 
 /// Without the right the log grows, which `run` says in a warning.
 fn pruning(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
-    let refused = facts.prunes_schema_log == Some(false);
-    let user = &facts.server.user;
-    (wanted.schema_changes && refused).then(|| Finding {
+    let log = facts.schema_log.as_ref();
+    let SchemaLogFacts { user, .. } = log.filter(|log| wanted.schema_changes && !log.prunes)?;
+    Some(Finding {
         blocking: false,
         ..finding(
             "function pgstream.prune_schema_log",
@@ -361,7 +361,7 @@ fn pruning(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
 
 /// Where schema changes are not followed, nothing is missed.
 fn event_triggers(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
-    facts.schema_log?;
+    facts.schema_log.as_ref()?;
     let lack = demand::event_triggers(&facts.event_triggers, &init_command(wanted))?;
     Some(Finding {
         blocking: wanted.schema_changes,
@@ -473,9 +473,12 @@ fn copied_sequences(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
         .tables
         .iter()
         .filter(|table| wanted.brings(&table.name));
+    let of_tables = copied.flat_map(|table| &table.unreadable_sequences);
+    let free = facts.unreadable_free_sequences.iter();
+    let mut seen = HashSet::new();
+    let all = of_tables.chain(free.filter(|_| wanted.everything));
     bounded(
-        copied
-            .flat_map(|table| &table.unreadable_sequences)
+        all.filter(|sequence| seen.insert(*sequence))
             .map(|sequence| {
                 finding(
                     format!("sequence {sequence}"),

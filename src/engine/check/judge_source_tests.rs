@@ -1,6 +1,8 @@
 use super::*;
 use crate::config::TableFilter;
-use crate::engine::check::facts::{ColumnFacts, InstallationFacts, SchemaLogFacts, Server};
+use crate::engine::check::facts::{
+    Checkpoint, ColumnFacts, InstallationFacts, Server, TargetFacts, TargetTable,
+};
 use crate::model::QualifiedName;
 use crate::postgres::Publication;
 use crate::schema::install::{EVENT_TRIGGERS, EventTrigger};
@@ -17,6 +19,16 @@ fn wanted() -> Wanted {
         silent_triggers: false,
         filter: TableFilter::default(),
         copied: None,
+        everything: false,
+        settled: HashSet::new(),
+    }
+}
+
+fn schema_log(readable: bool) -> SchemaLogFacts {
+    SchemaLogFacts {
+        user: "repl".to_owned(),
+        readable,
+        prunes: true,
     }
 }
 
@@ -46,7 +58,7 @@ fn ready() -> SourceFacts {
             all_changes: true,
             generated: true,
         }),
-        schema_log: Some(SchemaLogFacts { readable: true }),
+        schema_log: Some(schema_log(true)),
         installation: Some(InstallationFacts {
             current: true,
             of_this_database: true,
@@ -134,7 +146,7 @@ fn each_missing_precondition_has_its_mend() {
         "pgstream init -c a.env --replication-slot a_slot",
     );
     check(
-        |f| f.schema_log = Some(SchemaLogFacts { readable: false }),
+        |f| f.schema_log = Some(schema_log(false)),
         "permission denied",
         "GRANT SELECT, UPDATE ON pgstream.schema_log TO \"repl\"",
     );
@@ -429,8 +441,8 @@ fn each_event_trigger_is_missed_by_name() {
 #[test]
 fn what_run_only_warns_of_does_not_block() {
     let mut facts = ready();
-    facts.schema_log = Some(SchemaLogFacts { readable: false });
-    facts.prunes_schema_log = Some(false);
+    facts.schema_log = Some(schema_log(false));
+    facts.schema_log.as_mut().unwrap().prunes = false;
     let findings = judge(&wanted(), &facts);
     assert_eq!(findings.len(), 2, "{findings:?}");
     assert!(findings.iter().all(|finding| !finding.blocking));
@@ -440,4 +452,51 @@ fn what_run_only_warns_of_does_not_block() {
     let findings = judge(&wanted(), &facts);
     assert!(findings[0].blocking, "{findings:?}");
     assert!(findings[0].mend.contains("SCHEMALOG_STORE_URL"));
+}
+
+/// A source whose one table our role may not read, and a target that has it.
+fn going_on(open_copies: Vec<(String, QualifiedName)>) -> Vec<Finding> {
+    let name = QualifiedName::new("public", "test");
+    let mut facts = ready();
+    facts.tables = vec![SourceTable {
+        name: name.clone(),
+        without_identity: false,
+        virtual_columns: false,
+        whole_row_identity: false,
+        schema_usable: true,
+        readable: false,
+        hides_rows: false,
+        unreadable_sequences: Vec::new(),
+        columns: Vec::new(),
+    }];
+    let target = TargetFacts {
+        checkpoints: vec![Checkpoint {
+            slot_name: "a_slot".to_owned(),
+            system_identifier: String::new(),
+            database: String::new(),
+            end_lsn: crate::model::Lsn::default(),
+        }],
+        open_copies,
+        tables: vec![TargetTable {
+            name,
+            owned: true,
+            owner: String::new(),
+            schema_usable: true,
+            missing_privileges: Vec::new(),
+            closed_sequences: Vec::new(),
+            columns: Vec::new(),
+        }],
+        ..TargetFacts::default()
+    };
+    let mut wanted = wanted();
+    wanted.copied = Some(TableFilter::default());
+    wanted.goes_on_with(&target);
+    judge(&wanted, &facts)
+}
+
+#[test]
+fn what_the_target_has_needs_no_right_to_be_copied() {
+    assert_eq!(going_on(Vec::new()), []);
+    let open = ("a_slot".to_owned(), QualifiedName::new("public", "test"));
+    assert_eq!(going_on(vec![open]).len(), 1);
 }

@@ -14,6 +14,8 @@ fn wanted() -> Wanted {
         silent_triggers: true,
         filter: TableFilter::default(),
         copied: None,
+        everything: false,
+        settled: std::collections::HashSet::new(),
     }
 }
 
