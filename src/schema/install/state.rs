@@ -68,7 +68,7 @@ pub fn grant_state(role: &str) -> String {
     let role = quote_ident(role);
     format!(
         "GRANT USAGE ON SCHEMA pgstream TO {role}; \
-         GRANT SELECT ON pgstream.installation, pgstream.pipeline TO {role};"
+         GRANT SELECT ON pgstream.installation, pgstream.pipeline, pgstream.schema_log TO {role};"
     )
 }
 
