@@ -3,8 +3,9 @@
 
 use std::fmt;
 
-use crate::engine::check::{CheckReport, Finding};
+use crate::engine::check::{CheckReport, Finding, Side};
 use crate::engine::status;
+use crate::model::remedy::on_side;
 use crate::model::{Classify, ErrorClass};
 
 /// An error of any module on its way to the user.
@@ -75,12 +76,18 @@ impl Failure {
             object,
             problem,
             mend,
+            side,
             ..
         } = finding;
+        let side = match side {
+            Side::Source => "source",
+            Side::Target => "target",
+        };
+        let mend = on_side(side, mend);
         let mut said = self.causes.iter().chain([&self.message]);
         let said = said.any(|text| text.contains(problem));
         if said {
-            mend.clone()
+            mend
         } else {
             format!("{mend}\n      ({object}: {problem})")
         }

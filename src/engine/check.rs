@@ -88,6 +88,8 @@ struct Wanted {
     source_uri: String,
     /// What names the source on a command line.
     source_argument: String,
+    /// The same for what needs a superuser.
+    init_argument: String,
     slot_name: SlotName,
     publication_name: String,
     plugin: Plugin,
@@ -138,6 +140,7 @@ impl Wanted {
         Self {
             source_uri: pipeline.source.to_uri_without_password(),
             source_argument: pipeline.source.as_argument(),
+            init_argument: pipeline.source.as_argument(),
             publication_name: publication_name(slot_name.as_str()),
             slot_name,
             plugin: pipeline.plugin,
@@ -225,8 +228,11 @@ fn conflict(Conflict { object, reason }: &Conflict) -> Finding {
 async fn ask_source(pipeline: &Pipeline) -> Result<(Wanted, SourceFacts), PgError> {
     let session = connect(&pipeline.source, APPLICATION_NAME).await?;
     let database = session.current_database().await?;
-    let wanted = Wanted::of(pipeline, &database);
+    let mut wanted = Wanted::of(pipeline, &database);
     let mut facts = query::source(&session, &wanted).await?;
+    if !facts.server.superuser {
+        wanted.init_argument = pipeline.source.as_superusers_argument();
+    }
     if let Some(settings) = &pipeline.schema_log {
         let asked = query::schema_log(settings, &mut facts).await;
         facts.closed_log = asked.err().map(|error| closed_log(settings, &error));

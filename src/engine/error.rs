@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::apply::ApplyError;
 use crate::config::key;
 use crate::decode::DecodeError;
-use crate::model::remedy::{EDIT_FLAG, RUN_AGAIN, SKIP_FLAG, copied_or_left_out};
+use crate::model::remedy::{EDIT_FLAG, RUN_AGAIN, SKIP_FLAG, copied_or_left_out, on_side};
 use crate::model::{Classify, ErrorClass, Lsn};
 use crate::postgres::{PgError, sqlstate};
 use crate::schema::SchemaError;
@@ -279,7 +279,8 @@ impl Classify for EngineError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Source { source, .. } | Self::Target { source, .. } => source.hint(),
+            Self::Source { source, .. } => Some(on_side("source", &source.hint()?)),
+            Self::Target { source, .. } => Some(on_side("target", &source.hint()?)),
             Self::SnapshotGroup { source, .. } => source.hint(),
             Self::SnapshotTable { source } => source.hint(),
             Self::SnapshotPatterns { idle, .. } => Some(near_names(idle)),
@@ -304,9 +305,9 @@ impl Classify for EngineError {
                  SELECT pg_terminate_backend({pid})"
             )),
             Self::SlotUnusable { hint, .. } => Some(hint.clone()),
-            Self::Unfit { mend, .. } => Some(mend.clone()),
+            Self::Unfit { side, mend, .. } => Some(on_side(side, mend)),
             Self::Decode { source, .. } => source.hint(),
-            Self::Apply { source, .. } => source.hint(),
+            Self::Apply { source, .. } => Some(on_side("target", &source.hint()?)),
             Self::Schema { source } => source.hint(),
             Self::SchemaRefused { object, source, .. } if lacks_table(source) => {
                 Some(lacking(object))

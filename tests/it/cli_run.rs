@@ -337,7 +337,7 @@ async fn trouble_4_permission_denied() {
     caused by: the target refuses our records
     caused by: localhost:[port]/postgres: permission denied for database postgres (SQLSTATE 42501)
     statement: CREATE SCHEMA IF NOT EXISTS pgstream; …
-    hint: GRANT CREATE ON DATABASE "postgres" TO "writer";
+    hint: on the target: GRANT CREATE ON DATABASE "postgres" TO "writer";
           (database postgres: permission denied: role writer cannot create schemas in it)
     "#);
     });

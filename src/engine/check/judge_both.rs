@@ -10,6 +10,7 @@ use super::{Finding, Side, Wanted};
 use crate::apply::{ApplyError, SLOT_GONE, Stream, misfit};
 use crate::config::TableFilter;
 use crate::engine::demand;
+use crate::model::remedy::run_command;
 use crate::model::{Classify as _, QualifiedName, quote_ident, quote_literal};
 
 pub(super) fn judge(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Vec<Finding> {
@@ -261,10 +262,11 @@ fn missing_table(wanted: &Wanted, table: &SourceTable) -> Finding {
     let copied = wanted.copied.as_ref().map(TableFilter::include_text);
     let copied = with(&copied.unwrap_or_default(), name);
     let left_out = with(&wanted.filter.exclude_text(), name);
+    let run = run_command(&wanted.source_argument);
     let mend = format!(
         "PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED=true \
-         PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_TABLES={copied} pgstream run # or leave it out: \
-         PGSTREAM_FILTER_EXCLUDE_TABLES={left_out}"
+         PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_TABLES={copied} {run} # or leave it out: \
+         PGSTREAM_FILTER_EXCLUDE_TABLES={left_out} {run}"
     );
     remark(name.to_string(), problem, mend)
 }

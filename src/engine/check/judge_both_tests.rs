@@ -12,6 +12,7 @@ fn wanted() -> Wanted {
     Wanted {
         source_uri: "postgresql://me@localhost:5432/postgres".to_owned(),
         source_argument: "-c a.env".to_owned(),
+        init_argument: "-c a.env".to_owned(),
         slot_name: "a_slot".parse().unwrap(),
         publication_name: "a_slot_publication".to_owned(),
         plugin: Plugin::Pgoutput,

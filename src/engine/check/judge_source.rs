@@ -55,11 +55,11 @@ fn finding(
 }
 
 fn init_command(wanted: &Wanted) -> String {
-    remedy::init_command(&wanted.source_argument, wanted.slot_name.as_str())
+    remedy::init_command(&wanted.init_argument, wanted.slot_name.as_str())
 }
 
 fn begin_anew(wanted: &Wanted) -> String {
-    remedy::begin_anew(&wanted.source_argument, wanted.slot_name.as_str())
+    remedy::begin_anew(&wanted.init_argument, wanted.slot_name.as_str())
 }
 
 /// `init` writes once, and whoever follows schema changes acknowledges them.
@@ -130,8 +130,7 @@ fn installation(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
             "is not there, and role {user} cannot make it: event triggers and a publication for \
              all tables need a superuser"
         );
-        let mend = format!("{} # as a superuser", init_command(wanted));
-        finding("schema pgstream", problem, mend)
+        finding("schema pgstream", problem, init_command(wanted))
     })
 }
 
@@ -281,7 +280,8 @@ fn younger_publication(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> 
             "was made or altered after the changes that its slot is to decode next: those from \
              before it was there cannot be decoded",
             format!(
-                "pgstream run # if it says that the publication does not exist: {}",
+                "{} # if it says that the publication does not exist: {}",
+                remedy::run_command(&wanted.source_argument),
                 begin_anew(wanted)
             ),
         )

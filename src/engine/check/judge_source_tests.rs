@@ -11,6 +11,7 @@ fn wanted() -> Wanted {
     Wanted {
         source_uri: "postgresql://me@localhost:5432/postgres".to_owned(),
         source_argument: "-c a.env".to_owned(),
+        init_argument: "-c a.env".to_owned(),
         slot_name: "a_slot".parse().unwrap(),
         publication_name: "a_slot_publication".to_owned(),
         plugin: Plugin::Pgoutput,
@@ -133,7 +134,7 @@ fn each_missing_precondition_has_its_mend() {
     check(
         |f| f.installation_readable = Some(false),
         "pgstream.installation permission denied for role repl",
-        "GRANT USAGE ON SCHEMA pgstream TO \"repl\"; GRANT SELECT ON pgstream.installation, pgstream.pipeline TO \"repl\";",
+        "GRANT USAGE ON SCHEMA pgstream TO \"repl\"; GRANT SELECT ON pgstream.installation, pgstream.pipeline, pgstream.schema_log TO \"repl\";",
     );
     check(
         |f| f.event_triggers.clear(),
@@ -200,7 +201,7 @@ fn the_states_of_a_slot_are_told_apart() {
         |f| slot(f).wal_status = Some("lost".to_owned()),
         "lost",
         "pgstream tear-down -c a.env --replication-slot a_slot && \
-         pgstream init -c a.env --replication-slot a_slot; then empty the tables",
+         pgstream init -c a.env --replication-slot a_slot # then empty the tables",
     );
     check(
         |f| slot(f).wal_status = Some("unreserved".to_owned()),
@@ -236,7 +237,7 @@ fn before_init_the_one_finding_is_init_itself() {
         before(facts);
         facts.server.superuser = false;
     };
-    check(powerless, "need a superuser", "as a superuser");
+    check(powerless, "need a superuser", "pgstream init");
 }
 
 #[test]
