@@ -161,7 +161,7 @@ async fn a_statement_that_waits_longer_than_wal_sender_timeout_loses_no_walsende
 async fn wal_of_other_databases_is_confirmed_while_nothing_is_ours() {
     let flow = Flow::rows("pgoutput", "CREATE TABLE t (id int PRIMARY KEY)").await;
     flow.run("CREATE DATABASE other").await;
-    let other = crate::support::connect(&flow.source_cluster.url("other")).await;
+    let other = connect(&flow.source_cluster.url("other")).await;
     execute(&other, "CREATE TABLE busy (id int)").await;
     let handle = flow.start();
     wait_for(&handle, "streaming", |status| {
