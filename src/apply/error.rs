@@ -151,7 +151,8 @@ impl Classify for ApplyError {
         match self {
             Self::Open { source } => source.hint(),
             Self::Refused { source, .. } | Self::Statement { source, .. } => {
-                source.hint().or_else(|| Some(hint_refused()))
+                let refused = source.class() != ErrorClass::Transient;
+                source.hint().or_else(|| refused.then(hint_refused))
             }
             Self::RowNotFound { table, .. } => Some(format!(
                 "the target differs from the source in {table}: put the missing rows back (compare \

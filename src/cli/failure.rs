@@ -3,8 +3,9 @@
 
 use std::fmt;
 
-use crate::engine::check::{CheckReport, Finding};
+use crate::engine::check::{CheckReport, Finding, Side};
 use crate::engine::status;
+use crate::model::remedy::on_side;
 use crate::model::{Classify, ErrorClass};
 
 /// An error of any module on its way to the user.
@@ -69,17 +70,24 @@ impl Failure {
         self
     }
 
-    /// The mend, and below it what it is for, unless the causes have said so.
+    /// The mend, and below it what it is for, unless the error has said so.
     fn mend(&self, finding: &Finding) -> String {
         let Finding {
             object,
             problem,
             mend,
+            side,
             ..
         } = finding;
-        let said = self.causes.iter().any(|cause| cause.contains(problem));
+        let side = match side {
+            Side::Source => "source",
+            Side::Target => "target",
+        };
+        let mend = on_side(side, mend);
+        let mut said = self.causes.iter().chain([&self.message]);
+        let said = said.any(|text| text.contains(problem));
         if said {
-            mend.clone()
+            mend
         } else {
             format!("{mend}\n      ({object}: {problem})")
         }

@@ -12,8 +12,8 @@ use super::output::{print, say};
 use super::plan::{print_plan, slot_name};
 use super::runtime::block_on;
 use super::signals::Signals;
-use crate::config::{Configuration, Maintenance};
-use crate::postgres::connect;
+use crate::config::{Configuration, Maintenance, Plugin, SlotName};
+use crate::postgres::{Session, connect, find_slot};
 use crate::schema::install::{self, InstallError};
 
 /// What `application_name` says of us on the source.
@@ -60,11 +60,12 @@ async fn install_missing(
 ) -> Result<(), Failure> {
     let source = connect(&maintenance.source, APPLICATION_NAME).await?;
     let slot = slot_name(&source, maintenance).await?;
-    let report = install::init_until(&source, &slot, maintenance.plugin, stop).await?;
+    let plugin = plugin(&source, &slot, maintenance.plugin).await?;
+    let report = install::init_until(&source, &slot, plugin, stop).await?;
     for step in &report.done {
         info!(target: "schema", "{step}");
     }
-    if let Some(note) = &report.note {
+    for note in &report.notes {
         warn!(target: "schema", "{note}");
     }
     if report.done.is_empty() {
@@ -76,9 +77,24 @@ async fn install_missing(
     Ok(())
 }
 
+/// What was not asked for is as the slot has it that is there.
+async fn plugin(
+    source: &Session,
+    slot: &SlotName,
+    wanted: Option<Plugin>,
+) -> Result<Plugin, Failure> {
+    if let Some(wanted) = wanted {
+        return Ok(wanted);
+    }
+    let found = find_slot(source, slot).await?;
+    let plugin = found.and_then(|found| found.plugin?.parse().ok());
+    Ok(plugin.unwrap_or_default())
+}
+
 async fn plan(maintenance: &Maintenance) -> Result<(), Failure> {
     let source = connect(&maintenance.source, APPLICATION_NAME).await?;
     let slot = slot_name(&source, maintenance).await?;
-    print_plan(&install::plan_init(&source, &slot, maintenance.plugin).await?);
+    let plugin = plugin(&source, &slot, maintenance.plugin).await?;
+    print_plan(&install::plan_init(&source, &slot, plugin).await?);
     Ok(())
 }

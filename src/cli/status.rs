@@ -29,7 +29,7 @@ pub(super) fn run(configuration: &Configuration, json: bool) -> Result<ExitCode,
 fn render(seen: &Inspection) -> String {
     [
         line("source", &render_side(&seen.source)),
-        line("target", &render_side(&seen.target)),
+        line("target", &render_target(seen)),
         line("init", &render_init(seen)),
         line("slot", &render_slot(seen)),
         line("lag", &render_lag(seen)),
@@ -38,6 +38,15 @@ fn render(seen: &Inspection) -> String {
         render_schema_changes(seen),
     ]
     .concat()
+}
+
+/// Names may hold what moves a terminal's cursor, or begins a line.
+fn printable(text: &str) -> String {
+    let letters = text.chars().map(|letter| match letter.is_control() {
+        true => letter.escape_default().to_string(),
+        false => letter.to_string(),
+    });
+    letters.collect()
 }
 
 /// One line a topic; more lines of the same topic are indented alike.
@@ -51,6 +60,16 @@ fn render_side(side: &Side) -> String {
         (Some(version), _) => format!("{}  PostgreSQL {version}", side.endpoint),
         (None, Some(error)) => format!("{}  not reachable: {error}", side.endpoint),
         (None, None) => side.endpoint.clone(),
+    }
+}
+
+fn render_target(seen: &Inspection) -> String {
+    let side = render_side(&seen.target);
+    match (&seen.target_grant, &seen.target.error) {
+        (Some(grant), Some(error)) => {
+            format!("{side}\nnot all can be read: {error}\nmend: {grant}")
+        }
+        _ => side,
     }
 }
 
@@ -73,9 +92,20 @@ fn render_init(seen: &Inspection) -> String {
 
 fn render_slot(seen: &Inspection) -> String {
     match &seen.slot {
-        Some(slot) => render_found_slot(slot),
+        Some(slot) => format!("{}{}", render_found_slot(slot), strange_slot(slot, seen)),
         None if seen.source.reachable => format!("{}  not found", seen.slot_name),
         None => format!("{}  not known", seen.slot_name),
+    }
+}
+
+/// Of another database than the source's: `run` refuses it.
+fn strange_slot(slot: &Slot, seen: &Inspection) -> String {
+    match &seen.source_database {
+        Some(here) if *here != slot.database => {
+            let database = &slot.database;
+            format!("\ndecodes database {database}, and the source is {here}: run refuses it")
+        }
+        _ => String::new(),
     }
 }
 
@@ -119,7 +149,7 @@ fn render_lag(seen: &Inspection) -> String {
 
 fn render_checkpoint(seen: &Inspection) -> String {
     let Some(checkpoint) = &seen.checkpoint else {
-        return match seen.target.reachable {
+        return match seen.target.reachable && seen.target_grant.is_none() {
             true => "none yet: run has not streamed to this target".to_owned(),
             false => "not known".to_owned(),
         };
@@ -192,13 +222,20 @@ fn render_copy(table: &TableCopy) -> String {
     let causes = table.causes.iter();
     let causes = causes.map(|cause| format!("  caused by: {cause}"));
     let hint = table.hint.iter().map(|hint| format!("  hint: {hint}"));
-    std::iter::once(format!("{state:14} {}  {size}", table.table))
-        .chain(error.chain(causes).chain(hint))
-        .collect::<Vec<_>>()
-        .join("\n")
+    std::iter::once(format!(
+        "{state:14} {}  {size}",
+        printable(&table.table.to_string())
+    ))
+    .chain(error.chain(causes).chain(hint))
+    .collect::<Vec<_>>()
+    .join("\n")
 }
 
 fn render_schema_changes(seen: &Inspection) -> String {
+    if let Some(grant) = &seen.schema_grant {
+        let text = format!("not known: permission denied on pgstream.schema_log\nmend: {grant}");
+        return line("schema", &text);
+    }
     let lines: Vec<String> = seen
         .schema_changes
         .iter()
@@ -220,10 +257,10 @@ fn render_schema_change(change: &SchemaChange) -> String {
         (SchemaChangeState::Acked, ..) => "✓ acked",
         (SchemaChangeState::Applied, ..) => "✓ applied",
     };
-    let objects = change.quoted_objects.join(", ");
+    let objects = printable(&change.quoted_objects.join(", "));
     let first = format!("{state:13} {}  {}  {objects}", change.version, change.tag);
     let missing = change.not_applied.iter();
-    let missing = missing.map(|part| format!("  not on the target: {part}"));
+    let missing = missing.map(|part| format!("  not on the target: {}", printable(part)));
     let lines: Vec<String> = std::iter::once(first).chain(missing).collect();
     lines.join("\n")
 }

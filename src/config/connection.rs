@@ -187,6 +187,19 @@ impl ConnectionSettings {
         }
     }
 
+    /// As [`as_argument`](Self::as_argument), with a role to be filled in that may do more than this one.
+    #[must_use]
+    pub fn as_superusers_argument(&self) -> String {
+        let mut other = self.clone();
+        other.user = "superuser".to_owned();
+        let uri = other.to_uri_without_password();
+        let address = uri.replacen("superuser@", "<superuser>@", 1);
+        let argument = self.as_argument();
+        let file = argument.strip_prefix("-c ");
+        let file = file.map_or_else(String::new, |_| format!("{argument} "));
+        format!("{file}--pgurl \"{address}\"")
+    }
+
     /// Returns `localhost:5432/postgres`: what errors and screens call this server.
     #[must_use]
     pub fn endpoint(&self) -> String {

@@ -54,8 +54,8 @@ pub struct Maintenance {
     pub source: ConnectionSettings,
     /// The slot; none: [`SlotName::for_database`] of the database really connected to.
     pub slot: Option<SlotName>,
-    /// Output plugin of the slot that `init` creates.
-    pub plugin: Plugin,
+    /// Output plugin of the slot that `init` creates; none: not asked for, a slot that is there says its own.
+    pub plugin: Option<Plugin>,
     /// The target, when one is configured: `tear-down` removes the checkpoint there.
     pub target: Option<ConnectionSettings>,
 }

@@ -33,7 +33,7 @@ impl Configuration {
             (Some(source), true) => Ok(Maintenance {
                 source,
                 slot: values.slot,
-                plugin: values.plugin.unwrap_or_default(),
+                plugin: values.plugin,
                 target: values.target,
             }),
             _ => Err(ConfigError::invalid(problems)),

@@ -13,8 +13,9 @@ use tracing::{debug, warn};
 use crate::apply::{CheckpointStore, Writer};
 use crate::config::ConnectionSettings;
 use crate::fault;
+use crate::model::remedy::on_side;
 use crate::model::{Classify as _, ErrorClass};
-use crate::postgres::{self, PgError, Session};
+use crate::postgres::{self, PgError, Session, sqlstate};
 use crate::schema;
 
 /// Acknowledgements that may wait; more are left for the next start.
@@ -40,7 +41,8 @@ pub(super) async fn run(settings: ConnectionSettings, mut ids: mpsc::Receiver<St
         while let Err(error) = acknowledge(&settings, &mut session, &batch).await {
             session = None;
             if error.class() != ErrorClass::Transient || ids.is_closed() {
-                warn!(target: "schema", %error, "cannot acknowledge schema changes; the next start will");
+                let hint = grant(&settings, &error);
+                warn!(target: "schema", %error, hint, "cannot acknowledge schema changes; the next start will");
                 break;
             }
             debug!(target: "schema", %error, "cannot acknowledge schema changes yet");
@@ -48,6 +50,12 @@ pub(super) async fn run(settings: ConnectionSettings, mut ids: mpsc::Receiver<St
         }
         batch.clear();
     }
+}
+
+/// Returns what mends a missing right, where it is one.
+fn grant(settings: &ConnectionSettings, error: &PgError) -> Option<String> {
+    let refused = error.code() == Some(sqlstate::INSUFFICIENT_PRIVILEGE);
+    refused.then(|| on_side("source", &schema::grant_log(settings.user())))
 }
 
 async fn acknowledge(
@@ -81,7 +89,8 @@ pub(super) async fn left_over(
         Ok(ids) if !ids.is_empty() => ids,
         Ok(_) => return Vec::new(),
         Err(error) => {
-            warn!(target: "schema", %error, "cannot read the schema log");
+            let hint = grant(source.settings(), &error);
+            warn!(target: "schema", %error, hint, "cannot read the schema log");
             return Vec::new();
         }
     };

@@ -19,10 +19,12 @@ mod judge_target;
 mod query;
 mod wal2json;
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 
 use crate::config::{
-    ConnectionSettings, NullNumbers, Pipeline, Plugin, SlotName, TableFilter, publication_name,
+    ConnectionSettings, NullNumbers, Pipeline, Plugin, SlotName, TableFilter, key, publication_name,
 };
 use crate::engine::{Conflict, EngineError, plan_snapshot};
 use crate::model::{Classify, QualifiedName};
@@ -86,6 +88,8 @@ struct Wanted {
     source_uri: String,
     /// What names the source on a command line.
     source_argument: String,
+    /// The same for what needs a superuser.
+    init_argument: String,
     slot_name: SlotName,
     publication_name: String,
     plugin: Plugin,
@@ -95,6 +99,10 @@ struct Wanted {
     filter: TableFilter,
     /// Tables that a snapshot brings, if one is asked for.
     copied: Option<TableFilter>,
+    /// It brings all else, too: sequences that no table owns.
+    everything: bool,
+    /// Tables that are on the target already, by a copy or by the stream.
+    settled: HashSet<QualifiedName>,
 }
 
 impl Wanted {
@@ -103,6 +111,25 @@ impl Wanted {
         self.copied
             .as_ref()
             .is_some_and(|copied| copied.selects(table))
+            && !self.settled.contains(table)
+    }
+
+    /// Takes out what is not to be copied any more, once the target has a checkpoint: what it has, the
+    /// stream keeps, but for copies that are not through.
+    fn goes_on_with(&mut self, target: &TargetFacts) {
+        let slot_name = self.slot_name.as_str();
+        let mut checkpoints = target.checkpoints.iter();
+        if !checkpoints.any(|found| found.slot_name == slot_name) {
+            return;
+        }
+        let open = target.open_copies.iter();
+        let open: HashSet<&QualifiedName> = open
+            .filter(|(slot, _)| slot == slot_name)
+            .map(|(_, table)| table)
+            .collect();
+        let there = target.tables.iter().map(|table| &table.name);
+        self.settled = there.filter(|name| !open.contains(name)).cloned().collect();
+        self.everything = false;
     }
 }
 
@@ -113,6 +140,7 @@ impl Wanted {
         Self {
             source_uri: pipeline.source.to_uri_without_password(),
             source_argument: pipeline.source.as_argument(),
+            init_argument: pipeline.source.as_argument(),
             publication_name: publication_name(slot_name.as_str()),
             slot_name,
             plugin: pipeline.plugin,
@@ -124,13 +152,18 @@ impl Wanted {
                 .snapshot
                 .enabled
                 .then(|| pipeline.snapshot.tables.clone()),
+            everything: pipeline.snapshot.enabled && pipeline.copies_everything(),
+            settled: HashSet::new(),
         }
     }
 }
 
 /// Verifies both sides. Never fails: what cannot be asked is a finding.
 pub async fn check(pipeline: &Pipeline) -> CheckReport {
-    let (source, target) = tokio::join!(ask_source(pipeline), ask_target(pipeline));
+    let (mut source, target) = tokio::join!(ask_source(pipeline), ask_target(pipeline));
+    if let (Ok((wanted, _)), Ok(facts)) = (&mut source, &target) {
+        wanted.goes_on_with(facts);
+    }
     let source = source.map_err(|error| unreachable(Side::Source, &pipeline.source, &error));
     let target = target.map_err(|error| unreachable(Side::Target, &pipeline.target, &error));
     let wanted = source.as_ref().ok().map(|(wanted, _)| wanted.clone());
@@ -195,13 +228,28 @@ fn conflict(Conflict { object, reason }: &Conflict) -> Finding {
 async fn ask_source(pipeline: &Pipeline) -> Result<(Wanted, SourceFacts), PgError> {
     let session = connect(&pipeline.source, APPLICATION_NAME).await?;
     let database = session.current_database().await?;
-    let wanted = Wanted::of(pipeline, &database);
+    let mut wanted = Wanted::of(pipeline, &database);
     let mut facts = query::source(&session, &wanted).await?;
-    facts.foreign_log = query::foreign_log(pipeline, &facts).await;
+    if !facts.server.superuser {
+        wanted.init_argument = pipeline.source.as_superusers_argument();
+    }
+    if let Some(settings) = &pipeline.schema_log {
+        let asked = query::schema_log(settings, &mut facts).await;
+        facts.closed_log = asked.err().map(|error| closed_log(settings, &error));
+    }
     if judge_source::plugin(&wanted, &facts) == Plugin::Wal2json {
         facts.wal2json = wal2json::ask(session).await;
     }
     Ok((wanted, facts))
+}
+
+fn closed_log(settings: &ConnectionSettings, error: &PgError) -> Finding {
+    let found = unreachable(Side::Source, settings, error);
+    Finding {
+        problem: format!("{}: {}", found.object, found.problem),
+        object: key::SCHEMA_LOG_URL.to_owned(),
+        ..found
+    }
 }
 
 async fn ask_target(pipeline: &Pipeline) -> Result<TargetFacts, PgError> {

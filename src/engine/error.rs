@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::apply::ApplyError;
 use crate::config::key;
 use crate::decode::DecodeError;
-use crate::model::remedy::{EDIT_FLAG, RUN_AGAIN, SKIP_FLAG, copied_or_left_out};
+use crate::model::remedy::{EDIT_FLAG, RUN_AGAIN, SKIP_FLAG, copied_or_left_out, on_side};
 use crate::model::{Classify, ErrorClass, Lsn};
 use crate::postgres::{PgError, sqlstate};
 use crate::schema::SchemaError;
@@ -76,6 +76,20 @@ pub enum EngineError {
         reason: String,
         /// What mends it.
         hint: String,
+    },
+    /// What is there would leave changes out, or send them in a circle.
+    #[error("{object} on the {side} {endpoint}: {problem}")]
+    Unfit {
+        /// Which side.
+        side: &'static str,
+        /// Its address, without a password.
+        endpoint: String,
+        /// The publication, event trigger or database.
+        object: String,
+        /// What is in the way.
+        problem: &'static str,
+        /// What mends it.
+        mend: String,
     },
     /// The stream cannot be read.
     #[error("cannot read the stream at {lsn}")]
@@ -249,7 +263,9 @@ impl Classify for EngineError {
             Self::SlotInUse { .. } | Self::NotReady { .. } | Self::Silent { .. } => {
                 ErrorClass::Transient
             }
-            Self::SlotMissing { .. } | Self::SlotUnusable { .. } => ErrorClass::Operator,
+            Self::SlotMissing { .. } | Self::SlotUnusable { .. } | Self::Unfit { .. } => {
+                ErrorClass::Operator
+            }
             Self::Decode { source, .. } => source.class(),
             Self::Apply { source, .. } => source.class(),
             Self::Schema { source } => source.class(),
@@ -263,7 +279,8 @@ impl Classify for EngineError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Source { source, .. } | Self::Target { source, .. } => source.hint(),
+            Self::Source { source, .. } => Some(on_side("source", &source.hint()?)),
+            Self::Target { source, .. } => Some(on_side("target", &source.hint()?)),
             Self::SnapshotGroup { source, .. } => source.hint(),
             Self::SnapshotTable { source } => source.hint(),
             Self::SnapshotPatterns { idle, .. } => Some(near_names(idle)),
@@ -288,8 +305,9 @@ impl Classify for EngineError {
                  SELECT pg_terminate_backend({pid})"
             )),
             Self::SlotUnusable { hint, .. } => Some(hint.clone()),
+            Self::Unfit { side, mend, .. } => Some(on_side(side, mend)),
             Self::Decode { source, .. } => source.hint(),
-            Self::Apply { source, .. } => source.hint(),
+            Self::Apply { source, .. } => Some(on_side("target", &source.hint()?)),
             Self::Schema { source } => source.hint(),
             Self::SchemaRefused { object, source, .. } if lacks_table(source) => {
                 Some(lacking(object))

@@ -30,6 +30,15 @@ pub struct Inspection {
     /// What lets our role see what `init` has put on the source, for people; none when it may.
     #[serde(skip)]
     pub init_grant: Option<String>,
+    /// What lets our role see the schema log, for people; none when it may.
+    #[serde(skip)]
+    pub schema_grant: Option<String>,
+    /// What lets our role see our records on the target, for people; none when it may.
+    #[serde(skip)]
+    pub target_grant: Option<String>,
+    /// The database that the source's session is in, for people.
+    #[serde(skip)]
+    pub source_database: Option<String>,
     /// The source.
     pub source: Side,
     /// The target.
@@ -61,7 +70,7 @@ pub struct Side {
     pub reachable: bool,
     /// Its version.
     pub version: Option<String>,
-    /// Why it did not answer.
+    /// Why it did not answer, or what our role may not read there.
     pub error: Option<String>,
 }
 
@@ -218,18 +227,26 @@ fn assemble(
     target: Result<&TargetLook, &PgError>,
 ) -> Inspection {
     let target_look = target.ok();
+    let barred = target_look.and_then(|look| look.barred.as_ref());
+    let answered = side(
+        pipeline.target.endpoint(),
+        target.map(|look| look.version.as_str()),
+    );
     Inspection {
         at,
         init_command: init_command(&pipeline.source.as_argument(), slot_name.as_str()),
         init_grant: source.ok().and_then(|look| look.init_grant.clone()),
+        schema_grant: source.ok().and_then(|look| look.schema_grant.clone()),
+        target_grant: barred.map(|barred| barred.grant.clone()),
+        source_database: source.ok().map(|look| look.database.clone()),
         source: side(
             pipeline.source.endpoint(),
             source.map(|look| look.version.as_str()),
         ),
-        target: side(
-            pipeline.target.endpoint(),
-            target.map(|look| look.version.as_str()),
-        ),
+        target: Side {
+            error: answered.error.or(barred.map(|barred| barred.said.clone())),
+            ..answered
+        },
         slot_name: slot_name.to_string(),
         slot: source.ok().and_then(|look| look.slot.clone()),
         lag: lag(source.ok(), target_look),
@@ -237,7 +254,9 @@ fn assemble(
         copies: target_look
             .map(|look| look.copies.clone())
             .unwrap_or_default(),
-        skipped_transaction_count: target_look.map(|look| look.progress.skipped_transaction_count),
+        skipped_transaction_count: target_look
+            .filter(|_| barred.is_none())
+            .map(|look| look.progress.skipped_transaction_count),
         init: source.ok().and_then(|look| look.init),
         schema_changes: schema_changes(source.ok(), target_look),
     }

@@ -11,6 +11,7 @@
 mod connect;
 mod copies;
 mod patience;
+mod ready;
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -18,7 +19,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::config::{Pipeline, key};
 use crate::model::{Classify as _, ErrorClass, Lsn, QualifiedName};
@@ -383,11 +384,13 @@ impl Lifecycle {
 
     /// Ends with the failure, or stands there until the operator decides.
     async fn stand_still(&mut self, failure: Failure) -> ControlFlow<Outcome> {
-        error!(target: "apply", causes = failure.why(), "{}", failure.message);
         self.board.failed(&failure);
         if !self.options.hold_on_failure {
+            // Whoever started us tells it; twice is once too often.
+            debug!(target: "apply", causes = failure.why(), "{}", failure.message);
             return ControlFlow::Break(Outcome::Failed(failure));
         }
+        error!(target: "apply", causes = failure.why(), "{}", failure.message);
         self.board.phase(&Phase::Held);
         loop {
             let Some(Request { command, answer }) = self.requests.recv().await else {

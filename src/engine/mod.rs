@@ -29,6 +29,7 @@ pub mod check;
 pub mod clock;
 mod copy;
 mod coverage;
+mod demand;
 mod document;
 mod error;
 mod failure;

@@ -8,7 +8,7 @@ pub const EDIT_FLAG: &str = "--edit-change";
 /// Goes on after a mend.
 pub const RUN_AGAIN: &str = "run pgstream again";
 
-/// Makes what is missing on the source; its own flags follow, up to a semicolon.
+/// Makes what is missing on the source; its own flags follow, up to a semicolon or a comment.
 pub const INIT_COMMAND: &str = "pgstream init";
 
 /// Returns the command that makes what is missing on a source. `source` is what names it on a command
@@ -29,11 +29,22 @@ pub fn tear_down_command(source: &str, slot_name: &str) -> String {
 #[must_use]
 pub fn begin_anew(source: &str, slot_name: &str) -> String {
     format!(
-        "{} && {}; then empty the tables on the target, and have run copy them: \
-         PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED=true",
+        "{} && {} # then empty the tables on the target, and have run copy them: \
+         PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED=true {}",
         tear_down_command(source, slot_name),
-        init_command(source, slot_name)
+        init_command(source, slot_name),
+        run_command(source)
     )
+}
+
+/// Returns the command that streams. `source` as for [`init_command`]; where it is no file, `run` takes all
+/// from its environment.
+#[must_use]
+pub fn run_command(source: &str) -> String {
+    match source.starts_with("-c ") {
+        true => format!("pgstream run {source}"),
+        false => "pgstream run".to_owned(),
+    }
 }
 
 /// Returns what to do about a table that only the source has. The lists may hold other tables, which stay.
@@ -47,12 +58,26 @@ pub fn copied_or_left_out(table: &str) -> String {
     )
 }
 
+/// Returns a mend that says on which side it is to be run, if it is a statement.
+#[must_use]
+pub fn on_side(side: &str, mend: &str) -> String {
+    let is_statement = STATEMENTS.iter().any(|word| mend.starts_with(word));
+    match is_statement {
+        true => format!("on the {side}: {mend}"),
+        false => mend.to_owned(),
+    }
+}
+
+/// How statements that mend something begin.
+const STATEMENTS: [&str; 6] = ["ALTER ", "CREATE ", "DROP ", "GRANT ", "SELECT ", "SET "];
+
 /// Returns a hint with other words in place of a command and its flags.
 #[must_use]
 pub fn without_command(hint: &str, command: &str, words: &str) -> String {
     match hint.split_once(command) {
         Some((before, after)) => {
-            let after = after.trim_start_matches(|letter| letter != ';');
+            let end = after.find(';').into_iter().chain(after.find(" #")).min();
+            let after = end.map_or("", |end| &after[end..]);
             format!("{before}{words}{after}")
         }
         None => hint.to_owned(),
@@ -85,6 +110,12 @@ mod tests {
         let hint = format!("create it: {INIT_COMMAND} --replication-slot s; or not");
         let expected = "create it: E, then I; or not";
         assert_eq!(without_command(&hint, INIT_COMMAND, "E, then I"), expected);
+    }
+
+    #[test]
+    fn a_statement_names_its_side() {
+        assert_eq!(on_side("target", "GRANT x;"), "on the target: GRANT x;");
+        assert_eq!(on_side("target", "pgstream init"), "pgstream init");
     }
 
     #[test]

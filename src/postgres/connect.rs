@@ -33,6 +33,25 @@ WHERE a.application_name = pg_catalog.current_setting('application_name')
   AND a.usename = CURRENT_USER
   AND a.pid <> pg_catalog.pg_backend_pid()";
 
+const IDENTITY: &str = "\
+SELECT (SELECT s.system_identifier::pg_catalog.text FROM pg_catalog.pg_control_system() AS s),
+       pg_catalog.concat(pg_catalog.pg_postmaster_start_time(), ' port ', pg_catalog.current_setting('port')),
+       d.oid
+FROM pg_catalog.pg_database AS d
+WHERE d.datname = pg_catalog.current_database()";
+
+/// One database of one running server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DatabaseIdentity {
+    /// Of the server; clones of one data directory share it.
+    pub system_identifier: String,
+    /// When it started, which tells clones apart, and its port: two servers of one machine may start in the
+    /// same microsecond.
+    pub started_at: String,
+    /// Of the database.
+    pub oid: u32,
+}
+
 /// A session with pinned formats. Derefs to tokio-postgres' client; its own methods are those that
 /// name server and statement in their errors. Dropping it closes the connection.
 pub struct Session {
@@ -327,6 +346,19 @@ impl Session {
                    pg_catalog.current_database()::pg_catalog.text FROM pg_catalog.pg_control_system()";
         let row = self.row(sql, &[]).await?;
         Ok(row.map_or_else(Default::default, |row| (row.get(0), row.get(1))))
+    }
+
+    /// Returns what tells the session's database from every other, under whatever name it was reached.
+    ///
+    /// # Errors
+    /// Transient when the connection is lost.
+    pub async fn identity(&self) -> Result<DatabaseIdentity, PgError> {
+        let row = self.row(IDENTITY, &[]).await?;
+        Ok(row.map_or_else(Default::default, |row| DatabaseIdentity {
+            system_identifier: row.get(0),
+            started_at: row.get(1),
+            oid: row.get(2),
+        }))
     }
 
     /// Asks the server to cancel the statement in hand, over a connection of its own. The statement

@@ -37,7 +37,7 @@ mod stream;
 mod tls;
 mod wire;
 
-pub use connect::{Session, connect};
+pub use connect::{DatabaseIdentity, Session, connect};
 pub use copy::{Canceller, Copied, CopyError, CopySession, copy_through};
 pub use error::PgError;
 pub use frame::Frame;

@@ -27,7 +27,7 @@ const WORD_EVERY: Duration = Duration::from_secs(30);
 /// arms it. Some systems cannot, and answer with an error.
 pub(super) const NOTICE_OUR_END: &str = "SET client_connection_check_interval = '1s'; SELECT 1";
 
-/// Transactions that have written something and began before the wait. What another role runs may be
+/// Transactions that began before the wait and have written something, or hold a lock that we want. What another role runs may be
 /// hidden from ours; of such a one there is the process at least.
 const OLDER: &str = "\
 SELECT pg_catalog.concat('process ', a.pid),
@@ -37,7 +37,13 @@ SELECT pg_catalog.concat('process ', a.pid),
             THEN pg_catalog.concat(a.state, ', ', pg_catalog.upper(pg_catalog.substring(a.query, '^\\s*([A-Za-z]+)'))) END,
        pg_catalog.format('SELECT pg_terminate_backend(%s);', a.pid)
 FROM pg_catalog.pg_stat_activity AS a
-WHERE a.backend_xid IS NOT NULL AND a.pid <> pg_catalog.pg_backend_pid()
+WHERE (a.backend_xid IS NOT NULL OR a.pid IN (
+        SELECT b.pid
+        FROM pg_catalog.pg_stat_activity AS w
+        CROSS JOIN LATERAL pg_catalog.unnest(pg_catalog.pg_blocking_pids(w.pid)) AS b (pid)
+        WHERE w.wait_event_type = 'Lock'
+          AND w.application_name = pg_catalog.current_setting('application_name')))
+  AND a.pid <> pg_catalog.pg_backend_pid()
   AND (a.xact_start IS NULL OR a.xact_start < pg_catalog.now() - $1::pg_catalog.text::pg_catalog.interval)
 UNION ALL
 SELECT pg_catalog.format('prepared transaction %L', p.gid),
@@ -134,7 +140,7 @@ where
 fn tell(what: &str, found: &[Older]) {
     let Some(oldest) = found.first() else { return };
     let named: Vec<String> = found.iter().map(ToString::to_string).collect();
-    let hint = format!("let it end, or end it on the source: {}", oldest.end);
+    let hint = format!("let it end, or end it there: {}", oldest.end);
     warn!(
         target: "slot",
         hint,

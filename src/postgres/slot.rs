@@ -18,6 +18,9 @@ pub struct Slot {
     pub active_pid: Option<i32>,
     /// What that calls itself; absent where nobody streams, and where our role may not see it.
     pub active_application: Option<String>,
+    /// Where that is, as the server sees it: an address and a port; absent as the name is, and for one that
+    /// came over a local socket.
+    pub active_client: Option<String>,
     /// `reserved`, `extended`, `unreserved` or `lost`; absent before the slot has a position.
     pub wal_status: Option<String>,
 }
@@ -29,8 +32,9 @@ pub struct Slot {
 pub async fn find_slot(session: &Session, name: &SlotName) -> Result<Option<Slot>, PgError> {
     let sql = "\
 SELECT s.slot_type, s.plugin::pg_catalog.text, s.database::pg_catalog.text, s.active_pid, s.wal_status,
-       (SELECT a.application_name FROM pg_catalog.pg_stat_activity AS a WHERE a.pid = s.active_pid)
+       a.application_name, pg_catalog.host(a.client_addr) || ' port ' || a.client_port::pg_catalog.text
 FROM pg_catalog.pg_replication_slots AS s
+LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = s.active_pid
 WHERE s.slot_name = $1";
     let row = session.row(sql, &[&name.as_str()]).await?;
     Ok(row.map(|row| Slot {
@@ -40,6 +44,7 @@ WHERE s.slot_name = $1";
         active_pid: row.get(3),
         wal_status: row.get(4),
         active_application: row.get(5),
+        active_client: row.get(6),
     }))
 }
 

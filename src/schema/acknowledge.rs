@@ -1,10 +1,21 @@
 //! `acked`: what the target has durably applied, said on the source for people and for the next
 //! start.
 
+use crate::model::quote_ident;
 use crate::postgres::{PgError, Session};
 
 /// More unacknowledged entries than these are looked at by a later start.
 const UNACKED_MAX: i64 = 10_000;
+
+/// Returns the statements that let a role acknowledge, for an operator.
+#[must_use]
+pub fn grant_log(role: &str) -> String {
+    let role = quote_ident(role);
+    format!(
+        "GRANT USAGE ON SCHEMA pgstream TO {role}; \
+         GRANT SELECT, UPDATE ON pgstream.schema_log TO {role};"
+    )
+}
 
 /// Marks entries of the schema log as durable on the target and returns how many were marked.
 /// Entries that are gone or marked already are left alone; so is one that this session cannot see

@@ -24,7 +24,7 @@ mod prune;
 mod rows;
 mod tables;
 
-pub use acknowledge::{mark_acked, unacked};
+pub use acknowledge::{grant_log, mark_acked, unacked};
 pub use catalog::{DescribeError, Describer, Oids, closed_descriptions, grant_descriptions};
 pub use entry::{Change, Entry, FORMAT, Images, ObjectChange, Other, RenamedTable, UnknownDrop};
 pub use error::SchemaError;

@@ -97,6 +97,7 @@ fn split(line: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::{Path, split, understand};
+    use crate::config::Plugin;
 
     const URL: &str = "postgres://postgres:postgres@localhost:1?sslmode=disable";
 
@@ -109,7 +110,7 @@ mod tests {
         assert_eq!(understood.command, "init");
         let maintenance = understood.configuration.maintenance().unwrap();
         assert_eq!(maintenance.slot.unwrap().as_str(), "tutorial_slot");
-        assert_eq!(maintenance.plugin.to_string(), "wal2json");
+        assert_eq!(maintenance.plugin, Some(Plugin::Wal2json));
     }
 
     #[test]

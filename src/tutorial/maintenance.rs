@@ -12,7 +12,7 @@ const APPLICATION_NAME: &str = "pgstream tutorial";
 pub(super) async fn init(maintenance: &Maintenance) -> Result<String, TutorialError> {
     let source = join(&maintenance.source).await?;
     let slot = slot(maintenance);
-    install::init(&source, &slot, maintenance.plugin)
+    install::init(&source, &slot, maintenance.plugin.unwrap_or_default())
         .await
         .map_err(TutorialError::Install)?;
     Ok("SUCCESS  pgstream initialisation complete".to_owned())

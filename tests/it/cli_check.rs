@@ -19,6 +19,7 @@ pub fn with_filters(assertion: impl FnOnce()) {
         (r"\d+\.\d [KMG]iB|\b\d+ B\b", "[bytes]"),
         (r"transaction: \d+", "transaction: [xid]"),
         (r"process \d+", "process [pid]"),
+        (r"127\.0\.0\.1 port \d+", "[client]"),
         (r"terminate_backend\(\d+\)", "terminate_backend([pid])"),
         (r"\d{4}-\d\d-\d\d[T ][0-9:.]+(Z|\+00:00)?", "[time]"),
         (r"\d+\.\d s", "[seconds]"),
@@ -117,7 +118,7 @@ async fn a_role_without_rights_gets_every_grant() {
     ✗ source  role reader: permission denied to replicate: it has no REPLICATION right
               mend: ALTER ROLE "reader" REPLICATION;
     ✗ source  schema pgstream: is not there, and role reader cannot make it: event triggers and a publication for all tables need a superuser
-              mend: pgstream init --pgurl "postgresql://reader@localhost:[port]/postgres?sslmode=disable" --replication-slot pgstream_tutorial_slot # as a superuser
+              mend: pgstream init --pgurl "postgresql://<superuser>@localhost:[port]/postgres?sslmode=disable" --replication-slot pgstream_tutorial_slot
     ✗ target  database postgres: permission denied: role writer cannot create schemas in it
               mend: GRANT CREATE ON DATABASE "postgres" TO "writer";
     ✗ target  session_replication_role: permission denied: role writer cannot set it, and PGSTREAM_POSTGRES_WRITER_DISABLE_TRIGGERS asks for that
@@ -170,7 +171,7 @@ async fn a_role_that_was_given_what_check_says_sees_everything() {
     )
     .await;
     let barred = by_role("status").run().await;
-    let grant = "GRANT SELECT ON pgstream.installation, pgstream.pipeline TO \"The reader\";";
+    let grant = "GRANT SELECT ON pgstream.installation, pgstream.pipeline, pgstream.schema_log TO \"The reader\";";
     assert!(barred.stdout.contains(grant), "{}", barred.stdout);
     execute(
         &on_source,
@@ -251,7 +252,7 @@ async fn what_the_target_lacks_is_told_with_its_statement() {
     ! target  collation public.german: is not here, and public.feeling uses it
               mend: CREATE COLLATION "public"."german" (provider = icu, locale = 'de');
     ! target  public."Order items": is on the source and not here: a change of one of its rows would stop the stream, unless the stream brings the table first
-              mend: PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED=true PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_TABLES='public."Order items"' pgstream run # or leave it out: PGSTREAM_FILTER_EXCLUDE_TABLES='public."Order items"'
+              mend: PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED=true PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_TABLES='public."Order items"' pgstream run # or leave it out: PGSTREAM_FILTER_EXCLUDE_TABLES='public."Order items"' pgstream run
     ! target  public.feeling: has not all columns of the source's: mood, name
               mend: ALTER TABLE "public"."feeling" ADD COLUMN "mood" public.mood[], ADD COLUMN "name" text COLLATE public.german;
     ✗ 1 of 6 to mend before pgstream can run
@@ -472,4 +473,54 @@ async fn what_is_in_the_way_of_the_first_copy_is_told_beforehand() {
         "{}",
         misspelt.stdout
     );
+}
+
+/// What `run` would refuse, or stop at, is told beforehand, by its object.
+#[tokio::test]
+async fn check_sees_the_rights_that_a_run_would_miss() {
+    let (source, target) = pair();
+    let (on_source, on_target) = (
+        connect(&source.url("postgres")).await,
+        connect(&target.url("postgres")).await,
+    );
+    let schema = "CREATE SEQUENCE drawn; CREATE TYPE mood AS ENUM ('fine'); \
+                  CREATE TABLE test (id int PRIMARY KEY DEFAULT nextval('drawn'), m mood); \
+                  CREATE ROLE weak LOGIN REPLICATION PASSWORD 'postgres'; \
+                  GRANT ALL ON TABLE test TO weak";
+    execute(&on_source, schema).await;
+    execute(&on_source, "CREATE SEQUENCE alone").await;
+    execute(&on_target, schema).await;
+    let done = between("init", &source, &target).run().await;
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    let weak = |side: &Cluster| side.url("postgres").replace("//postgres:", "//weak:");
+    let wrong = source.url("postgres").replace(":postgres@", ":wrong@");
+    let outcome = between("check", &source, &target)
+        .env("PGSTREAM_POSTGRES_LISTENER_URL", &weak(&source))
+        .env("PGSTREAM_POSTGRES_WRITER_TARGET_URL", &weak(&target))
+        .env("PGSTREAM_POSTGRES_WRITER_SCHEMALOG_STORE_URL", &wrong)
+        .env(
+            "PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED",
+            "true",
+        )
+        .run()
+        .await;
+    for mend in [
+        "GRANT SELECT ON SEQUENCE \"public\".\"alone\" TO \"weak\";",
+        "GRANT SELECT ON SEQUENCE \"public\".\"drawn\" TO \"weak\";",
+        "GRANT SELECT, UPDATE ON SEQUENCE \"public\".\"drawn\" TO \"weak\";",
+        "ALTER TYPE \"public\".\"mood\" OWNER TO \"weak\";",
+        "PGSTREAM_POSTGRES_WRITER_SCHEMALOG_STORE_URL: localhost",
+    ] {
+        assert!(outcome.stdout.contains(mend), "{mend}\n{}", outcome.stdout);
+    }
+
+    let outcome = between("check", &source, &target)
+        .env(
+            "PGSTREAM_POSTGRES_WRITER_SCHEMALOG_STORE_URL",
+            &weak(&source),
+        )
+        .run()
+        .await;
+    let mend = "GRANT SELECT, UPDATE ON pgstream.schema_log TO \"weak\";";
+    assert!(outcome.stdout.contains(mend), "{}", outcome.stdout);
 }

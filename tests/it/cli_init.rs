@@ -152,12 +152,12 @@ async fn tear_down_refuses_while_the_slot_is_in_use() {
     exit code 78
     --- stderr
     error: slot pgstream_tutorial_slot is active for process [pid] (application pgstream)
-    hint: stop the `pgstream run` that uses it, or end the session on the source: SELECT pg_terminate_backend([pid])
+    hint: stop the pgstream run that uses it ([client]), which would only connect again; where its process is gone, end the session on the source: SELECT pg_terminate_backend([pid])
     ");
     });
     with_filters(|| {
         assert_snapshot!(plan.stdout.lines().take(3).collect::<Vec<_>>().join("\n"), @r"
-    -- note: slot pgstream_tutorial_slot is active for process [pid] (application pgstream), and tear-down refuses until that ends: stop the `pgstream run` that uses it, or end the session on the source: SELECT pg_terminate_backend([pid])
+    -- note: slot pgstream_tutorial_slot is active for process [pid] (application pgstream), and tear-down refuses until that ends: stop the pgstream run that uses it ([client]), which would only connect again; where its process is gone, end the session on the source: SELECT pg_terminate_backend([pid])
     -- source: drop replication slot pgstream_tutorial_slot
     SELECT pg_catalog.pg_drop_replication_slot('pgstream_tutorial_slot');
     ");
@@ -274,4 +274,16 @@ async fn a_password_of_the_command_line_is_not_in_the_list_of_processes() {
     let shown = String::from_utf8_lossy(&shown).replace('\0', " ");
     let expected = format!("init --pgurl postgres://me:***@127.0.0.1:{port}/shop ");
     assert!(shown.ends_with(&expected), "{shown}");
+}
+
+#[tokio::test]
+async fn init_goes_on_with_the_plugin_of_the_slot_that_is_there() {
+    let source = cluster("source");
+    for command in ["init --plugin wal2json", "init"] {
+        let outcome = with_flags(command, &source).run().await;
+        assert_eq!(outcome.code, Some(0), "{command}: {}", outcome.stderr);
+    }
+    let outcome = with_flags("init --plugin pgoutput", &source).run().await;
+    let mend = "hint: go on with its plugin: --plugin wal2json; or choose another name";
+    assert!(outcome.stderr.contains(mend), "{}", outcome.stderr);
 }

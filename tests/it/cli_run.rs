@@ -337,7 +337,7 @@ async fn trouble_4_permission_denied() {
     caused by: the target refuses our records
     caused by: localhost:[port]/postgres: permission denied for database postgres (SQLSTATE 42501)
     statement: CREATE SCHEMA IF NOT EXISTS pgstream; …
-    hint: GRANT CREATE ON DATABASE "postgres" TO "writer";
+    hint: on the target: GRANT CREATE ON DATABASE "postgres" TO "writer";
           (database postgres: permission denied: role writer cannot create schemas in it)
     "#);
     });
@@ -389,4 +389,62 @@ async fn a_wrong_password_is_told_without_it() {
         "{}",
         outcome.stderr
     );
+}
+
+/// What would leave changes out without an error: `run` says the same as `check`.
+#[tokio::test]
+async fn run_refuses_to_leave_changes_out_in_silence() {
+    let (source, target) = pair();
+    init(&source, &target).await;
+    let client = connect(&source.url("postgres")).await;
+    let publication = "ALTER PUBLICATION pgstream_tutorial_slot_publication";
+    for (fault, says, mend, mended) in [
+        (
+            format!("{publication} SET (publish = 'insert')"),
+            "publication pgstream_tutorial_slot_publication on the source",
+            "ALTER PUBLICATION \"pgstream_tutorial_slot_publication\" SET (publish = 'insert, update",
+            format!("{publication} SET (publish = 'insert, update, delete, truncate')"),
+        ),
+        (
+            "ALTER EVENT TRIGGER pgstream_sql_drop DISABLE".to_owned(),
+            "event trigger pgstream_sql_drop on the source",
+            "pgstream init --pgurl",
+            "ALTER EVENT TRIGGER pgstream_sql_drop ENABLE ALWAYS".to_owned(),
+        ),
+        (
+            "DROP EVENT TRIGGER pgstream_table_rewrite".to_owned(),
+            "event trigger pgstream_table_rewrite on the source",
+            "pgstream init --pgurl",
+            "SELECT".to_owned(),
+        ),
+    ] {
+        execute(&client, &fault).await;
+        for command in ["run", "check"] {
+            let outcome = between(command, &source, &target).run().await;
+            let said = format!("{}{}", outcome.stdout, outcome.stderr);
+            assert_eq!(outcome.code, Some(78), "{fault}: {said}");
+            assert!(said.contains(mend), "{fault}: {said}");
+            assert!(command == "check" || said.contains(says), "{fault}: {said}");
+        }
+        execute(&client, &mended).await;
+    }
+}
+
+#[tokio::test]
+async fn run_refuses_to_stream_a_database_into_itself() {
+    let (source, target) = pair();
+    init(&source, &target).await;
+    let by_number = source.url("postgres").replace("@localhost:", "@127.0.0.1:");
+    let outcome = between("run", &source, &target)
+        .env("PGSTREAM_POSTGRES_WRITER_TARGET_URL", &by_number)
+        .run()
+        .await;
+    with_filters(|| {
+        assert_snapshot!(error_of(&outcome), @"
+    exit code 78
+    --- stderr
+    error: database postgres on the target 127.0.0.1:[port]/postgres: is the source itself: every change would be written back to where it came from
+    hint: name another database in PGSTREAM_POSTGRES_WRITER_TARGET_URL
+    ");
+    });
 }

@@ -250,13 +250,9 @@ async fn another_server_in_the_place_of_the_source_is_noticed() {
     let impostor = cluster_with(options);
     let source = connect(&impostor.url("postgres")).await;
     execute(&source, SCHEMA).await;
-    let publication = publication_name(SLOT);
-    execute(
-        &source,
-        &format!("CREATE PUBLICATION {publication} FOR ALL TABLES"),
-    )
-    .await;
-    execute(&source, &create_slot()).await;
+    let url = impostor.url("postgres");
+    let line = format!("init --pgurl \"{url}\" --replication-slot {SLOT}");
+    assert_eq!(Call::line(&line).run().await.code, Some(0));
 
     let outcome = run(&flow)
         .env(SOURCE, &impostor.url("postgres"))

@@ -10,7 +10,7 @@ use crate::chaos::load::{Load, SCHEMA};
 use crate::chaos::{self, assert_settled};
 use crate::support::clusters::TestCluster;
 use crate::support::flow::{Flow, stop, wait_for};
-use crate::support::{Proxy, execute, query_text, wait_until};
+use crate::support::{Proxy, connect, execute, query_text, wait_until};
 
 /// Runs the engine under load, lets `trouble` happen to it, and compares both sides.
 async fn check(mut flow: Flow, trouble: impl AsyncFnOnce(&mut Flow, &Handle)) {
@@ -161,7 +161,7 @@ async fn a_statement_that_waits_longer_than_wal_sender_timeout_loses_no_walsende
 async fn wal_of_other_databases_is_confirmed_while_nothing_is_ours() {
     let flow = Flow::rows("pgoutput", "CREATE TABLE t (id int PRIMARY KEY)").await;
     flow.run("CREATE DATABASE other").await;
-    let other = crate::support::connect(&flow.source_cluster.url("other")).await;
+    let other = connect(&flow.source_cluster.url("other")).await;
     execute(&other, "CREATE TABLE busy (id int)").await;
     let handle = flow.start();
     wait_for(&handle, "streaming", |status| {
@@ -187,5 +187,34 @@ async fn wal_of_other_databases_is_confirmed_while_nothing_is_ours() {
         },
     )
     .await;
+    stop(handle).await;
+}
+
+/// Nobody is told to leave out a transaction that the target has not refused.
+#[tokio::test]
+async fn a_connection_lost_during_a_schema_change_is_no_refusal() {
+    let flow = Flow::schema(Plugin::Pgoutput).await;
+    let handle = flow.start();
+    flow.run("CREATE TABLE t (id int PRIMARY KEY)").await;
+    flow.equal().await;
+    let holder = connect(&flow.target_cluster.url("postgres")).await;
+    execute(&holder, "BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE").await;
+    flow.run("ALTER TABLE t ADD v int").await;
+    wait_until("the change waits for the lock, and is cut off", || async {
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                   WHERE wait_event_type = 'Lock' AND query LIKE 'ALTER TABLE%'";
+        match query_text(&flow.target, end).await.as_slice() {
+            [] => Err("nobody waits".to_owned()),
+            _ => Ok(()),
+        }
+    })
+    .await;
+    retries(&handle).await;
+    let said = handle.status().borrow().last_error.clone().expect("why");
+    assert!(said.message.starts_with("cannot write"), "{said:?}");
+    let hint = said.hint.unwrap_or_default();
+    assert!(!hint.contains("--skip-transaction"), "{hint}");
+    execute(&holder, "COMMIT").await;
+    flow.equal().await;
     stop(handle).await;
 }

@@ -375,6 +375,31 @@ async fn an_older_or_foreign_installation_is_brought_up_to_date() {
 }
 
 #[tokio::test]
+async fn what_was_changed_while_a_trigger_was_off_is_told() {
+    let cluster = cluster("install");
+    let source = source(&cluster).await;
+    init(&source, &slot(), Plugin::Pgoutput).await.unwrap();
+    let off = "ALTER EVENT TRIGGER pgstream_ddl_command_end DISABLE";
+    source.run(off).await.unwrap();
+    let untouched = init(&source, &slot(), Plugin::Pgoutput).await.unwrap();
+    assert_eq!(untouched.notes, <[&str; 0]>::default());
+
+    source.run(off).await.unwrap();
+    let changes = "CREATE TABLE public.\"Seen late\" (a int); CREATE INDEX late ON public.\"Seen late\" (a); \
+                   CREATE TYPE public.mood AS ENUM ('fine')";
+    source.run(changes).await.unwrap();
+    let report = init(&source, &slot(), Plugin::Pgoutput).await.unwrap();
+    let said = "not reach the target: table public.\"Seen late\", index public.late, type public.mood; make";
+    assert!(report.notes.concat().contains(said), "{:?}", report.notes);
+
+    source.run(off).await.unwrap();
+    source.run("DROP TYPE public.mood").await.unwrap();
+    let report = init(&source, &slot(), Plugin::Pgoutput).await.unwrap();
+    let said = "not reach the target: type public.mood (dropped); make";
+    assert!(report.notes.concat().contains(said), "{:?}", report.notes);
+}
+
+#[tokio::test]
 async fn transactions_that_were_running_are_waited_for_and_described() {
     let cluster = cluster("install");
     let source = source(&cluster).await;

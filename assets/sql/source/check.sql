@@ -1,5 +1,5 @@
 -- Everything that `check` asks of the source, as one JSON document.
--- $1 is the slot's name, $2 the publication's.
+-- $1 is the slot's name.
 WITH user_relation AS (
   SELECT c.oid, c.relnamespace, n.nspname, c.relname, c.relkind, c.relreplident
   FROM pg_catalog.pg_class c
@@ -48,38 +48,25 @@ SELECT pg_catalog.json_build_object(
       'wal_status', s.wal_status,
       'confirmed_lsn', s.confirmed_flush_lsn::pg_catalog.text)
     FROM pg_catalog.pg_replication_slots s WHERE s.slot_name = $1),
-  'publication', (
-    SELECT pg_catalog.json_build_object(
-      'all_tables', p.puballtables,
-      'all_operations', p.pubinsert AND p.pubupdate AND p.pubdelete AND p.pubtruncate,
-      'generated', COALESCE(pg_catalog.to_jsonb(p) OPERATOR(pg_catalog.->>) 'pubgencols', 's') = 's')
-    FROM pg_catalog.pg_publication p WHERE p.pubname = $2),
-  'schema_log', (
-    SELECT pg_catalog.json_build_object(
-      'readable', pg_catalog.has_schema_privilege(n.oid, 'USAGE')
-        AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
-        AND pg_catalog.has_table_privilege(c.oid, 'UPDATE'))
-    FROM pg_catalog.pg_class c
-    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname = 'pgstream' AND c.relname = 'schema_log'),
+  'schema_log', $schema_log,
   'installation_readable', (
     SELECT pg_catalog.bool_and(pg_catalog.has_schema_privilege(n.oid, 'USAGE')
       AND pg_catalog.has_table_privilege(c.oid, 'SELECT'))
     FROM pg_catalog.pg_class c
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = 'pgstream' AND c.relname IN ('installation', 'pipeline')),
-  'prunes_schema_log', (
-    SELECT pg_catalog.has_function_privilege(f.oid, 'EXECUTE')
-      AND pg_catalog.has_schema_privilege(f.pronamespace, 'USAGE')
-    FROM pg_catalog.pg_proc f JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace
-    WHERE n.nspname = 'pgstream' AND f.proname = 'prune_schema_log'),
-  'event_triggers', COALESCE((
-    SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
-      'name', t.evtname, 'always', t.evtenabled = 'A') ORDER BY t.evtname)
-    FROM pg_catalog.pg_event_trigger t
-    JOIN pg_catalog.pg_proc f ON f.oid = t.evtfoid
-    JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace
-    WHERE n.nspname = 'pgstream'), '[]'::pg_catalog.json),
+  'unreadable_free_sequences', COALESCE((
+    SELECT pg_catalog.json_agg(pg_catalog.json_build_object('schema', n.nspname, 'name', q.relname)
+                               ORDER BY n.nspname, q.relname)
+    FROM pg_catalog.pg_class q
+    JOIN pg_catalog.pg_namespace n ON n.oid = q.relnamespace
+    WHERE q.relkind = 'S' AND q.relpersistence <> 't' AND q.oid >= 16384 AND n.nspname <> 'pgstream'
+      AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_depend d
+        WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = q.oid
+          AND (d.deptype IN ('a', 'i') AND d.refobjsubid > 0 OR d.deptype = 'e'))
+      AND CASE q.relkind WHEN 'S' THEN NOT pg_catalog.has_sequence_privilege(q.oid, 'SELECT') END),
+    '[]'::pg_catalog.json),
   'tables', COALESCE((
     SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
       'name', pg_catalog.json_build_object('schema', r.nspname, 'name', r.relname),

@@ -54,6 +54,14 @@ SELECT pg_catalog.json_build_object(
     JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
     WHERE t.typtype IN ('c', 'd', 'e', 'r') AND n.nspname NOT IN ('pg_catalog', 'information_schema')),
     '[]'::pg_catalog.json),
+  'foreign_types', COALESCE((
+    SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
+      'name', pg_catalog.json_build_object('schema', n.nspname, 'name', t.typname),
+      'owner', pg_catalog.pg_get_userbyid(t.typowner)) ORDER BY n.nspname, t.typname)
+    FROM pg_catalog.pg_type t
+    JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+    WHERE t.typtype IN ('c', 'd', 'e', 'r') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+      AND NOT pg_catalog.pg_has_role(t.typowner, 'USAGE')), '[]'::pg_catalog.json),
   'collations', COALESCE((
     SELECT pg_catalog.json_agg(pg_catalog.json_build_object('schema', n.nspname, 'name', k.collname))
     FROM pg_catalog.pg_collation k

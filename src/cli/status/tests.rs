@@ -49,6 +49,9 @@ fn seen() -> Inspection {
         at: "2026-01-01T00:00:00Z".to_owned(),
         init_command: "pgstream init …".to_owned(),
         init_grant: None,
+        schema_grant: None,
+        target_grant: None,
+        source_database: None,
         source: side("localhost:5432/postgres", true),
         target: side("localhost:7654/postgres", true),
         slot_name: "a_slot".to_owned(),
@@ -162,6 +165,32 @@ init        not known: permission denied on pgstream.installation
             mend: GRANT SELECT ON pgstream.installation TO \"reader\";
 ";
     assert!(render(&barred).contains(expected), "{}", render(&barred));
+
+    barred.schema_grant = Some("GRANT one;".to_owned());
+    barred.target_grant = Some("GRANT two;".to_owned());
+    barred.target.error = Some("permission denied for schema pgstream".to_owned());
+    barred.checkpoint = None;
+    let said = render(&barred);
+    for expected in [
+        "not all can be read: permission denied for schema pgstream\n            mend: GRANT two;\n",
+        "schema      not known: permission denied on pgstream.schema_log\n            mend: GRANT one;\n",
+        "checkpoint  not known\n",
+    ] {
+        assert!(said.contains(expected), "{said}");
+    }
+}
+
+#[test]
+fn a_name_moves_no_cursor() {
+    assert_eq!(printable("a\u{1b}[2J\nb ü"), "a\\u{1b}[2J\\nb ü");
+}
+
+#[test]
+fn a_slot_of_another_database_is_told() {
+    let mut strange = seen();
+    strange.source_database = Some("elsewhere".to_owned());
+    let expected = ", and the source is elsewhere: run refuses it";
+    assert!(render(&strange).contains(expected), "{}", render(&strange));
 }
 
 #[test]

@@ -140,8 +140,8 @@ async fn init(draft: &Draft, watcher: &Watcher) -> Result<Vec<String>, Trouble> 
     let report = install::init_watched(&source, &slot, plugin(draft), watcher)
         .await
         .map_err(trouble)?;
-    let note = report.note.map(|note| format!("! {note}"));
-    Ok(report.done.into_iter().chain(note).collect())
+    let notes = report.notes.iter().map(|note| format!("! {note}"));
+    Ok(report.done.iter().cloned().chain(notes).collect())
 }
 
 /// The sides that answer, and what to say of one that does not.

@@ -7,7 +7,9 @@ use tracing::{debug, info, warn};
 
 use crate::apply::{AppliedSchemaChange, ApplyError, RowChange};
 use crate::fault;
-use crate::model::{Lsn, QualifiedName, Relation, TransactionBegin, Tuple, quote_literal};
+use crate::model::{
+    Classify as _, ErrorClass, Lsn, QualifiedName, Relation, TransactionBegin, Tuple, quote_literal,
+};
 use crate::schema::{self, Entry, Plan, Step};
 
 use crate::engine::status::{SchemaChange, SchemaState};
@@ -53,9 +55,11 @@ impl Applier {
         self.board.schema_change(change.clone());
         let started = clock::now();
         if let Err(error) = self.run_plan(&entry, &plan).await {
-            change.state = SchemaState::Failed;
-            change.error = Some(failure_of(&error, None).causes.join(": "));
-            self.board.schema_change(change);
+            if error.class() != ErrorClass::Transient {
+                change.state = SchemaState::Failed;
+                change.error = Some(failure_of(&error, None).causes.join(": "));
+                self.board.schema_change(change);
+            }
             return Err(error);
         }
         if !plan.steps.is_empty() {
@@ -118,7 +122,7 @@ impl Applier {
                 fault::point(fault::SCHEMA_BETWEEN_STEPS);
             }
             let done = self.desk.writer().run(&step.object, &step.sql).await;
-            done.map_err(|source| refused(entry, step, source))?;
+            done.map_err(|source| self.step_failed(entry, step, source))?;
         }
         let behind_rows = plan.behind_rows.iter().map(|step| BehindRows {
             entry: entry.clone(),
@@ -157,10 +161,20 @@ impl Applier {
         for step in steps {
             let writer = self.desk.writer();
             let done = writer.run_outside(&step.object, &step.sql).await;
-            done.map_err(|source| refused(entry, step, source))?;
+            done.map_err(|source| self.step_failed(entry, step, source))?;
             fault::point(fault::SCHEMA_AFTER_OUTSIDE);
         }
         Ok(())
+    }
+
+    /// A connection that is lost meanwhile is no refusal.
+    fn step_failed(&self, entry: &Entry, step: &Step, source: ApplyError) -> EngineError {
+        match source.class() {
+            ErrorClass::Transient => self.failed(source),
+            ErrorClass::Operator | ErrorClass::Data | ErrorClass::Usage | ErrorClass::Bug => {
+                refused(entry, step, source)
+            }
+        }
     }
 
     async fn remember(

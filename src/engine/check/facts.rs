@@ -5,7 +5,10 @@ use std::collections::HashSet;
 
 use serde::Deserialize;
 
+use super::Finding;
 use crate::model::{Lsn, QualifiedName};
+use crate::postgres::{DatabaseIdentity, Publication};
+use crate::schema::install::EventTrigger;
 
 /// What both sides have.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -15,26 +18,14 @@ pub(super) struct Server {
     pub(super) user: String,
     pub(super) superuser: bool,
     pub(super) database: String,
-    pub(super) database_oid: i64,
+    /// Read apart from the document: `run` asks for it, too.
+    #[serde(skip)]
+    pub(super) identity: DatabaseIdentity,
     pub(super) encoding: String,
-    pub(super) system_identifier: String,
-    /// Tells two clones of one data directory apart, which share the identifier.
-    pub(super) started_at: String,
     pub(super) in_recovery: bool,
     /// Where `default_transaction_read_only` is set, as `pg_settings.source` has it; none: it is off.
     pub(super) read_only: Option<String>,
     pub(super) extensions: Vec<String>,
-}
-
-impl Server {
-    /// Returns whether both are one database of one server.
-    pub(super) fn is(&self, other: &Self) -> bool {
-        let identity = |server: &Self| {
-            let name = (server.system_identifier.clone(), server.started_at.clone());
-            (name, server.database_oid)
-        };
-        identity(self) == identity(other)
-    }
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -52,7 +43,8 @@ pub(super) struct SourceFacts {
     /// read it.
     pub(super) output_plugin_libraries: Option<String>,
     pub(super) slot: Option<SlotFacts>,
-    pub(super) publication: Option<PublicationFacts>,
+    #[serde(skip)]
+    pub(super) publication: Option<Publication>,
     pub(super) schema_log: Option<SchemaLogFacts>,
     /// None: another plugin is wanted, or there is no telling.
     #[serde(skip)]
@@ -68,12 +60,16 @@ pub(super) struct SourceFacts {
     pub(super) descriptions_closed: bool,
     /// Our role may see the state of the installation; none: nothing is installed.
     pub(super) installation_readable: Option<bool>,
-    /// None: nothing is installed.
-    pub(super) prunes_schema_log: Option<bool>,
+    /// Sequences that no table owns and our role may not read.
+    pub(super) unreadable_free_sequences: Vec<QualifiedName>,
+    /// The database of the schema log's address does not let us in.
+    #[serde(skip)]
+    pub(super) closed_log: Option<Finding>,
     /// The database of the schema log's address, where that is not the source.
     #[serde(skip)]
     pub(super) foreign_log: Option<String>,
-    pub(super) event_triggers: Vec<EventTriggerFacts>,
+    #[serde(skip)]
+    pub(super) event_triggers: Vec<EventTrigger>,
     pub(super) tables: Vec<SourceTable>,
     pub(super) types: Vec<TypeUse>,
     pub(super) collations: Vec<CollationUse>,
@@ -109,24 +105,13 @@ pub(super) struct SlotFacts {
     pub(super) confirmed_lsn: Option<Lsn>,
 }
 
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
-pub(super) struct PublicationFacts {
-    pub(super) all_tables: bool,
-    pub(super) all_operations: bool,
-    /// Stored generated columns come along, where the server knows that.
-    pub(super) generated: bool,
-}
-
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
-pub(super) struct SchemaLogFacts {
-    pub(super) readable: bool,
-}
-
+/// Of the role that the schema log's address names.
 #[derive(Debug, Clone, Default, Deserialize)]
-pub(super) struct EventTriggerFacts {
-    pub(super) name: String,
-    /// Fires in sessions with `session_replication_role = replica` too.
-    pub(super) always: bool,
+pub(super) struct SchemaLogFacts {
+    pub(super) user: String,
+    /// And writable.
+    pub(super) readable: bool,
+    pub(super) prunes: bool,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -143,7 +128,7 @@ pub(super) struct SourceTable {
     pub(super) readable: bool,
     /// Row security is in force for our role.
     pub(super) hides_rows: bool,
-    /// Of those that it owns.
+    /// Of those that it owns or whose values it takes.
     pub(super) unreadable_sequences: Vec<QualifiedName>,
     pub(super) columns: Vec<ColumnFacts>,
 }
@@ -186,9 +171,14 @@ pub(super) struct TargetFacts {
     /// Empty, too, where our role may not look.
     #[serde(skip)]
     pub(super) checkpoints: Vec<Checkpoint>,
+    /// By slot, the tables whose rows are still to be copied.
+    #[serde(skip)]
+    pub(super) open_copies: Vec<(String, QualifiedName)>,
     pub(super) schemas: Vec<TargetSchema>,
     pub(super) tables: Vec<TargetTable>,
     pub(super) types: HashSet<QualifiedName>,
+    /// Types whose owner our role does not act as.
+    pub(super) foreign_types: Vec<ForeignType>,
     pub(super) collations: HashSet<QualifiedName>,
 }
 
@@ -220,6 +210,12 @@ pub(super) struct TargetSchema {
 }
 
 #[derive(Debug, Clone, Deserialize)]
+pub(super) struct ForeignType {
+    pub(super) name: QualifiedName,
+    pub(super) owner: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
 pub(super) struct TargetTable {
     pub(super) name: QualifiedName,
     /// We act as its owner, as ALTER and DROP demand.
@@ -227,7 +223,7 @@ pub(super) struct TargetTable {
     pub(super) owner: String,
     pub(super) schema_usable: bool,
     pub(super) missing_privileges: Vec<String>,
-    /// Of those that it owns: their values follow the source's.
+    /// Of those that it owns or whose values it takes: they follow the source's.
     pub(super) closed_sequences: Vec<QualifiedName>,
     pub(super) columns: Vec<String>,
 }

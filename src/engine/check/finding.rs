@@ -2,6 +2,7 @@
 
 use super::facts::Server;
 use super::{Finding, Side};
+use crate::engine::demand::Lack;
 use crate::model::quote_ident;
 
 /// Oldest version that has what we need on either side (`pg_replication_slots.wal_status`, protocol
@@ -51,6 +52,11 @@ pub(super) fn found(
         mend: mend.into(),
         blocking: true,
     }
+}
+
+/// Returns what `run` refuses to start with, too.
+pub(super) fn demanded(side: Side, lack: Lack) -> Finding {
+    found(side, lack.object, lack.problem, lack.mend)
 }
 
 /// A default that forbids to write, mended where it is set; the session that does so has it, too.

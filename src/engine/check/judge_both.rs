@@ -2,15 +2,19 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::facts::{CollationUse, SourceFacts, SourceTable, TargetFacts, TargetTable, TypeUse};
-use super::finding::{bounded, found};
+use super::facts::{
+    CollationUse, ForeignType, SourceFacts, SourceTable, TargetFacts, TargetTable, TypeUse,
+};
+use super::finding::{bounded, demanded, found};
 use super::{Finding, Side, Wanted};
 use crate::apply::{ApplyError, SLOT_GONE, Stream, misfit};
 use crate::config::TableFilter;
+use crate::engine::demand;
+use crate::model::remedy::run_command;
 use crate::model::{Classify as _, QualifiedName, quote_ident, quote_literal};
 
 pub(super) fn judge(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Vec<Finding> {
-    if source.server.is(&target.server) {
+    if source.server.identity == target.server.identity {
         return vec![same_database(target)];
     }
     let mut findings = Vec::new();
@@ -18,6 +22,7 @@ pub(super) fn judge(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts)
     findings.extend(encoding(source, target));
     findings.extend(extensions(source, target));
     findings.extend(types(wanted, source, target));
+    findings.extend(foreign_types(wanted, source, target));
     findings.extend(collations(wanted, source, target));
     findings.extend(tables(wanted, source, target));
     findings.extend(schemas(wanted, source, target));
@@ -36,14 +41,7 @@ fn remark(
 }
 
 fn same_database(target: &TargetFacts) -> Finding {
-    Finding {
-        blocking: true,
-        ..remark(
-            format!("database {}", target.server.database),
-            "is the source itself: every change would be written back to where it came from",
-            "name another database in PGSTREAM_POSTGRES_WRITER_TARGET_URL",
-        )
-    }
+    demanded(Side::Target, demand::same_database(&target.server.database))
 }
 
 /// What `run` would refuse at its start: a checkpoint that the slot does not continue.
@@ -59,7 +57,7 @@ fn checkpoint(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Op
     let slot_lsn = slot.confirmed_lsn?;
     let stream = Stream {
         slot_name: slot_name.to_owned(),
-        system_identifier: source.server.system_identifier.clone(),
+        system_identifier: source.server.identity.system_identifier.clone(),
         database_name: source.server.database.clone(),
         timeline: 0,
     };
@@ -131,6 +129,29 @@ fn types(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Vec<Fin
             format!("type {}", used.name),
             problem,
             type_mend(wanted, used),
+        )
+    }))
+}
+
+/// Only a later ALTER or DROP of such a type needs it.
+fn foreign_types(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Vec<Finding> {
+    let uses = source.types.iter();
+    let used: HashSet<&QualifiedName> = uses
+        .filter(|used| wanted.schema_changes && wanted.filter.selects(&used.used_by))
+        .map(|used| &used.name)
+        .collect();
+    let foreign = target.foreign_types.iter();
+    let concerned = foreign.filter(|foreign| used.contains(&foreign.name));
+    let user = &target.server.user;
+    bounded(concerned.map(|ForeignType { name, owner }| {
+        remark(
+            format!("type {name}"),
+            format!("belongs to {owner}: a schema change of it would be refused to role {user}"),
+            format!(
+                "ALTER TYPE {} OWNER TO {};",
+                name.quoted(),
+                quote_ident(user)
+            ),
         )
     }))
 }
@@ -243,10 +264,11 @@ fn missing_table(wanted: &Wanted, table: &SourceTable) -> Finding {
     let copied = wanted.copied.as_ref().map(TableFilter::include_text);
     let copied = with(&copied.unwrap_or_default(), name);
     let left_out = with(&wanted.filter.exclude_text(), name);
+    let run = run_command(&wanted.source_argument);
     let mend = format!(
         "PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED=true \
-         PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_TABLES={copied} pgstream run # or leave it out: \
-         PGSTREAM_FILTER_EXCLUDE_TABLES={left_out}"
+         PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_TABLES={copied} {run} # or leave it out: \
+         PGSTREAM_FILTER_EXCLUDE_TABLES={left_out} {run}"
     );
     remark(name.to_string(), problem, mend)
 }

@@ -2,6 +2,7 @@ use super::*;
 use crate::config::Plugin;
 use crate::engine::check::facts::{Checkpoint, ColumnFacts, Server, SlotFacts, TargetSchema};
 use crate::model::Lsn;
+use crate::postgres::DatabaseIdentity;
 
 fn name(name: &str) -> QualifiedName {
     QualifiedName::new("public", name)
@@ -11,6 +12,7 @@ fn wanted() -> Wanted {
     Wanted {
         source_uri: "postgresql://me@localhost:5432/postgres".to_owned(),
         source_argument: "-c a.env".to_owned(),
+        init_argument: "-c a.env".to_owned(),
         slot_name: "a_slot".parse().unwrap(),
         publication_name: "a_slot_publication".to_owned(),
         plugin: Plugin::Pgoutput,
@@ -19,15 +21,19 @@ fn wanted() -> Wanted {
         silent_triggers: false,
         filter: TableFilter::default(),
         copied: None,
+        everything: false,
+        settled: HashSet::new(),
     }
 }
 
 fn server(started_at: &str) -> Server {
     Server {
-        database_oid: 5,
+        identity: DatabaseIdentity {
+            system_identifier: "1".to_owned(),
+            started_at: started_at.to_owned(),
+            oid: 5,
+        },
         encoding: "UTF8".to_owned(),
-        system_identifier: "1".to_owned(),
-        started_at: started_at.to_owned(),
         ..Server::default()
     }
 }
@@ -92,7 +98,7 @@ fn fitting_sides_have_no_findings() {
 #[test]
 fn one_database_on_both_sides_blocks() {
     let (source, mut target) = sides();
-    target.server.started_at = "9:00".to_owned();
+    target.server.identity.started_at = "9:00".to_owned();
     let findings = judge(&wanted(), &source, &target);
     assert!(findings.len() == 1 && findings[0].blocking, "{findings:?}");
 }

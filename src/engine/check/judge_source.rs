@@ -1,12 +1,14 @@
 //! What must hold on the source. Pure.
 
-use super::facts::{PublicationFacts, SlotFacts, SourceFacts, SourceTable, Wal2json};
-use super::finding::{bounded, found, read_only, version};
+use std::collections::HashSet;
+
+use super::facts::{SchemaLogFacts, SlotFacts, SourceFacts, SourceTable, Wal2json};
+use super::finding::{bounded, demanded, found, read_only, version};
 use super::{Finding, Side, Wanted};
 use crate::config::{NullNumbers, Plugin, key};
+use crate::engine::demand;
 use crate::model::{quote_ident, remedy};
-use crate::postgres::publish_generated_sql;
-use crate::schema::{grant_descriptions, install};
+use crate::schema::{grant_descriptions, grant_log, install};
 
 pub(super) fn judge(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
     let mut findings: Vec<Finding> = [
@@ -28,12 +30,13 @@ pub(super) fn judge(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
         wal2json(wanted, facts),
         schema_log(wanted, facts),
         foreign_log(wanted, facts),
+        facts.closed_log.clone(),
         pruning(wanted, facts),
+        event_triggers(wanted, facts),
     ]
     .into_iter()
     .flatten()
     .collect();
-    findings.extend(event_triggers(wanted, facts));
     findings.extend(identities(wanted, facts));
     findings.extend(unpublishable(wanted, facts));
     findings.extend(descriptions(wanted, facts));
@@ -52,11 +55,11 @@ fn finding(
 }
 
 fn init_command(wanted: &Wanted) -> String {
-    remedy::init_command(&wanted.source_argument, wanted.slot_name.as_str())
+    remedy::init_command(&wanted.init_argument, wanted.slot_name.as_str())
 }
 
 fn begin_anew(wanted: &Wanted) -> String {
-    remedy::begin_anew(&wanted.source_argument, wanted.slot_name.as_str())
+    remedy::begin_anew(&wanted.init_argument, wanted.slot_name.as_str())
 }
 
 /// `init` writes once, and whoever follows schema changes acknowledges them.
@@ -127,8 +130,7 @@ fn installation(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
             "is not there, and role {user} cannot make it: event triggers and a publication for \
              all tables need a superuser"
         );
-        let mend = format!("{} # as a superuser", init_command(wanted));
-        finding("schema pgstream", problem, mend)
+        finding("schema pgstream", problem, init_command(wanted))
     })
 }
 
@@ -264,48 +266,26 @@ fn publication(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
             begin_anew(wanted),
         )),
         None => Some(finding(object, "not found", init_command(wanted))),
-        Some(PublicationFacts {
-            all_tables: false, ..
-        }) => Some(finding(
-            object,
-            "is not for all tables",
-            format!(
-                "DROP PUBLICATION {}; -- then {}",
-                quote_ident(name),
-                init_command(wanted)
-            ),
-        )),
-        Some(PublicationFacts {
-            all_operations: false,
-            ..
-        }) => Some(finding(
-            object,
-            "leaves out some of insert, update, delete, truncate",
-            format!(
-                "ALTER PUBLICATION {} SET (publish = 'insert, update, delete, truncate');",
-                quote_ident(name)
-            ),
-        )),
-        Some(PublicationFacts {
-            generated: false, ..
-        }) => Some(finding(
-            object,
-            "leaves out stored generated columns: UPDATE and DELETE fail on tables that have one and no key",
-            format!("{};", publish_generated_sql(name)),
-        )),
-        Some(_) => facts.publication_younger.then(|| Finding {
-            blocking: false,
-            ..finding(
-                object,
-                "was made or altered after the changes that its slot is to decode next: those from \
-                 before it was there cannot be decoded",
-                format!(
-                    "pgstream run # if it says that the publication does not exist: {}",
-                    begin_anew(wanted)
-                ),
-            )
-        }),
+        Some(found) => demand::publication(name, found, &init_command(wanted))
+            .map(|lack| demanded(Side::Source, lack))
+            .or_else(|| younger_publication(wanted, facts)),
     }
+}
+
+fn younger_publication(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
+    facts.publication_younger.then(|| Finding {
+        blocking: false,
+        ..finding(
+            format!("publication {}", wanted.publication_name),
+            "was made or altered after the changes that its slot is to decode next: those from \
+             before it was there cannot be decoded",
+            format!(
+                "{} # if it says that the publication does not exist: {}",
+                remedy::run_command(&wanted.source_argument),
+                begin_anew(wanted)
+            ),
+        )
+    })
 }
 
 /// Current minor releases refuse plugins that this setting does not list; older ones do not know it.
@@ -333,20 +313,17 @@ fn plugin_library(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
 
 /// `run` streams all the same, and says so.
 fn schema_log(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
-    let unreadable = facts.schema_log.is_some_and(|log| !log.readable);
-    let user = quote_ident(&facts.server.user);
-    (wanted.schema_changes && unreadable).then(|| Finding {
+    let log = facts.schema_log.as_ref();
+    let log = log.filter(|log| wanted.schema_changes && !log.readable)?;
+    Some(Finding {
         blocking: false,
         ..finding(
             "pgstream.schema_log",
             format!(
                 "permission denied for role {}: it marks applied changes there",
-                facts.server.user
+                log.user
             ),
-            format!(
-                "GRANT USAGE ON SCHEMA pgstream TO {user}; \
-                 GRANT SELECT, UPDATE ON pgstream.schema_log TO {user};"
-            ),
+            grant_log(&log.user),
         )
     })
 }
@@ -366,9 +343,9 @@ fn foreign_log(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
 
 /// Without the right the log grows, which `run` says in a warning.
 fn pruning(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
-    let refused = facts.prunes_schema_log == Some(false);
-    let user = &facts.server.user;
-    (wanted.schema_changes && refused).then(|| Finding {
+    let log = facts.schema_log.as_ref();
+    let SchemaLogFacts { user, .. } = log.filter(|log| wanted.schema_changes && !log.prunes)?;
+    Some(Finding {
         blocking: false,
         ..finding(
             "function pgstream.prune_schema_log",
@@ -382,50 +359,14 @@ fn pruning(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
     })
 }
 
-const EVENT_TRIGGERS: [&str; 3] = [
-    "pgstream_ddl_command_end",
-    "pgstream_sql_drop",
-    "pgstream_table_rewrite",
-];
-
-fn event_triggers(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
-    if facts.schema_log.is_none() {
-        return Vec::new();
-    }
-    let there = |name: &&&str| {
-        facts
-            .event_triggers
-            .iter()
-            .any(|trigger| trigger.name == **name)
-    };
-    let missing: Vec<&str> = EVENT_TRIGGERS
-        .iter()
-        .filter(|name| !there(name))
-        .copied()
-        .collect();
-    if !missing.is_empty() {
-        return vec![finding(
-            format!("event triggers {}", missing.join(", ")),
-            "not found: schema changes are not recorded",
-            init_command(wanted),
-        )];
-    }
-    let disabled = facts
-        .event_triggers
-        .iter()
-        .filter(|trigger| !trigger.always);
-    disabled
-        .map(|trigger| {
-            finding(
-                format!("event trigger {}", trigger.name),
-                "does not fire in every session: schema changes would be missed",
-                format!(
-                    "ALTER EVENT TRIGGER {} ENABLE ALWAYS;",
-                    quote_ident(&trigger.name)
-                ),
-            )
-        })
-        .collect()
+/// Where schema changes are not followed, nothing is missed.
+fn event_triggers(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
+    facts.schema_log.as_ref()?;
+    let lack = demand::event_triggers(&facts.event_triggers, &init_command(wanted))?;
+    Some(Finding {
+        blocking: wanted.schema_changes,
+        ..demanded(Side::Source, lack)
+    })
 }
 
 /// Published tables without an identity refuse UPDATE and DELETE on the source itself; before init
@@ -532,9 +473,12 @@ fn copied_sequences(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
         .tables
         .iter()
         .filter(|table| wanted.brings(&table.name));
+    let of_tables = copied.flat_map(|table| &table.unreadable_sequences);
+    let free = facts.unreadable_free_sequences.iter();
+    let mut seen = HashSet::new();
+    let all = of_tables.chain(free.filter(|_| wanted.everything));
     bounded(
-        copied
-            .flat_map(|table| &table.unreadable_sequences)
+        all.filter(|sequence| seen.insert(*sequence))
             .map(|sequence| {
                 finding(
                     format!("sequence {sequence}"),

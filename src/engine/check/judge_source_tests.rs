@@ -1,14 +1,17 @@
 use super::*;
 use crate::config::TableFilter;
 use crate::engine::check::facts::{
-    ColumnFacts, EventTriggerFacts, InstallationFacts, SchemaLogFacts, Server,
+    Checkpoint, ColumnFacts, InstallationFacts, Server, TargetFacts, TargetTable,
 };
 use crate::model::QualifiedName;
+use crate::postgres::Publication;
+use crate::schema::install::{EVENT_TRIGGERS, EventTrigger};
 
 fn wanted() -> Wanted {
     Wanted {
         source_uri: "postgresql://me@localhost:5432/postgres".to_owned(),
         source_argument: "-c a.env".to_owned(),
+        init_argument: "-c a.env".to_owned(),
         slot_name: "a_slot".parse().unwrap(),
         publication_name: "a_slot_publication".to_owned(),
         plugin: Plugin::Pgoutput,
@@ -17,6 +20,16 @@ fn wanted() -> Wanted {
         silent_triggers: false,
         filter: TableFilter::default(),
         copied: None,
+        everything: false,
+        settled: HashSet::new(),
+    }
+}
+
+fn schema_log(readable: bool) -> SchemaLogFacts {
+    SchemaLogFacts {
+        user: "repl".to_owned(),
+        readable,
+        prunes: true,
     }
 }
 
@@ -41,18 +54,18 @@ fn ready() -> SourceFacts {
             database: "postgres".to_owned(),
             ..SlotFacts::default()
         }),
-        publication: Some(PublicationFacts {
+        publication: Some(Publication {
             all_tables: true,
-            all_operations: true,
+            all_changes: true,
             generated: true,
         }),
-        schema_log: Some(SchemaLogFacts { readable: true }),
+        schema_log: Some(schema_log(true)),
         installation: Some(InstallationFacts {
             current: true,
             of_this_database: true,
         }),
         event_triggers: EVENT_TRIGGERS
-            .map(|name| EventTriggerFacts {
+            .map(|name| EventTrigger {
                 name: name.to_owned(),
                 always: true,
             })
@@ -121,7 +134,7 @@ fn each_missing_precondition_has_its_mend() {
     check(
         |f| f.installation_readable = Some(false),
         "pgstream.installation permission denied for role repl",
-        "GRANT USAGE ON SCHEMA pgstream TO \"repl\"; GRANT SELECT ON pgstream.installation, pgstream.pipeline TO \"repl\";",
+        "GRANT USAGE ON SCHEMA pgstream TO \"repl\"; GRANT SELECT ON pgstream.installation, pgstream.pipeline, pgstream.schema_log TO \"repl\";",
     );
     check(
         |f| f.event_triggers.clear(),
@@ -130,11 +143,11 @@ fn each_missing_precondition_has_its_mend() {
     );
     check(
         |f| f.event_triggers[0].always = false,
-        "pgstream_ddl_command_end",
-        "ENABLE ALWAYS",
+        "event trigger pgstream_ddl_command_end does not fire in every session",
+        "pgstream init -c a.env --replication-slot a_slot",
     );
     check(
-        |f| f.schema_log = Some(SchemaLogFacts { readable: false }),
+        |f| f.schema_log = Some(schema_log(false)),
         "permission denied",
         "GRANT SELECT, UPDATE ON pgstream.schema_log TO \"repl\"",
     );
@@ -188,7 +201,7 @@ fn the_states_of_a_slot_are_told_apart() {
         |f| slot(f).wal_status = Some("lost".to_owned()),
         "lost",
         "pgstream tear-down -c a.env --replication-slot a_slot && \
-         pgstream init -c a.env --replication-slot a_slot; then empty the tables",
+         pgstream init -c a.env --replication-slot a_slot # then empty the tables",
     );
     check(
         |f| slot(f).wal_status = Some("unreserved".to_owned()),
@@ -224,7 +237,7 @@ fn before_init_the_one_finding_is_init_itself() {
         before(facts);
         facts.server.superuser = false;
     };
-    check(powerless, "need a superuser", "as a superuser");
+    check(powerless, "need a superuser", "pgstream init");
 }
 
 #[test]
@@ -421,7 +434,7 @@ fn what_a_copy_may_not_read_is_told_with_its_grants() {
 fn each_event_trigger_is_missed_by_name() {
     check(
         |f| drop(f.event_triggers.pop()),
-        "event triggers pgstream_table_rewrite not found",
+        "event trigger pgstream_table_rewrite not found",
         "pgstream init",
     );
 }
@@ -429,8 +442,8 @@ fn each_event_trigger_is_missed_by_name() {
 #[test]
 fn what_run_only_warns_of_does_not_block() {
     let mut facts = ready();
-    facts.schema_log = Some(SchemaLogFacts { readable: false });
-    facts.prunes_schema_log = Some(false);
+    facts.schema_log = Some(schema_log(false));
+    facts.schema_log.as_mut().unwrap().prunes = false;
     let findings = judge(&wanted(), &facts);
     assert_eq!(findings.len(), 2, "{findings:?}");
     assert!(findings.iter().all(|finding| !finding.blocking));
@@ -440,4 +453,51 @@ fn what_run_only_warns_of_does_not_block() {
     let findings = judge(&wanted(), &facts);
     assert!(findings[0].blocking, "{findings:?}");
     assert!(findings[0].mend.contains("SCHEMALOG_STORE_URL"));
+}
+
+/// A source whose one table our role may not read, and a target that has it.
+fn going_on(open_copies: Vec<(String, QualifiedName)>) -> Vec<Finding> {
+    let name = QualifiedName::new("public", "test");
+    let mut facts = ready();
+    facts.tables = vec![SourceTable {
+        name: name.clone(),
+        without_identity: false,
+        virtual_columns: false,
+        whole_row_identity: false,
+        schema_usable: true,
+        readable: false,
+        hides_rows: false,
+        unreadable_sequences: Vec::new(),
+        columns: Vec::new(),
+    }];
+    let target = TargetFacts {
+        checkpoints: vec![Checkpoint {
+            slot_name: "a_slot".to_owned(),
+            system_identifier: String::new(),
+            database: String::new(),
+            end_lsn: crate::model::Lsn::default(),
+        }],
+        open_copies,
+        tables: vec![TargetTable {
+            name,
+            owned: true,
+            owner: String::new(),
+            schema_usable: true,
+            missing_privileges: Vec::new(),
+            closed_sequences: Vec::new(),
+            columns: Vec::new(),
+        }],
+        ..TargetFacts::default()
+    };
+    let mut wanted = wanted();
+    wanted.copied = Some(TableFilter::default());
+    wanted.goes_on_with(&target);
+    judge(&wanted, &facts)
+}
+
+#[test]
+fn what_the_target_has_needs_no_right_to_be_copied() {
+    assert_eq!(going_on(Vec::new()), []);
+    let open = ("a_slot".to_owned(), QualifiedName::new("public", "test"));
+    assert_eq!(going_on(vec![open]).len(), 1);
 }

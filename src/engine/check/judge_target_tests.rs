@@ -6,6 +6,7 @@ fn wanted() -> Wanted {
     Wanted {
         source_uri: "postgresql://me@localhost:5432/postgres".to_owned(),
         source_argument: "-c a.env".to_owned(),
+        init_argument: "-c a.env".to_owned(),
         slot_name: "a_slot".parse().unwrap(),
         publication_name: "a_slot_publication".to_owned(),
         plugin: Plugin::Pgoutput,
@@ -14,6 +15,8 @@ fn wanted() -> Wanted {
         silent_triggers: true,
         filter: TableFilter::default(),
         copied: None,
+        everything: false,
+        settled: std::collections::HashSet::new(),
     }
 }
 

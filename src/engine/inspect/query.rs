@@ -6,8 +6,9 @@ use super::{Checkpoint, Init, TableCopy};
 use crate::config::{Pipeline, SlotName};
 use crate::engine::document::document;
 use crate::engine::status::Slot;
-use crate::model::Lsn;
-use crate::postgres::{PgError, connect};
+use crate::model::{Lsn, quote_ident};
+use crate::postgres::sqlstate::INSUFFICIENT_PRIVILEGE;
+use crate::postgres::{PgError, Session, connect};
 use crate::schema::install;
 
 const SLOTS: &str = include_str!("../../../assets/sql/source/slots.sql");
@@ -35,6 +36,8 @@ pub(super) struct SourceLook {
     pub(super) flush_lag_s: Option<f64>,
     pub(super) init: Option<Init>,
     pub(super) init_grant: Option<String>,
+    pub(super) schema_grant: Option<String>,
+    pub(super) database: String,
     pub(super) schema_changes: Vec<Logged>,
 }
 
@@ -43,6 +46,15 @@ pub(super) struct TargetLook {
     pub(super) version: String,
     pub(super) progress: Progress,
     pub(super) copies: Vec<TableCopy>,
+    /// What our role may not read, and what lets it.
+    pub(super) barred: Option<Barred>,
+}
+
+/// Our own records, closed to our role.
+#[derive(Debug, Clone)]
+pub(super) struct Barred {
+    pub(super) said: String,
+    pub(super) grant: String,
 }
 
 impl TargetLook {
@@ -66,9 +78,28 @@ struct SlotsDocument {
 struct SourceDocument {
     version: String,
     flush_lag_s: Option<f64>,
-    schema_log: bool,
-    /// Our role, where it may not look at the installation.
-    barred_role: Option<String>,
+    own_tables: Vec<OwnTable>,
+    role: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct OwnTable {
+    name: String,
+    readable: bool,
+}
+
+impl SourceDocument {
+    /// Returns whether a table of ours is there, and readable or not.
+    fn has(&self, name: &str, readable: bool) -> bool {
+        let mut tables = self.own_tables.iter();
+        tables.any(|table| table.name == name && table.readable == readable)
+    }
+
+    /// Returns what lets our role read a table of ours; none where it may.
+    fn grant(&self, name: &str) -> Option<String> {
+        self.has(name, false)
+            .then(|| install::grant_state(&self.role))
+    }
 }
 
 /// A row of the schema log.
@@ -89,6 +120,7 @@ pub(super) struct Logged {
 #[derive(Debug, Deserialize)]
 struct TargetDocument {
     version: String,
+    role: String,
     own_tables: Vec<String>,
 }
 
@@ -123,19 +155,21 @@ pub(super) async fn source(pipeline: &Pipeline) -> Result<SourceLook, PgError> {
     // A role that may not look at the installation still sees the rest.
     let init = install::state(&session, &slot_name).await.ok();
     let own: SourceDocument = document(&session, SOURCE, &[&slot_name.as_str()]).await?;
-    let schema_changes = if own.schema_log {
+    let schema_changes = if own.has("schema_log", true) {
         document(&session, SCHEMA_CHANGES, &[]).await?
     } else {
         Vec::new()
     };
     Ok(SourceLook {
+        init_grant: own.grant("installation"),
+        schema_grant: own.grant("schema_log"),
         slot: slots.slots.into_iter().find(|slot| slot.ours),
         slot_name,
         version: own.version,
         wal_end: slots.wal_end,
         flush_lag_s: own.flush_lag_s,
         init: init.map(Init::from),
-        init_grant: own.barred_role.as_deref().map(install::grant_state),
+        database,
         schema_changes,
     })
 }
@@ -146,20 +180,47 @@ pub(super) async fn target(
 ) -> Result<TargetLook, PgError> {
     let session = connect(&pipeline.target, APPLICATION_NAME).await?;
     let own: TargetDocument = document(&session, TARGET, &[]).await?;
+    match records(&session, &own, slot_name).await {
+        Err(error) if error.code() == Some(INSUFFICIENT_PRIVILEGE) => Ok(TargetLook {
+            version: own.version,
+            barred: Some(Barred {
+                said: error.to_string(),
+                grant: grant_records(&own.role),
+            }),
+            ..TargetLook::default()
+        }),
+        found => found.map(|(progress, copies)| TargetLook {
+            version: own.version,
+            progress,
+            copies,
+            barred: None,
+        }),
+    }
+}
+
+fn grant_records(role: &str) -> String {
+    let role = quote_ident(role);
+    format!(
+        "GRANT USAGE ON SCHEMA pgstream TO {role}; \
+         GRANT SELECT ON ALL TABLES IN SCHEMA pgstream TO {role};"
+    )
+}
+
+async fn records(
+    session: &Session,
+    own: &TargetDocument,
+    slot_name: &SlotName,
+) -> Result<(Progress, Vec<TableCopy>), PgError> {
     let there = |name: &&str| own.own_tables.iter().any(|table| table == name);
     let progress = if OWN_TABLES.iter().all(there) {
-        document(&session, PROGRESS, &[&slot_name.as_str()]).await?
+        document(session, PROGRESS, &[&slot_name.as_str()]).await?
     } else {
         Progress::default()
     };
     let copies = if own.own_tables.iter().any(|table| table == COPIES_TABLE) {
-        document(&session, COPIES, &[&slot_name.as_str()]).await?
+        document(session, COPIES, &[&slot_name.as_str()]).await?
     } else {
         Vec::new()
     };
-    Ok(TargetLook {
-        version: own.version,
-        progress,
-        copies,
-    })
+    Ok((progress, copies))
 }

@@ -36,6 +36,8 @@ fn source(active: bool) -> SourceLook {
         }),
         flush_lag_s: Some(0.25),
         init_grant: None,
+        schema_grant: None,
+        database: "x".to_owned(),
         init: Some(Init {
             installed: true,
             version: Some(1),
@@ -69,6 +71,7 @@ fn applied(id: &str) -> Applied {
 
 fn target(end_lsn: u64) -> TargetLook {
     TargetLook {
+        barred: None,
         version: "15.20".to_owned(),
         progress: Progress {
             checkpoint: Some(CheckpointRow {

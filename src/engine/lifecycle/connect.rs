@@ -7,7 +7,6 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use futures_util::TryFutureExt as _;
 use tokio::time::timeout;
 use tracing::info;
 
@@ -27,10 +26,11 @@ use crate::engine::{EngineError, acknowledge, supervise};
 use crate::model::remedy::{begin_anew, init_command};
 use crate::model::{Lsn, QualifiedName};
 use crate::postgres::{
-    self, FeedbackWriter, PgError, ReplicationConnection, Session, SystemIdentity, WalReader,
+    self, DatabaseIdentity, FeedbackWriter, PgError, ReplicationConnection, Session,
+    SystemIdentity, WalReader,
 };
 
-use super::{Lifecycle, Request, copies, patience};
+use super::{Lifecycle, Request, copies, patience, ready};
 
 /// Both sides are ready within this, or there is something between us that passes nothing on. Each
 /// attempt to connect has a bound of its own; this is for the questions that follow.
@@ -206,11 +206,6 @@ async fn connect(
     show: impl Fn(&SlotState),
 ) -> Result<Connected, EngineError> {
     let on_source = SourceErrors(&pipeline.source);
-    let on_target = |source| EngineError::Apply {
-        endpoint: pipeline.target.endpoint(),
-        source,
-    };
-    let target = Writer::connect(&pipeline.target, pipeline.disable_triggers);
     let source = async {
         let (asked, replication) = tokio::join!(
             ask_source(pipeline, &on_source, show),
@@ -220,14 +215,16 @@ async fn connect(
         Ok::<_, EngineError>((asked?, replication?))
     };
     // Where both are away, it is always the source that is told.
-    let (source, target) = tokio::join!(source, target.map_err(on_target));
-    let ((asked, (replication, identity)), session) = (source?, target?);
+    let (source, target) = tokio::join!(source, open_target(pipeline));
+    let ((asked, (replication, identity)), (session, target)) = (source?, target?);
+    ready::require_another_database(pipeline, &asked.identity, &target)?;
     let AskedSource {
         slot,
         walsender_timeout,
         mut decoder,
         materialized_views,
         partitions,
+        ..
     } = asked;
     let opened = open_records(pipeline, session, sets, &slot, &identity).await?;
     let (writer, store, checkpoint) = opened;
@@ -265,6 +262,16 @@ async fn connect(
         has_copies,
         partitions,
     })
+}
+
+async fn open_target(pipeline: &Pipeline) -> Result<(Session, DatabaseIdentity), EngineError> {
+    let session = Writer::connect(&pipeline.target, pipeline.disable_triggers).await;
+    let session = session.map_err(|source| EngineError::Apply {
+        endpoint: pipeline.target.endpoint(),
+        source,
+    })?;
+    let identity = ready::identify_target(&session, &pipeline.target).await?;
+    Ok((session, identity))
 }
 
 /// Opens our records on the target and reads where it stands.
@@ -307,6 +314,7 @@ fn stream_of(slot: &SlotState, identity: &SystemIdentity) -> crate::apply::Strea
 /// What the source says about itself and the slot.
 struct AskedSource {
     slot: SlotState,
+    identity: DatabaseIdentity,
     walsender_timeout: Option<Duration>,
     decoder: Decoder,
     materialized_views: Vec<QualifiedName>,
@@ -325,7 +333,12 @@ async fn ask_source(
     let slot = find_slot(&source, pipeline.slot.as_ref(), holder_patience, errors).await?;
     show(&slot);
     let decoder = decoder_of(&slot, pipeline)?;
-    require_publication(&source, &slot, errors).await?;
+    ready::require_publication(&source, (&slot.name, &slot.plugin), errors).await?;
+    if pipeline.schema_log.is_some() {
+        ready::require_event_triggers(&source, &slot.name, errors).await?;
+    }
+    let identity = source.identity().await;
+    let identity = identity.map_err(|error| errors.failed(ready::IDENTIFY, error))?;
     // Asked only where the answer changes something: everybody waits for the start.
     let materialized_views = match &decoder {
         Decoder::Pgoutput(_) => Vec::new(),
@@ -337,6 +350,7 @@ async fn ask_source(
     };
     Ok(AskedSource {
         slot,
+        identity,
         walsender_timeout,
         decoder,
         materialized_views,
@@ -402,10 +416,10 @@ fn decoder_of(slot: &SlotState, pipeline: &Pipeline) -> Result<Decoder, EngineEr
 }
 
 /// Names the source and what was tried in errors of its sessions.
-struct SourceErrors<'a>(&'a ConnectionSettings);
+pub(super) struct SourceErrors<'a>(pub(super) &'a ConnectionSettings);
 
 impl SourceErrors<'_> {
-    fn failed(&self, operation: &'static str, source: PgError) -> EngineError {
+    pub(super) fn failed(&self, operation: &'static str, source: PgError) -> EngineError {
         EngineError::Source {
             operation,
             endpoint: self.0.endpoint(),
@@ -482,29 +496,6 @@ async fn default_slot(source: &Session, errors: &SourceErrors<'_>) -> Result<Str
     let database = source.current_database().await;
     let database = database.map_err(|error| errors.failed("ask for the database's name", error))?;
     Ok(SlotName::for_database(&database).to_string())
-}
-
-/// `pgoutput` looks for its publication only at the first change; by then the error is a riddle.
-async fn require_publication(
-    source: &Session,
-    slot: &SlotState,
-    errors: &SourceErrors<'_>,
-) -> Result<(), EngineError> {
-    if slot.plugin != "pgoutput" {
-        return Ok(());
-    }
-    let publication = publication_name(&slot.name);
-    let sql = "SELECT FROM pg_catalog.pg_publication WHERE pubname = $1";
-    let row = source.row(sql, &[&publication]).await;
-    let row = row.map_err(|error| errors.failed("look for the publication", error))?;
-    row.map(drop).ok_or_else(|| EngineError::SlotUnusable {
-        slot_name: slot.name.clone(),
-        reason: format!("its publication {publication} does not exist"),
-        hint: format!(
-            "what was changed since it went cannot be decoded: {}",
-            begin_anew(&errors.0.as_argument(), &slot.name)
-        ),
-    })
 }
 
 /// Returns after how long the source gives up a reader that it does not hear; none: never (manual,

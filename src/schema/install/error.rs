@@ -55,6 +55,8 @@ pub enum InstallError {
         pid: i32,
         /// What it calls itself.
         application: String,
+        /// Where that is, if it is known.
+        client: Option<String>,
     },
     /// One side is clean, the other could not be reached.
     #[error("cannot remove what is on the {side}")]
@@ -99,10 +101,14 @@ impl Classify for InstallError {
                 "pgstream init completes what is there, pgstream tear-down removes it".to_owned(),
             ),
             Self::Blocked { mend, .. } => Some(mend.clone()),
-            Self::SlotActive { pid, .. } => Some(format!(
-                "stop the `pgstream run` that uses it, or end the session on the source: \
-                 SELECT pg_terminate_backend({pid})"
-            )),
+            Self::SlotActive { pid, client, .. } => {
+                let place = client.as_ref().map(|client| format!(" ({client})"));
+                Some(format!(
+                    "stop the pgstream run that uses it{}, which would only connect again; where its process \
+                     is gone, end the session on the source: SELECT pg_terminate_backend({pid})",
+                    place.unwrap_or_default()
+                ))
+            }
         }
     }
 }

@@ -277,7 +277,13 @@ impl Facts {
             None => tear_down_command(&self.argument, slot.as_str()),
             Some(_) => drop_slot_statement(slot),
         };
-        let mend = format!("choose another name, or remove it if nobody needs it: {removal}");
+        let other = found.plugin.as_deref().filter(|has| *has != wanted);
+        let other = other.filter(|has| has.parse::<Plugin>().is_ok());
+        let keep = other.map(|has| format!("go on with its plugin: --plugin {has}; or "));
+        let mend = format!(
+            "{}choose another name, or remove it if nobody needs it: {removal}",
+            keep.unwrap_or_default()
+        );
         Some(InstallError::Blocked { problem, mend })
     }
 

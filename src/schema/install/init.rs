@@ -9,6 +9,7 @@ use super::error::plugin_mend;
 use super::facts::{self, Facts, Keyless};
 use super::progress::{Progress, StepState, Teller};
 use super::script::{self, quietly};
+use super::unrecorded::unrecorded;
 use super::{InstallError, PlannedStep, Side};
 use crate::config::{Plugin, SlotName, publication_name};
 use crate::model::remedy::begin_anew;
@@ -37,8 +38,8 @@ const WAIT: &str = "-- waits until the transactions that are running now are ove
 pub struct InitReport {
     /// The steps, for people; empty when everything was there already.
     pub done: Vec<String>,
-    /// What it cannot mend, with the commands that do.
-    pub note: Option<String>,
+    /// What it cannot mend, with what does.
+    pub notes: Vec<String>,
 }
 
 /// Returns what [`init`] would run, without running it.
@@ -112,6 +113,11 @@ async fn carry_out(
     if let Some(blocked) = facts.blocker(slot, plugin) {
         return Err(blocked);
     }
+    let unrecorded = unrecorded(source, facts.installation.as_ref()).await;
+    let unrecorded = unrecorded.map_err(|source| InstallError::Ask {
+        what: "compare what is known of the schema",
+        source,
+    })?;
     source.end_with_us().await;
     let steps = decide(&facts, slot, plugin);
     let teller = Teller::new(watcher, &steps);
@@ -137,7 +143,10 @@ async fn carry_out(
     }
     Ok(InitReport {
         done: steps.into_iter().map(|step| step.what).collect(),
-        note: outlived(&facts, slot, plugin),
+        notes: unrecorded
+            .into_iter()
+            .chain(outlived(&facts, slot, plugin))
+            .collect(),
     })
 }
 

@@ -23,6 +23,7 @@ mod progress;
 mod script;
 mod state;
 mod tear_down;
+mod unrecorded;
 
 pub use error::InstallError;
 pub use init::{InitReport, init, init_until, init_watched, plan_init};
@@ -30,7 +31,10 @@ pub use plan::{render_plan, until_then};
 pub use progress::{Progress, StepProgress, StepState};
 pub use script::VERSION;
 pub(in crate::schema) use script::temporary_descriptions;
-pub use state::{InitState, grant_state, publication_is_younger, state};
+pub use state::{
+    EVENT_TRIGGERS, EventTrigger, InitState, event_triggers, grant_state, publication_is_younger,
+    state,
+};
 pub use tear_down::{
     SNAPSHOT_NAME, TearDownPlan, TearDownReport, forget_on_target, plan_tear_down, tear_down,
     tear_down_watched,

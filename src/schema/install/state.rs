@@ -31,13 +31,44 @@ pub struct InitState {
     pub keyless_tables: Vec<String>,
 }
 
+/// The event triggers of an installation.
+pub const EVENT_TRIGGERS: [&str; 3] = [
+    "pgstream_ddl_command_end",
+    "pgstream_sql_drop",
+    "pgstream_table_rewrite",
+];
+
+/// One of them that is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventTrigger {
+    /// Its name.
+    pub name: String,
+    /// It fires in sessions with `session_replication_role = replica` too.
+    pub always: bool,
+}
+
+/// Returns those of the [`EVENT_TRIGGERS`] that are there.
+///
+/// # Errors
+/// By SQLSTATE; Transient when the connection is lost.
+pub async fn event_triggers(source: &Session) -> Result<Vec<EventTrigger>, PgError> {
+    let sql = "SELECT t.evtname::pg_catalog.text, t.evtenabled = 'A' FROM pg_catalog.pg_event_trigger AS t \
+               WHERE t.evtname::pg_catalog.text = ANY ($1) ORDER BY t.evtname";
+    let rows = source.rows(sql, &[&&EVENT_TRIGGERS[..]]).await?;
+    let trigger = |row: &tokio_postgres::Row| EventTrigger {
+        name: row.get(0),
+        always: row.get(1),
+    };
+    Ok(rows.iter().map(trigger).collect())
+}
+
 /// Returns the statements that let a role see the state of the installation.
 #[must_use]
 pub fn grant_state(role: &str) -> String {
     let role = quote_ident(role);
     format!(
         "GRANT USAGE ON SCHEMA pgstream TO {role}; \
-         GRANT SELECT ON pgstream.installation, pgstream.pipeline TO {role};"
+         GRANT SELECT ON pgstream.installation, pgstream.pipeline, pgstream.schema_log TO {role};"
     )
 }
 

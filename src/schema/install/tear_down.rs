@@ -10,7 +10,7 @@ use super::{InstallError, PlannedStep, Side};
 use crate::config::{SlotName, publication_name};
 use crate::model::quote_literal;
 use crate::postgres::{PgError, Session};
-use crate::postgres::{drop_publication_sql, drop_slot_sql};
+use crate::postgres::{drop_publication_sql, drop_slot_sql, naming_whom_we_wait_for};
 
 /// What `tear-down` did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -83,6 +83,7 @@ fn in_use(facts: &Facts, slot: &SlotName) -> Option<InstallError> {
         slot: slot.to_string(),
         pid: found.active_pid?,
         application: application.unwrap_or("unknown").to_owned(),
+        client: found.active_client.clone(),
     })
 }
 
@@ -123,10 +124,10 @@ pub async fn tear_down_watched(
             Side::Target => target,
         };
         let Some(session) = session else { continue };
-        if let Err(error) = teller
-            .told(place, script::run_patiently(session, &step.sql))
-            .await
-        {
+        let ask = || session.another("pgstream tear-down");
+        let work = script::run_patiently(session, &step.sql);
+        let work = naming_whom_we_wait_for(&step.what, ask, work);
+        if let Err(error) = teller.told(place, work).await {
             let later = steps.iter().skip(place + 1);
             return Err(InstallError::Step {
                 what: step.what.clone(),

@@ -1,0 +1,89 @@
+//! What `check` and the start of `run` both demand, told in the same words. Pure.
+//!
+//! Where one of these does not hold, a stream would run all the same, and leave changes out without a word
+//! or go in a circle.
+
+use crate::model::{quote_ident, quote_literal};
+use crate::postgres::{Publication, publish_generated_sql};
+use crate::schema::install::{EVENT_TRIGGERS, EventTrigger};
+
+/// One demand that is not met.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Lack {
+    /// The publication, event trigger or database.
+    pub(super) object: String,
+    /// What is in the way.
+    pub(super) problem: &'static str,
+    /// The statement or command that mends it.
+    pub(super) mend: String,
+}
+
+/// Judges the publication of a `pgoutput` slot. `init` is the command that makes what is missing.
+pub(super) fn publication(name: &str, found: Publication, init: &str) -> Option<Lack> {
+    let lack = |problem, mend| {
+        let object = format!("publication {name}");
+        Some(Lack {
+            object,
+            problem,
+            mend,
+        })
+    };
+    let quoted = quote_ident(name);
+    match found {
+        Publication {
+            all_tables: false, ..
+        } => lack(
+            "is not for all tables",
+            format!("DROP PUBLICATION {quoted}; -- then {init}"),
+        ),
+        Publication {
+            all_changes: false, ..
+        } => {
+            let all = quote_literal("insert, update, delete, truncate");
+            lack(
+                "leaves out some of insert, update, delete, truncate",
+                format!("ALTER PUBLICATION {quoted} SET (publish = {all});"),
+            )
+        }
+        Publication {
+            generated: false, ..
+        } => lack(
+            "leaves out stored generated columns: UPDATE and DELETE fail on tables that have one and no key",
+            format!("{};", publish_generated_sql(name)),
+        ),
+        Publication { .. } => None,
+    }
+}
+
+/// Judges the event triggers of an installation. Only `init` knows what has changed while one was off, so
+/// it is the mend even where a statement would turn it on.
+pub(super) fn event_triggers(found: &[EventTrigger], init: &str) -> Option<Lack> {
+    let there = |name: &str| found.iter().any(|trigger| trigger.name == name);
+    let missing = EVENT_TRIGGERS.into_iter().filter(|name| !there(name));
+    let missing: Vec<&str> = missing.collect();
+    let off = found.iter().filter(|trigger| !trigger.always);
+    let off: Vec<&str> = off.map(|trigger| trigger.name.as_str()).collect();
+    let (names, problem) = match (missing.is_empty(), off.is_empty()) {
+        (false, _) => (missing, "not found: schema changes are not recorded"),
+        (true, false) => (
+            off,
+            "does not fire in every session: schema changes would be missed",
+        ),
+        (true, true) => return None,
+    };
+    let many = if names.len() > 1 { "s" } else { "" };
+    Some(Lack {
+        object: format!("event trigger{many} {}", names.join(", ")),
+        problem,
+        mend: init.to_owned(),
+    })
+}
+
+/// The target is the very database that is streamed, under whatever name.
+pub(super) fn same_database(database: &str) -> Lack {
+    Lack {
+        object: format!("database {database}"),
+        problem: "is the source itself: every change would be written back to where it came from",
+        mend: "name another database in PGSTREAM_POSTGRES_WRITER_TARGET_URL".to_owned(),
+    }
+}

@@ -1,0 +1,88 @@
+//! What must hold on both sides before anything is streamed, though nothing would fail without it: changes
+//! would be left out in silence, or go in a circle. `check` says the same, in the same words.
+
+use crate::config::{ConnectionSettings, Pipeline, publication_name};
+use crate::engine::EngineError;
+use crate::engine::demand::{self, Lack};
+use crate::model::remedy::{begin_anew, init_command};
+use crate::postgres::{DatabaseIdentity, Session, find_publication};
+use crate::schema::install;
+
+use super::connect::SourceErrors;
+
+/// What is tried where a side is asked who it is.
+pub(super) const IDENTIFY: &str = "identify the database";
+
+/// `pgoutput` looks for its publication only at the first change; by then the error is a riddle.
+pub(super) async fn require_publication(
+    source: &Session,
+    (slot_name, plugin): (&str, &str),
+    errors: &SourceErrors<'_>,
+) -> Result<(), EngineError> {
+    if plugin != "pgoutput" {
+        return Ok(());
+    }
+    let name = publication_name(slot_name);
+    let found = find_publication(source, &name).await;
+    let found = found.map_err(|error| errors.failed("look for the publication", error))?;
+    let argument = errors.0.as_argument();
+    let Some(found) = found else {
+        return Err(EngineError::SlotUnusable {
+            slot_name: slot_name.to_owned(),
+            reason: format!("its publication {name} does not exist"),
+            hint: format!(
+                "what was changed since it went cannot be decoded: {}",
+                begin_anew(&argument, slot_name)
+            ),
+        });
+    };
+    let lack = demand::publication(&name, found, &init_command(&argument, slot_name));
+    lack.map_or(Ok(()), |lack| Err(unfit("source", errors.0, lack)))
+}
+
+/// Where schema changes are followed, each has to be recorded.
+pub(super) async fn require_event_triggers(
+    source: &Session,
+    slot_name: &str,
+    errors: &SourceErrors<'_>,
+) -> Result<(), EngineError> {
+    let found = install::event_triggers(source).await;
+    let found = found.map_err(|error| errors.failed("look for the event triggers", error))?;
+    let init = init_command(&errors.0.as_argument(), slot_name);
+    let lack = demand::event_triggers(&found, &init);
+    lack.map_or(Ok(()), |lack| Err(unfit("source", errors.0, lack)))
+}
+
+pub(super) async fn identify_target(
+    session: &Session,
+    settings: &ConnectionSettings,
+) -> Result<DatabaseIdentity, EngineError> {
+    let identity = session.identity().await;
+    identity.map_err(|source| EngineError::Target {
+        operation: IDENTIFY,
+        endpoint: settings.endpoint(),
+        source,
+    })
+}
+
+pub(super) fn require_another_database(
+    pipeline: &Pipeline,
+    source: &DatabaseIdentity,
+    target: &DatabaseIdentity,
+) -> Result<(), EngineError> {
+    let lack = || demand::same_database(pipeline.target.database());
+    match source == target {
+        true => Err(unfit("target", &pipeline.target, lack())),
+        false => Ok(()),
+    }
+}
+
+fn unfit(side: &'static str, settings: &ConnectionSettings, lack: Lack) -> EngineError {
+    EngineError::Unfit {
+        side,
+        endpoint: settings.endpoint(),
+        object: lack.object,
+        problem: lack.problem,
+        mend: lack.mend,
+    }
+}
