@@ -8,6 +8,9 @@ AS $function$
       OR schema_name LIKE 'pg\_temp%' OR schema_name LIKE 'pg\_toast\_temp%'
 $function$;
 
+-- Of earlier builds, without use now.
+DROP FUNCTION IF EXISTS pgstream.is_member(oid, oid);
+
 -- Returns those of the given objects that exist and that we replicate: members of extensions (dependency
 -- "e") come with CREATE EXTENSION. One snapshot for all: a concurrent command is seen whole or not at all.
 --
@@ -182,5 +185,3 @@ DROP FUNCTION IF EXISTS pgstream.relation_name(oid);
 DROP FUNCTION IF EXISTS pgstream.schema_name(oid);
 DROP FUNCTION IF EXISTS pgstream.describe(oid[], oid[], oid[], oid[]);
 DROP FUNCTION IF EXISTS pgstream.ignores_schema(name);
--- Of earlier builds.
-DROP FUNCTION IF EXISTS pgstream.is_member(oid, oid);
