@@ -233,29 +233,42 @@ impl Copier {
                     return Ok(Some(group));
                 }
                 Answer::Disturbed => sleep(PAUSE).await,
-                Answer::Refused {
-                    relation,
-                    object,
-                    failure,
-                } => {
-                    let concerned = match relation {
-                        Some(table) => Some(vec![RelationId(table)]),
-                        None => group.that_need(&object),
-                    };
-                    match concerned {
-                        Some(tables) => {
-                            for table in tables {
-                                self.site.failed(target, table, (*failure).clone()).await?;
-                            }
-                            self.refused.insert(object);
-                        }
-                        None => self.site.all_failed(target, &waiting, *failure).await?,
-                    }
+                refused @ Answer::Refused { .. } => {
+                    self.refused(target, (&group, &waiting), refused).await?;
                     return Ok(None);
                 }
             }
         }
         Err(Stop::Failed(EngineError::SnapshotRestless))
+    }
+
+    /// Fails the tables that cannot be made without what the target refuses.
+    async fn refused(
+        &mut self,
+        target: &Session,
+        (group, waiting): (&Group, &HashSet<RelationId>),
+        answer: Answer,
+    ) -> Result<(), Stop> {
+        let Answer::Refused {
+            relation,
+            object,
+            failure,
+        } = answer
+        else {
+            return Ok(());
+        };
+        let concerned = match relation {
+            Some(table) => Some(vec![RelationId(table)]),
+            None => group.that_need(&object),
+        };
+        let Some(tables) = concerned else {
+            return Ok(self.site.all_failed(target, waiting, *failure).await?);
+        };
+        for table in tables {
+            self.site.failed(target, table, (*failure).clone()).await?;
+        }
+        self.refused.insert(object);
+        Ok(())
     }
 
     /// Positions in the WAL of two servers have nothing to do with each other.
