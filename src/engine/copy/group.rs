@@ -20,10 +20,9 @@ use crate::snapshot::{
 };
 
 use super::errand::{Answer, MadeTable, TableStep, TablesErrand};
+use super::ours::{as_json, leave_to_others, left_behind, made, made_before, making};
 use super::ranges::{Ranges, ranges};
-use super::reconcile::{
-    Conflict, Reconciled, domain_checks_in_the_way, in_the_way, reconcile, so_far,
-};
+use super::reconcile::{Conflict, Reconciled, domain_checks_in_the_way, in_the_way, reconcile};
 use super::rights::{hidden_rows, require_sequences};
 use super::standing::standing;
 use super::survey::{Need, Note, Survey, needs};
@@ -199,7 +198,7 @@ impl Group {
         target: &Session,
         moment: Moment,
     ) -> Result<Self, GroupError> {
-        let mut ours = made_before(settings.stored)?;
+        let mut ours = made_before(settings.stored).map_err(GroupError::Stored)?;
         let names: Vec<&ObjectChange> = moment.objects.iter().chain(ours.values()).collect();
         let standing = standing(target, &names)
             .await
@@ -420,58 +419,6 @@ impl Compared {
     }
 }
 
-/// What we made of tables that the source has no longer: they and their sequences go.
-fn left_behind(
-    gone: &[RelationId],
-    ours: &HashMap<u32, ObjectChange>,
-    standing: &[ObjectChange],
-) -> Vec<ObjectChange> {
-    let standing: HashMap<String, &ObjectChange> = standing
-        .iter()
-        .map(|object| (object.label(), object))
-        .collect();
-    let is_gone = |object: &&ObjectChange| {
-        let table = object.relation().unwrap_or_else(|| object.oid());
-        gone.contains(&RelationId(table))
-    };
-    let made = ours.values().filter(is_gone);
-    made.filter_map(|made| Some(so_far(made, standing.get(&made.label())?).dropped()))
-        .collect()
-}
-
-/// What we made on the target for earlier tries, by OID. The tables have the names of now, which the
-/// stream gave them meanwhile: another table may have the one of then.
-fn made_before(stored: &[StoredTable]) -> Result<HashMap<u32, ObjectChange>, GroupError> {
-    let mut ours = HashMap::new();
-    for table in stored {
-        let Some(made) = &table.objects else { continue };
-        let objects: Vec<ObjectChange> = serde_json::from_str(made).map_err(GroupError::Stored)?;
-        let objects = objects.into_iter().map(|object| object.called(&table.name));
-        ours.extend(objects.map(|object| (object.oid(), object)));
-    }
-    Ok(ours)
-}
-
-/// A table of another making has the name of one of ours: what it holds is not ours to replace.
-fn leave_to_others(
-    ours: &mut HashMap<u32, ObjectChange>,
-    stored: &[StoredTable],
-    standing: &[ObjectChange],
-) {
-    let tables = standing
-        .iter()
-        .filter(|object| matches!(object, ObjectChange::Table(_)));
-    let standing: HashMap<String, u32> = tables.map(|table| (table.label(), table.oid())).collect();
-    let another = |table: &&StoredTable| {
-        let found = standing.get(&format!("table {}", table.name));
-        found.is_some_and(|found| table.target.is_some_and(|target| target != *found))
-    };
-    for table in stored.iter().filter(another) {
-        let RelationId(relation) = table.relation;
-        ours.retain(|_, object| object.oid() != relation && object.relation() != Some(relation));
-    }
-}
-
 /// Names of temporary slots are short enough for any slot's.
 fn temporary_name(slot: &str, pid: i32) -> String {
     let short: String = slot.chars().take(40).collect();
@@ -604,50 +551,9 @@ fn sequences(objects: &[ObjectChange]) -> Vec<(QualifiedName, Option<u32>)> {
     objects.iter().filter_map(of).collect()
 }
 
-/// What is remembered as made for each table: itself and its sequences.
-fn made(objects: &[ObjectChange]) -> BTreeMap<u32, Vec<ObjectChange>> {
-    let mut made: BTreeMap<u32, Vec<ObjectChange>> = BTreeMap::new();
-    for object in objects {
-        if let (ObjectChange::Table(_) | ObjectChange::Sequence(_), Some(table)) =
-            (object, object.relation())
-        {
-            made.entry(table).or_default().push(object.clone());
-        }
-    }
-    made
-}
-
 fn type_oids(objects: &[ObjectChange]) -> HashMap<String, u32> {
     let types = objects
         .iter()
         .filter(|object| matches!(object, ObjectChange::Type(_)));
     types.map(|of| (of.label(), of.oid())).collect()
-}
-
-/// How each table is made that needs no other.
-fn making(
-    plan: &CopyPlan,
-    made: &BTreeMap<u32, Vec<ObjectChange>>,
-) -> HashMap<RelationId, Arc<Making>> {
-    let mut statements: BTreeMap<u32, Vec<String>> = BTreeMap::new();
-    for step in plan.steps.iter().filter(|step| step.stage == Stage::Table) {
-        if let Some(table) = step.relation {
-            let sql = step.step.sql.clone();
-            statements.entry(table).or_default().push(sql);
-        }
-    }
-    let making = statements.into_iter().map(|(table, statements)| {
-        let objects = as_json(made.get(&table).into_iter().flatten());
-        let making = Making {
-            statements,
-            objects,
-        };
-        (RelationId(table), Arc::new(making))
-    });
-    making.collect()
-}
-
-fn as_json<'o>(objects: impl Iterator<Item = &'o ObjectChange>) -> String {
-    let objects: Vec<_> = objects.collect();
-    serde_json::to_string(&objects).unwrap_or_else(|_| "[]".to_owned())
 }

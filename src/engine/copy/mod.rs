@@ -29,6 +29,7 @@ mod errand;
 mod finish;
 mod group;
 mod leftover;
+mod ours;
 mod plan;
 mod queue;
 mod ranges;
