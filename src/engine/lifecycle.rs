@@ -12,6 +12,7 @@ mod connect;
 mod copies;
 mod patience;
 mod ready;
+mod source_errors;
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;

@@ -26,10 +26,11 @@ use crate::engine::{EngineError, acknowledge, supervise};
 use crate::model::remedy::{begin_anew, init_command};
 use crate::model::{Lsn, QualifiedName};
 use crate::postgres::{
-    self, DatabaseIdentity, FeedbackWriter, PgError, ReplicationConnection, Session,
-    SystemIdentity, WalReader,
+    self, DatabaseIdentity, FeedbackWriter, ReplicationConnection, Session, SystemIdentity,
+    WalReader,
 };
 
+use super::source_errors::SourceErrors;
 use super::{Lifecycle, Request, copies, patience, ready};
 
 /// Both sides are ready within this, or there is something between us that passes nothing on. Each
@@ -413,19 +414,6 @@ fn decoder_of(slot: &SlotState, pipeline: &Pipeline) -> Result<Decoder, EngineEr
     Decoder::for_plugin(&slot.plugin)
         .map(|decoder| decoder.with_null_numbers(pipeline.null_numbers))
         .map_err(|source| EngineError::Decode { lsn, source })
-}
-
-/// Names the source and what was tried in errors of its sessions.
-pub(super) struct SourceErrors<'a>(pub(super) &'a ConnectionSettings);
-
-impl SourceErrors<'_> {
-    pub(super) fn failed(&self, operation: &'static str, source: PgError) -> EngineError {
-        EngineError::Source {
-            operation,
-            endpoint: self.0.endpoint(),
-            source,
-        }
-    }
 }
 
 async fn find_slot(

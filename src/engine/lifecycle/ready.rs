@@ -8,7 +8,7 @@ use crate::model::remedy::{begin_anew, init_command};
 use crate::postgres::{DatabaseIdentity, Session, find_publication};
 use crate::schema::install;
 
-use super::connect::SourceErrors;
+use super::source_errors::SourceErrors;
 
 /// What is tried where a side is asked who it is.
 pub(super) const IDENTIFY: &str = "identify the database";
