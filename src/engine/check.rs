@@ -117,11 +117,10 @@ impl Wanted {
     /// Takes out what is not to be copied any more, once the target has a checkpoint: what it has, the
     /// stream keeps, but for copies that are not through.
     fn goes_on_with(&mut self, target: &TargetFacts) {
-        let slot_name = self.slot_name.as_str();
-        let mut checkpoints = target.checkpoints.iter();
-        if !checkpoints.any(|found| found.slot_name == slot_name) {
+        if !self.has_checkpoint(target) {
             return;
         }
+        let slot_name = self.slot_name.as_str();
         let open = target.open_copies.iter();
         let open: HashSet<&QualifiedName> = open
             .filter(|(slot, _)| slot == slot_name)
@@ -130,6 +129,12 @@ impl Wanted {
         let there = target.tables.iter().map(|table| &table.name);
         self.settled = there.filter(|name| !open.contains(name)).cloned().collect();
         self.everything = false;
+    }
+
+    fn has_checkpoint(&self, target: &TargetFacts) -> bool {
+        let slot_name = self.slot_name.as_str();
+        let mut checkpoints = target.checkpoints.iter();
+        checkpoints.any(|found| found.slot_name == slot_name)
     }
 }
 
@@ -192,9 +197,7 @@ pub async fn check(pipeline: &Pipeline) -> CheckReport {
 
 /// Without a checkpoint nothing was copied yet.
 fn begins_with_a_copy(wanted: &Wanted, target: &TargetFacts) -> bool {
-    let slot_name = wanted.slot_name.as_str();
-    let mut checkpoints = target.checkpoints.iter();
-    wanted.copied.is_some() && !checkpoints.any(|found| found.slot_name == slot_name)
+    wanted.copied.is_some() && !wanted.has_checkpoint(target)
 }
 
 /// What the first copy would find in its way. Whatever else keeps it from being planned, a missing right

@@ -121,8 +121,7 @@ impl Applier {
             if place > 0 {
                 fault::point(fault::SCHEMA_BETWEEN_STEPS);
             }
-            let done = self.desk.writer().run(&step.object, &step.sql).await;
-            done.map_err(|source| self.step_failed(entry, step, source))?;
+            self.run_step(entry, step).await?;
         }
         let behind_rows = plan.behind_rows.iter().map(|step| BehindRows {
             entry: entry.clone(),
@@ -140,10 +139,14 @@ impl Applier {
         self.flush().await?;
         self.complete().await?;
         for BehindRows { entry, step } in std::mem::take(&mut self.behind_rows) {
-            let done = self.desk.writer().run(&step.object, &step.sql).await;
-            done.map_err(|source| refused(&entry, &step, source))?;
+            self.run_step(&entry, &step).await?;
         }
         Ok(())
+    }
+
+    async fn run_step(&mut self, entry: &Entry, step: &Step) -> Result<(), EngineError> {
+        let done = self.desk.writer().run(&step.object, &step.sql).await;
+        done.map_err(|source| self.step_failed(entry, step, source))
     }
 
     /// Statements that PostgreSQL runs only outside of a transaction: what came before is

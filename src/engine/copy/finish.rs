@@ -43,9 +43,7 @@ impl Site {
     /// Runs what joins tables, moves sequences, and says that the tables are complete. Tables that
     /// still wait, or failed, do not keep the others.
     pub(super) async fn finish_tables(&mut self, target: &Session) -> Result<(), Stop> {
-        let stored = self.store.load(target).await;
-        let stored =
-            stored.map_err(|source| self.target_failed("read how far the copies are", source))?;
+        let stored = self.stored(target).await?;
         let in_states = |states: &[CopyState]| -> HashSet<RelationId> {
             let tables = stored.iter().filter(|table| states.contains(&table.state));
             tables.map(|table| table.relation).collect()

@@ -92,12 +92,16 @@ impl Site {
     }
 
     pub(super) async fn load(&mut self, target: &Session) -> Result<Vec<StoredTable>, EngineError> {
-        let stored = self.store.load(target).await;
-        let stored =
-            stored.map_err(|source| self.target_failed("read how far the copies are", source))?;
+        let stored = self.stored(target).await?;
         self.account.load(&stored, clock::unix_ms());
         self.show();
         Ok(stored)
+    }
+
+    /// As [`load`](Self::load), without a word to anybody.
+    pub(super) async fn stored(&self, target: &Session) -> Result<Vec<StoredTable>, EngineError> {
+        let stored = self.store.load(target).await;
+        stored.map_err(|source| self.target_failed("read how far the copies are", source))
     }
 
     pub(super) fn show(&mut self) {

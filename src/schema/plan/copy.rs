@@ -70,7 +70,7 @@ pub fn plan_copy(objects: &[ObjectChange], selects: &dyn Fn(&QualifiedName) -> b
     let change = empty_change();
     let mut scene = Scene::new(&change, objects, selects);
     let ties = Ties::of(&scene);
-    scene.row_types = ties.row_types(&scene);
+    scene.row_types.clone_from(ties.row_types());
     let (mut steps, mut plan) = (Steps::default(), Plan::default());
     for object in objects {
         steps.belong_to(owner(&scene, &ties, object));

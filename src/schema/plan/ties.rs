@@ -16,6 +16,8 @@ use crate::schema::entry::{Images, ObjectChange};
 pub(super) struct Ties {
     /// The tables that are somebody's parent or type.
     used: HashSet<QualifiedName>,
+    /// Those of them whose rows are values of others.
+    row_types: HashSet<QualifiedName>,
     heights: HashMap<QualifiedName, Height>,
 }
 
@@ -35,6 +37,7 @@ impl Ties {
     pub(super) fn of(scene: &Scene<'_>) -> Self {
         let mut ties = Self {
             used: HashSet::new(),
+            row_types: HashSet::new(),
             heights: HashMap::new(),
         };
         let mut parts = Parts::new();
@@ -44,21 +47,25 @@ impl Ties {
                 ObjectChange::Table(images) => {
                     let Some(table) = &images.after else { continue };
                     let parents = table.parents.iter().map(Parent::qualified_name);
-                    let columns = of_columns(&table.columns).into_iter();
+                    let values = of_columns(&table.columns);
+                    ties.row_types.extend(values.iter().cloned());
                     let of_type = table.of_type.as_deref().and_then(named);
-                    let all = parents.chain(columns).chain(of_type).collect();
+                    let all = parents.chain(values).chain(of_type).collect();
                     parts.insert(table.qualified_name(), all);
                     tables.insert(table.qualified_name());
                 }
                 ObjectChange::Type(images) => {
                     let Some(of) = &images.after else { continue };
-                    parts.insert(of.qualified_name(), of_type(of));
+                    let values = of_type(of);
+                    ties.row_types.extend(values.iter().cloned());
+                    parts.insert(of.qualified_name(), values);
                 }
                 _ => {}
             }
         }
         let used = parts.values().flatten();
         ties.used = used.filter(|name| tables.contains(name)).cloned().collect();
+        ties.row_types.retain(|name| tables.contains(name));
         for name in parts.keys() {
             ties.climb(name, &parts);
         }
@@ -92,19 +99,8 @@ impl Ties {
     }
 
     /// Returns the tables whose rows are values of others.
-    pub(super) fn row_types(&self, scene: &Scene<'_>) -> HashSet<QualifiedName> {
-        let parts = scene.objects.iter().flat_map(|object| match object {
-            ObjectChange::Table(images) => {
-                let columns = images
-                    .after
-                    .as_ref()
-                    .map(|table| of_columns(&table.columns));
-                columns.unwrap_or_default()
-            }
-            ObjectChange::Type(images) => images.after.as_ref().map(of_type).unwrap_or_default(),
-            _ => Vec::new(),
-        });
-        parts.filter(|name| self.used.contains(name)).collect()
+    pub(super) const fn row_types(&self) -> &HashSet<QualifiedName> {
+        &self.row_types
     }
 
     /// Returns where an object stands.
