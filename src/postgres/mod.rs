@@ -40,6 +40,7 @@ mod wire;
 pub use connect::{DatabaseIdentity, Session, connect};
 pub use copy::{Canceller, Copied, CopyError, CopySession, copy_through};
 pub use error::PgError;
+pub use formats::MEANING;
 pub use frame::Frame;
 pub use patience::naming_whom_we_wait_for;
 pub use publication::{

@@ -42,9 +42,6 @@ pub struct Change {
     /// Whether the command ran inside a function or a DO block.
     #[serde(default)]
     pub nested: bool,
-    /// The `search_path` of the session.
-    #[serde(default)]
-    pub search_path: String,
     /// The objects that changed.
     #[serde(default)]
     pub objects: Vec<ObjectChange>,

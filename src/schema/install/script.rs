@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use crate::config::SlotName;
-use crate::model::quote_literal;
+use crate::model::{quote_ident, quote_literal};
 use crate::postgres::sqlstate::LOCK_NOT_AVAILABLE;
-use crate::postgres::{PgError, Session};
+use crate::postgres::{MEANING, PgError, Session};
 
 /// So often a lock is asked for that somebody holds.
 const LOCK_TRIES_MAX: u32 = 20;
@@ -35,11 +35,35 @@ const FILES: [&str; 13] = [
     include_str!("../../../assets/sql/source/install/13_event_triggers.sql"),
 ];
 
+/// What stands in the files for the settings of a function that others call: a trigger's, an operator's.
+/// It pins everything that printing, reading or comparing depends on, and what could break it.
+const ENTRY: &str = "-- ENTRY\n";
+
+/// What stands in the files for the settings of a function that functions of ours call: only what its own
+/// text depends on, because it is called often.
+const INNER: &str = "-- INNER\n";
+
+/// Names mean ours or the server's, and nothing that a session has made.
+const INNER_SETTINGS: &str = "\
+SET search_path = pg_catalog, pg_temp
+SET standard_conforming_strings = on
+";
+
+/// Besides [`MEANING`]: nothing is hidden from us, an error that we catch does not end the session, and a
+/// warning of ours is seen.
+const ENTRY_SETTINGS: &str = "\
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+SET exit_on_error = off
+SET client_min_messages = warning
+";
+
 /// What a transaction of ours starts with: everything is found by full name, a body may use what a
 /// later file makes, and our own commands are not captured.
 const PREAMBLE: &str = "\
 BEGIN;
 SET LOCAL search_path = pg_catalog, pg_temp;
+SET LOCAL standard_conforming_strings = on;
 SET LOCAL check_function_bodies = off;
 SET LOCAL client_min_messages = warning;
 SET LOCAL pgstream.busy = 'on';
@@ -49,8 +73,8 @@ SET LOCAL lock_timeout = '10s';
 /// Returns the script that installs, one transaction. It may run over an older installation; with
 /// `fresh` the descriptions of another database's objects are forgotten.
 pub(super) fn install(fresh: bool) -> String {
-    let parts = FILES.iter().map(|file| split(file).0);
-    let body: Vec<&str> = parts.collect();
+    let parts = FILES.iter().map(|file| pinned(split(file).0));
+    let body: Vec<String> = parts.collect();
     let forget = if fresh {
         "TRUNCATE pgstream.object, pgstream.keyless_table, pgstream.pipeline, pgstream.installation;\n"
     } else {
@@ -69,7 +93,8 @@ const DESCRIBING: std::ops::Range<usize> = 3..7;
 /// Returns the script that gives a session the describing functions as temporary objects of its
 /// own: nobody else sees them, no privilege but TEMPORARY is needed, and they end with the session.
 pub(in crate::schema) fn temporary_descriptions() -> String {
-    let files = FILES[DESCRIBING].iter().map(|file| split(file).0);
+    let files = FILES[DESCRIBING].iter();
+    let files = files.map(|file| pinned(split(file).0));
     let body: Vec<String> = files
         .map(|file| file.replace("pgstream.", "pg_temp."))
         .collect();
@@ -170,9 +195,19 @@ fn split(file: &'static str) -> (&'static str, &'static str) {
     file.split_once(REMOVAL).unwrap_or((file, ""))
 }
 
+/// Returns a file's text with the settings of its functions.
+fn pinned(file: &str) -> String {
+    let meaning = MEANING
+        .iter()
+        .map(|(name, value)| format!("SET {} = {}\n", quote_ident(name), quote_literal(value)));
+    let entry = ENTRY_SETTINGS.to_owned() + &meaning.collect::<String>();
+    file.replace(ENTRY, &entry).replace(INNER, INNER_SETTINGS)
+}
+
 /// Returns a hash of the whole script (FNV-1a, 64 bits): it only has to differ when the text does.
 pub(super) fn digest() -> String {
-    let bytes = FILES.iter().flat_map(|file| file.bytes());
+    let files: Vec<String> = FILES.iter().map(|file| pinned(file)).collect();
+    let bytes = files.iter().flat_map(|file| file.bytes());
     let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });

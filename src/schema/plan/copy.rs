@@ -145,7 +145,6 @@ fn empty_change() -> Change {
         tag: String::new(),
         statement: None,
         nested: false,
-        search_path: String::new(),
         objects: Vec::new(),
         unknown_drops: Vec::new(),
         others: Vec::new(),

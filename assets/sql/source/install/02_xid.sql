@@ -10,8 +10,7 @@ $install$;
 
 CREATE OR REPLACE FUNCTION pgstream.xid() RETURNS pgstream.xid
 LANGUAGE sql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $function$
+RETURN (
   SELECT (
     (SELECT string_agg(substr('0123456789abcdefghijklmnopqrstuv',
                               ((made.microseconds >> (5 * digit)) & 31)::integer + 1, 1),
@@ -20,7 +19,7 @@ AS $function$
     || substr(replace(gen_random_uuid()::text, '-', ''), 1, 9)
   )::pgstream.xid
   FROM (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint) AS made (microseconds)
-$function$;
+);
 
 -- REMOVAL
 DROP FUNCTION IF EXISTS pgstream.xid();

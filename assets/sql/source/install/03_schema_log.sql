@@ -19,7 +19,7 @@ CREATE SEQUENCE IF NOT EXISTS pgstream.schema_log_version;
 -- Returns their number. Row locks on entries that nobody writes any more: no user's statement waits.
 CREATE OR REPLACE FUNCTION pgstream.prune_schema_log(keep interval, rows_max integer) RETURNS bigint
 LANGUAGE sql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
+-- ENTRY
 SET lock_timeout = '5s'
 AS $function$
   WITH pruned AS (

@@ -9,16 +9,15 @@
 -- all of them (pg_attribute.attmissingval), and only this value is right on the target.
 CREATE OR REPLACE FUNCTION pgstream.missing_value(value text, delimiter "char") RETURNS text
 LANGUAGE sql IMMUTABLE
-AS $function$
-  SELECT CASE
-    WHEN delimiter = ',' OR value LIKE '{"%' THEN (value::text[])[1]
-    ELSE substr(value, 2, length(value) - 2)
-  END
-$function$;
+RETURN CASE
+  WHEN delimiter = ',' OR value LIKE '{"%' THEN (value::text[])[1]
+  ELSE substr(value, 2, length(value) - 2)
+END;
 
 -- PostgreSQL 18 keeps NOT NULL as a constraint with a name; before, there is only the flag.
 CREATE OR REPLACE FUNCTION pgstream.describe_not_null(relation oid, number smallint) RETURNS jsonb
 LANGUAGE plpgsql STABLE
+-- INNER
 AS $function$
 BEGIN
   RETURN (
@@ -42,6 +41,7 @@ $function$;
 -- keep marks of their own there (pg_attver), which no statement can set.
 CREATE OR REPLACE FUNCTION pgstream.describe_columns(relation oid) RETURNS jsonb
 LANGUAGE plpgsql STABLE
+-- INNER
 AS $function$
 BEGIN
   RETURN (
@@ -86,6 +86,7 @@ $function$;
 
 CREATE OR REPLACE FUNCTION pgstream.describe_table(relation oid) RETURNS jsonb
 LANGUAGE plpgsql STABLE
+-- INNER
 AS $function$
 BEGIN
   RETURN (

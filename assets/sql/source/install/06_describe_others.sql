@@ -2,6 +2,7 @@
 
 CREATE OR REPLACE FUNCTION pgstream.describe_index(relation oid) RETURNS jsonb
 LANGUAGE plpgsql STABLE
+-- INNER
 AS $function$
 BEGIN
   RETURN (
@@ -32,6 +33,7 @@ $function$;
 
 CREATE OR REPLACE FUNCTION pgstream.describe_constraint(constraint_oid oid) RETURNS jsonb
 LANGUAGE plpgsql STABLE
+-- INNER
 AS $function$
 BEGIN
   RETURN (
@@ -61,6 +63,7 @@ $function$;
 -- An owned sequence goes with its column: dependency "a" for SERIAL and OWNED BY, "i" for identity.
 CREATE OR REPLACE FUNCTION pgstream.describe_sequence(relation oid) RETURNS jsonb
 LANGUAGE plpgsql STABLE
+-- INNER
 AS $function$
 BEGIN
   RETURN (
@@ -94,6 +97,7 @@ $function$;
 
 CREATE OR REPLACE FUNCTION pgstream.describe_range(type_oid oid) RETURNS jsonb
 LANGUAGE plpgsql STABLE
+-- INNER
 AS $function$
 BEGIN
   RETURN (
@@ -118,6 +122,7 @@ $function$;
 
 CREATE OR REPLACE FUNCTION pgstream.describe_type(type_oid oid) RETURNS jsonb
 LANGUAGE plpgsql STABLE
+-- INNER
 AS $function$
 BEGIN
   RETURN (
@@ -158,6 +163,7 @@ $function$;
 
 CREATE OR REPLACE FUNCTION pgstream.describe_schema(schema_oid oid) RETURNS jsonb
 LANGUAGE plpgsql STABLE
+-- INNER
 AS $function$
 BEGIN
   RETURN (

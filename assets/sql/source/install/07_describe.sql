@@ -3,10 +3,8 @@
 -- Schemas whose objects never replicate: the system's, sessions' temporary ones, and ours.
 CREATE OR REPLACE FUNCTION pgstream.ignores_schema(schema_name name) RETURNS boolean
 LANGUAGE sql IMMUTABLE
-AS $function$
-  SELECT schema_name IN ('pg_catalog', 'information_schema', 'pg_toast', 'pgstream')
-      OR schema_name LIKE 'pg\_temp%' OR schema_name LIKE 'pg\_toast\_temp%'
-$function$;
+RETURN schema_name IN ('pg_catalog', 'information_schema', 'pg_toast', 'pgstream')
+    OR schema_name LIKE 'pg\_temp%' OR schema_name LIKE 'pg\_toast\_temp%';
 
 -- Of earlier builds, without use now.
 DROP FUNCTION IF EXISTS pgstream.is_member(oid, oid);
@@ -19,6 +17,7 @@ DROP FUNCTION IF EXISTS pgstream.is_member(oid, oid);
 CREATE OR REPLACE FUNCTION pgstream.describe(relations oid[], constraints oid[], types oid[], schemas oid[])
 RETURNS TABLE (class oid, oid oid, kind text, relation oid, referenced oid, description jsonb)
 LANGUAGE plpgsql STABLE
+-- INNER
 AS $function$
 BEGIN
   RETURN QUERY
@@ -80,6 +79,7 @@ $function$;
 -- was last described.
 CREATE OR REPLACE FUNCTION pgstream.schema_name(schema_oid oid) RETURNS text
 LANGUAGE plpgsql STABLE STRICT
+-- INNER
 AS $function$
 BEGIN
   RETURN (
@@ -93,6 +93,7 @@ $function$;
 
 CREATE OR REPLACE FUNCTION pgstream.relation_name(relation_oid oid) RETURNS jsonb
 LANGUAGE plpgsql STABLE STRICT
+-- INNER
 AS $function$
 BEGIN
   RETURN (
@@ -114,6 +115,7 @@ $function$;
 -- Adds the names that a description holds only as OIDs.
 CREATE OR REPLACE FUNCTION pgstream.with_names(description jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE
+-- INNER
 AS $function$
 BEGIN
   RETURN (
@@ -136,11 +138,10 @@ $function$;
 -- stored.
 CREATE OR REPLACE FUNCTION pgstream.describe_all() RETURNS bigint
 LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-SET quote_all_identifiers = off
+-- ENTRY
 AS $function$
 DECLARE
-  stored bigint;
+  stored pg_catalog.int8;
 BEGIN
   WITH now_described AS MATERIALIZED (
     SELECT * FROM pgstream.describe(

@@ -9,6 +9,7 @@ CREATE TABLE IF NOT EXISTS pgstream.keyless_table (
 -- Whether UPDATE and DELETE would find an identity if it were as the owner left it.
 CREATE OR REPLACE FUNCTION pgstream.has_identity(relation oid, setting "char") RETURNS boolean
 LANGUAGE plpgsql STABLE
+-- INNER
 AS $function$
 BEGIN
   RETURN (
@@ -26,6 +27,7 @@ $function$;
 -- The statement that a table needs so that its changes can be sent, if any.
 CREATE OR REPLACE FUNCTION pgstream.identity_statement(relation_oid oid) RETURNS text
 LANGUAGE plpgsql STABLE
+-- INNER
 AS $function$
 BEGIN
   RETURN (
@@ -50,11 +52,11 @@ $function$;
 -- exclusive lock on the table, or sets lock_timeout. Returns whether it changed anything.
 CREATE OR REPLACE FUNCTION pgstream.keep_identity(relation_oid oid) RETURNS boolean
 LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
+-- INNER
 AS $function$
 DECLARE
-  statement text := pgstream.identity_statement(relation_oid);
-  former "char";
+  statement pg_catalog.text := pgstream.identity_statement(relation_oid);
+  former pg_catalog."char";
 BEGIN
   IF statement IS NULL THEN
     RETURN false;
@@ -76,7 +78,7 @@ $function$;
 -- The statements that give every recorded table back what it had.
 CREATE OR REPLACE FUNCTION pgstream.restore_identity_statements() RETURNS SETOF text
 LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
+-- ENTRY
 AS $function$
   SELECT format('ALTER TABLE ONLY %I.%I REPLICA IDENTITY %s', n.nspname, c.relname,
                 CASE k.former WHEN 'n' THEN 'NOTHING' ELSE 'DEFAULT' END)

@@ -6,6 +6,7 @@
 -- without USING is a function that depends on nothing else, or no function at all.
 CREATE OR REPLACE FUNCTION pgstream.cast_is_exact(before_type oid, after_type oid) RETURNS boolean
 LANGUAGE plpgsql STABLE
+-- INNER
 AS $function$
 BEGIN
   RETURN (
@@ -27,6 +28,7 @@ $function$;
 CREATE OR REPLACE FUNCTION pgstream.rewrite_sends_rows(
   reason integer, before jsonb, after jsonb, has_using boolean) RETURNS boolean
 LANGUAGE plpgsql STABLE
+-- INNER
 AS $function$
 BEGIN
   RETURN (
@@ -54,6 +56,7 @@ $function$;
 CREATE OR REPLACE FUNCTION pgstream.emit_rows(head jsonb, first boolean, last boolean, rows text[])
 RETURNS void
 LANGUAGE sql VOLATILE
+-- INNER
 AS $function$
   SELECT pg_logical_emit_message(true, 'pgstream.rows',
     left(head::text, -1) || ', "first": ' || first || ', "last": ' || last
@@ -64,25 +67,18 @@ $function$;
 -- type's output function: a cast to text could run a function of the table's owner with our rights.
 CREATE OR REPLACE FUNCTION pgstream.emit_table(relation_oid oid) RETURNS void
 LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-SET "DateStyle" = 'ISO, MDY'
-SET "IntervalStyle" = 'postgres'
-SET "TimeZone" = 'UTC'
-SET extra_float_digits = 3
-SET bytea_output = 'hex'
-SET lc_monetary = 'C'
-SET row_security = off
+-- INNER
 AS $function$
 DECLARE
-  chunk_bytes_max CONSTANT integer := 1048576;
-  bytes_max CONSTANT bigint := pg_size_bytes(
+  chunk_bytes_max CONSTANT pg_catalog.int4 := 1048576;
+  bytes_max CONSTANT pg_catalog.int8 := pg_size_bytes(
     coalesce(nullif(current_setting('pgstream.rewrite_bytes_max', true), ''), '1GB'));
-  head jsonb;
-  query text;
-  line text;
-  rows text[] := '{}';
-  bytes bigint := 0;
-  first boolean := true;
+  head pg_catalog.jsonb;
+  query pg_catalog.text;
+  line pg_catalog.text;
+  rows pg_catalog.text[] := '{}';
+  bytes pg_catalog.int8 := 0;
+  first pg_catalog.bool := true;
 BEGIN
   SELECT jsonb_build_object('relation', c.oid::bigint, 'schema', n.nspname, 'name', c.relname,
            'columns', coalesce(jsonb_agg(a.attname ORDER BY a.attnum) FILTER (WHERE a.attnum > 0), '[]')),

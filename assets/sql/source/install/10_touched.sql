@@ -5,6 +5,7 @@
 -- The candidates with all their descendants, also with those that this command detached.
 CREATE OR REPLACE FUNCTION pgstream.with_descendants(relations oid[]) RETURNS oid[]
 LANGUAGE plpgsql STABLE
+-- INNER
 AS $function$
 BEGIN
   RETURN (
@@ -25,6 +26,7 @@ $function$;
 -- Relations that go with the given ones: indexes, owned sequences, tables of a composite type.
 CREATE OR REPLACE FUNCTION pgstream.with_parts(relations oid[], types oid[]) RETURNS oid[]
 LANGUAGE plpgsql STABLE
+-- INNER
 AS $function$
 BEGIN
   RETURN (
@@ -54,14 +56,15 @@ $function$;
 -- The look by name reads all indexes; only an index that was never described is worth it.
 CREATE OR REPLACE FUNCTION pgstream.rebuilt_indexes(commands jsonb, drops jsonb) RETURNS oid[]
 LANGUAGE plpgsql STABLE
+-- INNER
 AS $function$
 DECLARE
-  unknown jsonb := (
+  unknown pg_catalog.jsonb := (
     SELECT jsonb_agg(d) FROM jsonb_array_elements(drops) AS d
      WHERE d ->> 'type' = 'index' AND (d ->> 'original')::boolean
        AND NOT EXISTS (SELECT FROM pgstream.object AS k
                         WHERE k.class = 'pg_class'::regclass AND k.oid = (d ->> 'oid')::oid));
-  found oid[] := (
+  found pg_catalog.oid[] := (
     SELECT array_agg(o.oid)
       FROM jsonb_array_elements(commands) AS c
       JOIN pg_index AS i ON i.indexrelid = (c ->> 'oid')::oid
@@ -87,6 +90,7 @@ $function$;
 -- index among them belongs to.
 CREATE OR REPLACE FUNCTION pgstream.constraints_of(relations oid[]) RETURNS oid[]
 LANGUAGE plpgsql STABLE
+-- INNER
 AS $function$
 BEGIN
   RETURN (
@@ -112,6 +116,7 @@ $function$;
 -- The tables behind dropped columns and defaults: address_names are schema, table, column.
 CREATE OR REPLACE FUNCTION pgstream.tables_of_drops(drops jsonb) RETURNS oid[]
 LANGUAGE plpgsql STABLE
+-- INNER
 AS $function$
 BEGIN
   RETURN (

@@ -5,6 +5,7 @@
 -- but the command that runs it.
 CREATE OR REPLACE FUNCTION pgstream.others(commands jsonb, drops jsonb, statement text) RETURNS jsonb
 LANGUAGE plpgsql STABLE
+-- INNER
 AS $function$
 BEGIN
   RETURN (
@@ -37,9 +38,10 @@ $function$;
 CREATE OR REPLACE FUNCTION pgstream.take_changes(
   relations oid[], constraints oid[], types oid[], schemas oid[], drops jsonb, rewrites jsonb) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE
+-- INNER
 AS $function$
 DECLARE
-  changes jsonb;
+  changes pg_catalog.jsonb;
 BEGIN
   WITH after AS MATERIALIZED (
     SELECT * FROM pgstream.describe(relations, constraints, types, schemas)
@@ -85,6 +87,7 @@ $function$;
 -- two triggers could be written by anyone.
 CREATE OR REPLACE FUNCTION pgstream.verified_drops() RETURNS jsonb
 LANGUAGE plpgsql STABLE
+-- INNER
 AS $function$
 BEGIN
   RETURN (
@@ -108,6 +111,7 @@ $function$;
 -- The rewritten tables that this session still holds exclusively, and why they were rewritten.
 CREATE OR REPLACE FUNCTION pgstream.verified_rewrites() RETURNS jsonb
 LANGUAGE plpgsql STABLE
+-- INNER
 AS $function$
 BEGIN
   RETURN (
@@ -123,39 +127,30 @@ BEGIN
 END
 $function$;
 
+-- Of earlier builds, which wrote the user's path down.
+DROP FUNCTION IF EXISTS pgstream.capture(text, text, text, boolean, text);
+
 -- Writes the log row of one command and, behind it, the rows of the tables that it rewrote.
 -- batch: the text that the client sent; nested: the statement inside a function or DO block, where
--- one could be read from the call stack; is_nested: whether there is a call stack at all. The
--- planner settings make a plan once a session and keep the cost of a command independent of the
--- size of the schema, also when statistics are old.
+-- one could be read from the call stack; is_nested: whether there is a call stack at all.
 CREATE OR REPLACE FUNCTION pgstream.capture(
-  tag text, batch text, nested text, is_nested boolean, path text) RETURNS void
+  tag text, batch text, nested text, is_nested boolean) RETURNS void
 LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-SET "DateStyle" = 'ISO, MDY'
-SET "IntervalStyle" = 'postgres'
-SET "TimeZone" = 'UTC'
-SET extra_float_digits = 3
-SET bytea_output = 'hex'
-SET lc_monetary = 'C'
-SET quote_all_identifiers = off
-SET enable_seqscan = off
-SET jit = off
-SET plan_cache_mode = force_generic_plan
+-- INNER
 AS $function$
 DECLARE
-  commands jsonb;
-  drops jsonb := pgstream.verified_drops();
-  rewrites jsonb := pgstream.verified_rewrites();
-  statement text := coalesce(nested, batch);
-  relations oid[];
-  constraints oid[];
-  types oid[];
-  schemas oid[];
-  changes jsonb;
-  others jsonb;
-  sent jsonb;
-  relation_oid oid;
+  commands pg_catalog.jsonb;
+  drops pg_catalog.jsonb := pgstream.verified_drops();
+  rewrites pg_catalog.jsonb := pgstream.verified_rewrites();
+  statement pg_catalog.text := coalesce(nested, batch);
+  relations pg_catalog.oid[];
+  constraints pg_catalog.oid[];
+  types pg_catalog.oid[];
+  schemas pg_catalog.oid[];
+  changes pg_catalog.jsonb;
+  others pg_catalog.jsonb;
+  sent pg_catalog.jsonb;
+  relation_oid pg_catalog.oid;
 BEGIN
   PERFORM set_config('pgstream.dropped', '', true), set_config('pgstream.rewritten', '', true);
 
@@ -227,7 +222,6 @@ BEGIN
         'tag', tag,
         'statement', pgstream.presentable(tag, statement),
         'nested', is_nested,
-        'search_path', path,
         'objects', changes,
         'unknown_drops', pgstream.unknown_drops(changes, drops),
         'others', others,
@@ -245,6 +239,7 @@ $function$;
 -- REINDEX CONCURRENTLY built anew: all that is known is the name.
 CREATE OR REPLACE FUNCTION pgstream.unknown_drops(changes jsonb, drops jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE
+-- INNER
 AS $function$
 BEGIN
   RETURN (
@@ -261,6 +256,7 @@ $function$;
 -- The tables that have another name because their schema has: nothing else tells the engine.
 CREATE OR REPLACE FUNCTION pgstream.tables_of_renamed_schemas(changes jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE
+-- INNER
 AS $function$
 BEGIN
   RETURN (
@@ -277,18 +273,16 @@ $function$;
 -- The statement as it may be shown: bounded, and without passwords.
 CREATE OR REPLACE FUNCTION pgstream.presentable(tag text, statement text) RETURNS text
 LANGUAGE sql IMMUTABLE
-AS $function$
-  SELECT CASE
-    WHEN tag ~ 'USER MAPPING|SUBSCRIPTION|SERVER' OR statement ~* '\mpassword\M' THEN NULL
-    ELSE left(statement, 65536)
-  END
-$function$;
+RETURN CASE
+  WHEN tag ~ 'USER MAPPING|SUBSCRIPTION|SERVER' OR statement ~* '\mpassword\M' THEN NULL
+  ELSE left(statement, 65536)
+END;
 
 -- REMOVAL
 DROP FUNCTION IF EXISTS pgstream.tables_of_renamed_schemas(jsonb);
 DROP FUNCTION IF EXISTS pgstream.presentable(text, text);
 DROP FUNCTION IF EXISTS pgstream.unknown_drops(jsonb, jsonb);
-DROP FUNCTION IF EXISTS pgstream.capture(text, text, text, boolean, text);
+DROP FUNCTION IF EXISTS pgstream.capture(text, text, text, boolean);
 DROP FUNCTION IF EXISTS pgstream.verified_rewrites();
 DROP FUNCTION IF EXISTS pgstream.verified_drops();
 DROP FUNCTION IF EXISTS pgstream.take_changes(oid[], oid[], oid[], oid[], jsonb, jsonb);

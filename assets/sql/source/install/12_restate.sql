@@ -7,20 +7,19 @@
 -- the object itself is the same.
 CREATE OR REPLACE FUNCTION pgstream.without_texts(description jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE
-AS $function$
-  SELECT description
+RETURN description
     - '{definition,default,base,of_type,partition_key,partition_bound,collation,range,columns,attributes,constraints}'::text[]
     || jsonb_build_object(
       'columns', (SELECT jsonb_agg(c.value - '{type,default,collation,missing}'::text[] ORDER BY c.ordinality)
                     FROM jsonb_array_elements(coalesce(description -> 'columns', description -> 'attributes'))
                          WITH ORDINALITY AS c),
       'constraints', (SELECT jsonb_agg(c.value - 'definition' ORDER BY c.ordinality)
-                        FROM jsonb_array_elements(description -> 'constraints') WITH ORDINALITY AS c))
-$function$;
+                        FROM jsonb_array_elements(description -> 'constraints') WITH ORDINALITY AS c));
 
 -- What this command renamed, moved or gave other labels: [{"class", "oid"}].
 CREATE OR REPLACE FUNCTION pgstream.renamed(commands jsonb, changes jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE
+-- INNER
 AS $function$
 BEGIN
   RETURN (
@@ -51,9 +50,10 @@ CREATE UNLOGGED TABLE IF NOT EXISTS pgstream.renaming (
 
 CREATE OR REPLACE FUNCTION pgstream.restate_later(commands jsonb, changes jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE
+-- INNER
 AS $function$
 DECLARE
-  objects jsonb := pgstream.renamed(commands, changes);
+  objects pg_catalog.jsonb := pgstream.renamed(commands, changes);
 BEGIN
   IF objects <> '[]' THEN
     INSERT INTO pgstream.renaming (objects) VALUES (objects);
@@ -66,11 +66,12 @@ $function$;
 -- here, and the other describes its object itself.
 CREATE OR REPLACE FUNCTION pgstream.restate(objects jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE
+-- INNER
 AS $function$
 DECLARE
-  relations oid[];
-  constraints oid[];
-  types oid[];
+  relations pg_catalog.oid[];
+  constraints pg_catalog.oid[];
+  types pg_catalog.oid[];
 BEGIN
   WITH RECURSIVE named (class, oid) AS (
     SELECT (o ->> 'class')::oid, (o ->> 'oid')::oid FROM jsonb_array_elements(objects) AS o
@@ -114,8 +115,7 @@ $function$;
 CREATE OR REPLACE FUNCTION pgstream.on_renaming() RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET quote_all_identifiers = off
+-- ENTRY
 SET enable_seqscan = off
 SET jit = off
 SET plan_cache_mode = force_generic_plan

@@ -2,11 +2,16 @@
 -- no privilege on ours; not even USAGE, which an invoker's call of an inner function would need.
 -- Whatever goes wrong in here must not reach the user: an error becomes a row that says so, and the
 -- engine stops at it. Never at ddl_command_start: a write there breaks DROP INDEX CONCURRENTLY.
+--
+-- Everything runs in the user's session, where he may have set whatever he likes: the functions that
+-- the server calls (ENTRY) pin all settings that matter, for themselves and for what they call. The
+-- planner settings make a plan once a session and keep the cost of a command independent of the size
+-- of the schema, also when statistics are old.
 
 -- Whether this session is one of ours, or this command is.
 CREATE OR REPLACE FUNCTION pgstream.is_quiet() RETURNS boolean
 LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
+-- INNER
 AS $function$
   SELECT coalesce(current_setting('pgstream.applying', true), '') = 'on'
       OR coalesce(current_setting('pgstream.busy', true), '') = 'on'
@@ -14,7 +19,7 @@ $function$;
 
 CREATE OR REPLACE FUNCTION pgstream.log_failure(tag text, message text) RETURNS void
 LANGUAGE sql VOLATILE
-SET search_path = pg_catalog, pg_temp
+-- INNER
 AS $function$
   INSERT INTO pgstream.schema_log (version, schema_name, schema)
   VALUES (nextval('pgstream.schema_log_version'), '', jsonb_build_object(
@@ -25,11 +30,15 @@ $function$;
 CREATE OR REPLACE FUNCTION pgstream.on_ddl_command_end() RETURNS event_trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
+-- ENTRY
 SET lc_messages = 'C'
+SET enable_seqscan = off
+SET jit = off
+SET plan_cache_mode = force_generic_plan
 AS $function$
 DECLARE
-  stack text;
-  message text;
+  stack pg_catalog.text;
+  message pg_catalog.text;
 BEGIN
   IF pgstream.is_quiet() THEN
     RETURN;
@@ -39,8 +48,7 @@ BEGIN
     PERFORM pgstream.capture(
       TG_TAG, pg_catalog.current_query(),
       pg_catalog."substring"(stack, E'^[^\\n]*\\nSQL statement "(.*?)"\\n[A-Z][^\\n]* function '),
-      pg_catalog.strpos(stack, E'\n') OPERATOR(pg_catalog.>) 0,
-      pg_catalog.current_setting('search_path'));
+      pg_catalog.strpos(stack, E'\n') OPERATOR(pg_catalog.>) 0);
   EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS message = MESSAGE_TEXT;
     PERFORM pgstream.log_failure(TG_TAG, message);
@@ -54,7 +62,7 @@ $function$;
 -- Keeps for ddl_command_end, which comes later in the same command, what only sql_drop can see.
 CREATE OR REPLACE FUNCTION pgstream.note_drops() RETURNS void
 LANGUAGE sql VOLATILE
-SET search_path = pg_catalog, pg_temp
+-- INNER
 AS $function$
   SELECT set_config('pgstream.dropped', (
       coalesce(nullif(current_setting('pgstream.dropped', true), ''), '[]')::jsonb
@@ -73,9 +81,10 @@ $function$;
 CREATE OR REPLACE FUNCTION pgstream.on_sql_drop() RETURNS event_trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
+-- ENTRY
 AS $function$
 DECLARE
-  message text;
+  message pg_catalog.text;
 BEGIN
   IF pgstream.is_quiet() THEN
     RETURN;
@@ -94,7 +103,7 @@ $function$;
 
 CREATE OR REPLACE FUNCTION pgstream.note_rewrite() RETURNS void
 LANGUAGE sql VOLATILE
-SET search_path = pg_catalog, pg_temp
+-- INNER
 AS $function$
   SELECT set_config('pgstream.rewritten', (
       coalesce(nullif(current_setting('pgstream.rewritten', true), ''), '{}')::jsonb
@@ -106,9 +115,10 @@ $function$;
 CREATE OR REPLACE FUNCTION pgstream.on_table_rewrite() RETURNS event_trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
+-- ENTRY
 AS $function$
 DECLARE
-  message text;
+  message pg_catalog.text;
 BEGIN
   IF pgstream.is_quiet() THEN
     RETURN;
