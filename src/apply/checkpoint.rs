@@ -77,12 +77,6 @@ WHERE slot_name = $1";
 const HAS_APPLIED: &str =
     "SELECT commit_time IS NOT NULL FROM pgstream.checkpoint WHERE slot_name = $1";
 
-/// A commit that waits until it, and all before it, is on disk; it needs a transaction id to do so.
-pub(super) const FLUSH: &str = "\
-BEGIN;
-SELECT pg_catalog.pg_current_xact_id();
-COMMIT";
-
 /// Which source a slot's checkpoint is of. Parameter: slot.
 const OWNER: &str = "\
 SELECT system_identifier, database_name FROM pgstream.checkpoint WHERE slot_name = $1";
@@ -147,10 +141,8 @@ impl CheckpointStore {
         let stream = &self.stream;
         let found = session.row(LOAD, &[&stream.slot_name]).await;
         // A process before us may have written the row a moment ago, without waiting for the disk.
-        session
-            .run(FLUSH)
-            .await
-            .map_err(refused("the checkpoint"))?;
+        let flushed = session.flush_wal().await;
+        flushed.map_err(refused("the checkpoint"))?;
         let Some(row) = found.map_err(refused("the checkpoint"))? else {
             self.create(session, slot_lsn).await?;
             return Ok(slot_lsn);

@@ -29,7 +29,7 @@ use super::shape::{self, Shape};
 use super::{ApplyError, CheckpointStore, Op, TablePlan, TargetTable, WriteRules};
 use bind::{Bound, CopyRows, TextParameter, Work};
 pub use commit::Commit;
-use commit::WAL_POSITIONS;
+use commit::WAL_LOOK;
 
 const DESCRIBE_TABLE: &str = include_str!("../../assets/sql/target/describe_table.sql");
 
@@ -53,13 +53,11 @@ pub struct Writer {
     rules: WriteRules,
     statements: HashMap<(usize, Shape), Prepared>,
     advance: Statement,
-    positions: Statement,
+    wal_look: Statement,
     describe: Statement,
     process_id: i32,
     sequences: SequenceTracker,
     durability: Durability,
-    /// Every commit waits for the disk.
-    patient: bool,
     open: bool,
 }
 
@@ -99,9 +97,9 @@ impl Writer {
         stream: super::Stream,
     ) -> Result<(Self, CheckpointStore), ApplyError> {
         session::claim(&session, &stream.slot_name).await?;
-        let (store, positions, describe, itself) = tokio::join!(
+        let (store, wal_look, describe, itself) = tokio::join!(
             CheckpointStore::open(&session, stream),
-            session.prepare(WAL_POSITIONS),
+            session.prepare(WAL_LOOK),
             session.prepare(DESCRIBE_TABLE),
             session.row(ITSELF, &[]),
         );
@@ -109,23 +107,24 @@ impl Writer {
         let prepared = |sql, prepared: Result<Statement, _>| {
             prepared.map_err(|error| session.error(sql, error))
         };
-        let positions = prepared(WAL_POSITIONS, positions);
-        let positions = positions.map_err(refused("the positions of its WAL"))?;
+        let wal_look = prepared(WAL_LOOK, wal_look);
+        let wal_look = wal_look.map_err(refused("a look at its WAL"))?;
         let describe = prepared(DESCRIBE_TABLE, describe);
         let describe = describe.map_err(refused("a look at its catalog"))?;
         let itself = itself.map_err(refused("a look at its own session"))?;
         let advance = prepared(ADVANCE, session.prepare(ADVANCE).await);
         let advance = advance.map_err(refused("the checkpoint"))?;
+        let mut durability = Durability::default();
+        durability.has_standbys(itself.as_ref().is_none_or(|row| row.get(1)));
         let writer = Self {
             rules,
             statements: HashMap::new(),
             advance,
-            positions,
+            wal_look,
             describe,
             sequences: SequenceTracker::default(),
-            durability: Durability::default(),
+            durability,
             process_id: itself.as_ref().map_or(0, |row| row.get(0)),
-            patient: itself.is_none_or(|row| row.get(1)),
             open: false,
             session,
         };

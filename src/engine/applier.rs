@@ -76,6 +76,8 @@ pub(super) struct Applier {
     open: OpenBatch,
     /// The batch whose commit is under way.
     closing: Option<Closing>,
+    /// The target is asked to make durable what it has.
+    settling: bool,
     board: Board,
     meter: Meter,
     acknowledge: mpsc::Sender<String>,
@@ -157,6 +159,7 @@ impl Applier {
             edit,
             open: OpenBatch::default(),
             closing: None,
+            settling: false,
             board: parts.board,
             meter: parts.meter,
             acknowledge: parts.acknowledge,
@@ -173,9 +176,9 @@ impl Applier {
         self.coverage.confirmable(self.desk.durable())
     }
 
-    /// Returns whether the commit of a batch is under way.
+    /// Returns whether the commit of a batch is under way, or commits are being made durable.
     pub(super) const fn is_committing(&self) -> bool {
-        self.closing.is_some()
+        self.closing.is_some() || self.settling
     }
 
     /// Returns when the oldest transaction that is not committed here was committed on the source.
@@ -294,6 +297,7 @@ impl Applier {
     pub(super) async fn complete(&mut self) -> Result<(), EngineError> {
         let done = self.desk.back().await.map_err(EngineError::Task)?;
         done.map_err(|error| self.failed(error))?;
+        self.settling = false;
         let Some(closing) = self.closing.take() else {
             return Ok(());
         };
@@ -331,13 +335,19 @@ impl Applier {
         let before = self.desk.durable();
         let looked = self.desk.writer().look_for_durable().await;
         looked.map_err(|error| self.failed(error))?;
-        Ok(self.desk.durable() > before)
+        let durable = self.desk.durable();
+        if self.desk.here().must_settle() {
+            // Standbys may take their time: not in the way of commands.
+            self.settling = true;
+            self.desk.settle();
+        }
+        Ok(durable > before)
     }
 
     /// Waits until all that was committed is durable.
     pub(super) async fn settle(&mut self) -> Result<(), EngineError> {
         self.complete().await?;
-        let settled = self.desk.writer().settle(self.checkpoint).await;
+        let settled = self.desk.writer().settle().await;
         settled.map_err(|error| self.failed(error))
     }
 

@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::fmt;
 use std::future::poll_fn;
 use std::ops::Deref;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 use tokio_postgres::config::{ChannelBinding as ClientBinding, SslMode as ClientSslMode};
 use tokio_postgres::config::{Config, SslNegotiation as ClientNegotiation};
+use tokio_postgres::error::Severity;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{
     AsyncMessage, CancelToken, Client, Connection, Row, SimpleQueryMessage, Statement,
@@ -61,6 +63,7 @@ pub struct Session {
     settings: ConnectionSettings,
     cancel: CancelToken,
     ended: watch::Receiver<Life>,
+    warnings: Arc<AtomicU64>,
     /// Statements by their text.
     prepared: Mutex<HashMap<Box<str>, Statement>>,
 }
@@ -91,17 +94,23 @@ async fn enter(link: Link, place: Place<'_>, application_name: &str) -> Result<S
         .await
         .map_err(|error| entering_failed(&place, error))?;
     let (tell, ended) = watch::channel(Life::Running);
+    let warnings = Arc::new(AtomicU64::new(0));
     #[expect(
         clippy::disallowed_methods,
         reason = "the driver belongs to its Session: it ends when the client is dropped"
     )]
-    drop(tokio::spawn(drive(connection, Arc::clone(&object), tell)));
+    drop(tokio::spawn(drive(
+        connection,
+        (Arc::clone(&object), Arc::clone(&warnings)),
+        tell,
+    )));
     let session = Session {
         cancel: client.cancel_token(),
         client,
         object,
         settings: place.alone(),
         ended,
+        warnings,
         prepared: Mutex::default(),
     };
     session.run(&pin_statement()).await?;
@@ -155,12 +164,15 @@ fn reason(error: &tokio_postgres::Error) -> String {
 
 async fn drive(
     mut connection: Connection<Link, Link>,
-    object: Arc<str>,
+    (object, warnings): (Arc<str>, Arc<AtomicU64>),
     tell: watch::Sender<Life>,
 ) {
     let end = loop {
         match poll_fn(|context| connection.poll_message(context)).await {
             Some(Ok(AsyncMessage::Notice(notice))) => {
+                if notice.parsed_severity() == Some(Severity::Warning) {
+                    warnings.fetch_add(1, Ordering::Relaxed);
+                }
                 debug!(target: "sql", server = %object, code = notice.code().code(), "server notice");
                 trace!(target: "sql", server = %object, message = notice.message(), "server notice");
             }
@@ -185,6 +197,13 @@ impl Session {
     #[must_use]
     pub const fn settings(&self) -> &ConnectionSettings {
         &self.settings
+    }
+
+    /// Returns how often the server has warned us. A warning is counted before the answer that it came
+    /// with is given.
+    #[must_use]
+    pub fn warning_count(&self) -> u64 {
+        self.warnings.load(Ordering::Relaxed)
     }
 
     /// Opens another session on the same server.

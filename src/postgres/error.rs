@@ -74,6 +74,12 @@ pub enum PgError {
         /// What the system said.
         source: io::Error,
     },
+    /// A commit came back before it was safe.
+    #[error("{object} has not brought its commits to disk before it answered")]
+    NotFlushed {
+        /// The server.
+        object: String,
+    },
     /// The server ended the replication stream in order, as it does at its shutdown.
     #[error("{object} ended the replication stream")]
     StreamEnded {
@@ -228,6 +234,7 @@ impl Classify for PgError {
             Self::ConnectTimeout { .. }
             | Self::WrongServer { .. }
             | Self::Lost { .. }
+            | Self::NotFlushed { .. }
             | Self::StreamEnded { .. } => ErrorClass::Transient,
             Self::Tls { source, .. } => source.class(),
             Self::Authentication { .. } | Self::StreamWarning(_) => ErrorClass::Operator,
@@ -256,6 +263,11 @@ impl Classify for PgError {
             Self::Protocol { .. } | Self::Client { .. } => {
                 Some("please report this with the log".to_owned())
             }
+            Self::NotFlushed { .. } => Some(
+                "nothing is confirmed before it is safe: let the server wait for its synchronous \
+                 standbys, and connect to it directly, not through a pooler in transaction mode"
+                    .to_owned(),
+            ),
             Self::ConnectTimeout { .. } | Self::Lost { .. } | Self::StreamEnded { .. } => None,
         }
     }

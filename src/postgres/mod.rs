@@ -21,6 +21,7 @@ mod connect;
 mod copy;
 mod dial;
 mod error;
+mod flush;
 mod formats;
 mod frame;
 mod handshake;

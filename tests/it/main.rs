@@ -22,6 +22,7 @@ mod cluster;
 mod console;
 mod copy;
 mod deps;
+mod durable;
 mod hostile;
 mod instruments;
 mod oracle;

@@ -3,8 +3,8 @@
 
 use futures_util::future::join;
 
-use crate::apply::checkpoint::{ADVANCE, FLUSH, refused};
-use crate::apply::durability::Durability;
+use crate::apply::checkpoint::{ADVANCE, refused};
+use crate::apply::durability::WalLook;
 use crate::apply::{ApplyError, Checkpoint, CheckpointStore, Op, Stream};
 use crate::fault;
 use crate::model::Lsn;
@@ -12,10 +12,12 @@ use crate::postgres::PgError;
 
 use super::{Writer, judge_all};
 
-/// How far the target's WAL is written, and how far it is on disk.
-pub(super) const WAL_POSITIONS: &str = "\
+/// How far the target's WAL is written, how far it is on disk, and whether that is enough: a reload may
+/// bring synchronous standbys at any time, and nothing tells us.
+pub(super) const WAL_LOOK: &str = "\
 SELECT pg_catalog.pg_current_wal_insert_lsn()::pg_catalog.text,
-       pg_catalog.pg_current_wal_flush_lsn()::pg_catalog.text";
+       pg_catalog.pg_current_wal_flush_lsn()::pg_catalog.text,
+       pg_catalog.current_setting('synchronous_standby_names') <> ''";
 
 /// What the target refused, in its error.
 const COMMIT: &str = "the commit of a batch";
@@ -61,15 +63,13 @@ impl Writer {
         judge_all(&last, answers)?;
         moved.and(advanced)?;
         fault::point(fault::APPLY_BEFORE_COMMIT);
-        if commit == Commit::Durable || self.patient {
-            self.session.run("COMMIT").await.map_err(refused_commit)?;
-            self.durability.settled(to.end_lsn);
-        } else {
-            self.commit_visibly(to.end_lsn).await?;
-        }
+        self.close(to.end_lsn, commit).await?;
         fault::point(fault::APPLY_AFTER_COMMIT);
         self.open = false;
         self.sequences.committed();
+        if commit == Commit::Durable || self.durability.is_stuck() {
+            self.settle().await?;
+        }
         Ok(())
     }
 
@@ -107,29 +107,40 @@ impl Writer {
         }
     }
 
-    async fn commit_visibly(&mut self, checkpoint: Lsn) -> Result<(), ApplyError> {
-        let commit = self
-            .session
-            .run("SET LOCAL synchronous_commit = off; COMMIT");
-        let (committed, positions) = join(commit, self.wal_positions()).await;
+    /// Commits, and looks at the target's WAL behind the commit.
+    async fn close(&mut self, checkpoint: Lsn, commit: Commit) -> Result<(), ApplyError> {
+        let standbys = self.durability.waits_for_standbys();
+        let sql = match commit {
+            Commit::Visible if !standbys => "SET LOCAL synchronous_commit = off; COMMIT",
+            Commit::Visible | Commit::Durable => "COMMIT",
+        };
+        let warnings = self.session.warning_count();
+        let (committed, look) = join(self.session.run(sql), self.look_at_wal()).await;
         committed.map_err(refused_commit)?;
-        let (written, flushed) = positions?;
-        self.durability.committed(written, checkpoint);
-        self.durability.flushed(flushed);
+        let look = look?;
+        // A wait for standbys that somebody cancels ends with a warning.
+        let replicated = standbys && self.session.warning_count() == warnings;
+        self.durability
+            .committed(look.written, checkpoint, replicated);
+        self.durability.see(look);
         Ok(())
     }
 
-    async fn wal_positions(&self) -> Result<(Lsn, Lsn), ApplyError> {
-        let found = self.session.query_one(&self.positions, &[]).await;
-        let found = found.map_err(|error| self.session.error(WAL_POSITIONS, error));
-        let row = found.map_err(refused("the positions of its WAL"))?;
+    async fn look_at_wal(&self) -> Result<WalLook, ApplyError> {
+        let found = self.session.query_one(&self.wal_look, &[]).await;
+        let found = found.map_err(|error| self.session.error(WAL_LOOK, error));
+        let row = found.map_err(refused("a look at its WAL"))?;
         let position = |at| row.get::<_, &str>(at).parse().unwrap_or(Lsn::ZERO);
-        Ok((position(0), position(1)))
+        Ok(WalLook {
+            written: position(0),
+            flushed: position(1),
+            standbys: row.get(2),
+        })
     }
 
     /// Tells that the checkpoint with which everything begins is durable.
     pub fn starts_at(&mut self, checkpoint: Lsn) {
-        self.durability = Durability::at(checkpoint);
+        self.durability.starts_at(checkpoint);
     }
 
     /// Returns the last checkpoint that a crash of the target cannot take back.
@@ -144,21 +155,28 @@ impl Writer {
     /// The loss of the session.
     pub async fn look_for_durable(&mut self) -> Result<(), ApplyError> {
         if !self.durability.is_settled() {
-            let (_, flushed) = self.wal_positions().await?;
-            self.durability.flushed(flushed);
+            let look = self.look_at_wal().await?;
+            self.durability.see(look);
         }
         Ok(())
     }
 
-    /// Waits until everything up to `checkpoint`, the last that was committed, is on disk. With a
-    /// transaction open it does not: the next start finds out what became of it all.
+    /// Returns whether commits become durable only by [`settle`](Self::settle), not by themselves.
+    #[must_use]
+    pub fn must_settle(&self) -> bool {
+        self.durability.is_stuck() && !self.open
+    }
+
+    /// Waits until everything that was committed is on disk. With a transaction open it does not: the
+    /// next start finds out what became of it all.
     ///
     /// # Errors
     /// The target's refusal.
-    pub async fn settle(&mut self, checkpoint: Lsn) -> Result<(), ApplyError> {
+    pub async fn settle(&mut self) -> Result<(), ApplyError> {
         if !self.durability.is_settled() && !self.open {
-            self.session.run(FLUSH).await.map_err(refused(COMMIT))?;
-            self.durability.settled(checkpoint);
+            let flushed = self.session.flush_wal().await;
+            flushed.map_err(refused(COMMIT))?;
+            self.durability.settled();
         }
         Ok(())
     }

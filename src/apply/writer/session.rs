@@ -5,8 +5,8 @@ use crate::config::ConnectionSettings;
 use crate::postgres::{self, Session};
 
 /// `pgstream.applying` tells our own event triggers on the target (a target may be the source of
-/// another stream) that these changes are not a user's. A commit waits for the disk unless it says
-/// otherwise, whatever the role or the server are set to. Plans must use the key's index: a plan made while a table was small
+/// another stream) that these changes are not a user's. A commit waits for the disk, and for
+/// that of synchronous standbys, unless it says otherwise, whatever the role or the server are set to. Plans must use the key's index: a plan made while a table was small
 /// would scan it for ever. A plan made anew for each set of rows knows how many they are, and then reads
 /// the whole index to merge them; a generic one looks up each.
 const SETTINGS: &str = "\
@@ -14,7 +14,7 @@ SET pgstream.applying = 'on';
 SET enable_seqscan = off;
 SET plan_cache_mode = force_generic_plan;
 SELECT pg_catalog.set_config('synchronous_commit', 'on', false)
-WHERE pg_catalog.current_setting('synchronous_commit') = 'off'";
+WHERE pg_catalog.current_setting('synchronous_commit') <> 'remote_apply'";
 
 const APPLICATION_NAME: &str = "pgstream apply";
 const DISABLE_TRIGGERS: &str = "SET session_replication_role = replica";

@@ -107,6 +107,17 @@ impl Desk {
         });
     }
 
+    /// Begins to make durable what was committed.
+    ///
+    /// # Panics
+    /// When the writer is away.
+    pub(super) fn settle(&mut self) {
+        self.send(|mut writer| async move {
+            let done = writer.settle().await;
+            (writer, done)
+        });
+    }
+
     fn send<F>(&mut self, work: impl FnOnce(Box<Writer>) -> F)
     where
         F: Future<Output = (Box<Writer>, Result<(), ApplyError>)> + Send + 'static,

@@ -126,7 +126,7 @@ impl Copier {
                 continue;
             }
             if !self.foreign_keys(&target, &stored).await? {
-                let flushed = target.run(FLUSH).await;
+                let flushed = target.flush_wal().await;
                 flushed
                     .map_err(|source| self.site.target_failed("bring the copy to disk", source))?;
                 self.site.show();
@@ -367,7 +367,3 @@ fn has_rows(table: &StoredTable) -> bool {
         CopyState::Ready | CopyState::CatchingUp | CopyState::Indexing
     )
 }
-
-/// Waits until all that was committed is on disk: a commit with a transaction id of its own does.
-const FLUSH: &str = "\
-BEGIN; SET LOCAL synchronous_commit = on; SELECT pg_catalog.pg_current_xact_id(); COMMIT";

@@ -37,7 +37,16 @@ impl Flow {
     /// Starts both servers, runs `schema` on both sides, and makes slot and publication. Rows
     /// only: the schema log is not installed.
     pub async fn rows(plugin: &str, schema: &str) -> Self {
-        let flow = Self::bare().await;
+        Self::rows_between(pair(), plugin, schema).await
+    }
+
+    /// As [`Flow::rows`], between these servers.
+    pub async fn rows_between(
+        servers: (TestCluster, TestCluster),
+        plugin: &str,
+        schema: &str,
+    ) -> Self {
+        let flow = Self::between(servers).await;
         for client in [&flow.source, &flow.target] {
             execute(client, schema).await;
         }
@@ -70,7 +79,11 @@ impl Flow {
 
     /// Starts both servers and nothing else.
     pub async fn bare() -> Self {
-        let (source_cluster, target_cluster) = pair();
+        Self::between(pair()).await
+    }
+
+    /// Takes these servers as they are.
+    pub async fn between((source_cluster, target_cluster): (TestCluster, TestCluster)) -> Self {
         let source = connect(&source_cluster.url("postgres")).await;
         let target = connect(&target_cluster.url("postgres")).await;
         let pipeline = pipeline(
