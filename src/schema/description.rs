@@ -177,6 +177,9 @@ pub struct NotNull {
     pub validated: bool,
     /// Declared in this table, not only inherited.
     pub local: bool,
+    /// How many parents it comes from.
+    #[serde(default)]
+    pub inherited: i32,
     /// `COMMENT ON CONSTRAINT`.
     pub comment: Option<String>,
 }

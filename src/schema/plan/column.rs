@@ -325,7 +325,8 @@ fn not_null_changes(table: &str, table_name: &str, before: &Column, after: &Colu
         (Some(was), Some(now)) => {
             let mut changes = Vec::new();
             let constraint = quote_ident(&now.name);
-            if was.name != now.name {
+            let named_above = was.inherited > 0 && now.inherited > 0;
+            if was.name != now.name && !named_above {
                 let old = quote_ident(&was.name);
                 changes.push(format!("{family} RENAME CONSTRAINT {old} TO {constraint}"));
             }

@@ -36,7 +36,7 @@ pub(super) fn plan(
         Some(_) if refill::keeps_rows_apart(scene, images) => return,
         // As its index, it has the name that PostgreSQL gave it, on the target, too.
         Some(_) if images.rebuilt && after.parent_oid.is_some() => {}
-        Some(before) => alter(before, after, steps, &object),
+        Some(before) => alter(scene, before, after, steps, &object),
     }
     describe(images.before.as_ref(), after, steps, &object);
 }
@@ -184,19 +184,38 @@ fn from_index(constraint: &Constraint, index: &str) -> String {
     definition
 }
 
-fn alter(before: &Constraint, after: &Constraint, steps: &mut Steps, object: &str) {
+/// PostgreSQL hands a new name of a CHECK down to the children that inherit it, and to those alone; all
+/// else of a foreign key is said to the partitioned table.
+fn alter(
+    scene: &Scene<'_>,
+    before: &Constraint,
+    after: &Constraint,
+    steps: &mut Steps,
+    object: &str,
+) {
     let name = quote_ident(&after.name);
     let table = format!("ALTER TABLE {}", after.table.quoted());
-    let inherited = after.inherited > 0 && !after.local && after.kind == "c"
-        || after.kind == "f" && after.parent_oid.is_some();
-    if inherited {
-        return;
-    }
-    if before.name != after.name {
+    let named_above = after.kind == "c" && before.inherited > 0 && after.inherited > 0;
+    if before.name != after.name && !named_above {
         let old = quote_ident(&before.name);
         let sql = format!("{table} RENAME CONSTRAINT {old} TO {name}");
         steps.add(Phase::Constraint, object, sql);
     }
+    if after.validated && !before.validated && before.enforced == after.enforced {
+        let sql = format!("{table} VALIDATE CONSTRAINT {name}");
+        let above = scene.constraints.get(&after.parent_oid.unwrap_or_default());
+        if above.is_none() {
+            steps.add(Phase::Validate, object, sql);
+        }
+    }
+    if after.kind != "f" || after.parent_oid.is_none() {
+        alter_mode(before, after, steps, object);
+    }
+}
+
+fn alter_mode(before: &Constraint, after: &Constraint, steps: &mut Steps, object: &str) {
+    let name = quote_ident(&after.name);
+    let table = format!("ALTER TABLE {}", after.table.quoted());
     if (before.deferrable, before.deferred) != (after.deferrable, after.deferred) {
         let deferrable = if after.deferrable {
             "DEFERRABLE"
@@ -219,19 +238,11 @@ fn alter(before: &Constraint, after: &Constraint, steps: &mut Steps, object: &st
         };
         let sql = format!("{table} ALTER CONSTRAINT {name} {not}ENFORCED");
         steps.add(Phase::AlterConstraint, object, sql);
-    } else if after.validated && !before.validated {
-        let sql = format!("{table} VALIDATE CONSTRAINT {name}");
-        steps.add(Phase::Validate, object, sql);
     }
 }
 
 fn drop_constraint(scene: &Scene<'_>, before: &Constraint, steps: &mut Steps) {
-    let with_parent = before.parent_oid.is_some_and(|parent| {
-        let parent = scene.constraints.get(&parent);
-        parent.is_none_or(|images| images.after.is_none())
-    });
-    let inherited = before.kind == "c" && before.inherited > 0 && !before.local;
-    if with_parent || inherited || scene.is_dropped(before.table_oid) {
+    if goes_with_parent(scene, before) || scene.is_dropped(before.table_oid) {
         return;
     }
     if let (Some(oid), Some(name)) = (before.referenced_oid, &before.referenced)
@@ -251,6 +262,16 @@ fn drop_constraint(scene: &Scene<'_>, before: &Constraint, steps: &mut Steps) {
         quote_ident(&before.name)
     );
     steps.add(phase, &label(before), sql);
+}
+
+/// Whether PostgreSQL takes it away by itself: nobody can drop what comes from a parent. The part of a
+/// foreign key that stands for a partition goes when that is detached, though the key stays.
+fn goes_with_parent(scene: &Scene<'_>, before: &Constraint) -> bool {
+    let from_above = before.parent_oid.is_some_and(|parent| {
+        let parent = scene.constraints.get(&parent);
+        before.kind == "f" || parent.is_none_or(|images| images.after.is_none())
+    });
+    from_above || before.kind == "c" && before.inherited > 0 && !before.local
 }
 
 fn stays_below(scene: &Scene<'_>, constraint: &Constraint) -> bool {

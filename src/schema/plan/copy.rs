@@ -185,7 +185,8 @@ fn stage(phase: Phase, table: Option<&Table>, owner: Owner) -> Stage {
         Phase::Index | Phase::Constraint | Phase::AlterConstraint if partitioned => Stage::Last,
         Phase::Index => Stage::Index,
         Phase::Constraint | Phase::AlterConstraint => Stage::After,
-        Phase::AttachIndex
+        Phase::JoinIndex
+        | Phase::AttachIndex
         | Phase::Validate
         | Phase::Owner
         | Phase::TableSetting

@@ -5,7 +5,7 @@ use super::scene::Scene;
 use super::sql::{comment, option_changes};
 use super::steps::{Phase, Steps, label};
 use crate::model::{QualifiedName, quote_ident};
-use crate::schema::description::Index;
+use crate::schema::description::{Index, Table};
 use crate::schema::entry::Images;
 
 pub(super) fn plan(scene: &Scene<'_>, images: &Images<Index>, steps: &mut Steps) {
@@ -24,19 +24,19 @@ pub(super) fn plan(scene: &Scene<'_>, images: &Images<Index>, steps: &mut Steps)
         Some(_) if is_named_by_server(images) => {}
         Some(before) => alter(scene, before, after, steps, &object),
     }
-    if let (Some(parent), false) = (
-        &after.parent,
-        images
-            .before
-            .as_ref()
-            .is_some_and(|b| b.parent_oid == after.parent_oid),
-    ) {
+    let attached = images.before.as_ref().and_then(|before| before.parent_oid);
+    if let Some(parent) = after
+        .parent
+        .as_ref()
+        .filter(|_| attached != after.parent_oid)
+    {
         let sql = format!(
             "ALTER INDEX {} ATTACH PARTITION {}",
             parent.quoted(),
             name(after).quoted()
         );
-        steps.add(Phase::AttachIndex, &object, sql);
+        let (phase, rank) = attachment(scene, after);
+        steps.add_ranked(phase, rank, &object, sql);
     }
     settings(images.before.as_ref(), after, steps, &object);
 }
@@ -46,6 +46,24 @@ pub(super) fn plan(scene: &Scene<'_>, images: &Images<Index>, steps: &mut Steps)
 fn is_named_by_server(images: &Images<Index>) -> bool {
     let after = images.after.as_ref();
     images.rebuilt && after.is_some_and(|after| after.parent_oid.is_some())
+}
+
+/// The indexes of a tree that is attached as a whole are joined first, from below: PostgreSQL looks for
+/// indexes that are complete, and would build others. The topmost are joined by the ATTACH itself.
+fn attachment(scene: &Scene<'_>, after: &Index) -> (Phase, i32) {
+    let images = scene.tables.get(&after.table_oid);
+    let joins_now = images.is_some_and(|images| {
+        let parents = |table: &Option<Table>| table.as_ref().map(|table| table.parents.clone());
+        parents(&images.before) != parents(&images.after)
+    });
+    let table = images.and_then(|images| images.after.as_ref());
+    match joins_now {
+        true => (Phase::AttachIndex, 0),
+        false => (
+            Phase::JoinIndex,
+            -table.map_or(0, |table| scene.depth(table)),
+        ),
+    }
 }
 
 /// Returns an index's qualified name: an index lives in its table's schema.

@@ -42,6 +42,7 @@ pub(super) enum Phase {
     Index,
     Constraint,
     AlterConstraint,
+    JoinIndex,
     Attach,
     AttachIndex,
     ForeignKey,

@@ -26,6 +26,7 @@ BEGIN
       'no_inherit', c.connoinherit,
       'validated', c.convalidated,
       'local', c.conislocal,
+      'inherited', c.coninhcount,
       'comment', (SELECT m.description FROM pg_description AS m
           WHERE m.classoid = 'pg_constraint'::regclass AND m.objoid = c.oid AND m.objsubid = 0)))
     FROM pg_constraint AS c
