@@ -9,8 +9,11 @@ use crate::cli::Failure;
 use crate::cli::edit;
 use crate::cli::signals::Signals;
 use crate::config::Pipeline;
-use crate::engine::status::{Command, CommandAnswer, Lag, Phase, SchemaEdit, SchemaState, Status};
-use crate::engine::{Engine, EngineOptions, Handle, Outcome};
+use crate::engine::status::{
+    Command, CommandAnswer, FailedTransaction, Lag, Phase, SchemaChange, SchemaEdit, SchemaState,
+    Status,
+};
+use crate::engine::{Engine, EngineOptions, Handle, Outcome, Remote};
 
 /// Streams until it is stopped, by a choice or by a signal.
 pub(super) async fn control(
@@ -31,7 +34,15 @@ pub(super) async fn control(
             _ = signals.next() => return stop(engine).await,
             line = talk.line(), if listening => match line {
                 Some(_) => {
-                    if menu(&mut talk, &engine).await {
+                    // A signal ends it at every prompt, and so does the engine's own end.
+                    let remote = engine.remote();
+                    let left = tokio::select! {
+                        biased;
+                        outcome = engine.join() => return ended(outcome),
+                        _ = signals.next() => true,
+                        left = menu(&mut talk, &remote) => left,
+                    };
+                    if left {
                         return stop(engine).await;
                     }
                 }
@@ -66,7 +77,7 @@ fn tell_phase(talk: &Talk, status: &Status, told: &mut Option<Phase>) {
     *told = Some(status.phase.clone());
     talk.tell(format!("state: {}", words(&status.phase)));
     if let (Phase::Held, Some(failure)) = (&status.phase, &status.last_error) {
-        talk.tell_all([&failure.message]);
+        talk.tell_all([failure.headline()]);
         talk.tell_all(&failure.causes);
         talk.tell_all(failure.hint.iter().map(|hint| format!("hint: {hint}")));
         talk.tell("Enter shows what can be done.");
@@ -97,7 +108,7 @@ fn lag_words(lag: &Lag) -> String {
 }
 
 /// Shows how it stands and lets something be asked of the engine; returns whether to stop.
-async fn menu(talk: &mut Talk, engine: &Handle) -> bool {
+async fn menu(talk: &mut Talk, engine: &Remote) -> bool {
     let status = engine.status().borrow().as_ref().clone();
     talk.tell_all([
         format!("state     {}", words(&status.phase)),
@@ -108,15 +119,18 @@ async fn menu(talk: &mut Talk, engine: &Handle) -> bool {
         ),
         format!("on target up to {}", status.checkpoint.end_lsn),
     ]);
-    let command = match talk.choose("What now?", &CHOICES, Some(0)).await {
-        Some(1) => Some(Command::Pause),
-        Some(2) => Some(Command::Resume),
-        Some(3) => Some(Command::Retry),
-        Some(4) => skip(talk, &status).await,
-        Some(5) => return true,
-        Some(6) => edited(talk, &status).await,
-        Some(7) => copies::choose(talk, &status).await,
-        _ => None,
+    let offered = offered(&status);
+    let words: Vec<&str> = offered.iter().map(|choice| choice.words()).collect();
+    let chosen = talk.choose("What now?", &words, Some(0)).await;
+    let command = match chosen.map_or(Choice::GoOn, |index| offered[index]) {
+        Choice::GoOn => None,
+        Choice::Pause => Some(Command::Pause),
+        Choice::Resume => Some(Command::Resume),
+        Choice::Retry => Some(Command::Retry),
+        Choice::Skip => skip(talk, &status).await,
+        Choice::Edit => edited(talk, &status).await,
+        Choice::Copies => copies::choose(talk, &status).await,
+        Choice::Stop => return true,
     };
     let Some(command) = command else {
         return false;
@@ -128,25 +142,69 @@ async fn menu(talk: &mut Talk, engine: &Handle) -> bool {
     false
 }
 
-const CHOICES: [&str; 8] = [
-    "Go on",
-    "Pause",
-    "Resume",
-    "Try again now",
-    "Skip the refused transaction, on record (asks)",
-    "Stop and leave",
-    "Run a file in place of the refused schema change (asks)",
-    "Copies of tables",
-];
+/// What can be asked of the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Choice {
+    GoOn,
+    Pause,
+    Resume,
+    Retry,
+    Skip,
+    Edit,
+    Copies,
+    Stop,
+}
+
+impl Choice {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::GoOn => "Go on",
+            Self::Pause => "Pause",
+            Self::Resume => "Resume",
+            Self::Retry => "Try again now",
+            Self::Skip => "Skip the refused transaction, on record (asks)",
+            Self::Edit => "Run a file in place of the refused schema change (asks)",
+            Self::Copies => "Copies of tables",
+            Self::Stop => "Stop and leave",
+        }
+    }
+}
+
+/// Returns what can be done now, and nothing else.
+fn offered(status: &Status) -> Vec<Choice> {
+    let mut offered = vec![Choice::GoOn];
+    match status.phase {
+        Phase::Copying | Phase::Streaming { .. } => offered.push(Choice::Pause),
+        Phase::Paused => offered.push(Choice::Resume),
+        Phase::Retrying { .. } => offered.push(Choice::Retry),
+        Phase::Held => {
+            offered.push(Choice::Retry);
+            offered.extend(refused(status).map(|_| Choice::Skip));
+            offered.extend(failed_change(status).map(|_| Choice::Edit));
+        }
+        Phase::Starting | Phase::Stopping | Phase::Stopped | Phase::Crashed => {}
+    }
+    offered.extend(status.snapshot.as_ref().map(|_| Choice::Copies));
+    offered.push(Choice::Stop);
+    offered
+}
+
+/// Returns the transaction that the engine is held at.
+fn refused(status: &Status) -> Option<FailedTransaction> {
+    let failure = status.last_error.as_ref()?;
+    failure.transaction.filter(|_| status.phase == Phase::Held)
+}
+
+/// Returns the schema change that the target refused.
+fn failed_change(status: &Status) -> Option<&SchemaChange> {
+    let mut changes = status.schema_changes.iter();
+    let failed = changes.find(|change| change.state == SchemaState::Failed);
+    failed.filter(|_| status.phase == Phase::Held)
+}
 
 /// The plan of a refused schema change is told, and may be replaced by what stands in a file.
 async fn edited(talk: &mut Talk, status: &Status) -> Option<Command> {
-    let mut changes = status.schema_changes.iter();
-    let failed = changes.find(|change| change.state == SchemaState::Failed);
-    let Some(change) = failed.filter(|_| status.phase == Phase::Held) else {
-        talk.tell("refused: no schema change has failed");
-        return None;
-    };
+    let change = failed_change(status)?;
     talk.tell(format!("{} was to run on the target:", change.tag));
     talk.tell_all(change.sql.iter().map(|sql| format!("{sql};")));
     talk.tell("A file runs in its place, in one transaction with the rows of the source's.");
@@ -168,12 +226,7 @@ async fn edited(talk: &mut Talk, status: &Status) -> Option<Command> {
 
 /// What is skipped differs on the target for ever, so its name must be typed.
 async fn skip(talk: &mut Talk, status: &Status) -> Option<Command> {
-    let failure = status.last_error.as_ref();
-    let refused = failure.filter(|_| status.phase == Phase::Held);
-    let Some(transaction) = refused.and_then(|failure| failure.transaction) else {
-        talk.tell("refused: the engine stands at no refused transaction");
-        return None;
-    };
+    let transaction = refused(status)?;
     let expected = format!("skip {}", transaction.xid);
     talk.tell("All its changes are left out; the target will differ from the source there.");
     talk.tell("It is written down in pgstream.skipped_transaction on the target.");
@@ -185,4 +238,29 @@ async fn skip(talk: &mut Talk, status: &Status) -> Option<Command> {
     Some(Command::Skip {
         commit_lsn: transaction.commit_lsn,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_can_be_done_is_offered() {
+        let mut status = Status {
+            phase: Phase::Streaming { behind: false },
+            ..Status::default()
+        };
+        assert_eq!(
+            offered(&status),
+            [Choice::GoOn, Choice::Pause, Choice::Stop]
+        );
+        status.phase = Phase::Held;
+        assert_eq!(
+            offered(&status),
+            [Choice::GoOn, Choice::Retry, Choice::Stop],
+            "no transaction was refused"
+        );
+        status.phase = Phase::Stopping;
+        assert_eq!(offered(&status), [Choice::GoOn, Choice::Stop]);
+    }
 }

@@ -1,6 +1,9 @@
 //! The plain mode: questions by number on a terminal that can do no more, and an engine under the
 //! eyes of somebody who types.
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 use super::pty::Terminal;
 use super::real::Stage;
 use crate::support::{assert_equal, execute, query_text};
@@ -65,7 +68,7 @@ async fn a_pipeline_is_set_up_and_controlled_by_numbers() {
     answer(&mut terminal, &[("What now?", "2")]);
     terminal.wait_for("state: paused");
     terminal.keys("\r");
-    answer(&mut terminal, &[("state     paused", "6")]);
+    answer(&mut terminal, &[("state     paused", "3")]);
     assert_eq!(terminal.end(), 0);
     terminal.assert_given_back();
 
@@ -108,7 +111,7 @@ async fn a_refused_transaction_is_told_and_skipped_when_its_name_is_typed() {
     execute(&stage.source, "INSERT INTO goods VALUES (1)").await;
     terminal.wait_for("state: standing at a failure");
     terminal.keys("\r");
-    answer(&mut terminal, &[("What now?", "5")]);
+    answer(&mut terminal, &[("What now?", "3")]);
     terminal.wait_for("to do it:");
     let text = terminal.text();
     let number = text.split("Type  skip ").nth(1).unwrap();
@@ -138,7 +141,7 @@ async fn a_refused_schema_change_is_replaced_by_a_file() {
     terminal.keys("\r");
     answer(
         &mut terminal,
-        &[("What now?", "7"), ("File (empty: none):", "fix.sql")],
+        &[("What now?", "4"), ("File (empty: none):", "fix.sql")],
     );
     terminal.wait_for("accepted");
     assert_equal(&stage.source, &stage.target).await;
@@ -164,7 +167,7 @@ async fn a_table_is_copied_again_when_its_name_is_typed() {
     assert_equal(&stage.source, &stage.target).await;
     execute(&stage.target, "DELETE FROM goods").await;
     terminal.keys("\r");
-    answer(&mut terminal, &[("What now?", "8")]);
+    answer(&mut terminal, &[("What now?", "3")]);
     terminal.wait_for("ready        public.goods");
     answer(
         &mut terminal,
@@ -177,4 +180,20 @@ async fn a_table_is_copied_again_when_its_name_is_typed() {
     assert_equal(&stage.source, &stage.target).await;
     terminal.keys("\x03");
     assert_eq!(terminal.end(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ctrl_c_and_sigterm_end_it_while_a_question_is_open() {
+    let stage = Stage::ready().await;
+    for signal in ["\x03", ""] {
+        let mut terminal = stage.open(["run", "--plain", "-c", "shop.env"], (140, 60));
+        terminal.wait_for("state: streaming");
+        terminal.keys("\r");
+        terminal.wait_for("Number [1]:");
+        match signal {
+            "" => kill(Pid::from_raw(terminal.pid()), Signal::SIGTERM).unwrap(),
+            keys => terminal.keys(keys),
+        }
+        assert_eq!(terminal.end(), 0);
+    }
 }
