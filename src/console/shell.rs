@@ -475,7 +475,7 @@ fn launch_of(pipeline: Pipeline) -> Launch {
 fn from_terminal(event: Event) -> Option<Message> {
     match event {
         Event::Key(key) if key.kind == KeyEventKind::Press => Some(Message::Key(key.into())),
-        Event::Paste(text) => Some(Message::Paste(text)),
+        Event::Paste(text) => Some(Message::Paste(with_newlines(&text))),
         Event::Resize(width, height) => Some(Message::Resize((width, height).into())),
         Event::Mouse(mouse) => {
             let (column, row) = (mouse.column, mouse.row);
@@ -492,4 +492,28 @@ fn from_terminal(event: Event) -> Option<Message> {
 
 const fn wheel(column: u16, row: u16, rows: isize) -> Message {
     Message::Wheel { column, row, rows }
+}
+/// A terminal sends the line ends of pasted text as its Enter key would: as carriage returns.
+fn with_newlines(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\r', "\n")
+}
+
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pasted_lines_stay_lines_whatever_ends_them() {
+        for pasted in [
+            "-- one\rSELECT 1;",
+            "-- one\r\nSELECT 1;",
+            "-- one\nSELECT 1;",
+        ] {
+            let Some(Message::Paste(text)) = from_terminal(Event::Paste(pasted.to_owned())) else {
+                panic!("no paste");
+            };
+            assert_eq!(text, "-- one\nSELECT 1;", "{pasted:?}");
+        }
+    }
 }

@@ -4,7 +4,7 @@
 use crossterm::event::KeyCode;
 use tui_input::{Input, InputRequest};
 
-use super::overlay::edit;
+use super::overlay::{edit, insert};
 use crate::console::chord::Chord;
 
 /// The text, and where the cursor is.
@@ -66,7 +66,7 @@ impl Editor {
             if number > 0 {
                 self.break_line();
             }
-            super::overlay::paste(&mut self.lines[self.row], line);
+            insert(&mut self.lines[self.row], line);
         }
     }
 
@@ -124,5 +124,12 @@ mod tests {
         typed(&mut editor, "home backspace page-down ctrl-u");
         editor.paste("one\ntwo\n");
         assert_eq!(editor.text(), "xALTER é;\nB;\none\ntwo");
+    }
+
+    #[test]
+    fn a_pasted_comment_takes_nothing_behind_it_along() {
+        let mut editor = Editor::new("1".into(), "ALTER TABLE".into(), "");
+        editor.paste("-- why\n\nALTER TABLE a ADD b int;");
+        assert_eq!(editor.text(), "-- why\n\nALTER TABLE a ADD b int;");
     }
 }

@@ -119,9 +119,16 @@ pub(crate) fn edit(input: &mut Input, chord: Chord) -> bool {
     true
 }
 
-/// Puts pasted text into a field, as if typed; a field has one line.
-pub(crate) fn paste(input: &mut Input, text: &str) {
-    for character in text.trim_end().chars().filter(|one| !one.is_control()) {
+/// Puts a line into a text, as if typed.
+pub(crate) fn insert(input: &mut Input, line: &str) {
+    for character in line.chars().filter(|one| !one.is_control()) {
         input.handle(InputRequest::InsertChar(character));
     }
+}
+
+/// Returns the first line of a text that is not blank, and whether others follow it.
+pub(crate) fn first_line(text: &str) -> (&str, bool) {
+    let mut lines = text.lines().filter(|line| !line.trim().is_empty());
+    let first = lines.next().unwrap_or_default();
+    (first.trim_end(), lines.next().is_some())
 }

@@ -8,7 +8,9 @@ use crate::console::action::Action;
 use crate::console::availability::READ_ONLY;
 use crate::console::chord::Chord;
 use crate::console::message::Effect;
-use crate::console::model::overlay::{Answer, Filtered, Overlay, Question, edit, paste};
+use crate::console::model::overlay::{
+    Answer, Filtered, Overlay, Question, edit, first_line, insert,
+};
 use crate::console::model::{Leaving, Model};
 use crate::console::palette;
 use crate::console::settings::Outcome;
@@ -63,6 +65,33 @@ pub(super) fn on_key(model: &mut Model, chord: Chord) -> Vec<Effect> {
 pub(super) fn on_paste(model: &mut Model, text: &str) {
     match &mut model.overlay {
         Some(Overlay::Help(list) | Overlay::Palette(list)) => paste(&mut list.filter, text),
+    if let (Some(Overlay::Editor), Some(editor)) = (&model.overlay, &mut model.editor) {
+        return editor.paste(text);
+    }
+    let (line, more) = first_line(text);
+    if paste_line(model, line) && more {
+        toast(model, "one line taken: a field has no room for more");
+    }
+}
+
+/// Puts a line into the field that has the keys; returns whether there is one.
+fn paste_line(model: &mut Model, line: &str) -> bool {
+    if model.overlay.is_none() && model.wizard.is_some() {
+        for character in line.trim().chars().filter(|one| !one.is_control()) {
+            wizard::on_key(model, Chord::typing(character));
+        }
+        return true;
+    }
+    let field = field_with_keys(model);
+    let found = field.is_some();
+    if let Some(input) = field {
+        insert(input, line);
+    }
+    found
+}
+
+/// Returns the text that is being typed into, outside of the wizards.
+fn field_with_keys(model: &mut Model) -> Option<&mut Input> {
         Some(Overlay::Question(question)) => {
             if let Answer::Typed { input, .. } = &mut question.answer {
                 paste(input, text);

@@ -193,3 +193,26 @@ async fn a_refused_transaction_is_explained_and_skipped_on_record() {
     execute(&stage.source, "INSERT INTO goods VALUES (2)").await;
     assert_equal(&stage.source, &stage.target).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pasted_sql_runs_whole_whatever_ends_its_lines() {
+    let stage = Stage::ready().await;
+    execute(&stage.source, "CREATE TABLE goods (id int PRIMARY KEY)").await;
+    let mut terminal = stage.open(["run", "-c", "shop.env"], (100, 30));
+    terminal.wait_for("● STREAMING");
+    terminal.wait_for("ddl 1 ✓");
+    execute(&stage.target, "ALTER TABLE goods ADD COLUMN note text").await;
+    execute(&stage.source, "ALTER TABLE goods ADD COLUMN note text").await;
+    terminal.wait_for("! HELD");
+
+    terminal.keys("2e\x15\x1b[200~-- it is there already\rCREATE TABLE pasted (id int);\x1b[201~");
+    terminal.wait_for("CREATE TABLE pasted (id int);");
+    terminal.keys("\t");
+    terminal.wait_for("Apply this on the target?");
+    terminal.keys("\x1b[C\r");
+
+    terminal.wait_for("● STREAMING");
+    let made = "SELECT count(*) FROM pg_class WHERE relname = 'pasted'";
+    let count: i64 = stage.target.query_one(made, &[]).await.unwrap().get(0);
+    assert_eq!(count, 1);
+}
