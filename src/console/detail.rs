@@ -315,7 +315,7 @@ impl Words<'_> {
 
 /// Says what a slot's state means for the source's disk, and what to do.
 fn slot_meaning(slot: &Slot, phase: &Phase) -> Vec<String> {
-    if slot.wal_status.as_deref() == Some("lost") {
+    if slot.is_lost() {
         return vec![
             "The source has removed WAL that this slot still needed.".to_owned(),
             "It can never be read again. Tear down, init anew, and copy the rows anew.".to_owned(),

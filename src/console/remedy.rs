@@ -9,13 +9,22 @@ use super::theme::Role;
 use super::view;
 use crate::engine::status::Failure;
 use crate::model::remedy::{
-    EDIT_FLAG, INIT_COMMAND, RUN_AGAIN, SKIP_FLAG, without_command, without_flag,
+    EDIT_FLAG, INIT_COMMAND, RUN_AGAIN, SKIP_FLAG, without_beginning_anew, without_command,
+    without_flag,
 };
 
 /// Returns a failure's hint with the keys that do what it speaks of; `again` tries again.
 pub(crate) fn in_keys(model: &Model, failure: &Failure, again: Action) -> Option<String> {
     let key = |action| model.keymap.label(action);
     let hint = failure.hint.as_ref()?;
+    let anew = format!(
+        "{} stops the engine, {} removes the slot; then empty the target's tables, and {} sets the \
+         pipeline up again with Copy rows: yes",
+        key(Action::Stop),
+        key(Action::TearDown),
+        key(Action::Init)
+    );
+    let hint = &without_beginning_anew(hint, &anew);
     let hint = without_flag(hint, SKIP_FLAG, &key(Action::SkipTransaction));
     let edit = format!("{} in the schema log", key(Action::SchemaEdit));
     let hint = without_flag(&hint, EDIT_FLAG, &edit);
@@ -48,7 +57,7 @@ pub(crate) fn banner(model: &Model, width: u16) -> Vec<(String, Role)> {
         let whole = parts.into_iter().zip(heads);
         lines.extend(whole.map(|(part, head)| (format!("{head:at$}{part}"), role)));
     };
-    let what = format!("{}{code}", failure.message);
+    let what = format!("{}{code}", failure.headline());
     say(&format!(" {glyph}"), &what, Role::Bad, 3);
     let hint = in_keys(model, failure, Action::RetryNow);
     if let Some(cause) = failure.causes.last().filter(|_| !compact || hint.is_none()) {

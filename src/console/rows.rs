@@ -209,10 +209,11 @@ pub(crate) fn slots(model: &Model) -> Vec<Row> {
 fn slot_row(slot: &Slot, phase: &Phase) -> Row {
     let state = sign::of_slot(slot, phase);
     let lsn = |lsn: Option<crate::model::Lsn>| lsn.map_or("-".to_owned(), |lsn| lsn.to_string());
-    let safe = slot.safe_wal_bytes.map_or_else(
-        || cell("no limit", Role::Quiet),
-        |bytes| plain(format::maybe_bytes(Some(bytes))),
-    );
+    let safe = match slot.safe_wal_bytes {
+        _ if slot.is_lost() => cell("lost", Role::Bad),
+        None => cell("no limit", Role::Quiet),
+        Some(bytes) => plain(format::maybe_bytes(Some(bytes))),
+    };
     let lost_in = match slot.lost_in_s {
         Some(seconds) if seconds < 4 * 3600 => cell(format::short_seconds(seconds), Role::Warn),
         Some(seconds) => plain(format::short_seconds(seconds)),

@@ -162,7 +162,7 @@ fn on_event(model: &mut Model, event: &EngineEvent) {
             SchemaState::NotApplied => warn(model, format!("! {} was not applied", change.tag)),
             SchemaState::Running | SchemaState::Applied | SchemaState::Skipped => {}
         },
-        EngineEvent::Failed(failure) => warn(model, format!("✗ {}", failure.message)),
+        EngineEvent::Failed(failure) => warn(model, format!("✗ {}", failure.headline())),
         EngineEvent::Skipped(transaction) => toast(
             model,
             format!(
@@ -190,6 +190,7 @@ fn engine_gone(model: &mut Model) {
         transaction: None,
         at_ms: model.now_ms,
     });
+        refusal: None,
     model.latest = Arc::new(last);
 }
 

@@ -4,7 +4,7 @@ use crate::model::remedy::SKIP_FLAG;
 use crate::model::{Classify, ErrorClass};
 use crate::postgres::PgError;
 
-use super::status::{FailedTransaction, Failure};
+use super::status::{FailedTransaction, Failure, Refusal};
 use super::{EngineError, clock};
 
 /// Returns the failure for people: no password, no row's value, no stack trace.
@@ -23,6 +23,7 @@ pub fn failure_of(error: &EngineError, transaction: Option<FailedTransaction>) -
     Failure {
         class: error.class(),
         message: error.to_string(),
+        refusal: refusal(error),
         causes: causes(error),
         sqlstate: server_error(error).and_then(|server| server.code().map(str::to_owned)),
         statement: error.statement().map(str::to_owned),
@@ -30,6 +31,18 @@ pub fn failure_of(error: &EngineError, transaction: Option<FailedTransaction>) -
         transaction,
         at_ms: clock::unix_ms(),
     }
+}
+
+/// A target that is away refuses nothing.
+fn refusal(error: &EngineError) -> Option<Box<Refusal>> {
+    let refused = error.apply().filter(|_| error.refuses_work())?;
+    let table = refused.table().map(ToString::to_string);
+    let permanent = !matches!(error.class(), ErrorClass::Transient | ErrorClass::Bug);
+    let what = match error {
+        EngineError::SchemaRefused { .. } => error.to_string(),
+        _ => refused.to_string(),
+    };
+    permanent.then(|| Box::new(Refusal { what, table }))
 }
 
 /// The hint names the transaction that can be skipped.

@@ -202,6 +202,7 @@ fn crashed(ended: &TaskEnd) -> Failure {
     Failure {
         class: ErrorClass::Bug,
         message: "the engine crashed".to_owned(),
+        refusal: None,
         causes: vec![ended.to_string()],
         sqlstate: None,
         statement: None,

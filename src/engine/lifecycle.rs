@@ -435,7 +435,7 @@ impl Lifecycle {
             Command::Copy(_) => refuse("the engine stands still: copies begin when it streams"),
             Command::Skip { commit_lsn } => match failure.transaction {
                 Some(transaction) if transaction.commit_lsn == commit_lsn => {
-                    self.skip = Some((commit_lsn, failure.message.clone()));
+                    self.skip = Some((commit_lsn, failure.headline().to_owned()));
                     (CommandAnswer::Accepted, Some(ControlFlow::Continue(())))
                 }
                 Some(_) => refuse("the engine stands at another transaction"),

@@ -126,6 +126,14 @@ pub struct Slot {
     pub lost_in_s: Option<i64>,
 }
 
+impl Slot {
+    /// Returns whether the source has removed WAL that its reader still needed.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.wal_status.as_deref() == Some("lost")
+    }
+}
+
 /// How far the target is behind the source.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Lag {
@@ -258,6 +266,30 @@ pub struct SchemaChange {
     pub end_lsn: Option<Lsn>,
 }
 
+impl SchemaChange {
+    /// Returns when it was made, milliseconds since 1970 UTC. The identifier holds the moment itself;
+    /// `created_at` has no zone and is that of whoever made the change.
+    #[must_use]
+    pub fn made_at_ms(&self) -> Option<i64> {
+        self.identified_at_ms().or_else(|| {
+            let written: jiff::civil::DateTime = self.created_at.parse().ok()?;
+            let moment = written.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+            Some(moment.timestamp().as_millisecond())
+        })
+    }
+
+    /// Eleven characters of base 32 hold microseconds (`pgstream.xid()`); whoever else writes into
+    /// the log identifies otherwise, which is no moment of this century.
+    fn identified_at_ms(&self) -> Option<i64> {
+        let digits = self.id.get(..11).filter(|_| self.id.len() == 20)?;
+        let ms = i64::from_str_radix(digits, 32).ok()? / 1000;
+        CENTURY_MS.contains(&ms).then_some(ms)
+    }
+}
+
+/// From 2000 to 2100.
+const CENTURY_MS: std::ops::Range<i64> = 946_684_800_000..4_102_444_800_000;
+
 /// What became of a schema change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -281,6 +313,9 @@ pub struct Failure {
     pub class: ErrorClass,
     /// What failed, on which object.
     pub message: String,
+    /// What the target refuses, when it is that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<Box<Refusal>>,
     /// The causes, outermost first.
     pub causes: Vec<String>,
     /// SQLSTATE, when a server said it.
@@ -296,11 +331,27 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// Returns what failed in one line: what the target refuses, where it is that.
+    #[must_use]
+    pub fn headline(&self) -> &str {
+        let refused = self.refusal.as_ref().map(|refusal| refusal.what.as_str());
+        refused.unwrap_or(&self.message)
+    }
+
     /// Returns the causes in one text, for a log; none when there are none.
     #[must_use]
     pub fn why(&self) -> Option<String> {
         (!self.causes.is_empty()).then(|| self.causes.join(": "))
     }
+}
+
+/// What the target refuses, in words for an operator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// What, such as `the target refuses a change of public.orders`.
+    pub what: String,
+    /// The table, where it is about one.
+    pub table: Option<String>,
 }
 
 /// The source transaction that the target refused.
@@ -368,4 +419,47 @@ pub enum CommandAnswer {
     Accepted,
     /// It makes no sense now; the reason for people.
     Refused(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(id: &str, created_at: &str) -> SchemaChange {
+        SchemaChange {
+            id: id.to_owned(),
+            version: 1,
+            created_at: created_at.to_owned(),
+            tag: String::new(),
+            objects: Vec::new(),
+            statement: String::new(),
+            sql: Vec::new(),
+            not_applied: Vec::new(),
+            state: SchemaState::Applied,
+            before_after: String::new(),
+            duration_ms: None,
+            error: None,
+            end_lsn: None,
+        }
+    }
+
+    #[test]
+    fn a_schema_change_is_dated_by_its_identifier_whatever_zone_its_author_was_in() {
+        for (id, created_at, expected) in [
+            (
+                "1j1e1cegs2058d41402a",
+                "2026-11-30 05:43:36.123",
+                Some(1_795_985_016_123),
+            ),
+            // An identifier of the Go tool.
+            (
+                "d4cmnd8pl1hc73a0e2tg",
+                "2026-11-29 20:43:36.5",
+                Some(1_795_985_016_500),
+            ),
+            ("c1", "today", None),
+        ] {
+            assert_eq!(change(id, created_at).made_at_ms(), expected, "{id}");
+        }
+    }
 }

@@ -11,6 +11,13 @@ pub const RUN_AGAIN: &str = "run pgstream again";
 /// Makes what is missing on the source; its own flags follow, up to a semicolon or a comment.
 pub const INIT_COMMAND: &str = "pgstream init";
 
+/// Removes everything of ours; its own flags follow.
+const TEAR_DOWN_COMMAND: &str = "pgstream tear-down";
+/// Streams; its own flags follow.
+const RUN_COMMAND: &str = "pgstream run";
+/// Copies existing rows, then streams.
+const COPY_AND_RUN: &str = "PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED=true pgstream run";
+
 /// Returns the command that makes what is missing on a source. `source` is what names it on a command
 /// line: its own flag or a file.
 #[must_use]
@@ -21,7 +28,7 @@ pub fn init_command(source: &str, slot_name: &str) -> String {
 /// Returns the command that removes everything of ours. `source` as for [`init_command`].
 #[must_use]
 pub fn tear_down_command(source: &str, slot_name: &str) -> String {
-    format!("pgstream tear-down {source} --replication-slot {slot_name}")
+    format!("{TEAR_DOWN_COMMAND} {source} --replication-slot {slot_name}")
 }
 
 /// Returns what to do when a slot no longer has what the target lacks. `source` as for
@@ -29,12 +36,26 @@ pub fn tear_down_command(source: &str, slot_name: &str) -> String {
 #[must_use]
 pub fn begin_anew(source: &str, slot_name: &str) -> String {
     format!(
-        "{} && {} # then empty the tables on the target, and have run copy them: \
-         PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED=true {}",
+        "{} && {} # then empty the tables on the target, and have run copy them: {COPY_AND_RUN}{}",
         tear_down_command(source, slot_name),
         init_command(source, slot_name),
-        run_command(source)
+        run_command(source).trim_start_matches(RUN_COMMAND)
     )
+}
+
+/// Returns a hint with other words in place of what [`begin_anew`] says: a shell's line that keys do
+/// step by step.
+#[must_use]
+pub fn without_beginning_anew(hint: &str, words: &str) -> String {
+    let found = hint.split_once(TEAR_DOWN_COMMAND);
+    let parts = found.and_then(|(before, after)| Some((before, after.split_once(COPY_AND_RUN)?.1)));
+    match parts {
+        Some((before, after)) => {
+            let end = after.find([';', ')']).unwrap_or(after.len());
+            format!("{before}{words}{}", &after[end..])
+        }
+        None => hint.to_owned(),
+    }
 }
 
 /// Returns the command that streams. `source` as for [`init_command`]; where it is no file, `run` takes all
@@ -42,8 +63,8 @@ pub fn begin_anew(source: &str, slot_name: &str) -> String {
 #[must_use]
 pub fn run_command(source: &str) -> String {
     match source.starts_with("-c ") {
-        true => format!("pgstream run {source}"),
-        false => "pgstream run".to_owned(),
+        true => format!("{RUN_COMMAND} {source}"),
+        false => RUN_COMMAND.to_owned(),
     }
 }
 
@@ -110,6 +131,17 @@ mod tests {
         let hint = format!("create it: {INIT_COMMAND} --replication-slot s; or not");
         let expected = "create it: E, then I; or not";
         assert_eq!(without_command(&hint, INIT_COMMAND, "E, then I"), expected);
+    }
+
+    #[test]
+    fn beginning_anew_is_replaced_whole() {
+        for source in ["-c shop.env", "--postgres-url URL"] {
+            let hint = format!("it is lost: {}", begin_anew(source, "shop_slot"));
+            let expected = "it is lost: E, T, I";
+            assert_eq!(without_beginning_anew(&hint, "E, T, I"), expected);
+        }
+        let other = tear_down_command("-c shop.env", "shop_slot");
+        assert_eq!(without_beginning_anew(&other, "E, T, I"), other);
     }
 
     #[test]

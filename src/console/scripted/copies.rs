@@ -126,6 +126,7 @@ fn failed(table: TableCopy) -> TableCopy {
         failure: Some(Failure {
             class: ErrorClass::Data,
             message: "cannot copy table public.refunds".into(),
+            refusal: None,
             causes: vec!["integer out of range".into()],
             sqlstate: Some("22003".into()),
             statement: Some("COPY public.refunds (id, amount) FROM STDIN (FORMAT binary)".into()),

@@ -341,6 +341,7 @@ fn unreachable() -> Failure {
     Failure {
         class: ErrorClass::Transient,
         message: "cannot connect to the source db1:5432/shop".into(),
+        refusal: None,
         causes: vec!["Connection refused (os error 111)".into()],
         sqlstate: None,
         statement: None,
@@ -380,6 +381,7 @@ fn held(running: Status) -> Status {
         last_error: Some(Failure {
             class: ErrorClass::Data,
             message: "the target refused CREATE TABLE public.refunds".into(),
+            refusal: None,
             causes: vec!["type \"public.money2\" does not exist".into()],
             sqlstate: Some("42704".into()),
             statement: Some(REFUSED.into()),

@@ -10,7 +10,7 @@ use crate::console::model::Model;
 use crate::console::model::editor::Editor;
 use crate::console::model::overlay::{Answer, Overlay, Purpose, Question};
 use crate::engine::status::{
-    Command, CopyCommand, CopyState, Phase, SchemaEdit, Status, TableCopy,
+    Command, CopyCommand, CopyState, Phase, SchemaEdit, Slot, Status, TableCopy,
 };
 
 /// Asks before leaving a running stream, or leaves.
@@ -84,7 +84,7 @@ pub(super) fn skip(model: &mut Model) {
             "Transaction {}, commit {}",
             transaction.xid, transaction.commit_lsn
         ),
-        failure.message.clone(),
+        failure.headline().to_owned(),
         String::new(),
         "All its changes are left out; the target will differ from the source there.".into(),
         "It is written down in pgstream.skipped_transaction on the target.".into(),
@@ -209,6 +209,11 @@ pub(crate) fn cost_of_absence(status: &Status) -> Vec<String> {
             Some((None, Some(safe))) => {
                 format!(
                     "The slot is safe for another {}.",
+    let slot = status.slots.iter().find(|slot| slot.ours);
+    if slot.is_some_and(Slot::is_lost) {
+        lines.push("The slot is lost already: the source keeps nothing for it.".into());
+        return lines;
+    }
                     format::maybe_bytes(Some(safe))
                 )
             }

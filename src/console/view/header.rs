@@ -14,7 +14,7 @@ use crate::console::model::Model;
 use crate::console::remedy;
 use crate::console::sign::{self, Sign};
 use crate::console::theme::Role;
-use crate::engine::status::{Failure, Phase, Sample, SchemaState};
+use crate::engine::status::{Failure, Phase, Sample, SchemaState, Slot};
 
 fn span(model: &Model, text: impl Into<String>, role: Role) -> Span<'static> {
     Span::styled(text.into(), model.look.theme.style(role))
@@ -238,6 +238,7 @@ fn rate_tiles(model: &Model) -> [Tile; 3] {
 }
 
 fn state_tiles(model: &Model) -> [Tile; 3] {
+        _ if ours.is_some_and(Slot::is_lost) => "the slot is lost".to_owned(),
     let status = model.status();
     let ours = status.slots.iter().find(|slot| slot.ours);
     let (good, bad, open) = schema_counts(model);
