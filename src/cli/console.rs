@@ -36,7 +36,7 @@ fn stream(
     global: &GlobalArguments,
 ) -> Result<ExitCode, Failure> {
     let pipeline = configuration.pipeline()?;
-    let (options, _) = options(configuration, global);
+    let options = options(configuration, global);
     let launch = launch(pipeline, asked);
     block_on(console::run(options, launch))??;
     Ok(ExitCode::SUCCESS)
@@ -80,12 +80,12 @@ pub(super) fn open(
     opening: Option<Opening>,
 ) -> Result<ExitCode, Failure> {
     configuration.validate()?;
-    let (mut options, set_level) = options(configuration, global);
+    let mut options = options(configuration, global);
     options.opening = opening;
     options.starts = Some(Starts {
         notice: start::notice(configuration, global.config.as_deref()),
         files: start::files(),
-        open: start::opener(global.flags(), set_level),
+        open: start::opener(global.flags()),
         stage: Box::new(|| Box::pin(lessons::staged(Plugin::Pgoutput))),
     });
     block_on(console::run(options, Box::new(EngineLink::none)))??;
@@ -103,12 +103,9 @@ pub(super) fn names_pipeline(configuration: &Configuration) -> bool {
 }
 
 /// The options of a console, whose log is started here.
-fn options(
-    configuration: &Configuration,
-    global: &GlobalArguments,
-) -> (ConsoleOptions, logging::SetLevel) {
+fn options(configuration: &Configuration, global: &GlobalArguments) -> ConsoleOptions {
     let logging = configuration.logging();
-    let (feed, set_level) = logging::start_on_screen(logging.level);
+    let feed = logging::start_on_screen(logging.level);
     for warning in configuration.warnings(false) {
         tracing::warn!(target: "config", "{warning}");
     }
@@ -117,7 +114,7 @@ fn options(
     options.logs = Some(feed);
     options.settings = Some((configuration.resolved(), global.config.clone()));
     options.draft = draft(configuration);
-    (options, set_level)
+    options
 }
 
 /// What the configuration says of a pipeline already, for wizards to begin with.

@@ -36,8 +36,9 @@ pub(super) fn run(
 
 async fn play(arguments: &TutorialArguments, mut options: ConsoleOptions) -> Result<(), Failure> {
     let stage = Rc::new(Mutex::new(Stage::set_up(arguments.plugin).await?));
-    options.logs = Some(super::logging::start_on_screen(LogLevel::Debug).0);
-    options.level = tracing::Level::DEBUG;
+    // The lessons speak of each single change.
+    options.logs = Some(super::logging::start_on_screen(LogLevel::Trace));
+    options.level = tracing::Level::TRACE;
     options.tutorial = Some(tutorial(&stage).await?);
     let ended = console::run(options, Box::new(EngineLink::none)).await;
     if let Some(stage) = Rc::into_inner(stage).filter(|_| arguments.keep) {

@@ -46,14 +46,10 @@ impl io::Write for Lines {
     }
 }
 
-/// Changes the level of a log that has been started.
+/// Starts logging into the console, whose screen stderr would break. There the levels are chosen
+/// while it runs.
 #[cfg(feature = "tui")]
-pub(super) type SetLevel = Box<dyn Fn(LogLevel)>;
-
-/// Starts logging into the console, whose screen stderr would break. The level can be changed
-/// later: on the start screen nothing says yet which one is wanted.
-#[cfg(feature = "tui")]
-pub(super) fn start_on_screen(level: LogLevel) -> (crate::console::LogFeed, SetLevel) {
+pub(super) fn start_on_screen(level: LogLevel) -> crate::console::LogFeed {
     use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
     use tracing_subscriber::reload;
 
@@ -63,8 +59,18 @@ pub(super) fn start_on_screen(level: LogLevel) -> (crate::console::LogFeed, SetL
     // Only a test that calls several commands in one process gets here twice.
     drop(registry.try_init());
     // It can only fail when the subscriber is gone, and the log with it.
-    let set_level = move |level| drop(handle.reload(filter(level)));
-    (feed, Box::new(set_level))
+    let set_levels = move |levels: &[_]| drop(handle.reload(filter_by_target(levels)));
+    feed.with_levels(&TARGETS, set_levels)
+}
+
+/// A crate that we use is named by a path, and speaks only to warn unless its level was chosen.
+#[cfg(feature = "tui")]
+fn filter_by_target(levels: &[(&str, tracing::level_filters::LevelFilter)]) -> EnvFilter {
+    let chosen = levels
+        .iter()
+        .map(|(target, level)| format!("{target}={level}"));
+    let directives: Vec<String> = chosen.collect();
+    EnvFilter::new(format!("{},{}", LogLevel::Warn, directives.join(",")))
 }
 
 /// Returns whether stderr takes colours: a terminal, no `--no-color`, no `NO_COLOR`

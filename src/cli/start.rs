@@ -5,7 +5,6 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use super::console::{attended, draft, launch, level, name};
-use super::logging::SetLevel;
 use crate::config::{ConfigError, Configuration, FlagValue, Inputs};
 use crate::console::{Found, Opened, Opener};
 use crate::model::Classify as _;
@@ -39,7 +38,7 @@ fn is_env_file(name: &Path) -> bool {
 }
 
 /// Returns a way to open a configuration file, with the flags of the command line.
-pub(super) fn opener(flags: Vec<FlagValue>, set_level: SetLevel) -> Opener {
+pub(super) fn opener(flags: Vec<FlagValue>) -> Opener {
     Box::new(move |path| {
         let inputs = Inputs::of_process(flags.clone(), Some(path.to_owned()));
         let configuration = Configuration::load(inputs).map_err(|error| told(&error))?;
@@ -47,14 +46,12 @@ pub(super) fn opener(flags: Vec<FlagValue>, set_level: SetLevel) -> Opener {
             Ok(pipeline) => (Some(launch(pipeline, attended())), Vec::new()),
             Err(error) => (None, not_a_pipeline(path, &error)),
         };
-        let log_level = configuration.logging().level;
-        set_level(log_level);
         Ok(Opened {
             found: Found {
                 pipeline: name(Some(path)),
                 settings: (configuration.resolved(), path.to_owned()),
                 draft: draft(&configuration),
-                level: level(log_level),
+                level: level(configuration.logging().level),
                 trouble,
             },
             launch,

@@ -8,33 +8,45 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::mpsc;
 use tracing::field::{Field, Visit};
+use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::model::logs::LogLine;
+use super::model::logs::{Capture, LogLine};
 use crate::engine::clock;
 
-/// So many lines may wait for the console: a second's worth at debug level. Beyond, lines are
-/// counted and lost.
-const WAITING_MAX: usize = 4096;
+/// So many lines may wait for the console: more than a second's worth of 5,000 a second, while a
+/// picture is drawn five times in that time. Beyond, lines are counted and lost.
+const WAITING_MAX: usize = 8192;
 /// So many of those places are for lines that somebody may have to act on: a flood of details,
 /// a line for each row at `trace`, must not push them out.
 const RESERVED: usize = 1024;
 
+/// Has other levels written down from now on.
+type SetLevels = Box<dyn Fn(&[Capture]) + Send>;
+
 /// A layer of the process's subscriber that feeds the console.
 #[derive(Debug)]
 pub struct LogLayer {
-    sender: mpsc::Sender<LogLine>,
+    sender: mpsc::Sender<Captured>,
     lost: Arc<AtomicU64>,
 }
 
-/// The console's end of a [`LogLayer`].
+/// A line on its way, and how many were lost before it.
 #[derive(Debug)]
+pub(super) struct Captured {
+    pub(super) lost: u64,
+    pub(super) line: LogLine,
+}
+
+/// The console's end of a [`LogLayer`].
 pub struct LogFeed {
-    pub(super) receiver: mpsc::Receiver<LogLine>,
+    receiver: mpsc::Receiver<Captured>,
     lost: Arc<AtomicU64>,
+    targets: &'static [&'static str],
+    set_levels: SetLevels,
 }
 
 impl LogLayer {
@@ -48,14 +60,69 @@ impl LogLayer {
             sender,
             lost: Arc::clone(&lost),
         };
-        (layer, LogFeed { receiver, lost })
+        let feed = LogFeed {
+            receiver,
+            lost,
+            targets: &[],
+            set_levels: Box::new(|_| {}),
+        };
+        (layer, feed)
+    }
+
+    fn send(&self, line: LogLine) {
+        let lost = match self.lost.load(Ordering::Relaxed) {
+            0 => 0,
+            _ => self.lost.swap(0, Ordering::Relaxed),
+        };
+        if self.sender.try_send(Captured { lost, line }).is_err() {
+            self.lost.fetch_add(lost + 1, Ordering::Relaxed);
+        }
     }
 }
 
 impl LogFeed {
-    /// Returns how many lines were lost so far.
-    pub(super) fn lost(&self) -> u64 {
-        self.lost.load(Ordering::Relaxed)
+    /// Names the targets whose levels can be chosen before they have said anything, and how to have
+    /// other levels written down.
+    #[must_use]
+    pub fn with_levels(
+        mut self,
+        targets: &'static [&'static str],
+        set_levels: impl Fn(&[(&'static str, LevelFilter)]) + Send + 'static,
+    ) -> Self {
+        self.targets = targets;
+        self.set_levels = Box::new(set_levels);
+        self
+    }
+
+    /// Returns the targets whose levels can be chosen.
+    pub(super) const fn targets(&self) -> &'static [&'static str] {
+        self.targets
+    }
+
+    /// Waits for a line; none when no more can come. Cancel safe.
+    pub(super) async fn next(&mut self) -> Option<Captured> {
+        self.receiver.recv().await
+    }
+
+    /// Returns the next line that has come already.
+    pub(super) fn take(&mut self) -> Option<Captured> {
+        self.receiver.try_recv().ok()
+    }
+
+    /// Returns how many lines were lost behind the last one that was taken, when no other waits.
+    pub(super) fn take_lost(&self) -> u64 {
+        self.lost.swap(0, Ordering::Relaxed)
+    }
+
+    /// Has these levels written down from now on.
+    pub(super) fn capture(&self, levels: &[Capture]) {
+        (self.set_levels)(levels);
+    }
+}
+
+impl fmt::Debug for LogFeed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogFeed").finish_non_exhaustive()
     }
 }
 
@@ -91,14 +158,12 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LogLayer {
         let line = LogLine {
             at_ms: clock::unix_ms(),
             level: *event.metadata().level(),
-            target: event.metadata().target().to_owned(),
+            target: event.metadata().target(),
             message: fields.message,
             fields: fields.others,
             spans: spans(event, &context),
         };
-        if self.sender.try_send(line).is_err() {
-            self.lost.fetch_add(1, Ordering::Relaxed);
-        }
+        self.send(line);
     }
 }
 
@@ -124,7 +189,7 @@ fn spans<S: Subscriber + for<'a> LookupSpan<'a>>(
 #[derive(Default)]
 struct Fields {
     message: String,
-    others: Vec<(String, String)>,
+    others: Vec<(&'static str, String)>,
 }
 
 impl Fields {
@@ -140,7 +205,7 @@ impl Fields {
         if field.name() == "message" {
             self.message = value;
         } else {
-            self.others.push((field.name().to_owned(), value));
+            self.others.push((field.name(), value));
         }
     }
 }
@@ -175,22 +240,30 @@ mod tests {
             let _inner = tracing::info_span!("batch", id = 7).entered();
             tracing::info!(target: "apply", rows = 3, lsn = %"0/1", "batch {}", "committed");
         });
-        let line = feed.receiver.try_recv().unwrap();
+        let line = feed.take().unwrap().line;
         assert_eq!(line.target, "apply");
         let text = "batch committed rows=3 lsn=0/1 slot{name=a} batch{id=7}";
         assert_eq!(line.text(), text);
     }
 
     #[test]
-    fn a_flood_is_counted_and_blocks_nobody() {
-        let (layer, feed) = LogLayer::new();
+    fn a_flood_blocks_nobody_and_is_counted_where_it_was() {
+        let (layer, mut feed) = LogLayer::new();
         let subscriber = tracing_subscriber::registry().with(layer);
         tracing::subscriber::with_default(subscriber, || {
             for _ in 0..WAITING_MAX + 10 {
                 tracing::info!("one more");
             }
+            let first = feed.take().unwrap();
+            assert_eq!(first.lost, 0);
+            tracing::info!("there is room again");
         });
-        assert_eq!(feed.lost(), 10);
+        let mut last = None;
+        while let Some(captured) = feed.take() {
+            last = Some((captured.lost, captured.line.message));
+        }
+        assert_eq!(last, Some((10, "there is room again".to_owned())));
+        assert_eq!(feed.take_lost(), 0);
     }
 
     #[test]
@@ -203,11 +276,13 @@ mod tests {
             }
             tracing::error!("somebody must act");
         });
-        assert_eq!(feed.lost(), RESERVED as u64);
         let mut last = None;
-        while let Ok(line) = feed.receiver.try_recv() {
-            last = Some(line.message);
+        while let Some(captured) = feed.take() {
+            last = Some((captured.lost, captured.line.message));
         }
-        assert_eq!(last.as_deref(), Some("somebody must act"));
+        assert_eq!(
+            last,
+            Some((RESERVED as u64, "somebody must act".to_owned()))
+        );
     }
 }

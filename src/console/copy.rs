@@ -11,7 +11,7 @@ pub(crate) fn row(model: &Model) -> Option<(String, String)> {
     match model.focus {
         Pane::Logs => {
             let line = model.logs.get(selected_log(model)?)?;
-            Some(("log line".to_owned(), line.text()))
+            Some(("log line".to_owned(), line.copied(&model.zone)))
         }
         Pane::Throughput => pane(model),
         Pane::Schema => {
@@ -43,12 +43,12 @@ pub(crate) fn sql(change: &SchemaChange) -> String {
 pub(crate) fn pane(model: &Model) -> Option<(String, String)> {
     let text = match model.focus {
         Pane::Logs => {
-            let visible = model.logs.visible(model.log_end());
-            let lines = visible.iter().filter_map(|number| model.logs.get(*number));
-            let texts: Vec<String> = lines
-                .map(|line| format!("{} {} {}", line.level, line.target, line.text()))
-                .collect();
-            texts.join("\n")
+            let visible = model.logs.visible();
+            let texts = visible.iter().map(|number| match model.logs.get(*number) {
+                Some(line) => line.copied(&model.zone),
+                None => model.logs.gap_words(*number),
+            });
+            texts.collect::<Vec<_>>().join("\n")
         }
         Pane::Throughput => {
             let lines = detail::lines(model, Pane::Throughput);
@@ -70,12 +70,12 @@ pub(crate) fn pane(model: &Model) -> Option<(String, String)> {
 /// Returns the selected log line as a JSON object.
 pub(crate) fn log_line_json(model: &Model) -> Option<(String, String)> {
     let line = model.logs.get(selected_log(model)?)?;
-    Some(("log line as JSON".to_owned(), line.json()))
+    Some(("log line as JSON".to_owned(), line.json(&model.zone)))
 }
 
 fn selected_log(model: &Model) -> Option<u64> {
     match model.logs.selected {
         Some(number) => Some(number),
-        None => model.logs.visible(model.log_end()).last().copied(),
+        None => model.logs.visible().last().copied(),
     }
 }

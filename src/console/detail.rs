@@ -153,7 +153,11 @@ impl Words<'_> {
     }
 
     fn change(&self, change: &SchemaChange) -> Vec<Line<'static>> {
-        let when = format!("version {}, {}", change.version, change.created_at);
+        let made_at = change.made_at_ms().map_or_else(
+            || change.created_at.clone(),
+            |at_ms| format::moment(at_ms, &self.model.zone),
+        );
+        let when = format!("version {}, {made_at}", change.version);
         let mut lines = vec![self.state(&change.tag, sign::of_schema(change.state), &when)];
         if !change.objects.is_empty() {
             lines.push(self.line(format!("  {}", change.objects.join(", ")), Role::Text));
@@ -290,18 +294,18 @@ impl Words<'_> {
 
     fn log_line(&self) -> Vec<Line<'static>> {
         let logs = &self.model.logs;
-        let visible = logs.visible(self.model.log_end());
+        let visible = logs.visible();
         let number = logs.selected.or_else(|| visible.last().copied());
         let Some(line) = number.and_then(|number| logs.get(number)) else {
             return Vec::new();
         };
-        let time = format::time_of_day(line.at_ms, self.model.utc_offset_s);
+        let time = format::time_of_day(line.at_ms, &self.model.zone);
         let mut lines = vec![
             self.line(line.message.clone(), Role::Title),
             Line::default(),
             self.fact("time", time, ""),
             self.fact("level", line.level.to_string(), ""),
-            self.fact("target", line.target.clone(), ""),
+            self.fact("target", line.target, ""),
         ];
         for (name, value) in &line.fields {
             lines.push(self.fact(name, value.clone(), ""));

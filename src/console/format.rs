@@ -1,6 +1,9 @@
 //! Numbers for people: sizes, counts, times. Pure, one rule per unit, so that two panes never write
 //! the same figure differently.
 
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
+
 /// Writes a size as PostgreSQL does: powers of 1024, three digits at most.
 pub(crate) fn bytes(value: u64) -> String {
     const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
@@ -126,9 +129,25 @@ pub(crate) fn uptime(total_s: i64) -> String {
     }
 }
 
-/// Writes the time of day of a moment, `12:04:31`, in the zone that is `offset_s` east of UTC.
-pub(crate) fn time_of_day(at_ms: i64, offset_s: i64) -> String {
-    clock_of((at_ms.div_euclid(1000) + offset_s).rem_euclid(86_400))
+/// Writes the time of day of a moment, `12:04:31`.
+pub(crate) fn time_of_day(at_ms: i64, zone: &TimeZone) -> String {
+    zoned(at_ms, zone).map_or_else(String::new, |at| at.strftime("%H:%M:%S").to_string())
+}
+
+/// Writes hour and minute of a moment, `12:04`.
+pub(crate) fn hour_and_minute(at_ms: i64, zone: &TimeZone) -> String {
+    zoned(at_ms, zone).map_or_else(String::new, |at| at.strftime("%H:%M").to_string())
+}
+
+/// Writes a moment whole, for copies and details: `2026-11-22T12:04:31.250+01:00`.
+pub(crate) fn moment(at_ms: i64, zone: &TimeZone) -> String {
+    let written = |at: Zoned| at.strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string();
+    zoned(at_ms, zone).map_or_else(String::new, written)
+}
+
+fn zoned(at_ms: i64, zone: &TimeZone) -> Option<Zoned> {
+    let at = Timestamp::from_millisecond(at_ms).ok()?;
+    Some(at.to_zoned(zone.clone()))
 }
 
 fn clock_of(second: i64) -> String {
@@ -236,8 +255,11 @@ mod tests {
         }
         assert_eq!(uptime(11_564), "03:12:44");
         assert_eq!(uptime(90_000), "1d 01:00:00");
-        assert_eq!(time_of_day(-1000, 0), "23:59:59");
-        assert_eq!(time_of_day(0, 3600), "01:00:00");
+        let east = jiff::tz::offset(9).to_time_zone();
+        assert_eq!(time_of_day(-1000, &TimeZone::UTC), "23:59:59");
+        assert_eq!(time_of_day(0, &east), "09:00:00");
+        assert_eq!(hour_and_minute(0, &east), "09:00");
+        assert_eq!(moment(1500, &east), "1970-01-01T09:00:01.500+09:00");
         assert_eq!(short_seconds(7500), "2 h");
         assert_eq!(millis(0.84), "0.8 ms");
         assert_eq!(millis(15_000.0), "15 s");

@@ -8,7 +8,7 @@ use ratatui::layout::Size;
 
 use super::chord::Chord;
 use super::lesson::{Lesson, Request, Seen};
-use super::model::logs::LogLine;
+use super::model::logs::{Capture, LogLine};
 use super::start::Found;
 use super::wizard::{Answer, Job, Kind};
 use crate::config::Resolved;
@@ -36,12 +36,14 @@ pub(crate) enum Message {
     Event(EngineEvent),
     /// The engine is not there any more, and had not said that it would go.
     EngineGone,
-    /// So many events were lost because the console was slow.
-    EventsLost(u64),
     /// The engine answered a command; none: it is not there any more.
     Answered(Command, Option<CommandAnswer>),
-    Log(LogLine),
-    /// So many log lines have been lost since the start.
+    /// A line of the log, and how many were lost before it.
+    Log {
+        lost: u64,
+        line: LogLine,
+    },
+    /// So many log lines were lost behind the last one.
     LogsLost(u64),
     /// Where copied or written text went, or why it went nowhere.
     Told(Result<String, String>),
@@ -68,6 +70,8 @@ pub(crate) enum Effect {
     Command(Command),
     /// Start a fresh engine in place of one that has ended.
     StartEngine,
+    /// Write down other levels of the log.
+    Capture(Vec<Capture>),
     /// Put text on the clipboard; `what` it is, for the toast.
     Copy { what: String, text: String },
     /// Switch the mouse on or off.

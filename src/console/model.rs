@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use ratatui::layout::Size;
 use tui_input::Input;
 
@@ -32,8 +33,8 @@ use overlay::Overlay;
 #[derive(Debug)]
 pub(crate) struct Model {
     pub(crate) now_ms: i64,
-    /// Seconds that local time is ahead of UTC.
-    pub(crate) utc_offset_s: i64,
+    /// The zone of all times that are shown.
+    pub(crate) zone: TimeZone,
     pub(crate) size: Size,
     pub(crate) look: Look,
     pub(crate) keymap: Keymap,
@@ -63,8 +64,6 @@ pub(crate) struct Model {
     /// What is written in place of a refused schema change; kept when it is left.
     pub(crate) editor: Option<Editor>,
     pub(crate) toasts: Vec<Toast>,
-    /// Events of the engine that were lost on the way.
-    pub(crate) events_lost: u64,
     /// The start screen, when the console can show one.
     pub(crate) start: Option<Start>,
     /// What is known of the pipeline, for wizards to begin with.
@@ -98,8 +97,6 @@ pub(crate) struct Look {
 pub(crate) struct Frozen {
     pub(crate) status: Arc<Status>,
     pub(crate) since_ms: i64,
-    /// Number of the first log line that is not shown.
-    pub(crate) log_end: u64,
 }
 
 /// In which order the lists stand.
@@ -235,10 +232,10 @@ pub(crate) enum Leaving {
 
 impl Model {
     /// Returns the console as it opens: nothing known yet.
-    pub(crate) fn new(look: Look, keymap: Keymap, pipeline: String, level: tracing::Level) -> Self {
+    pub(crate) fn new(look: Look, keymap: Keymap, pipeline: String, logs: Logs) -> Self {
         Self {
             now_ms: 0,
-            utc_offset_s: 0,
+            zone: TimeZone::UTC,
             size: Size::new(80, 24),
             look,
             keymap,
@@ -258,12 +255,11 @@ impl Model {
             workers_asked: None,
             window: Window::default(),
             unit: Unit::default(),
-            logs: Logs::new(level),
+            logs,
             find: None,
             overlay: None,
             editor: None,
             toasts: Vec::new(),
-            events_lost: 0,
             start: None,
             draft: Draft::default(),
             wizard: None,
@@ -330,12 +326,13 @@ impl Model {
         }
     }
 
-    /// Returns the number of the first log line that is not to be shown.
-    pub(crate) fn log_end(&self) -> u64 {
-        match &self.frozen {
-            Some(frozen) => frozen.log_end,
-            None => self.logs.end(),
-        }
+    /// Freezes the display, or lets it go on.
+    pub(crate) fn freeze(&mut self, frozen: bool) {
+        self.frozen = frozen.then(|| Frozen {
+            status: Arc::clone(&self.latest),
+            since_ms: self.now_ms,
+        });
+        self.logs.frozen = frozen.then(|| self.logs.end());
     }
 
     /// Returns where everything stands now.
@@ -417,6 +414,16 @@ impl Model {
             Pane::Snapshot => rows::copies(self),
             Pane::Throughput | Pane::Logs => Vec::new(),
         }
+    }
+
+    /// Returns how many rows of its own a pane shows, below its headings.
+    pub(crate) fn view_rows(&self, pane: Pane) -> usize {
+        let around = match pane {
+            Pane::Logs | Pane::Throughput => 2,
+            Pane::Slots | Pane::Schema | Pane::Tables | Pane::Snapshot => 3,
+        };
+        let place = self.layout().place(pane);
+        place.map_or(0, |place| usize::from(place.height.saturating_sub(around)))
     }
 
     /// Returns the cursor of a list pane.

@@ -3,12 +3,14 @@
 use std::env;
 use std::path::PathBuf;
 
+use jiff::tz::TimeZone;
 use tracing::Level;
 
 use super::capture::LogFeed;
 use super::error::ConsoleError;
 use super::keys::Keymap;
 use super::lesson::Tutorial;
+use super::model::logs::Logs;
 use super::model::{Look, Model};
 use super::settings::Settings;
 use super::start::{Start, Starts};
@@ -116,10 +118,12 @@ impl ConsoleOptions {
             mouse: self.mouse,
             read_only: self.read_only,
         };
-        let mut model = Model::new(look, keymap, self.pipeline.clone(), self.level);
+        let targets = self.logs.as_ref().map_or(&[][..], LogFeed::targets);
+        let logs = Logs::new(self.level, targets);
+        let mut model = Model::new(look, keymap, self.pipeline.clone(), logs);
         let settings = self.settings.clone();
         model.settings = settings.map(|(rows, path)| Settings::new(rows, path));
-        model.utc_offset_s = local_offset_s();
+        model.zone = TimeZone::system();
         model.draft = self.draft.clone();
         let starts = self.starts.as_ref();
         model.start = starts.map(|starts| Start::new(starts.notice.clone(), &starts.files));
@@ -135,10 +139,6 @@ impl ConsoleOptions {
 fn is_utf8(locale: &str) -> bool {
     let name = locale.to_ascii_lowercase();
     name.ends_with("utf-8") || name.ends_with("utf8")
-}
-
-fn local_offset_s() -> i64 {
-    jiff::Zoned::now().offset().seconds().into()
 }
 
 /// Returns whether the terminal can hold the console at all: `TERM=dumb` cannot.

@@ -4,6 +4,8 @@ mod copies;
 
 pub(crate) use copies::copies;
 
+use jiff::tz::TimeZone;
+
 use super::action::Pane;
 use super::format;
 use super::model::{Model, SlotOrder, TableOrder};
@@ -249,10 +251,11 @@ pub(crate) fn schema(model: &Model) -> Vec<Row> {
         let trouble = matches!(change.state, SchemaState::Failed | SchemaState::NotApplied);
         trouble || !model.only.schema_trouble
     };
-    changes.filter(wanted).map(schema_row).collect()
+    let row = |change| schema_row(change, &model.zone);
+    changes.filter(wanted).map(row).collect()
 }
 
-fn schema_row(change: &SchemaChange) -> Row {
+fn schema_row(change: &SchemaChange, zone: &TimeZone) -> Row {
     let state = sign::of_schema(change.state);
     let objects = match subject(change) {
         Some(one) => one.to_owned(),
@@ -266,7 +269,7 @@ fn schema_row(change: &SchemaChange) -> Row {
         key: change.id.clone(),
         copied: SCHEMA_CELLS.len() - 1,
         cells: vec![
-            plain(clock(&change.created_at)),
+            plain(made_at(change, zone)),
             plain(change.version.to_string()),
             plain(change.tag.clone()),
             plain(objects),
@@ -295,9 +298,12 @@ fn subject(change: &SchemaChange) -> Option<&str> {
     )
 }
 
-/// Returns hour and minute of a timestamp as PostgreSQL writes it: `2026-11-22 12:04:31.5`.
-fn clock(created_at: &str) -> String {
-    created_at.get(11..16).unwrap_or(created_at).to_owned()
+/// Returns hour and minute; as the source wrote it where that is no moment.
+fn made_at(change: &SchemaChange, zone: &TimeZone) -> String {
+    match change.made_at_ms() {
+        Some(at_ms) => format::hour_and_minute(at_ms, zone),
+        None => change.created_at.clone(),
+    }
 }
 
 /// Returns the tables in the chosen order; a search shows only those that match.

@@ -25,7 +25,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
-use super::capture::LogFeed;
+use super::capture::{Captured, LogFeed};
 use super::clipboard::{self, Clipboard};
 use super::input;
 use super::lesson::{Performed, Performer, Request};
@@ -49,10 +49,6 @@ const FRAME: Duration = Duration::from_millis(33);
 const LIVE_FRAME: Duration = Duration::from_millis(200);
 /// The clock ticks this often while the screen shows seconds, or something is about to go away.
 const TICK: Duration = Duration::from_secs(1);
-/// Log lines taken for one picture, several screens of them. When there are more, the next ones are
-/// taken for the next picture: nobody could read them, and taking them costs time that the engine
-/// may need. What finds no place meanwhile is counted.
-const LINES_MAX: usize = 256;
 /// Rows that one notch of the wheel moves.
 const WHEEL_ROWS: isize = 3;
 
@@ -65,8 +61,7 @@ pub(super) struct Shell {
     link: EngineLink,
     status_open: bool,
     outside: Outside,
-    lines: Vec<super::model::logs::LogLine>,
-    /// No lines are taken before.
+    /// No line is waited for before: those that come meanwhile are taken together.
     lines_from: Instant,
     jobs: FuturesUnordered<LocalBoxFuture<'static, Done>>,
     /// The latest try of each address: a newer one ends it.
@@ -135,7 +130,6 @@ impl Shell {
             link,
             status_open: true,
             outside,
-            lines: Vec::with_capacity(LINES_MAX),
             lines_from: clock::now(),
             jobs: FuturesUnordered::new(),
             tries: Vec::new(),
@@ -156,9 +150,12 @@ impl Shell {
             self.take(Message::Now(clock::unix_ms()))?;
             if let Some(message) = message {
                 self.awaited |= is_awaited(&message);
+                let is_line = matches!(message, Message::Log { .. });
                 self.take(message)?;
+                if is_line {
+                    self.take_lines()?;
+                }
             }
-            self.take_lines()?;
         }
         Ok(())
     }
@@ -167,6 +164,7 @@ impl Shell {
         if !self.model.dirty || self.drawn_at + self.frame() > clock::now() {
             return Ok(());
         }
+        self.take_lines()?;
         self.model.size = self.screen.size()?;
         self.screen.draw(&self.model)?;
         self.model.dirty = false;
@@ -205,9 +203,9 @@ impl Shell {
         let wakes_at = self.wakes_at();
         let [terminate, hangup, interrupt] = &mut self.signals;
         let may_take = clock::now() >= self.lines_from;
-        let lines = async {
+        let line = async {
             match self.outside.logs.as_mut().filter(|_| may_take) {
-                Some(feed) => feed.receiver.recv_many(&mut self.lines, LINES_MAX).await,
+                Some(feed) => feed.next().await,
                 None => std::future::pending().await,
             }
         };
@@ -246,21 +244,24 @@ impl Shell {
             },
             event = self.link.events.recv(), if self.status_open => match event {
                 Ok(event) => Some(Message::Event(event)),
-                Err(RecvError::Lagged(count)) => Some(Message::EventsLost(count)),
+                // They are for toasts; what they tell stands in the status as well.
+                Err(RecvError::Lagged(_)) => None,
                 Err(RecvError::Closed) => {
                     self.status_open = false;
                     Some(Message::EngineGone)
                 }
             },
             () = &mut self.link.keeper => None,
-            count = lines => {
-                match count {
-                    0 => self.outside.logs = None,
-                    LINES_MAX => self.lines_from = clock::now() + LIVE_FRAME,
-                    _ => {}
+            captured = line => match captured {
+                Some(Captured { lost, line }) => {
+                    self.lines_from = clock::now() + LIVE_FRAME;
+                    Some(Message::Log { lost, line })
                 }
-                None
-            }
+                None => {
+                    self.outside.logs = None;
+                    None
+                }
+            },
             () = sleep_until(wakes_at) => None,
         }
     }
@@ -278,16 +279,20 @@ impl Shell {
             .try_for_each(|effect| self.perform(effect))
     }
 
+    /// Takes all lines that have come.
     fn take_lines(&mut self) -> io::Result<()> {
-        for line in std::mem::take(&mut self.lines) {
-            self.take(Message::Log(line))?;
+        let Some(feed) = &mut self.outside.logs else {
+            return Ok(());
+        };
+        let mut lines = Vec::new();
+        while let Some(captured) = feed.take() {
+            lines.push(captured);
         }
-        let lost = self
-            .outside
-            .logs
-            .as_ref()
-            .map_or(self.model.logs.lost, LogFeed::lost);
-        if lost != self.model.logs.lost {
+        let lost = feed.take_lost();
+        for Captured { lost, line } in lines {
+            self.take(Message::Log { lost, line })?;
+        }
+        if lost > 0 {
             self.take(Message::LogsLost(lost))?;
         }
         Ok(())
@@ -302,6 +307,11 @@ impl Shell {
                 }));
             }
             Effect::StartEngine => self.start_engine(),
+            Effect::Capture(levels) => {
+                if let Some(feed) = &self.outside.logs {
+                    feed.capture(&levels);
+                }
+            }
             Effect::Copy { what, text } => self.copy(what, text),
             Effect::Mouse(mouse) => terminal::set_mouse(mouse)?,
             Effect::Perform(request) => self.perform_step(request),
@@ -446,7 +456,7 @@ impl Shell {
 const fn is_awaited(message: &Message) -> bool {
     !matches!(
         message,
-        Message::Status(_) | Message::Event(_) | Message::EventsLost(_)
+        Message::Status(_) | Message::Event(_) | Message::Log { .. } | Message::LogsLost(_)
     )
 }
 
@@ -490,14 +500,14 @@ fn from_terminal(event: Event) -> Option<Message> {
     }
 }
 
-const fn wheel(column: u16, row: u16, rows: isize) -> Message {
-    Message::Wheel { column, row, rows }
-}
 /// A terminal sends the line ends of pasted text as its Enter key would: as carriage returns.
 fn with_newlines(text: &str) -> String {
     text.replace("\r\n", "\n").replace('\r', "\n")
 }
 
+const fn wheel(column: u16, row: u16, rows: isize) -> Message {
+    Message::Wheel { column, row, rows }
+}
 
 #[cfg(test)]
 mod tests {

@@ -10,6 +10,7 @@ use tracing::Level;
 
 use super::keys::Keymap;
 use super::message::{Effect, Message};
+use super::model::logs::Logs;
 use super::model::{Look, Model};
 use super::scripted::{NOW_MS, Scene, log_lines, status};
 use super::theme::Theme;
@@ -33,12 +34,13 @@ pub(super) fn console(scene: Scene) -> Model {
         read_only: false,
     };
     let keymap = Keymap::new("").unwrap();
-    let mut model = Model::new(look, keymap, "orders_prod".into(), Level::DEBUG);
+    let logs = Logs::new(Level::DEBUG, &["apply", "ddl", "decode", "slot", "sql"]);
+    let mut model = Model::new(look, keymap, "orders_prod".into(), logs);
     model.now_ms = NOW_MS;
     update(&mut model, Message::Status(Arc::new(status(scene))));
     if scene != Scene::Opening {
         for line in log_lines() {
-            update(&mut model, Message::Log(line));
+            update(&mut model, Message::Log { lost: 0, line });
         }
     }
     model

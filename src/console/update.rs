@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
+use super::action::Pane;
 use super::layout::Layout;
 use super::message::{Effect, Message};
-use super::model::cursor::Step;
 use super::model::overlay::Overlay;
 use super::model::{Leaving, Model, Toast};
 use super::settings::Settings;
@@ -36,8 +36,14 @@ const TOASTS_MAX: usize = 3;
 pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
     match message {
         Message::Now(now_ms) => return tick(model, now_ms),
-        Message::Log(line) => {
+        Message::Log { lost, line } => {
+            model.logs.skip(lost);
             model.logs.push(line);
+            model.dirty |= model.frozen.is_none();
+            return Vec::new();
+        }
+        Message::LogsLost(count) => {
+            model.logs.skip(count);
             model.dirty |= model.frozen.is_none();
             return Vec::new();
         }
@@ -48,22 +54,23 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
         Message::Paste(text) => keys::on_paste(model, &text),
         Message::Click { column, row } => click(model, column, row),
         Message::Wheel { column, row, rows } => wheel(model, column, row, rows),
-        Message::Resize(size) => model.size = size,
+        Message::Resize(size) => {
+            model.size = size;
+            motion::resized(model);
+        }
         Message::Status(status) => {
             model.latest = status;
             copies::on_status(model);
         }
         Message::Event(event) => on_event(model, &event),
         Message::EngineGone => engine_gone(model),
-        Message::EventsLost(count) => model.events_lost += count,
         Message::Answered(command, answer) => on_answer(model, command, answer),
-        Message::LogsLost(count) => model.logs.lost = count,
         Message::Told(Ok(place)) => toast(model, place),
         Message::Told(Err(problem)) => warn(model, problem),
         Message::Configured(rows, path) => model.settings = Some(Settings::new(rows, Some(path))),
         Message::Performed(request, seen) => return lesson::on_answer(model, &request, seen),
-        Message::Opened(opened) => start::on_opened(model, opened),
-        Message::Staged(staged) => start::on_staged(model, staged),
+        Message::Opened(opened) => return start::on_opened(model, opened),
+        Message::Staged(staged) => return start::on_staged(model, staged),
         Message::Saved(Ok(text)) => {
             if let Some(settings) = &mut model.settings {
                 settings.saved(&text);
@@ -73,7 +80,7 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
         Message::Saved(Err(problem)) => warn(model, problem),
         Message::Wizard(kind, answer) => return wizard::on_answer(model, kind, answer),
         Message::Terminate => return leave(model),
-        Message::Now(_) | Message::Log(_) => {}
+        Message::Now(_) | Message::Log { .. } | Message::LogsLost(_) => {}
     }
     settle(model);
     Vec::new()
@@ -183,6 +190,7 @@ fn engine_gone(model: &mut Model) {
     last.last_error.get_or_insert_with(|| Failure {
         class: ErrorClass::Bug,
         message: "the engine has gone without a word".to_owned(),
+        refusal: None,
         causes: Vec::new(),
         sqlstate: None,
         statement: None,
@@ -190,7 +198,6 @@ fn engine_gone(model: &mut Model) {
         transaction: None,
         at_ms: model.now_ms,
     });
-        refusal: None,
     model.latest = Arc::new(last);
 }
 
@@ -233,14 +240,13 @@ fn click(model: &mut Model, column: u16, row: u16) {
         return;
     };
     act::go(model, pane);
-    // One row of frame and one of headings stand above the first row of a list.
-    if let Some(line) = row.checked_sub(place.y + 2) {
-        motion::click(
-            model,
-            pane,
-            usize::from(line),
-            usize::from(place.height.saturating_sub(3)),
-        );
+    // One row of frame stands above the first row, and in a list one of headings.
+    let above = match pane {
+        Pane::Logs | Pane::Throughput => 1,
+        Pane::Slots | Pane::Schema | Pane::Tables | Pane::Snapshot => 2,
+    };
+    if let Some(line) = row.checked_sub(place.y + above) {
+        motion::click(model, pane, usize::from(line));
     }
 }
 
@@ -254,7 +260,7 @@ fn wheel(model: &mut Model, column: u16, row: u16, rows: isize) {
         None if covered => {}
         None => {
             let pane = model.layout().pane_at(column, row).map(|(pane, _)| pane);
-            motion::step(model, pane.unwrap_or(model.focus), Step::By(rows));
+            motion::scroll(model, pane.unwrap_or(model.focus), rows);
         }
     }
 }

@@ -57,7 +57,7 @@ impl Words<'_> {
 
     /// What was being done when it failed, from the whole to the part.
     fn course(&self, failure: &Failure) -> Vec<Line<'static>> {
-        let at = format::time_of_day(failure.at_ms, self.model.utc_offset_s);
+        let at = format::time_of_day(failure.at_ms, &self.model.zone);
         let mut lines = vec![self.fact("failed at", at, ""), Line::default()];
         lines.push(self.heading("What was being done"));
         let causes = failure.causes.iter().rev().skip(1).rev();

@@ -67,7 +67,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
     hinted(91, "dashboard", line(ALL, Action::Back, "back", &["esc"], "close, clear, back")),
     line(ALL, Action::Mouse, "mouse", &["m"], "mouse on or off; Shift-drag selects text"),
     line(ALL, Action::Redraw, "redraw", &["ctrl-l"], "draw everything anew"),
-    line(ALL, Action::Suspend, "suspend", &["ctrl-z"], "back to the shell; fg returns, the engine goes on"),
+    line(ALL, Action::Suspend, "suspend", &["ctrl-z"], "back to the shell until fg; the engine stands still (asks while changes travel)"),
     hinted(95, "quit", line(ALL, Action::Quit, "quit", &["q"], "quit; asks while changes travel")),
     line(ALL, Action::Interrupt, "interrupt", &["ctrl-c"], "quit; a second one stops without asking"),
 

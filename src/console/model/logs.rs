@@ -1,11 +1,24 @@
-//! The log as the pane holds it: the latest lines, which of them to show, where the reader stands.
+//! The log as the pane holds it: a bounded ring of lines, which of them to show, where the reader
+//! stands.
+//!
+//! Every line that was ever written has a number. Lines that are not here, because they came too
+//! fast or are too old, leave a gap in the numbers, and a gap is shown where it is. While somebody
+//! reads, or the display is frozen, the lines around that place are held however many new ones come.
 
 use std::collections::{BTreeMap, VecDeque};
 
+use jiff::tz::TimeZone;
 use tracing::Level;
+use tracing::level_filters::LevelFilter;
+
+use super::cursor::Offset;
+use crate::console::format;
 
 /// So many lines are kept: a few minutes at debug level, about 3 MB. The rest is in the log file.
 pub(crate) const LINES_MAX: usize = 10_000;
+
+/// So many lines around the place that is read are held beside the latest ones.
+const HELD_MAX: usize = LINES_MAX;
 
 /// One line of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,10 +27,10 @@ pub(crate) struct LogLine {
     pub(crate) at_ms: i64,
     pub(crate) level: Level,
     /// A short name: `apply`, `slot`, `sql`.
-    pub(crate) target: String,
+    pub(crate) target: &'static str,
     pub(crate) message: String,
     /// In the order of the source.
-    pub(crate) fields: Vec<(String, String)>,
+    pub(crate) fields: Vec<(&'static str, String)>,
     /// The spans around it, outermost first, with their fields.
     pub(crate) spans: Vec<String>,
 }
@@ -41,15 +54,22 @@ impl LogLine {
         self.target.to_lowercase().contains(needle) || self.text().to_lowercase().contains(needle)
     }
 
+    /// Returns the line as a text of its own, with its time.
+    pub(crate) fn copied(&self, zone: &TimeZone) -> String {
+        let at = format::moment(self.at_ms, zone);
+        let text = self.text();
+        format!("{at} {:5} {} {text}", self.level, self.target)
+    }
+
     /// Returns the line as a JSON object.
-    pub(crate) fn json(&self) -> String {
+    pub(crate) fn json(&self, zone: &TimeZone) -> String {
         let fields: serde_json::Map<String, serde_json::Value> = self
             .fields
             .iter()
-            .map(|(name, value)| (name.clone(), value.clone().into()))
+            .map(|(name, value)| ((*name).to_owned(), value.clone().into()))
             .collect();
         serde_json::json!({
-            "at_ms": self.at_ms,
+            "at": format::moment(self.at_ms, zone),
             "level": self.level.as_str(),
             "target": self.target,
             "message": self.message,
@@ -60,102 +80,256 @@ impl LogLine {
     }
 }
 
+/// The levels of one target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Levels {
+    /// What is written down.
+    pub(crate) captured: LevelFilter,
+    /// What of that is shown.
+    pub(crate) shown: LevelFilter,
+}
+
+impl Levels {
+    fn all(level: impl Into<LevelFilter>) -> Self {
+        let level = level.into();
+        Self {
+            captured: level,
+            shown: level,
+        }
+    }
+}
+
+/// A target and the least severe level of it that is written down.
+pub(crate) type Capture = (&'static str, LevelFilter);
+
 /// The log pane's state.
 #[derive(Debug)]
 pub(crate) struct Logs {
-    lines: VecDeque<LogLine>,
-    /// Number of the first line that is kept, counted from the start.
-    first: u64,
+    /// Lines around the place that is read, older than `lines`.
+    held: VecDeque<(u64, LogLine)>,
+    /// The latest lines.
+    lines: VecDeque<(u64, LogLine)>,
+    /// The number that the next line will have.
+    end: u64,
     /// Number of the selected line; none while following.
     pub(crate) selected: Option<u64>,
+    /// Where the selected line stands in the view.
+    pub(crate) offset: Offset,
+    /// Number of the first line that is not shown, while the display is frozen.
+    pub(crate) frozen: Option<u64>,
     pub(crate) wrap: bool,
     /// Columns scrolled to the right.
     pub(crate) scroll_x: usize,
-    /// Levels to show by target; others show `level`.
-    levels: BTreeMap<String, Level>,
-    /// The level of targets that have none of their own.
-    pub(crate) level: Level,
+    levels: BTreeMap<&'static str, Levels>,
+    /// The level of targets that have not been seen.
+    level: Level,
     /// Lines that were lost on the way here.
     pub(crate) lost: u64,
 }
 
 impl Logs {
-    /// Returns an empty log that shows this level and what is more severe.
-    pub(crate) const fn new(level: Level) -> Self {
+    /// Returns an empty log that shows this level of these targets, and of all others.
+    pub(crate) fn new(level: Level, targets: &[&'static str]) -> Self {
+        let levels = targets.iter().map(|name| (*name, Levels::all(level)));
         Self {
+            held: VecDeque::new(),
             lines: VecDeque::new(),
-            first: 0,
+            end: 0,
             selected: None,
+            offset: Offset::default(),
+            frozen: None,
             wrap: false,
             scroll_x: 0,
-            levels: BTreeMap::new(),
+            levels: levels.collect(),
             level,
             lost: 0,
+        }
+    }
+
+    /// Shows this level of all targets, and has it written down.
+    pub(crate) fn begin(&mut self, level: Level) {
+        self.level = level;
+        for levels in self.levels.values_mut() {
+            *levels = Levels::all(level);
         }
     }
 
     /// Adds a line and forgets the oldest when there are too many.
     pub(crate) fn push(&mut self, line: LogLine) {
         if self.lines.len() == LINES_MAX {
-            self.lines.pop_front();
-            self.first += 1;
+            self.forget_oldest();
         }
-        if !self.levels.contains_key(&line.target) {
-            self.levels.insert(line.target.clone(), self.level);
+        let level = self.level;
+        self.levels
+            .entry(line.target)
+            .or_insert_with(|| Levels::all(level));
+        self.lines.push_back((self.end, line));
+        self.end += 1;
+    }
+
+    /// Takes in that so many lines have been lost after the latest one.
+    pub(crate) fn skip(&mut self, count: u64) {
+        self.end += count;
+        self.lost += count;
+    }
+
+    /// What is read stays, and what stands around it.
+    fn forget_oldest(&mut self) {
+        let Some(oldest) = self.lines.pop_front() else {
+            return;
+        };
+        let Some(place) = self.selected.or(self.frozen) else {
+            self.held.clear();
+            return;
+        };
+        let first = place.saturating_sub(HELD_MAX as u64 / 2);
+        while self.held.front().is_some_and(|(number, _)| *number < first) {
+            self.held.pop_front();
         }
-        self.lines.push_back(line);
+        if oldest.0 >= first && self.held.len() < HELD_MAX {
+            self.held.push_back(oldest);
+        }
     }
 
     /// Returns the number that the next line will have.
-    pub(crate) fn end(&self) -> u64 {
-        self.first + self.lines.len() as u64
+    pub(crate) const fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// Returns the number of the first line that is not to be shown.
+    pub(crate) fn shown_end(&self) -> u64 {
+        self.frozen.unwrap_or(self.end)
+    }
+
+    fn all(&self) -> impl DoubleEndedIterator<Item = &(u64, LogLine)> {
+        self.held.iter().chain(&self.lines)
     }
 
     /// Returns the line with this number.
     pub(crate) fn get(&self, number: u64) -> Option<&LogLine> {
-        let index = usize::try_from(number.checked_sub(self.first)?).ok()?;
-        self.lines.get(index)
+        let of = |part: &VecDeque<(u64, LogLine)>| {
+            let index = part.binary_search_by_key(&number, |(number, _)| *number);
+            index.ok()
+        };
+        let found = match of(&self.lines) {
+            Some(index) => self.lines.get(index),
+            None => self.held.get(of(&self.held)?),
+        };
+        found.map(|(_, line)| line)
     }
 
-    /// Returns the numbers of the lines to show, oldest first, of those before `end`.
-    pub(crate) fn visible(&self, end: u64) -> Vec<u64> {
-        let numbered = (self.first..).zip(&self.lines);
-        numbered
-            .take_while(|(number, _)| *number < end)
-            .filter(|(_, line)| line.level <= self.level_of(&line.target))
-            .map(|(number, _)| number)
-            .collect()
+    /// Returns how many lines are missing from this number on.
+    pub(crate) fn missing_from(&self, number: u64) -> u64 {
+        let next = |part: &VecDeque<(u64, LogLine)>| {
+            let index = part.partition_point(|(other, _)| *other < number);
+            part.get(index).map(|(next, _)| *next)
+        };
+        let next = next(&self.held).or_else(|| next(&self.lines));
+        next.unwrap_or(self.end).saturating_sub(number)
     }
 
-    /// Returns the numbers of the last lines to show, at most so many, oldest first.
-    pub(crate) fn latest(&self, end: u64, count: usize) -> Vec<u64> {
-        let numbered = (self.first..self.end()).rev().zip(self.lines.iter().rev());
-        let mut latest: Vec<u64> = numbered
-            .skip_while(|(number, _)| *number >= end)
-            .filter(|(_, line)| line.level <= self.level_of(&line.target))
-            .map(|(number, _)| number)
-            .take(count)
-            .collect();
-        latest.reverse();
-        latest
-    }
-
-    /// Returns the targets seen so far with the levels they show.
-    pub(crate) fn targets(&self) -> impl Iterator<Item = (&str, Level)> {
-        self.levels
-            .iter()
-            .map(|(name, level)| (name.as_str(), *level))
-    }
-
-    /// Shows more (or less) of the target with this number in [`Self::targets`].
-    pub(crate) fn change_level(&mut self, index: usize, more: bool) {
-        if let Some(level) = self.levels.values_mut().nth(index) {
-            *level = next_level(*level, more);
+    /// Returns what stands in the place of the lines that are missing from this number on.
+    pub(crate) fn gap_words(&self, number: u64) -> String {
+        let count = format::count(self.missing_from(number));
+        match number {
+            0 => format!("… {count} older lines are not kept"),
+            _ => format!("… {count} lines are missing here"),
         }
     }
 
-    fn level_of(&self, target: &str) -> Level {
-        self.levels.get(target).copied().unwrap_or(self.level)
+    /// Returns the numbers of the rows to show, oldest first: of lines, and of the first missing
+    /// line of each gap.
+    pub(crate) fn visible(&self) -> Vec<u64> {
+        let end = self.shown_end();
+        let mut rows = Vec::new();
+        let mut expected = 0;
+        for (number, line) in self.all().take_while(|(number, _)| *number < end) {
+            if *number > expected {
+                rows.push(expected);
+            }
+            expected = number + 1;
+            if line.level <= self.shown(line.target) {
+                rows.push(*number);
+            }
+        }
+        if expected < end {
+            rows.push(expected);
+        }
+        rows
+    }
+
+    /// Returns the numbers of the last rows to show, at most so many, oldest first.
+    pub(crate) fn latest(&self, count: usize) -> Vec<u64> {
+        let mut expected = self.shown_end();
+        let mut rows = Vec::with_capacity(count);
+        for (number, line) in self.all().rev() {
+            if *number >= expected {
+                continue;
+            }
+            if number + 1 < expected {
+                rows.push(number + 1);
+            }
+            expected = *number;
+            if line.level <= self.shown(line.target) {
+                rows.push(*number);
+            }
+            if rows.len() >= count {
+                break;
+            }
+        }
+        if rows.len() < count && expected > 0 && expected == self.first() {
+            rows.push(0);
+        }
+        rows.truncate(count);
+        rows.reverse();
+        rows
+    }
+
+    /// Returns how many lines are kept, whatever their levels.
+    pub(crate) fn kept(&self) -> usize {
+        self.held.len() + self.lines.len()
+    }
+
+    fn first(&self) -> u64 {
+        self.all().next().map_or(self.end, |(number, _)| *number)
+    }
+
+    /// Returns the targets with their levels.
+    pub(crate) fn targets(&self) -> impl Iterator<Item = (&'static str, Levels)> {
+        self.levels.iter().map(|(name, levels)| (*name, *levels))
+    }
+
+    /// Returns what is to be written down.
+    pub(crate) fn captured(&self) -> Vec<Capture> {
+        let targets = self.targets();
+        targets.map(|(name, one)| (name, one.captured)).collect()
+    }
+
+    /// Shows more (or less) of the target with this number in [`Self::targets`]; what is to be shown
+    /// is written down from now on. Returns whether more is written down than before.
+    pub(crate) fn show(&mut self, index: usize, more: bool) -> bool {
+        let Some(levels) = self.levels.values_mut().nth(index) else {
+            return false;
+        };
+        levels.shown = next_level(levels.shown, more);
+        let raised = levels.shown > levels.captured;
+        levels.captured = levels.captured.max(levels.shown);
+        raised
+    }
+
+    /// Returns how much is shown, in a word.
+    pub(crate) fn level_words(&self) -> String {
+        let mut shown = self.levels.values().map(|levels| levels.shown);
+        let first = shown.next().unwrap_or_else(|| self.level.into());
+        match shown.all(|other| other == first) {
+            true => format!("{}+", first.to_string().to_lowercase()),
+            false => "levels by target".to_owned(),
+        }
+    }
+
+    fn shown(&self, target: &str) -> LevelFilter {
+        let known = self.levels.get(target);
+        known.map_or_else(|| self.level.into(), |levels| levels.shown)
     }
 }
 
@@ -168,67 +342,141 @@ pub(crate) const LEVELS: [Level; 5] = [
     Level::TRACE,
 ];
 
-fn next_level(level: Level, more: bool) -> Level {
-    let index = LEVELS.iter().position(|other| *other == level).unwrap_or(0);
-    let next = if more {
-        index + 1
-    } else {
-        index.saturating_sub(1)
-    };
-    LEVELS[next.min(LEVELS.len() - 1)]
+fn next_level(level: LevelFilter, more: bool) -> LevelFilter {
+    let filters = [LevelFilter::OFF]
+        .into_iter()
+        .chain(LEVELS.map(LevelFilter::from));
+    let mut on_that_side =
+        filters.filter(|other| if more { *other > level } else { *other < level });
+    match more {
+        true => on_that_side.next(),
+        false => on_that_side.next_back(),
+    }
+    .unwrap_or(level)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn line(target: &str, level: Level) -> LogLine {
+    fn line(target: &'static str, level: Level) -> LogLine {
         LogLine {
-            at_ms: 0,
+            at_ms: 1_000,
             level,
-            target: target.to_owned(),
+            target,
             message: "batch committed".to_owned(),
-            fields: vec![("rows".to_owned(), "12".to_owned())],
+            fields: vec![("rows", "12".to_owned())],
             spans: vec!["slot{name=a}".to_owned()],
+        }
+    }
+
+    fn logs() -> Logs {
+        Logs::new(Level::INFO, &["apply", "slot"])
+    }
+
+    fn push(logs: &mut Logs, count: usize) {
+        for _ in 0..count {
+            logs.push(line("apply", Level::INFO));
         }
     }
 
     #[test]
     fn keeps_a_bounded_number_and_numbers_never_change() {
-        let mut logs = Logs::new(Level::INFO);
-        for _ in 0..LINES_MAX + 5 {
-            logs.push(line("apply", Level::INFO));
-        }
+        let mut logs = logs();
+        push(&mut logs, LINES_MAX + 5);
         assert_eq!(logs.get(4), None);
         assert!(logs.get(5).is_some());
-        assert_eq!(logs.visible(logs.end()).len(), LINES_MAX);
-        assert_eq!(logs.visible(7), [5, 6]);
-        assert_eq!(logs.latest(8, 2), [6, 7]);
-        assert_eq!(logs.latest(7, 9), [5, 6]);
-        assert_eq!(logs.latest(logs.end(), 1), [LINES_MAX as u64 + 4]);
+        assert_eq!(logs.visible()[..2], [0, 5], "older lines are missing");
+        assert_eq!(logs.missing_from(0), 5);
+        assert_eq!(logs.latest(1), [LINES_MAX as u64 + 4]);
+
+        logs.frozen = Some(8);
+        assert_eq!(logs.visible(), [0, 5, 6, 7]);
+        assert_eq!(logs.latest(2), [6, 7]);
+        assert_eq!(logs.latest(9), [0, 5, 6, 7]);
     }
 
     #[test]
-    fn levels_hide_lines_by_target() {
-        let mut logs = Logs::new(Level::INFO);
+    fn lost_lines_are_missing_where_they_were_lost() {
+        let mut logs = logs();
+        push(&mut logs, 2);
+        logs.skip(713);
+        assert_eq!(logs.visible(), [0, 1, 2]);
+        push(&mut logs, 1);
+
+        assert_eq!(logs.visible(), [0, 1, 2, 715]);
+        assert_eq!(logs.latest(3), [1, 2, 715]);
+        assert_eq!((logs.missing_from(2), logs.lost), (713, 713));
+        logs.show(0, false);
+        logs.show(0, false);
+        logs.show(0, false);
+        assert_eq!(logs.visible(), [2], "a gap is no matter of levels");
+    }
+
+    #[test]
+    fn what_is_read_stays_however_much_comes() {
+        let mut logs = logs();
+        push(&mut logs, 9_000);
+        logs.selected = Some(8_900);
+        push(&mut logs, 100_000);
+
+        let around: Vec<u64> = (8_850..8_950).collect();
+        let rows = logs.visible();
+        let from = rows.binary_search(&8_850).unwrap();
+        assert_eq!(rows[from..from + 100], around);
+        assert!(rows.len() <= LINES_MAX + HELD_MAX + 2);
+        let gap = rows.windows(2).find(|two| logs.get(two[1]).is_none());
+        assert!(gap.is_some(), "and where others are missing");
+
+        logs.selected = None;
+        push(&mut logs, 1);
+        assert_eq!(logs.visible().len(), LINES_MAX + 1);
+    }
+
+    #[test]
+    fn what_is_frozen_stays_however_much_comes() {
+        let mut logs = logs();
+        push(&mut logs, 50);
+        logs.frozen = Some(logs.end());
+        let before = logs.latest(40);
+        push(&mut logs, 100_000);
+        assert_eq!(logs.latest(40), before);
+        assert!(before.iter().all(|number| logs.get(*number).is_some()));
+    }
+
+    #[test]
+    fn levels_hide_lines_by_target_and_raise_what_is_captured() {
+        let mut logs = logs();
         logs.push(line("apply", Level::DEBUG));
         logs.push(line("slot", Level::INFO));
-        assert_eq!(logs.visible(9), [1]);
+        assert_eq!(logs.visible(), [1]);
 
-        logs.change_level(0, true);
-        logs.change_level(1, false);
+        assert!(logs.show(0, true), "more is written down");
+        assert!(!logs.show(1, false));
 
-        assert_eq!(logs.visible(9), [0]);
-        let levels: Vec<_> = logs.targets().collect();
-        assert_eq!(levels, [("apply", Level::DEBUG), ("slot", Level::WARN)]);
+        assert_eq!(logs.visible(), [0]);
+        assert_eq!(
+            logs.captured(),
+            [("apply", LevelFilter::DEBUG), ("slot", LevelFilter::INFO)]
+        );
+        assert_eq!(logs.level_words(), "levels by target");
+        assert!(!logs.show(1, false) && !logs.show(1, false) && !logs.show(1, false));
+        assert_eq!(logs.targets().last().unwrap().1.shown, LevelFilter::OFF);
+        logs.begin(Level::TRACE);
+        assert_eq!(logs.level_words(), "trace+");
     }
 
     #[test]
     fn a_line_is_a_text_and_an_object() {
         let line = line("apply", Level::INFO);
         assert_eq!(line.text(), "batch committed rows=12 slot{name=a}");
-        let json: serde_json::Value = serde_json::from_str(&line.json()).unwrap();
+        let copied =
+            "1970-01-01T00:00:01.000+00:00 INFO  apply batch committed rows=12 slot{name=a}";
+        assert_eq!(line.copied(&TimeZone::UTC), copied);
+        let json = line.json(&TimeZone::UTC);
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(json["fields"]["rows"], "12");
         assert_eq!(json["level"], "INFO");
+        assert_eq!(json["at"], "1970-01-01T00:00:01.000+00:00");
     }
 }

@@ -74,6 +74,8 @@ pub(crate) enum Answer {
 pub(crate) enum Purpose {
     /// Stop the engine and leave.
     Quit,
+    /// Let the shell have the terminal, while the engine stands still.
+    Suspend,
     /// Stop the engine and stay.
     Stop,
     /// Skip the transaction that the engine stands at.

@@ -62,15 +62,21 @@ fn batch(ago_s: i64, rows: &str, ms: &str, lsn: &str) -> LogLine {
     line(ago_s, Level::INFO, "apply", "batch committed", &fields)
 }
 
-fn line(ago_s: i64, level: Level, target: &str, message: &str, fields: &[(&str, &str)]) -> LogLine {
+fn line(
+    ago_s: i64,
+    level: Level,
+    target: &'static str,
+    message: &str,
+    fields: &[(&'static str, &str)],
+) -> LogLine {
     let fields = fields.iter();
     LogLine {
         at_ms: NOW_MS - ago_s * 1000,
         level,
-        target: target.into(),
+        target,
         message: message.into(),
         fields: fields
-            .map(|(name, value)| ((*name).into(), (*value).into()))
+            .map(|(name, value)| (*name, (*value).into()))
             .collect(),
         spans: vec!["slot{name=orders_slot}".into()],
     }

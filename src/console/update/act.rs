@@ -11,7 +11,7 @@ use crate::console::message::Effect;
 use crate::console::model::cursor::Step;
 use crate::console::model::editor::Editor;
 use crate::console::model::overlay::{Filtered, Overlay};
-use crate::console::model::{Find, Frozen, Leaving, Model, SlotOrder, TableOrder, Unit, Window};
+use crate::console::model::{Find, Leaving, Model, SlotOrder, TableOrder, Unit, Window};
 use crate::console::wizard::Kind;
 use crate::engine::status::{Command, Phase};
 
@@ -36,14 +36,14 @@ pub(crate) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::CopyRow | Action::CopyPane | Action::CopyJson => return copied(model, action),
         Action::Mouse => return mouse(model),
         Action::Redraw => return vec![Effect::Redraw],
-        Action::Suspend => return vec![Effect::Suspend],
+        Action::Suspend => return ask::suspend(model),
         Action::Help => model.overlay = Some(Overlay::Help(Filtered::default())),
         Action::Palette => model.overlay = Some(Overlay::Palette(Filtered::default())),
         Action::Open => open(model),
         Action::Find => model.find = Some(new_find()),
         Action::FindNext => found(model, true),
         Action::FindPrevious => found(model, false),
-        Action::Freeze => freeze(model),
+        Action::Freeze => model.freeze(model.frozen.is_none()),
         Action::Back => back(model),
         Action::Zoom => model.zoom = !model.zoom,
         Action::OpenFile => start::choose_file(model),
@@ -131,9 +131,7 @@ fn cycle(model: &mut Model, by: usize) {
 }
 
 fn page_rows(model: &Model) -> isize {
-    let place = model.layout().place(model.focus);
-    let rows = place.map_or(10, |place| place.height.saturating_sub(3).max(1));
-    isize::try_from(rows).unwrap_or(10)
+    isize::try_from(model.view_rows(model.focus).max(1)).unwrap_or(10)
 }
 
 fn sideways(model: &mut Model, right: bool) {
@@ -174,10 +172,10 @@ fn sort_tables(model: &mut Model) {
 }
 
 fn follow(model: &mut Model) {
-    model.logs.selected = match model.logs.selected {
-        Some(_) => None,
-        None => model.logs.visible(model.log_end()).last().copied(),
-    };
+    match model.logs.selected {
+        Some(_) => model.logs.selected = None,
+        None => motion::read_log(model),
+    }
 }
 
 fn new_find() -> Find {
@@ -193,24 +191,14 @@ fn found(model: &mut Model, forward: bool) {
     }
 }
 
-fn freeze(model: &mut Model) {
-    model.frozen = match model.frozen.take() {
-        Some(_) => None,
-        None => Some(Frozen {
-            status: std::sync::Arc::clone(&model.latest),
-            since_ms: model.now_ms,
-            log_end: model.logs.end(),
-        }),
-    };
-}
-
 /// Esc undoes the latest of: a search, a zoom, a frozen display, the Snapshot screen, a position in
 /// the log.
 fn back(model: &mut Model) {
     if model.find.take().is_some() {
     } else if model.zoom {
         model.zoom = false;
-    } else if model.frozen.take().is_some() {
+    } else if model.frozen.is_some() {
+        model.freeze(false);
         toast(model, "the display is live again");
     } else if model.focus == Pane::Snapshot {
         go(model, model.left);
@@ -223,7 +211,7 @@ fn open(model: &mut Model) {
     let pane = model.focus;
     let empty = match pane {
         Pane::Throughput => false,
-        Pane::Logs => model.logs.visible(model.log_end()).is_empty(),
+        Pane::Logs => model.logs.visible().is_empty(),
         _ => model.rows(pane).is_empty(),
     };
     if empty {

@@ -37,6 +37,24 @@ pub(super) fn quit(model: &mut Model) -> Vec<Effect> {
     Vec::new()
 }
 
+/// Asks before the process stands still, and the engine with it.
+pub(super) fn suspend(model: &mut Model) -> Vec<Effect> {
+    if !model.is_streaming() {
+        return vec![Effect::Suspend];
+    }
+    let mut lines = vec!["The engine stands still with pgstream until fg brings both back.".into()];
+    lines.extend(cost_of_absence(&model.latest));
+    model.overlay = Some(Overlay::Question(Question {
+        title: "Back to the shell?".into(),
+        lines,
+        purpose: Purpose::Suspend,
+        go: "suspend".into(),
+        keep: "keep streaming".into(),
+        answer: Answer::Choice { go: false },
+    }));
+    Vec::new()
+}
+
 /// Asks before the engine is ended.
 pub(super) fn stop(model: &mut Model) {
     let mut lines = vec!["The engine finishes the transaction in hand and ends.".into()];
@@ -146,6 +164,7 @@ pub(super) fn confirmed(model: &mut Model, purpose: Purpose) -> Vec<Effect> {
     model.overlay = None;
     match purpose {
         Purpose::Quit => leave(model),
+        Purpose::Suspend => vec![Effect::Suspend],
         Purpose::Stop => {
             toast(model, "finishing the transaction in hand");
             vec![Effect::Command(Command::Stop)]
@@ -190,6 +209,11 @@ fn copies_lost(status: &Status) -> Option<String> {
 pub(crate) fn cost_of_absence(status: &Status) -> Vec<String> {
     let per_hour = format::whole(status.lag.wal_bytes_per_s * 3600.0);
     let mut lines: Vec<String> = copies_lost(status).into_iter().collect();
+    let slot = status.slots.iter().find(|slot| slot.ours);
+    if slot.is_some_and(Slot::is_lost) {
+        lines.push("The slot is lost already: the source keeps nothing for it.".into());
+        return lines;
+    }
     lines.push(match per_hour {
         0 => "The source keeps all WAL it writes meanwhile; at present it writes none.".into(),
         _ => format!(
@@ -197,7 +221,6 @@ pub(crate) fn cost_of_absence(status: &Status) -> Vec<String> {
             format::bytes(per_hour)
         ),
     });
-    let slot = status.slots.iter().find(|slot| slot.ours);
     lines.push(
         match slot.map(|slot| (slot.lost_in_s, slot.safe_wal_bytes)) {
             Some((Some(seconds), _)) => {
@@ -209,11 +232,6 @@ pub(crate) fn cost_of_absence(status: &Status) -> Vec<String> {
             Some((None, Some(safe))) => {
                 format!(
                     "The slot is safe for another {}.",
-    let slot = status.slots.iter().find(|slot| slot.ours);
-    if slot.is_some_and(Slot::is_lost) {
-        lines.push("The slot is lost already: the source keeps nothing for it.".into());
-        return lines;
-    }
                     format::maybe_bytes(Some(safe))
                 )
             }

@@ -2,8 +2,9 @@
 //! key table.
 
 use crossterm::event::KeyCode;
+use tui_input::Input;
 
-use super::{act, ask, lesson, motion, start, warn, wizard};
+use super::{act, ask, lesson, motion, start, toast, warn, wizard};
 use crate::console::action::Action;
 use crate::console::availability::READ_ONLY;
 use crate::console::chord::Chord;
@@ -61,10 +62,9 @@ pub(super) fn on_key(model: &mut Model, chord: Chord) -> Vec<Effect> {
     }
 }
 
-/// Takes pasted text: only fields do something with it.
+/// Takes pasted text: only fields do something with it. The SQL editor takes all of it, a field its
+/// first line, and says so.
 pub(super) fn on_paste(model: &mut Model, text: &str) {
-    match &mut model.overlay {
-        Some(Overlay::Help(list) | Overlay::Palette(list)) => paste(&mut list.filter, text),
     if let (Some(Overlay::Editor), Some(editor)) = (&model.overlay, &mut model.editor) {
         return editor.paste(text);
     }
@@ -92,52 +92,31 @@ fn paste_line(model: &mut Model, line: &str) -> bool {
 
 /// Returns the text that is being typed into, outside of the wizards.
 fn field_with_keys(model: &mut Model) -> Option<&mut Input> {
+    match &mut model.overlay {
+        Some(Overlay::Help(list) | Overlay::Palette(list)) => return Some(&mut list.filter),
         Some(Overlay::Question(question)) => {
-            if let Answer::Typed { input, .. } = &mut question.answer {
-                paste(input, text);
-            }
+            return match &mut question.answer {
+                Answer::Typed { input, .. } => Some(input),
+                Answer::Choice { .. } => None,
+            };
         }
-        Some(Overlay::Editor) => {
-            if let Some(editor) = &mut model.editor {
-                editor.paste(text);
-            }
-        }
-        Some(Overlay::Detail { .. } | Overlay::Levels { .. }) => {}
-        None if model
-            .settings
-            .as_ref()
-            .is_some_and(|settings| settings.open) =>
-        {
-            let editing = model
-                .settings
-                .as_mut()
-                .and_then(|settings| settings.editing.as_mut());
-            if let Some(input) = editing {
-                paste(input, text);
-            }
-        }
-        None if model.wizard.is_some() => {
-            for character in text.trim().chars().filter(|one| !one.is_control()) {
-                let chord = Chord::typing(character);
-                wizard::on_key(model, chord);
-            }
-        }
-        None => {
-            let start = model.start.as_mut().filter(|start| start.shown);
-            let choosing = start.and_then(|start| start.choosing.as_mut());
-            let find = model.find.as_mut().filter(|find| find.editing);
-            let course = model.course.as_mut().filter(|course| course.focused);
-            let prompt = course.and_then(|course| course.prompt.as_mut());
-            if let Some(choosing) = choosing {
-                choosing.listed = None;
-                paste(&mut choosing.input, text);
-            } else if let Some(prompt) = prompt {
-                paste(&mut prompt.input, text);
-            } else if let Some(find) = find {
-                paste(&mut find.input, text);
-            }
-        }
+        Some(Overlay::Editor | Overlay::Detail { .. } | Overlay::Levels { .. }) => return None,
+        None => {}
     }
+    if let Some(settings) = model.settings.as_mut().filter(|settings| settings.open) {
+        return settings.editing.as_mut();
+    }
+    if let Some(start) = model.start.as_mut().filter(|start| start.shown) {
+        let choosing = start.choosing.as_mut()?;
+        choosing.listed = None;
+        return Some(&mut choosing.input);
+    }
+    let course = model.course.as_mut().filter(|course| course.focused);
+    if let Some(prompt) = course.and_then(|course| course.prompt.as_mut()) {
+        return Some(&mut prompt.input);
+    }
+    let find = model.find.as_mut().filter(|find| find.editing)?;
+    Some(&mut find.input)
 }
 
 fn in_settings(model: &mut Model, chord: Chord) {
@@ -229,8 +208,9 @@ fn in_overlay(model: &mut Model, chord: Chord) -> Vec<Effect> {
             Vec::new()
         }
         Some(Overlay::Levels { .. }) => {
-            in_levels(model, action);
-            Vec::new()
+            let more = in_levels(model, action);
+            let captured = more.then(|| Effect::Capture(model.logs.captured()));
+            captured.into_iter().collect()
         }
         None => Vec::new(),
     }
@@ -305,17 +285,19 @@ fn run_selected(model: &mut Model) -> Vec<Effect> {
     action.map_or_else(Vec::new, |action| act(model, action))
 }
 
-fn in_levels(model: &mut Model, action: Option<Action>) {
+/// Returns whether more is to be written down.
+fn in_levels(model: &mut Model, action: Option<Action>) -> bool {
     let Some(Overlay::Levels { selected }) = &mut model.overlay else {
-        return;
+        return false;
     };
     let last = model.logs.targets().count().saturating_sub(1);
     match action {
         Some(Action::Up) => *selected = selected.saturating_sub(1),
         Some(Action::Down) => *selected = (*selected + 1).min(last),
-        Some(Action::Left) => model.logs.change_level(*selected, false),
-        Some(Action::Right) => model.logs.change_level(*selected, true),
+        Some(Action::Left) => return model.logs.show(*selected, false),
+        Some(Action::Right) => return model.logs.show(*selected, true),
         Some(Action::Targets | Action::Open | Action::Quit) => model.overlay = None,
         _ => {}
     }
+    false
 }

@@ -2,40 +2,121 @@
 
 use crate::console::action::Pane;
 use crate::console::model::Model;
-use crate::console::model::cursor::{Step, first_visible, moved};
+use crate::console::model::cursor::{Cursor, Offset, Step, moved};
 
 /// Moves the selection of a pane.
 pub(super) fn step(model: &mut Model, pane: Pane, step: Step) {
     if pane == Pane::Logs {
         return step_logs(model, step);
     }
-    let rows = model.rows(pane);
-    let keys: Vec<&str> = rows.iter().map(|row| row.key.as_str()).collect();
-    if let Some(cursor) = model.cursor_mut(pane) {
-        cursor.step(&keys, step);
+    with_cursor(model, pane, |cursor, keys, height| {
+        cursor.step(keys, step, height);
+    });
+}
+
+/// Selects the row in this line of the view.
+pub(super) fn click(model: &mut Model, pane: Pane, line: usize) {
+    if pane == Pane::Logs {
+        return click_log(model, line);
+    }
+    with_cursor(model, pane, |cursor, keys, height| {
+        cursor.point(keys, line, height);
+    });
+}
+
+/// Moves the view.
+pub(super) fn scroll(model: &mut Model, pane: Pane, rows: isize) {
+    if pane == Pane::Logs {
+        return scroll_logs(model, rows);
+    }
+    with_cursor(model, pane, |cursor, keys, height| {
+        cursor.scroll(keys, rows, height);
+    });
+}
+
+/// Brings what is selected back into the views, whose sizes have changed.
+pub(super) fn resized(model: &mut Model) {
+    for pane in LISTS {
+        with_cursor(model, pane, Cursor::show);
+    }
+    let visible = model.logs.visible();
+    if let Some(index) = log_index(model, &visible) {
+        let size = (visible.len(), model.view_rows(Pane::Logs));
+        model.logs.offset.follow(index, index, size);
     }
 }
 
-/// Selects the row at this line of a list that shows so many rows.
-pub(super) fn click(model: &mut Model, pane: Pane, line: usize, height: usize) {
+const LISTS: [Pane; 4] = [Pane::Slots, Pane::Schema, Pane::Tables, Pane::Snapshot];
+
+fn with_cursor(model: &mut Model, pane: Pane, change: impl FnOnce(&mut Cursor, &[&str], usize)) {
     let rows = model.rows(pane);
     let keys: Vec<&str> = rows.iter().map(|row| row.key.as_str()).collect();
+    let height = model.view_rows(pane);
     if let Some(cursor) = model.cursor_mut(pane) {
-        let selected = cursor.index(&keys).unwrap_or(0);
-        cursor.select(&keys, first_visible(selected, keys.len(), height) + line);
+        change(cursor, &keys, height);
     }
 }
 
 /// Scrolling up leaves the end and stops following; the last line follows again.
 fn step_logs(model: &mut Model, step: Step) {
-    let visible = model.logs.visible(model.log_end());
+    let visible = model.logs.visible();
     let Some(last) = visible.len().checked_sub(1) else {
         return;
     };
     let index = log_index(model, &visible).unwrap_or(last);
     let next = moved(index, last, step);
     let follows = next == last && !matches!(step, Step::By(isize::MIN..=-1));
-    model.logs.selected = (!follows).then(|| visible[next]);
+    select_log(model, &visible, next);
+    model.logs.selected = model.logs.selected.filter(|_| !follows);
+}
+
+/// Stops following: the latest line is selected.
+pub(super) fn read_log(model: &mut Model) {
+    let visible = model.logs.visible();
+    select_log(model, &visible, visible.len().saturating_sub(1));
+}
+
+/// Selects a line; the view follows. Who begins to read sees what he saw.
+fn select_log(model: &mut Model, visible: &[u64], index: usize) {
+    let size = (visible.len(), model.view_rows(Pane::Logs));
+    let before = begin_to_read(model, visible, size);
+    model.logs.selected = visible.get(index).copied();
+    model.logs.offset.follow(before, index, size);
+}
+
+/// Returns where the selection is; a log that is followed has its last line at the bottom.
+fn begin_to_read(model: &mut Model, visible: &[u64], size: (usize, usize)) -> usize {
+    log_index(model, visible).unwrap_or_else(|| {
+        let last = visible.len().saturating_sub(1);
+        model.logs.offset = Offset::default();
+        model.logs.offset.follow(last, last, size);
+        last
+    })
+}
+
+fn click_log(model: &mut Model, line: usize) {
+    let visible = model.logs.visible();
+    let size = (visible.len(), model.view_rows(Pane::Logs));
+    let selected = begin_to_read(model, &visible, size);
+    let top = model.logs.offset.top(selected, size);
+    if let Some(number) = visible.get(top + line) {
+        model.logs.selected = Some(*number);
+        model.logs.offset.place(top + line, top);
+    }
+}
+
+/// A view that is scrolled to the end follows again.
+fn scroll_logs(model: &mut Model, rows: isize) {
+    let visible = model.logs.visible();
+    let size = (visible.len(), model.view_rows(Pane::Logs));
+    if visible.is_empty() || rows > 0 && model.logs.selected.is_none() {
+        return;
+    }
+    let selected = begin_to_read(model, &visible, size);
+    model.logs.offset.scroll(rows, selected, size);
+    let at_end = model.logs.offset.top(selected, size) + size.1 >= size.0;
+    let reads = !(at_end && rows > 0);
+    model.logs.selected = visible.get(selected).copied().filter(|_| reads);
 }
 
 /// Returns where the selected log line is among those shown.
@@ -60,6 +141,7 @@ pub(super) fn find(model: &mut Model, forward: bool) -> bool {
 fn find_row(model: &mut Model, pane: Pane, needle: &str, forward: bool) -> bool {
     let rows = model.rows(pane);
     let keys: Vec<&str> = rows.iter().map(|row| row.key.as_str()).collect();
+    let height = model.view_rows(pane);
     let Some(cursor) = model.cursor_mut(pane) else {
         return false;
     };
@@ -68,20 +150,20 @@ fn find_row(model: &mut Model, pane: Pane, needle: &str, forward: bool) -> bool 
         rows[index].holds(needle)
     });
     if let Some(index) = found {
-        cursor.select(&keys, index);
+        cursor.select(&keys, index, height);
     }
     found.is_some()
 }
 
 fn find_log(model: &mut Model, needle: &str, forward: bool) -> bool {
-    let visible = model.logs.visible(model.log_end());
+    let visible = model.logs.visible();
     let start = log_index(model, &visible).unwrap_or(visible.len().saturating_sub(1));
     let found = around(start, visible.len(), forward, |index| {
         let line = model.logs.get(visible[index]);
         line.is_some_and(|line| line.holds(needle))
     });
     if let Some(index) = found {
-        model.logs.selected = Some(visible[index]);
+        select_log(model, &visible, index);
     }
     found.is_some()
 }

@@ -1,6 +1,7 @@
 //! Keys on the start screen, and what its choices lead to.
 
 use crossterm::event::KeyCode;
+use tracing::Level;
 
 use super::{act, toast, warn};
 use crate::console::action::Action;
@@ -92,7 +93,7 @@ pub(super) fn stage(model: &mut Model) -> Vec<Effect> {
 }
 
 /// Shows the pipeline of a file, or why there is none.
-pub(super) fn on_opened(model: &mut Model, opened: Result<Found, Vec<String>>) {
+pub(super) fn on_opened(model: &mut Model, opened: Result<Found, Vec<String>>) -> Vec<Effect> {
     let trouble = match opened {
         Ok(found) => {
             let (rows, path) = found.settings;
@@ -100,8 +101,8 @@ pub(super) fn on_opened(model: &mut Model, opened: Result<Found, Vec<String>>) {
             model.draft = found.draft;
             if found.trouble.is_empty() {
                 model.pipeline = found.pipeline;
-                model.logs.level = found.level;
-                return model.leave_start_screen();
+                model.leave_start_screen();
+                return capture(model, found.level);
             }
             found.trouble
         }
@@ -110,24 +111,34 @@ pub(super) fn on_opened(model: &mut Model, opened: Result<Found, Vec<String>>) {
     if let Some(start) = &mut model.start {
         start.trouble = trouble;
     }
+    Vec::new()
+}
+
+/// Has a level written down and shown.
+fn capture(model: &mut Model, level: Level) -> Vec<Effect> {
+    model.logs.begin(level);
+    vec![Effect::Capture(model.logs.captured())]
 }
 
 /// Opens the first lesson, or says why there is none.
 pub(super) fn on_staged(
     model: &mut Model,
     staged: Result<(Vec<Lesson>, Vec<String>), Vec<String>>,
-) {
+) -> Vec<Effect> {
     match staged {
         Ok((lessons, addresses)) => {
             model.course = Some(Course::new(lessons, addresses));
             model.pipeline = "tutorial".to_owned();
             model.leave_start_screen();
+            // Its lessons speak of each single change.
+            capture(model, Level::TRACE)
         }
         Err(trouble) => {
             if let Some(start) = &mut model.start {
                 start.waiting = None;
                 start.trouble = trouble;
             }
+            Vec::new()
         }
     }
 }

@@ -1,23 +1,23 @@
 //! What messages do to the state and what they ask for, without any I/O.
 
 use super::*;
-use crate::console::action::Pane;
 use crate::console::lesson::{ByHand, Course, Lesson, LessonStep, Request, Seen};
-use crate::console::model::logs::LogLine;
 use crate::console::model::overlay::Filtered;
 use crate::console::scripted::{NOW_MS, Scene, log_lines, status};
 use crate::console::start::{Found, Start};
-use crate::console::tests::{console, press, type_text};
+use crate::console::tests::{console, drawn, press, text, type_text};
 use crate::console::wizard::{Answer, Draft, Kind, Loaded, Step, Wizard};
-use crate::engine::status::FailedTransaction;
+use crate::engine::status::{FailedTransaction, Refusal};
+use crate::model::remedy::begin_anew;
 use crate::model::{Lsn, RelationId};
 
 fn last_toast(model: &Model) -> &str {
     &model.toasts.last().unwrap().text
 }
 
-fn line() -> LogLine {
-    log_lines().remove(0)
+fn logged() -> Message {
+    let line = log_lines().remove(0);
+    Message::Log { lost: 0, line }
 }
 
 #[test]
@@ -122,17 +122,17 @@ fn an_engine_that_does_not_stop_cannot_hold_the_console() {
 fn a_frozen_display_stands_still_while_everything_goes_on() {
     let mut model = console(Scene::Streaming);
     press(&mut model, "space");
-    let end = model.log_end();
+    let end = model.logs.shown_end();
 
     update(&mut model, Message::Status(Arc::new(status(Scene::Held))));
     model.dirty = false;
-    update(&mut model, Message::Log(line()));
+    update(&mut model, logged());
 
     assert!(matches!(model.status().phase, Phase::Streaming { .. }));
-    assert_eq!((model.log_end(), model.dirty), (end, false));
+    assert_eq!((model.logs.shown_end(), model.dirty), (end, false));
     press(&mut model, "esc");
     assert_eq!(model.status().phase, Phase::Held);
-    assert_eq!(model.log_end(), end + 1);
+    assert_eq!(model.logs.shown_end(), end + 1);
 }
 
 #[test]
@@ -142,12 +142,27 @@ fn reading_the_log_is_not_disturbed_by_new_lines() {
     let reading = model.logs.selected;
     assert!(reading.is_some());
 
-    update(&mut model, Message::Log(line()));
+    update(&mut model, logged());
     assert_eq!(model.logs.selected, reading);
     press(&mut model, "G");
     assert_eq!(model.logs.selected, None, "the end follows again");
     press(&mut model, "f");
     assert!(model.logs.selected.is_some());
+}
+
+#[test]
+fn lost_lines_are_marked_where_they_are_missing() {
+    let mut model = console(Scene::Streaming);
+    press(&mut model, "4");
+    let Message::Log { line, .. } = logged() else {
+        unreachable!("it is a line");
+    };
+    update(&mut model, Message::Log { lost: 713, line });
+
+    let screen = text(&drawn(&mut model, (80, 24)));
+    assert!(screen.contains("… 713 lines are missing here"), "{screen}");
+    assert!(screen.contains("713 lines lost"), "{screen}");
+    assert!(!screen.lines().next().unwrap().contains("lost"), "{screen}");
 }
 
 #[test]
@@ -211,7 +226,12 @@ fn the_mouse_gives_the_keys_to_what_is_clicked() {
             rows: 3,
         },
     );
-    assert_eq!(model.schema.index(&keys), Some(5));
+    assert_eq!(
+        model.schema.index(&keys),
+        Some(2),
+        "the wheel moves the view"
+    );
+    assert_eq!(model.schema.top(&keys, 4), 3);
 }
 
 #[test]
@@ -230,6 +250,16 @@ fn copying_takes_what_is_shown() {
     assert!(text("y").starts_with("orders_slot  ● active  48 MB"));
     assert_eq!(text("5 Y").lines().count(), 5);
     assert!(text("4 c").contains("\"rows\":\"1204\""));
+    let copied = text("4 y");
+    assert!(
+        copied.starts_with("2026-11-22T12:04:33.000+00:00 INFO  apply"),
+        "{copied}"
+    );
+    assert!(
+        text("4 Y")
+            .lines()
+            .all(|line| line.starts_with("2026-11-22T12:04:"))
+    );
     assert!(text("3 y").contains("rows             1,622"));
 }
 
@@ -512,6 +542,27 @@ fn a_statement_of_ones_own_can_be_pasted() {
 }
 
 #[test]
+fn a_field_takes_one_line_of_pasted_text_and_says_so() {
+    let mut model = console(Scene::Stopped);
+    press(&mut model, "I");
+    let pasted = "postgres://db1/shop\nsecond line\n";
+    update(&mut model, Message::Paste(pasted.into()));
+    let wizard = model.wizard.as_ref().unwrap();
+    assert_eq!(wizard.draft().source, "postgres://db1/shop");
+    assert_eq!(
+        last_toast(&model),
+        "one line taken: a field has no room for more"
+    );
+
+    let mut model = console(Scene::Held);
+    press(&mut model, "2 e ctrl-u");
+    update(&mut model, Message::Paste("-- why\nSELECT 1;".into()));
+    let text = model.editor.as_ref().unwrap().text();
+    assert!(text.starts_with("-- why\nSELECT 1;"), "{text}");
+    assert!(model.toasts.is_empty(), "{:?}", model.toasts);
+}
+
+#[test]
 fn a_look_that_comes_too_late_changes_nothing() {
     let look = Request::Look { lesson: 0, step: 0 };
     let mut model = learning(true);
@@ -640,4 +691,84 @@ fn a_read_only_tutorial_only_looks() {
 
     model.look.read_only = false;
     assert_eq!(press(&mut model, "enter").len(), 1);
+}
+
+#[test]
+fn suspending_asks_because_the_engine_stands_still_with_the_console() {
+    let mut model = console(Scene::Streaming);
+    assert_eq!(
+        press(&mut model, "ctrl-z enter"),
+        [],
+        "the safe answer first"
+    );
+    assert_eq!(press(&mut model, "ctrl-z tab enter"), [Effect::Suspend]);
+
+    let mut model = console(Scene::Stopped);
+    assert_eq!(press(&mut model, "ctrl-z"), [Effect::Suspend]);
+}
+
+#[test]
+fn a_refused_row_is_named_before_its_reason() {
+    let mut model = console(Scene::Held);
+    let mut held = status(Scene::Held);
+    held.last_error = held.last_error.map(|failure| Failure {
+        message: "cannot write to the target db2:5432/shop".into(),
+        refusal: Some(Box::new(Refusal {
+            what: "the target refuses a change of public.refunds".into(),
+            table: Some("public.refunds".into()),
+        })),
+        causes: vec![
+            "the target refuses a change of public.refunds".into(),
+            "db2:5432/shop: value too long (SQLSTATE 22001)".into(),
+        ],
+        sqlstate: Some("22001".into()),
+        ..failure
+    });
+    update(&mut model, Message::Status(Arc::new(held)));
+
+    let screen = text(&drawn(&mut model, (100, 30)));
+    assert!(
+        screen.contains(" ! the target refuses a change of public.refunds\n"),
+        "{screen}"
+    );
+    assert_eq!(
+        screen.matches("db2:5432/shop").count(),
+        2,
+        "header and cause: {screen}"
+    );
+    press(&mut model, "X");
+    let screen = text(&drawn(&mut model, (100, 30)));
+    assert!(
+        screen.contains("║ the target refuses a change of public.refunds"),
+        "{screen}"
+    );
+}
+
+#[test]
+fn a_lost_slot_has_no_room_left_and_its_hint_is_in_keys() {
+    let mut lost = status(Scene::Held);
+    let slot = lost.slots.iter_mut().find(|slot| slot.ours).unwrap();
+    slot.wal_status = Some("lost".into());
+    slot.safe_wal_bytes = None;
+    slot.lost_in_s = None;
+    lost.last_error = lost.last_error.map(|failure| Failure {
+        hint: Some(begin_anew("-c shop.env", "orders_slot")),
+        ..failure
+    });
+    let mut model = console(Scene::Held);
+    update(&mut model, Message::Status(Arc::new(lost)));
+
+    for size in [(80, 24), (120, 40)] {
+        let screen = text(&drawn(&mut model, size));
+        assert!(!screen.contains("no limit"), "{screen}");
+        assert!(!screen.contains("pgstream run"), "{screen}");
+        assert!(
+            screen.contains("E stops the engine, T removes the slot"),
+            "{screen}"
+        );
+    }
+    press(&mut model, "q");
+    let screen = text(&drawn(&mut model, (120, 40)));
+    assert!(screen.contains("The slot is lost already"), "{screen}");
+    assert!(!screen.contains("an hour"), "{screen}");
 }

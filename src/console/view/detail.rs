@@ -21,8 +21,10 @@ pub(super) fn over(model: &Model, pane: Pane, scroll: u16, room: Rect, buffer: &
     let theme = model.look.theme;
     let hint = Line::styled("↑↓ scroll · y copy · Esc", theme.style(Role::Quiet));
     let inner = paint::frame(theme, Frame::Over, (pane.title(), hint), place, buffer);
-    let most = lines.len().saturating_sub(usize::from(inner.height));
-    show(&lines[usize::from(scroll).min(most)..], inner, buffer);
+    let height = usize::from(inner.height);
+    let first = usize::from(scroll).min(lines.len().saturating_sub(height));
+    paint::scrollbar(theme, (first, lines.len(), height), place, buffer);
+    show(&lines[first..], inner, buffer);
 }
 
 /// A line that is longer is hard to read.

@@ -127,13 +127,6 @@ fn badges(model: &Model, class: Class) -> Vec<Span<'static>> {
     if let Some((text, role)) = snapshot::badge(model, class) {
         badge(text, role);
     }
-    let lost = model.events_lost + model.logs.lost;
-    if lost > 0 {
-        badge(
-            format!("{} lost", format::short_count(format::float(lost))),
-            Role::Warn,
-        );
-    }
     badges
 }
 
@@ -238,7 +231,6 @@ fn rate_tiles(model: &Model) -> [Tile; 3] {
 }
 
 fn state_tiles(model: &Model) -> [Tile; 3] {
-        _ if ours.is_some_and(Slot::is_lost) => "the slot is lost".to_owned(),
     let status = model.status();
     let ours = status.slots.iter().find(|slot| slot.ours);
     let (good, bad, open) = schema_counts(model);
@@ -246,6 +238,7 @@ fn state_tiles(model: &Model) -> [Tile; 3] {
     let p50 = format!("p50 {}", format::millis(status.batches.p50_ms));
     let kept = format::maybe_bytes(ours.and_then(|slot| slot.retained_bytes));
     let to_go = match ours.map(|slot| slot.safe_wal_bytes) {
+        _ if ours.is_some_and(Slot::is_lost) => "the slot is lost".to_owned(),
         Some(Some(bytes)) => format!("{} to go", format::maybe_bytes(Some(bytes))),
         Some(None) => "no limit set".to_owned(),
         None => "not known yet".to_owned(),

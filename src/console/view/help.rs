@@ -44,7 +44,7 @@ pub(super) fn help(
     if list.filter.value().is_empty() {
         lines.extend(fixed(model, width));
     }
-    show(model, list, (lines, selected), inner, buffer)
+    show(model, list, (lines, selected), place, inner, buffer)
 }
 
 /// Draws the palette: the actions that match, the best match first.
@@ -66,13 +66,14 @@ pub(super) fn palette(
             selected = lines.len() - 1;
         }
     }
-    show(model, list, (lines, selected), inner, buffer)
+    show(model, list, (lines, selected), place, inner, buffer)
 }
 
 fn show(
     model: &Model,
     list: &Filtered,
     (lines, selected): (Vec<Line<'static>>, usize),
+    place: Rect,
     inner: Rect,
     buffer: &mut Buffer,
 ) -> Option<Position> {
@@ -94,6 +95,7 @@ fn show(
     }
     let height = usize::from(inner.height.saturating_sub(1));
     let first = first_visible(selected, lines.len(), height);
+    paint::scrollbar(theme, (first, lines.len(), height), place, buffer);
     for (row, line) in (1..inner.height).zip(lines.into_iter().skip(first)) {
         paint::text(&line, row, inner, buffer);
     }

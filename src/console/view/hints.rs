@@ -163,7 +163,7 @@ fn matches(model: &Model) -> usize {
         return 0;
     };
     if model.focus == Pane::Logs {
-        let visible = model.logs.visible(model.log_end());
+        let visible = model.logs.visible();
         let lines = visible.iter().filter_map(|number| model.logs.get(*number));
         return lines.filter(|line| line.holds(&needle)).count();
     }

@@ -8,7 +8,6 @@ use super::paint::{self, Frame};
 use super::snapshot;
 use crate::console::action::{Action, Pane};
 use crate::console::format;
-use crate::console::model::cursor::first_visible;
 use crate::console::model::{Model, SlotOrder, TableOrder};
 use crate::console::rows::{self, Column, Row};
 use crate::console::theme::Role;
@@ -39,7 +38,8 @@ pub(super) fn pane(
     let keys: Vec<&str> = rows.iter().map(|row| row.key.as_str()).collect();
     let selected = model.cursor(pane)?.index(&keys)?;
     let height = usize::from(inner.height.saturating_sub(1));
-    let first = first_visible(selected, rows.len(), height);
+    let first = model.cursor(pane)?.top(&keys, height);
+    paint::scrollbar(model.look.theme, (first, rows.len(), height), place, buffer);
     let needle = model.needle().filter(|_| focused);
     for (row, (index, one)) in (1..inner.height).zip(rows.iter().enumerate().skip(first)) {
         let marked = index == selected;
@@ -50,8 +50,8 @@ pub(super) fn pane(
             paint::select(model.look.theme, bar, buffer);
         }
     }
-    let row = u16::try_from(selected - first).ok()?;
-    Some(Position::new(inner.x, inner.y + 1 + row))
+    let row = u16::try_from(selected.checked_sub(first)?).ok()?;
+    (usize::from(row) < height).then(|| Position::new(inner.x, inner.y + 1 + row))
 }
 
 /// Columns from this priority on make room for the whole name of what a row is about.

@@ -10,7 +10,6 @@ use super::paint::{self, Frame};
 use crate::console::action::Pane;
 use crate::console::format;
 use crate::console::model::Model;
-use crate::console::model::cursor::first_visible;
 use crate::console::model::logs::{LEVELS, LogLine};
 use crate::console::theme::Role;
 
@@ -21,15 +20,19 @@ pub(super) fn pane(model: &Model, place: Rect, buffer: &mut Buffer) -> Option<Po
     let frame = if focused { Frame::Focus } else { Frame::Pane };
     let inner = paint::frame(theme, frame, ("4 Logs", summary(model)), place, buffer);
     let visible = match model.logs.selected {
-        Some(_) => model.logs.visible(model.log_end()),
+        Some(_) => model.logs.visible(),
         // Thousands of lines may be kept; while it follows only the last are needed.
         None => {
             let rows = usize::from(inner.height).max(1);
-            model.logs.latest(model.log_end(), rows)
+            model.logs.latest(rows)
         }
     };
     if visible.is_empty() {
-        let text = Line::styled("  nothing has been logged yet", theme.style(Role::Quiet));
+        let text = match model.logs.end() {
+            0 => "  nothing has been logged yet",
+            _ => "  nothing at these levels; t chooses them",
+        };
+        let text = Line::styled(text, theme.style(Role::Quiet));
         paint::text(&text, 0, inner, buffer);
         return None;
     }
@@ -40,17 +43,26 @@ pub(super) fn pane(model: &Model, place: Rect, buffer: &mut Buffer) -> Option<Po
         None => last,
     };
     let first = match model.logs.selected {
-        Some(_) => first_visible(selected, visible.len(), height),
+        Some(_) => model.logs.offset.top(selected, (visible.len(), height)),
         None => visible.len().saturating_sub(height),
     };
+    let rows = match model.logs.selected {
+        Some(_) => (first, visible.len(), height),
+        None => (usize::MAX, model.logs.kept(), height),
+    };
+    paint::scrollbar(theme, rows, place, buffer);
     let shown = &visible[first..visible.len().min(first + height)];
     let mut lines: Vec<(bool, Line<'static>)> = Vec::new();
     for number in shown {
-        if let Some(line) = model.logs.get(*number) {
-            let marked = Some(*number) == model.logs.selected;
-            let texts = texts(model, line, usize::from(inner.width), focused);
-            lines.extend(texts.into_iter().map(|text| (marked, text)));
-        }
+        let marked = Some(*number) == model.logs.selected;
+        let texts = match model.logs.get(*number) {
+            Some(line) => texts(model, line, usize::from(inner.width), focused),
+            None => vec![Line::styled(
+                model.logs.gap_words(*number),
+                theme.style(Role::Warn),
+            )],
+        };
+        lines.extend(texts.into_iter().map(|text| (marked, text)));
     }
     // Wrapped lines may be more than fit: the end counts while following, the selection else.
     let surplus = lines.len().saturating_sub(height);
@@ -79,15 +91,19 @@ fn summary(model: &Model) -> Line<'static> {
     let following = match (&model.frozen, model.logs.selected) {
         (Some(_), _) => "‖ frozen".to_owned(),
         (None, None) => "▼ follow".to_owned(),
-        (None, Some(number)) => {
-            let newer = model.logs.end().saturating_sub(number + 1);
-            format!("▲ reading, {} newer", format::count(newer))
-        }
+        (None, Some(number)) => match model.logs.end().saturating_sub(number + 1) {
+            0 => "▲ reading".to_owned(),
+            newer => format!("▲ reading, {} newer", format::count(newer)),
+        },
+    };
+    let lost = match model.logs.lost {
+        0 => String::new(),
+        lost => format!("{} lines lost · ", format::count(lost)),
     };
     let wrap = if model.logs.wrap { " · wrap" } else { "" };
-    let level = model.logs.level.as_str().to_lowercase();
+    let levels = model.logs.level_words();
     Line::styled(
-        format!("{following}{wrap} · {level}+"),
+        format!("{lost}{following}{wrap} · {levels}"),
         theme.style(Role::Quiet),
     )
 }
@@ -104,9 +120,9 @@ const fn level_role(level: Level) -> Role {
 /// One line of the log as one line of the pane, or several when it wraps.
 fn texts(model: &Model, line: &LogLine, width: usize, focused: bool) -> Vec<Line<'static>> {
     let theme = model.look.theme;
-    let time = format::time_of_day(line.at_ms, model.utc_offset_s);
+    let time = format::time_of_day(line.at_ms, &model.zone);
     let letter = line.level.as_str().get(..1).unwrap_or("?").to_owned();
-    let head = format!("{time} {letter} {} ", paint::fit(&line.target, 8, false));
+    let head = format!("{time} {letter} {} ", paint::fit(line.target, 8, false));
     let room = width.saturating_sub(head.chars().count());
     let text = paint::clean(&line.text());
     let needle = model.needle().filter(|_| focused);
@@ -148,11 +164,12 @@ pub(super) fn levels(
         Frame::Pane
     };
     let inner = paint::frame(theme, frame, (title, Line::default()), place, buffer);
-    for (row, (index, (target, shown))) in (0..inner.height).zip(model.logs.targets().enumerate()) {
+    for (row, (index, (target, levels))) in (0..inner.height).zip(model.logs.targets().enumerate())
+    {
         let letters: String = LEVELS
             .iter()
             .map(|level| {
-                if *level <= shown {
+                if *level <= levels.shown {
                     &level.as_str()[..1]
                 } else {
                     "·"

@@ -2,10 +2,13 @@
 //! any size at any moment.
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::{Constraint, Rect};
+use ratatui::layout::{Constraint, Margin, Rect};
 use ratatui::style::Color;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, BorderType, Clear, Widget as _};
+use ratatui::widgets::{
+    Block, BorderType, Clear, Scrollbar, ScrollbarOrientation, ScrollbarState, StatefulWidget as _,
+    Widget as _,
+};
 use tui_input::Input;
 
 use crate::console::theme::{Role, Theme};
@@ -50,6 +53,31 @@ pub(super) fn frame(
     let inner = block.inner(place);
     block.render(place, buffer);
     inner
+}
+
+/// Shows on the right side of a frame which rows of a list are seen, when there are more: the first
+/// one, how many there are, how many are seen.
+pub(super) fn scrollbar(
+    theme: Theme,
+    (first, count, seen): (usize, usize, usize),
+    place: Rect,
+    buffer: &mut Buffer,
+) {
+    let side = place.inner(Margin::new(0, 1)).intersection(buffer.area);
+    let hidden = count.saturating_sub(seen);
+    if hidden == 0 || side.is_empty() {
+        return;
+    }
+    let mut state = ScrollbarState::new(hidden + 1)
+        .position(first.min(hidden))
+        .viewport_content_length(seen);
+    Scrollbar::new(ScrollbarOrientation::VerticalRight)
+        .begin_symbol(None)
+        .end_symbol(None)
+        .track_symbol(None)
+        .thumb_symbol("█")
+        .thumb_style(theme.style(Role::Frame))
+        .render(side, buffer, &mut state);
 }
 
 /// Clears a place in the middle of a room for something to stand over the dashboard.
