@@ -14,3 +14,4 @@ mod property;
 pub mod schema;
 pub mod snapshot;
 pub mod tutorial;
+pub mod verify;

@@ -290,9 +290,10 @@ pub async fn checkpoint_owner(
 /// # Errors
 /// The target's refusal, usually a missing CREATE privilege on the database.
 pub async fn install_records(session: &Session) -> Result<(), ApplyError> {
-    let probe = "SELECT pg_catalog.count(*) = 6 FROM (VALUES ('checkpoint'), \
+    let probe = "SELECT pg_catalog.count(*) = 8 FROM (VALUES ('checkpoint'), \
                  ('skipped_transaction'), ('schema_change'), ('snapshot_table'), \
-                 ('snapshot_part'), ('snapshot_step')) AS v(name) \
+                 ('snapshot_part'), ('snapshot_step'), \
+                 ('paired_snapshot'), ('verified_table')) AS v(name) \
                  WHERE pg_catalog.to_regclass('pgstream.' || name) IS NOT NULL \
                    AND (name <> 'snapshot_table' OR EXISTS (SELECT FROM pg_catalog.pg_attribute AS a \
                         WHERE a.attrelid = pg_catalog.to_regclass('pgstream.snapshot_table') \

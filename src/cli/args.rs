@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::Failure;
 use super::edit::{self, EditFile};
-use crate::config::{FlagValue, Plugin, key};
+use crate::config::{FlagValue, Plugin, TablePattern, key};
 use crate::engine::EngineOptions;
 use crate::model::Lsn;
 
@@ -90,6 +90,8 @@ pub(super) enum Command {
     Status(ReportArguments),
     /// Verify every precondition on both sides
     Check(ReportArguments),
+    /// Compare the rows of both sides at one exact position, while they are in use
+    Verify(VerifyArguments),
     /// Play the tutorial on two throw-away PostgreSQL servers
     Tutorial(TutorialArguments),
 }
@@ -164,6 +166,22 @@ pub(super) struct ReportArguments {
     pub(super) json: bool,
 }
 
+/// Options of `verify`.
+#[derive(Debug, Args)]
+pub(super) struct VerifyArguments {
+    #[command(flatten)]
+    source: SourceArguments,
+    /// Only these tables: schema.table, schema.* or *.*; may be repeated
+    #[arg(long = "table", value_name = "PATTERN")]
+    pub(super) tables: Vec<TablePattern>,
+    /// Tables that are compared at the same time
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub(super) jobs: usize,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
 /// Options of `tutorial`.
 #[derive(Debug, Args)]
 pub(super) struct TutorialArguments {
@@ -205,6 +223,7 @@ impl Command {
             Self::Run(arguments) => (&arguments.source, None),
             Self::Snapshot(arguments) => (&arguments.source, None),
             Self::Status(arguments) | Self::Check(arguments) => (&arguments.source, None),
+            Self::Verify(arguments) => (&arguments.source, None),
             // Its servers are its own: nothing of the user's configuration counts.
             Self::Tutorial(_) => return Vec::new(),
         };

@@ -36,6 +36,7 @@ mod start;
 mod status;
 mod tear_down;
 mod tutorial;
+mod verify;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -127,7 +128,8 @@ fn dispatch(
             | Command::TearDown(_)
             | Command::Snapshot(_)
             | Command::Status(_)
-            | Command::Check(_) => {}
+            | Command::Check(_)
+            | Command::Verify(_) => {}
         }
     }
     #[cfg(feature = "tui")]
@@ -147,6 +149,7 @@ fn dispatch(
             | Command::Snapshot(_)
             | Command::Status(_)
             | Command::Check(_)
+            | Command::Verify(_)
             | Command::Tutorial(_) => {}
         }
     }
@@ -161,6 +164,7 @@ fn dispatch(
         Command::Snapshot(arguments) => snapshot::run(configuration, arguments.plan),
         Command::Status(arguments) => status::run(configuration, arguments.json),
         Command::Check(arguments) => check::run(configuration, arguments.json),
+        Command::Verify(arguments) => verify::run(configuration, arguments),
         Command::Tutorial(arguments) => tutorial::run(arguments),
     };
     match configuration.logging().format {

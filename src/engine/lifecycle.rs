@@ -37,7 +37,7 @@ use super::status::{
     Command, CommandAnswer, FailedTransaction, Failure, Phase, SchemaEdit, SchemaState,
 };
 use super::stream::RoundEnd;
-use super::{EngineError, clock, failure_of, monitor, prune, supervise, watchdog};
+use super::{EngineError, clock, failure_of, monitor, paired, prune, supervise, watchdog};
 use patience::Patience;
 
 /// A round that lasted this long worked, even if the source had nothing to say: the next failure
@@ -190,7 +190,13 @@ impl Lifecycle {
             self.copies
                 .look_for_work(&self.pipeline, &slot_name, &self.board);
         }
-        let mut stream = self.stream(connected, meter);
+        let slot_name = self.board.latest().slot_name.clone();
+        let (pair, paired_requests) = mpsc::channel(1);
+        let _paired = supervise::spawn(
+            "paired snapshot",
+            paired::serve(target.clone(), slot_name, pair),
+        );
+        let mut stream = self.stream(connected, meter, paired_requests);
         let (from, started) = (stream.applier.position(), clock::now());
         let watch = watchdog::watch(&target, writer_pid, stream.pulse.clone());
         let end = tokio::select! {

@@ -41,6 +41,7 @@ mod meter;
 mod monitor;
 mod outcome;
 mod pace;
+mod paired;
 mod partitions;
 mod prune;
 mod request;

@@ -5,6 +5,7 @@
 //! keepalive as soon as it has caught up; [`Pace::linger`] stands in for one that does not come.
 
 mod errands;
+mod paired;
 mod requests;
 mod skip;
 
@@ -26,6 +27,7 @@ use super::copy::Errand;
 use super::feedback::Feedback;
 use super::meter::Meter;
 use super::pace::{LINGER, Pace};
+use super::paired::{Paired, PairedRequest, Recent};
 use super::request::Request;
 use super::staged::Staged;
 use super::status::{FailedTransaction, Phase};
@@ -69,6 +71,7 @@ pub(super) struct Stream<'a> {
     pub(super) feedback_task: Task<Result<(), PgError>>,
     pub(super) requests: &'a mut mpsc::Receiver<Request>,
     pub(super) errands: &'a mut mpsc::Receiver<Errand>,
+    pub(super) paired_requests: mpsc::Receiver<PairedRequest>,
     pub(super) board: Board,
     /// The transaction to pass over, if the operator chose one.
     pub(super) skip: Option<(Lsn, String)>,
@@ -99,6 +102,8 @@ pub(super) struct State {
     /// After this transaction sets may be formed again, in a new round.
     care_until: Option<Lsn>,
     copying: Copying,
+    paired: Paired,
+    recent: Recent,
 }
 
 impl State {
@@ -117,6 +122,8 @@ impl State {
             stopping: false,
             care_until,
             copying: Copying::default(),
+            paired: Paired::default(),
+            recent: Recent::default(),
         }
     }
 
@@ -130,6 +137,7 @@ enum Next {
     Frame(Option<Result<Frame, PgError>>),
     Request(Option<Request>),
     Errand(Option<Errand>),
+    Paired(Option<PairedRequest>),
     Timer,
     FeedbackEnded(EngineError),
     Committed(Result<(), EngineError>),
@@ -147,6 +155,7 @@ impl Stream<'_> {
 
     async fn turn(&mut self) -> Result<ControlFlow<RoundEnd>, EngineError> {
         self.pulse.beat();
+        self.pending_paired().await?;
         if self.state.stopping && !self.state.is_inside_large() {
             self.commit().await?;
             self.complete().await?;
@@ -176,6 +185,9 @@ impl Stream<'_> {
             Next::Errand(Some(errand)) => return Box::pin(self.errand(errand)).await,
             // Whoever copies tables is gone with the engine.
             Next::Errand(None) => self.state.stopping = true,
+            Next::Paired(Some(request)) => self.paired_request(request).await?,
+            // Whoever answers `verify` is gone with the round.
+            Next::Paired(None) => {}
             Next::FeedbackEnded(error) => return Err(error),
             Next::Committed(committed) => {
                 committed?;
@@ -201,6 +213,7 @@ impl Stream<'_> {
             biased;
             request = self.requests.recv() => Next::Request(request),
             errand = self.errands.recv(), if errands => Next::Errand(errand),
+            request = self.paired_requests.recv() => Next::Paired(request),
             ended = self.feedback_task.join() => Next::FeedbackEnded(feedback_error(&self.endpoint, ended)),
             committed = self.applier.complete(), if committing => Next::Committed(committed),
             frame = pace.next_frame(&mut self.reader), if reads => Next::Frame(Some(frame)),
@@ -257,6 +270,7 @@ impl Stream<'_> {
                 fault::point(fault::STREAM_AFTER_BEGIN);
                 self.require_skip_ahead(begin.commit_lsn);
                 self.arrive_before(begin.commit_lsn).await?;
+                self.pair_before(&begin).await?;
                 self.state.last_begun = Some(FailedTransaction {
                     xid: begin.xid,
                     commit_lsn: begin.commit_lsn,
@@ -334,6 +348,8 @@ impl Stream<'_> {
         let ended = self.applier.end(commit);
         self.reader.while_reading(ended).await?;
         self.state.received = self.state.received.max(commit.end_lsn);
+        self.state.recent.add(staged.begin.xid);
+        self.pause_for_pair().await?;
         if self.applier.is_full() || self.is_old() {
             self.commit().await
         } else {
@@ -348,6 +364,7 @@ impl Stream<'_> {
             self.state.caught_up = true;
             self.state.idle_lsn = self.state.idle_lsn.max(wal_end);
             self.arrive_if_there().await?;
+            self.pair_if_reached().await?;
             self.confirm_idle(false).await?;
         }
         if reply_requested {
@@ -359,7 +376,8 @@ impl Stream<'_> {
     /// Confirms WAL that held nothing for us. Only when nothing is in hand, and through the
     /// checkpoint, so that a slot beyond the checkpoint is always a slot that was made anew.
     async fn confirm_idle(&mut self, now: bool) -> Result<(), EngineError> {
-        let nothing_open = self.state.staged.is_none()
+        let nothing_open = !self.state.paired.stands()
+            && self.state.staged.is_none()
             && !self.applier.is_pending()
             && !self.applier.is_committing();
         let due = now
@@ -417,7 +435,11 @@ impl Stream<'_> {
 
     async fn timer(&mut self) -> Result<(), EngineError> {
         self.require_word()?;
-        if self.applier.is_taking_over() || self.state.copying.moment().is_some() {
+        self.state.paired.give_up(clock::now());
+        if self.applier.is_taking_over()
+            || self.state.copying.moment().is_some()
+            || self.state.paired.waits()
+        {
             self.feedback.ask();
         }
         if self.applier.is_pending() && (self.state.staged.is_none() || self.is_old()) {
@@ -447,7 +469,8 @@ impl Stream<'_> {
     /// A paused round, and one that waits for copies, reads nothing, unless it must end what it has begun
     /// to write. A transaction of which nothing is written yet waits in memory.
     fn reads(&self) -> bool {
-        let waits = self.state.paused || self.state.copying.stream_waits;
+        let waits =
+            self.state.paused || self.state.copying.stream_waits || self.state.paired.stands();
         !waits || self.state.is_inside_large()
     }
 

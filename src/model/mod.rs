@@ -10,6 +10,7 @@ mod name;
 mod relation;
 pub mod remedy;
 mod tuple;
+mod visibility;
 
 pub use change::{Change, Event, OldTuple, TransactionBegin, TransactionCommit};
 pub use class::{Classify, ErrorClass};
@@ -17,3 +18,4 @@ pub use lsn::{Lsn, ParseLsnError};
 pub use name::{QualifiedName, quote_ident, quote_literal};
 pub use relation::{Column, Relation, RelationId, ReplicaIdentity};
 pub use tuple::{Tuple, Value};
+pub use visibility::{ParseVisibilityError, Visibility};

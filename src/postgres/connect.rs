@@ -64,6 +64,8 @@ pub struct Session {
     cancel: CancelToken,
     ended: watch::Receiver<Life>,
     warnings: Arc<AtomicU64>,
+    /// How many notifications have come.
+    notified: watch::Receiver<u64>,
     /// Statements by their text.
     prepared: Mutex<HashMap<Box<str>, Statement>>,
 }
@@ -95,6 +97,7 @@ async fn enter(link: Link, place: Place<'_>, application_name: &str) -> Result<S
         .map_err(|error| entering_failed(&place, error))?;
     let (tell, ended) = watch::channel(Life::Running);
     let warnings = Arc::new(AtomicU64::new(0));
+    let (notify, notified) = watch::channel(0);
     #[expect(
         clippy::disallowed_methods,
         reason = "the driver belongs to its Session: it ends when the client is dropped"
@@ -102,7 +105,7 @@ async fn enter(link: Link, place: Place<'_>, application_name: &str) -> Result<S
     drop(tokio::spawn(drive(
         connection,
         (Arc::clone(&object), Arc::clone(&warnings)),
-        tell,
+        (tell, notify),
     )));
     let session = Session {
         cancel: client.cancel_token(),
@@ -111,6 +114,7 @@ async fn enter(link: Link, place: Place<'_>, application_name: &str) -> Result<S
         settings: place.alone(),
         ended,
         warnings,
+        notified,
         prepared: Mutex::default(),
     };
     session.run(&pin_statement()).await?;
@@ -165,7 +169,7 @@ fn reason(error: &tokio_postgres::Error) -> String {
 async fn drive(
     mut connection: Connection<Link, Link>,
     (object, warnings): (Arc<str>, Arc<AtomicU64>),
-    tell: watch::Sender<Life>,
+    (tell, notify): (watch::Sender<Life>, watch::Sender<u64>),
 ) {
     let end = loop {
         match poll_fn(|context| connection.poll_message(context)).await {
@@ -176,6 +180,7 @@ async fn drive(
                 debug!(target: "sql", server = %object, code = notice.code().code(), "server notice");
                 trace!(target: "sql", server = %object, message = notice.message(), "server notice");
             }
+            Some(Ok(AsyncMessage::Notification(_))) => notify.send_modify(|count| *count += 1),
             Some(Ok(_)) => {}
             Some(Err(error)) => {
                 break Some(Arc::new(PgError::from_client(&object, None, error)));
@@ -233,6 +238,13 @@ impl Session {
             // The task is gone without a word: the runtime is shutting down.
             Err(_gone) => None,
         }
+    }
+
+    /// Returns the count of notifications that have come for what the session listens to; it ends with
+    /// the connection. What is in them is not looked at: any role may send one.
+    #[must_use]
+    pub fn notifications(&self) -> watch::Receiver<u64> {
+        self.notified.clone()
     }
 
     /// Names server and statement in an error of the underlying client.

@@ -15,6 +15,7 @@
 
 mod error;
 mod lane;
+mod paired;
 mod parts;
 mod point;
 mod select;
@@ -25,6 +26,7 @@ mod store;
 
 pub use error::SnapshotError;
 pub use lane::{Fence, Lane, LaneSettings, Making, Moved};
+pub use paired::{Meeting, MeetingPlace, Stage};
 pub use parts::{KeyRange, Part, plan_parts, plan_ranges};
 pub use point::ConsistentPoint;
 pub use select::{

@@ -50,3 +50,4 @@ mod stream;
 mod tidy;
 mod tutorial;
 mod values;
+mod verify;

@@ -19,7 +19,8 @@ SELECT pg_catalog.json_build_object(
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = 'pgstream'
       AND c.relname IN ('checkpoint', 'skipped_transaction', 'schema_change',
-                        'snapshot_table', 'snapshot_part', 'snapshot_step')), '[]'::pg_catalog.json),
+                        'snapshot_table', 'snapshot_part', 'snapshot_step',
+                        'paired_snapshot', 'verified_table')), '[]'::pg_catalog.json),
   'schemas', COALESCE((
     SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
       'name', n.nspname,

@@ -83,3 +83,30 @@ CREATE TABLE IF NOT EXISTS pgstream.snapshot_step (
 );
 CREATE INDEX IF NOT EXISTS snapshot_step_relation ON pgstream.snapshot_step (slot_name, relation);
 COMMENT ON TABLE pgstream.snapshot_step IS 'Statements that a copy has still to run here; each goes away with its own commit';
+
+CREATE TABLE IF NOT EXISTS pgstream.paired_snapshot (
+  slot_name  pg_catalog.text PRIMARY KEY,
+  request    pg_catalog.text NOT NULL,
+  stage      pg_catalog.text NOT NULL, -- requested, paused, taken, reached, released, confirmed, refused
+  snapshot   pg_catalog.text,          -- of the source, as pg_current_snapshot() prints it
+  wal_end    pg_catalog.pg_lsn,        -- all that it shows was committed before
+  position   pg_catalog.pg_lsn,        -- the target has exactly what it shows
+  reason     pg_catalog.text,
+  updated_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
+);
+COMMENT ON TABLE pgstream.paired_snapshot IS 'How verify and run agree on one position for snapshots of both sides';
+
+CREATE TABLE IF NOT EXISTS pgstream.verified_table (
+  slot_name    pg_catalog.text NOT NULL,
+  schema_name  pg_catalog.text NOT NULL,
+  table_name   pg_catalog.text NOT NULL,
+  verdict      pg_catalog.text NOT NULL, -- equal, different
+  row_count    pg_catalog.int8 NOT NULL, -- on the source
+  differing    pg_catalog.int8 NOT NULL,
+  missing      pg_catalog.int8 NOT NULL, -- on the target
+  extra        pg_catalog.int8 NOT NULL, -- on the target
+  lsn          pg_catalog.pg_lsn NOT NULL,
+  verified_at  pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+  PRIMARY KEY (slot_name, schema_name, table_name)
+);
+COMMENT ON TABLE pgstream.verified_table IS 'The last verdict of verify on each table';

@@ -42,11 +42,13 @@ fn ready() -> TargetFacts {
         makes_temporary: true,
         own_tables: [
             "checkpoint",
+            "paired_snapshot",
             "schema_change",
             "skipped_transaction",
             "snapshot_part",
             "snapshot_step",
             "snapshot_table",
+            "verified_table",
         ]
         .map(own)
         .into(),

@@ -7,6 +7,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tracing::info;
 
@@ -17,6 +18,7 @@ use crate::engine::applier::{Applier, Limits, Parts};
 use crate::engine::coverage::Coverage;
 use crate::engine::feedback::Feedback;
 use crate::engine::meter::Meter;
+use crate::engine::paired::PairedRequest;
 use crate::engine::partitions::Partitions;
 use crate::engine::route::Router;
 use crate::engine::status::{Command, CommandAnswer};
@@ -132,7 +134,12 @@ impl Lifecycle {
     }
 
     /// Makes a round's stream out of connected sides.
-    pub(super) fn stream(&mut self, connected: Connected, meter: Meter) -> Stream<'_> {
+    pub(super) fn stream(
+        &mut self,
+        connected: Connected,
+        meter: Meter,
+        paired_requests: mpsc::Receiver<PairedRequest>,
+    ) -> Stream<'_> {
         let Connected {
             reader,
             feedback,
@@ -195,6 +202,7 @@ impl Lifecycle {
             ),
             requests: &mut self.requests,
             errands: self.copies.errands(),
+            paired_requests,
             silence_max,
             pulse: Pulse::default(),
         }
@@ -530,7 +538,7 @@ async fn left_over(
 }
 
 /// Waits until somebody asks to stop; other commands make no sense yet.
-async fn stop_asked(requests: &mut tokio::sync::mpsc::Receiver<Request>) -> RoundEnd {
+async fn stop_asked(requests: &mut mpsc::Receiver<Request>) -> RoundEnd {
     while let Some(Request { command, answer }) = requests.recv().await {
         let stop = command == Command::Stop;
         let reply = if stop {

@@ -264,8 +264,8 @@ DECLARE
                              WHERE a.datname = pg_catalog.current_database()
                                AND a.application_name = 'pgstream copy ' ||{snapshot});
 BEGIN
-  FOREACH name IN ARRAY ARRAY['snapshot_step', 'snapshot_part', 'snapshot_table', 'schema_change',
-                            'skipped_transaction'{checkpoint}] LOOP
+  FOREACH name IN ARRAY ARRAY['paired_snapshot', 'verified_table', 'snapshot_step', 'snapshot_part',
+                            'snapshot_table', 'schema_change', 'skipped_transaction'{checkpoint}] LOOP
     IF pg_catalog.to_regclass('pgstream.' || name) IS NOT NULL THEN
       EXECUTE pg_catalog.format('DELETE FROM pgstream.%I WHERE slot_name = $1', name) USING {slot};
       EXECUTE pg_catalog.format('SELECT EXISTS (SELECT FROM pgstream.%I WHERE $1 OR slot_name <> $2)', name)

@@ -1,0 +1,188 @@
+//! Compares one table: COPY of both sides at once, and the rows of unequal buckets once more.
+
+use std::collections::HashSet;
+use std::pin::pin;
+
+use futures_util::StreamExt as _;
+
+use crate::engine::clock;
+use crate::model::{Classify as _, ErrorClass};
+use crate::postgres::{PgError, Session, sqlstate};
+
+use super::digest::Hasher;
+use super::pair::Pair;
+use super::report::{TableReport, Verdict};
+use super::rows::{Differences, Found, ReadOn};
+use super::table::{Candidate, FINGERPRINT};
+
+/// The rows of so many unequal buckets are gathered; where more differ, there are more differences than
+/// anybody reads.
+const BUCKETS_READ_MAX: usize = 400;
+
+/// Whoever changes the table now will be through, or hold it for long.
+const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '1s'";
+
+/// The sessions of one worker.
+pub(super) struct Sides<'r> {
+    pub(super) source: &'r Session,
+    pub(super) target: &'r Session,
+    /// Sessions that see what is committed now.
+    pub(super) source_now: &'r Session,
+    pub(super) target_now: &'r Session,
+}
+
+/// What came of a table.
+pub(super) enum Outcome {
+    Compared(Box<TableReport>),
+    /// It was changed, or others needed it: another pair of snapshots can show it.
+    Again(String),
+}
+
+/// Compares a table under the snapshots of the pair.
+pub(super) async fn compare(
+    sides: &Sides<'_>,
+    pair: &Pair,
+    table: &Candidate,
+    (seed, rows_max): (u64, usize),
+) -> Result<Outcome, PgError> {
+    let compared = under_snapshots(sides, pair, table, (seed, rows_max)).await;
+    // A session that is gone has nothing to roll back; the next table tells.
+    let (source, target) = tokio::join!(sides.source.run("ROLLBACK"), sides.target.run("ROLLBACK"));
+    match compared {
+        Ok(outcome) => source.and(target).map(|()| outcome),
+        Err(error) if passes(&error) => {
+            source.and(target)?;
+            Ok(Outcome::Again(again(&error)))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Returns whether another pair of snapshots may bring another answer.
+fn passes(error: &PgError) -> bool {
+    let code = error.code();
+    code == Some(sqlstate::QUERY_CANCELED)
+        || code == Some(sqlstate::LOCK_NOT_AVAILABLE)
+        || error.server().is_some_and(|answer| {
+            // An object or a column that is gone, or a snapshot.
+            answer.code.starts_with("42") && answer.code != sqlstate::INSUFFICIENT_PRIVILEGE
+                || answer.code == "22023"
+        })
+        || error.server().is_some() && error.class() == ErrorClass::Transient
+}
+
+fn again(error: &PgError) -> String {
+    match error.code() {
+        Some(code) if code == sqlstate::QUERY_CANCELED => {
+            "a statement of another session needed it".to_owned()
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// Begins to read under a snapshot, with the table locked against changes of its definition.
+async fn enter(session: &Session, begin: String, lock: String) -> Result<(), PgError> {
+    session
+        .run(&format!("{begin}; {LOCK_TIMEOUT}; {lock}"))
+        .await
+}
+
+async fn under_snapshots(
+    sides: &Sides<'_>,
+    pair: &Pair,
+    table: &Candidate,
+    (seed, rows_max): (u64, usize),
+) -> Result<Outcome, PgError> {
+    let started = clock::now();
+    let (source_root, target_root) = table.roots();
+    tokio::try_join!(
+        enter(sides.source, pair.source.begin(), table.lock(source_root)),
+        enter(sides.target, pair.target.begin(), table.lock(target_root)),
+    )?;
+    let unchanged = tokio::try_join!(
+        is_unchanged(sides.source, sides.source_now, table.source),
+        is_unchanged(sides.target, sides.target_now, table.target),
+    )?;
+    if unchanged != (true, true) {
+        return Ok(Outcome::Again("its definition was changed".to_owned()));
+    }
+    let hasher = Hasher::new(seed, table.row_estimate);
+    let (mut source, mut target) = (hasher.digest(), hasher.digest());
+    let (copy_source, copy_target) = (table.copy_source(), table.copy_target());
+    tokio::try_join!(
+        read(sides.source, &copy_source, |row| source.add(row)),
+        read(sides.target, &copy_target, |row| target.add(row)),
+    )?;
+    let differing = source.differing(&target);
+    let found = if differing.is_empty() {
+        Found::default()
+    } else {
+        differences(sides, table, hasher, &differing, rows_max).await?
+    };
+    Ok(Outcome::Compared(Box::new(TableReport {
+        table: table.name.clone(),
+        verdict: match differing.is_empty() {
+            true => Verdict::Equal,
+            false => Verdict::Different,
+        },
+        reason: None,
+        source_rows: source.row_count(),
+        target_rows: target.row_count(),
+        missing: found.missing,
+        extra: found.extra,
+        differing: found.differing,
+        counted: differing.len() <= BUCKETS_READ_MAX,
+        rows: found.rows,
+        lsn: pair.lsn,
+        seconds: started.elapsed().as_secs_f64(),
+    })))
+}
+
+/// Returns whether the table still has the file and the columns that the snapshot shows: rows that a
+/// rewrite or TRUNCATE takes away are gone for older snapshots too (manual, section 13.6 «Caveats»).
+async fn is_unchanged(then: &Session, now: &Session, oid: u32) -> Result<bool, PgError> {
+    let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 1] = [&oid];
+    let (then, now) = tokio::try_join!(
+        then.row(FINGERPRINT, &parameters),
+        now.row(FINGERPRINT, &parameters)
+    )?;
+    let print =
+        |row: Option<tokio_postgres::Row>| row.and_then(|row| row.get::<_, Option<String>>(0));
+    let (then, now) = (print(then), print(now));
+    Ok(then.is_some() && then == now)
+}
+
+async fn differences(
+    sides: &Sides<'_>,
+    table: &Candidate,
+    hasher: Hasher,
+    differing: &[usize],
+    rows_max: usize,
+) -> Result<Found, PgError> {
+    let buckets: HashSet<usize> = differing.iter().copied().take(BUCKETS_READ_MAX).collect();
+    let mut differences = Differences::new(hasher, &table.key, &table.columns);
+    let wanted = |row: &[u8]| buckets.contains(&hasher.bucket(hasher.hash(row)));
+    for (session, copy, on) in [
+        (sides.source, table.copy_source(), ReadOn::Source),
+        (sides.target, table.copy_target(), ReadOn::Target),
+    ] {
+        let add = |row: &[u8]| {
+            if wanted(row) {
+                differences.add(on, row);
+            }
+        };
+        read(session, &copy, add).await?;
+    }
+    Ok(differences.found(rows_max))
+}
+
+/// Reads a COPY to its end; each message is one row (manual, section 55.2.7 «COPY Operations»).
+async fn read(session: &Session, copy: &str, mut add: impl FnMut(&[u8])) -> Result<(), PgError> {
+    let failed = |error| session.error(copy, error);
+    let rows = session.copy_out(copy).await.map_err(failed)?;
+    let mut rows = pin!(rows);
+    while let Some(row) = rows.next().await {
+        add(&row.map_err(failed)?);
+    }
+    Ok(())
+}

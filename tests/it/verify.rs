@@ -1,0 +1,287 @@
+//! `verify`: both sides compared at one exact position, while they are in use.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use pgstream::config::{Plugin, TableFilter};
+use pgstream::engine::spawn;
+use pgstream::engine::status::Phase;
+use pgstream::verify::{Options, Report, RowKind, TableReport, Verdict, verify};
+
+use crate::support::flow::{Flow, stop, wait_for};
+use crate::support::{connect, execute, query_text};
+
+fn options() -> Options {
+    Options {
+        tables: TableFilter::default(),
+        worker_count: 2,
+        rows_max: 10,
+    }
+}
+
+async fn compare(flow: &Flow) -> Report {
+    let report = Box::pin(verify(&flow.pipeline, &options(), |_| ())).await;
+    report.unwrap_or_else(|error| panic!("{error}: {error:?}"))
+}
+
+fn table<'r>(report: &'r Report, name: &str) -> &'r TableReport {
+    let mut tables = report.tables.iter();
+    let found = tables.find(|table| table.table.to_string() == name);
+    found.unwrap_or_else(|| panic!("{name} is in {report:?}"))
+}
+
+const LEDGER: &str = "\
+CREATE TABLE public.account (id int PRIMARY KEY, balance int NOT NULL);
+CREATE TABLE public.entry (account int, amount int);
+ALTER TABLE public.entry REPLICA IDENTITY FULL;";
+
+/// Moves money between accounts until told to stop: rows change, come and go in every transaction.
+async fn write(url: String, worker: u32, stopped: Arc<AtomicBool>) -> u32 {
+    let client = connect(&url).await;
+    let mut count = 0;
+    while !stopped.load(Ordering::Relaxed) {
+        let (from, to) = (worker * 100 + count % 100, (count * 7) % 400);
+        let sql = format!(
+            "BEGIN; UPDATE public.account SET balance = balance - 1 WHERE id = {from}; \
+             UPDATE public.account SET balance = balance + 1 WHERE id = {to}; \
+             INSERT INTO public.entry VALUES ({from}, {count}); \
+             DELETE FROM public.entry WHERE account = {from} AND amount < {count} - 50; COMMIT"
+        );
+        // Two that wait for each other's rows: one of them is ended by the server.
+        if client.batch_execute(&sql).await.is_err() {
+            execute(&client, "ROLLBACK").await;
+        }
+        count += 1;
+    }
+    count
+}
+
+async fn nothing_differs_while_everybody_writes(plugin: Plugin) {
+    let flow = Flow::schema(plugin).await;
+    let engine = flow.start();
+    flow.run(LEDGER).await;
+    flow.run("INSERT INTO public.account SELECT id, 0 FROM generate_series(0, 399) AS id")
+        .await;
+    let stopped = Arc::new(AtomicBool::new(false));
+    let writers = (0..4).map(|worker| {
+        let url = flow.source_cluster.url("postgres");
+        spawn("writer", write(url, worker, Arc::clone(&stopped)))
+    });
+    let writers: Vec<_> = writers.collect();
+    wait_for(&engine, "rows arrive", |status| {
+        status.totals.transactions > 50
+    })
+    .await;
+
+    for round in 0..10 {
+        let report = compare(&flow).await;
+
+        assert_eq!(
+            report.verdict(),
+            Verdict::Equal,
+            "round {round}: {report:?}"
+        );
+        assert_eq!(table(&report, "public.account").source_rows, 400);
+    }
+
+    stopped.store(true, Ordering::Relaxed);
+    let mut written = 0;
+    for mut writer in writers {
+        written += writer.join().await.expect("a writer");
+    }
+    assert!(written > 100, "{written} transactions met the comparisons");
+    flow.equal().await;
+    stop(engine).await;
+}
+
+#[tokio::test]
+async fn nothing_is_reported_while_everybody_writes_with_pgoutput() {
+    nothing_differs_while_everybody_writes(Plugin::Pgoutput).await;
+}
+
+#[tokio::test]
+async fn nothing_is_reported_while_everybody_writes_with_wal2json() {
+    nothing_differs_while_everybody_writes(Plugin::Wal2json).await;
+}
+
+const KINDS: &str = "\
+CREATE TABLE public.value (id int PRIMARY KEY, v text);
+CREATE TABLE public.missing (id int PRIMARY KEY);
+CREATE TABLE public.extra (id int PRIMARY KEY);
+CREATE TABLE public.keyless (v int); ALTER TABLE public.keyless REPLICA IDENTITY FULL;
+CREATE TABLE public.twins (v int); ALTER TABLE public.twins REPLICA IDENTITY FULL;
+CREATE TABLE public.zeros (id int PRIMARY KEY, v numeric);
+CREATE TABLE public.minus (id int PRIMARY KEY, v float8);
+CREATE TABLE public.nothing (id int PRIMARY KEY, v text);
+CREATE TABLE public.large (id int PRIMARY KEY, v text);
+CREATE TABLE public.made (id int PRIMARY KEY, v int, w int GENERATED ALWAYS AS (v * 2) STORED);
+CREATE TABLE public.same (id int PRIMARY KEY, v text);
+CREATE TABLE public.parted (id int PRIMARY KEY, v int) PARTITION BY RANGE (id);
+CREATE TABLE public.parted_low PARTITION OF public.parted FOR VALUES FROM (0) TO (10);
+CREATE TABLE public.parted_high PARTITION OF public.parted FOR VALUES FROM (10) TO (20);";
+
+const ROWS: &str = "\
+INSERT INTO public.value SELECT id, 'v' || id FROM generate_series(1, 5000) AS id;
+INSERT INTO public.missing SELECT generate_series(1, 5000);
+INSERT INTO public.extra SELECT generate_series(1, 10);
+INSERT INTO public.keyless VALUES (1), (1), (2);
+INSERT INTO public.twins VALUES (1), (2);
+INSERT INTO public.zeros VALUES (1, 1.10);
+INSERT INTO public.minus VALUES (1, 0);
+INSERT INTO public.nothing VALUES (1, '');
+INSERT INTO public.large SELECT id, repeat(md5(id::text), 10000) FROM generate_series(1, 5) AS id;
+INSERT INTO public.made VALUES (1, 1);
+INSERT INTO public.same SELECT id, 'é\t\\n' || id FROM generate_series(1, 100) AS id;
+INSERT INTO public.parted SELECT id, id FROM generate_series(0, 19) AS id;";
+
+/// As somebody would who does not know what he does. Of `twins`, both sums by XOR are the same.
+const DIVERGENCES: &str = "\
+UPDATE public.value SET v = 'V77' WHERE id = 77;
+DELETE FROM public.missing WHERE id IN (1, 2500, 5000);
+INSERT INTO public.extra VALUES (11), (12);
+INSERT INTO public.keyless VALUES (2);
+INSERT INTO public.twins VALUES (3), (3);
+UPDATE public.zeros SET v = 1.1;
+UPDATE public.minus SET v = '-0';
+UPDATE public.nothing SET v = NULL;
+UPDATE public.large SET v = overlay(v placing 'X' from 200000) WHERE id = 3;
+UPDATE public.made SET v = 2;
+UPDATE public.parted SET v = 100 WHERE id = 19;";
+
+#[tokio::test]
+async fn every_kind_of_divergence_is_found_and_nothing_else() {
+    let flow = Flow::schema(Plugin::Pgoutput).await;
+    let engine = flow.start();
+    flow.run(KINDS).await;
+    flow.run(ROWS).await;
+    flow.equal().await;
+    execute(&flow.target, DIVERGENCES).await;
+
+    let report = compare(&flow).await;
+
+    assert_eq!(report.verdict(), Verdict::Different);
+    let found: Vec<String> = report
+        .tables
+        .iter()
+        .filter(|table| table.verdict != Verdict::Equal)
+        .map(|table| {
+            let TableReport {
+                table,
+                missing,
+                extra,
+                differing,
+                ..
+            } = table;
+            format!("{table} -{missing} +{extra} ~{differing}")
+        })
+        .collect();
+    assert_eq!(
+        found,
+        [
+            "public.extra -0 +2 ~0",
+            "public.keyless -0 +1 ~0",
+            "public.large -0 +0 ~1",
+            "public.made -0 +0 ~1",
+            "public.minus -0 +0 ~1",
+            "public.missing -3 +0 ~0",
+            "public.nothing -0 +0 ~1",
+            "public.parted_high -0 +0 ~1",
+            "public.twins -0 +2 ~0",
+            "public.value -0 +0 ~1",
+            "public.zeros -0 +0 ~1",
+        ]
+    );
+    let value = &table(&report, "public.value").rows;
+    assert_eq!(value.len(), 1);
+    assert_eq!(value[0].kind, RowKind::Different);
+    assert_eq!(value[0].key, Some(vec!["77".to_owned()]));
+    assert_eq!(value[0].columns, ["v"]);
+    assert_eq!(table(&report, "public.made").rows[0].columns, ["v", "w"]);
+    let kept = "SELECT verdict, count(*) FROM pgstream.verified_table GROUP BY 1 ORDER BY 1";
+    assert_eq!(
+        query_text(&flow.target, kept).await,
+        ["different|11", "equal|2"]
+    );
+    stop(engine).await;
+}
+
+#[tokio::test]
+async fn a_stopped_pipeline_is_brought_to_one_position_first() {
+    let flow = Flow::rows("pgoutput", LEDGER).await;
+    let engine = flow.start();
+    flow.run("INSERT INTO public.account VALUES (1, 1)").await;
+    flow.equal().await;
+    stop(engine).await;
+    flow.run("INSERT INTO public.account VALUES (2, 2)").await;
+
+    let report = compare(&flow).await;
+
+    assert_eq!(report.verdict(), Verdict::Equal, "{report:?}");
+    assert_eq!(table(&report, "public.account").target_rows, 2);
+    let active = "SELECT active FROM pg_replication_slots";
+    assert_eq!(query_text(&flow.source, active).await, ["f"]);
+}
+
+#[tokio::test]
+async fn a_schema_change_does_not_wait_for_a_comparison_and_spoils_no_verdict() {
+    let flow = Flow::schema(Plugin::Pgoutput).await;
+    let engine = flow.start();
+    flow.run("CREATE TABLE public.big (id int PRIMARY KEY, v int, w text)")
+        .await;
+    flow.run(
+        "INSERT INTO public.big SELECT id, id, md5(id::text) FROM generate_series(1, 20000) AS id",
+    )
+    .await;
+    flow.equal().await;
+    let stopped = Arc::new(AtomicBool::new(false));
+    let mut changes = {
+        let (url, stopped) = (flow.source_cluster.url("postgres"), Arc::clone(&stopped));
+        spawn("schema changes", async move {
+            let client = connect(&url).await;
+            while !stopped.load(Ordering::Relaxed) {
+                for sql in [
+                    "ALTER TABLE public.big ADD c int",
+                    "UPDATE public.big SET c = id WHERE id % 100 = 0",
+                    "ALTER TABLE public.big ALTER v TYPE bigint",
+                    "ALTER TABLE public.big DROP c",
+                    "ALTER TABLE public.big ALTER v TYPE int",
+                ] {
+                    execute(&client, sql).await;
+                }
+            }
+        })
+    };
+
+    for _ in 0..3 {
+        let report = compare(&flow).await;
+        assert_ne!(report.verdict(), Verdict::Different, "{report:?}");
+    }
+
+    stopped.store(true, Ordering::Relaxed);
+    changes.join().await.expect("the schema changes");
+    flow.equal().await;
+    assert_eq!(compare(&flow).await.verdict(), Verdict::Equal);
+    stop(engine).await;
+}
+
+#[tokio::test]
+async fn a_paused_engine_is_not_waited_for() {
+    let flow = Flow::rows("pgoutput", LEDGER).await;
+    let engine = flow.start();
+    wait_for(&engine, "it streams", |status| {
+        matches!(status.phase, Phase::Streaming { .. })
+    })
+    .await;
+    engine
+        .command(pgstream::engine::status::Command::Pause)
+        .await;
+
+    let refused = Box::pin(verify(&flow.pipeline, &options(), |_| ())).await;
+
+    let error = refused.expect_err("a paused engine cannot come to a position");
+    assert!(
+        error.to_string().contains("the engine is paused"),
+        "{error}"
+    );
+    stop(engine).await;
+}
