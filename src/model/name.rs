@@ -71,6 +71,13 @@ pub fn quote_literal(text: &str) -> String {
     }
 }
 
+/// Returns the statement that runs a PL/pgSQL block. A block between dollars ends where a name in it
+/// says so.
+#[must_use]
+pub fn do_block(block: &str) -> String {
+    format!("DO {}", quote_literal(block).trim_start())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,6 +87,10 @@ mod tests {
         assert_eq!(quote_ident("a\"b"), "\"a\"\"b\"");
         assert_eq!(quote_literal("it's"), "'it''s'");
         assert_eq!(quote_literal("a\\b"), " E'a\\\\b'");
+        assert_eq!(
+            do_block(&format!("BEGIN {}; END", quote_ident("$do$'"))),
+            "DO 'BEGIN \"$do$''\"; END'"
+        );
         assert_eq!(
             QualifiedName::new("public", "Order items").to_string(),
             "public.\"Order items\""

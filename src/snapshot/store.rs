@@ -8,7 +8,7 @@
 use serde_json::Value;
 use tokio_postgres::types::ToSql;
 
-use crate::model::{Lsn, QualifiedName, RelationId, quote_literal};
+use crate::model::{Lsn, QualifiedName, RelationId, do_block, quote_literal};
 use crate::postgres::{PgError, Session};
 
 use super::steps::FORGET_STEPS;
@@ -223,7 +223,8 @@ impl Store {
     /// By SQLSTATE.
     pub async fn free(&self, session: &Session) -> Result<(), PgError> {
         let slot = quote_literal(&self.slot_name);
-        session.run(&FREE.replace("$slot", slot.trim_start())).await
+        let block = FREE.replace("$slot", slot.trim_start());
+        session.run(&do_block(&block)).await
     }
 
     /// Lets tables wait for another copy from their beginning and returns how many do.

@@ -1,8 +1,7 @@
 -- Foreign keys of tables that are left out of the stream of slot $slot are dropped, and put on the list
 -- where they are not on it yet. Names are quoted as in all statements there.
-DO $do$
 DECLARE
-  slot text := $slot;
+  slot pg_catalog.text := $slot;
   key record;
 BEGIN
   FOR key IN
@@ -39,4 +38,3 @@ BEGIN
                               key.nspname, key.relname, key.conname);
   END LOOP;
 END
-$do$

@@ -8,7 +8,8 @@ use tracing::{debug, info, warn};
 use crate::apply::{AppliedSchemaChange, ApplyError, RowChange};
 use crate::fault;
 use crate::model::{
-    Classify as _, ErrorClass, Lsn, QualifiedName, Relation, TransactionBegin, Tuple, quote_literal,
+    Classify as _, ErrorClass, Lsn, QualifiedName, Relation, TransactionBegin, Tuple, do_block,
+    quote_literal,
 };
 use crate::schema::{self, Entry, Plan, Step};
 
@@ -258,7 +259,7 @@ fn within_transaction(sql: &str) -> Step {
     );
     Step {
         object: "an operator's own text".to_owned(),
-        sql: format!("DO {}", quote_literal(&block)),
+        sql: do_block(&block),
     }
 }
 

@@ -8,7 +8,7 @@ use super::progress::{Progress, Teller};
 use super::script::{self, quietly};
 use super::{InstallError, PlannedStep, Side};
 use crate::config::{SlotName, publication_name};
-use crate::model::quote_literal;
+use crate::model::{do_block, quote_literal};
 use crate::postgres::{PgError, Session};
 use crate::postgres::{drop_publication_sql, drop_slot_sql, naming_whom_we_wait_for};
 
@@ -254,13 +254,12 @@ pub fn forget_on_target(slot_name: &str, with_checkpoint: bool) -> String {
     } else {
         ""
     };
-    format!(
-        "BEGIN;
-DO $do$
+    let block = format!(
+        "
 DECLARE
-  name text;
-  used boolean;
-  copying boolean := EXISTS (SELECT FROM pg_catalog.pg_stat_activity AS a
+  name pg_catalog.text;
+  used pg_catalog.bool;
+  copying pg_catalog.bool := EXISTS (SELECT FROM pg_catalog.pg_stat_activity AS a
                              WHERE a.datname = pg_catalog.current_database()
                                AND a.application_name = 'pgstream copy ' ||{snapshot});
 BEGIN
@@ -276,8 +275,11 @@ BEGIN
     END IF;
   END LOOP;
 END
-$do$;
-{}COMMIT;",
+"
+    );
+    format!(
+        "BEGIN;\n{};\n{}COMMIT;",
+        do_block(&block),
         script::DROP_SCHEMA_IF_EMPTY
     )
 }

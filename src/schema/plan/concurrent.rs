@@ -4,7 +4,7 @@
 use super::scene::Scene;
 use super::steps::{Step, label};
 use super::{Plan, index};
-use crate::model::quote_literal;
+use crate::model::{do_block, quote_literal};
 use crate::schema::description::Index;
 use crate::schema::entry::ObjectChange;
 
@@ -51,11 +51,11 @@ pub(super) fn plan(scene: &Scene<'_>, plan: &mut Plan) -> bool {
 fn create(after: &Index) -> Vec<Step> {
     let name = index::name(after);
     let quoted = name.quoted();
-    let leftover = format!(
-        "DO $do$ BEGIN IF EXISTS (SELECT FROM pg_catalog.pg_index WHERE NOT indisvalid AND indexrelid = \
-         pg_catalog.to_regclass({})) THEN DROP INDEX {quoted}; END IF; END $do$",
+    let leftover = do_block(&format!(
+        "BEGIN IF EXISTS (SELECT FROM pg_catalog.pg_index WHERE NOT indisvalid AND indexrelid = \
+         pg_catalog.to_regclass({})) THEN DROP INDEX {quoted}; END IF; END",
         quote_literal(&quoted)
-    );
+    ));
     let build = after
         .definition
         .replacen(" INDEX ", " INDEX CONCURRENTLY IF NOT EXISTS ", 1);

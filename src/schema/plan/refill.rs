@@ -8,7 +8,7 @@ use super::constraint;
 use super::scene::Scene;
 use super::sql::comment;
 use super::steps::{Phase, Step, Steps, label};
-use crate::model::{quote_ident, quote_literal};
+use crate::model::{do_block, quote_ident, quote_literal};
 use crate::schema::description::Constraint;
 use crate::schema::entry::Images;
 
@@ -72,12 +72,12 @@ fn set_aside(before: &Constraint, after: &Constraint, steps: &mut Steps, behind_
 fn empty(quoted: &str) -> String {
     let literal = quote_literal(quoted);
     let literal = literal.trim_start();
-    format!(
-        "DO $do$ DECLARE role text := pg_catalog.current_setting('session_replication_role'); BEGIN \
+    do_block(&format!(
+        "DECLARE role pg_catalog.text := pg_catalog.current_setting('session_replication_role'); BEGIN \
          IF EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = {literal}::pg_catalog.regclass) \
          THEN SET LOCAL session_replication_role = replica; END IF; \
          DELETE FROM ONLY {quoted}; \
          PERFORM pg_catalog.set_config('session_replication_role', role, true) \
-         WHERE role <> pg_catalog.current_setting('session_replication_role'); END $do$"
-    )
+         WHERE role <> pg_catalog.current_setting('session_replication_role'); END"
+    ))
 }
