@@ -290,3 +290,101 @@ async fn every_installed_function_is_safe_by_construction() {
                     AND has_function_privilege('pg_monitor', p.oid, 'EXECUTE')";
     assert_eq!(query_text(&source, public).await, [""; 0]);
 }
+
+/// Batches and single statements that hold a secret, each with a command that is recorded.
+const WITH_SECRETS: [&str; 10] = [
+    "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w OPTIONS (token 'S3CRET'); \
+     CREATE TABLE a1 (id int)",
+    "CREATE USER MAPPING FOR CURRENT_USER SERVER s OPTIONS (token 'S3CRET')",
+    "CREATE TABLE a2 (id int); ALTER ROLE secretive PASSWORD 'S3CRET'",
+    "CREATE SUBSCRIPTION sub CONNECTION 'host=h token=S3CRET' PUBLICATION p WITH (connect = false, slot_name = NONE)",
+    "CREATE TABLE a3 AS SELECT * FROM far('host=h token=S3CRET')",
+    "CREATE TABLE a4 (v text); COPY a4 FROM PROGRAM 'echo S3CRET'",
+    "SET app.token TO S3CRET; CREATE TABLE a5 (id int)",
+    "CREATE TABLE a6 (id int) -- S3CRET",
+    "CREATE TABLE a7 AS SELECT $$S3CRET$$ AS v",
+    "SET standard_conforming_strings = off; CREATE TABLE a8 AS SELECT 'it\\'s S3CRET' AS v",
+];
+
+#[tokio::test]
+async fn of_a_statement_only_what_is_no_value_is_kept() {
+    let mut mirror = Mirror::prepared(
+        "CREATE FUNCTION far(text) RETURNS TABLE (v int) LANGUAGE sql AS 'SELECT 1'",
+    )
+    .await;
+    mirror.source.run("CREATE ROLE secretive").await.unwrap();
+    for sql in WITH_SECRETS {
+        mirror.source.run(sql).await.expect(sql);
+    }
+    mirror
+        .source
+        .run("SET standard_conforming_strings = on")
+        .await
+        .unwrap();
+    mirror
+        .source
+        .run("ALTER TABLE a6 ADD COLUMN \"It's\" text DEFAULT 'S3CRET';")
+        .await
+        .unwrap();
+
+    let entries = mirror.entries().await;
+    assert_eq!(entries.len(), 12, "{entries:?}");
+    for entry in &entries {
+        assert!(!entry.statement.contains("S3CRET"), "{}", entry.statement);
+    }
+    let kept: Vec<&str> = entries
+        .iter()
+        .map(|entry| entry.statement.as_str())
+        .filter(|text| !text.is_empty())
+        .collect();
+    assert_eq!(
+        kept,
+        [
+            "CREATE TABLE a3 AS SELECT * FROM far('...')",
+            "CREATE TABLE a6 (id int)",
+            "ALTER TABLE a6 ADD COLUMN \"It's\" text DEFAULT '...';"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_statement_larger_than_json_may_hold_is_recorded_with_its_rows() {
+    let mut mirror = Mirror::prepared("CREATE TABLE t (v text); INSERT INTO t VALUES ('x')").await;
+    mirror
+        .source
+        .run(
+            "DO $$ BEGIN EXECUTE 'ALTER TABLE t ALTER v TYPE varchar USING v || 1 /* ' \
+             || repeat('x', 270000000) || ' */'; END $$",
+        )
+        .await
+        .unwrap();
+
+    let entries = mirror.entries().await;
+    assert_eq!(entries.len(), 1, "{entries:?}");
+    assert_eq!(entries[0].change.failure, None);
+    assert_eq!(entries[0].change.sends_rows.len(), 1);
+}
+
+/// Each makes the target run a block that has the name inside.
+const IN_BLOCKS: [&str; 4] = [
+    "CREATE TABLE \"$do$\" (id int PRIMARY KEY, \"it's $do$\" text); \
+     CREATE TABLE \"$$\" (id int PRIMARY KEY REFERENCES \"$do$\"); \
+     INSERT INTO \"$do$\" VALUES (1, 'a'); INSERT INTO \"$$\" VALUES (1)",
+    "CREATE INDEX CONCURRENTLY \"$do$ i'\" ON \"$do$\" (\"it's $do$\")",
+    "ALTER TABLE \"$do$\" ALTER \"it's $do$\" TYPE varchar USING \"it's $do$\" || '$do$'",
+    "ALTER TABLE \"$do$\" ADD COLUMN r float8 DEFAULT random()",
+];
+
+#[tokio::test]
+async fn a_name_that_looks_like_the_end_of_a_block_is_a_name() {
+    for plugin in [Plugin::Pgoutput, Plugin::Wal2json] {
+        let flow = Flow::schema(plugin).await;
+        let handle = flow.start();
+        for sql in IN_BLOCKS {
+            flow.run(sql).await;
+        }
+        flow.acknowledged().await;
+        flow.equal().await;
+        stop(handle).await;
+    }
+}

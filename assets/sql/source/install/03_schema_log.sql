@@ -14,6 +14,10 @@ CREATE INDEX IF NOT EXISTS schema_log_name_acked
   ON pgstream.schema_log (schema_name, acked, id);
 CREATE SEQUENCE IF NOT EXISTS pgstream.schema_log_version;
 
+-- Before version 4 statements were kept with the secrets in them.
+UPDATE pgstream.schema_log AS l SET schema = l.schema - 'statement'
+ WHERE l.schema ? 'statement' AND EXISTS (SELECT FROM pgstream.installation AS i WHERE i.version < 4);
+
 -- Removes up to rows_max entries that are acknowledged, older than keep, and confirmed by every
 -- pipeline: a slot's catalog_xmin is no older than the transactions that it may still have to decode.
 -- Returns their number. Row locks on entries that nobody writes any more: no user's statement waits.

@@ -127,14 +127,10 @@ BEGIN
 END
 $function$;
 
--- Of earlier builds, which wrote the user's path down.
-DROP FUNCTION IF EXISTS pgstream.capture(text, text, text, boolean, text);
-
 -- Writes the log row of one command and, behind it, the rows of the tables that it rewrote.
--- batch: the text that the client sent; nested: the statement inside a function or DO block, where
--- one could be read from the call stack; is_nested: whether there is a call stack at all.
-CREATE OR REPLACE FUNCTION pgstream.capture(
-  tag text, batch text, nested text, is_nested boolean) RETURNS void
+-- batch: the text that the client sent; stack: the call stack, which names the statement inside a
+-- function or DO block. Both are cut.
+CREATE OR REPLACE FUNCTION pgstream.capture(tag text, batch text, stack text) RETURNS void
 LANGUAGE plpgsql
 -- INNER
 AS $function$
@@ -142,7 +138,10 @@ DECLARE
   commands pg_catalog.jsonb;
   drops pg_catalog.jsonb := pgstream.verified_drops();
   rewrites pg_catalog.jsonb := pgstream.verified_rewrites();
-  statement pg_catalog.text := coalesce(nested, batch);
+  is_nested CONSTANT pg_catalog.bool := strpos(stack, E'\n') > 0;
+  nested CONSTANT pg_catalog.text :=
+    substring(stack, '^[^\n]*\nSQL statement "(.*?)"\n[A-Z][^\n]* function ');
+  statement CONSTANT pg_catalog.text := coalesce(nested, batch);
   relations pg_catalog.oid[];
   constraints pg_catalog.oid[];
   types pg_catalog.oid[];
@@ -207,7 +206,7 @@ BEGIN
     FROM jsonb_each(rewrites) AS r
     JOIN jsonb_array_elements(changes) AS c ON c -> 'oid' = to_jsonb(r.key::bigint)
    WHERE pgstream.rewrite_sends_rows(r.value::integer, c -> 'before', c -> 'after',
-           nested IS NULL AND is_nested OR statement ~* '\musing\M');
+           nested IS NULL AND is_nested OR length(statement) > 65536 OR statement ~* '\musing\M');
 
   IF changes <> '[]' OR others <> '[]' OR pgstream.unknown_drops(changes, drops) <> '[]' THEN
     INSERT INTO pgstream.schema_log (version, schema_name, schema)
@@ -270,19 +269,38 @@ BEGIN
 END
 $function$;
 
--- The statement as it may be shown: bounded, and without passwords.
+-- The statement as it may be shown: one alone, without comments and without any value, for a value
+-- may be a secret. What cannot be told apart for sure (dollar quotes, backslashes, which mean what a setting
+-- says) is not kept, and neither is a batch, where anything may stand beside.
 CREATE OR REPLACE FUNCTION pgstream.presentable(tag text, statement text) RETURNS text
-LANGUAGE sql IMMUTABLE
-RETURN CASE
-  WHEN tag ~ 'USER MAPPING|SUBSCRIPTION|SERVER' OR statement ~* '\mpassword\M' THEN NULL
-  ELSE left(statement, 65536)
-END;
+LANGUAGE plpgsql IMMUTABLE
+-- INNER
+AS $function$
+DECLARE
+  shown pg_catalog.text;
+  unclear pg_catalog.bool;
+BEGIN
+  IF length(statement) > 65536 OR statement ~* '\mpassword\M' OR tag ~ 'USER MAPPING|SUBSCRIPTION|SERVER' THEN
+    RETURN NULL;
+  END IF;
+  SELECT string_agg(CASE WHEN p.part[1] IS NOT NULL THEN '''...''' ELSE coalesce(p.part[3], ' ') END,
+                    '' ORDER BY p.ordinality),
+         bool_or(p.part[4] IS NOT NULL)
+    INTO shown, unclear
+    FROM regexp_matches(statement,
+           '(''[^''\\]*'')'
+           || '|(--[^\n\r]*|/\*(?:[^*/]|\*(?!/)|/(?!\*))*\*/)'
+           || '|("[^"]*"|[^''"\\$/-]+|-(?!-)|/(?!\*))'
+           || '|(.)', 'g') WITH ORDINALITY AS p (part, ordinality);
+  RETURN CASE WHEN NOT unclear AND shown !~ ';\s*\S' THEN btrim(shown, E' \t\r\n') END;
+END
+$function$;
 
 -- REMOVAL
 DROP FUNCTION IF EXISTS pgstream.tables_of_renamed_schemas(jsonb);
 DROP FUNCTION IF EXISTS pgstream.presentable(text, text);
 DROP FUNCTION IF EXISTS pgstream.unknown_drops(jsonb, jsonb);
-DROP FUNCTION IF EXISTS pgstream.capture(text, text, text, boolean);
+DROP FUNCTION IF EXISTS pgstream.capture(text, text, text);
 DROP FUNCTION IF EXISTS pgstream.verified_rewrites();
 DROP FUNCTION IF EXISTS pgstream.verified_drops();
 DROP FUNCTION IF EXISTS pgstream.take_changes(oid[], oid[], oid[], oid[], jsonb, jsonb);

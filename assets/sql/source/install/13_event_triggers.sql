@@ -17,14 +17,14 @@ AS $function$
       OR coalesce(current_setting('pgstream.busy', true), '') = 'on'
 $function$;
 
+-- Depends on nothing that may have been what failed.
 CREATE OR REPLACE FUNCTION pgstream.log_failure(tag text, message text) RETURNS void
 LANGUAGE sql VOLATILE
 -- INNER
 AS $function$
   INSERT INTO pgstream.schema_log (version, schema_name, schema)
   VALUES (nextval('pgstream.schema_log_version'), '', jsonb_build_object(
-    'format', 1, 'tag', tag, 'statement', pgstream.presentable(tag, current_query()),
-    'failure', 'description failed: ' || message))
+    'format', 1, 'tag', tag, 'failure', 'description failed: ' || left(message, 4096)))
 $function$;
 
 CREATE OR REPLACE FUNCTION pgstream.on_ddl_command_end() RETURNS event_trigger
@@ -43,12 +43,11 @@ BEGIN
   IF pgstream.is_quiet() THEN
     RETURN;
   END IF;
-  GET DIAGNOSTICS stack = PG_CONTEXT;
   BEGIN
+    GET DIAGNOSTICS stack = PG_CONTEXT;
+    -- Texts may have hundreds of megabytes: they are cut before anything looks at them.
     PERFORM pgstream.capture(
-      TG_TAG, pg_catalog.current_query(),
-      pg_catalog."substring"(stack, E'^[^\\n]*\\nSQL statement "(.*?)"\\n[A-Z][^\\n]* function '),
-      pg_catalog.strpos(stack, E'\n') OPERATOR(pg_catalog.>) 0);
+      TG_TAG, pg_catalog.left(pg_catalog.current_query(), 65537), pg_catalog.left(stack, 131072));
   EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS message = MESSAGE_TEXT;
     PERFORM pgstream.log_failure(TG_TAG, message);
@@ -134,6 +133,24 @@ EXCEPTION WHEN OTHERS THEN
   RAISE WARNING 'pgstream could not record this change of the schema: %', message;
 END
 $function$;
+
+-- A function of ours with other parameters is an earlier build's, or nobody's, and a call might find it
+-- instead of ours. What was just made or replaced has this transaction's mark.
+DO $install$
+DECLARE
+  namesake pg_catalog.text;
+BEGIN
+  FOR namesake IN
+    SELECT p.oid::regprocedure FROM pg_proc AS p
+     WHERE p.pronamespace = 'pgstream'::regnamespace AND p.xmin <> pg_current_xact_id()::xid
+       AND EXISTS (SELECT FROM pg_proc AS o
+                    WHERE o.pronamespace = p.pronamespace AND o.proname = p.proname
+                      AND o.xmin = pg_current_xact_id()::xid)
+  LOOP
+    EXECUTE 'DROP ROUTINE ' || namesake;
+  END LOOP;
+END
+$install$;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA pgstream FROM PUBLIC;
 
