@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use crate::model::Lsn;
-use crate::postgres::{PgError, Session};
+use crate::postgres::{PgError, Session, require_ownership_sql};
 
 use super::ApplyError;
 
@@ -301,7 +301,11 @@ pub async fn install_records(session: &Session) -> Result<(), ApplyError> {
     let row = session.row(probe, &[]).await;
     let row = row.map_err(refused("our records"))?;
     if !row.is_some_and(|row| row.get(0)) {
-        session.run(INSTALL).await.map_err(refused("our records"))?;
+        let install = INSTALL.replace("-- OWNERSHIP\n", &require_ownership_sql());
+        session
+            .run(&install)
+            .await
+            .map_err(refused("our records"))?;
     }
     Ok(())
 }

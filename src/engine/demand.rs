@@ -55,6 +55,17 @@ pub(super) fn publication(name: &str, found: Publication, init: &str) -> Option<
     }
 }
 
+/// Judges what an earlier build installed: nobody streams from a source where our own functions give every
+/// user a superuser's rights.
+pub(super) fn open_functions(found: &[String], init: &str) -> Option<Lack> {
+    let many = if found.len() > 1 { "s" } else { "" };
+    (!found.is_empty()).then(|| Lack {
+        object: format!("function{many} {}", found.join(", ")),
+        problem: "as an earlier version of pgstream installed it, gives any user a superuser's rights",
+        mend: init.to_owned(),
+    })
+}
+
 /// Judges the event triggers of an installation. Only `init` knows what has changed while one was off, so
 /// it is the mend even where a statement would turn it on.
 pub(super) fn event_triggers(found: &[EventTrigger], init: &str) -> Option<Lack> {

@@ -22,6 +22,7 @@ use super::error::PgError;
 use super::formats::pin_statement;
 use super::handshake::Service;
 use super::link::{Link, Settled};
+use super::ownership::{self, STRANGERS};
 use super::patience::NOTICE_OUR_END;
 use crate::config::ConnectionSettings;
 use crate::config::connection::ChannelBinding;
@@ -118,6 +119,7 @@ async fn enter(link: Link, place: Place<'_>, application_name: &str) -> Result<S
         prepared: Mutex::default(),
     };
     session.run(&pin_statement()).await?;
+    ownership::require(&session.object, &session.text_rows(STRANGERS).await?)?;
     if let Some((sql, answer)) = question(place.wanted) {
         place.require(answer, &session.text_rows(sql).await?)?;
     }

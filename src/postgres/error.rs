@@ -66,6 +66,16 @@ pub enum PgError {
         /// What `target_session_attrs` asks for.
         wanted: &'static str,
     },
+    /// Somebody whom we do not trust could change what we read and run.
+    #[error("{object}: somebody else could make pgstream run what he likes: {what}")]
+    Strangers {
+        /// The server.
+        object: String,
+        /// What is whose.
+        what: String,
+        /// The statements that end it.
+        fix: String,
+    },
     /// An established connection broke.
     #[error("lost the connection to {object}")]
     Lost {
@@ -237,7 +247,9 @@ impl Classify for PgError {
             | Self::NotFlushed { .. }
             | Self::StreamEnded { .. } => ErrorClass::Transient,
             Self::Tls { source, .. } => source.class(),
-            Self::Authentication { .. } | Self::StreamWarning(_) => ErrorClass::Operator,
+            Self::Authentication { .. } | Self::Strangers { .. } | Self::StreamWarning(_) => {
+                ErrorClass::Operator
+            }
             Self::Protocol { .. } | Self::Client { .. } => ErrorClass::Bug,
         }
     }
@@ -249,6 +261,9 @@ impl Classify for PgError {
                 Some(hint.clone())
             }
             Self::Tls { source, .. } => source.hint(),
+            Self::Strangers { fix, .. } => Some(format!(
+                "as a superuser look at what is there; drop what nobody here has made, and for the rest: {fix}"
+            )),
             Self::StreamWarning(warning) => warning.mend().or_else(|| {
                 Some(
                     "give the table a primary key or a replica identity (pgstream check has the \

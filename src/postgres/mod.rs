@@ -26,6 +26,7 @@ mod formats;
 mod frame;
 mod handshake;
 mod link;
+mod ownership;
 mod patience;
 mod publication;
 mod refusal;
@@ -43,6 +44,7 @@ pub use copy::{Canceller, Copied, CopyError, CopySession, copy_through};
 pub use error::PgError;
 pub use formats::MEANING;
 pub use frame::Frame;
+pub use ownership::require_ownership_sql;
 pub use patience::naming_whom_we_wait_for;
 pub use publication::{
     Publication, create_publication_sql, drop_publication_sql, find_publication,

@@ -26,6 +26,7 @@ mod durable;
 mod hostile;
 mod instruments;
 mod oracle;
+mod ownership;
 mod plugins;
 mod process;
 mod process_start;

@@ -1,5 +1,6 @@
 -- What `run` keeps on the target: how far it is durable, and what it did besides moving rows.
 CREATE SCHEMA IF NOT EXISTS pgstream;
+-- OWNERSHIP
 
 CREATE TABLE IF NOT EXISTS pgstream.checkpoint (
   slot_name         pg_catalog.text PRIMARY KEY,

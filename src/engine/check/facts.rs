@@ -70,6 +70,9 @@ pub(super) struct SourceFacts {
     pub(super) foreign_log: Option<String>,
     #[serde(skip)]
     pub(super) event_triggers: Vec<EventTrigger>,
+    /// Functions of an earlier version that give any user a superuser's rights.
+    #[serde(skip)]
+    pub(super) open_functions: Vec<String>,
     pub(super) tables: Vec<SourceTable>,
     pub(super) types: Vec<TypeUse>,
     pub(super) collations: Vec<CollationUse>,

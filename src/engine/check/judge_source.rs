@@ -136,6 +136,9 @@ fn installation(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
 
 /// The engine reads only what its own version writes, about this very database.
 fn installed_elsewhere(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
+    if let Some(lack) = demand::open_functions(&facts.open_functions, &init_command(wanted)) {
+        return Some(demanded(Side::Source, lack));
+    }
     let installation = facts.installation?;
     let problem = if !installation.of_this_database {
         "was restored from a dump of another database: what it describes is not here"

@@ -137,6 +137,15 @@ fn each_missing_precondition_has_its_mend() {
         "GRANT USAGE ON SCHEMA pgstream TO \"repl\"; GRANT SELECT ON pgstream.installation, pgstream.pipeline, pgstream.schema_log TO \"repl\";",
     );
     check(
+        |f| {
+            f.open_functions = vec!["pgstream.on_sql_drop()".to_owned()];
+            f.installation = None;
+        },
+        "function pgstream.on_sql_drop() as an earlier version of pgstream installed it, gives any \
+         user a superuser's rights",
+        "pgstream init -c a.env --replication-slot a_slot",
+    );
+    check(
         |f| f.event_triggers.clear(),
         "event triggers",
         "pgstream init",

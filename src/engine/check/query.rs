@@ -44,6 +44,7 @@ pub(super) async fn source(session: &Session, wanted: &Wanted) -> Result<SourceF
         server,
         publication: find_publication(session, &wanted.publication_name).await?,
         event_triggers: install::event_triggers(session).await?,
+        open_functions: install::open_functions(session).await?,
         descriptions_closed: closed.is_some(),
         publication_younger: younger.unwrap_or_default(),
         installation: installed.map(|state| InstallationFacts {

@@ -342,6 +342,7 @@ async fn ask_source(
     let slot = find_slot(&source, pipeline.slot.as_ref(), holder_patience, errors).await?;
     show(&slot);
     let decoder = decoder_of(&slot, pipeline)?;
+    ready::require_safe_functions(&source, &slot.name, errors).await?;
     ready::require_publication(&source, (&slot.name, &slot.plugin), errors).await?;
     if pipeline.schema_log.is_some() {
         ready::require_event_triggers(&source, &slot.name, errors).await?;

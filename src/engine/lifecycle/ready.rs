@@ -40,6 +40,19 @@ pub(super) async fn require_publication(
     lack.map_or(Ok(()), |lack| Err(unfit("source", errors.0, lack)))
 }
 
+/// What an earlier version installed is upgraded before anything is streamed.
+pub(super) async fn require_safe_functions(
+    source: &Session,
+    slot_name: &str,
+    errors: &SourceErrors<'_>,
+) -> Result<(), EngineError> {
+    let found = install::open_functions(source).await;
+    let found = found.map_err(|error| errors.failed("look at the installed functions", error))?;
+    let init = init_command(&errors.0.as_argument(), slot_name);
+    let lack = demand::open_functions(&found, &init);
+    lack.map_or(Ok(()), |lack| Err(unfit("source", errors.0, lack)))
+}
+
 /// Where schema changes are followed, each has to be recorded.
 pub(super) async fn require_event_triggers(
     source: &Session,

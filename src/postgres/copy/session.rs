@@ -12,6 +12,7 @@ use crate::postgres::dial::{Place, dial};
 use crate::postgres::error::PgError;
 use crate::postgres::handshake::{Greeting, Service};
 use crate::postgres::link::Link;
+use crate::postgres::ownership::{self, STRANGERS};
 use crate::postgres::wire::{TextRow, Wire, lost};
 
 /// A session with pinned formats for [`copy_through`](super::copy_through). Dropping it closes the
@@ -159,6 +160,8 @@ async fn enter(
 ) -> Result<CopySession, PgError> {
     let entered = Wire::enter(link, &place, Service::Sql, application_name).await;
     let (mut wire, greeting) = entered?;
+    let strangers = wire.query(STRANGERS).await?;
+    ownership::require(&wire.object, &strangers)?;
     wire.query("SET row_security = off").await?;
     let canceller = Canceller::new(&place, &greeting);
     Ok(CopySession {

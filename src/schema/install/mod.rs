@@ -32,8 +32,8 @@ pub use progress::{Progress, StepProgress, StepState};
 pub use script::VERSION;
 pub(in crate::schema) use script::temporary_descriptions;
 pub use state::{
-    EVENT_TRIGGERS, EventTrigger, InitState, event_triggers, grant_state, publication_is_younger,
-    state,
+    EVENT_TRIGGERS, EventTrigger, InitState, event_triggers, grant_state, open_functions,
+    publication_is_younger, state,
 };
 pub use tear_down::{
     SNAPSHOT_NAME, TearDownPlan, TearDownReport, forget_on_target, plan_tear_down, tear_down,

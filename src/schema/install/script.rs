@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::config::SlotName;
 use crate::model::{quote_ident, quote_literal};
 use crate::postgres::sqlstate::LOCK_NOT_AVAILABLE;
-use crate::postgres::{MEANING, PgError, Session};
+use crate::postgres::{MEANING, PgError, Session, require_ownership_sql};
 
 /// So often a lock is asked for that somebody holds.
 const LOCK_TRIES_MAX: u32 = 20;
@@ -15,7 +15,7 @@ const LOCK_TRIES_MAX: u32 = 20;
 const LOCK_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
 /// The layout of the installation: how many migrations made it.
-pub const VERSION: i32 = 3;
+pub const VERSION: i32 = 4;
 
 const REMOVAL: &str = "-- REMOVAL\n";
 
@@ -81,11 +81,15 @@ pub(super) fn install(fresh: bool) -> String {
         ""
     };
     format!(
-        "{PREAMBLE}{}\n{forget}SELECT pgstream.describe_all();\n{}COMMIT;\n",
+        "{PREAMBLE}{}\n{forget}SELECT pgstream.describe_all();\n{}{}COMMIT;\n",
         body.join("\n"),
-        record()
+        record(),
+        require_ownership_sql()
     )
 }
+
+/// Stands behind what makes the schema: nothing in it may be a stranger's before it is used.
+const OWNERSHIP: &str = "-- OWNERSHIP\n";
 
 /// The files that describe objects, among [`FILES`]; the first is the table that they look into.
 const DESCRIBING: std::ops::Range<usize> = 3..7;
@@ -144,17 +148,17 @@ pub(super) fn forget_pipeline(slot: &SlotName) -> String {
 
 /// Drops the schema when nothing is left in it: a target's checkpoint may live there, too.
 pub(super) const DROP_SCHEMA_IF_EMPTY: &str = "\
-DO $do$
+DO '
 BEGIN
-  IF EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'pgstream')
+  IF EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = ''pgstream'')
      AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend
-                     WHERE refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass
-                       AND refobjid = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = 'pgstream'))
+                     WHERE refclassid = ''pg_catalog.pg_namespace''::pg_catalog.regclass
+                       AND refobjid = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = ''pgstream''))
   THEN
     DROP SCHEMA pgstream;
   END IF;
 END
-$do$;
+';
 ";
 
 /// Runs a script that takes locks. Who comes while it waits for one queues behind it, so it waits for
@@ -201,7 +205,9 @@ fn pinned(file: &str) -> String {
         .iter()
         .map(|(name, value)| format!("SET {} = {}\n", quote_ident(name), quote_literal(value)));
     let entry = ENTRY_SETTINGS.to_owned() + &meaning.collect::<String>();
-    file.replace(ENTRY, &entry).replace(INNER, INNER_SETTINGS)
+    file.replace(ENTRY, &entry)
+        .replace(INNER, INNER_SETTINGS)
+        .replace(OWNERSHIP, &require_ownership_sql())
 }
 
 /// Returns a hash of the whole script (FNV-1a, 64 bits): it only has to differ when the text does.

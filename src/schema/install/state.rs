@@ -62,6 +62,26 @@ pub async fn event_triggers(source: &Session) -> Result<Vec<EventTrigger>, PgErr
     Ok(rows.iter().map(trigger).collect())
 }
 
+/// A function that runs with its owner's rights and looks for names where any user may have put his own, as
+/// builds before version 4 made them.
+const OPEN_FUNCTIONS: &str = "\
+SELECT p.oid::pg_catalog.regprocedure::pg_catalog.text
+FROM pg_catalog.pg_proc AS p
+WHERE p.pronamespace = pg_catalog.to_regnamespace('pgstream') AND p.prosecdef
+  AND NOT COALESCE(p.proconfig, '{}'::pg_catalog.text[]) @>
+    ARRAY['search_path=pg_catalog, pg_temp', 'standard_conforming_strings=on']
+ORDER BY 1";
+
+/// Returns the functions through which any user of the source can gain a superuser's rights. What an
+/// earlier build installed has them; every role may ask.
+///
+/// # Errors
+/// By SQLSTATE; Transient when the connection is lost.
+pub async fn open_functions(source: &Session) -> Result<Vec<String>, PgError> {
+    let rows = source.rows(OPEN_FUNCTIONS, &[]).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
 /// Returns the statements that let a role see the state of the installation.
 #[must_use]
 pub fn grant_state(role: &str) -> String {

@@ -1,5 +1,6 @@
 -- The schema that holds everything of ours, what was installed in it, and for whom.
 CREATE SCHEMA IF NOT EXISTS pgstream;
+-- OWNERSHIP
 
 -- One row: which install script ran here, and in which database. Object identifiers do not survive
 -- a dump and restore; another system_identifier or database_oid says that the descriptions are
