@@ -35,7 +35,6 @@ const SESSION: &[(&str, &str)] = &[
     ("search_path", ""),
     ("row_security", "on"),
     ("default_transaction_isolation", "read committed"),
-    ("default_transaction_read_only", "off"),
     ("default_transaction_deferrable", "off"),
     // An error that we expect would end the session.
     ("exit_on_error", "off"),
