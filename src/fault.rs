@@ -18,6 +18,8 @@ fault_points! {
     STREAM_AFTER_BEGIN = "stream.after_begin";
     /// A part of a large transaction is in the open target transaction.
     APPLY_MID_TRANSACTION = "apply.mid_transaction";
+    /// Some rows of a rewritten table are in the open target transaction.
+    APPLY_MID_REWRITE = "apply.mid_rewrite";
     /// Rows and checkpoint are written, not committed.
     APPLY_BEFORE_COMMIT = "apply.before_commit";
     /// The target has committed, nobody knows yet.

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use crate::model::Lsn;
+use crate::model::{Lsn, quote_literal};
 use crate::postgres::{PgError, Session, require_ownership_sql};
 
 use super::ApplyError;
@@ -23,6 +23,14 @@ pub struct Stream {
     pub database_name: String,
     /// Timeline of the source.
     pub timeline: i32,
+}
+
+impl Stream {
+    /// Returns what the stream is called in `pgstream.schema_log` of a target: where a change came from.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        format!("{}/{}", self.system_identifier, self.slot_name)
+    }
 }
 
 /// A position up to which everything is on the target.
@@ -76,6 +84,13 @@ WHERE slot_name = $1";
 
 const HAS_APPLIED: &str =
     "SELECT commit_time IS NOT NULL FROM pgstream.checkpoint WHERE slot_name = $1";
+
+/// Whether one of these streams begins in the session's own database. Parameter: [`Stream::origin`]s.
+const BEGINS_HERE: &str = "\
+SELECT EXISTS (
+  SELECT FROM pg_catalog.pg_control_system() AS s, pg_catalog.pg_replication_slots AS r
+  WHERE r.database = pg_catalog.current_database()
+    AND s.system_identifier::pg_catalog.text || '/' || r.slot_name = ANY ($1))";
 
 /// Which source a slot's checkpoint is of. Parameter: slot.
 const OWNER: &str = "\
@@ -283,6 +298,28 @@ pub async fn checkpoint_owner(
 ) -> Result<Option<(String, String)>, PgError> {
     let row = session.row(OWNER, &[&slot_name]).await?;
     Ok(row.map(|row| (row.get(0), row.get(1))))
+}
+
+/// Returns whether one of the streams begins in the database of the session: what came through it is there
+/// already.
+///
+/// # Errors
+/// The target's refusal.
+pub async fn begins_here(session: &Session, origins: &[String]) -> Result<bool, ApplyError> {
+    let row = session.row(BEGINS_HERE, &[&origins]).await;
+    let row = row.map_err(refused("a look for the streams that begin there"))?;
+    Ok(row.is_some_and(|row| row.get(0)))
+}
+
+/// Returns the statement that tells our triggers on the target that the changes of a session come through
+/// the stream of a slot, once that has a checkpoint there.
+#[must_use]
+pub fn came_through_slot_sql(slot_name: &str) -> String {
+    format!(
+        "SELECT pg_catalog.set_config('pgstream.applying', c.system_identifier || '/' || c.slot_name, false) \
+         FROM pgstream.checkpoint AS c WHERE c.slot_name = {}",
+        quote_literal(slot_name)
+    )
 }
 
 /// Makes the tables of our records where they are missing.

@@ -79,6 +79,11 @@ impl HeldRows {
         }))
     }
 
+    /// Forgets the rows of a relation that is no table.
+    pub fn forget(&mut self, name: &QualifiedName) {
+        self.tables.retain(|_, table| table.relation.name != *name);
+    }
+
     /// Forgets all rows: their transaction is given up.
     pub fn clear(&mut self) {
         self.tables.clear();

@@ -27,8 +27,8 @@ mod writer;
 
 pub use batch::{Batch, Op, OpKind, RowChange};
 pub use checkpoint::{
-    AppliedSchemaChange, Checkpoint, CheckpointStore, SLOT_GONE, Stream, checkpoint_owner,
-    install_records, misfit, prune_schema_changes,
+    AppliedSchemaChange, Checkpoint, CheckpointStore, SLOT_GONE, Stream, begins_here,
+    came_through_slot_sql, checkpoint_owner, install_records, misfit, prune_schema_changes,
 };
 pub use error::ApplyError;
 pub use held::HeldRows;

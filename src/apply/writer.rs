@@ -96,7 +96,7 @@ impl Writer {
         rules: WriteRules,
         stream: super::Stream,
     ) -> Result<(Self, CheckpointStore), ApplyError> {
-        session::claim(&session, &stream.slot_name).await?;
+        session::claim(&session, &stream).await?;
         let (store, wal_look, describe, itself) = tokio::join!(
             CheckpointStore::open(&session, stream),
             session.prepare(WAL_LOOK),
@@ -280,6 +280,20 @@ impl Writer {
         );
         trace!(target: "sql", sql, "run on the target, outside of a transaction");
         self.session.run(sql).await.map_err(refused(object))
+    }
+
+    /// Tells our triggers on the target through which streams the next changes came to the source.
+    ///
+    /// # Errors
+    /// [`ApplyError::Statement`].
+    pub async fn came_through(
+        &self,
+        stream: &super::Stream,
+        origins: &[String],
+    ) -> Result<(), ApplyError> {
+        let sql = session::came_through_sql(stream, origins);
+        let told = self.session.run(&sql).await;
+        told.map_err(refused("where changes came from"))
     }
 
     /// Begins a transaction unless one is open.

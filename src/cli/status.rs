@@ -7,7 +7,7 @@ use super::output::{print, print_json};
 use super::runtime::block_on;
 use crate::config::{ByteSize, Configuration};
 use crate::engine::inspect::{
-    Inspection, SchemaChange, SchemaChangeState, Side, TableCopy, inspect,
+    Inspection, SchemaChange, SchemaChangeState, Side, TableCopy, UnfitPublication, inspect,
 };
 use crate::engine::status::{CopyState, Slot};
 
@@ -92,7 +92,12 @@ fn render_init(seen: &Inspection) -> String {
 
 fn render_slot(seen: &Inspection) -> String {
     match &seen.slot {
-        Some(slot) => format!("{}{}", render_found_slot(slot), strange_slot(slot, seen)),
+        Some(slot) => format!(
+            "{}{}{}",
+            render_found_slot(slot),
+            strange_slot(slot, seen),
+            unfit_publication(seen)
+        ),
         None if seen.source.reachable => format!("{}  not found", seen.slot_name),
         None => format!("{}  not known", seen.slot_name),
     }
@@ -107,6 +112,14 @@ fn strange_slot(slot: &Slot, seen: &Inspection) -> String {
         }
         _ => String::new(),
     }
+}
+
+fn unfit_publication(seen: &Inspection) -> String {
+    let found = seen.publication.as_ref();
+    found.map_or_else(String::new, |unfit| {
+        let UnfitPublication { name, problem, fix } = unfit;
+        format!("\npublication {name} {problem}: run refuses it\nfix: {fix}")
+    })
 }
 
 fn render_found_slot(slot: &Slot) -> String {

@@ -26,6 +26,12 @@ pub use error::DecodeError;
 pub use pgoutput::Pgoutput;
 pub use wal2json::Wal2json;
 
+/// Whether a logical message passes itself off as one of ours. Earlier builds sent the rows of rewritten
+/// tables so. The one that we still write, to bring a target's WAL to its disk, says nothing.
+fn is_suspect(prefix: &str) -> bool {
+    prefix.starts_with("pgstream.") && prefix != "pgstream.flush"
+}
+
 /// The decoder of a slot's plugin.
 #[derive(Debug)]
 pub enum Decoder {
@@ -102,6 +108,16 @@ impl Decoder {
             }
             Self::Wal2json(decoder) => decoder.decode(&data, wal_start, events),
         }
+    }
+
+    /// Returns whether a message belongs into a transaction, and neither begins nor ends one.
+    #[must_use]
+    pub fn carries_change(&self, data: &[u8]) -> bool {
+        let ends: [&[u8]; 2] = match self {
+            Self::Pgoutput(_) => pgoutput::ENDS,
+            Self::Wal2json(_) => wal2json::ENDS,
+        };
+        !ends.iter().any(|end| data.starts_with(end))
     }
 
     /// Forgets what earlier messages said about columns where the plugin does not say it anew:

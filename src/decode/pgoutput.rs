@@ -16,7 +16,7 @@ use bytes::Bytes;
 use hashbrown::HashMap;
 
 use self::cursor::Cursor;
-use super::DecodeError;
+use super::{DecodeError, is_suspect};
 use crate::model::{
     Change, Column, Event, Lsn, OldTuple, QualifiedName, Relation, RelationId, ReplicaIdentity,
     TransactionBegin, TransactionCommit, Tuple, Value, quote_ident,
@@ -30,6 +30,9 @@ const TRUNCATE_RESTART_IDENTITY: u8 = 2;
 const COLUMN_KEY: u8 = 1;
 /// Flag of logical messages.
 const MESSAGE_TRANSACTIONAL: u8 = 1;
+
+/// How the messages start that begin and end a transaction.
+pub(super) const ENDS: [&[u8]; 2] = [b"B", b"C"];
 
 /// Returns the options of `START_REPLICATION`.
 pub(super) fn options(publication: &str) -> Vec<(&'static str, String)> {
@@ -157,21 +160,20 @@ impl Pgoutput {
         })
     }
 
-    /// A message outside transactions says nothing about rows: left out.
+    /// Anybody may write messages: prefix and content may be any bytes, and nothing in them is
+    /// believed. One in a transaction that looks like ours is reported, all others are left out.
     fn message(&self, cursor: &mut Cursor) -> Result<Option<Change>, DecodeError> {
         let flags = cursor.u8("a logical message")?;
         let _lsn_unused = cursor.u64("a logical message")?;
-        let prefix = cursor.name("the prefix of a logical message")?;
+        let prefix = cursor.lossy_name("the prefix of a logical message")?;
         let length = cursor.length("a logical message")?;
-        let content = cursor.bytes(length, "the content of a logical message")?;
-        if flags & MESSAGE_TRANSACTIONAL == 0 {
+        let _content_unused = cursor.bytes(length, "the content of a logical message")?;
+        if flags & MESSAGE_TRANSACTIONAL == 0 || !is_suspect(&prefix) {
             return Ok(None);
         }
         self.require_open("a logical message")?;
-        Ok(Some(Change::Message {
-            prefix: prefix.into(),
-            content,
-        }))
+        let prefix = prefix.into();
+        Ok(Some(Change::ForeignMessage { prefix }))
     }
 
     fn describe(&mut self, cursor: &mut Cursor) -> Result<(), DecodeError> {

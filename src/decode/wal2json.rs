@@ -31,9 +31,15 @@ use crate::model::{
     TransactionCommit, Tuple, Value,
 };
 
-/// The logical messages that we write ourselves. Others may hold bytes that are no text, which
-/// wal2json prints as broken JSON.
+/// The only logical messages that come: those with which earlier builds sent the rows of rewritten
+/// tables. They are passed over, on record.
 const MESSAGE_PREFIXES: &str = "pgstream.rows";
+
+/// How a logical message begins. Its content need not be text, and is then no JSON.
+const MESSAGE_START: &[u8] = br#"{"action":"M""#;
+
+/// How the messages start that begin and end a transaction.
+pub(super) const ENDS: [&[u8]; 2] = [br#"{"action":"B""#, br#"{"action":"C""#];
 
 /// Returns the options of `START_REPLICATION`, best first: an older release refuses the first
 /// choice with SQLSTATE 22023. The plugin shows what fills a materialized view, and has no key for
@@ -115,6 +121,10 @@ impl Wal2json {
         wal_start: Lsn,
         events: &mut Vec<Event>,
     ) -> Result<(), DecodeError> {
+        if data.starts_with(MESSAGE_START) {
+            self.foreign_message(events);
+            return Ok(());
+        }
         let message = Message::parse(data)?;
         if message.action != Action::Truncate {
             self.finish_truncate(events);
@@ -126,8 +136,6 @@ impl Wal2json {
             Action::Update => Event::Change(self.update(data, &message)?),
             Action::Delete => Event::Change(self.delete(data, &message)?),
             Action::Truncate => return self.truncate(&message, wal_start, events),
-            Action::Message if message.transactional != Some(true) => return Ok(()),
-            Action::Message => Event::Change(self.logical(&message)?),
         };
         events.push(event);
         Ok(())
@@ -222,12 +230,14 @@ impl Wal2json {
         }
     }
 
-    fn logical(&self, message: &Message<'_>) -> Result<Change, DecodeError> {
-        self.require_open("a logical message")?;
-        Ok(Change::Message {
-            prefix: message.prefix()?.into(),
-            content: Bytes::copy_from_slice(message.content()?.as_bytes()),
-        })
+    /// Anybody may write messages, and nothing in them is believed. Those of no transaction come
+    /// between transactions.
+    fn foreign_message(&mut self, events: &mut Vec<Event>) {
+        self.finish_truncate(events);
+        if self.open.is_some() {
+            let prefix = MESSAGE_PREFIXES.into();
+            events.push(Event::Change(Change::ForeignMessage { prefix }));
+        }
     }
 
     fn require_open(&self, what: &'static str) -> Result<(), DecodeError> {

@@ -12,26 +12,18 @@ mod aside;
 mod cover;
 mod desk;
 mod errand;
+mod letter;
 mod limits;
 mod reload;
 mod schema_entry;
+mod truncate;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::{debug, trace};
-
-use crate::apply::{
-    ApplyError, Batch, Checkpoint, CheckpointStore, Commit, HeldRows, Op, RowChange, TablePlan,
-    Writer,
-};
-use crate::fault;
-use crate::model::{
-    Change, Lsn, OldTuple, Relation, RelationId, TransactionBegin, TransactionCommit, Tuple,
-};
-use crate::schema::RowsMessage;
 
 use super::board::Board;
 use super::copy::{CopyLink, TablesErrand};
@@ -40,8 +32,18 @@ use super::meter::{Meter, RowKind, Tally};
 use super::route::{Route, Router};
 use super::status::{SchemaChange, SchemaEdit};
 use super::{EngineError, clock};
+use crate::apply::{
+    ApplyError, Batch, Checkpoint, CheckpointStore, Commit, HeldRows, Op, RowChange, TablePlan,
+    Writer,
+};
+use crate::fault;
+use crate::model::{
+    Change, Lsn, OldTuple, QualifiedName, Relation, RelationId, TransactionBegin,
+    TransactionCommit, Tuple,
+};
 
 use desk::Desk;
+pub(super) use letter::StreamPublication;
 pub(super) use limits::Limits;
 use reload::Reload;
 use schema_entry::BehindRows;
@@ -63,6 +65,16 @@ pub(super) struct Applier {
     batch: Batch,
     held: HeldRows,
     reload: Option<Reload>,
+    /// Tables whose rows are to follow in this transaction: the schema log has said so.
+    awaited: BTreeMap<RelationId, QualifiedName>,
+    /// What the stream is decoded with; none where no publication is needed.
+    publication: Option<StreamPublication>,
+    /// A command on publications has begun in this transaction, and what they are now is to follow.
+    publications_untold: bool,
+    /// The streams through which what runs on the target came to the source, as the target was told.
+    origins_told: Vec<String>,
+    /// A message that is not ours was reported; once a session is enough.
+    message_reported: bool,
     /// What comes when the rows of rewritten tables are there.
     behind_rows: Vec<BehindRows>,
     checkpoint: Lsn,
@@ -121,6 +133,7 @@ pub(super) struct Parts {
     pub(super) coverage: Coverage,
     pub(super) copies: CopyLink,
     pub(super) edit: Option<SchemaEdit>,
+    pub(super) publication: Option<StreamPublication>,
     pub(super) board: Board,
     pub(super) meter: Meter,
     pub(super) acknowledge: mpsc::Sender<String>,
@@ -138,6 +151,7 @@ impl Applier {
             coverage,
             copies,
             edit,
+            publication,
             ..
         } = parts;
         Self {
@@ -149,6 +163,11 @@ impl Applier {
             batch: Batch::default(),
             held: HeldRows::default(),
             reload: None,
+            awaited: BTreeMap::new(),
+            publication,
+            publications_untold: false,
+            origins_told: Vec::new(),
+            message_reported: false,
             behind_rows: Vec::new(),
             checkpoint,
             position: coverage.start(),
@@ -235,6 +254,8 @@ impl Applier {
     /// Ends a transaction whose changes have all been applied.
     pub(super) async fn end(&mut self, commit: TransactionCommit) -> Result<(), EngineError> {
         self.run_behind_rows().await?;
+        self.require_awaited_rows()?;
+        self.require_publications_told()?;
         self.release_excused()?;
         if let Some(table) = self.held.first_name() {
             let table = table.clone();
@@ -416,10 +437,10 @@ impl Applier {
                 let relations = self.covered(relations, begin.commit_lsn);
                 self.truncate(&relations, restart_identity).await
             }
-            Change::Message { prefix, content } if &*prefix == RowsMessage::PREFIX => {
-                self.reload(begin.commit_lsn, &content).await
+            Change::ForeignMessage { prefix } => {
+                self.pass_over_message(begin.commit_lsn, &prefix);
+                Ok(())
             }
-            Change::Message { .. } => Ok(()),
         }
     }
 
@@ -439,6 +460,10 @@ impl Applier {
             Route::Table(plan) => self.gather(&plan, change).await,
             Route::SchemaLog => match change {
                 RowChange::Insert(tuple) => self.schema_entry(begin, &relation, &tuple).await,
+                RowChange::Update { .. } | RowChange::Delete(_) => Ok(()),
+            },
+            Route::Outbox => match change {
+                RowChange::Insert(tuple) => self.letter(begin.commit_lsn, &relation, &tuple).await,
                 RowChange::Update { .. } | RowChange::Delete(_) => Ok(()),
             },
             Route::Ignored => Ok(()),
@@ -498,38 +523,6 @@ impl Applier {
         self.held
             .hold(relation, row)
             .map_err(|error| self.failed(error))
-    }
-
-    async fn truncate(
-        &mut self,
-        relations: &[Arc<Relation>],
-        restart_identity: bool,
-    ) -> Result<(), EngineError> {
-        let mut plans = Vec::new();
-        for relation in relations {
-            match self.route(relation).await? {
-                Route::Table(plan) => plans.push(plan),
-                Route::SchemaLog | Route::Ignored => {}
-                Route::Missing if self.coverage.excuses(&relation.name) => {}
-                Route::Missing => {
-                    let table = self.router.name_now(relation);
-                    return Err(self.failed(ApplyError::MissingTable { table }));
-                }
-            }
-        }
-        if plans.is_empty() {
-            return Ok(());
-        }
-        self.flush().await?;
-        self.complete().await?;
-        let tables: Vec<_> = plans.iter().map(|plan| &*plan.target).collect();
-        let done = self.desk.writer().truncate(&tables, restart_identity).await;
-        done.map_err(|error| self.failed(error))?;
-        for plan in &plans {
-            self.tally_of(&plan.relation).counters.truncates += 1;
-        }
-        self.open.row_count += 1;
-        Ok(())
     }
 
     /// Begins to run what was gathered in the open target transaction.

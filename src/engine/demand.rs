@@ -3,8 +3,8 @@
 //! Where one of these does not hold, a stream would run all the same, and leave changes out without a word
 //! or go in a circle.
 
-use crate::model::{quote_ident, quote_literal};
-use crate::postgres::{Publication, publish_generated_sql};
+use crate::model::quote_ident;
+use crate::postgres::{Publication, UnfitPublication};
 use crate::schema::install::{EVENT_TRIGGERS, EventTrigger};
 
 /// One demand that is not met.
@@ -20,39 +20,13 @@ pub(super) struct Lack {
 
 /// Judges the publication of a `pgoutput` slot. `init` is the command that makes what is missing.
 pub(super) fn publication(name: &str, found: Publication, init: &str) -> Option<Lack> {
-    let lack = |problem, mend| {
-        let object = format!("publication {name}");
-        Some(Lack {
-            object,
-            problem,
-            mend,
-        })
-    };
-    let quoted = quote_ident(name);
-    match found {
-        Publication {
-            all_tables: false, ..
-        } => lack(
-            "is not for all tables",
-            format!("DROP PUBLICATION {quoted}; -- then {init}"),
-        ),
-        Publication {
-            all_changes: false, ..
-        } => {
-            let all = quote_literal("insert, update, delete, truncate");
-            lack(
-                "leaves out some of insert, update, delete, truncate",
-                format!("ALTER PUBLICATION {quoted} SET (publish = {all});"),
-            )
-        }
-        Publication {
-            generated: false, ..
-        } => lack(
-            "leaves out stored generated columns: UPDATE and DELETE fail on tables that have one and no key",
-            format!("{};", publish_generated_sql(name)),
-        ),
-        Publication { .. } => None,
-    }
+    let UnfitPublication { problem, fix } = found.unfit(name)?;
+    let anew = || format!("DROP PUBLICATION {}; -- then {init}", quote_ident(name));
+    Some(Lack {
+        object: format!("publication {name}"),
+        problem,
+        mend: fix.unwrap_or_else(anew),
+    })
 }
 
 /// Judges what an earlier build installed: nobody streams from a source where our own functions give every

@@ -91,6 +91,18 @@ pub enum EngineError {
         /// What mends it.
         mend: String,
     },
+    /// A transaction altered the publication so that it leaves changes out.
+    #[error("publication {publication} was altered by this transaction: it {problem}")]
+    PublicationAltered {
+        /// The publication.
+        publication: String,
+        /// What is wrong with it.
+        problem: &'static str,
+        /// The statement that fixes it.
+        fix: Option<String>,
+        /// How to begin anew.
+        anew: String,
+    },
     /// The stream cannot be read.
     #[error("cannot read the stream at {lsn}")]
     Decode {
@@ -214,17 +226,23 @@ pub enum EngineError {
 
 impl EngineError {
     /// Returns whether a part of a transaction cannot be carried out: the target refuses its data or
-    /// what we may do to one of its tables, or the source could not say what changed.
+    /// what we may do to one of its tables, or what came is not understood. Then the transaction is
+    /// named, so that it can be left out on record.
     #[must_use]
     pub fn refuses_work(&self) -> bool {
         let statement = self.apply().and_then(ApplyError::statement);
-        let undescribed = matches!(
+        let unreadable = matches!(
             self,
-            Self::Schema {
-                source: SchemaError::NotDescribed { .. }
-            }
+            Self::Decode { .. }
+                | Self::Source {
+                    source: PgError::StreamWarning(_),
+                    ..
+                }
+                | Self::Schema { .. }
+                | Self::PublicationAltered { .. }
+                | Self::Order { .. }
         );
-        self.class() == ErrorClass::Data || statement.is_some() || undescribed
+        self.class() == ErrorClass::Data || statement.is_some() || unreadable
     }
 
     /// Returns the statement that the target refuses, without values, if it is about one.
@@ -263,9 +281,10 @@ impl Classify for EngineError {
             Self::SlotInUse { .. } | Self::NotReady { .. } | Self::Silent { .. } => {
                 ErrorClass::Transient
             }
-            Self::SlotMissing { .. } | Self::SlotUnusable { .. } | Self::Unfit { .. } => {
-                ErrorClass::Operator
-            }
+            Self::SlotMissing { .. }
+            | Self::SlotUnusable { .. }
+            | Self::Unfit { .. }
+            | Self::PublicationAltered { .. } => ErrorClass::Operator,
             Self::Decode { source, .. } => source.class(),
             Self::Apply { source, .. } => source.class(),
             Self::Schema { source } => source.class(),
@@ -279,7 +298,7 @@ impl Classify for EngineError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Source { source, .. } => Some(on_side("source", &source.hint()?)),
+            Self::Source { source, .. } => Some(on_side("source", &skippable(source)?)),
             Self::Target { source, .. } => Some(on_side("target", &source.hint()?)),
             Self::SnapshotGroup { source, .. } => source.hint(),
             Self::SnapshotTable { source } => source.hint(),
@@ -306,7 +325,12 @@ impl Classify for EngineError {
             )),
             Self::SlotUnusable { hint, .. } => Some(hint.clone()),
             Self::Unfit { side, mend, .. } => Some(on_side(side, mend)),
-            Self::Decode { source, .. } => source.hint(),
+            Self::PublicationAltered { fix, anew, .. } => {
+                Some(published_again(fix.as_deref(), anew))
+            }
+            Self::Decode { source, .. } => source
+                .hint()
+                .map(|hint| format!("{hint}; or leave this transaction out with {SKIP_FLAG}")),
             Self::Apply { source, .. } => Some(on_side("target", &source.hint()?)),
             Self::Schema { source } => source.hint(),
             Self::SchemaRefused { object, source, .. } if lacks_table(source) => {
@@ -341,6 +365,29 @@ impl Classify for EngineError {
             | Self::Task(_)
             | Self::Order { .. } => None,
         }
+    }
+}
+
+/// What the plugin left out belongs to a transaction.
+fn skippable(source: &PgError) -> Option<String> {
+    let hint = source.hint()?;
+    Some(match source {
+        PgError::StreamWarning(warning)
+            if warning.code != sqlstate::OBJECT_NOT_IN_PREREQUISITE_STATE =>
+        {
+            format!("{hint}, and this transaction left out with {SKIP_FLAG}")
+        }
+        _ => hint,
+    })
+}
+
+fn published_again(fix: Option<&str>, anew: &str) -> String {
+    match fix {
+        Some(fix) => format!(
+            "on the source: {fix} Then, if nothing was changed while it was so, leave this transaction out \
+             with {SKIP_FLAG}; what was changed is not in the stream: {anew}"
+        ),
+        None => format!("what was changed since cannot be decoded: {anew}"),
     }
 }
 

@@ -7,14 +7,17 @@ use crate::postgres::PgError;
 use super::status::{FailedTransaction, Failure, Refusal};
 use super::{EngineError, clock};
 
+const REPORT: &str = "this is a bug of pgstream: please report it with the lines above and the log";
+
 /// Returns the failure for people: no password, no row's value, no stack trace.
 #[must_use]
 pub fn failure_of(error: &EngineError, transaction: Option<FailedTransaction>) -> Failure {
     let hint = match (error.class(), transaction) {
-        (ErrorClass::Bug, _) => Some(
-            "this is a bug of pgstream: please report it with the lines above and the log"
-                .to_owned(),
-        ),
+        (ErrorClass::Bug, None) => Some(REPORT.to_owned()),
+        (ErrorClass::Bug, Some(transaction)) => Some(name_transaction(
+            &format!("{REPORT}; to go on without this transaction: {SKIP_FLAG}"),
+            transaction,
+        )),
         (_, Some(transaction)) => error
             .hint()
             .map(|hint| name_transaction(&hint, transaction)),

@@ -47,6 +47,8 @@ pub struct Inspection {
     pub slot_name: String,
     /// The slot; none when it does not exist or the source is away.
     pub slot: Option<Slot>,
+    /// What is wrong with the slot's publication; none when it publishes everything, or is not needed.
+    pub publication: Option<UnfitPublication>,
     /// How far the target is behind.
     pub lag: Lag,
     /// What is durable on the target; none before the first run, or while the target is away.
@@ -59,6 +61,17 @@ pub struct Inspection {
     pub init: Option<Init>,
     /// The latest schema changes, newest first, at most ten.
     pub schema_changes: Vec<SchemaChange>,
+}
+
+/// A publication that leaves changes out: `run` refuses it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UnfitPublication {
+    /// Its name.
+    pub name: String,
+    /// What is wrong with it.
+    pub problem: String,
+    /// What fixes it.
+    pub fix: String,
 }
 
 /// One server.
@@ -249,6 +262,7 @@ fn assemble(
         },
         slot_name: slot_name.to_string(),
         slot: source.ok().and_then(|look| look.slot.clone()),
+        publication: source.ok().and_then(|look| look.publication.clone()),
         lag: lag(source.ok(), target_look),
         checkpoint: target_look.and_then(|look| look.checkpoint(source.ok())),
         copies: target_look

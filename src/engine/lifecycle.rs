@@ -24,7 +24,6 @@ use tracing::{debug, error, info, warn};
 
 use crate::config::{Pipeline, key};
 use crate::model::{Classify as _, ErrorClass, Lsn, QualifiedName};
-use crate::postgres::PgError;
 
 use super::acknowledge;
 use super::board::Board;
@@ -67,8 +66,6 @@ pub(super) struct Lifecycle {
     patience: Patience,
     /// Since when the slot is held by somebody else.
     in_use_since: Option<Instant>,
-    /// What the plugin has left out last.
-    warning: Option<String>,
     /// No round has begun yet.
     first_round: bool,
     /// The operator has asked for the end.
@@ -111,7 +108,6 @@ impl Lifecycle {
             careful: HashSet::new(),
             patience: Patience::default(),
             in_use_since: None,
-            warning: None,
             first_round: true,
             stopping: false,
         }
@@ -204,7 +200,7 @@ impl Lifecycle {
             end = stream.run() => end,
             silent = watch => Err(silent),
         };
-        *transaction = stream.state.last_begun;
+        *transaction = stream.suspect(end.as_ref().err());
         let stopping = stream.is_stopping();
         let worked = stream.applier.position() > from || started.elapsed() >= STEADY;
         let (paused, skip) = (stream.is_paused(), stream.skip.take());
@@ -251,23 +247,25 @@ impl Lifecycle {
                 self.stand_still(failure).await
             }
             ErrorClass::Transient => self.back_off(&error).await,
-            ErrorClass::Data | ErrorClass::Operator if error.refuses_work() => {
+            ErrorClass::Data | ErrorClass::Operator | ErrorClass::Bug if error.refuses_work() => {
                 self.refused(error, transaction).await
             }
-            ErrorClass::Operator if self.is_new_warning(&error) => ControlFlow::Continue(()),
             ErrorClass::Data | ErrorClass::Operator | ErrorClass::Usage | ErrorClass::Bug => {
                 self.stand_still(failure_of(&error, None)).await
             }
         }
     }
 
-    /// The target refuses something: once more, row by row, then stand there.
+    /// The target refuses something: once more, row by row, then stand there. So for what the plugin left
+    /// out: it may be of a materialized view that was made meanwhile, and the next round names them all to it.
     async fn refused(
         &mut self,
         error: EngineError,
         transaction: Option<FailedTransaction>,
     ) -> ControlFlow<Outcome> {
-        if self.care.is_none() && transaction.is_some() {
+        // A publication that is not as it should be keeps the next round from its start.
+        let repeats = !matches!(error, EngineError::PublicationAltered { .. });
+        if repeats && self.care.is_none() && transaction.is_some() {
             self.take_care(&error, transaction);
             return ControlFlow::Continue(());
         }
@@ -298,20 +296,6 @@ impl Lifecycle {
         };
         let since = *self.in_use_since.get_or_insert_with(clock::now);
         since.elapsed() >= *patience
-    }
-
-    /// Returns whether the plugin has not left this out before. It may be of a materialized view that
-    /// was made meanwhile: the next round names them all to the plugin.
-    fn is_new_warning(&mut self, error: &EngineError) -> bool {
-        let EngineError::Source {
-            source: PgError::StreamWarning(warning),
-            ..
-        } = error
-        else {
-            return false;
-        };
-        let text = warning.to_string();
-        self.warning.replace(text.clone()) != Some(text)
     }
 
     /// Sets of rows can fail where single rows do not (two rows that swap a unique value); and a
@@ -397,7 +381,10 @@ impl Lifecycle {
             debug!(target: "apply", causes = failure.why(), "{}", failure.message);
             return ControlFlow::Break(Outcome::Failed(failure));
         }
-        error!(target: "apply", causes = failure.why(), "{}", failure.message);
+        let lsn = failure
+            .transaction
+            .map(|found| found.commit_lsn.to_string());
+        error!(target: "apply", lsn, causes = failure.why(), "{}", failure.message);
         self.board.phase(&Phase::Held);
         loop {
             let Some(Request { command, answer }) = self.requests.recv().await else {

@@ -5,22 +5,21 @@ use std::sync::Arc;
 
 use crate::apply::{ApplyError, TablePlan, WriteRules, Writer};
 use crate::config::TableFilter;
-use crate::model::{QualifiedName, Relation, RelationId};
-use crate::schema::{Entry, Plan};
+use crate::model::{OUR_SCHEMA, QualifiedName, Relation, RelationId, is_protected_schema};
+use crate::schema::{Entry, Letter, Plan};
 
 use super::partitions::Partitions;
 
-/// The schema of everything that is ours.
-const OUR_SCHEMA: &str = "pgstream";
 const SCHEMA_LOG: &str = "schema_log";
-
-/// Schemas of things that live in one session, or that PostgreSQL makes for itself; `wal2json`
-/// shows changes there.
-const TRANSIENT_SCHEMAS: [&str; 2] = ["pg_temp", "pg_toast"];
 
 /// Returns whether this is the table of the schema log.
 pub(super) fn is_schema_log(name: &QualifiedName) -> bool {
-    &*name.schema == OUR_SCHEMA && &*name.name == SCHEMA_LOG
+    is_ours(name) && &*name.name == SCHEMA_LOG
+}
+
+/// Returns whether this is a table of ours.
+pub(super) fn is_ours(name: &QualifiedName) -> bool {
+    &*name.schema == OUR_SCHEMA
 }
 
 /// What happens to the changes of a relation.
@@ -30,7 +29,9 @@ pub(super) enum Route {
     Table(Arc<TablePlan>),
     /// They are the schema log.
     SchemaLog,
-    /// Nothing: ours, transient, or left out by the filter.
+    /// They are what the source tells beside that.
+    Outbox,
+    /// Nothing: ours, the system's, or left out by the filter.
     Ignored,
     /// The target has no such table (yet).
     Missing,
@@ -88,9 +89,14 @@ impl Router {
         }
     }
 
-    /// Returns whether the table replicates.
+    /// Returns whether the table replicates. What is ours or the server's never does, whatever arrives.
     pub(super) fn selects(&self, name: &QualifiedName) -> bool {
-        &*name.schema != OUR_SCHEMA && self.partitions.selects(&self.filter, name)
+        !is_protected_schema(&name.schema) && self.partitions.selects(&self.filter, name)
+    }
+
+    /// Returns whether schema changes are followed.
+    pub(super) const fn follows_schema(&self) -> bool {
+        self.follows_schema
     }
 
     /// Takes over which tables are partitions after a schema change, before it is planned.
@@ -170,18 +176,11 @@ impl Router {
     }
 
     fn without_target(&self, name: &QualifiedName) -> Option<Route> {
-        if &*name.schema == OUR_SCHEMA {
-            let is_log = is_schema_log(name) && self.follows_schema;
-            return Some(if is_log {
-                Route::SchemaLog
-            } else {
-                Route::Ignored
-            });
+        match &*name.name {
+            SCHEMA_LOG if is_ours(name) && self.follows_schema => Some(Route::SchemaLog),
+            Letter::TABLE if is_ours(name) => Some(Route::Outbox),
+            _ => (!self.selects(name)).then_some(Route::Ignored),
         }
-        let transient = TRANSIENT_SCHEMAS
-            .iter()
-            .any(|prefix| name.schema.starts_with(prefix));
-        (transient || !self.selects(name)).then_some(Route::Ignored)
     }
 
     async fn on_target(

@@ -58,8 +58,7 @@ fn byte_count(change: &Change) -> usize {
             new.byte_count() + old.as_ref().map_or(0, old_byte_count)
         }
         Change::Delete { old, .. } => old_byte_count(old),
-        Change::Truncate { .. } => 0,
-        Change::Message { content, .. } => content.len(),
+        Change::Truncate { .. } | Change::ForeignMessage { .. } => 0,
     }
 }
 
@@ -71,10 +70,12 @@ fn old_byte_count(old: &OldTuple) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use bytes::Bytes;
 
     use super::*;
-    use crate::model::Lsn;
+    use crate::model::{Lsn, QualifiedName, Relation, RelationId, ReplicaIdentity, Tuple, Value};
 
     fn staged() -> Staged {
         let begin = TransactionBegin {
@@ -85,10 +86,19 @@ mod tests {
         Staged::new(begin)
     }
 
-    fn message(length: usize) -> Change {
-        Change::Message {
-            prefix: "p".into(),
-            content: Bytes::from(vec![0; length]),
+    fn row(length: usize) -> Change {
+        let relation = Relation {
+            id: RelationId(1),
+            name: QualifiedName::new("public", "t"),
+            identity: ReplicaIdentity::Default,
+            columns: Box::default(),
+        };
+        let value = Value::Text(Bytes::from(vec![0; length]));
+        Change::Insert {
+            relation: Arc::new(relation),
+            new: Tuple {
+                values: [value].into(),
+            },
         }
     }
 
@@ -96,26 +106,26 @@ mod tests {
     fn a_transaction_is_full_by_its_changes_or_by_its_bytes() {
         let mut by_count = staged();
         for _ in 1..STAGED_CHANGES_MAX {
-            by_count.push(message(0));
+            by_count.push(row(0));
         }
         assert!(!by_count.is_full());
-        by_count.push(message(0));
+        by_count.push(row(0));
         assert!(by_count.is_full());
 
         let mut by_bytes = staged();
-        by_bytes.push(message(STAGED_BYTES_MAX - 1));
+        by_bytes.push(row(STAGED_BYTES_MAX - 1 - size_of::<Value>()));
         assert!(!by_bytes.is_full());
-        by_bytes.push(message(1));
+        by_bytes.push(row(1));
         assert!(by_bytes.is_full());
     }
 
     #[test]
     fn what_was_taken_is_gone_and_the_order_is_kept() {
         let mut staged = staged();
-        staged.push(message(1));
-        staged.push(message(2));
+        staged.push(row(1));
+        staged.push(row(2));
 
-        assert_eq!(staged.take(), [message(1), message(2)]);
+        assert_eq!(staged.take(), [row(1), row(2)]);
 
         assert_eq!((staged.change_count(), staged.is_full()), (0, false));
         assert!(staged.take().is_empty());

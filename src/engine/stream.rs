@@ -5,6 +5,7 @@
 //! keepalive as soon as it has caught up; [`Pace::linger`] stands in for one that does not come.
 
 mod errands;
+mod failing;
 mod paired;
 mod requests;
 mod skip;
@@ -19,7 +20,7 @@ use tracing::trace;
 use crate::decode::Decoder;
 use crate::fault;
 use crate::model::{Change, Event, Lsn, TransactionCommit};
-use crate::postgres::{Frame, PgError, WalReader, sqlstate};
+use crate::postgres::{Frame, PgError, WalReader};
 
 use super::applier::Applier;
 use super::board::Board;
@@ -229,18 +230,17 @@ impl Stream<'_> {
     }
 
     async fn frame(&mut self, frame: Result<Frame, PgError>) -> Result<(), EngineError> {
-        let frame = frame.map_err(|source| self.source_error("read the stream", source))?;
+        let frame = match frame {
+            Err(PgError::StreamWarning(_)) if self.is_passing_over() => return Ok(()),
+            frame => frame.map_err(|source| self.source_error("read the stream", source))?,
+        };
         match frame {
             Frame::XLogData {
                 wal_start, data, ..
             } => {
                 self.state.caught_up = false;
                 self.state.received = self.state.received.max(wal_start);
-                let decoded = self.decoder.decode(data, wal_start, &mut self.events);
-                decoded.map_err(|source| EngineError::Decode {
-                    lsn: wal_start,
-                    source,
-                })?;
+                self.decode(data, wal_start)?;
                 self.events().await?;
             }
             Frame::Keepalive {
@@ -284,17 +284,13 @@ impl Stream<'_> {
     }
 
     async fn change(&mut self, change: Change) -> Result<(), EngineError> {
+        let left_out = self.is_passing_over();
         let Some(staged) = &mut self.state.staged else {
             return Err(EngineError::Order {
                 what: "a change outside of a transaction",
             });
         };
-        let commit_lsn = staged.begin.commit_lsn;
-        let skipped = self
-            .skip
-            .as_ref()
-            .is_some_and(|(lsn, _)| *lsn == commit_lsn);
-        if skipped || commit_lsn < self.applier.position() {
+        if left_out {
             return Ok(());
         }
         if is_schema_entry(&change) {
@@ -555,32 +551,6 @@ impl Stream<'_> {
     /// Gives the counts back when the round has failed.
     pub(super) fn into_meter(self) -> Meter {
         self.applier.into_meter()
-    }
-
-    /// The output plugin looks for its publication as of the moment of each change: one that was dropped
-    /// while its slot lived, and made again, was not there for what was changed meanwhile.
-    fn source_error(&self, operation: &'static str, source: PgError) -> EngineError {
-        // PostgreSQL 18 passes over the change, with a warning.
-        let vanished = match &source {
-            PgError::Server(answer) => answer.code == sqlstate::UNDEFINED_OBJECT,
-            PgError::StreamWarning(warning) => {
-                warning.code == sqlstate::OBJECT_NOT_IN_PREREQUISITE_STATE
-            }
-            _ => false,
-        };
-        let source = match vanished {
-            true => source.mended(format!(
-                "it was dropped while its slot lived, and what was changed before it was made again cannot \
-                 be decoded: {}",
-                self.anew
-            )),
-            false => source,
-        };
-        EngineError::Source {
-            operation,
-            endpoint: self.endpoint.clone(),
-            source,
-        }
     }
 }
 

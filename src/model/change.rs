@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use super::{Lsn, Relation, Tuple};
 
 /// The old row of an UPDATE or DELETE.
@@ -54,12 +52,11 @@ pub enum Change {
         /// `RESTART IDENTITY` was given.
         restart_identity: bool,
     },
-    /// A transactional logical message (`pg_logical_emit_message(true, …)`).
-    Message {
+    /// A transactional logical message with a prefix of ours. Any role may write one
+    /// (`pg_logical_emit_message`), so its content is not even kept.
+    ForeignMessage {
         /// Its prefix.
         prefix: Box<str>,
-        /// Its content.
-        content: Bytes,
     },
 }
 

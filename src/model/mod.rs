@@ -15,7 +15,9 @@ mod visibility;
 pub use change::{Change, Event, OldTuple, TransactionBegin, TransactionCommit};
 pub use class::{Classify, ErrorClass};
 pub use lsn::{Lsn, ParseLsnError};
-pub use name::{QualifiedName, do_block, quote_ident, quote_literal};
+pub use name::{
+    OUR_SCHEMA, QualifiedName, do_block, is_protected_schema, quote_ident, quote_literal,
+};
 pub use relation::{Column, Relation, RelationId, ReplicaIdentity};
 pub use tuple::{Tuple, Value};
 pub use visibility::{ParseVisibilityError, Visibility};

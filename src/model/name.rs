@@ -5,6 +5,16 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+/// The schema of everything that is ours, on either side.
+pub const OUR_SCHEMA: &str = "pgstream";
+
+/// Returns whether nothing that comes from a source may reach this schema of a target: it is ours, the
+/// server's (users cannot make one that begins with `pg_`), or of one session.
+#[must_use]
+pub fn is_protected_schema(schema: &str) -> bool {
+    schema == OUR_SCHEMA || schema == "information_schema" || schema.starts_with("pg_")
+}
+
 /// The schema and name of an object, as the catalog spells them (never quoted, never folded).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct QualifiedName {

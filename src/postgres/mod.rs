@@ -47,7 +47,7 @@ pub use frame::Frame;
 pub use ownership::require_ownership_sql;
 pub use patience::naming_whom_we_wait_for;
 pub use publication::{
-    Publication, create_publication_sql, drop_publication_sql, find_publication,
+    Publication, UnfitPublication, create_publication_sql, drop_publication_sql, find_publication,
     publish_generated_sql,
 };
 pub use replication::{ReplicationConnection, SystemIdentity};

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::description::{Constraint, Index, Schema, Sequence, Table, Type};
 use super::difference::differences;
 use super::error::SchemaError;
-use crate::model::{QualifiedName, Relation, Tuple, Value};
+use crate::model::{QualifiedName, Relation, RelationId, Tuple, Value, is_protected_schema};
 
 /// The layout of the log's JSON that this program reads.
 pub const FORMAT: u32 = 1;
@@ -45,20 +45,27 @@ pub struct Change {
     /// The objects that changed.
     #[serde(default)]
     pub objects: Vec<ObjectChange>,
-    /// Dropped objects of which nothing but the name is known.
+    /// Dropped objects of which nothing but the name is known: they are reported, never dropped, for the
+    /// target may have something else under that name.
     #[serde(default)]
     pub unknown_drops: Vec<UnknownDrop>,
     /// Commands on kinds of objects that do not replicate.
     #[serde(default)]
     pub others: Vec<Other>,
-    /// The tables (OIDs on the source) whose rows follow as [`RowsMessage`](super::RowsMessage)s.
+    /// The tables (OIDs on the source) whose rows follow as [`RewrittenRows`](super::RewrittenRows).
     #[serde(default)]
     pub sends_rows: Vec<u32>,
     /// Tables that are called otherwise because their schema is.
     #[serde(default)]
     pub renamed_tables: Vec<RenamedTable>,
+    /// The streams through which the change came to the source, as `system/slot`; none of a user's own.
+    #[serde(default)]
+    pub origins: Vec<String>,
     /// The source could not describe the command: nothing behind this row may be applied.
     pub failure: Option<String>,
+    /// Objects that no source may change on a target, as they are called.
+    #[serde(skip)]
+    pub protected: Vec<String>,
 }
 
 /// One object before and after.
@@ -138,6 +145,8 @@ pub struct Other {
     pub kind: Option<String>,
     /// The object, as the server spells it.
     pub identity: Option<String>,
+    /// The name of a materialized view: `wal2json` shows what it is filled with.
+    pub view: Option<QualifiedName>,
 }
 
 impl Entry {
@@ -148,7 +157,7 @@ impl Entry {
     pub fn from_tuple(relation: &Relation, tuple: &Tuple) -> Result<Self, SchemaError> {
         let text = |name: &'static str| column_text(relation, tuple, name);
         let id = text("id")?.to_owned();
-        let change: Change =
+        let mut change: Change =
             serde_json::from_str(text("schema")?).map_err(|source| SchemaError::ReadEntry {
                 id: id.clone(),
                 source,
@@ -159,6 +168,7 @@ impl Entry {
                 format: change.format,
             });
         }
+        change.leave_protected_alone();
         Ok(Self {
             id,
             version: text("version")?.parse().unwrap_or_default(),
@@ -219,6 +229,42 @@ macro_rules! each {
 }
 
 impl Change {
+    /// Returns the tables whose rows follow as [`RewrittenRows`](super::RewrittenRows), of those that the
+    /// change is about.
+    pub fn rewritten_tables(&self) -> impl Iterator<Item = (RelationId, QualifiedName)> + '_ {
+        self.objects.iter().filter_map(|object| match object {
+            ObjectChange::Table(images) if self.sends_rows.contains(&images.oid) => {
+                let after = images.after.as_ref()?;
+                Some((RelationId(images.oid), after.qualified_name()))
+            }
+            _ => None,
+        })
+    }
+
+    /// Takes out what lies in a schema of the server's or ours: the source's triggers never describe such
+    /// an object, and whatever arrives, the target's own is not touched.
+    fn leave_protected_alone(&mut self) {
+        let (protected, objects) = std::mem::take(&mut self.objects)
+            .into_iter()
+            .partition::<Vec<_>, _>(ObjectChange::is_protected);
+        self.objects = objects;
+        self.protected = protected.iter().map(ObjectChange::label).collect();
+        self.renamed_tables.retain(|table| {
+            !is_protected_schema(&table.before) && !is_protected_schema(&table.after)
+        });
+    }
+
+    /// Returns what is left to do for a change that came from the target itself: nothing.
+    #[must_use]
+    pub fn of_the_target(&self) -> Self {
+        Self {
+            sends_rows: Vec::new(),
+            renamed_tables: Vec::new(),
+            failure: None,
+            ..self.part(|_| false, false)
+        }
+    }
+
     /// Returns the part of the change that `keeps` tells to keep. What is about no object of its own
     /// stays only with `rest`.
     #[must_use]
@@ -235,6 +281,18 @@ impl Change {
 }
 
 impl ObjectChange {
+    /// Returns whether the object is, or was, in a schema of the server's or ours.
+    fn is_protected(&self) -> bool {
+        match self {
+            Self::Schema(images) => images.any(|schema| is_protected_schema(&schema.name)),
+            Self::Table(images) => images.any(|table| is_protected_schema(&table.schema)),
+            Self::Index(images) => images.any(|index| is_protected_schema(&index.table.schema)),
+            Self::Constraint(images) => images.any(|key| is_protected_schema(&key.table.schema)),
+            Self::Sequence(images) => images.any(|sequence| is_protected_schema(&sequence.schema)),
+            Self::Type(images) => images.any(|made| is_protected_schema(&made.schema)),
+        }
+    }
+
     /// Returns the table (OID on the source) that the object is or belongs to.
     #[must_use]
     pub fn relation(&self) -> Option<u32> {
@@ -361,6 +419,10 @@ impl ObjectChange {
 }
 
 impl<T> Images<T> {
+    fn any(&self, is: impl Fn(&T) -> bool) -> bool {
+        self.before.iter().chain(&self.after).any(is)
+    }
+
     /// Returns the object as it is afterwards or, if it is gone, as it was.
     #[must_use]
     pub fn known(&self) -> Option<&T> {
@@ -381,12 +443,16 @@ impl<T> Images<T> {
     }
 }
 
-fn column_text<'a>(
+/// Returns a column of a row of one of our tables.
+pub(super) fn column_text<'a>(
     relation: &Relation,
     tuple: &'a Tuple,
     name: &'static str,
 ) -> Result<&'a str, SchemaError> {
-    let missing = || SchemaError::MissingColumn { column: name };
+    let missing = || SchemaError::MissingColumn {
+        table: relation.name.clone(),
+        column: name,
+    };
     let place = relation
         .columns
         .iter()

@@ -1,14 +1,16 @@
 //! What can go wrong between a row of the schema log and statements on the target.
 
-use crate::model::remedy::SKIP_FLAG;
-use crate::model::{Classify, ErrorClass};
+use crate::model::remedy::{SKIP_FLAG, copied_or_left_out};
+use crate::model::{Classify, ErrorClass, QualifiedName};
 
 /// A failure of the schema log's reader.
 #[derive(Debug, thiserror::Error)]
 pub enum SchemaError {
-    /// A row of the log without one of its columns.
-    #[error("a row of pgstream.schema_log has no column \"{column}\"")]
+    /// A row of one of our tables without one of its columns.
+    #[error("a row of {table} has no column \"{column}\"")]
     MissingColumn {
+        /// The table.
+        table: QualifiedName,
         /// The column.
         column: &'static str,
     },
@@ -30,11 +32,32 @@ pub enum SchemaError {
         /// Its layout.
         format: u32,
     },
-    /// A message with the rows of a rewritten table cannot be read.
-    #[error("cannot read a message with the rows of a rewritten table")]
-    ReadRows {
+    /// A row of the outbox cannot be read.
+    #[error("cannot read a row of pgstream.outbox")]
+    ReadLetter {
         /// Why.
         source: serde_json::Error,
+    },
+    /// The installation on the source is newer than this program.
+    #[error("a row of pgstream.outbox is of kind {kind}, which this program does not know")]
+    UnknownLetter {
+        /// Its kind.
+        kind: String,
+    },
+    /// A table was rewritten that is too large for its rows to be sent.
+    #[error(
+        "the source rewrote table {table} and did not send its rows: it is larger than \
+         pgstream.rewrite_bytes_max"
+    )]
+    RowsTooLarge {
+        /// The table.
+        table: QualifiedName,
+    },
+    /// A table was rewritten by an installation that sends rows in another way.
+    #[error("the source rewrote table {table}, and its rows did not come")]
+    RowsMissing {
+        /// The table.
+        table: QualifiedName,
     },
     /// The source could not describe a command, so nothing behind it can be trusted to fit.
     #[error("the source could not describe a command ({tag}): {reason}")]
@@ -49,16 +72,20 @@ pub enum SchemaError {
 impl Classify for SchemaError {
     fn class(&self) -> ErrorClass {
         match self {
-            Self::MissingColumn { .. } | Self::ReadEntry { .. } | Self::ReadRows { .. } => {
+            Self::MissingColumn { .. } | Self::ReadEntry { .. } | Self::ReadLetter { .. } => {
                 ErrorClass::Bug
             }
-            Self::UnknownFormat { .. } | Self::NotDescribed { .. } => ErrorClass::Operator,
+            Self::UnknownFormat { .. }
+            | Self::UnknownLetter { .. }
+            | Self::NotDescribed { .. }
+            | Self::RowsTooLarge { .. }
+            | Self::RowsMissing { .. } => ErrorClass::Operator,
         }
     }
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::UnknownFormat { .. } => Some(
+            Self::UnknownFormat { .. } | Self::UnknownLetter { .. } => Some(
                 "run `pgstream init` of the version that streams, so that both speak of the same layout"
                     .to_owned(),
             ),
@@ -66,7 +93,23 @@ impl Classify for SchemaError {
                 "run the same command on the target by hand, then SELECT pgstream.describe_all() on the \
                  source, then leave this transaction out with {SKIP_FLAG}"
             )),
-            Self::MissingColumn { .. } | Self::ReadEntry { .. } | Self::ReadRows { .. } => None,
+            Self::RowsTooLarge { table } => Some(format!(
+                "raise pgstream.rewrite_bytes_max on the source before the next such command; for this one {}",
+                copied_anew(table)
+            )),
+            Self::RowsMissing { table } => Some(format!(
+                "they were written by an older installation, in a form that any role could forge: run \
+                 `pgstream init` on the source, then {}",
+                copied_anew(table)
+            )),
+            Self::MissingColumn { .. } | Self::ReadEntry { .. } | Self::ReadLetter { .. } => None,
         }
     }
+}
+
+fn copied_anew(table: &QualifiedName) -> String {
+    format!(
+        "drop {table} on the target and {}; or leave this transaction out with {SKIP_FLAG}",
+        copied_or_left_out(&table.to_string())
+    )
 }

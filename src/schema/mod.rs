@@ -4,7 +4,7 @@
 //!  SOURCE (assets/sql/source/install)               HERE                           TARGET
 //!  event triggers: what the command touched,
 //!  before and after ─> row of schema_log ─────────> Entry ─> plan ─> Plan.steps ─> run by the engine
-//!  rows of rewritten tables ─> messages ──────────> RowsMessage
+//!  rows of rewritten tables ─> outbox ────────────> Letter
 //! ```
 //!
 //! The text of a command is never replayed: it may be a whole batch, a DO block, a function call.
@@ -19,6 +19,7 @@ mod difference;
 mod entry;
 mod error;
 pub mod install;
+mod outbox;
 mod plan;
 mod prune;
 mod rows;
@@ -28,9 +29,10 @@ pub use acknowledge::{grant_log, mark_acked, unacked};
 pub use catalog::{DescribeError, Describer, Oids, closed_descriptions, grant_descriptions};
 pub use entry::{Change, Entry, FORMAT, Images, ObjectChange, Other, RenamedTable, UnknownDrop};
 pub use error::SchemaError;
+pub use outbox::{Letter, NamedPublication};
 pub use plan::{
     CopyPlan, NotApplied, Plan, RelationTouch, Stage, StagedStep, Step, plan, plan_copy,
 };
 pub use prune::prune;
-pub use rows::RowsMessage;
+pub use rows::RewrittenRows;
 pub use tables::{SourceTable, source_tables};

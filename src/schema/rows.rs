@@ -1,20 +1,21 @@
-//! The rows of a rewritten table, which PostgreSQL never decodes: the source sends them as
-//! transactional messages right behind the log row.
+//! The rows of a rewritten table, which PostgreSQL never decodes: they come through the outbox, right
+//! behind the log row.
 
 use bytes::Bytes;
 use serde::Deserialize;
 
 use super::error::SchemaError;
+use super::outbox;
 use crate::model::{Column, QualifiedName, Relation, RelationId, ReplicaIdentity, Tuple, Value};
 
-/// One message with rows of a rewritten table.
+/// Some rows of a rewritten table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RowsMessage {
+pub struct RewrittenRows {
     /// The table as it is after the rewrite, its columns without generated ones.
     pub relation: Relation,
-    /// The first message of this table: its old content goes.
+    /// The first part of this table: its old content goes.
     pub first: bool,
-    /// The last message of this table.
+    /// The last part of this table.
     pub last: bool,
     /// The source did not send the rows: the table is larger than `pgstream.rewrite_bytes_max`.
     pub too_large: bool,
@@ -39,17 +40,9 @@ struct Wire {
     too_large: bool,
 }
 
-impl RowsMessage {
-    /// The prefix of these messages.
-    pub const PREFIX: &str = "pgstream.rows";
-
-    /// Reads the content of a message with [`Self::PREFIX`].
-    ///
-    /// # Errors
-    /// [`SchemaError::ReadRows`] when the content is not ours (class: bug).
-    pub fn parse(content: &[u8]) -> Result<Self, SchemaError> {
-        let wire: Wire =
-            serde_json::from_slice(content).map_err(|source| SchemaError::ReadRows { source })?;
+impl RewrittenRows {
+    pub(super) fn parse(content: &str) -> Result<Self, SchemaError> {
+        let wire: Wire = outbox::json(content)?;
         let name = QualifiedName::new(wire.schema, wire.name);
         let column = |name: String| Column {
             name: name.into_boxed_str(),
@@ -84,16 +77,16 @@ mod tests {
 
     #[test]
     fn rows_nulls_and_the_mark_of_a_table_too_large_are_read() {
-        let content = br#"{"relation": 5, "schema": "public", "name": "t", "columns": ["a", "b"],
+        let content = r#"{"relation": 5, "schema": "public", "name": "t", "columns": ["a", "b"],
             "first": true, "last": false, "rows": [["1", null], ["", "x"]]}"#;
-        let message = RowsMessage::parse(content).unwrap();
+        let part = RewrittenRows::parse(content).unwrap();
 
-        assert!(message.first && !message.last);
-        assert_eq!(message.relation.columns.len(), 2);
-        assert_eq!(message.rows[0].values[1], Value::Null);
-        assert_eq!(message.rows[1].values[0], Value::Text(Bytes::new()));
-        let short = br#"{"relation":5,"schema":"s","name":"t","too_large":true}"#;
-        assert!(RowsMessage::parse(short).unwrap().too_large);
-        assert!(RowsMessage::parse(b"{").is_err());
+        assert!(part.first && !part.last);
+        assert_eq!(part.relation.columns.len(), 2);
+        assert_eq!(part.rows[0].values[1], Value::Null);
+        assert_eq!(part.rows[1].values[0], Value::Text(Bytes::new()));
+        let short = r#"{"relation":5,"schema":"s","name":"t","too_large":true}"#;
+        assert!(RewrittenRows::parse(short).unwrap().too_large);
+        assert!(RewrittenRows::parse("{").is_err());
     }
 }

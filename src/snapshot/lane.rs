@@ -31,6 +31,8 @@ pub struct LaneSettings {
     pub disable_triggers: bool,
     /// By which leftovers of this slot are recognised.
     pub application_name: String,
+    /// Tells our triggers on the target through which stream the changes come.
+    pub came_through: String,
 }
 
 /// The two sessions.
@@ -84,10 +86,8 @@ pub struct Moved {
 /// Rows that row security hides would be missing in silence: then it is an error.
 const SOURCE_SETTINGS: &str = "SET row_security = off";
 
-/// Our own triggers on the target (a target may be another stream's source) must know that this is
-/// no user; nobody waits for the disk, which the record of the last part does for all.
-const TARGET_SETTINGS: &str = "\
-SET pgstream.applying = 'on'; SET synchronous_commit = off; SET row_security = off";
+/// Nobody waits for the disk, which the record of the last part does for all.
+const TARGET_SETTINGS: &str = "SET synchronous_commit = off; SET row_security = off";
 
 impl Lane {
     /// Opens both sessions.
@@ -101,6 +101,7 @@ impl Lane {
             let mut target = CopySession::connect(&settings.target, name).await?;
             source.query(SOURCE_SETTINGS).await?;
             target.query(TARGET_SETTINGS).await?;
+            target.query(&settings.came_through).await?;
             let name = format!("SET application_name = {}", quote_literal(name));
             source.query(&name).await?;
             target.query(&name).await?;

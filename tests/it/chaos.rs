@@ -25,9 +25,14 @@ pub async fn flow(plugin: Plugin) -> Flow {
 
 /// Returns how `pgstream run` is called for the two databases of `flow`.
 pub fn run(flow: &Flow) -> Call {
+    call(flow, ["run", "--headless"])
+}
+
+/// Returns how `pgstream` is called for the two databases of `flow`.
+pub fn call<const N: usize>(flow: &Flow, arguments: [&str; N]) -> Call {
     let source = flow.source_cluster.url("postgres");
     let target = flow.target_cluster.url("postgres");
-    let call = Call::new(["run", "--headless"])
+    let call = Call::new(arguments)
         .env("PGSTREAM_POSTGRES_LISTENER_URL", &source)
         .env("PGSTREAM_POSTGRES_WRITER_TARGET_URL", &target)
         .env("PGSTREAM_POSTGRES_REPLICATION_SLOT_NAME", SLOT);

@@ -49,6 +49,7 @@ mod snapshot_resume;
 mod snapshot_source;
 mod stream;
 mod tidy;
+mod trust;
 mod tutorial;
 mod values;
 mod verify;

@@ -1,7 +1,9 @@
 //! The traps of schema changes, each as it was seen on a real server.
 
+use pgstream::decode::Decoder;
+use pgstream::model::{Change, Event, Lsn};
 use pgstream::postgres::Session;
-use pgstream::schema::{Plan, RowsMessage};
+use pgstream::schema::{Letter, Plan, RewrittenRows};
 
 use crate::schema_mirror::Mirror;
 use crate::support::query_text;
@@ -11,8 +13,8 @@ fn all_steps(plans: &[Plan]) -> String {
     steps.map(|step| format!("{}\n", step.sql)).collect()
 }
 
-/// The messages that a slot would deliver, from the logical messages of all committed transactions.
-async fn messages(session: &Session) -> Vec<RowsMessage> {
+/// What a slot would deliver of rewritten tables, from all committed transactions.
+async fn rewritten(session: &Session) -> Vec<RewrittenRows> {
     let rows = session
         .rows(
             "SELECT data FROM pg_logical_slot_get_binary_changes('mirror_slot', NULL, NULL, \
@@ -21,14 +23,26 @@ async fn messages(session: &Session) -> Vec<RowsMessage> {
         )
         .await
         .expect("changes");
-    let bodies = rows.iter().filter_map(|row| {
+    let mut decoder = Decoder::for_plugin("pgoutput").expect("a plugin of ours");
+    let mut events = Vec::new();
+    for row in rows {
         let data: Vec<u8> = row.get(0);
-        // Message: 'M', flags, LSN (8), prefix with NUL, length (4), content.
-        let prefix = b"pgstream.rows\0";
-        let body = data.get(10..)?.strip_prefix(prefix.as_slice())?.get(4..)?;
-        (data.first() == Some(&b'M')).then(|| RowsMessage::parse(body).expect("rows"))
+        let decoded = decoder.decode(data.into(), Lsn::ZERO, &mut events);
+        decoded.expect("a message of the plugin");
+    }
+    let letters = events.iter().filter_map(|event| match event {
+        Event::Change(Change::Insert { relation, new })
+            if &*relation.name.name == Letter::TABLE =>
+        {
+            Some(Letter::from_tuple(relation, new).expect("a letter"))
+        }
+        _ => None,
     });
-    bodies.collect()
+    let rows = letters.filter_map(|letter| match letter {
+        Letter::RewrittenRows(rows) => Some(rows),
+        Letter::PublicationCommand | Letter::Publications(_) => None,
+    });
+    rows.collect()
 }
 
 #[tokio::test]
@@ -155,24 +169,30 @@ async fn an_error_of_ours_does_not_reach_the_user_and_stops_the_engine() {
 }
 
 #[tokio::test]
-async fn sessions_that_apply_changes_for_us_leave_no_trace_and_replica_sessions_do() {
+async fn what_is_applied_for_us_is_history_that_knows_where_it_came_from() {
     let mut mirror = Mirror::start().await;
-    mirror
-        .source
-        .run("SET pgstream.applying = 'on'; CREATE TABLE quiet (a int)")
-        .await
-        .unwrap();
-    assert!(mirror.entries().await.is_empty());
+    let origins = async |mirror: &mut Mirror, role: &str, sql: &str| {
+        let sql = format!("SET ROLE {role}; SET pgstream.applying = '7/a_slot'; {sql}; RESET ROLE");
+        mirror.source.run(&sql).await.unwrap();
+        mirror.entries().await.remove(0).change.origins
+    };
+
+    assert!(
+        origins(&mut mirror, "postgres", "CREATE TABLE a (a int)")
+            .await
+            .is_empty()
+    );
+    let records = pgstream::apply::install_records(&mirror.source).await;
+    records.unwrap();
+    let own = origins(&mut mirror, "postgres", "CREATE TABLE b (a int)").await;
+    assert_eq!(own, ["7/a_slot"]);
 
     mirror
         .source
-        .run(
-            "RESET pgstream.applying; SET session_replication_role = replica; \
-                       CREATE TABLE loud (a int)",
-        )
+        .run("RESET pgstream.applying; SET session_replication_role = replica; CREATE TABLE c (a int)")
         .await
         .unwrap();
-    assert_eq!(mirror.entries().await.len(), 1);
+    assert!(mirror.entries().await.remove(0).change.origins.is_empty());
 }
 
 #[tokio::test]
@@ -239,10 +259,10 @@ async fn rewritten_rows_follow_only_where_the_target_cannot_compute_them() {
         ("ALTER TABLE t ADD COLUMN n int NOT NULL DEFAULT 4", false),
     ] {
         let plans = mirror.run(sql).await;
-        let messages = messages(&mirror.source).await;
+        let sent = rewritten(&mirror.source).await;
 
-        assert_eq!(!messages.is_empty(), sends, "{sql}\n{}", all_steps(&plans));
-        if let Some(message) = messages.first() {
+        assert_eq!(!sent.is_empty(), sends, "{sql}\n{}", all_steps(&plans));
+        if let Some(message) = sent.first() {
             assert!(
                 message.first && message.last && message.rows.len() == 1,
                 "{message:?}"
@@ -260,7 +280,7 @@ async fn rewritten_rows_follow_only_where_the_target_cannot_compute_them() {
 }
 
 #[tokio::test]
-async fn rewritten_rows_come_in_bounded_messages_or_not_at_all() {
+async fn rewritten_rows_come_in_bounded_parts_or_not_at_all() {
     let mut mirror = Mirror::prepared(
         "CREATE TABLE t (id int PRIMARY KEY, a text); \
          INSERT INTO t SELECT i, repeat('x', 1000) FROM generate_series(1, 3000) AS i; \
@@ -269,7 +289,7 @@ async fn rewritten_rows_come_in_bounded_messages_or_not_at_all() {
     .await;
 
     mirror.run("ALTER TABLE t ALTER COLUMN a TYPE text USING a || '!', ADD COLUMN r float8 DEFAULT random()").await;
-    let sent = messages(&mirror.source).await;
+    let sent = rewritten(&mirror.source).await;
     let rows: usize = sent.iter().map(|message| message.rows.len()).sum();
     assert_eq!((sent.len(), rows), (3, 3000));
     assert!(sent[0].first && !sent[0].last && sent[2].last && !sent[2].first);
@@ -277,7 +297,7 @@ async fn rewritten_rows_come_in_bounded_messages_or_not_at_all() {
     mirror
         .run("ALTER TABLE empty ADD COLUMN b uuid DEFAULT gen_random_uuid()")
         .await;
-    let sent = messages(&mirror.source).await;
+    let sent = rewritten(&mirror.source).await;
     assert!(sent.len() == 1 && sent[0].first && sent[0].last && sent[0].rows.is_empty());
 
     mirror
@@ -288,7 +308,7 @@ async fn rewritten_rows_come_in_bounded_messages_or_not_at_all() {
     mirror
         .run("ALTER TABLE t ADD COLUMN u uuid DEFAULT gen_random_uuid()")
         .await;
-    let sent = messages(&mirror.source).await;
+    let sent = rewritten(&mirror.source).await;
     assert!(sent.len() == 1 && sent[0].too_large);
 }
 
@@ -305,7 +325,7 @@ async fn partitioned_tables_are_rewritten_partition_by_partition() {
     mirror
         .run("ALTER TABLE p ALTER COLUMN b TYPE int USING length(b)")
         .await;
-    let names: Vec<_> = messages(&mirror.source)
+    let names: Vec<_> = rewritten(&mirror.source)
         .await
         .iter()
         .map(|m| m.relation.name.to_string())
@@ -341,9 +361,9 @@ async fn names_change_hands() {
     mirror
         .source
         .run(
-            "SET pgstream.applying = 'on'; ALTER TABLE b RENAME COLUMN one TO x; \
+            "SET pgstream.busy = 'on'; ALTER TABLE b RENAME COLUMN one TO x; \
         ALTER TABLE b RENAME COLUMN two TO one; ALTER TABLE b RENAME COLUMN x TO two; \
-        RESET pgstream.applying",
+        RESET pgstream.busy",
         )
         .await
         .unwrap();
@@ -586,7 +606,7 @@ async fn nobody_makes_us_send_or_drop_what_is_not_theirs() {
     let plans = mirror.run(&forged).await;
 
     assert!(!all_steps(&plans).contains("DROP"), "{}", all_steps(&plans));
-    assert!(messages(&mirror.source).await.is_empty());
+    assert!(rewritten(&mirror.source).await.is_empty());
     mirror.assert_equal("a forged setting").await;
 }
 

@@ -1,16 +1,15 @@
 //! Opens the writing session with the settings that applying needs.
 
-use crate::apply::ApplyError;
+use crate::apply::{ApplyError, Stream};
 use crate::config::ConnectionSettings;
+use crate::model::quote_literal;
 use crate::postgres::{self, Session};
 
-/// `pgstream.applying` tells our own event triggers on the target (a target may be the source of
-/// another stream) that these changes are not a user's. A commit waits for the disk, and for
+/// A commit waits for the disk, and for
 /// that of synchronous standbys, unless it says otherwise, whatever the role or the server are set to. Plans must use the key's index: a plan made while a table was small
 /// would scan it for ever. A plan made anew for each set of rows knows how many they are, and then reads
 /// the whole index to merge them; a generic one looks up each.
 const SETTINGS: &str = "\
-SET pgstream.applying = 'on';
 SET enable_seqscan = off;
 SET plan_cache_mode = force_generic_plan;
 SELECT pg_catalog.set_config('synchronous_commit', 'on', false)
@@ -36,9 +35,23 @@ pub(super) async fn open(
 
 /// Names the session after the slot, and ends what a former one has left: the slot has one reader, so any
 /// other session for it is such a leftover.
-pub(super) async fn claim(session: &Session, slot_name: &str) -> Result<(), ApplyError> {
-    let claimed = session.replace_namesakes(&session_name(slot_name)).await;
-    claimed.map_err(|source| ApplyError::Open { source })
+pub(super) async fn claim(session: &Session, stream: &Stream) -> Result<(), ApplyError> {
+    let refused = |source| ApplyError::Open { source };
+    let name = session_name(&stream.slot_name);
+    session.replace_namesakes(&name).await.map_err(refused)?;
+    let came_through = session.run(&came_through_sql(stream, &[])).await;
+    came_through.map_err(refused)
+}
+
+/// Returns the statement that tells our triggers on the target, which may be the source of another stream,
+/// through which streams the changes come that this session makes from now on.
+pub(super) fn came_through_sql(stream: &Stream, origins: &[String]) -> String {
+    let mut all = origins.to_vec();
+    all.push(stream.origin());
+    format!(
+        "SELECT pg_catalog.set_config('pgstream.applying', {}, false)",
+        quote_literal(&all.join(","))
+    )
 }
 
 /// The name by which leftovers are recognised, whatever name the configured URL asks for.

@@ -65,6 +65,7 @@ fn seen() -> Inspection {
             wal_status: Some("reserved".to_owned()),
             ..Slot::default()
         }),
+        publication: None,
         lag: Lag {
             bytes: Some(1536),
             seconds: Some(0.25),
@@ -137,6 +138,7 @@ fn what_cannot_be_known_is_said() {
         source: side("localhost:5432/postgres", false),
         target: side("localhost:7654/postgres", false),
         slot: None,
+        publication: None,
         lag: Lag::default(),
         checkpoint: None,
         skipped_transaction_count: None,

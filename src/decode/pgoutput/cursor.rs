@@ -52,17 +52,23 @@ impl Cursor {
 
     /// Reads text that a zero byte ends.
     pub(super) fn name(&mut self, what: &'static str) -> Result<String, DecodeError> {
-        let length = self
-            .rest
-            .iter()
-            .position(|byte| *byte == 0)
-            .ok_or(DecodeError::Truncated { what })?;
-        let text = self.bytes(length, what)?;
-        self.rest.advance(1);
-        match std::str::from_utf8(&text) {
+        match std::str::from_utf8(&self.bytes_to_zero(what)?) {
             Ok(text) => Ok(text.to_owned()),
             Err(_not_utf8) => Err(DecodeError::NotUtf8 { what }),
         }
+    }
+
+    /// As [`Cursor::name`], for what need not be text.
+    pub(super) fn lossy_name(&mut self, what: &'static str) -> Result<String, DecodeError> {
+        Ok(String::from_utf8_lossy(&self.bytes_to_zero(what)?).into_owned())
+    }
+
+    fn bytes_to_zero(&mut self, what: &'static str) -> Result<Bytes, DecodeError> {
+        let zero = self.rest.iter().position(|byte| *byte == 0);
+        let length = zero.ok_or(DecodeError::Truncated { what })?;
+        let text = self.bytes(length, what)?;
+        self.rest.advance(1);
+        Ok(text)
     }
 
     /// Requires that nothing is left.

@@ -61,12 +61,9 @@ fn any_change() -> impl Strategy<Value = Change> {
                 restart_identity,
             }
         }),
-        ("[a-zé.]{0,12}", prop::collection::vec(any::<u8>(), 0..40)).prop_map(
-            |(prefix, content)| Change::Message {
-                prefix: prefix.into(),
-                content: content.into(),
-            }
-        ),
+        "[a-zé.]{0,12}".prop_map(|prefix| Change::ForeignMessage {
+            prefix: format!("pgstream.{prefix}").into(),
+        }),
     ]
 }
 

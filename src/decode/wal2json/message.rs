@@ -27,8 +27,6 @@ pub(super) enum Action {
     Delete,
     #[serde(rename = "T")]
     Truncate,
-    #[serde(rename = "M")]
-    Message,
 }
 
 /// One message. Which fields are there depends on the action; text that is not there is empty.
@@ -54,12 +52,6 @@ pub(super) struct Message<'a> {
     identity: Option<Vec<Field<'a>>>,
     #[serde(borrow, default)]
     pk: Vec<KeyField<'a>>,
-    #[serde(default)]
-    pub(super) transactional: Option<bool>,
-    #[serde(borrow, default)]
-    prefix: Cow<'a, str>,
-    #[serde(borrow, default)]
-    content: Option<&'a RawValue>,
 }
 
 /// A column with its value; none = null.
@@ -130,15 +122,6 @@ impl<'a> Message<'a> {
 
     pub(super) fn primary_key(&self) -> &[KeyField<'a>] {
         &self.pk
-    }
-
-    pub(super) fn prefix(&self) -> Result<&str, DecodeError> {
-        present(&self.prefix, "prefix")
-    }
-
-    pub(super) fn content(&self) -> Result<Cow<'a, str>, DecodeError> {
-        let raw = self.content.ok_or(missing("content"))?.get();
-        serde_json::from_str(raw).map_err(|error| malformed(&error))
     }
 }
 

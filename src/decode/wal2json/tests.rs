@@ -147,6 +147,22 @@ fn a_null_that_may_be_nan_is_refused_unless_the_plugin_prints_nan() {
 }
 
 #[test]
+fn messages_that_anybody_may_write_are_only_named() {
+    let broken = b"{\"action\":\"M\",\"transactional\":true,\"prefix\":\"pgstream.rows\",\"content\":\"\xff\"\"}";
+    let mut decoder = Wal2json::default();
+    let mut events = Vec::new();
+    for message in [&broken[..], BEGIN.as_bytes(), broken, COMMIT.as_bytes()] {
+        let data = Bytes::copy_from_slice(message);
+        decoder.decode(&data, Lsn(1), &mut events).unwrap();
+    }
+
+    let prefix = "pgstream.rows".into();
+    let expected = Event::Change(Change::ForeignMessage { prefix });
+    assert_eq!(events.len(), 3);
+    assert_eq!(events.get(1), Some(&expected));
+}
+
+#[test]
 fn what_does_not_fit_is_an_error() {
     for message in [
         "",

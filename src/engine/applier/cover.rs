@@ -26,7 +26,7 @@ impl Applier {
     /// Returns whether a change is left out, because its table is copied or has it already.
     pub(super) fn passes_over(&self, relation: &Relation, commit_lsn: Lsn) -> bool {
         !self.coverage.is_empty()
-            && !route::is_schema_log(&relation.name)
+            && !route::is_ours(&relation.name)
             && !self.coverage.takes(relation, commit_lsn)
     }
 

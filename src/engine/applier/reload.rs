@@ -1,9 +1,9 @@
 //! Replaces the rows of a table that the source has rewritten.
 //!
 //! A rewrite (`ALTER TABLE … TYPE … USING`, a volatile default, `SET LOGGED`) gives every row new
-//! values that logical decoding never shows. The event trigger therefore sends the table's content
-//! as logical messages, at its place in the stream, and here it takes the place of the old rows,
-//! in the same target transaction. Meanwhile no trigger fires and no foreign key acts: the rows
+//! values that logical decoding never shows. The event trigger therefore writes the table's content
+//! into `pgstream.outbox`, at its place in the stream, and here it takes the place of the old
+//! rows, in the same target transaction. Meanwhile no trigger fires and no foreign key acts: the rows
 //! are the same rows, and their keys do not go away.
 
 use std::sync::Arc;
@@ -11,8 +11,9 @@ use std::sync::Arc;
 use tracing::info;
 
 use crate::apply::{ApplyError, RowChange, TablePlan, TargetTable};
-use crate::model::{Lsn, QualifiedName};
-use crate::schema::RowsMessage;
+use crate::fault;
+use crate::model::{Lsn, QualifiedName, Relation, RelationId};
+use crate::schema::{Entry, RewrittenRows, SchemaError};
 
 use super::{Applier, EngineError, Route};
 
@@ -30,21 +31,21 @@ pub(super) struct Reload {
 }
 
 impl Applier {
-    /// Takes one message of a table's content.
-    pub(super) async fn reload(
+    /// Takes one part of a table's content.
+    pub(super) async fn rewritten_rows(
         &mut self,
         commit_lsn: Lsn,
-        content: &[u8],
+        part: RewrittenRows,
     ) -> Result<(), EngineError> {
-        let message =
-            RowsMessage::parse(content).map_err(|source| EngineError::Schema { source })?;
-        let name = message.relation.name.clone();
-        let covered = self.coverage.takes_oid(message.relation.id, commit_lsn);
-        if !covered || !self.router.selects(&name) {
+        if !self.takes_rewritten(&part.relation, commit_lsn) {
             return Ok(());
         }
-        if message.first {
-            self.begin_reload(&message, &name).await?;
+        if part.too_large {
+            let table = part.relation.name;
+            return Err(schema_error(SchemaError::RowsTooLarge { table }));
+        }
+        if part.first {
+            self.begin_reload(&part.relation).await?;
         }
         let Some(reload) = &self.reload else {
             return Err(EngineError::Order {
@@ -52,30 +53,60 @@ impl Applier {
             });
         };
         let plan = Arc::clone(&reload.plan);
-        for row in message.rows {
+        for row in part.rows {
             self.gather(&plan, RowChange::Insert(row)).await?;
         }
-        if message.last {
+        fault::point(fault::APPLY_MID_REWRITE);
+        if part.last {
+            self.awaited.remove(&part.relation.id);
             self.end_reload().await?;
         }
         Ok(())
     }
 
-    async fn begin_reload(
-        &mut self,
-        message: &RowsMessage,
-        name: &QualifiedName,
-    ) -> Result<(), EngineError> {
+    /// Whether the schema log has announced these rows. Where it is not followed, every table that
+    /// replicates takes them.
+    fn takes_rewritten(&self, relation: &Relation, commit_lsn: Lsn) -> bool {
+        match self.router.follows_schema() {
+            true => self.awaited.get(&relation.id) == Some(&relation.name),
+            false => self.replicates_now(relation.id, &relation.name, commit_lsn),
+        }
+    }
+
+    fn replicates_now(&self, id: RelationId, name: &QualifiedName, commit_lsn: Lsn) -> bool {
+        self.router.selects(name) && self.coverage.takes_oid(id, commit_lsn)
+    }
+
+    /// Remembers the tables whose rows an entry announces.
+    pub(super) fn await_rows(&mut self, entry: &Entry, commit_lsn: Lsn) {
+        for (oid, name) in entry.change.rewritten_tables() {
+            if self.replicates_now(oid, &name, commit_lsn) {
+                self.awaited.insert(oid, name);
+            }
+        }
+    }
+
+    /// A table that waits in vain was emptied for rows of which nothing is known.
+    pub(super) fn require_awaited_rows(&self) -> Result<(), EngineError> {
+        match self.awaited.values().next() {
+            None => Ok(()),
+            Some(table) => Err(schema_error(SchemaError::RowsMissing {
+                table: table.clone(),
+            })),
+        }
+    }
+
+    async fn begin_reload(&mut self, relation: &Relation) -> Result<(), EngineError> {
         self.flush().await?;
         self.complete().await?;
-        let relation = Arc::new(message.relation.clone());
+        let relation = Arc::new(relation.clone());
+        let table = &relation.name;
         let found = self.router.find(self.desk.writer(), &relation).await;
         let Route::Table(plan) = found.map_err(|error| self.failed(error))? else {
-            return Err(self.failed(ApplyError::MissingTable {
-                table: name.clone(),
-            }));
+            let table = table.clone();
+            return Err(self.failed(ApplyError::MissingTable { table }));
         };
-        info!(target: "schema", table = %name, "taking over the rows of a rewritten table");
+        info!(target: "schema", %table, "taking over the rows of a rewritten table");
         self.empty(&plan.target).await?;
         self.reload = Some(Reload { plan });
         Ok(())
@@ -119,6 +150,10 @@ impl Applier {
         let done = self.watch_again(&plan.target).await;
         done.map_err(|error| self.failed(error))
     }
+}
+
+const fn schema_error(source: SchemaError) -> EngineError {
+    EngineError::Schema { source }
 }
 
 /// Whether somebody would act on our deleting and inserting the same rows.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tracing::{debug, info, warn};
 
-use crate::apply::{AppliedSchemaChange, ApplyError, RowChange};
+use crate::apply::{self, AppliedSchemaChange, ApplyError, RowChange};
 use crate::fault;
 use crate::model::{
     Classify as _, ErrorClass, Lsn, QualifiedName, Relation, TransactionBegin, Tuple, do_block,
@@ -34,11 +34,22 @@ impl Applier {
         tuple: &Tuple,
     ) -> Result<(), EngineError> {
         let schema_error = |source| EngineError::Schema { source };
-        let entry = Entry::from_tuple(relation, tuple).map_err(schema_error)?;
+        let mut entry = Entry::from_tuple(relation, tuple).map_err(schema_error)?;
         self.schema_changed_at = begin.commit_lsn;
         self.run_behind_rows().await?;
         self.complete().await?;
         self.router.meet(&entry);
+        for view in entry
+            .change
+            .others
+            .iter()
+            .filter_map(|other| other.view.as_ref())
+        {
+            self.held.forget(view);
+        }
+        if self.came_from_target(&entry).await? {
+            entry.change = entry.change.of_the_target();
+        }
         let whole = self.plan(&entry).map_err(schema_error)?;
         self.follow_copied_names(&entry, begin.commit_lsn).await?;
         self.copy_disturbed_again(&entry).await?;
@@ -69,6 +80,7 @@ impl Applier {
         self.router.follow(&whole);
         self.follow_names(&whole).await?;
         self.open.commit_after |= plan.commit_after;
+        self.await_rows(&entry, begin.commit_lsn);
         self.remember(&entry, &plan, change, started.elapsed())
             .await?;
         self.release_held().await
@@ -90,6 +102,33 @@ impl Applier {
             ..plan
         };
         (plan, change)
+    }
+
+    /// What the target's own users changed, and what came here through streams from there, is not to come
+    /// back to them.
+    async fn came_from_target(&self, entry: &Entry) -> Result<bool, EngineError> {
+        let origins = &entry.change.origins;
+        if origins.is_empty() {
+            return Ok(false);
+        }
+        let found = apply::begins_here(self.desk.here().session(), origins).await;
+        found.map_err(|error| self.failed(error))
+    }
+
+    /// Our own triggers on the target record what runs now, for whoever streams from it.
+    async fn tell_origins(&mut self, entry: &Entry) -> Result<(), EngineError> {
+        let origins = &entry.change.origins;
+        if self.origins_told == *origins {
+            return Ok(());
+        }
+        let told = self
+            .desk
+            .writer()
+            .came_through(self.store.stream(), origins)
+            .await;
+        told.map_err(|error| self.failed(error))?;
+        self.origins_told.clone_from(origins);
+        Ok(())
     }
 
     fn plan(&self, entry: &Entry) -> Result<Plan, schema::SchemaError> {
@@ -146,6 +185,7 @@ impl Applier {
     }
 
     async fn run_step(&mut self, entry: &Entry, step: &Step) -> Result<(), EngineError> {
+        self.tell_origins(entry).await?;
         let done = self.desk.writer().run(&step.object, &step.sql).await;
         done.map_err(|source| self.step_failed(entry, step, source))
     }
@@ -163,6 +203,7 @@ impl Applier {
         let given_up = self.desk.writer().rollback().await;
         given_up.map_err(|error| self.failed(error))?;
         for step in steps {
+            self.tell_origins(entry).await?;
             let writer = self.desk.writer();
             let done = writer.run_outside(&step.object, &step.sql).await;
             done.map_err(|source| self.step_failed(entry, step, source))?;

@@ -57,6 +57,7 @@ fn ready() -> SourceFacts {
         publication: Some(Publication {
             all_tables: true,
             all_changes: true,
+            via_root: false,
             generated: true,
         }),
         schema_log: Some(schema_log(true)),

@@ -91,8 +91,6 @@ async fn copy(
     };
     let target = postgres::connect(&pipeline.target, "pgstream snapshot").await;
     let target = target.map_err(failed("open a session"))?;
-    let prepared = target.run("SET pgstream.applying = 'on'").await;
-    prepared.map_err(failed("open a session"))?;
     let installed = apply::install_records(&target).await;
     installed.map_err(|source| EngineError::Apply {
         endpoint: pipeline.target.endpoint(),

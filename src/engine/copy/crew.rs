@@ -149,12 +149,7 @@ impl Crew {
             tables: HashMap::new(),
             attempts: HashMap::new(),
             tries: HashMap::new(),
-            settings: LaneSettings {
-                source: pipeline.snapshot.source.clone(),
-                target: pipeline.target.clone(),
-                disable_triggers: pipeline.disable_triggers,
-                application_name: site.application_name(),
-            },
+            settings: site.lane_settings(),
             begin: "".into(),
             now: Arc::new(now),
             idle: Vec::new(),

@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use crate::apply::came_through_slot_sql;
 use crate::config::Pipeline;
 use crate::engine::board::Board;
 use crate::engine::status::Failure;
 use crate::engine::{EngineError, clock};
 use crate::model::{RelationId, quote_literal};
 use crate::postgres::{self, PgError, Session};
-use crate::snapshot::{Store, StoredTable};
+use crate::snapshot::{LaneSettings, Store, StoredTable};
 
 use super::account::Account;
 use super::group::GroupError;
@@ -73,15 +74,24 @@ impl Site {
         let open = async {
             let session = postgres::connect(&self.pipeline.target, "pgstream copy").await?;
             let name = quote_literal(&self.application_name());
-            session
-                .run(&format!(
-                    "SET application_name = {name}; SET pgstream.applying = 'on'; {COMMITS}"
-                ))
-                .await?;
+            let came_through = came_through_slot_sql(self.store.slot_name());
+            let prepare = format!("SET application_name = {name}; {came_through}; {COMMITS}");
+            session.run(&prepare).await?;
             Ok(session)
         };
         open.await
             .map_err(|source| self.target_failed("open a session to copy with", source))
+    }
+
+    pub(super) fn lane_settings(&self) -> LaneSettings {
+        let pipeline = &self.pipeline;
+        LaneSettings {
+            source: pipeline.snapshot.source.clone(),
+            target: pipeline.target.clone(),
+            disable_triggers: pipeline.disable_triggers,
+            application_name: self.application_name(),
+            came_through: came_through_slot_sql(self.store.slot_name()),
+        }
     }
 
     /// By which sessions of this pipeline's copies are known. PostgreSQL cuts names at 63 bytes.

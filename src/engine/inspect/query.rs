@@ -2,13 +2,15 @@
 
 use serde::Deserialize;
 
-use super::{Checkpoint, Init, TableCopy};
-use crate::config::{Pipeline, SlotName};
+use super::{Checkpoint, Init, TableCopy, UnfitPublication};
+use crate::config::{Pipeline, SlotName, publication_name};
+use crate::engine::demand;
 use crate::engine::document::document;
 use crate::engine::status::Slot;
+use crate::model::remedy::{begin_anew, init_command};
 use crate::model::{Lsn, quote_ident};
 use crate::postgres::sqlstate::INSUFFICIENT_PRIVILEGE;
-use crate::postgres::{PgError, Session, connect};
+use crate::postgres::{PgError, Session, connect, find_publication};
 use crate::schema::install;
 
 const SLOTS: &str = include_str!("../../../assets/sql/source/slots.sql");
@@ -33,6 +35,7 @@ pub(super) struct SourceLook {
     pub(super) version: String,
     pub(super) wal_end: Lsn,
     pub(super) slot: Option<Slot>,
+    pub(super) publication: Option<UnfitPublication>,
     pub(super) flush_lag_s: Option<f64>,
     pub(super) init: Option<Init>,
     pub(super) init_grant: Option<String>,
@@ -160,10 +163,16 @@ pub(super) async fn source(pipeline: &Pipeline) -> Result<SourceLook, PgError> {
     } else {
         Vec::new()
     };
+    let slot = slots.slots.into_iter().find(|slot| slot.ours);
+    let publication = match &slot {
+        Some(slot) if slot.plugin == "pgoutput" => unfit_publication(&session, &slot_name).await?,
+        Some(_) | None => None,
+    };
     Ok(SourceLook {
         init_grant: own.grant("installation"),
         schema_grant: own.grant("schema_log"),
-        slot: slots.slots.into_iter().find(|slot| slot.ours),
+        slot,
+        publication,
         slot_name,
         version: own.version,
         wal_end: slots.wal_end,
@@ -172,6 +181,28 @@ pub(super) async fn source(pipeline: &Pipeline) -> Result<SourceLook, PgError> {
         database,
         schema_changes,
     })
+}
+
+async fn unfit_publication(
+    source: &Session,
+    slot_name: &SlotName,
+) -> Result<Option<UnfitPublication>, PgError> {
+    let name = publication_name(slot_name.as_str());
+    let argument = source.settings().as_argument();
+    let (problem, fix) = match find_publication(source, &name).await? {
+        None => (
+            "does not exist".to_owned(),
+            begin_anew(&argument, slot_name.as_str()),
+        ),
+        Some(found) => {
+            let init = init_command(&argument, slot_name.as_str());
+            match demand::publication(&name, found, &init) {
+                None => return Ok(None),
+                Some(unmet) => (unmet.problem.to_owned(), unmet.mend),
+            }
+        }
+    };
+    Ok(Some(UnfitPublication { name, problem, fix }))
 }
 
 pub(super) async fn target(

@@ -34,6 +34,7 @@ fn source(active: bool) -> SourceLook {
             active,
             ..Slot::default()
         }),
+        publication: None,
         flush_lag_s: Some(0.25),
         init_grant: None,
         schema_grant: None,
@@ -164,6 +165,7 @@ fn the_json_shape_is_stable() {
             "copies",
             "init",
             "lag",
+            "publication",
             "schema_changes",
             "skipped_transaction_count",
             "slot",

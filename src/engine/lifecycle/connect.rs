@@ -14,7 +14,7 @@ use tracing::info;
 use crate::apply::{CheckpointStore, WriteRules, Writer};
 use crate::config::{ConnectionSettings, Pipeline, SlotName, key, publication_name};
 use crate::decode::Decoder;
-use crate::engine::applier::{Applier, Limits, Parts};
+use crate::engine::applier::{Applier, Limits, Parts, StreamPublication};
 use crate::engine::coverage::Coverage;
 use crate::engine::feedback::Feedback;
 use crate::engine::meter::Meter;
@@ -118,6 +118,14 @@ impl Lifecycle {
         }
     }
 
+    fn limits(&self) -> Limits {
+        let limits = Limits::new(&self.pipeline.batch);
+        match self.care {
+            Some(_) => limits.each_alone(),
+            None => limits,
+        }
+    }
+
     fn router(
         &self,
         rules: WriteRules,
@@ -162,31 +170,27 @@ impl Lifecycle {
             .of_source(&self.pipeline.source, walsender_timeout);
         let every = patience::between_feedbacks(walsender_timeout, silence_max);
         let (feedback, task) = Feedback::new(feedback, coverage.confirmable(position), every);
-        let limits = Limits::new(&self.pipeline.batch);
-        let limits = if self.care.is_some() {
-            limits.each_alone()
-        } else {
-            limits
-        };
         let names_lag = matches!(decoder, Decoder::Pgoutput(_));
+        let anew = begin_anew(&self.pipeline.source.as_argument(), &slot_name);
         let router = self.router(writer.rules(), partitions, names_lag);
         let parts = Parts {
             endpoint: self.pipeline.target.endpoint(),
             writer,
             store,
             router,
-            limits,
+            limits: self.limits(),
             checkpoint,
             coverage,
             copies: self.copies.link(&slot_name),
             edit: self.edit.clone(),
+            publication: stream_publication(&decoder, &slot_name, &anew),
             board: self.board.clone(),
             meter,
             acknowledge: self.acknowledge.clone(),
         };
         Stream {
             endpoint: self.pipeline.source.endpoint(),
-            anew: begin_anew(&self.pipeline.source.as_argument(), &slot_name),
+            anew,
             reader,
             decoder,
             events: Vec::new(),
@@ -207,6 +211,14 @@ impl Lifecycle {
             pulse: Pulse::default(),
         }
     }
+}
+
+/// Only `pgoutput` needs one.
+fn stream_publication(decoder: &Decoder, slot_name: &str, anew: &str) -> Option<StreamPublication> {
+    matches!(decoder, Decoder::Pgoutput(_)).then(|| StreamPublication {
+        name: publication_name(slot_name),
+        anew: anew.to_owned(),
+    })
 }
 
 async fn connect(

@@ -1,5 +1,6 @@
-//! Passing over the one transaction that an operator chose.
+//! Passing over a transaction: the one that an operator chose, or one that the target has already.
 
+use bytes::Bytes;
 use tracing::warn;
 
 use crate::engine::EngineError;
@@ -9,6 +10,30 @@ use crate::model::{Lsn, TransactionBegin, TransactionCommit};
 use super::Stream;
 
 impl Stream<'_> {
+    /// What is not to be applied need not be understood either.
+    pub(super) fn decode(&mut self, data: Bytes, wal_start: Lsn) -> Result<(), EngineError> {
+        let left_out = self.is_passing_over() && self.decoder.carries_change(&data);
+        match self.decoder.decode(data, wal_start, &mut self.events) {
+            Err(source) if !left_out => {
+                let lsn = wal_start;
+                Err(EngineError::Decode { lsn, source })
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Whether nothing of the transaction in hand is to be applied.
+    pub(super) fn is_passing_over(&self) -> bool {
+        let in_hand = self.state.staged.as_ref();
+        in_hand.is_some_and(|staged| self.is_left_out(staged.begin.commit_lsn))
+    }
+
+    /// Whether a transaction is to be skipped, or on the target already.
+    fn is_left_out(&self, commit_lsn: Lsn) -> bool {
+        let skip = self.skip.as_ref();
+        skip.is_some_and(|(lsn, _)| *lsn == commit_lsn) || commit_lsn < self.applier.position()
+    }
+
     pub(super) async fn skip(
         &mut self,
         begin: &TransactionBegin,

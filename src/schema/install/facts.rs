@@ -2,11 +2,12 @@
 
 use super::error::{InstallError, allow_plugin_sql};
 use super::script;
+use super::state::EVENT_TRIGGERS;
 use crate::config::{Plugin, SlotName, publication_name};
 use crate::model::quote_ident;
 use crate::model::remedy::tear_down_command;
 use crate::postgres::{PgError, Session};
-use crate::postgres::{Publication, Slot, find_publication, find_slot};
+use crate::postgres::{Publication, Slot, UnfitPublication, find_publication, find_slot};
 
 /// The facts that decide what `init` has to do.
 #[derive(Debug, Clone)]
@@ -44,7 +45,7 @@ pub(super) struct Installation {
     pub(super) current: bool,
     /// It was made in this database, not restored from a dump of another one.
     pub(super) of_this_database: bool,
-    /// The three event triggers are there and enabled.
+    /// The event triggers are there and enabled.
     pub(super) triggers: bool,
 }
 
@@ -85,9 +86,8 @@ SELECT i.version, i.digest,
                          WHERE d.datname = pg_catalog.current_database())
        AND i.system_identifier = (SELECT s.system_identifier::pg_catalog.text
                                   FROM pg_catalog.pg_control_system() AS s),
-       3 = (SELECT pg_catalog.count(*) FROM pg_catalog.pg_event_trigger AS t
-            WHERE t.evtenabled = 'A' AND t.evtname IN
-              ('pgstream_ddl_command_end', 'pgstream_sql_drop', 'pgstream_table_rewrite'))
+       pg_catalog.cardinality($1::pg_catalog.text[]) = (SELECT pg_catalog.count(*) FROM pg_catalog.pg_event_trigger AS t
+            WHERE t.evtenabled = 'A' AND t.evtname::pg_catalog.text = ANY ($1::pg_catalog.text[]))
 FROM pgstream.installation AS i";
 
 /// A record counts no more when somebody dropped its slot and its publication by hand. A publication alone
@@ -190,7 +190,7 @@ async fn pipelines(source: &Session, slot: &SlotName) -> Result<Pipelines, PgErr
 
 /// Reads the installation's own record.
 pub(super) async fn installation(source: &Session) -> Result<Option<Installation>, PgError> {
-    let row = source.row(INSTALLATION, &[]).await?;
+    let row = source.row(INSTALLATION, &[&&EVENT_TRIGGERS[..]]).await?;
     Ok(row.map(|row| Installation {
         version: row.get(0),
         current: row.get::<_, String>(1) == script::digest(),
@@ -331,9 +331,21 @@ impl Facts {
             return self.unpublishable_blocker();
         };
         let name = publication_name(slot.as_str());
-        (!found.all_tables || !found.all_changes).then(|| InstallError::Blocked {
-            problem: format!("publication {name} exists, but not for all changes of all tables"),
-            mend: format!("DROP PUBLICATION \"{name}\", then run init again"),
+        // Generated columns are for init itself to add.
+        let found = Publication {
+            generated: true,
+            ..found
+        };
+        let UnfitPublication { problem, fix } = found.unfit(&name)?;
+        let anew = || {
+            format!(
+                "DROP PUBLICATION {}, then run init again",
+                quote_ident(&name)
+            )
+        };
+        Some(InstallError::Blocked {
+            problem: format!("publication {name} exists, but {problem}"),
+            mend: fix.unwrap_or_else(anew),
         })
     }
 }

@@ -15,7 +15,7 @@ const LOCK_TRIES_MAX: u32 = 20;
 const LOCK_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
 /// The layout of the installation: how many migrations made it.
-pub const VERSION: i32 = 4;
+pub const VERSION: i32 = 5;
 
 const REMOVAL: &str = "-- REMOVAL\n";
 
@@ -76,7 +76,7 @@ pub(super) fn install(fresh: bool) -> String {
     let parts = FILES.iter().map(|file| pinned(split(file).0));
     let body: Vec<String> = parts.collect();
     let forget = if fresh {
-        "TRUNCATE pgstream.object, pgstream.keyless_table, pgstream.pipeline, pgstream.installation;\n"
+        "TRUNCATE pgstream.object, pgstream.keyless_table, pgstream.noted, pgstream.pipeline, pgstream.installation;\n"
     } else {
         ""
     };

@@ -19,7 +19,7 @@ pub struct InitState {
     pub version: Option<i32>,
     /// What is there is exactly what this program installs.
     pub current: bool,
-    /// The three event triggers are there and enabled: changes of the schema are recorded.
+    /// The event triggers are there and enabled: changes of the schema are recorded.
     pub triggers: bool,
     /// The descriptions are of this database, not restored from a dump of another.
     pub of_this_database: bool,
@@ -32,8 +32,9 @@ pub struct InitState {
 }
 
 /// The event triggers of an installation.
-pub const EVENT_TRIGGERS: [&str; 3] = [
+pub const EVENT_TRIGGERS: [&str; 4] = [
     "pgstream_ddl_command_end",
+    "pgstream_publication_command",
     "pgstream_sql_drop",
     "pgstream_table_rewrite",
 ];

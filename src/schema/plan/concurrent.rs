@@ -35,13 +35,6 @@ pub(super) fn plan(scene: &Scene<'_>, plan: &mut Plan) -> bool {
             _ => return false,
         });
     }
-    for unknown in change.unknown_drops.iter().filter(|u| u.kind == "index") {
-        let name = crate::model::QualifiedName::new(unknown.schema.as_str(), unknown.name.as_str());
-        steps.push(Step {
-            object: label("index", &name),
-            sql: format!("DROP INDEX CONCURRENTLY IF EXISTS {}", name.quoted()),
-        });
-    }
     plan.steps = steps;
     plan.outside = true;
     plan.relations = scene.touched_relations();

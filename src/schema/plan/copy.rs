@@ -147,6 +147,8 @@ fn empty_change() -> Change {
         nested: false,
         objects: Vec::new(),
         unknown_drops: Vec::new(),
+        protected: Vec::new(),
+        origins: Vec::new(),
         others: Vec::new(),
         sends_rows: Vec::new(),
         renamed_tables: Vec::new(),

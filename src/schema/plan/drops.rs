@@ -41,9 +41,6 @@ pub(super) fn plan(scene: &Scene<'_>, steps: &mut Steps) {
         let sql = format!("DROP SCHEMA IF EXISTS {}", quote_ident(&name));
         steps.add(Phase::DropSchema, &format!("schema {name}"), sql);
     }
-    for unknown in &scene.change.unknown_drops {
-        unknown_drop(scene, unknown, steps);
-    }
 }
 
 fn table(scene: &Scene<'_>, oid: u32, table: &Table) -> Option<QualifiedName> {
@@ -51,7 +48,8 @@ fn table(scene: &Scene<'_>, oid: u32, table: &Table) -> Option<QualifiedName> {
     scene.selects(oid, &name).then_some(name)
 }
 
-/// A sequence goes with its identity column, its table or its column.
+/// A sequence goes with its identity column, its table or its column. One of no table is dropped where
+/// the filter lets its name through.
 fn sequence(scene: &Scene<'_>, sequence: &Sequence) -> Option<QualifiedName> {
     if sequence.identity {
         return None;
@@ -67,7 +65,9 @@ fn sequence(scene: &Scene<'_>, sequence: &Sequence) -> Option<QualifiedName> {
             return None;
         }
     }
-    Some(sequence.qualified_name())
+    let name = sequence.qualified_name();
+    let is_free = sequence.table_oid.is_none();
+    (!is_free || scene.selects_name(&name)).then_some(name)
 }
 
 fn drop_all(steps: &mut Steps, phase: Phase, kind: &str, names: &[QualifiedName]) {
@@ -83,18 +83,4 @@ fn drop_all(steps: &mut Steps, phase: Phase, kind: &str, names: &[QualifiedName]
     // What the target never had is as the source wants it.
     let sql = format!("DROP {kind} IF EXISTS {}", quoted.join(", "));
     steps.add(phase, &object, sql);
-}
-
-/// Only the name is known, and the target may never have had the object: an index that a failed
-/// CREATE INDEX CONCURRENTLY left behind on the source was never announced.
-fn unknown_drop(scene: &Scene<'_>, unknown: &crate::schema::entry::UnknownDrop, steps: &mut Steps) {
-    let name = QualifiedName::new(unknown.schema.as_str(), unknown.name.as_str());
-    let (phase, kind) = match unknown.kind.as_str() {
-        "index" => (Phase::DropIndex, "INDEX"),
-        "table" if scene.selects(0, &name) => (Phase::DropTable, "TABLE"),
-        "sequence" => (Phase::DropSequence, "SEQUENCE"),
-        _ => return,
-    };
-    let sql = format!("DROP {kind} IF EXISTS {}", name.quoted());
-    steps.add(phase, &format!("{} {name}", unknown.kind), sql);
 }

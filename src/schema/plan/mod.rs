@@ -35,7 +35,7 @@ use self::scene::Scene;
 pub use self::steps::Step;
 use self::steps::Steps;
 use super::SchemaError;
-use super::entry::{Entry, ObjectChange};
+use super::entry::{Change, Entry, ObjectChange};
 use crate::model::QualifiedName;
 
 /// What to do on the target for one row of the schema log.
@@ -103,6 +103,7 @@ pub fn plan(entry: &Entry, selects: &dyn Fn(&QualifiedName) -> bool) -> Result<P
             reason: "this kind of object does not replicate yet".to_owned(),
         });
     }
+    plan.not_applied.extend(left_alone(change));
     let objects = rebuilt::join(&change.objects);
     let scene = Scene::new(change, &objects, selects);
     if concurrent::plan(&scene, &mut plan) {
@@ -122,6 +123,22 @@ pub fn plan(entry: &Entry, selects: &dyn Fn(&QualifiedName) -> bool) -> Result<P
         .filter_map(|touch| crossing(touch, selects));
     plan.not_applied.extend(crossed);
     Ok(plan)
+}
+
+/// What is dropped is known by its OID; a name alone may mean something else on the target.
+fn left_alone(change: &Change) -> Vec<NotApplied> {
+    let unknown = change.unknown_drops.iter().map(|drop| NotApplied {
+        object: format!("{} {}.{}", drop.kind, drop.schema, drop.name),
+        reason:
+            "it was dropped on the source, where it had never been described: what has its name \
+                 on the target stays"
+                .to_owned(),
+    });
+    let protected = change.protected.iter().map(|object| NotApplied {
+        object: object.clone(),
+        reason: "the schemas of the server and of pgstream are no target".to_owned(),
+    });
+    unknown.chain(protected).collect()
 }
 
 /// A table that is renamed across the border of the filter is no longer, or not yet, the same on both

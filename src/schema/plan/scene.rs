@@ -65,6 +65,11 @@ impl<'a> Scene<'a> {
             })
     }
 
+    /// Whether the filter lets a name through.
+    pub(super) fn selects_name(&self, name: &QualifiedName) -> bool {
+        (self.selects)(name)
+    }
+
     pub(super) fn is_created(&self, table: u32) -> bool {
         self.tables
             .get(&table)

@@ -111,3 +111,24 @@ async fn what_was_not_acknowledged_before_the_end_is_at_the_next_start() {
     .await;
     assert_eq!(running.terminate().await.code, Some(0));
 }
+
+#[tokio::test]
+async fn dies_within_the_rows_of_a_rewritten_table_and_shows_no_part_of_them() {
+    for plugin in [Plugin::Pgoutput, Plugin::Wal2json] {
+        let flow = flow(plugin).await;
+        flow.run("INSERT INTO item SELECT -i, 1, repeat(md5(i::text), 20) FROM generate_series(1, 5000) AS i").await;
+        recover(&flow).await;
+        let before = query_text(&flow.target, "SELECT count(*), max(length(body)) FROM item").await;
+        flow.run("ALTER TABLE item ALTER body TYPE varchar USING body || random()")
+            .await;
+
+        for visit in [0, 2] {
+            die(&flow, fault::APPLY_MID_REWRITE, visit).await;
+            let now =
+                query_text(&flow.target, "SELECT count(*), max(length(body)) FROM item").await;
+            assert_eq!(now, before);
+        }
+
+        recover(&flow).await;
+    }
+}

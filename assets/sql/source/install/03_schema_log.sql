@@ -18,6 +18,39 @@ CREATE SEQUENCE IF NOT EXISTS pgstream.schema_log_version;
 UPDATE pgstream.schema_log AS l SET schema = l.schema - 'statement'
  WHERE l.schema ? 'statement' AND EXISTS (SELECT FROM pgstream.installation AS i WHERE i.version < 4);
 
+-- What the engine is told beside the log, at its place in the WAL: {"kind", "content"}. Whoever writes a
+-- row takes it out again in the same transaction, so nobody ever sees one here, and vacuum keeps the
+-- table small. Only its owner may write: a logical message would travel as well, but any role can write
+-- one. With lz4 a row costs the source less than such a message; without, compressing takes longer.
+CREATE TABLE IF NOT EXISTS pgstream.outbox (
+  id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  kind    text NOT NULL,
+  content text NOT NULL
+);
+DO $install$
+BEGIN
+  IF EXISTS (SELECT FROM pg_settings AS s
+              WHERE s.name = 'default_toast_compression' AND 'lz4' = ANY (s.enumvals)) THEN
+    ALTER TABLE pgstream.outbox ALTER COLUMN content SET COMPRESSION lz4;
+  ELSE
+    ALTER TABLE pgstream.outbox ALTER COLUMN content SET STORAGE EXTERNAL;
+  END IF;
+END
+$install$;
+
+CREATE OR REPLACE FUNCTION pgstream.send(kind text, content text) RETURNS void
+LANGUAGE plpgsql VOLATILE
+-- INNER
+AS $function$
+DECLARE
+  sent pg_catalog.int8;
+BEGIN
+  INSERT INTO pgstream.outbox AS o (kind, content) VALUES (send.kind, send.content)
+  RETURNING o.id INTO sent;
+  DELETE FROM pgstream.outbox AS o WHERE o.id = sent;
+END
+$function$;
+
 -- Removes up to rows_max entries that are acknowledged, older than keep, and confirmed by every
 -- pipeline: a slot's catalog_xmin is no older than the transactions that it may still have to decode.
 -- Returns their number. Row locks on entries that nobody writes any more: no user's statement waits.
@@ -44,5 +77,7 @@ $function$;
 
 -- REMOVAL
 DROP FUNCTION IF EXISTS pgstream.prune_schema_log(interval, integer);
+DROP FUNCTION IF EXISTS pgstream.send(text, text);
+DROP TABLE IF EXISTS pgstream.outbox;
 DROP TABLE IF EXISTS pgstream.schema_log;
 DROP SEQUENCE IF EXISTS pgstream.schema_log_version;

@@ -6,6 +6,36 @@ CREATE TABLE IF NOT EXISTS pgstream.keyless_table (
   former   "char" NOT NULL   -- pg_class.relreplident as its owner left it
 );
 
+-- What one trigger, or one of our functions, has to tell the trigger that comes later in the same command:
+-- only sql_drop knows what was dropped, only table_rewrite what was rewritten, and a command of ours is
+-- not to be recorded. Any role may write a setting; nobody but the owner writes here. Nothing that
+-- replicates, and nothing to keep over a crash: rows count for the transaction that made them.
+CREATE UNLOGGED TABLE IF NOT EXISTS pgstream.noted (
+  transaction xid8 NOT NULL DEFAULT pg_current_xact_id(),
+  kind        text NOT NULL,   -- drops, rewrites, own
+  notes       jsonb NOT NULL   -- an array
+);
+CREATE INDEX IF NOT EXISTS noted_transaction ON pgstream.noted (transaction);
+
+-- Takes all notes of one kind out, as one array.
+CREATE OR REPLACE FUNCTION pgstream.take_notes(of_kind text) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE
+-- INNER
+AS $function$
+DECLARE
+  taken pg_catalog.jsonb;
+BEGIN
+  WITH gone AS (
+    DELETE FROM pgstream.noted AS n
+     WHERE n.transaction = pg_current_xact_id_if_assigned() AND n.kind = of_kind
+    RETURNING n.notes
+  )
+  SELECT coalesce(jsonb_agg(note.value), '[]') INTO taken
+    FROM gone CROSS JOIN LATERAL jsonb_array_elements(gone.notes) AS note (value);
+  RETURN taken;
+END
+$function$;
+
 -- Whether UPDATE and DELETE would find an identity if it were as the owner left it.
 CREATE OR REPLACE FUNCTION pgstream.has_identity(relation oid, setting "char") RETURNS boolean
 LANGUAGE plpgsql STABLE
@@ -62,9 +92,9 @@ BEGIN
     RETURN false;
   END IF;
   SELECT c.relreplident INTO former FROM pg_class AS c WHERE c.oid = relation_oid;
-  PERFORM set_config('pgstream.busy', 'on', true);
+  INSERT INTO pgstream.noted (kind, notes) VALUES ('own', '[]');
   EXECUTE statement;
-  PERFORM set_config('pgstream.busy', 'off', true);
+  PERFORM pgstream.take_notes('own');
   IF statement LIKE '% FULL' THEN
     INSERT INTO pgstream.keyless_table VALUES (relation_oid, former)
     ON CONFLICT (relation) DO UPDATE SET former = excluded.former;
@@ -93,4 +123,6 @@ DROP FUNCTION IF EXISTS pgstream.restore_identity_statements();
 DROP FUNCTION IF EXISTS pgstream.keep_identity(oid);
 DROP FUNCTION IF EXISTS pgstream.identity_statement(oid);
 DROP FUNCTION IF EXISTS pgstream.has_identity(oid, "char");
+DROP FUNCTION IF EXISTS pgstream.take_notes(text);
+DROP TABLE IF EXISTS pgstream.noted;
 DROP TABLE IF EXISTS pgstream.keyless_table;

@@ -1,6 +1,6 @@
 -- Rewritten tables. PostgreSQL never decodes the rows that a rewrite makes, so where the target
--- cannot compute the very same values itself, the table's rows follow the log row as transactional
--- messages, at their exact place in the stream.
+-- cannot compute the very same values itself, the table's rows follow the log row through the outbox, at
+-- their exact place in the stream.
 
 -- Whether a change of type gives the same values on any server: the cast that ALTER TYPE uses
 -- without USING is a function that depends on nothing else, or no function at all.
@@ -52,27 +52,42 @@ BEGIN
 END
 $function$;
 
--- Emits one message: {"relation", "schema", "name", "columns", "first", "last", "rows"}.
-CREATE OR REPLACE FUNCTION pgstream.emit_rows(head jsonb, first boolean, last boolean, rows text[])
+-- Of earlier builds, which sent logical messages.
+DROP FUNCTION IF EXISTS pgstream.emit_table(oid);
+DROP FUNCTION IF EXISTS pgstream.emit_rows(jsonb, boolean, boolean, text[]);
+
+-- The size of a table whose rows are not sent any more, as a session may set it. What is no size counts for
+-- nothing: the command must be recorded all the same.
+CREATE OR REPLACE FUNCTION pgstream.rewrite_bytes_max() RETURNS bigint
+LANGUAGE plpgsql STABLE
+-- INNER
+AS $function$
+BEGIN
+  RETURN pg_size_bytes(coalesce(current_setting('pgstream.rewrite_bytes_max', true), '1GB'));
+EXCEPTION WHEN OTHERS THEN
+  RETURN pg_size_bytes('1GB');
+END
+$function$;
+
+-- Sends some rows: {"relation", "schema", "name", "columns", "first", "last", "rows"}.
+CREATE OR REPLACE FUNCTION pgstream.send_rows(head jsonb, first boolean, last boolean, rows text[])
 RETURNS void
 LANGUAGE sql VOLATILE
 -- INNER
 AS $function$
-  SELECT pg_logical_emit_message(true, 'pgstream.rows',
+  SELECT pgstream.send('rewritten_rows',
     left(head::text, -1) || ', "first": ' || first || ', "last": ' || last
     || ', "rows": [' || array_to_string(rows, ',') || ']}')
 $function$;
 
--- Emits all rows of a table in messages of about one mebibyte. format() prints a value with its
+-- Sends all rows of a table in parts of about one mebibyte. format() prints a value with its
 -- type's output function: a cast to text could run a function of the table's owner with our rights.
-CREATE OR REPLACE FUNCTION pgstream.emit_table(relation_oid oid) RETURNS void
+CREATE OR REPLACE FUNCTION pgstream.send_table(relation_oid oid) RETURNS void
 LANGUAGE plpgsql
 -- INNER
 AS $function$
 DECLARE
   chunk_bytes_max CONSTANT pg_catalog.int4 := 1048576;
-  bytes_max CONSTANT pg_catalog.int8 := pg_size_bytes(
-    coalesce(nullif(current_setting('pgstream.rewrite_bytes_max', true), ''), '1GB'));
   head pg_catalog.jsonb;
   query pg_catalog.text;
   line pg_catalog.text;
@@ -93,27 +108,27 @@ BEGIN
       ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
    WHERE c.oid = relation_oid
    GROUP BY c.oid, n.nspname, c.relname;
-  IF pg_table_size(relation_oid) > bytes_max THEN
-    PERFORM pg_logical_emit_message(true, 'pgstream.rows',
-      (head || '{"too_large": true}')::text);
+  IF pg_table_size(relation_oid) > pgstream.rewrite_bytes_max() THEN
+    PERFORM pgstream.send('rewritten_rows', (head || '{"too_large": true}')::text);
     RETURN;
   END IF;
   FOR line IN EXECUTE query LOOP
     rows := rows || line;
     bytes := bytes + octet_length(line);
     IF bytes >= chunk_bytes_max THEN
-      PERFORM pgstream.emit_rows(head, first, false, rows);
+      PERFORM pgstream.send_rows(head, first, false, rows);
       rows := '{}';
       bytes := 0;
       first := false;
     END IF;
   END LOOP;
-  PERFORM pgstream.emit_rows(head, first, true, rows);
+  PERFORM pgstream.send_rows(head, first, true, rows);
 END
 $function$;
 
 -- REMOVAL
-DROP FUNCTION IF EXISTS pgstream.emit_table(oid);
-DROP FUNCTION IF EXISTS pgstream.emit_rows(jsonb, boolean, boolean, text[]);
+DROP FUNCTION IF EXISTS pgstream.send_table(oid);
+DROP FUNCTION IF EXISTS pgstream.send_rows(jsonb, boolean, boolean, text[]);
+DROP FUNCTION IF EXISTS pgstream.rewrite_bytes_max();
 DROP FUNCTION IF EXISTS pgstream.rewrite_sends_rows(integer, jsonb, jsonb, boolean);
 DROP FUNCTION IF EXISTS pgstream.cast_is_exact(oid, oid);

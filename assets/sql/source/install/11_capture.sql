@@ -10,7 +10,9 @@ AS $function$
 BEGIN
   RETURN (
     SELECT coalesce(jsonb_agg(DISTINCT jsonb_strip_nulls(o.other)), '[]') FROM (
-      SELECT jsonb_build_object('tag', c ->> 'tag', 'kind', c ->> 'type', 'identity', c ->> 'identity')
+      SELECT jsonb_build_object('tag', c ->> 'tag', 'kind', c ->> 'type', 'identity', c ->> 'identity',
+               'view', CASE WHEN c ->> 'type' = 'materialized view' THEN
+                   pgstream.relation_name((c ->> 'oid')::oid) END)
         FROM jsonb_array_elements(commands) AS c
        WHERE NOT coalesce(c ->> 'type', '') = ANY ('{table,table column,index,sequence,type,domain,schema,composite type,composite type column,table constraint,domain constraint}')
           OR c ->> 'type' = 'index' AND 'm' = (
@@ -83,49 +85,41 @@ BEGIN
 END
 $function$;
 
--- What sql_drop reported, of objects that are really gone: the setting that carries it between the
--- two triggers could be written by anyone.
-CREATE OR REPLACE FUNCTION pgstream.verified_drops() RETURNS jsonb
+-- The tables that the command rewrote, and why: {"oid": reason}.
+CREATE OR REPLACE FUNCTION pgstream.take_rewrites() RETURNS jsonb
+LANGUAGE sql VOLATILE
+-- INNER
+AS $function$
+  SELECT coalesce(jsonb_object_agg(r ->> 'oid', r -> 'reason'), '{}')
+    FROM jsonb_array_elements(pgstream.take_notes('rewrites')) AS r
+$function$;
+
+-- The streams through which the changes of this session have come here, as system/slot: what we apply on
+-- a target is ordinary history for whoever streams from it, but for a database where it came from. A
+-- session says so in a setting, which is believed of those who may move a checkpoint of ours: whoever
+-- else sets it is an ordinary user.
+CREATE OR REPLACE FUNCTION pgstream.origins() RETURNS jsonb
 LANGUAGE plpgsql STABLE
 -- INNER
 AS $function$
+DECLARE
+  applying CONSTANT pg_catalog.text := nullif(current_setting('pgstream.applying', true), '');
+  checkpoint CONSTANT pg_catalog.regclass := to_regclass('pgstream.checkpoint');
 BEGIN
-  RETURN (
-    SELECT coalesce(jsonb_agg(d), '[]')
-      FROM jsonb_array_elements(
-             coalesce(nullif(current_setting('pgstream.dropped', true), ''), '[]')::jsonb) AS d
-     WHERE (d ->> 'column')::integer <> 0 OR CASE (d ->> 'class')::oid
-       WHEN 'pg_class'::regclass THEN
-         NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = (d ->> 'oid')::oid)
-       WHEN 'pg_constraint'::regclass THEN
-         NOT EXISTS (SELECT FROM pg_constraint AS c WHERE c.oid = (d ->> 'oid')::oid)
-       WHEN 'pg_type'::regclass THEN
-         NOT EXISTS (SELECT FROM pg_type AS t WHERE t.oid = (d ->> 'oid')::oid)
-       WHEN 'pg_namespace'::regclass THEN
-         NOT EXISTS (SELECT FROM pg_namespace AS n WHERE n.oid = (d ->> 'oid')::oid)
-       ELSE true END
-  );
+  IF applying IS NULL OR checkpoint IS NULL THEN
+    RETURN '[]';
+  END IF;
+  IF has_table_privilege(session_user, checkpoint, 'UPDATE') THEN
+    RETURN to_jsonb(string_to_array(applying, ','));
+  END IF;
+  RETURN '[]';
 END
 $function$;
 
--- The rewritten tables that this session still holds exclusively, and why they were rewritten.
-CREATE OR REPLACE FUNCTION pgstream.verified_rewrites() RETURNS jsonb
-LANGUAGE plpgsql STABLE
--- INNER
-AS $function$
-BEGIN
-  RETURN (
-    SELECT coalesce(jsonb_object_agg(r.key, r.value), '{}')
-      FROM jsonb_each(
-             coalesce(nullif(current_setting('pgstream.rewritten', true), ''), '{}')::jsonb) AS r
-     WHERE EXISTS (SELECT FROM pg_locks AS l
-                    WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.granted
-                      AND l.mode = 'AccessExclusiveLock' AND l.relation = r.key::oid
-                      AND l.database = (SELECT d.oid FROM pg_database AS d
-                                         WHERE d.datname = current_database()))
-  );
-END
-$function$;
+-- Of earlier builds, which wrote the user's path down and believed what settings said.
+DROP FUNCTION IF EXISTS pgstream.capture(text, text, text, boolean, text);
+DROP FUNCTION IF EXISTS pgstream.verified_rewrites();
+DROP FUNCTION IF EXISTS pgstream.verified_drops();
 
 -- Writes the log row of one command and, behind it, the rows of the tables that it rewrote.
 -- batch: the text that the client sent; stack: the call stack, which names the statement inside a
@@ -136,8 +130,8 @@ LANGUAGE plpgsql
 AS $function$
 DECLARE
   commands pg_catalog.jsonb;
-  drops pg_catalog.jsonb := pgstream.verified_drops();
-  rewrites pg_catalog.jsonb := pgstream.verified_rewrites();
+  drops pg_catalog.jsonb := pgstream.take_notes('drops');
+  rewrites pg_catalog.jsonb := pgstream.take_rewrites();
   is_nested CONSTANT pg_catalog.bool := strpos(stack, E'\n') > 0;
   nested CONSTANT pg_catalog.text :=
     substring(stack, '^[^\n]*\nSQL statement "(.*?)"\n[A-Z][^\n]* function ');
@@ -151,8 +145,6 @@ DECLARE
   sent pg_catalog.jsonb;
   relation_oid pg_catalog.oid;
 BEGIN
-  PERFORM set_config('pgstream.dropped', '', true), set_config('pgstream.rewritten', '', true);
-
   SELECT coalesce(jsonb_agg(jsonb_build_object('class', c.classid::bigint, 'oid', c.objid::bigint,
            'tag', c.command_tag, 'type', c.object_type, 'schema', c.schema_name,
            'identity', c.object_identity)), '[]')
@@ -225,17 +217,19 @@ BEGIN
         'unknown_drops', pgstream.unknown_drops(changes, drops),
         'others', others,
         'sends_rows', sent,
-        'renamed_tables', pgstream.tables_of_renamed_schemas(changes)));
+        'renamed_tables', pgstream.tables_of_renamed_schemas(changes),
+        'origins', pgstream.origins()));
   END IF;
 
   FOR relation_oid IN SELECT s::text::oid FROM jsonb_array_elements(sent) AS s LOOP
-    PERFORM pgstream.emit_table(relation_oid);
+    PERFORM pgstream.send_table(relation_oid);
   END LOOP;
 END
 $function$;
 
--- Dropped tables, indexes and so on that were never described, for instance an index that
--- REINDEX CONCURRENTLY built anew: all that is known is the name.
+-- Dropped tables, indexes and so on that were never described, for instance an index that a CREATE INDEX
+-- CONCURRENTLY left behind when it failed: all that is known is the name, and no other server may act on
+-- that. One that REINDEX CONCURRENTLY built anew is known by its former OID.
 CREATE OR REPLACE FUNCTION pgstream.unknown_drops(changes jsonb, drops jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE
 -- INNER
@@ -247,7 +241,11 @@ BEGIN
       FROM jsonb_array_elements(drops) AS d
      WHERE (d ->> 'original')::boolean AND (d ->> 'column')::integer = 0
        AND d ->> 'type' IN ('table', 'index', 'sequence')
-       AND NOT EXISTS (SELECT FROM jsonb_array_elements(changes) AS c WHERE c -> 'oid' = d -> 'oid')
+       AND NOT EXISTS (SELECT FROM jsonb_array_elements(changes) AS c
+                        WHERE c -> 'oid' = d -> 'oid'
+                           OR c ->> 'kind' = 'index' AND d ->> 'type' = 'index' AND NOT c ? 'after'
+                              AND c -> 'before' -> 'name' = d -> 'name'
+                              AND c -> 'before' -> 'table' -> 'schema' = d -> 'schema')
   );
 END
 $function$;
@@ -301,7 +299,7 @@ DROP FUNCTION IF EXISTS pgstream.tables_of_renamed_schemas(jsonb);
 DROP FUNCTION IF EXISTS pgstream.presentable(text, text);
 DROP FUNCTION IF EXISTS pgstream.unknown_drops(jsonb, jsonb);
 DROP FUNCTION IF EXISTS pgstream.capture(text, text, text);
-DROP FUNCTION IF EXISTS pgstream.verified_rewrites();
-DROP FUNCTION IF EXISTS pgstream.verified_drops();
+DROP FUNCTION IF EXISTS pgstream.origins();
+DROP FUNCTION IF EXISTS pgstream.take_rewrites();
 DROP FUNCTION IF EXISTS pgstream.take_changes(oid[], oid[], oid[], oid[], jsonb, jsonb);
 DROP FUNCTION IF EXISTS pgstream.others(jsonb, jsonb, text);
