@@ -1,7 +1,7 @@
 # Everyday commands. `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help tutorial test bench lint deps
+.PHONY: help tutorial test fuzz deny bench lint deps
 
 # The lock file is part of the source: what was tested is what is built.
 CARGO := cargo
@@ -19,12 +19,20 @@ help: ## Lists these commands.
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 tutorial: deps ## Plays the whole tutorial on two throw-away PostgreSQL clusters.
-	$(CARGO) run $(LOCKED) --release -- tutorial
+	@echo "building pgstream; the first time this takes about two minutes on two cores"
+	$(CARGO) run $(LOCKED) --profile quick -- tutorial
 
-test: deps lint ## Checks format, lints and documentation, and runs every test.
+test: deps ## Runs every test, then checks format, lints and documentation.
 	$(RUN_TESTS)
 	$(CARGO) test $(LOCKED) --doc
+	$(MAKE) lint
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(LOCKED) --no-deps
+
+fuzz: ## Feeds damaged input to everything that reads what others write, for a minute.
+	FUZZ_SECS=$(or $(SECS),8) $(CARGO) test $(LOCKED) --features failpoints --lib fuzz -- --test-threads 1
+
+deny: ## Holds the dependencies to deny.toml; needs cargo-deny and the network.
+	$(CARGO) deny --all-features check
 
 bench: deps ## Measures against pg_recvlogical and PostgreSQL's own subscription.
 	$(CARGO) bench $(LOCKED) --bench bench -- $(ARGS)

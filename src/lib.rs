@@ -7,6 +7,8 @@ pub mod console;
 pub mod decode;
 pub mod engine;
 pub mod fault;
+#[cfg(test)]
+mod fuzz;
 pub mod model;
 pub mod postgres;
 #[cfg(test)]

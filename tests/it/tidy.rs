@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 /// Modules may import from those above them, never from beside or below.
 const LAYERS: [&[&str]; 8] = [
-    &["model", "fault", "property"],
+    &["model", "fault", "property", "fuzz"],
     &["config"],
     &["postgres", "decode"],
     &["schema", "snapshot", "apply"],
@@ -32,6 +32,7 @@ const PURE: &[&str] = &[
     "src/config/validate.rs",
     "src/postgres/copy/piece.rs",
     "src/postgres/frame.rs",
+    "src/postgres/inlet.rs",
     "src/postgres/sqlstate.rs",
     "src/postgres/tls/verify.rs",
     "src/schema/description.rs",

@@ -100,3 +100,15 @@ crate::property::properties! {
         drop(parse(&text, Path::new("x.env")));
     }
 }
+
+#[test]
+fn fuzz_the_configuration_file() {
+    let good: [&[u8]; 2] = [
+        include_bytes!("../../../assets/examples/pg2pg_tutorial.env"),
+        b"# comment\nexport A='it s' # more\nB=\"a \\\" \\$ \\n\"\nC=plain\nC=twice\nD=\"open\n",
+    ];
+
+    crate::fuzz::fuzz(&good, |input| {
+        drop(parse(&String::from_utf8_lossy(input), Path::new("x.env")));
+    });
+}

@@ -190,3 +190,60 @@ fn what_does_not_fit_is_an_error() {
         Err(DecodeError::Misplaced { what: "a row" })
     );
 }
+
+#[test]
+fn fuzz_a_stream_of_pgoutput() {
+    let (old, new) = (
+        Tuple {
+            values: [Value::Text(Bytes::from_static(b"1")), Value::Null].into(),
+        },
+        Tuple {
+            values: [Value::Text(Bytes::from_static(b"2")), Value::Unchanged].into(),
+        },
+    );
+    let begin = Event::Begin(TransactionBegin {
+        xid: 1,
+        commit_lsn: Lsn(1),
+        commit_time_us: 0,
+    });
+    let commit = Event::Commit(TransactionCommit {
+        commit_lsn: Lsn(1),
+        end_lsn: Lsn(2),
+        commit_time_us: 0,
+    });
+    let changes = [
+        Change::Insert {
+            relation: relation(),
+            new: new.clone(),
+        },
+        Change::Update {
+            relation: relation(),
+            old: Some(OldTuple::Full(old.clone())),
+            new,
+        },
+        Change::Delete {
+            relation: relation(),
+            old: OldTuple::Key(old),
+        },
+        Change::Truncate {
+            relations: vec![relation()],
+            cascade: true,
+            restart_identity: false,
+        },
+        Change::Message {
+            prefix: "x".into(),
+            content: Bytes::from_static(b"content"),
+        },
+    ];
+    let changes = changes.into_iter().map(Event::Change);
+    let events = std::iter::once(begin).chain(changes).chain([commit]);
+    let messages = std::iter::once(encode::relation(&relation()));
+    let stream = crate::fuzz::stream(messages.chain(events.map(|event| encode::event(&event))));
+
+    crate::fuzz::fuzz(&[&stream], |input| {
+        let mut decoder = Pgoutput::default();
+        for message in crate::fuzz::messages(input) {
+            drop(decoder.decode(Bytes::copy_from_slice(message)));
+        }
+    });
+}

@@ -224,3 +224,26 @@ crate::property::properties! {
         }
     }
 }
+
+#[test]
+fn fuzz_a_stream_of_wal2json() {
+    let messages = [
+        BEGIN,
+        INSERT,
+        UPDATE,
+        DELETE,
+        DELETE_WITHOUT_ROW,
+        TRUNCATE,
+        TRUNCATE_OTHER,
+        COMMIT,
+    ];
+    let stream = crate::fuzz::stream(messages);
+
+    crate::fuzz::fuzz(&[&stream], |input| {
+        let (mut decoder, mut events) = (Wal2json::default(), Vec::new());
+        for message in crate::fuzz::messages(input) {
+            let data = Bytes::copy_from_slice(message);
+            drop(decoder.decode(&data, Lsn(1), &mut events));
+        }
+    });
+}
