@@ -7,8 +7,6 @@ pg_catalog.json_build_object(
   'database', pg_catalog.current_database(),
   'encoding', pg_catalog.pg_encoding_to_char(base.encoding),
   'in_recovery', pg_catalog.pg_is_in_recovery(),
-  'read_only', (SELECT s.source FROM pg_catalog.pg_settings AS s
-    WHERE s.name = 'default_transaction_read_only' AND s.setting = 'on'),
   'extensions', COALESCE((
     SELECT pg_catalog.json_agg(extname ORDER BY extname) FROM pg_catalog.pg_extension), '[]'::pg_catalog.json)
 )

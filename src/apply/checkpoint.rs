@@ -11,6 +11,7 @@ use crate::model::{Lsn, quote_literal};
 use crate::postgres::{PgError, Session, require_ownership_sql};
 
 use super::ApplyError;
+use super::error::OUR_RECORDS;
 
 /// The stream that a checkpoint belongs to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -336,13 +337,10 @@ pub async fn install_records(session: &Session) -> Result<(), ApplyError> {
                         WHERE a.attrelid = pg_catalog.to_regclass('pgstream.snapshot_table') \
                           AND a.attname = 'target'))";
     let row = session.row(probe, &[]).await;
-    let row = row.map_err(refused("our records"))?;
+    let row = row.map_err(refused(OUR_RECORDS))?;
     if !row.is_some_and(|row| row.get(0)) {
         let install = INSTALL.replace("-- OWNERSHIP\n", &require_ownership_sql());
-        session
-            .run(&install)
-            .await
-            .map_err(refused("our records"))?;
+        session.run(&install).await.map_err(refused(OUR_RECORDS))?;
     }
     Ok(())
 }

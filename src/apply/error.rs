@@ -4,6 +4,9 @@ use crate::model::remedy::{RUN_AGAIN, SKIP_FLAG, copied_or_left_out};
 use crate::model::{Classify, ErrorClass, Lsn, QualifiedName};
 use crate::postgres::PgError;
 
+/// What is refused where our own tables on the target are.
+pub(super) const OUR_RECORDS: &str = "our records";
+
 /// A failed operation on the target, with its object.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
@@ -117,6 +120,8 @@ impl ApplyError {
     #[must_use]
     pub fn statement(&self) -> Option<&str> {
         match self {
+            // Nobody has to read a question of ours to see what is wrong.
+            Self::Statement { object, .. } if object == OUR_RECORDS => None,
             Self::Refused { statement, .. }
             | Self::Statement { statement, .. }
             | Self::RowNotFound { statement, .. } => Some(statement),
@@ -158,7 +163,10 @@ impl Classify for ApplyError {
                 "the target differs from the source in {table}: put the missing rows back (compare \
                  both sides), then {RUN_AGAIN}; or skip this transaction with {SKIP_FLAG}"
             )),
-            Self::MissingTable { table } => Some(copied_or_left_out(&table.to_string())),
+            Self::MissingTable { table } => Some(format!(
+                "{}; or skip this transaction with {SKIP_FLAG}",
+                copied_or_left_out(&table.to_string())
+            )),
             Self::MissingColumn { table, column } => Some(format!(
                 "add the column on the target: ALTER TABLE {} ADD COLUMN {} and its type (pgstream check \
                  has the whole statement); then {RUN_AGAIN}",

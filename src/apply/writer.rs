@@ -163,13 +163,15 @@ impl Writer {
             .await
             .map_err(|error| self.session.error(DESCRIBE_TABLE, error));
         let row = row.map_err(refused("a look at its catalog"))?;
-        let parse = |row: tokio_postgres::Row| {
-            serde_json::from_str(row.get(0)).map_err(|error| ApplyError::Catalog {
-                table: name.clone(),
-                source: error,
-            })
-        };
-        row.map(parse).transpose()
+        let Some(row) = row else { return Ok(None) };
+        // In SQL_ASCII a name may be no text that we know.
+        let text = row.try_get(0);
+        let text = text.map_err(|error| self.session.error(DESCRIBE_TABLE, error));
+        let parsed = serde_json::from_str(text.map_err(refused("a look at its catalog"))?);
+        parsed.map(Some).map_err(|error| ApplyError::Catalog {
+            table: name.clone(),
+            source: error,
+        })
     }
 
     /// Runs the steps in the open transaction, beginning one if there is none.

@@ -63,7 +63,12 @@ impl Failure {
     #[must_use]
     pub(super) fn explained_by(mut self, report: &CheckReport) -> Self {
         let blocking = report.findings.iter().filter(|finding| finding.blocking);
-        let mends: Vec<String> = blocking.map(|finding| self.mend(finding)).collect();
+        let mut mends: Vec<String> = Vec::new();
+        for mend in blocking.map(|finding| self.mend(finding)) {
+            if !mends.contains(&mend) {
+                mends.push(mend);
+            }
+        }
         if !mends.is_empty() {
             self.hints = mends;
         }

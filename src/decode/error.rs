@@ -65,6 +65,9 @@ pub enum DecodeError {
         /// Where.
         column: usize,
     },
+    /// wal2json writes what the database holds as it is; pgoutput has it converted.
+    #[error("wal2json wrote a text that is not UTF-8: it writes in the encoding of the database")]
+    OtherEncoding,
     /// A message of wal2json without a field that its action has.
     #[error("a message of wal2json lacks a usable \"{field}\"")]
     MissingField {
@@ -103,9 +106,10 @@ pub enum DecodeError {
 impl Classify for DecodeError {
     fn class(&self) -> ErrorClass {
         match self {
-            Self::UnknownPlugin { .. } | Self::PluginTooOld | Self::AmbiguousNull { .. } => {
-                ErrorClass::Operator
-            }
+            Self::UnknownPlugin { .. }
+            | Self::PluginTooOld
+            | Self::OtherEncoding
+            | Self::AmbiguousNull { .. } => ErrorClass::Operator,
             Self::Truncated { .. }
             | Self::Trailing { .. }
             | Self::UnknownTag { .. }
@@ -129,6 +133,10 @@ impl Classify for DecodeError {
             Self::PluginTooOld => Some(
                 "upgrade wal2json on the source to 2.5 or later, or go over to pgoutput: tear-down, \
                  then init --plugin pgoutput"
+                    .to_owned(),
+            ),
+            Self::OtherEncoding => Some(
+                "go over to pgoutput, which carries every encoding: tear-down, then init --plugin pgoutput"
                     .to_owned(),
             ),
             Self::AmbiguousNull { .. } => Some(

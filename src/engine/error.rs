@@ -7,7 +7,7 @@ use crate::config::key;
 use crate::decode::DecodeError;
 use crate::model::remedy::{EDIT_FLAG, RUN_AGAIN, SKIP_FLAG, copied_or_left_out, on_side};
 use crate::model::{Classify, ErrorClass, Lsn};
-use crate::postgres::{PgError, sqlstate};
+use crate::postgres::{PgError, ServerError, sqlstate};
 use crate::schema::SchemaError;
 use crate::snapshot::{Idle, IdleCause, SnapshotError};
 
@@ -29,10 +29,12 @@ pub enum EngineError {
         source: PgError,
     },
     /// The slot is not there.
-    #[error("replication slot not found: there is no slot {slot_name} on {endpoint}")]
+    #[error("replication slot not found: there is no slot {slot_name} on {endpoint}{}", those_there(.others))]
     SlotMissing {
         /// The slot.
         slot_name: String,
+        /// The logical slots of the database that are there.
+        others: Vec<String>,
         /// The source, without a password.
         endpoint: String,
         /// The command that makes it.
@@ -269,6 +271,7 @@ impl EngineError {
 impl Classify for EngineError {
     fn class(&self) -> ErrorClass {
         match self {
+            Self::Source { source, .. } if is_unsendable(source) => ErrorClass::Operator,
             Self::Source { source, .. } | Self::Target { source, .. } => source.class(),
             Self::SnapshotGroup { source, .. } => source.class(),
             Self::SnapshotTable { source } => source.class(),
@@ -298,6 +301,7 @@ impl Classify for EngineError {
 
     fn hint(&self) -> Option<String> {
         match self {
+            Self::Source { source, .. } if is_unsendable(source) => Some(UNSENDABLE.to_owned()),
             Self::Source { source, .. } => Some(on_side("source", &skippable(source)?)),
             Self::Target { source, .. } => Some(on_side("target", &source.hint()?)),
             Self::SnapshotGroup { source, .. } => source.hint(),
@@ -391,6 +395,16 @@ fn published_again(fix: Option<&str>, anew: &str) -> String {
     }
 }
 
+/// A row in the WAL stays as large as it was written: nothing can be skipped that cannot be read.
+const UNSENDABLE: &str = "\
+the source cannot send one of its own rows: PostgreSQL prints no value, and no row, above 1 GB (a bytea \
+above 512 MB). Make it smaller there, or leave its table out of the filter; what the WAL holds of it stays, \
+so begin anew: pgstream tear-down, then init and run with the snapshot";
+
+fn is_unsendable(refusal: &PgError) -> bool {
+    refusal.server().is_some_and(ServerError::exceeds_limit)
+}
+
 fn lacks_table(refusal: &ApplyError) -> bool {
     code_of(refusal) == Some(sqlstate::UNDEFINED_TABLE)
 }
@@ -409,6 +423,13 @@ fn lacking(object: &str) -> String {
         "the target never had it, by this name or another: {}; or skip this transaction with {SKIP_FLAG}",
         copied_or_left_out(table)
     )
+}
+
+fn those_there(slots: &[String]) -> String {
+    match slots {
+        [] => String::new(),
+        slots => format!("; there is {}", slots.join(", ")),
+    }
 }
 
 fn joined(conflicts: &[Conflict]) -> String {

@@ -10,20 +10,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 use tokio_postgres::config::{ChannelBinding as ClientBinding, SslMode as ClientSslMode};
 use tokio_postgres::config::{Config, SslNegotiation as ClientNegotiation};
-use tokio_postgres::error::Severity;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{
     AsyncMessage, CancelToken, Client, Connection, Row, SimpleQueryMessage, Statement,
 };
-use tracing::{debug, trace};
+use tracing::debug;
 
 use super::dial::{Place, dial, question};
 use super::error::PgError;
-use super::formats::pin_statement;
 use super::handshake::Service;
 use super::link::{Link, Settled};
 use super::ownership::{self, STRANGERS};
 use super::patience::NOTICE_OUR_END;
+use super::pins::{CARRY_BYTES, pin_statement};
 use crate::config::ConnectionSettings;
 use crate::config::connection::ChannelBinding;
 use crate::model::quote_literal;
@@ -55,7 +54,7 @@ pub struct DatabaseIdentity {
     pub oid: u32,
 }
 
-/// A session with pinned formats. Derefs to tokio-postgres' client; its own methods are those that
+/// A session with pinned settings. Derefs to tokio-postgres' client; its own methods are those that
 /// name server and statement in their errors. Dropping it closes the connection.
 pub struct Session {
     client: Client,
@@ -86,18 +85,20 @@ pub async fn connect(
     settings: &ConnectionSettings,
     application_name: &str,
 ) -> Result<Session, PgError> {
-    dial(settings, |link, place| enter(link, place, application_name)).await
+    // Large, and everywhere: on the heap it makes no future of others large.
+    let dialed = dial(settings, |link, place| enter(link, place, application_name));
+    Box::pin(dialed).await
 }
 
 async fn enter(link: Link, place: Place<'_>, application_name: &str) -> Result<Session, PgError> {
     let config = client_config(&place, application_name);
     let object: Arc<str> = place.object().into();
+    let warnings = link.warnings();
     let (client, connection) = config
         .connect_raw(link, Settled)
         .await
         .map_err(|error| entering_failed(&place, error))?;
     let (tell, ended) = watch::channel(Life::Running);
-    let warnings = Arc::new(AtomicU64::new(0));
     let (notify, notified) = watch::channel(0);
     #[expect(
         clippy::disallowed_methods,
@@ -105,7 +106,7 @@ async fn enter(link: Link, place: Place<'_>, application_name: &str) -> Result<S
     )]
     drop(tokio::spawn(drive(
         connection,
-        (Arc::clone(&object), Arc::clone(&warnings)),
+        Arc::clone(&object),
         (tell, notify),
     )));
     let session = Session {
@@ -118,7 +119,8 @@ async fn enter(link: Link, place: Place<'_>, application_name: &str) -> Result<S
         notified,
         prepared: Mutex::default(),
     };
-    session.run(&pin_statement()).await?;
+    let pinned = session.run(&pin_statement()).await;
+    pinned.map_err(|error| place.unpinned(error))?;
     ownership::require(&session.object, &session.text_rows(STRANGERS).await?)?;
     if let Some((sql, answer)) = question(place.wanted) {
         place.require(answer, &session.text_rows(sql).await?)?;
@@ -170,18 +172,11 @@ fn reason(error: &tokio_postgres::Error) -> String {
 
 async fn drive(
     mut connection: Connection<Link, Link>,
-    (object, warnings): (Arc<str>, Arc<AtomicU64>),
+    object: Arc<str>,
     (tell, notify): (watch::Sender<Life>, watch::Sender<u64>),
 ) {
     let end = loop {
         match poll_fn(|context| connection.poll_message(context)).await {
-            Some(Ok(AsyncMessage::Notice(notice))) => {
-                if notice.parsed_severity() == Some(Severity::Warning) {
-                    warnings.fetch_add(1, Ordering::Relaxed);
-                }
-                debug!(target: "sql", server = %object, code = notice.code().code(), "server notice");
-                trace!(target: "sql", server = %object, message = notice.message(), "server notice");
-            }
             Some(Ok(AsyncMessage::Notification(_))) => notify.send_modify(|count| *count += 1),
             Some(Ok(_)) => {}
             Some(Err(error)) => {
@@ -227,6 +222,15 @@ impl Session {
         if let Err(error) = self.run(NOTICE_OUR_END).await {
             debug!(server = %self.object, "a statement may go on when we are gone: {error}");
         }
+    }
+
+    /// Takes and gives the values of a database in `SQL_ASCII` as the bytes that they are; names and
+    /// texts are to be read by other sessions.
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    pub async fn carry_bytes(&self) -> Result<(), PgError> {
+        self.run(CARRY_BYTES).await
     }
 
     /// Waits until the connection is gone. Returns why, none after an orderly end. Cancel safe.

@@ -206,9 +206,12 @@ fn is_next_hosts_turn(error: &PgError) -> bool {
 }
 
 /// `pg_hba.conf` may have a line for one kind only, and a handshake that fails says nothing about
-/// the plain way.
+/// the plain way. What we do not follow is no reason to do without encryption, too.
 fn is_other_encryptions_turn(error: &PgError) -> bool {
-    matches!(error, PgError::Tls { .. }) || error.code() == Some(sqlstate::INVALID_AUTHORIZATION)
+    if let PgError::Tls { source, .. } = error {
+        return !matches!(source, TlsError::Revocations { .. });
+    }
+    error.code() == Some(sqlstate::INVALID_AUTHORIZATION)
 }
 
 async fn open(place: &Place<'_>, encryption: Encryption) -> Result<Link, PgError> {
@@ -217,7 +220,7 @@ async fn open(place: &Place<'_>, encryption: Encryption) -> Result<Link, PgError
         Host::Directory(directory) => {
             let path = directory.join(format!(".s.PGSQL.{port}"));
             match UnixStream::connect(path).await {
-                Ok(stream) => Ok(Link::plain(Transport::Unix(stream))),
+                Ok(stream) => Ok(plain(place, Transport::Unix(stream))),
                 Err(source) => Err(unreachable(place, source)),
             }
         }
@@ -264,7 +267,7 @@ async fn encrypt(
     encryption: Encryption,
 ) -> Result<Link, PgError> {
     if encryption == Encryption::Plain {
-        return Ok(Link::plain(Transport::Tcp(stream)));
+        return Ok(plain(place, Transport::Tcp(stream)));
     }
     let failed = |source| PgError::Tls {
         object: place.object(),
@@ -274,14 +277,18 @@ async fn encrypt(
         match request_encryption(&mut stream).await.map_err(failed)? {
             true => {}
             false if encryption == Encryption::IfOffered => {
-                return Ok(Link::plain(Transport::Tcp(stream)));
+                return Ok(plain(place, Transport::Tcp(stream)));
             }
             false => return Err(failed(TlsError::NotOffered)),
         }
     }
-    tls::handshake(stream, name, &place.settings.tls)
-        .await
-        .map_err(failed)
+    let encrypted = tls::handshake(stream, name, &place.settings.tls).await;
+    let (transport, end_point) = encrypted.map_err(failed)?;
+    Ok(Link::new(place.object(), transport, end_point))
+}
+
+fn plain(place: &Place<'_>, transport: Transport) -> Link {
+    Link::new(place.object(), transport, None)
 }
 
 async fn request_encryption(stream: &mut TcpStream) -> Result<bool, TlsError> {

@@ -7,6 +7,7 @@
 use std::io;
 use std::time::Duration;
 
+use super::link::Unbelievable;
 use super::server_error::ServerError;
 use super::tls::TlsError;
 use crate::model::{Classify, ErrorClass};
@@ -140,6 +141,12 @@ impl PgError {
                 source: io::ErrorKind::ConnectionAborted.into(),
             };
         }
+        if let Some(Unbelievable(what)) = unbelievable(&error) {
+            return Self::Protocol {
+                object,
+                what: what.clone(),
+            };
+        }
         match io_kind(&error) {
             Some(kind) => Self::Lost {
                 object,
@@ -218,6 +225,14 @@ impl PgError {
             other => other,
         }
     }
+}
+
+fn unbelievable(error: &tokio_postgres::Error) -> Option<&Unbelievable> {
+    let source = std::error::Error::source(error)?;
+    source
+        .downcast_ref::<io::Error>()?
+        .get_ref()?
+        .downcast_ref()
 }
 
 fn io_kind(error: &tokio_postgres::Error) -> Option<io::ErrorKind> {

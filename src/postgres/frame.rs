@@ -13,18 +13,12 @@ use postgres_protocol::message::backend::{
     COPY_DATA_TAG, ErrorResponseBody, Message, NoticeResponseBody,
 };
 
+use super::inlet::{HEADER_BYTES, body_length};
 use crate::model::Lsn;
 
 /// Size of a read buffer. One system call then takes hundreds of rows when there is a backlog;
 /// larger ones gained nothing.
 pub(super) const READ_BYTES: usize = 256 * 1024;
-
-/// PostgreSQL cannot build a message above 1 GiB (`MaxAllocSize`); what claims to be larger is not
-/// PostgreSQL.
-const MESSAGE_BYTES_MAX: usize = 1 << 30;
-
-/// Tag and length word.
-const HEADER_BYTES: usize = 5;
 
 /// One message of the stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -171,15 +165,12 @@ impl FrameBuffer {
     }
 
     fn header(&self) -> Result<Option<(u8, usize)>, String> {
-        let Some([tag, length @ ..]) = self.bytes.first_chunk::<HEADER_BYTES>() else {
+        let Some(header) = self.bytes.first_chunk::<HEADER_BYTES>() else {
             return Ok(None);
         };
-        let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
-        if (4..=MESSAGE_BYTES_MAX).contains(&length) {
-            Ok(Some((*tag, length.saturating_add(1))))
-        } else {
-            Err(format!("a message of {length} bytes"))
-        }
+        let [tag, ..] = header;
+        let body_length = body_length(*header, true)?;
+        Ok(Some((*tag, HEADER_BYTES.saturating_add(body_length))))
     }
 
     /// Takes a whole message and returns its body.

@@ -157,3 +157,28 @@ fn what_is_received_ahead_waits_in_pieces() {
 fn giant_bytes(frame: &Frame) -> usize {
     encode(frame).len()
 }
+
+#[test]
+fn fuzz_the_frames_of_a_stream() {
+    let frames = [
+        Frame::XLogData {
+            wal_start: Lsn(1),
+            wal_end: Lsn(2),
+            data: Bytes::from_static(b"a row"),
+        },
+        Frame::Keepalive {
+            wal_end: Lsn(3),
+            reply_requested: true,
+        },
+    ];
+    let mut stream: Vec<u8> = frames.iter().flat_map(encode).collect();
+    stream.extend(b"N\0\0\0\x12SNOTICE\0C00000\0\0E\0\0\0\x0bC57P01\0\0Z\0\0\0\x05I");
+
+    crate::fuzz::fuzz(&[&stream], |input| {
+        let mut buffer = FrameBuffer::default();
+        for chunk in input.chunks(7) {
+            buffer.put(chunk);
+            while let Ok(Some(_)) = buffer.step() {}
+        }
+    });
+}

@@ -12,8 +12,8 @@ use postgres_protocol::message::frontend;
 
 use super::dial::{Place, question};
 use super::error::PgError;
-use super::formats::pin_statement;
 use super::link::Link;
+use super::pins::pin_statement;
 use super::wire::Wire;
 use crate::config::Secret;
 use crate::config::connection::ChannelBinding;
@@ -38,7 +38,7 @@ pub(super) struct Greeting {
 }
 
 impl Wire {
-    /// Opens a session on `link` with pinned formats, on a server that is what the settings want.
+    /// Opens a session on `link` with pinned settings, on a server that is what the settings want.
     /// `application_name` is used unless they name one.
     pub(super) async fn enter(
         link: Link,
@@ -58,7 +58,8 @@ impl Wire {
         wire.send().await?;
         let greeting = wire.introduced(place).await;
         let greeting = greeting.map_err(|error| place.explained(error, service))?;
-        wire.query(&pin_statement()).await?;
+        let pinned = wire.query(&pin_statement()).await;
+        pinned.map_err(|error| place.unpinned(error))?;
         if let Some((sql, answer)) = question(place.wanted) {
             place.require(answer, &wire.query(sql).await?)?;
         }

@@ -1,24 +1,40 @@
 //! A byte stream to a server: TCP, Unix socket, or TLS over TCP. Both kinds of session run on it.
 
-use std::future::{Ready, ready};
+use std::future::{self, Ready};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker, ready};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf, ReadHalf, WriteHalf, split};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream};
+use tracing::{debug, trace};
 
+use super::inlet::Inlet;
+use super::server_error::ServerError;
 use super::socket::{self, Gather, SocketReader, SocketWriter};
 
 /// The stream and what SCRAM may bind to.
 #[derive(Debug)]
 pub(super) struct Link {
-    pub(super) transport: Transport,
+    /// The server, for the log.
+    object: String,
+    transport: Transport,
+    inlet: Inlet,
+    /// Warnings that the server has sent.
+    warnings: Arc<AtomicU64>,
     /// `tls-server-end-point`: the hash of the server's certificate (RFC 5929), if encrypted.
     pub(super) end_point: Option<Vec<u8>>,
 }
+
+/// The server sent what no PostgreSQL sends. It is wrapped into an [`io::Error`], as a stream's readers
+/// know no other.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Unbelievable(pub(super) String);
 
 #[derive(Debug)]
 pub(super) enum Transport {
@@ -42,10 +58,37 @@ pub(super) enum LinkWriter {
 }
 
 impl Link {
-    pub(super) const fn plain(transport: Transport) -> Self {
+    pub(super) fn new(object: String, transport: Transport, end_point: Option<Vec<u8>>) -> Self {
         Self {
+            object,
             transport,
-            end_point: None,
+            inlet: Inlet::default(),
+            warnings: Arc::default(),
+            end_point,
+        }
+    }
+
+    /// Returns the count of warnings. One is counted before anything that the server has sent behind it
+    /// is handed on.
+    pub(super) fn warnings(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.warnings)
+    }
+
+    /// Writes down what the server said unasked: its code; its words, which may hold values, at the most
+    /// talkative level only.
+    fn log_notices(&mut self) {
+        for fields in self.inlet.noticed() {
+            let text = String::from_utf8_lossy(&fields);
+            let fields = text.split('\0').filter_map(|field| {
+                let kind = *field.as_bytes().first()?;
+                Some((kind, field.get(1..)?))
+            });
+            let notice = ServerError::from_fields(&self.object, fields);
+            if notice.severity == "WARNING" {
+                self.warnings.fetch_add(1, Ordering::Relaxed);
+            }
+            debug!(target: "sql", server = %self.object, code = notice.code, "server notice");
+            trace!(target: "sql", server = %self.object, message = notice.message, "server notice");
         }
     }
 
@@ -120,7 +163,23 @@ impl AsyncRead for Link {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        each!(Transport { Tcp Unix Tls }, &mut self.transport, stream => Pin::new(stream).poll_read(context, buffer))
+        loop {
+            let before = buffer.filled().len();
+            let read = each!(Transport { Tcp Unix Tls }, &mut self.transport, stream => Pin::new(stream).poll_read(context, buffer));
+            ready!(read)?;
+            let Some(received) = buffer.filled_mut().get_mut(before..) else {
+                return Poll::Ready(Ok(()));
+            };
+            let byte_count = received.len();
+            let kept = self.inlet.sift(received);
+            let kept = kept.map_err(|what| io::Error::other(Unbelievable(what)))?;
+            self.log_notices();
+            buffer.set_filled(before + kept);
+            // Nothing at all is how a stream says that it has ended.
+            if kept > 0 || byte_count == 0 {
+                return Poll::Ready(Ok(()));
+            }
+        }
     }
 }
 
@@ -171,7 +230,7 @@ impl TlsConnect<Link> for Settled {
     type Future = Ready<io::Result<Link>>;
 
     fn connect(self, link: Link) -> Self::Future {
-        ready(Ok(link))
+        future::ready(Ok(link))
     }
 }
 

@@ -10,7 +10,7 @@
 //!                                                              WalReader + FeedbackWriter
 //! ```
 //!
-//! All kinds of session share the way in (`dial`) and the pinned formats (`formats`), so a
+//! All kinds of session share the way in (`dial`) and the pinned settings (`pins`), so a
 //! value printed by one means the same when read by the other. tokio-postgres has no CopyBoth mode
 //! and hands out COPY's rows one by one, hence the second client; what it cannot do about TLS
 //! (`allow`, `verify-ca`, falling back) is done before it sees the stream.
@@ -22,12 +22,13 @@ mod copy;
 mod dial;
 mod error;
 mod flush;
-mod formats;
 mod frame;
 mod handshake;
+mod inlet;
 mod link;
 mod ownership;
 mod patience;
+mod pins;
 mod publication;
 mod refusal;
 mod replication;
@@ -42,10 +43,10 @@ mod wire;
 pub use connect::{DatabaseIdentity, Session, connect};
 pub use copy::{Canceller, Copied, CopyError, CopySession, copy_through};
 pub use error::PgError;
-pub use formats::MEANING;
 pub use frame::Frame;
 pub use ownership::require_ownership_sql;
 pub use patience::naming_whom_we_wait_for;
+pub use pins::{FREE, MEANING, SESSION};
 pub use publication::{
     Publication, UnfitPublication, create_publication_sql, drop_publication_sql, find_publication,
     publish_generated_sql,

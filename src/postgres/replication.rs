@@ -10,8 +10,10 @@ use tracing::debug;
 use super::dial::{Place, dial};
 use super::error::PgError;
 use super::handshake::{Greeting, Service};
+use super::inlet::COPY_BOTH_TAG;
 use super::link::Link;
 use super::patience::NOTICE_OUR_END;
+use super::pins::CARRY_BYTES;
 use super::sqlstate::INVALID_PARAMETER_VALUE;
 use super::stream::{FeedbackWriter, WalReader};
 use super::wire::{TextRow, Wire, lost};
@@ -19,9 +21,6 @@ use crate::config::ConnectionSettings;
 use crate::model::{Lsn, quote_ident, quote_literal};
 
 const APPLICATION_NAME: &str = "pgstream";
-
-/// `CopyBothResponse`, which postgres-protocol does not know.
-const COPY_BOTH_TAG: u8 = b'W';
 
 /// The answer to `IDENTIFY_SYSTEM`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +44,7 @@ pub struct ReplicationConnection {
 }
 
 impl ReplicationConnection {
-    /// Opens a session with pinned formats.
+    /// Opens a session with pinned settings.
     ///
     /// # Errors
     /// Transient when no server answers; Operator when it refuses us (the role needs REPLICATION,
@@ -206,7 +205,8 @@ impl ReplicationConnection {
 
 async fn enter(link: Link, place: Place<'_>) -> Result<ReplicationConnection, PgError> {
     let entered = Wire::enter(link, &place, Service::Replication, APPLICATION_NAME).await;
-    let (wire, greeting) = entered?;
+    let (mut wire, greeting) = entered?;
+    wire.query(CARRY_BYTES).await?;
     let Greeting {
         parameters,
         process_id,

@@ -39,6 +39,8 @@ pub struct ServerError {
     pub row_number: Option<u64>,
     /// What mends it, where whoever met it knows more than the code tells.
     pub(super) known_mend: Option<String>,
+    /// The function of the server that raised it, where rows are written.
+    raised_by: Option<String>,
     /// What its texts may quote.
     quotes: Quotes,
 }
@@ -112,6 +114,7 @@ impl ServerError {
             constraint: own(answer.constraint()),
             row_number: None,
             known_mend: None,
+            raised_by: None,
             quotes: Quotes::default(),
         }
     }
@@ -122,6 +125,7 @@ impl ServerError {
         let about = |word: &str| self.message.contains(word);
         let known = match &*self.code {
             sqlstate::INVALID_AUTHORIZATION if about("certificate") => Some(HINT_CERTIFICATE),
+            sqlstate::INTERNAL_ERROR if self.exceeds_limit() => Some(HINT_LIMIT),
             code => sqlstate::hint(code),
         };
         let own = self.hint.clone();
@@ -137,23 +141,37 @@ impl ServerError {
     #[must_use]
     pub fn class(&self) -> ErrorClass {
         let content = self.quotes != Quotes::AsTheCodeSays && self.code.starts_with("42");
-        match content && self.code != sqlstate::INSUFFICIENT_PRIVILEGE {
+        match content && self.code != sqlstate::INSUFFICIENT_PRIVILEGE || self.exceeds_limit() {
             true => ErrorClass::Data,
             false => sqlstate::class_of(&self.code),
         }
     }
 
+    /// Returns whether a value is larger than the server itself can print or read. It says so with a code
+    /// of its own where it builds a text bit by bit, and as an internal error, in words that are never
+    /// translated, where it wants the memory at once.
+    #[must_use]
+    pub fn exceeds_limit(&self) -> bool {
+        match &*self.code {
+            sqlstate::PROGRAM_LIMIT_EXCEEDED => true,
+            sqlstate::INTERNAL_ERROR => self
+                .message
+                .starts_with("invalid memory alloc request size"),
+            _ => false,
+        }
+    }
+
     /// Takes out what may quote a value. Row and column of a COPY are kept of its context, which
     /// quotes what stood there.
-    pub(super) fn without_values(mut self) -> Self {
-        let place = self.context.take().as_deref().and_then(copied_place);
-        if let Some((row_number, column)) = place {
-            self.row_number = Some(row_number);
-            self.column = self.column.or(column);
-        }
+    pub(super) fn without_values(self) -> Self {
         let mut safe = self.about_values();
+        let place = safe.context.take().as_deref().and_then(copied_place);
+        if let Some((row_number, column)) = place {
+            safe.row_number = Some(row_number);
+            safe.column = safe.column.or(column);
+        }
         safe.message = safe.message_without_values();
-        safe.detail = None;
+        safe.detail = safe.detail_without_values().map(str::to_owned);
         safe
     }
 
@@ -167,6 +185,7 @@ impl ServerError {
             true => Quotes::Anything,
             false => Quotes::Values,
         };
+        self.raised_by = self.context.as_deref().and_then(raising_function);
         self
     }
 
@@ -174,7 +193,15 @@ impl ServerError {
     #[must_use]
     pub fn message_without_values(&self) -> String {
         match self.quotes {
-            Quotes::Anything => RAISED.to_owned(),
+            Quotes::Anything => {
+                let function = self.raised_by.as_ref();
+                let function = function.map_or_else(
+                    || "a function".to_owned(),
+                    |name| format!("function {name}"),
+                );
+                format!("{function} there raised an error, whose text may quote values")
+            }
+            _ if sqlstate::names_only(&self.code) => self.message.clone(),
             // A violated constraint is named between the same marks, and no value is.
             Quotes::Values if !self.code.starts_with("23") => without_quoted(&self.message),
             Quotes::AsTheCodeSays if self.code.starts_with("22") => without_quoted(&self.message),
@@ -185,18 +212,46 @@ impl ServerError {
     /// Returns the detail, unless it may quote a row.
     #[must_use]
     pub fn detail_without_values(&self) -> Option<&str> {
-        let about_names =
-            self.quotes == Quotes::AsTheCodeSays && !sqlstate::quotes_values(&self.code);
+        let about_names = match self.quotes {
+            Quotes::Anything => false,
+            Quotes::Values => sqlstate::names_only(&self.code),
+            Quotes::AsTheCodeSays => !sqlstate::quotes_values(&self.code),
+        };
         self.detail.as_deref().filter(|_| about_names)
     }
 }
 
-/// What is shown of a message that may hold anything.
-const RAISED: &str = "a function there raised an error, whose text may quote values";
-
 /// `pg_hba.conf` has a line with `cert` or `clientcert` (manual, section 21.12).
 const HINT_CERTIFICATE: &str = "name a client certificate whose common name is the user, and its key, in \
      the connection string: sslcert=FILE&sslkey=FILE; or map the name to the user in pg_ident.conf";
+
+/// Two characters a byte for `bytea`, one a bit for `bit varying`.
+const HINT_LIMIT: &str = "PostgreSQL cannot print or read a value whose text passes 1 GB, such as a bytea above \
+     512 MB: make the value smaller, or leave its table out";
+
+/// Reads the function from «PL/pgSQL function public.f(integer) line 3 at RAISE» or «SQL function "f"
+/// statement 1», the innermost that there is; the words around it may be of any language.
+fn raising_function(context: &str) -> Option<String> {
+    let frames = context.lines();
+    let mut frames =
+        frames.filter(|line| line.starts_with("PL/") || line.starts_with("SQL function "));
+    frames.find_map(|frame| match frame.split_once('(') {
+        Some((before, arguments)) => {
+            let (arguments, _) = arguments.split_once(')')?;
+            // A quoted name may hold blanks.
+            let name = match before.strip_suffix('"') {
+                Some(quoted) => before.get(quoted.find('"')?..)?,
+                None => before.rsplit(' ').next()?,
+            };
+            (!name.is_empty()).then(|| format!("{name}({arguments})"))
+        }
+        None => {
+            let (_, quoted) = frame.split_once('"')?;
+            let (name, _) = quoted.split_once('"')?;
+            Some(format!("\"{name}\""))
+        }
+    })
+}
 
 /// Reads row and column from «COPY t, line 5, column c: …», in the many languages that translate it
 /// word by word. Nobody knows the row where that fails; the error stands without it.
@@ -347,7 +402,7 @@ mod tests {
 
     #[test]
     fn values_of_rows_are_not_printed() {
-        let cases: [(&[(u8, &str)], &str); 4] = [
+        let cases: [(&[(u8, &str)], &str); 5] = [
             (
                 &[
                     (b'C', "23505"),
@@ -375,6 +430,18 @@ mod tests {
             ),
             (
                 &[
+                    (b'C', "22P05"),
+                    (
+                        b'M',
+                        "character with byte sequence 0xe2 0x82 0xac in encoding \"UTF8\" has no equivalent in \
+                         encoding \"LATIN1\"",
+                    ),
+                ],
+                "h:5432/db: character with byte sequence 0xe2 0x82 0xac in encoding \"UTF8\" has no equivalent \
+                 in encoding \"LATIN1\" (SQLSTATE 22P05)",
+            ),
+            (
+                &[
                     (b'C', "42501"),
                     (b'M', "permission denied for table t"),
                     (b'D', "why"),
@@ -386,6 +453,89 @@ mod tests {
             let error = answer(fields);
             assert_eq!(error.to_string(), shown);
             assert!(!format!("{error:?}").contains("secret"));
+        }
+    }
+
+    #[test]
+    fn where_rows_are_written_what_the_server_lacks_is_named_all_the_same() {
+        let full = answer(&[
+            (b'C', "53100"),
+            (
+                b'M',
+                "could not extend file \"base/5/16384\": No space left on device",
+            ),
+            (b'D', "Failed on \"base/5/16384\"."),
+        ]);
+        let long = answer(&[
+            (b'C', "54000"),
+            (
+                b'M',
+                "index row size 9000 exceeds the maximum for index \"t_pkey\"",
+            ),
+        ]);
+        let strange = answer(&[
+            (b'C', "42P01"),
+            (b'M', "relation \"secret\" does not exist"),
+        ]);
+
+        assert_eq!(
+            full.about_values().to_string(),
+            "h:5432/db: could not extend file \"base/5/16384\": No space left on device (SQLSTATE 53100): \
+             Failed on \"base/5/16384\"."
+        );
+        assert!(long.about_values().to_string().contains("\"t_pkey\""));
+        assert!(!strange.about_values().to_string().contains("secret"));
+    }
+
+    #[test]
+    fn a_value_beyond_the_servers_own_limit_is_no_bug_of_ours() {
+        let error = answer(&[
+            (b'C', "XX000"),
+            (b'M', "invalid memory alloc request size 1073741825"),
+        ]);
+
+        assert_eq!(error.class(), ErrorClass::Data);
+        assert!(error.mend().unwrap().contains("1 GB"));
+    }
+
+    #[test]
+    fn a_function_that_raises_is_named_and_its_words_are_not_told() {
+        let cases = [
+            (
+                "PL/pgSQL function public.touch() line 3 at RAISE",
+                "function public.touch() there raised an error",
+            ),
+            (
+                "SQL statement \"INSERT INTO t VALUES ('secret')\"\n\
+                 PL/pgSQL function public.\"My touch\"(integer,text) line 3 at SQL statement",
+                "function public.\"My touch\"(integer,text) there",
+            ),
+            (
+                "PL/pgSQL-Funktion touch() Zeile 3 bei RAISE",
+                "function touch() there",
+            ),
+            ("SQL function \"f\" statement 1", "function \"f\" there"),
+            (
+                "PL/pgSQL function inline_code_block line 1 at RAISE",
+                "a function there",
+            ),
+        ];
+        for (context, expected) in cases {
+            let fields = [
+                (b'C', "P0001"),
+                (b'M', "secret"),
+                (b'H', "secret"),
+                (b'W', context),
+            ];
+
+            for error in [
+                answer(&fields).about_values(),
+                answer(&fields).without_values(),
+            ] {
+                let said = error.to_string();
+                assert!(said.contains(expected), "{context}: {said}");
+                assert!(!format!("{said} {:?}", error.mend()).contains("secret"));
+            }
         }
     }
 }

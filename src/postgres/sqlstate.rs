@@ -10,6 +10,14 @@ pub const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 /// `invalid_parameter_value`: also an option that an output plugin does not know.
 pub const INVALID_PARAMETER_VALUE: &str = "22023";
+/// `character_not_in_repertoire`: bytes that are no text in the encoding of the database.
+pub const CHARACTER_NOT_IN_REPERTOIRE: &str = "22021";
+/// `untranslatable_character`: a character that the other encoding has not.
+pub const UNTRANSLATABLE_CHARACTER: &str = "22P05";
+/// `program_limit_exceeded`: larger than PostgreSQL takes.
+pub const PROGRAM_LIMIT_EXCEEDED: &str = "54000";
+/// `internal_error`: what no code was thought of for.
+pub const INTERNAL_ERROR: &str = "XX000";
 /// `invalid_authorization_specification`: `pg_hba.conf` has no line for this connection.
 pub const INVALID_AUTHORIZATION: &str = "28000";
 /// `invalid_password`.
@@ -87,6 +95,18 @@ pub(super) fn quotes_values(code: &str) -> bool {
     code.starts_with("22") || code.starts_with("23")
 }
 
+/// Returns whether the text of such an error names objects, files and encodings only, also where rows are
+/// written: what the server lacks, and where it stands.
+pub(super) fn names_only(code: &str) -> bool {
+    let class = code.get(..2).unwrap_or_default();
+    let encodings = matches!(code, CHARACTER_NOT_IN_REPERTOIRE | UNTRANSLATABLE_CHARACTER);
+    encodings
+        || matches!(
+            class,
+            "08" | "25" | "40" | "53" | "54" | "55" | "57" | "58" | "72"
+        )
+}
+
 /// Returns the mend that we know for a code, for servers that sent none.
 pub(super) fn hint(code: &str) -> Option<&'static str> {
     Some(match code {
@@ -101,12 +121,17 @@ pub(super) fn hint(code: &str) -> Option<&'static str> {
             "a transaction holds it for long: SELECT pid, xact_start, query FROM pg_stat_activity \
              ORDER BY xact_start; shows which; let it end, then try again"
         }
+        CHARACTER_NOT_IN_REPERTOIRE => {
+            "the source holds bytes that are no text in this encoding, as a database in SQL_ASCII may: \
+             mend them there, or make the target with ENCODING 'SQL_ASCII', too"
+        }
+        UNTRANSLATABLE_CHARACTER => {
+            "make the target with ENCODING 'UTF8', which has every character"
+        }
         "53300" => "raise max_connections, or close sessions that are not needed",
         "53400" => "raise max_replication_slots and max_wal_senders, then restart the server",
         "25006" => {
-            "a standby takes no writes: connect to the primary (target_session_attrs=primary); on a \
-             primary default_transaction_read_only is on, for the role, the database or the server: \
-             pgstream check says which statement ends that"
+            "a standby takes no writes: connect to the primary (target_session_attrs=primary)"
         }
         _ => return None,
     })

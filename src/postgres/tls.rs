@@ -20,17 +20,20 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use self::verify::{Check, Verifier};
-use super::link::{Link, Transport};
+use super::link::Transport;
 use crate::config::connection::{RootCertificates, SslMode, SslNegotiation, TlsSettings};
 
 pub use error::TlsError;
+
+/// What SCRAM may bind to: the hash of the server's certificate.
+type EndPoint = Option<Vec<u8>>;
 
 /// Encrypts a stream on which the server has agreed to it.
 pub(super) async fn handshake(
     stream: TcpStream,
     host: &str,
     settings: &TlsSettings,
-) -> Result<Link, TlsError> {
+) -> Result<(Transport, EndPoint), TlsError> {
     let config = client_config(settings, host)?;
     // Names that are neither DNS names nor addresses cannot be sent in the handshake; they fail
     // only where the certificate must bear them.
@@ -52,10 +55,7 @@ pub(super) async fn handshake(
         .1
         .peer_certificates()
         .and_then(|chain| channel_binding::end_point(chain.first()?));
-    Ok(Link {
-        transport: Transport::Tls(Box::new(stream)),
-        end_point,
-    })
+    Ok((Transport::Tls(Box::new(stream)), end_point))
 }
 
 fn client_config(settings: &TlsSettings, host: &str) -> Result<ClientConfig, TlsError> {
@@ -117,6 +117,10 @@ fn check(settings: &TlsSettings, host: &str) -> Result<Check, TlsError> {
     let Some(certificates) = certificates else {
         return Ok(Check::Nothing);
     };
+    let revocations = settings.home.as_ref().map(|home| home.join("root.crl"));
+    if let Some(path) = revocations.filter(|path| path.exists()) {
+        return Err(TlsError::Revocations { path });
+    }
     let roots = Arc::new(root_store(&certificates));
     Ok(match settings.mode {
         SslMode::VerifyFull => Check::AuthorityAndName {

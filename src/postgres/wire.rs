@@ -13,10 +13,9 @@ use postgres_protocol::message::backend::{
 };
 use postgres_protocol::message::frontend;
 use tokio::io::{AsyncReadExt as _, AsyncWrite as _};
-use tracing::debug;
 
 use super::error::PgError;
-use super::link::Link;
+use super::link::{Link, Unbelievable};
 use super::server_error::ServerError;
 
 /// One row of a simple query, as the server printed it.
@@ -39,7 +38,7 @@ impl Wire {
         poll_fn(|context| self.poll_send(context)).await
     }
 
-    /// Returns the next message. Notices are logged and left out. Cancel safe.
+    /// Returns the next message; notices never get here. Cancel safe.
     pub(super) async fn message(&mut self) -> Result<Message, PgError> {
         poll_fn(|context| self.poll_message(context)).await
     }
@@ -67,9 +66,6 @@ impl Wire {
     ) -> Poll<Result<Message, PgError>> {
         loop {
             match Message::parse(&mut self.received) {
-                Ok(Some(Message::NoticeResponse(_))) => {
-                    debug!(target: "sql", server = %self.object, "server notice");
-                }
                 Ok(Some(message)) => return Poll::Ready(Ok(message)),
                 Ok(None) => ready!(self.poll_receive(context))?,
                 Err(error) => return Poll::Ready(Err(self.broken(error.to_string()))),
@@ -167,9 +163,13 @@ impl Wire {
 }
 
 pub(super) fn lost(object: &str, source: io::Error) -> PgError {
-    PgError::Lost {
-        object: object.to_owned(),
-        source,
+    let object = object.to_owned();
+    match source.get_ref().and_then(|inner| inner.downcast_ref()) {
+        Some(Unbelievable(what)) => PgError::Protocol {
+            object,
+            what: what.clone(),
+        },
+        None => PgError::Lost { object, source },
     }
 }
 

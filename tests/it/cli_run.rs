@@ -190,7 +190,7 @@ async fn trouble_3_a_table_that_the_target_does_not_have() {
     error: cannot write to the target localhost:[port]/postgres
     caused by: table public.test is not on the target
     transaction: [xid] of the source, committed at [lsn]
-    hint: have it copied, which goes on exactly here: set PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED=true, add 'public.test' to PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_TABLES, and run pgstream again; or leave it out: add 'public.test' to PGSTREAM_FILTER_EXCLUDE_TABLES
+    hint: have it copied, which goes on exactly here: set PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED=true, add 'public.test' to PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_TABLES, and run pgstream again; or leave it out: add 'public.test' to PGSTREAM_FILTER_EXCLUDE_TABLES; or skip this transaction with --skip-transaction [lsn]
     ");
     });
 }

@@ -23,6 +23,7 @@ mod console;
 mod copy;
 mod deps;
 mod durable;
+mod encodings;
 mod hostile;
 mod instruments;
 mod oracle;
@@ -43,6 +44,7 @@ mod schema_statements;
 mod schema_traps;
 mod schema_versions;
 mod sessions;
+mod settings;
 mod snapshot;
 #[cfg(feature = "failpoints")]
 mod snapshot_resume;

@@ -134,7 +134,7 @@ const REFUSALS: &[Refusal] = &[
         change: "INSERT INTO t VALUES (47114711, 'secret 47114711', 0)",
         sqlstate: None,
         statement: None,
-        hint: "add 'public.t' to PGSTREAM_FILTER_EXCLUDE_TABLES",
+        hint: "add 'public.t' to PGSTREAM_FILTER_EXCLUDE_TABLES; or skip this transaction with --skip-transaction ",
         mend: "ALTER TABLE elsewhere RENAME TO t",
     },
     Refusal {
@@ -378,6 +378,30 @@ async fn what_the_target_never_had_is_dropped_in_peace_and_altered_with_advice()
 }
 
 #[tokio::test]
+async fn a_function_of_the_target_that_raises_is_named() {
+    let flow = Flow::rows("pgoutput", SCHEMA).await;
+    execute(
+        &flow.target,
+        "CREATE FUNCTION \"Look at\"(text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN RAISE 'secret %', $1; END $$; \
+         CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+         PERFORM public.\"Look at\"(NEW.v); RETURN NEW; END $$; \
+         CREATE TRIGGER touch BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION touch()",
+    )
+    .await;
+    let mut handle = flow.start();
+    flow.run("INSERT INTO t VALUES (7, 'secret', 0)").await;
+
+    let failed = failure(&mut handle).await;
+
+    let said = format!("{failed:?}");
+    assert!(
+        said.contains("function public.\\\"Look at\\\"(text) there raised"),
+        "{said}"
+    );
+    assert!(!said.contains("secret"), "{said}");
+}
+
+#[tokio::test]
 async fn a_truncate_reaches_no_table_of_the_targets_own() {
     let flow = Flow::rows("pgoutput", SCHEMA).await;
     execute(
@@ -518,4 +542,23 @@ async fn a_large_transaction_leaves_nothing_when_its_last_row_is_refused() {
     let handle = flow.start();
     flow.equal().await;
     stop(handle).await;
+}
+
+/// A bit is a character in print; 2^30 of them are too many.
+#[tokio::test]
+async fn a_row_that_postgresql_cannot_send_is_told_as_the_servers_limit() {
+    let schema = "CREATE TABLE t (id int PRIMARY KEY, v varbit)";
+    let flow = Flow::rows("pgoutput", schema).await;
+    let mut handle = flow.start();
+    flow.run(
+        "DO $$ DECLARE v varbit := repeat('0', 1024)::varbit; \
+         BEGIN FOR i IN 1..20 LOOP v := v || v; END LOOP; INSERT INTO t VALUES (1, v); END $$",
+    )
+    .await;
+
+    let failure = failure(&mut handle).await;
+
+    assert_eq!(failure.class, ErrorClass::Operator, "{failure:?}");
+    let hint = failure.hint.unwrap_or_default();
+    assert!(hint.contains("above 1 GB"), "{hint}");
 }

@@ -142,6 +142,28 @@ async fn a_self_signed_certificate_is_its_own_root() {
     }
 }
 
+/// libpq refuses what it lists, and we do not look into it; going on without encryption would be worse.
+#[tokio::test]
+async fn a_list_of_revoked_certificates_is_not_passed_over() {
+    let files = Files::new();
+    let authority = Authority::new("root");
+    let root = files.put("root.crt", &authority.certificate());
+    let list = files.put("root.crl", "any");
+    let cluster = tls_cluster(authority.server(&["localhost"]), &[]);
+    for mode in ["prefer", "require", "verify-full"] {
+        let port = cluster.port();
+        let url = format!("{USER}localhost:{port}/postgres?sslmode={mode}&sslrootcert={root}");
+        let mut settings = settings(&url);
+        settings.tls.home = Some(files.0.path().to_owned());
+
+        let refused = postgres::connect(&settings, "pgstream test").await;
+
+        let refused = refused.expect_err("a refusal");
+        assert_eq!(refused.class(), ErrorClass::Operator, "{mode}");
+        assert!(refused.hint().unwrap_or_default().contains(&list), "{mode}");
+    }
+}
+
 #[tokio::test]
 async fn a_certificate_made_by_the_manuals_recipe_is_good_enough() {
     let files = Files::new();

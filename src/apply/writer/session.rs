@@ -27,6 +27,7 @@ pub(super) async fn open(
     let session = postgres::connect(settings, APPLICATION_NAME).await;
     let session = session.map_err(refused)?;
     session.run(SETTINGS).await.map_err(refused)?;
+    session.carry_bytes().await.map_err(refused)?;
     if disable_triggers {
         session.run(DISABLE_TRIGGERS).await.map_err(refused)?;
     }

@@ -77,9 +77,7 @@ impl<'a> Message<'a> {
     /// Parses one message. The error says where, never what: the text holds values.
     pub(super) fn parse(data: &'a [u8]) -> Result<Self, DecodeError> {
         // Once for the whole is much faster than once for each string.
-        let text = std::str::from_utf8(data).map_err(|error| DecodeError::Json {
-            column: error.valid_up_to(),
-        })?;
+        let text = std::str::from_utf8(data).map_err(|_not_utf8| DecodeError::OtherEncoding)?;
         serde_json::from_str(text).map_err(|error| malformed(&error))
     }
 

@@ -23,8 +23,6 @@ pub(super) struct Server {
     pub(super) identity: DatabaseIdentity,
     pub(super) encoding: String,
     pub(super) in_recovery: bool,
-    /// Where `default_transaction_read_only` is set, as `pg_settings.source` has it; none: it is off.
-    pub(super) read_only: Option<String>,
     pub(super) extensions: Vec<String>,
 }
 

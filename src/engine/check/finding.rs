@@ -1,9 +1,7 @@
 //! Findings as all judges make them. Pure.
 
-use super::facts::Server;
 use super::{Finding, Side};
 use crate::engine::demand::Lack;
-use crate::model::quote_ident;
 
 /// Oldest version that has what we need on either side (`pg_replication_slots.wal_status`, protocol
 /// messages, `SET ACCESS METHOD` aside).
@@ -57,25 +55,4 @@ pub(super) fn found(
 /// Returns what `run` refuses to start with, too.
 pub(super) fn demanded(side: Side, lack: Lack) -> Finding {
     found(side, lack.object, lack.problem, lack.mend)
-}
-
-/// A default that forbids to write, mended where it is set; the session that does so has it, too.
-pub(super) fn read_only(side: Side, server: &Server) -> Option<Finding> {
-    let origin = server.read_only.as_deref()?;
-    let (role, database) = (quote_ident(&server.user), quote_ident(&server.database));
-    let setting = "default_transaction_read_only";
-    let mend = match origin {
-        "database" => format!("ALTER DATABASE {database} RESET {setting};"),
-        "user" => format!("ALTER ROLE {role} RESET {setting};"),
-        "database user" => format!("ALTER ROLE {role} IN DATABASE {database} RESET {setting};"),
-        "global" => format!("ALTER ROLE ALL RESET {setting};"),
-        _ => format!("ALTER SYSTEM SET {setting} = off; SELECT pg_reload_conf();"),
-    };
-    let mend = match origin {
-        "client" => format!("take {setting} out of the options of the connection string"),
-        _ => format!("SET {setting} = off; {mend}"),
-    };
-    let object = format!("database {}", server.database);
-    let problem = format!("is read only ({setting}, set by: {origin})");
-    Some(found(side, object, problem, mend))
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::facts::{SchemaLogFacts, SlotFacts, SourceFacts, SourceTable, Wal2json};
-use super::finding::{bounded, demanded, found, read_only, version};
+use super::finding::{bounded, demanded, found, version};
 use super::{Finding, Side, Wanted};
 use crate::config::{NullNumbers, Plugin, key};
 use crate::engine::demand;
@@ -17,7 +17,6 @@ pub(super) fn judge(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
             facts.server.version_number,
             &facts.server.version,
         ),
-        writable(wanted, facts),
         wal_level(facts),
         wal_senders(facts),
         replication_role(facts),
@@ -60,16 +59,6 @@ fn init_command(wanted: &Wanted) -> String {
 
 fn begin_anew(wanted: &Wanted) -> String {
     remedy::begin_anew(&wanted.init_argument, wanted.slot_name.as_str())
-}
-
-/// `init` writes once, and whoever follows schema changes acknowledges them.
-fn writable(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
-    let needed = wanted.schema_changes || facts.installation.is_none();
-    let found = read_only(Side::Source, &facts.server)?;
-    Some(Finding {
-        blocking: needed,
-        ..found
-    })
 }
 
 fn wal_level(facts: &SourceFacts) -> Option<Finding> {
@@ -502,7 +491,16 @@ fn copied_sequences(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
 fn wal2json(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
     let major = facts.server.version_number / 10_000;
     let object = "output plugin wal2json";
+    let encoding = &facts.server.encoding;
     match facts.wal2json? {
+        Wal2json::Current | Wal2json::PrintsNanAsNull if encoding != "UTF8" => Some(finding(
+            object,
+            format!(
+                "writes texts as the database holds them, in {encoding}, which is no JSON: the first \
+                 character outside ASCII would stop the stream"
+            ),
+            "use pgoutput, which carries every encoding: tear-down, then init --plugin pgoutput",
+        )),
         Wal2json::Missing => Some(finding(
             object,
             "is not installed on the source",

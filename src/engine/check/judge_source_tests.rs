@@ -42,6 +42,7 @@ fn ready() -> SourceFacts {
             user: "repl".to_owned(),
             superuser: true,
             database: "postgres".to_owned(),
+            encoding: "UTF8".to_owned(),
             ..Server::default()
         },
         replication_role: true,
@@ -101,11 +102,6 @@ fn each_missing_precondition_has_its_mend() {
         |f| f.server.version_number = 130_001,
         "older than 14",
         "pg_upgrade",
-    );
-    check(
-        |f| f.server.read_only = Some("user".to_owned()),
-        "is read only",
-        "ALTER ROLE \"repl\" RESET default_transaction_read_only",
     );
     check(
         |f| f.wal_level = "replica".to_owned(),
@@ -380,6 +376,14 @@ fn wal2json_must_be_there_and_print_every_number() {
         |facts| facts.wal2json = Some(Wal2json::Missing),
         "wal2json is not installed",
         "apt install postgresql-15-wal2json",
+    );
+    check(
+        |facts| {
+            facts.wal2json = Some(Wal2json::Current);
+            facts.server.encoding = "SQL_ASCII".to_owned();
+        },
+        "in SQL_ASCII, which is no JSON",
+        "--plugin pgoutput",
     );
     check(
         |facts| facts.wal2json = Some(Wal2json::PrintsNanAsNull),

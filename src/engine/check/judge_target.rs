@@ -1,7 +1,7 @@
 //! What must hold on the target. Pure.
 
 use super::facts::{OwnSchema, TargetFacts, TargetTable};
-use super::finding::{bounded, found, read_only, version};
+use super::finding::{bounded, found, version};
 use super::{Finding, Side, Wanted};
 use crate::model::{QualifiedName, quote_ident};
 
@@ -60,16 +60,13 @@ fn user(facts: &TargetFacts) -> String {
 }
 
 fn writable(facts: &TargetFacts) -> Option<Finding> {
-    if facts.server.in_recovery {
-        let mend =
-            "SELECT pg_promote(); -- or name the primary in PGSTREAM_POSTGRES_WRITER_TARGET_URL";
-        return Some(finding(
+    facts.server.in_recovery.then(|| {
+        finding(
             "server",
             "is a standby: nothing can be written to it",
-            mend,
-        ));
-    }
-    read_only(Side::Target, &facts.server)
+            "SELECT pg_promote(); -- or name the primary in PGSTREAM_POSTGRES_WRITER_TARGET_URL",
+        )
+    })
 }
 
 /// CREATE on the database is for our own schema once, and for schemas that the source creates.

@@ -97,30 +97,6 @@ fn each_missing_precondition_has_its_mend() {
         true,
     );
     check(
-        |f| f.server.read_only = Some("database".to_owned()),
-        "read only",
-        "SET default_transaction_read_only = off; ALTER DATABASE \"postgres\" RESET",
-        true,
-    );
-    check(
-        |f| f.server.read_only = Some("database user".to_owned()),
-        "set by: database user",
-        "ALTER ROLE \"writer\" IN DATABASE \"postgres\" RESET",
-        true,
-    );
-    check(
-        |f| f.server.read_only = Some("configuration file".to_owned()),
-        "read only",
-        "ALTER SYSTEM SET default_transaction_read_only = off",
-        true,
-    );
-    check(
-        |f| f.server.read_only = Some("client".to_owned()),
-        "read only",
-        "out of the options of the connection string",
-        true,
-    );
-    check(
         |f| f.creates_in_database = false,
         "permission denied",
         "GRANT CREATE ON DATABASE \"postgres\" TO \"writer\"",

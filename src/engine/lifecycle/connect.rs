@@ -77,6 +77,12 @@ SELECT s.slot_type, s.plugin, s.database, pg_catalog.current_database(), s.wal_s
 FROM pg_catalog.pg_replication_slots AS s
 WHERE s.slot_name = $1";
 
+/// Those that might have been meant.
+const OTHER_SLOTS: &str = "\
+SELECT s.slot_name::pg_catalog.text FROM pg_catalog.pg_replication_slots AS s
+WHERE s.slot_type = 'logical' AND s.database = pg_catalog.current_database() AND NOT s.temporary
+ORDER BY 1 LIMIT 10";
+
 impl Lifecycle {
     /// Connects; a command to stop is heard meanwhile.
     pub(super) async fn connect_or_stop(
@@ -450,7 +456,10 @@ async fn find_slot(
     let row = source.row(SLOT, &[&name]).await;
     let row = row.map_err(|error| errors.failed("look for the slot", error))?;
     let Some(row) = row else {
+        let others = source.rows(OTHER_SLOTS, &[]).await;
+        let others = others.map_err(|error| errors.failed("look for slots", error))?;
         return Err(EngineError::SlotMissing {
+            others: others.iter().map(|row| row.get(0)).collect(),
             init: init_command(&errors.0.as_argument(), &name),
             slot_name: name,
             endpoint: errors.0.endpoint(),

@@ -13,12 +13,7 @@
 use bytes::BytesMut;
 use postgres_protocol::message::backend::COPY_DATA_TAG;
 
-/// Tag and length word.
-const HEADER_BYTES: usize = 5;
-
-/// PostgreSQL cannot build a message above 1 GiB (`MaxAllocSize`); what claims to be larger is not
-/// PostgreSQL.
-const MESSAGE_BYTES_MAX: usize = 1 << 30;
+use crate::postgres::inlet::{HEADER_BYTES, body_length};
 
 /// The messages that a server sends while it copies out.
 #[derive(Debug, Default)]
@@ -77,13 +72,8 @@ impl Rows {
         missing[..part].copy_from_slice(&bytes[..part]);
         self.header_byte_count += part;
         if self.header_byte_count == HEADER_BYTES {
-            let [tag, length @ ..] = self.header;
-            let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
-            if !(4..=MESSAGE_BYTES_MAX).contains(&length) {
-                return Err(format!("a message of {length} bytes"));
-            }
-            self.body_left = length - 4;
-            if tag != COPY_DATA_TAG {
+            self.body_left = body_length(self.header, true)?;
+            if self.header[0] != COPY_DATA_TAG {
                 self.others.extend_from_slice(&self.header);
             }
         }
@@ -248,5 +238,25 @@ mod tests {
             piece.room()[1..5].copy_from_slice(&length);
             assert!(piece.put(5, &mut Rows::default()).is_err(), "{length:?}");
         }
+    }
+
+    #[test]
+    fn fuzz_the_rows_of_a_copy() {
+        let good = [message(b'd', b"a row\n"), message(b'N', b"SNOTICE\0\0")];
+        let good = [good.concat(), message(b'C', b"COPY 1\0")].concat();
+
+        crate::fuzz::fuzz(&[&good], |input| {
+            let (mut rows, mut piece) = (Rows::default(), Piece::new(64));
+            for chunk in input.chunks(13) {
+                if piece.room().len() < chunk.len() {
+                    piece.clear();
+                }
+                piece.room()[..chunk.len()].copy_from_slice(chunk);
+                if piece.put(chunk.len(), &mut rows).is_err() {
+                    break;
+                }
+            }
+            drop(rows.rest());
+        });
     }
 }

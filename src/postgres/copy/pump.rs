@@ -208,9 +208,6 @@ impl<'a> Pump<'a> {
                     self.ending.refusal = Some(self.source.refused(&body));
                 }
                 Some(Message::ReadyForQuery(_)) => self.ending.ready = true,
-                Some(Message::NoticeResponse(_)) => {
-                    debug!(target: "snapshot", server = %self.source.object, "server notice");
-                }
                 Some(
                     Message::CopyDone
                     | Message::ParameterStatus(_)

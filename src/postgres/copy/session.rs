@@ -13,9 +13,10 @@ use crate::postgres::error::PgError;
 use crate::postgres::handshake::{Greeting, Service};
 use crate::postgres::link::Link;
 use crate::postgres::ownership::{self, STRANGERS};
+use crate::postgres::pins::CARRY_BYTES;
 use crate::postgres::wire::{TextRow, Wire, lost};
 
-/// A session with pinned formats for [`copy_through`](super::copy_through). Dropping it closes the
+/// A session with pinned settings for [`copy_through`](super::copy_through). Dropping it closes the
 /// connection.
 #[derive(Debug)]
 pub struct CopySession {
@@ -35,7 +36,7 @@ pub(super) enum Format {
 }
 
 impl CopySession {
-    /// Opens a session with pinned formats. `application_name` is used unless the settings name one.
+    /// Opens a session with pinned settings. `application_name` is used unless the settings name one.
     ///
     /// Row-level security is an error here, as in `pg_dump`: COPY would silently leave out the rows
     /// that our role must not see.
@@ -162,6 +163,7 @@ async fn enter(
     let (mut wire, greeting) = entered?;
     let strangers = wire.query(STRANGERS).await?;
     ownership::require(&wire.object, &strangers)?;
+    wire.query(CARRY_BYTES).await?;
     wire.query("SET row_security = off").await?;
     let canceller = Canceller::new(&place, &greeting);
     Ok(CopySession {

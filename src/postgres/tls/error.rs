@@ -25,6 +25,12 @@ pub enum TlsError {
         /// Where it was looked for.
         path: Option<PathBuf>,
     },
+    /// libpq would refuse what this file lists, and we do not look into it.
+    #[error("there is a list of revoked certificates, {}, which would not be followed", .path.display())]
+    Revocations {
+        /// The file.
+        path: PathBuf,
+    },
     /// A file cannot be read.
     #[error("cannot read {}", .path.display())]
     ReadFile {
@@ -80,6 +86,7 @@ impl Classify for TlsError {
             Self::Answer { .. } => ErrorClass::Bug,
             Self::NotOffered
             | Self::NoRoots { .. }
+            | Self::Revocations { .. }
             | Self::ReadFile { .. }
             | Self::EmptyFile { .. }
             | Self::KeyPermissions { .. }
@@ -96,6 +103,10 @@ impl Classify for TlsError {
             Self::NoRoots { .. } => {
                 "name one with sslrootcert=FILE (or system), or use sslmode=require".to_owned()
             }
+            Self::Revocations { path } => format!(
+                "move {} away to do without it; short-lived certificates need no such list",
+                path.display()
+            ),
             Self::KeyPermissions { path } => format!("chmod 0600 {}", path.display()),
             Self::Handshake(source) if source.kind() == io::ErrorKind::InvalidData => {
                 "compare sslrootcert and the host's name with the server's certificate: \

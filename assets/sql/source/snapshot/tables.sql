@@ -22,10 +22,12 @@ LEFT JOIN LATERAL (
          pg_catalog.array_agg(a.attname::pg_catalog.text ORDER BY a.attnum)
            FILTER (WHERE a.attgenerated = '') AS read,
          -- Built-in types have one number and one binary form on every server; those that name other
-         -- objects by number do not, nor do composites and arrays of what users made.
+         -- objects by number do not, nor do composites and arrays of what users made. Of some the binary
+         -- input refuses what the output has sent (empty vectors, an empty tsquery), and an infinite
+         -- interval of 17 is a finite one before.
          pg_catalog.bool_and(t.typtype = 'e'
            OR t.oid < 16384 AND t.typtype IN ('b', 'r', 'm') AND t.typsend <> 0 AND t.typreceive <> 0
-              AND t.typname !~ '^_?(reg|aclitem)')
+              AND t.typname !~ '^_?(reg|aclitem|oidvector|int2vector|tsquery|interval)')
            FILTER (WHERE a.attgenerated = '') AS binary_format
   FROM pg_catalog.pg_attribute AS a
   JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
