@@ -1,9 +1,10 @@
 //! What can be typed. The help texts are these comments; every value goes on as text to the
 //! configuration, which has the one rule for it whatever its source.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use super::Failure;
 use super::edit::{self, EditFile};
@@ -13,12 +14,17 @@ use crate::model::Lsn;
 
 /// Keeps one PostgreSQL database equal to another, rows and schema changes.
 #[derive(Debug, Parser)]
-#[command(name = "pgstream", version, disable_help_subcommand = true)]
+#[command(name = "pgstream", version)]
 #[command(
-    after_help = "Every option can also be set in the environment or in the file given with \
-    -c, which docs/configuration.md describes.\n\
-    Exit codes: 0 done, 64 usage or configuration, 65 data refused by the target, 70 a fault of \
-    pgstream,\n75 gave up on something temporary, 78 an operator must change something."
+    after_help = "Addresses, the slot, the log, the look of the console and all else that is set once are \
+    variables, too, in the environment or in the file given with -c: docs/configuration.md.\n\n\
+    Exit codes:\n  \
+    0   done\n  \
+    64  usage or configuration\n  \
+    65  data refused by the target\n  \
+    70  a fault of pgstream\n  \
+    75  gave up on something temporary\n  \
+    78  an operator must change something"
 )]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -56,6 +62,7 @@ pub(super) struct GlobalArguments {
 /// How the console looks.
 #[cfg(feature = "tui")]
 #[derive(Debug, Args)]
+#[command(next_help_heading = CONSOLE)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct ScreenArguments {
     /// Colours of the console: auto, high-contrast or mono
@@ -74,6 +81,12 @@ pub(super) struct ScreenArguments {
     #[arg(long, global = true)]
     pub(super) read_only: bool,
 }
+
+/// The part of the help that is about the console.
+const CONSOLE: &str = "Console";
+
+/// Commands that never open one.
+const WITHOUT_CONSOLE: [&str; 3] = ["snapshot", "status", "check"];
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -193,6 +206,32 @@ pub(super) struct TutorialArguments {
     pub(super) keep: bool,
 }
 
+impl Arguments {
+    /// Reads a command line.
+    ///
+    /// # Errors
+    /// What clap makes of a wrong one, and of a wish for help.
+    pub(super) fn read(line: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let matches = Self::definition().try_get_matches_from(line)?;
+        Self::from_arg_matches(&matches)
+    }
+
+    /// Returns what can be typed, with the help of each command about what concerns it.
+    pub(super) fn definition() -> clap::Command {
+        let mut whole = Self::command();
+        // Options of every command are there only then.
+        whole.build();
+        WITHOUT_CONSOLE.into_iter().fold(whole, |whole, name| {
+            whole.mut_subcommand(name, |command| {
+                command.mut_args(|option| {
+                    let hidden = option.get_help_heading() == Some(CONSOLE);
+                    option.hide(hidden)
+                })
+            })
+        })
+    }
+}
+
 impl GlobalArguments {
     /// Returns the variables that these flags set.
     pub(super) fn flags(&self) -> Vec<FlagValue> {
@@ -251,19 +290,17 @@ fn present<const N: usize>(
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]
     fn the_definition_is_sound() {
-        Arguments::command().debug_assert();
+        Arguments::definition().debug_assert();
     }
 
     #[test]
     fn the_command_lines_of_the_tutorial_are_understood() {
         let check = |line: &str, expected: &[(&str, &str)]| {
-            let arguments = Arguments::try_parse_from(line.split_whitespace()).unwrap();
+            let arguments = Arguments::read(line.split_whitespace().map(OsString::from)).unwrap();
             let mut flags = arguments.global.flags();
             flags.extend(arguments.command.iter().flat_map(Command::flags));
             let flags: Vec<_> = flags

@@ -41,7 +41,7 @@ mod verify;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser as _};
+use clap::error::{ContextKind, ContextValue};
 
 use crate::config::{Configuration, Inputs, LogFormat, redact};
 #[cfg(feature = "tui")]
@@ -57,23 +57,66 @@ use output::{print, say};
 /// a panic inside becomes exit code 70 with a request for a report.
 #[must_use]
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    panic::guard(|| match Arguments::try_parse_from(arguments) {
+    panic::guard(|| match Arguments::read(arguments) {
         Ok(arguments) => run_command(arguments),
-        Err(error) => refuse(&error),
+        Err(error) => refuse(error),
     })
 }
 
-/// Help and version go to stdout; a wrong command line goes to stderr, without the passwords that
-/// clap would quote back.
-fn refuse(error: &clap::Error) -> ExitCode {
+/// Help and version go to stdout; a wrong command line goes to stderr, without what may be a password
+/// in the wrong place.
+fn refuse(mut error: clap::Error) -> ExitCode {
+    let meant = did_you_mean(&error);
+    for kind in [
+        ContextKind::InvalidArg,
+        ContextKind::InvalidSubcommand,
+        ContextKind::InvalidValue,
+    ] {
+        if let Some(ContextValue::String(typed)) = error.get(kind) {
+            let shown = ContextValue::String(shown(typed));
+            error.insert(kind, shown);
+        }
+    }
     let text = redact(error.render().to_string().trim_end());
     if error.use_stderr() {
         say(&text);
+        if let Some(meant) = meant {
+            say(&format!("hint: did you mean pgstream {meant}?"));
+        }
         ExitCode::from(ErrorClass::Usage.exit_code())
     } else {
-        print(&text);
-        ExitCode::SUCCESS
+        told(
+            print(&text)
+                .map(|()| ExitCode::SUCCESS)
+                .map_err(Failure::from),
+        )
     }
+}
+
+/// An address is shown without its password, and what is half of one not at all.
+fn shown(typed: &str) -> String {
+    let is_plain = typed.contains("://") || !typed.contains(['@', ':', '=']);
+    match is_plain {
+        true => typed.to_owned(),
+        false => "…".to_owned(),
+    }
+}
+
+/// Returns the command that a wrong word was probably meant to be; clap finds only near relatives.
+fn did_you_mean(error: &clap::Error) -> Option<String> {
+    let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidSubcommand) else {
+        return None;
+    };
+    if error.get(ContextKind::SuggestedSubcommand).is_some() {
+        return None;
+    }
+    let commands = Arguments::definition();
+    let names = commands.get_subcommands().map(clap::Command::get_name);
+    let near = names.map(|name| (strsim::damerau_levenshtein(typed, name), name));
+    let near = near
+        .min()
+        .filter(|(distance, name)| *distance < name.len().min(3));
+    near.map(|(_, name)| name.to_owned())
 }
 
 fn run_command(arguments: Arguments) -> ExitCode {
@@ -86,8 +129,8 @@ fn run_command(arguments: Arguments) -> ExitCode {
         return told(plain::begin(&arguments.global));
     }
     let Some(command) = arguments.command else {
-        print(&Arguments::command().render_long_help());
-        return ExitCode::SUCCESS;
+        let printed = print(&Arguments::definition().render_long_help());
+        return told(printed.map(|()| ExitCode::SUCCESS).map_err(Failure::from));
     };
     let mut flags = arguments.global.flags();
     flags.extend(command.flags());

@@ -5,12 +5,11 @@
 //!  text ──> uri | keyword ──> (name, value) words ──> build(words, environment) ──> settings
 //! ```
 //!
-//! The parser is pure: what libpq takes from the process (`PGUSER`, `PGPASSWORD`, `PGPASSFILE`,
-//! the login name, the home directory) comes in as an [`Environment`]. `PGHOST`, `PGDATABASE` and
-//! `PGSSLMODE` are deliberately left out: source and target share one process, and a variable meant
-//! for one of them must not redirect the other.
+//! The parser is pure: what libpq takes from the process (`PGHOST`, `PGUSER`, `PGPASSWORD`, `PGPASSFILE`
+//! and the like, the login name, the home directory) comes in as an [`Environment`]. Source and target
+//! share it, as they share the process.
 //!
-//! Errors never quote a value that could hold a part of a badly escaped password.
+//! Errors never quote a part of the string: it may be one of a badly escaped password.
 
 mod build;
 mod environment;

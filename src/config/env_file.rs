@@ -92,7 +92,6 @@ fn parse_line(content: &str, origin: &Origin) -> Result<Option<(String, String)>
 fn line_problem(origin: &Origin, rule: &str, suggestion: &str) -> Box<Problem> {
     Box::new(Problem {
         key: None,
-        value: None,
         rule: rule.to_owned(),
         origin: Some(origin.clone()),
         suggestion: Some(suggestion.to_owned()),

@@ -1,20 +1,18 @@
-//! What is wrong with a configuration: every fault at once, each with its key, value, rule and
-//! origin.
+//! What is wrong with a configuration: every fault at once, each with its key, rule and origin.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use super::Origin;
 use crate::model::{Classify, ErrorClass};
 
-/// One fault of a configuration, or one warning about it. Never holds a secret: values are redacted
-/// before they get here.
+/// One fault of a configuration, or one warning about it. The value is not in it, nor a part of one: what
+/// does not parse may be a password in the wrong place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The variable; none for a line that is not an assignment.
     pub key: Option<String>,
-    /// The value with secrets redacted; none when the key is missing or the value is not shown.
-    pub value: Option<String>,
     /// What the value must be, or what is wrong.
     pub rule: String,
     /// Where the value came from; none when nothing sets it.
@@ -24,7 +22,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// Returns a problem of `key` that needs no value to be understood.
+    /// Returns a problem of `key`.
     pub(super) fn of(
         key: impl Into<String>,
         origin: Option<Origin>,
@@ -32,7 +30,6 @@ impl Problem {
     ) -> Self {
         Self {
             key: Some(key.into()),
-            value: None,
             rule: rule.into(),
             origin,
             suggestion: None,
@@ -46,18 +43,14 @@ impl Problem {
     }
 }
 
-/// `pg2pg.env:4: PGSTREAM_X = "y": the rule (write …)`.
+/// `pg2pg.env:4: PGSTREAM_X: the rule (write …)`.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(origin) = &self.origin {
             write!(f, "{origin}: ")?;
         }
         if let Some(key) = &self.key {
-            f.write_str(key)?;
-            if let Some(value) = &self.value {
-                write!(f, " = \"{value}\"")?;
-            }
-            f.write_str(": ")?;
+            write!(f, "{key}: ")?;
         }
         f.write_str(&self.rule)?;
         match &self.suggestion {
@@ -123,6 +116,10 @@ impl Classify for ConfigError {
 
     fn hint(&self) -> Option<String> {
         Some(match self {
+            Self::ReadFile { path, source } if source.kind() == ErrorKind::InvalidData => format!(
+                "it must be text in UTF-8: iconv -f LATIN1 -t UTF-8 {}",
+                path.display()
+            ),
             Self::ReadFile { path, .. } => {
                 format!(
                     "give the file's path with -c, as seen from here: ls -l {}",

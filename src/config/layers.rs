@@ -5,7 +5,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::connection::Environment;
-use super::{ConfigError, Kind, Origin, Problem, VARIABLES, Variable, env_file, redact, suggest};
+use super::{ConfigError, Kind, Origin, Problem, VARIABLES, Variable};
+use super::{env_file, go, redact, suggest};
 
 /// What all our variables begin with.
 const PREFIX: &str = "PGSTREAM_";
@@ -247,8 +248,11 @@ fn unknown(name: &str, origin: Origin) -> Problem {
         .iter()
         .flat_map(|variable| variable.synonyms.iter().chain([&variable.key]))
         .copied();
+    if let Some(instead) = go::instead_of(name) {
+        return Problem::of(name, Some(origin), go::RULE).suggest(instead);
+    }
     let problem = Problem::of(name, Some(origin), "there is no such variable");
-    match suggest::nearest(name, names) {
+    match suggest::nearest_name(name, names) {
         Some(nearest) => problem.suggest(format!("did you mean {nearest}?")),
         None => problem,
     }

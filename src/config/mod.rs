@@ -17,6 +17,7 @@
 pub mod connection;
 mod env_file;
 mod error;
+mod go;
 mod layers;
 mod list;
 mod origin;

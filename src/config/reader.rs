@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::layers::{Setting, shown_value};
+use super::layers::Setting;
 use super::pipeline::{Batch, Screen, Snapshot, Word, WordError, parse_word};
 use super::table_filter::parse_patterns;
 use super::unit::ByteSizeError;
@@ -168,11 +168,8 @@ impl<'a> Reader<'a> {
         match parse(setting) {
             Ok(value) => Some(value),
             Err((rule, suggestion)) => {
-                let shown =
-                    Variable::find(key).map(|variable| shown_value(variable, &setting.value));
                 self.problems.push(Problem {
                     key: Some(setting.name.clone()),
-                    value: shown,
                     rule,
                     origin: Some(setting.origin.clone()),
                     suggestion,
@@ -193,9 +190,8 @@ impl<'a> Reader<'a> {
 
     fn slot(&mut self) -> Option<SlotName> {
         self.value(key::SLOT_NAME, |setting| {
-            let text = setting.value.trim();
-            let nearest = || SlotName::nearest(text).map(|name| format!("for example {name}"));
-            text.parse().map_err(|error| (text_of(&error), nearest()))
+            let name = setting.value.trim().parse();
+            name.map_err(|error| (text_of(&error), None))
         })
     }
 
@@ -236,7 +232,7 @@ impl<'a> Reader<'a> {
             let text = setting.value.trim();
             let bare = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
             let suggestion =
-                bare.then(|| format!("write {text}s for seconds, {text}ms for milliseconds"));
+                bare.then(|| "write s behind it for seconds, ms for milliseconds".to_owned());
             match parse_duration(text) {
                 Ok(Duration::ZERO) => Err(("must be longer than nothing".to_owned(), None)),
                 Ok(duration) => Ok(duration),

@@ -4,11 +4,24 @@
 /// What stands where a password stood.
 const HIDDEN: &str = "***";
 
-/// Returns `text` without the passwords of the connection strings in it: `user:password@` of a URL
-/// and everything after `password=`.
+/// Returns `text` without the passwords of the connection strings in it: `user:password@` of a URL, or
+/// of what lacks the beginning of one, and everything after `password=`.
 #[must_use]
 pub fn redact(text: &str) -> String {
-    redact_settings(&redact_urls(text))
+    redact_settings(&redact_bare(&redact_urls(text)))
+}
+
+/// Hides what stands between the first `:` and the last `@` of a word that is no URL.
+fn redact_bare(text: &str) -> String {
+    let words = text.split_inclusive(char::is_whitespace);
+    let hide = |word: &str| match (word.contains("://"), word.split_once(':')) {
+        (false, Some((user, rest))) => match rest.rsplit_once('@') {
+            Some((_, host)) => format!("{user}:{HIDDEN}@{host}"),
+            None => word.to_owned(),
+        },
+        _ => word.to_owned(),
+    };
+    words.map(hide).collect()
 }
 
 /// Hides what stands between `://user:` and the last `@` of the same line. A password may itself
@@ -86,6 +99,7 @@ mod tests {
         );
         check("postgres://[::1]/db", "postgres://[::1]/db");
         check("postgres://a:secret/db", "postgres://a:***");
+        check("u:secret@h/db and 12:30", "u:***@h/db and 12:30");
         check("host=h password=se cret", "host=h password=***");
         check("host=h password = 'x'", "host=h password =***");
         check(

@@ -31,12 +31,6 @@ impl SlotName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-
-    /// Returns the nearest valid name to `text`, none when nothing of it remains.
-    pub(super) fn nearest(text: &str) -> Option<Self> {
-        let name: String = allowed_characters(text).take(NAME_BYTES_MAX).collect();
-        (!name.is_empty()).then_some(Self(name))
-    }
 }
 
 fn allowed_characters(text: &str) -> impl Iterator<Item = char> + '_ {
@@ -120,8 +114,6 @@ mod tests {
         for text in ["", "Upper", "dash-ed", "a b", "é", &"a".repeat(64)] {
             assert_eq!(text.parse::<SlotName>(), Err(SlotNameError), "{text}");
         }
-        assert_eq!(SlotName::nearest("My Slot").unwrap().as_str(), "my_slot");
-        assert_eq!(SlotName::nearest(""), None);
     }
 
     #[test]

@@ -26,33 +26,38 @@ enum Part {
     Glob(String),
 }
 
-/// Why a text is no pattern.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+/// Why a text is no pattern. It does not repeat the text, which may be anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PatternError {
     /// Not one or two parts.
-    #[error(
-        "\"{0}\" is not a table: write schema.table, schema.*, *.* or a bare table of schema public"
-    )]
-    Parts(String),
+    #[error("is not a table: write schema.table, schema.*, *.* or a bare table of schema public")]
+    Parts,
     /// Quotes that SQL would not accept either.
     #[error(
-        "\"{0}\" has a double quote in a wrong place: quote whole parts, as in \"My Schema\".\"Order items\""
+        "has a double quote in a wrong place: quote whole parts, as in \"My Schema\".\"Order items\""
     )]
-    Quote(String),
+    Quote,
+    /// Such as an address of a server, which no name looks like.
+    #[error("has a :, / or @ outside quotes: quote the part where a name holds one")]
+    Mark,
     /// Folding would change the name.
     #[error(
-        "\"{0}\" has capital letters outside quotes: write {1} for the exact name, or lower case"
+        "has capital letters outside quotes: quote it for the exact name, as in \"My Schema\".\"Orders\", \
+         or write lower case"
     )]
-    Capitals(String, String),
+    Capitals,
 }
 
 impl FromStr for TablePattern {
     type Err = PatternError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let parts = split_parts(text).ok_or_else(|| PatternError::Quote(text.to_owned()))?;
-        if let Some(folded) = quote_capitals(&parts) {
-            return Err(PatternError::Capitals(text.to_owned(), folded));
+        let parts = split_parts(text).ok_or(PatternError::Quote)?;
+        if parts.iter().any(has_marks) {
+            return Err(PatternError::Mark);
+        }
+        if parts.iter().any(has_capitals) {
+            return Err(PatternError::Capitals);
         }
         let parse = |part: &RawPart| {
             (!part.text.is_empty()).then(|| match part.quoted || !part.text.contains(['*', '?']) {
@@ -67,7 +72,7 @@ impl FromStr for TablePattern {
         };
         parsed
             .map(|(schema, table)| Self { schema, table })
-            .ok_or_else(|| PatternError::Parts(text.to_owned()))
+            .ok_or(PatternError::Parts)
     }
 }
 
@@ -120,16 +125,12 @@ fn quoted_part(inside: &str) -> Option<(RawPart, &str)> {
     }
 }
 
-/// Returns the pattern with quotes around its plain parts that have capitals, none without such.
-fn quote_capitals(parts: &[RawPart]) -> Option<String> {
-    let capital =
-        |part: &RawPart| !part.quoted && part.text.bytes().any(|b| b.is_ascii_uppercase());
-    let show = |part: &RawPart| match part.quoted || capital(part) {
-        true => quote_ident(&part.text),
-        false => part.text.clone(),
-    };
-    let quoted = || parts.iter().map(show).collect::<Vec<_>>().join(".");
-    parts.iter().any(capital).then(quoted)
+fn has_marks(part: &RawPart) -> bool {
+    !part.quoted && part.text.contains([':', '/', '@'])
+}
+
+fn has_capitals(part: &RawPart) -> bool {
+    !part.quoted && part.text.bytes().any(|byte| byte.is_ascii_uppercase())
 }
 
 impl TablePattern {
@@ -352,11 +353,12 @@ fn text_of(patterns: &[TablePattern]) -> String {
 /// # Errors
 /// The rule that the first bad item breaks, for people.
 pub(super) fn parse_patterns(text: &str) -> Result<Vec<TablePattern>, String> {
-    let parse = |item: &str| {
+    let items = (1..).zip(list::split(text)?);
+    let parse = |(number, item): (usize, &str)| {
         item.parse()
-            .map_err(|error: PatternError| error.to_string())
+            .map_err(|error: PatternError| format!("item {number} {error}"))
     };
-    list::split(text)?.into_iter().map(parse).collect()
+    items.map(parse).collect()
 }
 
 #[cfg(test)]

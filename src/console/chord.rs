@@ -16,10 +16,8 @@ pub(crate) struct Chord {
 
 /// The text names no key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("\"{text}\" is not a key such as p, P, ctrl-p, space, enter or f1")]
-pub(crate) struct ParseChordError {
-    text: String,
-}
+#[error("is not a key such as p, P, ctrl-p, space, enter or f1")]
+pub(crate) struct ParseChordError;
 
 /// Keys that have a name longer than one character, with the sign that help shows for them.
 const NAMED: &[(&str, &str, KeyCode)] = &[
@@ -98,9 +96,7 @@ impl FromStr for Chord {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (ctrl, rest) = strip(text, "ctrl-");
         let (alt, rest) = strip(rest, "alt-");
-        let code = code_of(rest).ok_or_else(|| ParseChordError {
-            text: text.to_owned(),
-        })?;
+        let code = code_of(rest).ok_or(ParseChordError)?;
         Ok(Self { code, ctrl, alt })
     }
 }

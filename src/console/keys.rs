@@ -37,11 +37,11 @@ pub(crate) struct FixedKey {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeymapError {
     /// The line is not of the form `action = key`.
-    #[error("\"{0}\" is not of the form action = key")]
-    Form(String),
+    #[error("entry {0} is not of the form action = key")]
+    Form(usize),
     /// No action has that name.
-    #[error("no action is called \"{0}\"; docs/keys.md lists them")]
-    Unknown(String),
+    #[error("entry {0} names no action; docs/keys.md lists them")]
+    Unknown(usize),
     /// The right side names no key.
     #[error("{name}: {problem}")]
     Key {
@@ -81,8 +81,8 @@ impl Keymap {
         }
         let mut keymap = Self { entries };
         let lines = overrides.split([',', '\n']).map(str::trim);
-        for line in lines.filter(|line| !line.is_empty()) {
-            keymap.set(line)?;
+        for (number, line) in (1..).zip(lines.filter(|line| !line.is_empty())) {
+            keymap.set(number, line)?;
         }
         keymap.refuse_clashes()?;
         Ok(keymap)
@@ -114,16 +114,14 @@ impl Keymap {
             .unwrap_or_default()
     }
 
-    fn set(&mut self, line: &str) -> Result<(), KeymapError> {
-        let (name, key) = line
-            .split_once('=')
-            .ok_or_else(|| KeymapError::Form(line.to_owned()))?;
+    fn set(&mut self, number: usize, line: &str) -> Result<(), KeymapError> {
+        let (name, key) = line.split_once('=').ok_or(KeymapError::Form(number))?;
         let name = name.trim();
         let entry = self
             .entries
             .iter_mut()
             .find(|(binding, _)| binding.name == name)
-            .ok_or_else(|| KeymapError::Unknown(name.to_owned()))?;
+            .ok_or(KeymapError::Unknown(number))?;
         let keys: Vec<&str> = key.split_whitespace().collect();
         entry.1 = chords(entry.0, &keys)?;
         Ok(())

@@ -74,6 +74,77 @@ async fn a_wrong_command_line_is_a_usage_error_without_its_secrets() {
 }
 
 #[tokio::test]
+async fn a_word_that_is_no_command_is_answered_with_the_nearest() {
+    for (typed, meant) in [
+        ("rnu", "run"),
+        ("teardown", "tear-down"),
+        ("stauts", "status"),
+    ] {
+        let outcome = Call::line(typed).run().await;
+        assert_eq!(outcome.code, Some(64));
+        assert!(outcome.stderr.contains(meant), "{}", outcome.stderr);
+    }
+    let help = Call::line("help status").run().await;
+    assert_eq!(help.code, Some(0), "{}", help.stderr);
+    assert!(help.stdout.contains("--json"), "{}", help.stdout);
+}
+
+#[tokio::test]
+async fn only_commands_with_a_console_tell_of_its_options() {
+    for (command, told) in [
+        ("", true),
+        ("run", true),
+        ("init", true),
+        ("tutorial", true),
+        ("status", false),
+        ("check", false),
+        ("snapshot", false),
+    ] {
+        let help = Call::line(&format!("{command} --help")).run().await;
+        assert_eq!(help.stdout.contains("--no-motion"), told, "{command}");
+        assert!(help.stdout.contains("--log-level"), "{command}");
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_parse_is_never_repeated() {
+    let places = [
+        "--pgurl u:hunter2@h/d",
+        "--pgurl pasword=hunter2",
+        "--pgurl postgres://h/d?pasword=hunter2",
+        "--replication-slot postgres://u:hunter2@h/d",
+        "--plugin postgres://u:hunter2@h/d",
+    ];
+    for arguments in places {
+        let outcome = Call::line(&format!("init {arguments}")).run().await;
+        assert_eq!(outcome.code, Some(64), "{arguments}: {}", outcome.stderr);
+        assert!(!outcome.stderr.contains("hunter2"), "{}", outcome.stderr);
+    }
+    for line in [
+        "u:hunter2@h/d",
+        "run u:hunter2@h/d",
+        "run --skip-transaction u:hunter2@h/d",
+    ] {
+        let outcome = Call::line(line).run().await;
+        assert_eq!(outcome.code, Some(64), "{line}: {}", outcome.stderr);
+        assert!(!outcome.stderr.contains("hunter2"), "{}", outcome.stderr);
+    }
+    for name in [
+        "PGSTREAM_POSTGRES_REPLICATION_SLOT_NAME",
+        "PGSTREAM_FILTER_INCLUDE_TABLES",
+        "PGSTREAM_POSTGRES_WRITER_BATCH_SIZE",
+        "PGSTREAM_POSTGRES_WRITER_BATCH_TIMEOUT",
+        "PGSTREAM_LOG_LEVEL",
+        "PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_PART_SIZE",
+    ] {
+        let outcome = Call::line("status --pgurl postgres://h/d");
+        let outcome = outcome.env(name, "postgres://u:hunter2@h/d").run().await;
+        assert_eq!(outcome.code, Some(64), "{name}: {}", outcome.stderr);
+        assert!(!outcome.stderr.contains("hunter2"), "{}", outcome.stderr);
+    }
+}
+
+#[tokio::test]
 async fn a_file_that_is_not_there_is_named() {
     let missing = run_in(Path::new("/"), "run -c nowhere.env").await;
     assert_snapshot!(missing, @"
@@ -101,8 +172,8 @@ PGSTREAM_POSTGRES_WRITER_ON_CONFLICT_ACTION=upsert
     error: invalid configuration, 4 problems:
       pg2pg.env:2: PGSTREAM_POSTGRES_WRITER_TARGET_URL: names the same database as PGSTREAM_POSTGRES_LISTENER_URL (pg2pg.env:1): localhost:5432/a
       pg2pg.env:3: PGSTREAM_POSTGRES_WRITER_BATCHSIZE: there is no such variable (did you mean PGSTREAM_POSTGRES_WRITER_BATCH_SIZE?)
-      pg2pg.env:4: PGSTREAM_POSTGRES_WRITER_BATCH_TIMEOUT = "5": must be a duration with its unit, such as 250ms, 5s, 1m30s or 1h (write 5s for seconds, 5ms for milliseconds)
-      pg2pg.env:5: PGSTREAM_POSTGRES_WRITER_ON_CONFLICT_ACTION = "upsert": must be error or update or nothing
+      pg2pg.env:4: PGSTREAM_POSTGRES_WRITER_BATCH_TIMEOUT: must be a duration with its unit, such as 250ms, 5s, 1m30s or 1h (write s behind it for seconds, ms for milliseconds)
+      pg2pg.env:5: PGSTREAM_POSTGRES_WRITER_ON_CONFLICT_ACTION: must be error or update or nothing
     hint: docs/configuration.md lists every variable with its meaning and default
     "#);
 }
@@ -132,8 +203,8 @@ async fn flags_beat_the_environment_and_the_environment_beats_the_file() {
         .await;
     assert_eq!(outcome.code, Some(64));
     for expected in [
-        "--log-format: PGSTREAM_LOG_FORMAT = \"c\"",
-        "environment: PGSTREAM_RETRY_TIMEOUT = \"b\"",
+        "--log-format: PGSTREAM_LOG_FORMAT: must be",
+        "environment: PGSTREAM_RETRY_TIMEOUT: must be",
         "environment: PGSTREAM_UNHEARD_OF: there is no such variable",
     ] {
         assert!(

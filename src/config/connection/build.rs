@@ -26,34 +26,53 @@ pub(super) fn settings(
     for (name, _) in words {
         require_supported(name)?;
     }
-    let words: Words<'_> = words
+    environment.require_followed()?;
+    let mut own: Words<'_> = words
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()))
         .collect();
-    let words: Words<'_> = words
-        .into_iter()
-        .filter(|(_, value)| !value.is_empty())
-        .collect();
-    refuse_other_modes(&words)?;
-    let user = text(&words, "user")
+    own.retain(|_, value| !value.is_empty());
+    let mut all: Words<'_> = environment.parameters().collect();
+    all.extend(own.iter());
+    let built = build(&all, environment);
+    built.map_err(|error| match error {
+        ConnectionError::Value {
+            name,
+            rule,
+            nearest,
+        } if !own.contains_key(name) => ConnectionError::Value {
+            name: Environment::variable_of(name).unwrap_or(name),
+            rule,
+            nearest,
+        },
+        other => other,
+    })
+}
+
+fn build(
+    words: &Words<'_>,
+    environment: &Environment,
+) -> Result<ConnectionSettings, ConnectionError> {
+    refuse_other_modes(words)?;
+    let user = text(words, "user")
         .or_else(|| environment.user.clone())
         .ok_or(ConnectionError::NoUser)?;
     Ok(ConnectionSettings {
-        hosts: hosts(&words, environment)?,
-        dbname: text(&words, "dbname").unwrap_or_else(|| user.clone()),
+        hosts: hosts(words, environment)?,
+        dbname: text(words, "dbname").unwrap_or_else(|| user.clone()),
         user,
-        password: text(&words, "password").map(Secret::new),
+        password: text(words, "password").map(Secret::new),
         password_default: environment.password.clone(),
-        passfile: passfile(&words, environment),
-        tls: tls(&words, environment)?,
-        connect_timeout: connect_timeout(&words)?,
-        application_name: text(&words, "application_name")
-            .or_else(|| text(&words, "fallback_application_name")),
-        options: text(&words, "options"),
-        target_session: choice(&words, "target_session_attrs", TargetSession::NAMES)?
+        passfile: passfile(words, environment),
+        tls: tls(words, environment)?,
+        connect_timeout: connect_timeout(words)?,
+        application_name: text(words, "application_name")
+            .or_else(|| text(words, "fallback_application_name")),
+        options: text(words, "options"),
+        target_session: choice(words, "target_session_attrs", TargetSession::NAMES)?
             .unwrap_or_default(),
-        keepalive: keepalive(&words)?,
-        tcp_user_timeout: number::<u32>(&words, "tcp_user_timeout")?
+        keepalive: keepalive(words)?,
+        tcp_user_timeout: number::<u32>(words, "tcp_user_timeout")?
             .filter(|milliseconds| *milliseconds > 0)
             .map(|milliseconds| Duration::from_millis(milliseconds.into())),
         origin: None,
@@ -109,7 +128,6 @@ fn choice<T: Copy>(
         Some((_, choice)) => Ok(Some(*choice)),
         None => Err(ConnectionError::Value {
             name,
-            value: (*value).to_owned(),
             rule: rule_of(name),
             nearest: suggest::nearest(value, names.iter().map(|(known, _)| *known)),
         }),
@@ -140,7 +158,6 @@ fn number<T: FromStr>(words: &Words<'_>, name: &'static str) -> Result<Option<T>
         Ok(number) => Ok(Some(number)),
         Err(_not_a_number) => Err(ConnectionError::Value {
             name,
-            value: (*value).to_owned(),
             rule: rule_of(name),
             nearest: None,
         }),
@@ -201,7 +218,7 @@ fn host(
         Some(name) if name.starts_with('@') => Err(malformed(
             "begins with \"@\" (abstract sockets are not supported)",
         )),
-        Some(name) if name.contains(['@', '/', ' ', '\\']) => {
+        Some(name) if name.contains(['@', '/', ' ', '\\', '[', ']']) => {
             Err(malformed("holds a character that no host name has"))
         }
         Some(name) => Ok(Host::Name(name.to_owned())),
@@ -212,13 +229,11 @@ fn parse_address(text: &str) -> Result<IpAddr, ConnectionError> {
     text.parse()
         .map_err(|_not_an_address| ConnectionError::Value {
             name: "hostaddr",
-            value: text.to_owned(),
             rule: "an IP address",
             nearest: None,
         })
 }
 
-/// The text is withheld from the error: after a bare `/` or `@` it may belong to a password.
 fn parse_port(text: &str) -> Result<u16, ConnectionError> {
     if text.is_empty() {
         return Ok(PORT_DEFAULT);
@@ -294,7 +309,6 @@ fn tls(words: &Words<'_>, environment: &Environment) -> Result<TlsSettings, Conn
     if negotiation == SslNegotiation::Direct && weak {
         return Err(ConnectionError::Value {
             name: "sslmode",
-            value: mode.name().to_owned(),
             rule: "strong enough for sslnegotiation=direct (use require or more)",
             nearest: None,
         });
@@ -329,7 +343,6 @@ fn ssl_mode(words: &Words<'_>, roots: &RootCertificates) -> Result<SslMode, Conn
         (Some(mode), RootCertificates::System) if mode != SslMode::VerifyFull => {
             Err(ConnectionError::Value {
                 name: "sslmode",
-                value: mode.name().to_owned(),
                 rule: "strong enough for sslrootcert=system (use verify-full)",
                 nearest: None,
             })

@@ -3,15 +3,48 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
+use super::ConnectionError;
+use super::parameter::require_supported;
 use crate::config::Secret;
 
 /// Where Debian's and Red Hat's servers put their sockets; upstream's own default is `/tmp`.
 const SOCKET_DIRECTORY_DISTRIBUTION: &str = "/var/run/postgresql";
 const SOCKET_DIRECTORY_UPSTREAM: &str = "/tmp";
 
+/// The variables that libpq takes defaults from, with their parameters (manual, section 34.15
+/// «Environment Variables»). `PGAPPNAME` is left out, since our sessions are told apart by their
+/// names, and so is `PGCLIENTENCODING`, since theirs is pinned.
+const VARIABLES: &[(&str, &str)] = &[
+    ("PGHOST", "host"),
+    ("PGHOSTADDR", "hostaddr"),
+    ("PGPORT", "port"),
+    ("PGDATABASE", "dbname"),
+    ("PGOPTIONS", "options"),
+    ("PGSSLMODE", "sslmode"),
+    ("PGSSLNEGOTIATION", "sslnegotiation"),
+    ("PGSSLROOTCERT", "sslrootcert"),
+    ("PGSSLCERT", "sslcert"),
+    ("PGSSLKEY", "sslkey"),
+    ("PGSSLSNI", "sslsni"),
+    ("PGCHANNELBINDING", "channel_binding"),
+    ("PGGSSENCMODE", "gssencmode"),
+    ("PGCONNECT_TIMEOUT", "connect_timeout"),
+    ("PGTARGETSESSIONATTRS", "target_session_attrs"),
+    ("PGLOADBALANCEHOSTS", "load_balance_hosts"),
+    // Not to be followed, nor to be passed over: each leads elsewhere, or makes a connection safer.
+    ("PGSERVICE", "service"),
+    ("PGREQUIREPEER", "requirepeer"),
+    ("PGREQUIREAUTH", "require_auth"),
+    ("PGSSLCRL", "sslcrl"),
+    ("PGSSLCRLDIR", "sslcrldir"),
+    ("PGSSLMINPROTOCOLVERSION", "ssl_min_protocol_version"),
+];
+
 /// Defaults for everything that a connection string leaves out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Environment {
+    /// `PGHOST` and its like: parameter and value.
+    pub defaults: Vec<(&'static str, String)>,
     /// `PGUSER`, else the login name.
     pub user: Option<String>,
     /// `PGPASSWORD`.
@@ -32,7 +65,10 @@ impl Environment {
         let login = nix::unistd::User::from_uid(nix::unistd::geteuid())
             .ok()
             .flatten();
+        let default =
+            |(variable, parameter): &(&str, &'static str)| Some((*parameter, set(variable)?));
         Self {
+            defaults: VARIABLES.iter().filter_map(default).collect(),
             user: set("PGUSER").or_else(|| login.as_ref().map(|user| user.name.clone())),
             password: set("PGPASSWORD").map(Secret::new),
             passfile: set("PGPASSFILE").map(PathBuf::from),
@@ -41,6 +77,35 @@ impl Environment {
                 .or_else(|| login.map(|user| user.dir)),
             socket_directory: socket_directory(),
         }
+    }
+}
+
+impl Environment {
+    /// Returns the defaults of parameters.
+    pub(super) fn parameters(&self) -> impl Iterator<Item = (&str, &str)> {
+        let defaults = self.defaults.iter();
+        defaults.map(|(parameter, value)| (*parameter, value.as_str()))
+    }
+
+    /// Returns the variable that gives a parameter's default.
+    pub(super) fn variable_of(parameter: &str) -> Option<&'static str> {
+        let mut variables = VARIABLES.iter();
+        let found = variables.find(|(_, known)| *known == parameter)?;
+        Some(found.0)
+    }
+
+    /// Refuses variables whose parameters we refuse, too.
+    pub(super) fn require_followed(&self) -> Result<(), ConnectionError> {
+        for (parameter, _) in self.parameters() {
+            let refused = require_supported(parameter);
+            refused.map_err(|error| match (error, Self::variable_of(parameter)) {
+                (ConnectionError::Unsupported { reason, .. }, Some(name)) => {
+                    ConnectionError::Unsupported { name, reason }
+                }
+                (error, _) => error,
+            })?;
+        }
+        Ok(())
     }
 }
 

@@ -2,7 +2,8 @@
 
 use crate::model::{Classify, ErrorClass};
 
-/// A connection string was refused. Values appear only where they cannot be part of a password.
+/// A connection string was refused. No part of it appears: a slip of the hand can make a password of
+/// any of them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConnectionError {
     /// Neither a URI nor `key=value` words.
@@ -11,34 +12,30 @@ pub enum ConnectionError {
     )]
     Form,
     /// A parameter that libpq does not know either.
-    #[error("\"{name}\" is not a connection parameter{}", did_you_mean(.suggestion.as_deref()))]
+    #[error("connection string: one of its parameters does not exist{}", did_you_mean(*.suggestion))]
     Unknown {
-        /// The name as written.
-        name: String,
         /// The nearest known name.
-        suggestion: Option<String>,
+        suggestion: Option<&'static str>,
     },
     /// A parameter of libpq that has no meaning here.
-    #[error("connection parameter \"{name}\" is not supported: {reason}")]
+    #[error("connection parameter {name} is not supported: {reason}")]
     Unsupported {
         /// The name.
-        name: String,
+        name: &'static str,
         /// Why, and what to do instead.
         reason: &'static str,
     },
     /// A value outside the parameter's rule.
-    #[error("connection parameter {name}: \"{value}\" is not {rule}")]
+    #[error("connection parameter {name} is not {rule}")]
     Value {
-        /// The parameter.
+        /// The parameter, or the variable of the environment that stands for it.
         name: &'static str,
-        /// The value; never of a parameter that can hold a secret.
-        value: String,
         /// What it must be.
         rule: &'static str,
         /// The nearest word that is understood.
         nearest: Option<&'static str>,
     },
-    /// A part of the string is malformed; its text is withheld as it may belong to a password.
+    /// A part of the string is malformed.
     #[error("connection string: {part} {rule}")]
     Malformed {
         /// Which part.
@@ -62,7 +59,7 @@ pub enum ConnectionError {
 }
 
 fn did_you_mean(suggestion: Option<&str>) -> String {
-    suggestion.map_or_else(String::new, |name| format!(", did you mean \"{name}\"?"))
+    suggestion.map_or_else(String::new, |name| format!(", did you mean {name}?"))
 }
 
 impl Classify for ConnectionError {

@@ -88,24 +88,20 @@ pub(super) fn require_supported(name: &str) -> Result<(), ConnectionError> {
     if SUPPORTED.contains(&name) {
         return Ok(());
     }
-    if let Some((_, reason)) = UNSUPPORTED.iter().find(|(known, _)| *known == name) {
-        return Err(ConnectionError::Unsupported {
-            name: name.to_owned(),
-            reason,
-        });
+    if let Some((name, reason)) = UNSUPPORTED.iter().find(|(known, _)| *known == name) {
+        return Err(ConnectionError::Unsupported { name, reason });
     }
     Err(ConnectionError::Unknown {
-        name: name.to_owned(),
         suggestion: nearest(name),
     })
 }
 
-fn nearest(name: &str) -> Option<String> {
+fn nearest(name: &str) -> Option<&'static str> {
     let lower = name.to_lowercase();
     SUPPORTED
         .iter()
         .map(|known| (strsim::damerau_levenshtein(&lower, known), *known))
         .min()
         .filter(|(distance, known)| *distance <= TYPING_ERRORS_MAX && *distance < known.len())
-        .map(|(_, known)| known.to_owned())
+        .map(|(_, known)| known)
 }

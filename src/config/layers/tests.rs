@@ -19,6 +19,7 @@ pub(in crate::config) fn inputs(
             .collect(),
         file: None,
         connection_defaults: Environment {
+            defaults: Vec::new(),
             user: Some("me".to_owned()),
             password: None,
             passfile: None,
@@ -133,4 +134,41 @@ fn screens_see_every_variable_without_secrets() {
     let resolved = configuration.resolved();
     assert_eq!(resolved.len(), VARIABLES.len());
     assert_eq!(resolved[0].value.as_deref(), Some("postgres://u:***@h/d"));
+}
+
+#[test]
+fn variables_of_the_go_pgstream_are_known_and_answered() {
+    let told = |name: &str| {
+        let configured = configuration(&format!("{name}=x"), &[]);
+        configured.problems[0].to_string()
+    };
+    for (name, instead) in [
+        (
+            "PGSTREAM_POSTGRES_WRITER_STRICT_MODE",
+            "run --skip-transaction",
+        ),
+        (
+            "PGSTREAM_POSTGRES_SNAPSHOT_SCHEMA_ONLY_TABLES",
+            "pg_dump --schema-only",
+        ),
+        ("PGSTREAM_POSTGRES_SNAPSHOT_ROLE", "pg_dumpall --roles-only"),
+        (
+            "PGSTREAM_INJECTOR_STORE_POSTGRES_URL",
+            "PGSTREAM_POSTGRES_WRITER_SCHEMALOG_STORE_URL",
+        ),
+        ("PGSTREAM_KAFKA_TOPIC_NAME", "the target here is PostgreSQL"),
+    ] {
+        let told = told(name);
+        let rule = "is a variable of the Go pgstream that this program does not have";
+        assert!(
+            told.starts_with(&format!("x.env:1: {name}: {rule} (")),
+            "{told}"
+        );
+        assert!(told.contains(instead), "{told}");
+    }
+    let ours = VARIABLES
+        .iter()
+        .flat_map(|variable| variable.synonyms.iter().chain([&variable.key]));
+    let lost: Vec<_> = ours.filter(|name| go::instead_of(name).is_some()).collect();
+    assert!(lost.is_empty(), "{lost:?}");
 }

@@ -51,7 +51,8 @@ fn what_could_be_misread_is_refused() {
     check("a\"b", "wrong place");
     check("\"a\"b", "wrong place");
     check("\"a", "wrong place");
-    check("shop.Orders", "shop.\"Orders\"");
+    check("shop.Orders", "capital letters");
+    check("postgres://u:p@h/d", "outside quotes");
 }
 
 #[test]
