@@ -14,9 +14,9 @@ pub(super) fn run(configuration: &Configuration, json: bool) -> Result<ExitCode,
     let pipeline = configuration.pipeline()?;
     let report = block_on(check(&pipeline))?;
     if json {
-        print_json(&report);
+        print_json(&report)?;
     } else {
-        print(&render(&report).trim_end());
+        print(&render(&report).trim_end())?;
     }
     Ok(if report.passes() {
         ExitCode::SUCCESS

@@ -1,5 +1,7 @@
 //! `pgstream init`: prepares the source.
 
+use std::cell::Cell;
+use std::convert::Infallible;
 use std::pin::pin;
 use std::process::ExitCode;
 
@@ -14,7 +16,7 @@ use super::runtime::block_on;
 use super::signals::Signals;
 use crate::config::{Configuration, Maintenance, Plugin, SlotName};
 use crate::postgres::{Session, connect, find_slot};
-use crate::schema::install::{self, InstallError};
+use crate::schema::install::{self, InstallError, Progress, StepProgress, StepState};
 
 /// What `application_name` says of us on the source.
 const APPLICATION_NAME: &str = "pgstream init";
@@ -29,7 +31,7 @@ pub(super) fn run(
         block_on(plan(&maintenance))??;
     } else {
         block_on(init(&maintenance))??;
-        print(&"SUCCESS  pgstream initialisation complete");
+        print(&"SUCCESS  pgstream initialisation complete")?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -61,8 +63,16 @@ async fn install_missing(
     let source = connect(&maintenance.source, APPLICATION_NAME).await?;
     let slot = slot_name(&source, maintenance).await?;
     let plugin = plugin(&source, &slot, maintenance.plugin).await?;
-    let report = install::init_until(&source, &slot, plugin, stop).await?;
-    for step in &report.done {
+    let watcher = watch::Sender::new(Progress::default());
+    let told = Cell::new(0);
+    let work = install::init_until(&source, (&slot, plugin), &watcher, stop);
+    let report = tokio::select! {
+        biased;
+        never = tell_steps(watcher.subscribe(), &told) => match never {},
+        report = work => report?,
+    };
+    // Whoever watches may miss the last one.
+    for step in report.done.iter().skip(told.get()) {
         info!(target: "schema", "{step}");
     }
     for note in &report.notes {
@@ -75,6 +85,21 @@ async fn install_missing(
         ));
     }
     Ok(())
+}
+
+/// Tells each step when it is done.
+async fn tell_steps(mut progress: watch::Receiver<Progress>, told: &Cell<usize>) -> Infallible {
+    loop {
+        let seen = progress.borrow_and_update().clone();
+        let is_done = |step: &&StepProgress| matches!(step.state, StepState::Done(_));
+        for step in seen.steps.iter().skip(told.get()).take_while(is_done) {
+            info!(target: "schema", "{}", step.what);
+            told.set(told.get() + 1);
+        }
+        if progress.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
 /// What was not asked for is as the slot has it that is there.
@@ -95,6 +120,7 @@ async fn plan(maintenance: &Maintenance) -> Result<(), Failure> {
     let source = connect(&maintenance.source, APPLICATION_NAME).await?;
     let slot = slot_name(&source, maintenance).await?;
     let plugin = plugin(&source, &slot, maintenance.plugin).await?;
-    print_plan(&install::plan_init(&source, &slot, plugin).await?);
-    Ok(())
+    Ok(print_plan(
+        &install::plan_init(&source, &slot, plugin).await?,
+    )?)
 }

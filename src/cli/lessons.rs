@@ -41,7 +41,10 @@ async fn play(arguments: &TutorialArguments, mut options: ConsoleOptions) -> Res
     options.level = tracing::Level::TRACE;
     options.tutorial = Some(tutorial(&stage).await?);
     let ended = console::run(options, Box::new(EngineLink::none)).await;
-    if let Some(stage) = Rc::into_inner(stage).filter(|_| arguments.keep) {
+    if !arguments.keep {
+        drop(stage);
+        super::output::say(&"The clusters are removed.");
+    } else if let Some(stage) = Rc::into_inner(stage) {
         for kept in stage.into_inner().keep()? {
             super::output::say(&format!(
                 "psql \"{}\"   remove it with: {}",

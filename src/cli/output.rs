@@ -1,12 +1,32 @@
 //! Where words leave the program. A reader that went away (`pgstream status | head -1`) is no
-//! failure of ours.
+//! failure of ours; a result that found no room is one, whatever was done before.
 
 use std::fmt::Display;
 use std::io::{self, Write as _};
 
+use crate::model::{Classify, ErrorClass};
+
+/// What the user asked for could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write the result to the standard output")]
+pub(super) struct OutputError(#[source] io::Error);
+
+impl Classify for OutputError {
+    fn class(&self) -> ErrorClass {
+        ErrorClass::Operator
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("make room where the output goes, or send it elsewhere".to_owned())
+    }
+}
+
 /// Writes a line of what the user asked for.
-pub(super) fn print(text: &impl Display) {
-    drop(writeln!(io::stdout().lock(), "{text}"));
+pub(super) fn print(text: &impl Display) -> Result<(), OutputError> {
+    match writeln!(io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(OutputError(error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// Writes a question; the answer is typed behind it.
@@ -22,9 +42,7 @@ pub(super) fn say(text: &impl Display) {
 }
 
 /// Writes a value as JSON, for machines.
-pub(super) fn print_json(value: &impl serde::Serialize) {
-    match serde_json::to_string_pretty(value) {
-        Ok(text) => print(&text),
-        Err(error) => say(&format!("cannot write JSON: {error}")),
-    }
+pub(super) fn print_json(value: &impl serde::Serialize) -> Result<(), OutputError> {
+    let text = serde_json::to_string_pretty(value);
+    print(&text.map_err(|error| OutputError(error.into()))?)
 }

@@ -1,6 +1,6 @@
 //! What `init` and `tear-down` share: the slot's name, and how a plan is printed.
 
-use super::output::print;
+use super::output::{OutputError, print};
 use crate::config::{Maintenance, SlotName};
 use crate::postgres::{PgError, Session};
 use crate::schema::install::{self, PlannedStep};
@@ -20,6 +20,9 @@ pub(super) async fn slot_name(
 }
 
 /// Prints the steps as SQL that psql would take, each under the side it is for.
-pub(super) fn print_plan(steps: &[PlannedStep]) {
-    print(&install::render_plan(steps).trim_end_matches('\n'));
+///
+/// # Errors
+/// Operator when there is no room for them.
+pub(super) fn print_plan(steps: &[PlannedStep]) -> Result<(), OutputError> {
+    print(&install::render_plan(steps).trim_end_matches('\n'))
 }

@@ -74,10 +74,13 @@ async fn lines(mut status: watch::Receiver<Arc<Status>>) {
         };
         let snapshot = status.borrow_and_update().snapshot.clone();
         if let Some(snapshot) = snapshot {
+            // What was ready before we began is no news.
+            let begins = known.is_empty();
             for table in snapshot.tables.iter() {
                 let before = known.insert(table.relation, table.state);
                 let moves = table.state == CopyState::Copying && periodic;
-                if before != Some(table.state) || moves {
+                let stood = begins && table.state == CopyState::Ready;
+                if before != Some(table.state) && !stood || moves {
                     line(table);
                 }
             }

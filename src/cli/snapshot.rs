@@ -21,9 +21,9 @@ pub(super) fn run(configuration: &Configuration, plan: bool) -> Result<ExitCode,
     if plan {
         let plan = block_on(plan_snapshot(&pipeline))??;
         for note in &plan.notes {
-            print(&format!("-- note: {note}"));
+            print(&format!("-- note: {note}"))?;
         }
-        print_plan(&plan.steps);
+        print_plan(&plan.steps)?;
         return Ok(ExitCode::SUCCESS);
     }
     block_on(copy(pipeline))?
@@ -50,7 +50,7 @@ async fn copy(pipeline: Pipeline) -> Result<ExitCode, Failure> {
     match outcome {
         None => Ok(ExitCode::from(ErrorClass::Transient.exit_code())),
         Some(Outcome::Stopped) => {
-            print(&progress::summary(&status.borrow()));
+            print(&progress::summary(&status.borrow()))?;
             Ok(ExitCode::SUCCESS)
         }
         Some(Outcome::Failed(failure)) => Err(Failure::of_engine(failure)),

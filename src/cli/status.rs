@@ -16,9 +16,9 @@ pub(super) fn run(configuration: &Configuration, json: bool) -> Result<ExitCode,
     let pipeline = configuration.pipeline()?;
     let (inspection, failure) = block_on(inspect(&pipeline))?;
     if json {
-        print_json(&inspection);
+        print_json(&inspection)?;
     } else {
-        print(&render(&inspection).trim_end());
+        print(&render(&inspection).trim_end())?;
     }
     match failure {
         None => Ok(ExitCode::SUCCESS),
@@ -173,9 +173,12 @@ fn render_checkpoint(seen: &Inspection) -> String {
         format!("\nrun would refuse to go on from here: {reason}; pgstream check has the mend")
     });
     format!(
-        "{}  committed on the source {}, here {}{}{}",
+        "{}  {}here {}{}{}",
         checkpoint.end_lsn,
-        checkpoint.commit_time.as_deref().unwrap_or("-"),
+        checkpoint
+            .commit_time
+            .as_ref()
+            .map_or_else(String::new, |at| format!("committed on the source {at}, ")),
         checkpoint.updated_at,
         skipped.map_or_else(String::new, |count| format!(
             "\n{count} transactions skipped on record"
@@ -191,9 +194,12 @@ fn render_copies(seen: &Inspection) -> String {
         let ready = copies
             .iter()
             .filter(|table| table.state == CopyState::Ready);
-        let rows: u64 = ready.clone().map(|table| table.row_count).sum();
+        let stay = copies
+            .iter()
+            .filter(|table| table.state != CopyState::Failed);
+        let rows: u64 = stay.map(|table| table.row_count).sum();
         format!(
-            "{} of {} tables ready, {rows} rows",
+            "{} of {} tables ready, {rows} rows copied",
             ready.count(),
             copies.len()
         )

@@ -33,7 +33,7 @@ pub(super) fn run(
     let maintenance = configuration.maintenance()?;
     block_on(tear_down(&maintenance, arguments.plan))??;
     if !arguments.plan {
-        print(&"SUCCESS  pgstream tear down complete");
+        print(&"SUCCESS  pgstream tear down complete")?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -44,9 +44,9 @@ async fn tear_down(maintenance: &Maintenance, plan: bool) -> Result<(), Failure>
     if plan {
         let plan = install::plan_tear_down(source, target, &sides.slot).await?;
         if let Some(refusal) = &plan.refusal {
-            print(&format!("-- note: {}", install::until_then(refusal)));
+            print(&format!("-- note: {}", install::until_then(refusal)))?;
         }
-        print_plan(&plan.steps);
+        print_plan(&plan.steps)?;
     } else {
         remove(&sides).await?;
     }

@@ -28,14 +28,15 @@ pub(super) fn run(
     };
     let show = |table: &TableReport| {
         if !arguments.json {
-            print(&render(table));
+            // Where this finds no room, the summary finds none either, and says so.
+            drop(print(&render(table)));
         }
     };
     let report = block_on(verify(&pipeline, &options, show))??;
     if arguments.json {
-        print_json(&report);
+        print_json(&report)?;
     } else {
-        print(&summary(&report));
+        print(&summary(&report))?;
     }
     Ok(match report.verdict() {
         Verdict::Equal => ExitCode::SUCCESS,

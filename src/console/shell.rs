@@ -57,7 +57,9 @@ pub(super) struct Shell {
     model: Model,
     screen: Screen,
     input: mpsc::Receiver<Event>,
-    signals: [SignalStream; 3],
+    signals: [SignalStream; 4],
+    /// The terminal has gone: nothing is drawn any more.
+    blind: bool,
     link: EngineLink,
     status_open: bool,
     outside: Outside,
@@ -109,6 +111,18 @@ impl From<Message> for Done {
     }
 }
 
+/// Waits for a signal that asks for the end; returns whether it says that the terminal was closed. Cancel
+/// safe.
+async fn signalled([terminate, hangup, interrupt, quit]: &mut [SignalStream; 4]) -> bool {
+    tokio::select! {
+        biased;
+        _ = terminate.recv() => false,
+        _ = hangup.recv() => true,
+        _ = interrupt.recv() => false,
+        _ = quit.recv() => false,
+    }
+}
+
 impl Shell {
     /// Draws the first picture, then starts the engine: the console is there before any server
     /// answers.
@@ -126,7 +140,9 @@ impl Shell {
                 signal(SignalKind::terminate())?,
                 signal(SignalKind::hangup())?,
                 signal(SignalKind::interrupt())?,
+                signal(SignalKind::quit())?,
             ],
+            blind: false,
             link,
             status_open: true,
             outside,
@@ -145,22 +161,42 @@ impl Shell {
         let first = Arc::clone(&self.link.status.borrow_and_update());
         self.take(Message::Status(first))?;
         while self.model.leaving != Leaving::Now {
-            self.draw_if_due()?;
+            if self.draw_if_due().is_err() {
+                self.go_blind()?;
+            }
             let message = self.next().await;
-            self.take(Message::Now(clock::unix_ms()))?;
-            if let Some(message) = message {
-                self.awaited |= is_awaited(&message);
-                let is_line = matches!(message, Message::Log { .. });
-                self.take(message)?;
-                if is_line {
-                    self.take_lines()?;
-                }
+            if self.take_all(message).is_err() {
+                self.go_blind()?;
             }
         }
         Ok(())
     }
 
+    fn take_all(&mut self, message: Option<Message>) -> io::Result<()> {
+        self.take(Message::Now(clock::unix_ms()))?;
+        let Some(message) = message else {
+            return Ok(());
+        };
+        self.awaited |= is_awaited(&message);
+        let is_line = matches!(message, Message::Log { .. });
+        self.take(message)?;
+        match is_line {
+            true => self.take_lines(),
+            false => Ok(()),
+        }
+    }
+
+    /// The terminal was closed: the console ends as by the signal that says so.
+    fn go_blind(&mut self) -> io::Result<()> {
+        self.blind = true;
+        match self.model.leaving {
+            Leaving::No => self.take(Message::Terminate),
+            Leaving::When { .. } | Leaving::Now => Ok(()),
+        }
+    }
+
     fn draw_if_due(&mut self) -> io::Result<()> {
+        self.model.dirty &= !self.blind;
         if !self.model.dirty || self.drawn_at + self.frame() > clock::now() {
             return Ok(());
         }
@@ -201,7 +237,6 @@ impl Shell {
     /// begun anew without losing anything.
     async fn next(&mut self) -> Option<Message> {
         let wakes_at = self.wakes_at();
-        let [terminate, hangup, interrupt] = &mut self.signals;
         let may_take = clock::now() >= self.lines_from;
         let line = async {
             match self.outside.logs.as_mut().filter(|_| may_take) {
@@ -210,15 +245,19 @@ impl Shell {
             }
         };
         let progress = next_progress(&mut self.progress);
+        // A terminal that is closed says so in several ways, and means one.
+        let closes = self.model.leaving == Leaving::No;
         tokio::select! {
             biased;
-            _ = terminate.recv() => Some(Message::Terminate),
-            _ = hangup.recv() => Some(Message::Terminate),
-            _ = interrupt.recv() => Some(Message::Terminate),
-            event = self.input.recv() => match event {
+            hung_up = signalled(&mut self.signals) => {
+                (closes || !hung_up).then_some(Message::Terminate)
+            }
+            event = self.input.recv(), if !self.blind => match event {
                 Some(event) => from_terminal(event),
-                // The terminal has gone.
-                None => Some(Message::Terminate),
+                None => {
+                    self.blind = true;
+                    closes.then_some(Message::Terminate)
+                }
             },
             Some(done) = self.jobs.next() => {
                 if let Some(engine) = done.engine {

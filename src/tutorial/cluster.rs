@@ -90,7 +90,11 @@ impl Classify for ClusterError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Server { source, .. } => source.hint(),
-            Self::Prepare { .. } | Self::Start { .. } | Self::Stop { .. } => None,
+            Self::Prepare { .. } => Some(format!(
+                "its files lie in {}: TMPDIR names another directory, where there is room and a right to write",
+                std::env::temp_dir().display()
+            )),
+            Self::Start { .. } | Self::Stop { .. } => None,
         }
     }
 }

@@ -31,8 +31,11 @@ pub fn with_filters(assertion: impl FnOnce()) {
 
 /// A command with both databases and the slot of the tutorial in its environment.
 pub fn between(command: &str, source: &Cluster, target: &Cluster) -> Call {
-    Call::line(command)
-        .env("PGSTREAM_POSTGRES_LISTENER_URL", &source.url("postgres"))
+    with_both(Call::line(command), source, target)
+}
+
+fn with_both(call: Call, source: &Cluster, target: &Cluster) -> Call {
+    call.env("PGSTREAM_POSTGRES_LISTENER_URL", &source.url("postgres"))
         .env(
             "PGSTREAM_POSTGRES_WRITER_TARGET_URL",
             &target.url("postgres"),
@@ -523,4 +526,37 @@ async fn check_sees_the_rights_that_a_run_would_miss() {
         .await;
     let mend = "GRANT SELECT, UPDATE ON pgstream.schema_log TO \"weak\";";
     assert!(outcome.stdout.contains(mend), "{}", outcome.stdout);
+}
+
+#[tokio::test]
+async fn a_result_that_found_no_room_is_no_success() {
+    let (source, target) = pair();
+    for command in [
+        "--help",
+        "--version",
+        "init --plan",
+        "init",
+        "status",
+        "status --json",
+        "check",
+        "check --json",
+        "snapshot --plan",
+        "snapshot",
+        "tear-down --plan",
+        "tear-down",
+    ] {
+        let script = format!(
+            "exec {} {command} > /dev/full",
+            env!("CARGO_BIN_EXE_pgstream")
+        );
+        let call = Call::program("sh", vec!["-c".to_owned(), script]);
+        let outcome = with_both(call, &source, &target).run().await;
+        assert_eq!(outcome.code, Some(78), "{command}: {}", outcome.stderr);
+        let said = "cannot write the result to the standard output";
+        assert!(
+            outcome.stderr.contains(said),
+            "{command}: {}",
+            outcome.stderr
+        );
+    }
 }

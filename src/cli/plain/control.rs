@@ -14,6 +14,7 @@ use crate::engine::status::{
     Status,
 };
 use crate::engine::{Engine, EngineOptions, Handle, Outcome, Remote};
+use crate::model::Lsn;
 
 /// Streams until it is stopped, by a choice or by a signal.
 pub(super) async fn control(
@@ -117,7 +118,10 @@ async fn menu(talk: &mut Talk, engine: &Remote) -> bool {
             "applied   {} rows in {} transactions, {} schema changes",
             status.totals.rows, status.totals.transactions, status.totals.schema_changes
         ),
-        format!("on target up to {}", status.checkpoint.end_lsn),
+        match status.checkpoint.end_lsn {
+            Lsn::ZERO => "on target not known yet".to_owned(),
+            end_lsn => format!("on target up to {end_lsn}"),
+        },
     ]);
     let offered = offered(&status);
     let words: Vec<&str> = offered.iter().map(|choice| choice.words()).collect();

@@ -52,7 +52,8 @@ impl Talk {
 
     /// Tells a line.
     pub(super) fn tell(&self, text: impl AsRef<str>) {
-        print(&text.as_ref());
+        // A conversation that nobody can hear ends with its input.
+        drop(print(&text.as_ref()));
     }
 
     /// Tells several lines, indented.

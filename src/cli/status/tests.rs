@@ -120,7 +120,7 @@ fn a_streaming_pipeline_shows_its_slot_lag_and_changes() {
                 retains 16.0 MiB, reserved; no limit
     lag         1.5 KiB, 0.2 s
     checkpoint  0/20  committed on the source 2026-01-01T00:00:00+00:00, here 2026-01-01T00:00:01+00:00
-    snapshot    1 of 3 tables ready, 1200 rows
+    snapshot    1 of 3 tables ready, 2400 rows copied
                 … copying      public.\"Order items\"  1200 rows, 1.0 MiB of 3.0 MiB expected
                 ✗ failed       public.refunds  3.0 MiB expected
                   snapshot failed

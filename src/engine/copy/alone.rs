@@ -55,7 +55,8 @@ pub(in crate::engine) async fn copy_alone(alone: Alone) -> Outcome {
     board.phase(&Phase::Stopped);
     outcome.unwrap_or_else(|error| {
         let failure = failure_of(&error, None);
-        tracing::error!(target: "snapshot", causes = failure.why(), "{}", failure.message);
+        // Whoever started us tells it; twice is once too often.
+        tracing::debug!(target: "snapshot", causes = failure.why(), "{}", failure.message);
         board.failed(&failure);
         Outcome::Failed(failure)
     })

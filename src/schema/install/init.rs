@@ -71,22 +71,22 @@ pub async fn init(
     slot: &SlotName,
     plugin: Plugin,
 ) -> Result<InitReport, InstallError> {
-    init_until(source, slot, plugin, &watch::Sender::new(false)).await
+    let nobody = watch::Sender::new(Progress::default());
+    init_watched(source, slot, plugin, &nobody).await
 }
 
-/// As [`init`], until `stop` turns true: then the step in hand is cancelled on the source, and
+/// As [`init_watched`], until `stop` turns true: then the step in hand is cancelled on the source, and
 /// everything is taken back.
 ///
 /// # Errors
 /// As [`init`]; [`InstallError::Interrupted`].
 pub async fn init_until(
     source: &Session,
-    slot: &SlotName,
-    plugin: Plugin,
+    (slot, plugin): (&SlotName, Plugin),
+    watcher: &watch::Sender<Progress>,
     stop: &watch::Sender<bool>,
 ) -> Result<InitReport, InstallError> {
-    let nobody = watch::Sender::new(Progress::default());
-    carry_out(source, (slot, plugin), &nobody, stop).await
+    carry_out(source, (slot, plugin), watcher, stop).await
 }
 
 /// As [`init`], told to a watcher step by step.

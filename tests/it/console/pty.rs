@@ -16,15 +16,25 @@ pub struct Terminal {
     master: Box<dyn MasterPty + Send>,
     writer: Box<dyn std::io::Write + Send>,
     output: Receiver<Vec<u8>>,
-    child: Box<dyn Child + Send + Sync>,
+    child: Program,
     screen: vt100::Parser,
+}
+
+/// It does not outlive a test that has failed.
+struct Program(Box<dyn Child + Send + Sync>);
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It has ended already unless the test has failed.
+        drop(self.0.kill());
+    }
 }
 
 impl Terminal {
     /// Starts a program in a terminal of so many columns and rows.
     pub fn start(command: CommandBuilder, (columns, rows): (u16, u16)) -> Self {
         let pair = native_pty_system().openpty(size(columns, rows)).unwrap();
-        let child = pair.slave.spawn_command(command).unwrap();
+        let child = Program(pair.slave.spawn_command(command).unwrap());
         drop(pair.slave);
         let mut reader = pair.master.try_clone_reader().unwrap();
         let (sender, output) = channel();
@@ -66,7 +76,7 @@ impl Terminal {
 
     /// Returns the process id of the program.
     pub fn pid(&self) -> i32 {
-        i32::try_from(self.child.process_id().unwrap()).unwrap()
+        i32::try_from(self.child.0.process_id().unwrap()).unwrap()
     }
 
     /// Waits until a text stands on the screen.
@@ -88,7 +98,21 @@ impl Terminal {
         let deadline = clock::now() + PATIENCE;
         while self.read_until(deadline) {}
         assert!(clock::now() < deadline, "still running:\n{}", self.text());
-        self.child.wait().unwrap().exit_code()
+        self.child.0.wait().unwrap().exit_code()
+    }
+
+    /// Closes the window, and returns the program's exit code.
+    pub fn close(self) -> u32 {
+        let Self {
+            master,
+            writer,
+            output,
+            mut child,
+            ..
+        } = self;
+        // Whoever reads for us ends with the next bytes that nobody takes.
+        drop((master, writer, output));
+        child.0.wait().unwrap().exit_code()
     }
 
     /// Asserts that the terminal is as it was before: ordinary screen, visible cursor, no mouse.
@@ -117,13 +141,6 @@ impl Terminal {
             }
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => false,
         }
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        // It has ended already unless the test has failed.
-        drop(self.child.kill());
     }
 }
 

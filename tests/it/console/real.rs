@@ -172,6 +172,15 @@ async fn a_lost_source_is_a_state_on_the_screen_and_comes_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_closed_terminal_ends_it_in_order() {
+    let stage = Stage::ready().await;
+    let mut terminal = stage.open(["run", "-c", "shop.env"], (80, 24));
+    terminal.wait_for("● STREAMING");
+
+    assert_eq!(terminal.close(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refused_transaction_is_explained_and_skipped_on_record() {
     let stage = Stage::ready().await;
     execute(&stage.source, "CREATE TABLE goods (id int PRIMARY KEY)").await;

@@ -161,7 +161,12 @@ fn the_engine_is_paused_retried_and_started_again_by_keys() {
 
 #[test]
 fn signals_end_it_in_order() {
-    for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT] {
+    for signal in [
+        Signal::SIGTERM,
+        Signal::SIGHUP,
+        Signal::SIGINT,
+        Signal::SIGQUIT,
+    ] {
         let mut terminal = open("streaming", (80, 24), &[]);
         terminal.wait_for("● STREAMING");
         kill(Pid::from_raw(terminal.pid()), signal).unwrap();
