@@ -87,6 +87,27 @@ fn an_answer_about_an_older_address_is_dropped() {
 }
 
 #[test]
+fn an_address_that_does_not_work_is_not_passed() {
+    let mut wizard = Wizard::new(Kind::Init, &Draft::default());
+    type_text(&mut wizard, ADDRESS);
+    on_key(&mut wizard, key("enter"));
+    assert_eq!(wizard.step(), Step::Target, "the answer may come later");
+
+    let refused = || Answer::Probed(Name::Source, ADDRESS.into(), Err(vec!["refused".into()]));
+    on_answer(&mut wizard, refused());
+
+    let here = (Step::Source, Some(Name::Source));
+    assert_eq!((wizard.step(), wizard.focused()), here);
+    let again = Job::Probe(Name::Source, ADDRESS.into());
+    assert_eq!(on_key(&mut wizard, key("enter")), Outcome::Ask(vec![again]));
+    assert_eq!(wizard.step(), Step::Source);
+    let works = Answer::Probed(Name::Source, ADDRESS.into(), Ok("PostgreSQL 15".into()));
+    on_answer(&mut wizard, works);
+    on_key(&mut wizard, key("enter"));
+    assert_eq!(wizard.step(), Step::Target);
+}
+
+#[test]
 fn what_blocks_stops_the_wizard_unless_init_mends_it() {
     let draft = Draft {
         source: ADDRESS.into(),

@@ -74,6 +74,21 @@ fn on_letter(wizard: &mut Wizard, letter: char) -> Outcome {
     }
 }
 
+/// Whoever went on before the answer was there comes back to the address that does not work; what cannot
+/// be reached is taken down all the same.
+fn return_to(wizard: &mut Wizard, name: Name) {
+    let steps = wizard.kind.steps();
+    let of = steps
+        .iter()
+        .position(|step| wizard.names(*step).contains(&name));
+    let is_ahead = |at: &usize| *at < wizard.at && wizard.ran == Loaded::Not;
+    if let Some(at) = of.filter(is_ahead).filter(|_| wizard.kind == Kind::Init) {
+        turn_to(wizard, at);
+        let names = wizard.names(wizard.step());
+        wizard.field = names.iter().position(|one| *one == name).unwrap_or(0);
+    }
+}
+
 /// Takes in that time has passed: an address that is no longer being typed is tried.
 pub(crate) fn on_tick(wizard: &mut Wizard, now_ms: i64) -> Vec<Job> {
     if wizard.try_at_ms.is_none_or(|at_ms| at_ms > now_ms) {
@@ -90,7 +105,11 @@ pub(crate) fn on_tick(wizard: &mut Wizard, now_ms: i64) -> Vec<Job> {
 pub(crate) fn on_answer(wizard: &mut Wizard, answer: Answer, now_ms: i64) -> Vec<Job> {
     match answer {
         Answer::Probed(name, address, probed) if wizard.value(name) == address => {
+            let refused = probed.is_err();
             *probe(wizard, name) = loaded(probed);
+            if refused {
+                return_to(wizard, name);
+            }
         }
         Answer::Probed(..) => {}
         Answer::Checked(findings) => {
@@ -244,6 +263,9 @@ fn go_on(wizard: &mut Wizard) -> Outcome {
         wizard.field = field;
         return Outcome::Ask(jobs);
     }
+    if let Some(job) = refused_address(wizard) {
+        return Outcome::Ask(vec![job]);
+    }
     match wizard.step() {
         Step::Source | Step::Servers | Step::Target | Step::Tables | Step::FirstCopy => {
             jobs.extend(next(wizard));
@@ -268,6 +290,18 @@ fn go_on(wizard: &mut Wizard) -> Outcome {
         Step::Preflight | Step::Plan | Step::Confirm | Step::Run | Step::Start => {}
     }
     Outcome::Ask(jobs)
+}
+
+/// An address that does not work is tried again in the place of going on with it.
+fn refused_address(wizard: &mut Wizard) -> Option<Job> {
+    let names = wizard.names(wizard.step());
+    let addresses = names.iter().filter(|name| name.is_address());
+    let refused = addresses
+        .copied()
+        .find(|name| matches!(probe(wizard, *name), Loaded::Failed(_)));
+    let name = refused.filter(|_| wizard.kind == Kind::Init)?;
+    *probe(wizard, name) = Loaded::Not;
+    tried(wizard, name)
 }
 
 /// A filter that lets no table of the source through is a mistake.
