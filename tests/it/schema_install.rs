@@ -11,7 +11,8 @@ use pgstream::tutorial::cluster::ClusterOptions;
 
 use crate::schema_mirror::{dump, session};
 use crate::support::clusters::TestCluster;
-use crate::support::{cluster, cluster_with, psql, query_text};
+use crate::support::flow::{Flow, stop};
+use crate::support::{cluster, cluster_with, execute, psql, query_text};
 
 const SCHEMA: &str = "\
 CREATE TABLE keyed (id serial PRIMARY KEY, a text); CREATE TABLE keyless (a int);
@@ -454,4 +455,42 @@ async fn slots_that_no_init_made_are_left_alone() {
         .await
         .unwrap();
     assert_eq!(left, [[Some("3".to_owned())]]);
+}
+
+#[tokio::test]
+async fn tear_down_gives_both_sides_their_replica_identities_back() {
+    let flow = Flow::schema(Plugin::Pgoutput).await;
+    let handle = flow.start();
+    flow.run(
+        "CREATE TABLE keyless (v int); CREATE TABLE published (v int); \
+         CREATE TABLE own (v int PRIMARY KEY); ALTER TABLE own REPLICA IDENTITY FULL",
+    )
+    .await;
+    flow.acknowledged().await;
+    flow.equal().await;
+    stop(handle).await;
+    let identities = "SELECT relname, relreplident FROM pg_class \
+                      WHERE relname IN ('keyless', 'own', 'published') ORDER BY relname";
+    let both = async || {
+        (
+            query_text(&flow.source, identities).await,
+            query_text(&flow.target, identities).await,
+        )
+    };
+    let full = ["keyless|f", "own|f", "published|f"].map(str::to_owned);
+    assert_eq!(both().await, (full.to_vec(), full.to_vec()));
+    // Whoever else publishes the table needs what it has.
+    let publish = "CREATE PUBLICATION others FOR TABLE published";
+    execute(&flow.target, publish).await;
+
+    let source = session(&flow.source_cluster, "postgres").await;
+    let target = session(&flow.target_cluster, "postgres").await;
+    let slot = flow.pipeline.slot.clone().unwrap();
+    tear_down(Some(&source), Some(&target), &slot)
+        .await
+        .unwrap();
+
+    let former = ["keyless|d", "own|f", "published|d"].map(str::to_owned);
+    let kept = ["keyless|d", "own|f", "published|f"].map(str::to_owned);
+    assert_eq!(both().await, (former.to_vec(), kept.to_vec()));
 }

@@ -19,6 +19,32 @@ pub struct TearDownReport {
     pub done: Vec<String>,
 }
 
+/// The tables of the source whose replica identity is ours, with what their owners had left.
+const KEYLESS_TABLES: &str = "\
+SELECT COALESCE(pg_catalog.json_agg(pg_catalog.json_build_object(
+         'schema', n.nspname, 'name', c.relname, 'former', k.former)), '[]')::pg_catalog.text
+FROM pgstream.keyless_table AS k
+JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) k.relation
+JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+WHERE c.relreplident OPERATOR(pg_catalog.=) 'f'";
+
+/// The statements that take it back from their namesakes on the target, which got it with their
+/// definition; not where our role may not, or where somebody else publishes the table and needs it.
+const RESTORE_ON_TARGET: &str = "\
+SELECT pg_catalog.format('ALTER TABLE ONLY %I.%I REPLICA IDENTITY %s', n.nspname, c.relname,
+                         CASE k.former WHEN 'n' THEN 'NOTHING' ELSE 'DEFAULT' END)
+FROM pg_catalog.json_to_recordset($1::pg_catalog.text::pg_catalog.json)
+     AS k (schema pg_catalog.text, name pg_catalog.text, former pg_catalog.text)
+JOIN pg_catalog.pg_namespace AS n ON n.nspname OPERATOR(pg_catalog.=) k.schema
+JOIN pg_catalog.pg_class AS c ON c.relnamespace OPERATOR(pg_catalog.=) n.oid
+  AND c.relname OPERATOR(pg_catalog.=) k.name
+WHERE c.relkind OPERATOR(pg_catalog.=) 'r' AND c.relreplident OPERATOR(pg_catalog.=) 'f'
+  AND pg_catalog.pg_has_role(c.relowner, 'USAGE')
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_publication_tables AS p
+                  WHERE p.schemaname OPERATOR(pg_catalog.=) n.nspname
+                    AND p.tablename OPERATOR(pg_catalog.=) c.relname)
+ORDER BY 1";
+
 /// What [`tear_down`] would do.
 #[derive(Debug)]
 pub struct TearDownPlan {
@@ -40,6 +66,7 @@ pub async fn plan_tear_down(
 ) -> Result<TearDownPlan, InstallError> {
     let mut steps = Vec::new();
     let mut refusal = None;
+    let mut keyless = None;
     if let Some(source) = source {
         let facts = facts::read(source, slot).await?;
         if let Some(reason) = facts.foreign_slot(slot) {
@@ -58,6 +85,11 @@ pub async fn plan_tear_down(
         };
         let what = "read the recorded replica identities";
         let restore = restore.map_err(|source| InstallError::Ask { what, source })?;
+        if !restore.is_empty() {
+            let recorded = source.row(KEYLESS_TABLES, &[]).await;
+            let recorded = recorded.map_err(|source| InstallError::Ask { what, source })?;
+            keyless = recorded.map(|row| row.get::<_, String>(0));
+        }
         let ours = has_schema(source).await;
         let ours = ours.map_err(|source| InstallError::Ask {
             what: "look for schema pgstream on the source",
@@ -71,6 +103,15 @@ pub async fn plan_tear_down(
             what: "look for schema pgstream on the target",
             source,
         })?;
+        if let Some(keyless) = keyless.filter(|_| ours) {
+            let restore = target.rows(RESTORE_ON_TARGET, &[&keyless]).await;
+            let restore = restore.map_err(|source| InstallError::Ask {
+                what: "look for replica identities on the target",
+                source,
+            })?;
+            let statements = restore.iter().map(|row| row.get(0));
+            steps.extend(statements.map(|statement| give_back(Side::Target, statement)));
+        }
         steps.extend(ours.then(|| on_target(slot, source.is_some())));
     }
     Ok(TearDownPlan { steps, refusal })
@@ -179,19 +220,31 @@ fn on_source(
         }
         return steps;
     }
-    for statement in restore {
-        let table = statement.trim_start_matches("ALTER TABLE ONLY ");
-        let (table, _) = table.split_once(" REPLICA IDENTITY").unwrap_or((table, ""));
-        add(
-            format!("give {table} its former replica identity back"),
-            quietly(statement),
-        );
-    }
+    let restored = restore.iter();
+    steps.extend(restored.map(|statement| give_back(Side::Source, statement)));
     if has_schema {
-        let what = "remove event triggers, functions and tables of schema pgstream";
-        add(what.to_owned(), script::removal());
+        steps.push(PlannedStep {
+            side: Side::Source,
+            what: "remove event triggers, functions and tables of schema pgstream".to_owned(),
+            sql: script::removal(),
+            undo: None,
+        });
     }
     steps
+}
+
+fn give_back(side: Side, statement: &str) -> PlannedStep {
+    let table = statement.trim_start_matches("ALTER TABLE ONLY ");
+    let (table, _) = table.split_once(" REPLICA IDENTITY").unwrap_or((table, ""));
+    PlannedStep {
+        side,
+        what: format!("give {table} its former replica identity back"),
+        sql: match side {
+            Side::Source => quietly(statement),
+            Side::Target => statement.to_owned(),
+        },
+        undo: None,
+    }
 }
 
 /// What stays because other pipelines use it, as a step that does nothing.
