@@ -70,7 +70,9 @@ async fn before_init_check_says_to_run_init() {
 
     ✗ source  schema pgstream: is not there: pgstream has not been initialised in this database
               mend: pgstream init --pgurl "postgresql://postgres@localhost:[port]/postgres?sslmode=disable" --replication-slot pgstream_tutorial_slot
-    ✗ 1 of 1 to mend before pgstream can run
+    ! target  role postgres: is a superuser: a check, default, index or generated column that a user of the source defines runs with its rights here
+              mend: CREATE ROLE pgstream LOGIN PASSWORD '…'; GRANT CREATE, TEMPORARY ON DATABASE "postgres" TO pgstream; GRANT USAGE, CREATE ON SCHEMA "public" TO pgstream; SELECT format('ALTER TABLE %I.%I OWNER TO pgstream', schemaname, tablename) FROM pg_tables WHERE schemaname IN ('public', 'pgstream') \gexec -- then name it in PGSTREAM_POSTGRES_WRITER_TARGET_URL
+    ✗ 1 of 2 to mend before pgstream can run
     "#);
     });
 }
@@ -250,6 +252,8 @@ async fn what_the_target_lacks_is_told_with_its_statement() {
               mend: pgstream init --pgurl "postgresql://postgres@localhost:[port]/postgres?sslmode=disable" --replication-slot pgstream_tutorial_slot
     ! source  public."Order items": has no replica identity: init gives it REPLICA IDENTITY FULL
               mend: ALTER TABLE "public"."Order items" REPLICA IDENTITY FULL;
+    ! target  role postgres: is a superuser: a check, default, index or generated column that a user of the source defines runs with its rights here
+              mend: CREATE ROLE pgstream LOGIN PASSWORD '…'; GRANT CREATE, TEMPORARY ON DATABASE "postgres" TO pgstream; GRANT USAGE, CREATE ON SCHEMA "public" TO pgstream; SELECT format('ALTER TABLE %I.%I OWNER TO pgstream', schemaname, tablename) FROM pg_tables WHERE schemaname IN ('public', 'pgstream') \gexec -- then name it in PGSTREAM_POSTGRES_WRITER_TARGET_URL
     ! target  type public.mood: is not here, and public.feeling uses it
               mend: CREATE TYPE "public"."mood" AS ENUM ('sad', 'it''s ok');
     ! target  collation public.german: is not here, and public.feeling uses it
@@ -258,7 +262,7 @@ async fn what_the_target_lacks_is_told_with_its_statement() {
               mend: PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED=true PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_TABLES='public."Order items"' pgstream run # or leave it out: PGSTREAM_FILTER_EXCLUDE_TABLES='public."Order items"' pgstream run
     ! target  public.feeling: has not all columns of the source's: mood, name
               mend: ALTER TABLE "public"."feeling" ADD COLUMN "mood" public.mood[], ADD COLUMN "name" text COLLATE public.german;
-    ✗ 1 of 6 to mend before pgstream can run
+    ✗ 1 of 7 to mend before pgstream can run
     "#);
     });
     for mend in outcome
@@ -266,7 +270,10 @@ async fn what_the_target_lacks_is_told_with_its_statement() {
         .lines()
         .filter_map(|line| line.trim().strip_prefix("mend: "))
     {
-        if mend.starts_with("CREATE") || mend.starts_with("ALTER TABLE \"public\".\"feeling\"") {
+        if mend.starts_with("CREATE TYPE")
+            || mend.starts_with("CREATE COLLATION")
+            || mend.starts_with("ALTER TABLE \"public\".\"feeling\"")
+        {
             execute(&there, mend).await;
         }
     }

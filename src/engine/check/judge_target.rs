@@ -1,9 +1,11 @@
 //! What must hold on the target. Pure.
 
+use std::collections::BTreeSet;
+
 use super::facts::{OwnSchema, TargetFacts, TargetTable};
 use super::finding::{bounded, found, version};
 use super::{Finding, Side, Wanted};
-use crate::model::{QualifiedName, quote_ident};
+use crate::model::{QualifiedName, quote_ident, quote_literal};
 
 pub(super) fn judge(wanted: &Wanted, facts: &TargetFacts) -> Vec<Finding> {
     let mut findings: Vec<Finding> = [
@@ -16,6 +18,7 @@ pub(super) fn judge(wanted: &Wanted, facts: &TargetFacts) -> Vec<Finding> {
         creation(wanted, facts),
         triggers(wanted, facts),
         temporary(wanted, facts),
+        superuser(wanted, facts),
     ]
     .into_iter()
     .flatten()
@@ -104,6 +107,52 @@ fn triggers(wanted: &Wanted, facts: &TargetFacts) -> Option<Finding> {
         );
         finding("session_replication_role", problem, mend)
     })
+}
+
+/// What the source defines runs with the rights of our role. Before 15 nobody else may silence triggers.
+fn superuser(wanted: &Wanted, facts: &TargetFacts) -> Option<Finding> {
+    let silencing = wanted.silent_triggers && facts.server.version_number < 150_000;
+    (facts.server.superuser && !silencing).then(|| Finding {
+        blocking: false,
+        ..finding(
+            format!("role {}", facts.server.user),
+            "is a superuser: a check, default, index or generated column that a user of the source \
+             defines runs with its rights here",
+            role_of_its_own(wanted, facts),
+        )
+    })
+}
+
+/// Returns the statements that make a role which may do what this pipeline does, and no more.
+fn role_of_its_own(wanted: &Wanted, facts: &TargetFacts) -> String {
+    let database = quote_ident(&facts.server.database);
+    let mut sql = format!(
+        "CREATE ROLE pgstream LOGIN PASSWORD '…'; \
+         GRANT CREATE, TEMPORARY ON DATABASE {database} TO pgstream;"
+    );
+    if wanted.silent_triggers {
+        sql += " GRANT SET ON PARAMETER session_replication_role TO pgstream;";
+    }
+    let schemas: BTreeSet<&str> = selected(wanted, facts)
+        .map(|table| &*table.name.schema)
+        .chain(["public"])
+        .collect();
+    for schema in &schemas {
+        sql += &format!(
+            " GRANT USAGE, CREATE ON SCHEMA {} TO pgstream;",
+            quote_ident(schema)
+        );
+    }
+    if facts.own_schema.is_some() {
+        sql += " ALTER SCHEMA pgstream OWNER TO pgstream;";
+    }
+    let literals = schemas.iter().chain(&["pgstream"]);
+    let literals: Vec<String> = literals.map(|schema| quote_literal(schema)).collect();
+    sql + &format!(
+        " SELECT format('ALTER TABLE %I.%I OWNER TO pgstream', schemaname, tablename) FROM pg_tables \
+         WHERE schemaname IN ({}) \\gexec -- then name it in PGSTREAM_POSTGRES_WRITER_TARGET_URL",
+        literals.join(", ")
+    )
 }
 
 /// A copy describes what stands here with functions of its session's own.

@@ -103,6 +103,14 @@ fn each_missing_precondition_has_its_mend() {
         false,
     );
     check(
+        |f| f.server.superuser = true,
+        "role writer is a superuser: a check, default, index or generated column",
+        "CREATE ROLE pgstream LOGIN PASSWORD '…'; GRANT CREATE, TEMPORARY ON DATABASE \"postgres\" TO \
+         pgstream; GRANT SET ON PARAMETER session_replication_role TO pgstream; GRANT USAGE, CREATE ON \
+         SCHEMA \"public\" TO pgstream; ALTER SCHEMA pgstream OWNER TO pgstream; SELECT format(",
+        false,
+    );
+    check(
         |f| f.silences_triggers = false,
         "session_replication_role permission denied",
         "GRANT SET ON PARAMETER session_replication_role TO \"writer\"",
