@@ -230,10 +230,6 @@ fn fuzz_a_stream_of_pgoutput() {
             cascade: true,
             restart_identity: false,
         },
-        Change::Message {
-            prefix: "x".into(),
-            content: Bytes::from_static(b"content"),
-        },
     ];
     let changes = changes.into_iter().map(Event::Change);
     let events = std::iter::once(begin).chain(changes).chain([commit]);
