@@ -39,14 +39,6 @@ pub struct Pipeline {
     pub retry_timeout: Duration,
 }
 
-impl Pipeline {
-    /// Returns whether no table is left out of the snapshot.
-    #[must_use]
-    pub fn copies_everything(&self) -> bool {
-        self.snapshot.tables.selects_everything() && self.filter.selects_everything()
-    }
-}
-
 /// What `init` and `tear-down` need.
 #[derive(Debug, Clone)]
 pub struct Maintenance {

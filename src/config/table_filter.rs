@@ -166,6 +166,12 @@ impl TablePattern {
         }
     }
 
+    /// Returns whether the pattern covers every table of a schema.
+    fn takes_schema(&self, schema: &str) -> bool {
+        let all = matches!(&self.table, Part::Glob(glob) if glob == "*");
+        all && self.schema.covers(schema)
+    }
+
     /// Returns whether the pattern covers every table.
     #[must_use]
     pub fn is_everything(&self) -> bool {
@@ -307,6 +313,17 @@ impl TableFilter {
     pub fn selects_lineage(&self, lineage: &[&QualifiedName]) -> bool {
         lineage.iter().any(|name| self.selects(name))
             && !lineage.iter().any(|name| self.excludes(name))
+    }
+
+    /// Returns whether the list takes a schema as a whole, so that what belongs to no table there comes
+    /// with it: types, and sequences that no table owns.
+    #[must_use]
+    pub fn takes_schema(&self, schema: &str) -> bool {
+        let taken = |patterns: &[TablePattern]| {
+            let mut patterns = patterns.iter();
+            patterns.any(|pattern| pattern.takes_schema(schema))
+        };
+        (self.include.is_empty() || taken(&self.include)) && !taken(&self.exclude)
     }
 
     /// Returns whether this table is left out by name, whatever includes it.

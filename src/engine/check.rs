@@ -14,6 +14,7 @@ mod facts;
 mod finding;
 mod judge;
 mod judge_both;
+mod judge_left;
 mod judge_source;
 mod judge_target;
 mod query;
@@ -121,10 +122,10 @@ impl Wanted {
             return;
         }
         let slot_name = self.slot_name.as_str();
-        let open = target.open_copies.iter();
+        let open = target.copies.iter().filter(|copy| copy.is_open());
         let open: HashSet<&QualifiedName> = open
-            .filter(|(slot, _)| slot == slot_name)
-            .map(|(_, table)| table)
+            .filter(|copy| copy.slot_name == slot_name)
+            .map(|copy| &copy.table)
             .collect();
         let there = target.tables.iter().map(|table| &table.name);
         self.settled = there.filter(|name| !open.contains(name)).cloned().collect();
@@ -157,7 +158,7 @@ impl Wanted {
                 .snapshot
                 .enabled
                 .then(|| pipeline.snapshot.tables.clone()),
-            everything: pipeline.snapshot.enabled && pipeline.copies_everything(),
+            everything: pipeline.snapshot.enabled,
             settled: HashSet::new(),
         }
     }
@@ -221,7 +222,7 @@ async fn conflicts(pipeline: &Pipeline) -> Vec<Finding> {
     }
 }
 
-fn conflict(Conflict { object, reason }: &Conflict) -> Finding {
+fn conflict(Conflict { object, reason, .. }: &Conflict) -> Finding {
     let mend = "empty or drop it on the target, or leave the table out with \
                 PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_EXCLUDED_TABLES";
     let problem = format!("is in the way of the initial snapshot: {reason}");

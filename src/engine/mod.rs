@@ -51,6 +51,7 @@ mod staged;
 pub mod status;
 mod stream;
 mod supervise;
+mod unreplicated;
 mod watchdog;
 
 pub use copy::{SnapshotPlan, plan_snapshot};
@@ -59,3 +60,4 @@ pub use failure::failure_of;
 pub use handle::{Engine, Handle, Remote};
 pub use outcome::{EngineOptions, Outcome};
 pub use supervise::{Task, TaskEnd, spawn};
+pub use unreplicated::UNLOGGED;

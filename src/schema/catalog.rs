@@ -6,6 +6,8 @@
 //! that make them are put into the session's own temporary schema, where nobody sees them and
 //! nothing remains.
 
+use std::collections::HashSet;
+
 use serde::Deserialize;
 
 use super::entry::{Images, ObjectChange};
@@ -84,7 +86,37 @@ pub struct Oids {
     schemas: Vec<u32>,
 }
 
+/// What belongs to no table and is described along with tables: schemas, types, and sequences that no
+/// table owns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Along {
+    /// Nothing but what the tables need.
+    Nothing,
+    /// All of it.
+    Everything,
+    /// What is in these schemas.
+    Schemas(Vec<String>),
+}
+
 impl Oids {
+    /// Returns those of these that are not among others.
+    #[must_use]
+    pub fn without(&self, others: &Self) -> Self {
+        let left = |oids: &[u32], others: &[u32]| -> Vec<u32> {
+            let others: HashSet<&u32> = others.iter().collect();
+            oids.iter()
+                .filter(|oid| !others.contains(oid))
+                .copied()
+                .collect()
+        };
+        Self {
+            relations: left(&self.relations, &others.relations),
+            constraints: left(&self.constraints, &others.constraints),
+            types: left(&self.types, &others.types),
+            schemas: left(&self.schemas, &others.schemas),
+        }
+    }
+
     /// Returns these and some more.
     #[must_use]
     pub fn and(mut self, relations: Vec<u32>, types: Vec<u32>, schemas: Vec<u32>) -> Self {
@@ -152,13 +184,17 @@ impl<'s> Describer<'s> {
         })
     }
 
-    /// Returns what it takes to make these tables; `everything` adds all schemas, types and free
-    /// sequences.
+    /// Returns what it takes to make these tables, and what else comes along.
     ///
     /// # Errors
     /// By SQLSTATE.
-    pub async fn needed(&self, tables: &[u32], everything: bool) -> Result<Oids, PgError> {
-        let row = self.session.row(NEEDED, &[&tables, &everything]).await?;
+    pub async fn needed(&self, tables: &[u32], along: &Along) -> Result<Oids, PgError> {
+        let (all, schemas): (bool, &[String]) = match along {
+            Along::Nothing => (false, &[]),
+            Along::Everything => (true, &[]),
+            Along::Schemas(schemas) => (false, schemas),
+        };
+        let row = self.session.row(NEEDED, &[&tables, &all, &schemas]).await?;
         let oids = |at| {
             let found: Option<Option<Vec<u32>>> = row.as_ref().map(|row| row.get(at));
             found.flatten().unwrap_or_default()

@@ -315,6 +315,13 @@ pub struct Sequence {
 }
 
 impl Sequence {
+    /// Takes its owner away.
+    pub fn free(&mut self) {
+        (self.table_oid, self.table) = (None, None);
+        (self.column_number, self.column) = (None, None);
+        self.identity = false;
+    }
+
     /// Returns the qualified name.
     #[must_use]
     pub fn qualified_name(&self) -> QualifiedName {

@@ -377,6 +377,20 @@ impl ObjectChange {
         self
     }
 
+    /// Returns a sequence without an owner that is not among the tables that count; anything else as it is.
+    #[must_use]
+    pub fn owned_where(mut self, counts: &dyn Fn(&QualifiedName) -> bool) -> Self {
+        if let Self::Sequence(images) = &mut self {
+            let images = [&mut images.before, &mut images.after].into_iter();
+            for sequence in images.flatten() {
+                if sequence.table.as_ref().is_some_and(|table| !counts(table)) {
+                    sequence.free();
+                }
+            }
+        }
+        self
+    }
+
     /// Returns the object as one that is gone.
     #[must_use]
     pub fn dropped(&self) -> Self {

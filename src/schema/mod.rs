@@ -20,19 +20,23 @@ mod entry;
 mod error;
 pub mod install;
 mod outbox;
+mod others;
 mod plan;
 mod prune;
 mod rows;
 mod tables;
+mod triggers;
 
 pub use acknowledge::{grant_log, mark_acked, unacked};
-pub use catalog::{DescribeError, Describer, Oids, closed_descriptions, grant_descriptions};
+pub use catalog::{Along, DescribeError, Describer, Oids, closed_descriptions, grant_descriptions};
 pub use entry::{Change, Entry, FORMAT, Images, ObjectChange, Other, RenamedTable, UnknownDrop};
 pub use error::SchemaError;
 pub use outbox::{Letter, NamedPublication};
+pub use others::{LackingKind, OtherObject, lacking, large_object_count, other_objects};
 pub use plan::{
     CopyPlan, NotApplied, Plan, RelationTouch, Stage, StagedStep, Step, plan, plan_copy,
 };
 pub use prune::prune;
 pub use rows::RewrittenRows;
 pub use tables::{SourceTable, source_tables};
+pub use triggers::{Trigger, triggers};

@@ -85,7 +85,12 @@ impl Classify for SnapshotError {
             Self::Open { source } | Self::Around { source, .. } | Self::Commit { source, .. } => {
                 source.hint()
             }
-            Self::Rows { source, .. } => source.hint(),
+            Self::Rows { source, .. } => source.hint().or_else(|| {
+                Some(format!(
+                    "make the target take the rows, or change them on the source; then {RUN_AGAIN}, or copy the \
+                     table again"
+                ))
+            }),
             Self::Step { source, .. } => source.hint().or_else(|| {
                 Some(format!(
                     "make the statement possible on the target, then {RUN_AGAIN}, or copy the table again"

@@ -9,7 +9,7 @@ use crate::postgres::{PgError, Session};
 const TABLES: &str = include_str!("../../assets/sql/source/snapshot/tables.sql");
 
 const COLUMNS: &str = "relation, schema_name, table_name, partitioned, partition_of, fingerprint, \
-                       columns, binary_format, key, bounds, types";
+                       columns, binary_format, key, bounds, types, unlogged";
 
 /// So many near names help; more hide the right one.
 const NEAR_MAX: usize = 3;
@@ -23,6 +23,8 @@ pub struct SourceTable {
     pub name: QualifiedName,
     /// Partitioned: its rows are its partitions'.
     pub partitioned: bool,
+    /// Unlogged: its rows come with a copy, and never with the stream.
+    pub unlogged: bool,
     /// The partitioned table that it is a partition of.
     pub partition_of: Option<RelationId>,
     /// Size on disk, TOAST included.
@@ -121,8 +123,9 @@ pub async fn source_tables(session: &Session) -> Result<Vec<SourceTable>, PgErro
             bounds: bounds(row.get(9)),
         }),
         types: row.get(10),
-        byte_count: size(row.get(11)),
-        block_count: size(row.get(12)),
+        unlogged: row.get(11),
+        byte_count: size(row.get(12)),
+        block_count: size(row.get(13)),
     };
     Ok(rows.iter().map(table).collect())
 }
@@ -324,6 +327,7 @@ impl SourceTable {
             relation: RelationId(0),
             name: QualifiedName::new(schema, name),
             partitioned: false,
+            unlogged: false,
             partition_of: None,
             byte_count: 0,
             block_count: 0,

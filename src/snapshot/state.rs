@@ -41,6 +41,12 @@ const WORDS: [(CopyState, &str); 6] = [
 ];
 
 impl CopyState {
+    /// Returns whether nobody works on the table any more; a failed one waits for its operator.
+    #[must_use]
+    pub const fn is_settled(self) -> bool {
+        matches!(self, Self::Ready | Self::Failed)
+    }
+
     /// Returns the state for people: `catching up`.
     #[must_use]
     pub fn words(self) -> String {

@@ -10,7 +10,7 @@ use crate::postgres::{PgError, Session, TextRow};
 /// A statement to be remembered until it has run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewStep {
-    /// `index`, `after`, `last`, `sequence`, `foreign_key`, `validate`.
+    /// `index`, `after`, `last`, `trigger`, `sequence`, `foreign_key`, `validate`.
     pub stage: &'static str,
     /// The table that it belongs to.
     pub relation: Option<u32>,
@@ -27,7 +27,7 @@ pub struct NewStep {
 pub struct OpenStep {
     /// Its place in the order of all.
     pub ordinal: i64,
-    /// `index`, `after`, `last`, `sequence`, `foreign_key`, `validate`.
+    /// `index`, `after`, `last`, `trigger`, `sequence`, `foreign_key`, `validate`.
     pub stage: String,
     /// The table that it belongs to.
     pub relation: Option<RelationId>,
@@ -74,6 +74,16 @@ pub(super) const FORGET_STEPS: &str = "\
 DELETE FROM pgstream.snapshot_step
 WHERE slot_name = $1 AND (relation = ANY ($2) OR referenced = ANY ($2))";
 
+/// A trigger that an earlier try has disabled is still to be enabled.
+const REPLACE_STEPS: &str = "\
+DELETE FROM pgstream.snapshot_step
+WHERE slot_name = $1 AND (relation = ANY ($2) OR referenced = ANY ($2)) AND stage <> 'trigger'";
+
+/// Runs the statements that let triggers fire again, before they are forgotten.
+pub(super) const WAKE_TRIGGERS: &str = "\
+SELECT statement FROM pgstream.snapshot_step
+WHERE slot_name = $1 AND relation = ANY ($2) AND stage = 'trigger' ORDER BY ordinal";
+
 const ADD_STEPS: &str = "\
 INSERT INTO pgstream.snapshot_step (slot_name, stage, relation, referenced, object, statement)
 SELECT $1, s.stage, s.relation, s.referenced, s.object, s.statement
@@ -82,9 +92,10 @@ FROM ROWS FROM (
   pg_catalog.unnest($4::pg_catalog.oid[]), pg_catalog.unnest($5::pg_catalog.text[]),
   pg_catalog.unnest($6::pg_catalog.text[]))
   WITH ORDINALITY AS s (stage, relation, referenced, object, statement, place)
-WHERE s.relation IS NOT NULL OR NOT EXISTS (
+WHERE s.relation IS NOT NULL AND s.stage <> 'trigger' OR NOT EXISTS (
   SELECT FROM pgstream.snapshot_step AS open
-  WHERE open.slot_name = $1 AND open.relation IS NULL AND open.statement = s.statement)
+  WHERE open.slot_name = $1 AND open.statement = s.statement
+    AND open.relation IS NOT DISTINCT FROM s.relation)
 ORDER BY s.place";
 
 const STRIKE_FREE: &str = "\
@@ -113,7 +124,7 @@ impl Store {
             steps.iter().map(of).collect()
         }
         session
-            .change(FORGET_STEPS, &[&self.slot_name(), &oids(tables)])
+            .change(REPLACE_STEPS, &[&self.slot_name(), &oids(tables)])
             .await?;
         let parameters: [&(dyn ToSql + Sync); 6] = [
             &self.slot_name(),

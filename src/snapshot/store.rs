@@ -11,7 +11,7 @@ use tokio_postgres::types::ToSql;
 use crate::model::{Lsn, QualifiedName, RelationId, do_block, quote_literal};
 use crate::postgres::{PgError, Session};
 
-use super::steps::FORGET_STEPS;
+use super::steps::{FORGET_STEPS, WAKE_TRIGGERS};
 use super::{CopyState, KeyRange, Moved};
 
 /// A table as it is remembered.
@@ -41,8 +41,10 @@ pub struct StoredTable {
     pub byte_count: u64,
     /// Bytes to copy, estimated.
     pub bytes_expected: u64,
-    /// Why it failed, as JSON.
+    /// Why it failed, as JSON; of one with all its rows, what it lacks.
     pub failure: Option<String>,
+    /// It is unlogged: the stream brings none of its changes.
+    pub unlogged: bool,
 }
 
 impl StoredTable {
@@ -84,7 +86,8 @@ pub struct Store {
 const LOAD: &str = "\
 SELECT relation, schema_name, table_name, state, attempt, lsn::pg_catalog.text,
        objects::pg_catalog.text, row_count, byte_count, bytes_expected, failure::pg_catalog.text,
-       fingerprint, range_key, target
+       fingerprint, range_key, target,
+       COALESCE(objects OPERATOR(pg_catalog.@>) '[{\"kind\": \"table\", \"after\": {\"persistence\": \"u\"}}]', false)
 FROM pgstream.snapshot_table
 WHERE slot_name = $1
 ORDER BY bytes_expected DESC, relation";
@@ -155,6 +158,15 @@ UPDATE pgstream.snapshot_table
 SET state = 'failed', lsn = NULL, failure = $3::pg_catalog.text::pg_catalog.jsonb, updated_at = pg_catalog.now()
 WHERE slot_name = $1 AND relation = $2";
 
+const LACKS: &str = "\
+UPDATE pgstream.snapshot_table SET failure = $3::pg_catalog.text::pg_catalog.jsonb
+WHERE slot_name = $1 AND relation = $2";
+
+const LACK_NOTHING: &str = "\
+UPDATE pgstream.snapshot_table AS t SET failure = NULL
+WHERE t.slot_name = $1 AND t.state = 'ready' AND t.failure IS NOT NULL AND NOT EXISTS (
+  SELECT FROM pgstream.snapshot_step AS s WHERE s.slot_name = t.slot_name AND s.relation = t.relation)";
+
 impl Store {
     /// Returns the records of this slot. The tables are there: whoever opens the target makes them.
     #[must_use]
@@ -191,6 +203,7 @@ impl Store {
             fingerprint: row.get(11),
             range_key: row.get(12),
             target: row.get(13),
+            unlogged: row.get(14),
         };
         Ok(rows.iter().map(table).collect())
     }
@@ -266,6 +279,12 @@ impl Store {
     /// By SQLSTATE.
     pub async fn forget(&self, session: &Session, tables: &[RelationId]) -> Result<(), PgError> {
         let oids = oids(tables);
+        let wakes = session
+            .rows(WAKE_TRIGGERS, &[&self.slot_name, &oids])
+            .await?;
+        for wake in wakes {
+            session.run(wake.get(0)).await?;
+        }
         session
             .change(FORGET_STEPS, &[&self.slot_name, &oids])
             .await?;
@@ -388,6 +407,31 @@ impl Store {
     ) -> Result<(), PgError> {
         session
             .change(FAILED, &[&self.slot_name, &table.0, &failure])
+            .await
+            .map(drop)
+    }
+
+    /// Notes what a table with all its rows still lacks, and why.
+    ///
+    /// # Errors
+    /// By SQLSTATE.
+    pub async fn lacks(
+        &self,
+        session: &Session,
+        table: RelationId,
+        failure: &str,
+    ) -> Result<(), PgError> {
+        let parameters: [&(dyn ToSql + Sync); 3] = [&self.slot_name, &table.0, &failure];
+        session.change(LACKS, &parameters).await.map(drop)
+    }
+
+    /// Forgets what tables lacked that have it by now.
+    ///
+    /// # Errors
+    /// By SQLSTATE.
+    pub async fn lack_nothing(&self, session: &Session) -> Result<(), PgError> {
+        session
+            .change(LACK_NOTHING, &[&self.slot_name])
             .await
             .map(drop)
     }

@@ -56,6 +56,7 @@ struct Entry {
     counter: Arc<Counter>,
     bytes_expected: u64,
     failure: Option<Failure>,
+    unlogged: bool,
     pace: Pace,
 }
 
@@ -110,12 +111,12 @@ impl Account {
                 counter: Arc::default(),
                 bytes_expected: 0,
                 failure: None,
+                unlogged: table.unlogged,
                 pace: Pace::default(),
             });
             entry.take_over(table);
         }
-        let settled = |entry: &Entry| matches!(entry.state, CopyState::Ready | CopyState::Failed);
-        if self.tables.values().all(settled) {
+        if self.tables.values().all(|entry| entry.state.is_settled()) {
             self.finished_at_ms.get_or_insert(now_ms);
         } else {
             // What is copied again later has a time of its own.
@@ -149,6 +150,12 @@ impl Account {
             CopyState::Indexing => entry.bytes_expected = entry.counter.bytes(),
             CopyState::Copying | CopyState::CatchingUp | CopyState::Ready | CopyState::Failed => {}
         }
+    }
+
+    /// Returns a table's name.
+    pub(super) fn name(&self, relation: RelationId) -> String {
+        let entry = self.tables.get(&relation);
+        entry.map_or_else(|| relation.0.to_string(), |entry| entry.name.to_string())
     }
 
     /// Notes what a table still lacks.
@@ -198,6 +205,7 @@ impl Account {
 impl Entry {
     fn take_over(&mut self, table: &StoredTable) {
         self.name.clone_from(&table.name);
+        self.unlogged = table.unlogged;
         self.state = table.state;
         self.begun &= table.state != CopyState::Waiting;
         self.attempt = u32::try_from(table.attempt).unwrap_or_default();
@@ -216,8 +224,6 @@ impl Entry {
         }
         match &table.failure {
             Some(text) => self.failure = serde_json::from_str(text).ok(),
-            // What a ready table still lacks is not remembered on the target.
-            None if table.state == CopyState::Ready => {}
             None => self.failure = None,
         }
     }
@@ -247,6 +253,7 @@ impl Entry {
             bytes_per_s,
             left_s: left_s(left, bytes_per_s).filter(|_| copying),
             failure: self.failure.clone(),
+            unlogged: self.unlogged,
             asked_again: false,
         }
     }
@@ -280,6 +287,7 @@ mod tests {
             byte_count: 0,
             bytes_expected: 0,
             failure: None,
+            unlogged: false,
         }
     }
 

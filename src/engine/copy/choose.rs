@@ -32,6 +32,12 @@ pub(super) async fn selected(pipeline: &Pipeline) -> Result<Vec<SourceTable>, En
     }
 }
 
+/// As [`selected`], while tables are copied: what the patterns no longer fit was told at the beginning.
+pub(super) async fn now_selected(pipeline: &Pipeline) -> Result<Vec<SourceTable>, EngineError> {
+    let (selected, _) = select_on_source(pipeline).await?;
+    Ok(selected)
+}
+
 /// As [`selected`], for a start that goes on: a table that was dropped since it was copied must not
 /// keep the others from being streamed.
 async fn still_selected(pipeline: &Pipeline) -> Result<Vec<SourceTable>, EngineError> {

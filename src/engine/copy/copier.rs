@@ -13,13 +13,15 @@ use crate::config::key;
 use crate::engine::retry::Retry;
 use crate::engine::status::CopyState;
 use crate::engine::{EngineError, clock, failure_of};
-use crate::model::{Classify as _, ErrorClass, Lsn, RelationId};
+use crate::model::{Classify as _, ErrorClass, Lsn, QualifiedName, RelationId};
 use crate::postgres::Session;
 use crate::snapshot::StoredTable;
 
+use super::choose;
 use super::crew::{Crew, CrewEnd};
 use super::errand::{Answer, Errand};
-use super::group::{Group, GroupSettings, Moment};
+use super::group::{Group, GroupSettings};
+use super::moment::{FreeObjects, Moment};
 use super::site::{Site, Stop};
 
 /// A moment that schema changes overtake is taken again so often.
@@ -39,6 +41,8 @@ pub(super) struct Copier {
     told: HashSet<String>,
     /// Types, schemas and sequences that the target refuses. Tables that need none of them are copied.
     refused: HashSet<String>,
+    /// No group was made yet: what belongs to no table comes with the first, though no table is to be copied.
+    nothing_made: bool,
 }
 
 impl Copier {
@@ -56,6 +60,7 @@ impl Copier {
             wake,
             told: HashSet::new(),
             refused: HashSet::new(),
+            nothing_made: true,
         }
     }
 
@@ -121,15 +126,18 @@ impl Copier {
                 self.hand_over(&target).await?;
                 continue;
             }
-            if in_state(CopyState::Waiting).next().is_some() {
+            let first = stored.is_empty() && std::mem::take(&mut self.nothing_made);
+            if first || in_state(CopyState::Waiting).next().is_some() {
                 self.copy_group(&target, &stored).await?;
                 continue;
             }
             if !self.foreign_keys(&target, &stored).await? {
+                let noted = self.site.store.lack_nothing(&target).await;
+                noted.map_err(|source| self.site.target_failed("note what is there", source))?;
+                self.site.load(&target).await?;
                 let flushed = target.flush_wal().await;
                 flushed
                     .map_err(|source| self.site.target_failed("bring the copy to disk", source))?;
-                self.site.show();
                 self.retry.reset();
                 return Ok(());
             }
@@ -186,12 +194,13 @@ impl Copier {
         target: &Session,
         stored: &[StoredTable],
     ) -> Result<Option<Group>, Stop> {
-        let waiting = waiting(stored);
+        let mut waiting = waiting_of(stored);
         let first = stored.iter().all(|table| !has_rows(table));
         let (slot_name, snapshot) = (
             self.site.store.slot_name().to_owned(),
             self.site.pipeline.snapshot.clone(),
         );
+        let filter = self.site.pipeline.filter.clone();
         let refused = self.refused.clone();
         for attempt in 0..MOMENTS_MAX {
             if attempt > 0 {
@@ -204,7 +213,8 @@ impl Copier {
                 stored: &[],
                 parts: &[],
                 waiting: &waiting,
-                everything: first && self.site.pipeline.copies_everything(),
+                filter: &filter,
+                free: FreeObjects::of(first, self.site.streams, &snapshot.tables),
                 silent_triggers: self.site.pipeline.disable_triggers,
                 stands_still: first || !self.site.streams,
                 refused: &refused,
@@ -216,6 +226,15 @@ impl Copier {
                 continue;
             }
             let stored = self.site.load(target).await?;
+            let still = waiting_of(&stored);
+            if still != waiting && still.is_empty() {
+                return Ok(None);
+            }
+            if still != waiting {
+                // The stream made a table itself, or let another one wait.
+                waiting = still;
+                continue;
+            }
             let parts = self.site.store.parts(target).await;
             let parts = parts.map_err(|source| {
                 self.site
@@ -225,11 +244,13 @@ impl Copier {
             let group = Group::planned(&settings, target, moment).await;
             let group = group.map_err(|error| self.site.group_failed(error))?;
             self.require_same_source(&group, target).await?;
-            group.refuse_conflicts(&self.site.pipeline.target.endpoint())?;
+            if self.is_obstructed(target, &group, first).await? {
+                return Ok(None);
+            }
             match self.make_tables(&group, first).await? {
                 Answer::Done => {
-                    let forgotten = self.site.store.forget(target, &group.gone).await;
-                    forgotten.map_err(|source| self.site.target_failed("forget tables", source))?;
+                    self.nothing_made = false;
+                    self.forget_gone(target, &group.gone, &stored).await?;
                     return Ok(Some(group));
                 }
                 Answer::Disturbed => sleep(PAUSE).await,
@@ -240,6 +261,54 @@ impl Copier {
             }
         }
         Err(Stop::Failed(EngineError::SnapshotRestless))
+    }
+
+    /// Something on the target is in the way: before a first copy nothing is touched then; later the tables
+    /// that it concerns fail, and the others go on.
+    async fn is_obstructed(
+        &mut self,
+        target: &Session,
+        group: &Group,
+        first: bool,
+    ) -> Result<bool, EngineError> {
+        if first {
+            group.refuse_conflicts(&self.site.pipeline.target.endpoint())?;
+        }
+        let conflicting = group.conflicting();
+        for (table, conflict) in &conflicting {
+            let error = EngineError::SnapshotConflict {
+                endpoint: self.site.pipeline.target.endpoint(),
+                conflicts: vec![(*conflict).clone()],
+            };
+            let failure = failure_of(&error, None);
+            self.site.failed(target, *table, failure).await?;
+        }
+        Ok(!conflicting.is_empty())
+    }
+
+    /// Tables that the source has no longer. What has the name of one of them now comes with the stream;
+    /// where nobody streams, it is copied.
+    async fn forget_gone(
+        &self,
+        target: &Session,
+        gone: &[RelationId],
+        stored: &[StoredTable],
+    ) -> Result<(), EngineError> {
+        let names = stored.iter().filter(|table| gone.contains(&table.relation));
+        let names: HashSet<&QualifiedName> = names.map(|table| &table.name).collect();
+        for table in &names {
+            info!(target: "snapshot", %table, "is not on the source any more");
+        }
+        let forgotten = self.site.store.forget(target, gone).await;
+        forgotten.map_err(|source| self.site.target_failed("forget tables", source))?;
+        if self.site.streams || names.is_empty() {
+            return Ok(());
+        }
+        let mut selected = choose::now_selected(&self.site.pipeline).await?;
+        selected.retain(|table| names.contains(&table.name));
+        let new: Vec<_> = selected.iter().collect();
+        let written = choose::write_down(&self.site.store, target, &new).await;
+        written.map_err(|source| choose::write_failed(&self.site.pipeline, source))
     }
 
     /// Fails the tables that cannot be made without what the target refuses.
@@ -354,7 +423,7 @@ impl Copier {
     }
 }
 
-fn waiting(stored: &[StoredTable]) -> HashSet<RelationId> {
+fn waiting_of(stored: &[StoredTable]) -> HashSet<RelationId> {
     let waiting = stored
         .iter()
         .filter(|table| table.state == CopyState::Waiting);

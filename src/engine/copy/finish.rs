@@ -57,6 +57,9 @@ impl Site {
         for step in steps.iter().filter(|step| step.stage == "last") {
             self.run_step(target, step).await?;
         }
+        for step in steps.iter().filter(|step| step.stage == "trigger") {
+            self.run_step(target, step).await?;
+        }
         steps.retain(|step| step.stage == "sequence");
         self.move_sequences(target, &steps).await?;
         let tables: Vec<RelationId> = ready.into_iter().collect();
@@ -75,16 +78,27 @@ impl Site {
     /// its rows and is streamed all the same; the statement stays on the list for the next start.
     async fn run_step(&mut self, target: &Session, step: &OpenStep) -> Result<(), Stop> {
         if let Some((table, failure)) = try_step(target, step).await? {
-            self.refused(table, failure);
+            self.refused(target, table, failure).await?;
         }
         Ok(())
     }
 
-    fn refused(&mut self, table: RelationId, failure: Failure) {
-        tracing::error!(target: "snapshot", causes = failure.why(), hint = failure.hint.as_deref(),
+    /// The table has its rows and is streamed; what it lacks is remembered with it.
+    async fn refused(
+        &mut self,
+        target: &Session,
+        table: RelationId,
+        failure: Failure,
+    ) -> Result<(), EngineError> {
+        tracing::error!(target: "snapshot", table = self.account.name(table), causes = failure.why(),
+            hint = failure.hint.as_deref(),
             "{}; the rows are there, and the next start tries it again", failure.message);
+        let text = serde_json::to_string(&failure).unwrap_or_default();
+        let noted = self.store.lacks(target, table, &text).await;
+        noted.map_err(|source| self.target_failed("note what a table lacks", source))?;
         self.account.note(table, failure);
         self.show();
+        Ok(())
     }
 
     /// Moves the target's sequences to where the source's are, never back.
@@ -157,21 +171,26 @@ impl Copier {
                 Answer::Refused {
                     relation, failure, ..
                 } => {
-                    self.site
-                        .refused(relation.map(RelationId).unwrap_or_default(), *failure);
+                    let table = relation.map(RelationId).unwrap_or_default();
+                    self.site.refused(target, table, *failure).await?;
                     return Ok(false);
                 }
             }
             return Ok(true);
         }
-        self.validate(steps.into_iter().filter(|step| step.stage == "validate"))
+        let steps = steps.into_iter();
+        self.validate(target, steps.filter(|step| step.stage == "validate"))
             .await?;
         Ok(false)
     }
 
     /// Validates foreign keys side by side. Of one table one at a time: the statement keeps a lock that
     /// it conflicts with itself.
-    async fn validate(&mut self, steps: impl Iterator<Item = OpenStep>) -> Result<(), Stop> {
+    async fn validate(
+        &mut self,
+        target: &Session,
+        steps: impl Iterator<Item = OpenStep>,
+    ) -> Result<(), Stop> {
         let mut by_table: BTreeMap<Option<RelationId>, Vec<OpenStep>> = BTreeMap::new();
         for step in steps {
             by_table.entry(step.relation).or_default().push(step);
@@ -191,7 +210,7 @@ impl Copier {
         };
         let refused = try_join_all((0..worker_count).map(|_| worker())).await?;
         for (table, failure) in refused.into_iter().flatten() {
-            self.site.refused(table, failure);
+            self.site.refused(target, table, failure).await?;
         }
         Ok(())
     }

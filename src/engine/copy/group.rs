@@ -6,26 +6,26 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use crate::config::Snapshot;
+use crate::config::{Snapshot, TableFilter};
 use crate::engine::EngineError;
-use crate::model::{Classify, ErrorClass, QualifiedName, RelationId, quote_ident};
-use crate::postgres::{self, PgError, Session};
+use crate::model::{Classify, ErrorClass, QualifiedName, RelationId, do_block, quote_ident};
+use crate::postgres::{PgError, Session};
 use crate::schema::{
-    CopyPlan, DescribeError, Describer, ObjectChange, Stage, StagedStep, Step, grant_descriptions,
-    plan_copy,
+    CopyPlan, DescribeError, ObjectChange, Stage, StagedStep, Step, Trigger, grant_descriptions,
+    plan_copy, triggers,
 };
 use crate::snapshot::{
     ConsistentPoint, Making, NewStep, SourceTable, StoredPart, StoredTable, TypeFingerprints,
-    sequence_question, source_tables,
+    sequence_question,
 };
 
 use super::errand::{Answer, MadeTable, TableStep, TablesErrand};
+use super::moment::{FreeObjects, Moment};
 use super::ours::{as_json, leave_to_others, left_behind, made, made_before, making};
 use super::ranges::{Ranges, ranges};
 use super::reconcile::{Conflict, Reconciled, domain_checks_in_the_way, in_the_way, reconcile};
-use super::rights::{hidden_rows, require_sequences};
 use super::standing::standing;
-use super::survey::{Need, Note, Survey, needs};
+use super::survey::{Note, Survey};
 
 /// Why a group cannot be copied.
 #[derive(Debug, thiserror::Error)]
@@ -96,6 +96,8 @@ pub(super) struct Group {
     pub(super) ranges: HashMap<RelationId, Ranges>,
     conflicts: Vec<Conflict>,
     notes: Vec<Note>,
+    /// The target's triggers that the source has, too, and that stay silent for the copy; each with its table.
+    shared: Vec<(u32, Trigger)>,
     plan: CopyPlan,
     first: Vec<TableStep>,
     made: BTreeMap<u32, Vec<ObjectChange>>,
@@ -117,78 +119,16 @@ pub(super) struct GroupSettings<'a> {
     pub(super) parts: &'a [StoredPart],
     /// Those that wait.
     pub(super) waiting: &'a HashSet<RelationId>,
-    /// Every schema, type and sequence comes along.
-    pub(super) everything: bool,
+    /// Which tables replicate.
+    pub(super) filter: &'a TableFilter,
+    /// What belongs to no table.
+    pub(super) free: FreeObjects<'a>,
     /// Ordinary triggers of the target stay silent.
     pub(super) silent_triggers: bool,
     /// Nothing is streamed before the tables are complete: where a table is made does not matter then.
     pub(super) stands_still: bool,
     /// Objects that the target refused just now: they are tried again behind all tables.
     pub(super) refused: &'a HashSet<String>,
-}
-
-/// A moment of the source, and what it has of the waiting tables there.
-pub(super) struct Moment {
-    pub(super) point: ConsistentPoint,
-    types: TypeFingerprints,
-    tables: Vec<SourceTable>,
-    objects: Vec<ObjectChange>,
-    needs: Vec<Need>,
-    hidden: Vec<Note>,
-}
-
-impl Moment {
-    /// Takes a moment and reads what is there at it. Nothing is touched.
-    pub(super) async fn open(settings: &GroupSettings<'_>) -> Result<Self, GroupError> {
-        let source = &settings.snapshot.source;
-        let session = postgres::connect(source, "pgstream snapshot")
-            .await
-            .map_err(GroupError::Source)?;
-        let exact = settings.slot_name.is_some();
-        let describer = Describer::new(&session, exact).await;
-        let describer = describer.map_err(GroupError::Describe)?;
-        let point = match settings.slot_name {
-            Some(slot) => {
-                let name = temporary_name(
-                    slot,
-                    session_pid(&session).await.map_err(GroupError::Source)?,
-                );
-                ConsistentPoint::with_position(source, &name).await
-            }
-            None => ConsistentPoint::without_position(source).await,
-        };
-        let point = point.map_err(GroupError::Point)?;
-        session
-            .run(&point.begin())
-            .await
-            .map_err(GroupError::Point)?;
-        let tables = source_tables(&session).await.map_err(GroupError::Source)?;
-        let types = TypeFingerprints::read(&session).await;
-        let types = types.map_err(GroupError::Source)?;
-        let tables: Vec<SourceTable> = tables
-            .into_iter()
-            .filter(|table| settings.waiting.contains(&table.relation))
-            .collect();
-        let oids: Vec<u32> = tables.iter().map(|table| table.relation.0).collect();
-        let needed = describer.needed(&oids, settings.everything).await;
-        let objects = describer
-            .describe(&needed.map_err(GroupError::Source)?)
-            .await;
-        let objects = objects.map_err(GroupError::Describe)?;
-        require_sequences(&session, &objects).await?;
-        let needs = needs(&session, &oids).await.map_err(GroupError::Source)?;
-        let hidden = hidden_rows(&session, &tables).await;
-        let hidden = hidden.map_err(GroupError::Source)?;
-        session.run("COMMIT").await.map_err(GroupError::Source)?;
-        Ok(Self {
-            point,
-            types,
-            tables,
-            objects,
-            needs,
-            hidden,
-        })
-    }
 }
 
 impl Group {
@@ -210,6 +150,7 @@ impl Group {
             types,
             tables,
             objects: wanted,
+            hidden,
             ..
         } = moment;
         let known: HashSet<QualifiedName> = settings
@@ -218,7 +159,10 @@ impl Group {
             .map(|table| table.name.clone())
             .chain(tables.iter().map(|table| table.name.clone()))
             .collect();
-        let plan = plan_copy(&compared.objects, &|name| known.contains(name));
+        let known = |name: &QualifiedName| known.contains(name);
+        let owned = |object: ObjectChange| object.owned_where(&known);
+        let objects: Vec<_> = compared.objects.into_iter().map(owned).collect();
+        let plan = plan_copy(&objects, &known);
         let made = made(&wanted);
         let ranges = match settings.slot_name {
             Some(_) => {
@@ -237,11 +181,12 @@ impl Group {
             making,
             type_oids: type_oids(&wanted),
             refused: settings.refused.clone(),
-            first: first_steps(&standing, &compared.objects, &emptied),
-            sequences: sequences(&wanted),
+            first: first_steps(&standing, &objects, &emptied),
+            sequences: sequences(&objects, &hidden),
             ranges,
             made,
             conflicts: compared.conflicts,
+            shared: compared.shared,
             notes: compared.notes,
             gone: compared.gone,
             point,
@@ -276,11 +221,15 @@ impl Group {
         });
         let errand = TablesErrand {
             at: self.point.lsn(),
-            steps: self.first.iter().cloned().chain(before).collect(),
+            steps: (self.first.iter().cloned())
+                .chain(self.shared.iter().map(silence))
+                .chain(before)
+                .collect(),
             tables: tables.collect(),
             later: (self.plan.steps.iter())
                 .flat_map(|step| self.later(step))
                 .chain(self.sequences.iter().map(sequence))
+                .chain(self.shared.iter().map(wake))
                 .collect(),
             stream_waits,
             answer,
@@ -314,6 +263,23 @@ impl Group {
 
     fn is_made_by_worker(&self, table: Option<u32>) -> bool {
         table.is_some_and(|table| self.making.contains_key(&RelationId(table)))
+    }
+
+    /// Returns the tables that something on the target is in the way of, each with what it is.
+    pub(super) fn conflicting(&self) -> Vec<(RelationId, &Conflict)> {
+        let all = || self.tables.iter().map(|table| table.relation).collect();
+        let tables = |conflict: &Conflict| match conflict.relation {
+            Some(table) => vec![table],
+            None => self.that_need(&conflict.object).unwrap_or_else(all),
+        };
+        let conflicts = self.conflicts.iter();
+        conflicts
+            .flat_map(|conflict| {
+                tables(conflict)
+                    .into_iter()
+                    .map(move |table| (table, conflict))
+            })
+            .collect()
     }
 
     /// Refuses to go on when something on the target is in the way.
@@ -381,6 +347,7 @@ struct Compared {
     gone: Vec<RelationId>,
     conflicts: Vec<Conflict>,
     notes: Vec<Note>,
+    shared: Vec<(u32, Trigger)>,
 }
 
 impl Compared {
@@ -394,16 +361,24 @@ impl Compared {
             mut objects,
             mut conflicts,
         } = reconcile(&moment.objects, standing, ours);
+        let there = triggers(target).await.map_err(GroupError::Target)?;
         let survey = Survey {
             tables: &moment.tables,
             wanted: &moment.objects,
             standing,
             ours,
             needs: &moment.needs,
+            unreplicated: moment.unreplicated.as_ref(),
+            triggers: (&moment.triggers, &there),
+            filter: settings.filter,
             silent_triggers: settings.silent_triggers,
         };
         let (taken, mut notes) = survey.look(target).await.map_err(GroupError::Target)?;
         conflicts.extend(taken);
+        let shared = survey.shared_triggers().into_iter();
+        let shared = shared.map(|(table, trigger)| (table, trigger.clone()));
+        let shared = shared.collect();
+        leave_free(&mut objects, &mut conflicts, (&moment.free, &mut notes));
         notes.extend(moment.hidden.iter().cloned());
         let there: HashSet<RelationId> = moment.tables.iter().map(|t| t.relation).collect();
         let gone: Vec<RelationId> = settings.waiting.difference(&there).copied().collect();
@@ -415,21 +390,29 @@ impl Compared {
             gone,
             conflicts,
             notes,
+            shared,
         })
     }
 }
 
-/// Names of temporary slots are short enough for any slot's.
-fn temporary_name(slot: &str, pid: i32) -> String {
-    let short: String = slot.chars().take(40).collect();
-    format!("{short}_copy_{pid}")
-}
-
-async fn session_pid(session: &Session) -> Result<i32, PgError> {
-    let row = session
-        .row("SELECT pg_catalog.pg_backend_pid()", &[])
-        .await?;
-    Ok(row.map_or(0, |row| row.get(0)))
+/// What no table needs is left as the target has it: it is in nobody's way.
+fn leave_free(
+    objects: &mut Vec<ObjectChange>,
+    conflicts: &mut Vec<Conflict>,
+    (free, notes): (&HashSet<String>, &mut Vec<Note>),
+) {
+    let all = std::mem::take(conflicts).into_iter();
+    let (left, rest): (Vec<_>, Vec<_>) = all.partition(|found| free.contains(&found.object));
+    *conflicts = rest;
+    let left_out: HashSet<&String> = left.iter().map(|found| &found.object).collect();
+    objects.retain(|object| !left_out.contains(&object.label()));
+    notes.extend(
+        left.into_iter()
+            .map(|Conflict { object, reason, .. }| Note {
+                object,
+                said: format!("is left as the target has it: {reason}"),
+            }),
+    );
 }
 
 /// Tables that stand on the target with rows that are not ours.
@@ -453,7 +436,11 @@ async fn filled(
         let row = target.row(&sql, &[]).await?;
         if row.is_some_and(|row| row.get(0)) {
             let reason = "it has rows on the target already".to_owned();
-            conflicts.push(Conflict { object, reason });
+            conflicts.push(Conflict {
+                object,
+                relation: Some(table.relation),
+                reason,
+            });
         }
     }
     Ok(conflicts)
@@ -524,6 +511,40 @@ fn sequence((name, table): &(QualifiedName, Option<u32>)) -> NewStep {
     }
 }
 
+/// Keeps a trigger silent while the rows of its table come.
+fn silence((table, trigger): &(u32, Trigger)) -> TableStep {
+    let (name, on) = (quote_ident(&trigger.name), trigger.table.quoted());
+    TableStep {
+        relation: Some(*table),
+        step: Step {
+            object: format!("trigger {} on {}", trigger.name, trigger.table),
+            sql: format!("ALTER TABLE {on} DISABLE TRIGGER {name}"),
+        },
+    }
+}
+
+/// Lets it fire again as before, whatever it and its table are called by then.
+fn wake((table, trigger): &(u32, Trigger)) -> NewStep {
+    let enable = match trigger.enabled.as_str() {
+        "A" => "ENABLE ALWAYS",
+        "R" => "ENABLE REPLICA",
+        _ => "ENABLE",
+    };
+    NewStep {
+        stage: "trigger",
+        relation: Some(*table),
+        referenced: None,
+        object: format!("trigger {} on {}", trigger.name, trigger.table),
+        sql: do_block(&format!(
+            "DECLARE t record; BEGIN FOR t IN SELECT g.tgrelid::pg_catalog.regclass AS name, g.tgname \
+             FROM pg_catalog.pg_trigger AS g WHERE g.oid = {} AND g.tgenabled = 'D' LOOP \
+             EXECUTE pg_catalog.format('ALTER TABLE %s {enable} TRIGGER %I', t.name, t.tgname); \
+             END LOOP; END",
+            trigger.oid
+        )),
+    }
+}
+
 /// Tables of an earlier try, but for those that go on with what is there.
 fn to_be_emptied(
     tables: &[SourceTable],
@@ -540,7 +561,12 @@ fn to_be_emptied(
         .collect()
 }
 
-fn sequences(objects: &[ObjectChange]) -> Vec<(QualifiedName, Option<u32>)> {
+/// The sequences whose values are brought, each with its owner; some our role may not read.
+fn sequences(objects: &[ObjectChange], hidden: &[Note]) -> Vec<(QualifiedName, Option<u32>)> {
+    let closed: HashSet<&str> = hidden.iter().map(|note| note.object.as_str()).collect();
+    let open = objects
+        .iter()
+        .filter(|object| !closed.contains(object.label().as_str()));
     let of = |object: &ObjectChange| match object {
         ObjectChange::Sequence(images) => images
             .after
@@ -548,7 +574,7 @@ fn sequences(objects: &[ObjectChange]) -> Vec<(QualifiedName, Option<u32>)> {
             .map(|s| (s.qualified_name(), s.table_oid)),
         _ => None,
     };
-    objects.iter().filter_map(of).collect()
+    open.filter_map(of).collect()
 }
 
 fn type_oids(objects: &[ObjectChange]) -> HashMap<String, u32> {

@@ -29,6 +29,7 @@ mod errand;
 mod finish;
 mod group;
 mod leftover;
+mod moment;
 mod ours;
 mod plan;
 mod queue;

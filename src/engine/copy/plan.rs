@@ -10,8 +10,9 @@ use crate::schema::install::{PlannedStep, SNAPSHOT_NAME, Side};
 use crate::snapshot::{Part, Store, copy_from, copy_to};
 
 use super::choose;
-use super::group::{Group, GroupSettings, Moment};
+use super::group::{Group, GroupSettings};
 use super::leftover::Leftovers;
+use super::moment::{FreeObjects, Moment};
 
 /// What a copy would do, and what is to be known of it beforehand.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +53,8 @@ pub async fn plan_snapshot(pipeline: &Pipeline) -> Result<SnapshotPlan, EngineEr
         stored: &left.kept,
         parts: &[],
         waiting: &waiting,
-        everything: left.finished.is_empty() && pipeline.copies_everything(),
+        filter: &pipeline.filter,
+        free: FreeObjects::of(left.finished.is_empty(), false, &pipeline.snapshot.tables),
         silent_triggers: pipeline.disable_triggers,
         // In one list of statements there is nobody beside another.
         stands_still: false,

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::difference::explain;
-use crate::model::QualifiedName;
+use crate::model::{QualifiedName, RelationId};
 use crate::schema::ObjectChange;
 use crate::schema::description::{Column, Constraint, DomainConstraint, Index, Sequence, Table};
 
@@ -19,6 +19,8 @@ use crate::schema::description::{Column, Constraint, DomainConstraint, Index, Se
 pub struct Conflict {
     /// The object.
     pub object: String,
+    /// The table (OID on the source) that it is or belongs to.
+    pub relation: Option<RelationId>,
     /// What is wrong with it.
     pub reason: String,
 }
@@ -166,6 +168,7 @@ fn past(
     }
     Err(Conflict {
         object: wanted.label(),
+        relation: wanted.relation().map(RelationId),
         reason: explain(wanted, found),
     })
 }

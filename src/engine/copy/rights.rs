@@ -3,7 +3,7 @@
 //! Asked before anything is touched: the value of a sequence is read when the rows are there, and a
 //! refusal then would come hours late.
 
-use crate::model::quote_ident;
+use crate::model::{QualifiedName, quote_ident};
 use crate::postgres::{PgError, Session};
 use crate::schema::ObjectChange;
 use crate::snapshot::SourceTable;
@@ -13,30 +13,74 @@ use super::survey::Note;
 
 /// The server asks in any order, and the right to something else than a sequence is an error.
 const UNREADABLE: &str = "\
-SELECT CURRENT_USER::pg_catalog.text,
-       pg_catalog.array_agg(pg_catalog.format('%I.%I', n.nspname, c.relname)
-                            ORDER BY n.nspname, c.relname)
+SELECT CURRENT_USER::pg_catalog.text, n.nspname::pg_catalog.text, c.relname::pg_catalog.text
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.oid = ANY ($1)
-  AND CASE c.relkind WHEN 'S' THEN NOT pg_catalog.has_sequence_privilege(c.oid, 'SELECT') END";
+  AND CASE c.relkind WHEN 'S' THEN NOT pg_catalog.has_sequence_privilege(c.oid, 'SELECT') END
+ORDER BY 2, 3";
+
+/// Sequences whose values our role may not read.
+struct Unreadable {
+    user: String,
+    names: Vec<QualifiedName>,
+}
+
+impl Unreadable {
+    async fn among(
+        source: &Session,
+        objects: impl Iterator<Item = &ObjectChange>,
+    ) -> Result<Option<Self>, GroupError> {
+        let sequences = objects.filter_map(|object| match object {
+            ObjectChange::Sequence(images) => Some(images.oid),
+            _ => None,
+        });
+        let sequences: Vec<u32> = sequences.collect();
+        let rows = source.rows(UNREADABLE, &[&sequences]).await;
+        let rows = rows.map_err(GroupError::Source)?;
+        let name = |row: &tokio_postgres::Row| {
+            QualifiedName::new(row.get::<_, &str>(1), row.get::<_, &str>(2))
+        };
+        Ok(rows.first().map(|row| Self {
+            user: row.get(0),
+            names: rows.iter().map(name).collect(),
+        }))
+    }
+}
 
 /// Refuses sequences whose values cannot be read.
 pub(super) async fn require_sequences(
     source: &Session,
-    objects: &[ObjectChange],
+    objects: impl Iterator<Item = &ObjectChange>,
 ) -> Result<(), GroupError> {
-    let sequences = objects.iter().filter_map(|object| match object {
-        ObjectChange::Sequence(images) => Some(images.oid),
-        _ => None,
-    });
-    let sequences: Vec<u32> = sequences.collect();
-    let row = source.row(UNREADABLE, &[&sequences]).await;
-    let row = row.map_err(GroupError::Source)?;
-    match row.map(|row| (row.get(0), row.get::<_, Option<Vec<String>>>(1))) {
-        Some((user, Some(sequences))) => Err(GroupError::Sequences { user, sequences }),
-        Some((_, None)) | None => Ok(()),
+    match Unreadable::among(source, objects).await? {
+        Some(Unreadable { user, names }) => Err(GroupError::Sequences {
+            user,
+            sequences: names.iter().map(QualifiedName::to_string).collect(),
+        }),
+        None => Ok(()),
     }
+}
+
+/// Returns what is to be known of sequences that no table needs and whose values cannot be read: they are
+/// made, and begin at their start.
+pub(super) async fn closed_sequences(
+    source: &Session,
+    objects: impl Iterator<Item = &ObjectChange>,
+) -> Result<Vec<Note>, GroupError> {
+    let Some(Unreadable { user, names }) = Unreadable::among(source, objects).await? else {
+        return Ok(Vec::new());
+    };
+    let note = |name: &QualifiedName| Note {
+        object: format!("sequence {name}"),
+        said: format!(
+            "role {user} may not read its value, and it begins at its start; on the source: \
+             GRANT SELECT ON SEQUENCE {} TO {}",
+            name.quoted(),
+            quote_ident(&user)
+        ),
+    };
+    Ok(names.iter().map(note).collect())
 }
 
 const HIDDEN: &str = "\

@@ -139,8 +139,8 @@ impl Site {
         table: RelationId,
         failure: Failure,
     ) -> Result<(), EngineError> {
-        tracing::error!(target: "snapshot", causes = failure.why(), hint = failure.hint.as_deref(),
-            "{}; the other tables go on", failure.message);
+        tracing::error!(target: "snapshot", table = self.account.name(table), causes = failure.why(),
+            hint = failure.hint.as_deref(), "{}; the other tables go on", failure.message);
         self.note_failure(target, table, failure).await
     }
 

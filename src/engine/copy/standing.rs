@@ -3,7 +3,7 @@
 use crate::model::QualifiedName;
 use crate::postgres::{PgError, Session};
 use crate::schema::description::{Sequence, Table, Type};
-use crate::schema::{DescribeError, Describer, ObjectChange, Oids};
+use crate::schema::{Along, DescribeError, Describer, ObjectChange, Oids};
 
 const STANDING: &str = include_str!("../../../assets/sql/target/standing.sql");
 
@@ -77,7 +77,7 @@ impl Names {
             let found: Option<Option<Vec<u32>>> = row.as_ref().map(|row| row.get(at));
             found.flatten().unwrap_or_default()
         };
-        let found = describer.needed(&oids(0), false).await?;
+        let found = describer.needed(&oids(0), &Along::Nothing).await?;
         Ok(found.and(oids(1), oids(2), oids(3)))
     }
 }

@@ -7,11 +7,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use crate::config::key;
-use crate::model::QualifiedName;
+use crate::config::{TableFilter, key};
+use crate::engine::unreplicated::{UNLOGGED, large_objects_stay};
+use crate::model::{QualifiedName, RelationId};
 use crate::postgres::{PgError, Session};
-use crate::schema::ObjectChange;
 use crate::schema::description::Constraint;
+use crate::schema::{
+    ObjectChange, OtherObject, Trigger, lacking, large_object_count, other_objects,
+};
 use crate::snapshot::SourceTable;
 
 use super::reconcile::Conflict;
@@ -19,7 +22,6 @@ use super::reconcile::Conflict;
 const NEEDS: &str = include_str!("../../../assets/sql/source/snapshot/needs.sql");
 const MISSING: &str = include_str!("../../../assets/sql/target/missing.sql");
 const TAKEN: &str = include_str!("../../../assets/sql/target/taken.sql");
-const TRIGGERS: &str = include_str!("../../../assets/sql/target/triggers.sql");
 
 /// Something on the target that does not end the copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +38,23 @@ impl Note {
             object: format!("table {name}"),
             said,
         }
+    }
+}
+
+/// What the source has of the kinds that do not replicate.
+#[derive(Debug, Default)]
+pub(super) struct Unreplicated {
+    objects: Vec<OtherObject>,
+    large_object_count: u64,
+}
+
+impl Unreplicated {
+    /// Asks the source, before a first copy.
+    pub(super) async fn read(source: &Session) -> Result<Self, PgError> {
+        Ok(Self {
+            objects: other_objects(source).await?,
+            large_object_count: large_object_count(source).await?,
+        })
     }
 }
 
@@ -72,6 +91,12 @@ pub(super) struct Survey<'a> {
     pub(super) ours: &'a HashMap<u32, ObjectChange>,
     /// What they need.
     pub(super) needs: &'a [Need],
+    /// What else the source has; none: that was told before.
+    pub(super) unreplicated: Option<&'a Unreplicated>,
+    /// Which tables replicate.
+    pub(super) filter: &'a TableFilter,
+    /// The triggers of the source, and of the target.
+    pub(super) triggers: (&'a [Trigger], &'a [Trigger]),
     /// Whether ordinary triggers stay silent.
     pub(super) silent_triggers: bool,
 }
@@ -83,11 +108,44 @@ impl Survey<'_> {
         target: &Session,
     ) -> Result<(Vec<Conflict>, Vec<Note>), PgError> {
         let conflicts = self.taken_names(target).await?;
-        let mut notes = self.firing_triggers(target).await?;
+        let mut notes = self.firing_triggers();
         notes.extend(self.only_on_target());
         notes.extend(self.missing(target).await?);
         notes.extend(self.owners(target).await?);
+        notes.extend(self.unlogged());
+        if let Some(unreplicated) = self.unreplicated {
+            notes.extend(self.stays(target, unreplicated).await?);
+        }
         Ok((conflicts, notes))
+    }
+
+    fn unlogged(&self) -> impl Iterator<Item = Note> {
+        let unlogged = self.tables.iter().filter(|table| table.unlogged);
+        unlogged.map(|table| Note::of_table(&table.name, UNLOGGED.to_owned()))
+    }
+
+    /// Objects of kinds that do not replicate and that the target has not.
+    async fn stays(
+        &self,
+        target: &Session,
+        unreplicated: &Unreplicated,
+    ) -> Result<Vec<Note>, PgError> {
+        let there = other_objects(target).await?;
+        let selects = |table: &QualifiedName| self.filter.selects(table);
+        let kinds = lacking(&unreplicated.objects, &there, &selects).into_iter();
+        let mut notes: Vec<Note> = kinds
+            .map(|kind| Note {
+                said: kind.reason(),
+                object: kind.kind,
+            })
+            .collect();
+        if unreplicated.large_object_count > 0 {
+            notes.push(Note {
+                object: "large objects".to_owned(),
+                said: large_objects_stay(unreplicated.large_object_count),
+            });
+        }
+        Ok(notes)
     }
 
     fn is_ours(&self, object: &ObjectChange) -> bool {
@@ -109,34 +167,63 @@ impl Survey<'_> {
             let (object, _) = names.get(place(row))?;
             Some(Conflict {
                 object: object.label(),
+                relation: object.relation().map(RelationId),
                 reason: format!("{} has its name on the target", row.get::<_, &str>(1)),
             })
         };
         Ok(rows.iter().filter_map(conflict).collect())
     }
 
-    async fn firing_triggers(&self, target: &Session) -> Result<Vec<Note>, PgError> {
-        let names = self.tables.iter().map(|table| &table.name);
-        let (schemas, tables): (Vec<&str>, Vec<&str>) =
-            names.map(|name| (&*name.schema, &*name.name)).unzip();
-        let rows = target
-            .rows(TRIGGERS, &[&schemas, &tables, &self.silent_triggers])
-            .await?;
-        let note = |row: &tokio_postgres::Row| {
-            let name = QualifiedName::new(row.get::<_, &str>(0), row.get::<_, &str>(1));
-            let (triggers, always): (&str, bool) = (row.get(2), row.get(3));
+    /// The target's own triggers that fire.
+    fn firing_triggers(&self) -> Vec<Note> {
+        let mut firing: BTreeMap<&QualifiedName, Vec<&Trigger>> = BTreeMap::new();
+        for trigger in self.firing(|trigger| trigger.on_insert) {
+            if !trigger.is_among(self.triggers.0) {
+                firing.entry(&trigger.table).or_default().push(trigger);
+            }
+        }
+        let note = |(table, triggers): (&QualifiedName, Vec<&Trigger>)| {
+            let always = triggers.iter().all(|trigger| trigger.enabled == "A");
             let mend = match self.silent_triggers || always {
                 true => format!(
                     "ALTER TABLE {} DISABLE TRIGGER USER; keeps them silent",
-                    name.quoted()
+                    table.quoted()
                 ),
                 false => format!("{}=true keeps them silent", key::DISABLE_TRIGGERS),
             };
-            let said =
-                format!("its triggers fire for the rows that are copied: {triggers}; {mend}");
-            Note::of_table(&name, said)
+            let names = triggers.iter().map(|trigger| trigger.shown.as_str());
+            let names = names.collect::<Vec<_>>().join(", ");
+            let said = format!("its triggers fire for the rows that are copied: {names}; {mend}");
+            Note::of_table(table, said)
         };
-        Ok(rows.iter().map(note).collect())
+        firing.into_iter().map(note).collect()
+    }
+
+    /// The triggers that would fire for a copy and that the source has, too: what they did there comes with
+    /// the rows. Each with its table (OID on the source).
+    pub(super) fn shared_triggers(&self) -> Vec<(u32, &Trigger)> {
+        let shared = self
+            .firing(|trigger| trigger.on_fill)
+            .filter(|trigger| trigger.is_among(self.triggers.0));
+        let with_table = shared.filter_map(|trigger| {
+            let mut tables = self.tables.iter();
+            let table = tables.find(|table| table.name == trigger.table)?;
+            Some((table.relation.0, trigger))
+        });
+        with_table.collect()
+    }
+
+    fn firing(&self, when: fn(&Trigger) -> bool) -> impl Iterator<Item = &Trigger> {
+        let tables: HashSet<&QualifiedName> = self
+            .tables
+            .iter()
+            .filter(|table| !table.partitioned)
+            .map(|table| &table.name)
+            .collect();
+        let fires = move |trigger: &&Trigger| {
+            trigger.fires(self.silent_triggers) && when(trigger) && tables.contains(&trigger.table)
+        };
+        self.triggers.1.iter().filter(fires)
     }
 
     /// Constraints and unique indexes of tables that stand, without their like on the source.
@@ -290,6 +377,9 @@ mod tests {
                 standing: &standing,
                 ours: &HashMap::new(),
                 needs: &[],
+                unreplicated: None,
+                triggers: (&[], &[]),
+                filter: &TableFilter::default(),
                 silent_triggers: false,
             };
             survey.only_on_target()

@@ -59,6 +59,9 @@ pub struct TableCopy {
     pub left_s: Option<i64>,
     /// Why it failed.
     pub failure: Option<Failure>,
+    /// It is unlogged: the stream brings none of its changes.
+    #[serde(default)]
+    pub unlogged: bool,
     /// It was asked for again, and whoever copies has not heard of it yet.
     #[serde(skip)]
     pub(crate) asked_again: bool,
@@ -161,9 +164,7 @@ impl Snapshot {
     /// Returns whether no table has to be copied any more; failed ones wait for their operator.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        let settled =
-            |table: &TableCopy| matches!(table.state, CopyState::Ready | CopyState::Failed);
-        self.tables.iter().all(settled)
+        self.tables.iter().all(|table| table.state.is_settled())
     }
 }
 

@@ -311,11 +311,19 @@ pub fn forget_on_target(slot_name: &str, with_checkpoint: bool) -> String {
         "
 DECLARE
   name pg_catalog.text;
+  wake pg_catalog.text;
   used pg_catalog.bool;
   copying pg_catalog.bool := EXISTS (SELECT FROM pg_catalog.pg_stat_activity AS a
                              WHERE a.datname = pg_catalog.current_database()
                                AND a.application_name = 'pgstream copy ' ||{snapshot});
 BEGIN
+  -- Triggers that a copy keeps silent fire again.
+  IF pg_catalog.to_regclass('pgstream.snapshot_step') IS NOT NULL THEN
+    FOR wake IN SELECT s.statement FROM pgstream.snapshot_step AS s
+                 WHERE s.slot_name = {slot} AND s.stage = 'trigger' ORDER BY s.ordinal LOOP
+      EXECUTE wake;
+    END LOOP;
+  END IF;
   FOREACH name IN ARRAY ARRAY['paired_snapshot', 'verified_table', 'snapshot_step', 'snapshot_part',
                             'snapshot_table', 'schema_change', 'skipped_transaction'{checkpoint}] LOOP
     IF pg_catalog.to_regclass('pgstream.' || name) IS NOT NULL THEN

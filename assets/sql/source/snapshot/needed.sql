@@ -1,6 +1,6 @@
 -- The objects without which the tables $1 cannot be made, and those that belong to them; with $2
--- every schema, type and sequence besides. As OIDs by catalog; what does not replicate (members of
--- extensions, our own) is left out by what describes them.
+-- every schema, type and sequence that belongs to no table besides, or those of the schemas $3. As OIDs by
+-- catalog; what does not replicate (members of extensions, our own) is left out by what describes them.
 WITH RECURSIVE
 relations AS (
   SELECT t.oid FROM pg_catalog.unnest($1::pg_catalog.oid[]) AS t (oid)
@@ -16,6 +16,19 @@ relations AS (
   UNION ALL
   SELECT 'pg_catalog.pg_attrdef'::pg_catalog.regclass, f.oid
   FROM pg_catalog.pg_attrdef AS f JOIN relations AS r ON r.oid = f.adrelid
+  UNION ALL
+  SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, t.oid
+  FROM pg_catalog.pg_type AS t JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
+  WHERE t.oid >= 16384 AND ($2 OR n.nspname = ANY ($3::pg_catalog.text[]))
+  UNION ALL
+  SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, q.oid
+  FROM pg_catalog.pg_class AS q JOIN pg_catalog.pg_namespace AS n ON n.oid = q.relnamespace
+  WHERE q.relkind = 'S' AND q.relpersistence <> 't'
+    AND ($2 OR n.nspname = ANY ($3::pg_catalog.text[]))
+    AND NOT EXISTS (
+      SELECT FROM pg_catalog.pg_depend AS d
+      WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = q.oid
+        AND d.deptype IN ('a', 'i') AND d.refobjsubid > 0)
 ), needed (class, oid) AS (
   SELECT s.class, s.oid FROM start AS s
   UNION
@@ -49,21 +62,10 @@ relations AS (
   JOIN pg_catalog.pg_class AS q ON q.oid = d.objid AND q.relkind = 'S'
   WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
     AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.deptype IN ('a', 'i')
-  UNION
-  SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, t.oid
-  FROM pg_catalog.pg_type AS t WHERE $2 AND t.oid >= 16384
-  UNION
-  SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, q.oid
-  FROM pg_catalog.pg_class AS q
-  WHERE $2 AND q.relkind = 'S' AND q.relpersistence <> 't'
-    AND NOT EXISTS (
-      SELECT FROM pg_catalog.pg_depend AS d
-      WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = q.oid
-        AND d.deptype IN ('a', 'i') AND d.refobjsubid > 0)
 ), schemas (class, oid) AS (
   SELECT 'pg_catalog.pg_namespace'::pg_catalog.regclass::pg_catalog.oid, s.oid
   FROM pg_catalog.pg_namespace AS s
-  WHERE $2
+  WHERE $2 OR s.nspname = ANY ($3::pg_catalog.text[])
      OR EXISTS (
        SELECT FROM everything AS e JOIN pg_catalog.pg_class AS c ON c.oid = e.oid
        WHERE e.class = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.relnamespace = s.oid)

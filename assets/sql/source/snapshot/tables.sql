@@ -12,7 +12,8 @@ SELECT c.oid, n.nspname::pg_catalog.text, c.relname::pg_catalog.text,
        COALESCE(k.read, '{}'),
        COALESCE(k.binary_format, true),
        key.name, key.bounds,
-       COALESCE(m.types, '{}')
+       COALESCE(m.types, '{}'),
+       c.relpersistence OPERATOR(pg_catalog.=) 'u'
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 LEFT JOIN LATERAL (
