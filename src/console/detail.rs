@@ -140,6 +140,7 @@ impl Words<'_> {
         ];
         if slot.ours {
             lines.extend(self.copies());
+            lines.extend(self.unconfirmed());
         }
         lines.push(Line::default());
         lines.push(self.heading("What this means"));
@@ -150,6 +151,14 @@ impl Words<'_> {
                 .map(|text| self.line(format!("  {text}"), Role::Text)),
         );
         lines
+    }
+
+    /// Why the source keeps what is on the target already.
+    fn unconfirmed(&self) -> Option<Line<'static>> {
+        let found = self.model.status().unconfirmed.as_ref()?;
+        let since_s = (self.model.now_ms - found.since_ms).max(0) / 1000;
+        let since = format::whole_seconds(since_s);
+        Some(self.fact("not confirmed", since, &found.reason()))
     }
 
     fn change(&self, change: &SchemaChange) -> Vec<Line<'static>> {

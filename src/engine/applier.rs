@@ -451,7 +451,7 @@ impl Applier {
         change: RowChange,
     ) -> Result<(), EngineError> {
         if self.passes_over(&relation, begin.commit_lsn) {
-            return Ok(());
+            return self.pass_over(&relation, &change, begin.commit_lsn);
         }
         let Some(change) = self.share(&relation, change, begin.commit_lsn).await? else {
             return Ok(());

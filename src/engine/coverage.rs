@@ -14,7 +14,7 @@
 
 mod ranges;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::config::TableFilter;
@@ -57,6 +57,10 @@ pub(super) struct Coverage {
     parts: Option<Lsn>,
     /// Tables are being copied, or will be.
     some_wait: bool,
+    /// Waiting tables of which nothing was begun: those that the stream creates are the stream's.
+    unbegun: HashSet<RelationId>,
+    /// Tables wait for which this round keeps nothing.
+    needs_round: bool,
 }
 
 impl Coverage {
@@ -221,6 +225,44 @@ impl Coverage {
         Some(id)
     }
 
+    /// Says which waiting tables the target lacks as the stream goes on: nothing of them was begun.
+    pub(super) fn unbegun(&mut self, tables: impl IntoIterator<Item = RelationId>) {
+        self.unbegun.extend(tables);
+    }
+
+    /// Returns whether rows committed at `commit_lsn` may be of a waiting table that the stream is about
+    /// to create: rows of `CREATE TABLE AS` come before what describes it.
+    pub(super) fn may_be_created(&self, relation: &Relation, commit_lsn: Lsn) -> bool {
+        if self.unbegun.is_empty() || commit_lsn < self.checkpoint {
+            return false;
+        }
+        let id = match self.by_name {
+            true => self.names.get(&relation.name).copied(),
+            false => Some(relation.id),
+        };
+        id.is_some_and(|id| self.unbegun.contains(&id))
+    }
+
+    /// Returns whether this table waits to be copied, and nothing of it was begun.
+    pub(super) fn waits(&self, relation: &Relation) -> bool {
+        self.may_be_created(relation, self.checkpoint)
+    }
+
+    /// Returns the waiting tables that a schema change creates.
+    pub(super) fn created_by(&self, change: &Change, commit_lsn: Lsn) -> Vec<RelationId> {
+        // What an ALTER describes for the first time was there before it.
+        if commit_lsn < self.checkpoint || change.tag.starts_with("ALTER ") {
+            return Vec::new();
+        }
+        let tables = change.objects.iter().filter_map(|object| match object {
+            ObjectChange::Table(images) if images.before.is_none() => Some(RelationId(images.oid)),
+            _ => None,
+        });
+        tables
+            .filter(|table| self.unbegun.contains(table))
+            .collect()
+    }
+
     /// Returns whether some table is left out.
     pub(super) fn leaves_out(&self, relation: RelationId) -> bool {
         matches!(self.tables.get(&relation), Some((_, Treatment::Left)))
@@ -246,6 +288,7 @@ impl Coverage {
         tables: impl IntoIterator<Item = (RelationId, QualifiedName, Vec<u32>)>,
     ) {
         for (relation, name, types) in tables {
+            self.unbegun.remove(&relation);
             self.types.insert(relation, types);
             if let Some((old, _)) = self
                 .tables
@@ -259,6 +302,7 @@ impl Coverage {
 
     /// Forgets tables that are gone from the source.
     pub(super) fn forget(&mut self, relation: RelationId) {
+        self.unbegun.remove(&relation);
         if let Some((name, _)) = self.tables.remove(&relation) {
             self.names.remove(&name);
         }
@@ -309,6 +353,29 @@ impl Coverage {
     pub(super) fn hold_from(&mut self, lsn: Option<Lsn>) {
         let lowest = self.positions().chain(self.parts).chain(lsn).min();
         self.hold = self.hold.and(lowest);
+    }
+
+    /// Says that tables wait from now on. Their copy needs what the source has by then: where nothing is
+    /// held for others, another round has to begin with them.
+    pub(super) fn let_wait(&mut self) {
+        self.some_wait = true;
+        self.needs_round |= self.hold.is_none();
+    }
+
+    /// Returns whether another round has to begin.
+    pub(super) const fn needs_round(&self) -> bool {
+        self.needs_round
+    }
+
+    /// Nothing is copied any more: nothing needs what the source keeps.
+    pub(super) fn release(&mut self) {
+        self.some_wait = false;
+        self.parts = None;
+        self.lenient_for = None;
+        self.unbegun.clear();
+        if self.positions().next().is_none() {
+            self.hold = None;
+        }
     }
 
     /// Returns what may be confirmed when `durable` is on the target.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use tokio::time::{MissedTickBehavior, interval, timeout};
-use tracing::debug;
+use tracing::{debug, info, warn};
 
 use crate::config::ConnectionSettings;
 use crate::model::Lsn;
@@ -18,7 +18,7 @@ use crate::postgres::{self, PgError, Session};
 use super::board::Board;
 use super::clock;
 use super::document::document;
-use super::status::{Phase, Sample, Slot, Status, Totals};
+use super::status::{Phase, Sample, Slot, Status, Totals, Unconfirmed};
 
 const EVERY: Duration = Duration::from_secs(1);
 
@@ -39,9 +39,15 @@ struct Look {
     slots: Vec<Slot>,
 }
 
+/// A slot that stands still for so long behind what is on the target is worth a word: a busy stream
+/// confirms many times a second.
+const UNCONFIRMED_AFTER_MS: i64 = 10_000;
+
 /// What the last looks saw.
 #[derive(Debug, Default)]
 struct Memory {
+    /// Where the slot stands behind the target, and since when it has.
+    standing: Option<(Lsn, i64)>,
     totals: Totals,
     wal_ends: VecDeque<Lsn>,
     caught_up_ms: Option<i64>,
@@ -89,6 +95,7 @@ impl Memory {
         let now_ms = clock::unix_ms();
         if let Some(look) = look {
             self.see(status, look);
+            self.confirmation(status, now_ms);
         }
         let streaming = matches!(status.phase, Phase::Streaming { .. });
         if streaming && status.lag.seconds == Some(0.0) {
@@ -119,6 +126,31 @@ impl Memory {
         }
     }
 
+    /// A stream that reads nothing (paused, or standing at a failure) confirms nothing, either.
+    fn confirmation(&mut self, status: &mut Status, now_ms: i64) {
+        let ours = status.slots.iter().find(|slot| slot.ours && slot.active);
+        let confirmed = ours.and_then(|slot| slot.confirmed_flush_lsn);
+        let reached = status.checkpoint.end_lsn;
+        let behind = confirmed.filter(|confirmed| *confirmed < reached);
+        self.standing = behind.map(|confirmed| match self.standing {
+            Some((before, since_ms)) if before == confirmed => (before, since_ms),
+            Some(_) | None => (confirmed, now_ms),
+        });
+        let long = |(_, since_ms): &(Lsn, i64)| now_ms - since_ms >= UNCONFIRMED_AFTER_MS;
+        let found = self
+            .standing
+            .filter(long)
+            .map(|(confirmed, since_ms)| Unconfirmed {
+                since_ms,
+                bytes: reached.bytes_since(confirmed),
+                tables: copies_under_way(status),
+            });
+        if let (Some(found), None) = (&found, &status.unconfirmed) {
+            tell(found);
+        }
+        status.unconfirmed = found;
+    }
+
     fn sample(&mut self, status: &Status, now_ms: i64) -> Sample {
         let (before, now) = (self.totals, status.totals);
         self.totals = now;
@@ -130,6 +162,26 @@ impl Memory {
             lag_bytes: status.lag.bytes.unwrap_or_default(),
             lag_s: small(status.lag.seconds.unwrap_or_default()),
         }
+    }
+}
+
+fn copies_under_way(status: &Status) -> Vec<String> {
+    let tables = status
+        .snapshot
+        .iter()
+        .flat_map(|copies| copies.tables.iter());
+    let open = tables.filter(|table| !table.state.is_settled());
+    open.map(|table| table.name.clone()).collect()
+}
+
+fn tell(found: &Unconfirmed) {
+    let (bytes, reason) = (found.bytes, found.reason());
+    if found.tables.is_empty() {
+        warn!(target: "slot", bytes, hint = "restart pgstream, and report this with its log",
+            "the slot is not confirmed and the source keeps its WAL, {reason}");
+    } else {
+        info!(target: "slot", bytes,
+            "the slot is not confirmed and the source keeps its WAL: {reason}");
     }
 }
 
@@ -181,6 +233,7 @@ const fn small(seconds: f64) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::status::{Snapshot, TableCopy};
 
     fn look(confirmed: Option<Lsn>) -> Look {
         let ours = Slot {
@@ -213,6 +266,37 @@ mod tests {
 
             assert_eq!(status.lag.bytes, expected, "{end} {ours} {slot:?}");
         }
+    }
+
+    #[test]
+    fn a_slot_that_stands_still_behind_the_target_is_told_and_why() {
+        let mut memory = Memory::default();
+        let mut status = Status::default();
+        let mut at = |confirmed: u64, end: u64, now_ms: i64, status: &mut Status| {
+            status.checkpoint.end_lsn = Lsn(end);
+            status.slots = look(Some(Lsn(confirmed))).slots;
+            status.slots[0].active = true;
+            memory.confirmation(status, now_ms);
+            status.unconfirmed.clone()
+        };
+
+        assert_eq!(at(50, 60, 0, &mut status), None, "a moment ago");
+        assert_eq!(at(55, 65, 9_000, &mut status), None, "it moves");
+        assert_eq!(at(55, 70, 18_000, &mut status), None);
+        let found = at(55, 80, 19_000, &mut status).expect("it stands");
+        assert_eq!((found.since_ms, found.bytes), (9_000, 25));
+        assert_eq!(found.reason(), "although nothing waits for it");
+        let copying = TableCopy {
+            name: "public.t".to_owned(),
+            ..TableCopy::default()
+        };
+        status.snapshot = Some(Arc::new(Snapshot {
+            tables: Arc::new(vec![copying]),
+            ..Snapshot::default()
+        }));
+        let found = at(55, 80, 20_000, &mut status).expect("it stands");
+        assert_eq!(found.reason(), "the copy of public.t needs it");
+        assert_eq!(at(80, 80, 30_000, &mut status), None, "confirmed");
     }
 
     #[test]

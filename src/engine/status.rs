@@ -38,6 +38,9 @@ pub struct Status {
     pub lag: Lag,
     /// What readers of the target see; what is confirmed to the source is on its disk.
     pub checkpoint: Checkpoint,
+    /// The source has not been told for a while of what is on the target; none: it has.
+    #[serde(default)]
+    pub unconfirmed: Option<Unconfirmed>,
     /// Totals since the engine started.
     pub totals: Totals,
     /// Rates, one sample a second, oldest first, at most an hour.
@@ -158,6 +161,31 @@ pub struct Checkpoint {
     pub confirmed_lsn: Lsn,
     /// Commit time on the source of that last transaction, milliseconds since 1970 UTC.
     pub commit_time_ms: Option<i64>,
+}
+
+/// The slot is not confirmed: the source keeps WAL of what is on the target.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unconfirmed {
+    /// Since when the slot has not moved, milliseconds since 1970 UTC.
+    pub since_ms: i64,
+    /// WAL that is kept although it is on the target, in bytes.
+    pub bytes: u64,
+    /// The tables whose copies need it; none: nothing does.
+    pub tables: Vec<String>,
+}
+
+impl Unconfirmed {
+    /// Returns what it means, for people.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match self.tables.as_slice() {
+            [] => "although nothing waits for it".to_owned(),
+            [table] => format!("the copy of {table} needs it"),
+            [table, others @ ..] => {
+                format!("the copies of {table} and {} more need it", others.len())
+            }
+        }
+    }
 }
 
 /// Sums since the engine started.

@@ -162,11 +162,7 @@ impl Stream<'_> {
             self.complete().await?;
             return Ok(ControlFlow::Break(RoundEnd::Stop));
         }
-        if self
-            .state
-            .care_until
-            .is_some_and(|until| until < self.applier.position())
-        {
+        if self.is_round_over().await? {
             return Ok(ControlFlow::Break(RoundEnd::Again));
         }
         if let Some(frame) = self.frame_at_hand() {

@@ -39,7 +39,7 @@ impl Words<'_> {
         if let Some(failure) = &table.failure {
             lines.extend(self.failure(failure));
         }
-        let meaning = self.meaning(table.state).into_iter();
+        let meaning = self.meaning(table).into_iter();
         lines.extend(meaning.map(|text| self.line(text, Role::Text)));
         lines.push(Line::default());
         lines.extend(self.figures(table));
@@ -69,11 +69,11 @@ impl Words<'_> {
     }
 
     /// What a state means for the table's rows, and what can be done.
-    fn meaning(&self, state: CopyState) -> Vec<String> {
+    fn meaning(&self, table: &TableCopy) -> Vec<String> {
         let key = |action| self.model.keymap.label(action);
         let copy = key(Action::SnapshotCopy);
         let paused = self.snapshot().is_some_and(|snapshot| snapshot.paused);
-        match state {
+        match table.state {
             CopyState::Waiting if paused => vec![
                 "Its turn has not come, and copying is paused.".to_owned(),
                 format!("{} lets copies begin again.", key(Action::SnapshotPause)),
@@ -81,6 +81,10 @@ impl Words<'_> {
             CopyState::Waiting => vec![
                 "Its turn has not come: the largest tables are copied first.".to_owned(),
                 "Changes to it on the source are not lost; its copy will have them.".to_owned(),
+            ],
+            CopyState::Copying if table.unlogged => vec![
+                "Its rows are read as they were at one moment of the source.".to_owned(),
+                "It is unlogged: what has changed in it since then does not follow.".to_owned(),
             ],
             CopyState::Copying => vec![
                 "Its rows are read as they were at one moment of the source.".to_owned(),
@@ -92,6 +96,11 @@ impl Words<'_> {
             CopyState::CatchingUp => vec![
                 "It is complete as of the moment at which it was read.".to_owned(),
                 "The stream is on its way to that moment, and goes on from there.".to_owned(),
+            ],
+            CopyState::Ready if table.unlogged => vec![
+                "It is as it was when it was copied: it is unlogged, and none of its changes travel."
+                    .to_owned(),
+                format!("{copy} copies it again (asks): its rows on the target are replaced."),
             ],
             CopyState::Ready => vec![
                 "It is as the stream has it: every change on the source travels here.".to_owned(),

@@ -131,6 +131,7 @@ fn running() -> Status {
             confirmed_lsn: Lsn(0x4A3_B0F0),
             commit_time_ms: Some(NOW_MS - 400),
         },
+        unconfirmed: None,
         totals: Totals {
             transactions: 138_222,
             rows: 12_904_118,

@@ -124,6 +124,10 @@ fn badges(model: &Model, class: Class) -> Vec<Span<'static>> {
     if !model.latest.schema_log && model.latest.started_at_s != 0 {
         badge("ROWS ONLY".to_owned(), Role::Warn);
     }
+    let unconfirmed = model.latest.unconfirmed.as_ref();
+    if unconfirmed.is_some_and(|found| found.tables.is_empty()) {
+        badge("NOT CONFIRMED".to_owned(), Role::Bad);
+    }
     if let Some((text, role)) = snapshot::badge(model, class) {
         badge(text, role);
     }

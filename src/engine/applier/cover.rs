@@ -30,6 +30,43 @@ impl Applier {
             && !self.coverage.takes(relation, commit_lsn)
     }
 
+    /// Passes a change over. A row of a table that the stream may be about to create is kept until the end
+    /// of its transaction.
+    pub(super) fn pass_over(
+        &mut self,
+        relation: &Arc<Relation>,
+        change: &RowChange,
+        commit_lsn: Lsn,
+    ) -> Result<(), EngineError> {
+        let row = matches!(change, RowChange::Insert(_));
+        match row && self.coverage.may_be_created(relation, commit_lsn) {
+            true => self.hold(relation, change),
+            false => Ok(()),
+        }
+    }
+
+    /// A table that waits to be copied, and that the stream creates before its copy has begun, is the
+    /// stream's: its rows come with what else their transactions did.
+    pub(super) async fn take_created(
+        &mut self,
+        entry: &Entry,
+        commit_lsn: Lsn,
+    ) -> Result<(), EngineError> {
+        let tables = self.coverage.created_by(&entry.change, commit_lsn);
+        if tables.is_empty() {
+            return Ok(());
+        }
+        self.flush().await?;
+        self.begin().await?;
+        let session = self.desk.here().session();
+        let forgotten = self.copies.store().forget(session, &tables).await;
+        forgotten.map_err(|source| self.failed(records_refused(source)))?;
+        for table in tables {
+            self.coverage.forget(table);
+        }
+        Ok(())
+    }
+
     /// Returns the share of a change that is to be applied, where the ranges of a table are as of
     /// different moments.
     pub(super) async fn share(
@@ -62,9 +99,27 @@ impl Applier {
             .store()
             .wait(self.desk.here().session(), tables)
             .await;
-        waits
-            .map(drop)
-            .map_err(|source| self.failed(records_refused(source)))
+        waits.map_err(|source| self.failed(records_refused(source)))?;
+        self.coverage.let_wait();
+        Ok(())
+    }
+
+    /// Returns whether tables wait that only another round can have copied.
+    pub(in crate::engine) const fn needs_round(&self) -> bool {
+        self.coverage.needs_round()
+    }
+
+    /// Nothing is left to copy: what was kept for it is confirmed from now on. Returns whether that is so: the
+    /// stream may have let a table wait meanwhile.
+    pub(in crate::engine) async fn copies_ended(&mut self) -> Result<bool, EngineError> {
+        self.complete().await?;
+        let stored = self.copies.store().load(self.desk.here().session()).await;
+        let stored = stored.map_err(|source| self.failed(records_refused(source)))?;
+        let ended = stored.iter().all(|table| table.state.is_settled());
+        if ended {
+            self.coverage.release();
+        }
+        Ok(ended)
     }
 
     /// Returns those of the tables that a command reaches now.
@@ -255,7 +310,7 @@ impl Applier {
     pub(super) fn release_excused(&mut self) -> Result<(), EngineError> {
         let excused = |relation: &&Arc<Relation>| {
             let name = self.router.name_now(relation);
-            self.coverage.excuses(&name)
+            self.coverage.excuses(&name) || self.coverage.waits(relation)
         };
         let waiting: Vec<_> = self.held.relations().filter(excused).collect();
         let waiting: Vec<RelationId> = waiting.iter().map(|relation| relation.id).collect();

@@ -51,6 +51,7 @@ impl Applier {
             entry.change = entry.change.of_the_target();
         }
         let whole = self.plan(&entry).map_err(schema_error)?;
+        self.take_created(&entry, begin.commit_lsn).await?;
         self.follow_copied_names(&entry, begin.commit_lsn).await?;
         self.copy_disturbed_again(&entry).await?;
         let part = self.covered_part(&entry, begin.commit_lsn).await?;

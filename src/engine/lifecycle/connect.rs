@@ -32,6 +32,7 @@ use crate::postgres::{
     WalReader,
 };
 
+use super::copies::RoundStart;
 use super::source_errors::SourceErrors;
 use super::{Lifecycle, Request, copies, patience, ready};
 
@@ -254,17 +255,20 @@ async fn connect(
         ..
     } = asked;
     let opened = open_records(pipeline, session, sets, &slot, &identity).await?;
-    let (writer, store, checkpoint) = opened;
+    let Records {
+        writer,
+        store,
+        checkpoint,
+        begun,
+    } = opened;
     let positions = (checkpoint, slot.confirmed_lsn);
-    let by_name = !matches!(decoder, Decoder::Pgoutput(_));
-    let (coverage, has_copies) = copies::coverage(
-        pipeline,
-        &slot.name,
-        &writer,
-        positions,
-        (by_name, first_round),
-    )
-    .await?;
+    let start = RoundStart {
+        by_name: !matches!(decoder, Decoder::Pgoutput(_)),
+        first_round,
+        begun,
+    };
+    let (coverage, has_copies) =
+        copies::coverage(pipeline, &slot.name, &writer, positions, start).await?;
 
     let choices = decoder.option_choices(&publication_name(&slot.name), &materialized_views);
     let from = coverage.start();
@@ -301,6 +305,15 @@ async fn open_target(pipeline: &Pipeline) -> Result<(Session, DatabaseIdentity),
     Ok((session, identity))
 }
 
+/// Our records on the target.
+struct Records {
+    writer: Writer,
+    store: CheckpointStore,
+    checkpoint: Lsn,
+    /// The stream had begun before.
+    begun: bool,
+}
+
 /// Opens our records on the target and reads where it stands.
 async fn open_records(
     pipeline: &Pipeline,
@@ -308,7 +321,7 @@ async fn open_records(
     sets: bool,
     slot: &SlotState,
     identity: &SystemIdentity,
-) -> Result<(Writer, CheckpointStore, Lsn), EngineError> {
+) -> Result<Records, EngineError> {
     let on_target = |source| EngineError::Apply {
         endpoint: pipeline.target.endpoint(),
         source,
@@ -320,12 +333,17 @@ async fn open_records(
     };
     let opened = Writer::open(session, rules, stream_of(slot, identity)).await;
     let (mut writer, store) = opened.map_err(on_target)?;
-    copies::choose(pipeline, &store, &writer).await?;
+    let begun = copies::choose(pipeline, &store, &writer).await?;
     let (confirmed_lsn, wal_end) = (slot.confirmed_lsn, identity.wal_end);
     let loaded = store.load(writer.session(), confirmed_lsn, wal_end).await;
     let checkpoint = loaded.map_err(on_target)?;
     writer.starts_at(checkpoint);
-    Ok((writer, store, checkpoint))
+    Ok(Records {
+        writer,
+        store,
+        checkpoint,
+        begun,
+    })
 }
 
 /// The stream that the target's records are about.

@@ -15,15 +15,16 @@ use crate::snapshot::{CopyState, Store, StoredPart, StoredTable};
 /// in between changes nothing. A list of which nothing was copied, and behind which nothing was
 /// applied, is made as on the first start. Records that outlived their checkpoint say nothing: it was
 /// taken away because the target does not fit to the slot, and nobody knows what the tables are as of.
+/// Returns whether the stream had begun before: it brings the tables that it creates.
 pub(super) async fn choose(
     pipeline: &Pipeline,
     store: &CheckpointStore,
     writer: &Writer,
-) -> Result<(), EngineError> {
+) -> Result<bool, EngineError> {
     let copies = Store::new(store.stream().slot_name.clone());
     let mut stored = load_copies(pipeline, &copies, writer).await?;
     if !pipeline.snapshot.enabled && stored.is_empty() {
-        return Ok(());
+        return Ok(true);
     }
     let applied = store.has_applied(writer.session()).await;
     let applied = applied.map_err(|source| EngineError::Apply {
@@ -41,7 +42,8 @@ pub(super) async fn choose(
         None => false,
         Some(some) => some || !chosen_in_vain,
     };
-    copy::choose_tables(pipeline, &copies, writer.session(), (begun, &stored)).await
+    copy::choose_tables(pipeline, &copies, writer.session(), (begun, &stored)).await?;
+    Ok(begun)
 }
 
 async fn load_copies(
@@ -61,7 +63,11 @@ pub(super) async fn coverage(
     slot_name: &str,
     writer: &Writer,
     (checkpoint, confirmed_lsn): (Lsn, Lsn),
-    (by_name, first_round): (bool, bool),
+    RoundStart {
+        by_name,
+        first_round,
+        begun,
+    }: RoundStart,
 ) -> Result<(Coverage, bool), EngineError> {
     let copies = Store::new(slot_name.to_owned());
     let mut remembered = Remembered::load(pipeline, &copies, writer).await?;
@@ -76,8 +82,24 @@ pub(super) async fn coverage(
         freed.map_err(|source| failed(pipeline, "take foreign keys of copies away", source))?;
     }
     let selection = &pipeline.snapshot.tables;
-    let coverage = remembered.coverage(checkpoint, by_name, selection);
-    Ok((coverage, !remembered.tables.is_empty()))
+    let mut coverage = remembered.coverage(checkpoint, by_name, selection);
+    if begun && pipeline.schema_log.is_some() {
+        coverage.unbegun(remembered.unbegun());
+    }
+    // Types and sequences that no table owns come with the first copy, whether there are tables or not.
+    let first = pipeline.snapshot.enabled && !begun;
+    Ok((coverage, first || !remembered.tables.is_empty()))
+}
+
+/// How a round begins.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RoundStart {
+    /// The plugin sends no OIDs.
+    pub(super) by_name: bool,
+    /// No round was before it since the engine started.
+    pub(super) first_round: bool,
+    /// The stream had begun before: what it creates it brings.
+    pub(super) begun: bool,
 }
 
 /// What the target remembers of copies.
@@ -120,6 +142,16 @@ impl Remembered {
             .collect()
     }
 
+    /// Waiting tables of which nothing was begun.
+    fn unbegun(&self) -> impl Iterator<Item = RelationId> {
+        let unbegun =
+            |table: &&StoredTable| table.state == CopyState::Waiting && table.attempt == 0;
+        self.tables
+            .iter()
+            .filter(unbegun)
+            .map(|table| table.relation)
+    }
+
     /// The moments of the ranges of a table that are there.
     fn parts_of(&self, table: &StoredTable) -> impl Iterator<Item = Lsn> {
         let parts = self.parts.get(&table.relation).into_iter().flatten();
@@ -146,7 +178,7 @@ impl Remembered {
         if in_state(&[CopyState::Waiting, CopyState::Copying, CopyState::Indexing]) {
             coverage.some_wait();
         }
-        if in_state(&UNSETTLED) {
+        if self.tables.iter().any(|table| !table.state.is_settled()) {
             let there = unsettled.flat_map(|table| self.parts_of(table).chain(begun(table)));
             coverage.hold(there.min());
         }
@@ -174,14 +206,6 @@ fn begun(table: &StoredTable) -> Option<Lsn> {
     let begun = matches!(table.state, CopyState::Copying | CopyState::Indexing);
     table.lsn.filter(|_| begun)
 }
-
-/// Copies that still need what the source keeps.
-const UNSETTLED: [CopyState; 4] = [
-    CopyState::Waiting,
-    CopyState::Copying,
-    CopyState::Indexing,
-    CopyState::CatchingUp,
-];
 
 fn failed(pipeline: &Pipeline, operation: &'static str, source: PgError) -> EngineError {
     EngineError::Target {

@@ -57,9 +57,28 @@ impl Stream<'_> {
                 return Ok(ControlFlow::Break(RoundEnd::Again));
             }
             Errand::Fail(error) => return Err(error),
-            Errand::Idle => self.go_on(),
+            Errand::Idle => {
+                self.go_on();
+                self.commit().await?;
+                if !self.applier.copies_ended().await? {
+                    return Ok(ControlFlow::Break(RoundEnd::Again));
+                }
+                self.confirm();
+            }
         }
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// Returns whether another round has to begin, between two transactions.
+    pub(super) async fn is_round_over(&mut self) -> Result<bool, EngineError> {
+        let position = self.applier.position();
+        let care_ends = self.state.care_until.is_some_and(|until| until < position);
+        let over = self.applier.needs_round() && !self.state.is_inside_large();
+        if over {
+            self.commit().await?;
+            self.complete().await?;
+        }
+        Ok(over || care_ends)
     }
 
     /// The stream no longer waits for what it waited for: that is complete, or failed.
