@@ -10,6 +10,7 @@ use crate::engine::inspect::{
     Inspection, SchemaChange, SchemaChangeState, Side, TableCopy, UnfitPublication, inspect,
 };
 use crate::engine::status::{CopyState, Slot};
+use crate::engine::{EngineError, UNLOGGED};
 
 /// Prints what is to be seen. When a side does not answer, that is said and decides the exit code.
 pub(super) fn run(configuration: &Configuration, json: bool) -> Result<ExitCode, Failure> {
@@ -20,9 +21,13 @@ pub(super) fn run(configuration: &Configuration, json: bool) -> Result<ExitCode,
     } else {
         print(&render(&inspection).trim_end())?;
     }
-    match failure {
-        None => Ok(ExitCode::SUCCESS),
-        Some(failure) => Err(failure.into()),
+    if let Some(failure) = failure {
+        return Err(failure.into());
+    }
+    let missing = inspection.incomplete_copies();
+    match missing.is_empty() {
+        true => Ok(ExitCode::SUCCESS),
+        false => Err(EngineError::SnapshotIncomplete { missing }.into()),
     }
 }
 
@@ -93,10 +98,11 @@ fn render_init(seen: &Inspection) -> String {
 fn render_slot(seen: &Inspection) -> String {
     match &seen.slot {
         Some(slot) => format!(
-            "{}{}{}",
+            "{}{}{}{}",
             render_found_slot(slot),
             strange_slot(slot, seen),
-            unfit_publication(seen)
+            unfit_publication(seen),
+            unconfirmed(seen)
         ),
         None if seen.source.reachable => format!("{}  not found", seen.slot_name),
         None => format!("{}  not known", seen.slot_name),
@@ -119,6 +125,17 @@ fn unfit_publication(seen: &Inspection) -> String {
     found.map_or_else(String::new, |unfit| {
         let UnfitPublication { name, problem, fix } = unfit;
         format!("\npublication {name} {problem}: run refuses it\nfix: {fix}")
+    })
+}
+
+fn unconfirmed(seen: &Inspection) -> String {
+    let found = seen.unconfirmed.as_ref();
+    found.map_or_else(String::new, |found| {
+        format!(
+            "\nnot confirmed: {} that are on the target are kept, {}",
+            ByteSize(found.bytes),
+            printable(&found.reason)
+        )
     })
 }
 
@@ -208,7 +225,7 @@ fn render_copies(seen: &Inspection) -> String {
     };
     let open = copies
         .iter()
-        .filter(|table| table.state != CopyState::Ready);
+        .filter(|table| table.state != CopyState::Ready || table.error.is_some() || table.unlogged);
     let lines: Vec<String> = std::iter::once(ready)
         .chain(open.map(render_copy))
         .collect();
@@ -237,6 +254,7 @@ fn render_copy(table: &TableCopy) -> String {
             format!("{} rows, {}", table.row_count, ByteSize(table.byte_count))
         }
     };
+    let unlogged = table.unlogged.then(|| format!("  it {UNLOGGED}"));
     let error = table.error.iter().map(|error| format!("  {error}"));
     let causes = table.causes.iter();
     let causes = causes.map(|cause| format!("  caused by: {cause}"));
@@ -245,6 +263,7 @@ fn render_copy(table: &TableCopy) -> String {
         "{state:14} {}  {size}",
         printable(&table.table.to_string())
     ))
+    .chain(unlogged)
     .chain(error.chain(causes).chain(hint))
     .collect::<Vec<_>>()
     .join("\n")

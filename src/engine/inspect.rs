@@ -4,6 +4,7 @@
 //! its part empty and says why. The serialised form is for monitoring scripts and stays stable:
 //! `docs/operations.md` lists its fields.
 
+mod confirmed;
 mod query;
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,7 @@ use crate::model::{Lsn, QualifiedName};
 use crate::postgres::PgError;
 use crate::schema::install::InitState;
 
+pub use confirmed::Unconfirmed;
 use query::{SourceLook, TargetLook};
 
 /// What one look saw.
@@ -53,6 +55,8 @@ pub struct Inspection {
     pub lag: Lag,
     /// What is durable on the target; none before the first run, or while the target is away.
     pub checkpoint: Option<Checkpoint>,
+    /// What is on the target, and the source has not been told of; none: it has.
+    pub unconfirmed: Option<Unconfirmed>,
     /// Transactions that an operator skipped on record.
     pub skipped_transaction_count: Option<i64>,
     /// Tables that were or are copied, the largest first.
@@ -72,6 +76,16 @@ pub struct UnfitPublication {
     pub problem: String,
     /// What fixes it.
     pub fix: String,
+}
+
+impl Inspection {
+    /// Returns the tables whose copies failed, or lack what the target has refused.
+    #[must_use]
+    pub fn incomplete_copies(&self) -> Vec<String> {
+        let copies = self.copies.iter();
+        let incomplete = copies.filter(|copy| copy.error.is_some());
+        incomplete.map(|copy| copy.table.to_string()).collect()
+    }
 }
 
 /// One server.
@@ -167,6 +181,8 @@ pub struct TableCopy {
     pub sqlstate: Option<String>,
     /// What mends it.
     pub hint: Option<String>,
+    /// It is unlogged: the stream brings none of its changes.
+    pub unlogged: bool,
     /// The position of the source that its rows are as of.
     pub lsn: Option<Lsn>,
     /// When this was noted.
@@ -219,8 +235,10 @@ pub async fn inspect(pipeline: &Pipeline) -> (Inspection, Option<PgError>) {
     let slot_name = source.as_ref().map_or(guess, |look| look.slot_name.clone());
     let target = query::target(pipeline, &slot_name).await;
     let at = rfc3339(clock::unix_ms());
-    let inspection = assemble(pipeline, at, slot_name, source.as_ref(), target.as_ref());
-    (inspection, source.err().or(target.err()))
+    let mut inspection = assemble(pipeline, at, slot_name, source.as_ref(), target.as_ref());
+    let unconfirmed = confirmed::unconfirmed(pipeline, &inspection).await;
+    let lost = unconfirmed.map(|found| inspection.unconfirmed = found);
+    (inspection, source.err().or(target.err()).or(lost.err()))
 }
 
 fn slot_name(pipeline: &Pipeline, database: &str) -> SlotName {
@@ -265,6 +283,7 @@ fn assemble(
         publication: source.ok().and_then(|look| look.publication.clone()),
         lag: lag(source.ok(), target_look),
         checkpoint: target_look.and_then(|look| look.checkpoint(source.ok())),
+        unconfirmed: None,
         copies: target_look
             .map(|look| look.copies.clone())
             .unwrap_or_default(),

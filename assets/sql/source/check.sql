@@ -67,6 +67,13 @@ SELECT pg_catalog.json_build_object(
           AND (d.deptype IN ('a', 'i') AND d.refobjsubid > 0 OR d.deptype = 'e'))
       AND CASE q.relkind WHEN 'S' THEN NOT pg_catalog.has_sequence_privilege(q.oid, 'SELECT') END),
     '[]'::pg_catalog.json),
+  'unlogged_tables', COALESCE((
+    SELECT pg_catalog.json_agg(pg_catalog.json_build_object('schema', n.nspname, 'name', u.relname)
+                               ORDER BY n.nspname, u.relname)
+    FROM pg_catalog.pg_class u
+    JOIN pg_catalog.pg_namespace n ON n.oid = u.relnamespace
+    WHERE u.relkind IN ('r', 'p') AND u.relpersistence = 'u' AND n.nspname <> 'pgstream'),
+    '[]'::pg_catalog.json),
   'tables', COALESCE((
     SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
       'name', pg_catalog.json_build_object('schema', r.nspname, 'name', r.relname),

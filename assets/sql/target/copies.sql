@@ -14,6 +14,8 @@ SELECT COALESCE((
       'causes', COALESCE(t.failure -> 'causes', '[]'),
       'sqlstate', t.failure ->> 'sqlstate',
       'hint', t.failure ->> 'hint',
+      'unlogged', COALESCE(
+        t.objects OPERATOR(pg_catalog.@>) '[{"kind": "table", "after": {"persistence": "u"}}]', false),
       'lsn', t.lsn,
       'updated_at', t.updated_at)
     ORDER BY t.bytes_expected DESC, t.relation)

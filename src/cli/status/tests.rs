@@ -24,6 +24,7 @@ fn copy(name: &str, state: CopyState) -> TableCopy {
         causes: Vec::new(),
         sqlstate: None,
         hint: None,
+        unlogged: false,
         lsn: Some(Lsn(0x10)),
         updated_at: "2026-01-01T00:00:00+00:00".to_owned(),
     }
@@ -77,6 +78,7 @@ fn seen() -> Inspection {
             misfit: None,
         }),
         skipped_transaction_count: Some(0),
+        unconfirmed: None,
         copies: vec![
             copy("Order items", CopyState::Copying),
             copy("items", CopyState::Ready),

@@ -6,9 +6,11 @@ use std::collections::HashSet;
 use serde::Deserialize;
 
 use super::Finding;
+use crate::engine::status::{CopyState, Failure};
 use crate::model::{Lsn, QualifiedName};
 use crate::postgres::{DatabaseIdentity, Publication};
 use crate::schema::install::EventTrigger;
+use crate::schema::{OtherObject, Trigger};
 
 /// What both sides have.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -71,6 +73,14 @@ pub(super) struct SourceFacts {
     /// Functions of an earlier version that give any user a superuser's rights.
     #[serde(skip)]
     pub(super) open_functions: Vec<String>,
+    /// Objects of the kinds that do not replicate.
+    #[serde(skip)]
+    pub(super) others: Vec<OtherObject>,
+    #[serde(skip)]
+    pub(super) large_object_count: u64,
+    #[serde(skip)]
+    pub(super) triggers: Vec<Trigger>,
+    pub(super) unlogged_tables: Vec<QualifiedName>,
     pub(super) tables: Vec<SourceTable>,
     pub(super) types: Vec<TypeUse>,
     pub(super) collations: Vec<CollationUse>,
@@ -172,9 +182,14 @@ pub(super) struct TargetFacts {
     /// Empty, too, where our role may not look.
     #[serde(skip)]
     pub(super) checkpoints: Vec<Checkpoint>,
-    /// By slot, the tables whose rows are still to be copied.
+    /// Copies that are not through, or lack something; of every slot.
     #[serde(skip)]
-    pub(super) open_copies: Vec<(String, QualifiedName)>,
+    pub(super) copies: Vec<CopyFacts>,
+    /// Objects of the kinds that do not replicate.
+    #[serde(skip)]
+    pub(super) others: Vec<OtherObject>,
+    #[serde(skip)]
+    pub(super) triggers: Vec<Trigger>,
     pub(super) schemas: Vec<TargetSchema>,
     pub(super) tables: Vec<TargetTable>,
     pub(super) types: HashSet<QualifiedName>,
@@ -193,6 +208,23 @@ pub(super) struct OwnSchema {
 pub(super) struct OwnTable {
     pub(super) name: String,
     pub(super) usable: bool,
+}
+
+/// How far the copy of a table is.
+#[derive(Debug, Clone)]
+pub(super) struct CopyFacts {
+    pub(super) slot_name: String,
+    pub(super) table: QualifiedName,
+    pub(super) state: CopyState,
+    /// Why it failed; of one that is complete, what it lacks.
+    pub(super) failure: Option<Failure>,
+}
+
+impl CopyFacts {
+    /// Returns whether rows are still to be copied.
+    pub(super) const fn is_open(&self) -> bool {
+        !matches!(self.state, CopyState::CatchingUp | CopyState::Ready)
+    }
 }
 
 /// How far the target is, and of what.

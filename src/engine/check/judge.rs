@@ -1,7 +1,7 @@
 //! Puts together the findings of both sides. Pure.
 
 use super::facts::{SourceFacts, TargetFacts};
-use super::{Finding, Wanted, judge_both, judge_source, judge_target};
+use super::{Finding, Wanted, judge_both, judge_left, judge_source, judge_target};
 
 /// Judges what is known; a side that did not answer has its own finding instead of facts.
 pub(super) fn judge(
@@ -20,6 +20,7 @@ pub(super) fn judge(
     }
     if let (Ok((wanted, source)), Ok(target)) = (source, target) {
         findings.extend(judge_both::judge(wanted, source, target));
+        findings.extend(judge_left::judge(wanted, source, target));
     }
     findings.sort_by_key(|finding| (!finding.blocking, finding.side));
     findings

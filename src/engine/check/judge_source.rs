@@ -7,7 +7,7 @@ use super::finding::{bounded, demanded, found, version};
 use super::{Finding, Side, Wanted};
 use crate::config::{NullNumbers, Plugin, key};
 use crate::engine::demand;
-use crate::model::{quote_ident, remedy};
+use crate::model::{QualifiedName, quote_ident, remedy};
 use crate::schema::{grant_descriptions, grant_log, install};
 
 pub(super) fn judge(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
@@ -467,24 +467,27 @@ fn copied_sequences(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
         .filter(|table| wanted.brings(&table.name));
     let of_tables = copied.flat_map(|table| &table.unreadable_sequences);
     let free = facts.unreadable_free_sequences.iter();
+    let free = free.filter(|_| wanted.everything);
     let mut seen = HashSet::new();
-    let all = of_tables.chain(free.filter(|_| wanted.everything));
-    bounded(
-        all.filter(|sequence| seen.insert(*sequence))
-            .map(|sequence| {
-                finding(
-                    format!("sequence {sequence}"),
-                    format!(
-                        "permission denied for role {user}: the initial snapshot reads its value"
-                    ),
-                    format!(
-                        "GRANT SELECT ON SEQUENCE {} TO {};",
-                        sequence.quoted(),
-                        quote_ident(user)
-                    ),
-                )
-            }),
-    )
+    let all = of_tables.map(|sequence| (sequence, true));
+    let whole = |sequence: &QualifiedName| {
+        let copied = wanted.copied.as_ref();
+        copied.is_some_and(|copied| copied.takes_schema(&sequence.schema))
+    };
+    let all = all.chain(free.map(|sequence| (sequence, whole(sequence))));
+    let all = all.filter(|(sequence, _)| seen.insert(*sequence));
+    bounded(all.map(|(sequence, blocking)| Finding {
+        blocking,
+        ..finding(
+            format!("sequence {sequence}"),
+            format!("permission denied for role {user}: the initial snapshot reads its value"),
+            format!(
+                "GRANT SELECT ON SEQUENCE {} TO {};",
+                sequence.quoted(),
+                quote_ident(user)
+            ),
+        )
+    }))
 }
 
 /// Older releases print `NaN` and the infinities as null: the stream stops at the first null number.

@@ -1,9 +1,8 @@
 use super::*;
 use crate::config::TableFilter;
 use crate::engine::check::facts::{
-    Checkpoint, ColumnFacts, InstallationFacts, Server, TargetFacts, TargetTable,
+    Checkpoint, ColumnFacts, CopyFacts, InstallationFacts, Server, TargetFacts, TargetTable,
 };
-use crate::model::QualifiedName;
 use crate::postgres::Publication;
 use crate::schema::install::{EVENT_TRIGGERS, EventTrigger};
 
@@ -470,7 +469,7 @@ fn what_run_only_warns_of_does_not_block() {
 }
 
 /// A source whose one table our role may not read, and a target that has it.
-fn going_on(open_copies: Vec<(String, QualifiedName)>) -> Vec<Finding> {
+fn going_on(copies: Vec<CopyFacts>) -> Vec<Finding> {
     let name = QualifiedName::new("public", "test");
     let mut facts = ready();
     facts.tables = vec![SourceTable {
@@ -491,7 +490,7 @@ fn going_on(open_copies: Vec<(String, QualifiedName)>) -> Vec<Finding> {
             database: String::new(),
             end_lsn: crate::model::Lsn::default(),
         }],
-        open_copies,
+        copies,
         tables: vec![TargetTable {
             name,
             owned: true,
@@ -512,6 +511,11 @@ fn going_on(open_copies: Vec<(String, QualifiedName)>) -> Vec<Finding> {
 #[test]
 fn what_the_target_has_needs_no_right_to_be_copied() {
     assert_eq!(going_on(Vec::new()), []);
-    let open = ("a_slot".to_owned(), QualifiedName::new("public", "test"));
+    let open = CopyFacts {
+        slot_name: "a_slot".to_owned(),
+        table: QualifiedName::new("public", "test"),
+        state: crate::snapshot::CopyState::Waiting,
+        failure: None,
+    };
     assert_eq!(going_on(vec![open]).len(), 1);
 }

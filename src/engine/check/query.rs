@@ -1,12 +1,12 @@
 //! Asks the servers. Reads only; the one trial of a privilege is rolled back.
 
 use super::Wanted;
-use super::facts::{Checkpoint, InstallationFacts, Server, SourceFacts, TargetFacts};
+use super::facts::{Checkpoint, CopyFacts, InstallationFacts, Server, SourceFacts, TargetFacts};
 use crate::config::ConnectionSettings;
 use crate::engine::document::document;
 use crate::model::QualifiedName;
 use crate::postgres::{PgError, Session, connect, find_publication};
-use crate::schema::{closed_descriptions, install};
+use crate::schema::{closed_descriptions, install, large_object_count, other_objects, triggers};
 
 const SOURCE: &str = include_str!("../../../assets/sql/source/check.sql");
 const TARGET: &str = include_str!("../../../assets/sql/target/check.sql");
@@ -23,9 +23,10 @@ const MOVE_SEQUENCE: &str = "pg_catalog.has_sequence_privilege(q.oid, 'SELECT') 
 
 const CHECKPOINTS: &str = "\
 SELECT slot_name, system_identifier, database_name, end_lsn::pg_catalog.text FROM pgstream.checkpoint";
-const OPEN_COPIES: &str = "\
-SELECT slot_name, schema_name, table_name FROM pgstream.snapshot_table
-WHERE state NOT IN ('catching_up', 'ready')";
+const COPIES: &str = "\
+SELECT slot_name, schema_name, table_name, state, failure::pg_catalog.text FROM pgstream.snapshot_table
+WHERE state NOT IN ('catching_up', 'ready') OR failure IS NOT NULL
+ORDER BY schema_name, table_name";
 const TRY_SILENCE: &str = "BEGIN; SET LOCAL session_replication_role = replica; ROLLBACK";
 
 pub(super) async fn source(session: &Session, wanted: &Wanted) -> Result<SourceFacts, PgError> {
@@ -45,6 +46,9 @@ pub(super) async fn source(session: &Session, wanted: &Wanted) -> Result<SourceF
         publication: find_publication(session, &wanted.publication_name).await?,
         event_triggers: install::event_triggers(session).await?,
         open_functions: install::open_functions(session).await?,
+        others: other_objects(session).await?,
+        large_object_count: large_object_count(session).await?,
+        triggers: triggers(session).await?,
         descriptions_closed: closed.is_some(),
         publication_younger: younger.unwrap_or_default(),
         installation: installed.map(|state| InstallationFacts {
@@ -69,28 +73,34 @@ pub(super) async fn target(session: &Session) -> Result<TargetFacts, PgError> {
         true => checkpoints(session).await?,
         false => Vec::new(),
     };
-    let copies = facts.own_tables.iter();
-    let copies = copies.filter(|own| own.name == "snapshot_table" && own.usable);
-    let open_copies = match readable && copies.count() > 0 {
-        true => open_copies(session).await?,
+    let recorded = facts.own_tables.iter();
+    let recorded = recorded.filter(|own| own.name == "snapshot_table" && own.usable);
+    let copies = match readable && recorded.count() > 0 {
+        true => copies(session).await?,
         false => Vec::new(),
     };
     Ok(TargetFacts {
         server,
         silences_triggers,
         checkpoints,
-        open_copies,
+        copies,
+        others: other_objects(session).await?,
+        triggers: triggers(session).await?,
         ..facts
     })
 }
 
-async fn open_copies(session: &Session) -> Result<Vec<(String, QualifiedName)>, PgError> {
-    let rows = session.rows(OPEN_COPIES, &[]).await?;
-    let open = |row: &tokio_postgres::Row| {
-        let name = QualifiedName::new(row.get::<_, &str>(1), row.get::<_, &str>(2));
-        (row.get(0), name)
+async fn copies(session: &Session) -> Result<Vec<CopyFacts>, PgError> {
+    let rows = session.rows(COPIES, &[]).await?;
+    let copy = |row: &tokio_postgres::Row| CopyFacts {
+        slot_name: row.get(0),
+        table: QualifiedName::new(row.get::<_, &str>(1), row.get::<_, &str>(2)),
+        state: row.get::<_, &str>(3).parse().unwrap_or_default(),
+        failure: row
+            .get::<_, Option<&str>>(4)
+            .and_then(|failure| serde_json::from_str(failure).ok()),
     };
-    Ok(rows.iter().map(open).collect())
+    Ok(rows.iter().map(copy).collect())
 }
 
 async fn identified(session: &Session, server: Server) -> Result<Server, PgError> {

@@ -172,6 +172,7 @@ fn the_json_shape_is_stable() {
             "slot_name",
             "source",
             "target",
+            "unconfirmed",
         ]
     );
     assert_eq!(
