@@ -2,6 +2,7 @@
 
 mod again;
 mod alone;
+mod coming;
 #[cfg(feature = "failpoints")]
 mod deaths;
 mod families;
@@ -11,6 +12,7 @@ mod rights;
 mod schema;
 mod screen;
 mod settings;
+mod silent;
 mod standing;
 mod trouble;
 mod under_load;
