@@ -19,8 +19,8 @@ mod difference;
 mod entry;
 mod error;
 pub mod install;
-mod outbox;
 mod others;
+mod outbox;
 mod plan;
 mod prune;
 mod rows;
@@ -31,8 +31,8 @@ pub use acknowledge::{grant_log, mark_acked, unacked};
 pub use catalog::{Along, DescribeError, Describer, Oids, closed_descriptions, grant_descriptions};
 pub use entry::{Change, Entry, FORMAT, Images, ObjectChange, Other, RenamedTable, UnknownDrop};
 pub use error::SchemaError;
-pub use outbox::{Letter, NamedPublication};
 pub use others::{LackingKind, OtherObject, lacking, large_object_count, other_objects};
+pub use outbox::{Letter, NamedPublication};
 pub use plan::{
     CopyPlan, NotApplied, Plan, RelationTouch, Stage, StagedStep, Step, plan, plan_copy,
 };
