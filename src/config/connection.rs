@@ -153,6 +153,12 @@ impl ConnectionSettings {
     /// As [`ConnectionSettings::parse`].
     pub fn parse_in(text: &str, environment: &Environment) -> Result<Self, ConnectionError> {
         let text = text.trim();
+        if text.contains('\0') {
+            return Err(ConnectionError::Malformed {
+                part: "the whole",
+                rule: "holds a zero byte",
+            });
+        }
         let words = match uri::strip_scheme(text) {
             Some(rest) => uri::words(rest)?,
             None => keyword::words(text)?,

@@ -240,7 +240,10 @@ fn raising_function(context: &str) -> Option<String> {
             let (arguments, _) = arguments.split_once(')')?;
             // A quoted name may hold blanks.
             let name = match before.strip_suffix('"') {
-                Some(quoted) => before.get(quoted.find('"')?..)?,
+                Some(quoted) => {
+                    let unquoted = quoted.get(..quoted.find('"')?)?;
+                    before.get(unquoted.rfind(' ')? + 1..)?
+                }
                 None => before.rsplit(' ').next()?,
             };
             (!name.is_empty()).then(|| format!("{name}({arguments})"))
