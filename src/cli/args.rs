@@ -86,7 +86,7 @@ pub(super) struct ScreenArguments {
 const CONSOLE: &str = "Console";
 
 /// Commands that never open one.
-const WITHOUT_CONSOLE: [&str; 3] = ["snapshot", "status", "check"];
+const WITHOUT_CONSOLE: [&str; 4] = ["snapshot", "status", "check", "verify"];
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -120,6 +120,16 @@ pub(super) struct SourceArguments {
     replication_slot: Option<String>,
 }
 
+/// Where both sides are.
+#[derive(Debug, Args)]
+pub(super) struct SidesArguments {
+    #[command(flatten)]
+    source: SourceArguments,
+    /// Target database: postgres://user@host:port/dbname
+    #[arg(long, value_name = "URL")]
+    target_url: Option<String>,
+}
+
 /// Options of `init`.
 #[derive(Debug, Args)]
 pub(super) struct InitArguments {
@@ -137,7 +147,7 @@ pub(super) struct InitArguments {
 #[derive(Debug, Args)]
 pub(super) struct TearDownArguments {
     #[command(flatten)]
-    source: SourceArguments,
+    sides: SidesArguments,
     /// Print the SQL and run nothing
     #[arg(long)]
     pub(super) plan: bool,
@@ -147,7 +157,7 @@ pub(super) struct TearDownArguments {
 #[derive(Debug, Args)]
 pub(super) struct RunArguments {
     #[command(flatten)]
-    source: SourceArguments,
+    sides: SidesArguments,
     /// Prepare the source first, as init does
     #[arg(long)]
     pub(super) init: bool,
@@ -163,7 +173,7 @@ pub(super) struct RunArguments {
 #[derive(Debug, Args)]
 pub(super) struct SnapshotArguments {
     #[command(flatten)]
-    source: SourceArguments,
+    sides: SidesArguments,
     /// Print the SQL and run nothing
     #[arg(long)]
     pub(super) plan: bool,
@@ -173,7 +183,7 @@ pub(super) struct SnapshotArguments {
 #[derive(Debug, Args)]
 pub(super) struct ReportArguments {
     #[command(flatten)]
-    source: SourceArguments,
+    sides: SidesArguments,
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
@@ -183,7 +193,7 @@ pub(super) struct ReportArguments {
 #[derive(Debug, Args)]
 pub(super) struct VerifyArguments {
     #[command(flatten)]
-    source: SourceArguments,
+    sides: SidesArguments,
     /// Only these tables: schema.table, schema.* or *.*; may be repeated
     #[arg(long = "table", value_name = "PATTERN")]
     pub(super) tables: Vec<TablePattern>,
@@ -256,24 +266,43 @@ impl RunArguments {
 impl Command {
     /// Returns the variables that the flags of this command set.
     pub(super) fn flags(&self) -> Vec<FlagValue> {
-        let (source, plugin) = match self {
-            Self::Init(arguments) => (&arguments.source, arguments.plugin.as_ref()),
-            Self::TearDown(arguments) => (&arguments.source, None),
-            Self::Run(arguments) => (&arguments.source, None),
-            Self::Snapshot(arguments) => (&arguments.source, None),
-            Self::Status(arguments) | Self::Check(arguments) => (&arguments.source, None),
-            Self::Verify(arguments) => (&arguments.source, None),
+        let sides = match self {
+            Self::Init(arguments) => return arguments.flags(),
+            Self::TearDown(arguments) => &arguments.sides,
+            Self::Run(arguments) => &arguments.sides,
+            Self::Snapshot(arguments) => &arguments.sides,
+            Self::Status(arguments) | Self::Check(arguments) => &arguments.sides,
+            Self::Verify(arguments) => &arguments.sides,
             // Its servers are its own: nothing of the user's configuration counts.
             Self::Tutorial(_) => return Vec::new(),
         };
+        let mut flags = sides.source.flags();
+        flags.extend(present([(
+            key::TARGET_URL,
+            "--target-url",
+            sides.target_url.as_ref(),
+        )]));
+        flags
+    }
+}
+
+impl InitArguments {
+    fn flags(&self) -> Vec<FlagValue> {
+        let mut flags = self.source.flags();
+        flags.extend(present([(key::PLUGIN, "--plugin", self.plugin.as_ref())]));
+        flags
+    }
+}
+
+impl SourceArguments {
+    fn flags(&self) -> Vec<FlagValue> {
         present([
-            (key::SOURCE_URL, "--pgurl", source.pgurl.as_ref()),
+            (key::SOURCE_URL, "--pgurl", self.pgurl.as_ref()),
             (
                 key::SLOT_NAME,
                 "--replication-slot",
-                source.replication_slot.as_ref(),
+                self.replication_slot.as_ref(),
             ),
-            (key::PLUGIN, "--plugin", plugin),
         ])
     }
 }
@@ -323,6 +352,11 @@ mod tests {
             );
         }
         check("pgstream init", &[]);
+        let target = "postgres://postgres:postgres@localhost:7654?sslmode=disable";
+        check(
+            &format!("pgstream status --pgurl {url} --target-url {target}"),
+            &[(key::SOURCE_URL, url), (key::TARGET_URL, target)],
+        );
         check(
             "pgstream run -c pg2pg_tutorial.env --log-level trace",
             &[(key::LOG_LEVEL, "trace")],

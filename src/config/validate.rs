@@ -184,10 +184,10 @@ fn may_be_one_database(one: &ConnectionSettings, other: &ConnectionSettings) -> 
 
 fn missing(key: &str) -> Problem {
     let problem = Problem::of(key, None, "is required and not set");
-    let flag = if key == key::SOURCE_URL {
-        ", or --pgurl"
-    } else {
-        ""
+    let flag = match key {
+        key::SOURCE_URL => ", or --pgurl",
+        key::TARGET_URL => ", or --target-url",
+        _ => "",
     };
     match Variable::find(key) {
         Some(variable) => problem.suggest(format!(

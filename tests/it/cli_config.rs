@@ -99,6 +99,7 @@ async fn only_commands_with_a_console_tell_of_its_options() {
         ("status", false),
         ("check", false),
         ("snapshot", false),
+        ("verify", false),
     ] {
         let help = Call::line(&format!("{command} --help")).run().await;
         assert_eq!(help.stdout.contains("--no-motion"), told, "{command}");

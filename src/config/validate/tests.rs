@@ -108,7 +108,7 @@ PGSTREAM_LOG_FORMAT=xml
       x.env:7: PGSTREAM_FILTER_INCLUDE_TABLES: item 1 is not a table: write schema.table, schema.*, *.* or a bare table of schema public
       x.env:8: PGSTREAM_LOG_LEVL: there is no such variable (did you mean PGSTREAM_LOG_LEVEL?)
       x.env:9: PGSTREAM_LOG_FORMAT: must be text or json
-      PGSTREAM_POSTGRES_WRITER_TARGET_URL: is required and not set (in the file given with -c: PGSTREAM_POSTGRES_WRITER_TARGET_URL="postgres://postgres:postgres@localhost:7654?sslmode=disable")
+      PGSTREAM_POSTGRES_WRITER_TARGET_URL: is required and not set (in the file given with -c: PGSTREAM_POSTGRES_WRITER_TARGET_URL="postgres://postgres:postgres@localhost:7654?sslmode=disable", or --target-url)
     "#);
 }
 
