@@ -262,7 +262,9 @@ async fn what_the_target_lacks_is_told_with_its_statement() {
               mend: PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED=true PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_TABLES='public."Order items"' pgstream run # or leave it out: PGSTREAM_FILTER_EXCLUDE_TABLES='public."Order items"' pgstream run
     ! target  public.feeling: has not all columns of the source's: mood, name
               mend: ALTER TABLE "public"."feeling" ADD COLUMN "mood" public.mood[], ADD COLUMN "name" text COLLATE public.german;
-    ✗ 1 of 7 to mend before pgstream can run
+    ! target  collation: 1 is on the source and not on the target, and objects of this kind do not replicate: public.german
+              mend: take their statements out of: pg_dump --schema-only postgresql://postgres@localhost:[port]/postgres?sslmode=disable
+    ✗ 1 of 8 to mend before pgstream can run
     "#);
     });
     for mend in outcome
