@@ -315,10 +315,7 @@ impl Classify for EngineError {
                  PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_EXCLUDED_TABLES; nothing has been touched"
                     .to_owned(),
             ),
-            Self::SnapshotIncomplete { .. } => Some(
-                "mend what the lines above say and run it again: it copies what is missing"
-                    .to_owned(),
-            ),
+            Self::SnapshotIncomplete { .. } => Some(INCOMPLETE.to_owned()),
             Self::SlotMissing { init, .. } => Some(format!(
                 "create it: {init}; \
                  see which slots there are: SELECT slot_name FROM pg_replication_slots"
@@ -371,6 +368,9 @@ impl Classify for EngineError {
         }
     }
 }
+
+const INCOMPLETE: &str =
+    "mend what the lines above say and run it again: it copies what is missing";
 
 /// What the plugin left out belongs to a transaction.
 fn skippable(source: &PgError) -> Option<String> {

@@ -22,10 +22,7 @@ pub(super) fn pane(model: &Model, place: Rect, buffer: &mut Buffer) -> Option<Po
     let visible = match model.logs.selected {
         Some(_) => model.logs.visible(),
         // Thousands of lines may be kept; while it follows only the last are needed.
-        None => {
-            let rows = usize::from(inner.height).max(1);
-            model.logs.latest(rows)
-        }
+        None => model.logs.latest(usize::from(inner.height).max(1)),
     };
     if visible.is_empty() {
         let text = match model.logs.end() {

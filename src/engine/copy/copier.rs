@@ -15,7 +15,7 @@ use crate::engine::status::CopyState;
 use crate::engine::{EngineError, clock, failure_of};
 use crate::model::{Classify as _, ErrorClass, Lsn, QualifiedName, RelationId};
 use crate::postgres::Session;
-use crate::snapshot::StoredTable;
+use crate::snapshot::{StoredPart, StoredTable};
 
 use super::choose;
 use super::crew::{Crew, CrewEnd};
@@ -200,8 +200,7 @@ impl Copier {
             self.site.store.slot_name().to_owned(),
             self.site.pipeline.snapshot.clone(),
         );
-        let filter = self.site.pipeline.filter.clone();
-        let refused = self.refused.clone();
+        let (filter, refused) = (self.site.pipeline.filter.clone(), self.refused.clone());
         for attempt in 0..MOMENTS_MAX {
             if attempt > 0 {
                 // The stream was too fast: it stands still until it knows the moment.
@@ -227,19 +226,15 @@ impl Copier {
             }
             let stored = self.site.load(target).await?;
             let still = waiting_of(&stored);
-            if still != waiting && still.is_empty() {
-                return Ok(None);
-            }
             if still != waiting {
                 // The stream made a table itself, or let another one wait.
                 waiting = still;
-                continue;
+                match waiting.is_empty() {
+                    true => return Ok(None),
+                    false => continue,
+                }
             }
-            let parts = self.site.store.parts(target).await;
-            let parts = parts.map_err(|source| {
-                self.site
-                    .target_failed("read which parts are there", source)
-            })?;
+            let parts = self.parts(target).await?;
             (settings.stored, settings.parts) = (&stored, &parts);
             let group = Group::planned(&settings, target, moment).await;
             let group = group.map_err(|error| self.site.group_failed(error))?;
@@ -261,6 +256,15 @@ impl Copier {
             }
         }
         Err(Stop::Failed(EngineError::SnapshotRestless))
+    }
+
+    async fn parts(&self, target: &Session) -> Result<Vec<StoredPart>, Stop> {
+        let parts = self.site.store.parts(target).await;
+        let failed = |source| {
+            self.site
+                .target_failed("read which parts are there", source)
+        };
+        Ok(parts.map_err(failed)?)
     }
 
     /// Something on the target is in the way: before a first copy nothing is touched then; later the tables

@@ -403,32 +403,3 @@ async fn names_of_indexes_go_to_a_table_that_streams_while_theirs_is_copied_agai
     flow.shows("SELECT count(*) FROM b", &["1"]).await;
     resumed(&flow, engine).await;
 }
-
-/// Its indexes are still to be made.
-#[tokio::test]
-async fn names_of_indexes_go_to_a_table_that_streams_while_theirs_waits_for_its_rows() {
-    let mut flow = Flow::schema(Plugin::Pgoutput).await;
-    flow.run("CREATE TABLE b (id int PRIMARY KEY, b int)").await;
-    enable(&mut flow, 2);
-    let engine = flow.start();
-    ready(&engine).await;
-    stop(engine).await;
-    flow.run("CREATE TABLE a (id int PRIMARY KEY, a text); CREATE INDEX a_x ON a (a)")
-        .await;
-    flow.run("INSERT INTO a SELECT i, i FROM generate_series(1, 50) AS i")
-        .await;
-    let engine = flow.start();
-    command(&engine, CopyCommand::Pause).await;
-    made(&flow, &["public.a"]).await;
-    run(
-        &flow,
-        &[
-            "ALTER INDEX a_x RENAME TO a_y",
-            "CREATE INDEX a_x ON b (b)",
-            "INSERT INTO b VALUES (1, 1)",
-        ],
-    )
-    .await;
-    flow.shows("SELECT count(*) FROM b", &["1"]).await;
-    resumed(&flow, engine).await;
-}

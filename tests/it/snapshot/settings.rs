@@ -397,7 +397,7 @@ async fn status_says_why_a_table_failed_and_how_far_another_is() {
         let failed = of("public.test").expect("it is known");
         assert_eq!(failed["sqlstate"], "23514", "{failed}");
         let causes = failed["causes"].to_string();
-        assert!(causes.contains("no bob"), "{failed}");
+        assert!(causes.contains("function public.refuse()"), "{failed}");
         let slow = of("test_schema.one").expect("it is known");
         let (rows, bytes) = (&slow["row_count"], &slow["byte_count"]);
         let moves =
