@@ -410,7 +410,7 @@ async fn status_says_why_a_table_failed_and_how_far_another_is() {
         "rows, ",
         " expected",
         "caused by: ",
-        "no bob",
+        "function public.refuse()",
         "SQLSTATE 23514",
     ] {
         assert!(seen.stdout.contains(word), "{word}: {}", seen.stdout);
