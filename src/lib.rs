@@ -6,6 +6,7 @@ pub mod config;
 pub mod console;
 pub mod decode;
 pub mod engine;
+pub mod failure;
 pub mod fault;
 #[cfg(test)]
 mod fuzz;

@@ -1,39 +1,27 @@
-//! How an error leaves the program: what failed, `caused by:` lines, a `hint:` with the mend, and an
-//! exit code by class.
+//! How an error leaves the program: what failed, `caused by:` lines, a `hint:` with what fixes it, and
+//! an exit code by class.
 
 use std::fmt;
 
 use crate::engine::check::{CheckReport, Finding, Side};
 use crate::engine::status;
+use crate::failure::Failure as Carried;
 use crate::model::remedy::on_side;
 use crate::model::{Classify, ErrorClass};
 
 /// An error of any module on its way to the user.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    class: ErrorClass,
-    message: String,
-    causes: Vec<String>,
-    /// What it was about, by name: the refused statement, the transaction.
-    particulars: Vec<(&'static str, String)>,
-    hints: Vec<String>,
+#[derive(Debug)]
+pub struct Failure(Carried);
+
+impl<E: Classify + Send + Sync + 'static> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self(Carried::from(error))
+    }
 }
 
-impl<E: Classify> From<E> for Failure {
-    fn from(error: E) -> Self {
-        let mut causes = Vec::new();
-        let mut next = error.source();
-        while let Some(cause) = next {
-            causes.push(cause.to_string());
-            next = cause.source();
-        }
-        Self {
-            class: error.class(),
-            message: error.to_string(),
-            causes,
-            particulars: Vec::new(),
-            hints: error.hint().into_iter().collect(),
-        }
+impl From<Carried> for Failure {
+    fn from(carried: Carried) -> Self {
+        Self(carried)
     }
 }
 
@@ -50,33 +38,29 @@ impl Failure {
         });
         let statement = failure.statement.as_deref().map(first_line);
         let statement = statement.map(|statement| ("statement", statement));
-        Self {
-            class: failure.class,
-            message: failure.message,
-            causes: failure.causes,
-            particulars: statement.into_iter().chain(transaction).collect(),
-            hints: failure.hint.into_iter().collect(),
-        }
+        let carried = Carried::of_texts(failure.class, failure.message, failure.causes);
+        let carried = carried.with_hints(failure.hint.into_iter().collect());
+        Self(carried.with_particulars(statement.into_iter().chain(transaction).collect()))
     }
 
     /// Puts what `check` found in the way in the place of the general hint, when it found anything.
     #[must_use]
-    pub(super) fn explained_by(mut self, report: &CheckReport) -> Self {
+    pub(super) fn explained_by(self, report: &CheckReport) -> Self {
         let blocking = report.findings.iter().filter(|finding| finding.blocking);
-        let mut mends: Vec<String> = Vec::new();
-        for mend in blocking.map(|finding| self.mend(finding)) {
-            if !mends.contains(&mend) {
-                mends.push(mend);
+        let mut fixes: Vec<String> = Vec::new();
+        for fix in blocking.map(|finding| self.fix(finding)) {
+            if !fixes.contains(&fix) {
+                fixes.push(fix);
             }
         }
-        if !mends.is_empty() {
-            self.hints = mends;
+        match fixes.is_empty() {
+            true => self,
+            false => Self(self.0.with_hints(fixes)),
         }
-        self
     }
 
-    /// The mend, and below it what it is for, unless the error has said so.
-    fn mend(&self, finding: &Finding) -> String {
+    /// The fix, and below it what it is for, unless the error has said so.
+    fn fix(&self, finding: &Finding) -> String {
         let Finding {
             object,
             problem,
@@ -88,66 +72,54 @@ impl Failure {
             Side::Source => "source",
             Side::Target => "target",
         };
-        let mend = on_side(side, mend);
-        let mut said = self.causes.iter().chain([&self.message]);
-        let said = said.any(|text| text.contains(problem));
-        if said {
-            mend
-        } else {
-            format!("{mend}\n      ({object}: {problem})")
+        let fix = on_side(side, mend);
+        let said = self.0.said(problem);
+        match said {
+            true => fix,
+            false => format!("{fix}\n      ({object}: {problem})"),
         }
     }
 
     /// Returns whether an operator must change something on a server.
     pub(super) fn is_for_an_operator(&self) -> bool {
-        self.class == ErrorClass::Operator
+        self.0.class() == ErrorClass::Operator
     }
 
     /// Returns the process exit code.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        self.class.exit_code()
+        self.0.class().exit_code()
     }
 
     /// Writes it into the log, for those who read that by machine.
     pub(super) fn log(&self) {
-        let causes: Vec<&str> = self.distinct_causes().collect();
-        let causes = Some(causes.join(": ")).filter(|causes| !causes.is_empty());
-        let hint = Some(self.hints.join("; ")).filter(|hint| !hint.is_empty());
+        let causes = Some(self.0.causes().join(": ")).filter(|causes| !causes.is_empty());
+        let hint = Some(self.0.hints().join("; ")).filter(|hint| !hint.is_empty());
         let about = |name: &str| {
-            let found = self.particulars.iter().find(|(known, _)| *known == name);
+            let mut particulars = self.0.particulars().iter();
+            let found = particulars.find(|(known, _)| *known == name);
             found.map(|(_, text)| text.as_str())
         };
         tracing::error!(target: "pgstream", causes, hint, statement = about("statement"),
-            transaction = about("transaction"), "{}", self.message);
-    }
-
-    /// Returns the causes without those that repeat what was said before.
-    fn distinct_causes(&self) -> impl Iterator<Item = &str> {
-        let mut said = self.message.as_str();
-        self.causes.iter().filter_map(move |cause| {
-            let new = !said.contains(cause.as_str());
-            said = cause;
-            new.then_some(cause.as_str())
-        })
+            transaction = about("transaction"), "{}", self.0.message());
     }
 
     fn asks_for_a_report(&self) -> bool {
-        let asked = self.hints.iter().any(|hint| hint.contains("report"));
-        self.class == ErrorClass::Bug && !asked
+        let asked = self.0.hints().iter().any(|hint| hint.contains("report"));
+        self.0.class() == ErrorClass::Bug && !asked
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error: {}", self.message)?;
-        for cause in self.distinct_causes() {
+        write!(f, "error: {}", self.0.message())?;
+        for cause in self.0.causes() {
             write!(f, "\ncaused by: {cause}")?;
         }
-        for (name, text) in &self.particulars {
+        for (name, text) in self.0.particulars() {
             write!(f, "\n{name}: {text}")?;
         }
-        for hint in &self.hints {
+        for hint in self.0.hints() {
             write!(f, "\nhint: {hint}")?;
         }
         if self.asks_for_a_report() {

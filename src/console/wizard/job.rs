@@ -8,19 +8,18 @@ use super::save;
 use super::{Answer, Draft, Job, Kind, Planned, Started, in_one_line};
 use crate::config::{
     ConfigError, Configuration, ConnectionSettings, FlagValue, Inputs, Pipeline, Plugin, SlotName,
+    SlotNameError, key,
 };
 use crate::engine::check::check;
 use crate::engine::clock;
-use crate::model::Classify;
+use crate::failure::Failure;
+use crate::model::ErrorClass;
 use crate::postgres::{Session, connect};
 use crate::schema::install::{self, Progress};
 use crate::schema::{self, SourceTable};
 
 /// What `application_name` says of us on the servers.
 const APPLICATION_NAME: &str = "pgstream console";
-
-/// What went wrong, line by line: what failed, why, and the mend.
-type Trouble = Vec<String>;
 
 /// Who is told how a run goes on.
 pub(crate) type Watcher = watch::Sender<Progress>;
@@ -29,46 +28,40 @@ pub(crate) type Watcher = watch::Sender<Progress>;
 pub(crate) async fn perform(job: Job, watcher: Watcher) -> Answer {
     match job {
         Job::Probe(name, address) => {
-            let probed = probe(&address).await;
+            let probed = told(probe(&address).await);
             Answer::Probed(name, address, probed)
         }
-        Job::Check(draft) => Answer::Checked(findings(&draft).await),
-        Job::Tables(draft) => Answer::Listed(tables(&draft).await),
-        Job::Plan(Kind::Init, draft) => Answer::Planned(plan_init(&draft).await),
-        Job::Plan(Kind::TearDown, draft) => Answer::Planned(plan_tear_down(&draft).await),
-        Job::Run(Kind::Init, draft) => Answer::Ran(init(&draft, &watcher).await),
-        Job::Run(Kind::TearDown, draft) => Answer::Ran(tear_down(&draft, &watcher).await),
-        Job::Verify(draft) => Answer::Verified(verify(&draft).await),
+        Job::Check(draft) => Answer::Checked(told(findings(&draft).await)),
+        Job::Tables(draft) => Answer::Listed(told(tables(&draft).await)),
+        Job::Plan(Kind::Init, draft) => Answer::Planned(told(plan_init(&draft).await)),
+        Job::Plan(Kind::TearDown, draft) => Answer::Planned(told(plan_tear_down(&draft).await)),
+        Job::Run(Kind::Init, draft) => Answer::Ran(told(init(&draft, &watcher).await)),
+        Job::Run(Kind::TearDown, draft) => Answer::Ran(told(tear_down(&draft, &watcher).await)),
+        Job::Verify(draft) => Answer::Verified(told(verify(&draft).await)),
         Job::Start {
             draft,
             file,
             starts,
-        } => Answer::Started(start(draft, &file, starts)),
+        } => Answer::Started(told(start(draft, &file, starts))),
     }
 }
 
-fn trouble(error: impl Classify) -> Trouble {
-    let mut lines = vec![error.to_string()];
-    let mut next = error.source();
-    while let Some(cause) = next {
-        lines.push(format!("because  {cause}"));
-        next = cause.source();
-    }
-    lines.extend(error.hint().map(|hint| format!("hint     {hint}")));
-    lines
+/// What went wrong, line by line.
+fn told<T>(result: Result<T, Failure>) -> Result<T, Vec<String>> {
+    result.map_err(|failure| failure.lines())
 }
 
-async fn enter(address: &str) -> Result<Session, Trouble> {
-    let settings = ConnectionSettings::parse(address).map_err(trouble)?;
-    connect(&settings, APPLICATION_NAME).await.map_err(trouble)
+async fn enter(address: &str) -> Result<Session, Failure> {
+    let settings = ConnectionSettings::parse(address)?;
+    Ok(connect(&settings, APPLICATION_NAME).await?)
 }
 
-async fn text(session: &Session, sql: &'static str) -> Result<String, Trouble> {
-    let row = session.row(sql, &[]).await.map_err(trouble)?;
+async fn text(session: &Session, sql: &'static str) -> Result<String, Failure> {
+    let row = session.row(sql, &[]).await?;
     Ok(row.map_or_else(String::new, |row| row.get(0)))
 }
 
-async fn probe(address: &str) -> Result<String, Trouble> {
+async fn probe(address: &str) -> Result<String, Failure> {
     let began = clock::now();
     let session = enter(address).await?;
     let sql = "SELECT pg_catalog.current_setting('server_version')";
@@ -79,53 +72,55 @@ async fn probe(address: &str) -> Result<String, Trouble> {
     Ok(format!("PostgreSQL {number}, {took_ms} ms"))
 }
 
-async fn slot(session: &Session, draft: &Draft) -> Result<SlotName, Trouble> {
+async fn slot(session: &Session, draft: &Draft) -> Result<SlotName, Failure> {
     if draft.slot.is_empty() {
-        let database = session.current_database().await.map_err(trouble)?;
+        let database = session.current_database().await?;
         return Ok(SlotName::for_database(&database));
     }
-    draft
-        .slot
-        .parse()
-        .map_err(|error: crate::config::SlotNameError| vec![error.to_string()])
+    let name = draft.slot.parse();
+    name.map_err(|error: SlotNameError| Failure::of(ErrorClass::Usage, error))
 }
 
 /// Reads what was typed as a configuration file would be read, with the same rules.
-fn configuration(draft: &Draft) -> Result<Configuration, Trouble> {
+fn configuration(draft: &Draft) -> Result<Configuration, Failure> {
     let typed = save::sections(draft)
         .into_iter()
         .flat_map(|(_, values)| values);
     let flags = typed.map(|(key, value)| FlagValue {
         key,
-        flag: "wizard",
+        flag: match key {
+            key::SOURCE_URL | key::TARGET_URL => "the address in the wizard",
+            _ => "the wizard",
+        },
         value,
     });
-    Configuration::load(Inputs::of_process(flags.collect(), None)).map_err(trouble)
+    Ok(Configuration::load(Inputs::of_process(
+        flags.collect(),
+        None,
+    ))?)
 }
 
-fn pipeline(draft: &Draft) -> Result<Pipeline, Trouble> {
-    configuration(draft)?.pipeline().map_err(trouble)
+fn pipeline(draft: &Draft) -> Result<Pipeline, Failure> {
+    Ok(configuration(draft)?.pipeline()?)
 }
 
 fn plugin(draft: &Draft) -> Plugin {
     draft.plugin.parse().unwrap_or_default()
 }
 
-async fn findings(draft: &Draft) -> Result<Vec<crate::engine::check::Finding>, Trouble> {
+async fn findings(draft: &Draft) -> Result<Vec<crate::engine::check::Finding>, Failure> {
     Ok(check(&pipeline(draft)?).await.findings)
 }
 
-async fn tables(draft: &Draft) -> Result<Vec<SourceTable>, Trouble> {
+async fn tables(draft: &Draft) -> Result<Vec<SourceTable>, Failure> {
     let source = enter(&draft.source).await?;
-    schema::source_tables(&source).await.map_err(trouble)
+    Ok(schema::source_tables(&source).await?)
 }
 
-async fn plan_init(draft: &Draft) -> Result<Planned, Trouble> {
+async fn plan_init(draft: &Draft) -> Result<Planned, Failure> {
     let source = enter(&draft.source).await?;
     let slot = slot(&source, draft).await?;
-    let steps = install::plan_init(&source, &slot, plugin(draft))
-        .await
-        .map_err(trouble)?;
+    let steps = install::plan_init(&source, &slot, plugin(draft)).await?;
     let notes = match steps.is_empty() {
         true => vec!["everything is there already".to_owned()],
         false => vec!["if a step fails, those before it are taken back".to_owned()],
@@ -134,12 +129,10 @@ async fn plan_init(draft: &Draft) -> Result<Planned, Trouble> {
     Ok(Planned { steps, notes, slot })
 }
 
-async fn init(draft: &Draft, watcher: &Watcher) -> Result<Vec<String>, Trouble> {
+async fn init(draft: &Draft, watcher: &Watcher) -> Result<Vec<String>, Failure> {
     let source = enter(&draft.source).await?;
     let slot = slot(&source, draft).await?;
-    let report = install::init_watched(&source, &slot, plugin(draft), watcher)
-        .await
-        .map_err(trouble)?;
+    let report = install::init_watched(&source, &slot, plugin(draft), watcher).await?;
     let notes = report.notes.iter().map(|note| format!("! {note}"));
     Ok(report.done.iter().cloned().chain(notes).collect())
 }
@@ -153,8 +146,8 @@ struct Sides {
 
 async fn sides(draft: &Draft) -> Sides {
     let mut notes = Vec::new();
-    let mut note = |side: &str, remains: &str, trouble: &Trouble| {
-        let why = in_one_line(trouble.iter().filter(|line| !line.starts_with("hint")));
+    let mut note = |side: &str, remains: &str, failure: &Failure| {
+        let why = in_one_line(std::iter::once(&failure.message()).chain(&failure.causes()));
         notes.push(format!(
             "! the {side} does not answer, there remains {remains}: {why}"
         ));
@@ -178,20 +171,21 @@ async fn sides(draft: &Draft) -> Sides {
     }
 }
 
-async fn slot_of(sides: &Sides, draft: &Draft) -> Result<SlotName, Trouble> {
+async fn slot_of(sides: &Sides, draft: &Draft) -> Result<SlotName, Failure> {
     match sides.source.as_ref().or(sides.target.as_ref()) {
         Some(session) => slot(session, draft).await,
-        None => Err(sides.notes.clone()),
+        None => Err(Failure::of(
+            ErrorClass::Transient,
+            anyhow::Error::msg(sides.notes.join("\n")),
+        )),
     }
 }
 
-async fn plan_tear_down(draft: &Draft) -> Result<Planned, Trouble> {
+async fn plan_tear_down(draft: &Draft) -> Result<Planned, Failure> {
     let sides = sides(draft).await;
     let slot = slot_of(&sides, draft).await?;
     let (source, target) = (sides.source.as_ref(), sides.target.as_ref());
-    let plan = install::plan_tear_down(source, target, &slot)
-        .await
-        .map_err(trouble)?;
+    let plan = install::plan_tear_down(source, target, &slot).await?;
     let refusal = plan.refusal.as_ref();
     let mut notes = sides.notes;
     notes.extend(refusal.map(|refusal| format!("! {}", install::until_then(refusal))));
@@ -207,24 +201,20 @@ async fn plan_tear_down(draft: &Draft) -> Result<Planned, Trouble> {
     })
 }
 
-async fn tear_down(draft: &Draft, watcher: &Watcher) -> Result<Vec<String>, Trouble> {
+async fn tear_down(draft: &Draft, watcher: &Watcher) -> Result<Vec<String>, Failure> {
     let sides = sides(draft).await;
     let slot = slot_of(&sides, draft).await?;
     let (source, target) = (sides.source.as_ref(), sides.target.as_ref());
-    let report = install::tear_down_watched(source, target, &slot, watcher)
-        .await
-        .map_err(trouble)?;
+    let report = install::tear_down_watched(source, target, &slot, watcher).await?;
     Ok(report.done)
 }
 
 /// Returns what is still there, asked anew.
-async fn verify(draft: &Draft) -> Result<Vec<String>, Trouble> {
+async fn verify(draft: &Draft) -> Result<Vec<String>, Failure> {
     let sides = sides(draft).await;
     let slot = slot_of(&sides, draft).await?;
     let (source, target) = (sides.source.as_ref(), sides.target.as_ref());
-    let plan = install::plan_tear_down(source, target, &slot)
-        .await
-        .map_err(trouble)?;
+    let plan = install::plan_tear_down(source, target, &slot).await?;
     let mut remains = sides.notes;
     remains.extend(
         plan.steps
@@ -234,16 +224,15 @@ async fn verify(draft: &Draft) -> Result<Vec<String>, Trouble> {
     Ok(remains)
 }
 
-/// Saves first: whoever must mend something before the start has the file to mend it in.
-fn start(draft: Draft, file: &str, starts: bool) -> Result<Box<Started>, Trouble> {
-    configuration(&draft)?.pipeline().map_err(trouble)?;
+/// Saves first: whoever must change something before the start has the file to change it in.
+fn start(draft: Draft, file: &str, starts: bool) -> Result<Box<Started>, Failure> {
+    configuration(&draft)?.pipeline()?;
     let path = Path::new(file);
-    save::write(path, &save::text(&draft))
-        .map_err(|error| vec![format!("cannot write {file}"), format!("because  {error}")])?;
+    save::write(path, &save::text(&draft)).map_err(|error| {
+        Failure::of(ErrorClass::Operator, error).context(format!("cannot write {file}"))
+    })?;
     let not_started = |error: ConfigError| {
-        let mut lines = vec![format!("{file} is saved, but it cannot be started")];
-        lines.extend(trouble(error));
-        lines
+        Failure::from(error).context(format!("{file} is saved, but it cannot be started"))
     };
     let inputs = Inputs::of_process(Vec::new(), Some(path.to_owned()));
     let saved = Configuration::load(inputs).map_err(not_started)?;
