@@ -8,6 +8,11 @@ pub mod decode;
 pub mod engine;
 pub mod failure;
 pub mod fault;
+#[cfg_attr(
+    not(feature = "tui"),
+    expect(dead_code, reason = "most of it is for the console")
+)]
+mod format;
 #[cfg(test)]
 mod fuzz;
 pub mod model;

@@ -36,9 +36,13 @@ fn stream(
     global: &GlobalArguments,
 ) -> Result<ExitCode, Failure> {
     let pipeline = configuration.pipeline()?;
-    let options = options(configuration, global);
+    let mut options = options(configuration, global);
+    options.observed = Some(pipeline.clone());
     let launch = launch(pipeline, asked);
-    block_on(console::run(options, launch))??;
+    let farewell = block_on(console::run(options, launch))??;
+    if let Some(line) = farewell {
+        super::output::say(&line);
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -88,7 +92,10 @@ pub(super) fn open(
         open: start::opener(global.flags()),
         stage: Box::new(|| Box::pin(lessons::staged(Plugin::Pgoutput))),
     });
-    block_on(console::run(options, Box::new(EngineLink::none)))??;
+    let farewell = block_on(console::run(options, Box::new(EngineLink::none)))??;
+    if let Some(line) = farewell {
+        super::output::say(&line);
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -9,12 +9,11 @@ use tokio::sync::Mutex;
 use super::Failure;
 use super::args::{GlobalArguments, TutorialArguments};
 use super::runtime::block_on;
-use crate::config::{Configuration, Inputs, LogLevel, Plugin, Resolved};
+use crate::config::{Configuration, FlagValue, Inputs, LogLevel, Pipeline, Plugin, Resolved, key};
 use crate::console::{
     self, ByHand, ConsoleOptions, EngineLink, Lesson, LessonStep, Performed, Request, Seen,
     Tutorial,
 };
-use crate::tutorial::error::TutorialError;
 use crate::tutorial::lesson::{self, Side, Step};
 use crate::tutorial::stage::{Shown, Stage};
 use crate::tutorial::table::draw;
@@ -39,8 +38,10 @@ async fn play(arguments: &TutorialArguments, mut options: ConsoleOptions) -> Res
     // The lessons speak of each single change.
     options.logs = Some(super::logging::start_on_screen(LogLevel::Trace));
     options.level = tracing::Level::TRACE;
-    options.tutorial = Some(tutorial(&stage).await?);
-    let ended = console::run(options, Box::new(EngineLink::none)).await;
+    let tutorial = tutorial(&stage).await?;
+    options.observed = Some(tutorial.observed.clone());
+    options.tutorial = Some(tutorial);
+    let ended = Box::pin(console::run(options, Box::new(EngineLink::none))).await;
     if !arguments.keep {
         drop(stage);
         super::output::say(&"The clusters are removed.");
@@ -52,7 +53,9 @@ async fn play(arguments: &TutorialArguments, mut options: ConsoleOptions) -> Res
             ));
         }
     }
-    Ok(ended?)
+    // The servers end with it: there is nothing to go on with.
+    ended?;
+    Ok(())
 }
 
 /// Sets the stage up for the start screen of a console; it ends with the console.
@@ -61,15 +64,15 @@ pub(super) async fn staged(plugin: Plugin) -> Result<Tutorial, Vec<String>> {
         let stage = Rc::new(Mutex::new(Stage::set_up(plugin).await?));
         tutorial(&stage).await
     };
-    let staged: Result<Tutorial, TutorialError> = staging.await;
-    staged.map_err(|error| {
-        let told = Failure::from(error).to_string();
+    let staged: Result<Tutorial, Failure> = staging.await;
+    staged.map_err(|failure| {
+        let told = failure.to_string();
         told.lines().map(str::to_owned).collect()
     })
 }
 
 /// The tutorial as the console sees it.
-async fn tutorial(stage: &Rc<Mutex<Stage>>) -> Result<Tutorial, TutorialError> {
+async fn tutorial(stage: &Rc<Mutex<Stage>>) -> Result<Tutorial, Failure> {
     let ready = stage.lock().await;
     let lessons = ready.lessons()?;
     let [source, target] = [Side::Source, Side::Target].map(|side| ready.url(side));
@@ -84,7 +87,23 @@ async fn tutorial(stage: &Rc<Mutex<Stage>>) -> Result<Tutorial, TutorialError> {
             format!("target  psql {}", address(&target)),
         ],
         perform: performer(Rc::clone(stage), lessons),
+        observed: between(&source, &target)?,
     })
+}
+
+/// The pipeline between both servers before a file says so: its slot is that of the lessons.
+fn between(source: &str, target: &str) -> Result<Pipeline, Failure> {
+    let flag = |key, value: &str| FlagValue {
+        key,
+        flag: "tutorial",
+        value: value.to_owned(),
+    };
+    let flags = vec![flag(key::SOURCE_URL, source), flag(key::TARGET_URL, target)];
+    let inputs = Inputs {
+        environment: Vec::new(),
+        ..Inputs::of_process(flags, None)
+    };
+    Ok(Configuration::load(inputs)?.pipeline()?)
 }
 
 /// Returns an address as short as psql understands it: a line of a narrow window holds it.
@@ -122,7 +141,7 @@ fn performer(stage: Rc<Mutex<Stage>>, lessons: Vec<lesson::Lesson>) -> console::
         Box::pin(async move {
             let mut stage = stage.lock().await;
             let ran_before = stage.engine().is_some();
-            let mut settings = None;
+            let mut written = None;
             let seen = match request {
                 Request::Step { lesson, step } => {
                     let step = lessons
@@ -132,7 +151,7 @@ fn performer(stage: Rc<Mutex<Stage>>, lessons: Vec<lesson::Lesson>) -> console::
                         Some(step) => perform(&mut stage, step).await,
                         None => Ok(Vec::new()),
                     };
-                    settings = step.and_then(|step| settings_of(&stage, step));
+                    written = step.and_then(|step| written_by(&stage, step));
                     Seen::Shown(shown)
                 }
                 Request::Look { lesson, step } => {
@@ -152,17 +171,22 @@ fn performer(stage: Rc<Mutex<Stage>>, lessons: Vec<lesson::Lesson>) -> console::
                 .engine()
                 .filter(|_| !ran_before)
                 .map(EngineLink::watching);
+            let (settings, pipeline) = written.unzip();
             Performed {
                 seen,
                 engine,
                 settings,
+                pipeline: pipeline.flatten(),
             }
         })
     })
 }
 
+/// The settings of a configuration file with their origins, the file, and its pipeline.
+type Written = ((Vec<Resolved>, PathBuf), Option<Pipeline>);
+
 /// Returns what the file says that a step has written, when it has.
-fn settings_of(stage: &Stage, step: &Step) -> Option<(Vec<Resolved>, PathBuf)> {
+fn written_by(stage: &Stage, step: &Step) -> Option<Written> {
     let Step::File { name, .. } = step else {
         return None;
     };
@@ -172,7 +196,8 @@ fn settings_of(stage: &Stage, step: &Step) -> Option<(Vec<Resolved>, PathBuf)> {
         ..Inputs::of_process(Vec::new(), Some(path.clone()))
     };
     let configuration = Configuration::load(inputs).ok()?;
-    Some((configuration.resolved(), path))
+    let pipeline = configuration.pipeline().ok();
+    Some(((configuration.resolved(), path), pipeline))
 }
 
 /// Looks whether a step has been done by hand. The log is asked between two looks, so that a
@@ -197,6 +222,13 @@ async fn perform(stage: &mut Stage, step: &Step) -> Result<Vec<String>, String> 
     let shown = stage.perform(step).await;
     let shown = shown.map_err(|error| Failure::from(error).to_string())?;
     let lines = lines_of(&shown);
+    if let Step::File { name, content } = step {
+        let path = stage.directory().join(name);
+        let lines = content.lines().map(str::to_owned);
+        return Ok(std::iter::once(format!("{}:", path.display()))
+            .chain(lines)
+            .collect());
+    }
     let Step::Expect(expectation) = step else {
         return Ok(lines);
     };
@@ -229,7 +261,7 @@ fn beside(source: &[String], target: &[String]) -> Vec<String> {
     let width = width_of(source);
     if width + width_of(target) > BESIDE_WIDTH_MAX {
         let head = match source == target {
-            true => "target, and the source is the same:",
+            true => "both sides show:",
             false => "target:",
         };
         let mut lines = vec![head.to_owned()];

@@ -5,12 +5,13 @@ use std::io::{self, IsTerminal as _};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use indicatif::{HumanBytes, HumanCount, HumanDuration, MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::info;
 
 use crate::engine::status::{CopyState, Snapshot, Status, TableCopy};
+use crate::format;
 use crate::model::RelationId;
 
 /// Lines come this often while rows move.
@@ -53,8 +54,8 @@ pub(super) fn summary(status: &Status) -> String {
     format!(
         "SUCCESS  pgstream snapshot complete: {} tables, {} rows, {} in {:.1} s",
         snapshot.tables.len(),
-        HumanCount(rows),
-        HumanBytes(snapshot.byte_count),
+        format::count(rows),
+        format::bytes(snapshot.byte_count),
         Duration::from_millis(took_ms).as_secs_f64()
     )
 }
@@ -156,7 +157,7 @@ impl Screen {
             "{} of {} tables  {}  {}/s{}",
             snapshot.count(CopyState::Ready) + snapshot.count(CopyState::CatchingUp),
             snapshot.tables.len(),
-            HumanBytes(snapshot.byte_count),
+            format::bytes(snapshot.byte_count),
             rate(snapshot.bytes_per_s),
             left(snapshot.left_s)
         ));
@@ -192,7 +193,7 @@ impl Screen {
             _ => format!(
                 "{}  {} rows  {}/s{}",
                 table.name,
-                HumanCount(table.row_count),
+                format::count(table.row_count),
                 rate(table.bytes_per_s),
                 left(table.left_s)
             ),
@@ -216,18 +217,12 @@ fn style(template: &str) -> ProgressStyle {
         .progress_chars("█▌ ")
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a rate for people; as casts saturate"
-)]
-const fn rate(bytes_per_s: f64) -> HumanBytes {
-    HumanBytes(bytes_per_s as u64)
+fn rate(bytes_per_s: f64) -> String {
+    format::bytes(format::whole(bytes_per_s))
 }
 
 fn left(seconds: Option<i64>) -> String {
-    let seconds = seconds.and_then(|seconds| u64::try_from(seconds).ok());
     seconds.map_or_else(String::new, |seconds| {
-        format!("  {} left", HumanDuration(Duration::from_secs(seconds)))
+        format!("  {} left", format::whole_seconds(seconds))
     })
 }

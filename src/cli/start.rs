@@ -1,13 +1,12 @@
 //! What the start screen of the console chooses among: the configuration files of the working
 //! directory, and how one of them is opened.
 
-use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use super::console::{attended, draft, launch, level, name};
 use crate::config::{ConfigError, Configuration, FlagValue, Inputs};
 use crate::console::{Found, Opened, Opener};
-use crate::model::Classify as _;
+use crate::failure::Failure;
 
 /// More files than this are no list to choose from; any other can be typed.
 const FILES_MAX: usize = 12;
@@ -16,7 +15,7 @@ const FILES_MAX: usize = 12;
 /// an explanation.
 pub(super) fn notice(configuration: &Configuration, file: Option<&Path>) -> Vec<String> {
     match (file, configuration.pipeline()) {
-        (Some(file), Err(error)) => not_a_pipeline(file, &error),
+        (Some(file), Err(error)) => not_a_pipeline(file, error),
         _ => Vec::new(),
     }
 }
@@ -41,11 +40,15 @@ fn is_env_file(name: &Path) -> bool {
 pub(super) fn opener(flags: Vec<FlagValue>) -> Opener {
     Box::new(move |path| {
         let inputs = Inputs::of_process(flags.clone(), Some(path.to_owned()));
-        let configuration = Configuration::load(inputs).map_err(|error| told(&error))?;
-        let (launch, trouble) = match configuration.pipeline() {
-            Ok(pipeline) => (Some(launch(pipeline, attended())), Vec::new()),
-            Err(error) => (None, not_a_pipeline(path, &error)),
+        let configuration =
+            Configuration::load(inputs).map_err(|error| Failure::from(error).lines())?;
+        let (observed, trouble) = match configuration.pipeline() {
+            Ok(pipeline) => (Some(pipeline), Vec::new()),
+            Err(error) => (None, not_a_pipeline(path, error)),
         };
+        let launch = observed
+            .clone()
+            .map(|pipeline| launch(pipeline, attended()));
         Ok(Opened {
             found: Found {
                 pipeline: name(Some(path)),
@@ -55,23 +58,16 @@ pub(super) fn opener(flags: Vec<FlagValue>) -> Opener {
                 trouble,
             },
             launch,
+            observed,
         })
     })
 }
 
-fn not_a_pipeline(file: &Path, error: &ConfigError) -> Vec<String> {
+fn not_a_pipeline(file: &Path, error: ConfigError) -> Vec<String> {
     let mut lines = vec![format!(
         "{} names no pipeline that could start",
         file.display()
     )];
-    lines.extend(told(error));
-    lines
-}
-
-/// What failed, why, and the mend, line by line.
-fn told(error: &ConfigError) -> Vec<String> {
-    let mut lines: Vec<String> = error.to_string().lines().map(str::to_owned).collect();
-    lines.extend(error.source().map(|cause| format!("because {cause}")));
-    lines.extend(error.hint());
+    lines.extend(Failure::from(error).lines());
     lines
 }

@@ -7,7 +7,7 @@
 pub(crate) enum Pane {
     /// Is WAL safe?
     Slots,
-    /// Which changes travelled?
+    /// Which changes replicated?
     Schema,
     /// How fast, how far behind?
     Throughput,

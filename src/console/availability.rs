@@ -20,7 +20,7 @@ pub(crate) fn refusal(model: &Model, action: Action) -> Option<&'static str> {
         Action::Pause => match status.phase {
             Phase::Copying | Phase::Streaming { .. } | Phase::Paused => None,
             Phase::Starting | Phase::Retrying { .. } => Some("the engine is not streaming yet"),
-            Phase::Held => Some("the engine stands at a refused transaction"),
+            Phase::Held => Some("the engine is held at a refused transaction"),
             Phase::Stopping => Some("the engine is stopping"),
             Phase::Stopped | Phase::Crashed => Some("the engine is not running"),
         },
@@ -30,7 +30,7 @@ pub(crate) fn refusal(model: &Model, action: Action) -> Option<&'static str> {
         },
         Action::SkipTransaction | Action::SchemaSkip => match refused(model) {
             Some(_) => None,
-            None => Some("the engine stands at no refused transaction"),
+            None => Some("the engine is held at no refused transaction"),
         },
         Action::SchemaRetry => match status.phase {
             Phase::Held => None,
@@ -44,7 +44,7 @@ pub(crate) fn refusal(model: &Model, action: Action) -> Option<&'static str> {
         Action::Stop if at_rest => Some("the engine is not running"),
         Action::Lessons if model.course.is_some() => None,
         Action::Lessons | Action::OpenFile if model.start.is_none() => {
-            Some("start pgstream without a configuration")
+            Some("this console has one pipeline; pgstream alone opens the menu")
         }
         Action::OpenFile if model.course.is_some() => Some("leave the tutorial first"),
         Action::Init | Action::TearDown | Action::OpenFile | Action::Lessons if !at_rest => {
@@ -121,6 +121,16 @@ const fn means_something_at_the_start(action: Action) -> bool {
             | Action::OpenFile
             | Action::Lessons
     )
+}
+
+/// Returns the table whose change the target refuses, while the engine is held there.
+pub(crate) fn refused_table(model: &Model) -> Option<&str> {
+    let status = model.status();
+    let failure = status
+        .last_error
+        .as_ref()
+        .filter(|_| status.phase == Phase::Held)?;
+    failure.refusal.as_ref()?.table.as_deref()
 }
 
 /// Returns the failure whose transaction may be skipped.

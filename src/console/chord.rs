@@ -48,6 +48,26 @@ impl Chord {
         }
     }
 
+    /// Returns the key that a label names, as hints show it; none for labels of several keys.
+    pub(crate) fn of_label(label: &str) -> Option<Self> {
+        let (ctrl, rest) = strip(label, "^");
+        let named = NAMED.iter().find(|(_, known, _)| *known == rest);
+        let code = match named {
+            Some((_, _, code)) => *code,
+            None => code_of(&if ctrl {
+                rest.to_lowercase()
+            } else {
+                rest.to_owned()
+            })
+            .or_else(|| code_of(&rest.to_lowercase()))?,
+        };
+        Some(Self {
+            code,
+            ctrl,
+            alt: false,
+        })
+    }
+
     /// Returns whether this key types a character.
     pub(crate) const fn typed(self) -> Option<char> {
         match self.code {
@@ -144,6 +164,27 @@ mod tests {
         check("space", KeyCode::Char(' '), none, "Space");
         check("f1", KeyCode::F(1), none, "F1");
         check("-", KeyCode::Char('-'), none, "-");
+    }
+
+    #[test]
+    fn a_label_leads_back_to_its_key() {
+        for text in [
+            "p",
+            "P",
+            "ctrl-p",
+            "shift-tab",
+            "space",
+            "f1",
+            "enter",
+            "esc",
+            "backspace",
+        ] {
+            let chord: Chord = text.parse().unwrap();
+            assert_eq!(Chord::of_label(&chord.label()), Some(chord), "{text}");
+        }
+        for label in ["↑↓", "- +", "PgUp PgDn"] {
+            assert_eq!(Chord::of_label(label), None, "{label}");
+        }
     }
 
     #[test]

@@ -3,7 +3,9 @@
 
 use super::action::Pane;
 use super::detail;
+use super::items::{items, selected};
 use super::model::Model;
+use super::rows;
 use crate::engine::status::SchemaChange;
 
 /// Returns the selected row and what to call it; of a schema change, what it is in words.
@@ -19,10 +21,8 @@ pub(crate) fn row(model: &Model) -> Option<(String, String)> {
             Some(("SQL".to_owned(), sql(change)))
         }
         Pane::Slots | Pane::Tables | Pane::Snapshot => {
-            let rows = model.rows(model.focus);
-            let keys: Vec<&str> = rows.iter().map(|row| row.key.as_str()).collect();
-            let index = model.cursor(model.focus)?.index(&keys)?;
-            Some(("row".to_owned(), rows.get(index)?.text()))
+            let row = rows::row(model, &selected(model, model.focus)?);
+            Some(("row".to_owned(), row.text()))
         }
     }
 }
@@ -56,12 +56,13 @@ pub(crate) fn pane(model: &Model) -> Option<(String, String)> {
             texts.join("\n")
         }
         pane => {
-            let texts: Vec<String> = model
-                .rows(pane)
-                .iter()
-                .map(super::rows::Row::text)
-                .collect();
-            texts.join("\n")
+            let rows = items(model, pane);
+            let texts = rows.iter().map(|item| rows::row(model, item).text());
+            let texts: Vec<String> = texts.collect();
+            match texts.is_empty() {
+                true => String::new(),
+                false => format!("{}\n{}", rows::headings(pane), texts.join("\n")),
+            }
         }
     };
     (!text.is_empty()).then(|| (format!("{} as text", model.focus.title()), text))

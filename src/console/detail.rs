@@ -6,8 +6,10 @@ use ratatui::text::{Line, Span};
 mod copy;
 pub(crate) use copy::selected_copy;
 
-use super::action::Pane;
+use super::action::{Action, Pane};
+use super::availability;
 use super::format;
+use super::items::{Item, changes, selected};
 use super::model::Model;
 use super::sign::{self, Sign};
 use super::theme::Role;
@@ -28,31 +30,30 @@ pub(crate) fn lines(model: &Model, pane: Pane) -> Vec<Line<'static>> {
     }
 }
 
-/// Returns the key of the selected row of a list pane.
-fn selected_key(model: &Model, pane: Pane) -> Option<String> {
-    let rows = model.rows(pane);
-    let keys: Vec<&str> = rows.iter().map(|row| row.key.as_str()).collect();
-    let index = model.cursor(pane)?.index(&keys)?;
-    rows.get(index).map(|row| row.key.clone())
-}
-
 fn selected_slot(model: &Model) -> Option<&Slot> {
-    let key = selected_key(model, Pane::Slots)?;
-    let mut slots = model.status().slots.iter();
-    slots.find(|slot| slot.slot_name == key)
+    match selected(model, Pane::Slots)? {
+        Item::Slot(slot) => Some(slot),
+        Item::Change(_) | Item::Table(..) | Item::Copy(_) => None,
+    }
 }
 
 /// Returns the selected schema change.
 pub(crate) fn selected_change(model: &Model) -> Option<&SchemaChange> {
-    let key = selected_key(model, Pane::Schema)?;
-    let mut changes = model.status().schema_changes.iter();
-    changes.find(|change| change.id == key)
+    match selected(model, Pane::Schema)? {
+        Item::Change(change) => Some(change),
+        Item::Slot(_) | Item::Table(..) | Item::Copy(_) => None,
+    }
 }
 
-fn selected_table(model: &Model) -> Option<(&String, &TableCounters)> {
-    let key = selected_key(model, Pane::Tables)?;
-    model.status().tables.get_key_value(&key)
+fn selected_table(model: &Model) -> Option<(&str, &TableCounters)> {
+    match selected(model, Pane::Tables)? {
+        Item::Table(name, counters) => Some((name, counters)),
+        Item::Slot(_) | Item::Change(_) | Item::Copy(_) => None,
+    }
 }
+
+/// So many schema changes of one table are shown.
+const CHANGES_MAX: usize = 10;
 
 /// Builds lines in the model's theme.
 struct Words<'a> {
@@ -96,6 +97,24 @@ impl Words<'_> {
         lines
             .map(|line| self.line(format!("  {line}"), role))
             .collect()
+    }
+
+    /// SQL, its words in capitals standing out.
+    fn sql(&self, text: &str) -> Vec<Line<'static>> {
+        let lines = text.lines().map(|line| line.replace('\t', "    "));
+        let spans = |line: String| {
+            let words = line.split_inclusive([' ', '(', ')', ',', ';']);
+            let spans = words.map(|word| {
+                let letters = word.trim_end_matches([' ', '(', ')', ',', ';']);
+                let keyword =
+                    letters.len() > 1 && letters.bytes().all(|one| one.is_ascii_uppercase());
+                let role = if keyword { Role::Key } else { Role::Text };
+                self.span(word.to_owned(), role)
+            });
+            let indent = std::iter::once(Span::raw("  "));
+            Line::from(indent.chain(spans).collect::<Vec<_>>())
+        };
+        lines.map(spans).collect()
     }
 
     fn slot(&self, slot: &Slot) -> Vec<Line<'static>> {
@@ -177,20 +196,21 @@ impl Words<'_> {
         }
         lines.push(Line::default());
         lines.push(self.heading("As it was written on the source"));
-        lines.extend(self.block(&change.statement, Role::Text));
+        lines.extend(self.sql(&change.statement));
         lines.push(Line::default());
         lines.push(self.heading(match change.state {
             SchemaState::Applied => "What ran on the target",
             SchemaState::Running => "What is running on the target",
-            SchemaState::Failed | SchemaState::Skipped | SchemaState::NotApplied => {
-                "What would run on the target"
-            }
+            SchemaState::Pending
+            | SchemaState::Failed
+            | SchemaState::Skipped
+            | SchemaState::NotApplied => "What would run on the target",
         }));
         if change.sql.is_empty() {
             lines.push(self.line("  nothing", Role::Quiet));
         }
         for sql in &change.sql {
-            lines.extend(self.block(&format!("{sql};"), Role::Text));
+            lines.extend(self.sql(&format!("{};", sql.trim_end_matches(';'))));
         }
         for reason in &change.not_applied {
             lines.push(self.line(format!("  ! {reason}"), Role::Warn));
@@ -204,11 +224,13 @@ impl Words<'_> {
         if !change.before_after.is_empty() {
             lines.push(Line::default());
             lines.push(self.heading("Before and after"));
-            lines.extend(self.block(&change.before_after, Role::Text));
+            for line in change.before_after.lines() {
+                lines.extend(self.block(line, sign::of_difference(line)));
+            }
         }
         lines.push(Line::default());
-        let took = change.duration_ms.map_or("-".to_owned(), format::millis);
-        lines.push(self.fact("took", took, "on the target"));
+        let took = change.duration_ms.map(format::millis);
+        lines.extend(took.map(|took| self.fact("took", took, "on the target")));
         let end = change.end_lsn.map_or("-".to_owned(), |lsn| lsn.to_string());
         lines.push(self.fact("transaction ends", end, "on the source"));
         lines
@@ -288,17 +310,88 @@ impl Words<'_> {
             0 => "-".to_owned(),
             _ => format::short_seconds(ago),
         };
-        vec![
+        let mut lines = vec![self.line(name.to_owned(), Role::Title), Line::default()];
+        if availability::refused_table(self.model) == Some(name) {
+            lines.extend(self.refusal());
+        }
+        lines.extend([
             self.heading("Changes since the engine started"),
-            self.line(format!("  {name}"), Role::Text),
-            Line::default(),
             self.fact("inserts", format::count(one.inserts), "rows"),
             self.fact("updates", format::count(one.updates), "rows"),
             self.fact("deletes", format::count(one.deletes), "rows"),
             self.fact("truncates", format::count(one.truncates), "times"),
             self.fact("size", format::bytes(one.bytes), "of row values"),
             self.fact("latest", last, "ago"),
-        ]
+        ]);
+        lines.extend(self.copy_of(name));
+        lines.extend(self.changes_of(name));
+        lines
+    }
+
+    /// The change that the target refuses: its transaction, its statement, why.
+    fn refusal(&self) -> Vec<Line<'static>> {
+        let Some(failure) = &self.model.status().last_error else {
+            return Vec::new();
+        };
+        let mut lines = vec![self.line(failure.headline().to_owned(), Role::Bad)];
+        let causes = failure.causes.last().into_iter();
+        lines.extend(causes.flat_map(|cause| self.block(cause, Role::Text)));
+        if let Some(transaction) = &failure.transaction {
+            lines.push(self.fact("transaction", transaction.xid.to_string(), "on the source"));
+            let commit = transaction.commit_lsn.to_string();
+            lines.push(self.fact("commit", commit, "its position on the source"));
+        }
+        let at = format::moment(failure.at_ms, &self.model.zone);
+        lines.push(self.fact("refused at", at, ""));
+        let statement = failure.statement.iter();
+        lines.extend(statement.flat_map(|text| self.sql(text)));
+        let logs = self.model.keymap.label(Action::GoLogs);
+        let levels = self.model.keymap.label(Action::Targets);
+        let values = format!(
+            "  its values stand in the log at level trace of target apply ({logs}, {levels}), then retry"
+        );
+        lines.extend([self.line(values, Role::Quiet), Line::default()]);
+        lines
+    }
+
+    /// How far the copy of a table is.
+    fn copy_of(&self, name: &str) -> Vec<Line<'static>> {
+        let snapshot = self.model.status().snapshot.as_ref();
+        let mut tables = snapshot.iter().flat_map(|snapshot| snapshot.tables.iter());
+        let Some(table) = tables.find(|table| table.name == name) else {
+            return Vec::new();
+        };
+        let sign = sign::of_copy(table.state);
+        let rows = format!("{} rows copied", format::count(table.row_count));
+        vec![Line::default(), self.state("Copy", sign, &rows)]
+    }
+
+    /// The latest schema changes of a table.
+    fn changes_of(&self, name: &str) -> Vec<Line<'static>> {
+        let of_table = |change: &&SchemaChange| {
+            let mut objects = change.objects.iter();
+            objects.any(|object| object.split_once(' ').map_or(&**object, |(_, one)| one) == name)
+        };
+        let changes = changes(self.model).into_iter().filter(of_table);
+        let lines = changes.take(CHANGES_MAX).map(|change| {
+            let sign = sign::of_schema(change.state);
+            let at = change
+                .made_at_ms()
+                .map(|at_ms| format::moment(at_ms, &self.model.zone));
+            Line::from(vec![
+                self.span(format!("  {} ", sign.glyph), sign.role),
+                self.span(format!("{:<16} ", change.tag), Role::Text),
+                self.span(at.unwrap_or_default(), Role::Quiet),
+            ])
+        });
+        let lines: Vec<Line<'static>> = lines.collect();
+        match lines.is_empty() {
+            true => Vec::new(),
+            false => [Line::default(), self.heading("Latest schema changes")]
+                .into_iter()
+                .chain(lines)
+                .collect(),
+        }
     }
 
     fn log_line(&self) -> Vec<Line<'static>> {
@@ -338,7 +431,7 @@ fn slot_meaning(slot: &Slot, phase: &Phase) -> Vec<String> {
     let ours_waits = match phase {
         _ if !slot.ours => None,
         Phase::Held => {
-            Some("The engine stands at a failure: until it goes on, nothing is confirmed.")
+            Some("The engine is held at a failure: until it goes on, nothing is confirmed.")
         }
         Phase::Retrying { .. } => {
             Some("The engine tries to come back to it; these are the latest figures known.")
@@ -346,9 +439,10 @@ fn slot_meaning(slot: &Slot, phase: &Phase) -> Vec<String> {
         _ => None,
     };
     let reads = slot.ours && matches!(phase, Phase::Streaming { .. } | Phase::Paused);
+    let unread = !slot.active && !reads;
     if let Some(words) = ours_waits {
         lines.push(words.to_owned());
-    } else if !slot.active && !reads {
+    } else if unread {
         let kept = format::maybe_bytes(slot.retained_bytes);
         lines.push(format!(
             "Nobody reads it: the source keeps {kept} of WAL and will keep more."
@@ -363,9 +457,17 @@ fn slot_meaning(slot: &Slot, phase: &Phase) -> Vec<String> {
         lines.push("It is read by another process.".to_owned());
     }
     lines.push(match (slot.lost_in_s, slot.safe_wal_bytes) {
+        (Some(seconds), _) if unread => format!(
+            "It is lost in {} at the present rate.",
+            format::whole_seconds(seconds)
+        ),
         (Some(seconds), _) => format!(
             "If its reader stops, it is lost in {} at the present rate.",
             format::whole_seconds(seconds)
+        ),
+        (None, Some(safe)) if unread => format!(
+            "{} more can be written before it is lost.",
+            format::maybe_bytes(Some(safe))
         ),
         (None, Some(safe)) => format!(
             "If its reader stops, {} more can be written before it is lost.",

@@ -12,9 +12,9 @@ use super::action::Pane;
 pub(crate) enum Class {
     /// Below 40x10: state and lag only.
     TooSmall,
-    /// Below 80x24: one pane at a time, with a line of tabs.
+    /// Below 80x20: one pane at a time, with a line of tabs.
     Compact,
-    /// From 80x24.
+    /// From 80x20: a window of 24 rows and a multiplexer's line of status has room.
     Standard,
     /// From 120x40: figures become tiles.
     Wide,
@@ -31,8 +31,8 @@ pub(crate) enum Extra {
     Statement,
     /// How long the latest batches took.
     Batches,
-    /// Levels by target of the log.
-    Levels,
+    /// The targets of the log, with their levels.
+    Targets,
     /// Why the selected table's copy is as it is.
     Why,
 }
@@ -94,7 +94,7 @@ impl Layout {
 pub(crate) const fn class(size: Size) -> Class {
     match (size.width, size.height) {
         (0..40, _) | (_, 0..10) => Class::TooSmall,
-        (0..80, _) | (_, 0..24) => Class::Compact,
+        (0..80, _) | (_, 0..20) => Class::Compact,
         (0..120, _) | (_, 0..40) => Class::Standard,
         (0..200, _) | (_, 0..60) => Class::Wide,
         (_, _) => Class::Full,
@@ -109,7 +109,7 @@ pub(crate) fn dashboard(size: Size, wanted: Wanted) -> Layout {
     let tall = matches!(class, Class::Wide | Class::Full) && is_dashboard;
     let figure_rows = match (is_dashboard, class) {
         (true, _) if tall => 4,
-        (false, Class::Standard | Class::Wide | Class::Full) => 3,
+        (false, Class::Standard | Class::Wide | Class::Full) if size.height >= FRAMED_ROWS => 3,
         _ => 1,
     };
     let copy_rows = if is_dashboard { wanted.copy_rows } else { 0 };
@@ -139,6 +139,8 @@ pub(crate) fn dashboard(size: Size, wanted: Wanted) -> Layout {
     layout
 }
 
+/// In a window of fewer rows the figures of the copies have no frame.
+const FRAMED_ROWS: u16 = 24;
 /// A body of fewer rows cannot hold three panes above each other.
 const BODY_ROWS_MIN: u16 = 13;
 /// A body of fewer rows cannot hold two.
@@ -232,7 +234,7 @@ fn full(layout: &mut Layout, body: Rect) {
         Split::vertical([Constraint::Fill(2), Constraint::Length(12)]).areas(middle);
     let [schema, statement] =
         Split::vertical([Constraint::Fill(1), Constraint::Fill(1)]).areas(right);
-    let [levels, logs] =
+    let [targets, logs] =
         Split::horizontal([Constraint::Length(22), Constraint::Fill(1)]).areas(below);
     layout.panes = vec![
         (Pane::Slots, slots),
@@ -245,7 +247,7 @@ fn full(layout: &mut Layout, body: Rect) {
         (Extra::SlotDetail, slot_detail),
         (Extra::Batches, batches),
         (Extra::Statement, statement),
-        (Extra::Levels, levels),
+        (Extra::Targets, targets),
     ];
 }
 
@@ -266,7 +268,8 @@ mod tests {
             (39, 60, Class::TooSmall),
             (40, 10, Class::Compact),
             (79, 60, Class::Compact),
-            (80, 24, Class::Standard),
+            (80, 19, Class::Compact),
+            (80, 20, Class::Standard),
             (300, 39, Class::Standard),
             (120, 40, Class::Wide),
             (200, 60, Class::Full),

@@ -8,7 +8,7 @@ use futures_util::future::LocalBoxFuture;
 use tui_input::Input;
 
 use super::link::EngineLink;
-use crate::config::Resolved;
+use crate::config::{Pipeline, Resolved};
 
 /// One lesson.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +67,8 @@ pub struct Performed {
     pub engine: Option<EngineLink>,
     /// The settings with their origins, and the file, when the request has written one.
     pub settings: Option<(Vec<Resolved>, PathBuf)>,
+    /// The pipeline of that file.
+    pub pipeline: Option<Pipeline>,
 }
 
 /// What there is to see after a [`Request`].
@@ -100,6 +102,8 @@ pub struct Tutorial {
     pub addresses: Vec<String>,
     /// Who performs the steps.
     pub perform: Performer,
+    /// The servers to look at, whether an engine runs or not.
+    pub observed: Pipeline,
 }
 
 impl fmt::Debug for Tutorial {

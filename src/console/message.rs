@@ -9,6 +9,7 @@ use ratatui::layout::Size;
 use super::chord::Chord;
 use super::lesson::{Lesson, Request, Seen};
 use super::model::logs::{Capture, LogLine};
+use super::model::servers::{Look, Looked};
 use super::start::Found;
 use super::wizard::{Answer, Job, Kind};
 use crate::config::Resolved;
@@ -45,6 +46,8 @@ pub(crate) enum Message {
     },
     /// So many log lines were lost behind the last one.
     LogsLost(u64),
+    /// What the servers themselves have said.
+    Looked(Looked),
     /// Where copied or written text went, or why it went nowhere.
     Told(Result<String, String>),
     /// Something was done on the tutorial's servers, or looked for.
@@ -70,6 +73,8 @@ pub(crate) enum Effect {
     Command(Command),
     /// Start a fresh engine in place of one that has ended.
     StartEngine,
+    /// Ask the servers themselves.
+    Look(Look),
     /// Write down other levels of the log.
     Capture(Vec<Capture>),
     /// Put text on the clipboard; `what` it is, for the toast.
@@ -91,6 +96,8 @@ pub(crate) enum Effect {
     Open(PathBuf),
     /// Start the tutorial's servers.
     Stage,
+    /// Give the terminal's window a title, and ring its bell.
+    Title { text: String, bell: bool },
     /// Draw every cell anew.
     Redraw,
     /// Give the terminal back until the shell says `fg`.

@@ -20,8 +20,8 @@ mod clipboard;
 mod copy;
 mod detail;
 mod error;
-mod format;
 mod input;
+mod items;
 mod keys;
 mod layout;
 mod lesson;
@@ -32,6 +32,7 @@ mod options;
 mod palette;
 mod remedy;
 mod rows;
+#[cfg(any(test, feature = "failpoints"))]
 #[doc(hidden)]
 pub mod scripted;
 mod settings;
@@ -42,6 +43,7 @@ mod terminal;
 #[cfg(test)]
 mod tests;
 mod theme;
+mod threshold;
 mod update;
 mod view;
 pub(crate) mod wizard;
@@ -59,11 +61,13 @@ pub use options::{ConsoleOptions, Opening, is_capable};
 pub use start::{Found, Opened, Opener, Stager, Starts};
 pub use wizard::Draft;
 
+pub(crate) use crate::format;
 use lesson::Course;
 use shell::{Outside, Shell};
 
 /// Opens the console on the terminal, starts the engine, and runs until the operator leaves. The
-/// engine has then been asked to stop; whatever it had not finished comes again.
+/// engine has then been asked to stop; whatever it had not finished comes again. Returns where the
+/// pipeline stands and how to go on, when an engine has run.
 ///
 /// It must run on the thread that calls it for all its time, as the future given to `block_on`
 /// does: a panic of that thread gives the terminal back.
@@ -71,10 +75,14 @@ use shell::{Outside, Shell};
 /// # Errors
 /// [`ConsoleError`]: class Usage for keys that make no sense, Operator when the terminal refuses,
 /// Bug when the console itself crashed.
-pub async fn run(mut options: ConsoleOptions, launch: Launch) -> Result<(), ConsoleError> {
+pub async fn run(
+    mut options: ConsoleOptions,
+    launch: Launch,
+) -> Result<Option<String>, ConsoleError> {
     let mut model = options.model()?;
     let outside = Outside {
         logs: options.logs.take(),
+        observed: options.observed.take(),
         perform: options.tutorial.take().map(|tutorial| {
             model.course = Some(Course::new(tutorial.lessons, tutorial.addresses));
             tutorial.perform
@@ -85,7 +93,8 @@ pub async fn run(mut options: ConsoleOptions, launch: Launch) -> Result<(), Cons
     let _guard = terminal::PanicGuard::install();
     let work = async {
         let mut shell = Shell::open(model, outside)?;
-        shell.run().await
+        shell.run().await?;
+        Ok(shell.farewell())
     };
     let ended = AssertUnwindSafe(work).catch_unwind().await;
     ended

@@ -1,6 +1,7 @@
 //! All that the console knows, as plain data. `update` changes it, the views read it; neither does
 //! I/O, so that a test can put the console into any state and look.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
@@ -12,22 +13,26 @@ use super::keys::Keymap;
 use super::layout::{self, Layout, Wanted};
 use super::lesson::Course;
 use super::remedy;
-use super::rows::{self, Row};
 use super::settings::Settings;
 use super::start::Start;
 use super::theme::Theme;
+use super::view;
 use super::wizard::{Draft, Wizard};
 use crate::engine::status::{CopyState, Lag, Phase, Sample, Status};
 
 pub(crate) mod cursor;
 pub(crate) mod editor;
 pub(crate) mod logs;
+pub(crate) mod mode;
 pub(crate) mod overlay;
+pub(crate) mod servers;
 
 use cursor::Cursor;
 use editor::Editor;
 use logs::Logs;
+use mode::Mode;
 use overlay::Overlay;
+use servers::Servers;
 
 /// The whole state of the console.
 #[derive(Debug)]
@@ -58,18 +63,22 @@ pub(crate) struct Model {
     pub(crate) workers_asked: Option<usize>,
     pub(crate) window: Window,
     pub(crate) unit: Unit,
+    /// What happened, oldest first.
+    pub(crate) marks: VecDeque<Mark>,
     pub(crate) logs: Logs,
+    /// What the servers themselves say, beside the engine.
+    pub(crate) servers: Servers,
     pub(crate) find: Option<Find>,
     pub(crate) overlay: Option<Overlay>,
     /// What is written in place of a refused schema change; kept when it is left.
     pub(crate) editor: Option<Editor>,
     pub(crate) toasts: Vec<Toast>,
-    /// The start screen, when the console can show one.
+    /// The screen that stands.
+    pub(crate) mode: Mode,
+    /// What the start screen knows, when the console can show one.
     pub(crate) start: Option<Start>,
     /// What is known of the pipeline, for wizards to begin with.
     pub(crate) draft: Draft,
-    /// The wizard that stands over everything, when one is open.
-    pub(crate) wizard: Option<Wizard>,
     /// The configuration, when the console was given one.
     pub(crate) settings: Option<Settings>,
     /// Wizards that were left on their way.
@@ -77,6 +86,10 @@ pub(crate) struct Model {
     /// The tutorial, when this is one.
     pub(crate) course: Option<Course>,
     pub(crate) leaving: Leaving,
+    /// What the window's title says.
+    pub(crate) title: String,
+    /// The latest click on a row.
+    pub(crate) clicked: Option<Clicked>,
     /// Whether something on the screen has changed since it was last drawn.
     pub(crate) dirty: bool,
 }
@@ -210,12 +223,56 @@ pub(crate) struct Find {
     pub(crate) editing: bool,
 }
 
+/// Something that happened, for the axis of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Mark {
+    /// Seconds since 1970 UTC.
+    pub(crate) at_s: i64,
+    pub(crate) kind: MarkKind,
+}
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MarkKind {
+    /// The engine started.
+    Started,
+    /// A schema change was applied.
+    SchemaChange,
+    /// A side was lost.
+    Reconnect,
+    /// The engine was held at a failure.
+    Held,
+}
+
+/// More marks than an hour of samples has room for say nothing.
+const MARKS_MAX: usize = 512;
+
 /// A message that goes away by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Toast {
     pub(crate) text: String,
-    pub(crate) bad: bool,
+    pub(crate) kind: ToastKind,
     pub(crate) until_ms: i64,
+}
+
+/// What a toast is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ToastKind {
+    /// What was done, or has happened.
+    Told,
+    /// Why nothing happens.
+    Refused,
+    /// What did not work.
+    Failed,
+}
+
+/// A click on a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Clicked {
+    pub(crate) pane: Pane,
+    /// The line of the view.
+    pub(crate) line: usize,
+    pub(crate) at_ms: i64,
 }
 
 /// How far the operator is on the way out.
@@ -255,51 +312,51 @@ impl Model {
             workers_asked: None,
             window: Window::default(),
             unit: Unit::default(),
+            marks: VecDeque::new(),
             logs,
+            servers: Servers::default(),
             find: None,
             overlay: None,
             editor: None,
             toasts: Vec::new(),
+            mode: Mode::Dashboard,
             start: None,
             draft: Draft::default(),
-            wizard: None,
             settings: None,
             parked: Vec::new(),
             course: None,
             leaving: Leaving::No,
+            title: String::new(),
+            clicked: None,
             dirty: true,
-        }
-    }
-
-    /// Returns whether the start screen stands instead of the dashboard.
-    pub(crate) fn is_starting(&self) -> bool {
-        self.start.as_ref().is_some_and(|start| start.shown)
-    }
-
-    /// Returns whether another screen stands over the panes.
-    pub(crate) fn is_covered(&self) -> bool {
-        let settings = self.settings.as_ref().is_some_and(|settings| settings.open);
-        settings || self.wizard.is_some() || self.is_starting()
-    }
-
-    /// Shows the dashboard: there is a pipeline now.
-    pub(crate) fn leave_start_screen(&mut self) {
-        if let Some(start) = &mut self.start {
-            start.shown = false;
-            start.choosing = None;
-            start.waiting = None;
-            start.trouble.clear();
         }
     }
 
     /// Returns when something is due although nothing happens, in milliseconds since 1970 UTC.
     pub(crate) fn due_at_ms(&self) -> Option<i64> {
-        self.wizard.as_ref().and_then(|wizard| wizard.try_at_ms)
+        self.wizard().and_then(|wizard| wizard.try_at_ms)
     }
 
     /// Returns whether keys go to a pane.
     pub(crate) fn has_keys(&self, pane: Pane) -> bool {
         self.focus == pane && !self.course.as_ref().is_some_and(|course| course.focused)
+    }
+
+    /// Returns whether keys go to the selector of the log's targets.
+    pub(crate) fn has_selector_keys(&self) -> bool {
+        self.logs.selector.keys && self.has_keys(Pane::Logs)
+    }
+
+    /// Remembers that something happened.
+    pub(crate) fn mark(&mut self, at_s: i64, kind: MarkKind) {
+        let mark = Mark { at_s, kind };
+        if self.marks.back() == Some(&mark) {
+            return;
+        }
+        if self.marks.len() == MARKS_MAX {
+            self.marks.pop_front();
+        }
+        self.marks.push_back(mark);
     }
 
     /// Returns the status to show: the latest, or the frozen one.
@@ -313,12 +370,16 @@ impl Model {
     /// Returns the lag as far as it is known: once the engine has ended, nobody measures it.
     pub(crate) fn lag(&self) -> Lag {
         match self.status().phase {
-            Phase::Stopped | Phase::Crashed => Lag::default(),
+            // What the servers say of it is known, and not how old the oldest change is.
+            Phase::Stopped | Phase::Crashed => Lag {
+                bytes: self.servers.seen.as_ref().and_then(|seen| seen.lag.bytes),
+                ..Lag::default()
+            },
             _ => self.status().lag,
         }
     }
 
-    /// Returns what travels now: nothing, once the engine has ended.
+    /// Returns what replicates now: nothing, once the engine has ended.
     pub(crate) fn latest_sample(&self) -> Sample {
         match self.status().phase {
             Phase::Stopped | Phase::Crashed => Sample::default(),
@@ -352,13 +413,16 @@ impl Model {
         layout::dashboard(self.size, wanted)
     }
 
-    /// Returns how many rows the lesson takes: half of the window, within what it can use.
+    /// Returns how many rows the lesson takes: as many as its text, within its part of the window.
     fn lesson_rows(&self) -> u16 {
-        match &self.course {
-            Some(course) if course.focused => (self.size.height / 2).clamp(6, 18),
-            Some(_) => (self.size.height / 4).clamp(3, 12),
-            None => 0,
-        }
+        let Some(course) = &self.course else {
+            return 0;
+        };
+        let most = match course.focused {
+            true => (self.size.height / 2).clamp(6, 18),
+            false => (self.size.height / 4).clamp(3, 12),
+        };
+        view::lesson_rows(self, course).min(most).max(3)
     }
 
     /// Returns whether the engine stands or waits because of a failure.
@@ -403,17 +467,6 @@ impl Model {
     /// Returns whether the engine has ended, by itself or by request.
     pub(crate) fn is_at_rest(&self) -> bool {
         matches!(self.latest.phase, Phase::Stopped | Phase::Crashed)
-    }
-
-    /// Returns the rows of a list pane as they are shown; none for panes that are no lists.
-    pub(crate) fn rows(&self, pane: Pane) -> Vec<Row> {
-        match pane {
-            Pane::Slots => rows::slots(self),
-            Pane::Schema => rows::schema(self),
-            Pane::Tables => rows::tables(self),
-            Pane::Snapshot => rows::copies(self),
-            Pane::Throughput | Pane::Logs => Vec::new(),
-        }
     }
 
     /// Returns how many rows of its own a pane shows, below its headings.

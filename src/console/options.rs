@@ -16,7 +16,7 @@ use super::settings::Settings;
 use super::start::{Start, Starts};
 use super::theme::Theme;
 use super::wizard::{Draft, Kind, Wizard};
-use crate::config::{Palette, Resolved, Screen};
+use crate::config::{Palette, Pipeline, Resolved, Screen};
 
 /// The wizard that a console opens with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +51,8 @@ pub struct ConsoleOptions {
     pub logs: Option<LogFeed>,
     /// The configuration with its origins, and the file into which changes are saved.
     pub settings: Option<(Vec<Resolved>, Option<PathBuf>)>,
+    /// The servers to look at beside the engine.
+    pub observed: Option<Pipeline>,
     /// A wizard to open with; none: the dashboard.
     pub opening: Option<Opening>,
     /// What wizards may know beforehand.
@@ -84,6 +86,7 @@ impl ConsoleOptions {
             level: Level::INFO,
             logs: None,
             settings: None,
+            observed: None,
             opening: None,
             draft: Draft::default(),
             starts: None,
@@ -125,12 +128,19 @@ impl ConsoleOptions {
         model.settings = settings.map(|(rows, path)| Settings::new(rows, path));
         model.zone = TimeZone::system();
         model.draft = self.draft.clone();
-        let starts = self.starts.as_ref();
-        model.start = starts.map(|starts| Start::new(starts.notice.clone(), &starts.files));
-        model.wizard = self.opening.map(|opening| match opening {
-            Opening::Init => Wizard::new(Kind::Init, &self.draft),
-            Opening::TearDown => Wizard::new(Kind::TearDown, &self.draft),
+        if self.observed.is_some() {
+            model.servers.begin();
+        }
+        if let Some(starts) = &self.starts {
+            model.begin_at(Start::new(starts.notice.clone(), &starts.files));
+        }
+        let kind = self.opening.map(|opening| match opening {
+            Opening::Init => Kind::Init,
+            Opening::TearDown => Kind::TearDown,
         });
+        if let Some(kind) = kind {
+            model.open_wizard(Wizard::new(kind, &self.draft));
+        }
         Ok(model)
     }
 }

@@ -2,16 +2,19 @@
 
 mod copies;
 
-pub(crate) use copies::copies;
+use std::borrow::Cow;
 
 use jiff::tz::TimeZone;
 
 use super::action::Pane;
+use super::availability;
 use super::format;
-use super::model::{Model, SlotOrder, TableOrder};
+use super::items::Item;
+use super::model::Model;
 use super::sign;
 use super::theme::Role;
-use crate::engine::status::{Phase, SchemaChange, SchemaState, Slot, TableCounters};
+use super::threshold;
+use crate::engine::status::{Phase, SchemaChange, Slot, TableCounters};
 
 /// One piece of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,8 +26,6 @@ pub(crate) struct Cell {
 /// One row of a list, with a cell for each of the pane's columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Row {
-    /// What the selection holds on to.
-    pub(crate) key: String,
     pub(crate) cells: Vec<Cell>,
     /// So many of the cells say everything; the others say it again in fewer letters.
     copied: usize,
@@ -49,6 +50,8 @@ impl Row {
 /// A column of a list pane.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Column {
+    /// Which of a row's cells it shows.
+    pub(crate) key: &'static str,
     pub(crate) title: &'static str,
     /// Cells it takes; the first column that is `fill` takes what is left, at least this.
     pub(crate) width: u16,
@@ -60,6 +63,7 @@ pub(crate) struct Column {
 
 const fn column(title: &'static str, width: u16, priority: u8) -> Column {
     Column {
+        key: title,
         title,
         width,
         fill: false,
@@ -106,12 +110,16 @@ const SCHEMA_COLUMNS: &[Column] = &[
     column("LSN", 10, 5),
 ];
 
+const fn showing(key: &'static str, column: Column) -> Column {
+    Column { key, ..column }
+}
+
 /// Too narrow for words: the sign alone, whose word stands in the details and in help.
 const SCHEMA_COLUMNS_NARROW: &[Column] = &[
     column("TIME", 5, 1),
     column("COMMAND", 12, 1),
     fill("OBJECT", 10),
-    column("", 1, 0),
+    showing("SIGN", column("", 1, 0)),
 ];
 
 const TABLE_COLUMNS: &[Column] = &[
@@ -147,11 +155,6 @@ pub(crate) const fn columns(pane: Pane, width: u16) -> &'static [Column] {
 
 /// Returns the number of a row's cell that belongs to a column.
 pub(crate) fn cell_of(pane: Pane, column: &Column) -> usize {
-    let title = if column.title.is_empty() {
-        "SIGN"
-    } else {
-        column.title
-    };
     let all = match pane {
         Pane::Slots => SLOT_CELLS,
         Pane::Schema => SCHEMA_CELLS,
@@ -159,7 +162,21 @@ pub(crate) fn cell_of(pane: Pane, column: &Column) -> usize {
         Pane::Snapshot => copies::CELLS,
         Pane::Throughput | Pane::Logs => &[],
     };
-    all.iter().position(|other| *other == title).unwrap_or(0)
+    all.iter()
+        .position(|other| *other == column.key)
+        .unwrap_or(0)
+}
+
+/// Returns the headings of a copied row, columns apart by two blanks.
+pub(crate) fn headings(pane: Pane) -> String {
+    let copied = match pane {
+        Pane::Slots => SLOT_CELLS,
+        Pane::Schema => &SCHEMA_CELLS[..SCHEMA_CELLS.len() - 1],
+        Pane::Tables => &TABLE_CELLS[..TABLE_CELLS.len() - 3],
+        Pane::Snapshot => &copies::CELLS[..copies::CELLS.len() - 2],
+        Pane::Throughput | Pane::Logs => &[],
+    };
+    copied.join("  ")
 }
 
 /// What the cells of a row are, in order; a wide and a narrow screen choose among them.
@@ -185,27 +202,17 @@ fn cell(text: impl Into<String>, role: Role) -> Cell {
     }
 }
 
-/// Returns the slots: ours first, the others in the chosen order.
-pub(crate) fn slots(model: &Model) -> Vec<Row> {
-    let mut slots: Vec<&Slot> = model.status().slots.iter().collect();
-    slots.sort_by(|one, other| {
-        let ours = other.ours.cmp(&one.ours);
-        let chosen = match model.sorting.slots {
-            SlotOrder::Kept => other.retained_bytes.cmp(&one.retained_bytes),
-            SlotOrder::TimeLeft => {
-                let left = |slot: &Slot| slot.lost_in_s.unwrap_or(i64::MAX);
-                left(one).cmp(&left(other))
-            }
-            SlotOrder::Name => std::cmp::Ordering::Equal,
-        };
-        ours.then(chosen)
-            .then_with(|| one.slot_name.cmp(&other.slot_name))
-    });
-    let phase = &model.status().phase;
-    slots
-        .into_iter()
-        .map(|slot| slot_row(slot, phase))
-        .collect()
+/// Returns the row of something that a list pane lists.
+pub(crate) fn row(model: &Model, item: &Item<'_>) -> Row {
+    match item {
+        Item::Slot(slot) => slot_row(slot, &model.status().phase),
+        Item::Change(change) => schema_row(change, &model.zone),
+        Item::Table(name, counters) => {
+            let refused = availability::refused_table(model) == Some(*name);
+            table_row((name, refused), counters, model.status().at_ms)
+        }
+        Item::Copy(table) => copies::row(table),
+    }
 }
 
 fn slot_row(slot: &Slot, phase: &Phase) -> Row {
@@ -217,17 +224,21 @@ fn slot_row(slot: &Slot, phase: &Phase) -> Row {
         Some(bytes) => plain(format::maybe_bytes(Some(bytes))),
     };
     let lost_in = match slot.lost_in_s {
-        Some(seconds) if seconds < 4 * 3600 => cell(format::short_seconds(seconds), Role::Warn),
-        Some(seconds) => plain(format::short_seconds(seconds)),
+        Some(seconds) => cell(
+            format::short_seconds(seconds),
+            threshold::of_time_left(slot),
+        ),
         None => cell("-", Role::Quiet),
     };
     Row {
-        key: slot.slot_name.clone(),
         copied: SLOT_CELLS.len(),
         cells: vec![
             plain(slot.slot_name.clone()),
             cell(format!("{} {}", state.glyph, state.word), state.role),
-            plain(format::maybe_bytes(slot.retained_bytes)),
+            cell(
+                format::maybe_bytes(slot.retained_bytes),
+                threshold::of_kept(slot),
+            ),
             safe,
             lost_in,
             plain(lsn(slot.confirmed_flush_lsn)),
@@ -244,40 +255,32 @@ fn slot_row(slot: &Slot, phase: &Phase) -> Row {
     }
 }
 
-/// Returns the schema changes, newest first; only those that need someone, if asked.
-pub(crate) fn schema(model: &Model) -> Vec<Row> {
-    let changes = model.status().schema_changes.iter();
-    let wanted = |change: &&SchemaChange| {
-        let trouble = matches!(change.state, SchemaState::Failed | SchemaState::NotApplied);
-        trouble || !model.only.schema_trouble
-    };
-    let row = |change| schema_row(change, &model.zone);
-    changes.filter(wanted).map(row).collect()
-}
-
 fn schema_row(change: &SchemaChange, zone: &TimeZone) -> Row {
     let state = sign::of_schema(change.state);
-    let objects = match subject(change) {
-        Some(one) => one.to_owned(),
-        None => {
-            let words: Vec<_> = change.statement.split_whitespace().collect();
-            words.join(" ")
-        }
-    };
     let took = change.duration_ms.map_or("-".to_owned(), format::millis);
     Row {
-        key: change.id.clone(),
         copied: SCHEMA_CELLS.len() - 1,
         cells: vec![
             plain(made_at(change, zone)),
             plain(change.version.to_string()),
             plain(change.tag.clone()),
-            plain(objects),
+            plain(objects(change)),
             cell(format!("{} {}", state.glyph, state.word), state.role),
             plain(took),
             plain(change.end_lsn.map_or("-".to_owned(), |lsn| lsn.to_string())),
             cell(state.glyph, state.role),
         ],
+    }
+}
+
+/// Returns what a change is about; where nobody knows, the statement.
+pub(crate) fn objects(change: &SchemaChange) -> Cow<'_, str> {
+    match subject(change) {
+        Some(one) => Cow::Borrowed(one),
+        None => {
+            let words: Vec<_> = change.statement.split_whitespace().collect();
+            Cow::Owned(words.join(" "))
+        }
     }
 }
 
@@ -306,25 +309,7 @@ fn made_at(change: &SchemaChange, zone: &TimeZone) -> String {
     }
 }
 
-/// Returns the tables in the chosen order; a search shows only those that match.
-pub(crate) fn tables(model: &Model) -> Vec<Row> {
-    let status = model.status();
-    let changes = |one: &TableCounters| one.inserts + one.updates + one.deletes + one.truncates;
-    let mut tables: Vec<(&String, &TableCounters)> = status.tables.iter().collect();
-    match model.sorting.tables {
-        TableOrder::Changes => tables.sort_by_key(|(_, one)| std::cmp::Reverse(changes(one))),
-        TableOrder::Latest => tables.sort_by_key(|(_, one)| std::cmp::Reverse(one.last_change_ms)),
-        TableOrder::Name => {}
-    }
-    let needle = model.needle().filter(|_| model.focus == Pane::Tables);
-    let wanted = |row: &Row| needle.as_ref().is_none_or(|needle| row.holds(needle));
-    let rows = tables
-        .into_iter()
-        .map(|(name, one)| table_row(name, one, status.at_ms));
-    rows.filter(wanted).collect()
-}
-
-fn table_row(name: &str, counters: &TableCounters, now_ms: i64) -> Row {
+fn table_row((name, refused): (&str, bool), counters: &TableCounters, now_ms: i64) -> Row {
     let number = |value: u64| match value {
         0 => cell("0", Role::Quiet),
         value if value < 1_000_000 => plain(format::count(value)),
@@ -336,10 +321,12 @@ fn table_row(name: &str, counters: &TableCounters, now_ms: i64) -> Row {
         at_ms => format::short_seconds((now_ms - at_ms) / 1000),
     };
     Row {
-        key: name.to_owned(),
         copied: TABLE_CELLS.len() - 3,
         cells: vec![
-            plain(name),
+            match refused {
+                true => cell(format!("✗ {name}"), Role::Bad),
+                false => plain(name),
+            },
             number(counters.inserts),
             number(counters.updates),
             number(counters.deletes),

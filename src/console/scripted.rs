@@ -14,4 +14,4 @@ pub(crate) use log::log_lines;
 pub(crate) use story::NOW_MS;
 pub use story::Scene;
 #[cfg(test)]
-pub(crate) use story::status;
+pub(crate) use story::{sample_changes, status};

@@ -10,7 +10,7 @@ use tui_input::Input;
 
 use super::chord::Chord;
 use super::model::overlay::edit;
-use crate::config::{Configuration, FlagValue, Inputs, Origin, Resolved, Section, Variable};
+use crate::config::{Configuration, FlagValue, Inputs, Kind, Origin, Resolved, Section, Variable};
 
 pub(crate) mod file;
 
@@ -19,8 +19,6 @@ pub(crate) mod file;
 pub(crate) struct Settings {
     /// Where changes are saved; none: there is no file.
     pub(crate) path: Option<PathBuf>,
-    /// Whether the screen stands over everything.
-    pub(crate) open: bool,
     pub(crate) rows: Vec<Resolved>,
     /// What was changed and not yet saved, by variable.
     pub(crate) changes: BTreeMap<&'static str, String>,
@@ -50,13 +48,18 @@ impl Settings {
         rows.sort_by_key(|row| row.variable.section);
         Self {
             path,
-            open: false,
             rows,
             changes: BTreeMap::new(),
             selected: 0,
             editing: None,
             problem: None,
         }
+    }
+
+    /// Puts the cursor on a variable.
+    pub(crate) fn select(&mut self, key: &str) {
+        let mut rows = self.rows.iter();
+        self.selected = rows.position(|row| row.variable.key == key).unwrap_or(0);
     }
 
     /// Returns the variable under the cursor.
@@ -182,10 +185,50 @@ impl Settings {
         self.problem = None;
     }
 
-    fn in_value(&mut self, chord: Chord) {
+    /// Returns the words among which the value is chosen; none where it is typed.
+    pub(crate) fn choices(&self) -> Option<&'static [&'static str]> {
+        match self.row()?.variable.kind {
+            Kind::Choice(words) => Some(words),
+            Kind::Switch => Some(&["true", "false"]),
+            Kind::Connection
+            | Kind::Slot
+            | Kind::Count { .. }
+            | Kind::Duration
+            | Kind::Size
+            | Kind::Tables
+            | Kind::Keys => None,
+        }
+    }
+
+    /// Takes the next choice, or the one before; the empty one is the default.
+    fn choose(&mut self, words: &[&str], back: bool) {
         let Some(input) = &mut self.editing else {
             return;
         };
+        let at = words.iter().position(|word| *word == input.value());
+        let next = match (at, back) {
+            (None, false) => Some(0),
+            (None, true) => words.len().checked_sub(1),
+            (Some(at), false) => Some(at + 1).filter(|next| *next < words.len()),
+            (Some(at), true) => at.checked_sub(1),
+        };
+        let word = next.and_then(|next| words.get(next));
+        *input = Input::new(word.map_or_else(String::new, |word| (*word).to_owned()));
+    }
+
+    fn in_value(&mut self, chord: Chord) {
+        let choices = self.choices();
+        let Some(input) = &mut self.editing else {
+            return;
+        };
+        match (chord.code, choices) {
+            (KeyCode::Left | KeyCode::Up, Some(words)) => return self.choose(words, true),
+            (KeyCode::Right | KeyCode::Down | KeyCode::Tab | KeyCode::Char(' '), Some(words)) => {
+                return self.choose(words, false);
+            }
+            (KeyCode::Char(_) | KeyCode::Backspace, Some(_)) => return,
+            (_, _) => {}
+        }
         match chord.code {
             KeyCode::Esc => self.editing = None,
             KeyCode::Enter => {
@@ -204,10 +247,19 @@ impl Settings {
             return;
         };
         self.problem = refusal(variable, &value);
-        if self.problem.is_none() {
-            self.editing = None;
-            self.changes.insert(variable.key, value);
+        if self.problem.is_some() {
+            return;
         }
+        self.editing = None;
+        let before = self
+            .row()
+            .and_then(|row| row.value.clone())
+            .unwrap_or_default();
+        match value == before {
+            // What is there already is no change.
+            true => self.changes.remove(variable.key),
+            false => self.changes.insert(variable.key, value),
+        };
     }
 }
 

@@ -10,37 +10,42 @@
 //! The order of the branches is written down in [`Shell::next`]: a person's key is never behind a
 //! flood of log lines.
 
+mod jobs;
+
 use std::io;
-use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossterm::event::{Event, KeyEventKind, MouseButton, MouseEventKind};
+use crossterm::event::Event;
 use futures_util::StreamExt as _;
-use futures_util::future::{AbortHandle, LocalBoxFuture, abortable};
+use futures_util::future::{AbortHandle, LocalBoxFuture};
 use futures_util::stream::FuturesUnordered;
 use nix::sys::signal::{Signal, raise};
 use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::capture::{Captured, LogFeed};
-use super::clipboard::{self, Clipboard};
-use super::input;
-use super::lesson::{Performed, Performer, Request};
+use super::clipboard::Clipboard;
+use super::input::{self, from_terminal};
+use super::lesson::Performer;
 use super::link::{EngineLink, Launch};
 use super::message::{Effect, Message};
 use super::model::{Leaving, Model};
 use super::settings::file;
-use super::start::{Opened, Starts};
+use super::start::Starts;
 use super::terminal::{self, Screen};
-use super::update::update;
-use super::wizard::{Answer, Job, Kind, Name, job, save};
-use crate::config::{Pipeline, Resolved};
+use super::update::{ask, update};
+use super::wizard::{Answer, Kind, Name, save};
+use crate::config::Pipeline;
+use crate::engine::observe::Observer;
 use crate::engine::status::Status;
 use crate::engine::{Engine, EngineOptions, clock};
 use crate::schema::install::Progress;
+
+use jobs::Done;
 
 /// Shortest time between two drawings: thirty a second look continuous, more cost an ssh link.
 const FRAME: Duration = Duration::from_millis(33);
@@ -49,8 +54,6 @@ const FRAME: Duration = Duration::from_millis(33);
 const LIVE_FRAME: Duration = Duration::from_millis(200);
 /// The clock ticks this often while the screen shows seconds, or something is about to go away.
 const TICK: Duration = Duration::from_secs(1);
-/// Rows that one notch of the wheel moves.
-const WHEEL_ROWS: isize = 3;
 
 /// Everything that the loop holds.
 pub(super) struct Shell {
@@ -68,6 +71,8 @@ pub(super) struct Shell {
     jobs: FuturesUnordered<LocalBoxFuture<'static, Done>>,
     /// The latest try of each address: a newer one ends it.
     tries: Vec<(Name, AbortHandle)>,
+    /// Looks at the servers, when they are known.
+    observer: Option<Observing>,
     /// How the wizard's run goes on, while there is one.
     progress: Option<(Kind, watch::Receiver<Progress>)>,
     clipboard: Clipboard,
@@ -82,34 +87,16 @@ pub(super) struct Outside {
     pub(super) launch: Launch,
     /// The log.
     pub(super) logs: Option<LogFeed>,
+    /// The servers to look at.
+    pub(super) observed: Option<Pipeline>,
     /// Does the tutorial's steps.
     pub(super) perform: Option<Performer>,
     /// What the start screen chooses among.
     pub(super) starts: Option<Starts>,
 }
 
-/// What a job has come to.
-struct Done {
-    /// None: it was given up.
-    message: Option<Message>,
-    /// An engine that it has started.
-    engine: Option<EngineLink>,
-    /// Who does the tutorial's steps from now on.
-    perform: Option<Performer>,
-    /// The configuration file that it has written, with its settings.
-    configured: Option<(Vec<Resolved>, PathBuf)>,
-}
-
-impl From<Message> for Done {
-    fn from(message: Message) -> Self {
-        Self {
-            message: Some(message),
-            engine: None,
-            perform: None,
-            configured: None,
-        }
-    }
-}
+/// Looks at both servers, one thing at a time.
+type Observing = Rc<Mutex<Observer>>;
 
 /// Waits for a signal that asks for the end; returns whether it says that the terminal was closed. Cancel
 /// safe.
@@ -145,6 +132,7 @@ impl Shell {
             blind: false,
             link,
             status_open: true,
+            observer: outside.observed.take().map(observing),
             outside,
             lines_from: clock::now(),
             jobs: FuturesUnordered::new(),
@@ -193,6 +181,11 @@ impl Shell {
             Leaving::No => self.take(Message::Terminate),
             Leaving::When { .. } | Leaving::Now => Ok(()),
         }
+    }
+
+    /// Returns where the pipeline stands, for the time after.
+    pub(super) fn farewell(&self) -> Option<String> {
+        ask::farewell(&self.model)
     }
 
     fn draw_if_due(&mut self) -> io::Result<()> {
@@ -259,18 +252,7 @@ impl Shell {
                     closes.then_some(Message::Terminate)
                 }
             },
-            Some(done) = self.jobs.next() => {
-                if let Some(engine) = done.engine {
-                    (self.link, self.status_open) = (engine, true);
-                    self.link.status.mark_changed();
-                }
-                self.outside.perform = done.perform.or(self.outside.perform.take());
-                if let Some((rows, path)) = done.configured {
-                    // Nothing outside follows from it.
-                    drop(update(&mut self.model, Message::Configured(rows, path)));
-                }
-                done.message
-            }
+            Some(done) = self.jobs.next() => self.done(done),
             (kind, progress) = progress => {
                 Some(Message::Wizard(kind, Answer::Progress(progress)))
             }
@@ -305,10 +287,35 @@ impl Shell {
         }
     }
 
+    /// Takes in what a job has come to; returns what the model must know of it.
+    fn done(&mut self, done: Done) -> Option<Message> {
+        if let Some(engine) = done.engine {
+            (self.link, self.status_open) = (engine, true);
+            self.link.status.mark_changed();
+        }
+        self.outside.perform = done.perform.or(self.outside.perform.take());
+        if let Some((rows, path)) = done.configured {
+            // Nothing outside follows from it.
+            drop(update(&mut self.model, Message::Configured(rows, path)));
+        }
+        if let Some(pipeline) = done.observed {
+            self.observer = Some(observing(pipeline));
+        }
+        let asked = done.observer.as_ref();
+        let is_old = |asked| {
+            self.observer
+                .as_ref()
+                .is_none_or(|now| !Rc::ptr_eq(now, asked))
+        };
+        // What servers say that nobody looks at any more is nobody's answer.
+        done.message.filter(|_| !asked.is_some_and(is_old))
+    }
+
     fn take(&mut self, message: Message) -> io::Result<()> {
         if let Message::Wizard(_, Answer::Started(Ok(started))) = &message
             && started.starts
         {
+            self.observer = Some(observing(started.pipeline.clone()));
             self.outside.launch = launch_of(started.pipeline.clone());
             self.start_engine();
         }
@@ -346,6 +353,7 @@ impl Shell {
                 }));
             }
             Effect::StartEngine => self.start_engine(),
+            Effect::Look(look) => self.look(look),
             Effect::Capture(levels) => {
                 if let Some(feed) = &self.outside.logs {
                     feed.capture(&levels);
@@ -369,93 +377,11 @@ impl Shell {
                 return self.take(Message::Saved(saved));
             }
             Effect::Wizard(kind, job) => self.ask_servers(kind, job),
+            Effect::Title { text, bell } => terminal::set_title(&text, bell)?,
             Effect::Redraw => self.screen.forget()?,
             Effect::Suspend => self.suspend()?,
         }
         Ok(())
-    }
-
-    fn perform_step(&mut self, request: Request) {
-        let Some(perform) = &mut self.outside.perform else {
-            return;
-        };
-        let performing = perform(request.clone());
-        self.jobs.push(Box::pin(async move {
-            let done = performing.await;
-            let Performed {
-                seen,
-                engine,
-                settings,
-            } = done;
-            Done {
-                engine,
-                configured: settings,
-                ..Message::Performed(request, seen).into()
-            }
-        }));
-    }
-
-    /// Asks what a wizard wants to know. A newer try of an address ends the one before: nobody
-    /// waits for it any more, and typing must not pile up sessions.
-    fn ask_servers(&mut self, kind: Kind, job: Job) {
-        let watcher = watch::Sender::new(Progress::default());
-        if let Job::Run(..) = job {
-            self.progress = Some((kind, watcher.subscribe()));
-        }
-        let Job::Probe(name, _) = job else {
-            self.jobs.push(Box::pin(async move {
-                Message::Wizard(kind, job::perform(job, watcher).await).into()
-            }));
-            return;
-        };
-        let (asking, handle) = abortable(job::perform(job, watcher));
-        if let Some(index) = self.tries.iter().position(|(other, _)| *other == name) {
-            self.tries.swap_remove(index).1.abort();
-        }
-        self.tries.push((name, handle));
-        self.jobs.push(Box::pin(async move {
-            let answer = asking.await.ok();
-            Done {
-                message: answer.map(|answer| Message::Wizard(kind, answer)),
-                engine: None,
-                perform: None,
-                configured: None,
-            }
-        }));
-    }
-
-    /// Opens a configuration file and starts its engine, if it names a pipeline.
-    fn open_file(&mut self, path: &Path) -> io::Result<()> {
-        let Some(starts) = &mut self.outside.starts else {
-            return Ok(());
-        };
-        let found = match (starts.open)(path) {
-            Ok(Opened { found, launch }) => {
-                if let Some(launch) = launch {
-                    self.outside.launch = launch;
-                    self.start_engine();
-                }
-                Ok(found)
-            }
-            Err(trouble) => Err(trouble),
-        };
-        self.take(Message::Opened(found))
-    }
-
-    fn stage(&mut self) {
-        let Some(starts) = &mut self.outside.starts else {
-            return;
-        };
-        let staging = (starts.stage)();
-        self.jobs.push(Box::pin(async move {
-            match staging.await {
-                Ok(tutorial) => Done {
-                    perform: Some(tutorial.perform),
-                    ..Message::Staged(Ok((tutorial.lessons, tutorial.addresses))).into()
-                },
-                Err(trouble) => Message::Staged(Err(trouble)).into(),
-            }
-        }));
     }
 
     /// Puts a fresh engine in place of the one that has ended.
@@ -465,19 +391,6 @@ impl Shell {
         let fresh: Arc<Status> = Arc::clone(&self.link.status.borrow_and_update());
         self.model.latest = fresh;
         self.model.dirty = true;
-    }
-
-    fn copy(&mut self, what: String, text: String) {
-        let file = self.clipboard.write_file(&text);
-        self.jobs.push(Box::pin(async move {
-            let offered = clipboard::offer(&text).await;
-            let copied = match file {
-                Ok(path) => Ok(format!("{what} copied {offered}to {}", path.display())),
-                Err(_) if !offered.is_empty() => Ok(format!("{what} copied")),
-                Err(error) => Err(format!("{what} could not be copied: {error}")),
-            };
-            Message::Told(copied).into()
-        }));
     }
 
     /// Gives the terminal back and stops the process; goes on when the shell continues it. The
@@ -495,7 +408,11 @@ impl Shell {
 const fn is_awaited(message: &Message) -> bool {
     !matches!(
         message,
-        Message::Status(_) | Message::Event(_) | Message::Log { .. } | Message::LogsLost(_)
+        Message::Status(_)
+            | Message::Event(_)
+            | Message::Log { .. }
+            | Message::LogsLost(_)
+            | Message::Looked(_)
     )
 }
 
@@ -511,6 +428,10 @@ async fn next_progress(
     std::future::pending().await
 }
 
+fn observing(pipeline: Pipeline) -> Observing {
+    Rc::new(Mutex::new(Observer::new(pipeline)))
+}
+
 /// Returns a way to start the engine of a pipeline that a wizard has made.
 fn launch_of(pipeline: Pipeline) -> Launch {
     let options = EngineOptions {
@@ -518,51 +439,4 @@ fn launch_of(pipeline: Pipeline) -> Launch {
         ..EngineOptions::default()
     };
     Box::new(move || EngineLink::from(Engine::start(pipeline.clone(), options.clone())))
-}
-
-/// Repeats and releases of keys are dropped: some terminals send them, none of ours means them.
-fn from_terminal(event: Event) -> Option<Message> {
-    match event {
-        Event::Key(key) if key.kind == KeyEventKind::Press => Some(Message::Key(key.into())),
-        Event::Paste(text) => Some(Message::Paste(with_newlines(&text))),
-        Event::Resize(width, height) => Some(Message::Resize((width, height).into())),
-        Event::Mouse(mouse) => {
-            let (column, row) = (mouse.column, mouse.row);
-            match mouse.kind {
-                MouseEventKind::Down(MouseButton::Left) => Some(Message::Click { column, row }),
-                MouseEventKind::ScrollDown => Some(wheel(column, row, WHEEL_ROWS)),
-                MouseEventKind::ScrollUp => Some(wheel(column, row, -WHEEL_ROWS)),
-                _ => None,
-            }
-        }
-        Event::Key(_) | Event::FocusGained | Event::FocusLost => None,
-    }
-}
-
-/// A terminal sends the line ends of pasted text as its Enter key would: as carriage returns.
-fn with_newlines(text: &str) -> String {
-    text.replace("\r\n", "\n").replace('\r', "\n")
-}
-
-const fn wheel(column: u16, row: u16, rows: isize) -> Message {
-    Message::Wheel { column, row, rows }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pasted_lines_stay_lines_whatever_ends_them() {
-        for pasted in [
-            "-- one\rSELECT 1;",
-            "-- one\r\nSELECT 1;",
-            "-- one\nSELECT 1;",
-        ] {
-            let Some(Message::Paste(text)) = from_terminal(Event::Paste(pasted.to_owned())) else {
-                panic!("no paste");
-            };
-            assert_eq!(text, "-- one\nSELECT 1;", "{pasted:?}");
-        }
-    }
 }

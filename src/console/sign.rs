@@ -1,6 +1,7 @@
 //! What a state looks like: a sign, a word, a role. The word and the sign carry the meaning alone;
 //! colour is a third witness, so that every theme, the monochrome one included, can be read.
 
+use super::model::MarkKind;
 use super::theme::Role;
 use crate::engine::status::{CopyState, Phase, SchemaState, Slot};
 
@@ -15,6 +16,9 @@ pub(crate) struct Sign {
 const fn sign(glyph: &'static str, word: &'static str, role: Role) -> Sign {
     Sign { glyph, word, role }
 }
+
+/// The sign of a pipeline whose slot can never be read again.
+pub(crate) const LOST: Sign = sign("✗", "SLOT LOST", Role::Bad);
 
 /// Returns the sign of a phase of the engine.
 pub(crate) const fn of_phase(phase: &Phase) -> Sign {
@@ -32,9 +36,29 @@ pub(crate) const fn of_phase(phase: &Phase) -> Sign {
     }
 }
 
+/// Returns what a line of a difference means: `-` what was, `+` what is.
+pub(crate) fn of_difference(line: &str) -> Role {
+    match line.trim_start().chars().next() {
+        Some('-') => Role::Bad,
+        Some('+') => Role::Good,
+        _ => Role::Text,
+    }
+}
+
+/// Returns the sign of something that happened.
+pub(crate) const fn of_mark(kind: MarkKind) -> Sign {
+    match kind {
+        MarkKind::Started => sign("▶", "start", Role::Accent),
+        MarkKind::SchemaChange => sign("◆", "schema change", Role::Good),
+        MarkKind::Reconnect => sign("↻", "reconnect", Role::Warn),
+        MarkKind::Held => sign("!", "held", Role::Bad),
+    }
+}
+
 /// Returns the sign of a schema change.
 pub(crate) const fn of_schema(state: SchemaState) -> Sign {
     match state {
+        SchemaState::Pending => sign("○", "pending", Role::Quiet),
         SchemaState::Running => sign("…", "running", Role::Accent),
         SchemaState::Applied => sign("✓", "applied", Role::Good),
         SchemaState::Skipped => sign("-", "skipped", Role::Quiet),
@@ -100,6 +124,7 @@ mod tests {
         ];
         distinct(phases.iter().map(of_phase).collect());
         let states = [
+            SchemaState::Pending,
             SchemaState::Running,
             SchemaState::Applied,
             SchemaState::Skipped,

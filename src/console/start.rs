@@ -12,7 +12,7 @@ use super::action::Action;
 use super::lesson::Tutorial;
 use super::link::Launch;
 use super::wizard::Draft;
-use crate::config::Resolved;
+use crate::config::{Pipeline, Resolved};
 
 /// Opens a configuration file, or says why it cannot, line by line.
 pub type Opener = Box<dyn FnMut(&Path) -> Result<Opened, Vec<String>>>;
@@ -38,6 +38,8 @@ pub struct Opened {
     pub found: Found,
     /// Starts its engine; none when it names no pipeline.
     pub launch: Option<Launch>,
+    /// The servers to look at.
+    pub observed: Option<Pipeline>,
 }
 
 /// What the screen shows of a configuration file.
@@ -99,8 +101,6 @@ pub(crate) const MENU: [(Action, &str, &str); 5] = [
 /// The start screen's state.
 #[derive(Debug)]
 pub(crate) struct Start {
-    /// Whether it stands over the dashboard.
-    pub(crate) shown: bool,
     /// The selected line of the menu.
     pub(crate) selected: usize,
     /// The files that can be chosen.
@@ -125,8 +125,8 @@ impl Start {
     /// Returns the screen as it opens.
     pub(crate) fn new(notice: Vec<String>, files: &[PathBuf]) -> Self {
         Self {
-            shown: true,
-            selected: 0,
+            // Whoever has a configuration file here has come for it.
+            selected: usize::from(!files.is_empty()),
             files: files
                 .iter()
                 .map(|path| path.display().to_string())

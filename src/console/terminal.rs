@@ -11,7 +11,7 @@ use crossterm::event::{
 };
 use crossterm::terminal::{
     BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
-    disable_raw_mode, enable_raw_mode,
+    SetTitle, disable_raw_mode, enable_raw_mode,
 };
 use crossterm::{cursor, execute, queue, style};
 use ratatui::Terminal;
@@ -95,7 +95,12 @@ impl Drop for Screen {
 fn enter(mouse: bool) -> io::Result<()> {
     TAKEN.store(true, Ordering::Relaxed);
     enable_raw_mode()?;
-    execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste)?;
+    execute!(
+        io::stdout(),
+        style::Print(KEEP_TITLE),
+        EnterAlternateScreen,
+        EnableBracketedPaste
+    )?;
     set_mouse(mouse)
 }
 
@@ -116,10 +121,25 @@ pub(super) fn leave() {
         DisableMouseCapture,
         DisableBracketedPaste,
         LeaveAlternateScreen,
+        style::Print(TITLE_BACK),
         cursor::Show
     ));
     drop(disable_raw_mode());
     drop(out.flush());
+}
+
+/// Has the terminal remember the title of its window, and take it back.
+const KEEP_TITLE: &str = "\x1b[22;2t";
+const TITLE_BACK: &str = "\x1b[23;2t";
+
+/// Gives the window a title, and rings the bell.
+///
+/// # Errors
+/// When the terminal has gone.
+pub(super) fn set_title(text: &str, bell: bool) -> io::Result<()> {
+    let clean: String = text.chars().filter(|one| !one.is_control()).collect();
+    let bell = if bell { "\x07" } else { "" };
+    execute!(io::stdout(), SetTitle(clean), style::Print(bell))
 }
 
 /// Switches the mouse: while it is on, the terminal's own selection needs Shift.

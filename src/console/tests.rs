@@ -167,7 +167,7 @@ fn no_size_panics_in_any_wizard() {
             let mut model = console(Scene::Stopped);
             let mut wizard = Wizard::new(kind, &Draft::default());
             wizard.at = at;
-            model.wizard = Some(wizard);
+            model.open_wizard(wizard);
             for size in [(1, 1), (2, 60), (20, 5), (40, 10), (48, 12), (300, 80)] {
                 drawn(&mut model, size);
             }

@@ -3,19 +3,20 @@
 
 use std::sync::Arc;
 
-use super::action::Pane;
-use super::layout::Layout;
 use super::message::{Effect, Message};
 use super::model::overlay::Overlay;
-use super::model::{Leaving, Model, Toast};
+use super::model::servers::Looked;
+use super::model::{Leaving, MarkKind, Model, Toast, ToastKind};
 use super::settings::Settings;
+use super::sign;
 use crate::engine::status::{
-    Command, CommandAnswer, CopyCommand, EngineEvent, Failure, Phase, SchemaState, Status,
+    Command, CommandAnswer, CopyCommand, EngineEvent, Failure, Phase, SchemaState, Slot, Status,
 };
 use crate::model::ErrorClass;
 
 mod act;
-mod ask;
+pub(crate) mod ask;
+mod click;
 mod copies;
 mod keys;
 mod lesson;
@@ -29,8 +30,6 @@ pub(crate) use act::act;
 
 /// A toast stays long enough to be read twice.
 const TOAST_MS: i64 = 6000;
-/// More toasts than this would hide what they speak about.
-const TOASTS_MAX: usize = 3;
 
 /// Takes a message in; returns what is to be done outside.
 pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
@@ -52,22 +51,33 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
     match message {
         Message::Key(chord) => return keys::on_key(model, chord),
         Message::Paste(text) => keys::on_paste(model, &text),
-        Message::Click { column, row } => click(model, column, row),
+        Message::Click { column, row } => return click::on_click(model, column, row),
         Message::Wheel { column, row, rows } => wheel(model, column, row, rows),
         Message::Resize(size) => {
             model.size = size;
             motion::resized(model);
         }
         Message::Status(status) => {
+            if status.started_at_s != model.latest.started_at_s && status.started_at_s != 0 {
+                model.mark(status.started_at_s, MarkKind::Started);
+            }
             model.latest = status;
+            let newest = model.latest.schema_changes.first();
+            model.servers.history.compare(newest, model.now_ms);
             copies::on_status(model);
+            settle(model);
+            return retitled(model);
         }
         Message::Event(event) => on_event(model, &event),
         Message::EngineGone => engine_gone(model),
         Message::Answered(command, answer) => on_answer(model, command, answer),
         Message::Told(Ok(place)) => toast(model, place),
         Message::Told(Err(problem)) => warn(model, problem),
-        Message::Configured(rows, path) => model.settings = Some(Settings::new(rows, Some(path))),
+        Message::Configured(rows, path) => {
+            model.settings = Some(Settings::new(rows, Some(path)));
+            model.servers.begin();
+        }
+        Message::Looked(looked) => on_looked(model, looked),
         Message::Performed(request, seen) => return lesson::on_answer(model, &request, seen),
         Message::Opened(opened) => return start::on_opened(model, opened),
         Message::Staged(staged) => return start::on_staged(model, staged),
@@ -88,23 +98,26 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
 
 /// Shows a short message.
 fn toast(model: &mut Model, text: impl Into<String>) {
-    push_toast(model, text.into(), false);
+    push_toast(model, text.into(), ToastKind::Told);
+}
+
+/// Says why nothing happens.
+fn refuse(model: &mut Model, reason: impl Into<String>) {
+    push_toast(model, reason.into(), ToastKind::Refused);
 }
 
 /// Shows a short message about something that did not work.
 fn warn(model: &mut Model, text: impl Into<String>) {
-    push_toast(model, text.into(), true);
+    push_toast(model, text.into(), ToastKind::Failed);
 }
 
-fn push_toast(model: &mut Model, text: String, bad: bool) {
-    model.toasts.retain(|toast| toast.text != text);
-    if model.toasts.len() == TOASTS_MAX {
-        model.toasts.remove(0);
-    }
+/// The newest of a kind takes the place of the one before: they would hide what they speak about.
+fn push_toast(model: &mut Model, text: String, kind: ToastKind) {
+    model.toasts.retain(|toast| toast.kind != kind);
     let until_ms = model.now_ms + TOAST_MS;
     model.toasts.push(Toast {
         text,
-        bad,
+        kind,
         until_ms,
     });
 }
@@ -121,8 +134,60 @@ fn tick(model: &mut Model, now_ms: i64) -> Vec<Effect> {
     let mut effects = wizard::on_tick(model);
     let look = model.course.as_mut().and_then(|course| course.look(now_ms));
     effects.extend(look.map(Effect::Perform));
+    let engine_runs = !model.is_at_rest();
+    let look = model.servers.due(now_ms, engine_runs);
+    effects.extend(look.map(Effect::Look));
     effects
 }
+
+/// While no engine runs, the servers say how both sides stand.
+fn on_looked(model: &mut Model, looked: Looked) {
+    let Some(seen) = model.servers.looked(looked).cloned() else {
+        return;
+    };
+    if !model.is_at_rest() {
+        return;
+    }
+    let mut status = Status::clone(&model.latest);
+    status.at_ms = model.now_ms;
+    (status.source, status.target) = (seen.source, seen.target);
+    if !seen.slot_name.is_empty() {
+        status.slot_name = seen.slot_name;
+    }
+    if let Some(slots) = seen.slots {
+        let ours = slots.iter().find(|slot| slot.ours);
+        status.plugin = ours.map(|slot| slot.plugin.clone()).unwrap_or_default();
+        (status.slots, status.lag) = (slots, seen.lag);
+    }
+    status.checkpoint.end_lsn = seen.end_lsn.unwrap_or(status.checkpoint.end_lsn);
+    model.latest = Arc::new(status);
+}
+
+/// The window's title says the state, so that it is seen from elsewhere. The bell calls for what is
+/// worth coming back for: the engine is held, has crashed or has caught up, the slot is lost.
+fn retitled(model: &mut Model) -> Vec<Effect> {
+    let ours = model.latest.slots.iter().find(|slot| slot.ours);
+    let is_lost = ours.is_some_and(Slot::is_lost);
+    let sign = match is_lost {
+        true => sign::LOST,
+        false => sign::of_phase(&model.latest.phase),
+    };
+    let text = format!("{} {} {}", sign.glyph, sign.word, model.pipeline);
+    if text == model.title {
+        return Vec::new();
+    }
+    let was_behind = model.title.contains(sign::of_phase(&BEHIND).word);
+    let bell = match model.latest.phase {
+        _ if is_lost => true,
+        Phase::Held | Phase::Crashed => true,
+        Phase::Streaming { behind: false } => was_behind,
+        _ => false,
+    };
+    model.title.clone_from(&text);
+    vec![Effect::Title { text, bell }]
+}
+
+const BEHIND: Phase = Phase::Streaming { behind: true };
 
 /// Closes the console once the engine that was asked to stop has stopped, or takes too long.
 fn settle(model: &mut Model) {
@@ -158,8 +223,21 @@ fn leave(model: &mut Model) -> Vec<Effect> {
 }
 
 fn on_event(model: &mut Model, event: &EngineEvent) {
+    let kind = match event {
+        EngineEvent::Phase(Phase::Retrying { .. }) => Some(MarkKind::Reconnect),
+        EngineEvent::Phase(Phase::Held) => Some(MarkKind::Held),
+        EngineEvent::SchemaChange(change) if change.state == SchemaState::Applied => {
+            Some(MarkKind::SchemaChange)
+        }
+        EngineEvent::Phase(_)
+        | EngineEvent::SchemaChange(_)
+        | EngineEvent::Failed(_)
+        | EngineEvent::Skipped(_) => None,
+    };
+    if let Some(kind) = kind {
+        model.mark(model.now_ms.div_euclid(1000), kind);
+    }
     match event {
-        EngineEvent::Phase(Phase::Streaming { behind: false }) => toast(model, "● streaming"),
         EngineEvent::Phase(Phase::Paused) => {
             toast(model, "‖ paused: the source keeps WAL until you resume");
         }
@@ -167,7 +245,10 @@ fn on_event(model: &mut Model, event: &EngineEvent) {
         EngineEvent::SchemaChange(change) => match change.state {
             SchemaState::Failed => warn(model, format!("✗ {} failed", change.tag)),
             SchemaState::NotApplied => warn(model, format!("! {} was not applied", change.tag)),
-            SchemaState::Running | SchemaState::Applied | SchemaState::Skipped => {}
+            SchemaState::Pending
+            | SchemaState::Running
+            | SchemaState::Applied
+            | SchemaState::Skipped => {}
         },
         EngineEvent::Failed(failure) => warn(model, format!("✗ {}", failure.headline())),
         EngineEvent::Skipped(transaction) => toast(
@@ -219,7 +300,7 @@ fn on_answer(model: &mut Model, command: Command, answer: Option<CommandAnswer>)
         },
         Some(CommandAnswer::Refused(reason)) => {
             model.workers_asked = None;
-            warn(model, reason);
+            refuse(model, reason);
         }
         None => {
             model.workers_asked = None;
@@ -228,25 +309,6 @@ fn on_answer(model: &mut Model, command: Command, answer: Option<CommandAnswer>)
                 model.leaving = Leaving::Now;
             }
         }
-    }
-}
-
-fn click(model: &mut Model, column: u16, row: u16) {
-    if model.overlay.is_some() || model.is_covered() {
-        return;
-    }
-    let layout: Layout = model.layout();
-    let Some((pane, place)) = layout.pane_at(column, row) else {
-        return;
-    };
-    act::go(model, pane);
-    // One row of frame stands above the first row, and in a list one of headings.
-    let above = match pane {
-        Pane::Logs | Pane::Throughput => 1,
-        Pane::Slots | Pane::Schema | Pane::Tables | Pane::Snapshot => 2,
-    };
-    if let Some(line) = row.checked_sub(place.y + above) {
-        motion::click(model, pane, usize::from(line));
     }
 }
 

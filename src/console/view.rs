@@ -9,6 +9,7 @@ use ratatui::layout::{Position, Rect};
 use super::action::Pane;
 use super::layout::{Class, Extra, Layout};
 use super::model::Model;
+use super::model::mode::Mode;
 use super::model::overlay::Overlay;
 use super::theme;
 
@@ -30,7 +31,11 @@ mod throughput;
 mod wizard;
 
 pub(crate) use detail::scroll_max;
+pub(crate) use header::tab_at;
+pub(crate) use hints::key_at;
+pub(crate) use lesson::lesson_rows;
 pub(crate) use paint::wrap;
+pub(crate) use question::button_at;
 
 /// Draws the whole screen; returns where the text cursor stands, if somewhere.
 ///
@@ -41,25 +46,33 @@ pub(crate) fn draw(model: &Model, buffer: &mut Buffer) -> Option<Position> {
     let cursor = if layout.class == Class::TooSmall {
         header::too_small(model, buffer);
         None
-    } else if let Some(open) = &model.wizard {
-        let cursor = wizard::wizard(model, open, buffer);
-        hints::toasts(model, layout.hints, buffer);
-        cursor
-    } else if let Some(open) = model.settings.as_ref().filter(|one| one.open) {
-        let cursor = settings::settings(model, open, buffer);
-        hints::toasts(model, layout.hints, buffer);
-        overlay(model, &layout, buffer).unwrap_or(cursor)
-    } else if let Some(open) = model.start.as_ref().filter(|one| one.shown) {
-        let cursor = start::start(model, open, buffer);
-        hints::toasts(model, layout.hints, buffer);
-        overlay(model, &layout, buffer).unwrap_or(cursor)
     } else {
-        dashboard(model, &layout, buffer)
+        screen(model, &layout, buffer)
     };
     if model.look.theme.ascii {
         theme::to_ascii(buffer);
     }
     cursor
+}
+
+/// Draws the screen that stands, and what stands over it.
+fn screen(model: &Model, layout: &Layout, buffer: &mut Buffer) -> Option<Position> {
+    let cursor = match (&model.mode, &model.start, &model.settings) {
+        (Mode::Wizard(_, open), _, _) => wizard::wizard(model, open, buffer),
+        (Mode::Settings(_), _, Some(open)) => settings::settings(model, open, buffer),
+        (Mode::Start, Some(open), _) => start::start(model, open, buffer),
+        (Mode::Dashboard | Mode::Start | Mode::Settings(_), _, _) => {
+            dashboard(model, layout, buffer)
+        }
+    };
+    hints::toasts(model, layout.hints, buffer);
+    overlay(model, layout, buffer).unwrap_or(cursor)
+}
+
+/// Returns the room of what stands over the screen.
+pub(crate) fn room_over(model: &Model) -> Rect {
+    let screen = Rect::new(0, 0, model.size.width, model.size.height);
+    room_of_overlays(&model.layout(), screen)
 }
 
 fn dashboard(model: &Model, layout: &Layout, buffer: &mut Buffer) -> Option<Position> {
@@ -94,9 +107,7 @@ fn dashboard(model: &Model, layout: &Layout, buffer: &mut Buffer) -> Option<Posi
         _ => None,
     };
     let typing = hints::hints(model, layout.hints, buffer);
-    hints::toasts(model, layout.hints, buffer);
-    let over = overlay(model, layout, buffer);
-    over.unwrap_or_else(|| typing.or(learning).or(cursor))
+    typing.or(learning).or(cursor)
 }
 
 fn draw_pane(model: &Model, pane: Pane, place: Rect, buffer: &mut Buffer) -> Option<Position> {
@@ -118,7 +129,7 @@ fn draw_extra(model: &Model, extra: Extra, place: Rect, buffer: &mut Buffer) {
         Extra::Statement => detail::beside(model, Pane::Schema, "Schema change", place, buffer),
         Extra::Batches => throughput::batches(model, place, buffer),
         Extra::Why => detail::beside(model, Pane::Snapshot, "Why", place, buffer),
-        Extra::Levels => logs::levels(model, None, "· Levels", place, buffer),
+        Extra::Targets => logs::targets(model, place, buffer),
     }
 }
 
@@ -136,16 +147,11 @@ fn room_of_overlays(layout: &Layout, screen: Rect) -> Rect {
 fn overlay(model: &Model, layout: &Layout, buffer: &mut Buffer) -> Option<Option<Position>> {
     let room = room_of_overlays(layout, buffer.area);
     let open = model.overlay.as_ref()?;
-    hints::over(model, open, layout.hints, buffer);
     Some(match open {
         Overlay::Help(list) => help::help(model, list, room, buffer),
         Overlay::Palette(list) => help::palette(model, list, room, buffer),
         Overlay::Detail { pane, scroll } => {
             detail::over(model, *pane, *scroll, room, buffer);
-            None
-        }
-        Overlay::Levels { selected } => {
-            logs::levels_over(model, *selected, room, buffer);
             None
         }
         Overlay::Editor => {

@@ -39,6 +39,7 @@ pub mod inspect;
 mod lifecycle;
 mod meter;
 mod monitor;
+pub mod observe;
 mod outcome;
 mod pace;
 mod paired;

@@ -18,14 +18,14 @@ use crate::postgres::{self, PgError, Session};
 use super::board::Board;
 use super::clock;
 use super::document::document;
-use super::status::{Phase, Sample, Slot, Status, Totals, Unconfirmed};
+use super::status::{Lag, Phase, Sample, Slot, Status, Totals, Unconfirmed};
 
 const EVERY: Duration = Duration::from_secs(1);
 
 /// A source that takes longer does not answer: the next look goes through a new session.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
 
-const SLOTS: &str = include_str!("../../assets/sql/source/slots.sql");
+pub(super) const SLOTS: &str = include_str!("../../assets/sql/source/slots.sql");
 
 /// An hour of samples: the widest window that the console draws.
 const SAMPLES_MAX: usize = 3_600;
@@ -33,8 +33,9 @@ const SAMPLES_MAX: usize = 3_600;
 /// The rate of WAL is averaged over this many looks.
 const WAL_LOOKS_MAX: usize = 60;
 
+/// What the source says of its slots.
 #[derive(Debug, Deserialize)]
-struct Look {
+pub(super) struct Look {
     wal_end: Lsn,
     slots: Vec<Slot>,
 }
@@ -49,7 +50,7 @@ struct Memory {
     /// Where the slot stands behind the target, and since when it has.
     standing: Option<(Lsn, i64)>,
     totals: Totals,
-    wal_ends: VecDeque<Lsn>,
+    wal: WalMemory,
     caught_up_ms: Option<i64>,
 }
 
@@ -112,18 +113,12 @@ impl Memory {
     }
 
     fn see(&mut self, status: &mut Status, look: Look) {
-        self.wal_ends.push_back(look.wal_end);
-        if self.wal_ends.len() > WAL_LOOKS_MAX {
-            self.wal_ends.pop_front();
-        }
-        let rate = wal_rate(&self.wal_ends);
-        status.lag.source_wal_end = look.wal_end;
-        status.lag.wal_bytes_per_s = rate;
-        status.slots = look.slots;
-        status.lag.bytes = lag_bytes(status, look.wal_end);
-        for slot in &mut status.slots {
-            slot.lost_in_s = slot.safe_wal_bytes.and_then(|safe| forecast(safe, rate));
-        }
+        let checkpoint = status.checkpoint;
+        let durable = checkpoint.end_lsn.max(checkpoint.confirmed_lsn);
+        let (slots, lag) = self.wal.take_in(look, durable);
+        let seconds = status.lag.seconds;
+        status.slots = slots;
+        status.lag = Lag { seconds, ..lag };
     }
 
     /// A stream that reads nothing (paused, or standing at a failure) confirms nothing, either.
@@ -185,14 +180,41 @@ fn tell(found: &Unconfirmed) {
     }
 }
 
+/// Where WAL ended at the latest looks, one a second.
+#[derive(Debug, Default)]
+pub(super) struct WalMemory {
+    ends: VecDeque<Lsn>,
+}
+
+impl WalMemory {
+    /// Returns the slots with forecasts, and how far the target is behind where all before `durable`
+    /// is safe there.
+    pub(super) fn take_in(&mut self, look: Look, durable: Lsn) -> (Vec<Slot>, Lag) {
+        self.ends.push_back(look.wal_end);
+        if self.ends.len() > WAL_LOOKS_MAX {
+            self.ends.pop_front();
+        }
+        let rate = wal_rate(&self.ends);
+        let mut slots = look.slots;
+        for slot in &mut slots {
+            slot.lost_in_s = slot.safe_wal_bytes.and_then(|safe| forecast(safe, rate));
+        }
+        let lag = Lag {
+            bytes: lag_bytes(&slots, durable, look.wal_end),
+            seconds: None,
+            source_wal_end: look.wal_end,
+            wal_bytes_per_s: rate,
+        };
+        (slots, lag)
+    }
+}
+
 /// Counts from whatever is known to be safe: a checkpoint that is not there yet would make all WAL
 /// ever written a lag, and a slot may stand further than the last transaction, where WAL held
 /// nothing for it.
-fn lag_bytes(status: &Status, wal_end: Lsn) -> Option<u64> {
-    let ours = status.slots.iter().find(|slot| slot.ours);
+fn lag_bytes(slots: &[Slot], durable: Lsn, wal_end: Lsn) -> Option<u64> {
+    let ours = slots.iter().find(|slot| slot.ours);
     let confirmed = ours.and_then(|slot| slot.confirmed_flush_lsn);
-    let checkpoint = status.checkpoint;
-    let durable = checkpoint.end_lsn.max(checkpoint.confirmed_lsn);
     let durable = durable.max(confirmed.unwrap_or_default());
     (durable != Lsn::default()).then(|| wal_end.bytes_since(durable))
 }

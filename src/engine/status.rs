@@ -322,6 +322,8 @@ const CENTURY_MS: std::ops::Range<i64> = 946_684_800_000..4_102_444_800_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SchemaState {
+    /// On record at the source, and not on the target yet.
+    Pending,
     /// It is being applied.
     Running,
     /// Durable on the target.

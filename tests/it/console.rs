@@ -11,6 +11,7 @@
 mod plain;
 pub mod pty;
 mod real;
+#[cfg(feature = "failpoints")]
 mod scripted;
 mod snapshot;
 mod start;

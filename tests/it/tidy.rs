@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// Modules may import from those above them, never from beside or below.
 const LAYERS: [&[&str]; 8] = [
     &["model", "fault", "property", "fuzz"],
-    &["config", "failure"],
+    &["config", "failure", "format"],
     &["postgres", "decode"],
     &["schema", "snapshot", "apply"],
     &["engine"],

@@ -14,6 +14,7 @@ use crate::engine::status::{
     Status,
 };
 use crate::engine::{Engine, EngineOptions, Handle, Outcome, Remote};
+use crate::format;
 use crate::model::Lsn;
 
 /// Streams until it is stopped, by a choice or by a signal.
@@ -102,8 +103,10 @@ fn words(phase: &Phase) -> String {
 
 fn lag_words(lag: &Lag) -> String {
     match (lag.seconds, lag.bytes) {
-        (Some(seconds), Some(bytes)) => format!("{seconds:.1} s, {bytes} bytes of WAL"),
-        (None, Some(bytes)) => format!("{bytes} bytes of WAL"),
+        (Some(seconds), Some(bytes)) => {
+            format!("{}, {} of WAL", format::lag(seconds), format::bytes(bytes))
+        }
+        (None, Some(bytes)) => format!("{} of WAL", format::bytes(bytes)),
         (_, None) => "not known yet".to_owned(),
     }
 }

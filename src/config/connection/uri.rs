@@ -108,9 +108,12 @@ fn split_place(place: &str) -> Result<(&str, &str), ConnectionError> {
 
 fn query_words(query: &str, words: &mut Vec<Word>) -> Result<(), ConnectionError> {
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair
-            .split_once('=')
-            .ok_or_else(|| malformed("a parameter after \"?\"", "lacks \"=\" and a value"))?;
+        let (name, value) = pair.split_once('=').ok_or_else(|| {
+            malformed(
+                "a parameter after \"?\"",
+                "lacks \"=\" and a value; in a password \"?\" is written %3F",
+            )
+        })?;
         let (name, value) = (
             decode(name, "a parameter's name")?,
             decode(value, "a parameter's value")?,
@@ -155,9 +158,7 @@ pub(super) fn render(settings: &ConnectionSettings) -> String {
         .hosts
         .iter()
         .map(|place| match &place.host {
-            Host::Name(name) if name.contains(':') => {
-                format!("[{}]:{}", name.replace('%', "%25"), place.port)
-            }
+            Host::Name(name) if name.contains(':') => format!("[{name}]:{}", place.port),
             Host::Name(name) => format!("{}:{}", encode(name), place.port),
             Host::Directory(path) => format!("{}:{}", encode(&path.to_string_lossy()), place.port),
         })

@@ -2,9 +2,10 @@
 
 use ratatui::text::Line;
 
-use super::{Words, selected_key};
+use super::Words;
 use crate::console::action::{Action, Pane};
 use crate::console::format;
+use crate::console::items::{Item, selected};
 use crate::console::model::Model;
 use crate::console::remedy;
 use crate::console::sign;
@@ -16,9 +17,10 @@ const BAR_CELLS: usize = 10;
 
 /// Returns the table that is selected on the Snapshot screen.
 pub(crate) fn selected_copy(model: &Model) -> Option<&TableCopy> {
-    let key = selected_key(model, Pane::Snapshot)?;
-    let mut tables = model.status().snapshot.as_ref()?.tables.iter();
-    tables.find(|table| table.relation.0.to_string() == key)
+    match selected(model, Pane::Snapshot)? {
+        Item::Copy(table) => Some(table),
+        Item::Slot(_) | Item::Change(_) | Item::Table(..) => None,
+    }
 }
 
 impl Words<'_> {
@@ -103,7 +105,7 @@ impl Words<'_> {
                 format!("{copy} copies it again (asks): its rows on the target are replaced."),
             ],
             CopyState::Ready => vec![
-                "It is as the stream has it: every change on the source travels here.".to_owned(),
+                "It is as the stream has it: every change on the source comes here.".to_owned(),
                 format!("{copy} copies it again (asks): its rows on the target are replaced."),
             ],
             CopyState::Failed => vec![

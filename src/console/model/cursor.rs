@@ -67,23 +67,23 @@ pub(crate) struct Cursor {
 
 impl Cursor {
     /// Returns the selected row among rows with these keys; none when there are no rows.
-    pub(crate) fn index(&self, keys: &[&str]) -> Option<usize> {
+    pub(crate) fn index(&self, keys: &[impl AsRef<str>]) -> Option<usize> {
         let last = keys.len().checked_sub(1)?;
         let found = self.key.as_deref().and_then(|key| {
             let mut all = keys.iter();
-            all.position(|other| *other == key)
+            all.position(|other| other.as_ref() == key)
         });
         Some(found.unwrap_or_else(|| self.index.min(last)))
     }
 
     /// Returns the first row to show in a view of so many rows.
-    pub(crate) fn top(&self, keys: &[&str], height: usize) -> usize {
+    pub(crate) fn top(&self, keys: &[impl AsRef<str>], height: usize) -> usize {
         let selected = self.index(keys).unwrap_or(0);
         self.offset.top(selected, (keys.len(), height))
     }
 
     /// Moves the selection; a list without rows has none.
-    pub(crate) fn step(&mut self, keys: &[&str], step: Step, height: usize) {
+    pub(crate) fn step(&mut self, keys: &[impl AsRef<str>], step: Step, height: usize) {
         let (Some(index), Some(last)) = (self.index(keys), keys.len().checked_sub(1)) else {
             return;
         };
@@ -91,34 +91,34 @@ impl Cursor {
     }
 
     /// Selects the row with this number; the view follows.
-    pub(crate) fn select(&mut self, keys: &[&str], index: usize, height: usize) {
+    pub(crate) fn select(&mut self, keys: &[impl AsRef<str>], index: usize, height: usize) {
         if let Some(key) = keys.get(index) {
             let before = self.index(keys).unwrap_or(0);
-            self.key = Some((*key).to_owned());
+            self.key = Some(key.as_ref().to_owned());
             self.index = index;
             self.offset.follow(before, index, (keys.len(), height));
         }
     }
 
     /// Selects the row that stands in this line of the view, which does not move.
-    pub(crate) fn point(&mut self, keys: &[&str], line: usize, height: usize) {
+    pub(crate) fn point(&mut self, keys: &[impl AsRef<str>], line: usize, height: usize) {
         let top = self.top(keys, height);
         if let Some(key) = keys.get(top + line).filter(|_| line < height) {
-            self.key = Some((*key).to_owned());
+            self.key = Some(key.as_ref().to_owned());
             self.index = top + line;
             self.offset.place(self.index, top);
         }
     }
 
     /// Moves the view and not the selection.
-    pub(crate) fn scroll(&mut self, keys: &[&str], rows: isize, height: usize) {
+    pub(crate) fn scroll(&mut self, keys: &[impl AsRef<str>], rows: isize, height: usize) {
         if let Some(selected) = self.index(keys) {
             self.offset.scroll(rows, selected, (keys.len(), height));
         }
     }
 
     /// Brings the selection back into the view, whose height has changed.
-    pub(crate) fn show(&mut self, keys: &[&str], height: usize) {
+    pub(crate) fn show(&mut self, keys: &[impl AsRef<str>], height: usize) {
         if let Some(selected) = self.index(keys) {
             self.offset.follow(selected, selected, (keys.len(), height));
         }
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn a_selection_stays_with_its_row() {
         let mut cursor = Cursor::default();
-        assert_eq!(cursor.index(&[]), None);
+        assert_eq!(cursor.index(&[""; 0]), None);
         assert_eq!(cursor.index(&["a", "b"]), Some(0));
 
         cursor.step(&["a", "b", "c"], Step::By(1), 9);

@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
 
-use super::cursor::Offset;
+use super::cursor::{Offset, Step, moved};
 use crate::console::format;
 
 /// So many lines are kept: a few minutes at debug level, about 3 MB. The rest is in the log file.
@@ -99,6 +99,22 @@ impl Levels {
     }
 }
 
+/// The target selector: tui-logger's, with its own switches.
+#[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
+pub(crate) struct Selector {
+    /// Number of the selected target among those listed.
+    pub(crate) selected: usize,
+    /// Whether it has the keys.
+    pub(crate) keys: bool,
+    /// Whether only lines of the selected target are shown.
+    pub(crate) only: bool,
+    /// Whether it is not shown.
+    pub(crate) hidden: bool,
+    /// Whether targets of which nothing is shown are not listed.
+    pub(crate) hide_off: bool,
+}
+
 /// A target and the least severe level of it that is written down.
 pub(crate) type Capture = (&'static str, LevelFilter);
 
@@ -121,17 +137,22 @@ pub(crate) struct Logs {
     /// Columns scrolled to the right.
     pub(crate) scroll_x: usize,
     levels: BTreeMap<&'static str, Levels>,
-    /// The level of targets that have not been seen.
+    /// Our own targets; crates that we use speak only to warn.
+    ours: Vec<&'static str>,
+    /// The level of our targets that nobody has chosen another one for.
     level: Level,
+    pub(crate) selector: Selector,
     /// Lines that were lost on the way here.
     pub(crate) lost: u64,
 }
 
 impl Logs {
-    /// Returns an empty log that shows this level of these targets, and of all others.
+    /// Returns an empty log that shows this level of our targets.
     pub(crate) fn new(level: Level, targets: &[&'static str]) -> Self {
         let levels = targets.iter().map(|name| (*name, Levels::all(level)));
         Self {
+            ours: targets.to_vec(),
+            selector: Selector::default(),
             held: VecDeque::new(),
             lines: VecDeque::new(),
             end: 0,
@@ -146,11 +167,20 @@ impl Logs {
         }
     }
 
-    /// Shows this level of all targets, and has it written down.
+    /// Shows this level of our targets, and has it written down.
     pub(crate) fn begin(&mut self, level: Level) {
         self.level = level;
-        for levels in self.levels.values_mut() {
-            *levels = Levels::all(level);
+        let targets: Vec<_> = self.levels.keys().copied().collect();
+        for target in targets {
+            let levels = self.beginning(target);
+            self.levels.insert(target, levels);
+        }
+    }
+
+    fn beginning(&self, target: &str) -> Levels {
+        match self.ours.contains(&target) {
+            true => Levels::all(self.level),
+            false => Levels::all(self.level.min(Level::WARN)),
         }
     }
 
@@ -159,10 +189,10 @@ impl Logs {
         if self.lines.len() == LINES_MAX {
             self.forget_oldest();
         }
-        let level = self.level;
-        self.levels
-            .entry(line.target)
-            .or_insert_with(|| Levels::all(level));
+        if !self.levels.contains_key(line.target) {
+            let levels = self.beginning(line.target);
+            self.levels.insert(line.target, levels);
+        }
         self.lines.push_back((self.end, line));
         self.end += 1;
     }
@@ -241,6 +271,7 @@ impl Logs {
     /// line of each gap.
     pub(crate) fn visible(&self) -> Vec<u64> {
         let end = self.shown_end();
+        let only = self.only_target();
         let mut rows = Vec::new();
         let mut expected = 0;
         for (number, line) in self.all().take_while(|(number, _)| *number < end) {
@@ -248,7 +279,7 @@ impl Logs {
                 rows.push(expected);
             }
             expected = number + 1;
-            if line.level <= self.shown(line.target) {
+            if self.shows(line, only) {
                 rows.push(*number);
             }
         }
@@ -261,6 +292,7 @@ impl Logs {
     /// Returns the numbers of the last rows to show, at most so many, oldest first.
     pub(crate) fn latest(&self, count: usize) -> Vec<u64> {
         let mut expected = self.shown_end();
+        let only = self.only_target();
         let mut rows = Vec::with_capacity(count);
         for (number, line) in self.all().rev() {
             if *number >= expected {
@@ -270,7 +302,7 @@ impl Logs {
                 rows.push(number + 1);
             }
             expected = *number;
-            if line.level <= self.shown(line.target) {
+            if self.shows(line, only) {
                 rows.push(*number);
             }
             if rows.len() >= count {
@@ -299,16 +331,37 @@ impl Logs {
         self.levels.iter().map(|(name, levels)| (*name, *levels))
     }
 
+    /// Returns the targets that the selector lists.
+    pub(crate) fn listed(&self) -> impl Iterator<Item = (&'static str, Levels)> {
+        let hidden = |levels: &Levels| self.selector.hide_off && levels.shown == LevelFilter::OFF;
+        self.targets().filter(move |(_, levels)| !hidden(levels))
+    }
+
+    /// Selects another target.
+    pub(crate) fn select_target(&mut self, step: Step) {
+        let last = self.listed().count().saturating_sub(1);
+        self.selector.selected = moved(self.selector.selected.min(last), last, step);
+    }
+
+    fn selected_target(&self) -> Option<&'static str> {
+        let target = self.listed().nth(self.selector.selected);
+        target.map(|(name, _)| name)
+    }
+
+    fn only_target(&self) -> Option<&'static str> {
+        self.selected_target().filter(|_| self.selector.only)
+    }
+
     /// Returns what is to be written down.
     pub(crate) fn captured(&self) -> Vec<Capture> {
         let targets = self.targets();
         targets.map(|(name, one)| (name, one.captured)).collect()
     }
 
-    /// Shows more (or less) of the target with this number in [`Self::targets`]; what is to be shown
-    /// is written down from now on. Returns whether more is written down than before.
-    pub(crate) fn show(&mut self, index: usize, more: bool) -> bool {
-        let Some(levels) = self.levels.values_mut().nth(index) else {
+    /// Shows more (or less) of the selected target; what is to be shown is written down from now on.
+    /// Returns whether more is written down than before.
+    pub(crate) fn show(&mut self, more: bool) -> bool {
+        let Some(levels) = self.selected_levels() else {
             return false;
         };
         levels.shown = next_level(levels.shown, more);
@@ -317,14 +370,32 @@ impl Logs {
         raised
     }
 
+    /// Has more (or less) of the selected target written down; no more than that can be shown.
+    pub(crate) fn capture(&mut self, more: bool) {
+        if let Some(levels) = self.selected_levels() {
+            levels.captured = next_level(levels.captured, more);
+            levels.shown = levels.shown.min(levels.captured);
+        }
+    }
+
+    fn selected_levels(&mut self) -> Option<&mut Levels> {
+        let target = self.selected_target()?;
+        self.levels.get_mut(target)
+    }
+
     /// Returns how much is shown, in a word.
     pub(crate) fn level_words(&self) -> String {
-        let mut shown = self.levels.values().map(|levels| levels.shown);
+        let mut shown = self.ours.iter().map(|target| self.shown(target));
         let first = shown.next().unwrap_or_else(|| self.level.into());
-        match shown.all(|other| other == first) {
-            true => format!("{}+", first.to_string().to_lowercase()),
-            false => "levels by target".to_owned(),
+        match (self.only_target(), shown.all(|other| other == first)) {
+            (Some(only), _) => format!("only {only}"),
+            (None, true) => format!("{}+", first.to_string().to_lowercase()),
+            (None, false) => "levels by target".to_owned(),
         }
+    }
+
+    fn shows(&self, line: &LogLine, only: Option<&str>) -> bool {
+        line.level <= self.shown(line.target) && only.is_none_or(|only| only == line.target)
     }
 
     fn shown(&self, target: &str) -> LevelFilter {
@@ -407,9 +478,9 @@ mod tests {
         assert_eq!(logs.visible(), [0, 1, 2, 715]);
         assert_eq!(logs.latest(3), [1, 2, 715]);
         assert_eq!((logs.missing_from(2), logs.lost), (713, 713));
-        logs.show(0, false);
-        logs.show(0, false);
-        logs.show(0, false);
+        for _ in 0..3 {
+            logs.show(false);
+        }
         assert_eq!(logs.visible(), [2], "a gap is no matter of levels");
     }
 
@@ -451,8 +522,9 @@ mod tests {
         logs.push(line("slot", Level::INFO));
         assert_eq!(logs.visible(), [1]);
 
-        assert!(logs.show(0, true), "more is written down");
-        assert!(!logs.show(1, false));
+        assert!(logs.show(true), "more is written down");
+        logs.select_target(Step::Last);
+        assert!(!logs.show(false));
 
         assert_eq!(logs.visible(), [0]);
         assert_eq!(
@@ -460,10 +532,29 @@ mod tests {
             [("apply", LevelFilter::DEBUG), ("slot", LevelFilter::INFO)]
         );
         assert_eq!(logs.level_words(), "levels by target");
-        assert!(!logs.show(1, false) && !logs.show(1, false) && !logs.show(1, false));
-        assert_eq!(logs.targets().last().unwrap().1.shown, LevelFilter::OFF);
         logs.begin(Level::TRACE);
         assert_eq!(logs.level_words(), "trace+");
+    }
+
+    #[test]
+    fn a_target_is_hidden_shown_alone_and_not_even_captured() {
+        let mut logs = logs();
+        logs.push(line("apply", Level::INFO));
+        logs.push(line("slot", Level::INFO));
+        logs.push(line("rustls::client", Level::WARN));
+        let levels = logs.targets().nth(1).unwrap().1;
+        assert_eq!(levels.captured, LevelFilter::WARN, "others speak to warn");
+
+        logs.selector.only = true;
+        assert_eq!((logs.visible(), logs.latest(9)), (vec![0], vec![0]));
+        assert_eq!(logs.level_words(), "only apply");
+        logs.selector.only = false;
+        for _ in 0..3 {
+            logs.capture(false);
+        }
+        assert_eq!(logs.visible(), [1, 2], "what is not captured is not shown");
+        logs.selector.hide_off = true;
+        assert_eq!(logs.listed().count(), 2);
     }
 
     #[test]

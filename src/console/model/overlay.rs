@@ -21,11 +21,6 @@ pub(crate) enum Overlay {
         /// Lines scrolled down.
         scroll: u16,
     },
-    /// Which levels of which targets the log shows.
-    Levels {
-        /// The selected target.
-        selected: usize,
-    },
     /// The SQL of a refused schema change, to be edited; the text is the model's.
     Editor,
     /// A question that must be answered.
@@ -60,7 +55,7 @@ pub(crate) enum Answer {
         /// Whether «do it» is chosen.
         go: bool,
     },
-    /// By typing a text; «do it» stays inert until it matches.
+    /// By typing a text; «do it» waits until it matches.
     Typed {
         /// What must be typed.
         expected: String,

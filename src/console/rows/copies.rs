@@ -1,18 +1,14 @@
 //! The tables that are copied, as rows of the Snapshot screen.
 
-use std::cmp::Reverse;
-
-use super::{Column, Row, cell, column, fill, number, plain};
-use crate::console::action::Pane;
+use super::{Column, Row, cell, column, fill, number, plain, showing};
 use crate::console::format;
-use crate::console::model::{CopyOrder, Model};
 use crate::console::sign;
 use crate::engine::status::{CopyState, TableCopy};
 
 const COLUMNS: &[Column] = &[
     fill("TABLE", 18),
     column("STATE", 10, 0),
-    column("DONE", 13, 0),
+    showing("SHORT", column("DONE", 13, 0)),
     number("ROWS", 10, 1),
     number("RATE", 9, 2),
     number("LEFT", 4, 1),
@@ -21,7 +17,7 @@ const COLUMNS: &[Column] = &[
 const COLUMNS_WIDE: &[Column] = &[
     fill("TABLE", 16),
     column("STATE", 10, 0),
-    column("COPIED", 28, 0),
+    column("DONE", 18, 0),
     number("ROWS", 13, 0),
     number("SIZE", 18, 1),
     number("RATE", 9, 0),
@@ -31,7 +27,7 @@ const COLUMNS_WIDE: &[Column] = &[
 
 /// Too narrow for bars.
 const COLUMNS_NARROW: &[Column] = &[
-    fill("TABLE", 14),
+    showing("NAME", fill("TABLE", 14)),
     column("STATE", 10, 0),
     number("%", 5, 0),
     number("LEFT", 4, 1),
@@ -40,7 +36,7 @@ const COLUMNS_NARROW: &[Column] = &[
 
 /// What the cells of a row are, in order.
 pub(super) const CELLS: &[&str] = &[
-    "TABLE", "STATE", "%", "ROWS", "SIZE", "RATE", "LEFT", "TRY", "DONE", "COPIED",
+    "TABLE", "STATE", "%", "ROWS", "SIZE", "RATE", "LEFT", "TRY", "DONE", "SHORT", "NAME",
 ];
 
 pub(super) const fn columns(width: u16) -> &'static [Column] {
@@ -51,45 +47,18 @@ pub(super) const fn columns(width: u16) -> &'static [Column] {
     }
 }
 
-/// Returns the tables that are copied, in the chosen order; a search shows only those that match.
-pub(crate) fn copies(model: &Model) -> Vec<Row> {
-    let Some(snapshot) = &model.status().snapshot else {
-        return Vec::new();
-    };
-    let mut tables: Vec<&TableCopy> = snapshot.tables.iter().collect();
-    match model.sorting.copies {
-        CopyOrder::State => tables.sort_by_key(|one| turn(one.state)),
-        CopyOrder::Size => tables.sort_by_key(|one| Reverse(one.bytes_expected)),
-        CopyOrder::Name => tables.sort_by(|one, other| one.name.cmp(&other.name)),
-    }
-    let needle = model.needle().filter(|_| model.focus == Pane::Snapshot);
-    let wanted = |table: &&TableCopy| {
-        let failed = table.state == CopyState::Failed || !model.only.failed_copies;
-        let found = needle.as_ref();
-        failed && found.is_none_or(|needle| row(table).holds(needle))
-    };
-    tables.into_iter().filter(wanted).map(row).collect()
-}
-
-/// What needs somebody, what moves, what waits, what is done.
-const fn turn(state: CopyState) -> u8 {
-    match state {
-        CopyState::Failed => 0,
-        CopyState::Copying => 1,
-        CopyState::Indexing => 2,
-        CopyState::CatchingUp => 3,
-        CopyState::Waiting => 4,
-        CopyState::Ready => 5,
-    }
-}
-
-fn row(table: &TableCopy) -> Row {
+pub(super) fn row(table: &TableCopy) -> Row {
     let state = sign::of_copy(table.state);
     let moves = table.state == CopyState::Copying && table.byte_count > 0;
     let begun = table.state != CopyState::Waiting;
     let when = |shown: bool, text: String| plain(if shown { text } else { String::new() });
     let percent = format::percent(table.done());
-    let bar = |width| format!("{} {percent:>5}", format::bar(table.done(), width));
+    // What is complete needs no bar: those of what moves are seen.
+    let is_whole = matches!(table.state, CopyState::Ready | CopyState::CatchingUp);
+    let bar = |width: usize| match is_whole {
+        true => format!("{:1$} {percent:>5}", "", width + 2),
+        false => format!("{} {percent:>5}", format::bar(table.done(), width)),
+    };
     let size = match table.state {
         CopyState::Copying | CopyState::Failed => format!(
             "{} of {}",
@@ -100,8 +69,7 @@ fn row(table: &TableCopy) -> Row {
     };
     let rate = format::bytes(format::whole(table.bytes_per_s)) + "/s";
     Row {
-        key: table.relation.0.to_string(),
-        copied: CELLS.len() - 2,
+        copied: CELLS.len() - 3,
         cells: vec![
             plain(table.name.clone()),
             cell(format!("{} {}", state.glyph, state.word), state.role),
@@ -114,8 +82,9 @@ fn row(table: &TableCopy) -> Row {
                 table.left_s.map_or_else(String::new, format::short_seconds),
             ),
             plain(table.attempt.to_string()),
+            when(begun, bar(10)),
             when(begun, bar(5)),
-            when(begun, bar(20)),
+            plain(table.name.trim_start_matches("public.")),
         ],
     }
 }

@@ -397,3 +397,13 @@ fn held(running: Status) -> Status {
         ..running
     }
 }
+
+/// Returns schema changes with these numbers, the largest first.
+#[cfg(test)]
+pub(crate) fn sample_changes(numbers: std::ops::RangeInclusive<usize>) -> Vec<SchemaChange> {
+    let sample = |number: usize| SchemaChange {
+        id: format!("c{number}"),
+        ..schema_changes().remove(0)
+    };
+    numbers.rev().map(sample).collect()
+}

@@ -54,6 +54,25 @@ fn a_value_is_checked_by_the_rules_of_the_file() {
 }
 
 #[test]
+fn what_is_there_already_is_no_change_and_one_of_a_few_words_is_chosen() {
+    let mut settings = settings();
+    select(&mut settings, key::PLUGIN);
+    keys(&mut settings, "enter enter");
+    assert!(settings.changes.is_empty() && settings.editing.is_none());
+
+    keys(&mut settings, "enter right right enter");
+    assert_eq!(settings.changes[key::PLUGIN], "wal2json");
+    keys(&mut settings, "enter right enter");
+    assert!(settings.changes.is_empty(), "the empty one is the default");
+    keys(&mut settings, "enter left x enter");
+    assert_eq!(
+        settings.changes[key::PLUGIN],
+        "wal2json",
+        "nothing is typed"
+    );
+}
+
+#[test]
 fn only_the_lines_of_what_changed_are_touched() {
     let text =
         "# mine\nPGSTREAM_LOG_LEVEL=info # why\n\nexport PGSTREAM_LOG_FORMAT=text\nOTHER=1\n";

@@ -224,7 +224,7 @@ fn wizard(kind: Kind, at: usize, prepare: impl Fn(&mut Wizard)) -> impl Fn(&mut 
         );
         wizard.at = at;
         prepare(&mut wizard);
-        model.wizard = Some(wizard);
+        model.open_wizard(wizard);
     }
 }
 
@@ -429,7 +429,7 @@ fn start(files: &'static [&'static str], notice: &'static str) -> impl Fn(&mut M
         let notice = Some(notice).filter(|text| !text.is_empty());
         let files: Vec<_> = files.iter().map(Into::into).collect();
         let notice = notice.map(str::to_owned).into_iter().collect();
-        model.start = Some(Start::new(notice, &files));
+        model.begin_at(Start::new(notice, &files));
     }
 }
 

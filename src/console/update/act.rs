@@ -2,11 +2,12 @@
 
 use tui_input::Input;
 
-use super::{ask, copies, leave, motion, start, toast, warn, wizard};
+use super::{ask, copies, leave, motion, refuse, start, toast, wizard};
 use crate::console::action::{Action, Pane};
 use crate::console::availability::{STOP_FIRST, refusal};
 use crate::console::copy;
 use crate::console::detail::selected_change;
+use crate::console::items::items;
 use crate::console::message::Effect;
 use crate::console::model::cursor::Step;
 use crate::console::model::editor::Editor;
@@ -22,7 +23,7 @@ pub(crate) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
             STOP_FIRST => format!(", with {}", model.keymap.label(Action::Stop)),
             _ => String::new(),
         };
-        warn(model, format!("{reason}{key}"));
+        refuse(model, format!("{reason}{key}"));
         return Vec::new();
     }
     match action {
@@ -61,11 +62,7 @@ pub(crate) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::SnapshotFewer => return copies::workers(model, -1),
         Action::Init => wizard::open(model, Kind::Init),
         Action::TearDown => wizard::open(model, Kind::TearDown),
-        Action::Config => {
-            if let Some(settings) = &mut model.settings {
-                settings.open = true;
-            }
-        }
+        Action::Config => model.open_settings(),
         _ => move_or_set(model, action),
     }
     Vec::new()
@@ -95,7 +92,10 @@ fn move_or_set(model: &mut Model, action: Action) {
         Action::WindowLonger => model.window = model.window.next(true),
         Action::Unit => model.unit = next_unit(model.unit),
         Action::Follow => follow(model),
-        Action::Targets => model.overlay = Some(Overlay::Levels { selected: 0 }),
+        Action::Targets => {
+            model.zoom = true;
+            model.logs.selector.keys = true;
+        }
         Action::Wrap => model.logs.wrap = !model.logs.wrap,
         Action::SlotsSort => sort_slots(model),
         Action::TablesSort => sort_tables(model),
@@ -119,6 +119,7 @@ pub(super) fn go(model: &mut Model, pane: Pane) {
         model.left = model.focus;
     }
     model.focus = pane;
+    model.logs.selector.keys &= pane == Pane::Logs;
 }
 
 fn cycle(model: &mut Model, by: usize) {
@@ -152,23 +153,19 @@ const fn next_unit(unit: Unit) -> Unit {
 }
 
 fn sort_slots(model: &mut Model) {
-    let (order, words) = match model.sorting.slots {
-        SlotOrder::Kept => (SlotOrder::TimeLeft, "sorted by time left"),
-        SlotOrder::TimeLeft => (SlotOrder::Name, "sorted by name"),
-        SlotOrder::Name => (SlotOrder::Kept, "sorted by WAL kept"),
+    model.sorting.slots = match model.sorting.slots {
+        SlotOrder::Kept => SlotOrder::TimeLeft,
+        SlotOrder::TimeLeft => SlotOrder::Name,
+        SlotOrder::Name => SlotOrder::Kept,
     };
-    model.sorting.slots = order;
-    toast(model, words);
 }
 
 fn sort_tables(model: &mut Model) {
-    let (order, words) = match model.sorting.tables {
-        TableOrder::Changes => (TableOrder::Latest, "sorted by latest change"),
-        TableOrder::Latest => (TableOrder::Name, "sorted by name"),
-        TableOrder::Name => (TableOrder::Changes, "sorted by changes"),
+    model.sorting.tables = match model.sorting.tables {
+        TableOrder::Changes => TableOrder::Latest,
+        TableOrder::Latest => TableOrder::Name,
+        TableOrder::Name => TableOrder::Changes,
     };
-    model.sorting.tables = order;
-    toast(model, words);
 }
 
 fn follow(model: &mut Model) {
@@ -187,7 +184,7 @@ fn new_find() -> Find {
 
 fn found(model: &mut Model, forward: bool) {
     if !motion::find(model, forward) {
-        warn(model, "not found");
+        refuse(model, "not found");
     }
 }
 
@@ -212,10 +209,10 @@ fn open(model: &mut Model) {
     let empty = match pane {
         Pane::Throughput => false,
         Pane::Logs => model.logs.visible().is_empty(),
-        _ => model.rows(pane).is_empty(),
+        _ => items(model, pane).is_empty(),
     };
     if empty {
-        return warn(model, "there is nothing to open yet");
+        return refuse(model, "there is nothing to open yet");
     }
     model.overlay = Some(Overlay::Detail { pane, scroll: 0 });
 }
@@ -283,7 +280,7 @@ fn copied(model: &mut Model, action: Action) -> Vec<Effect> {
     match copied {
         Some((what, text)) => vec![Effect::Copy { what, text }],
         None => {
-            warn(model, "there is nothing to copy");
+            refuse(model, "there is nothing to copy");
             Vec::new()
         }
     }

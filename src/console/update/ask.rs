@@ -2,7 +2,7 @@
 
 use tui_input::Input;
 
-use super::{leave, toast, warn};
+use super::{leave, refuse, toast};
 use crate::console::availability::refused;
 use crate::console::format;
 use crate::console::message::Effect;
@@ -12,19 +12,47 @@ use crate::console::model::overlay::{Answer, Overlay, Purpose, Question};
 use crate::engine::status::{
     Command, CopyCommand, CopyState, Phase, SchemaEdit, Slot, Status, TableCopy,
 };
+use crate::model::Lsn;
+
+/// Returns where the pipeline stands and how to go on, in one line; none when no engine has run.
+pub(crate) fn farewell(model: &Model) -> Option<String> {
+    let status = &model.latest;
+    let end_lsn = status.checkpoint.end_lsn;
+    if status.started_at_s == 0 || end_lsn == Lsn::default() {
+        return None;
+    }
+    let how = match status.phase {
+        Phase::Stopped => "stopped",
+        _ => "was left",
+    };
+    let again = match model.settings.as_ref().and_then(|one| one.path.as_ref()) {
+        Some(path) => format!("pgstream run -c {}", path.display()),
+        None => "pgstream run".to_owned(),
+    };
+    let per_hour = format::whole(status.lag.wal_bytes_per_s * 3600.0);
+    let cost = match per_hour {
+        0 => String::new(),
+        bytes => format!(
+            "; the source keeps about {} of WAL an hour",
+            format::bytes(bytes)
+        ),
+    };
+    Some(format!(
+        "{} {how} at {end_lsn}, nothing is lost; {again} goes on there{cost}",
+        model.pipeline
+    ))
+}
 
 /// Asks before leaving a running stream, or leaves.
 pub(super) fn quit(model: &mut Model) -> Vec<Effect> {
     if !model.is_streaming() {
         return leave(model);
     }
-    let (travels, keep) = match model.latest.phase {
-        Phase::Held | Phase::Retrying { .. } | Phase::Paused => ("Nothing travels", "stay"),
-        _ => ("Changes stop travelling", "keep streaming"),
+    let (what, keep) = match model.latest.phase {
+        Phase::Held | Phase::Retrying { .. } | Phase::Paused => ("Nothing replicates", "stay"),
+        _ => ("Changes stop replicating", "keep streaming"),
     };
-    let mut lines = vec![format!(
-        "{travels} to the target until pgstream runs again."
-    )];
+    let mut lines = vec![format!("{what} until pgstream runs again.")];
     lines.extend(cost_of_absence(&model.latest));
     model.overlay = Some(Overlay::Question(Question {
         title: "Stop and quit?".into(),
@@ -127,7 +155,7 @@ pub(super) fn edit(model: &mut Model) {
         return;
     };
     if text.is_empty() {
-        return warn(model, "there is nothing to run");
+        return refuse(model, "there is nothing to run");
     }
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     lines.extend([

@@ -1,6 +1,6 @@
 //! What is asked on the Snapshot screen.
 
-use super::{ask, toast};
+use super::ask;
 use crate::console::detail::selected_copy;
 use crate::console::message::Effect;
 use crate::console::model::{CopyOrder, Model};
@@ -39,14 +39,12 @@ pub(super) fn workers(model: &mut Model, by: isize) -> Vec<Effect> {
     command(CopyCommand::Workers { count })
 }
 
-pub(super) fn sort(model: &mut Model) {
-    let (order, words) = match model.sorting.copies {
-        CopyOrder::State => (CopyOrder::Size, "the largest first"),
-        CopyOrder::Size => (CopyOrder::Name, "sorted by name"),
-        CopyOrder::Name => (CopyOrder::State, "what needs you first, then what moves"),
+pub(super) const fn sort(model: &mut Model) {
+    model.sorting.copies = match model.sorting.copies {
+        CopyOrder::State => CopyOrder::Size,
+        CopyOrder::Size => CopyOrder::Name,
+        CopyOrder::Name => CopyOrder::State,
     };
-    model.sorting.copies = order;
-    toast(model, words);
 }
 
 /// Forgets the number of workers that was asked for once the status has it.

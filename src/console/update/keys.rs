@@ -4,16 +4,18 @@
 use crossterm::event::KeyCode;
 use tui_input::Input;
 
-use super::{act, ask, lesson, motion, start, toast, warn, wizard};
+use super::{act, ask, lesson, motion, refuse, start, toast, warn, wizard};
 use crate::console::action::Action;
 use crate::console::availability::READ_ONLY;
 use crate::console::chord::Chord;
 use crate::console::message::Effect;
+use crate::console::model::cursor::Step;
+use crate::console::model::mode::Mode;
 use crate::console::model::overlay::{
     Answer, Filtered, Overlay, Question, edit, first_line, insert,
 };
 use crate::console::model::{Leaving, Model};
-use crate::console::palette;
+use crate::console::palette::{self, Does};
 use crate::console::settings::Outcome;
 use crate::console::view;
 
@@ -29,19 +31,17 @@ pub(super) fn on_key(model: &mut Model, chord: Chord) -> Vec<Effect> {
     if model.overlay.is_some() {
         return in_overlay(model, chord);
     }
-    if model.wizard.is_some() {
-        return wizard::on_key(model, chord);
-    }
-    if model
-        .settings
-        .as_ref()
-        .is_some_and(|settings| settings.open)
-    {
-        in_settings(model, chord);
-        return Vec::new();
-    }
-    if model.is_starting() {
-        return start::on_key(model, chord);
+    match model.mode {
+        Mode::Dashboard => {}
+        Mode::Start => return start::on_key(model, chord),
+        Mode::Settings(_) | Mode::Wizard(..) if chord.code == KeyCode::F(1) => {
+            return act(model, Action::Help);
+        }
+        Mode::Settings(_) => {
+            in_settings(model, chord);
+            return Vec::new();
+        }
+        Mode::Wizard(..) => return wizard::on_key(model, chord),
     }
     if model.find.as_ref().is_some_and(|find| find.editing) {
         in_find(model, chord);
@@ -50,10 +50,14 @@ pub(super) fn on_key(model: &mut Model, chord: Chord) -> Vec<Effect> {
     if let Some(effects) = lesson::on_key(model, chord) {
         return effects;
     }
+    let selecting = model.has_selector_keys();
+    if let Some(effects) = selecting.then(|| in_selector(model, chord)).flatten() {
+        return effects;
+    }
     match model.keymap.action(chord, model.focus) {
         Some(action) => act(model, action),
         None => {
-            warn(
+            refuse(
                 model,
                 format!("{chord} does nothing here; ? shows what does"),
             );
@@ -76,7 +80,7 @@ pub(super) fn on_paste(model: &mut Model, text: &str) {
 
 /// Puts a line into the field that has the keys; returns whether there is one.
 fn paste_line(model: &mut Model, line: &str) -> bool {
-    if model.overlay.is_none() && model.wizard.is_some() {
+    if model.overlay.is_none() && model.wizard().is_some() {
         for character in line.trim().chars().filter(|one| !one.is_control()) {
             wizard::on_key(model, Chord::typing(character));
         }
@@ -100,16 +104,22 @@ fn field_with_keys(model: &mut Model) -> Option<&mut Input> {
                 Answer::Choice { .. } => None,
             };
         }
-        Some(Overlay::Editor | Overlay::Detail { .. } | Overlay::Levels { .. }) => return None,
+        Some(Overlay::Editor | Overlay::Detail { .. }) => return None,
         None => {}
     }
-    if let Some(settings) = model.settings.as_mut().filter(|settings| settings.open) {
-        return settings.editing.as_mut();
-    }
-    if let Some(start) = model.start.as_mut().filter(|start| start.shown) {
-        let choosing = start.choosing.as_mut()?;
-        choosing.listed = None;
-        return Some(&mut choosing.input);
+    match model.mode {
+        Mode::Dashboard => {}
+        Mode::Start => {
+            let choosing = model.start.as_mut()?.choosing.as_mut()?;
+            choosing.listed = None;
+            return Some(&mut choosing.input);
+        }
+        Mode::Settings(_) => {
+            let settings = model.settings.as_mut()?;
+            let typed = settings.choices().is_none();
+            return settings.editing.as_mut().filter(|_| typed);
+        }
+        Mode::Wizard(..) => return None,
     }
     let course = model.course.as_mut().filter(|course| course.focused);
     if let Some(prompt) = course.and_then(|course| course.prompt.as_mut()) {
@@ -126,16 +136,17 @@ fn in_settings(model: &mut Model, chord: Chord) {
     match settings.on_key(chord) {
         Outcome::Stay => {}
         Outcome::Leave => {
-            settings.open = false;
-            if !settings.changes.is_empty() {
+            let changed = !settings.changes.is_empty();
+            drop(model.leave_screen());
+            if changed {
                 warn(model, "what was changed is not saved yet");
             }
         }
-        Outcome::Edit if model.look.read_only => warn(model, READ_ONLY),
+        Outcome::Edit if model.look.read_only => refuse(model, READ_ONLY),
         Outcome::Edit => settings.edit_value(),
-        Outcome::AskToSave(_) if model.look.read_only => warn(model, READ_ONLY),
+        Outcome::AskToSave(_) if model.look.read_only => refuse(model, READ_ONLY),
         Outcome::AskToSave(lines) => ask::save(model, lines),
-        Outcome::Refuse(reason) => warn(model, reason),
+        Outcome::Refuse(reason) => refuse(model, reason),
     }
 }
 
@@ -148,8 +159,8 @@ fn in_find(model: &mut Model, chord: Chord) {
         KeyCode::Enter if find.input.value().is_empty() => model.find = None,
         KeyCode::Enter => {
             find.editing = false;
-            if !motion::find(model, true) {
-                warn(model, "not found");
+            if !motion::begin_find(model) {
+                refuse(model, "not found");
             }
         }
         _ => {
@@ -206,11 +217,6 @@ fn in_overlay(model: &mut Model, chord: Chord) -> Vec<Effect> {
         Some(Overlay::Editor) => {
             in_editor(model, chord);
             Vec::new()
-        }
-        Some(Overlay::Levels { .. }) => {
-            let more = in_levels(model, action);
-            let captured = more.then(|| Effect::Capture(model.logs.captured()));
-            captured.into_iter().collect()
         }
         None => Vec::new(),
     }
@@ -274,30 +280,51 @@ fn in_list(model: &mut Model, chord: Chord) -> Vec<Effect> {
 fn run_selected(model: &mut Model) -> Vec<Effect> {
     let chosen = |list: &Filtered, grouped| {
         let lines = palette::lines(model, list, grouped);
-        lines.get(list.selected).map(|line| line.action)
+        lines.into_iter().nth(list.selected).map(|line| line.does)
     };
-    let action = match &model.overlay {
+    let chosen = match &model.overlay {
         Some(Overlay::Help(list)) => chosen(list, true),
         Some(Overlay::Palette(list)) => chosen(list, false),
         _ => None,
     };
     model.overlay = None;
-    action.map_or_else(Vec::new, |action| act(model, action))
+    match chosen {
+        Some(Does::Act(action)) => return act(model, action),
+        Some(Does::Select(pane, key)) => {
+            act::go(model, pane);
+            motion::select(model, pane, &key);
+        }
+        Some(Does::Setting(key)) => {
+            if let Some(settings) = &mut model.settings {
+                settings.select(key);
+                model.open_settings();
+            }
+        }
+        None => {}
+    }
+    Vec::new()
 }
 
-/// Returns whether more is to be written down.
-fn in_levels(model: &mut Model, action: Option<Action>) -> bool {
-    let Some(Overlay::Levels { selected }) = &mut model.overlay else {
-        return false;
-    };
-    let last = model.logs.targets().count().saturating_sub(1);
-    match action {
-        Some(Action::Up) => *selected = selected.saturating_sub(1),
-        Some(Action::Down) => *selected = (*selected + 1).min(last),
-        Some(Action::Left) => return model.logs.show(*selected, false),
-        Some(Action::Right) => return model.logs.show(*selected, true),
-        Some(Action::Targets | Action::Open | Action::Quit) => model.overlay = None,
-        _ => {}
+/// The keys of tui-logger's target selector, as those know them who use it elsewhere. None: the key
+/// means what it means everywhere.
+fn in_selector(model: &mut Model, chord: Chord) -> Option<Vec<Effect>> {
+    let logs = &mut model.logs;
+    let mut captured = false;
+    match chord.code {
+        KeyCode::Up | KeyCode::Char('k') => logs.select_target(Step::By(-1)),
+        KeyCode::Down | KeyCode::Char('j') => logs.select_target(Step::By(1)),
+        KeyCode::Left => captured = logs.show(false),
+        KeyCode::Right => captured = logs.show(true),
+        KeyCode::Char(more @ ('+' | '=' | '-')) => {
+            logs.capture(more != '-');
+            captured = true;
+        }
+        KeyCode::Char('f') => logs.selector.only = !logs.selector.only,
+        KeyCode::Char('h') => logs.selector.hidden = !logs.selector.hidden,
+        KeyCode::Char(' ') => logs.selector.hide_off = !logs.selector.hide_off,
+        KeyCode::Esc | KeyCode::Enter | KeyCode::Char('t') => logs.selector.keys = false,
+        _ => return None,
     }
-    false
+    let captured = captured.then(|| Effect::Capture(model.logs.captured()));
+    Some(captured.into_iter().collect())
 }

@@ -2,7 +2,7 @@
 
 use crossterm::event::KeyCode;
 
-use super::warn;
+use super::{refuse, toast};
 use crate::console::action::Action;
 use crate::console::availability::READ_ONLY;
 use crate::console::chord::Chord;
@@ -23,7 +23,11 @@ pub(super) fn on_key(model: &mut Model, chord: Chord) -> Option<Vec<Effect>> {
         KeyCode::Char('p') => course.prompt = Some(Prompt::default()),
         KeyCode::Up | KeyCode::PageUp => course.scroll += 1,
         KeyCode::Down | KeyCode::PageDown => course.scroll = course.scroll.saturating_sub(1),
-        KeyCode::Tab | KeyCode::Esc => course.focused = false,
+        KeyCode::Tab | KeyCode::Esc => {
+            course.focused = false;
+            let lessons = model.keymap.label(Action::Lessons);
+            toast(model, format!("{lessons} goes back to the lesson"));
+        }
         _ if matches!(
             action,
             Some(
@@ -70,11 +74,11 @@ fn go_on(model: &mut Model) -> Vec<Effect> {
         return Vec::new();
     };
     if course.running {
-        warn(model, "the step is still going on");
+        refuse(model, "the step is still going on");
         return Vec::new();
     }
     if !course.may_go_on(model.look.read_only) {
-        warn(model, READ_ONLY);
+        refuse(model, READ_ONLY);
         return Vec::new();
     }
     course.failure = None;
@@ -110,7 +114,7 @@ fn in_prompt(model: &mut Model, chord: Chord) -> Vec<Effect> {
             prompt.scroll = (prompt.scroll + 1).min(last);
         }
         KeyCode::Enter if course.running || prompt.input.value().trim().is_empty() => {}
-        KeyCode::Enter if model.look.read_only => warn(model, READ_ONLY),
+        KeyCode::Enter if model.look.read_only => refuse(model, READ_ONLY),
         KeyCode::Enter => {
             let request = Request::Statement {
                 on_target: prompt.on_target,

@@ -1,6 +1,7 @@
 //! Moving in a pane and finding in it.
 
 use crate::console::action::Pane;
+use crate::console::items::items;
 use crate::console::model::Model;
 use crate::console::model::cursor::{Cursor, Offset, Step, moved};
 
@@ -11,6 +12,15 @@ pub(super) fn step(model: &mut Model, pane: Pane, step: Step) {
     }
     with_cursor(model, pane, |cursor, keys, height| {
         cursor.step(keys, step, height);
+    });
+}
+
+/// Selects the row with this key.
+pub(super) fn select(model: &mut Model, pane: Pane, key: &str) {
+    with_cursor(model, pane, |cursor, keys, height| {
+        if let Some(index) = keys.iter().position(|one| one == key) {
+            cursor.select(keys, index, height);
+        }
     });
 }
 
@@ -37,7 +47,9 @@ pub(super) fn scroll(model: &mut Model, pane: Pane, rows: isize) {
 /// Brings what is selected back into the views, whose sizes have changed.
 pub(super) fn resized(model: &mut Model) {
     for pane in LISTS {
-        with_cursor(model, pane, Cursor::show);
+        with_cursor(model, pane, |cursor, keys, height| {
+            cursor.show(keys, height);
+        });
     }
     let visible = model.logs.visible();
     if let Some(index) = log_index(model, &visible) {
@@ -48,13 +60,22 @@ pub(super) fn resized(model: &mut Model) {
 
 const LISTS: [Pane; 4] = [Pane::Slots, Pane::Schema, Pane::Tables, Pane::Snapshot];
 
-fn with_cursor(model: &mut Model, pane: Pane, change: impl FnOnce(&mut Cursor, &[&str], usize)) {
-    let rows = model.rows(pane);
-    let keys: Vec<&str> = rows.iter().map(|row| row.key.as_str()).collect();
+fn with_cursor(model: &mut Model, pane: Pane, change: impl FnOnce(&mut Cursor, &[String], usize)) {
+    let keys = keys(model, pane);
     let height = model.view_rows(pane);
-    if let Some(cursor) = model.cursor_mut(pane) {
-        change(cursor, &keys, height);
+    let Some(cursor) = model.cursor_mut(pane) else {
+        return;
+    };
+    change(cursor, &keys, height);
+    // Whoever comes near to the end of what is known of the past wants to see more of it.
+    if pane == Pane::Schema && cursor.top(&keys, height) + 2 * height >= keys.len() {
+        model.servers.history.want_older();
     }
+}
+
+fn keys(model: &Model, pane: Pane) -> Vec<String> {
+    let items = items(model, pane);
+    items.iter().map(|item| item.key().into_owned()).collect()
 }
 
 /// Scrolling up leaves the end and stops following; the last line follows again.
@@ -126,6 +147,15 @@ fn log_index(model: &Model, visible: &[u64]) -> Option<usize> {
     Some(index.min(visible.len().checked_sub(1)?))
 }
 
+/// Selects the first that holds the text searched for, from where one is; returns whether there is one.
+pub(super) fn begin_find(model: &mut Model) -> bool {
+    match model.focus {
+        Pane::Logs => find(model, true),
+        // It shows what matches, and something is selected.
+        pane => !items(model, pane).is_empty(),
+    }
+}
+
 /// Selects the next (or previous) row that holds the text searched for; returns whether there is
 /// one. It goes on from the other end.
 pub(super) fn find(model: &mut Model, forward: bool) -> bool {
@@ -134,21 +164,19 @@ pub(super) fn find(model: &mut Model, forward: bool) -> bool {
     };
     match model.focus {
         Pane::Logs => find_log(model, &needle, forward),
-        pane => find_row(model, pane, &needle, forward),
+        pane => find_row(model, pane, forward),
     }
 }
 
-fn find_row(model: &mut Model, pane: Pane, needle: &str, forward: bool) -> bool {
-    let rows = model.rows(pane);
-    let keys: Vec<&str> = rows.iter().map(|row| row.key.as_str()).collect();
+/// A list that is searched shows what matches, and nothing else: the next one is the next row.
+fn find_row(model: &mut Model, pane: Pane, forward: bool) -> bool {
+    let keys = keys(model, pane);
     let height = model.view_rows(pane);
     let Some(cursor) = model.cursor_mut(pane) else {
         return false;
     };
     let start = cursor.index(&keys).unwrap_or(0);
-    let found = around(start, rows.len(), forward, |index| {
-        rows[index].holds(needle)
-    });
+    let found = around(start, keys.len(), forward, |_| true);
     if let Some(index) = found {
         cursor.select(&keys, index, height);
     }

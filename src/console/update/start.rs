@@ -3,12 +3,13 @@
 use crossterm::event::KeyCode;
 use tracing::Level;
 
-use super::{act, toast, warn};
+use super::{act, refuse, toast};
 use crate::console::action::Action;
 use crate::console::chord::Chord;
 use crate::console::lesson::{Course, Lesson};
 use crate::console::message::Effect;
 use crate::console::model::Model;
+use crate::console::model::mode::Mode;
 use crate::console::model::overlay::edit;
 use crate::console::settings::Settings;
 use crate::console::start::{Choosing, Found};
@@ -36,7 +37,7 @@ pub(super) fn on_key(model: &mut Model, chord: Chord) -> Vec<Effect> {
             toast(model, format!("{quit} quits"));
         }
         Some(action) => return act(model, action),
-        None => warn(
+        None => refuse(
             model,
             format!("{chord} does nothing here; ? shows what does"),
         ),
@@ -76,10 +77,10 @@ pub(super) fn choose_file(model: &mut Model) {
     let Some(start) = &mut model.start else {
         return;
     };
-    start.shown = true;
     let mut choosing = Choosing::default();
     choosing.take(&start.files, 1);
     start.choosing = Some(choosing);
+    model.mode = Mode::Start;
 }
 
 /// Asks for the tutorial's servers.
@@ -101,6 +102,9 @@ pub(super) fn on_opened(model: &mut Model, opened: Result<Found, Vec<String>>) -
             model.draft = found.draft;
             if found.trouble.is_empty() {
                 model.pipeline = found.pipeline;
+                model.servers.begin();
+                // What was typed into a wizard was about something else.
+                model.parked.clear();
                 model.leave_start_screen();
                 return capture(model, found.level);
             }
@@ -129,6 +133,7 @@ pub(super) fn on_staged(
         Ok((lessons, addresses)) => {
             model.course = Some(Course::new(lessons, addresses));
             model.pipeline = "tutorial".to_owned();
+            model.servers.begin();
             model.leave_start_screen();
             // Its lessons speak of each single change.
             capture(model, Level::TRACE)

@@ -1,13 +1,21 @@
 //! What messages do to the state and what they ask for, without any I/O.
 
+use tracing::level_filters::LevelFilter;
+
 use super::*;
+use crate::console::action::Pane;
+use crate::console::items::items;
 use crate::console::lesson::{ByHand, Course, Lesson, LessonStep, Request, Seen};
+use crate::console::model::SlotOrder;
+use crate::console::model::mode::{Home, Mode};
 use crate::console::model::overlay::Filtered;
-use crate::console::scripted::{NOW_MS, Scene, log_lines, status};
+use crate::console::model::servers::Look;
+use crate::console::scripted::{NOW_MS, Scene, log_lines, sample_changes, status};
 use crate::console::start::{Found, Start};
 use crate::console::tests::{console, drawn, press, text, type_text};
 use crate::console::wizard::{Answer, Draft, Kind, Loaded, Step, Wizard};
-use crate::engine::status::{FailedTransaction, Refusal};
+use crate::engine::observe::{Page, Servers as Sides};
+use crate::engine::status::{FailedTransaction, Refusal, SchemaChange};
 use crate::model::remedy::begin_anew;
 use crate::model::{Lsn, RelationId};
 
@@ -41,7 +49,7 @@ fn keys_ask_the_engine_for_what_makes_sense_and_explain_what_does_not() {
         Scene::Held,
         "P",
         &[],
-        Some("the engine stands at a refused transaction"),
+        Some("the engine is held at a refused transaction"),
     );
     check(Scene::Retrying, "R", &command(Command::Retry), None);
     check(Scene::Held, "2 r", &command(Command::Retry), None);
@@ -51,7 +59,7 @@ fn keys_ask_the_engine_for_what_makes_sense_and_explain_what_does_not() {
         Scene::Streaming,
         "X",
         &[],
-        Some("the engine stands at no refused transaction"),
+        Some("the engine is held at no refused transaction"),
     );
     check(Scene::Held, "X enter esc", &[], None);
     check(Scene::Streaming, "E enter", &[], None);
@@ -215,8 +223,8 @@ fn the_mouse_gives_the_keys_to_what_is_clicked() {
         },
     );
     assert_eq!(model.focus, Pane::Schema);
-    let rows = model.rows(Pane::Schema);
-    let keys: Vec<&str> = rows.iter().map(|row| row.key.as_str()).collect();
+    let rows = items(&model, Pane::Schema);
+    let keys: Vec<String> = rows.iter().map(|row| row.key().into_owned()).collect();
     assert_eq!(model.schema.index(&keys), Some(2));
     update(
         &mut model,
@@ -248,7 +256,7 @@ fn copying_takes_what_is_shown() {
         "ALTER TABLE public.orders ADD COLUMN note text;"
     );
     assert!(text("y").starts_with("orders_slot  ● active  48 MB"));
-    assert_eq!(text("5 Y").lines().count(), 5);
+    assert_eq!(text("5 Y").lines().count(), 6, "with a line of headings");
     assert!(text("4 c").contains("\"rows\":\"1204\""));
     let copied = text("4 y");
     assert!(
@@ -275,7 +283,14 @@ fn events_become_toasts_that_go_away() {
     for number in 0..9 {
         update(&mut model, Message::Told(Ok(number.to_string())));
     }
-    assert_eq!(model.toasts.len(), TOASTS_MAX);
+    press(&mut model, "R");
+    update(&mut model, Message::Told(Err("no room".into())));
+    let texts: Vec<&str> = model.toasts.iter().map(|one| one.text.as_str()).collect();
+    assert_eq!(
+        texts,
+        ["8", "nothing has failed", "no room"],
+        "the newest of a kind"
+    );
 
     model.dirty = false;
     update(&mut model, Message::Now(NOW_MS + TOAST_MS));
@@ -316,14 +331,14 @@ fn help_and_palette_run_what_they_show() {
 
 fn starting() -> Model {
     let mut model = console(Scene::Stopped);
-    model.start = Some(Start::new(Vec::new(), &["shop.env".into()]));
+    model.begin_at(Start::new(Vec::new(), &["shop.env".into()]));
     model
 }
 
 #[test]
 fn the_start_screen_leads_to_all_that_it_offers() {
     let mut model = starting();
-    assert_eq!(press(&mut model, "enter"), [Effect::Stage]);
+    assert_eq!(press(&mut model, "up enter"), [Effect::Stage]);
     assert_eq!(
         press(&mut model, "L"),
         [],
@@ -331,7 +346,7 @@ fn the_start_screen_leads_to_all_that_it_offers() {
     );
 
     let mut model = starting();
-    press(&mut model, "down enter");
+    press(&mut model, "enter");
     assert_eq!(
         press(&mut model, "enter"),
         [Effect::Open("shop.env".into())]
@@ -343,12 +358,9 @@ fn the_start_screen_leads_to_all_that_it_offers() {
         [Effect::Open("other.env".into())]
     );
     press(&mut model, "esc I");
-    assert_eq!(model.wizard.as_ref().map(|one| one.kind), Some(Kind::Init));
+    assert_eq!(model.wizard().map(|one| one.kind), Some(Kind::Init));
     press(&mut model, "esc down down enter");
-    assert_eq!(
-        model.wizard.as_ref().map(|one| one.kind),
-        Some(Kind::TearDown)
-    );
+    assert_eq!(model.wizard().map(|one| one.kind), Some(Kind::TearDown));
     press(&mut model, "esc P");
     assert_eq!(last_toast(&model), "there is no pipeline yet");
     press(&mut model, "esc");
@@ -374,9 +386,9 @@ fn a_file_that_names_no_pipeline_says_why_and_can_be_mended() {
     update(&mut model, Message::Opened(Ok(refused)));
     assert!(model.is_starting());
     press(&mut model, "C");
-    assert!(model.settings.as_ref().unwrap().open);
+    assert!(matches!(model.mode, Mode::Settings(Home::Start)));
     press(&mut model, "esc I");
-    let wizard = model.wizard.as_ref().unwrap();
+    let wizard = model.wizard().unwrap();
     assert_eq!(wizard.draft().source, "postgres://db1/shop");
     press(&mut model, "esc");
 
@@ -417,7 +429,7 @@ fn a_refused_schema_change_is_edited_and_applied_when_confirmed() {
 #[test]
 fn the_palette_shows_first_what_can_be_done_now() {
     let mut model = console(Scene::Stopped);
-    model.start = Some(Start::new(Vec::new(), &[]));
+    model.begin_at(Start::new(Vec::new(), &[]));
     let lines = crate::console::palette::lines(&model, &Filtered::default(), false);
     let open = lines
         .iter()
@@ -447,9 +459,9 @@ fn a_read_only_console_shows_and_asks_for_nothing() {
     model.look.read_only = true;
     let mut wizard = Wizard::new(Kind::Init, &Draft::default());
     wizard.at = steps_before(Step::Run);
-    model.wizard = Some(wizard);
+    model.open_wizard(wizard);
     assert_eq!(press(&mut model, "enter"), []);
-    let wizard = model.wizard.as_ref().unwrap();
+    let wizard = model.wizard().unwrap();
     assert_eq!(wizard.step(), Step::Plan, "nothing runs");
 
     let mut model = console(Scene::Streaming);
@@ -547,7 +559,7 @@ fn a_field_takes_one_line_of_pasted_text_and_says_so() {
     press(&mut model, "I");
     let pasted = "postgres://db1/shop\nsecond line\n";
     update(&mut model, Message::Paste(pasted.into()));
-    let wizard = model.wizard.as_ref().unwrap();
+    let wizard = model.wizard().unwrap();
     assert_eq!(wizard.draft().source, "postgres://db1/shop");
     assert_eq!(
         last_toast(&model),
@@ -591,7 +603,7 @@ fn answers_reach_the_wizard_that_asked() {
     press(&mut model, "I esc T");
     let ran = Answer::Ran(Ok(Vec::new()));
     update(&mut model, Message::Wizard(Kind::Init, ran));
-    let open = model.wizard.as_ref().unwrap();
+    let open = model.wizard().unwrap();
     assert_eq!((open.kind, &open.ran), (Kind::TearDown, &Loaded::Not));
     assert_eq!(model.parked[0].ran, Loaded::Done(Vec::new()));
 }
@@ -771,4 +783,226 @@ fn a_lost_slot_has_no_room_left_and_its_hint_is_in_keys() {
     let screen = text(&drawn(&mut model, (120, 40)));
     assert!(screen.contains("The slot is lost already"), "{screen}");
     assert!(!screen.contains("an hour"), "{screen}");
+}
+
+#[test]
+fn a_level_that_is_chosen_for_a_target_is_what_is_captured() {
+    let mut model = console(Scene::Streaming);
+    let captured = |effects: Vec<Effect>| match effects.as_slice() {
+        [Effect::Capture(levels)] => levels.iter().find(|one| one.0 == "ddl").unwrap().1,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(press(&mut model, "4 t down"), []);
+    assert_eq!(captured(press(&mut model, "right")), LevelFilter::TRACE);
+    assert_eq!(
+        press(&mut model, "left left"),
+        [],
+        "less is shown of the same"
+    );
+    assert_eq!(captured(press(&mut model, "-")), LevelFilter::DEBUG);
+
+    press(&mut model, "f");
+    let screen = text(&drawn(&mut model, (120, 40)));
+    assert!(
+        screen.contains("statement applied") && !screen.contains("keepalive"),
+        "{screen}"
+    );
+    press(&mut model, "esc 1");
+    assert!(!model.logs.selector.keys);
+}
+
+fn page(changes: Vec<SchemaChange>) -> Page {
+    Page {
+        total: 10_037,
+        skipped: Some(1),
+        changes,
+        is_last: false,
+    }
+}
+
+#[test]
+fn the_schema_log_goes_on_into_what_is_on_record() {
+    let mut model = console(Scene::Streaming);
+    model.servers.begin();
+    let look = |look| [Effect::Look(look)];
+    assert_eq!(update(&mut model, Message::Now(NOW_MS)), look(Look::Latest));
+    let latest = Looked::Latest(Ok(page(sample_changes(1..=9))));
+    update(&mut model, Message::Looked(latest));
+
+    let screen = text(&drawn(&mut model, (120, 40)));
+    assert!(screen.contains("9 of 10,037"), "{screen}");
+    assert!(screen.contains("1 skipped tx"), "{screen}");
+    press(&mut model, "2 G");
+    let older = look(Look::Older("c1".into()));
+    assert_eq!(update(&mut model, Message::Now(NOW_MS)), older);
+    let ended = Page {
+        is_last: true,
+        ..page(sample_changes(0..=0))
+    };
+    update(&mut model, Message::Looked(Looked::Older(Ok(ended))));
+    press(&mut model, "G");
+    assert_eq!(items(&model, Pane::Schema).len(), 10);
+    assert_eq!(update(&mut model, Message::Now(NOW_MS)), []);
+}
+
+#[test]
+fn without_an_engine_both_sides_are_shown_as_they_are() {
+    let mut model = console(Scene::Opening);
+    let none = Status {
+        phase: Phase::Stopped,
+        ..Status::default()
+    };
+    update(&mut model, Message::Status(Arc::new(none)));
+    model.servers.begin();
+    let seen = Sides {
+        source: "db1:5432/shop".into(),
+        target: "db2:5432/shop".into(),
+        slot_name: "orders_slot".into(),
+        slots: Some(status(Scene::Streaming).slots),
+        ..Sides::default()
+    };
+    let answer = |seen: &Sides| Message::Looked(Looked::Servers(Box::new(seen.clone())));
+    update(&mut model, answer(&seen));
+
+    let screen = text(&drawn(&mut model, (120, 40)));
+    assert!(
+        screen.contains("2 slots ") && screen.contains("audit_slot"),
+        "{screen}"
+    );
+    assert!(screen.contains("db1:5432/shop → db2:5432/shop"), "{screen}");
+    assert!(!screen.contains("as last seen"), "{screen}");
+
+    let away = Sides {
+        slots: None,
+        source_trouble: Some("connection refused".into()),
+        ..seen
+    };
+    update(&mut model, answer(&away));
+    let screen = text(&drawn(&mut model, (120, 40)));
+    assert!(
+        screen.contains("SOURCE AWAY") && screen.contains("as last seen"),
+        "{screen}"
+    );
+}
+
+#[test]
+fn a_search_leaves_what_matches_and_says_which_of_how_many_is_selected() {
+    for (pane, typed, left) in [
+        ("1", "audit", "1/2"),
+        ("5", "order", "2/5"),
+        ("2", "users", "2/8"),
+    ] {
+        let mut model = console(Scene::Streaming);
+        press(&mut model, pane);
+        press(&mut model, "/");
+        type_text(&mut model, typed);
+        press(&mut model, "enter");
+        let screen = text(&drawn(&mut model, (120, 40)));
+        assert!(screen.contains(left), "{screen}");
+        assert!(screen.lines().last().unwrap().contains("1 of "), "{screen}");
+        press(&mut model, "n");
+        let screen = text(&drawn(&mut model, (120, 40)));
+        let which = if left.starts_with('1') {
+            "1 of 1"
+        } else {
+            "2 of 2"
+        };
+        assert!(screen.lines().last().unwrap().contains(which), "{screen}");
+    }
+    let mut model = console(Scene::Streaming);
+    press(&mut model, "1 /");
+    type_text(&mut model, "nobody");
+    press(&mut model, "enter");
+    let screen = text(&drawn(&mut model, (80, 24)));
+    assert!(screen.contains("nothing matches"), "{screen}");
+}
+
+fn click(model: &mut Model, column: u16, row: u16) -> Vec<Effect> {
+    update(model, Message::Click { column, row })
+}
+
+/// Clicks on what stands on the screen.
+fn click_on(model: &mut Model, size: (u16, u16), words: &str) -> Vec<Effect> {
+    let screen = text(&drawn(model, size));
+    let found = screen.lines().enumerate().find_map(|(row, line)| {
+        let at = line.find(words)?;
+        Some((line[..at].chars().count(), row))
+    });
+    let (column, row) = found.unwrap_or_else(|| panic!("no {words} on\n{screen}"));
+    click(
+        model,
+        u16::try_from(column).unwrap(),
+        u16::try_from(row).unwrap(),
+    )
+}
+
+#[test]
+fn what_can_be_seen_can_be_clicked() {
+    let mut model = console(Scene::Streaming);
+    click_on(&mut model, (120, 40), "SLOT ");
+    assert_eq!(model.sorting.slots, SlotOrder::TimeLeft, "a heading sorts");
+    click_on(&mut model, (120, 40), "audit_slot");
+    assert!(model.overlay.is_none());
+    click_on(&mut model, (120, 40), "audit_slot");
+    assert!(
+        matches!(model.overlay, Some(Overlay::Detail { .. })),
+        "twice opens"
+    );
+    click_on(&mut model, (120, 40), "Esc close");
+    assert!(model.overlay.is_none(), "a hint is its key");
+    update(&mut model, Message::Now(NOW_MS + 1000));
+    click_on(&mut model, (120, 40), "audit_slot");
+    assert!(model.overlay.is_none(), "once more, later");
+
+    click_on(&mut model, (48, 12), "5 Tables");
+    assert_eq!(model.focus, Pane::Tables, "a tab");
+
+    let mut model = console(Scene::Streaming);
+    click_on(&mut model, (120, 40), "q quit");
+    click_on(&mut model, (120, 40), "stop and quit ");
+    assert_eq!(model.leaving, Leaving::No, "the first click chooses");
+    let stop = [Effect::Command(Command::Stop)];
+    assert_eq!(click_on(&mut model, (120, 40), "stop and quit "), stop);
+}
+
+#[test]
+fn the_windows_title_says_the_state_and_the_bell_calls_for_what_matters() {
+    let mut model = console(Scene::Streaming);
+    let mut title = |scene| {
+        let effects = update(&mut model, Message::Status(Arc::new(status(scene))));
+        effects.into_iter().find_map(|effect| match effect {
+            Effect::Title { text, bell } => Some((text, bell)),
+            _ => None,
+        })
+    };
+    let expected = |text: &str, bell| Some((text.to_owned(), bell));
+    assert_eq!(title(Scene::Streaming), None, "nothing has changed");
+    assert_eq!(title(Scene::Held), expected("! HELD orders_prod", true));
+    assert_eq!(
+        title(Scene::Streaming),
+        expected("● STREAMING orders_prod", false)
+    );
+    assert_eq!(
+        title(Scene::Behind),
+        expected("» CATCHING UP orders_prod", false)
+    );
+    assert_eq!(
+        title(Scene::Streaming),
+        expected("● STREAMING orders_prod", true)
+    );
+}
+
+#[test]
+fn whoever_leaves_is_told_where_it_stands_and_how_to_go_on() {
+    let model = console(Scene::Stopped);
+    let farewell = ask::farewell(&model).unwrap();
+    assert!(
+        farewell.starts_with("orders_prod stopped at 0/"),
+        "{farewell}"
+    );
+    assert!(
+        farewell.contains("pgstream run goes on there"),
+        "{farewell}"
+    );
+    assert_eq!(ask::farewell(&console(Scene::Opening)), None);
 }

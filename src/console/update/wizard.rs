@@ -2,11 +2,12 @@
 
 use crossterm::event::KeyCode;
 
-use super::{toast, warn};
+use super::{refuse, toast};
 use crate::console::availability::READ_ONLY;
 use crate::console::chord::Chord;
 use crate::console::message::Effect;
 use crate::console::model::Model;
+use crate::console::model::mode::Mode;
 use crate::console::settings::Settings;
 use crate::console::wizard::update::{self, Outcome};
 use crate::console::wizard::{Answer, Job, Kind, Loaded, Started, Step, Wizard};
@@ -18,26 +19,27 @@ pub(super) fn open(model: &mut Model, kind: Kind) {
         Some(index) => model.parked.remove(index),
         None => Wizard::new(kind, &model.draft),
     };
-    model.wizard = Some(wizard);
+    model.open_wizard(wizard);
 }
 
 /// Takes a key while a wizard is open.
 pub(super) fn on_key(model: &mut Model, chord: Chord) -> Vec<Effect> {
-    let Some(wizard) = &mut model.wizard else {
+    let (read_only, now_ms) = (model.look.read_only, model.now_ms);
+    let Some(wizard) = model.wizard_mut() else {
         return Vec::new();
     };
     let goes_on = chord.code == KeyCode::Enter && wizard.sql_scroll.is_none();
-    if model.look.read_only && goes_on && wizard.step() == Step::Plan {
-        warn(model, READ_ONLY);
+    if read_only && goes_on && wizard.step() == Step::Plan {
+        refuse(model, READ_ONLY);
         return Vec::new();
     }
-    match update::on_key(wizard, chord, model.now_ms) {
+    match update::on_key(wizard, chord, now_ms) {
         Outcome::Stay => Vec::new(),
         Outcome::Ask(jobs) => asked(wizard.kind, jobs),
         Outcome::Copy(what, text) => vec![Effect::Copy { what, text }],
         Outcome::Write(name, text) => vec![Effect::Write { name, text }],
         Outcome::Refuse(reason) => {
-            warn(model, reason);
+            refuse(model, reason);
             Vec::new()
         }
         Outcome::Leave => {
@@ -50,7 +52,7 @@ pub(super) fn on_key(model: &mut Model, chord: Chord) -> Vec<Effect> {
 /// Takes in that time has passed.
 pub(super) fn on_tick(model: &mut Model) -> Vec<Effect> {
     let now_ms = model.now_ms;
-    let Some(wizard) = &mut model.wizard else {
+    let Some(wizard) = model.wizard_mut() else {
         return Vec::new();
     };
     let effects = asked(wizard.kind, update::on_tick(wizard, now_ms));
@@ -65,7 +67,11 @@ pub(super) fn on_answer(model: &mut Model, kind: Kind, answer: Answer) -> Vec<Ef
         return Vec::new();
     }
     let now_ms = model.now_ms;
-    let mut wizards = model.wizard.iter_mut().chain(&mut model.parked);
+    let open = match &mut model.mode {
+        Mode::Wizard(_, wizard) => Some(&mut **wizard),
+        Mode::Dashboard | Mode::Start | Mode::Settings(_) => None,
+    };
+    let mut wizards = open.into_iter().chain(&mut model.parked);
     let wizard = wizards.find(|wizard| wizard.kind == kind);
     let jobs = wizard.map(|wizard| update::on_answer(wizard, answer, now_ms));
     asked(kind, jobs.unwrap_or_default())
@@ -79,13 +85,16 @@ fn started_well(model: &mut Model, started: Started) {
         false => format!("saved; pgstream run -c {file} starts it"),
     };
     toast(model, text);
-    model.wizard = model.wizard.take().filter(|open| open.kind != Kind::Init);
+    if model.wizard().is_some_and(|open| open.kind == Kind::Init) {
+        drop(model.leave_screen());
+    }
     model.parked.retain(|wizard| wizard.kind != Kind::Init);
     if !started.starts {
         return;
     }
     model.draft = started.draft;
     model.pipeline = started.name;
+    model.servers.begin();
     model.settings = Some(Settings::new(started.settings.0, Some(started.settings.1)));
     model.leave_start_screen();
 }
@@ -97,11 +106,21 @@ fn asked(kind: Kind, jobs: Vec<Job>) -> Vec<Effect> {
 
 /// Leaves the wizard; one that has not come to its end is kept as it is.
 fn leave(model: &mut Model) {
-    let Some(wizard) = model.wizard.take() else {
+    let Some(wizard) = model.leave_screen() else {
         return;
     };
-    if matches!(wizard.verified, Loaded::Not) {
-        toast(model, "left; what was typed is kept");
-        model.parked.push(wizard);
+    match wizard.verified {
+        Loaded::Not => {
+            toast(model, "left; what was typed is kept");
+            model.parked.push(wizard);
+        }
+        // There is no pipeline any more.
+        Loaded::Done(remains) if remains.is_empty() => {
+            toast(model, "torn down");
+            if model.start.is_some() {
+                model.mode = Mode::Start;
+            }
+        }
+        Loaded::Done(_) | Loaded::Waiting | Loaded::Failed(_) => {}
     }
 }

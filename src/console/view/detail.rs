@@ -3,6 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
+use ratatui::widgets::{Paragraph, Widget as _};
 
 use super::paint::{self, Frame};
 use crate::console::action::Pane;
@@ -49,20 +50,32 @@ pub(super) fn beside(model: &Model, pane: Pane, title: &str, place: Rect, buffer
     let theme = model.look.theme;
     let title = format!("· {title}");
     let inner = paint::frame(theme, Frame::Pane, (&title, Line::default()), place, buffer);
-    show(
-        &wrapped(detail::lines(model, pane), usize::from(inner.width)),
-        inner,
-        buffer,
-    );
-}
-
-fn show(lines: &[Line<'static>], inner: Rect, buffer: &mut Buffer) {
-    for (row, line) in (0..inner.height).zip(lines) {
-        paint::text(line, row, inner, buffer);
+    let lines = wrapped(detail::lines(model, pane), usize::from(inner.width));
+    let hidden = lines.len().saturating_sub(usize::from(inner.height));
+    show(&lines, inner, buffer);
+    if hidden > 0 {
+        let text = format!(" ▼ {hidden} more lines ");
+        let corner = Rect {
+            y: place.bottom().saturating_sub(1),
+            height: 1,
+            width: place.width.saturating_sub(2),
+            ..place
+        };
+        paint::text_right(
+            &Line::styled(text, theme.style(Role::Quiet)),
+            0,
+            corner,
+            buffer,
+        );
     }
 }
 
-/// Breaks lines that are too long; what goes on keeps the style of its first piece.
+fn show(lines: &[Line<'static>], inner: Rect, buffer: &mut Buffer) {
+    Paragraph::new(lines.to_vec()).render(inner.intersection(buffer.area), buffer);
+}
+
+/// Breaks lines that are too long; what goes on keeps its indent, which a paragraph that wraps by
+/// itself would not keep, and the style of the last piece.
 fn wrapped(lines: Vec<Line<'static>>, width: usize) -> Vec<Line<'static>> {
     let mut broken = Vec::with_capacity(lines.len());
     for line in lines {

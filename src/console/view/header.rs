@@ -2,27 +2,42 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
+use ratatui::widgets::{Tabs, Widget as _};
 
 use super::paint::{self, Frame};
-use super::{plot, snapshot};
+use super::plot::{self, Cells};
+use super::snapshot;
 use crate::console::action::{Action, Pane};
 use crate::console::availability::{has_failed_change, refusal, refused};
 use crate::console::format;
+use crate::console::items;
 use crate::console::layout::{Class, Layout};
 use crate::console::model::Model;
 use crate::console::remedy;
 use crate::console::sign::{self, Sign};
 use crate::console::theme::Role;
+use crate::console::threshold;
 use crate::engine::status::{Failure, Phase, Sample, SchemaState, Slot};
 
 fn span(model: &Model, text: impl Into<String>, role: Role) -> Span<'static> {
     Span::styled(text.into(), model.look.theme.style(role))
 }
 
-/// The state in words, with what is left to wait.
+/// A state as a block: it must be seen from afar.
+fn block(model: &Model, words: &str, role: Role) -> Span<'static> {
+    let style = model
+        .look
+        .theme
+        .style(role)
+        .add_modifier(Modifier::REVERSED);
+    Span::styled(format!(" {words} "), style)
+}
+
+/// The state in words, with what is left to wait: the state of now, also while the display is frozen.
 fn phase_words(model: &Model) -> (Sign, String) {
-    let status = model.status();
+    let status = &model.latest;
     let sign = sign::of_phase(&status.phase);
     let mut words = format!("{} {}", sign.glyph, sign.word);
     if let (Phase::Copying, Some(snapshot)) = (&status.phase, &status.snapshot) {
@@ -41,7 +56,7 @@ fn phase_words(model: &Model) -> (Sign, String) {
 
 /// How old the oldest change on its way is.
 fn lag_words(model: &Model) -> String {
-    format::known(model.lag().seconds, format::seconds)
+    format::known(model.lag().seconds, format::lag)
 }
 
 /// One line: pipeline, source and target, badges, state, running time.
@@ -50,7 +65,7 @@ pub(super) fn header(model: &Model, layout: &Layout, buffer: &mut Buffer) {
     let status = model.status();
     let (sign, words) = phase_words(model);
     let mut right = badges(model, layout.class);
-    right.push(span(model, words, sign.role));
+    right.push(block(model, &words, sign.role));
     if layout.class == Class::Compact {
         let lag = format!("  lag {} ", lag_words(model));
         right.push(span(model, lag, Role::Text));
@@ -128,6 +143,21 @@ fn badges(model: &Model, class: Class) -> Vec<Span<'static>> {
     if unconfirmed.is_some_and(|found| found.tables.is_empty()) {
         badge("NOT CONFIRMED".to_owned(), Role::Bad);
     }
+    let seen = model.servers.seen.as_ref().filter(|_| model.is_at_rest());
+    for (trouble, text) in [
+        (
+            seen.and_then(|seen| seen.source_trouble.as_ref()),
+            "SOURCE AWAY",
+        ),
+        (
+            seen.and_then(|seen| seen.target_trouble.as_ref()),
+            "TARGET AWAY",
+        ),
+    ] {
+        if trouble.is_some() {
+            badge(text.to_owned(), Role::Warn);
+        }
+    }
     if let Some((text, role)) = snapshot::badge(model, class) {
         badge(text, role);
     }
@@ -139,27 +169,46 @@ pub(super) fn figures(model: &Model, place: Rect, buffer: &mut Buffer) {
     let status = model.status();
     let latest = model.latest_sample();
     let (good, bad, open) = schema_counts(model);
+    let lag = threshold::of_lag(model.lag().seconds);
+    let batch = threshold::of_batch(status.batches.p95_ms);
+    let wal = format::known(model.lag().bytes, format::bytes);
+    let p95 = format::millis(status.batches.p95_ms);
     let figures = [
-        format!(
-            "lag {} / {}",
-            lag_words(model),
-            format::known(model.lag().bytes, format::bytes)
+        (
+            format!("lag {}{} / {wal}", lag_words(model), threshold::mark(lag)),
+            lag,
         ),
-        format!("{} rows/s", format::rate(latest.rows.into())),
-        format!("{} tx/s", format::rate(latest.transactions.into())),
-        format!("batch p95 {}", format::millis(status.batches.p95_ms)),
-        format!("ddl {good} ✓ {bad} ✗ {open} !"),
+        (
+            format!("{} rows/s", format::rate(latest.rows.into())),
+            Role::Text,
+        ),
+        (
+            format!("{} tx/s", format::rate(latest.transactions.into())),
+            Role::Text,
+        ),
+        (format!("batch p95 {p95}{}", threshold::mark(batch)), batch),
+        (
+            format!("ddl {} ✓ {bad} ✗ {open} !", format::count(good)),
+            Role::Text,
+        ),
     ];
-    let text = paint::whole_figures(" ", figures, usize::from(place.width));
-    paint::text(&Line::from(span(model, text, Role::Text)), 0, place, buffer);
+    let mut line = Line::from(" ");
+    for (text, role) in figures {
+        if line.width() + Span::raw(text.as_str()).width() > usize::from(place.width) {
+            break;
+        }
+        line.push_span(span(model, text, role));
+        line.push_span("   ");
+    }
+    paint::text(&line, 0, place, buffer);
 }
 
-/// Schema changes that were applied, that failed, that need somebody.
-fn schema_counts(model: &Model) -> (usize, usize, usize) {
-    let changes = &model.status().schema_changes;
+/// Schema changes that were applied since the engine started, that failed, that need somebody.
+fn schema_counts(model: &Model) -> (u64, usize, usize) {
+    let changes = items::changes(model);
     let count = |state: SchemaState| changes.iter().filter(|one| one.state == state).count();
     (
-        count(SchemaState::Applied),
+        model.status().totals.schema_changes,
         count(SchemaState::Failed),
         count(SchemaState::NotApplied),
     )
@@ -167,70 +216,123 @@ fn schema_counts(model: &Model) -> (usize, usize, usize) {
 
 /// The tabs of a compact screen; they carry what would be seen in panes that are not shown.
 pub(super) fn tabs(model: &Model, place: Rect, buffer: &mut Buffer) {
-    let (_, failed, open) = schema_counts(model);
-    let short = ["Slots", "Schema", "Rate", "Logs", "Tables"];
-    let mut spans = vec![Span::raw(" ")];
-    for (pane, name) in Pane::ALL.into_iter().zip(short) {
-        let mut text = format!("{} {name}", pane.number());
-        if pane == Pane::Schema && failed > 0 {
-            text += &format!("✗{failed}");
-        }
-        if pane == Pane::Schema && open > 0 {
-            text += &format!("!{open}");
-        }
-        if pane == model.focus {
-            spans.push(span(model, format!("[{text}]"), Role::Focus));
-        } else {
-            spans.push(span(model, text, Role::Text));
-        }
-        spans.push(Span::raw(" "));
-    }
-    paint::text(&Line::from(spans), 0, place, buffer);
+    let titles = tab_titles(model).map(Line::from);
+    let selected = Pane::ALL.iter().position(|pane| *pane == model.focus);
+    Tabs::new(titles)
+        .select(selected)
+        .style(model.look.theme.style(Role::Text))
+        .highlight_style(model.look.theme.style(Role::Focus))
+        .divider("")
+        .padding("", " ")
+        .render(tabs_place(place).intersection(buffer.area), buffer);
 }
 
-/// One tile: its name, its figure, the recent course of it, and what it means.
+/// The tabs begin one cell from the edge.
+fn tabs_place(place: Rect) -> Rect {
+    Rect {
+        x: place.x + 1,
+        width: place.width.saturating_sub(1),
+        ..place
+    }
+}
+
+/// What the tabs say, in order; that of the pane that is shown stands in brackets.
+fn tab_titles(model: &Model) -> [String; 5] {
+    let (_, failed, open) = schema_counts(model);
+    let short = ["Slots", "Schema", "Rate", "Logs", "Tables"];
+    let mut titles = short.map(str::to_owned);
+    for (pane, title) in Pane::ALL.into_iter().zip(&mut titles) {
+        *title = format!("{} {title}", pane.number());
+        if pane == Pane::Schema && failed > 0 {
+            *title += &format!("✗{failed}");
+        }
+        if pane == Pane::Schema && open > 0 {
+            *title += &format!("!{open}");
+        }
+        if pane == model.focus {
+            *title = format!("[{title}]");
+        }
+    }
+    titles
+}
+
+/// Returns the pane whose tab stands in this column.
+pub(crate) fn tab_at(model: &Model, place: Rect, column: u16) -> Option<Pane> {
+    let mut from = tabs_place(place).x;
+    for (pane, title) in Pane::ALL.into_iter().zip(tab_titles(model)) {
+        let to = from + u16::try_from(Span::raw(title).width()).unwrap_or(0);
+        if (from..to).contains(&column) {
+            return Some(pane);
+        }
+        from = to + 1;
+    }
+    None
+}
+
+/// One tile: its name, its figure and what that means, its recent course, and words about it.
 struct Tile {
     title: &'static str,
     figure: String,
+    role: Role,
     course: Vec<f64>,
     words: String,
 }
 
-fn tile(title: &'static str, figure: String, course: Vec<f64>, words: String) -> Tile {
+/// How much of the course a tile shows.
+const TILE_SECONDS: i64 = 60;
+
+fn tile(title: &'static str, figure: String, words: String) -> Tile {
     Tile {
         title,
         figure,
-        course,
+        role: Role::Text,
+        course: Vec::new(),
         words,
     }
 }
 
-/// How much of the course a tile shows.
-const TILE_SECONDS: usize = 60;
+impl Tile {
+    fn meaning(self, role: Role) -> Self {
+        let figure = format!("{}{}", self.figure, threshold::mark(role));
+        Self {
+            figure,
+            role,
+            ..self
+        }
+    }
+}
 
 fn rate_tiles(model: &Model) -> [Tile; 3] {
     let status = model.status();
-    let samples = &status.samples[status.samples.len().saturating_sub(TILE_SECONDS)..];
-    let course = |value: fn(&Sample) -> f32| -> Vec<f64> {
-        samples.iter().map(|sample| value(sample).into()).collect()
-    };
+    let cells = Cells::new(TILE_SECONDS, 60, status.at_ms.div_euclid(1000));
+    let course = |value: fn(&Sample) -> f32| cells.course(&status.samples, |one| value(one).into());
     let peak = |values: &[f64]| {
         let peak = values.iter().copied().fold(0.0, f64::max);
         format!("peak {}", format::rate(peak))
     };
     let latest = model.latest_sample();
     let (rows, transactions) = (course(|one| one.rows), course(|one| one.transactions));
-    let (rows_peak, transactions_peak) = (peak(&rows), peak(&transactions));
     let behind = match model.lag().bytes {
         Some(bytes) => format!("{} behind", format::bytes(bytes)),
         None if model.is_at_rest() => "not measured".to_owned(),
         None => "not known yet".to_owned(),
     };
     let (row_rate, rate) = (latest.rows.into(), latest.transactions.into());
+    let lag = tile("Lag", lag_words(model), behind);
+    let lag = lag.meaning(threshold::of_lag(model.lag().seconds));
     [
-        tile("Lag", lag_words(model), course(|one| one.lag_s), behind),
-        tile("Rows/s", format::rate(row_rate), rows, rows_peak),
-        tile("Tx/s", format::rate(rate), transactions, transactions_peak),
+        Tile {
+            course: course(|one| one.lag_s),
+            ..lag
+        },
+        Tile {
+            course: rows.clone(),
+            ..tile("Rows/s", format::rate(row_rate), peak(&rows))
+        },
+        Tile {
+            course: transactions.clone(),
+            ..tile("Tx/s", format::rate(rate), peak(&transactions))
+        },
     ]
 }
 
@@ -243,16 +345,25 @@ fn state_tiles(model: &Model) -> [Tile; 3] {
     let kept = format::maybe_bytes(ours.and_then(|slot| slot.retained_bytes));
     let to_go = match ours.map(|slot| slot.safe_wal_bytes) {
         _ if ours.is_some_and(Slot::is_lost) => "the slot is lost".to_owned(),
-        Some(Some(bytes)) => format!("{} to go", format::maybe_bytes(Some(bytes))),
+        Some(Some(bytes)) => format!("{} until lost", format::maybe_bytes(Some(bytes))),
         Some(None) => "no limit set".to_owned(),
         None => "not known yet".to_owned(),
     };
-    let ddl = format!("{good} ✓  {bad} ✗  {open} !");
-    let skipped = format!("{} skipped tx", status.totals.skipped);
+    let ddl = format!("{} ✓  {bad} ✗  {open} !", format::count(good));
+    let recorded = model.servers.history.skipped.unwrap_or_default();
+    let skipped = format!("{} skipped tx", recorded.max(status.totals.skipped));
+    let ddl_role = match (bad, open) {
+        (0, 0) => Role::Text,
+        (0, _) => Role::Warn,
+        (_, _) => Role::Bad,
+    };
     [
-        tile("Batch", p95, Vec::new(), p50),
-        tile("WAL kept", kept, Vec::new(), to_go),
-        tile("DDL", ddl, Vec::new(), skipped),
+        tile("Batch", p95, p50).meaning(threshold::of_batch(status.batches.p95_ms)),
+        tile("WAL kept", kept, to_go).meaning(ours.map_or(Role::Text, threshold::of_kept)),
+        Tile {
+            role: ddl_role,
+            ..tile("DDL", ddl, skipped)
+        },
     ]
 }
 
@@ -263,13 +374,32 @@ pub(super) fn tiles(model: &Model, places: &[Rect], buffer: &mut Buffer) {
     for (place, tile) in places.iter().zip(tiles) {
         let titles = (tile.title, Line::default());
         let inner = paint::frame(theme, Frame::Pane, titles, *place, buffer);
-        let taken = tile.figure.chars().count() + 2;
-        let spark = plot::sparkline(&tile.course, usize::from(inner.width).saturating_sub(taken));
-        let line = Line::from(vec![
-            span(model, tile.figure, Role::Title),
-            span(model, format!("  {spark}"), Role::Good),
-        ]);
-        paint::text(&line, 0, inner, buffer);
+        let figure = u16::try_from(Span::raw(tile.figure.as_str()).width()).unwrap_or(0);
+        let role = if tile.role == Role::Text {
+            Role::Title
+        } else {
+            tile.role
+        };
+        paint::text(
+            &Line::from(span(model, tile.figure, role)),
+            0,
+            inner,
+            buffer,
+        );
+        let room = inner.width.saturating_sub(figure + 2);
+        let course = Rect {
+            x: inner.right().saturating_sub(room),
+            width: room,
+            height: inner.height.min(1),
+            ..inner
+        };
+        let top = tile.course.iter().copied().fold(0.0, f64::max);
+        let role = if tile.role == Role::Text {
+            Role::Good
+        } else {
+            tile.role
+        };
+        plot::draw(theme, (&tile.course, top), |_| role, course, buffer);
         let words = Line::from(span(model, tile.words, Role::Quiet));
         paint::text(&words, 1, inner, buffer);
     }
@@ -296,7 +426,7 @@ fn ways_out(model: &Model, failure: &Failure, width: u16) -> Line<'static> {
         _ => (Action::RetryNow, "retry"),
     }];
     if refused(model).is_some() && failure.transaction.is_some() {
-        ways.push((Action::SkipTransaction, "skip, on record (asks)"));
+        ways.push((Action::SkipTransaction, "skip it, recorded (asks)"));
     }
     if has_failed_change(model) {
         ways.push((Action::GoSchema, "edit it"));

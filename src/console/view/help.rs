@@ -111,13 +111,15 @@ fn entry_lines(model: &Model, entry: &Entry, selected: bool, width: usize) -> Ve
     let theme = model.look.theme;
     let (words, role) = match entry.refusal {
         Some(reason) => (format!("{} ({reason})", entry.words), Role::Quiet),
-        None => (entry.words.to_owned(), Role::Text),
+        None => (entry.words.clone(), Role::Text),
     };
     let mark = if selected { "▶ " } else { "  " };
     let keys = format!("{mark}{}", paint::fit(&entry.keys, WORDS_AT - 3, false));
     let mut lines = beside(model, (&keys, WORDS_AT), (&words, role), width);
     if selected {
         for line in &mut lines {
+            let rest = " ".repeat(width.saturating_sub(line.width()));
+            line.push_span(Span::raw(rest));
             *line = std::mem::take(line).patch_style(theme.style(Role::Selected));
         }
     }

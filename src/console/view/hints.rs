@@ -5,21 +5,115 @@ use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Widget as _};
 
-use super::{lesson, paint};
+use super::{lesson, paint, settings, start, wizard};
 use crate::console::action::{Action, Pane, Scope};
 use crate::console::availability::refusal;
+use crate::console::chord::Chord;
+use crate::console::format;
+use crate::console::items::{self, items};
 use crate::console::keys::{BINDINGS, Binding};
+use crate::console::model::mode::Mode;
 use crate::console::model::overlay::{Answer, Overlay};
-use crate::console::model::{Find, Model};
+use crate::console::model::{Find, Model, ToastKind};
 use crate::console::theme::Role;
 
-/// Draws the line; returns the cursor while a search is typed.
+/// A key, and what it does here.
+#[derive(Debug, Clone)]
+pub(super) struct Hint {
+    /// Those with a smaller number stand before; those from 90 on stay longest.
+    order: u8,
+    key: String,
+    word: String,
+}
+
+impl Hint {
+    pub(super) fn new(order: u8, key: impl Into<String>, word: impl Into<String>) -> Self {
+        Self {
+            order,
+            key: key.into(),
+            word: word.into(),
+        }
+    }
+
+    fn width(&self) -> usize {
+        Span::raw(self.key.as_str()).width() + 1 + Span::raw(self.word.as_str()).width() + GAP
+    }
+}
+
+/// Cells between two hints.
+const GAP: usize = 2;
+
+/// Draws the line: of what stands over the screen, else of the screen; returns the cursor while a
+/// search is typed.
 pub(super) fn hints(model: &Model, place: Rect, buffer: &mut Buffer) -> Option<Position> {
-    if let Some(find) = &model.find {
+    let place = place.intersection(buffer.area);
+    Clear.render(place, buffer);
+    if let Some(find) = model.find.as_ref().filter(|_| model.overlay.is_none()) {
         return search(model, find, place, buffer);
     }
+    let theme = model.look.theme;
+    let mut spans = vec![Span::raw(" ")];
+    for hint in fitting(model, place.width) {
+        spans.push(Span::styled(hint.key, theme.style(Role::Key)));
+        let word = format!(" {}{:GAP$}", hint.word, "");
+        spans.push(Span::styled(word, theme.style(Role::Quiet)));
+    }
+    paint::text(&Line::from(spans), 0, place, buffer);
+    None
+}
+
+/// Returns the key of the hint in this column.
+pub(crate) fn key_at(model: &Model, width: u16, column: u16) -> Option<Chord> {
+    let mut from = 1;
+    let column = usize::from(column);
+    let hints = fitting(model, width);
+    let hint = hints.iter().find(|hint| {
+        let to = from + hint.width();
+        let found = (from..to - GAP).contains(&column);
+        from = to;
+        found
+    });
+    Chord::of_label(&hint?.key)
+}
+
+fn fitting(model: &Model, width: u16) -> Vec<Hint> {
+    dropped_to(all(model), usize::from(width))
+}
+
+fn all(model: &Model) -> Vec<Hint> {
+    if let Some(overlay) = &model.overlay {
+        return over(model, overlay);
+    }
+    let fixed = match (&model.mode, &model.start, &model.settings) {
+        (Mode::Wizard(_, open), _, _) => wizard::keys(open),
+        (Mode::Settings(_), _, Some(open)) => settings::keys(open),
+        (Mode::Start, Some(open), _) => return start::keys(model, open),
+        (Mode::Dashboard | Mode::Start | Mode::Settings(_), _, _) => return dashboard(model),
+    };
+    let mut hints: Vec<Hint> = fixed
+        .iter()
+        .map(|(key, word)| Hint::new(0, *key, *word))
+        .collect();
+    hints.push(Hint::new(90, "F1", "help"));
+    hints
+}
+
+/// Returns the hints of actions, with the keys that they have.
+pub(super) fn of_actions(model: &Model, actions: &[(Action, &str)]) -> Vec<Hint> {
+    let hints = actions.iter();
+    hints
+        .map(|(action, word)| Hint::new(0, model.keymap.label(*action), *word))
+        .collect()
+}
+
+fn dashboard(model: &Model) -> Vec<Hint> {
     let learning = model.course.as_ref().filter(|course| course.focused);
-    let own = learning.map_or_else(Vec::new, |course| lesson::keys(model, course));
+    let selecting = model.has_selector_keys();
+    let own = match learning {
+        Some(course) => lesson::keys(model, course),
+        None if selecting => SELECTOR_KEYS.to_vec(),
+        None => Vec::new(),
+    };
     let is_typing = learning.is_some_and(|course| course.prompt.is_some());
     let mut shown: Vec<(u8, &'static str, &Binding)> = BINDINGS
         .iter()
@@ -35,38 +129,44 @@ pub(super) fn hints(model: &Model, place: Rect, buffer: &mut Buffer) -> Option<P
             let taken = matches!(binding.action, Action::Open | Action::NextPane);
             !(is_typing || taken && learning.is_some())
         })
+        .filter(|binding| !selecting || binding.action == Action::Help)
         .filter_map(|binding| binding.hint.map(|(order, word)| (order, word, binding)))
         .collect();
     shown.sort_by_key(|(order, _, _)| *order);
-    let mut texts: Vec<(u8, String, &str)> = own
+    let mut hints: Vec<Hint> = own
         .into_iter()
-        .map(|(key, word)| (0, key.to_owned(), word))
+        .map(|(key, word)| Hint::new(0, key, word))
         .collect();
     if model.course.is_some() && learning.is_none() {
-        texts.push((0, model.keymap.label(Action::Lessons), "lesson"));
+        hints.extend(of_actions(model, &[(Action::Lessons, "lesson")]));
     }
-    let label = |(order, word, binding): (u8, &'static str, &Binding)| {
-        (order, model.keymap.label(binding.action), word)
+    let hint = |(order, word, binding): (u8, &'static str, &Binding)| {
+        Hint::new(order, model.keymap.label(binding.action), word)
     };
-    texts.extend(shown.into_iter().map(label));
-    let line = line(model, &dropped_to(texts, usize::from(place.width)));
-    paint::text(&line, 0, place, buffer);
-    None
+    hints.extend(shown.into_iter().map(hint));
+    hints
 }
 
-/// Draws the keys of what stands over the screen; those of the screen below do nothing then.
-pub(super) fn over(model: &Model, overlay: &Overlay, place: Rect, buffer: &mut Buffer) {
+/// The keys of tui-logger's target selector.
+const SELECTOR_KEYS: [(&str, &str); 8] = [
+    ("↑↓", "target"),
+    ("←→", "shown"),
+    ("- +", "captured"),
+    ("f", "only it"),
+    ("h", "hide"),
+    ("Space", "hide off"),
+    ("PgUp PgDn", "page"),
+    ("Esc", "lines"),
+];
+
+/// The keys of what stands over the screen; those of the screen below do nothing then.
+fn over(model: &Model, overlay: &Overlay) -> Vec<Hint> {
     let fixed = keys_over(overlay).iter();
-    let mut texts: Vec<(u8, String, &str)> = fixed
-        .map(|(key, word)| (0, (*key).to_owned(), *word))
-        .collect();
+    let mut hints: Vec<Hint> = fixed.map(|(key, word)| Hint::new(0, *key, *word)).collect();
     if let Overlay::Detail { pane, .. } = overlay {
-        texts.extend(acting_on_row(model, *pane));
+        hints.extend(acting_on_row(model, *pane));
     }
-    let place = place.intersection(buffer.area);
-    Clear.render(place, buffer);
-    let line = line(model, &dropped_to(texts, usize::from(place.width)));
-    paint::text(&line, 0, place, buffer);
+    hints
 }
 
 const fn keys_over(overlay: &Overlay) -> &'static [(&'static str, &'static str)] {
@@ -75,25 +175,20 @@ const fn keys_over(overlay: &Overlay) -> &'static [(&'static str, &'static str)]
             &[("↑↓", "choose"), ("Enter", "run it"), ("Esc", "close")]
         }
         Overlay::Detail { .. } => &[("↑↓", "scroll"), ("Esc", "close")],
-        Overlay::Levels { .. } => &[("↑↓", "target"), ("←→", "level"), ("Esc", "close")],
         Overlay::Editor => &[
             ("Tab", "apply (asks)"),
             ("Enter", "new line"),
             ("Esc", "leave"),
         ],
         Overlay::Question(question) => match question.answer {
-            Answer::Choice { .. } => &[
-                ("←→", "choose"),
-                ("Enter", "answer"),
-                ("Esc", "nothing happens"),
-            ],
-            Answer::Typed { .. } => &[("Esc", "nothing happens")],
+            Answer::Choice { .. } => &[("←→", "choose"), ("Enter", "answer"), ("Esc", "cancel")],
+            Answer::Typed { .. } => &[("Esc", "cancel")],
         },
     }
 }
 
 /// What can be done with the row whose details are shown.
-fn acting_on_row(model: &Model, pane: Pane) -> impl Iterator<Item = (u8, String, &'static str)> {
+fn acting_on_row(model: &Model, pane: Pane) -> impl Iterator<Item = Hint> {
     let actions = [
         (None, Action::CopyRow, "copy"),
         (Some(Pane::Schema), Action::SchemaEdit, "edit"),
@@ -109,33 +204,17 @@ fn acting_on_row(model: &Model, pane: Pane) -> impl Iterator<Item = (u8, String,
         of.is_none_or(|of| of == pane) && refusal(model, *action).is_none()
     };
     let shown = actions.into_iter().filter(here);
-    shown.map(|(_, action, word)| (1, model.keymap.label(action), word))
+    shown.map(|(_, action, word)| Hint::new(1, model.keymap.label(action), word))
 }
 
 /// Leaves out the middle ones until the others fit: moving about at the left and help and quit at
 /// the right stay longest.
-fn dropped_to(mut texts: Vec<(u8, String, &str)>, width: usize) -> Vec<(u8, String, &str)> {
-    let needed = |texts: &[(u8, String, &str)]| {
-        let each = texts
-            .iter()
-            .map(|(_, key, word)| key.chars().count() + word.chars().count() + 3);
-        each.sum::<usize>()
-    };
-    while needed(&texts) > width && texts.len() > 1 {
-        let droppable = texts.iter().rposition(|(order, _, _)| *order < 90);
-        texts.remove(droppable.unwrap_or(texts.len() - 2));
+fn dropped_to(mut hints: Vec<Hint>, width: usize) -> Vec<Hint> {
+    while hints.iter().map(Hint::width).sum::<usize>() > width && hints.len() > 1 {
+        let droppable = hints.iter().rposition(|hint| hint.order < 90);
+        hints.remove(droppable.unwrap_or(hints.len() - 2));
     }
-    texts
-}
-
-fn line(model: &Model, texts: &[(u8, String, &str)]) -> Line<'static> {
-    let theme = model.look.theme;
-    let mut spans = vec![Span::raw(" ")];
-    for (_, key, word) in texts {
-        spans.push(Span::styled(key.clone(), theme.style(Role::Key)));
-        spans.push(Span::styled(format!(" {word}  "), theme.style(Role::Quiet)));
-    }
-    Line::from(spans)
+    hints
 }
 
 fn search(model: &Model, find: &Find, place: Rect, buffer: &mut Buffer) -> Option<Position> {
@@ -143,8 +222,7 @@ fn search(model: &Model, find: &Find, place: Rect, buffer: &mut Buffer) -> Optio
     let more = if find.editing {
         "   Enter find  Esc clear".to_owned()
     } else {
-        let count = matches(model);
-        format!("   {count} found   n next  N previous  Esc clear")
+        format!("   {}   n next  N previous  Esc clear", found(model))
     };
     let room = usize::from(place.width).saturating_sub(3);
     let (text, column) = paint::field(find.input.value(), &find.input, room);
@@ -158,20 +236,37 @@ fn search(model: &Model, find: &Find, place: Rect, buffer: &mut Buffer) -> Optio
     Some(Position::new(place.x + 2 + column, place.y))
 }
 
-fn matches(model: &Model) -> usize {
+/// Which of how many matches is selected. A list shows nothing but what matches; in the log a line
+/// that does not match may be selected, too.
+fn found(model: &Model) -> String {
     let Some(needle) = model.needle() else {
-        return 0;
+        return "nothing to find".to_owned();
     };
-    if model.focus == Pane::Logs {
-        let visible = model.logs.visible();
-        let lines = visible.iter().filter_map(|number| model.logs.get(*number));
-        return lines.filter(|line| line.holds(&needle)).count();
+    let (position, count) = match model.focus {
+        Pane::Logs => {
+            let holds = |number: &u64| {
+                let line = model.logs.get(*number);
+                line.is_some_and(|line| line.holds(&needle))
+            };
+            let matches: Vec<u64> = model.logs.visible().into_iter().filter(holds).collect();
+            let position = model
+                .logs
+                .selected
+                .and_then(|one| matches.binary_search(&one).ok());
+            (position, matches.len())
+        }
+        pane => {
+            let items = items(model, pane);
+            let cursor = model.cursor(pane);
+            let position = cursor.and_then(|cursor| cursor.index(&items::keys(&items)));
+            (position, items.len())
+        }
+    };
+    let count = format::count(count as u64);
+    match position {
+        Some(index) => format!("{} of {count}", format::count(index as u64 + 1)),
+        None => format!("{count} found"),
     }
-    model
-        .rows(model.focus)
-        .iter()
-        .filter(|row| row.holds(&needle))
-        .count()
 }
 
 /// Draws the toasts above the bottom line, at the right.
@@ -186,7 +281,11 @@ pub(super) fn toasts(model: &Model, hints: Rect, buffer: &mut Buffer) {
         } else {
             text
         };
-        let role = if toast.bad { Role::Bad } else { Role::Found };
+        let role = match toast.kind {
+            ToastKind::Told => Role::Found,
+            ToastKind::Refused => Role::Selected,
+            ToastKind::Failed => Role::Bad,
+        };
         let line = Line::styled(format!(" {shown} "), theme.style(role));
         let place = Rect {
             y: hints.y - above,

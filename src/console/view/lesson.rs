@@ -45,6 +45,20 @@ pub(super) fn lesson(
     None
 }
 
+/// Returns how many rows the lesson needs: with its frame, all that is told, its steps and what they
+/// have shown. A prompt has room for an answer.
+pub(crate) fn lesson_rows(model: &Model, course: &Course) -> u16 {
+    if course.prompt.is_some() {
+        return u16::MAX;
+    }
+    let (lines, _) = lines(
+        model,
+        course,
+        usize::from(model.size.width.saturating_sub(2)),
+    );
+    u16::try_from(lines.len() + 2).unwrap_or(u16::MAX)
+}
+
 /// How far the lesson is, in a word.
 fn state(model: &Model, course: &Course) -> String {
     match (course.running, course.is_done()) {

@@ -55,6 +55,29 @@ pub(super) fn frame(
     inner
 }
 
+/// Returns the place inside of a frame.
+pub(super) fn inside(place: Rect) -> Rect {
+    place.inner(Margin::new(1, 1))
+}
+
+/// Marks a text in what has been drawn, without regard to case.
+pub(super) fn mark_found(theme: Theme, needle: &str, place: Rect, buffer: &mut Buffer) {
+    for row in place.rows() {
+        let mut text = String::new();
+        let mut begins = Vec::new();
+        for position in row.positions() {
+            begins.push((text.len(), position));
+            text += &buffer[position].symbol().to_lowercase();
+        }
+        for (from, found) in text.match_indices(needle) {
+            let within = |at: &usize| (from..from + found.len()).contains(at);
+            for (_, position) in begins.iter().filter(|(at, _)| within(at)) {
+                buffer[*position].set_style(theme.style(Role::Found));
+            }
+        }
+    }
+}
+
 /// Shows on the right side of a frame which rows of a list are seen, when there are more: the first
 /// one, how many there are, how many are seen.
 pub(super) fn scrollbar(
@@ -124,20 +147,6 @@ pub(super) fn whole_figures(
         }
         text += &figure;
         text += "   ";
-    }
-    text
-}
-
-/// Returns as many keys as there is room for, the most needed first; three blanks are between them.
-pub(super) fn whole_keys(keys: &str, width: u16) -> String {
-    let mut text = String::new();
-    for key in keys.split("   ") {
-        let needed = Span::raw(text.as_str()).width() + 3 + Span::raw(key).width();
-        if needed > usize::from(width) && !text.is_empty() {
-            break;
-        }
-        text += if text.is_empty() { " " } else { "   " };
-        text += key;
     }
     text
 }

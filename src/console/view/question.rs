@@ -1,12 +1,14 @@
 //! A question over the dashboard.
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::{Position, Rect};
+use ratatui::layout::{Constraint, Position, Rect};
 use ratatui::text::{Line, Span};
+use ratatui::widgets::{Clear, Widget as _};
 
 use super::paint::{self, Frame};
 use crate::console::model::Model;
-use crate::console::model::overlay::{Answer, Question};
+use crate::console::model::overlay::{Answer, Purpose, Question};
+use crate::console::sign;
 use crate::console::theme::Role;
 
 /// Draws a question; returns the cursor: in the text to type, or on the chosen answer.
@@ -17,30 +19,21 @@ pub(super) fn question(
     buffer: &mut Buffer,
 ) -> Option<Position> {
     let theme = model.look.theme;
-    let width = 70.min(room.width);
-    let inside = usize::from(width.saturating_sub(4));
-    let texts: Vec<String> = question
-        .lines
-        .iter()
-        .flat_map(|line| paint::wrap(line, inside))
-        .collect();
-    let extra = match question.answer {
-        Answer::Choice { .. } => 5,
-        Answer::Typed { .. } => 8,
-    };
-    let height = u16::try_from(texts.len())
-        .unwrap_or(u16::MAX)
-        .saturating_add(extra)
-        .min(room.height);
-    let place = paint::centered(width, height, room, buffer);
+    let texts = texts(question, room);
+    let place = place_of(question, room).intersection(buffer.area);
+    Clear.render(place, buffer);
     let titles = (question.title.as_str(), Line::default());
     let inner = paint::frame(theme, Frame::Over, titles, place, buffer);
     // The answers stay on the screen however low the room is; the words above are cut.
-    let answer_rows = extra - 4;
+    let answer_rows = answer_rows(question);
     let words = inner.height.saturating_sub(answer_rows + 1);
     for (row, text) in (0..words).zip(texts) {
         let from = u16::from(words > 1);
-        let line = Line::styled(format!(" {text}"), theme.style(Role::Text));
+        let role = match question.purpose {
+            Purpose::Save => sign::of_difference(&text),
+            _ => Role::Text,
+        };
+        let line = Line::styled(format!(" {text}"), theme.style(role));
         paint::text(&line, row + from, inner, buffer);
     }
     let from = inner.height.saturating_sub(answer_rows);
@@ -60,7 +53,7 @@ pub(super) fn question(
             paint::text(&typed, from + 1, inner, buffer);
             let words = match question.is_armed() {
                 true => format!(" Enter {}   Esc {}", question.go, question.keep),
-                false => format!(" Enter inert until it matches   Esc {}", question.keep),
+                false => format!(" Enter waits for these words   Esc {}", question.keep),
             };
             paint::text(
                 &Line::styled(words, theme.style(Role::Quiet)),
@@ -72,6 +65,60 @@ pub(super) fn question(
             Some(Position::new(inner.x + 3 + column, inner.y + from + 1))
         }
     }
+}
+
+fn texts(question: &Question, room: Rect) -> Vec<String> {
+    let inside = usize::from(WIDTH.min(room.width).saturating_sub(4));
+    let lines = question.lines.iter();
+    lines.flat_map(|line| paint::wrap(line, inside)).collect()
+}
+
+/// A line that is longer is hard to read.
+const WIDTH: u16 = 70;
+
+const fn answer_rows(question: &Question) -> u16 {
+    match question.answer {
+        Answer::Choice { .. } => 1,
+        Answer::Typed { .. } => 4,
+    }
+}
+
+/// A frame, a blank line above and below the words, the answers.
+fn place_of(question: &Question, room: Rect) -> Rect {
+    let rows = u16::try_from(texts(question, room).len()).unwrap_or(u16::MAX);
+    let height = rows
+        .saturating_add(answer_rows(question) + 4)
+        .min(room.height);
+    room.centered(
+        Constraint::Length(WIDTH.min(room.width)),
+        Constraint::Length(height),
+    )
+}
+
+/// Returns whether the button at a position says «do it»; none when there is no button.
+pub(crate) fn button_at(question: &Question, room: Rect, at: (u16, u16)) -> Option<bool> {
+    if matches!(question.answer, Answer::Typed { .. }) {
+        return None;
+    }
+    let inner = paint::inside(place_of(question, room));
+    let row = inner.bottom().checked_sub(1)?;
+    let [keep, go] = buttons(question);
+    let in_button = |(from, width): (u16, u16)| {
+        let from = inner.x + from;
+        at.1 == row && (from..from + width).contains(&at.0)
+    };
+    if in_button(keep) {
+        Some(false)
+    } else {
+        in_button(go).then_some(true)
+    }
+}
+
+/// Where the buttons begin in their row, and how wide they are: «leave it», then «do it».
+fn buttons(question: &Question) -> [(u16, u16); 2] {
+    let width = |words: &str| u16::try_from(Span::raw(words).width() + 3).unwrap_or(0);
+    let keep = width(&question.keep);
+    [(1, keep), (1 + keep + 3, width(&question.go))]
 }
 
 fn choice(
@@ -89,15 +136,13 @@ fn choice(
         };
         Span::styled(text, theme.style(role))
     };
-    let keep = button(&question.keep, !go);
-    let width = u16::try_from(keep.width()).unwrap_or(0);
     let line = Line::from(vec![
         Span::raw(" "),
-        keep,
+        button(&question.keep, !go),
         Span::raw("   "),
         button(&question.go, go),
     ]);
     paint::text(&line, row, inner, buffer);
-    let column = if go { 4 + width } else { 1 };
+    let (column, _) = buttons(question)[usize::from(go)];
     Some(Position::new(inner.x + column, inner.y + row))
 }

@@ -5,8 +5,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout as Split, Position, Rect};
 use ratatui::text::{Line, Span};
 
+use super::hints;
 use super::paint::{self, Frame};
-use crate::config::{Origin, Resolved, Section, redact};
+use crate::config::{Origin, Resolved, Section, Variable, key, redact};
 use crate::console::model::Model;
 use crate::console::model::cursor::first_visible;
 use crate::console::settings::Settings;
@@ -49,16 +50,25 @@ pub(super) fn settings(
         Split::vertical([Constraint::Length(heading_rows), Constraint::Fill(1)]).areas(inner);
     let cursor = sheet.rows(wide, list, buffer);
     let typing = sheet.meaning(low, detail, buffer);
-    let keys = match settings.editing {
-        Some(_) => "Enter accept   Esc leave it",
-        None => "Enter change   d w diff, save   Esc leave   ← → section   Bksp take back",
-    };
-    let keys = Line::styled(
-        paint::whole_keys(keys, foot.width),
-        model.look.theme.style(Role::Quiet),
-    );
-    paint::text(&keys, 0, foot, buffer);
+    hints::hints(model, foot, buffer);
     typing.or(cursor)
+}
+
+/// What the keys do, the most needed first.
+pub(super) fn keys(settings: &Settings) -> Vec<(&'static str, &'static str)> {
+    match settings.editing {
+        Some(_) if settings.choices().is_some() => {
+            vec![("← →", "choose"), ("Enter", "accept"), ("Esc", "leave it")]
+        }
+        Some(_) => vec![("Enter", "accept"), ("Esc", "leave it")],
+        None => vec![
+            ("Enter", "change"),
+            ("d", "diff and save"),
+            ("Esc", "leave"),
+            ("← →", "section"),
+            ("Bksp", "take back"),
+        ],
+    }
 }
 
 /// The frame of the variables: their section, and the file or how much of it is not saved.
@@ -157,7 +167,7 @@ impl Sheet<'_> {
         let (value, role) = match (self.settings.changes.get(variable.key), &one.value) {
             (Some(value), _) => (format!("~ {}", redact(value)), Role::Warn),
             (None, Some(value)) => (value.clone(), Role::Accent),
-            (None, None) => (variable.default.to_owned(), Role::Quiet),
+            (None, None) => (self.in_force(variable), Role::Quiet),
         };
         let selected = index == self.settings.selected;
         let (mark, name_role) = match selected {
@@ -176,6 +186,14 @@ impl Sheet<'_> {
             spans.push(self.span(&origin, origin_width, Role::Quiet));
         }
         Some(Line::from(spans))
+    }
+
+    /// What counts where nothing is set.
+    fn in_force(&self, variable: &Variable) -> String {
+        match variable.key {
+            key::CONSOLE_THEME => self.model.look.theme.palette.to_string(),
+            _ => variable.default.to_owned(),
+        }
     }
 
     /// What the selected variable means; while it is changed, what is typed and what is wrong with it.
@@ -198,6 +216,15 @@ impl Sheet<'_> {
             paint::text(&line, row, inner, buffer);
         }
         let input = self.settings.editing.as_ref()?;
+        if self.settings.choices().is_some() {
+            let shown = match input.value() {
+                "" => "the default",
+                value => value,
+            };
+            let line = Line::styled(format!(" ‹ {shown} ›"), theme.style(Role::Accent));
+            paint::text(&line, 0, inner, buffer);
+            return Some(inner.as_position());
+        }
         let shown = paint::masked(&paint::clean(input.value()));
         let (typed, column) = paint::field(&shown, input, width.saturating_sub(2));
         let line = Line::styled(format!(" > {typed}"), theme.style(Role::Accent));

@@ -2,8 +2,9 @@
 //! together, a line while they are under way, a badge, and why there is nothing to see.
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Constraint, Layout as Split, Rect};
 use ratatui::text::{Line, Span};
+use ratatui::widgets::{LineGauge, Widget as _};
 
 use super::list;
 use super::paint::{self, Frame};
@@ -60,15 +61,32 @@ fn course(
     buffer: &mut Buffer,
 ) {
     let theme = model.look.theme;
-    let cells = usize::from(place.width / 6).clamp(6, 30);
-    let bar = format::bar(snapshot.done(), cells);
-    let percent = format::percent(snapshot.done());
-    let bar = Span::styled(format!(" {bar} {percent:>5}"), theme.style(Role::Accent));
-    let room = usize::from(place.width).saturating_sub(bar.width());
-    let words = paint::whole_figures("   ", words, room);
-    let line = Line::from(vec![bar, Span::styled(words, theme.style(Role::Text))]);
-    paint::text(&line, 0, place, buffer);
+    let cells = (place.width / 6).clamp(6, 30) + PERCENT_CELLS;
+    let [_, gauge, words_place] = Split::horizontal([
+        Constraint::Length(1),
+        Constraint::Length(cells),
+        Constraint::Fill(1),
+    ])
+    .areas(place);
+    LineGauge::default()
+        .ratio(snapshot.done().clamp(0.0, 1.0))
+        .label(format!("{:>5}", format::percent(snapshot.done())))
+        .filled_symbol("█")
+        .unfilled_symbol("░")
+        .filled_style(theme.style(Role::Accent))
+        .unfilled_style(theme.style(Role::Quiet))
+        .render(gauge.intersection(buffer.area), buffer);
+    let words = paint::whole_figures("   ", words, usize::from(words_place.width));
+    paint::text(
+        &Line::styled(words, theme.style(Role::Text)),
+        0,
+        words_place,
+        buffer,
+    );
 }
+
+/// `100 %`, and a blank.
+const PERCENT_CELLS: u16 = 6;
 
 /// What is worth knowing of all copies together, the most important first.
 fn figures(model: &Model, snapshot: &Snapshot) -> Vec<String> {
@@ -206,7 +224,7 @@ pub(super) fn empty(model: &Model, inner: Rect, buffer: &mut Buffer) {
         Some(_) => &["there is no table to copy"],
         None if status.phase == Phase::Starting => &["the servers have not answered yet"],
         None => &[
-            "Nothing is copied: only what changes from now on travels.",
+            "Nothing is copied: only what changes from now on replicates.",
             "To have the tables that exist copied too, start with",
             &enabled,
         ],

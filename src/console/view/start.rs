@@ -4,6 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout as Split, Position, Rect};
 use ratatui::text::{Line, Span};
 
+use super::hints::{self, Hint};
 use super::paint::{self, Frame};
 use crate::console::action::Action;
 use crate::console::model::Model;
@@ -32,7 +33,7 @@ pub(super) fn start(model: &Model, start: &Start, buffer: &mut Buffer) -> Option
         title.push_span(purpose);
     }
     paint::text(&title, 0, head, buffer);
-    paint::text(&keys(model, start), 0, foot, buffer);
+    hints::hints(model, foot, buffer);
     let width = body.width.min(WIDTH_MAX);
     let inside = (
         usize::from(width.saturating_sub(2)),
@@ -72,27 +73,21 @@ fn position(inner: Rect, (column, line): (usize, usize), first: usize) -> Option
     inner.contains(position).then_some(position)
 }
 
-fn keys(model: &Model, start: &Start) -> Line<'static> {
-    let theme = model.look.theme;
-    let label = |action| model.keymap.label(action);
-    let texts = match start.choosing {
-        Some(_) => [
-            ("Enter".to_owned(), "open"),
-            ("↑ ↓".to_owned(), "choose"),
-            ("Esc".to_owned(), "back"),
-        ],
-        None => [
-            (label(Action::Open), "choose"),
-            (label(Action::Help), "help"),
-            (label(Action::Quit), "quit"),
-        ],
-    };
-    let mut spans = vec![Span::raw(" ")];
-    for (key, word) in texts {
-        spans.push(Span::styled(key, theme.style(Role::Key)));
-        spans.push(Span::styled(format!(" {word}  "), theme.style(Role::Quiet)));
+/// What the keys do.
+pub(super) fn keys(model: &Model, start: &Start) -> Vec<Hint> {
+    match start.choosing {
+        Some(_) => [("Enter", "open"), ("↑ ↓", "choose"), ("Esc", "back")]
+            .map(|(key, word)| Hint::new(0, key, word))
+            .to_vec(),
+        None => hints::of_actions(
+            model,
+            &[
+                (Action::Open, "choose"),
+                (Action::Help, "help"),
+                (Action::Quit, "quit"),
+            ],
+        ),
     }
-    Line::from(spans)
 }
 
 /// Lines with the place of the cursor, column and line.

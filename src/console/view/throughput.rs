@@ -1,19 +1,25 @@
-//! How fast, and how far behind: the chart of the chosen unit, the course of the lag below it.
+//! How fast, and how far behind: the chart of the chosen unit and that of the lag, over one axis of
+//! time with what happened on it; and how long batches took.
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Constraint, Layout as Split, Rect};
 use ratatui::text::{Line, Span};
+use ratatui::widgets::{Bar, BarChart, Widget as _};
 
 use super::paint::{self, Frame};
-use super::plot;
+use super::plot::{self, Cells};
 use crate::console::action::Pane;
 use crate::console::format;
 use crate::console::model::{Model, Unit};
+use crate::console::sign;
 use crate::console::theme::Role;
-use crate::engine::status::{BATCH_BOUNDS_MS, Sample};
+use crate::console::threshold;
+use crate::engine::status::BATCH_BOUNDS_MS;
 
-/// Cells of the axis at the left.
-const AXIS: u16 = 8;
+/// Cells of the labels at the left, and of the axis behind them.
+const LABELS: u16 = 7;
+/// A lag below this many seconds is no hill.
+const LAG_TOP_MIN_S: f64 = 1.0;
 
 /// Draws the pane.
 pub(super) fn pane(model: &Model, place: Rect, buffer: &mut Buffer) {
@@ -25,26 +31,22 @@ pub(super) fn pane(model: &Model, place: Rect, buffer: &mut Buffer) {
         theme.style(Role::Quiet),
     );
     let inner = paint::frame(theme, frame, ("3 Throughput", summary), place, buffer);
-    let samples = window(model);
-    let lag_rows = if inner.height >= 9 { 3 } else { 1 };
-    let [chart, lag] = split(inner, lag_rows);
-    chart_of(model, samples, chart, buffer);
-    lag_of(model, samples, lag, buffer);
-}
-
-fn split(inner: Rect, below: u16) -> [Rect; 2] {
-    let below = below.min(inner.height);
-    let above = inner.height - below;
-    let chart = Rect {
-        height: above,
-        ..inner
-    };
-    let lag = Rect {
-        y: inner.y + above,
-        height: below,
-        ..inner
-    };
-    [chart, lag]
+    let chart = Chart::new(model, inner.width.saturating_sub(LABELS + 1));
+    let words = u16::from(inner.height >= 3);
+    let ticks = u16::from(inner.height >= 5);
+    let rest = inner.height - words - ticks;
+    let lag = (rest / 3).max(u16::from(rest >= 2));
+    let [rate, lag, ticks, words] = Split::vertical([
+        Constraint::Fill(1),
+        Constraint::Length(lag),
+        Constraint::Length(ticks),
+        Constraint::Length(words),
+    ])
+    .areas(inner);
+    chart.rate(rate, buffer);
+    chart.lag(lag, buffer);
+    chart.ticks(ticks, buffer);
+    chart.words(words, buffer);
 }
 
 const fn unit_name(unit: Unit) -> &'static str {
@@ -55,121 +57,188 @@ const fn unit_name(unit: Unit) -> &'static str {
     }
 }
 
-/// Returns the samples of the chosen window.
-fn window(model: &Model) -> &[Sample] {
-    let samples = model.status().samples.as_slice();
-    &samples[samples.len().saturating_sub(model.window.seconds())..]
+/// Both charts, over the same cells.
+struct Chart<'a> {
+    model: &'a Model,
+    cells: Cells,
+    rate: Vec<f64>,
+    lag: Vec<f64>,
 }
 
-/// Returns the course over the whole window: seconds before the start count as zero, so that one
-/// cell is the same time in every window.
-fn course(model: &Model, samples: &[Sample], value: impl Fn(&Sample) -> f64) -> Vec<f64> {
-    let missing = model.window.seconds().saturating_sub(samples.len());
-    let mut values = vec![0.0; missing];
-    values.extend(samples.iter().map(value));
-    values
-}
-
-fn chart_of(model: &Model, samples: &[Sample], place: Rect, buffer: &mut Buffer) {
-    let theme = model.look.theme;
-    let unit = model.unit;
-    let values = course(model, samples, |sample| match unit {
-        Unit::Rows => sample.rows.into(),
-        Unit::Transactions => sample.transactions.into(),
-        Unit::Bytes => sample.bytes.into(),
-    });
-    let peak = values.iter().copied().fold(0.0, f64::max);
-    let top = plot::round_up(peak);
-    let label = |value: f64| match unit {
-        Unit::Rows | Unit::Transactions => format::short_count(value),
-        Unit::Bytes => format::bytes(format::whole(value)),
-    };
-    let width = usize::from(place.width.saturating_sub(AXIS));
-    let rows = place.height.saturating_sub(1);
-    let lines = plot::columns(&values, (width, usize::from(rows)), top);
-    for (row, line) in (0..rows).zip(lines) {
-        let axis = match row {
-            0 => label(top),
-            row if row + 1 == rows => "0".to_owned(),
-            _ => String::new(),
+impl<'a> Chart<'a> {
+    fn new(model: &'a Model, width: u16) -> Self {
+        let status = model.status();
+        let now_s = match status.samples.last() {
+            Some(sample) => sample.at_s.max(status.at_ms.div_euclid(1000)),
+            None => status.at_ms.div_euclid(1000),
         };
-        let line = Line::from(vec![
-            Span::styled(paint::fit(&axis, 7, true), theme.style(Role::Quiet)),
-            Span::styled("│", theme.style(Role::Quiet)),
-            Span::styled(line, theme.style(Role::Good)),
-        ]);
-        paint::text(&line, row, place, buffer);
+        let window_s = i64::try_from(model.window.seconds()).unwrap_or(i64::MAX);
+        let cells = Cells::new(window_s, width, now_s);
+        let unit = model.unit;
+        let rate = cells.course(&status.samples, |sample| match unit {
+            Unit::Rows => sample.rows.into(),
+            Unit::Transactions => sample.transactions.into(),
+            Unit::Bytes => sample.bytes.into(),
+        });
+        // Whoever counts in bytes sees the lag in bytes, too.
+        let lag = cells.course(&status.samples, |sample| match unit {
+            Unit::Bytes => format::float(sample.lag_bytes),
+            Unit::Rows | Unit::Transactions => sample.lag_s.into(),
+        });
+        Self {
+            model,
+            cells,
+            rate,
+            lag,
+        }
     }
-    let latest = values.last().copied().unwrap_or(0.0);
-    let foot = format!(
-        "        -{}   now {}   peak {}",
-        model.window.name(),
-        label(latest),
-        label(peak)
-    );
-    paint::text(
-        &Line::styled(foot, theme.style(Role::Quiet)),
-        rows,
-        place,
-        buffer,
-    );
-}
 
-fn lag_of(model: &Model, samples: &[Sample], place: Rect, buffer: &mut Buffer) {
-    let theme = model.look.theme;
-    let lag = model.lag();
-    // Whoever counts in bytes sees the lag in bytes, too.
-    let in_bytes = model.unit == Unit::Bytes;
-    let values = course(model, samples, |sample| match in_bytes {
-        true => format::float(sample.lag_bytes),
-        false => sample.lag_s.into(),
-    });
-    let max = values.iter().copied().fold(0.0, f64::max);
-    let seconds = format::known(lag.seconds, format::seconds);
-    let bytes = format::known(lag.bytes, format::bytes);
-    let words = match (place.height, in_bytes) {
-        (0 | 1, true) => format!("lag {bytes} "),
-        (0 | 1, false) => format!("lag {seconds} "),
-        (_, true) => {
-            let max = format::bytes(format::whole(max));
-            format!("lag now {bytes} of WAL, max {max}, {seconds}")
+    fn label(&self, value: f64) -> String {
+        match self.model.unit {
+            Unit::Rows | Unit::Transactions => format::short_count(value),
+            Unit::Bytes => format::bytes(format::whole(value)),
         }
-        (_, false) => {
-            let max = format::seconds(max);
-            format!("lag now {seconds}, max {max}, {bytes} of WAL")
+    }
+
+    fn lag_label(&self, value: f64) -> String {
+        match self.model.unit {
+            Unit::Bytes => format::bytes(format::whole(value)),
+            Unit::Rows | Unit::Transactions => format::lag(value),
         }
-    };
-    paint::text(
-        &Line::styled(words.clone(), theme.style(Role::Text)),
-        0,
-        place,
-        buffer,
-    );
-    let (from, rows, indent) = match place.height {
-        0 | 1 => (0, 1, u16::try_from(words.chars().count()).unwrap_or(0)),
-        height => (1, height - 1, 0),
-    };
-    let chart = Rect {
-        x: place.x + indent.min(place.width),
-        width: place.width.saturating_sub(indent),
-        ..place
-    };
-    let size = (usize::from(chart.width), usize::from(rows));
-    for (row, line) in (from..).zip(plot::columns(&values, size, max)) {
+    }
+
+    fn rate(&self, place: Rect, buffer: &mut Buffer) {
+        let peak = highest(&self.rate);
+        let top = match self.model.unit {
+            Unit::Bytes => plot::round_up_bytes(peak),
+            Unit::Rows | Unit::Transactions => plot::round_up(peak),
+        };
+        let labels = [self.label(top), "0".to_owned()];
+        let place = self.axis(labels, place, buffer);
+        let theme = self.model.look.theme;
+        plot::draw(theme, (&self.rate, top), |_| Role::Good, place, buffer);
+    }
+
+    fn lag(&self, place: Rect, buffer: &mut Buffer) {
+        let in_bytes = self.model.unit == Unit::Bytes;
+        let max = highest(&self.lag);
+        let top = match in_bytes {
+            true => plot::round_up_bytes(max),
+            false => max.max(LAG_TOP_MIN_S),
+        };
+        let labels = match place.height {
+            1 => ["lag".to_owned(), String::new()],
+            _ => [self.lag_label(top), "lag".to_owned()],
+        };
+        let place = self.axis(labels, place, buffer);
+        let role = |value| match threshold::of_lag(Some(value)) {
+            Role::Text => Role::Accent,
+            worse if !in_bytes => worse,
+            _ => Role::Accent,
+        };
+        let theme = self.model.look.theme;
+        plot::draw(theme, (&self.lag, top), role, place, buffer);
+    }
+
+    /// Labels of the first and the last row, and the line beside the chart; returns its place.
+    fn axis(&self, [top, bottom]: [String; 2], place: Rect, buffer: &mut Buffer) -> Rect {
+        let last = place.height.saturating_sub(1);
+        for row in 0..place.height {
+            let label = match row {
+                0 => top.as_str(),
+                row if row == last => bottom.as_str(),
+                _ => "",
+            };
+            let label = paint::fit(label, usize::from(LABELS), true);
+            let style = self.model.look.theme.style(Role::Quiet);
+            paint::text(
+                &Line::styled(format!("{label}│"), style),
+                row,
+                place,
+                buffer,
+            );
+        }
+        self.beside_axis(place)
+    }
+
+    fn beside_axis(&self, place: Rect) -> Rect {
+        let width = self.cells.count.min(place.width.saturating_sub(LABELS + 1));
+        Rect {
+            x: place.right().saturating_sub(width),
+            width,
+            ..place
+        }
+    }
+
+    /// The axis of time: round times before now, and what happened.
+    fn ticks(&self, place: Rect, buffer: &mut Buffer) {
+        let theme = self.model.look.theme;
+        let quiet = theme.style(Role::Quiet);
+        let line = "─".repeat(usize::from(place.width.saturating_sub(LABELS + 1)));
+        let blank = " ".repeat(usize::from(LABELS));
         paint::text(
-            &Line::styled(line, theme.style(Role::Accent)),
-            row,
-            chart,
+            &Line::styled(format!("{blank}└{line}"), quiet),
+            0,
+            place,
             buffer,
         );
+        let chart = self.beside_axis(place).intersection(buffer.area);
+        let mut write = |cell: u16, text: &str, style| {
+            if chart.height > 0 && cell < chart.width {
+                let room = usize::from(chart.width - cell);
+                buffer.set_stringn(chart.x + cell, chart.y, text, room, style);
+            }
+        };
+        for (cell, ago_s) in self.cells.ticks() {
+            write(cell, &format!("┴-{}", format::short_seconds(ago_s)), quiet);
+        }
+        let marks = self.model.marks.iter();
+        let marks = marks.filter_map(|mark| Some((self.cells.of(mark.at_s)?, mark.kind)));
+        let now = chart.width.saturating_sub(3);
+        // Nothing covers the word in part.
+        if marks.clone().all(|(cell, _)| cell < now) {
+            write(now, "now", quiet);
+        }
+        for (cell, kind) in marks {
+            let sign = sign::of_mark(kind);
+            write(cell, sign.glyph, theme.style(sign.role));
+        }
+    }
+
+    /// The figures below, as many as there is room for.
+    fn words(&self, place: Rect, buffer: &mut Buffer) {
+        let theme = self.model.look.theme;
+        let lag = self.model.lag();
+        let role = threshold::of_lag(lag.seconds);
+        let seconds = format::known(lag.seconds, format::lag);
+        let bytes = format::known(lag.bytes, format::bytes);
+        let now = self.rate.last().copied().unwrap_or(0.0);
+        let figures = [
+            format!("now {}", self.label(now)),
+            format!("peak {}", self.label(highest(&self.rate))),
+            format!("lag {seconds}{}", threshold::mark(role)),
+            format!("max {}", self.lag_label(highest(&self.lag))),
+            format!("{bytes} of WAL"),
+        ];
+        let text = paint::whole_figures(" ", figures, usize::from(place.width));
+        let role = if role == Role::Text {
+            Role::Quiet
+        } else {
+            role
+        };
+        paint::text(&Line::styled(text, theme.style(role)), 0, place, buffer);
     }
 }
 
-/// Cells of one bar of the histogram with the gap behind it.
-const BAR: usize = 6;
+fn highest(course: &[f64]) -> f64 {
+    course.iter().copied().fold(0.0, f64::max)
+}
 
-/// Draws how many of the latest batches took how long: a bar for each span of time, its count
-/// above it, its bound below.
+/// Cells of one bar of the histogram, and of the gap behind it.
+const BAR: u16 = 5;
+
+/// Draws how many of the latest batches took how long: a bar for each span of time, its count in it,
+/// its bound below.
 pub(super) fn batches(model: &Model, place: Rect, buffer: &mut Buffer) {
     let theme = model.look.theme;
     let times = model.status().batches;
@@ -184,38 +253,28 @@ pub(super) fn batches(model: &Model, place: Rect, buffer: &mut Buffer) {
         Line::styled(summary, theme.style(Role::Quiet)),
     );
     let inner = paint::frame(theme, Frame::Pane, titles, place, buffer);
-    let Some(rows) = usize::from(inner.height).checked_sub(4) else {
-        return;
-    };
-    let most = times.counts.iter().copied().max().unwrap_or(0);
-    let heights: Vec<f64> = times.counts.iter().map(|count| f64::from(*count)).collect();
-    let bars = plot::columns(&heights, (heights.len(), rows), f64::from(most));
-    let cells = |texts: &[String]| -> String {
-        let texts = texts.iter().map(|text| format!("{text:^BAR$}"));
-        format!(" {}", texts.collect::<String>())
-    };
-    let counts = times.counts.map(|count| match count {
-        0 => String::new(),
-        count => format::short_count(f64::from(count)),
+    let [chart, words] = Split::vertical([Constraint::Fill(1), Constraint::Length(1)]).areas(inner);
+    let bars = times.counts.iter().zip(bounds()).map(|(count, bound)| {
+        let label = Line::styled(bound, theme.style(Role::Quiet));
+        let text = match count {
+            0 => String::new(),
+            count => format::short_count(f64::from(*count)),
+        };
+        Bar::with_label(label, u64::from(*count)).text_value(text)
     });
-    let mut lines = vec![Line::styled(cells(&counts), theme.style(Role::Text))];
-    lines.extend(bars.iter().map(|line| {
-        let bar = |glyph: char| glyph.to_string().repeat(BAR - 1) + " ";
-        let text: String = line.chars().map(bar).collect();
-        Line::styled(format!(" {text}"), theme.style(Role::Good))
-    }));
-    lines.push(Line::styled(cells(&bounds()), theme.style(Role::Quiet)));
-    lines.push(Line::styled(
-        format!(
-            " ms · row changes in a batch: p50 {}, p95 {}",
-            format::count(times.rows_p50),
-            format::count(times.rows_p95)
-        ),
-        theme.style(Role::Quiet),
-    ));
-    for (row, line) in (0..inner.height).zip(&lines) {
-        paint::text(line, row, inner, buffer);
-    }
+    BarChart::vertical(bars.collect::<Vec<_>>())
+        .bar_width(BAR)
+        .bar_gap(1)
+        .bar_style(theme.style(Role::Good))
+        .value_style(theme.style(Role::Selected))
+        .render(chart.intersection(buffer.area), buffer);
+    let text = format!(
+        " ms · row changes in a batch: p50 {}, p95 {}",
+        format::count(times.rows_p50),
+        format::count(times.rows_p95)
+    );
+    let line = Line::from(Span::styled(text, theme.style(Role::Quiet)));
+    paint::text(&line, 0, words, buffer);
 }
 
 /// What stands below the bars: `<1`, `<2` … and the last bound again for the rest.

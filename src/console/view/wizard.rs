@@ -4,6 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout as Split, Position, Rect};
 use ratatui::text::Line;
 
+use super::hints;
 use super::paint::{self, Frame};
 use crate::console::model::Model;
 use crate::console::theme::Role;
@@ -35,9 +36,7 @@ pub(super) fn wizard(model: &Model, wizard: &Wizard, buffer: &mut Buffer) -> Opt
         theme.style(Role::Quiet),
     );
     paint::text_right(&place, 0, head, buffer);
-    let keys = paint::whole_keys(keys(wizard), foot.width);
-    let keys = Line::styled(keys, theme.style(Role::Quiet));
-    paint::text(&keys, 0, foot, buffer);
+    hints::hints(model, foot, buffer);
     let wide = body.width >= 80;
     let [left, main] = Split::horizontal([
         Constraint::Length(if wide { 18 } else { 0 }),
@@ -148,41 +147,65 @@ fn stepper(model: &Model, wizard: &Wizard, place: Rect, buffer: &mut Buffer) {
     }
 }
 
-/// What the keys do on this screen.
-fn keys(wizard: &Wizard) -> &'static str {
+/// What the keys do on this screen, the most needed first.
+pub(super) fn keys(wizard: &Wizard) -> Vec<(&'static str, &'static str)> {
+    let go_on = ("Enter", "go on");
+    let (leave, back) = (("Esc", "leave"), ("Bksp", "back"));
     match wizard.step() {
         Step::Source | Step::Target | Step::Servers => {
-            "Enter go on   Tab field   Esc leave   F2 show password"
+            vec![go_on, ("Tab", "field"), leave, ("F2", "show password")]
         }
         Step::Preflight if wizard.blocking() > 0 => {
-            "r recheck   y copy fix   Esc leave   Bksp back   (Enter waits for what blocks)"
+            let waits = ("Enter", "waits for what blocks");
+            vec![("r", "recheck"), ("y", "copy fix"), leave, back, waits]
         }
-        Step::Preflight => "Enter go on   r recheck   y copy fix   Esc leave   Bksp back",
-        Step::Tables if wizard.focused().is_some() => "Enter go on   Tab to the list   Esc leave",
-        Step::Tables => {
-            "Space in or out   Enter go on   Esc leave   a all   S-Tab patterns   Bksp back   r again"
+        Step::Preflight => vec![go_on, ("r", "recheck"), ("y", "copy fix"), leave, back],
+        Step::Tables if wizard.focused().is_some() => {
+            vec![go_on, ("Tab", "to the list"), leave]
         }
-        Step::FirstCopy => "Enter go on   Tab field   Esc leave   Space yes or no",
-        Step::Plan if wizard.sql_scroll.is_some() => {
-            "↑↓ scroll   y copy plan   w write it to a file   Esc back to the plan"
-        }
-        Step::Plan if wizard.kind == Kind::TearDown => {
-            "Enter go on   ↑↓ step   v SQL   Esc leave   y copy   w write file   Bksp back   r again"
-        }
-        Step::Plan => {
-            "Enter run it   ↑↓ step   v SQL   Esc leave   y copy   w write file   Bksp back   r again"
-        }
+        Step::Tables => vec![
+            ("Space", "in or out"),
+            go_on,
+            leave,
+            ("a", "all"),
+            ("S-Tab", "patterns"),
+            back,
+            ("r", "again"),
+        ],
+        Step::FirstCopy => vec![go_on, ("Tab", "field"), leave, ("Space", "yes or no")],
+        Step::Plan if wizard.sql_scroll.is_some() => vec![
+            ("↑↓", "scroll"),
+            ("y", "copy plan"),
+            ("w", "write it to a file"),
+            ("Esc", "back to the plan"),
+        ],
+        Step::Plan => vec![
+            match wizard.kind {
+                Kind::TearDown => go_on,
+                Kind::Init => ("Enter", "run it"),
+            },
+            ("↑↓", "step"),
+            ("v", "SQL"),
+            leave,
+            ("y", "copy"),
+            ("w", "write file"),
+            back,
+            ("r", "again"),
+        ],
         Step::Confirm if wizard.value(Name::Confirm) == wizard.slot_to_type() => {
-            "Enter tear down   Esc keep"
+            vec![("Enter", "tear down"), ("Esc", "keep")]
         }
-        Step::Confirm => "Enter inert until it matches   Esc keep",
+        Step::Confirm => vec![("Enter", "waits for the name"), ("Esc", "keep")],
         Step::Run => match wizard.ran {
-            Loaded::Done(_) => "Enter go on   Esc leave",
-            Loaded::Failed(_) => "r try again   Bksp back   Esc leave",
-            Loaded::Not | Loaded::Waiting => "… running   Esc leave it running",
+            Loaded::Done(_) => vec![go_on, leave],
+            Loaded::Failed(_) => vec![("r", "try again"), back, leave],
+            Loaded::Not | Loaded::Waiting => vec![("Esc", "leave it running")],
         },
-        Step::Start => "Enter save   Tab field   Esc leave   Space start it or not",
-        Step::Verify => "Enter leave   r look again",
+        Step::Start => {
+            let then = ("Space", "start it or not");
+            vec![("Enter", "save"), ("Tab", "field"), leave, then]
+        }
+        Step::Verify => vec![("Enter", "leave"), ("r", "look again")],
     }
 }
 

@@ -58,7 +58,7 @@ const SWITCH: &[&str] = &[YES, NO];
 pub(crate) const START: &str = "start";
 const THEN: &[&str] = &[START, "only save"];
 
-const ADDRESS: &str = "postgres://user:password@host:5432/database";
+const ADDRESS: &str = "postgres://user:password@host/db";
 /// Name, label and help, in the order in which the screens show them.
 const FIELDS: [(Name, &str, &str); 13] = [
     (Name::Source, "Source", ADDRESS),

@@ -39,7 +39,7 @@ const fn of_field(kind: Kind, name: Name) -> &'static str {
              wal2json must be installed on the source."
         }
         (_, Name::Schema) => {
-            "With an event trigger on the source, ALTER TABLE and its like travel in their place \
+            "With an event trigger on the source, ALTER TABLE and its like replicate in their place \
              among the rows. Without, a change of a table stops the stream until you mend it."
         }
         (_, Name::Include | Name::Exclude) => {

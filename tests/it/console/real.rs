@@ -225,3 +225,35 @@ async fn pasted_sql_runs_whole_whatever_ends_its_lines() {
     let count: i64 = stage.target.query_one(made, &[]).await.unwrap().get(0);
     assert_eq!(count, 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_record_and_both_servers_are_seen_without_an_engine() {
+    let stage = Stage::ready().await;
+    let mut terminal = stage.open(["run", "-c", "shop.env"], (120, 40));
+    terminal.wait_for("● STREAMING");
+    execute(&stage.source, "CREATE TABLE goods (id int PRIMARY KEY)").await;
+    terminal.wait_for("public.goods");
+    terminal.keys("E\x1b[C\r");
+    terminal.wait_for("○ STOPPED");
+
+    let slot = "SELECT pg_create_logical_replication_slot('other_slot', 'pgoutput')";
+    execute(&stage.source, slot).await;
+    terminal.wait_for("other_slot");
+    execute(
+        &stage.source,
+        "SELECT pg_drop_replication_slot('other_slot')",
+    )
+    .await;
+    terminal.wait_until("one slot", |screen| screen.contents().contains(" 1 slot "));
+    terminal.keys("q");
+    assert_eq!(terminal.end(), 0);
+
+    let mut terminal = stage.open(["run", "-c", "shop.env"], (120, 40));
+    terminal.wait_for("● STREAMING");
+    terminal.wait_for("public.goods");
+    terminal.keys("2\r");
+    terminal.wait_for("What ran on the target");
+    terminal.wait_for("CREATE TABLE \"public\".\"goods\"");
+    terminal.keys("\x03\x03");
+    assert_eq!(terminal.end(), 0);
+}

@@ -49,7 +49,7 @@ async fn existing_tables_are_seen_copied_and_one_is_copied_again() {
 
     execute(&stage.target, "DELETE FROM goods WHERE id <= 100").await;
     terminal.keys("/goods\r");
-    terminal.wait_for("1 found");
+    terminal.wait_for("1 of 1");
     terminal.keys("r");
     terminal.wait_for("Copy public.goods again?");
     terminal.keys("\t\r");
@@ -60,7 +60,7 @@ async fn existing_tables_are_seen_copied_and_one_is_copied_again() {
     assert_equal(&stage.source, &stage.target).await;
     terminal.keys("\u{1b}");
     terminal.wait_until("all tables again", |screen| {
-        !screen.contents().contains("1 found")
+        !screen.contents().contains("1 of 1")
     });
     terminal.keys("\u{1b}");
     terminal.wait_for("1 Slots");

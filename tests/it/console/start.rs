@@ -25,7 +25,18 @@ async fn a_file_is_chosen_and_its_pipeline_starts() {
     .await;
     assert_equal(&stage.source, &stage.target).await;
 
-    terminal.keys("q\t\r");
+    terminal.keys("E\x1b[C\r");
+    terminal.wait_for("○ STOPPED");
+    terminal.keys("T");
+    terminal.wait_for("step 1 of 5");
+    for known in [&stage.source_url(), &stage.target_url()] {
+        let place = known.rsplit('@').next().unwrap();
+        assert!(terminal.text().contains(place), "{}", terminal.text());
+    }
+    terminal.wait_for("console_slot");
+    terminal.keys("\x1b");
+    terminal.wait_for("○ STOPPED");
+    terminal.keys("q");
     assert_eq!(terminal.end(), 0);
     terminal.assert_given_back();
 }
@@ -58,7 +69,7 @@ async fn the_tutorial_starts_from_it() {
     let stage = Stage::bare().await;
     let mut terminal = stage.open([], (80, 24));
     terminal.wait_for("What would you like to do?");
-    terminal.keys("\r");
+    terminal.keys("L");
     terminal.wait_for("Lesson 1 of ");
     terminal.keys("\r");
     terminal.wait_for("✓ done");

@@ -80,7 +80,7 @@ async fn tear_down(stage: &Stage, terminal: &mut Terminal) {
     terminal.wait_for("cannot be undone");
     terminal.wait_for("drop replication slot wizard_slot");
     terminal.keys("\r");
-    terminal.wait_for("inert until it matches");
+    terminal.wait_for("waits for the name");
     terminal.keys("wizard_slot\r");
     terminal.wait_for("verified: nothing of pgstream is left");
     assert_eq!(query_text(&stage.source, MADE).await, ["0 0 false"]);

@@ -67,7 +67,7 @@ fn steps(sheet: &Sheet<'_>, wizard: &Wizard) -> Content {
         return (lines, cursor);
     }
     lines.push(Line::default());
-    let text = sheet.width.saturating_sub(2 + 3 + 2 + 8 + 6);
+    let text = sheet.width.saturating_sub(2 + 3 + 2 + 8 + 7);
     let head = paint::fit("WHAT", text, false);
     lines.push(sheet.line(format!("    #  WHERE   {head}  UNDO"), Role::Quiet));
     for (index, step) in planned.steps.iter().enumerate() {

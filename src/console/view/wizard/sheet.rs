@@ -197,7 +197,11 @@ impl Sheet<'_> {
         let (sign, role) = sign_of(finding);
         let mark = if selected { "▶" } else { " " };
         let head = format!("{mark} {sign} {side}  ");
-        let text = format!("{} {}", finding.object, finding.problem);
+        // An error of a server names it already.
+        let text = match finding.problem.contains(&finding.object) {
+            true => finding.problem.clone(),
+            false => format!("{} {}", finding.object, finding.problem),
+        };
         let mut lines = self.beside(&head, &text, role);
         let mend = match made_by_init(finding) {
             true => "init makes it".to_owned(),

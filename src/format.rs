@@ -1,6 +1,8 @@
-//! Numbers for people: sizes, counts, times. Pure, one rule per unit, so that two panes never write
-//! the same figure differently.
+//! Numbers for people: sizes, counts, times. Pure, one rule per unit, so that two places never write
+//! the same figure differently. Counts are `indicatif`'s and moments `jiff`'s; sizes are written as
+//! PostgreSQL writes them, in cells that a column has.
 
+use indicatif::HumanCount;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
@@ -37,15 +39,7 @@ pub(crate) fn known<T>(value: Option<T>, write: fn(T) -> String) -> String {
 
 /// Writes a count with thousands separators.
 pub(crate) fn count(value: u64) -> String {
-    let digits = value.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    HumanCount(value).to_string()
 }
 
 /// Writes a count in at most five characters: `940`, `1.4k`, `38k`, `2.1M`.
@@ -67,7 +61,8 @@ pub(crate) fn short_count(value: f64) -> String {
 /// Writes a rate of rows or transactions: whole numbers, tenths only below ten.
 pub(crate) fn rate(value: f64) -> String {
     if value > 0.0 && value < 9.95 {
-        return format!("{value:.1}");
+        let text = format!("{value:.1}");
+        return text.strip_suffix(".0").map_or(text.clone(), str::to_owned);
     }
     count(whole(value))
 }
@@ -90,6 +85,14 @@ pub(crate) fn seconds(value: f64) -> String {
     }
 }
 
+/// Writes how far something is behind: milliseconds below one second.
+pub(crate) fn lag(value: f64) -> String {
+    match value {
+        value if value < 0.9995 => format!("{} ms", whole(value.max(0.0) * 1000.0)),
+        value => seconds(value),
+    }
+}
+
 /// Writes a span of whole seconds with its two largest units: `42 s`, `3 min 20 s`.
 pub(crate) fn whole_seconds(value: i64) -> String {
     match value {
@@ -108,11 +111,11 @@ pub(crate) fn short_seconds(value: i64) -> String {
     }
 }
 
-/// Writes milliseconds: one digit after the point below ten.
+/// Writes milliseconds: one digit after the point below ten; from one second on, seconds.
 pub(crate) fn millis(value: f64) -> String {
     if value < 9.95 {
         format!("{value:.1} ms")
-    } else if value < 10_000.0 {
+    } else if value < 999.5 {
         format!("{value:.0} ms")
     } else {
         seconds(value / 1000.0)
@@ -168,7 +171,7 @@ pub(crate) fn bar(part: f64, width: usize) -> String {
         .unwrap_or(usize::MAX)
         .max(usize::from(part > 0.0))
         .min(width);
-    format!("▕{}{}▏", "█".repeat(filled), " ".repeat(width - filled))
+    format!("▕{}{}▏", "█".repeat(filled), "░".repeat(width - filled))
 }
 
 /// Returns the nearest whole number, zero for what is negative or no number.
@@ -217,6 +220,7 @@ mod tests {
             assert_eq!(short_count(value), text);
         }
         assert_eq!(rate(0.4), "0.4");
+        assert_eq!(rate(3.0), "3");
         assert_eq!(rate(1204.3), "1,204");
         assert_eq!(rate(f64::NAN), "0");
     }
@@ -224,13 +228,13 @@ mod tests {
     #[test]
     fn bars_are_full_only_when_all_is_done() {
         for (part, expected) in [
-            (0.0, "▕    ▏"),
-            (0.01, "▕█   ▏"),
-            (0.5, "▕██  ▏"),
-            (0.99, "▕███ ▏"),
+            (0.0, "▕░░░░▏"),
+            (0.01, "▕█░░░▏"),
+            (0.5, "▕██░░▏"),
+            (0.99, "▕███░▏"),
             (1.0, "▕████▏"),
             (7.0, "▕████▏"),
-            (f64::NAN, "▕    ▏"),
+            (f64::NAN, "▕░░░░▏"),
         ] {
             assert_eq!(bar(part, 4), expected, "{part}");
         }
@@ -263,5 +267,11 @@ mod tests {
         assert_eq!(short_seconds(7500), "2 h");
         assert_eq!(millis(0.84), "0.8 ms");
         assert_eq!(millis(15_000.0), "15 s");
+        assert_eq!(millis(2474.0), "2.5 s");
+        assert_eq!((lag(0.018), lag(0.0)), ("18 ms".into(), "0 ms".into()));
+        assert_eq!(
+            (lag(0.9996), lag(70.0)),
+            ("1.0 s".into(), "1 min 10 s".into())
+        );
     }
 }
