@@ -8,10 +8,10 @@
 use std::time::Duration;
 
 use crate::model::{Lsn, quote_literal};
-use crate::postgres::{PgError, Session, require_ownership_sql};
+use crate::postgres::{PgError, Session};
 
 use super::ApplyError;
-use super::error::OUR_RECORDS;
+use super::records::{install_records, refused_record};
 
 /// The stream that a checkpoint belongs to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -65,8 +65,6 @@ pub struct AppliedSchemaChange {
 pub struct CheckpointStore {
     stream: Stream,
 }
-
-const INSTALL: &str = include_str!("../../assets/sql/target/install.sql");
 
 /// Moves the row only from where we left it. Parameters: slot, new end, time, expected end,
 /// timeline.
@@ -132,7 +130,7 @@ impl CheckpointStore {
     /// The target's refusal.
     pub async fn has_applied(&self, session: &Session) -> Result<Option<bool>, ApplyError> {
         let found = session.row(HAS_APPLIED, &[&self.stream.slot_name]).await;
-        let found = found.map_err(refused("the checkpoint"))?;
+        let found = found.map_err(refused_record("the checkpoint"))?;
         Ok(found.map(|row| row.get(0)))
     }
 
@@ -158,8 +156,8 @@ impl CheckpointStore {
         let found = session.row(LOAD, &[&stream.slot_name]).await;
         // A process before us may have written the row a moment ago, without waiting for the disk.
         let flushed = session.flush_wal().await;
-        flushed.map_err(refused("the checkpoint"))?;
-        let Some(row) = found.map_err(refused("the checkpoint"))? else {
+        flushed.map_err(refused_record("the checkpoint"))?;
+        let Some(row) = found.map_err(refused_record("the checkpoint"))? else {
             self.create(session, slot_lsn).await?;
             return Ok(slot_lsn);
         };
@@ -194,7 +192,7 @@ impl CheckpointStore {
                 ],
             )
             .await
-            .map_err(refused("the checkpoint"))?;
+            .map_err(refused_record("the checkpoint"))?;
         Ok(())
     }
 
@@ -229,7 +227,7 @@ impl CheckpointStore {
                 ],
             )
             .await
-            .map_err(refused("the record of a schema change"))?;
+            .map_err(refused_record("the record of a schema change"))?;
         Ok(())
     }
 
@@ -251,7 +249,7 @@ impl CheckpointStore {
                 &[&self.stream.slot_name, &lsn, &xid, &reason],
             )
             .await
-            .map_err(refused("the record of a skipped transaction"))?;
+            .map_err(refused_record("the record of a skipped transaction"))?;
         Ok(())
     }
 
@@ -268,7 +266,7 @@ impl CheckpointStore {
         let rows = session
             .rows(sql, &[&self.stream.slot_name, &ids])
             .await
-            .map_err(refused("the record of schema changes"))?;
+            .map_err(refused_record("the record of schema changes"))?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 }
@@ -308,7 +306,7 @@ pub async fn checkpoint_owner(
 /// The target's refusal.
 pub async fn begins_here(session: &Session, origins: &[String]) -> Result<bool, ApplyError> {
     let row = session.row(BEGINS_HERE, &[&origins]).await;
-    let row = row.map_err(refused("a look for the streams that begin there"))?;
+    let row = row.map_err(refused_record("a look for the streams that begin there"))?;
     Ok(row.is_some_and(|row| row.get(0)))
 }
 
@@ -321,28 +319,6 @@ pub fn came_through_slot_sql(slot_name: &str) -> String {
          FROM pgstream.checkpoint AS c WHERE c.slot_name = {}",
         quote_literal(slot_name)
     )
-}
-
-/// Makes the tables of our records where they are missing.
-///
-/// # Errors
-/// The target's refusal, usually a missing CREATE privilege on the database.
-pub async fn install_records(session: &Session) -> Result<(), ApplyError> {
-    let probe = "SELECT pg_catalog.count(*) = 8 FROM (VALUES ('checkpoint'), \
-                 ('skipped_transaction'), ('schema_change'), ('snapshot_table'), \
-                 ('snapshot_part'), ('snapshot_step'), \
-                 ('paired_snapshot'), ('verified_table')) AS v(name) \
-                 WHERE pg_catalog.to_regclass('pgstream.' || name) IS NOT NULL \
-                   AND (name <> 'snapshot_table' OR EXISTS (SELECT FROM pg_catalog.pg_attribute AS a \
-                        WHERE a.attrelid = pg_catalog.to_regclass('pgstream.snapshot_table') \
-                          AND a.attname = 'target'))";
-    let row = session.row(probe, &[]).await;
-    let row = row.map_err(refused(OUR_RECORDS))?;
-    if !row.is_some_and(|row| row.get(0)) {
-        let install = INSTALL.replace("-- OWNERSHIP\n", &require_ownership_sql());
-        session.run(&install).await.map_err(refused(OUR_RECORDS))?;
-    }
-    Ok(())
 }
 
 /// Why a checkpoint does not fit to a slot that does not exist.
@@ -376,15 +352,6 @@ pub fn misfit(
              was restored from an older backup"
         )
     })
-}
-
-/// Names what a statement was for in the target's refusal of it.
-pub(super) fn refused(object: &str) -> impl FnOnce(PgError) -> ApplyError {
-    move |source| ApplyError::Statement {
-        object: object.to_owned(),
-        statement: source.statement().unwrap_or_default().to_owned(),
-        source,
-    }
 }
 
 #[cfg(test)]

@@ -4,9 +4,6 @@ use crate::model::remedy::{RUN_AGAIN, SKIP_FLAG, copied_or_left_out};
 use crate::model::{Classify, ErrorClass, Lsn, QualifiedName};
 use crate::postgres::PgError;
 
-/// What is refused where our own tables on the target are.
-pub(super) const OUR_RECORDS: &str = "our records";
-
 /// A failed operation on the target, with its object.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
@@ -35,6 +32,15 @@ pub enum ApplyError {
         object: String,
         /// The statement, without values.
         statement: String,
+        /// Why.
+        #[source]
+        source: PgError,
+    },
+    /// The target refuses what belongs to no transaction of the source: a look, our own records.
+    #[error("the target refuses {object}")]
+    Records {
+        /// What it refuses.
+        object: String,
         /// Why.
         #[source]
         source: PgError,
@@ -107,6 +113,7 @@ impl ApplyError {
             Self::Refused { table, .. } | Self::RowNotFound { table, .. } => Some(table),
             Self::Open { .. }
             | Self::Statement { .. }
+            | Self::Records { .. }
             | Self::MissingTable { .. }
             | Self::MissingColumn { .. }
             | Self::Catalog { .. }
@@ -120,12 +127,12 @@ impl ApplyError {
     #[must_use]
     pub fn statement(&self) -> Option<&str> {
         match self {
-            // Nobody has to read a question of ours to see what is wrong.
-            Self::Statement { object, .. } if object == OUR_RECORDS => None,
             Self::Refused { statement, .. }
             | Self::Statement { statement, .. }
             | Self::RowNotFound { statement, .. } => Some(statement),
+            // Nobody has to read a question of ours to see what is wrong.
             Self::Open { .. }
+            | Self::Records { .. }
             | Self::MissingTable { .. }
             | Self::MissingColumn { .. }
             | Self::Catalog { .. }
@@ -142,6 +149,11 @@ impl Classify for ApplyError {
             Self::Open { source }
             | Self::Refused { source, .. }
             | Self::Statement { source, .. } => source.class(),
+            // No value of a row has part in it: what refuses it is how the target is set up.
+            Self::Records { source, .. } => match source.class() {
+                ErrorClass::Data => ErrorClass::Operator,
+                class => class,
+            },
             Self::RowNotFound { .. } | Self::MissingTable { .. } | Self::MissingColumn { .. } => {
                 ErrorClass::Data
             }
@@ -159,6 +171,10 @@ impl Classify for ApplyError {
                 let refused = source.class() != ErrorClass::Transient;
                 source.hint().or_else(|| refused.then(hint_refused))
             }
+            Self::Records { source, .. } => source.hint().or_else(|| {
+                let refused = source.class() != ErrorClass::Transient;
+                refused.then(|| format!("let our role do that on the target, and {RUN_AGAIN}"))
+            }),
             Self::RowNotFound { table, .. } => Some(format!(
                 "the target differs from the source in {table}: put the missing rows back (compare \
                  both sides), then {RUN_AGAIN}; or skip this transaction with {SKIP_FLAG}"

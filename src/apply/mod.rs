@@ -20,6 +20,7 @@ mod durability;
 mod encode;
 mod error;
 mod held;
+mod records;
 mod sequence;
 mod shape;
 mod table;
@@ -28,9 +29,10 @@ mod writer;
 pub use batch::{Batch, Op, OpKind, RowChange};
 pub use checkpoint::{
     AppliedSchemaChange, Checkpoint, CheckpointStore, SLOT_GONE, Stream, begins_here,
-    came_through_slot_sql, checkpoint_owner, install_records, misfit, prune_schema_changes,
+    came_through_slot_sql, checkpoint_owner, misfit, prune_schema_changes,
 };
 pub use error::ApplyError;
 pub use held::HeldRows;
+pub use records::{PipelineRecord, forget_checkpoint, install_records, note_filter, pipelines};
 pub use table::{Lane, OwnedSequence, TablePlan, TargetColumn, TargetTable, UniqueKey, WriteRules};
 pub use writer::{Commit, Writer};

@@ -22,8 +22,9 @@ use crate::model::QualifiedName;
 use crate::postgres::sqlstate::OBJECT_IN_USE;
 use crate::postgres::{PgError, Session};
 
-use super::checkpoint::{ADVANCE, refused};
+use super::checkpoint::ADVANCE;
 use super::durability::Durability;
+use super::records::refused_record;
 use super::sequence::SequenceTracker;
 use super::shape::{self, Shape};
 use super::{ApplyError, CheckpointStore, Op, TablePlan, TargetTable, WriteRules};
@@ -108,12 +109,12 @@ impl Writer {
             prepared.map_err(|error| session.error(sql, error))
         };
         let wal_look = prepared(WAL_LOOK, wal_look);
-        let wal_look = wal_look.map_err(refused("a look at its WAL"))?;
+        let wal_look = wal_look.map_err(refused_record("a look at its WAL"))?;
         let describe = prepared(DESCRIBE_TABLE, describe);
-        let describe = describe.map_err(refused("a look at its catalog"))?;
-        let itself = itself.map_err(refused("a look at its own session"))?;
+        let describe = describe.map_err(refused_record("a look at its catalog"))?;
+        let itself = itself.map_err(refused_record("a look at its own session"))?;
         let advance = prepared(ADVANCE, session.prepare(ADVANCE).await);
-        let advance = advance.map_err(refused("the checkpoint"))?;
+        let advance = advance.map_err(refused_record("the checkpoint"))?;
         let mut durability = Durability::default();
         durability.has_standbys(itself.as_ref().is_none_or(|row| row.get(1)));
         let writer = Self {
@@ -162,12 +163,12 @@ impl Writer {
             .query_opt(&self.describe, &[&&*name.schema, &&*name.name])
             .await
             .map_err(|error| self.session.error(DESCRIBE_TABLE, error));
-        let row = row.map_err(refused("a look at its catalog"))?;
+        let row = row.map_err(refused_record("a look at its catalog"))?;
         let Some(row) = row else { return Ok(None) };
         // In SQL_ASCII a name may be no text that we know.
         let text = row.try_get(0);
         let text = text.map_err(|error| self.session.error(DESCRIBE_TABLE, error));
-        let parsed = serde_json::from_str(text.map_err(refused("a look at its catalog"))?);
+        let parsed = serde_json::from_str(text.map_err(refused_record("a look at its catalog"))?);
         parsed.map(Some).map_err(|error| ApplyError::Catalog {
             table: name.clone(),
             source: error,
@@ -257,6 +258,16 @@ impl Writer {
         done.map_err(refused(object))
     }
 
+    /// Runs a statement of our records in the open transaction, beginning one if there is none.
+    ///
+    /// # Errors
+    /// [`ApplyError::Records`].
+    pub async fn run_own(&mut self, object: &str, sql: &str) -> Result<(), ApplyError> {
+        self.begin().await?;
+        let done = self.session.run(sql).await;
+        done.map_err(refused_record(object))
+    }
+
     /// Runs a statement again that was refused because checks of its table are deferred. Ours wait
     /// for the commit although the source's may not have; they are made now. Not before there is
     /// need: the checks of other tables may rightly have to wait.
@@ -295,7 +306,7 @@ impl Writer {
     ) -> Result<(), ApplyError> {
         let sql = session::came_through_sql(stream, origins);
         let told = self.session.run(&sql).await;
-        told.map_err(refused("where changes came from"))
+        told.map_err(refused_record("where changes came from"))
     }
 
     /// Begins a transaction unless one is open.
@@ -323,7 +334,7 @@ impl Writer {
             self.session
                 .run("ROLLBACK")
                 .await
-                .map_err(refused("a rollback"))?;
+                .map_err(refused_record("a rollback"))?;
             self.open = false;
         }
         Ok(())
@@ -348,7 +359,7 @@ impl Writer {
             return Ok(());
         }
         let begun = self.session.run(BEGIN).await;
-        begun.map_err(refused("a transaction"))
+        begun.map_err(refused_record("a transaction"))
     }
 
     async fn prepare_all(&mut self, group: &[Bound]) -> Result<(), ApplyError> {
@@ -480,6 +491,15 @@ fn show_refused(bound: &Bound, answer: &Result<u64, PgError>) {
             trace!(target: "apply", %table, ?values, found, expected, "the target does not have all of these rows");
         }
         (Ok(_), _) => {}
+    }
+}
+
+/// Names what a statement was for in the target's refusal of it.
+fn refused(object: &str) -> impl FnOnce(PgError) -> ApplyError {
+    move |source| ApplyError::Statement {
+        object: object.to_owned(),
+        statement: source.statement().unwrap_or_default().to_owned(),
+        source,
     }
 }
 

@@ -34,6 +34,10 @@ pub const UNDEFINED_TABLE: &str = "42P01";
 pub const UNDEFINED_OBJECT: &str = "42704";
 /// `duplicate_object`: the slot or publication is there already.
 pub const DUPLICATE_OBJECT: &str = "42710";
+/// `duplicate_schema`.
+pub const DUPLICATE_SCHEMA: &str = "42P06";
+/// `duplicate_table`.
+pub const DUPLICATE_TABLE: &str = "42P07";
 /// `unique_violation`.
 pub const UNIQUE_VIOLATION: &str = "23505";
 /// `object_not_in_prerequisite_state`: `wal_level` too low, a lost slot.

@@ -9,8 +9,13 @@ CREATE TABLE IF NOT EXISTS pgstream.checkpoint (
   timeline          pg_catalog.int4 NOT NULL,
   end_lsn           pg_catalog.pg_lsn NOT NULL,
   commit_time       pg_catalog.timestamptz,
-  updated_at        pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now()
+  updated_at        pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now(),
+  included_tables   pg_catalog.text, -- the filter of the pipeline, as its configuration has it
+  excluded_tables   pg_catalog.text
 );
+-- Earlier builds had none.
+ALTER TABLE pgstream.checkpoint ADD COLUMN IF NOT EXISTS included_tables pg_catalog.text,
+  ADD COLUMN IF NOT EXISTS excluded_tables pg_catalog.text;
 COMMENT ON TABLE pgstream.checkpoint IS 'End of the last source transaction applied here, by slot';
 
 CREATE TABLE IF NOT EXISTS pgstream.skipped_transaction (
@@ -36,6 +41,13 @@ CREATE TABLE IF NOT EXISTS pgstream.schema_change (
   PRIMARY KEY (slot_name, id)
 );
 COMMENT ON TABLE pgstream.schema_change IS 'Schema changes of the source and what was run for them here';
+
+CREATE TABLE IF NOT EXISTS pgstream.last_stop (
+  slot_name  pg_catalog.text PRIMARY KEY,
+  stopped_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now(),
+  failure    pg_catalog.jsonb NOT NULL
+);
+COMMENT ON TABLE pgstream.last_stop IS 'Why run ended or stands, until that is overcome';
 
 CREATE TABLE IF NOT EXISTS pgstream.snapshot_table (
   slot_name      pg_catalog.text NOT NULL,

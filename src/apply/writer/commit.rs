@@ -3,14 +3,15 @@
 
 use futures_util::future::join;
 
-use crate::apply::checkpoint::{ADVANCE, refused};
+use crate::apply::checkpoint::ADVANCE;
 use crate::apply::durability::WalLook;
+use crate::apply::records::refused_record;
 use crate::apply::{ApplyError, Checkpoint, CheckpointStore, Op, Stream};
 use crate::fault;
 use crate::model::Lsn;
 use crate::postgres::PgError;
 
-use super::{Writer, judge_all};
+use super::{Writer, judge_all, refused};
 
 /// How far the target's WAL is written, how far it is on disk, and whether that is enough: a reload may
 /// bring synchronous standbys at any time, and nothing tells us.
@@ -98,7 +99,7 @@ impl Writer {
             )
             .await
             .map_err(|error| self.session.error(ADVANCE, error));
-        match advanced.map_err(refused("the checkpoint"))? {
+        match advanced.map_err(refused_record("the checkpoint"))? {
             1 => Ok(()),
             _ => Err(ApplyError::Fenced {
                 slot_name: slot_name.clone(),
@@ -129,7 +130,7 @@ impl Writer {
     async fn look_at_wal(&self) -> Result<WalLook, ApplyError> {
         let found = self.session.query_one(&self.wal_look, &[]).await;
         let found = found.map_err(|error| self.session.error(WAL_LOOK, error));
-        let row = found.map_err(refused("a look at its WAL"))?;
+        let row = found.map_err(refused_record("a look at its WAL"))?;
         let position = |at| row.get::<_, &str>(at).parse().unwrap_or(Lsn::ZERO);
         Ok(WalLook {
             written: position(0),
@@ -175,7 +176,7 @@ impl Writer {
     pub async fn settle(&mut self) -> Result<(), ApplyError> {
         if !self.durability.is_settled() && !self.open {
             let flushed = self.session.flush_wal().await;
-            flushed.map_err(refused(COMMIT))?;
+            flushed.map_err(refused_record("to flush what was committed"))?;
             self.durability.settled();
         }
         Ok(())

@@ -141,7 +141,7 @@ impl Applier {
         let settled = to >= settled_at;
         let sql = self.copies.store().advance(to, settled);
         let writer = self.desk.writer();
-        let done = writer.run("the position of copied tables", &sql).await;
+        let done = writer.run_own("the position of copied tables", &sql).await;
         done.map_err(|error| self.failed(error))?;
         Ok(settled)
     }
@@ -330,7 +330,7 @@ impl Applier {
                     self.coverage.rename(relation, after);
                     let sql = self.copies.store().rename(relation, after);
                     let writer = self.desk.writer();
-                    let done = writer.run("the name of a copied table", &sql).await;
+                    let done = writer.run_own("the name of a copied table", &sql).await;
                     done.map_err(|error| self.failed(error))?;
                 }
                 Some(after) => self.coverage.rename(relation, after),
@@ -356,17 +356,15 @@ impl Applier {
 }
 
 pub(super) fn records_refused(source: PgError) -> ApplyError {
-    ApplyError::Statement {
+    ApplyError::Records {
         object: "the records of a copy".to_owned(),
-        statement: source.statement().unwrap_or_default().to_owned(),
         source,
     }
 }
 
 fn refused(source: PgError) -> ApplyError {
-    ApplyError::Statement {
+    ApplyError::Records {
         object: "a look for what a schema change is about".to_owned(),
-        statement: STANDS.to_owned(),
         source,
     }
 }
