@@ -10,8 +10,8 @@ const DELAY_MIN: Duration = Duration::from_millis(200);
 /// The longest wait: an operator who has mended a server does not want to wait longer.
 const DELAY_MAX: Duration = Duration::from_secs(15);
 
-/// Waits that grow, with jitter, until `total` has passed since the first failure. The attempts
-/// themselves count: one that nobody answers takes longer than the wait before it.
+/// Waits that grow, with jitter, until `total` has passed since the first attempt that failed began. The
+/// attempts themselves count: one that nobody answers takes longer than the wait before it.
 pub(super) struct Retry {
     total: Duration,
     waits: ExponentialBackoff,
@@ -27,6 +27,12 @@ impl Retry {
             attempt: 0,
             end: None,
         }
+    }
+
+    /// Returns how long an attempt that begins now may take.
+    pub(super) fn left(&mut self, now: Instant) -> Duration {
+        let end = *self.end.get_or_insert(now + self.total);
+        end.saturating_duration_since(now)
     }
 
     /// Returns the number of the coming attempt and the wait before it; none when it is time to

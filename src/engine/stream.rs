@@ -6,6 +6,7 @@
 
 mod errands;
 mod failing;
+mod finish;
 mod paired;
 mod requests;
 mod skip;
@@ -14,13 +15,13 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 use tracing::trace;
 
 use crate::decode::Decoder;
 use crate::fault;
 use crate::model::{Change, Event, Lsn, TransactionCommit};
-use crate::postgres::{Frame, PgError, WalReader};
+use crate::postgres::{Frame, Lifeline, PgError, WalReader};
 
 use super::applier::Applier;
 use super::board::Board;
@@ -47,9 +48,6 @@ const PUBLISH_EVERY: Duration = Duration::from_millis(100);
 /// Further behind than this is «behind».
 const BEHIND_BYTES_MIN: u64 = 1 << 20;
 
-/// How long the source may take to let go of the slot.
-const CLOSE_MAX: Duration = Duration::from_secs(2);
-
 /// Why a round ended without an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RoundEnd {
@@ -73,6 +71,8 @@ pub(super) struct Stream<'a> {
     pub(super) requests: &'a mut mpsc::Receiver<Request>,
     pub(super) errands: &'a mut mpsc::Receiver<Errand>,
     pub(super) paired_requests: mpsc::Receiver<PairedRequest>,
+    /// The end of the session that writes, which nothing else would tell while nothing is written.
+    pub(super) target_end: Lifeline,
     pub(super) board: Board,
     /// The transaction to pass over, if the operator chose one.
     pub(super) skip: Option<(Lsn, String)>,
@@ -141,6 +141,7 @@ enum Next {
     Paired(Option<PairedRequest>),
     Timer,
     FeedbackEnded(EngineError),
+    TargetGone,
     Committed(Result<(), EngineError>),
 }
 
@@ -186,6 +187,7 @@ impl Stream<'_> {
             // Whoever answers `verify` is gone with the round.
             Next::Paired(None) => {}
             Next::FeedbackEnded(error) => return Err(error),
+            Next::TargetGone => return Err(self.applier.session_lost()),
             Next::Committed(committed) => {
                 committed?;
                 self.confirm();
@@ -213,6 +215,7 @@ impl Stream<'_> {
             request = self.paired_requests.recv() => Next::Paired(request),
             ended = self.feedback_task.join() => Next::FeedbackEnded(feedback_error(&self.endpoint, ended)),
             committed = self.applier.complete(), if committing => Next::Committed(committed),
+            _ = self.target_end.closed() => Next::TargetGone,
             frame = pace.next_frame(&mut self.reader), if reads => Next::Frame(Some(frame)),
             () = sleep_until(timer) => Next::Timer,
         }
@@ -503,37 +506,6 @@ impl Stream<'_> {
                 behind: left > BEHIND_BYTES_MIN,
             });
         }
-    }
-
-    async fn last_confirmation(&mut self) -> Result<(), EngineError> {
-        self.applier.settle().await?;
-        self.confirm();
-        self.confirm_idle(true).await
-    }
-
-    /// Says the last word to the source, ends the session in order, so that the slot is free, and
-    /// gives the counts back.
-    pub(super) async fn finish(mut self) -> (Result<(), EngineError>, Meter) {
-        let idle = self.last_confirmation().await;
-        self.applier.publish();
-        let Self {
-            applier,
-            feedback,
-            mut feedback_task,
-            endpoint,
-            reader,
-            ..
-        } = self;
-        drop(feedback);
-        let said = match feedback_task.join().await {
-            Ok(Ok(())) => Ok(()),
-            ended => Err(feedback_error(&endpoint, ended)),
-        };
-        if said.is_ok() {
-            // A walsender within a huge transaction may not hear us; then it ends with the socket.
-            drop(timeout(CLOSE_MAX, reader.closed()).await);
-        }
-        (idle.and(said), applier.into_meter())
     }
 
     pub(super) const fn is_stopping(&self) -> bool {

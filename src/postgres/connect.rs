@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::future::poll_fn;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio_postgres::config::{ChannelBinding as ClientBinding, SslMode as ClientSslMode};
@@ -54,6 +55,14 @@ pub struct DatabaseIdentity {
     pub oid: u32,
 }
 
+impl DatabaseIdentity {
+    /// Returns what stays the same when the server is started anew.
+    #[must_use]
+    pub fn lasting(&self) -> String {
+        format!("{}/{}", self.system_identifier, self.oid)
+    }
+}
+
 /// A session with pinned settings. Derefs to tokio-postgres' client; its own methods are those that
 /// name server and statement in their errors. Dropping it closes the connection.
 pub struct Session {
@@ -64,6 +73,11 @@ pub struct Session {
     cancel: CancelToken,
     ended: watch::Receiver<Life>,
     warnings: Arc<AtomicU64>,
+    process_id: i32,
+    /// An answer that takes longer is asked for; none: whoever uses the session watches it.
+    pub(super) answer_max: Option<Duration>,
+    /// It was given up.
+    pub(super) silent: AtomicBool,
     /// How many notifications have come.
     notified: watch::Receiver<u64>,
     /// Statements by their text.
@@ -109,18 +123,23 @@ async fn enter(link: Link, place: Place<'_>, application_name: &str) -> Result<S
         Arc::clone(&object),
         (tell, notify),
     )));
-    let session = Session {
+    let mut session = Session {
         cancel: client.cancel_token(),
         client,
         object,
         settings: place.alone(),
         ended,
         warnings,
+        process_id: 0,
+        answer_max: None,
+        silent: AtomicBool::new(false),
         notified,
         prepared: Mutex::default(),
     };
-    let pinned = session.run(&pin_statement()).await;
-    pinned.map_err(|error| place.unpinned(error))?;
+    let pinned = session.text_rows(&pin_statement()).await;
+    let pinned = pinned.map_err(|error| place.unpinned(error))?;
+    let process_id = pinned.first().and_then(|row| row.first()?.as_deref());
+    session.process_id = process_id.and_then(|id| id.parse().ok()).unwrap_or(0);
     ownership::require(&session.object, &session.text_rows(STRANGERS).await?)?;
     if let Some((sql, answer)) = question(place.wanted) {
         place.require(answer, &session.text_rows(sql).await?)?;
@@ -201,6 +220,12 @@ impl Session {
         &self.settings
     }
 
+    /// Returns the process that serves the session.
+    #[must_use]
+    pub const fn process_id(&self) -> i32 {
+        self.process_id
+    }
+
     /// Returns how often the server has warned us. A warning is counted before the answer that it came
     /// with is given.
     #[must_use]
@@ -213,7 +238,9 @@ impl Session {
     /// # Errors
     /// As [`connect`].
     pub async fn another(&self, application_name: &str) -> Result<Self, PgError> {
-        connect(&self.settings, application_name).await
+        let mut session = connect(&self.settings, application_name).await?;
+        session.answer_max = self.answer_max;
+        Ok(session)
     }
 
     /// Lets the server end a statement of ours, within a second, when we are gone. Where the system
@@ -233,17 +260,15 @@ impl Session {
         self.run(CARRY_BYTES).await
     }
 
+    /// Returns what tells the end of the connection to somebody who does not have the session at hand.
+    #[must_use]
+    pub fn lifeline(&self) -> Lifeline {
+        Lifeline(self.ended.clone())
+    }
+
     /// Waits until the connection is gone. Returns why, none after an orderly end. Cancel safe.
     pub async fn closed(&self) -> Option<Arc<PgError>> {
-        let mut ended = self.ended.clone();
-        match ended.wait_for(|life| matches!(life, Life::Ended(_))).await {
-            Ok(life) => match &*life {
-                Life::Ended(why) => why.clone(),
-                Life::Running => None,
-            },
-            // The task is gone without a word: the runtime is shutting down.
-            Err(_gone) => None,
-        }
+        self.lifeline().closed().await
     }
 
     /// Returns the count of notifications that have come for what the session listens to; it ends with
@@ -264,7 +289,9 @@ impl Session {
     /// # Errors
     /// By SQLSTATE; Transient when the connection is lost.
     pub async fn run(&self, sql: &str) -> Result<(), PgError> {
-        let outcome = self.client.batch_execute(sql).await;
+        let outcome = self
+            .answered(Box::pin(self.client.batch_execute(sql)))
+            .await?;
         outcome.map_err(|error| self.error(sql, error))
     }
 
@@ -277,11 +304,12 @@ impl Session {
         sql: &str,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, PgError> {
-        let outcome = async {
+        let outcome = Box::pin(async {
             let statement = self.statement(sql, parameters).await?;
             self.client.query(&statement, parameters).await
-        };
-        outcome.await.map_err(|error| self.error(sql, error))
+        });
+        let outcome = self.answered(outcome).await?;
+        outcome.map_err(|error| self.error(sql, error))
     }
 
     /// Runs one statement and returns its only row, none if it gave no row.
@@ -293,11 +321,12 @@ impl Session {
         sql: &str,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Option<Row>, PgError> {
-        let outcome = async {
+        let outcome = Box::pin(async {
             let statement = self.statement(sql, parameters).await?;
             self.client.query_opt(&statement, parameters).await
-        };
-        outcome.await.map_err(|error| self.error(sql, error))
+        });
+        let outcome = self.answered(outcome).await?;
+        outcome.map_err(|error| self.error(sql, error))
     }
 
     /// Runs one statement and returns how many rows it touched.
@@ -309,11 +338,12 @@ impl Session {
         sql: &str,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<u64, PgError> {
-        let outcome = async {
+        let outcome = Box::pin(async {
             let statement = self.statement(sql, parameters).await?;
             self.client.execute(&statement, parameters).await
-        };
-        outcome.await.map_err(|error| self.error(sql, error))
+        });
+        let outcome = self.answered(outcome).await?;
+        outcome.map_err(|error| self.error(sql, error))
     }
 
     /// Parses a statement; one with parameters is remembered, for its text is the same each time.
@@ -338,7 +368,9 @@ impl Session {
     /// # Errors
     /// As [`Session::run`].
     pub async fn text_rows(&self, sql: &str) -> Result<Vec<super::TextRow>, PgError> {
-        let outcome = self.client.simple_query(sql).await;
+        let outcome = self
+            .answered(Box::pin(self.client.simple_query(sql)))
+            .await?;
         let messages = outcome.map_err(|error| self.error(sql, error))?;
         let rows = messages.iter().filter_map(|message| match message {
             SimpleQueryMessage::Row(row) => Some(
@@ -361,6 +393,18 @@ impl Session {
             .await?;
         let name = rows.into_iter().flatten().flatten().next();
         Ok(name.unwrap_or_default())
+    }
+
+    /// Returns whether the server is a standby.
+    ///
+    /// # Errors
+    /// Transient when the connection is lost.
+    pub async fn is_standby(&self) -> Result<bool, PgError> {
+        let rows = self
+            .text_rows("SELECT pg_catalog.pg_is_in_recovery()")
+            .await?;
+        let answer = rows.into_iter().flatten().flatten().next();
+        Ok(answer.as_deref() == Some("t"))
     }
 
     /// Takes an `application_name`, whatever the settings ask for, and ends the other sessions of our role in
@@ -411,6 +455,24 @@ impl Session {
             outcome.map_err(|error| PgError::from_client(object, None, error))
         })
         .await
+    }
+}
+
+/// The end of a session's connection.
+#[derive(Debug, Clone)]
+pub struct Lifeline(watch::Receiver<Life>);
+
+impl Lifeline {
+    /// As [`Session::closed`].
+    pub async fn closed(&mut self) -> Option<Arc<PgError>> {
+        match self.0.wait_for(|life| matches!(life, Life::Ended(_))).await {
+            Ok(life) => match &*life {
+                Life::Ended(why) => why.clone(),
+                Life::Running => None,
+            },
+            // The task is gone without a word: the runtime is shutting down.
+            Err(_gone) => None,
+        }
     }
 }
 

@@ -85,6 +85,22 @@ pub enum PgError {
         /// What the system said.
         source: io::Error,
     },
+    /// A pooler gives each transaction another session of the server.
+    #[error(
+        "{object} is reached through a pooler in transaction mode: each transaction is in another session there"
+    )]
+    Pooled {
+        /// The server.
+        object: String,
+    },
+    /// A server says nothing, and its connection stands.
+    #[error("{object} has not answered for {} s although its connection stands", .after.as_secs())]
+    Silent {
+        /// The server.
+        object: String,
+        /// How long we have waited.
+        after: Duration,
+    },
     /// A commit came back before it was safe.
     #[error("{object} has not brought its commits to disk before it answered")]
     NotFlushed {
@@ -259,12 +275,14 @@ impl Classify for PgError {
             Self::ConnectTimeout { .. }
             | Self::WrongServer { .. }
             | Self::Lost { .. }
+            | Self::Silent { .. }
             | Self::NotFlushed { .. }
             | Self::StreamEnded { .. } => ErrorClass::Transient,
             Self::Tls { source, .. } => source.class(),
-            Self::Authentication { .. } | Self::Strangers { .. } | Self::StreamWarning(_) => {
-                ErrorClass::Operator
-            }
+            Self::Authentication { .. }
+            | Self::Pooled { .. }
+            | Self::Strangers { .. }
+            | Self::StreamWarning(_) => ErrorClass::Operator,
             Self::Protocol { .. } | Self::Client { .. } => ErrorClass::Bug,
         }
     }
@@ -293,6 +311,14 @@ impl Classify for PgError {
             Self::Protocol { .. } | Self::Client { .. } => {
                 Some("please report this with the log".to_owned())
             }
+            Self::Pooled { .. } => Some(
+                "let the connection string name the server itself, or a pool in session mode".to_owned(),
+            ),
+            Self::Silent { .. } => Some(
+                "see whether its host is frozen, or a proxy between holds connections open and passes \
+                 nothing on; tcp_user_timeout in the connection string, in milliseconds, sets the time"
+                    .to_owned(),
+            ),
             Self::NotFlushed { .. } => Some(
                 "nothing is confirmed before it is safe: let the server wait for its synchronous \
                  standbys, and connect to it directly, not through a pooler in transaction mode"

@@ -17,6 +17,7 @@
 //!
 //! SQLSTATE codes are read in [`sqlstate`] and nowhere else.
 
+mod answer;
 mod connect;
 mod copy;
 mod dial;
@@ -29,6 +30,7 @@ mod link;
 mod ownership;
 mod patience;
 mod pins;
+mod pooler;
 mod publication;
 mod refusal;
 mod replication;
@@ -40,7 +42,8 @@ mod stream;
 mod tls;
 mod wire;
 
-pub use connect::{DatabaseIdentity, Session, connect};
+pub use answer::connect_watched;
+pub use connect::{DatabaseIdentity, Lifeline, Session, connect};
 pub use copy::{Canceller, Copied, CopyError, CopySession, copy_through};
 pub use error::PgError;
 pub use frame::Frame;

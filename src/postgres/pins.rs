@@ -194,7 +194,8 @@ pub(super) fn pin_statement() -> String {
         .map(|(name, value)| format!("('{name}', '{value}')"))
         .collect();
     format!(
-        "SELECT pg_catalog.set_config(pin.name, pin.value, false) \
+        "SELECT pg_catalog.pg_backend_pid(), \
+                pg_catalog.count(pg_catalog.set_config(pin.name, pin.value, false)) \
          FROM (VALUES {}) AS pin(name, value) \
          WHERE pg_catalog.current_setting(pin.name, true) OPERATOR(pg_catalog.<>) pin.value",
         values.join(", ")

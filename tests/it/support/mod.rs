@@ -4,6 +4,7 @@
 pub mod clusters;
 pub mod flow;
 pub mod oracle;
+pub mod pooler;
 pub mod process;
 pub mod proxy;
 pub mod psql;

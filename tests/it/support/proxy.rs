@@ -17,6 +17,8 @@ enum Traffic {
     Passing,
     /// They wait; connections stay open.
     Stalled,
+    /// Those of a server go through until it was ready so often; then they wait.
+    UntilReady(usize),
     /// Connections are closed, new ones at once.
     Cut,
     /// The proxy is gone.
@@ -68,6 +70,12 @@ impl Proxy {
         self.traffic.send_replace(Traffic::Stalled);
     }
 
+    /// Lets clients in and lets them pin their settings; then holds back every byte of the server, without
+    /// closing anything.
+    pub fn stall_after_login(&self) {
+        self.traffic.send_replace(Traffic::UntilReady(3));
+    }
+
     /// Lets everything through again.
     pub fn resume(&self) {
         self.traffic.send_replace(Traffic::Passing);
@@ -82,6 +90,9 @@ impl Drop for Proxy {
         }
     }
 }
+
+/// `ReadyForQuery`, outside of a transaction.
+const READY: &[u8] = b"Z\x00\x00\x00\x05I";
 
 async fn listen(listener: StdListener, target_port: u16, mut traffic: watch::Receiver<Traffic>) {
     let listener = TcpListener::from_std(listener).expect("a socket");
@@ -120,6 +131,7 @@ async fn pump(
     mut traffic: watch::Receiver<Traffic>,
 ) -> io::Result<()> {
     let mut buffer = vec![0; 64 * 1024];
+    let mut ready = 0;
     loop {
         let count = from.read(&mut buffer).await?;
         if count == 0 {
@@ -127,5 +139,8 @@ async fn pump(
         }
         drop(traffic.wait_for(|now| *now != Traffic::Stalled).await);
         to.write_all(&buffer[..count]).await?;
+        ready += usize::from(buffer[..count].ends_with(READY));
+        let stalls = |now: &Traffic| matches!(now, Traffic::UntilReady(times) if ready >= *times);
+        drop(traffic.wait_for(|now| !stalls(now)).await);
     }
 }

@@ -1,0 +1,46 @@
+//! What was committed becomes durable: by itself, or because we wait for it.
+
+use std::io;
+
+use crate::engine::EngineError;
+use crate::postgres::PgError;
+
+use super::Applier;
+
+impl Applier {
+    /// Returns the failure of a writing session that ended by itself.
+    pub(in crate::engine) fn session_lost(&self) -> EngineError {
+        EngineError::Target {
+            operation: "keep the writing session",
+            endpoint: self.endpoint.clone(),
+            source: PgError::Lost {
+                object: self.endpoint.clone(),
+                source: io::ErrorKind::ConnectionAborted.into(),
+            },
+        }
+    }
+
+    /// Asks what has become durable since it was committed, and returns whether anything has.
+    pub(in crate::engine) async fn look_for_durable(&mut self) -> Result<bool, EngineError> {
+        if self.desk.is_away() {
+            return Ok(false);
+        }
+        let before = self.desk.durable();
+        let looked = self.desk.writer().look_for_durable().await;
+        looked.map_err(|error| self.failed(error))?;
+        let durable = self.desk.durable();
+        if self.desk.here().must_settle() {
+            // Standbys may take their time: not in the way of commands.
+            self.settling = true;
+            self.desk.settle();
+        }
+        Ok(durable > before)
+    }
+
+    /// Waits until all that was committed is durable.
+    pub(in crate::engine) async fn settle(&mut self) -> Result<(), EngineError> {
+        self.complete().await?;
+        let settled = self.desk.writer().settle().await;
+        settled.map_err(|error| self.failed(error))
+    }
+}
