@@ -13,9 +13,10 @@ use super::args::InitArguments;
 use super::output::{print, say};
 use super::plan::{print_plan, slot_name};
 use super::runtime::block_on;
+use super::servers::Servers;
 use super::signals::Signals;
 use crate::config::{Configuration, Maintenance, Plugin, SlotName};
-use crate::postgres::{Session, connect, find_slot};
+use crate::postgres::{PgError, Session, connect_watched, find_slot};
 use crate::schema::install::{self, InstallError, Progress, StepProgress, StepState};
 
 /// What `application_name` says of us on the source.
@@ -60,12 +61,13 @@ async fn install_missing(
     maintenance: &Maintenance,
     stop: &watch::Sender<bool>,
 ) -> Result<(), Failure> {
-    let source = connect(&maintenance.source, APPLICATION_NAME).await?;
-    let slot = slot_name(&source, maintenance).await?;
-    let plugin = plugin(&source, &slot, maintenance.plugin).await?;
+    let servers = enter(maintenance).await?;
+    let source = &servers.source;
+    let slot = slot_name(source, maintenance).await?;
+    let plugin = plugin(source, &slot, maintenance.plugin).await?;
     let watcher = watch::Sender::new(Progress::default());
     let told = Cell::new(0);
-    let work = install::init_until(&source, (&slot, plugin), &watcher, stop);
+    let work = install::init_until(servers.both(), (&slot, plugin), &watcher, stop);
     let report = tokio::select! {
         biased;
         never = tell_steps(watcher.subscribe(), &told) => match never {},
@@ -102,6 +104,11 @@ async fn tell_steps(mut progress: watch::Receiver<Progress>, told: &Cell<usize>)
     }
 }
 
+async fn enter(maintenance: &Maintenance) -> Result<Servers, PgError> {
+    let source = connect_watched(&maintenance.source, APPLICATION_NAME).await?;
+    Servers::of(source, maintenance, APPLICATION_NAME).await
+}
+
 /// What was not asked for is as the slot has it that is there.
 async fn plugin(
     source: &Session,
@@ -117,10 +124,9 @@ async fn plugin(
 }
 
 async fn plan(maintenance: &Maintenance) -> Result<(), Failure> {
-    let source = connect(&maintenance.source, APPLICATION_NAME).await?;
-    let slot = slot_name(&source, maintenance).await?;
-    let plugin = plugin(&source, &slot, maintenance.plugin).await?;
-    Ok(print_plan(
-        &install::plan_init(&source, &slot, plugin).await?,
-    )?)
+    let servers = enter(maintenance).await?;
+    let slot = slot_name(&servers.source, maintenance).await?;
+    let plugin = plugin(&servers.source, &slot, maintenance.plugin).await?;
+    let steps = install::plan_init(servers.both(), &slot, plugin).await?;
+    Ok(print_plan(&steps)?)
 }

@@ -29,6 +29,7 @@ mod plan;
 mod progress;
 mod run;
 mod runtime;
+mod servers;
 mod signals;
 mod snapshot;
 #[cfg(feature = "tui")]

@@ -9,16 +9,17 @@ use super::args::TearDownArguments;
 use super::output::{print, say};
 use super::plan::{print_plan, slot_name};
 use super::runtime::block_on;
-use crate::config::{Configuration, Maintenance, SlotName};
-use crate::postgres::{PgError, Session, connect};
-use crate::schema::install::{self, InstallError};
+use super::servers::Servers;
+use crate::config::{Configuration, ConnectionSettings, Maintenance, SlotName};
+use crate::postgres::{PgError, Session, connect_watched};
+use crate::schema::install::{self, InstallError, SourceServers};
 
 /// What `application_name` says of us on both servers.
 const APPLICATION_NAME: &str = "pgstream tear-down";
 
 /// The sides that answered, and the first that did not.
 struct Sides {
-    source: Option<Session>,
+    source: Option<Servers>,
     target: Option<Session>,
     slot: SlotName,
     away: Option<(&'static str, PgError)>,
@@ -38,9 +39,15 @@ pub(super) fn run(
     Ok(ExitCode::SUCCESS)
 }
 
+impl Sides {
+    fn servers(&self) -> Option<SourceServers<'_>> {
+        self.source.as_ref().map(Servers::both)
+    }
+}
+
 async fn tear_down(maintenance: &Maintenance, plan: bool) -> Result<(), Failure> {
     let sides = enter(maintenance).await?;
-    let (source, target) = (sides.source.as_ref(), sides.target.as_ref());
+    let (source, target) = (sides.servers(), sides.target.as_ref());
     if plan {
         let plan = install::plan_tear_down(source, target, &sides.slot).await?;
         if let Some(refusal) = &plan.refusal {
@@ -60,7 +67,7 @@ async fn tear_down(maintenance: &Maintenance, plan: bool) -> Result<(), Failure>
 }
 
 async fn remove(sides: &Sides) -> Result<(), Failure> {
-    let (source, target) = (sides.source.as_ref(), sides.target.as_ref());
+    let (source, target) = (sides.servers(), sides.target.as_ref());
     let report = install::tear_down(source, target, &sides.slot).await?;
     for step in &report.done {
         info!(target: "schema", "{step}");
@@ -76,11 +83,15 @@ async fn remove(sides: &Sides) -> Result<(), Failure> {
 
 async fn enter(maintenance: &Maintenance) -> Result<Sides, Failure> {
     let mut away = None;
-    let source = connect(&maintenance.source, APPLICATION_NAME).await;
-    let source = source.map_err(|error| away = Some(("source", error))).ok();
+    let source = async {
+        let source = answering(&maintenance.source).await?;
+        Servers::of(source, maintenance, APPLICATION_NAME).await
+    };
+    let source = source.await.map_err(|error| away = Some(("source", error)));
+    let source = source.ok();
     let target = match &maintenance.target {
         None => None,
-        Some(settings) => match connect(settings, APPLICATION_NAME).await {
+        Some(settings) => match answering(settings).await {
             Ok(session) => Some(session),
             Err(error) => {
                 away.get_or_insert(("target", error));
@@ -89,7 +100,7 @@ async fn enter(maintenance: &Maintenance) -> Result<Sides, Failure> {
         },
     };
     let slot = match &source {
-        Some(source) => slot_name(source, maintenance).await?,
+        Some(servers) => slot_name(&servers.source, maintenance).await?,
         None => guessed_slot(maintenance),
     };
     Ok(Sides {
@@ -98,6 +109,13 @@ async fn enter(maintenance: &Maintenance) -> Result<Sides, Failure> {
         slot,
         away,
     })
+}
+
+/// A server that lets us in and then says nothing is away, too.
+async fn answering(settings: &ConnectionSettings) -> Result<Session, PgError> {
+    let session = connect_watched(settings, APPLICATION_NAME).await?;
+    session.current_database().await?;
+    Ok(session)
 }
 
 /// The default by the database that the connection string names, as the source cannot be asked.

@@ -50,6 +50,8 @@ pub struct Maintenance {
     pub plugin: Option<Plugin>,
     /// The target, when one is configured: `tear-down` removes the checkpoint there.
     pub target: Option<ConnectionSettings>,
+    /// The database of the schema log, when one is configured: the primary of a source that is a standby.
+    pub schema_log: Option<ConnectionSettings>,
 }
 
 /// When a batch goes out: at the first of these, or when the stream has nothing more to deliver.

@@ -35,6 +35,7 @@ impl Configuration {
                 slot: values.slot,
                 plugin: values.plugin,
                 target: values.target,
+                schema_log: values.schema_log,
             }),
             _ => Err(ConfigError::invalid(problems)),
         }
@@ -102,7 +103,8 @@ impl Configuration {
     fn foreign_schema_log(&self, values: &Values) -> Option<Problem> {
         let (source, log) = (values.source.as_ref()?, values.schema_log.as_ref()?);
         let rule = format!(
-            "names {}, not the source {}: the schema log is read from the source's own stream",
+            "names {}, not the source {}: right only where that is its standby; the schema log is read from \
+             the source's own stream",
             log.endpoint(),
             source.endpoint()
         );

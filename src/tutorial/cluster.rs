@@ -133,11 +133,17 @@ impl Cluster {
         let root = short_temp_dir(&options.name, account)?;
         let watcher = Watcher::start(account, root.path())?;
         let data_dir = root.path().join("data");
-        match &options.template_store {
-            Some(store) => Template::prepare(&server, account, store)?,
-            None => Template::once(&server, account)?,
+        match (&options.standby_of, &options.template_store) {
+            (Some(primary), _) => Template::of(primary),
+            (None, Some(store)) => Template::prepare(&server, account, store)?,
+            (None, None) => Template::once(&server, account)?,
         }
         .copy_to(&data_dir, account)?;
+        if options.standby_of.is_some() {
+            let signal = data_dir.join("standby.signal");
+            fs::write(&signal, "")?;
+            account.own(&signal)?;
+        }
         append(
             &data_dir.join("postgresql.conf"),
             &settings_text(&server, options, root.path()),

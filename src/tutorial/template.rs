@@ -75,6 +75,15 @@ impl Template {
         })
     }
 
+    /// Returns the files of a cluster that is stopped as a template.
+    #[must_use]
+    pub fn of(data_dir: &Path) -> Self {
+        Self {
+            data_dir: data_dir.to_path_buf(),
+            _workshop: None,
+        }
+    }
+
     /// Copies the template to `to`, which must not exist, for `account`.
     ///
     /// # Errors

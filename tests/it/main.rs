@@ -49,6 +49,7 @@ mod snapshot;
 #[cfg(feature = "failpoints")]
 mod snapshot_resume;
 mod snapshot_source;
+mod standby;
 mod stream;
 mod tidy;
 mod trust;

@@ -29,6 +29,7 @@ SELECT pg_catalog.json_build_object(
     WHERE managed.rolname IN ('rds_replication', 'cloudsqlreplica')
       AND pg_catalog.pg_has_role(managed.oid, 'MEMBER')),
   'wal_level', pg_catalog.current_setting('wal_level'),
+  'hot_standby_feedback', pg_catalog.current_setting('hot_standby_feedback') = 'on',
   'wal_end', CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN
       pg_catalog.pg_current_wal_flush_lsn()::pg_catalog.text END,
   'max_replication_slots', pg_catalog.current_setting('max_replication_slots')::pg_catalog.int8,

@@ -2,6 +2,7 @@
 -- $schema_log. Null where there is no schema log.
 (SELECT pg_catalog.json_build_object(
     'user', CURRENT_USER,
+    'on_standby', pg_catalog.pg_is_in_recovery(),
     'readable', pg_catalog.has_schema_privilege(n.oid, 'USAGE')
       AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
       AND pg_catalog.has_table_privilege(c.oid, 'UPDATE'),

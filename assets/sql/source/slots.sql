@@ -26,5 +26,5 @@ SELECT pg_catalog.json_build_object(
       WHERE s.slot_type = 'logical') AS d), '[]'))::pg_catalog.text
 FROM (
   SELECT CASE WHEN pg_catalog.pg_is_in_recovery()
-              THEN pg_catalog.pg_last_wal_receive_lsn()
+              THEN GREATEST(pg_catalog.pg_last_wal_receive_lsn(), pg_catalog.pg_last_wal_replay_lsn())
               ELSE pg_catalog.pg_current_wal_lsn() END AS wal_end) AS w

@@ -33,6 +33,7 @@ pub(super) struct SourceFacts {
     pub(super) server: Server,
     pub(super) replication_role: bool,
     pub(super) wal_level: String,
+    pub(super) hot_standby_feedback: bool,
     /// None on a standby.
     pub(super) wal_end: Option<Lsn>,
     pub(super) max_replication_slots: i64,
@@ -120,6 +121,8 @@ pub(super) struct SlotFacts {
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(super) struct SchemaLogFacts {
     pub(super) user: String,
+    /// Nothing can be written there.
+    pub(super) on_standby: bool,
     /// And writable.
     pub(super) readable: bool,
     pub(super) prunes: bool,

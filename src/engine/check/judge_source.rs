@@ -10,6 +10,9 @@ use crate::engine::demand;
 use crate::model::{QualifiedName, quote_ident, remedy};
 use crate::schema::{grant_descriptions, grant_log, install};
 
+/// The first version that decodes on standbys.
+const DECODES_ON_STANDBY: i32 = 160_000;
+
 pub(super) fn judge(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
     let mut findings: Vec<Finding> = [
         version(
@@ -17,6 +20,9 @@ pub(super) fn judge(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
             facts.server.version_number,
             &facts.server.version,
         ),
+        standby(facts),
+        rows_kept(facts),
+        log_on_standby(wanted, facts),
         wal_level(facts),
         wal_senders(facts),
         replication_role(facts),
@@ -59,6 +65,41 @@ fn init_command(wanted: &Wanted) -> String {
 
 fn begin_anew(wanted: &Wanted) -> String {
     remedy::begin_anew(&wanted.init_argument, wanted.slot_name.as_str())
+}
+
+/// A standby decodes from version 16 on.
+fn standby(facts: &SourceFacts) -> Option<Finding> {
+    (facts.server.in_recovery && facts.server.version_number < DECODES_ON_STANDBY).then(|| {
+        finding(
+            format!("server {}", facts.server.version),
+            "is a standby, where PostgreSQL decodes nothing before version 16",
+            format!("let {} name its primary", key::SOURCE_URL),
+        )
+    })
+}
+
+/// Without it the primary removes rows of catalogs that the slot needs, and the slot is lost.
+fn rows_kept(facts: &SourceFacts) -> Option<Finding> {
+    (facts.server.in_recovery && !facts.hot_standby_feedback).then(|| Finding {
+        blocking: false,
+        ..finding(
+            "hot_standby_feedback",
+            "is off on this standby: its primary may remove what the slot needs, and then the slot is lost",
+            "ALTER SYSTEM SET hot_standby_feedback = on; SELECT pg_reload_conf();",
+        )
+    })
+}
+
+/// Acknowledgements are written to the primary.
+fn log_on_standby(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
+    let log = facts.schema_log.as_ref()?;
+    (wanted.schema_changes && log.on_standby).then(|| {
+        finding(
+            key::SCHEMA_LOG_URL,
+            "names a standby, where applied schema changes cannot be marked",
+            format!("let {} name the primary", key::SCHEMA_LOG_URL),
+        )
+    })
 }
 
 fn wal_level(facts: &SourceFacts) -> Option<Finding> {

@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use tracing::{info, warn};
 
+use super::primary::require_position;
 use crate::config::Pipeline;
 use crate::engine::EngineError;
 use crate::engine::error::idle_pattern;
@@ -91,6 +92,9 @@ pub(in crate::engine) async fn choose(
         (true, true) => still_selected(pipeline).await?,
         (false, _) => Vec::new(),
     };
+    if pipeline.snapshot.enabled && !begun {
+        require_standby_decodes(pipeline).await?;
+    }
     let write = async {
         forget_unselected(store, target, &selected, stored).await?;
         let new = match begun {
@@ -106,6 +110,18 @@ pub(in crate::engine) async fn choose(
         write_down(store, target, &new).await
     };
     write.await.map_err(|source| write_failed(pipeline, source))
+}
+
+/// Before anything is made: a copy that is to be streamed behind needs a position.
+async fn require_standby_decodes(pipeline: &Pipeline) -> Result<(), EngineError> {
+    let source = &pipeline.snapshot.source;
+    let session = postgres::connect(source, "pgstream snapshot").await;
+    let session = session.map_err(|error| EngineError::Source {
+        operation: "open a session",
+        endpoint: source.endpoint(),
+        source: error,
+    })?;
+    require_position(&session, pipeline).await
 }
 
 /// Adds tables to the list.

@@ -22,6 +22,7 @@ use super::crew::{Crew, CrewEnd};
 use super::errand::{Answer, Errand};
 use super::group::{Group, GroupSettings};
 use super::moment::{FreeObjects, Moment};
+use super::primary::while_primary_speaks;
 use super::site::{Site, Stop};
 
 /// A moment that schema changes overtake is taken again so often.
@@ -218,7 +219,8 @@ impl Copier {
                 stands_still: first || !self.site.streams,
                 refused: &refused,
             };
-            let moment = Moment::open(&settings).await;
+            let moment =
+                while_primary_speaks(&self.site.pipeline, Box::pin(Moment::open(&settings))).await;
             let moment = moment.map_err(|error| self.site.group_failed(error))?;
             if self.reach(moment.point.lsn()).await? == Answer::Disturbed {
                 sleep(PAUSE).await;

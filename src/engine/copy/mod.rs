@@ -32,6 +32,7 @@ mod leftover;
 mod moment;
 mod ours;
 mod plan;
+mod primary;
 mod queue;
 mod ranges;
 mod reconcile;

@@ -2,6 +2,7 @@
 
 use super::error::{InstallError, allow_plugin_sql};
 use super::script;
+use super::servers::{DECODES_ON_STANDBY, SourceServers};
 use super::state::EVENT_TRIGGERS;
 use crate::config::{Plugin, SlotName, publication_name};
 use crate::model::quote_ident;
@@ -19,6 +20,8 @@ pub(super) struct Facts {
     pub(super) role: String,
     pub(super) superuser: bool,
     pub(super) in_recovery: bool,
+    /// The slot is to be on a standby.
+    pub(super) on_standby: bool,
     pub(super) wal_level: String,
     pub(super) database: String,
     pub(super) free_slots: i64,
@@ -96,6 +99,7 @@ const PIPELINES: &str = "\
 SELECT p.slot_name
 FROM pgstream.pipeline AS p
 WHERE p.slot_name = $1
+   OR p.on_standby
    OR p.slot_name IN (SELECT s.slot_name FROM pg_catalog.pg_replication_slots AS s
                       WHERE s.database = pg_catalog.current_database())
    OR pg_catalog.substr(p.slot_name || '_publication', 1, 63) IN
@@ -130,36 +134,44 @@ WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND (c.relreplident = 'f' OR c.
 ORDER BY 1";
 
 /// Reads the facts.
-pub(super) async fn read(source: &Session, slot: &SlotName) -> Result<Facts, InstallError> {
+pub(super) async fn read(
+    servers: SourceServers<'_>,
+    slot: &SlotName,
+) -> Result<Facts, InstallError> {
+    servers.require_one_system().await?;
     let ask = |source| InstallError::Ask {
         what: "look at the source",
         source,
     };
-    read_all(source, slot).await.map_err(ask)
+    read_all(servers, slot).await.map_err(ask)
 }
 
-async fn read_all(source: &Session, slot: &SlotName) -> Result<Facts, PgError> {
+async fn read_all(servers: SourceServers<'_>, slot: &SlotName) -> Result<Facts, PgError> {
+    let source = servers.primary;
     let rows = source.rows(SERVER, &[]).await?;
     let row = &rows[0];
+    let there = servers.slot().rows(SERVER, &[]).await?;
+    let there = &there[0];
     let keyless = keyless(source).await?;
-    let slots_max: i64 = row.get(5);
+    let slots_max: i64 = there.get(5);
     Ok(Facts {
         argument: source.settings().as_argument(),
         major_version: row.get(11),
         role: row.get(0),
         superuser: row.get::<_, Option<bool>>(1).unwrap_or_default(),
         in_recovery: row.get(2),
+        on_standby: servers.standby.is_some(),
         wal_level: row.get(3),
         database: row.get(4),
-        free_slots: slots_max - row.get::<_, i64>(6),
+        free_slots: slots_max - there.get::<_, i64>(6),
         slots_max,
-        wal_senders_max: row.get(7),
-        plugin_libraries: row.get(8),
+        wal_senders_max: there.get(7),
+        plugin_libraries: there.get(8),
         installation: match row.get(9) {
             true => installation(source).await?,
             false => None,
         },
-        slot: find_slot(source, slot).await?,
+        slot: find_slot(servers.slot(), slot).await?,
         publication: find_publication(source, &publication_name(slot.as_str())).await?,
         pipelines: match row.get(10) {
             true => pipelines(source, slot).await?,
@@ -216,7 +228,16 @@ impl Facts {
         let blocked = |problem: String, mend: String| Some(InstallError::Blocked { problem, mend });
         if self.in_recovery {
             let problem = "the source is a standby, where nothing can be installed".to_owned();
-            return blocked(problem, "point the source URL to the primary".to_owned());
+            let mend = "point the source URL to the primary; or, from PostgreSQL 16 on, let \
+                        PGSTREAM_POSTGRES_WRITER_SCHEMALOG_STORE_URL name the primary: then all but the slot is \
+                        made there";
+            return blocked(problem, mend.to_owned());
+        }
+        if self.on_standby && self.major_version < DECODES_ON_STANDBY {
+            let problem =
+                "the source is a standby, where PostgreSQL decodes nothing before version 16";
+            let mend = "point the source URL to the primary";
+            return blocked(problem.to_owned(), mend.to_owned());
         }
         if self.wal_level != "logical" {
             return blocked(

@@ -9,6 +9,7 @@ use super::error::plugin_mend;
 use super::facts::{self, Facts, Keyless};
 use super::progress::{Progress, StepState, Teller};
 use super::script::{self, quietly};
+use super::servers::SourceServers;
 use super::unrecorded::unrecorded;
 use super::{InstallError, PlannedStep, Side};
 use crate::config::{Plugin, SlotName, publication_name};
@@ -48,11 +49,11 @@ pub struct InitReport {
 /// [`InstallError::Blocked`] when an operator must change something first, [`InstallError::Ask`]
 /// when the source does not answer.
 pub async fn plan_init(
-    source: &Session,
+    source: impl Into<SourceServers<'_>>,
     slot: &SlotName,
     plugin: Plugin,
 ) -> Result<Vec<PlannedStep>, InstallError> {
-    let facts = facts::read(source, slot).await?;
+    let facts = facts::read(source.into(), slot).await?;
     match facts.blocker(slot, plugin) {
         Some(blocked) => Err(blocked),
         None => Ok(decide(&facts, slot, plugin)),
@@ -67,7 +68,7 @@ pub async fn plan_init(
 /// As [`plan_init`]; [`InstallError::Step`] when a step failed, after the steps before it were
 /// taken back.
 pub async fn init(
-    source: &Session,
+    source: impl Into<SourceServers<'_>>,
     slot: &SlotName,
     plugin: Plugin,
 ) -> Result<InitReport, InstallError> {
@@ -81,12 +82,12 @@ pub async fn init(
 /// # Errors
 /// As [`init`]; [`InstallError::Interrupted`].
 pub async fn init_until(
-    source: &Session,
+    source: impl Into<SourceServers<'_>>,
     (slot, plugin): (&SlotName, Plugin),
     watcher: &watch::Sender<Progress>,
     stop: &watch::Sender<bool>,
 ) -> Result<InitReport, InstallError> {
-    carry_out(source, (slot, plugin), watcher, stop).await
+    carry_out(source.into(), (slot, plugin), watcher, stop).await
 }
 
 /// As [`init`], told to a watcher step by step.
@@ -94,42 +95,43 @@ pub async fn init_until(
 /// # Errors
 /// As [`init`].
 pub async fn init_watched(
-    source: &Session,
+    source: impl Into<SourceServers<'_>>,
     slot: &SlotName,
     plugin: Plugin,
     watcher: &watch::Sender<Progress>,
 ) -> Result<InitReport, InstallError> {
     let never = watch::Sender::new(false);
-    carry_out(source, (slot, plugin), watcher, &never).await
+    carry_out(source.into(), (slot, plugin), watcher, &never).await
 }
 
 async fn carry_out(
-    source: &Session,
+    servers: SourceServers<'_>,
     (slot, plugin): (&SlotName, Plugin),
     watcher: &watch::Sender<Progress>,
     stop: &watch::Sender<bool>,
 ) -> Result<InitReport, InstallError> {
-    let facts = facts::read(source, slot).await?;
+    let facts = facts::read(servers, slot).await?;
     if let Some(blocked) = facts.blocker(slot, plugin) {
         return Err(blocked);
     }
-    let unrecorded = unrecorded(source, facts.installation.as_ref()).await;
+    let unrecorded = unrecorded(servers.primary, facts.installation.as_ref()).await;
     let unrecorded = unrecorded.map_err(|source| InstallError::Ask {
         what: "compare what is known of the schema",
         source,
     })?;
-    source.end_with_us().await;
+    servers.primary.end_with_us().await;
+    servers.slot().end_with_us().await;
     let steps = decide(&facts, slot, plugin);
     let teller = Teller::new(watcher, &steps);
     for (number, step) in steps.iter().enumerate() {
-        let outcome = teller.told(number, run(source, step, stop)).await;
+        let outcome = teller.told(number, run(servers, step, stop)).await;
         let stopped = *stop.borrow();
         let done = match &outcome {
             Ok(()) if !stopped => continue,
             Ok(()) => &steps[..=number],
             Err(_) => &steps[..number],
         };
-        let left = take_back(source, done, &teller).await;
+        let left = take_back(servers, done, &teller).await;
         let what = step.what.clone();
         return Err(match outcome {
             Err(error) if !stopped => InstallError::Step {
@@ -208,19 +210,23 @@ fn decide(facts: &Facts, slot: &SlotName, plugin: Plugin) -> Vec<PlannedStep> {
             None,
         ));
     }
-    if !complete || !facts.pipelines.recorded {
+    if !complete || !facts.pipelines.recorded || facts.slot.is_none() {
         steps.push(step(
             format!("record the pipeline of slot {slot}"),
-            script::record_pipeline(slot),
+            script::record_pipeline(slot, (facts.slot.is_some(), facts.on_standby)),
             Some(script::forget_pipeline(slot)),
         ));
     }
     if facts.slot.is_none() {
-        steps.push(step(
-            format!("create replication slot {slot}"),
-            create_slot_sql(slot, plugin),
-            Some(drop_slot_sql(slot)),
-        ));
+        steps.push(PlannedStep {
+            side: match facts.on_standby {
+                true => Side::Standby,
+                false => Side::Source,
+            },
+            what: format!("create replication slot {slot}"),
+            sql: create_slot_sql(slot, plugin),
+            undo: Some(drop_slot_sql(slot)),
+        });
     }
     steps
 }
@@ -255,15 +261,18 @@ COMMIT;"
 }
 
 async fn run(
-    source: &Session,
+    servers: SourceServers<'_>,
     step: &PlannedStep,
     stop: &watch::Sender<bool>,
 ) -> Result<(), PgError> {
-    let ask = || source.another("pgstream init");
+    let source = servers.of(step.side);
+    // Those of a standby are its primary's.
+    let ask = || servers.primary.another("pgstream init");
     let work = async {
-        match step.sql == WAIT {
-            true => wait_for_older_transactions(source, stop).await,
-            false => script::run_patiently(source, &step.sql).await,
+        match step.side {
+            Side::Standby => servers.make_slot_on_standby(&step.sql, stop).await,
+            _ if step.sql == WAIT => wait_for_older_transactions(source, stop).await,
+            _ => script::run_patiently(source, &step.sql).await,
         }
     };
     let mut work = Box::pin(naming_whom_we_wait_for(&step.what, ask, work));
@@ -289,11 +298,16 @@ async fn stopped(stop: &watch::Sender<bool>) {
 }
 
 /// Runs the undos, last first. Returns those that failed.
-async fn take_back(source: &Session, done: &[PlannedStep], teller: &Teller<'_>) -> Vec<String> {
+async fn take_back(
+    servers: SourceServers<'_>,
+    done: &[PlannedStep],
+    teller: &Teller<'_>,
+) -> Vec<String> {
     let mut left = Vec::new();
     for (number, step) in done.iter().enumerate().rev() {
         let Some(undo) = &step.undo else { continue };
         teller.tell(number, StepState::TakingBack);
+        let source = servers.of(step.side);
         if source.run(undo).await.is_ok() {
             teller.tell(number, StepState::TakenBack);
             continue;

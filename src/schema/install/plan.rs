@@ -9,6 +9,7 @@ impl fmt::Display for Side {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Source => "source",
+            Self::Standby => "standby of the source",
             Self::Target => "target",
         })
     }

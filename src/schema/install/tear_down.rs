@@ -6,6 +6,7 @@ use tokio::sync::watch;
 use super::facts::{self, Facts};
 use super::progress::{Progress, Teller};
 use super::script::{self, quietly};
+use super::servers::SourceServers;
 use super::{InstallError, PlannedStep, Side};
 use crate::config::{SlotName, publication_name};
 use crate::model::{do_block, quote_literal};
@@ -60,15 +61,18 @@ pub struct TearDownPlan {
 /// # Errors
 /// [`InstallError::Blocked`] when the slot is not ours, [`InstallError::Ask`] when a side does not answer.
 pub async fn plan_tear_down(
-    source: Option<&Session>,
+    source: Option<impl Into<SourceServers<'_>>>,
     target: Option<&Session>,
     slot: &SlotName,
 ) -> Result<TearDownPlan, InstallError> {
+    let source = source.map(Into::into);
     let mut steps = Vec::new();
     let mut refusal = None;
     let mut keyless = None;
     if let Some(source) = source {
         let facts = facts::read(source, slot).await?;
+        let side = source.slot_side();
+        let source = source.primary;
         if let Some(reason) = facts.foreign_slot(slot) {
             return Err(InstallError::Blocked {
                 problem: format!("slot {slot} was not made by pgstream init here: {reason}"),
@@ -95,7 +99,7 @@ pub async fn plan_tear_down(
             what: "look for schema pgstream on the source",
             source,
         })?;
-        steps.extend(on_source(&facts, slot, ours, &restore));
+        steps.extend(on_source(&facts, (slot, side), ours, &restore));
     }
     if let Some(target) = target {
         let ours = has_schema(target).await;
@@ -135,7 +139,7 @@ fn in_use(facts: &Facts, slot: &SlotName) -> Option<InstallError> {
 /// As [`plan_tear_down`]; [`InstallError::SlotActive`] while somebody streams from the slot;
 /// [`InstallError::Step`] when a step failed: what comes behind it remains.
 pub async fn tear_down(
-    source: Option<&Session>,
+    source: Option<impl Into<SourceServers<'_>>>,
     target: Option<&Session>,
     slot: &SlotName,
 ) -> Result<TearDownReport, InstallError> {
@@ -148,11 +152,12 @@ pub async fn tear_down(
 /// # Errors
 /// As [`tear_down`].
 pub async fn tear_down_watched(
-    source: Option<&Session>,
+    source: Option<impl Into<SourceServers<'_>>>,
     target: Option<&Session>,
     slot: &SlotName,
     watcher: &watch::Sender<Progress>,
 ) -> Result<TearDownReport, InstallError> {
+    let source = source.map(Into::into);
     let TearDownPlan { steps, refusal } = plan_tear_down(source, target, slot).await?;
     if let Some(refusal) = refusal {
         return Err(refusal);
@@ -161,7 +166,7 @@ pub async fn tear_down_watched(
     let mut report = TearDownReport::default();
     for (place, step) in steps.iter().enumerate() {
         let session = match step.side {
-            Side::Source => source,
+            Side::Source | Side::Standby => source.map(|source| source.of(step.side)),
             Side::Target => target,
         };
         let Some(session) = session else { continue };
@@ -186,22 +191,24 @@ pub async fn tear_down_watched(
 /// thing that somebody may be using.
 fn on_source(
     facts: &Facts,
-    slot: &SlotName,
+    (slot, slot_side): (&SlotName, Side),
     has_schema: bool,
     restore: &[String],
 ) -> Vec<PlannedStep> {
     let mut steps = Vec::new();
-    let mut add = |what: String, sql: String| {
+    let mut add_on = |side: Side, what: String, sql: String| {
         steps.push(PlannedStep {
-            side: Side::Source,
+            side,
             what,
             sql,
             undo: None,
         });
     };
     if facts.slot.is_some() {
-        add(format!("drop replication slot {slot}"), drop_slot_sql(slot));
+        let what = format!("drop replication slot {slot}");
+        add_on(slot_side, what, drop_slot_sql(slot));
     }
+    let mut add = |what: String, sql: String| add_on(Side::Source, what, sql);
     if facts.publication.is_some() {
         let name = publication_name(slot.as_str());
         add(
@@ -240,7 +247,7 @@ fn give_back(side: Side, statement: &str) -> PlannedStep {
         side,
         what: format!("give {table} its former replica identity back"),
         sql: match side {
-            Side::Source => quietly(statement),
+            Side::Source | Side::Standby => quietly(statement),
             Side::Target => statement.to_owned(),
         },
         undo: None,
@@ -325,7 +332,7 @@ BEGIN
     END LOOP;
   END IF;
   FOREACH name IN ARRAY ARRAY['paired_snapshot', 'verified_table', 'snapshot_step', 'snapshot_part',
-                            'snapshot_table', 'schema_change', 'skipped_transaction'{checkpoint}] LOOP
+                            'snapshot_table', 'schema_change', 'skipped_transaction', 'last_stop'{checkpoint}] LOOP
     IF pg_catalog.to_regclass('pgstream.' || name) IS NOT NULL THEN
       EXECUTE pg_catalog.format('DELETE FROM pgstream.%I WHERE slot_name = $1', name) USING {slot};
       EXECUTE pg_catalog.format('SELECT EXISTS (SELECT FROM pgstream.%I WHERE $1 OR slot_name <> $2)', name)

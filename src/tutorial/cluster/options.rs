@@ -36,6 +36,8 @@ pub struct ClusterOptions {
     pub hba: Vec<String>,
     /// Certificates; with them the server offers TLS.
     pub tls: Option<ServerTls>,
+    /// The data directory of a stopped cluster, for a standby of it.
+    pub standby_of: Option<PathBuf>,
 }
 
 impl ClusterOptions {

@@ -47,6 +47,29 @@ pub fn pair() -> (TestCluster, TestCluster) {
     })
 }
 
+/// Starts a primary on a server, and a standby that follows it.
+pub fn primary_and_standby(server: &Server) -> (TestCluster, TestCluster) {
+    let options = |name| {
+        ClusterOptions::new(name)
+            .on(server)
+            .hba("local replication all trust")
+            .hba("host replication all 127.0.0.1/32 trust")
+            .setting("hot_standby_feedback", "on")
+    };
+    let mut primary = cluster_with(options("primary"));
+    primary
+        .stop_fast()
+        .unwrap_or_else(|error| panic!("{}", chain(&error)));
+    let follow = format!("host=127.0.0.1 port={} user=postgres", primary.port());
+    let mut standby = options("standby").setting("primary_conninfo", &follow);
+    standby.standby_of = Some(primary.data_dir());
+    let standby = cluster_with(standby);
+    primary
+        .restart()
+        .unwrap_or_else(|error| panic!("{}", chain(&error)));
+    (primary, standby)
+}
+
 /// Returns every server that can be tested: those found on this machine, and those whose
 /// directories `PGSTREAM_TEST_PG_BIN_DIRS` lists, separated by colons.
 pub fn every_server() -> Vec<Server> {
