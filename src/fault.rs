@@ -14,6 +14,10 @@ macro_rules! fault_points {
 }
 
 fault_points! {
+    /// The checkpoint is written; the source is about to hear where the pipeline is applied.
+    START_BEFORE_NOTE = "start.before_note";
+    /// The source remembers it, and nothing is applied yet.
+    START_AFTER_NOTE = "start.after_note";
     /// A transaction has begun to arrive.
     STREAM_AFTER_BEGIN = "stream.after_begin";
     /// A part of a large transaction is in the open target transaction.

@@ -27,9 +27,9 @@ use serde::Serialize;
 use crate::config::{
     ConnectionSettings, NullNumbers, Pipeline, Plugin, SlotName, TableFilter, key, publication_name,
 };
-use crate::engine::{Conflict, EngineError, plan_snapshot};
+use crate::engine::{Conflict, EngineError, continuity, plan_snapshot};
 use crate::model::{Classify, QualifiedName};
-use crate::postgres::{PgError, connect};
+use crate::postgres::{PgError, connect_watched};
 
 use facts::{SourceFacts, TargetFacts};
 
@@ -166,9 +166,23 @@ impl Wanted {
 
 /// Verifies both sides. Never fails: what cannot be asked is a finding.
 pub async fn check(pipeline: &Pipeline) -> CheckReport {
-    let (mut source, target) = tokio::join!(ask_source(pipeline), ask_target(pipeline));
-    if let (Ok((wanted, _)), Ok(facts)) = (&mut source, &target) {
-        wanted.goes_on_with(facts);
+    // In this order: what the source says of the target has become true there before.
+    let mut source = ask_source(pipeline).await;
+    let slot_name = source
+        .as_ref()
+        .ok()
+        .map(|(wanted, _)| wanted.slot_name.to_string());
+    let slot_name = slot_name.or_else(|| pipeline.slot.as_ref().map(ToString::to_string));
+    let mut target = ask_target(pipeline, &slot_name.unwrap_or_default()).await;
+    if let (Ok((wanted, facts)), Ok(target)) = (&mut source, &mut target) {
+        wanted.goes_on_with(target);
+        let slot_name = wanted.slot_name.as_str();
+        if judge_both::may_misfit(wanted, facts, target) {
+            target.misfit = continuity::certain_misfit(pipeline, slot_name).await;
+        }
+        if judge_both::gone_checkpoint(wanted, facts, target).is_some() {
+            target.checkpoint_gone = continuity::checkpoint_is_gone(pipeline, slot_name).await;
+        }
     }
     let source = source.map_err(|error| unreachable(Side::Source, &pipeline.source, &error));
     let target = target.map_err(|error| unreachable(Side::Target, &pipeline.target, &error));
@@ -230,7 +244,8 @@ fn conflict(Conflict { object, reason, .. }: &Conflict) -> Finding {
 }
 
 async fn ask_source(pipeline: &Pipeline) -> Result<(Wanted, SourceFacts), PgError> {
-    let session = connect(&pipeline.source, APPLICATION_NAME).await?;
+    let session = connect_watched(&pipeline.source, APPLICATION_NAME).await?;
+    session.require_own_process().await?;
     let database = session.current_database().await?;
     let mut wanted = Wanted::of(pipeline, &database);
     let mut facts = query::source(&session, &wanted).await?;
@@ -256,9 +271,10 @@ fn closed_log(settings: &ConnectionSettings, error: &PgError) -> Finding {
     }
 }
 
-async fn ask_target(pipeline: &Pipeline) -> Result<TargetFacts, PgError> {
-    let session = connect(&pipeline.target, APPLICATION_NAME).await?;
-    query::target(&session).await
+async fn ask_target(pipeline: &Pipeline, slot_name: &str) -> Result<TargetFacts, PgError> {
+    let session = connect_watched(&pipeline.target, APPLICATION_NAME).await?;
+    session.require_own_process().await?;
+    query::target(&session, slot_name).await
 }
 
 fn unreachable(side: Side, settings: &ConnectionSettings, error: &PgError) -> Finding {

@@ -3,9 +3,10 @@
 //! Where one of these does not hold, a stream would run all the same, and leave changes out without a word
 //! or go in a circle.
 
+use crate::config::TableFilter;
 use crate::model::quote_ident;
-use crate::postgres::{Publication, UnfitPublication};
-use crate::schema::install::{EVENT_TRIGGERS, EventTrigger};
+use crate::postgres::{DatabaseIdentity, Publication, UnfitPublication};
+use crate::schema::install::{EVENT_TRIGGERS, EventTrigger, PipelineRecord};
 
 /// One demand that is not met.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +62,25 @@ pub(super) fn event_triggers(found: &[EventTrigger], init: &str) -> Option<Lack>
         object: format!("event trigger{many} {}", names.join(", ")),
         problem,
         mend: init.to_owned(),
+    })
+}
+
+/// Without its checkpoint a pipeline applies all that its slot still has. Where the source remembers that
+/// it was applied to this database, some of that may be there. Where all tables are copied first, into
+/// tables that must be empty, nothing can be there twice. `anew` is the command that begins anew.
+pub(super) fn checkpoint(
+    slot_name: &str,
+    (recorded, target): (Option<&PipelineRecord>, &DatabaseIdentity),
+    (copied, filter): (Option<&TableFilter>, &TableFilter),
+    anew: String,
+) -> Option<Lack> {
+    let applied = recorded.and_then(|recorded| recorded.target.as_ref());
+    let copied = copied.is_some_and(|copied| copied.selects_everything() || copied == filter);
+    (applied == Some(&target.lasting()) && !copied).then(|| Lack {
+        object: format!("checkpoint of slot {slot_name}"),
+        problem: "is gone, and the source remembers that this pipeline was applied here: what the slot \
+                  still has may be here already",
+        mend: anew,
     })
 }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::clock;
 use super::status::{CopyState, Slot};
+use super::{clock, continuity};
 use crate::apply::{SLOT_GONE, Stream, misfit};
 use crate::config::{Pipeline, SlotName};
 use crate::model::remedy::init_command;
@@ -235,7 +236,13 @@ pub async fn inspect(pipeline: &Pipeline) -> (Inspection, Option<PgError>) {
     let slot_name = source.as_ref().map_or(guess, |look| look.slot_name.clone());
     let target = query::target(pipeline, &slot_name).await;
     let at = rfc3339(clock::unix_ms());
+    let slot = slot_name.to_string();
     let mut inspection = assemble(pipeline, at, slot_name, source.as_ref(), target.as_ref());
+    if let Some(checkpoint) = &mut inspection.checkpoint
+        && checkpoint.misfit.is_some()
+    {
+        checkpoint.misfit = continuity::certain_misfit(pipeline, &slot).await;
+    }
     let unconfirmed = confirmed::unconfirmed(pipeline, &inspection).await;
     let lost = unconfirmed.map(|found| inspection.unconfirmed = found);
     (inspection, source.err().or(target.err()).or(lost.err()))
@@ -310,7 +317,7 @@ fn side(endpoint: String, version: Result<&str, &PgError>) -> Side {
     }
 }
 
-/// By the positions alone; whose they are, `check` asks.
+/// By the positions alone, as one look saw them.
 fn misfit_of(source: &SourceLook, end_lsn: Lsn) -> Option<String> {
     let Some(slot) = &source.slot else {
         return Some(SLOT_GONE.to_owned());

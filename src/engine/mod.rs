@@ -27,6 +27,7 @@ mod applier;
 mod board;
 pub mod check;
 pub mod clock;
+mod continuity;
 mod copy;
 mod coverage;
 mod demand;

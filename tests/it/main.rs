@@ -28,6 +28,7 @@ mod hostile;
 mod instruments;
 mod oracle;
 mod ownership;
+mod pipelines;
 mod plugins;
 mod process;
 mod process_start;

@@ -49,6 +49,8 @@ SELECT pg_catalog.json_build_object(
       'wal_status', s.wal_status,
       'confirmed_lsn', s.confirmed_flush_lsn::pg_catalog.text)
     FROM pg_catalog.pg_replication_slots s WHERE s.slot_name = $1),
+  'slots', COALESCE((
+    SELECT pg_catalog.json_agg(s.slot_name) FROM pg_catalog.pg_replication_slots s), '[]'::pg_catalog.json),
   'schema_log', $schema_log,
   'installation_readable', (
     SELECT pg_catalog.bool_and(pg_catalog.has_schema_privilege(n.oid, 'USAGE')

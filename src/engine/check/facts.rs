@@ -9,7 +9,7 @@ use super::Finding;
 use crate::engine::status::{CopyState, Failure};
 use crate::model::{Lsn, QualifiedName};
 use crate::postgres::{DatabaseIdentity, Publication};
-use crate::schema::install::EventTrigger;
+use crate::schema::install::{EventTrigger, PipelineRecord};
 use crate::schema::{OtherObject, Trigger};
 
 /// What both sides have.
@@ -29,6 +29,7 @@ pub(super) struct Server {
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 pub(super) struct SourceFacts {
     pub(super) server: Server,
     pub(super) replication_role: bool,
@@ -82,6 +83,11 @@ pub(super) struct SourceFacts {
     #[serde(skip)]
     pub(super) triggers: Vec<Trigger>,
     pub(super) unlogged_tables: Vec<QualifiedName>,
+    /// What is remembered of this pipeline; none: nothing.
+    #[serde(skip)]
+    pub(super) recorded: Option<PipelineRecord>,
+    /// The names of all slots.
+    pub(super) slots: HashSet<String>,
     pub(super) tables: Vec<SourceTable>,
     pub(super) types: Vec<TypeUse>,
     pub(super) collations: Vec<CollationUse>,
@@ -173,6 +179,7 @@ pub(super) struct CollationUse {
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 pub(super) struct TargetFacts {
     pub(super) server: Server,
     pub(super) creates_in_database: bool,
@@ -237,6 +244,8 @@ pub(super) struct Checkpoint {
     pub(super) system_identifier: String,
     pub(super) database: String,
     pub(super) end_lsn: Lsn,
+    /// The tables that its pipeline brings; none: an earlier build did not write that down.
+    pub(super) filter: Option<TableFilter>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

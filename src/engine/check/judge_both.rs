@@ -7,10 +7,10 @@ use super::facts::{
 };
 use super::finding::{bounded, demanded, found};
 use super::{Finding, Side, Wanted};
-use crate::apply::{ApplyError, SLOT_GONE, Stream, misfit};
+use crate::apply::{ApplyError, Stream, misfit};
 use crate::config::TableFilter;
 use crate::engine::demand;
-use crate::model::remedy::run_command;
+use crate::model::remedy::{begin_anew, run_command, tear_down_command};
 use crate::model::{Classify as _, QualifiedName, quote_ident, quote_literal};
 
 pub(super) fn judge(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Vec<Finding> {
@@ -18,7 +18,9 @@ pub(super) fn judge(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts)
         return vec![same_database(target)];
     }
     let mut findings = Vec::new();
-    findings.extend(checkpoint(wanted, source, target));
+    findings.extend(checkpoint(wanted, target));
+    findings.extend(gone_checkpoint(wanted, source, target).filter(|_| target.checkpoint_gone));
+    findings.extend(other_pipelines(wanted, source, target));
     findings.extend(encoding(source, target));
     findings.extend(extensions(source, target));
     findings.extend(types(wanted, source, target));
@@ -44,17 +46,17 @@ fn same_database(target: &TargetFacts) -> Finding {
     demanded(Side::Target, demand::same_database(&target.server.database))
 }
 
-/// What `run` would refuse at its start: a checkpoint that the slot does not continue.
-fn checkpoint(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Option<Finding> {
+/// Returns whether it looks as if `run` would refuse at its start to go on from the checkpoint. The two
+/// sides were not asked at one moment: it takes a closer look to know.
+pub(super) fn may_misfit(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> bool {
+    let mut checkpoints = target.checkpoints.iter();
     let slot_name = wanted.slot_name.as_str();
-    let found = target.checkpoints.iter();
-    let found = found
-        .into_iter()
-        .find(|found| found.slot_name == slot_name)?;
-    let Some(slot) = &source.slot else {
-        return Some(unfit(slot_name, SLOT_GONE));
+    let Some(found) = checkpoints.find(|found| found.slot_name == slot_name) else {
+        return false;
     };
-    let slot_lsn = slot.confirmed_lsn?;
+    let Some(slot) = &source.slot else {
+        return true;
+    };
     let stream = Stream {
         slot_name: slot_name.to_owned(),
         system_identifier: source.server.identity.system_identifier.clone(),
@@ -62,23 +64,66 @@ fn checkpoint(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Op
         timeline: 0,
     };
     let owner = (&*found.system_identifier, &*found.database);
-    let reason = misfit(&stream, owner, found.end_lsn, (slot_lsn, source.wal_end?))?;
-    Some(unfit(slot_name, &reason))
+    let positions = slot.confirmed_lsn.zip(source.wal_end);
+    positions.is_some_and(|positions| misfit(&stream, owner, found.end_lsn, positions).is_some())
 }
 
-fn unfit(slot_name: &str, reason: &str) -> Finding {
-    let refusal = ApplyError::ForeignCheckpoint {
-        slot_name: slot_name.to_owned(),
-        reason: reason.to_owned(),
+fn checkpoint(wanted: &Wanted, target: &TargetFacts) -> Option<Finding> {
+    let slot_name = wanted.slot_name.to_string();
+    let reason = target.misfit.clone()?;
+    let object = format!("checkpoint of slot {slot_name}");
+    let problem = format!("does not fit to the slot: {reason}");
+    let refusal = ApplyError::ForeignCheckpoint { slot_name, reason };
+    Some(Finding {
+        blocking: true,
+        ..remark(object, problem, refusal.hint().unwrap_or_default())
+    })
+}
+
+/// Returns the finding of a checkpoint that looks gone. It takes a closer look to know.
+pub(super) fn gone_checkpoint(
+    wanted: &Wanted,
+    source: &SourceFacts,
+    target: &TargetFacts,
+) -> Option<Finding> {
+    if wanted.has_checkpoint(target) {
+        return None;
+    }
+    let slot_name = wanted.slot_name.as_str();
+    let lack = demand::checkpoint(
+        slot_name,
+        (source.recorded.as_ref(), &target.server.identity),
+        (wanted.copied.as_ref(), &wanted.filter),
+        begin_anew(&wanted.init_argument, slot_name),
+    )?;
+    Some(demanded(Side::Target, lack))
+}
+
+/// Other pipelines of this source that bring the same tables.
+fn other_pipelines(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Vec<Finding> {
+    let server = &source.server;
+    let others = target.checkpoints.iter().filter(|other| {
+        other.slot_name != wanted.slot_name.as_str()
+            && other.system_identifier == server.identity.system_identifier
+            && other.database == server.database
+            && source.slots.contains(&other.slot_name)
+    });
+    let both = |filter: &TableFilter| {
+        let mut names = source.tables.iter().map(|table| &table.name);
+        names.find(|name| filter.selects(name) && wanted.filter.selects(name))
     };
-    Finding {
+    let shared = others.filter_map(|other| Some((other, both(other.filter.as_ref()?)?)));
+    bounded(shared.map(|(other, table)| Finding {
         blocking: true,
         ..remark(
-            format!("checkpoint of slot {slot_name}"),
-            format!("does not fit to the slot: {reason}"),
-            refusal.hint().unwrap_or_default(),
+            format!("pipeline of slot {}", other.slot_name),
+            format!("brings {table} from this source, too: its rows would be here twice"),
+            format!(
+                "pgstream run # with PGSTREAM_FILTER_EXCLUDE_TABLES in one of the two; or remove it: {}",
+                tear_down_command(&wanted.init_argument, &other.slot_name)
+            ),
         )
-    }
+    }))
 }
 
 fn encoding(source: &SourceFacts, target: &TargetFacts) -> Option<Finding> {

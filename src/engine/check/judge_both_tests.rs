@@ -3,6 +3,7 @@ use crate::config::Plugin;
 use crate::engine::check::facts::{Checkpoint, ColumnFacts, Server, SlotFacts, TargetSchema};
 use crate::model::Lsn;
 use crate::postgres::DatabaseIdentity;
+use crate::schema::install::PipelineRecord;
 
 fn name(name: &str) -> QualifiedName {
     QualifiedName::new("public", name)
@@ -171,20 +172,67 @@ fn a_checkpoint_that_the_slot_does_not_continue_blocks() {
         system_identifier: "1".to_owned(),
         database: "shop".to_owned(),
         end_lsn: Lsn(end_lsn),
+        filter: None,
     };
     target.checkpoints = vec![checkpoint("a_slot", 0x30), checkpoint("another", 0x10)];
-    assert_eq!(judge(&wanted(), &source, &target), []);
+    assert!(!may_misfit(&wanted(), &source, &target));
 
     target.checkpoints = vec![checkpoint("a_slot", 0x10)];
-    let slot = source.slot.take();
-    let gone = judge(&wanted(), &source, &target);
-    assert!(gone[0].blocking && gone[0].problem.contains("its slot is gone"));
+    assert!(may_misfit(&wanted(), &source, &target));
+    source.slot = None;
+    assert!(may_misfit(&wanted(), &source, &target));
 
-    source.slot = slot;
+    assert_eq!(judge(&wanted(), &source, &target), []);
+    target.misfit = Some("the slot was created anew".to_owned());
     let findings = judge(&wanted(), &source, &target);
     assert!(findings.len() == 1 && findings[0].blocking, "{findings:?}");
     assert!(findings[0].problem.contains("was created anew"));
     assert!(findings[0].mend.contains("WHERE slot_name = 'a_slot'"));
+}
+
+#[test]
+fn a_checkpoint_that_is_gone_blocks_where_the_source_remembers_it() {
+    let (mut source, mut target) = sides();
+    source.recorded = Some(PipelineRecord {
+        target: Some("1/5".to_owned()),
+        writable: true,
+    });
+    assert!(gone_checkpoint(&wanted(), &source, &target).is_some());
+    assert_eq!(judge(&wanted(), &source, &target), []);
+
+    target.checkpoint_gone = true;
+    let findings = judge(&wanted(), &source, &target);
+    assert!(findings.len() == 1 && findings[0].blocking, "{findings:?}");
+    assert!(findings[0].mend.contains("&& pgstream init"));
+    let copies = Wanted {
+        copied: Some(TableFilter::default()),
+        ..wanted()
+    };
+    assert_eq!(judge(&copies, &source, &target), []);
+    target.server.identity.oid = 6;
+    assert_eq!(judge(&wanted(), &source, &target), []);
+}
+
+#[test]
+fn another_pipeline_that_brings_the_same_table_blocks() {
+    let (mut source, mut target) = sides();
+    source.server.database = "shop".to_owned();
+    let other = |filter: &str| Checkpoint {
+        slot_name: "another".to_owned(),
+        system_identifier: "1".to_owned(),
+        database: "shop".to_owned(),
+        end_lsn: Lsn(0x10),
+        filter: TableFilter::parse(filter, "").ok(),
+    };
+    target.checkpoints = vec![other("public.*")];
+    assert_eq!(judge(&wanted(), &source, &target), []);
+
+    source.slots.insert("another".to_owned());
+    let findings = judge(&wanted(), &source, &target);
+    assert!(findings.len() == 1 && findings[0].blocking, "{findings:?}");
+    assert!(findings[0].problem.contains("public.test"), "{findings:?}");
+    target.checkpoints = vec![other("other.*")];
+    assert_eq!(judge(&wanted(), &source, &target), []);
 }
 
 #[test]

@@ -29,6 +29,7 @@ pub(super) fn judge(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
         installation(wanted, facts),
         installed_elsewhere(wanted, facts),
         unseen_installation(facts),
+        closed_record(facts),
         slot(wanted, facts),
         publication(wanted, facts),
         plugin_library(wanted, facts),
@@ -192,6 +193,22 @@ fn unseen_installation(facts: &SourceFacts) -> Option<Finding> {
                  complete and of this version"
             ),
             install::grant_state(user),
+        )
+    })
+}
+
+/// Without the right nobody would notice a checkpoint that is gone.
+fn closed_record(facts: &SourceFacts) -> Option<Finding> {
+    let user = &facts.server.user;
+    let recorded = facts.recorded.as_ref()?;
+    (!recorded.writable).then(|| Finding {
+        blocking: false,
+        ..finding(
+            "pgstream.pipeline",
+            format!(
+                "permission denied for role {user}: it notes there where this pipeline is applied"
+            ),
+            install::grant_pipeline(user),
         )
     })
 }

@@ -26,6 +26,7 @@ fn wanted() -> Wanted {
 
 fn schema_log(readable: bool) -> SchemaLogFacts {
     SchemaLogFacts {
+        on_standby: false,
         user: "repl".to_owned(),
         readable,
         prunes: true,
@@ -489,6 +490,7 @@ fn going_on(copies: Vec<CopyFacts>) -> Vec<Finding> {
             system_identifier: String::new(),
             database: String::new(),
             end_lsn: crate::model::Lsn::default(),
+            filter: None,
         }],
         copies,
         tables: vec![TargetTable {

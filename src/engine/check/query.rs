@@ -2,10 +2,10 @@
 
 use super::Wanted;
 use super::facts::{Checkpoint, CopyFacts, InstallationFacts, Server, SourceFacts, TargetFacts};
-use crate::config::ConnectionSettings;
+use crate::config::{ConnectionSettings, TableFilter};
 use crate::engine::document::document;
 use crate::model::QualifiedName;
-use crate::postgres::{PgError, Session, connect, find_publication};
+use crate::postgres::{PgError, Session, connect_watched, find_publication};
 use crate::schema::{closed_descriptions, install, large_object_count, other_objects, triggers};
 
 const SOURCE: &str = include_str!("../../../assets/sql/source/check.sql");
@@ -21,8 +21,12 @@ const READ_SEQUENCE: &str = "pg_catalog.has_sequence_privilege(q.oid, 'SELECT')"
 const MOVE_SEQUENCE: &str = "pg_catalog.has_sequence_privilege(q.oid, 'SELECT') \
                              AND pg_catalog.has_sequence_privilege(q.oid, 'UPDATE')";
 
+/// Earlier builds did not write down which tables a pipeline brings.
 const CHECKPOINTS: &str = "\
-SELECT slot_name, system_identifier, database_name, end_lsn::pg_catalog.text FROM pgstream.checkpoint";
+SELECT slot_name, system_identifier, database_name, end_lsn::pg_catalog.text,
+       pg_catalog.to_jsonb(c) OPERATOR(pg_catalog.->>) 'included_tables',
+       pg_catalog.to_jsonb(c) OPERATOR(pg_catalog.->>) 'excluded_tables'
+FROM pgstream.checkpoint AS c";
 const COPIES: &str = "\
 SELECT slot_name, schema_name, table_name, state, failure::pg_catalog.text FROM pgstream.snapshot_table
 WHERE state NOT IN ('catching_up', 'ready') OR failure IS NOT NULL
@@ -44,6 +48,7 @@ pub(super) async fn source(session: &Session, wanted: &Wanted) -> Result<SourceF
     Ok(SourceFacts {
         server,
         publication: find_publication(session, &wanted.publication_name).await?,
+        recorded: install::pipeline_record(session, slot_name).await?,
         event_triggers: install::event_triggers(session).await?,
         open_functions: install::open_functions(session).await?,
         others: other_objects(session).await?,
@@ -59,7 +64,7 @@ pub(super) async fn source(session: &Session, wanted: &Wanted) -> Result<SourceF
     })
 }
 
-pub(super) async fn target(session: &Session) -> Result<TargetFacts, PgError> {
+pub(super) async fn target(session: &Session, slot_name: &str) -> Result<TargetFacts, PgError> {
     let facts: TargetFacts = document(session, &whole(TARGET, "c.oid", MOVE_SEQUENCE), &[]).await?;
     let server = identified(session, facts.server.clone()).await?;
     let silences_triggers = session.run(TRY_SILENCE).await.is_ok();
@@ -80,6 +85,7 @@ pub(super) async fn target(session: &Session) -> Result<TargetFacts, PgError> {
         false => Vec::new(),
     };
     Ok(TargetFacts {
+        last_stop: last_stop.map(LastStop::from),
         server,
         silences_triggers,
         checkpoints,
@@ -115,6 +121,10 @@ async fn checkpoints(session: &Session) -> Result<Vec<Checkpoint>, PgError> {
         system_identifier: row.get(1),
         database: row.get(2),
         end_lsn: row.get::<_, &str>(3).parse().unwrap_or_default(),
+        filter: row
+            .get::<_, Option<&str>>(4)
+            .zip(row.get::<_, Option<&str>>(5))
+            .and_then(|(include, exclude)| TableFilter::parse(include, exclude).ok()),
     };
     Ok(rows.iter().map(checkpoint).collect())
 }
@@ -124,7 +134,7 @@ pub(super) async fn schema_log(
     settings: &ConnectionSettings,
     facts: &mut SourceFacts,
 ) -> Result<(), PgError> {
-    let session = connect(settings, "pgstream check").await?;
+    let session = connect_watched(settings, "pgstream check").await?;
     let (system, database) = session.system().await?;
     let server = &facts.server;
     if system == server.identity.system_identifier && database == server.database {

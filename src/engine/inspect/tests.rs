@@ -85,6 +85,7 @@ fn target(end_lsn: u64) -> TargetLook {
             applied: ["2", "1"].map(applied).into(),
         },
         copies: Vec::new(),
+        last_stop: None,
     }
 }
 
@@ -165,6 +166,7 @@ fn the_json_shape_is_stable() {
             "copies",
             "init",
             "lag",
+            "last_stop",
             "publication",
             "schema_changes",
             "skipped_transaction_count",

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::timeout;
-use tracing::info;
+use tracing::{debug, info};
 
 use crate::apply::{CheckpointStore, WriteRules, Writer};
-use crate::config::{ConnectionSettings, Pipeline, SlotName, key, publication_name};
+use crate::config::{ConnectionSettings, Pipeline, key, publication_name};
 use crate::decode::Decoder;
 use crate::engine::applier::{Applier, Limits, Parts, StreamPublication};
 use crate::engine::coverage::Coverage;
@@ -21,24 +21,30 @@ use crate::engine::meter::Meter;
 use crate::engine::paired::PairedRequest;
 use crate::engine::partitions::Partitions;
 use crate::engine::route::Router;
-use crate::engine::status::{Command, CommandAnswer};
+use crate::engine::status::{Command, CommandAnswer, Failure};
 use crate::engine::stream::{RoundEnd, State, Stream};
 use crate::engine::watchdog::Pulse;
-use crate::engine::{EngineError, acknowledge, supervise};
-use crate::model::remedy::{begin_anew, init_command};
+use crate::engine::{EngineError, acknowledge, clock, stops, supervise};
+use crate::model::remedy::begin_anew;
 use crate::model::{Lsn, QualifiedName};
 use crate::postgres::{
     self, DatabaseIdentity, FeedbackWriter, ReplicationConnection, Session, SystemIdentity,
     WalReader,
 };
+use crate::schema::install::{self, PipelineRecord};
 
 use super::copies::RoundStart;
+use super::records::Records;
+use super::slot::{SlotState, find_slot};
 use super::source_errors::SourceErrors;
 use super::{Lifecycle, Request, copies, patience, ready};
 
 /// Both sides are ready within this, or there is something between us that passes nothing on. Each
 /// attempt to connect has a bound of its own; this is for the questions that follow.
 const CONNECTING_MAX: Duration = Duration::from_secs(180);
+
+/// However little time is left to try: a healthy start on a busy machine takes less.
+const CONNECTING_MIN: Duration = Duration::from_secs(10);
 
 /// Both sides, connected.
 pub(super) struct Connected {
@@ -53,6 +59,8 @@ pub(super) struct Connected {
     slot_name: String,
     /// Tables are or were copied.
     pub(super) has_copies: bool,
+    /// The stop of a run before, until the stream is past it.
+    pub(super) last_stop: Option<Failure>,
     /// Each partition of the source with its partitioned table.
     partitions: Vec<(QualifiedName, QualifiedName)>,
 }
@@ -63,26 +71,6 @@ impl Connected {
         self.writer.process_id()
     }
 }
-
-/// The slot as the source describes it.
-struct SlotState {
-    name: String,
-    plugin: String,
-    confirmed_lsn: Lsn,
-    database: String,
-}
-
-const SLOT: &str = "\
-SELECT s.slot_type, s.plugin, s.database, pg_catalog.current_database(), s.wal_status,
-       s.confirmed_flush_lsn::pg_catalog.text, s.active_pid
-FROM pg_catalog.pg_replication_slots AS s
-WHERE s.slot_name = $1";
-
-/// Those that might have been meant.
-const OTHER_SLOTS: &str = "\
-SELECT s.slot_name::pg_catalog.text FROM pg_catalog.pg_replication_slots AS s
-WHERE s.slot_type = 'logical' AND s.database = pg_catalog.current_database() AND NOT s.temporary
-ORDER BY 1 LIMIT 10";
 
 impl Lifecycle {
     /// Connects; a command to stop is heard meanwhile.
@@ -96,8 +84,11 @@ impl Lifecycle {
             acknowledge,
             care,
             first_round,
+            retry,
             ..
         } = self;
+        let left = retry.left(clock::now().into_std()).max(CONNECTING_MIN);
+        let connecting_max = CONNECTING_MAX.min(left);
         let connecting = async {
             let connected = connect(pipeline, (care.is_none(), *first_round), |slot| {
                 board.update(|status| {
@@ -118,9 +109,9 @@ impl Lifecycle {
         tokio::select! {
             biased;
             end = stop_asked(requests) => Ok(ControlFlow::Break(end)),
-            connected = timeout(CONNECTING_MAX, connecting) => match connected {
+            connected = timeout(connecting_max, connecting) => match connected {
                 Ok(connected) => connected.map(ControlFlow::Continue),
-                Err(_elapsed) => Err(EngineError::NotReady { after: CONNECTING_MAX }),
+                Err(_elapsed) => Err(EngineError::NotReady { after: connecting_max }),
             },
         }
     }
@@ -159,9 +150,6 @@ impl Lifecycle {
             reader,
             feedback,
             walsender_timeout,
-            ..
-        } = connected;
-        let Connected {
             decoder,
             writer,
             store,
@@ -172,6 +160,7 @@ impl Lifecycle {
             ..
         } = connected;
         let position = coverage.start();
+        let target_end = writer.session().lifeline();
         let silence_max = self
             .patience
             .of_source(&self.pipeline.source, walsender_timeout);
@@ -204,6 +193,7 @@ impl Lifecycle {
             applier: Applier::new(parts),
             feedback,
             feedback_task: supervise::spawn("feedback", task),
+            target_end,
             board: self.board.clone(),
             skip: self.skip.take(),
             state: State::new(
@@ -243,107 +233,86 @@ async fn connect(
         Ok::<_, EngineError>((asked?, replication?))
     };
     // Where both are away, it is always the source that is told.
-    let (source, target) = tokio::join!(source, open_target(pipeline));
+    let (source, target) = tokio::join!(source, open_target(pipeline, first_round));
     let ((asked, (replication, identity)), (session, target)) = (source?, target?);
     ready::require_another_database(pipeline, &asked.identity, &target)?;
-    let AskedSource {
-        slot,
-        walsender_timeout,
-        mut decoder,
-        materialized_views,
-        partitions,
-        ..
-    } = asked;
-    let opened = open_records(pipeline, session, sets, &slot, &identity).await?;
-    let Records {
-        writer,
-        store,
-        checkpoint,
-        begun,
-    } = opened;
-    let positions = (checkpoint, slot.confirmed_lsn);
+    let (slot, mut decoder) = (asked.slot, asked.decoder);
+    let records = Records {
+        pipeline,
+        source: &asked.session,
+        recorded: asked.recorded,
+        target_identity: target,
+        stream: &stream_of(&slot, &identity),
+    };
+    let positions = (slot.confirmed_lsn, identity.wal_end);
+    let opened = records.open(session, sets, positions).await?;
+    let positions = (opened.checkpoint, slot.confirmed_lsn);
     let start = RoundStart {
         by_name: !matches!(decoder, Decoder::Pgoutput(_)),
         first_round,
-        begun,
+        begun: opened.begun,
     };
-    let (coverage, has_copies) =
-        copies::coverage(pipeline, &slot.name, &writer, positions, start).await?;
+    let covered = copies::coverage(pipeline, &slot.name, &opened.writer, positions, start).await;
+    let (coverage, has_copies) = covered?;
 
-    let choices = decoder.option_choices(&publication_name(&slot.name), &materialized_views);
+    let publication = publication_name(&slot.name);
+    let choices = decoder.option_choices(&publication, &asked.materialized_views);
     let from = coverage.start();
-    let started = replication
-        .start_with_first(&slot.name, from, &choices)
-        .await;
+    let started = replication.start_with_first(&slot.name, from, &choices);
+    let started = started.await;
     let (choice, reader, feedback) =
         started.map_err(|error| on_source.failed("start streaming", error))?;
     decoder.started_with(choice);
     info!(target: "slot", slot = slot.name, plugin = slot.plugin, lsn = %from,
         "streaming started");
     Ok(Connected {
+        last_stop: last_stop(&opened.writer, &slot.name, first_round).await,
         reader,
         feedback,
-        walsender_timeout,
+        walsender_timeout: asked.walsender_timeout,
         decoder,
-        writer,
-        store,
-        checkpoint,
+        writer: opened.writer,
+        store: opened.store,
+        checkpoint: opened.checkpoint,
         coverage,
         slot_name: slot.name,
         has_copies,
-        partitions,
+        partitions: asked.partitions,
     })
 }
 
-async fn open_target(pipeline: &Pipeline) -> Result<(Session, DatabaseIdentity), EngineError> {
+/// Forgets a stop that is overcome now that the stream has begun, and returns the one that is not.
+async fn last_stop(writer: &Writer, slot_name: &str, first_round: bool) -> Option<Failure> {
+    let stop = stops::begin(writer.session(), slot_name).await;
+    let stop = stop.unwrap_or_else(|error| {
+        debug!(target: "apply", %error, "cannot read the last stop");
+        None
+    });
+    if let Some(stop) = stop.as_ref().filter(|_| first_round) {
+        info!(target: "apply", at = stops::at(stop), causes = stop.why(), "stopped last: {}", stop.message);
+    }
+    stop
+}
+
+async fn open_target(
+    pipeline: &Pipeline,
+    first_round: bool,
+) -> Result<(Session, DatabaseIdentity), EngineError> {
     let session = Writer::connect(&pipeline.target, pipeline.disable_triggers).await;
     let session = session.map_err(|source| EngineError::Apply {
         endpoint: pipeline.target.endpoint(),
         source,
     })?;
+    if first_round {
+        let own = session.require_own_process().await;
+        own.map_err(|source| EngineError::Target {
+            operation: "use the session",
+            endpoint: pipeline.target.endpoint(),
+            source,
+        })?;
+    }
     let identity = ready::identify_target(&session, &pipeline.target).await?;
     Ok((session, identity))
-}
-
-/// Our records on the target.
-struct Records {
-    writer: Writer,
-    store: CheckpointStore,
-    checkpoint: Lsn,
-    /// The stream had begun before.
-    begun: bool,
-}
-
-/// Opens our records on the target and reads where it stands.
-async fn open_records(
-    pipeline: &Pipeline,
-    session: Session,
-    sets: bool,
-    slot: &SlotState,
-    identity: &SystemIdentity,
-) -> Result<Records, EngineError> {
-    let on_target = |source| EngineError::Apply {
-        endpoint: pipeline.target.endpoint(),
-        source,
-    };
-    let rules = WriteRules {
-        on_conflict: pipeline.on_conflict,
-        sets,
-        keep_order: false,
-    };
-    let opened = Writer::open(session, rules, stream_of(slot, identity)).await;
-    let (mut writer, store) = opened.map_err(on_target)?;
-    let begun = copies::choose(pipeline, &store, &writer).await?;
-    let (confirmed_lsn, wal_end) = (slot.confirmed_lsn, identity.wal_end);
-    let loaded = store.load(writer.session(), confirmed_lsn, wal_end).await;
-    let checkpoint = loaded.map_err(on_target)?;
-    writer.starts_at(checkpoint);
-    Ok(Records {
-        writer,
-        store,
-        checkpoint,
-        begun,
-    })
 }
 
 /// The stream that the target's records are about.
@@ -358,6 +327,8 @@ fn stream_of(slot: &SlotState, identity: &SystemIdentity) -> crate::apply::Strea
 
 /// What the source says about itself and the slot.
 struct AskedSource {
+    session: Session,
+    recorded: Option<PipelineRecord>,
     slot: SlotState,
     identity: DatabaseIdentity,
     walsender_timeout: Option<Duration>,
@@ -394,7 +365,12 @@ async fn ask_source(
         true => Vec::new(),
         false => partitions(&source, errors).await?,
     };
+    let recorded = install::pipeline_record(&source, &slot.name).await;
+    let recorded =
+        recorded.map_err(|error| errors.failed("look for the pipeline's record", error))?;
     Ok(AskedSource {
+        session: source,
+        recorded,
         slot,
         identity,
         walsender_timeout,
@@ -405,7 +381,7 @@ async fn ask_source(
 }
 
 /// Each partition with its partitioned table.
-async fn partitions(
+pub(super) async fn partitions(
     source: &Session,
     errors: &SourceErrors<'_>,
 ) -> Result<Vec<(QualifiedName, QualifiedName)>, EngineError> {
@@ -459,79 +435,6 @@ fn decoder_of(slot: &SlotState, pipeline: &Pipeline) -> Result<Decoder, EngineEr
     Decoder::for_plugin(&slot.plugin)
         .map(|decoder| decoder.with_null_numbers(pipeline.null_numbers))
         .map_err(|source| EngineError::Decode { lsn, source })
-}
-
-async fn find_slot(
-    source: &Session,
-    wanted: Option<&SlotName>,
-    holder_patience: Duration,
-    errors: &SourceErrors<'_>,
-) -> Result<SlotState, EngineError> {
-    let name = match wanted {
-        Some(name) => name.to_string(),
-        None => default_slot(source, errors).await?,
-    };
-    let row = source.row(SLOT, &[&name]).await;
-    let row = row.map_err(|error| errors.failed("look for the slot", error))?;
-    let Some(row) = row else {
-        let others = source.rows(OTHER_SLOTS, &[]).await;
-        let others = others.map_err(|error| errors.failed("look for slots", error))?;
-        return Err(EngineError::SlotMissing {
-            others: others.iter().map(|row| row.get(0)).collect(),
-            init: init_command(&errors.0.as_argument(), &name),
-            slot_name: name,
-            endpoint: errors.0.endpoint(),
-        });
-    };
-    let unusable = |reason: String, hint: &str| EngineError::SlotUnusable {
-        slot_name: name.clone(),
-        reason,
-        hint: hint.to_owned(),
-    };
-    if row.get::<_, &str>(0) != "logical" {
-        return Err(unusable(
-            "it is a physical slot".to_owned(),
-            "name a logical slot",
-        ));
-    }
-    let (database, here): (&str, &str) = (row.get(2), row.get(3));
-    if database != here {
-        let reason = format!("it decodes database {database}, and the source is {here}");
-        return Err(unusable(
-            reason,
-            "name a slot of the source's database, or that database",
-        ));
-    }
-    if row.get::<_, Option<&str>>(4) == Some("lost") {
-        let reason = "the source has removed WAL that it needs".to_owned();
-        let anew = begin_anew(&errors.0.as_argument(), &name);
-        let keep = "and raise max_slot_wal_keep_size on the source";
-        return Err(unusable(reason, &format!("{anew}; {keep}")));
-    }
-    if let Some(pid) = row.get::<_, Option<i32>>(6) {
-        let (endpoint, patience) = (errors.0.endpoint(), holder_patience);
-        return Err(EngineError::SlotInUse {
-            slot_name: name,
-            endpoint,
-            pid,
-            patience,
-        });
-    }
-    let confirmed: Option<&str> = row.get(5);
-    Ok(SlotState {
-        plugin: row.get(1),
-        confirmed_lsn: confirmed
-            .and_then(|lsn| lsn.parse().ok())
-            .unwrap_or_default(),
-        database: database.to_owned(),
-        name,
-    })
-}
-
-async fn default_slot(source: &Session, errors: &SourceErrors<'_>) -> Result<String, EngineError> {
-    let database = source.current_database().await;
-    let database = database.map_err(|error| errors.failed("ask for the database's name", error))?;
-    Ok(SlotName::for_database(&database).to_string())
 }
 
 /// Returns after how long the source gives up a reader that it does not hear; none: never (manual,

@@ -90,7 +90,7 @@ pub(super) fn require_another_database(
     }
 }
 
-fn unfit(side: &'static str, settings: &ConnectionSettings, lack: Lack) -> EngineError {
+pub(super) fn unfit(side: &'static str, settings: &ConnectionSettings, lack: Lack) -> EngineError {
     EngineError::Unfit {
         side,
         endpoint: settings.endpoint(),

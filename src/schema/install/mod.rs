@@ -20,7 +20,9 @@ mod facts;
 mod init;
 mod plan;
 mod progress;
+mod record;
 mod script;
+mod servers;
 mod state;
 mod tear_down;
 mod unrecorded;
@@ -29,8 +31,10 @@ pub use error::InstallError;
 pub use init::{InitReport, init, init_until, init_watched, plan_init};
 pub use plan::{render_plan, until_then};
 pub use progress::{Progress, StepProgress, StepState};
+pub use record::{PipelineRecord, grant_pipeline, note_target, pipeline_record};
 pub use script::VERSION;
 pub(in crate::schema) use script::temporary_descriptions;
+pub use servers::SourceServers;
 pub use state::{
     EVENT_TRIGGERS, EventTrigger, InitState, event_triggers, grant_state, open_functions,
     publication_is_younger, state,
@@ -45,6 +49,8 @@ pub use tear_down::{
 pub enum Side {
     /// Where changes come from.
     Source,
+    /// A standby of that, where the slot is.
+    Standby,
     /// Where changes go to.
     Target,
 }

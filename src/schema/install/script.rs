@@ -131,10 +131,15 @@ pub(super) fn removal() -> String {
 
 /// Returns the statement that writes down that the slot's pipeline uses what is installed. The record
 /// comes before the slot and goes after it: a slot without one would be missed by another's removal.
-pub(super) fn record_pipeline(slot: &SlotName) -> String {
+/// Of a slot that is yet to be made nothing was applied anywhere.
+pub(super) fn record_pipeline(slot: &SlotName, (exists, on_standby): (bool, bool)) -> String {
     let slot = quote_literal(slot.as_str());
+    let known = match exists {
+        true => "DO NOTHING".to_owned(),
+        false => format!("(slot_name) DO UPDATE SET target = NULL, on_standby = {on_standby}"),
+    };
     quietly(&format!(
-        "INSERT INTO pgstream.pipeline (slot_name) VALUES ({slot}) ON CONFLICT DO NOTHING"
+        "INSERT INTO pgstream.pipeline (slot_name, on_standby) VALUES ({slot}, {on_standby}) ON CONFLICT {known}"
     ))
 }
 

@@ -57,6 +57,22 @@ async fn dies_at_every_place_of_the_row_path_and_loses_and_doubles_nothing() {
 }
 
 #[tokio::test]
+async fn dies_while_it_notes_where_it_is_applied_and_begins_all_the_same() {
+    for plugin in [Plugin::Pgoutput, Plugin::Wal2json] {
+        let flow = flow(plugin).await;
+        flow.run("CREATE TABLE keyless (id int); INSERT INTO keyless VALUES (1)")
+            .await;
+
+        for point in [fault::START_BEFORE_NOTE, fault::START_AFTER_NOTE] {
+            die(&flow, point, 0).await;
+        }
+
+        recover(&flow).await;
+        flow.shows("SELECT id FROM keyless", &["1"]).await;
+    }
+}
+
+#[tokio::test]
 async fn dies_within_a_huge_transaction_and_shows_no_part_of_it() {
     let flow = Flow::rows("pgoutput", SCHEMA).await;
     flow.run(HUGE).await;

@@ -20,6 +20,10 @@ CREATE TABLE IF NOT EXISTS pgstream.pipeline (
   slot_name  text PRIMARY KEY,
   created_at timestamp with time zone NOT NULL DEFAULT now()
 );
+-- The database that run applies to: there its checkpoint must be.
+ALTER TABLE pgstream.pipeline ADD COLUMN IF NOT EXISTS target text;
+-- Its slot is on a standby, where this server does not see it.
+ALTER TABLE pgstream.pipeline ADD COLUMN IF NOT EXISTS on_standby boolean NOT NULL DEFAULT false;
 
 -- REMOVAL
 DROP TABLE IF EXISTS pgstream.pipeline;

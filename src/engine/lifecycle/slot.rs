@@ -1,0 +1,105 @@
+//! The slot that the stream is read from: there, ours, whole, and free.
+
+use std::time::Duration;
+
+use crate::config::SlotName;
+use crate::engine::EngineError;
+use crate::model::Lsn;
+use crate::model::remedy::{begin_anew, init_command};
+use crate::postgres::Session;
+
+use super::source_errors::SourceErrors;
+
+/// The slot as the source describes it.
+pub(super) struct SlotState {
+    pub(super) name: String,
+    pub(super) plugin: String,
+    pub(super) confirmed_lsn: Lsn,
+    pub(super) database: String,
+}
+
+const SLOT: &str = "\
+SELECT s.slot_type, s.plugin, s.database, pg_catalog.current_database(), s.wal_status,
+       s.confirmed_flush_lsn::pg_catalog.text, s.active_pid
+FROM pg_catalog.pg_replication_slots AS s
+WHERE s.slot_name = $1";
+
+/// Those that might have been meant.
+const OTHER_SLOTS: &str = "\
+SELECT s.slot_name::pg_catalog.text FROM pg_catalog.pg_replication_slots AS s
+WHERE s.slot_type = 'logical' AND s.database = pg_catalog.current_database() AND NOT s.temporary
+ORDER BY 1 LIMIT 10";
+
+/// Returns the slot, which nobody else reads.
+pub(super) async fn find_slot(
+    source: &Session,
+    wanted: Option<&SlotName>,
+    holder_patience: Duration,
+    errors: &SourceErrors<'_>,
+) -> Result<SlotState, EngineError> {
+    let name = match wanted {
+        Some(name) => name.to_string(),
+        None => default_slot(source, errors).await?,
+    };
+    let row = source.row(SLOT, &[&name]).await;
+    let row = row.map_err(|error| errors.failed("look for the slot", error))?;
+    let Some(row) = row else {
+        let others = source.rows(OTHER_SLOTS, &[]).await;
+        let others = others.map_err(|error| errors.failed("look for slots", error))?;
+        return Err(EngineError::SlotMissing {
+            others: others.iter().map(|row| row.get(0)).collect(),
+            init: init_command(&errors.0.as_argument(), &name),
+            slot_name: name,
+            endpoint: errors.0.endpoint(),
+        });
+    };
+    let unusable = |reason: String, hint: &str| EngineError::SlotUnusable {
+        slot_name: name.clone(),
+        reason,
+        hint: hint.to_owned(),
+    };
+    if row.get::<_, &str>(0) != "logical" {
+        return Err(unusable(
+            "it is a physical slot".to_owned(),
+            "name a logical slot",
+        ));
+    }
+    let (database, here): (&str, &str) = (row.get(2), row.get(3));
+    if database != here {
+        let reason = format!("it decodes database {database}, and the source is {here}");
+        return Err(unusable(
+            reason,
+            "name a slot of the source's database, or that database",
+        ));
+    }
+    if row.get::<_, Option<&str>>(4) == Some("lost") {
+        let reason = "the source has removed WAL that it needs".to_owned();
+        let anew = begin_anew(&errors.0.as_argument(), &name);
+        let keep = "and raise max_slot_wal_keep_size on the source";
+        return Err(unusable(reason, &format!("{anew}; {keep}")));
+    }
+    if let Some(pid) = row.get::<_, Option<i32>>(6) {
+        let (endpoint, patience) = (errors.0.endpoint(), holder_patience);
+        return Err(EngineError::SlotInUse {
+            slot_name: name,
+            endpoint,
+            pid,
+            patience,
+        });
+    }
+    let confirmed: Option<&str> = row.get(5);
+    Ok(SlotState {
+        plugin: row.get(1),
+        confirmed_lsn: confirmed
+            .and_then(|lsn| lsn.parse().ok())
+            .unwrap_or_default(),
+        database: database.to_owned(),
+        name,
+    })
+}
+
+async fn default_slot(source: &Session, errors: &SourceErrors<'_>) -> Result<String, EngineError> {
+    let database = source.current_database().await;
+    let database = database.map_err(|error| errors.failed("ask for the database's name", error))?;
+    Ok(SlotName::for_database(&database).to_string())
+}
