@@ -25,10 +25,11 @@ pub(super) fn run(configuration: &Configuration, json: bool) -> Result<ExitCode,
         return Err(failure.into());
     }
     let missing = inspection.incomplete_copies();
-    match missing.is_empty() {
-        true => Ok(ExitCode::SUCCESS),
-        false => Err(EngineError::SnapshotIncomplete { missing }.into()),
+    if !missing.is_empty() {
+        return Err(EngineError::SnapshotIncomplete { missing }.into());
     }
+    let stopped = inspection.last_stop.as_ref();
+    Ok(stopped.map_or(ExitCode::SUCCESS, |stop| stop.class.exit_code().into()))
 }
 
 fn render(seen: &Inspection) -> String {
@@ -39,6 +40,7 @@ fn render(seen: &Inspection) -> String {
         line("slot", &render_slot(seen)),
         line("lag", &render_lag(seen)),
         line("checkpoint", &render_checkpoint(seen)),
+        render_last_stop(seen),
         render_copies(seen),
         render_schema_changes(seen),
     ]
@@ -202,6 +204,16 @@ fn render_checkpoint(seen: &Inspection) -> String {
         )),
         misfit.unwrap_or_default()
     )
+}
+
+/// Nothing, where none is to be overcome.
+fn render_last_stop(seen: &Inspection) -> String {
+    let Some(stop) = &seen.last_stop else {
+        return String::new();
+    };
+    let hint = stop.hint.as_ref().map(|hint| format!("\nhint: {hint}"));
+    let text = format!("{}  {}", stop.at, printable(&stop.story()));
+    line("stopped", &(text + &hint.unwrap_or_default()))
 }
 
 /// All that is ready in one line, each of the others in a line of its own.

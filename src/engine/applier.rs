@@ -16,6 +16,7 @@ mod letter;
 mod limits;
 mod reload;
 mod schema_entry;
+mod settle;
 mod truncate;
 
 use std::collections::{BTreeMap, HashMap};
@@ -348,30 +349,6 @@ impl Applier {
         self.move_to(to).await
     }
 
-    /// Asks what has become durable since it was committed, and returns whether anything has.
-    pub(super) async fn look_for_durable(&mut self) -> Result<bool, EngineError> {
-        if self.desk.is_away() {
-            return Ok(false);
-        }
-        let before = self.desk.durable();
-        let looked = self.desk.writer().look_for_durable().await;
-        looked.map_err(|error| self.failed(error))?;
-        let durable = self.desk.durable();
-        if self.desk.here().must_settle() {
-            // Standbys may take their time: not in the way of commands.
-            self.settling = true;
-            self.desk.settle();
-        }
-        Ok(durable > before)
-    }
-
-    /// Waits until all that was committed is durable.
-    pub(super) async fn settle(&mut self) -> Result<(), EngineError> {
-        self.complete().await?;
-        let settled = self.desk.writer().settle().await;
-        settled.map_err(|error| self.failed(error))
-    }
-
     /// Moves the checkpoint over a transaction that is not to be applied, and writes that down.
     pub(super) async fn skip(
         &mut self,
@@ -578,6 +555,7 @@ impl Applier {
         self.board.update(|status| {
             status.checkpoint.end_lsn = status.checkpoint.end_lsn.max(last.end_lsn);
             status.checkpoint.commit_time_ms = Some(clock::unix_ms_of(last.commit_time_us));
+            status.forget_overcome();
         });
     }
 

@@ -9,7 +9,7 @@ mod query;
 
 use serde::{Deserialize, Serialize};
 
-use super::clock;
+use super::LastStop;
 use super::status::{CopyState, Slot};
 use super::{clock, continuity};
 use crate::apply::{SLOT_GONE, Stream, misfit};
@@ -58,6 +58,8 @@ pub struct Inspection {
     pub checkpoint: Option<Checkpoint>,
     /// What is on the target, and the source has not been told of; none: it has.
     pub unconfirmed: Option<Unconfirmed>,
+    /// Why the last run ended or stands, until that is overcome.
+    pub last_stop: Option<LastStop>,
     /// Transactions that an operator skipped on record.
     pub skipped_transaction_count: Option<i64>,
     /// Tables that were or are copied, the largest first.
@@ -253,7 +255,8 @@ fn slot_name(pipeline: &Pipeline, database: &str) -> SlotName {
     slot.unwrap_or_else(|| SlotName::for_database(database))
 }
 
-fn rfc3339(unix_ms: i64) -> String {
+/// Returns a moment as RFC 3339 in UTC.
+pub(super) fn rfc3339(unix_ms: i64) -> String {
     jiff::Timestamp::from_millisecond(unix_ms).map_or_else(|_| String::new(), |at| at.to_string())
 }
 
@@ -291,6 +294,7 @@ fn assemble(
         lag: lag(source.ok(), target_look),
         checkpoint: target_look.and_then(|look| look.checkpoint(source.ok())),
         unconfirmed: None,
+        last_stop: target_look.and_then(|look| look.last_stop.clone().map(LastStop::from)),
         copies: target_look
             .map(|look| look.copies.clone())
             .unwrap_or_default(),

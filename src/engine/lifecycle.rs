@@ -12,6 +12,8 @@ mod connect;
 mod copies;
 mod patience;
 mod ready;
+mod records;
+mod slot;
 mod source_errors;
 
 use std::collections::HashSet;
@@ -36,7 +38,9 @@ use super::status::{
     Command, CommandAnswer, FailedTransaction, Failure, Phase, SchemaEdit, SchemaState,
 };
 use super::stream::RoundEnd;
-use super::{EngineError, clock, failure_of, monitor, paired, prune, supervise, watchdog};
+use super::{
+    EngineError, clock, failure_of, monitor, paired, presence, prune, stops, supervise, watchdog,
+};
 use patience::Patience;
 
 /// A round that lasted this long worked, even if the source had nothing to say: the next failure
@@ -117,6 +121,8 @@ impl Lifecycle {
     pub(super) async fn run(mut self) -> Outcome {
         let monitor = monitor::run(self.pipeline.source.clone(), self.board.clone());
         let _monitor = supervise::spawn("monitor", monitor);
+        let presence = presence::run(self.pipeline.target.clone(), self.board.clone());
+        let _presence = supervise::spawn("presence", presence);
         let _acknowledge = self
             .acknowledgements
             .take()
@@ -166,11 +172,12 @@ impl Lifecycle {
         transaction: &mut Option<FailedTransaction>,
     ) -> Result<RoundEnd, EngineError> {
         self.board.phase(&Phase::Starting);
-        let connected = match self.connect_or_stop().await? {
+        let mut connected = match self.connect_or_stop().await? {
             ControlFlow::Continue(connected) => connected,
             ControlFlow::Break(end) => return Ok(end),
         };
-        self.board.update(|status| status.last_error = None);
+        let last_stop = connected.last_stop.take();
+        self.board.update(|status| status.last_error = last_stop);
         let meter = std::mem::take(&mut self.meter);
         let phase = if self.paused {
             Phase::Paused
@@ -376,6 +383,11 @@ impl Lifecycle {
     /// Ends with the failure, or stands there until the operator decides.
     async fn stand_still(&mut self, failure: Failure) -> ControlFlow<Outcome> {
         self.board.failed(&failure);
+        // Whoever holds the slot streams: nothing has stopped.
+        if self.in_use_since.is_none() {
+            let slot_name = self.board.latest().slot_name.clone();
+            stops::note(&self.pipeline, &slot_name, &failure).await;
+        }
         if !self.options.hold_on_failure {
             // Whoever started us tells it; twice is once too often.
             debug!(target: "apply", causes = failure.why(), "{}", failure.message);
@@ -394,6 +406,7 @@ impl Lifecycle {
             // Nobody has to wait for the answer.
             drop(answer.send(reply));
             if let Some(flow) = flow {
+                self.retry.reset();
                 return flow;
             }
         }

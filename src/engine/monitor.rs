@@ -95,6 +95,7 @@ impl Memory {
     fn write(&mut self, status: &mut Status, look: Option<Look>) {
         let now_ms = clock::unix_ms();
         if let Some(look) = look {
+            status.seen.source_ms = Some(now_ms);
             self.see(status, look);
             self.confirmation(status, now_ms);
         }

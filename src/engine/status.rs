@@ -55,6 +55,8 @@ pub struct Status {
     pub last_error: Option<Failure>,
     /// Whether schema changes replicate (a schema log store is configured).
     pub schema_log: bool,
+    /// When each side answered last.
+    pub seen: Seen,
     /// The copy of existing tables; none: nothing was to be copied.
     pub snapshot: Option<Arc<Snapshot>>,
 }
@@ -62,6 +64,15 @@ pub struct Status {
 /// More schema changes than this are forgotten, oldest first: a screen shows a few dozen, and
 /// `pgstream.schema_log` keeps all of them.
 pub const SCHEMA_CHANGES_MAX: usize = 200;
+
+impl Status {
+    /// Forgets a refused transaction that the stream has passed.
+    pub(super) fn forget_overcome(&mut self) {
+        let passed = self.checkpoint.end_lsn;
+        self.last_error
+            .take_if(|error| error.transaction.is_some_and(|one| one.commit_lsn < passed));
+    }
+}
 
 /// What the engine is doing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,6 +147,18 @@ impl Slot {
         self.wal_status.as_deref() == Some("lost")
     }
 }
+
+/// When each side answered last, milliseconds since 1970 UTC; none before it has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// The source.
+    pub source_ms: Option<i64>,
+    /// The target.
+    pub target_ms: Option<i64>,
+}
+
+/// A side that has not answered for longer than this is called silent, in milliseconds.
+pub const SILENT_AFTER_MS: i64 = 10_000;
 
 /// How far the target is behind the source.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]

@@ -46,6 +46,7 @@ mod schema_traps;
 mod schema_versions;
 mod sessions;
 mod settings;
+mod silence;
 mod snapshot;
 #[cfg(feature = "failpoints")]
 mod snapshot_resume;

@@ -77,6 +77,7 @@ fn seen() -> Inspection {
             updated_at: "2026-01-01T00:00:01+00:00".to_owned(),
             misfit: None,
         }),
+        last_stop: None,
         skipped_transaction_count: Some(0),
         unconfirmed: None,
         copies: vec![

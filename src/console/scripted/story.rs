@@ -120,6 +120,7 @@ fn running() -> Status {
         plugin: "pgoutput".into(),
         slots: slots(),
         snapshot: None,
+        seen: crate::engine::status::Seen::default(),
         lag: Lag {
             bytes: Some(48 << 20),
             seconds: Some(0.4),

@@ -19,7 +19,7 @@ use crate::console::remedy;
 use crate::console::sign::{self, Sign};
 use crate::console::theme::Role;
 use crate::console::threshold;
-use crate::engine::status::{Failure, Phase, Sample, SchemaState, Slot};
+use crate::engine::status::{Failure, Phase, SILENT_AFTER_MS, Sample, SchemaState, Slot};
 
 fn span(model: &Model, text: impl Into<String>, role: Role) -> Span<'static> {
     Span::styled(text.into(), model.look.theme.style(role))
@@ -120,6 +120,33 @@ fn left(model: &Model, layout: &Layout, room: usize) -> Line<'static> {
     Line::from(spans)
 }
 
+/// The sides that do not answer: as the engine finds while it works, else as our own look.
+fn away(model: &Model) -> Vec<String> {
+    let works = matches!(
+        model.latest.phase,
+        Phase::Streaming { .. } | Phase::Copying | Phase::Paused
+    );
+    if works {
+        let seen = model.latest.seen;
+        let sides = [("SOURCE", seen.source_ms), ("TARGET", seen.target_ms)];
+        let silent = sides.into_iter().filter_map(|(side, seen_ms)| {
+            let silent_ms = model.now_ms - seen_ms?;
+            (silent_ms > SILENT_AFTER_MS)
+                .then(|| format!("{side} SILENT FOR {} s", silent_ms / 1_000))
+        });
+        return silent.collect();
+    }
+    let Some(seen) = model.servers.seen.as_ref().filter(|_| model.is_at_rest()) else {
+        return Vec::new();
+    };
+    let sides = [
+        (&seen.source_trouble, "SOURCE AWAY"),
+        (&seen.target_trouble, "TARGET AWAY"),
+    ];
+    let away = sides.into_iter().filter(|(trouble, _)| trouble.is_some());
+    away.map(|(_, text)| text.to_owned()).collect()
+}
+
 fn badges(model: &Model, class: Class) -> Vec<Span<'static>> {
     let mut badges = Vec::new();
     let mut badge = |text: String, role| {
@@ -143,20 +170,8 @@ fn badges(model: &Model, class: Class) -> Vec<Span<'static>> {
     if unconfirmed.is_some_and(|found| found.tables.is_empty()) {
         badge("NOT CONFIRMED".to_owned(), Role::Bad);
     }
-    let seen = model.servers.seen.as_ref().filter(|_| model.is_at_rest());
-    for (trouble, text) in [
-        (
-            seen.and_then(|seen| seen.source_trouble.as_ref()),
-            "SOURCE AWAY",
-        ),
-        (
-            seen.and_then(|seen| seen.target_trouble.as_ref()),
-            "TARGET AWAY",
-        ),
-    ] {
-        if trouble.is_some() {
-            badge(text.to_owned(), Role::Warn);
-        }
+    for text in away(model) {
+        badge(text, Role::Warn);
     }
     if let Some((text, role)) = snapshot::badge(model, class) {
         badge(text, role);

@@ -6,6 +6,8 @@ use std::collections::HashSet;
 use serde::Deserialize;
 
 use super::Finding;
+use crate::config::TableFilter;
+use crate::engine::LastStop;
 use crate::engine::status::{CopyState, Failure};
 use crate::model::{Lsn, QualifiedName};
 use crate::postgres::{DatabaseIdentity, Publication};
@@ -192,6 +194,15 @@ pub(super) struct TargetFacts {
     /// Empty, too, where our role may not look.
     #[serde(skip)]
     pub(super) checkpoints: Vec<Checkpoint>,
+    /// Why the slot surely does not go on from its checkpoint.
+    #[serde(skip)]
+    pub(super) misfit: Option<String>,
+    /// Why the last run ended or stands, until that is overcome.
+    #[serde(skip)]
+    pub(super) last_stop: Option<LastStop>,
+    /// The checkpoint that the source remembers is surely gone.
+    #[serde(skip)]
+    pub(super) checkpoint_gone: bool,
     /// Copies that are not through, or lack something; of every slot.
     #[serde(skip)]
     pub(super) copies: Vec<CopyFacts>,

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::facts::{OwnSchema, TargetFacts, TargetTable};
 use super::finding::{bounded, found, version};
 use super::{Finding, Side, Wanted};
+use crate::model::remedy::run_command;
 use crate::model::{QualifiedName, quote_ident, quote_literal};
 
 pub(super) fn judge(wanted: &Wanted, facts: &TargetFacts) -> Vec<Finding> {
@@ -24,6 +25,7 @@ pub(super) fn judge(wanted: &Wanted, facts: &TargetFacts) -> Vec<Finding> {
     .flatten()
     .collect();
     findings.extend(own_records(facts));
+    findings.extend(last_stop(wanted, facts));
     findings.extend(bounded(
         selected(wanted, facts).filter_map(|table| schema_usage(table, facts)),
     ));
@@ -172,8 +174,22 @@ fn temporary(wanted: &Wanted, facts: &TargetFacts) -> Option<Finding> {
     })
 }
 
+/// What stopped the last run, and is not overcome. What could have caused it is judged by itself.
+fn last_stop(wanted: &Wanted, facts: &TargetFacts) -> Option<Finding> {
+    let stop = facts.last_stop.as_ref()?;
+    let again = || run_command(&wanted.source_argument);
+    Some(Finding {
+        blocking: false,
+        ..finding(
+            format!("pipeline of slot {}", wanted.slot_name),
+            format!("has stopped at {}: {}", stop.at, stop.story()),
+            stop.hint.clone().unwrap_or_else(again),
+        )
+    })
+}
+
 /// How many tables our records are.
-const OWN_TABLES: usize = 8;
+const OWN_TABLES: usize = 9;
 
 /// The checkpoint and its companions, which `run` makes itself where they are missing.
 fn own_records(facts: &TargetFacts) -> Vec<Finding> {

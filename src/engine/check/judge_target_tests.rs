@@ -42,6 +42,7 @@ fn ready() -> TargetFacts {
         makes_temporary: true,
         own_tables: [
             "checkpoint",
+            "last_stop",
             "paired_snapshot",
             "schema_change",
             "skipped_transaction",

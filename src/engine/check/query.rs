@@ -4,6 +4,7 @@ use super::Wanted;
 use super::facts::{Checkpoint, CopyFacts, InstallationFacts, Server, SourceFacts, TargetFacts};
 use crate::config::{ConnectionSettings, TableFilter};
 use crate::engine::document::document;
+use crate::engine::{LastStop, stops};
 use crate::model::QualifiedName;
 use crate::postgres::{PgError, Session, connect_watched, find_publication};
 use crate::schema::{closed_descriptions, install, large_object_count, other_objects, triggers};
@@ -83,6 +84,12 @@ pub(super) async fn target(session: &Session, slot_name: &str) -> Result<TargetF
     let copies = match readable && recorded.count() > 0 {
         true => copies(session).await?,
         false => Vec::new(),
+    };
+    let mut stops = facts.own_tables.iter();
+    let stops = stops.any(|own| own.name == "last_stop" && own.usable);
+    let last_stop = match readable && stops {
+        true => stops::last(session, slot_name).await?,
+        false => None,
     };
     Ok(TargetFacts {
         last_stop: last_stop.map(LastStop::from),

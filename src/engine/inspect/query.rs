@@ -6,11 +6,12 @@ use super::{Checkpoint, Init, TableCopy, UnfitPublication};
 use crate::config::{Pipeline, SlotName, publication_name};
 use crate::engine::demand;
 use crate::engine::document::document;
-use crate::engine::status::Slot;
+use crate::engine::status::{Failure, Slot};
+use crate::engine::stops;
 use crate::model::remedy::{begin_anew, init_command};
 use crate::model::{Lsn, quote_ident};
 use crate::postgres::sqlstate::INSUFFICIENT_PRIVILEGE;
-use crate::postgres::{PgError, Session, connect, find_publication};
+use crate::postgres::{PgError, Session, connect_watched, find_publication};
 use crate::schema::install;
 
 const SLOTS: &str = include_str!("../../../assets/sql/source/slots.sql");
@@ -26,8 +27,9 @@ const APPLICATION_NAME: &str = "pgstream status";
 /// Our tables on the target; they are made together.
 const OWN_TABLES: [&str; 3] = ["checkpoint", "skipped_transaction", "schema_change"];
 
-/// An older `run` has not made it.
+/// An older `run` has not made these.
 const COPIES_TABLE: &str = "snapshot_table";
+const STOPS_TABLE: &str = "last_stop";
 
 #[derive(Debug, Clone)]
 pub(super) struct SourceLook {
@@ -49,6 +51,7 @@ pub(super) struct TargetLook {
     pub(super) version: String,
     pub(super) progress: Progress,
     pub(super) copies: Vec<TableCopy>,
+    pub(super) last_stop: Option<Failure>,
     /// What our role may not read, and what lets it.
     pub(super) barred: Option<Barred>,
 }
@@ -151,7 +154,7 @@ pub(super) struct CheckpointRow {
 }
 
 pub(super) async fn source(pipeline: &Pipeline) -> Result<SourceLook, PgError> {
-    let session = connect(&pipeline.source, APPLICATION_NAME).await?;
+    let session = connect_watched(&pipeline.source, APPLICATION_NAME).await?;
     let database = session.current_database().await?;
     let slot_name = super::slot_name(pipeline, &database);
     let slots: SlotsDocument = document(&session, SLOTS, &[&slot_name.as_str()]).await?;
@@ -209,7 +212,7 @@ pub(super) async fn target(
     pipeline: &Pipeline,
     slot_name: &SlotName,
 ) -> Result<TargetLook, PgError> {
-    let session = connect(&pipeline.target, APPLICATION_NAME).await?;
+    let session = connect_watched(&pipeline.target, APPLICATION_NAME).await?;
     let own: TargetDocument = document(&session, TARGET, &[]).await?;
     match records(&session, &own, slot_name).await {
         Err(error) if error.code() == Some(INSUFFICIENT_PRIVILEGE) => Ok(TargetLook {
@@ -220,11 +223,9 @@ pub(super) async fn target(
             }),
             ..TargetLook::default()
         }),
-        found => found.map(|(progress, copies)| TargetLook {
+        found => found.map(|look| TargetLook {
             version: own.version,
-            progress,
-            copies,
-            barred: None,
+            ..look
         }),
     }
 }
@@ -241,17 +242,25 @@ async fn records(
     session: &Session,
     own: &TargetDocument,
     slot_name: &SlotName,
-) -> Result<(Progress, Vec<TableCopy>), PgError> {
+) -> Result<TargetLook, PgError> {
     let there = |name: &&str| own.own_tables.iter().any(|table| table == name);
     let progress = if OWN_TABLES.iter().all(there) {
         document(session, PROGRESS, &[&slot_name.as_str()]).await?
     } else {
         Progress::default()
     };
-    let copies = if own.own_tables.iter().any(|table| table == COPIES_TABLE) {
-        document(session, COPIES, &[&slot_name.as_str()]).await?
-    } else {
-        Vec::new()
+    let copies = match there(&COPIES_TABLE) {
+        true => document(session, COPIES, &[&slot_name.as_str()]).await?,
+        false => Vec::new(),
     };
-    Ok((progress, copies))
+    let last_stop = match there(&STOPS_TABLE) {
+        true => stops::last(session, slot_name.as_str()).await?,
+        false => None,
+    };
+    Ok(TargetLook {
+        progress,
+        copies,
+        last_stop,
+        ..TargetLook::default()
+    })
 }
