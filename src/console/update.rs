@@ -160,6 +160,10 @@ fn on_looked(model: &mut Model, looked: Looked) {
         (status.slots, status.lag) = (slots, seen.lag);
     }
     status.checkpoint.end_lsn = seen.end_lsn.unwrap_or(status.checkpoint.end_lsn);
+    // An engine that ran here has told why it ended.
+    if status.started_at_s == 0 {
+        status.last_error = seen.last_stop;
+    }
     model.latest = Arc::new(status);
 }
 

@@ -18,7 +18,8 @@ use crate::schema::{Change, Entry};
 
 use super::document::document;
 use super::monitor::{self, WalMemory};
-use super::status::{Lag, SchemaChange, SchemaState, Slot};
+use super::status::{Failure, Lag, SchemaChange, SchemaState, Slot};
+use super::stops;
 
 const HISTORY: &str = include_str!("../../assets/sql/source/schema_history.sql");
 const RAN: &str = include_str!("../../assets/sql/target/schema_history.sql");
@@ -60,6 +61,8 @@ pub struct Servers {
     pub end_lsn: Option<Lsn>,
     /// Transactions that were skipped on record.
     pub skipped: Option<u64>,
+    /// Why the last run ended or stands, until that is overcome.
+    pub last_stop: Option<Failure>,
     /// Why the source does not answer.
     pub source_trouble: Option<String>,
     /// Why the target does not answer.
@@ -114,6 +117,8 @@ struct Ran {
 struct Progress {
     checkpoint: Option<CheckpointRow>,
     skipped_transaction_count: u64,
+    #[serde(skip)]
+    last_stop: Option<Failure>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -152,6 +157,7 @@ impl Observer {
                 .unwrap_or_default(),
             end_lsn,
             skipped: progress.map(|one| one.skipped_transaction_count),
+            last_stop: progress.and_then(|one| one.last_stop.clone()),
             target_trouble: target.as_ref().err().cloned(),
             ..Servers::default()
         };
@@ -212,7 +218,16 @@ impl Observer {
         };
         let session = opened(&self.pipeline.target, &mut self.target).await?;
         let sql = include_str!("../../assets/sql/target/progress.sql");
-        unless_missing(document(session, sql, &[&slot_name.as_str()]).await)
+        let found = document(session, sql, &[&slot_name.as_str()]).await;
+        let Some(progress) = unless_missing::<Progress>(found)? else {
+            return Ok(None);
+        };
+        // An earlier build has not made its table.
+        let last_stop = unless_missing(stops::last(session, slot_name.as_str()).await)?.flatten();
+        Ok(Some(Progress {
+            last_stop,
+            ..progress
+        }))
     }
 
     async fn logged(&mut self, before: Option<&str>) -> Result<HistoryDocument, PgError> {

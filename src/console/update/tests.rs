@@ -886,6 +886,43 @@ fn without_an_engine_both_sides_are_shown_as_they_are() {
 }
 
 #[test]
+fn a_stop_of_an_engine_that_ran_elsewhere_is_shown_until_it_is_overcome() {
+    let mut model = console(Scene::Held);
+    let last_stop = model.latest.last_error.clone();
+    let told = last_stop.as_ref().unwrap().message.clone();
+    model.latest = Arc::new(Status {
+        phase: Phase::Stopped,
+        ..Status::default()
+    });
+    let mut look = |last_stop| {
+        let seen = Sides {
+            last_stop,
+            ..Sides::default()
+        };
+        let looked = Looked::Servers(Box::new(seen));
+        update(&mut model, Message::Looked(looked));
+        text(&drawn(&mut model, (120, 40))).contains(&told)
+    };
+
+    assert!(look(last_stop));
+    assert!(!look(None));
+}
+
+#[test]
+fn a_side_that_says_nothing_while_the_engine_works_is_named_with_how_long() {
+    let mut model = console(Scene::Streaming);
+    let mut status = Status::clone(&model.latest);
+    status.seen.source_ms = Some(model.now_ms - 9_000);
+    status.seen.target_ms = Some(model.now_ms - 12_500);
+    model.latest = Arc::new(status);
+
+    let screen = text(&drawn(&mut model, (120, 40)));
+
+    assert!(screen.contains("TARGET SILENT FOR 12 s"), "{screen}");
+    assert!(!screen.contains("SOURCE SILENT"), "{screen}");
+}
+
+#[test]
 fn a_search_leaves_what_matches_and_says_which_of_how_many_is_selected() {
     for (pane, typed, left) in [
         ("1", "audit", "1/2"),
