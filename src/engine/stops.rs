@@ -10,7 +10,7 @@ use serde::Serialize;
 use tokio::time::timeout;
 use tracing::debug;
 
-use crate::config::Pipeline;
+use crate::config::{Pipeline, SlotName};
 use crate::model::ErrorClass;
 use crate::postgres::{PgError, Session, connect};
 
@@ -115,8 +115,12 @@ pub(super) async fn begin(session: &Session, slot_name: &str) -> Result<Option<F
 }
 
 /// Writes a stop down, if the target can be reached: in a session of its own, since that of the stream may
-/// be what failed.
-pub(super) async fn note(pipeline: &Pipeline, slot_name: &str, failure: &Failure) {
+/// be what failed. A pipeline whose slot nobody knows yet has nothing to write it down for.
+pub(super) async fn note(pipeline: &Pipeline, seen: &str, failure: &Failure) {
+    let slot_name = pipeline.slot.as_ref().map_or(seen, SlotName::as_str);
+    if slot_name.is_empty() {
+        return;
+    }
     let text = serde_json::to_string(failure).unwrap_or_default();
     let noted = async {
         let session = connect(&pipeline.target, "pgstream").await?;
