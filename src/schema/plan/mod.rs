@@ -84,6 +84,18 @@ pub struct RelationTouch {
     pub after: Option<QualifiedName>,
 }
 
+/// So much of a statement tells what it is about.
+const WORDS_MAX: usize = 120;
+
+/// Returns the beginning of the command's text: all that tells which privileges are meant, where the source
+/// names no object. A command within a function is not what the text is of.
+fn first_words(change: &Change) -> Option<String> {
+    let statement = change.statement.as_deref().filter(|_| !change.nested)?;
+    let line = statement.split_whitespace().collect::<Vec<_>>().join(" ");
+    let words: String = line.chars().take(WORDS_MAX).collect();
+    Some(words.trim_end_matches(';').to_owned()).filter(|words| !words.is_empty())
+}
+
 /// Returns what one row of the log means for the target. `selects` says which tables replicate; a
 /// table counts as selected when its name before or after is.
 ///
@@ -97,9 +109,12 @@ pub fn plan(entry: &Entry, selects: &dyn Fn(&QualifiedName) -> bool) -> Result<P
     }
     let mut plan = Plan::default();
     for other in &change.others {
-        let identity = other.identity.as_deref().unwrap_or_default();
+        let object = match &other.identity {
+            Some(identity) => format!("{} {identity}", other.tag),
+            None => first_words(change).unwrap_or_else(|| other.tag.clone()),
+        };
         plan.not_applied.push(NotApplied {
-            object: format!("{} {identity}", other.tag).trim_end().to_owned(),
+            object,
             reason: "this kind of object does not replicate yet".to_owned(),
         });
     }

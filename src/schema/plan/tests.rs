@@ -201,3 +201,18 @@ fn a_table_that_crosses_the_border_of_the_filter_is_told() {
 
     assert_eq!(planned(altered(left_out(), left_out())).not_applied, []);
 }
+
+#[test]
+fn a_command_whose_object_nobody_names_is_told_by_its_text() {
+    let told = |change: Value| planned(change).not_applied.remove(0).object;
+    let grant = json!({"tag": "GRANT", "statement": "GRANT  SELECT ON a\n TO bob;",
+                       "others": [{"tag": "GRANT"}]});
+    let long = json!({"statement": "GRANT ".repeat(100), "others": [{"tag": "GRANT"}]});
+    let nested = json!({"statement": "DO '...'", "nested": true, "others": [{"tag": "GRANT"}]});
+    let hidden = json!({"statement": null, "others": [{"tag": "GRANT"}]});
+
+    assert_eq!(told(grant), "GRANT SELECT ON a TO bob");
+    assert_eq!(told(long).len(), 120);
+    assert_eq!(told(nested), "GRANT");
+    assert_eq!(told(hidden), "GRANT");
+}
