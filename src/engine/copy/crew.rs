@@ -446,7 +446,10 @@ impl Crew {
     ) -> Result<(), Stop> {
         site.account.set(relation, CopyState::Indexing);
         let counter = site.account.counter(relation);
-        info!(target: "snapshot", table = %self.name(relation), rows = counter.rows(), bytes = counter.bytes(), "rows copied");
+        let table = self.tables.get(&relation);
+        if table.is_none_or(|table| !table.partitioned) {
+            info!(target: "snapshot", table = %self.name(relation), rows = counter.rows(), bytes = counter.bytes(), "rows copied");
+        }
         match self.is_small(relation) {
             true => self.queue.add_finish(relation),
             false => self.add_steps(site, target, relation).await?,
