@@ -77,7 +77,8 @@ pub(super) struct ScreenArguments {
     /// Leave the mouse to the terminal
     #[arg(long, global = true)]
     pub(super) no_mouse: bool,
-    /// The console only shows: it asks nothing of the engine, and wizards stop at the plan
+    /// The console only shows: run starts its engine as ever, no key asks anything of it, and
+    /// wizards stop at the plan
     #[arg(long, global = true)]
     pub(super) read_only: bool,
 }

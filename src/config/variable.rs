@@ -466,7 +466,7 @@ pub static VARIABLES: &[Variable] = &[
         key: key::CONSOLE_READ_ONLY,
         section: Section::Console,
         synonyms: &[],
-        meaning: "Whether the console only shows: it asks nothing of the engine, and wizards stop at the plan.",
+        meaning: "Whether the console only shows: `run` starts its engine as ever, no key asks anything of it, and wizards stop at the plan.",
         default: "false",
         kind: Kind::Switch,
         example: "true",
