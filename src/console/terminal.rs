@@ -1,6 +1,7 @@
 //! The one file that touches the terminal: opens it, draws, gives it back, whatever happens.
 
 use std::io::{self, Stdout, Write as _};
+use std::mem::ManuallyDrop;
 use std::panic;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,7 +26,9 @@ use super::view;
 /// An open terminal; dropping it gives it back.
 #[derive(Debug)]
 pub(super) struct Screen {
-    terminal: Terminal<CrosstermBackend<Stdout>>,
+    /// Never dropped: it would show the cursor once more, and report to stderr that it cannot, which
+    /// panics where a closed terminal is stderr, too.
+    terminal: ManuallyDrop<Terminal<CrosstermBackend<Stdout>>>,
 }
 
 impl Screen {
@@ -39,7 +42,7 @@ impl Screen {
         style::force_color_output(true);
         enter(mouse).inspect_err(|_| leave())?;
         let terminal = Terminal::new(CrosstermBackend::new(io::stdout()));
-        let terminal = terminal.inspect_err(|_| leave())?;
+        let terminal = ManuallyDrop::new(terminal.inspect_err(|_| leave())?);
         Ok(Self { terminal })
     }
 
