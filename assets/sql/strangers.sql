@@ -15,6 +15,7 @@ WITH ours AS MATERIALIZED (
   UNION ALL
   SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, p.oid, p.proowner
   FROM pg_catalog.pg_proc AS p JOIN ours ON p.pronamespace = ours.oid
+  WHERE NOT $as_owner
   UNION ALL
   SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, t.oid, t.typowner
   FROM pg_catalog.pg_type AS t JOIN ours ON t.typnamespace = ours.oid

@@ -34,5 +34,7 @@ pub use checkpoint::{
 pub use error::ApplyError;
 pub use held::HeldRows;
 pub use records::{PipelineRecord, forget_checkpoint, install_records, note_filter, pipelines};
-pub use table::{Lane, OwnedSequence, TablePlan, TargetColumn, TargetTable, UniqueKey, WriteRules};
+pub use table::{
+    Lane, OwnedSequence, RunAs, TablePlan, TargetColumn, TargetTable, UniqueKey, WriteRules,
+};
 pub use writer::{Commit, Writer};

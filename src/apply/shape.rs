@@ -145,9 +145,10 @@ fn delete_many(plan: &TablePlan) -> String {
     {
         let (name, target) = (name(plan, column), plan.column(column));
         return format!(
-            "DELETE FROM {} AS t WHERE t.{name} {} ANY ($1::{}[])",
+            "DELETE FROM {} AS t WHERE t.{name} {} ANY ({}::{}[])",
             table(plan),
             target.equals,
+            parameter(plan, 1),
             target.type_name
         );
     }
@@ -187,7 +188,8 @@ fn delete_any(plan: &TablePlan) -> String {
     let table = table(plan);
     format!(
         "DELETE FROM {table} AS t WHERE (t.tableoid, t.ctid) IN (\
-         SELECT t.tableoid, t.ctid FROM {table} AS t LIMIT $1::pg_catalog.int8)"
+         SELECT t.tableoid, t.ctid FROM {table} AS t LIMIT {}::pg_catalog.int8)",
+        parameter(plan, 1)
     )
 }
 
@@ -324,7 +326,19 @@ fn image(plan: &TablePlan) -> String {
 
 /// Parameter `number` as a value of the column's type.
 fn one(plan: &TablePlan, column: usize, number: usize) -> String {
-    format!("${number}::{}", plan.column(column).type_name)
+    format!(
+        "{}::{}",
+        parameter(plan, number),
+        plan.column(column).type_name
+    )
+}
+
+/// A parameter as it stands in the text: what runs as the owner of the table has all in one array of texts.
+fn parameter(plan: &TablePlan, number: usize) -> String {
+    match plan.target.run_as {
+        Some(_) => format!("($1)[{number}]"),
+        None => format!("${number}"),
+    }
 }
 
 /// The rows' values as a table `v`, one array parameter a column. The arrays stand in a list of results
@@ -339,7 +353,8 @@ fn unnest(plan: &TablePlan, columns: &[usize]) -> String {
             "pg_catalog.text"
         };
         format!(
-            "pg_catalog.unnest(${number}::{element}[]) AS c{number}",
+            "pg_catalog.unnest({}::{element}[]) AS c{number}",
+            parameter(plan, at + 1),
             number = at + 1
         )
     });

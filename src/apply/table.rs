@@ -47,6 +47,9 @@ pub struct TargetTable {
     /// PostgreSQL 15, where they take such an UPDATE for a DELETE all the same.
     #[serde(default)]
     pub moving_root: Option<QualifiedName>,
+    /// The role as which its rows are written, where that is not ours.
+    #[serde(skip)]
+    pub run_as: Option<u32>,
 }
 
 impl TargetTable {
@@ -113,6 +116,17 @@ pub struct WriteRules {
     pub sets: bool,
     /// Whether the order of this table's changes among those of others counts in any case.
     pub keep_order: bool,
+    /// Whose rights an expression has that a row is written through.
+    pub run_as: RunAs,
+}
+
+/// Whose rights expressions of a table have while its rows are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunAs {
+    /// Those of the role that applies.
+    Applier,
+    /// Those of the role that owns the table.
+    Owner,
 }
 
 /// In which order the changes of a table must reach the target.

@@ -9,7 +9,7 @@ mod bind;
 mod commit;
 mod session;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use futures_util::SinkExt as _;
@@ -20,14 +20,16 @@ use tracing::trace;
 use crate::config::ConnectionSettings;
 use crate::model::QualifiedName;
 use crate::postgres::sqlstate::OBJECT_IN_USE;
-use crate::postgres::{PgError, Session};
+use crate::postgres::{
+    PgError, Session, call_as_owner, owner_of_evaluated, owner_of_table, run_as_owner,
+};
 
 use super::checkpoint::ADVANCE;
 use super::durability::Durability;
 use super::records::refused_record;
 use super::sequence::SequenceTracker;
 use super::shape::{self, Shape};
-use super::{ApplyError, CheckpointStore, Op, TablePlan, TargetTable, WriteRules};
+use super::{ApplyError, CheckpointStore, Op, RunAs, TablePlan, TargetTable, WriteRules};
 use bind::{Bound, CopyRows, TextParameter, Work};
 pub use commit::Commit;
 use commit::WAL_LOOK;
@@ -42,6 +44,9 @@ const BEGIN: &str = "BEGIN; SET CONSTRAINTS ALL DEFERRED";
 /// set of columns that its updates leave out. Beyond this many all are made anew.
 const STATEMENTS_MAX: usize = 1_000;
 
+/// What the target refused, in its error.
+const OWNER: &str = "a function that runs statements as the owner of a table";
+
 /// The session's process, and whether there are synchronous standbys: a commit that does not wait
 /// would be confirmed before they have it.
 const ITSELF: &str = "\
@@ -53,6 +58,8 @@ pub struct Writer {
     session: Session,
     rules: WriteRules,
     statements: HashMap<(usize, Shape), Prepared>,
+    /// The calls of what runs a text as another role.
+    owners: HashMap<u32, Statement>,
     advance: Statement,
     wal_look: Statement,
     describe: Statement,
@@ -120,6 +127,7 @@ impl Writer {
         let writer = Self {
             rules,
             statements: HashMap::new(),
+            owners: HashMap::new(),
             advance,
             wal_look,
             describe,
@@ -169,10 +177,15 @@ impl Writer {
         let text = row.try_get(0);
         let text = text.map_err(|error| self.session.error(DESCRIBE_TABLE, error));
         let parsed = serde_json::from_str(text.map_err(refused_record("a look at its catalog"))?);
-        parsed.map(Some).map_err(|error| ApplyError::Catalog {
+        let mut table: TargetTable = parsed.map_err(|error| ApplyError::Catalog {
             table: name.clone(),
             source: error,
-        })
+        })?;
+        if self.rules.run_as == RunAs::Owner {
+            let owner = self.session.owner(&owner_of_table(name)).await;
+            table.run_as = owner.map_err(refused_record(OWNER))?.map(|owner| owner.oid);
+        }
+        Ok(Some(table))
     }
 
     /// Runs the steps in the open transaction, beginning one if there is none.
@@ -218,8 +231,20 @@ impl Writer {
         tables: &[&TargetTable],
         restart_identity: bool,
     ) -> Result<(), ApplyError> {
-        self.run("TRUNCATE", &shape::truncate(tables, restart_identity))
-            .await?;
+        let roles: HashSet<Option<u32>> = tables.iter().map(|table| table.run_as).collect();
+        let watched = tables.iter().any(|table| table.is_watched());
+        // Tables of several owners go at once where foreign keys may join them and no trigger sees it.
+        if roles.len() > 1 && !watched {
+            let sql = shape::truncate(tables, restart_identity);
+            self.run("TRUNCATE", &sql).await?;
+        } else {
+            for role in roles {
+                let own = tables.iter().filter(|table| table.run_as == role);
+                let own: Vec<_> = own.copied().collect();
+                let sql = as_role(role, &shape::truncate(&own, restart_identity));
+                self.run("TRUNCATE", &sql).await?;
+            }
+        }
         self.sequences.forget();
         Ok(())
     }
@@ -230,8 +255,8 @@ impl Writer {
     /// The target's refusal.
     pub async fn delete_all(&mut self, table: &TargetTable) -> Result<(), ApplyError> {
         let object = format!("the replacement of all rows of {}", table.name);
-        self.run(&object, &format!("DELETE FROM {}", shape::rows_of(table)))
-            .await
+        let sql = format!("DELETE FROM {}", shape::rows_of(table));
+        self.run(&object, &as_role(table.run_as, &sql)).await
     }
 
     /// Runs one statement in the open transaction, beginning one if there is none. Sequences move
@@ -241,6 +266,8 @@ impl Writer {
     /// [`ApplyError::Statement`].
     pub async fn run(&mut self, object: &str, sql: &str) -> Result<(), ApplyError> {
         self.begin().await?;
+        let owned = self.as_its_owner(sql).await.map_err(refused(object))?;
+        let sql = owned.as_deref().unwrap_or(sql);
         trace!(target: "sql", sql, "run on the target");
         let setval = self.sequences.statements();
         let (moved, saved, done, released) = tokio::join!(
@@ -266,6 +293,16 @@ impl Writer {
         self.begin().await?;
         let done = self.session.run(sql).await;
         done.map_err(refused_record(object))
+    }
+
+    /// Returns what runs a statement as the owner of its table, where it evaluates what others wrote.
+    async fn as_its_owner(&self, sql: &str) -> Result<Option<String>, PgError> {
+        let Some(question) = owner_of_evaluated(sql).filter(|_| self.rules.run_as == RunAs::Owner)
+        else {
+            return Ok(None);
+        };
+        let owner = self.session.owner(&question).await?;
+        Ok(owner.map(|owner| as_role(Some(owner.oid), sql)))
     }
 
     /// Runs a statement again that was refused because checks of its table are deferred. Ours wait
@@ -389,6 +426,9 @@ impl Writer {
     }
 
     async fn send(&self, bound: &Bound) -> Result<u64, PgError> {
+        if let Some(owner) = bound.table.target.run_as {
+            return self.send_as(owner, bound).await;
+        }
         let key = statement_key(&bound.table, &bound.shape);
         let prepared = &self
             .statements
@@ -405,7 +445,38 @@ impl Writer {
         })
     }
 
+    /// Runs a statement as the owner of its table.
+    async fn send_as(&self, owner: u32, bound: &Bound) -> Result<u64, PgError> {
+        let call = self.owners.get(&owner).expect("prepared before it is sent");
+        let sql = shape::sql(&bound.table, &bound.shape);
+        let parameters = [
+            TextParameter::text(&sql),
+            TextParameter::array(&bound.parameters),
+        ];
+        let answer = self
+            .session
+            .query_one(call, &[&parameters[0], &parameters[1]])
+            .await;
+        let row = answer.map_err(|error| self.session.error(&sql, error).about_values())?;
+        Ok(row.get::<_, i64>(0).unsigned_abs())
+    }
+
+    async fn prepare_owner(&mut self, owner: u32, table: &TablePlan) -> Result<(), ApplyError> {
+        if self.owners.contains_key(&owner) {
+            return Ok(());
+        }
+        let sql = call_as_owner(owner);
+        let statement = self.session.prepare(&sql).await;
+        let statement = statement.map_err(|error| self.session.error(&sql, error));
+        let statement = statement.map_err(refused_change(table, sql))?;
+        self.owners.insert(owner, statement);
+        Ok(())
+    }
+
     async fn prepare(&mut self, table: &Arc<TablePlan>, shape: &Shape) -> Result<(), ApplyError> {
+        if let Some(owner) = table.target.run_as {
+            return self.prepare_owner(owner, table).await;
+        }
         let key = statement_key(table, shape);
         if self.statements.contains_key(&key) {
             return Ok(());
@@ -447,6 +518,11 @@ impl Writer {
             .map_err(|error| session.error(&sql, error).about_values());
         result.map(drop).map_err(refused_change(&copy.table, sql))
     }
+}
+
+/// Returns what runs a statement of ours as a role, if one is named.
+fn as_role(role: Option<u32>, sql: &str) -> String {
+    role.map_or_else(|| sql.to_owned(), |role| run_as_owner(role, sql))
 }
 
 fn statement_key(table: &Arc<TablePlan>, shape: &Shape) -> (usize, Shape) {

@@ -23,6 +23,8 @@ pub struct Pipeline {
     pub batch: Batch,
     /// `session_replication_role = replica` on every session that writes.
     pub disable_triggers: bool,
+    /// Rows are written as the role that owns their table.
+    pub run_as_owner: bool,
     /// What an INSERT does when the key is there already.
     pub on_conflict: OnConflict,
     /// The database of the schema log; none: rows only.

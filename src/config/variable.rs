@@ -30,6 +30,8 @@ pub mod key {
     pub const BATCH_TIMEOUT: &str = "PGSTREAM_POSTGRES_WRITER_BATCH_TIMEOUT";
     /// Whether triggers of the target stay silent.
     pub const DISABLE_TRIGGERS: &str = "PGSTREAM_POSTGRES_WRITER_DISABLE_TRIGGERS";
+    /// Whether rows are written as the owner of their table.
+    pub const RUN_AS_OWNER: &str = "PGSTREAM_POSTGRES_WRITER_RUN_AS_OWNER";
     /// What an INSERT does when the key is there already.
     pub const ON_CONFLICT: &str = "PGSTREAM_POSTGRES_WRITER_ON_CONFLICT_ACTION";
     /// Database of the schema log.
@@ -326,6 +328,18 @@ pub static VARIABLES: &[Variable] = &[
         synonyms: &[],
         meaning: "Whether triggers and foreign keys of the target stay silent for what we write \
                   (session_replication_role = replica).",
+        default: "false",
+        kind: Kind::Switch,
+        example: "true",
+    },
+    Variable {
+        key: key::RUN_AS_OWNER,
+        section: Section::Target,
+        synonyms: &[],
+        meaning: "Whether rows are written as the role that owns their table on the target, so that checks, \
+                  defaults, triggers and other expressions run with its rights. Tables that are made get the \
+                  owner that they have on the source, where our role is a member of that role. \
+                  (PostgreSQL's subscriptions do so when their option run_as_owner is false.)",
         default: "false",
         kind: Kind::Switch,
         example: "true",

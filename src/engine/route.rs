@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::apply::{ApplyError, TablePlan, WriteRules, Writer};
+use crate::apply::{ApplyError, RunAs, TablePlan, WriteRules, Writer};
 use crate::config::TableFilter;
 use crate::model::{OUR_SCHEMA, QualifiedName, Relation, RelationId, is_protected_schema};
 use crate::schema::{Entry, Letter, Plan};
@@ -181,6 +181,11 @@ impl Router {
             Letter::TABLE if is_ours(name) => Some(Route::Outbox),
             _ => (!self.selects(name)).then_some(Route::Ignored),
         }
+    }
+
+    /// Returns whether rows are written as the owner of their table.
+    pub(super) const fn runs_as_owner(&self) -> bool {
+        matches!(self.rules.run_as, RunAs::Owner)
     }
 
     async fn on_target(

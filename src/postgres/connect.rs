@@ -21,6 +21,7 @@ use super::dial::{Place, dial, question};
 use super::error::PgError;
 use super::handshake::Service;
 use super::link::{Link, Settled};
+use super::owner::Owner;
 use super::ownership::{self, STRANGERS};
 use super::patience::NOTICE_OUR_END;
 use super::pins::{CARRY_BYTES, pin_statement};
@@ -140,7 +141,7 @@ async fn enter(link: Link, place: Place<'_>, application_name: &str) -> Result<S
     let pinned = pinned.map_err(|error| place.unpinned(error))?;
     let process_id = pinned.first().and_then(|row| row.first()?.as_deref());
     session.process_id = process_id.and_then(|id| id.parse().ok()).unwrap_or(0);
-    ownership::require(&session.object, &session.text_rows(STRANGERS).await?)?;
+    ownership::require(&session.object, &session.text_rows(&STRANGERS).await?)?;
     if let Some((sql, answer)) = question(place.wanted) {
         place.require(answer, &session.text_rows(sql).await?)?;
     }
@@ -381,6 +382,19 @@ impl Session {
             _ => None,
         });
         Ok(rows.collect())
+    }
+
+    /// Asks for the owner of something that is not ours, with a question of [`Owner`], and prepares his
+    /// function.
+    ///
+    /// # Errors
+    /// By SQLSTATE: Operator where our role is no member of his.
+    pub async fn owner(&self, question: &str) -> Result<Option<Owner>, PgError> {
+        let owner = Owner::read(&self.object, &self.text_rows(question).await?)?;
+        if let Some(script) = owner.as_ref().and_then(Owner::preparation) {
+            self.another("pgstream owner").await?.run(&script).await?;
+        }
+        Ok(owner)
     }
 
     /// Returns the database that the session is really in.

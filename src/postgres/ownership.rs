@@ -2,12 +2,16 @@
 //! is read, and partly run, with our rights, on either side. Every session asks before anything else,
 //! so no look at a record of ours comes before the answer.
 
+use std::sync::LazyLock;
+
 use super::TextRow;
 use super::error::PgError;
+use super::owner::IS_OURS;
 use crate::model::do_block;
 
 /// Gives one row for each thing in our schema that belongs to somebody whom we do not trust.
-pub(super) const STRANGERS: &str = include_str!("../../assets/sql/strangers.sql");
+pub(super) static STRANGERS: LazyLock<String> =
+    LazyLock::new(|| include_str!("../../assets/sql/strangers.sql").replace("$as_owner", &IS_OURS));
 
 /// Requires that nothing was found.
 pub(super) fn require(object: &str, found: &[TextRow]) -> Result<(), PgError> {
@@ -36,12 +40,13 @@ DECLARE
   fix pg_catalog.text;
 BEGIN
   SELECT pg_catalog.string_agg(s.what, '; '), pg_catalog.string_agg(s.fix, '; ') INTO what, fix FROM (
-{STRANGERS}) AS s;
+{}) AS s;
   IF what IS NOT NULL THEN
     RAISE insufficient_privilege USING MESSAGE = what, HINT = fix;
   END IF;
 END
-"
+",
+        &*STRANGERS
     );
     format!("{};\n", do_block(&block))
 }

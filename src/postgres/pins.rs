@@ -180,25 +180,43 @@ pub const FREE: &[(&str, &[&str])] = &[
 ];
 
 /// For sessions that carry rows: a database in `SQL_ASCII` holds bytes of any encoding, which only a
-/// session in the same takes and gives as they are.
+/// session in the same takes and gives as they are. Names and texts are to be read by other sessions.
 pub(super) const CARRY_BYTES: &str = "\
 SELECT pg_catalog.set_config('client_encoding', 'SQL_ASCII', false)
 WHERE pg_catalog.current_setting('server_encoding') = 'SQL_ASCII'";
 
+/// What only a superuser may set, or who was granted that.
+const PRIVILEGED: [&str; 3] = [
+    "session_replication_role",
+    "zero_damaged_pages",
+    "ignore_checksum_failure",
+];
+
+/// What sessions of ours set otherwise, each for its work.
+const OF_A_SESSION: [&str; 2] = ["client_encoding", "row_security"];
+
+/// Returns the list of those that any role may pin and all of our sessions have, as rows of name and value.
+pub(super) fn pins_for_anybody() -> String {
+    let all = MEANING.iter().chain(SESSION);
+    rows(all.filter(|(name, _)| !PRIVILEGED.contains(name) && !OF_A_SESSION.contains(name)))
+}
+
+fn rows<'a>(pins: impl Iterator<Item = &'a (&'a str, &'a str)>) -> String {
+    let rows: Vec<String> = pins
+        .map(|(name, value)| format!("('{name}', '{value}')"))
+        .collect();
+    rows.join(", ")
+}
+
 /// Returns the statement that pins all of them, in one round trip. What has its value already is left
 /// alone: some of them only a superuser may touch.
 pub(super) fn pin_statement() -> String {
-    let values: Vec<String> = MEANING
-        .iter()
-        .chain(SESSION)
-        .map(|(name, value)| format!("('{name}', '{value}')"))
-        .collect();
     format!(
         "SELECT pg_catalog.pg_backend_pid(), \
                 pg_catalog.count(pg_catalog.set_config(pin.name, pin.value, false)) \
          FROM (VALUES {}) AS pin(name, value) \
          WHERE pg_catalog.current_setting(pin.name, true) OPERATOR(pg_catalog.<>) pin.value",
-        values.join(", ")
+        rows(MEANING.iter().chain(SESSION))
     )
 }
 

@@ -177,15 +177,15 @@ impl ServerError {
 
     /// Notes that the statement wrote or read rows, whose values its texts may quote.
     pub(super) fn about_values(mut self) -> Self {
+        let context = self.context.as_deref().map(beyond_ours);
         let within_function =
-            |context: &str| context.contains("PL/") || context.contains("function");
-        let raised =
-            self.code.starts_with("P0") || self.context.as_deref().is_some_and(within_function);
+            |context: &String| context.contains("PL/") || context.contains("function");
+        let raised = self.code.starts_with("P0") || context.as_ref().is_some_and(within_function);
         self.quotes = match raised {
             true => Quotes::Anything,
             false => Quotes::Values,
         };
-        self.raised_by = self.context.as_deref().and_then(raising_function);
+        self.raised_by = context.as_deref().and_then(raising_function);
         self
     }
 
@@ -228,6 +228,13 @@ const HINT_CERTIFICATE: &str = "name a client certificate whose common name is t
 /// Two characters a byte for `bytea`, one a bit for `bit varying`.
 const HINT_LIMIT: &str = "PostgreSQL cannot print or read a value whose text passes 1 GB, such as a bytea above \
      512 MB: make the value smaller, or leave its table out";
+
+/// Leaves out the frame of the function of ours that writes as the owner of a table.
+fn beyond_ours(context: &str) -> String {
+    let ours = |line: &&str| !line.contains(" pgstream.as_owner_");
+    let frames: Vec<&str> = context.lines().filter(ours).collect();
+    frames.join("\n")
+}
 
 /// Reads the function from «PL/pgSQL function public.f(integer) line 3 at RAISE» or «SQL function "f"
 /// statement 1», the innermost that there is; the words around it may be of any language.

@@ -34,7 +34,8 @@ pub use error::SchemaError;
 pub use others::{LackingKind, OtherObject, lacking, large_object_count, other_objects};
 pub use outbox::{Letter, NamedPublication};
 pub use plan::{
-    CopyPlan, NotApplied, Plan, RelationTouch, Stage, StagedStep, Step, plan, plan_copy,
+    CopyPlan, NotApplied, Plan, RelationTouch, Stage, StagedStep, Step, owner_steps, plan,
+    plan_copy, staged_owner_steps,
 };
 pub use prune::prune;
 pub use rows::RewrittenRows;

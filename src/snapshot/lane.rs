@@ -13,8 +13,12 @@
 use crate::config::ConnectionSettings;
 use crate::fault;
 use crate::model::{Lsn, RelationId, quote_ident, quote_literal};
-use crate::postgres::{CopyError, CopySession, PgError, Session, copy_through, sqlstate};
+use crate::postgres::{
+    CopyError, CopySession, PgError, Session, copy_through, owner_of_evaluated, run_as_owner,
+    sqlstate,
+};
 
+use super::staging::Staging;
 use super::{
     OpenStep, Part, SnapshotError, SourceTable, Store, StruckStep, copy_from, copy_to,
     is_as_planned,
@@ -29,6 +33,8 @@ pub struct LaneSettings {
     pub target: ConnectionSettings,
     /// Triggers and foreign keys of the target stay silent.
     pub disable_triggers: bool,
+    /// Rows are written as the role that owns their table.
+    pub run_as_owner: bool,
     /// By which leftovers of this slot are recognised.
     pub application_name: String,
     /// Tells our triggers on the target through which stream the changes come.
@@ -40,6 +46,7 @@ pub struct LaneSettings {
 pub struct Lane {
     source: CopySession,
     target: CopySession,
+    run_as_owner: bool,
 }
 
 /// Whether an attempt still counts, asked on the target before its rows are committed.
@@ -110,7 +117,11 @@ impl Lane {
                     .query("SET session_replication_role = replica")
                     .await?;
             }
-            Ok(Self { source, target })
+            Ok(Self {
+                source,
+                target,
+                run_as_owner: settings.run_as_owner,
+            })
         };
         opened
             .await
@@ -156,9 +167,20 @@ impl Lane {
         progress: &(dyn Fn(u64, u64) + Sync),
     ) -> Result<Moved, SnapshotError> {
         self.begin_reading(table, part, begin, now).await?;
-        let begun = self.target.query("BEGIN").await;
+        let staging = match self.run_as_owner {
+            true => Staging::of(&mut self.target, table).await,
+            false => Ok(None),
+        };
+        let staging = staging.map_err(around("ask for the owner", table))?;
+        let begin = staging
+            .as_ref()
+            .map_or("BEGIN", |staging| staging.begin.as_str());
+        let begun = self.target.query(begin).await;
         begun.map_err(around("begin to write", table))?;
-        let (send, take) = (copy_to(table, part), copy_from(table, &table.name));
+        let (send, take) = match &staging {
+            Some(staging) => (copy_to(&staging.rows, part), staging.take.clone()),
+            None => (copy_to(table, part), copy_from(table, &table.name)),
+        };
         let copied = copy_through(&mut self.source, &send, &mut self.target, &take, progress).await;
         let copied = copied.map_err(|error| SnapshotError::Rows {
             table: table.name.clone(),
@@ -169,6 +191,13 @@ impl Lane {
         })?;
         let ended = self.source.query("COMMIT").await;
         ended.map_err(around("end reading", table))?;
+        if let Some(staging) = &staging {
+            let written = self.target.query(&staging.write).await;
+            written.map_err(|source| SnapshotError::Rows {
+                table: table.name.clone(),
+                source: CopyError::Target(source.about_values()),
+            })?;
+        }
         let moved = Moved {
             row_count: copied.row_count,
             byte_count: copied.byte_count,
@@ -289,13 +318,24 @@ impl Lane {
             .await
     }
 
+    /// Where a statement evaluates what others wrote, as the owner of its table.
+    async fn run_as_its_owner(&mut self, sql: &str) -> Result<(), PgError> {
+        let owner = match owner_of_evaluated(sql).filter(|_| self.run_as_owner) {
+            Some(question) => self.target.owner(&question).await?,
+            None => None,
+        };
+        let owned = owner.map(|owner| run_as_owner(owner.oid, sql));
+        let run = self.target.query(owned.as_deref().unwrap_or(sql)).await;
+        run.map(drop)
+    }
+
     /// Who takes a step off the list runs it: it may have been done by a session that was cut off
     /// before it could say so.
     async fn complete(&mut self, strike: &str, object: &str) -> Result<(), SnapshotError> {
         let struck = self.target.query(&format!("BEGIN; {strike}")).await;
         let struck = struck.map_err(refused(object, strike))?;
         for StruckStep { object, sql, .. } in StruckStep::all(struck) {
-            let run = self.target.query(&sql).await;
+            let run = self.run_as_its_owner(&sql).await;
             run.map_err(refused(&object, &sql))?;
         }
         let committed = self.target.query("COMMIT").await;

@@ -19,6 +19,7 @@ mod paired;
 mod parts;
 mod point;
 mod select;
+mod staging;
 mod state;
 mod statements;
 mod steps;

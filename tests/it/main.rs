@@ -27,6 +27,7 @@ mod encodings;
 mod hostile;
 mod instruments;
 mod oracle;
+mod owners;
 mod ownership;
 mod pipelines;
 mod plugins;

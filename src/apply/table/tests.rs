@@ -34,6 +34,7 @@ pub(in crate::apply) fn target(columns: Vec<TargetColumn>, keys: &[&[&str]]) -> 
         cascades: false,
         row_security: false,
         moving_root: None,
+        run_as: None,
     }
 }
 
@@ -60,6 +61,7 @@ pub(in crate::apply) const RULES: WriteRules = WriteRules {
     on_conflict: OnConflict::Error,
     sets: true,
     keep_order: false,
+    run_as: RunAs::Applier,
 };
 
 /// A row of texts; `None` is NULL.

@@ -48,6 +48,22 @@ pub(super) struct CopyRows {
 /// A parameter in its type's text form, whatever the type.
 pub(super) struct TextParameter(Option<Bytes>);
 
+impl TextParameter {
+    /// Returns a text as it is.
+    pub(super) fn text(text: &str) -> Self {
+        Self(Some(Bytes::copy_from_slice(text.as_bytes())))
+    }
+
+    /// Returns an array with each of these as an element.
+    pub(super) fn array(parameters: &[Self]) -> Self {
+        let values: Vec<Value> = parameters
+            .iter()
+            .map(|parameter| parameter.0.clone().map_or(Value::Null, Value::Text))
+            .collect();
+        Self(Some(array_literal(values.iter()).freeze()))
+    }
+}
+
 /// As people read it.
 impl fmt::Debug for TextParameter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -138,6 +154,7 @@ fn can_copy(table: &TablePlan) -> bool {
         && !table.target.row_security
         && !table.target.rules
         && !table.written.is_empty()
+        && table.target.run_as.is_none()
 }
 
 fn update(table: &Arc<TablePlan>, columns: &[usize], rows: &[Tuple]) -> Bound {

@@ -133,7 +133,20 @@ impl Applier {
     }
 
     fn plan(&self, entry: &Entry) -> Result<Plan, schema::SchemaError> {
-        schema::plan(entry, &|name: &QualifiedName| self.router.selects(name))
+        let mut plan = schema::plan(entry, &|name: &QualifiedName| self.router.selects(name))?;
+        if self.router.runs_as_owner() && !plan.outside {
+            let selected = entry.change.objects.iter().filter(|object| match object {
+                schema::ObjectChange::Table(images) => {
+                    let table = images.after.as_ref();
+                    table.is_some_and(|table| self.router.selects(&table.qualified_name()))
+                }
+                _ => false,
+            });
+            let selected: Vec<_> = selected.cloned().collect();
+            let owners = schema::owner_steps(&selected);
+            plan.steps.extend(owners.into_iter().map(|(_, step)| step));
+        }
+        Ok(plan)
     }
 
     /// Says on the board, and to the source, that these changes are durable.

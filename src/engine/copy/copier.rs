@@ -216,6 +216,7 @@ impl Copier {
                 filter: &filter,
                 free: FreeObjects::of(first, self.site.streams, &snapshot.tables),
                 silent_triggers: self.site.pipeline.disable_triggers,
+                run_as_owner: self.site.pipeline.run_as_owner,
                 stands_still: first || !self.site.streams,
                 refused: &refused,
             };

@@ -12,7 +12,7 @@ use crate::model::{Classify, ErrorClass, QualifiedName, RelationId, do_block, qu
 use crate::postgres::{PgError, Session};
 use crate::schema::{
     CopyPlan, DescribeError, ObjectChange, Stage, StagedStep, Step, Trigger, grant_descriptions,
-    plan_copy, triggers,
+    plan_copy, staged_owner_steps, triggers,
 };
 use crate::snapshot::{
     ConsistentPoint, Making, NewStep, SourceTable, StoredPart, StoredTable, TypeFingerprints,
@@ -125,6 +125,8 @@ pub(super) struct GroupSettings<'a> {
     pub(super) free: FreeObjects<'a>,
     /// Ordinary triggers of the target stay silent.
     pub(super) silent_triggers: bool,
+    /// Tables get the owner that they have on the source.
+    pub(super) run_as_owner: bool,
     /// Nothing is streamed before the tables are complete: where a table is made does not matter then.
     pub(super) stands_still: bool,
     /// Objects that the target refused just now: they are tried again behind all tables.
@@ -162,7 +164,10 @@ impl Group {
         let known = |name: &QualifiedName| known.contains(name);
         let owned = |object: ObjectChange| object.owned_where(&known);
         let objects: Vec<_> = compared.objects.into_iter().map(owned).collect();
-        let plan = plan_copy(&objects, &known);
+        let mut plan = plan_copy(&objects, &known);
+        if settings.run_as_owner {
+            plan.steps.extend(staged_owner_steps(&plan, &objects));
+        }
         let made = made(&wanted);
         let ranges = match settings.slot_name {
             Some(_) => {

@@ -56,6 +56,7 @@ pub async fn plan_snapshot(pipeline: &Pipeline) -> Result<SnapshotPlan, EngineEr
         filter: &pipeline.filter,
         free: FreeObjects::of(left.finished.is_empty(), false, &pipeline.snapshot.tables),
         silent_triggers: pipeline.disable_triggers,
+        run_as_owner: pipeline.run_as_owner,
         // In one list of statements there is nobody beside another.
         stands_still: false,
         refused: &HashSet::new(),

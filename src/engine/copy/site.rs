@@ -89,6 +89,7 @@ impl Site {
             source: pipeline.snapshot.source.clone(),
             target: pipeline.target.clone(),
             disable_triggers: pipeline.disable_triggers,
+            run_as_owner: pipeline.run_as_owner,
             application_name: self.application_name(),
             came_through: came_through_slot_sql(self.store.slot_name()),
         }

@@ -5,7 +5,7 @@
 
 use tracing::warn;
 
-use crate::apply::{self, ApplyError, CheckpointStore, Stream, WriteRules, Writer};
+use crate::apply::{self, ApplyError, CheckpointStore, RunAs, Stream, WriteRules, Writer};
 use crate::config::{Pipeline, TableFilter, key};
 use crate::engine::continuity::{certain_misfit, checkpoint_is_gone};
 use crate::engine::partitions::Partitions;
@@ -67,6 +67,10 @@ impl Records<'_> {
             on_conflict: self.pipeline.on_conflict,
             sets,
             keep_order: false,
+            run_as: match self.pipeline.run_as_owner {
+                true => RunAs::Owner,
+                false => RunAs::Applier,
+            },
         };
         let opened = Writer::open(session, rules, self.stream.clone()).await;
         let (mut writer, store) = opened.map_err(|source| self.refused(source))?;

@@ -12,6 +12,7 @@ use crate::postgres::dial::{Place, dial};
 use crate::postgres::error::PgError;
 use crate::postgres::handshake::{Greeting, Service};
 use crate::postgres::link::Link;
+use crate::postgres::owner::Owner;
 use crate::postgres::ownership::{self, STRANGERS};
 use crate::postgres::pins::CARRY_BYTES;
 use crate::postgres::wire::{TextRow, Wire, lost};
@@ -75,6 +76,22 @@ impl CopySession {
     pub async fn query(&mut self, sql: &str) -> Result<Vec<TextRow>, PgError> {
         self.require_order()?;
         self.wire.query(sql).await
+    }
+
+    /// Asks for the owner of something that is not ours, with a question of [`Owner`], and prepares his
+    /// function.
+    ///
+    /// # Errors
+    /// By SQLSTATE: Operator where our role is no member of his.
+    pub async fn owner(&mut self, question: &str) -> Result<Option<Owner>, PgError> {
+        let rows = self.query(question).await?;
+        let owner = Owner::read(&self.wire.object, &rows)?;
+        if let Some(script) = owner.as_ref().and_then(Owner::preparation) {
+            let other =
+                crate::postgres::connect(&self.canceller.settings, "pgstream owner").await?;
+            other.run(&script).await?;
+        }
+        Ok(owner)
     }
 
     /// Sends a COPY statement and waits until rows may pass. After a refusal the session is ready
@@ -161,7 +178,7 @@ async fn enter(
 ) -> Result<CopySession, PgError> {
     let entered = Wire::enter(link, &place, Service::Sql, application_name).await;
     let (mut wire, greeting) = entered?;
-    let strangers = wire.query(STRANGERS).await?;
+    let strangers = wire.query(&STRANGERS).await?;
     ownership::require(&wire.object, &strangers)?;
     wire.query(CARRY_BYTES).await?;
     wire.query("SET row_security = off").await?;

@@ -17,6 +17,7 @@ mod copy;
 mod create_table;
 mod drops;
 mod index;
+mod owners;
 mod rebuilt;
 mod refill;
 mod scene;
@@ -31,6 +32,7 @@ mod ties;
 mod types;
 
 pub use self::copy::{CopyPlan, Stage, StagedStep, plan_copy};
+pub use self::owners::{owner_steps, staged_owner_steps};
 use self::scene::Scene;
 pub use self::steps::Step;
 use self::steps::Steps;

@@ -162,6 +162,7 @@ pub fn pipeline(source: &str, target: &str) -> Pipeline {
             timeout: Duration::from_secs(5),
         },
         disable_triggers: false,
+        run_as_owner: false,
         on_conflict: OnConflict::Error,
         null_numbers: NullNumbers::default(),
         schema_log: None,
