@@ -156,7 +156,8 @@ impl Stream<'_> {
     }
 
     async fn turn(&mut self) -> Result<ControlFlow<RoundEnd>, EngineError> {
-        self.pulse.beat();
+        let (committing, position) = (self.applier.is_committing(), self.applier.position());
+        self.pulse.beat(committing, position);
         self.pending_paired().await?;
         if self.state.stopping && !self.state.is_inside_large() {
             self.commit().await?;

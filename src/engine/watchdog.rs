@@ -11,10 +11,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::debug;
 
 use crate::config::ConnectionSettings;
+use crate::model::Lsn;
 use crate::postgres::{self, PgError};
 
 use super::EngineError;
@@ -33,17 +34,25 @@ SELECT a.state, a.wait_event IS NOT DISTINCT FROM 'ClientRead', a.state_change::
 FROM pg_catalog.pg_stat_activity AS a
 WHERE a.pid = $1";
 
-/// Counts the turns of the stream: while it moves, nobody has to be asked.
+/// Counts what the target has done: while that moves, nobody has to be asked. What the source sends is no
+/// sign of it: frames are read while a commit is under way.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Pulse(Arc<AtomicU64>);
+pub(super) struct Pulse {
+    beats: Arc<AtomicU64>,
+    position: Lsn,
+}
 
 impl Pulse {
-    pub(super) fn beat(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+    /// Beats when nothing is asked of the target, or it has got further.
+    pub(super) fn beat(&mut self, is_committing: bool, position: Lsn) {
+        if !is_committing || position > self.position {
+            self.position = position;
+            self.beats.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     fn count(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.beats.load(Ordering::Relaxed)
     }
 }
 
@@ -72,7 +81,7 @@ pub(super) async fn watch(target: &ConnectionSettings, pid: i32, pulse: Pulse) -
         if suspicion.moves(pulse.count()) {
             continue;
         }
-        match look(target, pid).await {
+        match look(target, pid, patience).await {
             Ok(sight) => {
                 if suspicion.grows(sight) {
                     let endpoint = target.endpoint();
@@ -88,16 +97,18 @@ pub(super) async fn watch(target: &ConnectionSettings, pid: i32, pulse: Pulse) -
     }
 }
 
-async fn look(target: &ConnectionSettings, pid: i32) -> Result<Sight, PgError> {
+async fn look(target: &ConnectionSettings, pid: i32, patience: Duration) -> Result<Sight, PgError> {
     let asked = async {
         let session = postgres::connect(target, "pgstream watchdog").await?;
         session.row(SIGHT, &[&pid]).await
     };
-    let row = match asked.await {
-        Ok(row) => row,
+    let row = match timeout(patience, asked).await {
+        Ok(Ok(row)) => row,
         // It is not there for others either. A refusal, though, is an answer.
-        Err(error) if error.server().is_none() => return Ok(Sight::Unreachable),
-        Err(error) => return Err(error),
+        Ok(Err(error)) if error.server().is_none() => return Ok(Sight::Unreachable),
+        Ok(Err(error)) => return Err(error),
+        // It fell silent while we asked.
+        Err(_elapsed) => return Ok(Sight::Unreachable),
     };
     Ok(row.map_or(Sight::Gone, |row| Sight::Session {
         receiving: row.get::<_, Option<&str>>(0) == Some("active"),
@@ -185,6 +196,21 @@ mod tests {
         check(&[sight(true, true, "a")], false);
         check(&[sight(false, true, "a"), sight(false, true, "b")], false);
         check(&[sight(false, true, "a"), sight(true, false, "b")], false);
+    }
+
+    #[test]
+    fn what_the_source_sends_while_a_commit_is_under_way_is_no_sign_of_the_target() {
+        let mut pulse = Pulse::default();
+        pulse.beat(false, Lsn(1));
+        assert_eq!(pulse.count(), 1);
+
+        pulse.beat(true, Lsn(1));
+        pulse.beat(true, Lsn(1));
+        assert_eq!(pulse.count(), 1);
+
+        pulse.beat(true, Lsn(2));
+        pulse.beat(false, Lsn(2));
+        assert_eq!(pulse.count(), 3);
     }
 
     #[test]

@@ -134,6 +134,31 @@ async fn a_target_that_falls_silent_is_told_while_nothing_is_to_be_written() {
 }
 
 #[tokio::test]
+async fn a_target_that_falls_silent_at_a_commit_is_given_up_while_the_source_has_nothing_to_say() {
+    let mut flow = Flow::rows("pgoutput", TABLE).await;
+    let target = &flow.target_cluster;
+    let proxy = Proxy::start(target.port());
+    let url = hasty(&proxy, &target.url("postgres"), target.port());
+    flow.pipeline.target = ConnectionSettings::parse(&url).unwrap();
+    let engine = flow.start();
+    wait_for(&engine, "a stream", |status| {
+        matches!(status.phase, Phase::Streaming { .. })
+    })
+    .await;
+
+    proxy.stall();
+    flow.run("INSERT INTO t VALUES (1)").await;
+    wait_for(&engine, "another try", |status| {
+        matches!(status.phase, Phase::Retrying { .. })
+    })
+    .await;
+
+    proxy.resume();
+    flow.equal().await;
+    stop(engine).await;
+}
+
+#[tokio::test]
 async fn a_pooler_in_transaction_mode_is_recognised() {
     const SAID: &str = "is reached through a pooler in transaction mode";
     let trusting = |name| ClusterOptions::new(name).hba("host all all 127.0.0.1/32 trust");
