@@ -88,7 +88,7 @@ impl Link {
                 self.warnings.fetch_add(1, Ordering::Relaxed);
             }
             debug!(target: "sql", server = %self.object, code = notice.code, "server notice");
-            trace!(target: "sql", server = %self.object, message = notice.message, "server notice");
+            trace!(target: "sql", server = %self.object, "server notice: {}", notice.message);
         }
     }
 
