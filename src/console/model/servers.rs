@@ -6,7 +6,8 @@ use crate::engine::status::SchemaChange;
 
 /// Both sides are looked at this often while no engine does it.
 const LOOK_EVERY_MS: i64 = 1000;
-/// The latest page is read again this long after a change that has not been seen on record.
+/// The latest page is read again this long after a change that has not been seen on record, and this
+/// often while no engine runs.
 const LATEST_AFTER_MS: i64 = 3000;
 
 /// What is to be asked of the servers.
@@ -87,6 +88,10 @@ impl Servers {
             Look::Latest
         } else if !engine_runs && self.look_at_ms <= now_ms {
             self.look_at_ms = now_ms + LOOK_EVERY_MS;
+            // No engine says what is made meanwhile.
+            self.history
+                .latest_at_ms
+                .get_or_insert(now_ms + LATEST_AFTER_MS);
             Look::Servers
         } else {
             return None;
@@ -229,7 +234,7 @@ mod tests {
         let newest = sample_changes(7..=7).remove(0);
         servers.history.compare(Some(&newest), 1000);
         servers.history.compare(Some(&newest), 3000);
-        assert_eq!(servers.due(3999, true), None);
-        assert_eq!(servers.due(4000, true), Some(Look::Latest));
+        assert_eq!(servers.due(2999, true), None);
+        assert_eq!(servers.due(3000, true), Some(Look::Latest));
     }
 }
