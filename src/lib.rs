@@ -1,5 +1,6 @@
 //! Keeps one PostgreSQL database equal to another while both are in use.
 pub mod apply;
+pub mod attach;
 pub mod cli;
 pub mod config;
 #[cfg(feature = "tui")]

@@ -65,7 +65,7 @@ pub(super) struct GlobalArguments {
 #[command(next_help_heading = CONSOLE)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct ScreenArguments {
-    /// Colours of the console: auto, high-contrast or mono
+    /// Colours of the console: auto, truecolor, high-contrast or mono
     #[arg(long, global = true, value_name = "THEME")]
     pub(super) theme: Option<crate::config::Palette>,
     /// Frames and bars of the console in ASCII
@@ -106,6 +106,8 @@ pub(super) enum Command {
     Check(ReportArguments),
     /// Compare the rows of both sides at one exact position, while they are in use
     Verify(VerifyArguments),
+    /// Show a running engine and command it; leaving it leaves the engine running
+    Console(ConsoleArguments),
     /// Play the tutorial on two throw-away PostgreSQL servers
     Tutorial(TutorialArguments),
 }
@@ -206,6 +208,13 @@ pub(super) struct VerifyArguments {
     pub(super) json: bool,
 }
 
+/// Options of `console`.
+#[derive(Debug, Args)]
+pub(super) struct ConsoleArguments {
+    #[command(flatten)]
+    sides: SidesArguments,
+}
+
 /// Options of `tutorial`.
 #[derive(Debug, Args)]
 pub(super) struct TutorialArguments {
@@ -274,6 +283,7 @@ impl Command {
             Self::Snapshot(arguments) => &arguments.sides,
             Self::Status(arguments) | Self::Check(arguments) => &arguments.sides,
             Self::Verify(arguments) => &arguments.sides,
+            Self::Console(arguments) => &arguments.sides,
             // Its servers are its own: nothing of the user's configuration counts.
             Self::Tutorial(_) => return Vec::new(),
         };

@@ -8,9 +8,11 @@ use super::Failure;
 use super::args::{GlobalArguments, RunArguments};
 use super::runtime::block_on;
 use super::{lessons, logging, start};
+use crate::attach::log::{LogFeed, LogHub};
+use crate::attach::{self, Attachment};
 use crate::config::{Configuration, Inputs, LogLevel, Palette, Pipeline, Plugin, key};
 use crate::console::{self, ConsoleOptions, Draft, EngineLink, Launch, Opening, Starts};
-use crate::engine::{Engine, EngineOptions};
+use crate::engine::EngineOptions;
 
 /// Returns whether there is a terminal to draw on, and nobody has said no.
 pub(super) fn is_wanted(global: &GlobalArguments) -> bool {
@@ -27,18 +29,31 @@ pub(super) fn run(
     if arguments.init {
         block_on(super::init::init(&configuration.maintenance()?))??;
     }
-    stream(configuration, arguments.engine_options(true)?, global)
+    let asked = arguments.engine_options(true)?;
+    let pipeline = configuration.pipeline()?;
+    let options = options(configuration, global);
+    let launch = launch(pipeline.clone(), asked, hub(&options));
+    show(pipeline, options, launch)
 }
 
-fn stream(
+/// Shows the engine that runs for a pipeline, or offers to start one.
+pub(super) fn attach(
     configuration: &Configuration,
-    asked: EngineOptions,
     global: &GlobalArguments,
 ) -> Result<ExitCode, Failure> {
     let pipeline = configuration.pipeline()?;
     let mut options = options(configuration, global);
-    options.observed = Some(pipeline.clone());
-    let launch = launch(pipeline, asked);
+    options.offer = attach::find(&pipeline).is_none();
+    let launch = attaching(pipeline.clone(), hub(&options));
+    show(pipeline, options, launch)
+}
+
+fn show(
+    pipeline: Pipeline,
+    mut options: ConsoleOptions,
+    launch: Launch,
+) -> Result<ExitCode, Failure> {
+    options.observed = Some(pipeline);
     let farewell = block_on(console::run(options, launch))??;
     if let Some(line) = farewell {
         super::output::say(&line);
@@ -56,12 +71,36 @@ pub(super) fn attended() -> EngineOptions {
 
 /// Returns a way to start the engine of a pipeline; what was asked for once counts for its first
 /// start.
-pub(super) fn launch(pipeline: Pipeline, asked: EngineOptions) -> Launch {
+pub(super) fn launch(pipeline: Pipeline, asked: EngineOptions, hub: LogHub) -> Launch {
     let mut first = Some(asked);
     Box::new(move || {
         let options = first.take().unwrap_or_else(attended);
-        EngineLink::from(Engine::start(pipeline.clone(), options))
+        EngineLink::start(pipeline.clone(), options, hub.clone())
     })
+}
+
+/// Returns a way to attach to the engine of a pipeline, and to start one here when that is asked for.
+fn attaching(pipeline: Pipeline, hub: LogHub) -> Launch {
+    let mut here = launch(pipeline.clone(), attended(), hub.clone());
+    let mut is_first = true;
+    Box::new(move || match std::mem::take(&mut is_first) {
+        true => EngineLink::attached(Attachment::open(pipeline.clone(), hub.clone())),
+        false => here(),
+    })
+}
+
+/// Returns a way to the engine of a pipeline: the one that runs already, or one of our own.
+pub(super) fn attaching_or_starting(pipeline: Pipeline, hub: LogHub) -> Launch {
+    match attach::find(&pipeline) {
+        Some(_) => attaching(pipeline, hub),
+        None => launch(pipeline, attended(), hub),
+    }
+}
+
+/// What the log of a console is read from.
+fn hub(options: &ConsoleOptions) -> LogHub {
+    let hub = options.logs.as_ref().map(LogFeed::hub);
+    hub.unwrap_or_default()
 }
 
 /// Opens the console for `pgstream` alone: the dashboard of the pipeline that is configured, or
@@ -70,7 +109,10 @@ pub(super) fn start(global: &GlobalArguments) -> Result<ExitCode, Failure> {
     let inputs = Inputs::of_process(global.flags(), global.config.clone());
     let configuration = Configuration::load(inputs)?;
     if names_pipeline(&configuration) {
-        stream(&configuration, attended(), global)
+        let pipeline = configuration.pipeline()?;
+        let options = options(&configuration, global);
+        let launch = attaching_or_starting(pipeline.clone(), hub(&options));
+        show(pipeline, options, launch)
     } else {
         open(&configuration, global, None)
     }
@@ -89,7 +131,7 @@ pub(super) fn open(
     options.starts = Some(Starts {
         notice: start::notice(configuration, global.config.as_deref()),
         files: start::files(),
-        open: start::opener(global.flags()),
+        open: start::opener(global.flags(), hub(&options)),
         stage: Box::new(|| Box::pin(lessons::staged(Plugin::Pgoutput))),
     });
     let farewell = block_on(console::run(options, Box::new(EngineLink::none)))??;

@@ -4,11 +4,16 @@
 use std::env;
 use std::io::{self, IsTerminal as _};
 
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::Registry;
 use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Layer, reload};
 
 use super::progress;
+use crate::attach::log::LogHub;
 use crate::config::{LogFormat, LogLevel, Logging};
 
 /// The targets that events of ours carry; `pgstream` is for those that name none.
@@ -16,19 +21,36 @@ pub(super) const TARGETS: [&str; 8] = [
     "slot", "decode", "apply", "schema", "snapshot", "sql", "config", "pgstream",
 ];
 
-/// Starts logging, for the whole process; a second call changes nothing.
-pub(super) fn start(logging: Logging, colour: bool) {
-    let builder = fmt()
-        .with_env_filter(filter(logging.level))
+/// Starts logging, for the whole process; a second call changes nothing. Returns what those can read
+/// who look at this process.
+pub(super) fn start(logging: Logging, colour: bool) -> LogHub {
+    let lines = fmt::layer()
         .with_writer(|| Lines)
         .log_internal_errors(false)
         .with_ansi(colour);
-    let started = match logging.format {
-        LogFormat::Text => builder.finish().try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).finish().try_init(),
+    let lines = match logging.format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => fmt::layer()
+            .with_writer(|| Lines)
+            .log_internal_errors(false)
+            .json()
+            .flatten_event(true)
+            .boxed(),
     };
+    install(Some(lines.with_filter(filter(logging.level)).boxed()))
+}
+
+/// Starts logging for those alone who look at this process.
+fn install(lines: Option<Box<dyn Layer<Registry> + Send + Sync>>) -> LogHub {
+    let hub = LogHub::new(&TARGETS);
+    let (filtered, handle) = reload::Layer::new(EnvFilter::new("off"));
+    let registry = tracing_subscriber::registry().with(lines);
+    let started = registry.with(hub.layer().with_filter(filtered)).try_init();
     // Only a test that calls several commands in one process gets here twice.
     drop(started);
+    // It can only fail when the subscriber is gone, and the log with it.
+    hub.on_levels(move |levels| drop(handle.reload(filter_by_target(levels))));
+    hub
 }
 
 /// Writes lines to stderr, above the bars of a copy. A reader that went away is no failure: the work
@@ -50,27 +72,21 @@ impl io::Write for Lines {
 /// while it runs.
 #[cfg(feature = "tui")]
 pub(super) fn start_on_screen(level: LogLevel) -> crate::console::LogFeed {
-    use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
-    use tracing_subscriber::reload;
-
-    let (layer, feed) = crate::console::LogLayer::new();
-    let (filtered, handle) = reload::Layer::new(filter(level));
-    let registry = tracing_subscriber::registry().with(layer.with_filter(filtered));
-    // Only a test that calls several commands in one process gets here twice.
-    drop(registry.try_init());
-    // It can only fail when the subscriber is gone, and the log with it.
-    let set_levels = move |levels: &[_]| drop(handle.reload(filter_by_target(levels)));
-    feed.with_levels(&TARGETS, set_levels)
+    let level: tracing::Level = super::console::level(level);
+    install(None).follow(level.into())
 }
 
 /// A crate that we use is named by a path, and speaks only to warn unless its level was chosen.
-#[cfg(feature = "tui")]
-fn filter_by_target(levels: &[(&str, tracing::level_filters::LevelFilter)]) -> EnvFilter {
+fn filter_by_target(levels: &[(&str, LevelFilter)]) -> EnvFilter {
+    let Some(most) = levels.iter().map(|(_, level)| *level).max() else {
+        return EnvFilter::new("off");
+    };
+    let others = most.min(LevelFilter::WARN);
     let chosen = levels
         .iter()
         .map(|(target, level)| format!("{target}={level}"));
     let directives: Vec<String> = chosen.collect();
-    EnvFilter::new(format!("{},{}", LogLevel::Warn, directives.join(",")))
+    EnvFilter::new(format!("{others},{}", directives.join(",")))
 }
 
 /// Returns whether stderr takes colours: a terminal, no `--no-color`, no `NO_COLOR`

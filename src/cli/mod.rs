@@ -150,65 +150,108 @@ fn told(outcome: Result<ExitCode, Failure>) -> ExitCode {
     })
 }
 
+/// Runs a command with somebody who looks and answers, where there is a terminal and the command has
+/// something to show or to ask.
+#[cfg(feature = "tui")]
+fn by_dialogue(
+    command: &Command,
+    global: &args::GlobalArguments,
+    configuration: &Configuration,
+) -> Option<Result<ExitCode, Failure>> {
+    if console::is_wanted(global) {
+        return on_screen(command, global, configuration);
+    }
+    if plain::is_wanted(global) {
+        return in_lines(command, global, configuration);
+    }
+    None
+}
+
+#[cfg(feature = "tui")]
+fn on_screen(
+    command: &Command,
+    global: &args::GlobalArguments,
+    configuration: &Configuration,
+) -> Option<Result<ExitCode, Failure>> {
+    match command {
+        Command::Run(arguments) => Some(console::run(configuration, arguments, global)),
+        Command::Console(_) => Some(console::attach(configuration, global)),
+        Command::Tutorial(arguments) => Some(lessons::run(configuration, arguments, global)),
+        Command::Init(arguments) if !arguments.plan && console::lacks_source(configuration) => {
+            Some(console::open(configuration, global, Some(Opening::Init)))
+        }
+        Command::TearDown(arguments) if !arguments.plan && console::lacks_source(configuration) => {
+            Some(console::open(
+                configuration,
+                global,
+                Some(Opening::TearDown),
+            ))
+        }
+        Command::Init(_)
+        | Command::TearDown(_)
+        | Command::Snapshot(_)
+        | Command::Status(_)
+        | Command::Check(_)
+        | Command::Verify(_) => None,
+    }
+}
+
+#[cfg(feature = "tui")]
+fn in_lines(
+    command: &Command,
+    global: &args::GlobalArguments,
+    configuration: &Configuration,
+) -> Option<Result<ExitCode, Failure>> {
+    match command {
+        Command::Run(arguments) => Some(plain::run(configuration, arguments, global)),
+        Command::Init(arguments) if !arguments.plan && console::lacks_source(configuration) => {
+            Some(plain::set_up(Kind::Init, configuration, global))
+        }
+        Command::TearDown(arguments) if !arguments.plan && console::lacks_source(configuration) => {
+            Some(plain::set_up(Kind::TearDown, configuration, global))
+        }
+        Command::Init(_)
+        | Command::TearDown(_)
+        | Command::Snapshot(_)
+        | Command::Status(_)
+        | Command::Check(_)
+        | Command::Verify(_)
+        | Command::Console(_)
+        | Command::Tutorial(_) => None,
+    }
+}
+
+/// A console without a screen has nothing to show on.
+fn without_terminal() -> Failure {
+    let needs = anyhow::Error::msg("pgstream console needs a terminal");
+    let hint = "pgstream status shows the same once, also without one".to_owned();
+    crate::failure::Failure::of(ErrorClass::Usage, needs)
+        .with_hints(vec![hint])
+        .into()
+}
+
 fn dispatch(
     command: &Command,
     global: &args::GlobalArguments,
     configuration: &Configuration,
 ) -> Result<ExitCode, Failure> {
     #[cfg(feature = "tui")]
-    if console::is_wanted(global) {
-        match command {
-            Command::Run(arguments) => return console::run(configuration, arguments, global),
-            Command::Tutorial(arguments) => return lessons::run(configuration, arguments, global),
-            Command::Init(arguments) if !arguments.plan && console::lacks_source(configuration) => {
-                return console::open(configuration, global, Some(Opening::Init));
-            }
-            Command::TearDown(arguments)
-                if !arguments.plan && console::lacks_source(configuration) =>
-            {
-                return console::open(configuration, global, Some(Opening::TearDown));
-            }
-            Command::Init(_)
-            | Command::TearDown(_)
-            | Command::Snapshot(_)
-            | Command::Status(_)
-            | Command::Check(_)
-            | Command::Verify(_) => {}
-        }
+    if let Some(outcome) = by_dialogue(command, global, configuration) {
+        return outcome;
     }
-    #[cfg(feature = "tui")]
-    if plain::is_wanted(global) {
-        match command {
-            Command::Run(arguments) => return plain::run(configuration, arguments, global),
-            Command::Init(arguments) if !arguments.plan && console::lacks_source(configuration) => {
-                return plain::set_up(Kind::Init, configuration, global);
-            }
-            Command::TearDown(arguments)
-                if !arguments.plan && console::lacks_source(configuration) =>
-            {
-                return plain::set_up(Kind::TearDown, configuration, global);
-            }
-            Command::Init(_)
-            | Command::TearDown(_)
-            | Command::Snapshot(_)
-            | Command::Status(_)
-            | Command::Check(_)
-            | Command::Verify(_)
-            | Command::Tutorial(_) => {}
-        }
-    }
-    logging::start(configuration.logging(), logging::colour(global.no_color));
+    let hub = logging::start(configuration.logging(), logging::colour(global.no_color));
     for warning in configuration.warnings(matches!(command, Command::Snapshot(_))) {
         tracing::warn!(target: "config", "{warning}");
     }
     let outcome = match command {
         Command::Init(arguments) => init::run(configuration, arguments),
         Command::TearDown(arguments) => tear_down::run(configuration, arguments),
-        Command::Run(arguments) => run::run(configuration, arguments),
+        Command::Run(arguments) => run::run(configuration, arguments, hub),
         Command::Snapshot(arguments) => snapshot::run(configuration, arguments.plan),
         Command::Status(arguments) => status::run(configuration, arguments.json),
         Command::Check(arguments) => check::run(configuration, arguments.json),
         Command::Verify(arguments) => verify::run(configuration, arguments),
+        Command::Console(_) => Err(without_terminal()),
         Command::Tutorial(arguments) => tutorial::run(arguments),
     };
     match configuration.logging().format {

@@ -82,8 +82,9 @@ async fn go_through(
     let draft = console::draft(configuration);
     match wizard::go_through(&mut talk, kind, &draft).await {
         wizard::Ended::Start(pipeline) => {
-            logging::start(configuration.logging(), logging::colour(global.no_color));
-            control::control(talk, *pipeline, console::attended()).await
+            let colour = logging::colour(global.no_color);
+            let hub = logging::start(configuration.logging(), colour);
+            control::control(talk, *pipeline, console::attended(), hub).await
         }
         wizard::Ended::Done => Ok(ExitCode::SUCCESS),
         wizard::Ended::Left => Ok(left()),
@@ -97,11 +98,11 @@ async fn stream(
     global: &GlobalArguments,
 ) -> Result<ExitCode, Failure> {
     let pipeline = configuration.pipeline()?;
-    logging::start(configuration.logging(), logging::colour(global.no_color));
+    let hub = logging::start(configuration.logging(), logging::colour(global.no_color));
     for warning in configuration.warnings(false) {
         tracing::warn!(target: "config", "{warning}");
     }
-    control::control(talk, pipeline, options).await
+    control::control(talk, pipeline, options, hub).await
 }
 
 /// What the first question has led to.

@@ -11,6 +11,8 @@ use super::args::RunArguments;
 use super::runtime::block_on;
 use super::signals::Signals;
 use super::{Failure, progress};
+use crate::attach::Server;
+use crate::attach::log::LogHub;
 use crate::config::{Configuration, Pipeline};
 use crate::engine::check::check;
 use crate::engine::status::Command;
@@ -21,6 +23,7 @@ use crate::model::ErrorClass;
 pub(super) fn run(
     configuration: &Configuration,
     arguments: &RunArguments,
+    hub: LogHub,
 ) -> Result<ExitCode, Failure> {
     let pipeline = configuration.pipeline()?;
     if arguments.init {
@@ -28,7 +31,7 @@ pub(super) fn run(
     }
     let options = arguments.engine_options(false)?;
     block_on(async {
-        match stream(pipeline.clone(), options).await {
+        match stream(pipeline.clone(), options, hub).await {
             Err(failure) if failure.is_for_an_operator() => {
                 Err(failure.explained_by(&check(&pipeline).await))
             }
@@ -37,21 +40,32 @@ pub(super) fn run(
     })?
 }
 
-async fn stream(pipeline: Pipeline, options: EngineOptions) -> Result<ExitCode, Failure> {
+async fn stream(
+    pipeline: Pipeline,
+    options: EngineOptions,
+    hub: LogHub,
+) -> Result<ExitCode, Failure> {
     let mut signals = Signals::listen()?;
-    let mut engine = Engine::start(pipeline, options);
+    let mut engine = Engine::start(pipeline.clone(), options);
+    let server = Server::start(&pipeline, engine.remote(), hub);
     let _progress = spawn("progress", progress::report(engine.status()));
     tokio::select! {
         // An engine that has ended is past stopping.
         biased;
-        outcome = engine.join() => return ended(outcome),
+        outcome = engine.join() => {
+            server.finish().await;
+            return ended(outcome);
+        }
         name = signals.next() => {
             info!(target: "slot", "{name}: finishing the transaction in hand; a second signal ends at once");
         }
     }
     tokio::select! {
         biased;
-        outcome = stop(engine) => ended(outcome),
+        outcome = stop(engine) => {
+            server.finish().await;
+            ended(outcome)
+        }
         name = signals.next() => {
             warn!(target: "slot", "{name} again: ending at once; the next run goes on at the checkpoint");
             Ok(ExitCode::from(ErrorClass::Transient.exit_code()))

@@ -3,7 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::console::{attended, draft, launch, level, name};
+use super::console::{attaching_or_starting, draft, level, name};
+use crate::attach::log::LogHub;
 use crate::config::{ConfigError, Configuration, FlagValue, Inputs};
 use crate::console::{Found, Opened, Opener};
 use crate::failure::Failure;
@@ -37,7 +38,7 @@ fn is_env_file(name: &Path) -> bool {
 }
 
 /// Returns a way to open a configuration file, with the flags of the command line.
-pub(super) fn opener(flags: Vec<FlagValue>) -> Opener {
+pub(super) fn opener(flags: Vec<FlagValue>, hub: LogHub) -> Opener {
     Box::new(move |path| {
         let inputs = Inputs::of_process(flags.clone(), Some(path.to_owned()));
         let configuration =
@@ -48,7 +49,7 @@ pub(super) fn opener(flags: Vec<FlagValue>) -> Opener {
         };
         let launch = observed
             .clone()
-            .map(|pipeline| launch(pipeline, attended()));
+            .map(|pipeline| attaching_or_starting(pipeline, hub.clone()));
         Ok(Opened {
             found: Found {
                 pipeline: name(Some(path)),

@@ -1,11 +1,15 @@
 //! `pgstream status`: one look at both sides.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
+
+use serde::Serialize;
 
 use super::Failure;
 use super::output::{print, print_json};
 use super::runtime::block_on;
-use crate::config::{ByteSize, Configuration};
+use crate::attach;
+use crate::config::{ByteSize, Configuration, Pipeline};
 use crate::engine::inspect::{
     Inspection, SchemaChange, SchemaChangeState, Side, TableCopy, UnfitPublication, inspect,
 };
@@ -16,10 +20,16 @@ use crate::engine::{EngineError, UNLOGGED};
 pub(super) fn run(configuration: &Configuration, json: bool) -> Result<ExitCode, Failure> {
     let pipeline = configuration.pipeline()?;
     let (inspection, failure) = block_on(inspect(&pipeline))?;
+    let engine = Served::of(&pipeline);
     if json {
-        print_json(&inspection)?;
+        print_json(&Report {
+            inspection: &inspection,
+            engine: engine.as_ref(),
+        })?;
     } else {
-        print(&render(&inspection).trim_end())?;
+        let engine = engine.as_ref().map(render_engine);
+        let engine = engine.map_or_else(String::new, |text| line("engine", &text));
+        print(&format!("{}{engine}", render(&inspection)).trim_end())?;
     }
     if let Some(failure) = failure {
         return Err(failure.into());
@@ -30,6 +40,35 @@ pub(super) fn run(configuration: &Configuration, json: bool) -> Result<ExitCode,
     }
     let stopped = inspection.last_stop.as_ref();
     Ok(stopped.map_or(ExitCode::SUCCESS, |stop| stop.class.exit_code().into()))
+}
+
+#[derive(Debug, Serialize)]
+struct Report<'a> {
+    #[serde(flatten)]
+    inspection: &'a Inspection,
+    engine: Option<&'a Served>,
+}
+
+/// An engine of this user and machine that consoles can attach to.
+#[derive(Debug, Serialize)]
+struct Served {
+    pid: u32,
+    socket: PathBuf,
+}
+
+impl Served {
+    fn of(pipeline: &Pipeline) -> Option<Self> {
+        let (socket, hello) = attach::find(pipeline)?;
+        Some(Self {
+            pid: hello.pid,
+            socket,
+        })
+    }
+}
+
+fn render_engine(Served { pid, socket }: &Served) -> String {
+    let socket = socket.display();
+    format!("runs in process {pid}; pgstream console shows it, through {socket}")
 }
 
 fn render(seen: &Inspection) -> String {

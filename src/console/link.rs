@@ -7,17 +7,22 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use tokio::sync::{broadcast, watch};
 
-use crate::engine::Handle;
+use crate::attach::log::LogHub;
+use crate::attach::{Attachment, Server};
+use crate::config::Pipeline;
 use crate::engine::status::{Command, CommandAnswer, EngineEvent, Phase, Status};
+use crate::engine::{Engine, EngineOptions, Handle};
 
 /// Asks the engine for something; none when it is not there any more.
 type Ask = Box<dyn Fn(Command) -> BoxFuture<'static, Option<CommandAnswer>> + Send>;
 
-/// A running engine, seen from the console. Dropping it ends the engine.
+/// A running engine, seen from the console. Dropping it ends the engine, unless it is another process's.
 pub struct EngineLink {
     pub(super) status: watch::Receiver<Arc<Status>>,
     pub(super) events: broadcast::Receiver<EngineEvent>,
     pub(super) keeper: BoxFuture<'static, ()>,
+    /// The engine is another process's: it stays when the console goes.
+    pub(super) is_attached: bool,
     ask: Ask,
 }
 
@@ -39,6 +44,7 @@ impl EngineLink {
             status,
             events,
             keeper,
+            is_attached: false,
             ask: Box::new(ask),
         }
     }
@@ -53,6 +59,27 @@ impl EngineLink {
             let remote = remote.clone();
             Box::pin(async move { Some(remote.command(command).await) })
         })
+    }
+
+    /// Starts the engine of a pipeline, to which other consoles can attach.
+    #[must_use]
+    pub fn start(pipeline: Pipeline, options: EngineOptions, hub: LogHub) -> Self {
+        let handle = Engine::start(pipeline.clone(), options);
+        let server = Server::start(&pipeline, handle.remote(), hub);
+        let mut link = Self::from(handle);
+        link.keep(server);
+        link
+    }
+
+    /// Returns a link to the engine of another process, as long as there is one.
+    #[must_use]
+    pub fn attached(attachment: Attachment) -> Self {
+        let (status, events) = (attachment.status(), attachment.subscribe());
+        let keeper = Box::pin(std::future::pending());
+        let mut link = Self::new(status, events, keeper, attachment.asker());
+        link.is_attached = true;
+        link.keep(attachment);
+        link
     }
 
     /// Returns a link to no engine at all, for a console that has none yet.

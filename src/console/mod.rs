@@ -6,7 +6,7 @@
 //!             pure                                          touches the world
 //!   keys ─> update(model, message) ─> effects         shell     the loop
 //!              │                                      terminal, input  opens, draws, gives back; keys
-//!   layout, rows, detail, theme ─> view(model, cells) clipboard, capture (log), link (engine)
+//!   layout, rows, detail, theme ─> view(model, cells) clipboard, link (engine, log)
 //! ```
 //!
 //! Read in this order: `action`, `keys`, `model`, `message`, `update`, `layout`,
@@ -14,7 +14,6 @@
 
 mod action;
 mod availability;
-mod capture;
 mod chord;
 mod clipboard;
 mod copy;
@@ -52,7 +51,6 @@ use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt as _;
 
-pub use capture::{LogFeed, LogLayer};
 pub use error::ConsoleError;
 pub use keys::KeymapError;
 pub use lesson::{ByHand, Lesson, LessonStep, Performed, Performer, Request, Seen, Tutorial};
@@ -61,6 +59,7 @@ pub use options::{ConsoleOptions, Opening, is_capable};
 pub use start::{Found, Opened, Opener, Stager, Starts};
 pub use wizard::Draft;
 
+pub use crate::attach::log::{LogFeed, LogHub};
 pub(crate) use crate::format;
 use lesson::Course;
 use shell::{Outside, Shell};

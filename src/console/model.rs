@@ -85,6 +85,8 @@ pub(crate) struct Model {
     pub(crate) parked: Vec<Wizard>,
     /// The tutorial, when this is one.
     pub(crate) course: Option<Course>,
+    /// The engine is another process's: it stays when the console goes.
+    pub(crate) attached: bool,
     pub(crate) leaving: Leaving,
     /// What the window's title says.
     pub(crate) title: String,
@@ -325,6 +327,7 @@ impl Model {
             settings: None,
             parked: Vec::new(),
             course: None,
+            attached: false,
             leaving: Leaving::No,
             title: String::new(),
             clicked: None,

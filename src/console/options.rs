@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use jiff::tz::TimeZone;
 use tracing::Level;
 
-use super::capture::LogFeed;
 use super::error::ConsoleError;
 use super::keys::Keymap;
 use super::lesson::Tutorial;
@@ -15,7 +14,9 @@ use super::model::{Look, Model};
 use super::settings::Settings;
 use super::start::{Start, Starts};
 use super::theme::Theme;
+use super::update::ask;
 use super::wizard::{Draft, Kind, Wizard};
+use crate::attach::log::LogFeed;
 use crate::config::{Palette, Pipeline, Resolved, Screen};
 
 /// The wizard that a console opens with.
@@ -47,12 +48,14 @@ pub struct ConsoleOptions {
     pub keys: String,
     /// The level that the log shows to begin with: what the subscriber lets through.
     pub level: Level,
-    /// What a [`LogLayer`](super::LogLayer) feeds.
+    /// What is logged.
     pub logs: Option<LogFeed>,
     /// The configuration with its origins, and the file into which changes are saved.
     pub settings: Option<(Vec<Resolved>, Option<PathBuf>)>,
     /// The servers to look at beside the engine.
     pub observed: Option<Pipeline>,
+    /// Whether to offer an engine, because none runs.
+    pub offer: bool,
     /// A wizard to open with; none: the dashboard.
     pub opening: Option<Opening>,
     /// What wizards may know beforehand.
@@ -87,6 +90,7 @@ impl ConsoleOptions {
             logs: None,
             settings: None,
             observed: None,
+            offer: false,
             opening: None,
             draft: Draft::default(),
             starts: None,
@@ -130,6 +134,9 @@ impl ConsoleOptions {
         model.draft = self.draft.clone();
         if self.observed.is_some() {
             model.servers.begin();
+        }
+        if self.offer {
+            ask::offer(&mut model);
         }
         if let Some(starts) = &self.starts {
             model.begin_at(Start::new(starts.notice.clone(), &starts.files));

@@ -27,7 +27,6 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
-use super::capture::{Captured, LogFeed};
 use super::clipboard::Clipboard;
 use super::input::{self, from_terminal};
 use super::lesson::Performer;
@@ -39,10 +38,11 @@ use super::start::Starts;
 use super::terminal::{self, Screen};
 use super::update::{ask, update};
 use super::wizard::{Answer, Kind, Name, save};
+use crate::attach::log::{Captured, LogFeed, LogHub};
 use crate::config::Pipeline;
 use crate::engine::observe::Observer;
 use crate::engine::status::Status;
-use crate::engine::{Engine, EngineOptions, clock};
+use crate::engine::{EngineOptions, clock};
 use crate::schema::install::Progress;
 
 use jobs::Done;
@@ -119,6 +119,7 @@ impl Shell {
         model.now_ms = clock::unix_ms();
         screen.draw(&model)?;
         let link = (outside.launch)();
+        model.attached = link.is_attached;
         Ok(Self {
             model,
             screen,
@@ -290,6 +291,7 @@ impl Shell {
     /// Takes in what a job has come to; returns what the model must know of it.
     fn done(&mut self, done: Done) -> Option<Message> {
         if let Some(engine) = done.engine {
+            self.model.attached = engine.is_attached;
             (self.link, self.status_open) = (engine, true);
             self.link.status.mark_changed();
         }
@@ -316,7 +318,8 @@ impl Shell {
             && started.starts
         {
             self.observer = Some(observing(started.pipeline.clone()));
-            self.outside.launch = launch_of(started.pipeline.clone());
+            let hub = self.outside.logs.as_ref().map(LogFeed::hub);
+            self.outside.launch = launch_of(started.pipeline.clone(), hub.unwrap_or_default());
             self.start_engine();
         }
         let effects = update(&mut self.model, message);
@@ -387,6 +390,7 @@ impl Shell {
     /// Puts a fresh engine in place of the one that has ended.
     fn start_engine(&mut self) {
         self.link = (self.outside.launch)();
+        self.model.attached = self.link.is_attached;
         self.status_open = true;
         let fresh: Arc<Status> = Arc::clone(&self.link.status.borrow_and_update());
         self.model.latest = fresh;
@@ -433,10 +437,10 @@ fn observing(pipeline: Pipeline) -> Observing {
 }
 
 /// Returns a way to start the engine of a pipeline that a wizard has made.
-fn launch_of(pipeline: Pipeline) -> Launch {
+fn launch_of(pipeline: Pipeline, hub: LogHub) -> Launch {
     let options = EngineOptions {
         hold_on_failure: true,
         ..EngineOptions::default()
     };
-    Box::new(move || EngineLink::from(Engine::start(pipeline.clone(), options.clone())))
+    Box::new(move || EngineLink::start(pipeline.clone(), options.clone(), hub.clone()))
 }

@@ -65,6 +65,7 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
             let newest = model.latest.schema_changes.first();
             model.servers.history.compare(newest, model.now_ms);
             copies::on_status(model);
+            ask::withdraw_offer(model);
             settle(model);
             return retitled(model);
         }
@@ -209,7 +210,7 @@ const STOP_MS: i64 = 10_000;
 /// Starts to leave; returns what to ask of the engine.
 fn leave(model: &mut Model) -> Vec<Effect> {
     match model.leaving {
-        Leaving::No if !model.is_at_rest() && model.latest.started_at_s != 0 => {
+        Leaving::No if !model.attached && !model.is_at_rest() && model.latest.started_at_s != 0 => {
             let stopped_by_ms = model.now_ms + STOP_MS;
             model.leaving = Leaving::When { stopped_by_ms };
             model.overlay = None;

@@ -8,6 +8,7 @@
     reason = "what fails in a helper fails the test that called it"
 )]
 
+mod attach;
 mod plain;
 pub mod pty;
 mod real;

@@ -15,7 +15,7 @@ const LAYERS: [&[&str]; 8] = [
     &["postgres", "decode"],
     &["schema", "snapshot", "apply"],
     &["engine"],
-    &["verify"],
+    &["verify", "attach"],
     &["console", "tutorial"],
     &["cli"],
 ];

@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use super::copies;
 use super::talk::Talk;
+use crate::attach::Server;
+use crate::attach::log::LogHub;
 use crate::cli::Failure;
 use crate::cli::edit;
 use crate::cli::signals::Signals;
@@ -22,9 +24,11 @@ pub(super) async fn control(
     mut talk: Talk,
     pipeline: Pipeline,
     options: EngineOptions,
+    hub: LogHub,
 ) -> Result<ExitCode, Failure> {
     let mut signals = Signals::listen()?;
-    let mut engine = Engine::start(pipeline, options);
+    let mut engine = Engine::start(pipeline.clone(), options);
+    let _server = Server::start(&pipeline, engine.remote(), hub);
     let mut told = None;
     let mut listening = true;
     talk.tell("Streaming. Enter shows how it stands and what can be done; Ctrl-C stops.");

@@ -7,11 +7,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use jiff::tz::TimeZone;
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
 
 use super::cursor::{Offset, Step, moved};
+pub(crate) use crate::attach::log::{Capture, LogLine};
 use crate::console::format;
 
 /// So many lines are kept: a few minutes at debug level, about 3 MB. The rest is in the log file.
@@ -19,66 +19,6 @@ pub(crate) const LINES_MAX: usize = 10_000;
 
 /// So many lines around the place that is read are held beside the latest ones.
 const HELD_MAX: usize = LINES_MAX;
-
-/// One line of the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct LogLine {
-    /// Milliseconds since 1970 UTC.
-    pub(crate) at_ms: i64,
-    pub(crate) level: Level,
-    /// A short name: `apply`, `slot`, `sql`.
-    pub(crate) target: &'static str,
-    pub(crate) message: String,
-    /// In the order of the source.
-    pub(crate) fields: Vec<(&'static str, String)>,
-    /// The spans around it, outermost first, with their fields.
-    pub(crate) spans: Vec<String>,
-}
-
-impl LogLine {
-    /// Returns message, fields and spans as one text.
-    pub(crate) fn text(&self) -> String {
-        let mut text = self.message.clone();
-        for (name, value) in &self.fields {
-            text.push_str(&format!(" {name}={value}"));
-        }
-        for span in &self.spans {
-            text.push(' ');
-            text.push_str(span);
-        }
-        text
-    }
-
-    /// Returns whether the line holds a text, without regard to case.
-    pub(crate) fn holds(&self, needle: &str) -> bool {
-        self.target.to_lowercase().contains(needle) || self.text().to_lowercase().contains(needle)
-    }
-
-    /// Returns the line as a text of its own, with its time.
-    pub(crate) fn copied(&self, zone: &TimeZone) -> String {
-        let at = format::moment(self.at_ms, zone);
-        let text = self.text();
-        format!("{at} {:5} {} {text}", self.level, self.target)
-    }
-
-    /// Returns the line as a JSON object.
-    pub(crate) fn json(&self, zone: &TimeZone) -> String {
-        let fields: serde_json::Map<String, serde_json::Value> = self
-            .fields
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), value.clone().into()))
-            .collect();
-        serde_json::json!({
-            "at": format::moment(self.at_ms, zone),
-            "level": self.level.as_str(),
-            "target": self.target,
-            "message": self.message,
-            "fields": fields,
-            "spans": self.spans,
-        })
-        .to_string()
-    }
-}
 
 /// The levels of one target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,9 +54,6 @@ pub(crate) struct Selector {
     /// Whether targets of which nothing is shown are not listed.
     pub(crate) hide_off: bool,
 }
-
-/// A target and the least severe level of it that is written down.
-pub(crate) type Capture = (&'static str, LevelFilter);
 
 /// The log pane's state.
 #[derive(Debug)]
@@ -428,6 +365,8 @@ fn next_level(level: LevelFilter, more: bool) -> LevelFilter {
 
 #[cfg(test)]
 mod tests {
+    use jiff::tz::TimeZone;
+
     use super::*;
 
     fn line(target: &'static str, level: Level) -> LogLine {

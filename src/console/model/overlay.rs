@@ -71,6 +71,8 @@ pub(crate) enum Purpose {
     Quit,
     /// Let the shell have the terminal, while the engine stands still.
     Suspend,
+    /// Start an engine where none runs.
+    Start,
     /// Stop the engine and stay.
     Stop,
     /// Skip the transaction that the engine stands at.

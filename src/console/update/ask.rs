@@ -25,10 +25,15 @@ pub(crate) fn farewell(model: &Model) -> Option<String> {
         Phase::Stopped => "stopped",
         _ => "was left",
     };
-    let again = match model.settings.as_ref().and_then(|one| one.path.as_ref()) {
-        Some(path) => format!("pgstream run -c {}", path.display()),
-        None => "pgstream run".to_owned(),
-    };
+    let file = model.settings.as_ref().and_then(|one| one.path.as_ref());
+    let file = file.map_or_else(String::new, |path| format!(" -c {}", path.display()));
+    if model.attached && !model.is_at_rest() {
+        let name = &model.pipeline;
+        return Some(format!(
+            "{name} goes on at {end_lsn}; pgstream console{file} shows it again"
+        ));
+    }
+    let again = format!("pgstream run{file}");
     let per_hour = format::whole(status.lag.wal_bytes_per_s * 3600.0);
     let cost = match per_hour {
         0 => String::new(),
@@ -45,7 +50,7 @@ pub(crate) fn farewell(model: &Model) -> Option<String> {
 
 /// Asks before leaving a running stream, or leaves.
 pub(super) fn quit(model: &mut Model) -> Vec<Effect> {
-    if !model.is_streaming() {
+    if model.attached || !model.is_streaming() {
         return leave(model);
     }
     let (what, keep) = match model.latest.phase {
@@ -67,7 +72,7 @@ pub(super) fn quit(model: &mut Model) -> Vec<Effect> {
 
 /// Asks before the process stands still, and the engine with it.
 pub(super) fn suspend(model: &mut Model) -> Vec<Effect> {
-    if !model.is_streaming() {
+    if model.attached || !model.is_streaming() {
         return vec![Effect::Suspend];
     }
     let mut lines = vec!["The engine stands still with pgstream until fg brings both back.".into()];
@@ -81,6 +86,36 @@ pub(super) fn suspend(model: &mut Model) -> Vec<Effect> {
         answer: Answer::Choice { go: false },
     }));
     Vec::new()
+}
+
+/// Offers to start an engine where none runs.
+pub(crate) fn offer(model: &mut Model) {
+    if model.look.read_only {
+        return toast(model, "no engine runs; it is shown here when one does");
+    }
+    model.overlay = Some(Overlay::Question(Question {
+        title: "No engine runs. Start one?".into(),
+        lines: vec![
+            format!("Nothing of {} replicates at present.", model.pipeline),
+            "An engine that is started here ends with this console.".into(),
+            "One that is started elsewhere is shown here as soon as it runs.".into(),
+        ],
+        purpose: Purpose::Start,
+        go: "start it here".into(),
+        keep: "only look".into(),
+        answer: Answer::Choice { go: false },
+    }));
+}
+
+/// Takes the offer back: an engine runs by now.
+pub(super) fn withdraw_offer(model: &mut Model) {
+    let offered = matches!(
+        &model.overlay,
+        Some(Overlay::Question(question)) if question.purpose == Purpose::Start
+    );
+    if offered && !model.is_at_rest() {
+        model.overlay = None;
+    }
 }
 
 /// Asks before the engine is ended.
@@ -193,6 +228,7 @@ pub(super) fn confirmed(model: &mut Model, purpose: Purpose) -> Vec<Effect> {
     match purpose {
         Purpose::Quit => leave(model),
         Purpose::Suspend => vec![Effect::Suspend],
+        Purpose::Start => vec![Effect::StartEngine],
         Purpose::Stop => {
             toast(model, "finishing the transaction in hand");
             vec![Effect::Command(Command::Stop)]

@@ -160,6 +160,9 @@ fn badges(model: &Model, class: Class) -> Vec<Span<'static>> {
     if model.look.read_only {
         badge("READ-ONLY".to_owned(), Role::Warn);
     }
+    if model.attached && !model.is_at_rest() {
+        badge("ATTACHED".to_owned(), Role::Accent);
+    }
     if model.course.is_some() {
         badge("LESSON".to_owned(), Role::Accent);
     }

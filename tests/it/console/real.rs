@@ -1,5 +1,7 @@
 //! The console of the real program over real servers.
 
+use std::path::{Path, PathBuf};
+
 use pgstream::config::{ConnectionSettings, Plugin, SlotName};
 use pgstream::postgres;
 use pgstream::schema::install;
@@ -9,7 +11,7 @@ use tokio_postgres::Client;
 
 use super::pty::Terminal;
 use crate::support::clusters::TestCluster;
-use crate::support::{assert_equal, connect, execute, pair};
+use crate::support::{assert_equal, connect, execute, pair, wait_until};
 
 /// Two servers, and a configuration file for the pipeline between them.
 pub struct Stage {
@@ -70,6 +72,23 @@ impl Stage {
     /// Returns the target's address with its password.
     pub fn target_url(&self) -> String {
         self.target_cluster.url("postgres")
+    }
+
+    /// Returns the program's working directory.
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Waits for the socket of an engine whose runtime directory is the working directory.
+    pub async fn wait_for_socket(&self) -> PathBuf {
+        let directory = self.path().join("pgstream");
+        wait_until("an engine can be attached to", async || {
+            let names = std::fs::read_dir(&directory).into_iter().flatten();
+            let mut paths = names.map(|entry| entry.unwrap().path());
+            let found = paths.find(|path| path.extension().is_some_and(|end| end == "sock"));
+            found.ok_or_else(|| format!("no socket in {}", directory.display()))
+        })
+        .await
     }
 
     /// Returns what is in a file of the program's working directory.

@@ -21,9 +21,10 @@ fn child() {
         return;
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let (layer, feed) = console::LogLayer::new();
+    let hub = console::LogHub::default();
+    let feed = hub.follow(tracing::level_filters::LevelFilter::TRACE);
     let registry =
-        tracing_subscriber::layer::SubscriberExt::with(tracing_subscriber::registry(), layer);
+        tracing_subscriber::layer::SubscriberExt::with(tracing_subscriber::registry(), hub.layer());
     tracing::subscriber::set_global_default(registry).unwrap();
     let options = ConsoleOptions {
         logs: Some(feed),
