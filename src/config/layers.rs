@@ -232,7 +232,8 @@ pub(super) fn shown_value(variable: &Variable, value: &str) -> String {
         | Kind::Duration
         | Kind::Size
         | Kind::Tables
-        | Kind::Keys => value.to_owned(),
+        | Kind::Keys
+        | Kind::File => value.to_owned(),
     }
 }
 

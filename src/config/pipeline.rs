@@ -1,6 +1,7 @@
 //! The validated configuration, one type for each use.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -98,6 +99,8 @@ pub struct Screen {
     pub keys: Option<String>,
     /// The colours.
     pub palette: Option<Palette>,
+    /// A file with colours of one's own.
+    pub colours: Option<PathBuf>,
     /// Frames and bars in ASCII.
     pub ascii: Option<bool>,
     /// Whether anything moves by itself.
@@ -242,10 +245,13 @@ pub enum Palette {
     /// The terminal's sixteen colours.
     #[default]
     Auto,
+    /// Colours of our own that can be read on dark and on light; what `auto` is where the terminal
+    /// has them.
+    Truecolor,
     /// Bright, bold, for poor eyes and projectors.
     HighContrast,
     /// No colour; also chosen by `NO_COLOR`.
     Mono,
 }
 
-words!(Palette { "auto" => Auto, "high-contrast" => HighContrast, "mono" => Mono });
+words!(Palette { "auto" => Auto, "truecolor" => Truecolor, "high-contrast" => HighContrast, "mono" => Mono });

@@ -2,6 +2,7 @@
 //! with its origin, and reading goes on.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -154,6 +155,10 @@ impl<'a> Reader<'a> {
         Screen {
             keys: keys.map(str::to_owned),
             palette: self.word(key::CONSOLE_THEME),
+            colours: self
+                .configuration
+                .value_of(key::CONSOLE_COLOURS)
+                .map(PathBuf::from),
             ascii: self.switch(key::CONSOLE_ASCII),
             motion: self.switch(key::CONSOLE_MOTION),
             mouse: self.switch(key::CONSOLE_MOUSE),

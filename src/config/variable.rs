@@ -54,6 +54,8 @@ pub mod key {
     pub const CONSOLE_KEYS: &str = "PGSTREAM_CONSOLE_KEYS";
     /// Colours of the console.
     pub const CONSOLE_THEME: &str = "PGSTREAM_CONSOLE_THEME";
+    /// A file of colours of the console.
+    pub const CONSOLE_COLOURS: &str = "PGSTREAM_CONSOLE_COLOURS";
     /// Whether the console draws in ASCII.
     pub const CONSOLE_ASCII: &str = "PGSTREAM_CONSOLE_ASCII";
     /// Whether something on the console moves by itself.
@@ -90,6 +92,8 @@ pub enum Kind {
     Tables,
     /// A list of keys for actions.
     Keys,
+    /// The path of a file.
+    File,
 }
 
 impl Kind {
@@ -106,6 +110,7 @@ impl Kind {
             Self::Size => "size".to_owned(),
             Self::Tables => "list of tables".to_owned(),
             Self::Keys => "list of action = key".to_owned(),
+            Self::File => "path of a file".to_owned(),
         }
     }
 }
@@ -444,10 +449,20 @@ pub static VARIABLES: &[Variable] = &[
         key: key::CONSOLE_THEME,
         section: Section::Console,
         synonyms: &[],
-        meaning: "The colours of the console: the terminal's own sixteen, bright and bold, or none.",
-        default: "auto; mono when NO_COLOR is set",
-        kind: Kind::Choice(&["auto", "high-contrast", "mono"]),
+        meaning: "The colours of the console: the terminal's own sixteen, colours of our own where it has them, \
+            bright and bold, or none.",
+        default: "auto: truecolor where COLORTERM says so, mono when NO_COLOR is set",
+        kind: Kind::Choice(&["auto", "truecolor", "high-contrast", "mono"]),
         example: "high-contrast",
+    },
+    Variable {
+        key: key::CONSOLE_COLOURS,
+        section: Section::Console,
+        synonyms: &[],
+        meaning: "A file with colours of one's own, role by role; docs/operations.md has the roles.",
+        default: "none",
+        kind: Kind::File,
+        example: "pgstream.theme",
     },
     Variable {
         key: key::CONSOLE_ASCII,

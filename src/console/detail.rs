@@ -155,7 +155,11 @@ impl Words<'_> {
                 spilled,
                 &format!("transactions: {}", slot.spill_count),
             ),
-            self.fact("read by pid", pid, ""),
+            self.fact(
+                "read by pid",
+                pid,
+                slot.reader.as_deref().unwrap_or_default(),
+            ),
         ];
         if slot.ours {
             lines.extend(self.copies());
@@ -316,6 +320,7 @@ impl Words<'_> {
         }
         lines.extend([
             self.heading("Changes since the engine started"),
+            self.fact("now", self.rate_of(name), "changes a second"),
             self.fact("inserts", format::count(one.inserts), "rows"),
             self.fact("updates", format::count(one.updates), "rows"),
             self.fact("deletes", format::count(one.deletes), "rows"),
@@ -326,6 +331,11 @@ impl Words<'_> {
         lines.extend(self.copy_of(name));
         lines.extend(self.changes_of(name));
         lines
+    }
+
+    fn rate_of(&self, name: &str) -> String {
+        let rate = self.model.table_rates.of(name);
+        rate.map_or_else(|| "-".to_owned(), format::rate)
     }
 
     /// The change that the target refuses: its transaction, its statement, why.

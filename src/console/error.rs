@@ -1,8 +1,10 @@
 //! Why the console could not open, or ended by itself.
 
 use std::io;
+use std::path::PathBuf;
 
 use super::keys::KeymapError;
+use super::theme::ThemeError;
 use crate::model::{Classify, ErrorClass};
 
 /// The console could not open, or ended by itself.
@@ -14,6 +16,24 @@ pub enum ConsoleError {
     /// The configured keys make no sense.
     #[error("cannot use the keys of PGSTREAM_CONSOLE_KEYS")]
     Keys(#[source] KeymapError),
+    /// The file of colours makes no sense.
+    #[error("cannot use the colours of {}", file.display())]
+    Colours {
+        /// What `PGSTREAM_CONSOLE_COLOURS` names.
+        file: PathBuf,
+        /// What is wrong in it.
+        #[source]
+        source: ThemeError,
+    },
+    /// The file of colours cannot be read.
+    #[error("cannot read the colours of {}", file.display())]
+    ReadColours {
+        /// What `PGSTREAM_CONSOLE_COLOURS` names.
+        file: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// A fault of ours; the terminal was given back, the engine's checkpoint is safe.
     #[error("the console crashed")]
     Crashed,
@@ -23,7 +43,7 @@ impl Classify for ConsoleError {
     fn class(&self) -> ErrorClass {
         match self {
             Self::Terminal(_) => ErrorClass::Operator,
-            Self::Keys(_) => ErrorClass::Usage,
+            Self::Keys(_) | Self::Colours { .. } | Self::ReadColours { .. } => ErrorClass::Usage,
             Self::Crashed => ErrorClass::Bug,
         }
     }
@@ -32,6 +52,9 @@ impl Classify for ConsoleError {
         match self {
             Self::Terminal(_) => Some("run it with --headless".to_owned()),
             Self::Keys(_) => Some("docs/keys.md lists the actions and their keys".to_owned()),
+            Self::Colours { .. } | Self::ReadColours { .. } => {
+                Some("docs/operations.md says what such a file looks like".to_owned())
+            }
             Self::Crashed => None,
         }
     }

@@ -57,6 +57,7 @@ pub use lesson::{ByHand, Lesson, LessonStep, Performed, Performer, Request, Seen
 pub use link::{EngineLink, Launch};
 pub use options::{ConsoleOptions, Opening, is_capable};
 pub use start::{Found, Opened, Opener, Stager, Starts};
+pub use theme::ThemeError;
 pub use wizard::Draft;
 
 pub use crate::attach::log::{LogFeed, LogHub};

@@ -25,6 +25,7 @@ pub(crate) mod editor;
 pub(crate) mod logs;
 pub(crate) mod mode;
 pub(crate) mod overlay;
+pub(crate) mod rates;
 pub(crate) mod servers;
 
 use cursor::Cursor;
@@ -32,6 +33,7 @@ use editor::Editor;
 use logs::Logs;
 use mode::Mode;
 use overlay::Overlay;
+use rates::TableRates;
 use servers::Servers;
 
 /// The whole state of the console.
@@ -65,6 +67,8 @@ pub(crate) struct Model {
     pub(crate) unit: Unit,
     /// What happened, oldest first.
     pub(crate) marks: VecDeque<Mark>,
+    /// How fast each table changes.
+    pub(crate) table_rates: TableRates,
     pub(crate) logs: Logs,
     /// What the servers themselves say, beside the engine.
     pub(crate) servers: Servers,
@@ -315,6 +319,7 @@ impl Model {
             window: Window::default(),
             unit: Unit::default(),
             marks: VecDeque::new(),
+            table_rates: TableRates::default(),
             logs,
             servers: Servers::default(),
             find: None,

@@ -1,7 +1,7 @@
 //! How the console is asked for: by flags, by the environment, by the terminal itself.
 
-use std::env;
 use std::path::PathBuf;
+use std::{env, fs};
 
 use jiff::tz::TimeZone;
 use tracing::Level;
@@ -13,7 +13,7 @@ use super::model::logs::Logs;
 use super::model::{Look, Model};
 use super::settings::Settings;
 use super::start::{Start, Starts};
-use super::theme::Theme;
+use super::theme::{self, Own, Theme};
 use super::update::ask;
 use super::wizard::{Draft, Kind, Wizard};
 use crate::attach::log::LogFeed;
@@ -36,6 +36,8 @@ pub struct ConsoleOptions {
     pub pipeline: String,
     /// The styles.
     pub palette: Palette,
+    /// A file with colours of one's own.
+    pub colours: Option<PathBuf>,
     /// ASCII frames and bars.
     pub ascii: bool,
     /// Whether the running time ticks by itself.
@@ -71,8 +73,10 @@ impl ConsoleOptions {
     #[must_use]
     pub fn of_environment(pipeline: impl Into<String>) -> Self {
         let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+        let has_truecolor = set("COLORTERM").is_some_and(|it| it == "truecolor" || it == "24bit");
         let palette = match set("NO_COLOR") {
             Some(_) => Palette::Mono,
+            None if has_truecolor => Palette::Truecolor,
             None => Palette::Auto,
         };
         let locale = set("LC_ALL")
@@ -81,6 +85,7 @@ impl ConsoleOptions {
         Self {
             pipeline: pipeline.into(),
             palette,
+            colours: None,
             ascii: locale.is_some_and(|name| !is_utf8(&name)),
             motion: true,
             mouse: true,
@@ -102,12 +107,31 @@ impl ConsoleOptions {
     #[must_use]
     pub fn with_screen(mut self, screen: Screen) -> Self {
         self.keys = screen.keys.unwrap_or(self.keys);
-        self.palette = screen.palette.unwrap_or(self.palette);
+        self.palette = match screen.palette {
+            // What the terminal can show is known already.
+            None | Some(Palette::Auto) => self.palette,
+            Some(palette) => palette,
+        };
+        self.colours = screen.colours.or(self.colours);
         self.ascii = screen.ascii.unwrap_or(self.ascii);
         self.motion = screen.motion.unwrap_or(self.motion);
         self.mouse = screen.mouse.unwrap_or(self.mouse);
         self.read_only = screen.read_only.unwrap_or(self.read_only);
         self
+    }
+
+    fn own_colours(&self) -> Result<Own, ConsoleError> {
+        let Some(file) = &self.colours else {
+            return Ok(Own::default());
+        };
+        let text = fs::read_to_string(file).map_err(|source| ConsoleError::ReadColours {
+            file: file.clone(),
+            source,
+        })?;
+        theme::parse(&text).map_err(|source| ConsoleError::Colours {
+            file: file.clone(),
+            source,
+        })
     }
 
     /// Returns the state that the console opens with.
@@ -120,6 +144,7 @@ impl ConsoleOptions {
             theme: Theme {
                 palette: self.palette,
                 ascii: self.ascii,
+                own: self.own_colours()?,
             },
             motion: self.motion,
             mouse: self.mouse,

@@ -196,7 +196,8 @@ impl Settings {
             | Kind::Duration
             | Kind::Size
             | Kind::Tables
-            | Kind::Keys => None,
+            | Kind::Keys
+            | Kind::File => None,
         }
     }
 

@@ -183,6 +183,7 @@ fn the_monochrome_theme_has_no_colour_and_ascii_no_sign_of_ours() {
             model.look.theme = Theme {
                 palette: Palette::Mono,
                 ascii: true,
+                ..Theme::default()
             };
             press(&mut model, keys);
             for size in SIZES {

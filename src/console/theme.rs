@@ -12,6 +12,10 @@ use ratatui::style::{Color, Modifier, Style};
 
 use crate::config::Palette;
 
+mod file;
+pub use file::ThemeError;
+pub(crate) use file::{Own, parse};
+
 /// What a piece of text means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
@@ -41,19 +45,41 @@ pub(crate) enum Role {
     Frame,
 }
 
+/// The roles by the names that they have in a file of colours, in the order of [`Role`].
+pub(crate) const ROLES: [(&str, Role); 12] = [
+    ("text", Role::Text),
+    ("quiet", Role::Quiet),
+    ("good", Role::Good),
+    ("bad", Role::Bad),
+    ("warn", Role::Warn),
+    ("accent", Role::Accent),
+    ("title", Role::Title),
+    ("key", Role::Key),
+    ("selected", Role::Selected),
+    ("found", Role::Found),
+    ("focus", Role::Focus),
+    ("frame", Role::Frame),
+];
+
 /// How the console draws.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Theme {
     pub(crate) palette: Palette,
     /// ASCII frames and bars instead of box drawing and Braille.
     pub(crate) ascii: bool,
+    /// Styles in place of the palette's.
+    pub(crate) own: Own,
 }
 
 impl Theme {
     /// Returns the style of a role.
     pub(crate) fn style(self, role: Role) -> Style {
+        if let Some(own) = self.own[role as usize] {
+            return own;
+        }
         match self.palette {
             Palette::Auto => auto(role),
+            Palette::Truecolor => truecolor(role),
             Palette::HighContrast => high_contrast(role),
             Palette::Mono => mono(role),
         }
@@ -74,6 +100,27 @@ fn auto(role: Role) -> Style {
         Role::Found => plain.fg(Color::Black).bg(Color::Yellow),
     }
 }
+
+/// Colours of a luminance in the middle: each is as far from black as from white, so that it can be read
+/// on either. Good and bad are blue and red, what needs attention is orange.
+fn truecolor(role: Role) -> Style {
+    let colour = |rgb: u32| Style::new().fg(Color::from_u32(rgb));
+    match role {
+        Role::Good => colour(TRUECOLORS[0]),
+        Role::Bad => colour(TRUECOLORS[1]).add_modifier(Modifier::BOLD),
+        Role::Warn => colour(TRUECOLORS[2]).add_modifier(Modifier::BOLD),
+        Role::Accent => colour(TRUECOLORS[3]).add_modifier(Modifier::BOLD),
+        Role::Focus => colour(TRUECOLORS[0]).add_modifier(Modifier::BOLD),
+        Role::Key => colour(TRUECOLORS[4]).add_modifier(Modifier::BOLD),
+        Role::Quiet | Role::Frame => colour(TRUECOLORS[5]),
+        Role::Text | Role::Title | Role::Selected | Role::Found => auto(role),
+    }
+}
+
+/// Blue, red, orange, purple, teal, grey.
+const TRUECOLORS: [u32; 6] = [
+    0x2a_7bd6, 0xe0_3c4c, 0xb8_6a00, 0x9b_5fd0, 0x0a_8a8a, 0x77_7777,
+];
 
 fn high_contrast(role: Role) -> Style {
     let bold = Style::new().add_modifier(Modifier::BOLD);
@@ -152,21 +199,6 @@ pub(crate) fn ascii_of(sign: char) -> Option<&'static str> {
 mod tests {
     use super::*;
 
-    const ROLES: [Role; 12] = [
-        Role::Text,
-        Role::Quiet,
-        Role::Good,
-        Role::Bad,
-        Role::Warn,
-        Role::Accent,
-        Role::Title,
-        Role::Key,
-        Role::Selected,
-        Role::Found,
-        Role::Focus,
-        Role::Frame,
-    ];
-
     /// What terminals make of the three colours, on the ground that goes with it.
     const PALETTES: [(&str, u32, [u32; 3]); 9] = [
         ("xterm, dark", 0x00_0000, [0xff_0000, 0x5c_5cff, 0xff_00ff]),
@@ -214,7 +246,7 @@ mod tests {
 
     #[test]
     fn colours_are_readable_on_dark_and_light_grounds() {
-        for role in ROLES {
+        for (_, role) in ROLES {
             let style = auto(role);
             let place = match style.fg {
                 None => continue,
@@ -229,6 +261,23 @@ mod tests {
                 let seen = contrast(colours[place], ground);
                 assert!(seen >= 2.9, "{role:?} in {name}: {seen:.1}");
             }
+        }
+    }
+
+    #[test]
+    fn each_truecolor_stands_out_on_dark_and_light_grounds() {
+        for colour in TRUECOLORS {
+            for ground in [0x00_0000, 0x1e_1e1e, 0xff_ffff] {
+                let seen = contrast(colour, ground);
+                assert!(seen >= 3.4, "{colour:06x} on {ground:06x}: {seen:.1}");
+            }
+        }
+    }
+
+    #[test]
+    fn roles_stand_in_their_order() {
+        for (index, (name, role)) in ROLES.into_iter().enumerate() {
+            assert_eq!(role as usize, index, "{name}");
         }
     }
 }

@@ -61,6 +61,7 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
             if status.started_at_s != model.latest.started_at_s && status.started_at_s != 0 {
                 model.mark(status.started_at_s, MarkKind::Started);
             }
+            model.table_rates.take(&status);
             model.latest = status;
             let newest = model.latest.schema_changes.first();
             model.servers.history.compare(newest, model.now_ms);

@@ -120,6 +120,9 @@ pub struct Slot {
     pub active: bool,
     /// That process.
     pub active_pid: Option<i32>,
+    /// What that process calls itself, its role, and from where it came, as far as our role may know.
+    #[serde(default)]
+    pub reader: Option<String>,
     /// Oldest WAL the source must keep for it.
     pub restart_lsn: Option<Lsn>,
     /// Everything before this has been confirmed.

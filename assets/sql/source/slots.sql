@@ -12,6 +12,11 @@ SELECT pg_catalog.json_build_object(
                'database', s.database,
                'active', s.active,
                'active_pid', s.active_pid,
+               'reader', (
+                 SELECT pg_catalog.concat_ws(', ', NULLIF(a.application_name, ''), a.usename,
+                                             'from ' || pg_catalog.host(a.client_addr))
+                 FROM pg_catalog.pg_stat_activity AS a
+                 WHERE a.pid = s.active_pid),
                'restart_lsn', s.restart_lsn,
                'confirmed_flush_lsn', s.confirmed_flush_lsn,
                'retained_bytes', pg_catalog.pg_wal_lsn_diff(w.wal_end, s.restart_lsn)::pg_catalog.int8,
