@@ -60,8 +60,7 @@ pub(super) fn sql(plan: &TablePlan, shape: &Shape) -> String {
 
 /// Returns `TRUNCATE` of exactly these tables. The source lists every table that its CASCADE
 /// reached, so CASCADE here could only reach tables that the source does not have.
-pub(super) fn truncate(tables: &[&TargetTable], restart_identity: bool) -> String {
-    let list: Vec<_> = tables.iter().map(|table| rows_of(table)).collect();
+pub(super) fn truncate(list: &[String], restart_identity: bool) -> String {
     let restart = if restart_identity {
         " RESTART IDENTITY"
     } else {

@@ -27,6 +27,9 @@ pub struct TargetTable {
     pub name: QualifiedName,
     /// `pg_class.relkind`: `r` plain, `p` partitioned, `m` a materialized view.
     pub kind: char,
+    /// Whether it belongs to an extension.
+    #[serde(default)]
+    pub of_extension: bool,
     /// Columns that exist now.
     pub columns: Vec<TargetColumn>,
     /// Unique indexes without predicate or expression, the primary key first.

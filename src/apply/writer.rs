@@ -8,6 +8,7 @@
 mod bind;
 mod commit;
 mod session;
+mod truncate;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -220,33 +221,6 @@ impl Writer {
             }
         }
         Ok(group)
-    }
-
-    /// Empties tables, in the open transaction.
-    ///
-    /// # Errors
-    /// The target's refusal.
-    pub async fn truncate(
-        &mut self,
-        tables: &[&TargetTable],
-        restart_identity: bool,
-    ) -> Result<(), ApplyError> {
-        let roles: HashSet<Option<u32>> = tables.iter().map(|table| table.run_as).collect();
-        let watched = tables.iter().any(|table| table.is_watched());
-        // Tables of several owners go at once where foreign keys may join them and no trigger sees it.
-        if roles.len() > 1 && !watched {
-            let sql = shape::truncate(tables, restart_identity);
-            self.run("TRUNCATE", &sql).await?;
-        } else {
-            for role in roles {
-                let own = tables.iter().filter(|table| table.run_as == role);
-                let own: Vec<_> = own.copied().collect();
-                let sql = as_role(role, &shape::truncate(&own, restart_identity));
-                self.run("TRUNCATE", &sql).await?;
-            }
-        }
-        self.sequences.forget();
-        Ok(())
     }
 
     /// Deletes all rows of a table, in the open transaction.

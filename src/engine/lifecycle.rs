@@ -15,6 +15,7 @@ mod ready;
 mod records;
 mod slot;
 mod source_errors;
+mod tables;
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;

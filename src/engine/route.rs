@@ -3,12 +3,14 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::apply::{ApplyError, RunAs, TablePlan, WriteRules, Writer};
+use tracing::warn;
+
+use crate::apply::{ApplyError, RunAs, TablePlan, TargetTable, WriteRules, Writer};
 use crate::config::TableFilter;
 use crate::model::{OUR_SCHEMA, QualifiedName, Relation, RelationId, is_protected_schema};
 use crate::schema::{Entry, Letter, Plan};
 
-use super::partitions::Partitions;
+use super::source_tables::SourceTables;
 
 const SCHEMA_LOG: &str = "schema_log";
 
@@ -53,7 +55,7 @@ enum Order {
 #[derive(Debug)]
 pub(super) struct Router {
     filter: TableFilter,
-    partitions: Partitions,
+    tables: SourceTables,
     rules: WriteRules,
     follows_schema: bool,
     routes: HashMap<RelationId, (Arc<Relation>, Route)>,
@@ -64,6 +66,8 @@ pub(super) struct Router {
     /// Tables of which a set has failed that succeeded row by row.
     careful: HashSet<QualifiedName>,
     order: Order,
+    /// Tables of extensions that were told of.
+    told: HashSet<QualifiedName>,
     /// Whether a description's name may be older than the change that it comes with: `pgoutput`
     /// describes a relation once, `wal2json` names it in every message.
     names_lag: bool,
@@ -71,27 +75,28 @@ pub(super) struct Router {
 
 impl Router {
     pub(super) fn new(
-        (filter, partitions): (TableFilter, Partitions),
+        (filter, tables): (TableFilter, SourceTables),
         rules: WriteRules,
         follows_schema: bool,
         names_lag: bool,
     ) -> Self {
         Self {
             filter,
-            partitions,
+            tables,
             rules,
             follows_schema,
             routes: HashMap::new(),
             renamed: HashMap::new(),
             careful: HashSet::new(),
             order: Order::ByTable,
+            told: HashSet::new(),
             names_lag,
         }
     }
 
     /// Returns whether the table replicates. What is ours or the server's never does, whatever arrives.
     pub(super) fn selects(&self, name: &QualifiedName) -> bool {
-        !is_protected_schema(&name.schema) && self.partitions.selects(&self.filter, name)
+        !is_protected_schema(&name.schema) && self.tables.selects(&self.filter, name)
     }
 
     /// Returns whether schema changes are followed.
@@ -101,7 +106,7 @@ impl Router {
 
     /// Takes over which tables are partitions after a schema change, before it is planned.
     pub(super) fn meet(&mut self, entry: &Entry) {
-        self.partitions.follow(entry);
+        self.tables.follow(entry);
     }
 
     /// Returns the route if it is known for this description of the relation.
@@ -121,6 +126,9 @@ impl Router {
             Some(route) => route,
             None => self.on_target(writer, relation, &name).await?,
         };
+        if matches!(route, Route::Ignored) {
+            self.tell_of_extension(&name);
+        }
         self.routes
             .insert(relation.id, (Arc::clone(relation), route.clone()));
         Ok(route)
@@ -175,11 +183,21 @@ impl Router {
         }
     }
 
+    /// Says once that the rows of a table do not travel because it came with an extension.
+    fn tell_of_extension(&mut self, table: &QualifiedName) {
+        if self.tables.is_of_extension(table) && self.told.insert(table.clone()) {
+            warn!(target: "apply", %table,
+                "the table came with an extension: its rows are the extension's and do not replicate");
+        }
+    }
+
     fn without_target(&self, name: &QualifiedName) -> Option<Route> {
         match &*name.name {
             SCHEMA_LOG if is_ours(name) && self.follows_schema => Some(Route::SchemaLog),
             Letter::TABLE if is_ours(name) => Some(Route::Outbox),
-            _ => (!self.selects(name)).then_some(Route::Ignored),
+            _ => {
+                (!self.selects(name) || self.tables.is_of_extension(name)).then_some(Route::Ignored)
+            }
         }
     }
 
@@ -197,7 +215,8 @@ impl Router {
         let Some(target) = writer.target_table(name).await? else {
             return Ok(Route::Missing);
         };
-        if target.kind == 'm' {
+        // The script of an extension writes rows before anybody says that it made the table.
+        if target.kind == 'm' || target.of_extension && !self.tables.has(name) {
             return Ok(Route::Ignored);
         }
         if target.is_watched() && self.order == Order::ByTable {

@@ -147,6 +147,9 @@ pub struct Other {
     pub identity: Option<String>,
     /// The name of a materialized view: `wal2json` shows what it is filled with.
     pub view: Option<QualifiedName>,
+    /// The tables that came with an extension.
+    #[serde(default)]
+    pub tables: Vec<QualifiedName>,
 }
 
 impl Entry {

@@ -86,6 +86,46 @@ const IDENTITIES: &[Case] = &[
     },
 ];
 
+/// The source tells which partitions are emptied, and the target knows of more.
+#[tokio::test]
+async fn a_partitioned_table_is_emptied_whatever_its_namesake_is() {
+    let key = "CREATE TABLE key (id int PRIMARY KEY); CREATE TABLE other (id int PRIMARY KEY); ";
+    let tree = "CREATE TABLE t (id int REFERENCES key, k int) PARTITION BY LIST (k); \
+                CREATE TABLE t_1 PARTITION OF t FOR VALUES IN (1); \
+                CREATE TABLE t_2 PARTITION OF t FOR VALUES IN (2) PARTITION BY LIST (id); \
+                CREATE TABLE t_2d PARTITION OF t_2 DEFAULT; \
+                CREATE TABLE e (id int REFERENCES key) PARTITION BY LIST (id); \
+                CREATE TABLE above (id int REFERENCES key) PARTITION BY LIST (id); \
+                CREATE TABLE above_1 PARTITION OF above FOR VALUES IN (1); \
+                ALTER TABLE t_1 REPLICA IDENTITY FULL; ALTER TABLE t_2d REPLICA IDENTITY FULL; \
+                ALTER TABLE above_1 REPLICA IDENTITY FULL";
+    let plain = "CREATE TABLE t (id int, k int); CREATE TABLE t_1 (LIKE t); CREATE TABLE t_2d (LIKE t); \
+                 CREATE TABLE e (id int); CREATE TABLE above (id int); CREATE TABLE above_1 (id int); \
+                 INSERT INTO t VALUES (77, 1)";
+    for plugin in PLUGINS {
+        for target in [tree, plain] {
+            let (source, target) = (format!("{key}{tree}"), format!("{key}{target}"));
+            let scene = Scene::start_apart(plugin, &source, &target, |_| {}).await;
+            for change in [
+                "INSERT INTO key VALUES (1), (2); INSERT INTO t VALUES (1, 1), (2, 2); INSERT INTO above VALUES (1)",
+                "TRUNCATE t_1",
+                "INSERT INTO t VALUES (1, 1); INSERT INTO other VALUES (1)",
+                "TRUNCATE key CASCADE",
+                "INSERT INTO key VALUES (3); INSERT INTO t VALUES (3, 1)",
+            ] {
+                scene.flow.run(change).await;
+            }
+            scene.settle().await;
+            let look = "SELECT (SELECT string_agg(id::text, ',') FROM key), \
+                        (SELECT count(*) FROM t WHERE id = 77), (SELECT count(*) FROM t_1), \
+                        (SELECT count(*) FROM t_2d), (SELECT count(*) FROM above_1), (SELECT count(*) FROM other)";
+            let found = query_text(&scene.flow.target, look).await;
+            assert_eq!(found, ["3|0|1|0|0|1"], "{plugin}");
+            scene.stop().await;
+        }
+    }
+}
+
 /// Tables by what PostgreSQL does to their columns and rows by itself.
 const KINDS: &[Case] = &[
     Case {

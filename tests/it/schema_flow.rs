@@ -408,3 +408,61 @@ async fn a_lost_session_keeps_no_change_from_being_acknowledged() {
     flow.acknowledged().await;
     stop(handle).await;
 }
+/// Rows and definition of a table that was ours stay ours, whatever extension it is put into.
+#[tokio::test]
+async fn a_table_that_is_put_into_an_extension_or_taken_out_is_neither_dropped_nor_made() {
+    for plugin in [Plugin::Pgoutput, Plugin::Wal2json] {
+        let flow = Flow::schema(plugin).await;
+        let handle = flow.start();
+        for line in [
+            "CREATE EXTENSION hstore",
+            "CREATE TABLE u (id serial PRIMARY KEY, v text UNIQUE); INSERT INTO u (v) VALUES ('a'), ('b'); \
+             CREATE TYPE kind AS ENUM ('k')",
+            "ALTER EXTENSION hstore ADD TABLE u; ALTER EXTENSION hstore ADD TYPE kind",
+            "ALTER TABLE u ADD w int DEFAULT 5; INSERT INTO u (v) VALUES ('c')",
+            "CREATE INDEX ON u (w); ALTER TYPE kind ADD VALUE 'l'; ALTER TABLE u ADD k kind",
+            "ALTER EXTENSION hstore DROP TABLE u; ALTER TABLE u ADD x int; UPDATE u SET x = 1",
+            "ALTER EXTENSION hstore DROP TYPE kind; ALTER TABLE u DROP COLUMN w; DELETE FROM u WHERE v = 'a'",
+        ] {
+            flow.run(line).await;
+            flow.equal().await;
+        }
+        stop(handle).await;
+    }
+}
+
+/// Those are written by the extension's script, here and there.
+#[tokio::test]
+async fn rows_of_tables_that_came_with_an_extension_do_not_travel() {
+    for plugin in [Plugin::Pgoutput, Plugin::Wal2json] {
+        let mut flow = Flow::bare().await;
+        flow.pipeline.schema_log = Some(flow.pipeline.source.clone());
+        let came = "CREATE EXTENSION hstore; CREATE TABLE came (id int PRIMARY KEY, v text); \
+                    INSERT INTO came VALUES (1, 'shipped'); ALTER EXTENSION hstore ADD TABLE came";
+        for client in [&flow.source, &flow.target] {
+            execute(client, came).await;
+        }
+        flow.init(plugin).await;
+        let handle = flow.start();
+
+        flow.run("INSERT INTO came VALUES (2, 'user'); UPDATE came SET v = 'other' WHERE id = 1")
+            .await;
+        flow.run("ALTER TABLE came ADD w int; TRUNCATE came").await;
+        flow.run("CREATE TABLE own (id int PRIMARY KEY); INSERT INTO own VALUES (1)")
+            .await;
+        flow.shows("SELECT id FROM own", &["1"]).await;
+        flow.shows("SELECT id, v FROM came", &["1|shipped"]).await;
+
+        execute(&flow.target, "ALTER TABLE came ADD w int").await;
+        flow.run("ALTER EXTENSION hstore DROP TABLE came").await;
+        flow.run("ALTER TABLE came ADD x int; INSERT INTO came VALUES (3, 'ours', 4, 5)")
+            .await;
+        flow.shows(
+            "SELECT * FROM came ORDER BY id",
+            &["1|shipped|∅|∅", "3|ours|4|5"],
+        )
+        .await;
+        stop(handle).await;
+    }
+}
+

@@ -3,6 +3,9 @@
 SELECT pg_catalog.json_build_object(
   'name', pg_catalog.json_build_object('schema', n.nspname, 'name', c.relname),
   'kind', c.relkind,
+  'of_extension', EXISTS (
+    SELECT FROM pg_catalog.pg_depend AS d
+    WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype = 'e'),
   'row_security', pg_catalog.row_security_active(c.oid),
   'triggers', EXISTS (
     SELECT FROM pg_catalog.pg_trigger AS g

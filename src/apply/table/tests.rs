@@ -26,6 +26,7 @@ pub(in crate::apply) fn target(columns: Vec<TargetColumn>, keys: &[&[&str]]) -> 
     TargetTable {
         name: QualifiedName::new("public", "t"),
         kind: 'r',
+        of_extension: false,
         columns,
         unique_keys: keys.iter().map(key).collect(),
         triggers: false,

@@ -283,13 +283,17 @@ impl Applier {
     async fn release_held(&mut self) -> Result<(), EngineError> {
         let waiting: Vec<_> = self.held.relations().map(Arc::clone).collect();
         for relation in waiting {
-            let Route::Table(plan) = self.route(&relation).await? else {
-                continue;
+            let plan = match self.route(&relation).await? {
+                Route::Table(plan) => Some(plan),
+                // It came with an extension, as its entry says, and so did its rows.
+                Route::Ignored => None,
+                Route::SchemaLog | Route::Outbox | Route::Missing => continue,
             };
             let rows = self
                 .held
                 .take(relation.id)
                 .map_err(|error| self.failed(error))?;
+            let Some(plan) = plan else { continue };
             for row in rows.into_iter().flatten() {
                 let row = row.map_err(|error| self.failed(error))?;
                 self.gather(&plan, RowChange::Insert(row)).await?;

@@ -1,4 +1,4 @@
-//! Empties tables as the source did, in one statement.
+//! TRUNCATE, of what the source names and of what it leaves to be concluded.
 
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use crate::model::Relation;
 use super::{Applier, Route};
 
 impl Applier {
+    /// Empties the tables of one command.
     pub(super) async fn truncate(
         &mut self,
         relations: &[Arc<Relation>],
@@ -20,6 +21,7 @@ impl Applier {
                 Route::Table(plan) => plans.push(plan),
                 Route::SchemaLog | Route::Outbox | Route::Ignored => {}
                 Route::Missing if self.coverage.excuses(&relation.name) => {}
+                Route::Missing if self.router.is_partitioned(&self.router.name_now(relation)) => {}
                 Route::Missing => {
                     let table = self.router.name_now(relation);
                     return Err(self.failed(ApplyError::MissingTable { table }));
@@ -31,7 +33,16 @@ impl Applier {
         }
         self.flush().await?;
         self.complete().await?;
-        let tables: Vec<_> = plans.iter().map(|plan| &*plan.target).collect();
+        let listed = relations
+            .iter()
+            .map(|relation| self.router.name_now(relation));
+        let mut tables: Vec<_> = plans.iter().map(|plan| Arc::clone(&plan.target)).collect();
+        for name in self.router.emptied_with(&listed.collect()) {
+            let found = self.desk.here().target_table(&name).await;
+            let found = found.map_err(|error| self.failed(error))?;
+            // Of a partitioned one the partitions are emptied, by name.
+            tables.extend(found.filter(|table| table.kind == 'r').map(Arc::new));
+        }
         let done = self.desk.writer().truncate(&tables, restart_identity).await;
         done.map_err(|error| self.failed(error))?;
         for plan in &plans {

@@ -19,8 +19,8 @@ use crate::engine::coverage::Coverage;
 use crate::engine::feedback::Feedback;
 use crate::engine::meter::Meter;
 use crate::engine::paired::PairedRequest;
-use crate::engine::partitions::Partitions;
 use crate::engine::route::Router;
+use crate::engine::source_tables::{SourceTable, SourceTables};
 use crate::engine::status::{Command, CommandAnswer, Failure};
 use crate::engine::stream::{RoundEnd, State, Stream};
 use crate::engine::watchdog::Pulse;
@@ -37,7 +37,7 @@ use super::copies::RoundStart;
 use super::records::Records;
 use super::slot::{SlotState, find_slot};
 use super::source_errors::SourceErrors;
-use super::{Lifecycle, Request, copies, patience, ready};
+use super::{Lifecycle, Request, copies, patience, ready, tables};
 
 /// Both sides are ready within this, or there is something between us that passes nothing on. Each
 /// attempt to connect has a bound of its own; this is for the questions that follow.
@@ -61,8 +61,7 @@ pub(super) struct Connected {
     pub(super) has_copies: bool,
     /// The stop of a run before, until the stream is past it.
     pub(super) last_stop: Option<Failure>,
-    /// Each partition of the source with its partitioned table.
-    partitions: Vec<(QualifiedName, QualifiedName)>,
+    tables: Vec<SourceTable>,
 }
 
 impl Connected {
@@ -124,13 +123,8 @@ impl Lifecycle {
         }
     }
 
-    fn router(
-        &self,
-        rules: WriteRules,
-        partitions: Vec<(QualifiedName, QualifiedName)>,
-        names_lag: bool,
-    ) -> Router {
-        let selection = (self.pipeline.filter.clone(), Partitions::new(partitions));
+    fn router(&self, rules: WriteRules, tables: Vec<SourceTable>, names_lag: bool) -> Router {
+        let selection = (self.pipeline.filter.clone(), SourceTables::new(tables));
         let follows_schema = self.pipeline.schema_log.is_some();
         let mut router = Router::new(selection, rules, follows_schema, names_lag);
         for table in &self.careful {
@@ -156,7 +150,7 @@ impl Lifecycle {
             checkpoint,
             coverage,
             slot_name,
-            partitions,
+            tables,
             ..
         } = connected;
         let position = coverage.start();
@@ -168,7 +162,8 @@ impl Lifecycle {
         let (feedback, task) = Feedback::new(feedback, coverage.confirmable(position), every);
         let names_lag = matches!(decoder, Decoder::Pgoutput(_));
         let anew = begin_anew(&self.pipeline.source.as_argument(), &slot_name);
-        let router = self.router(writer.rules(), partitions, names_lag);
+        let router = self.router(writer.rules(), tables, names_lag);
+        let careful = self.care.as_ref().map(|care| care.until);
         let parts = Parts {
             endpoint: self.pipeline.target.endpoint(),
             writer,
@@ -196,11 +191,7 @@ impl Lifecycle {
             target_end,
             board: self.board.clone(),
             skip: self.skip.take(),
-            state: State::new(
-                position,
-                self.paused,
-                self.care.as_ref().map(|care| care.until),
-            ),
+            state: State::new(position, self.paused, careful),
             requests: &mut self.requests,
             errands: self.copies.errands(),
             paired_requests,
@@ -244,8 +235,9 @@ async fn connect(
         target_identity: target,
         stream: &stream_of(&slot, &identity),
     };
-    let positions = (slot.confirmed_lsn, identity.wal_end);
-    let opened = records.open(session, sets, positions).await?;
+    let opened = records
+        .open(session, sets, (&slot, identity.wal_end))
+        .await?;
     let positions = (opened.checkpoint, slot.confirmed_lsn);
     let start = RoundStart {
         by_name: !matches!(decoder, Decoder::Pgoutput(_)),
@@ -277,7 +269,7 @@ async fn connect(
         coverage,
         slot_name: slot.name,
         has_copies,
-        partitions: asked.partitions,
+        tables: asked.tables,
     })
 }
 
@@ -334,7 +326,7 @@ struct AskedSource {
     walsender_timeout: Option<Duration>,
     decoder: Decoder,
     materialized_views: Vec<QualifiedName>,
-    partitions: Vec<(QualifiedName, QualifiedName)>,
+    tables: Vec<SourceTable>,
 }
 
 async fn ask_source(
@@ -361,10 +353,7 @@ async fn ask_source(
         Decoder::Pgoutput(_) => Vec::new(),
         Decoder::Wal2json(_) => materialized_views(&source, errors).await?,
     };
-    let partitions = match pipeline.filter.selects_everything() {
-        true => Vec::new(),
-        false => partitions(&source, errors).await?,
-    };
+    let tables = tables::of_source(&source, errors).await?;
     let recorded = install::pipeline_record(&source, &slot.name).await;
     let recorded =
         recorded.map_err(|error| errors.failed("look for the pipeline's record", error))?;
@@ -376,32 +365,8 @@ async fn ask_source(
         walsender_timeout,
         decoder,
         materialized_views,
-        partitions,
+        tables,
     })
-}
-
-/// Each partition with its partitioned table.
-pub(super) async fn partitions(
-    source: &Session,
-    errors: &SourceErrors<'_>,
-) -> Result<Vec<(QualifiedName, QualifiedName)>, EngineError> {
-    let sql = "SELECT n.nspname::pg_catalog.text, c.relname::pg_catalog.text, \
-                      pn.nspname::pg_catalog.text, p.relname::pg_catalog.text \
-               FROM pg_catalog.pg_inherits AS i \
-               JOIN pg_catalog.pg_class AS c ON c.oid = i.inhrelid AND c.relispartition \
-                AND c.relkind IN ('r', 'p') \
-               JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace \
-               JOIN pg_catalog.pg_class AS p ON p.oid = i.inhparent \
-               JOIN pg_catalog.pg_namespace AS pn ON pn.oid = p.relnamespace";
-    let rows = source.rows(sql, &[]).await;
-    let rows = rows.map_err(|error| errors.failed("ask for partitions", error))?;
-    let name = |row: &tokio_postgres::Row, at: usize| {
-        QualifiedName::new(row.get::<_, &str>(at), row.get::<_, &str>(at + 1))
-    };
-    Ok(rows
-        .iter()
-        .map(|row| (name(row, 0), name(row, 2)))
-        .collect())
 }
 
 async fn materialized_views(

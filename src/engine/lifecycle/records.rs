@@ -8,7 +8,7 @@ use tracing::warn;
 use crate::apply::{self, ApplyError, CheckpointStore, RunAs, Stream, WriteRules, Writer};
 use crate::config::{Pipeline, TableFilter, key};
 use crate::engine::continuity::{certain_misfit, checkpoint_is_gone};
-use crate::engine::partitions::Partitions;
+use crate::engine::source_tables::SourceTables;
 use crate::engine::{EngineError, demand};
 use crate::fault;
 use crate::model::remedy::{begin_anew, tear_down_command};
@@ -20,6 +20,7 @@ use crate::schema::source_tables;
 use super::copies;
 use super::ready;
 use super::source_errors::SourceErrors;
+use super::tables;
 
 const LIVE_SLOTS: &str = "\
 SELECT s.slot_name::pg_catalog.text FROM pg_catalog.pg_replication_slots AS s
@@ -72,6 +73,7 @@ impl Records<'_> {
                 false => RunAs::Applier,
             },
         };
+        let confirmed_lsn = slot.confirmed_lsn;
         let opened = Writer::open(session, rules, self.stream.clone()).await;
         let (mut writer, store) = opened.map_err(|source| self.refused(source))?;
         let known = self.require(writer.session()).await?;
@@ -196,12 +198,11 @@ impl Records<'_> {
         filter: &TableFilter,
     ) -> Result<(), EngineError> {
         let errors = SourceErrors(&self.pipeline.source);
-        let partitions = super::connect::partitions(self.source, &errors).await?;
-        let partitions = Partitions::new(partitions);
+        let families = SourceTables::new(tables::of_source(self.source, &errors).await?);
         let tables = source_tables(self.source).await;
         let tables = tables.map_err(|error| errors.failed("list the tables", error))?;
         let both = |table: &QualifiedName| {
-            partitions.selects(filter, table) && partitions.selects(&self.pipeline.filter, table)
+            families.selects(filter, table) && families.selects(&self.pipeline.filter, table)
         };
         let first = tables
             .iter()

@@ -79,7 +79,9 @@ impl Scene {
         let mut flow = Flow::rows(plugin, MARKER).await;
         execute(&flow.source, source).await;
         execute(&flow.target, target).await;
-        execute(&flow.source, "RESET search_path").await;
+        for side in [&flow.source, &flow.target] {
+            execute(side, "RESET search_path").await;
+        }
         adjust(&mut flow.pipeline);
         let handle = flow.start();
         Self {

@@ -9,8 +9,9 @@ RETURN schema_name IN ('pg_catalog', 'information_schema', 'pg_toast', 'pgstream
 -- Of earlier builds, without use now.
 DROP FUNCTION IF EXISTS pgstream.is_member(oid, oid);
 
--- Returns those of the given objects that exist and that we replicate: members of extensions (dependency
--- "e") come with CREATE EXTENSION. One snapshot for all: a concurrent command is seen whole or not at all.
+-- Returns those of the given objects that exist and that we replicate: what came with an extension (dependency
+-- "e") is the extension's; what was ours and was put into one by hand stays ours. What is made of a temporary
+-- table's row goes with that. One snapshot for all: a concurrent command is seen whole or not at all.
 --
 -- Names and comments are asked of the catalogs themselves: obj_description() is an SQL function and is planned
 -- at every call, and another PL/pgSQL function costs as much as all else that an object is asked.
@@ -27,8 +28,10 @@ BEGIN
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
    WHERE c.oid = ANY (relations) AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
      AND NOT pgstream.ignores_schema(n.nspname)
-     AND (SELECT m.objid FROM pg_depend AS m WHERE m.classid = 'pg_class'::regclass
+     AND ((SELECT m.objid FROM pg_depend AS m WHERE m.classid = 'pg_class'::regclass
              AND m.objid = c.oid AND m.deptype = 'e' LIMIT 1) IS NULL
+       OR (SELECT o.oid FROM pgstream.object AS o
+            WHERE o.class = 'pg_class'::regclass AND o.oid = c.oid) IS NOT NULL)
   UNION ALL
   SELECT 'pg_class'::regclass::oid, c.oid, 'index', i.indrelid, NULL::oid, pgstream.describe_index(c.oid)
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -36,8 +39,10 @@ BEGIN
     JOIN pg_class AS t ON t.oid = i.indrelid AND t.relkind IN ('r', 'p')
    WHERE c.oid = ANY (relations) AND c.relkind IN ('i', 'I') AND c.relpersistence <> 't'
      AND NOT pgstream.ignores_schema(n.nspname)
-     AND (SELECT m.objid FROM pg_depend AS m WHERE m.classid = 'pg_class'::regclass
+     AND ((SELECT m.objid FROM pg_depend AS m WHERE m.classid = 'pg_class'::regclass
              AND m.objid = t.oid AND m.deptype = 'e' LIMIT 1) IS NULL
+       OR (SELECT o.oid FROM pgstream.object AS o
+            WHERE o.class = 'pg_class'::regclass AND o.oid = t.oid) IS NOT NULL)
   UNION ALL
   SELECT 'pg_class'::regclass::oid, c.oid, 'sequence', (s.description ->> 'table_oid')::oid, NULL::oid,
          s.description
@@ -45,8 +50,10 @@ BEGIN
     CROSS JOIN LATERAL pgstream.describe_sequence(c.oid) AS s (description)
    WHERE c.oid = ANY (relations) AND c.relkind = 'S' AND c.relpersistence <> 't'
      AND NOT pgstream.ignores_schema(n.nspname)
-     AND (SELECT m.objid FROM pg_depend AS m WHERE m.classid = 'pg_class'::regclass
+     AND ((SELECT m.objid FROM pg_depend AS m WHERE m.classid = 'pg_class'::regclass
              AND m.objid = c.oid AND m.deptype = 'e' LIMIT 1) IS NULL
+       OR (SELECT o.oid FROM pgstream.object AS o
+            WHERE o.class = 'pg_class'::regclass AND o.oid = c.oid) IS NOT NULL)
   UNION ALL
   SELECT 'pg_constraint'::regclass::oid, k.oid, 'constraint', k.conrelid, nullif(k.confrelid, 0),
          pgstream.describe_constraint(k.oid)
@@ -55,8 +62,10 @@ BEGIN
     JOIN pg_namespace AS n ON n.oid = t.relnamespace
    WHERE k.oid = ANY (constraints) AND k.contype IN ('c', 'f', 'p', 'u', 'x')
      AND NOT pgstream.ignores_schema(n.nspname)
-     AND (SELECT m.objid FROM pg_depend AS m WHERE m.classid = 'pg_class'::regclass
+     AND ((SELECT m.objid FROM pg_depend AS m WHERE m.classid = 'pg_class'::regclass
              AND m.objid = t.oid AND m.deptype = 'e' LIMIT 1) IS NULL
+       OR (SELECT o.oid FROM pgstream.object AS o
+            WHERE o.class = 'pg_class'::regclass AND o.oid = t.oid) IS NOT NULL)
   UNION ALL
   SELECT 'pg_type'::regclass::oid, t.oid, 'type', NULL::oid, NULL::oid, pgstream.describe_type(t.oid)
     FROM pg_type AS t JOIN pg_namespace AS n ON n.oid = t.typnamespace
@@ -64,14 +73,25 @@ BEGIN
    WHERE t.oid = ANY (types) AND t.typtype IN ('e', 'd', 'c', 'r')
      AND (t.typtype <> 'c' OR c.relkind = 'c')
      AND NOT pgstream.ignores_schema(n.nspname)
-     AND (SELECT m.objid FROM pg_depend AS m WHERE m.classid = 'pg_type'::regclass
+     AND ((SELECT m.objid FROM pg_depend AS m WHERE m.classid = 'pg_type'::regclass
              AND m.objid = t.oid AND m.deptype = 'e' LIMIT 1) IS NULL
+       OR (SELECT o.oid FROM pgstream.object AS o
+            WHERE o.class = 'pg_type'::regclass AND o.oid = t.oid) IS NOT NULL)
+     AND NOT EXISTS (
+       SELECT FROM pg_depend AS d
+         JOIN pg_type AS b ON b.oid = d.refobjid
+         JOIN pg_namespace AS bn ON bn.oid = b.typnamespace AND bn.nspname LIKE 'pg\_temp\_%'
+        WHERE d.refclassid = 'pg_type'::regclass
+          AND (d.classid = 'pg_type'::regclass AND d.objid = t.oid
+               OR d.classid = 'pg_class'::regclass AND d.objid = t.typrelid))
   UNION ALL
   SELECT 'pg_namespace'::regclass::oid, n.oid, 'schema', NULL::oid, NULL::oid, pgstream.describe_schema(n.oid)
     FROM pg_namespace AS n
    WHERE n.oid = ANY (schemas) AND NOT pgstream.ignores_schema(n.nspname)
-     AND (SELECT m.objid FROM pg_depend AS m WHERE m.classid = 'pg_namespace'::regclass
-             AND m.objid = n.oid AND m.deptype = 'e' LIMIT 1) IS NULL;
+     AND ((SELECT m.objid FROM pg_depend AS m WHERE m.classid = 'pg_namespace'::regclass
+             AND m.objid = n.oid AND m.deptype = 'e' LIMIT 1) IS NULL
+       OR (SELECT o.oid FROM pgstream.object AS o
+            WHERE o.class = 'pg_namespace'::regclass AND o.oid = n.oid) IS NOT NULL);
 END
 $function$;
 
@@ -179,7 +199,27 @@ BEGIN
 END
 $function$;
 
+-- Stores what exists and was never described, without a word in the log: what was taken out of an extension
+-- is on the target as it is here, with the extension.
+CREATE OR REPLACE FUNCTION pgstream.adopt() RETURNS void
+LANGUAGE plpgsql
+-- INNER
+AS $function$
+BEGIN
+  INSERT INTO pgstream.object
+  SELECT d.* FROM pgstream.describe(
+      ARRAY(SELECT c.oid FROM pg_class AS c
+             WHERE c.relkind IN ('r', 'p', 'i', 'I', 'S') AND c.oid >= 16384),
+      ARRAY(SELECT k.oid FROM pg_constraint AS k WHERE k.conrelid >= 16384),
+      ARRAY(SELECT t.oid FROM pg_type AS t WHERE t.oid >= 16384),
+      '{}') AS d
+   WHERE NOT EXISTS (SELECT FROM pgstream.object AS o WHERE o.class = d.class AND o.oid = d.oid)
+  ON CONFLICT DO NOTHING;
+END
+$function$;
+
 -- REMOVAL
+DROP FUNCTION IF EXISTS pgstream.adopt();
 DROP FUNCTION IF EXISTS pgstream.describe_all();
 DROP FUNCTION IF EXISTS pgstream.with_names(jsonb);
 DROP FUNCTION IF EXISTS pgstream.relation_name(oid);

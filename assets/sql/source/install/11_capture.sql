@@ -1,5 +1,24 @@
 -- From one finished command to one row of the schema log.
 
+-- The tables that came with an extension: the rows that its script writes are no user's.
+CREATE OR REPLACE FUNCTION pgstream.tables_of_extension(extension oid) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+-- INNER
+AS $function$
+BEGIN
+  RETURN (
+    SELECT jsonb_agg(jsonb_build_object('schema', n.nspname, 'name', t.relname) ORDER BY t.oid)
+      FROM pg_depend AS d
+      JOIN pg_class AS t ON t.oid = d.objid AND t.relkind IN ('r', 'p')
+      JOIN pg_namespace AS n ON n.oid = t.relnamespace
+     WHERE d.refclassid = 'pg_extension'::regclass AND d.refobjid = extension
+       AND d.classid = 'pg_class'::regclass AND d.deptype = 'e'
+       AND NOT EXISTS (SELECT FROM pgstream.object AS o
+                        WHERE o.class = 'pg_class'::regclass AND o.oid = t.oid)
+  );
+END
+$function$;
+
 -- Commands on kinds that do not replicate yet, and drops of them: said, never acted upon.
 -- The script of an extension drops and re-creates members of its own, which nothing marks as such
 -- but the command that runs it.
@@ -12,7 +31,9 @@ BEGIN
     SELECT coalesce(jsonb_agg(DISTINCT jsonb_strip_nulls(o.other)), '[]') FROM (
       SELECT jsonb_build_object('tag', c ->> 'tag', 'kind', c ->> 'type', 'identity', c ->> 'identity',
                'view', CASE WHEN c ->> 'type' = 'materialized view' THEN
-                   pgstream.relation_name((c ->> 'oid')::oid) END)
+                   pgstream.relation_name((c ->> 'oid')::oid) END,
+               'tables', CASE WHEN c ->> 'type' = 'extension' THEN
+                 pgstream.tables_of_extension((c ->> 'oid')::oid) END)
         FROM jsonb_array_elements(commands) AS c
        WHERE NOT coalesce(c ->> 'type', '') = ANY ('{table,table column,index,sequence,type,domain,schema,composite type,composite type column,table constraint,domain constraint}')
           OR c ->> 'type' = 'index' AND 'm' = (
@@ -155,6 +176,9 @@ BEGIN
     RETURN;
   END IF;
 
+  IF tag = 'ALTER EXTENSION' THEN
+    PERFORM pgstream.adopt();
+  END IF;
   -- Candidates: what was named, what vanished, and what goes with either.
   relations := pgstream.with_descendants(
     ARRAY(SELECT (c ->> 'oid')::oid FROM jsonb_array_elements(commands) AS c
@@ -303,3 +327,4 @@ DROP FUNCTION IF EXISTS pgstream.origins();
 DROP FUNCTION IF EXISTS pgstream.take_rewrites();
 DROP FUNCTION IF EXISTS pgstream.take_changes(oid[], oid[], oid[], oid[], jsonb, jsonb);
 DROP FUNCTION IF EXISTS pgstream.others(jsonb, jsonb, text);
+DROP FUNCTION IF EXISTS pgstream.tables_of_extension(oid);
