@@ -41,11 +41,14 @@ impl SequenceTracker {
                 continue;
             };
             let values = rows.iter().filter_map(|row| number(&row.values[column]));
-            let furthest = if sequence.increment < 0 {
-                values.min()
-            } else {
-                values.max()
-            };
+            let values = values.filter(|value| (sequence.min..=sequence.max).contains(value));
+            let furthest =
+                values.reduce(
+                    |furthest, value| match is_beyond(sequence, furthest, value) {
+                        true => value,
+                        false => furthest,
+                    },
+                );
             if let Some(value) = furthest {
                 self.advance(sequence, value);
             }
@@ -53,19 +56,13 @@ impl SequenceTracker {
     }
 
     fn advance(&mut self, sequence: &OwnedSequence, value: i64) {
-        let beyond = |known: i64| {
-            if sequence.increment < 0 {
-                value < known
-            } else {
-                value > known
-            }
-        };
+        let beyond = |known: i64| is_beyond(sequence, known, value);
         let known = self
             .pending
             .get(&sequence.name)
             .map(|(_, value)| *value)
             .or_else(|| self.known.get(&sequence.name).copied());
-        if (sequence.min..=sequence.max).contains(&value) && known.is_none_or(beyond) {
+        if known.is_none_or(beyond) {
             self.pending
                 .insert(sequence.name.clone(), (sequence.clone(), value));
         }
@@ -95,12 +92,43 @@ impl SequenceTracker {
     }
 }
 
+/// Whether a sequence gets to `value` after `known`. One that begins anew behind its last value goes round:
+/// the nearer way is the one that it took.
+fn is_beyond(sequence: &OwnedSequence, known: i64, value: i64) -> bool {
+    let forward = i128::from(value) - i128::from(known);
+    let forward = if sequence.increment < 0 {
+        -forward
+    } else {
+        forward
+    };
+    match sequence.cycle {
+        false => forward > 0,
+        true => forward != 0 && forward.rem_euclid(round(sequence)) * 2 < round(sequence),
+    }
+}
+
+/// The number of values between which a sequence goes round.
+fn round(sequence: &OwnedSequence) -> i128 {
+    (i128::from(sequence.max) - i128::from(sequence.min)).max(0) + 1
+}
+
 fn setval(sequence: &OwnedSequence, value: i64) -> String {
     let name = sequence.name.quoted();
-    let behind = if sequence.increment < 0 { '>' } else { '<' };
+    let (ahead, sign) = if sequence.increment < 0 {
+        ('>', "-")
+    } else {
+        ('<', "")
+    };
+    let behind = match (sequence.cycle, round(sequence)) {
+        (false, _) => format!("last_value {ahead} {value}"),
+        (true, round) => format!(
+            "last_value <> {value} AND 2 * pg_catalog.mod(\
+             {sign}({value}::pg_catalog.numeric - last_value) + {round}, {round}) < {round}"
+        ),
+    };
     format!(
         "SELECT pg_catalog.setval({}, {value}) FROM {name} \
-         WHERE last_value {behind} {value} OR (last_value = {value} AND NOT is_called);",
+         WHERE {behind} OR (last_value = {value} AND NOT is_called);",
         quote_literal(&name)
     )
 }

@@ -97,6 +97,9 @@ pub struct OwnedSequence {
     pub min: i64,
     /// Its highest value.
     pub max: i64,
+    /// It begins anew behind its last value.
+    #[serde(default)]
+    pub cycle: bool,
 }
 
 /// Columns that identify a row of the target.

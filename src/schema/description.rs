@@ -312,6 +312,18 @@ pub struct Sequence {
     pub identity: bool,
     /// `COMMENT ON SEQUENCE`.
     pub comment: Option<String>,
+    /// Where a command left it that altered it; only the log says so.
+    #[serde(default)]
+    pub position: Option<SequencePosition>,
+}
+
+/// Where a sequence stands. Who alters one waits for everybody who has drawn from it, so this is no guess.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SequencePosition {
+    /// `last_value`.
+    pub last: i64,
+    /// `is_called`: the last value has been drawn.
+    pub called: bool,
 }
 
 impl Sequence {

@@ -408,6 +408,64 @@ async fn a_lost_session_keeps_no_change_from_being_acknowledged() {
     flow.acknowledged().await;
     stop(handle).await;
 }
+
+/// Where a sequence stands on each side, after the source's is where the log says.
+async fn stands(flow: &Flow, sequence: &str) {
+    let look = format!("SELECT last_value, is_called FROM {sequence}");
+    let expected = query_text(&flow.source, &look).await;
+    let expected: Vec<&str> = expected.iter().map(String::as_str).collect();
+    flow.shows(&look, &expected).await;
+}
+
+/// Its bounds may leave out where the target's stands; RESTART goes back, too.
+#[tokio::test]
+async fn a_sequence_that_is_altered_stands_where_the_source_leaves_it() {
+    for plugin in [Plugin::Pgoutput, Plugin::Wal2json] {
+        let flow = Flow::schema(plugin).await;
+        let handle = flow.start();
+        for (sql, sequence) in [
+            (
+                "CREATE SEQUENCE q; ALTER SEQUENCE q MINVALUE 1000 START 1000 RESTART",
+                "q",
+            ),
+            (
+                "SELECT nextval('q'); ALTER SEQUENCE q MAXVALUE 2000 CACHE 3",
+                "q",
+            ),
+            ("ALTER SEQUENCE q RESTART WITH 1500", "q"),
+            ("ALTER SEQUENCE q RESTART", "q"),
+            (
+                "ALTER SEQUENCE q INCREMENT -1 MINVALUE -36 MAXVALUE -5 START -7 RESTART",
+                "q",
+            ),
+            (
+                "ALTER SEQUENCE q AS smallint NO MINVALUE MAXVALUE 100 START 3 RESTART WITH 30",
+                "q",
+            ),
+            (
+                "CREATE TABLE t (id int GENERATED ALWAYS AS IDENTITY (MAXVALUE 10) PRIMARY KEY, s serial); \
+                 INSERT INTO t DEFAULT VALUES; ALTER TABLE t ALTER id SET START 100 SET MAXVALUE 200 SET MINVALUE 100 RESTART",
+                "t_id_seq",
+            ),
+            (
+                "INSERT INTO t DEFAULT VALUES; ALTER SEQUENCE t_s_seq AS smallint RESTART 2",
+                "t_s_seq",
+            ),
+            (
+                "CREATE SEQUENCE c MAXVALUE 5 CYCLE; CREATE TABLE w (n int DEFAULT nextval('c'), id serial PRIMARY KEY); \
+                 INSERT INTO w DEFAULT VALUES; INSERT INTO w (id) SELECT generate_series(2, 4); \
+                 INSERT INTO w (id) VALUES (5), (6), (7)",
+                "c",
+            ),
+        ] {
+            flow.run(sql).await;
+            stands(&flow, sequence).await;
+        }
+        flow.equal().await;
+        stop(handle).await;
+    }
+}
+
 /// Rows and definition of a table that was ours stay ours, whatever extension it is put into.
 #[tokio::test]
 async fn a_table_that_is_put_into_an_extension_or_taken_out_is_neither_dropped_nor_made() {

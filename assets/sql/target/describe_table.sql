@@ -58,7 +58,7 @@ SELECT pg_catalog.json_build_object(
           -- default draws from, whoever owns it. A default that reckons with the value says nothing.
           SELECT pg_catalog.json_build_object(
             'name', pg_catalog.json_build_object('schema', qn.nspname, 'name', q.relname),
-            'increment', sq.seqincrement, 'min', sq.seqmin, 'max', sq.seqmax)
+            'increment', sq.seqincrement, 'min', sq.seqmin, 'max', sq.seqmax, 'cycle', sq.seqcycle)
           FROM pg_catalog.pg_class AS q
           JOIN pg_catalog.pg_sequence AS sq ON sq.seqrelid = q.oid
           JOIN pg_catalog.pg_namespace AS qn ON qn.oid = q.relnamespace

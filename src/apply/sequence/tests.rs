@@ -15,6 +15,7 @@ fn table(increment: i64) -> Arc<TablePlan> {
             increment,
             min: -1_000,
             max: 1_000,
+            cycle: false,
         };
         TargetColumn {
             sequence: Some(sequence),
@@ -104,6 +105,32 @@ fn what_is_known_to_be_set_is_not_set_again_until_forgotten() {
     tracker.forget();
     observe(&mut tracker, &plan, insert());
     assert_eq!(set(&tracker).len(), 2);
+}
+
+#[test]
+fn a_sequence_that_goes_round_is_followed_the_nearer_way() {
+    let check = |increment, known, value, expected| {
+        let sequence = OwnedSequence {
+            name: QualifiedName::new("public", "s"),
+            increment,
+            min: 1,
+            max: 10,
+            cycle: true,
+        };
+        assert_eq!(
+            is_beyond(&sequence, known, value),
+            expected,
+            "{known} {value}"
+        );
+    };
+
+    check(1, 3, 4, true);
+    check(1, 4, 3, false);
+    check(1, 9, 2, true);
+    check(1, 2, 9, false);
+    check(1, 5, 5, false);
+    check(-1, 2, 9, true);
+    check(-1, 9, 2, false);
 }
 
 crate::property::properties! {

@@ -4,8 +4,8 @@
 use super::scene::Scene;
 use super::sql::{comment, move_and_rename};
 use super::steps::{Phase, Steps, label};
-use crate::model::quote_ident;
-use crate::schema::description::Sequence;
+use crate::model::{quote_ident, quote_literal};
+use crate::schema::description::{Sequence, SequencePosition};
 use crate::schema::entry::Images;
 
 pub(super) fn plan(scene: &Scene<'_>, images: &Images<Sequence>, steps: &mut Steps) {
@@ -72,6 +72,8 @@ fn retype_identity(scene: &Scene<'_>, after: &Sequence, steps: &mut Steps, objec
     }
 }
 
+/// New bounds may leave out where the target's stands: it goes to where the source's was left, which may be
+/// back.
 fn alter(scene: &Scene<'_>, before: &Sequence, after: &Sequence, steps: &mut Steps, object: &str) {
     let mut old_name = before.qualified_name();
     let new_name = after.qualified_name();
@@ -95,7 +97,17 @@ fn alter(scene: &Scene<'_>, before: &Sequence, after: &Sequence, steps: &mut Ste
     }
     if before.type_name != after.type_name || parameters(before) != parameters(after) {
         let (type_name, parameters) = (&after.type_name, parameters(after));
-        let sql = format!("ALTER SEQUENCE {quoted} AS {type_name} {parameters}");
+        let restart = after.position.as_ref().map(|position| &position.last);
+        let restart = restart.map_or_else(String::new, |last| format!(" RESTART WITH {last}"));
+        let sql = format!("ALTER SEQUENCE {quoted} AS {type_name} {parameters}{restart}");
+        steps.add(Phase::Owner, object, sql);
+    }
+    if let Some(SequencePosition { last, called }) = &after.position {
+        let name = quote_literal(&quoted);
+        let sql = format!(
+            "SELECT pg_catalog.setval({}, {last}, {called})",
+            name.trim_start()
+        );
         steps.add(Phase::Owner, object, sql);
     }
 }

@@ -95,6 +95,23 @@ BEGIN
 END
 $function$;
 
+-- Where a sequence stands. Whoever alters one waits for all who have drawn from it, so that it stands still.
+CREATE OR REPLACE FUNCTION pgstream.sequence_position(relation oid) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+-- INNER
+AS $function$
+DECLARE
+  position pg_catalog.jsonb;
+BEGIN
+  EXECUTE (SELECT format('SELECT jsonb_build_object(''last'', s.last_value, ''called'', s.is_called) FROM %I.%I AS s',
+                         n.nspname, c.relname)
+             FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+            WHERE c.oid = relation AND c.relkind = 'S')
+     INTO position;
+  RETURN position;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION pgstream.describe_range(type_oid oid) RETURNS jsonb
 LANGUAGE plpgsql STABLE
 -- INNER
@@ -182,6 +199,7 @@ $function$;
 DROP FUNCTION IF EXISTS pgstream.describe_schema(oid);
 DROP FUNCTION IF EXISTS pgstream.describe_type(oid);
 DROP FUNCTION IF EXISTS pgstream.describe_range(oid);
+DROP FUNCTION IF EXISTS pgstream.sequence_position(oid);
 DROP FUNCTION IF EXISTS pgstream.describe_sequence(oid);
 DROP FUNCTION IF EXISTS pgstream.describe_constraint(oid);
 DROP FUNCTION IF EXISTS pgstream.describe_index(oid);

@@ -55,7 +55,7 @@ $function$;
 -- Compares what the candidates are with what they were, stores what they are, and returns the
 -- changes: [{"kind", "oid", "before", "after", "dropped"}]. One statement, hence one snapshot.
 -- A rewritten table is among them even when it is described as before: ALTER COLUMN ... TYPE ... USING may
--- give a column other values and its old type.
+-- give a column other values and its old type. So is a sequence that was altered: it may stand elsewhere.
 -- "dropped" is true where the server reported the drop; an object that vanished without a report
 -- was built anew under another OID, as ALTER TYPE does with indexes and constraints.
 CREATE OR REPLACE FUNCTION pgstream.take_changes(
@@ -95,7 +95,9 @@ BEGIN
       'kind', c.kind,
       'oid', c.oid::bigint,
       'before', pgstream.with_names(c.before),
-      'after', pgstream.with_names(c.after),
+      'after', pgstream.with_names(c.after) || CASE
+        WHEN c.kind = 'sequence' AND c.before IS NOT NULL AND c.after IS NOT NULL
+        THEN jsonb_build_object('position', pgstream.sequence_position(c.oid)) ELSE '{}' END,
       'dropped', EXISTS (SELECT FROM jsonb_array_elements(drops) AS d
                           WHERE (d ->> 'class')::oid = c.class AND (d ->> 'oid')::oid = c.oid
                             AND (d ->> 'column')::integer = 0)
@@ -157,6 +159,7 @@ DECLARE
   nested CONSTANT pg_catalog.text :=
     substring(stack, '^[^\n]*\nSQL statement "(.*?)"\n[A-Z][^\n]* function ');
   statement CONSTANT pg_catalog.text := coalesce(nested, batch);
+  altered pg_catalog.jsonb;
   relations pg_catalog.oid[];
   constraints pg_catalog.oid[];
   types pg_catalog.oid[];
@@ -179,6 +182,9 @@ BEGIN
   IF tag = 'ALTER EXTENSION' THEN
     PERFORM pgstream.adopt();
   END IF;
+  altered := (SELECT coalesce(jsonb_object_agg(c ->> 'oid', true), '{}')
+                FROM jsonb_array_elements(commands) AS c WHERE c ->> 'tag' = 'ALTER SEQUENCE');
+
   -- Candidates: what was named, what vanished, and what goes with either.
   relations := pgstream.with_descendants(
     ARRAY(SELECT (c ->> 'oid')::oid FROM jsonb_array_elements(commands) AS c
@@ -214,7 +220,7 @@ BEGIN
 
   PERFORM pgstream.keep_identity(r) FROM unnest(relations) AS r
     WHERE pgstream.identity_statement(r) IS NOT NULL;
-  changes := pgstream.take_changes(relations, constraints, types, schemas, drops, rewrites);
+  changes := pgstream.take_changes(relations, constraints, types, schemas, drops, rewrites || altered);
   PERFORM pgstream.restate_later(commands, changes);
   others := pgstream.others(commands, drops, statement);
 
