@@ -2,7 +2,9 @@
 
 use crate::model::remedy::{RUN_AGAIN, SKIP_FLAG, copied_or_left_out};
 use crate::model::{Classify, ErrorClass, Lsn, QualifiedName};
-use crate::postgres::PgError;
+use crate::postgres::{PgError, sqlstate};
+
+use super::TablePlan;
 
 /// A failed operation on the target, with its object.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +58,26 @@ pub enum ApplyError {
         expected: u64,
         /// Rows that were.
         found: u64,
+        /// What may keep it from being seen there.
+        why: Absence,
+    },
+    /// The source does not tell which row it changed.
+    #[error(
+        "the source does not say which row of {table} it changed: a generated column is in its key"
+    )]
+    NoIdentity {
+        /// The table.
+        table: QualifiedName,
+    },
+    /// A row was decoded under a type that has been changed since.
+    #[error(
+        "a row of {table} was written before the type of its column {column} was changed, and committed behind that"
+    )]
+    OlderType {
+        /// The table.
+        table: QualifiedName,
+        /// The column.
+        column: String,
     },
     /// The target does not have the table that the source changed.
     #[error("table {table} is not on the target")]
@@ -105,12 +127,39 @@ pub enum ApplyError {
     },
 }
 
+/// What may keep a row of the target from being found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Absence {
+    /// It is not there.
+    Missing,
+    /// Row level security may hide it from us.
+    Hidden,
+    /// Foreign keys act by themselves on what the stream brings, too.
+    Cascaded,
+}
+
+impl Absence {
+    pub(super) fn of(table: &TablePlan) -> Self {
+        match (
+            table.target.row_security,
+            table.acts() || table.target.is_acted_on(),
+        ) {
+            (true, _) => Self::Hidden,
+            (false, true) => Self::Cascaded,
+            (false, false) => Self::Missing,
+        }
+    }
+}
+
 impl ApplyError {
     /// Returns the table whose rows were refused.
     #[must_use]
     pub const fn table(&self) -> Option<&QualifiedName> {
         match self {
-            Self::Refused { table, .. } | Self::RowNotFound { table, .. } => Some(table),
+            Self::Refused { table, .. }
+            | Self::RowNotFound { table, .. }
+            | Self::NoIdentity { table }
+            | Self::OlderType { table, .. } => Some(table),
             Self::Open { .. }
             | Self::Statement { .. }
             | Self::Records { .. }
@@ -135,6 +184,8 @@ impl ApplyError {
             | Self::Records { .. }
             | Self::MissingTable { .. }
             | Self::MissingColumn { .. }
+            | Self::NoIdentity { .. }
+            | Self::OlderType { .. }
             | Self::Catalog { .. }
             | Self::Fenced { .. }
             | Self::ForeignCheckpoint { .. }
@@ -154,9 +205,11 @@ impl Classify for ApplyError {
                 ErrorClass::Data => ErrorClass::Operator,
                 class => class,
             },
-            Self::RowNotFound { .. } | Self::MissingTable { .. } | Self::MissingColumn { .. } => {
-                ErrorClass::Data
-            }
+            Self::RowNotFound { .. }
+            | Self::MissingTable { .. }
+            | Self::MissingColumn { .. }
+            | Self::NoIdentity { .. }
+            | Self::OlderType { .. } => ErrorClass::Data,
             // Mostly a session of our own that was cut off in the middle of its commit.
             Self::Fenced { .. } => ErrorClass::Transient,
             Self::ForeignCheckpoint { .. } | Self::Spill { .. } => ErrorClass::Operator,
@@ -169,15 +222,22 @@ impl Classify for ApplyError {
             Self::Open { source } => source.hint(),
             Self::Refused { source, .. } | Self::Statement { source, .. } => {
                 let refused = source.class() != ErrorClass::Transient;
-                source.hint().or_else(|| refused.then(hint_refused))
+                let own = source.hint().or_else(|| hint_of_code(source));
+                own.or_else(|| refused.then(hint_refused))
             }
             Self::Records { source, .. } => source.hint().or_else(|| {
                 let refused = source.class() != ErrorClass::Transient;
                 refused.then(|| format!("let our role do that on the target, and {RUN_AGAIN}"))
             }),
-            Self::RowNotFound { table, .. } => Some(format!(
-                "the target differs from the source in {table}: put the missing rows back (compare \
-                 both sides), then {RUN_AGAIN}; or skip this transaction with {SKIP_FLAG}"
+            Self::RowNotFound { table, why, .. } => Some(hint_absent(table, *why)),
+            Self::NoIdentity { table } => Some(format!(
+                "on the source: ALTER TABLE {} REPLICA IDENTITY FULL; then make the change of this \
+                 transaction on the target by hand and pass it over with {SKIP_FLAG}",
+                table.quoted()
+            )),
+            Self::OlderType { table, .. } => Some(format!(
+                "the source sends it as it was then, which means something else now: write this transaction's \
+                 rows of {table} on the target as the source shows them, and pass it over with {SKIP_FLAG}"
             )),
             Self::MissingTable { table } => Some(format!(
                 "{}; or skip this transaction with {SKIP_FLAG}",
@@ -211,4 +271,42 @@ fn hint_refused() -> String {
         "mend the target and {RUN_AGAIN}: it goes on at this transaction (at log level trace the values \
          that are refused are shown); or skip the transaction on record with {SKIP_FLAG}"
     )
+}
+
+/// What a violated constraint means here that it does not mean elsewhere.
+fn hint_of_code(source: &PgError) -> Option<String> {
+    let error = source.server()?;
+    match (&*error.code, &error.constraint) {
+        (sqlstate::FOREIGN_KEY_VIOLATION, _) => Some(format!(
+            "the row refers to one that is not here. Where the source wrote it with \
+             session_replication_role = replica, its key was not checked there: set \
+             PGSTREAM_POSTGRES_WRITER_DISABLE_TRIGGERS=true, and none is checked here. Else put the missing row \
+             back. Then {RUN_AGAIN}; or skip the transaction on record with {SKIP_FLAG}"
+        )),
+        (sqlstate::CHECK_VIOLATION, None) => Some(format!(
+            "the row has no place in this partition: its bounds are others than on the source (pgstream check \
+             names them). Attach it with those of the source, then {RUN_AGAIN}; or skip the transaction on \
+             record with {SKIP_FLAG}"
+        )),
+        _ => None,
+    }
+}
+
+fn hint_absent(table: &QualifiedName, why: Absence) -> String {
+    let differs = format!(
+        "the target differs from the source in {table}: put the missing rows back (compare both sides), then \
+         {RUN_AGAIN}; or skip this transaction with {SKIP_FLAG}"
+    );
+    match why {
+        Absence::Missing => differs,
+        Absence::Hidden => format!(
+            "row level security of {table} may hide them from our role: ALTER ROLE … BYPASSRLS, or a policy that \
+             shows them. Else {differs}"
+        ),
+        Absence::Cascaded => format!(
+            "foreign keys of the target act by themselves on what the stream brings, too: let our role keep them \
+             from it with GRANT SET ON PARAMETER session_replication_role (version 15 and later), or set \
+             PGSTREAM_POSTGRES_WRITER_DISABLE_TRIGGERS=true. Else {differs}"
+        ),
+    }
 }

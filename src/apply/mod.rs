@@ -31,10 +31,11 @@ pub use checkpoint::{
     AppliedSchemaChange, Checkpoint, CheckpointStore, SLOT_GONE, Stream, begins_here,
     came_through_slot_sql, checkpoint_owner, misfit, prune_schema_changes,
 };
-pub use error::ApplyError;
+pub use error::{Absence, ApplyError};
 pub use held::HeldRows;
 pub use records::{PipelineRecord, forget_checkpoint, install_records, note_filter, pipelines};
 pub use table::{
-    Lane, OwnedSequence, RunAs, TablePlan, TargetColumn, TargetTable, UniqueKey, WriteRules,
+    ForeignKey, Lane, OwnedSequence, RunAs, Silent, TablePlan, TargetColumn, TargetTable,
+    UniqueKey, WriteRules,
 };
-pub use writer::{Commit, Writer};
+pub use writer::{Commit, Suppressed, Writer};

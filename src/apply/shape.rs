@@ -3,7 +3,7 @@
 //! Values arrive as text and are given to the input function of the column's own type: either as
 //! a parameter of that type, or as an element of an array of it. The types are named without
 //! modifier, so that the assignment that follows refuses a value that is too long instead of
-//! cutting it.
+//! cutting it. Old values, by which rows are found, are given to the type below its domains.
 
 #[cfg(test)]
 mod tests;
@@ -39,6 +39,14 @@ pub(super) enum Shape {
     Replace(Vec<usize>),
     /// One row by its old image.
     MoveImage(Vec<usize>),
+    /// Looks for the row of a key.
+    FindOne,
+    /// Looks for the rows of these keys.
+    FindMany,
+    /// Looks for a row of this image.
+    FindImage,
+    /// Looks for a row of each image.
+    FindImages,
 }
 
 /// Returns the statement's text.
@@ -55,6 +63,16 @@ pub(super) fn sql(plan: &TablePlan, shape: &Shape) -> String {
         Shape::Move(columns) => move_by_key(plan, columns),
         Shape::Replace(columns) => replace_by_key(plan, columns),
         Shape::MoveImage(columns) => move_by_image(plan, columns),
+        Shape::FindOne => find(plan, None, &key_is_parameters(plan)),
+        Shape::FindMany => {
+            let keys = unnest(plan, &plan.key, &[]);
+            find(plan, Some(keys), &key_is_elements(plan))
+        }
+        Shape::FindImage => find(plan, None, &image_is_parameters(plan)),
+        Shape::FindImages => format!(
+            "{} SELECT FROM found JOIN wanted USING (image, copy)",
+            images(plan)
+        ),
     }
 }
 
@@ -73,15 +91,17 @@ fn insert_one(plan: &TablePlan) -> String {
     if plan.written.is_empty() {
         return format!("INSERT INTO {} DEFAULT VALUES", plan.target.name.quoted());
     }
-    let values = numbered(plan.written.len(), |at| one(plan, plan.written[at], at + 1));
+    let values = numbered(plan.written.len(), |at| {
+        Value::parameter(at + 1).written(plan, plan.written[at])
+    });
     format!("{} VALUES ({values}){}", insert_into(plan), conflict(plan))
 }
 
 fn insert_many(plan: &TablePlan) -> String {
     let values = numbered(plan.written.len(), |at| {
-        element(plan, plan.written[at], at + 1)
+        Value::element(at + 1).written(plan, plan.written[at])
     });
-    let rows = unnest(plan, &plan.written);
+    let rows = unnest(plan, &[], &plan.written);
     format!(
         "{} SELECT {values} FROM {rows}{}",
         insert_into(plan),
@@ -98,7 +118,7 @@ fn copy(plan: &TablePlan) -> String {
 }
 
 fn update_one(plan: &TablePlan, columns: &[usize]) -> String {
-    let (set, kept) = set_and_kept(plan, columns, |at, column| one(plan, column, at + 1));
+    let (set, kept) = set_and_kept(plan, columns, Value::parameter);
     format!(
         "UPDATE {} AS t SET {set} WHERE {}{kept}",
         table(plan),
@@ -108,12 +128,11 @@ fn update_one(plan: &TablePlan, columns: &[usize]) -> String {
 
 /// The parameters are the key's columns, then those that are set or must be as they are.
 fn update_many(plan: &TablePlan, columns: &[usize]) -> String {
-    let all: Vec<_> = plan.key.iter().chain(columns).copied().collect();
-    let (set, kept) = set_and_kept(plan, columns, |at, column| element(plan, column, at + 1));
+    let (set, kept) = set_and_kept(plan, columns, Value::element);
     format!(
         "UPDATE {} AS t SET {set} FROM {} WHERE {}{kept}",
         table(plan),
-        unnest(plan, &all),
+        unnest(plan, &plan.key, columns),
         key_is_elements(plan)
     )
 }
@@ -123,35 +142,34 @@ fn update_many(plan: &TablePlan, columns: &[usize]) -> String {
 fn set_and_kept(
     plan: &TablePlan,
     columns: &[usize],
-    value: impl Fn(usize, usize) -> String,
+    value: fn(usize) -> Value,
 ) -> (String, String) {
     let (mut set, mut kept) = (Vec::new(), String::new());
-    for (at, &column) in (plan.key.len()..).zip(columns) {
-        let (name, value) = (name(plan, column), value(at, column));
+    for (at, &column) in (plan.key.len() + 1..).zip(columns) {
         if plan.column(column).identity_always {
-            let equals = &plan.column(column).equals;
-            kept = format!("{kept} AND t.{name} {equals} {value}");
+            let is = value(at).equals(plan, column, plan.column(column).equals.as_deref());
+            kept = format!("{kept} AND {is}");
         } else {
-            set.push(format!("{name} = {value}"));
+            set.push(value(at).assigned(plan, column));
         }
     }
     (set.join(", "), kept)
 }
 
 fn delete_many(plan: &TablePlan) -> String {
-    if let [column] = *plan.key
-        && plan.column(column).unnestable
+    if let ([column], [Some(equals)]) = (&*plan.key, &*plan.key_equals)
+        && plan.column(*column).unnestable
     {
-        let (name, target) = (name(plan, column), plan.column(column));
+        let target = plan.column(*column);
         return format!(
-            "DELETE FROM {} AS t WHERE t.{name} {} ANY ({}::{}[])",
+            "DELETE FROM {} AS t WHERE {} {equals} ANY ({}::{}[])",
             table(plan),
-            target.equals,
+            bare(plan, *column),
             parameter(plan, 1),
-            target.type_name
+            target.bare_type()
         );
     }
-    let keys = unnest(plan, &plan.key);
+    let keys = unnest(plan, &plan.key, &[]);
     format!(
         "DELETE FROM {} AS t USING {keys} WHERE {}",
         table(plan),
@@ -159,12 +177,21 @@ fn delete_many(plan: &TablePlan) -> String {
     )
 }
 
+fn delete_images(plan: &TablePlan) -> String {
+    format!(
+        "{} DELETE FROM {} AS t USING found JOIN wanted USING (image, copy) \
+         WHERE t.ctid = found.place AND t.tableoid = found.part",
+        images(plan),
+        table(plan)
+    )
+}
+
 /// Equal images are told apart by counting them on both sides: the n-th row that looks so is the
 /// n-th that was asked for. Images are compared as text, the only form in which every type has an
 /// equality that no rounding or collation touches.
-fn delete_images(plan: &TablePlan) -> String {
+fn images(plan: &TablePlan) -> String {
     let values = numbered(plan.written.len(), |at| {
-        element(plan, plan.written[at], at + 1)
+        Value::element(at + 1).bare(plan, plan.written[at])
     });
     format!(
         "WITH wanted AS (\
@@ -173,12 +200,9 @@ fn delete_images(plan: &TablePlan) -> String {
          found AS (\
          SELECT place, part, image, pg_catalog.row_number() OVER (PARTITION BY image) AS copy \
          FROM (SELECT t.ctid AS place, t.tableoid AS part, {} AS image FROM {} AS t) AS r \
-         WHERE image IN (SELECT image FROM wanted)) \
-         DELETE FROM {} AS t USING found JOIN wanted USING (image, copy) \
-         WHERE t.ctid = found.place AND t.tableoid = found.part",
-        unnest(plan, &plan.written),
+         WHERE image IN (SELECT image FROM wanted))",
+        unnest(plan, &plan.written, &[]),
         image(plan),
-        table(plan),
         table(plan)
     )
 }
@@ -195,9 +219,7 @@ fn delete_any(plan: &TablePlan) -> String {
 /// The parameters are the old key, then the columns that are set.
 fn move_by_key(plan: &TablePlan, columns: &[usize]) -> String {
     let key_count = plan.key.len();
-    let set = assignments(plan, columns, |at, column| {
-        one(plan, column, key_count + at + 1)
-    });
+    let set = assigned(plan, columns, key_count);
     format!(
         "UPDATE {} AS t SET {set} WHERE {}",
         table(plan),
@@ -209,7 +231,7 @@ fn move_by_key(plan: &TablePlan, columns: &[usize]) -> String {
 /// deleted and inserted again; values that were not sent come from the deleted one.
 fn replace_by_key(plan: &TablePlan, columns: &[usize]) -> String {
     let value = |&column: &usize| match columns.iter().position(|&sent| sent == column) {
-        Some(at) => one(plan, column, plan.key.len() + at + 1),
+        Some(at) => Value::parameter(plan.key.len() + at + 1).written(plan, column),
         None => format!("gone.{}", name(plan, column)),
     };
     let values: Vec<_> = plan.written.iter().map(value).collect();
@@ -224,18 +246,26 @@ fn replace_by_key(plan: &TablePlan, columns: &[usize]) -> String {
 
 /// The parameters are the old image, then the columns that are set.
 fn move_by_image(plan: &TablePlan, columns: &[usize]) -> String {
-    let old_count = plan.written.len();
-    let old = numbered(old_count, |at| one(plan, plan.written[at], at + 1));
-    let set = assignments(plan, columns, |at, column| {
-        one(plan, column, old_count + at + 1)
-    });
+    let set = assigned(plan, columns, plan.written.len());
     format!(
         "UPDATE {} AS t SET {set} WHERE (t.tableoid, t.ctid) = (\
-         SELECT t.tableoid, t.ctid FROM {} AS t WHERE {} = ROW({old})::pg_catalog.text LIMIT 1)",
+         SELECT t.tableoid, t.ctid FROM {} AS t WHERE {} LIMIT 1)",
         table(plan),
         table(plan),
-        image(plan)
+        image_is_parameters(plan)
     )
+}
+
+fn image_is_parameters(plan: &TablePlan) -> String {
+    let old = numbered(plan.written.len(), |at| {
+        Value::parameter(at + 1).bare(plan, plan.written[at])
+    });
+    format!("{} = ROW({old})::pg_catalog.text", image(plan))
+}
+
+fn find(plan: &TablePlan, among: Option<String>, condition: &str) -> String {
+    let among = among.map_or_else(String::new, |keys| format!(", {keys}"));
+    format!("SELECT FROM {} AS t{among} WHERE {condition}", table(plan))
 }
 
 fn table(plan: &TablePlan) -> String {
@@ -264,9 +294,13 @@ fn conflict(plan: &TablePlan) -> String {
         OnConflict::Update if plan.key.is_empty() => String::new(),
         OnConflict::Update => {
             let key = names(plan, &plan.key);
-            let set = assignments(plan, &plan.settable(&plan.written), |_, column| {
-                format!("EXCLUDED.{}", name(plan, column))
-            });
+            let set = plan.settable(&plan.written);
+            let set: Vec<_> = set
+                .into_iter()
+                .map(|column| name(plan, column))
+                .map(|name| format!("{name} = EXCLUDED.{name}"))
+                .collect();
+            let set = set.join(", ");
             match set.as_str() {
                 "" => format!(" ON CONFLICT ({key}) DO NOTHING"),
                 set => format!(" ON CONFLICT ({key}) DO UPDATE SET {set}"),
@@ -276,43 +310,115 @@ fn conflict(plan: &TablePlan) -> String {
 }
 
 fn key_is_parameters(plan: &TablePlan) -> String {
-    key_is(plan, |at, column| one(plan, column, at + 1))
+    key_is(plan, Value::parameter)
 }
 
 fn key_is_elements(plan: &TablePlan) -> String {
-    key_is(plan, |at, column| element(plan, column, at + 1))
+    key_is(plan, Value::element)
 }
 
-fn key_is(plan: &TablePlan, value: impl Fn(usize, usize) -> String) -> String {
-    let equal = |(at, &column): (usize, &usize)| {
-        format!(
-            "t.{} {} {}",
-            name(plan, column),
-            plan.column(column).equals,
-            value(at, column)
+fn key_is(plan: &TablePlan, value: fn(usize) -> Value) -> String {
+    let columns = plan.key.iter().zip(&plan.key_equals);
+    let equal = columns
+        .enumerate()
+        .map(|(at, (&column, equals))| value(at + 1).equals(plan, column, equals.as_deref()));
+    equal.collect::<Vec<_>>().join(" AND ")
+}
+
+/// What is set by the parameters behind the first `behind`.
+fn assigned(plan: &TablePlan, columns: &[usize], behind: usize) -> String {
+    let numbers = behind + 1..;
+    let set = numbers.zip(columns);
+    let set = set.map(|(number, &column)| Value::parameter(number).assigned(plan, column));
+    set.collect::<Vec<_>>().join(", ")
+}
+
+/// A value that a statement is given: a parameter, or what [`unnest`] makes of an array.
+struct Value {
+    number: usize,
+    element: bool,
+}
+
+impl Value {
+    const fn parameter(number: usize) -> Self {
+        let element = false;
+        Self { number, element }
+    }
+
+    const fn element(number: usize) -> Self {
+        let element = true;
+        Self { number, element }
+    }
+
+    /// As a value of this type; `array` is the type of the elements.
+    fn of_type(&self, plan: &TablePlan, type_name: &str, array: &str) -> String {
+        let number = self.number;
+        match self.element {
+            false => format!("{}::{type_name}", parameter(plan, number)),
+            true if array == TEXT && type_name != TEXT => format!("v.c{number}::{type_name}"),
+            true => format!("v.c{number}"),
+        }
+    }
+
+    /// As the column takes it.
+    fn written(&self, plan: &TablePlan, column: usize) -> String {
+        self.of_type(
+            plan,
+            &plan.column(column).type_name,
+            written_array(plan, column),
         )
-    };
-    plan.key
-        .iter()
-        .enumerate()
-        .map(equal)
-        .collect::<Vec<_>>()
-        .join(" AND ")
+    }
+
+    /// Without the domains of the column's type.
+    fn bare(&self, plan: &TablePlan, column: usize) -> String {
+        self.of_type(
+            plan,
+            plan.column(column).bare_type(),
+            image_array(plan, column),
+        )
+    }
+
+    /// Whether the column has this value.
+    fn equals(&self, plan: &TablePlan, column: usize, equals: Option<&str>) -> String {
+        match equals {
+            Some(equals) => format!(
+                "{} {equals} {}",
+                bare(plan, column),
+                self.bare(plan, column)
+            ),
+            None => self.looks_as(plan, column),
+        }
+    }
+
+    fn looks_as(&self, plan: &TablePlan, column: usize) -> String {
+        format!(
+            "ROW(t.{})::{TEXT} = ROW({})::{TEXT}",
+            name(plan, column),
+            self.of_type(plan, TEXT, TEXT)
+        )
+    }
+
+    /// The assignment of an UPDATE. What breaks a check of its domain and stays is not looked at.
+    fn assigned(&self, plan: &TablePlan, column: usize) -> String {
+        let name = name(plan, column);
+        if !plan.column(column).guarded {
+            return format!("{name} = {}", self.written(plan, column));
+        }
+        let (same, type_name) = (self.looks_as(plan, column), &plan.column(column).type_name);
+        let text = self.of_type(plan, TEXT, TEXT);
+        format!("{name} = CASE WHEN {same} THEN t.{name} ELSE {text}::{type_name} END")
+    }
 }
 
-fn assignments(
-    plan: &TablePlan,
-    columns: &[usize],
-    value: impl Fn(usize, usize) -> String,
-) -> String {
-    let assign =
-        |(at, &column): (usize, &usize)| format!("{} = {}", name(plan, column), value(at, column));
-    columns
-        .iter()
-        .enumerate()
-        .map(assign)
-        .collect::<Vec<_>>()
-        .join(", ")
+const TEXT: &str = "pg_catalog.text";
+
+/// The column without the domains of its type: operators know nothing of domains.
+fn bare(plan: &TablePlan, column: usize) -> String {
+    let name = name(plan, column);
+    match &plan.column(column).bare_type {
+        Some(bare) => format!("t.{name}::{bare}"),
+        None => format!("t.{name}"),
+    }
 }
 
 /// The whole row as text; a generated column follows from the others.
@@ -323,15 +429,6 @@ fn image(plan: &TablePlan) -> String {
     format!("ROW({values})::pg_catalog.text")
 }
 
-/// Parameter `number` as a value of the column's type.
-fn one(plan: &TablePlan, column: usize, number: usize) -> String {
-    format!(
-        "{}::{}",
-        parameter(plan, number),
-        plan.column(column).type_name
-    )
-}
-
 /// A parameter as it stands in the text: what runs as the owner of the table has all in one array of texts.
 fn parameter(plan: &TablePlan, number: usize) -> String {
     match plan.target.run_as {
@@ -340,33 +437,51 @@ fn parameter(plan: &TablePlan, number: usize) -> String {
     }
 }
 
-/// The rows' values as a table `v`, one array parameter a column. The arrays stand in a list of results
-/// and not in FROM, where PostgreSQL would first write what each of them holds into a store of its own: that
-/// took a quarter of an UPDATE.
-fn unnest(plan: &TablePlan, columns: &[usize]) -> String {
+/// The rows' values as a table `v`, one array parameter a column: those by which rows are found, then those
+/// that are written. The arrays stand in a list of results and not in FROM, where PostgreSQL would first write
+/// what each of them holds into a store of its own: that took a quarter of an UPDATE.
+fn unnest(plan: &TablePlan, found: &[usize], written: &[usize]) -> String {
+    let by_text = |column: usize| {
+        let at = plan.key.iter().position(|&key| key == column);
+        at.is_some_and(|at| plan.key_equals[at].is_none())
+    };
+    let kept = |column: usize| plan.column(column).identity_always;
+    let columns: Vec<_> = found.iter().chain(written).copied().collect();
+    let types: Vec<_> = (found.iter())
+        .map(|&column| match by_text(column) {
+            true => TEXT,
+            false => image_array(plan, column),
+        })
+        .chain(written.iter().map(|&column| match kept(column) {
+            true => image_array(plan, column),
+            false => written_array(plan, column),
+        }))
+        .collect();
     let arrays = numbered(columns.len(), |at| {
-        let column = plan.column(columns[at]);
-        let element = if column.unnestable {
-            &*column.type_name
-        } else {
-            "pg_catalog.text"
-        };
+        let number = at + 1;
         format!(
-            "pg_catalog.unnest({}::{element}[]) AS c{number}",
-            parameter(plan, at + 1),
-            number = at + 1
+            "pg_catalog.unnest({}::{}[]) AS c{number}",
+            parameter(plan, number),
+            types[at]
         )
     });
     format!("(SELECT {arrays}) AS v")
 }
 
-/// Column `number` of [`unnest`] as a value of the column's type.
-fn element(plan: &TablePlan, column: usize, number: usize) -> String {
-    let target = plan.column(column);
-    if target.unnestable {
-        format!("v.c{number}")
-    } else {
-        format!("v.c{number}::{}", target.type_name)
+/// What the arrays of values hold by which whole rows are found.
+fn image_array(plan: &TablePlan, column: usize) -> &str {
+    let column = plan.column(column);
+    match column.unnestable {
+        true => column.bare_type(),
+        false => TEXT,
+    }
+}
+
+/// What the arrays of values hold that are written: the assignment gives them to the domain.
+fn written_array(plan: &TablePlan, column: usize) -> &str {
+    match plan.column(column).guarded {
+        true => TEXT,
+        false => image_array(plan, column),
     }
 }
 

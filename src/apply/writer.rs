@@ -7,10 +7,12 @@
 
 mod bind;
 mod commit;
+mod judge;
+mod owner;
 mod session;
 mod truncate;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures_util::SinkExt as _;
@@ -21,9 +23,7 @@ use tracing::trace;
 use crate::config::ConnectionSettings;
 use crate::model::QualifiedName;
 use crate::postgres::sqlstate::OBJECT_IN_USE;
-use crate::postgres::{
-    PgError, Session, call_as_owner, owner_of_evaluated, owner_of_table, run_as_owner,
-};
+use crate::postgres::{PgError, Session, owner_of_table};
 
 use super::checkpoint::ADVANCE;
 use super::durability::Durability;
@@ -34,6 +34,8 @@ use super::{ApplyError, CheckpointStore, Op, RunAs, TablePlan, TargetTable, Writ
 use bind::{Bound, CopyRows, TextParameter, Work};
 pub use commit::Commit;
 use commit::WAL_LOOK;
+use judge::{gone, judge, less};
+use owner::as_role;
 
 const DESCRIBE_TABLE: &str = include_str!("../../assets/sql/target/describe_table.sql");
 
@@ -47,12 +49,16 @@ const STATEMENTS_MAX: usize = 1_000;
 
 /// What the target refused, in its error.
 const OWNER: &str = "a function that runs statements as the owner of a table";
+/// Foreign keys act on what we write by triggers of the origin's.
+const SILENCE: &str = "SET LOCAL session_replication_role = replica";
+const END_OF_SILENCE: &str = "SET LOCAL session_replication_role TO DEFAULT";
 
 /// The session's process, and whether there are synchronous standbys: a commit that does not wait
 /// would be confirmed before they have it.
 const ITSELF: &str = "\
 SELECT pg_catalog.pg_backend_pid(),
-       pg_catalog.current_setting('synchronous_standby_names') <> ''";
+       pg_catalog.current_setting('synchronous_standby_names') <> '',
+       COALESCE(pg_catalog.current_setting('pgstream.silences', true), '') = 'on'";
 
 /// The session that writes to the target.
 pub struct Writer {
@@ -67,7 +73,20 @@ pub struct Writer {
     process_id: i32,
     sequences: SequenceTracker,
     durability: Durability,
+    /// The role may keep foreign keys from acting.
+    silences: bool,
+    /// Changes that triggers and rules of the target kept from happening, since the last commit.
+    suppressed: HashMap<QualifiedName, Suppressed>,
     open: bool,
+}
+
+/// Changes of a table that the target kept from happening.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suppressed {
+    /// How many.
+    pub count: u64,
+    /// The triggers and rules that may have done so.
+    pub by: String,
 }
 
 /// A statement, and the plan it was made for: while it is held here its address is not reused.
@@ -134,6 +153,8 @@ impl Writer {
             describe,
             sequences: SequenceTracker::default(),
             durability,
+            silences: itself.as_ref().is_some_and(|row| row.get(2)),
+            suppressed: HashMap::new(),
             process_id: itself.as_ref().map_or(0, |row| row.get(0)),
             open: false,
             session,
@@ -157,6 +178,17 @@ impl Writer {
     #[must_use]
     pub const fn rules(&self) -> WriteRules {
         self.rules
+    }
+
+    /// Returns whether the role may keep foreign keys from acting on what we write.
+    #[must_use]
+    pub const fn silences(&self) -> bool {
+        self.silences
+    }
+
+    /// Takes the number of changes that triggers and rules of the target kept from happening, by table.
+    pub fn take_suppressed(&mut self) -> HashMap<QualifiedName, Suppressed> {
+        std::mem::take(&mut self.suppressed)
     }
 
     /// Returns the target's table of this name as it is now, if there is one.
@@ -269,16 +301,6 @@ impl Writer {
         done.map_err(refused_record(object))
     }
 
-    /// Returns what runs a statement as the owner of its table, where it evaluates what others wrote.
-    async fn as_its_owner(&self, sql: &str) -> Result<Option<String>, PgError> {
-        let Some(question) = owner_of_evaluated(sql).filter(|_| self.rules.run_as == RunAs::Owner)
-        else {
-            return Ok(None);
-        };
-        let owner = self.session.owner(&question).await?;
-        Ok(owner.map(|owner| as_role(Some(owner.oid), sql)))
-    }
-
     /// Runs a statement again that was refused because checks of its table are deferred. Ours wait
     /// for the commit although the source's may not have; they are made now. Not before there is
     /// need: the checks of other tables may rightly have to wait.
@@ -361,7 +383,31 @@ impl Writer {
         let (begun, answers) = join(self.begun(), self.send_all(&group)).await;
         begun?;
         self.open = true;
-        judge_all(&group, answers)
+        self.judge_all(&group, answers)
+    }
+
+    fn judge_all(
+        &mut self,
+        group: &[Bound],
+        answers: Vec<Result<u64, PgError>>,
+    ) -> Result<(), ApplyError> {
+        let mut judged = group.iter().zip(answers);
+        judged.try_for_each(|(bound, answer)| {
+            let kept = judge(bound, answer)?;
+            self.note_suppressed(&bound.table, kept);
+            Ok(())
+        })
+    }
+
+    fn note_suppressed(&mut self, table: &TablePlan, count: u64) {
+        if count > 0 {
+            let known = self.suppressed.entry(table.target.name.clone());
+            let known = known.or_insert_with(|| Suppressed {
+                count: 0,
+                by: table.target.keepers.join(", "),
+            });
+            known.count += count;
+        }
     }
 
     /// Begins a transaction on the target unless one is open there.
@@ -384,22 +430,53 @@ impl Writer {
         join_all(group.iter().map(|bound| self.send(bound))).await
     }
 
-    /// Runs a change of a key where foreign keys act by themselves: the target may have carried
-    /// the key change over already, and the row then stands under its new key.
+    /// Runs a statement whose answer decides what comes next: another way to the same row, or, where a
+    /// trigger may have kept it, the question whether the row is there.
     async fn run_alone(&mut self, bound: Bound) -> Result<(), ApplyError> {
         self.begin().await?;
-        self.prepare(&bound.table, &bound.shape).await?;
-        let answer = self.send(&bound).await;
-        match (answer, &bound.instead) {
-            (Ok(0), Some(instead)) => {
-                self.prepare(&instead.table, &instead.shape).await?;
-                judge(instead, self.send(instead).await)
-            }
-            (answer, _) => judge(&bound, answer),
+        let mut bound = bound;
+        let mut answer = self.send_prepared(&bound).await?;
+        if let (Ok(0), Some(instead)) = (&answer, bound.instead.take()) {
+            bound = *instead;
+            answer = self.send_prepared(&bound).await?;
         }
+        let question = bind::search(&bound).filter(|_| bound.table.target.suppresses);
+        let kept = match (judge(&bound, answer), question) {
+            (Err(ApplyError::RowNotFound { found, .. }), Some(question)) => {
+                let there = self.send_prepared(&question).await?;
+                judge(
+                    &question,
+                    there.map(|there| (there + gone(&bound, found)).min(bound.row_count)),
+                )?;
+                bound.row_count - found
+            }
+            (judged, _) => judged?,
+        };
+        self.note_suppressed(&bound.table, kept);
+        Ok(())
+    }
+
+    async fn send_prepared(&mut self, bound: &Bound) -> Result<Result<u64, PgError>, ApplyError> {
+        self.prepare(&bound.table, &bound.shape).await?;
+        Ok(self.send(bound).await)
     }
 
     async fn send(&self, bound: &Bound) -> Result<u64, PgError> {
+        if !bound.silent {
+            return self.send_as_it_is(bound).await;
+        }
+        let (silent, answer, over) = tokio::join!(
+            self.session.run(SILENCE),
+            self.send_as_it_is(bound),
+            self.session.run(END_OF_SILENCE),
+        );
+        silent?;
+        let found = answer?;
+        over?;
+        Ok(found)
+    }
+
+    async fn send_as_it_is(&self, bound: &Bound) -> Result<u64, PgError> {
         if let Some(owner) = bound.table.target.run_as {
             return self.send_as(owner, bound).await;
         }
@@ -417,34 +494,6 @@ impl Writer {
             let sql = shape::sql(&bound.table, &bound.shape);
             self.session.error(&sql, error).about_values()
         })
-    }
-
-    /// Runs a statement as the owner of its table.
-    async fn send_as(&self, owner: u32, bound: &Bound) -> Result<u64, PgError> {
-        let call = self.owners.get(&owner).expect("prepared before it is sent");
-        let sql = shape::sql(&bound.table, &bound.shape);
-        let parameters = [
-            TextParameter::text(&sql),
-            TextParameter::array(&bound.parameters),
-        ];
-        let answer = self
-            .session
-            .query_one(call, &[&parameters[0], &parameters[1]])
-            .await;
-        let row = answer.map_err(|error| self.session.error(&sql, error).about_values())?;
-        Ok(row.get::<_, i64>(0).unsigned_abs())
-    }
-
-    async fn prepare_owner(&mut self, owner: u32, table: &TablePlan) -> Result<(), ApplyError> {
-        if self.owners.contains_key(&owner) {
-            return Ok(());
-        }
-        let sql = call_as_owner(owner);
-        let statement = self.session.prepare(&sql).await;
-        let statement = statement.map_err(|error| self.session.error(&sql, error));
-        let statement = statement.map_err(refused_change(table, sql))?;
-        self.owners.insert(owner, statement);
-        Ok(())
     }
 
     async fn prepare(&mut self, table: &Arc<TablePlan>, shape: &Shape) -> Result<(), ApplyError> {
@@ -490,13 +539,11 @@ impl Writer {
         let result = done
             .await
             .map_err(|error| session.error(&sql, error).about_values());
-        result.map(drop).map_err(refused_change(&copy.table, sql))
+        let found = result.map_err(refused_change(&copy.table, sql))?;
+        let kept = less(&copy.table, copy.row_count, found);
+        self.note_suppressed(&copy.table, kept);
+        Ok(())
     }
-}
-
-/// Returns what runs a statement of ours as a role, if one is named.
-fn as_role(role: Option<u32>, sql: &str) -> String {
-    role.map_or_else(|| sql.to_owned(), |role| run_as_owner(role, sql))
 }
 
 fn statement_key(table: &Arc<TablePlan>, shape: &Shape) -> (usize, Shape) {
@@ -505,43 +552,6 @@ fn statement_key(table: &Arc<TablePlan>, shape: &Shape) -> (usize, Shape) {
 
 fn as_sql(parameter: &TextParameter) -> &(dyn tokio_postgres::types::ToSql + Sync) {
     parameter
-}
-
-fn judge_all(group: &[Bound], answers: Vec<Result<u64, PgError>>) -> Result<(), ApplyError> {
-    let mut judged = group.iter().zip(answers);
-    judged.try_for_each(|(bound, answer)| judge(bound, answer))
-}
-
-fn judge(bound: &Bound, answer: Result<u64, PgError>) -> Result<(), ApplyError> {
-    let statement = || shape::sql(&bound.table, &bound.shape);
-    show_refused(bound, &answer);
-    let found = answer.map_err(refused_change(&bound.table, statement()))?;
-    match bound.expected {
-        Some(expected) if found != expected => Err(ApplyError::RowNotFound {
-            table: bound.table.target.name.clone(),
-            statement: statement(),
-            expected,
-            found,
-        }),
-        Some(_) | None => Ok(()),
-    }
-}
-
-/// Values are for trace output alone: there one finds the row that the target refuses.
-fn show_refused(bound: &Bound, answer: &Result<u64, PgError>) {
-    let (table, values) = (&bound.table.target.name, &bound.parameters);
-    match (answer, bound.expected) {
-        (Err(error), _) => {
-            let answer = error.server();
-            let message = answer.map(|answer| answer.message.as_str());
-            let detail = answer.and_then(|answer| answer.detail.as_deref());
-            trace!(target: "apply", %table, ?values, reason = message, detail, "the target refuses a statement with these values");
-        }
-        (Ok(found), Some(expected)) if *found != expected => {
-            trace!(target: "apply", %table, ?values, found, expected, "the target does not have all of these rows");
-        }
-        (Ok(_), _) => {}
-    }
 }
 
 /// Names what a statement was for in the target's refusal of it.

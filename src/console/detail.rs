@@ -314,6 +314,13 @@ impl Words<'_> {
             0 => "-".to_owned(),
             _ => format::short_seconds(ago),
         };
+        let kept = (one.suppressed > 0).then(|| {
+            self.fact(
+                "kept",
+                format::count(one.suppressed),
+                "rows, by the target's triggers",
+            )
+        });
         let mut lines = vec![self.line(name.to_owned(), Role::Title), Line::default()];
         if availability::refused_table(self.model) == Some(name) {
             lines.extend(self.refusal());
@@ -328,6 +335,7 @@ impl Words<'_> {
             self.fact("size", format::bytes(one.bytes), "of row values"),
             self.fact("latest", last, "ago"),
         ]);
+        lines.extend(kept);
         lines.extend(self.copy_of(name));
         lines.extend(self.changes_of(name));
         lines

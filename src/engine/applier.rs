@@ -9,6 +9,7 @@
 //! the target waits for it first.
 
 mod aside;
+mod counts;
 mod cover;
 mod desk;
 mod errand;
@@ -24,12 +25,12 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use tracing::{debug, trace};
+use tracing::trace;
 
 use super::board::Board;
 use super::copy::{CopyLink, TablesErrand};
 use super::coverage::Coverage;
-use super::meter::{Meter, RowKind, Tally};
+use super::meter::{Meter, Tally};
 use super::route::{Route, Router};
 use super::status::{SchemaChange, SchemaEdit};
 use super::{EngineError, clock};
@@ -39,8 +40,8 @@ use crate::apply::{
 };
 use crate::fault;
 use crate::model::{
-    Change, Lsn, OldTuple, QualifiedName, Relation, RelationId, TransactionBegin,
-    TransactionCommit, Tuple,
+    Change, Lsn, QualifiedName, Relation, RelationId, ReplicaIdentity, TransactionBegin,
+    TransactionCommit,
 };
 
 use desk::Desk;
@@ -323,6 +324,7 @@ impl Applier {
         let Some(closing) = self.closing.take() else {
             return Ok(());
         };
+        self.count_suppressed();
         (self.checkpoint, self.position) = (closing.checkpoint, closing.position);
         if closing.settled {
             self.settle_copies();
@@ -434,6 +436,10 @@ impl Applier {
             return Ok(());
         };
         match self.route(&relation).await? {
+            Route::Table(plan) if lacks_identity(&relation, &change) => {
+                let table = plan.target.name.clone();
+                Err(self.failed(ApplyError::NoIdentity { table }))
+            }
             Route::Table(plan) => self.gather(&plan, change).await,
             Route::SchemaLog => match change {
                 RowChange::Insert(tuple) => self.schema_entry(begin, &relation, &tuple).await,
@@ -516,49 +522,6 @@ impl Applier {
         Ok(())
     }
 
-    fn tally(&mut self, plan: &TablePlan, change: &RowChange) -> RowKind {
-        let (kind, tuple) = match change {
-            RowChange::Insert(new) => (RowKind::Insert, new),
-            RowChange::Update { new, .. } => (RowKind::Update, new),
-            RowChange::Delete(OldTuple::Key(old) | OldTuple::Full(old)) => (RowKind::Delete, old),
-        };
-        let byte_count = value_bytes(tuple);
-        self.tally_of(&plan.relation).count(kind, byte_count);
-        kind
-    }
-
-    fn tally_of(&mut self, relation: &Arc<Relation>) -> &mut Tally {
-        let new = || (Arc::clone(relation), Tally::default());
-        &mut self.open.tallies.entry(relation.id).or_insert_with(new).1
-    }
-
-    fn count(&mut self, batch: OpenBatch, last: &TransactionCommit) {
-        let took = batch
-            .started
-            .map(|started| started.elapsed())
-            .unwrap_or_default();
-        let at_ms = clock::unix_ms();
-        for (relation, tally) in batch.tallies.values() {
-            self.meter.add_table(&relation.name, tally, at_ms);
-        }
-        self.meter
-            .add_batch(batch.transaction_count, batch.row_count as u64, took);
-        debug!(
-            target: "apply",
-            transactions = batch.transaction_count,
-            rows = batch.row_count,
-            ms = clock::shown_ms(took),
-            lsn = %last.end_lsn,
-            "batch committed"
-        );
-        self.schema_changes_durable(batch.schema_changes);
-        self.board.update(|status| {
-            status.checkpoint.end_lsn = status.checkpoint.end_lsn.max(last.end_lsn);
-            status.checkpoint.commit_time_ms = Some(clock::unix_ms_of(last.commit_time_us));
-            status.forget_overcome();
-        });
-    }
-
     fn failed(&self, source: ApplyError) -> EngineError {
         EngineError::Apply {
             endpoint: self.endpoint.clone(),
@@ -567,10 +530,13 @@ impl Applier {
     }
 }
 
-fn value_bytes(tuple: &Tuple) -> usize {
-    let length = |value: &crate::model::Value| match value {
-        crate::model::Value::Text(bytes) => bytes.len(),
-        crate::model::Value::Null | crate::model::Value::Unchanged => 0,
-    };
-    tuple.values.iter().map(length).sum()
+/// Whether the source sent none of the columns that identify its row: before version 18 it sends no generated
+/// ones.
+fn lacks_identity(relation: &Relation, change: &RowChange) -> bool {
+    let by_key = matches!(
+        relation.identity,
+        ReplicaIdentity::Default | ReplicaIdentity::Index
+    );
+    let changed = !matches!(change, RowChange::Insert(_));
+    by_key && changed && relation.columns.iter().all(|column| !column.key)
 }

@@ -65,6 +65,16 @@ impl Meter {
         table.last_change_ms = at_ms;
     }
 
+    /// Adds changes of a table that triggers and rules of the target kept from happening. Returns whether these
+    /// are the first.
+    pub(super) fn add_suppressed(&mut self, name: &QualifiedName, count: u64) -> bool {
+        let table = self.tables.entry(name.to_string().into()).or_default();
+        let first = table.suppressed == 0;
+        table.suppressed += count;
+        self.dirty = true;
+        first
+    }
+
     /// Adds a committed batch.
     pub(super) fn add_batch(&mut self, transaction_count: u64, row_count: u64, took: Duration) {
         self.totals.batches += 1;

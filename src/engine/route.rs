@@ -104,6 +104,22 @@ impl Router {
         self.follows_schema
     }
 
+    /// Returns whether the stream brings the rows of a table.
+    fn streams(&self, name: &QualifiedName) -> bool {
+        self.tables.has(name) && self.selects(name)
+    }
+
+    /// Returns whether the table has no rows of its own on the source.
+    pub(super) fn is_partitioned(&self, name: &QualifiedName) -> bool {
+        self.tables.is_partitioned(name)
+    }
+
+    /// Returns the partitioned tables that a TRUNCATE of these tables empties, too.
+    pub(super) fn emptied_with(&self, tables: &HashSet<QualifiedName>) -> Vec<QualifiedName> {
+        let emptied = self.tables.emptied_with(tables).into_iter();
+        emptied.filter(|name| self.selects(name)).collect()
+    }
+
     /// Takes over which tables are partitions after a schema change, before it is planned.
     pub(super) fn meet(&mut self, entry: &Entry) {
         self.tables.follow(entry);
@@ -191,6 +207,14 @@ impl Router {
         }
     }
 
+    /// Returns whether the stream brings all that the table's foreign keys would do by themselves. Triggers of
+    /// the target's own would be silent with them.
+    fn brings_what_keys_do(&self, target: &TargetTable) -> bool {
+        let mut keys = target.foreign_keys.iter();
+        !target.is_watched()
+            && keys.all(|key| self.streams(&key.table) && self.streams(&key.referenced))
+    }
+
     fn without_target(&self, name: &QualifiedName) -> Option<Route> {
         match &*name.name {
             SCHEMA_LOG if is_ours(name) && self.follows_schema => Some(Route::SchemaLog),
@@ -224,16 +248,19 @@ impl Router {
             self.routes.clear();
         }
         let sets = self.rules.sets && !self.careful.contains(name);
-        let rules = WriteRules {
-            sets,
-            keep_order: self.order != Order::ByTable,
-            ..self.rules
-        };
         let root = match &target.moving_root {
             Some(root) => writer.target_table(root).await?,
             None => None,
         };
-        let plan = |target| TablePlan::new(Arc::clone(relation), Arc::new(target), rules);
+        let plan = |target: TargetTable| {
+            let rules = WriteRules {
+                sets,
+                keep_order: self.order != Order::ByTable,
+                silence: writer.silences() && self.brings_what_keys_do(&target),
+                ..self.rules
+            };
+            TablePlan::new(Arc::clone(relation), Arc::new(target), rules)
+        };
         let root = root.map(plan).transpose()?.map(Arc::new);
         let plan = plan(target)?;
         Ok(Route::Table(Arc::new(TablePlan { root, ..plan })))

@@ -282,6 +282,9 @@ pub struct TableCounters {
     pub deletes: u64,
     /// Times truncated.
     pub truncates: u64,
+    /// Of all these, rows that a trigger or rule of the target kept as they were.
+    #[serde(default)]
+    pub suppressed: u64,
     /// Bytes of row values.
     pub bytes: u64,
     /// Last change, milliseconds since 1970 UTC.

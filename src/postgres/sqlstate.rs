@@ -38,6 +38,10 @@ pub const DUPLICATE_OBJECT: &str = "42710";
 pub const DUPLICATE_SCHEMA: &str = "42P06";
 /// `duplicate_table`.
 pub const DUPLICATE_TABLE: &str = "42P07";
+/// `foreign_key_violation`.
+pub const FOREIGN_KEY_VIOLATION: &str = "23503";
+/// `check_violation`; of a partition's bounds, too.
+pub const CHECK_VIOLATION: &str = "23514";
 /// `unique_violation`.
 pub const UNIQUE_VIOLATION: &str = "23505";
 /// `object_not_in_prerequisite_state`: `wal_level` too low, a lost slot.

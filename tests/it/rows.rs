@@ -86,6 +86,71 @@ const IDENTITIES: &[Case] = &[
     },
 ];
 
+/// Keys whose declared type has no operator of its own, or whose index has another one.
+const KEY_TYPES: &[Case] = &[
+    Case {
+        name: "domains",
+        schema: "CREATE TYPE ak AS ENUM ('a', 'b', 'c', 'd'); CREATE DOMAIN akd AS ak; CREATE DOMAIN akdd AS akd; \
+                 CREATE DOMAIN code AS varchar(5); CREATE DOMAIN list AS int[]; CREATE DOMAIN small AS int; \
+                 CREATE TABLE ed (kind akd PRIMARY KEY, v int); \
+                 CREATE TABLE edd (kind akdd, c code, l list, s small, v int, PRIMARY KEY (kind, c, l, s)); \
+                 CREATE TABLE enums (kind ak PRIMARY KEY, kinds ak[] NOT NULL, v int); \
+                 CREATE TABLE arrays (l small[] PRIMARY KEY, v int); \
+                 CREATE TABLE fed (LIKE edd, ss small[]); ALTER TABLE fed REPLICA IDENTITY FULL",
+        changes: &[
+            "INSERT INTO ed VALUES ('a', 1), ('b', 2), ('c', 3)",
+            "INSERT INTO edd SELECT 'a', 'c' || i, ARRAY[i], i, i FROM generate_series(1, 50) AS i; \
+             INSERT INTO enums VALUES ('a', '{a,b}', 1), ('b', '{}', 2), ('d', '{d}', 3); \
+             INSERT INTO arrays SELECT ARRAY[i], i FROM generate_series(1, 5) AS i",
+            "INSERT INTO fed SELECT *, l FROM edd",
+            "UPDATE ed SET v = 5 WHERE v = 1; DELETE FROM ed WHERE v = 2; UPDATE ed SET kind = 'd' WHERE v = 3",
+            "UPDATE edd SET v = -v WHERE v % 3 = 0; DELETE FROM edd WHERE v % 4 = 0; UPDATE edd SET s = s + 100",
+            "UPDATE enums SET v = -v; UPDATE enums SET kind = 'c' WHERE v = -2; DELETE FROM enums WHERE v = -1",
+            "UPDATE arrays SET v = 9 WHERE v < 3; UPDATE arrays SET l = l || 7; DELETE FROM arrays WHERE v = 9",
+            "UPDATE fed SET ss = ss || 1 WHERE v % 2 = 0; DELETE FROM fed WHERE v % 5 = 0",
+        ],
+    },
+    Case {
+        name: "other_equalities",
+        schema: "CREATE TYPE pair AS (n numeric, j json); CREATE TYPE plain AS (n numeric, t text); \
+                 CREATE TABLE image (p pair NOT NULL, v int); \
+                 CREATE UNIQUE INDEX image_p ON image (p record_image_ops); \
+                 ALTER TABLE image REPLICA IDENTITY USING INDEX image_p; \
+                 CREATE TABLE pattern (t text NOT NULL, b bpchar NOT NULL, v int); \
+                 CREATE UNIQUE INDEX pattern_t ON pattern (t text_pattern_ops, b bpchar_pattern_ops); \
+                 ALTER TABLE pattern REPLICA IDENTITY USING INDEX pattern_t; \
+                 CREATE TABLE composite (p plain PRIMARY KEY, r int4range UNIQUE, v int); \
+                 CREATE TABLE multi (m int4multirange PRIMARY KEY, v varchar(9))",
+        changes: &[
+            "INSERT INTO image VALUES ((1.0, '{\"a\" : 1}'), 1), ((1.00, '{\"a\" : 1}'), 2), ((2, NULL), 3)",
+            "INSERT INTO pattern SELECT 'x' || i, 'y ', i FROM generate_series(1, 40) AS i",
+            "INSERT INTO composite SELECT ROW(i, 'x')::plain, int4range(i, i + 1), i FROM generate_series(1, 9) AS i; \
+             INSERT INTO multi SELECT int4multirange(int4range(i, i + 2)), i FROM generate_series(1, 9) AS i",
+            "UPDATE image SET v = 10 WHERE v = 2; DELETE FROM image WHERE v = 1; UPDATE image SET p.n = 3 WHERE v = 3",
+            "UPDATE pattern SET v = -v WHERE v % 2 = 0; UPDATE pattern SET t = t || '!' WHERE v > 30; \
+             DELETE FROM pattern WHERE v % 5 = 0",
+            "UPDATE composite SET v = 0 WHERE v < 4; DELETE FROM composite WHERE v = 0; \
+             UPDATE multi SET v = 'x' WHERE v < '4'; DELETE FROM multi WHERE v = '7'",
+        ],
+    },
+];
+
+#[tokio::test]
+async fn rows_are_found_by_keys_whose_type_has_no_operator_of_its_own() {
+    play(KEY_TYPES, |_| {}).await;
+}
+
+/// Row by row, the statements are others.
+#[tokio::test]
+async fn single_rows_are_found_by_keys_whose_type_has_no_operator_of_its_own() {
+    play_with("pgoutput", KEY_TYPES, |pipeline| {
+        pipeline.batch.size = 1;
+        pipeline.batch.size_is_set = true;
+        pipeline.on_conflict = pgstream::config::OnConflict::Nothing;
+    })
+    .await;
+}
+
 /// The source tells which partitions are emptied, and the target knows of more.
 #[tokio::test]
 async fn a_partitioned_table_is_emptied_whatever_its_namesake_is() {

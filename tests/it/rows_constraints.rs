@@ -1,7 +1,43 @@
 //! Constraints, triggers and rules of the target see what they would see on the source.
 
-use crate::support::query_text;
+use crate::support::flow::{Flow, failure};
 use crate::support::scene::{Case, PLUGINS, Scene, play};
+use crate::support::{execute, query_text};
+
+/// Keys that are references, rows without a key, and defaults that others are set to.
+const LINKS: &str = "\
+CREATE TABLE p (id int PRIMARY KEY); \
+CREATE TABLE link (a int REFERENCES p ON UPDATE CASCADE ON DELETE CASCADE, b int, PRIMARY KEY (a, b)); \
+CREATE TABLE one (a int PRIMARY KEY REFERENCES p ON UPDATE CASCADE ON DELETE CASCADE); \
+CREATE TABLE two (a int PRIMARY KEY REFERENCES one ON UPDATE CASCADE ON DELETE CASCADE, v int); \
+CREATE TABLE other (a int DEFAULT 0 REFERENCES p ON UPDATE CASCADE ON DELETE SET DEFAULT, b int, \
+  PRIMARY KEY (a, b)); \
+CREATE TABLE list (a int DEFAULT 0 REFERENCES p ON UPDATE CASCADE ON DELETE SET DEFAULT, \
+  b int REFERENCES p ON UPDATE SET NULL ON DELETE SET NULL); \
+ALTER TABLE list REPLICA IDENTITY FULL";
+
+/// The rows of one statement follow each other: each takes the key that another has left.
+const LINK_CHANGES: &[&str] = &[
+    "INSERT INTO p SELECT i FROM generate_series(30, 0, -1) AS i; \
+     INSERT INTO link SELECT i, n FROM generate_series(1, 30) AS i, generate_series(1, 2) AS n; \
+     INSERT INTO one SELECT i FROM generate_series(1, 30) AS i; INSERT INTO two SELECT a, a FROM one; \
+     INSERT INTO other SELECT i, i FROM generate_series(1, 30) AS i",
+    "UPDATE p SET id = 100 WHERE id = 1",
+    "UPDATE p SET id = id + 1 WHERE id BETWEEN 2 AND 30",
+    "BEGIN; UPDATE p SET id = id + 1 WHERE id BETWEEN 10 AND 31; UPDATE two SET v = -v; \
+     UPDATE p SET id = id + 1000 WHERE id > 20; COMMIT",
+    "DELETE FROM p WHERE id BETWEEN 3 AND 6",
+    "UPDATE one SET a = 0 WHERE a = 1100",
+    "BEGIN; DELETE FROM p WHERE id = 7; INSERT INTO p VALUES (7); INSERT INTO link VALUES (7, 7); COMMIT",
+];
+
+/// Only who may keep foreign keys from acting can tell rows without a key apart.
+const LIST_CHANGES: &[&str] = &[
+    "INSERT INTO list SELECT (ARRAY[8, 9, 11, 12, 13, 14, 15])[i % 7 + 1], (ARRAY[8, 9, 11, 12, 13])[i % 5 + 1] \
+     FROM generate_series(1, 60) AS i",
+    "UPDATE p SET id = id + 1 WHERE id BETWEEN 8 AND 20",
+    "DELETE FROM p WHERE id = 12; UPDATE p SET id = id + 500 WHERE id = 13",
+];
 
 /// What the target checks by itself while triggers are enabled, and leaves to the stream when not.
 const CHECKED: &[Case] = &[
@@ -113,6 +149,21 @@ const CHECKED: &[Case] = &[
         ],
     },
     Case {
+        name: "between",
+        schema: "CREATE TABLE m (id int PRIMARY KEY, v text) PARTITION BY LIST (id); \
+                 CREATE TABLE m1 PARTITION OF m FOR VALUES IN (1, 2) PARTITION BY LIST (id); \
+                 CREATE TABLE m1_1 PARTITION OF m1 FOR VALUES IN (1); CREATE TABLE m1_2 (v text, id int NOT NULL); \
+                 ALTER TABLE m1 ATTACH PARTITION m1_2 FOR VALUES IN (2); CREATE TABLE m2 PARTITION OF m FOR VALUES IN (3, 4); \
+                 CREATE TABLE f (id int PRIMARY KEY, a int REFERENCES m1 ON UPDATE CASCADE ON DELETE CASCADE); \
+                 CREATE TABLE g (id int PRIMARY KEY, a int REFERENCES m)",
+        changes: &[
+            "INSERT INTO m VALUES (1, 'x'), (3, 'y'); INSERT INTO f VALUES (1, 1); INSERT INTO g VALUES (3, 3)",
+            "UPDATE m1 SET id = id + 1, v = 'z'",
+            "UPDATE m1 SET id = id - 1; UPDATE m SET v = 'w'",
+            "DELETE FROM m WHERE id = 1; INSERT INTO m VALUES (2, 'u')",
+        ],
+    },
+    Case {
         name: "trees",
         schema: "CREATE TABLE t (id int PRIMARY KEY, up int REFERENCES t ON DELETE CASCADE); \
                  CREATE TABLE r (id int PRIMARY KEY, up int REFERENCES r)",
@@ -124,6 +175,39 @@ const CHECKED: &[Case] = &[
             "INSERT INTO r SELECT i, CASE WHEN i < 40 THEN i + 1 END FROM generate_series(1, 40) AS i",
             "DELETE FROM r WHERE id < 10; DELETE FROM r",
             "INSERT INTO r VALUES (1, 1); UPDATE r SET up = NULL; DELETE FROM r",
+        ],
+    },
+    Case {
+        name: "links",
+        schema: LINKS,
+        changes: LINK_CHANGES,
+    },
+    Case {
+        name: "selves",
+        schema: "CREATE TABLE t (id int PRIMARY KEY, v int, \
+                   up int REFERENCES t ON UPDATE CASCADE ON DELETE SET NULL); \
+                 CREATE TABLE pair (a int, b int, up int, PRIMARY KEY (a, b), \
+                   FOREIGN KEY (a, up) REFERENCES pair ON UPDATE CASCADE ON DELETE CASCADE); \
+                 CREATE TABLE always (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, \
+                   up int REFERENCES always ON UPDATE CASCADE ON DELETE CASCADE); \
+                 CREATE TABLE coded (id int PRIMARY KEY, code text UNIQUE); \
+                 CREATE TABLE codes (id int PRIMARY KEY, code text REFERENCES coded (code) \
+                   ON UPDATE CASCADE ON DELETE SET NULL)",
+        changes: &[
+            "INSERT INTO t SELECT i, i, CASE WHEN i > 1 THEN i / 2 END FROM generate_series(1, 60) AS i; \
+             INSERT INTO pair SELECT i, 1, NULL FROM generate_series(1, 20) AS i; \
+             INSERT INTO pair SELECT i, 2, 1 FROM generate_series(1, 20) AS i; \
+             INSERT INTO always (up) SELECT CASE WHEN i > 1 THEN i / 2 END FROM generate_series(1, 20) AS i; \
+             INSERT INTO coded SELECT i, 'c' || i FROM generate_series(1, 20) AS i; \
+             INSERT INTO codes SELECT i, 'c' || i FROM generate_series(1, 20) AS i",
+            "UPDATE t SET id = id + 100",
+            "UPDATE t SET id = CASE WHEN v % 3 = 0 THEN id + 1000 ELSE id END, v = v + 1",
+            "BEGIN; UPDATE t SET id = id + 5000 WHERE v < 9; UPDATE t SET id = id - 5000 WHERE v < 9; COMMIT",
+            "DELETE FROM t WHERE v % 5 = 0",
+            "UPDATE pair SET a = a + 100; DELETE FROM pair WHERE a > 110 AND b = 1",
+            "UPDATE always SET id = DEFAULT WHERE id IN (2, 3); DELETE FROM always WHERE id = 4",
+            "UPDATE coded SET code = code || '!' WHERE id % 2 = 0; UPDATE coded SET id = -id WHERE id % 3 = 0; \
+             DELETE FROM coded WHERE id = 5",
         ],
     },
     Case {
@@ -142,6 +226,144 @@ const CHECKED: &[Case] = &[
 #[tokio::test]
 async fn constraints_see_no_state_that_the_source_did_not_have() {
     play(CHECKED, |_| {}).await;
+}
+
+#[tokio::test]
+async fn rows_without_a_key_are_told_apart_where_foreign_keys_act() {
+    let changes = [LINK_CHANGES, LIST_CHANGES].concat();
+    let changes: &'static [&'static str] = changes.leak();
+    let case = Case {
+        name: "lists",
+        schema: LINKS,
+        changes,
+    };
+    play(&[case], |_| {}).await;
+}
+
+/// A role that may not keep foreign keys from acting: what they have done already is found.
+#[tokio::test]
+async fn what_foreign_keys_of_the_target_do_first_is_found_where_they_must_act() {
+    let source = format!("CREATE SCHEMA links; SET search_path = links; {LINKS}");
+    let target = format!("{source}; {WRITER}");
+    for plugin in PLUGINS {
+        let scene = Scene::start_apart(plugin, &source, &target, |pipeline| {
+            pipeline.target.user = "writer".to_owned();
+        })
+        .await;
+        scene.flow.run("SET search_path = links").await;
+        for change in LINK_CHANGES {
+            scene.flow.run(change).await;
+        }
+        scene.flow.run("RESET search_path").await;
+        scene.equal().await;
+        scene.stop().await;
+    }
+}
+
+/// A role that owns all tables and is no superuser.
+const WRITER: &str = "\
+CREATE ROLE writer LOGIN PASSWORD 'postgres'; GRANT CREATE ON DATABASE postgres TO writer; \
+DO $$ DECLARE t regclass; BEGIN \
+  FOR t IN SELECT oid FROM pg_class WHERE relkind IN ('r', 'p') AND oid >= 16384 LOOP \
+    EXECUTE format('ALTER TABLE %s OWNER TO writer', t); END LOOP; \
+  FOR t IN SELECT oid FROM pg_namespace WHERE nspname = 'links' LOOP \
+    EXECUTE 'GRANT ALL ON SCHEMA links TO writer'; END LOOP; END $$";
+
+/// Nothing of the source says that the children of such a row went.
+#[tokio::test]
+async fn children_stay_that_the_source_left_without_a_parent() {
+    let schema = "CREATE TABLE p (id int PRIMARY KEY); \
+                  CREATE TABLE c (id int PRIMARY KEY, p int REFERENCES p ON DELETE CASCADE)";
+    for plugin in PLUGINS {
+        let scene = Scene::start_apart(plugin, schema, schema, |_| {}).await;
+        scene
+            .flow
+            .run("INSERT INTO p VALUES (1), (2); INSERT INTO c VALUES (1, 1), (2, 2)")
+            .await;
+        scene
+            .flow
+            .run("SET session_replication_role = replica; DELETE FROM p WHERE id = 1; RESET session_replication_role")
+            .await;
+        scene.equal().await;
+        scene.stop().await;
+    }
+}
+
+/// Children that only the target has are its own business.
+#[tokio::test]
+async fn foreign_keys_of_tables_that_only_the_target_has_act() {
+    let source = "CREATE TABLE p (id int PRIMARY KEY)";
+    let target = "CREATE TABLE p (id int PRIMARY KEY); \
+                  CREATE TABLE own (p int REFERENCES p ON DELETE CASCADE ON UPDATE CASCADE)";
+    let scene = Scene::start_apart("pgoutput", source, target, |_| {}).await;
+    scene.flow.run("INSERT INTO p VALUES (1), (2), (3)").await;
+    scene.settle().await;
+    execute(&scene.flow.target, "INSERT INTO own VALUES (1), (2), (3)").await;
+
+    scene.flow.run("UPDATE p SET id = 30 WHERE id = 3").await;
+    scene.flow.run("DELETE FROM p WHERE id = 1").await;
+
+    scene
+        .flow
+        .shows("SELECT p FROM own ORDER BY p", &["2", "30"])
+        .await;
+    scene.stop().await;
+}
+
+/// A trigger of the target that keeps rows as they are has its will, and is told of once.
+#[tokio::test]
+async fn rows_that_a_trigger_of_the_target_keeps_are_passed_and_counted() {
+    let source = "CREATE TABLE t (id int PRIMARY KEY, v int); CREATE TABLE l (a int); \
+                  ALTER TABLE l REPLICA IDENTITY FULL";
+    let target = "CREATE TABLE t (id int PRIMARY KEY, v int); CREATE TABLE l (a int); \
+                  CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+                    IF TG_OP = 'INSERT' THEN RETURN CASE WHEN NEW.id % 10 <> 0 THEN NEW END; END IF; \
+                    RETURN CASE WHEN OLD.id % 5 <> 0 THEN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END END; END $$; \
+                  CREATE FUNCTION keep_all() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; \
+                  CREATE TRIGGER keep BEFORE INSERT OR UPDATE OR DELETE ON t FOR EACH ROW EXECUTE FUNCTION keep(); \
+                  CREATE TRIGGER keep BEFORE UPDATE OR DELETE ON l FOR EACH ROW EXECUTE FUNCTION keep_all()";
+    for plugin in PLUGINS {
+        let scene = Scene::start_apart(plugin, source, target, |_| {}).await;
+        for change in [
+            "INSERT INTO t SELECT i, 0 FROM generate_series(1, 49) AS i; INSERT INTO l VALUES (1), (1), (2)",
+            "INSERT INTO t VALUES (50, 0)",
+            "UPDATE t SET v = 1 WHERE id IN (5, 6, 7)",
+            "DELETE FROM t WHERE id IN (15, 16)",
+            "UPDATE t SET id = 1025 WHERE id = 25",
+            "UPDATE l SET a = 3 WHERE a = 2; DELETE FROM l WHERE a = 1",
+            "UPDATE t SET v = 2 WHERE id < 5",
+        ] {
+            scene.flow.run(change).await;
+        }
+        scene.settle().await;
+        let look = "SELECT (SELECT string_agg(id || ':' || v, ' ' ORDER BY id) FROM t WHERE v > 0 OR id > 48), \
+                    (SELECT count(*) FROM t), (SELECT string_agg(a::text, ' ' ORDER BY a) FROM l)";
+        let found = query_text(&scene.flow.target, look).await;
+        assert_eq!(found, ["1:2 2:2 3:2 4:2 6:1 7:1 49:0|44|1 1 2"], "{plugin}");
+        let tables = &scene.status().tables;
+        let suppressed = ["public.t", "public.l"].map(|name| tables[name].suppressed);
+        assert_eq!(suppressed, [8, 3], "{plugin}");
+        scene.stop().await;
+    }
+}
+
+/// What row level security hides is not said to be missing.
+#[tokio::test]
+async fn a_row_that_row_level_security_hides_is_told_as_such() {
+    let schema = "CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t VALUES (1, 1)";
+    let mut flow = Flow::rows("pgoutput", schema).await;
+    let hidden = format!(
+        "{WRITER}; ALTER TABLE t ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY; \
+         CREATE POLICY few ON t USING (id > 1)"
+    );
+    execute(&flow.target, &hidden).await;
+    flow.pipeline.target.user = "writer".to_owned();
+    flow.run("UPDATE t SET v = 2").await;
+
+    let failed = failure(&mut flow.start()).await;
+
+    let hint = failed.hint.unwrap_or_default();
+    assert!(hint.contains("row level security"), "{hint}");
 }
 
 #[tokio::test]

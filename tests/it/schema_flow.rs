@@ -391,6 +391,40 @@ async fn a_column_that_others_refer_to_gets_new_values() {
     .await;
 }
 
+/// Before version 18 the source sends no generated column, so that the whole row must identify it.
+#[tokio::test]
+async fn rows_are_found_whose_key_is_computed() {
+    check(&[
+        "CREATE TABLE g (a int, b int GENERATED ALWAYS AS (a * 2) STORED PRIMARY KEY, v text); \
+         INSERT INTO g (a, v) SELECT i, 'v' FROM generate_series(1, 50) AS i",
+        "UPDATE g SET v = 'w' WHERE a % 3 = 0; UPDATE g SET a = a + 100 WHERE a % 7 = 0; DELETE FROM g WHERE a = 5",
+        "CREATE TABLE h (a int, b int GENERATED ALWAYS AS (a * 2) STORED, c int); INSERT INTO h VALUES (1)",
+        "ALTER TABLE h ADD PRIMARY KEY (b)",
+        "UPDATE h SET c = 7; UPDATE h SET a = 2",
+        "ALTER TABLE h DROP CONSTRAINT h_pkey, ADD PRIMARY KEY (a)",
+        "UPDATE h SET c = 8; UPDATE h SET a = 3; DELETE FROM h",
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn a_source_that_does_not_send_the_key_is_told_to() {
+    let schema = "CREATE TABLE g (a int, b int GENERATED ALWAYS AS (a * 2) STORED PRIMARY KEY); \
+                  INSERT INTO g VALUES (1)";
+    let flow = Flow::rows("pgoutput", schema).await;
+    let major = "SELECT current_setting('server_version_num')::int / 10000 >= 18";
+    flow.run("UPDATE g SET a = 2").await;
+    if query_text(&flow.source, major).await == ["t"] {
+        return;
+    }
+
+    let failed = failure(&mut flow.start()).await;
+
+    let hint = failed.hint.unwrap_or_default();
+    let expected = "ALTER TABLE \"public\".\"g\" REPLICA IDENTITY FULL";
+    assert!(hint.contains(expected), "{hint}");
+}
+
 #[tokio::test]
 async fn a_lost_session_keeps_no_change_from_being_acknowledged() {
     let flow = Flow::schema(Plugin::Pgoutput).await;
@@ -522,5 +556,28 @@ async fn rows_of_tables_that_came_with_an_extension_do_not_travel() {
         .await;
         stop(handle).await;
     }
+}
+
+/// A check of a domain looks only at values that are written, and on the source an old one stays.
+#[tokio::test]
+async fn values_that_are_older_than_a_check_of_their_domain_are_found_and_stay() {
+    check(&[
+        "CREATE DOMAIN things AS int; CREATE TABLE l (a int, stuff things); \
+         CREATE TABLE k (id int PRIMARY KEY, stuff things, list things[], v int); \
+         CREATE TABLE by (stuff things PRIMARY KEY, v int); \
+         INSERT INTO l VALUES (1, 55), (2, 55), (3, 5), (4, NULL); \
+         INSERT INTO k SELECT i, 50 + i, ARRAY[5], i FROM generate_series(1, 40) AS i; \
+         INSERT INTO by VALUES (55, 1), (56, 2), (57, 3), (6, 4)",
+        "ALTER DOMAIN things ADD CONSTRAINT meow CHECK (VALUE < 11) NOT VALID",
+        "UPDATE l SET stuff = 10 WHERE a = 1; UPDATE l SET a = 22 WHERE a = 2; DELETE FROM l WHERE a = 22",
+        "UPDATE k SET v = -v",
+        "UPDATE k SET stuff = 1 WHERE id = 7; UPDATE k SET v = 0 WHERE id = 8",
+        "UPDATE k SET id = id + 100 WHERE id < 5; UPDATE k SET stuff = NULL WHERE id > 30",
+        "UPDATE by SET v = 9 WHERE stuff = 55; DELETE FROM by WHERE stuff = 56; \
+         UPDATE by SET stuff = 7 WHERE stuff = 57",
+        "DELETE FROM by WHERE v = 9; UPDATE k SET stuff = 3; UPDATE l SET stuff = 3; \
+         ALTER TABLE k DROP COLUMN list; ALTER DOMAIN things VALIDATE CONSTRAINT meow",
+    ])
+    .await;
 }
 

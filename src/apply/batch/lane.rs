@@ -320,7 +320,7 @@ impl OrderedLane {
             OpKind::Insert(_) | OpKind::Move { .. } | OpKind::Delete(_) | OpKind::Passed(_) => 0,
         };
         let kind = match self.ops.last_mut() {
-            Some(last) if table.lane == Lane::Ordered && Arc::ptr_eq(&last.table, &table) => {
+            Some(last) if joins(&table, &kind) && Arc::ptr_eq(&last.table, &table) => {
                 match append(&mut last.kind, kind, &mut self.keys, hash) {
                     Some(kind) => kind,
                     None => return,
@@ -376,6 +376,13 @@ impl OrderedLane {
     pub(super) fn finish(self) -> Vec<Op> {
         self.ops
     }
+}
+
+/// Whether neighbours share a step. Rows that refer to each other cannot be told apart, even where each row
+/// stands by itself.
+fn joins(table: &TablePlan, kind: &OpKind) -> bool {
+    let comes_or_goes = matches!(kind, OpKind::Insert(_) | OpKind::Delete(_));
+    table.lane == Lane::Ordered || comes_or_goes && table.target.refers_to_itself()
 }
 
 /// The change as a step of one row.

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::apply::table::tests::{RULES, column, relation, target, tuple};
+use crate::apply::table::tests::{RULES, cascading, column, relation, target, tuple};
 use crate::apply::{TargetTable, UniqueKey, WriteRules};
 use crate::config::OnConflict;
 use crate::model::{QualifiedName, ReplicaIdentity};
@@ -414,6 +414,7 @@ fn a_deferrable_key_finds_rows_by_their_whole_image() {
     let mut target = target(["id", "a"].map(column).into(), &[]);
     target.unique_keys = vec![UniqueKey {
         columns: vec!["id".into()],
+        equals: Vec::new(),
         not_null: true,
         immediate: false,
     }];
@@ -429,7 +430,7 @@ fn partition(id: u32, name: &str, columns: &[&str], triggers: bool) -> Arc<Table
     let of = |name: QualifiedName, moving_root| {
         let target = TargetTable {
             name,
-            foreign_keys: true,
+            foreign_keys: vec![cascading()],
             triggers,
             moving_root,
             ..target(names.to_vec(), &[&["id", "region"]])

@@ -84,6 +84,58 @@ fn types_without_an_array_that_can_be_unnested_go_as_text() {
 }
 
 #[test]
+fn old_values_are_looked_for_below_their_domains() {
+    let mut small = column("s");
+    small.type_name = "\"public\".\"small\"".into();
+    small.bare_type = Some("\"pg_catalog\".\"int4\"".into());
+    small.guarded = true;
+    let plan = plan(
+        ReplicaIdentity::Default,
+        &["s*", "a"],
+        vec![small, column("a")],
+    );
+
+    check(
+        &plan,
+        Shape::DeleteMany,
+        "DELETE FROM ONLY \"public\".\"t\" AS t \
+         WHERE t.\"s\"::\"pg_catalog\".\"int4\" = ANY ($1::\"pg_catalog\".\"int4\"[])",
+    );
+    check(
+        &plan,
+        Shape::Move(vec![0]),
+        "UPDATE ONLY \"public\".\"t\" AS t SET \"s\" = CASE WHEN ROW(t.\"s\")::pg_catalog.text = \
+         ROW($2::pg_catalog.text)::pg_catalog.text THEN t.\"s\" ELSE $2::pg_catalog.text::\"public\".\"small\" END \
+         WHERE t.\"s\"::\"pg_catalog\".\"int4\" = $1::\"pg_catalog\".\"int4\"",
+    );
+}
+
+#[test]
+fn keys_without_an_operator_are_compared_as_they_are_printed() {
+    let mut place = column("p");
+    place.type_name = "\"pg_catalog\".\"point\"".into();
+    place.equals = None;
+    let plan = plan(
+        ReplicaIdentity::Default,
+        &["p*", "a"],
+        vec![place, column("a")],
+    );
+
+    check(
+        &plan,
+        Shape::DeleteMany,
+        "DELETE FROM ONLY \"public\".\"t\" AS t USING (SELECT pg_catalog.unnest($1::pg_catalog.text[]) AS c1) AS v \
+         WHERE ROW(t.\"p\")::pg_catalog.text = ROW(v.c1)::pg_catalog.text",
+    );
+    check(
+        &plan,
+        Shape::FindOne,
+        "SELECT FROM ONLY \"public\".\"t\" AS t \
+         WHERE ROW(t.\"p\")::pg_catalog.text = ROW($1::pg_catalog.text)::pg_catalog.text",
+    );
+}
+
+#[test]
 fn what_generated_always_refuses_is_deleted_and_inserted_again() {
     let mut id = column("id");
     id.identity_always = true;

@@ -8,10 +8,12 @@ pub(in crate::apply) fn column(name: &str) -> TargetColumn {
     TargetColumn {
         name: name.into(),
         type_name: "\"pg_catalog\".\"text\"".into(),
+        bare_type: None,
+        guarded: false,
         unnestable: true,
         generated: false,
         identity_always: false,
-        equals: "OPERATOR(pg_catalog.=)".into(),
+        equals: Some("OPERATOR(pg_catalog.=)".into()),
         sequence: None,
     }
 }
@@ -20,6 +22,7 @@ pub(in crate::apply) fn column(name: &str) -> TargetColumn {
 pub(in crate::apply) fn target(columns: Vec<TargetColumn>, keys: &[&[&str]]) -> TargetTable {
     let key = |names: &&[&str]| UniqueKey {
         columns: names.iter().map(|name| (*name).into()).collect(),
+        equals: Vec::new(),
         not_null: true,
         immediate: true,
     };
@@ -30,9 +33,10 @@ pub(in crate::apply) fn target(columns: Vec<TargetColumn>, keys: &[&[&str]]) -> 
         columns,
         unique_keys: keys.iter().map(key).collect(),
         triggers: false,
+        suppresses: false,
+        keepers: Vec::new(),
         rules: false,
-        foreign_keys: false,
-        cascades: false,
+        foreign_keys: Vec::new(),
         row_security: false,
         moving_root: None,
         run_as: None,
@@ -63,7 +67,22 @@ pub(in crate::apply) const RULES: WriteRules = WriteRules {
     sets: true,
     keep_order: false,
     run_as: RunAs::Applier,
+    silence: false,
 };
+
+/// A foreign key of another table to column `b` of table `t`, which acts on UPDATE and DELETE.
+pub(in crate::apply) fn cascading() -> ForeignKey {
+    ForeignKey {
+        table: QualifiedName::new("public", "child"),
+        columns: vec!["t_b".into()],
+        referenced: QualifiedName::new("public", "t"),
+        referenced_columns: vec!["b".into()],
+        from_here: false,
+        to_here: true,
+        on_update: 'c',
+        on_delete: 'n',
+    }
+}
 
 /// A row of texts; `None` is NULL.
 pub(in crate::apply) fn tuple(values: &[Option<&str>]) -> Tuple {
@@ -131,6 +150,7 @@ fn full_identity_looks_rows_up_by_a_unique_key_that_never_holds_twins() {
     };
     let key = |column: &str, not_null, immediate| UniqueKey {
         columns: [column.into()].into(),
+        equals: Vec::new(),
         not_null,
         immediate,
     };
@@ -145,9 +165,10 @@ fn full_identity_looks_rows_up_by_a_unique_key_that_never_holds_twins() {
 
 #[test]
 fn order_is_kept_where_somebody_can_see_it() {
-    let check = |triggers, foreign_keys, on_conflict, sets, identity, expected| {
+    let check = |triggers, foreign_keys: bool, on_conflict, sets, identity, expected| {
         let mut target = target(vec![column("a")], &[]);
-        (target.triggers, target.foreign_keys) = (triggers, foreign_keys);
+        target.triggers = triggers;
+        target.foreign_keys.extend(foreign_keys.then(cascading));
         let plan = plan(
             relation(1, identity, &["a*"]),
             target,
@@ -170,4 +191,63 @@ fn order_is_kept_where_somebody_can_see_it() {
     check(false, false, Nothing, true, Default, Lane::Ordered);
     check(false, false, Error, false, Default, Lane::Rows);
     check(true, true, Error, false, Full, Lane::Rows);
+}
+
+#[test]
+fn a_key_is_compared_as_the_index_does_that_holds_it() {
+    let mut point = column("p");
+    point.equals = None;
+    let mut target = target(vec![column("a"), column("b"), point], &[&["b", "a"]]);
+    target.unique_keys[0].equals = vec!["OPERATOR(s.~)".into(), "OPERATOR(s.^)".into()];
+    let check = |names: &[&str], expected: &[Option<&str>]| {
+        let relation = relation(1, ReplicaIdentity::Default, names);
+        let plan = plan(relation, target.clone(), RULES);
+        let found: Vec<_> = plan.key_equals.iter().map(Option::as_deref).collect();
+        assert_eq!(found, expected);
+    };
+
+    check(
+        &["a*", "b*", "p"],
+        &[Some("OPERATOR(s.^)"), Some("OPERATOR(s.~)")],
+    );
+    check(&["a*", "b", "p"], &[Some("OPERATOR(pg_catalog.=)")]);
+    check(&["a", "b", "p*"], &[None]);
+}
+
+#[test]
+fn foreign_keys_are_silent_where_the_stream_brings_what_they_do() {
+    let mut target = target(vec![column("a"), column("b")], &[]);
+    let relation = relation(1, ReplicaIdentity::Default, &["a*", "b"]);
+    target.foreign_keys.push(cascading());
+    let planned = |silence| {
+        let rules = WriteRules { silence, ..RULES };
+        plan(Arc::clone(&relation), target.clone(), rules)
+    };
+
+    let silent = planned(true);
+    assert!(silent.silent.deletes && !silent.acts());
+    assert!(silent.is_silent_update(&[0, 1]) && !silent.is_silent_update(&[0]));
+    let loud = planned(false);
+    assert!(loud.acts() && !loud.silent.deletes && !loud.is_silent_update(&[0, 1]));
+    assert!(!loud.target.is_acted_on() && !loud.has_key_of_others());
+}
+
+#[test]
+fn a_key_that_refers_to_another_table_may_be_changed_by_it() {
+    let mut target = target(vec![column("a"), column("b")], &[]);
+    target.foreign_keys.push(ForeignKey {
+        columns: vec!["b".into()],
+        from_here: true,
+        to_here: false,
+        ..cascading()
+    });
+    let check = |names: &[&str], expected| {
+        let relation = relation(1, ReplicaIdentity::Default, names);
+        let plan = plan(relation, target.clone(), RULES);
+        assert_eq!(plan.has_key_of_others(), expected);
+        assert!(plan.target.is_acted_on() && !plan.target.loses_rows());
+    };
+
+    check(&["a*", "b*"], true);
+    check(&["a*", "b"], false);
 }

@@ -31,21 +31,38 @@ pub(super) struct Bound {
     pub(super) table: Arc<TablePlan>,
     pub(super) shape: Shape,
     pub(super) parameters: Vec<TextParameter>,
-    /// The rows it must find; none when any number will do.
-    pub(super) expected: Option<u64>,
+    /// The rows that it is about.
+    pub(super) row_count: u64,
+    /// How many of them it must report.
+    pub(super) count: Count,
     /// Whether its answer decides what is sent next.
     pub(super) alone: bool,
     /// What to send when it finds no row.
     pub(super) instead: Option<Box<Self>>,
+    /// Whether foreign keys must not act on it.
+    pub(super) silent: bool,
+}
+
+/// How many rows a statement must report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Count {
+    /// All; a trigger of the target may keep some.
+    All,
+    /// Less is the target's will: a trigger or a rule keeps the rest, or a row that is there.
+    Less,
+    /// Any number: a foreign key of the target has deleted the others already.
+    Any,
 }
 
 /// Rows in COPY's text format.
 pub(super) struct CopyRows {
     pub(super) table: Arc<TablePlan>,
     pub(super) rows: Bytes,
+    pub(super) row_count: u64,
 }
 
 /// A parameter in its type's text form, whatever the type.
+#[derive(Clone)]
 pub(super) struct TextParameter(Option<Bytes>);
 
 impl TextParameter {
@@ -131,22 +148,26 @@ fn insert(table: &Arc<TablePlan>, rows: &[Tuple]) -> Vec<Work> {
         return vec![Work::Copy(CopyRows {
             table: Arc::clone(table),
             rows: lines.freeze(),
+            row_count: rows.len() as u64,
         })];
     }
-    let one = |row| bound(table, Shape::InsertOne, values(row, written), None);
+    let one = |row| Work::Statement(inserted(table, row));
     match rows {
-        rows if written.is_empty() => rows.iter().map(|row| Work::Statement(one(row))).collect(),
-        [row] => vec![Work::Statement(one(row))],
+        rows if written.is_empty() => rows.iter().map(one).collect(),
+        [row] => vec![one(row)],
         rows => {
             let arrays = arrays(rows, written);
-            vec![Work::Statement(bound(
-                table,
-                Shape::InsertMany,
-                arrays,
-                None,
-            ))]
+            let many = bound(table, Shape::InsertMany, arrays, rows.len());
+            let count = Count::Less;
+            vec![Work::Statement(Bound { count, ..many })]
         }
     }
+}
+
+fn inserted(table: &Arc<TablePlan>, row: &Tuple) -> Bound {
+    let one = bound(table, Shape::InsertOne, values(row, &table.written), 1);
+    let count = Count::Less;
+    Bound { count, ..one }
 }
 
 fn can_copy(table: &TablePlan) -> bool {
@@ -159,30 +180,35 @@ fn can_copy(table: &TablePlan) -> bool {
 
 fn update(table: &Arc<TablePlan>, columns: &[usize], rows: &[Tuple]) -> Bound {
     let all: Vec<_> = table.key.iter().chain(columns).copied().collect();
+    let silent = table.is_silent_update(columns);
     let [row] = rows else {
         let shape = Shape::UpdateMany(columns.to_vec());
-        return bound(table, shape, arrays(rows, &all), Some(rows.len()));
+        let many = bound(table, shape, arrays(rows, &all), rows.len());
+        return Bound { silent, ..many };
     };
-    let mut bound = bound(
-        table,
-        Shape::UpdateOne(columns.to_vec()),
-        values(row, &all),
-        Some(1),
-    );
+    let shape = Shape::UpdateOne(columns.to_vec());
+    let mut one = Bound {
+        silent,
+        ..bound(table, shape, values(row, &all), 1)
+    };
     let has_identity = columns
         .iter()
         .any(|&column| table.column(column).identity_always);
-    if has_identity && table.lane == Lane::Rows && !table.target.cascades {
-        bound.alone = true;
-        bound.instead = Some(Box::new(replaced(table, row, columns, row)));
+    if has_identity && table.lane == Lane::Rows && !table.acts() {
+        one.alone = true;
+        one.instead = Some(Box::new(replaced(table, row, columns, row)));
     }
-    bound
+    one
 }
 
 fn replaced(table: &Arc<TablePlan>, old: &Tuple, columns: &[usize], new: &Tuple) -> Bound {
     let mut parameters = values(old, &table.key);
     parameters.extend(values(new, columns));
-    bound(table, Shape::Replace(columns.to_vec()), parameters, Some(1))
+    let replaced = bound(table, Shape::Replace(columns.to_vec()), parameters, 1);
+    Bound {
+        silent: table.silent.deletes || table.silent.moves || table.is_silent_update(columns),
+        ..replaced
+    }
 }
 
 /// A row that a foreign key of the target has deleted already is gone, as it should be.
@@ -192,13 +218,16 @@ fn delete(table: &Arc<TablePlan>, rows: &[Tuple]) -> Bound {
         ([], written) => (Shape::DeleteImages, arrays(rows, written)),
         (key, _) => (Shape::DeleteMany, arrays(rows, key)),
     };
-    let gone_already = table.target.cascades;
-    bound(
-        table,
-        shape,
-        parameters,
-        (!gone_already).then_some(rows.len()),
-    )
+    let deleted = bound(table, shape, parameters, rows.len());
+    let count = match table.target.loses_rows() {
+        true => Count::Any,
+        false => deleted.count,
+    };
+    Bound {
+        count,
+        silent: table.silent.deletes,
+        ..deleted
+    }
 }
 
 fn number(number: usize) -> TextParameter {
@@ -212,12 +241,15 @@ fn moved(table: &Arc<TablePlan>, old: &Tuple, columns: &[usize], new: &Tuple) ->
         columns.iter().any(is_identity),
     );
     match &*table.key {
-        [] if of_row => {
-            let inserted = bound(table, Shape::InsertOne, values(new, &table.written), None);
-            vec![delete(table, std::slice::from_ref(old)), inserted]
+        [] if of_row || table.silent.moves => {
+            let gone = delete(table, std::slice::from_ref(old));
+            let silent = gone.silent || table.silent.moves;
+            vec![Bound { silent, ..gone }, inserted(table, new)]
         }
         [] => vec![moved_by_image(table, old, columns, new)],
-        _ if of_key && !table.target.cascades => vec![replaced(table, old, columns, new)],
+        _ if of_key && !table.acts() || table.silent.moves => {
+            vec![replaced(table, old, columns, new)]
+        }
         _ => vec![moved_by_key(table, old, columns, new)],
     }
 }
@@ -228,55 +260,98 @@ fn moved_by_image(table: &Arc<TablePlan>, old: &Tuple, columns: &[usize], new: &
     let by_image = |old: &Tuple| {
         let mut parameters = values(old, &table.written);
         parameters.extend(values(new, columns));
-        bound(
-            table,
-            Shape::MoveImage(columns.to_vec()),
-            parameters,
-            Some(1),
-        )
+        let moved = bound(table, Shape::MoveImage(columns.to_vec()), parameters, 1);
+        Bound {
+            silent: table.is_silent_update(columns),
+            ..moved
+        }
     };
-    let already = (table.target.cascades && columns.len() == table.written.len())
+    let already = (table.target.is_acted_on() && columns.len() == table.written.len())
         .then(|| Box::new(by_image(new)));
+    let moved = by_image(old);
     Bound {
-        alone: already.is_some(),
+        alone: moved.alone || already.is_some(),
         instead: already,
-        ..by_image(old)
+        ..moved
     }
 }
 
-/// As [`moved_by_image`]: then the row is found under its new key.
+/// Where the key refers to another table, the foreign key may have made the change already, and of several
+/// rows that follow each other another one may stand where this was: so it is looked for where it goes, where
+/// no other can be.
 fn moved_by_key(table: &Arc<TablePlan>, old: &Tuple, columns: &[usize], new: &Tuple) -> Bound {
     let in_key = |column: &usize| table.key.contains(column);
     let set = |column: &usize| in_key(column) || !table.column(*column).identity_always;
     let set: Vec<_> = columns.iter().copied().filter(set).collect();
     let mut parameters = values(old, &table.key);
     parameters.extend(values(new, &set));
+    let silent = table.is_silent_update(&set);
+    let moved = bound(table, Shape::Move(set), parameters, 1);
+    let moved = Bound { silent, ..moved };
+    if !table.has_key_of_others() {
+        return moved;
+    }
     let settable = table.settable(columns);
-    let already = (table.target.cascades && !settable.is_empty())
-        .then(|| Box::new(update(table, &settable, std::slice::from_ref(new))));
-    let bound = bound(table, Shape::Move(set), parameters, Some(1));
+    let there = match &*settable {
+        [] => bound(table, Shape::FindOne, values(new, &table.key), 1),
+        settable => update(table, settable, std::slice::from_ref(new)),
+    };
     Bound {
-        alone: already.is_some(),
-        instead: already,
-        ..bound
+        alone: true,
+        instead: Some(Box::new(moved)),
+        ..there
     }
 }
 
+/// Returns the question for the rows that a statement was to change and did not, if it is one that a
+/// trigger can keep from that.
+pub(super) fn search(bound: &Bound) -> Option<Bound> {
+    let table = &bound.table;
+    let (shape, parameters) = match &bound.shape {
+        Shape::UpdateOne(_) | Shape::Move(_) | Shape::Replace(_) => {
+            (Shape::FindOne, &bound.parameters[..table.key.len()])
+        }
+        Shape::UpdateMany(_) | Shape::DeleteMany => {
+            (Shape::FindMany, &bound.parameters[..table.key.len()])
+        }
+        Shape::DeleteImages => (Shape::FindImages, &*bound.parameters),
+        Shape::MoveImage(_) => (Shape::FindImage, &bound.parameters[..table.written.len()]),
+        Shape::InsertOne
+        | Shape::InsertMany
+        | Shape::Copy
+        | Shape::DeleteAny
+        | Shape::FindOne
+        | Shape::FindMany
+        | Shape::FindImage
+        | Shape::FindImages => return None,
+    };
+    let row_count = bound.row_count;
+    Some(Bound {
+        row_count,
+        ..self::bound(table, shape, parameters.to_vec(), 0)
+    })
+}
+
+/// Each row of a table with triggers stands alone where sets have failed: what a trigger kept is then
+/// looked for right behind it.
 fn bound(
     table: &Arc<TablePlan>,
     shape: Shape,
     parameters: Vec<TextParameter>,
-    expected: Option<usize>,
+    row_count: usize,
 ) -> Bound {
     Bound {
         table: Arc::clone(table),
         shape,
         parameters,
-        expected: expected
-            .filter(|_| !table.target.rules)
-            .map(|rows| rows as u64),
-        alone: false,
+        row_count: row_count as u64,
+        count: match table.target.rules {
+            true => Count::Less,
+            false => Count::All,
+        },
+        alone: table.target.suppresses && table.lane == Lane::Rows,
         instead: None,
+        silent: false,
     }
 }
 

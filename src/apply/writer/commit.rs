@@ -11,7 +11,7 @@ use crate::fault;
 use crate::model::Lsn;
 use crate::postgres::PgError;
 
-use super::{Writer, judge_all, refused};
+use super::{Writer, refused};
 
 /// How far the target's WAL is written, how far it is on disk, and whether that is enough: a reload may
 /// bring synchronous standbys at any time, and nothing tells us.
@@ -61,7 +61,7 @@ impl Writer {
         );
         begun?;
         self.open = true;
-        judge_all(&last, answers)?;
+        self.judge_all(&last, answers)?;
         moved.and(advanced)?;
         fault::point(fault::APPLY_BEFORE_COMMIT);
         self.close(to.end_lsn, commit).await?;

@@ -15,6 +15,14 @@ SET plan_cache_mode = force_generic_plan;
 SELECT pg_catalog.set_config('synchronous_commit', 'on', false)
 WHERE pg_catalog.current_setting('synchronous_commit') <> 'remote_apply'";
 
+/// Finds out whether the role may keep triggers from firing, without an error in the server's log.
+const SILENCES: &str = "\
+DO $do$ BEGIN \
+PERFORM pg_catalog.set_config('session_replication_role', 'replica', true); \
+PERFORM pg_catalog.set_config('pgstream.silences', 'on', false); \
+EXCEPTION WHEN insufficient_privilege THEN NULL; \
+END $do$";
+
 const APPLICATION_NAME: &str = "pgstream apply";
 const DISABLE_TRIGGERS: &str = "SET session_replication_role = replica";
 
@@ -28,6 +36,7 @@ pub(super) async fn open(
     let session = session.map_err(refused)?;
     session.run(SETTINGS).await.map_err(refused)?;
     session.carry_bytes().await.map_err(refused)?;
+    session.run(SILENCES).await.map_err(refused)?;
     if disable_triggers {
         session.run(DISABLE_TRIGGERS).await.map_err(refused)?;
     }

@@ -240,6 +240,7 @@ fn tables() -> [(String, TableCounters); 5] {
             updates,
             deletes,
             truncates: 0,
+            suppressed: 0,
             bytes: (inserts + updates) * 240,
             last_change_ms: NOW_MS - ago_s * 1000,
         };

@@ -157,6 +157,6 @@ const fn schema_error(source: SchemaError) -> EngineError {
 }
 
 /// Whether somebody would act on our deleting and inserting the same rows.
-const fn is_watched(table: &TargetTable) -> bool {
-    table.triggers || table.foreign_keys
+fn is_watched(table: &TargetTable) -> bool {
+    table.triggers || !table.foreign_keys.is_empty()
 }

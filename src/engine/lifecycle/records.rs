@@ -72,6 +72,7 @@ impl Records<'_> {
                 true => RunAs::Owner,
                 false => RunAs::Applier,
             },
+            silence: false,
         };
         let confirmed_lsn = slot.confirmed_lsn;
         let opened = Writer::open(session, rules, self.stream.clone()).await;

@@ -36,7 +36,8 @@ BEGIN
 END
 $function$;
 
--- Whether UPDATE and DELETE would find an identity if it were as the owner left it.
+-- Whether UPDATE and DELETE would find an identity if it were as the owner left it. Before version 18 generated
+-- columns are not sent, so a key that has one tells nothing.
 CREATE OR REPLACE FUNCTION pgstream.has_identity(relation oid, setting "char") RETURNS boolean
 LANGUAGE plpgsql STABLE
 -- INNER
@@ -48,7 +49,11 @@ BEGIN
       WHEN 'n' THEN false
       WHEN 'i' THEN EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = relation AND i.indisreplident)
       ELSE EXISTS (SELECT FROM pg_index AS i
-                    WHERE i.indrelid = relation AND i.indisprimary AND i.indimmediate AND i.indisvalid)
+                    WHERE i.indrelid = relation AND i.indisprimary AND i.indimmediate AND i.indisvalid
+                      AND NOT (current_setting('server_version_num')::integer < 180000 AND EXISTS (
+                        SELECT FROM pg_attribute AS a
+                         WHERE a.attrelid = relation AND a.attgenerated <> ''
+                           AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))))
     END
   );
 END

@@ -1,0 +1,76 @@
+//! Counts what was applied, by table.
+
+use std::sync::Arc;
+
+use tracing::{debug, warn};
+
+use crate::apply::{RowChange, TablePlan};
+use crate::engine::clock;
+use crate::engine::meter::{RowKind, Tally};
+use crate::model::{OldTuple, Relation, TransactionCommit, Tuple, Value};
+
+use super::{Applier, OpenBatch};
+
+impl Applier {
+    pub(super) fn tally(&mut self, plan: &TablePlan, change: &RowChange) -> RowKind {
+        let (kind, tuple) = match change {
+            RowChange::Insert(new) => (RowKind::Insert, new),
+            RowChange::Update { new, .. } => (RowKind::Update, new),
+            RowChange::Delete(OldTuple::Key(old) | OldTuple::Full(old)) => (RowKind::Delete, old),
+        };
+        let byte_count = value_bytes(tuple);
+        self.tally_of(&plan.relation).count(kind, byte_count);
+        kind
+    }
+
+    pub(super) fn tally_of(&mut self, relation: &Arc<Relation>) -> &mut Tally {
+        let new = || (Arc::clone(relation), Tally::default());
+        &mut self.open.tallies.entry(relation.id).or_insert_with(new).1
+    }
+
+    pub(super) fn count(&mut self, batch: OpenBatch, last: &TransactionCommit) {
+        let took = batch
+            .started
+            .map(|started| started.elapsed())
+            .unwrap_or_default();
+        let at_ms = clock::unix_ms();
+        for (relation, tally) in batch.tallies.values() {
+            self.meter.add_table(&relation.name, tally, at_ms);
+        }
+        self.meter
+            .add_batch(batch.transaction_count, batch.row_count as u64, took);
+        debug!(
+            target: "apply",
+            transactions = batch.transaction_count,
+            rows = batch.row_count,
+            ms = clock::shown_ms(took),
+            lsn = %last.end_lsn,
+            "batch committed"
+        );
+        self.schema_changes_durable(batch.schema_changes);
+        self.board.update(|status| {
+            status.checkpoint.end_lsn = status.checkpoint.end_lsn.max(last.end_lsn);
+            status.checkpoint.commit_time_ms = Some(clock::unix_ms_of(last.commit_time_us));
+            status.forget_overcome();
+        });
+    }
+
+    /// What the target's own triggers and rules keep from happening is its will.
+    pub(super) fn count_suppressed(&mut self) {
+        for (table, suppressed) in self.desk.writer().take_suppressed() {
+            if self.meter.add_suppressed(&table, suppressed.count) {
+                warn!(target: "apply", %table, by = suppressed.by,
+                    "a trigger or rule of the target keeps changes of this table from happening: they are passed \
+                     over and counted (suppressed)");
+            }
+        }
+    }
+}
+
+fn value_bytes(tuple: &Tuple) -> usize {
+    let length = |value: &Value| match value {
+        Value::Text(bytes) => bytes.len(),
+        Value::Null | Value::Unchanged => 0,
+    };
+    tuple.values.iter().map(length).sum()
+}
