@@ -58,6 +58,10 @@ pub struct AppliedSchemaChange {
     pub not_applied: Vec<String>,
     /// How long they ran, in milliseconds.
     pub duration_ms: f64,
+    /// Its commit record on the source.
+    pub commit_lsn: Lsn,
+    /// How rows are to be read that were written before it and committed behind it, as JSON; none: as they are.
+    pub older_rows: Option<String>,
 }
 
 /// The records of one stream on the target.
@@ -100,14 +104,26 @@ INSERT INTO pgstream.checkpoint (slot_name, system_identifier, database_name, ti
 VALUES ($1, $2, $3, $4, $5::pg_catalog.text::pg_catalog.pg_lsn)";
 
 const RECORD: &str = "\
-INSERT INTO pgstream.schema_change (slot_name, id, version, tag, statements, not_applied, duration_ms)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO pgstream.schema_change
+  (slot_name, id, version, tag, statements, not_applied, duration_ms, commit_lsn, older_rows)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8::pg_catalog.text::pg_catalog.pg_lsn,
+        $9::pg_catalog.text::pg_catalog.jsonb)
 ON CONFLICT (slot_name, id) DO NOTHING";
 
 const PRUNE: &str = "\
 DELETE FROM pgstream.schema_change
 WHERE slot_name = $1 AND applied_at < pg_catalog.now() - pg_catalog.make_interval(secs => $2)
-  AND id <> ALL ($3)";
+  AND id <> ALL ($3) AND older_rows IS NULL";
+
+const FORGET_OLDER_ROWS: &str = "\
+UPDATE pgstream.schema_change SET older_rows = NULL
+WHERE slot_name = $1 AND older_rows IS NOT NULL AND commit_lsn < $2::pg_catalog.text::pg_catalog.pg_lsn";
+
+const OLDER_ROWS: &str = "\
+SELECT commit_lsn::pg_catalog.text, older_rows::pg_catalog.text
+FROM pgstream.schema_change
+WHERE slot_name = $1 AND older_rows IS NOT NULL
+ORDER BY commit_lsn, version";
 
 const RECORD_SKIPPED: &str = "\
 INSERT INTO pgstream.skipped_transaction (slot_name, commit_lsn, xid, reason)
@@ -212,7 +228,10 @@ impl CheckpointStore {
             statements,
             not_applied,
             duration_ms,
+            commit_lsn,
+            older_rows,
         } = change;
+        let commit_lsn = commit_lsn.to_string();
         session
             .change(
                 RECORD,
@@ -224,11 +243,40 @@ impl CheckpointStore {
                     statements,
                     not_applied,
                     duration_ms,
+                    &commit_lsn,
+                    older_rows,
                 ],
             )
             .await
             .map_err(refused_record("the record of a schema change"))?;
         Ok(())
+    }
+
+    /// Returns how rows are to be read that were written before a schema change and committed behind it: its
+    /// commit record, and JSON. Forgets what is about transactions that began before `oldest`: none comes.
+    ///
+    /// # Errors
+    /// The target's refusal.
+    pub async fn older_rows(
+        &self,
+        session: &Session,
+        oldest: Lsn,
+    ) -> Result<Vec<(Lsn, String)>, ApplyError> {
+        let (slot_name, oldest) = (&self.stream.slot_name, oldest.to_string());
+        let asked = async {
+            session
+                .change(FORGET_OLDER_ROWS, &[slot_name, &oldest])
+                .await?;
+            session.rows(OLDER_ROWS, &[slot_name]).await
+        };
+        let rows = asked
+            .await
+            .map_err(refused_record("the record of schema changes"))?;
+        let known = |row: &tokio_postgres::Row| {
+            let lsn = row.get::<_, &str>(0).parse().unwrap_or_default();
+            (lsn, row.get(1))
+        };
+        Ok(rows.iter().map(known).collect())
     }
 
     /// Writes down a skipped transaction, in the open transaction.

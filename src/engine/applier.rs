@@ -15,6 +15,7 @@ mod desk;
 mod errand;
 mod letter;
 mod limits;
+mod older_types;
 mod reload;
 mod schema_entry;
 mod settle;
@@ -47,6 +48,7 @@ use crate::model::{
 use desk::Desk;
 pub(super) use letter::StreamPublication;
 pub(super) use limits::Limits;
+pub(super) use older_types::OlderTypes;
 use reload::Reload;
 use schema_entry::BehindRows;
 
@@ -80,6 +82,10 @@ pub(super) struct Applier {
     /// What comes when the rows of rewritten tables are there.
     behind_rows: Vec<BehindRows>,
     checkpoint: Lsn,
+    /// Where the change at hand lies in the WAL.
+    at: Lsn,
+    /// Changes of types, behind which rows may come that were read before.
+    older_types: OlderTypes,
     /// How far the round is: behind the checkpoint while copied tables catch up.
     position: Lsn,
     coverage: Coverage,
@@ -132,6 +138,7 @@ pub(super) struct Parts {
     pub(super) router: Router,
     pub(super) limits: Limits,
     pub(super) checkpoint: Lsn,
+    pub(super) older_types: OlderTypes,
     pub(super) coverage: Coverage,
     pub(super) copies: CopyLink,
     pub(super) edit: Option<SchemaEdit>,
@@ -172,6 +179,8 @@ impl Applier {
             message_reported: false,
             behind_rows: Vec::new(),
             checkpoint,
+            at: checkpoint,
+            older_types: parts.older_types,
             position: coverage.start(),
             coverage,
             copies,
@@ -243,12 +252,12 @@ impl Applier {
     pub(super) async fn apply(
         &mut self,
         begin: &TransactionBegin,
-        changes: Vec<Change>,
+        changes: Vec<(Lsn, Change)>,
     ) -> Result<(), EngineError> {
         self.open.started.get_or_insert_with(clock::now);
         self.open.oldest_us.get_or_insert(begin.commit_time_us);
-        for change in changes {
-            self.change(begin, change).await?;
+        for (at, change) in changes {
+            self.change(begin, at, change).await?;
         }
         Ok(())
     }
@@ -395,32 +404,29 @@ impl Applier {
     async fn change(
         &mut self,
         begin: &TransactionBegin,
+        at: Lsn,
         change: Change,
     ) -> Result<(), EngineError> {
-        match change {
-            Change::Insert { relation, new } => {
-                self.row(begin, relation, RowChange::Insert(new)).await
-            }
-            Change::Update { relation, old, new } => {
-                self.row(begin, relation, RowChange::Update { old, new })
-                    .await
-            }
-            Change::Delete { relation, old } => {
-                self.row(begin, relation, RowChange::Delete(old)).await
-            }
+        let (relation, change) = match change {
+            Change::Insert { relation, new } => (relation, RowChange::Insert(new)),
+            Change::Update { relation, old, new } => (relation, RowChange::Update { old, new }),
+            Change::Delete { relation, old } => (relation, RowChange::Delete(old)),
             Change::Truncate {
                 relations,
                 restart_identity,
                 cascade: _,
             } => {
                 let relations = self.covered(relations, begin.commit_lsn);
-                self.truncate(&relations, restart_identity).await
+                return self.truncate(&relations, restart_identity).await;
             }
             Change::ForeignMessage { prefix } => {
                 self.pass_over_message(begin.commit_lsn, &prefix);
-                Ok(())
+                return Ok(());
             }
-        }
+        };
+        self.at = at;
+        let change = self.read_as_of_now(&relation, begin.commit_lsn, change)?;
+        self.row(begin, relation, change).await
     }
 
     async fn row(

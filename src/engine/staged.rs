@@ -4,7 +4,7 @@
 //! by its size, and so that one that arrives slowly keeps no finished one waiting. One that grows
 //! beyond the bounds is passed on in parts, into one open target transaction.
 
-use crate::model::{Change, OldTuple, TransactionBegin};
+use crate::model::{Change, Lsn, OldTuple, TransactionBegin};
 
 /// A transaction with more changes than this is applied while it arrives.
 const STAGED_CHANGES_MAX: usize = 10_000;
@@ -16,7 +16,8 @@ const STAGED_BYTES_MAX: usize = 8 << 20;
 #[derive(Debug)]
 pub(super) struct Staged {
     pub(super) begin: TransactionBegin,
-    changes: Vec<Change>,
+    /// Each with its place in the WAL.
+    changes: Vec<(Lsn, Change)>,
     byte_count: usize,
     /// Parts of it are in the open target transaction.
     pub(super) passed_on: bool,
@@ -32,9 +33,9 @@ impl Staged {
         }
     }
 
-    pub(super) fn push(&mut self, change: Change) {
+    pub(super) fn push(&mut self, at: Lsn, change: Change) {
         self.byte_count += byte_count(&change);
-        self.changes.push(change);
+        self.changes.push((at, change));
     }
 
     pub(super) const fn is_full(&self) -> bool {
@@ -45,7 +46,7 @@ impl Staged {
         self.changes.len()
     }
 
-    pub(super) fn take(&mut self) -> Vec<Change> {
+    pub(super) fn take(&mut self) -> Vec<(Lsn, Change)> {
         self.byte_count = 0;
         std::mem::take(&mut self.changes)
     }
@@ -75,7 +76,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::model::{Lsn, QualifiedName, Relation, RelationId, ReplicaIdentity, Tuple, Value};
+    use crate::model::{QualifiedName, Relation, RelationId, ReplicaIdentity, Tuple, Value};
 
     fn staged() -> Staged {
         let begin = TransactionBegin {
@@ -106,26 +107,26 @@ mod tests {
     fn a_transaction_is_full_by_its_changes_or_by_its_bytes() {
         let mut by_count = staged();
         for _ in 1..STAGED_CHANGES_MAX {
-            by_count.push(row(0));
+            by_count.push(Lsn(1), row(0));
         }
         assert!(!by_count.is_full());
-        by_count.push(row(0));
+        by_count.push(Lsn(1), row(0));
         assert!(by_count.is_full());
 
         let mut by_bytes = staged();
-        by_bytes.push(row(STAGED_BYTES_MAX - 1 - size_of::<Value>()));
+        by_bytes.push(Lsn(1), row(STAGED_BYTES_MAX - 1 - size_of::<Value>()));
         assert!(!by_bytes.is_full());
-        by_bytes.push(row(1));
+        by_bytes.push(Lsn(1), row(1));
         assert!(by_bytes.is_full());
     }
 
     #[test]
     fn what_was_taken_is_gone_and_the_order_is_kept() {
         let mut staged = staged();
-        staged.push(row(1));
-        staged.push(row(2));
+        staged.push(Lsn(1), row(1));
+        staged.push(Lsn(1), row(2));
 
-        assert_eq!(staged.take(), [row(1), row(2)]);
+        assert_eq!(staged.take(), [(Lsn(1), row(1)), (Lsn(1), row(2))]);
 
         assert_eq!((staged.change_count(), staged.is_full()), (0, false));
         assert!(staged.take().is_empty());

@@ -90,6 +90,8 @@ pub(super) struct State {
     /// The last transaction that failed or would have.
     pub(super) last_begun: Option<FailedTransaction>,
     received: Lsn,
+    /// Where the message at hand lies in the WAL.
+    at: Lsn,
     /// The source has said that nothing more is there.
     caught_up: bool,
     /// Its WAL end when it said so.
@@ -114,6 +116,7 @@ impl State {
             staged: None,
             last_begun: None,
             received: from,
+            at: from,
             caught_up: false,
             idle_lsn: Lsn::ZERO,
             idle_confirmed_at: now,
@@ -240,6 +243,7 @@ impl Stream<'_> {
             } => {
                 self.state.caught_up = false;
                 self.state.received = self.state.received.max(wal_start);
+                self.state.at = wal_start;
                 self.decode(data, wal_start)?;
                 self.events().await?;
             }
@@ -296,7 +300,7 @@ impl Stream<'_> {
         if is_schema_entry(&change) {
             self.decoder.schema_changed();
         }
-        staged.push(change);
+        staged.push(self.state.at, change);
         if staged.is_full() {
             self.pass_on().await
         } else {

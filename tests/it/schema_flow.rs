@@ -500,6 +500,80 @@ async fn a_sequence_that_is_altered_stands_where_the_source_leaves_it() {
     }
 }
 
+const SWAP: &str = "BEGIN; ALTER TYPE en RENAME VALUE 'a' TO 'x'; ALTER TYPE en RENAME VALUE 'b' TO 'a'; \
+                    ALTER TYPE en RENAME VALUE 'x' TO 'b'; COMMIT";
+
+/// The source sends the label as it was called when the row was written.
+#[tokio::test]
+async fn a_row_that_is_older_than_the_labels_of_its_type_arrives_as_the_source_shows_it() {
+    for plugin in [Plugin::Pgoutput, Plugin::Wal2json] {
+        let flow = Flow::schema(plugin).await;
+        let handle = flow.start();
+        flow.run(
+            "CREATE TYPE en AS ENUM ('a', 'b'); CREATE DOMAIN dn AS en; \
+             CREATE TABLE v (id int PRIMARY KEY, e en, d dn); CREATE TABLE l (e en); \
+             INSERT INTO v VALUES (7, 'a', 'b'); INSERT INTO l VALUES ('a'), ('b')",
+        )
+        .await;
+        flow.equal().await;
+        let late = connect(&flow.source_cluster.url("postgres")).await;
+        let later = connect(&flow.source_cluster.url("postgres")).await;
+        execute(&late, "BEGIN; INSERT INTO v VALUES (1, 'a', 'b'), (2, NULL, 'a'); UPDATE l SET e = 'a' WHERE e = 'b'").await;
+        execute(
+            &later,
+            "BEGIN; INSERT INTO v VALUES (3, 'b', 'b'); DELETE FROM v WHERE id = 7",
+        )
+        .await;
+        flow.run(SWAP).await;
+        execute(&late, "INSERT INTO v VALUES (4, 'a', 'a'); COMMIT").await;
+        flow.equal().await;
+        stop(handle).await;
+
+        let handle = flow.start();
+        flow.run(SWAP).await;
+        execute(&later, "COMMIT").await;
+        flow.equal().await;
+        stop(handle).await;
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_is_older_than_the_parts_of_its_type_stops_the_stream() {
+    for (change, column) in [
+        (
+            "ALTER TYPE pair DROP ATTRIBUTE t, ADD ATTRIBUTE u text",
+            "p",
+        ),
+        ("ALTER TYPE en RENAME VALUE 'a' TO 'x'", "es"),
+    ] {
+        let flow = Flow::schema(Plugin::Pgoutput).await;
+        let mut handle = flow.start();
+        flow.run(
+            "CREATE TYPE en AS ENUM ('a', 'b'); CREATE TYPE pair AS (n int, t text); \
+             CREATE TABLE v (id int PRIMARY KEY, p pair, es en[])",
+        )
+        .await;
+        flow.acknowledged().await;
+        let late = connect(&flow.source_cluster.url("postgres")).await;
+        execute(
+            &late,
+            "BEGIN; INSERT INTO v VALUES (1, NULL, '{b}'), (2, (1, 'x'), '{b,a}')",
+        )
+        .await;
+        flow.run(change).await;
+        execute(&late, "COMMIT").await;
+
+        let failed = failure(&mut handle).await;
+
+        let told = failed.causes.join(": ");
+        assert!(
+            told.contains(&format!("the type of its column {column}")),
+            "{told}"
+        );
+        flow.shows("SELECT count(*) FROM v", &["0"]).await;
+    }
+}
+
 /// Rows and definition of a table that was ours stay ours, whatever extension it is put into.
 #[tokio::test]
 async fn a_table_that_is_put_into_an_extension_or_taken_out_is_neither_dropped_nor_made() {

@@ -38,8 +38,13 @@ CREATE TABLE IF NOT EXISTS pgstream.schema_change (
   not_applied pg_catalog.text[] NOT NULL,
   duration_ms pg_catalog.float8 NOT NULL,
   applied_at  pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now(),
+  commit_lsn  pg_catalog.pg_lsn,   -- on the source
+  older_rows  pg_catalog.jsonb,    -- how rows are read that were written before it and committed behind it
   PRIMARY KEY (slot_name, id)
 );
+-- Earlier builds had none.
+ALTER TABLE pgstream.schema_change ADD COLUMN IF NOT EXISTS commit_lsn pg_catalog.pg_lsn;
+ALTER TABLE pgstream.schema_change ADD COLUMN IF NOT EXISTS older_rows pg_catalog.jsonb;
 COMMENT ON TABLE pgstream.schema_change IS 'Schema changes of the source and what was run for them here';
 
 CREATE TABLE IF NOT EXISTS pgstream.last_stop (

@@ -54,7 +54,9 @@ impl Applier {
         };
         let plan = Arc::clone(&reload.plan);
         for row in part.rows {
-            self.gather(&plan, RowChange::Insert(row)).await?;
+            let row = RowChange::Insert(row);
+            let row = self.read_as_of_now(&plan.relation, commit_lsn, row)?;
+            self.gather(&plan, row).await?;
         }
         fault::point(fault::APPLY_MID_REWRITE);
         if part.last {

@@ -16,6 +16,7 @@ use crate::schema::{self, Entry, Plan, Step};
 use crate::engine::status::{SchemaChange, SchemaState};
 use crate::engine::{EngineError, clock, failure_of};
 
+use super::older_types::Reading;
 use super::{Applier, Route};
 
 /// A statement that waits for the rows that follow its entry.
@@ -82,7 +83,8 @@ impl Applier {
         self.follow_names(&whole).await?;
         self.open.commit_after |= plan.commit_after;
         self.await_rows(&entry, begin.commit_lsn);
-        self.remember(&entry, &plan, change, started.elapsed())
+        let readings = self.follow_types(&entry, begin.commit_lsn).await?;
+        self.remember(&entry, &plan, (change, readings), started.elapsed())
             .await?;
         self.release_held().await
     }
@@ -240,9 +242,10 @@ impl Applier {
         &mut self,
         entry: &Entry,
         plan: &Plan,
-        mut change: SchemaChange,
+        (mut change, readings): (SchemaChange, Vec<Reading>),
         took: Duration,
     ) -> Result<(), EngineError> {
+        let older_rows = (!readings.is_empty()).then(|| serde_json::to_string(&readings));
         let duration_ms = took.as_secs_f64() * 1e3;
         let record = AppliedSchemaChange {
             id: entry.id.clone(),
@@ -251,6 +254,8 @@ impl Applier {
             statements: change.sql.clone(),
             not_applied: change.not_applied.clone(),
             duration_ms,
+            commit_lsn: self.schema_changed_at,
+            older_rows: older_rows.and_then(Result::ok),
         };
         let recorded = async {
             let writer = self.desk.writer();

@@ -14,7 +14,7 @@ use tracing::{debug, info};
 use crate::apply::{CheckpointStore, WriteRules, Writer};
 use crate::config::{ConnectionSettings, Pipeline, key, publication_name};
 use crate::decode::Decoder;
-use crate::engine::applier::{Applier, Limits, Parts, StreamPublication};
+use crate::engine::applier::{Applier, Limits, OlderTypes, Parts, StreamPublication};
 use crate::engine::coverage::Coverage;
 use crate::engine::feedback::Feedback;
 use crate::engine::meter::Meter;
@@ -55,6 +55,7 @@ pub(super) struct Connected {
     writer: Writer,
     store: CheckpointStore,
     checkpoint: Lsn,
+    older_types: OlderTypes,
     coverage: Coverage,
     slot_name: String,
     /// Tables are or were copied.
@@ -148,6 +149,7 @@ impl Lifecycle {
             writer,
             store,
             checkpoint,
+            older_types,
             coverage,
             slot_name,
             tables,
@@ -171,6 +173,7 @@ impl Lifecycle {
             router,
             limits: self.limits(),
             checkpoint,
+            older_types,
             coverage,
             copies: self.copies.link(&slot_name),
             edit: self.edit.clone(),
@@ -266,6 +269,7 @@ async fn connect(
         writer: opened.writer,
         store: opened.store,
         checkpoint: opened.checkpoint,
+        older_types: opened.older_types,
         coverage,
         slot_name: slot.name,
         has_copies,

@@ -7,6 +7,7 @@ use tracing::warn;
 
 use crate::apply::{self, ApplyError, CheckpointStore, RunAs, Stream, WriteRules, Writer};
 use crate::config::{Pipeline, TableFilter, key};
+use crate::engine::applier::OlderTypes;
 use crate::engine::continuity::{certain_misfit, checkpoint_is_gone};
 use crate::engine::source_tables::SourceTables;
 use crate::engine::{EngineError, demand};
@@ -19,6 +20,7 @@ use crate::schema::source_tables;
 
 use super::copies;
 use super::ready;
+use super::slot::SlotState;
 use super::source_errors::SourceErrors;
 use super::tables;
 
@@ -42,6 +44,7 @@ pub(super) struct Opened {
     pub(super) writer: Writer,
     pub(super) store: CheckpointStore,
     pub(super) checkpoint: Lsn,
+    pub(super) older_types: OlderTypes,
     /// The stream had begun before.
     pub(super) begun: bool,
 }
@@ -62,7 +65,7 @@ impl Records<'_> {
         &self,
         session: Session,
         sets: bool,
-        (confirmed_lsn, wal_end): (Lsn, Lsn),
+        (slot, wal_end): (&SlotState, Lsn),
     ) -> Result<Opened, EngineError> {
         let rules = WriteRules {
             on_conflict: self.pipeline.on_conflict,
@@ -95,10 +98,13 @@ impl Records<'_> {
         let checkpoint = loaded.map_err(|source| self.refused(source))?;
         self.note(writer.session(), known).await?;
         writer.starts_at(checkpoint);
+        let older_rows = store.older_rows(writer.session(), slot.restart_lsn);
+        let older_rows = older_rows.await.map_err(|source| self.refused(source))?;
         Ok(Opened {
             writer,
             store,
             checkpoint,
+            older_types: OlderTypes::known(older_rows),
             begun,
         })
     }

@@ -15,12 +15,14 @@ pub(super) struct SlotState {
     pub(super) name: String,
     pub(super) plugin: String,
     pub(super) confirmed_lsn: Lsn,
+    /// No transaction that is still to come has begun before it.
+    pub(super) restart_lsn: Lsn,
     pub(super) database: String,
 }
 
 const SLOT: &str = "\
 SELECT s.slot_type, s.plugin, s.database, pg_catalog.current_database(), s.wal_status,
-       s.confirmed_flush_lsn::pg_catalog.text, s.active_pid
+       s.confirmed_flush_lsn::pg_catalog.text, s.active_pid, s.restart_lsn::pg_catalog.text
 FROM pg_catalog.pg_replication_slots AS s
 WHERE s.slot_name = $1";
 
@@ -87,12 +89,14 @@ pub(super) async fn find_slot(
             patience,
         });
     }
-    let confirmed: Option<&str> = row.get(5);
+    let lsn = |at: usize| {
+        let lsn: Option<&str> = row.get(at);
+        lsn.and_then(|lsn| lsn.parse().ok()).unwrap_or_default()
+    };
     Ok(SlotState {
         plugin: row.get(1),
-        confirmed_lsn: confirmed
-            .and_then(|lsn| lsn.parse().ok())
-            .unwrap_or_default(),
+        confirmed_lsn: lsn(5),
+        restart_lsn: lsn(7),
         database: database.to_owned(),
         name,
     })
