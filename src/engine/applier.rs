@@ -20,6 +20,7 @@ mod reload;
 mod schema_entry;
 mod settle;
 mod truncate;
+mod unannounced;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -39,11 +40,13 @@ use crate::apply::{
     ApplyError, Batch, Checkpoint, CheckpointStore, Commit, HeldRows, Op, RowChange, TablePlan,
     Writer,
 };
+use crate::config::ConnectionSettings;
 use crate::fault;
 use crate::model::{
     Change, Lsn, QualifiedName, Relation, RelationId, ReplicaIdentity, TransactionBegin,
     TransactionCommit,
 };
+use crate::schema::description::Table;
 
 use desk::Desk;
 pub(super) use letter::StreamPublication;
@@ -79,6 +82,9 @@ pub(super) struct Applier {
     origins_told: Vec<String>,
     /// A message that is not ours was reported; once a session is enough.
     message_reported: bool,
+    source: ConnectionSettings,
+    /// Tables that were made here without an entry of the log, by their OIDs on the source.
+    unannounced: HashMap<u32, Table>,
     /// What comes when the rows of rewritten tables are there.
     behind_rows: Vec<BehindRows>,
     checkpoint: Lsn,
@@ -132,6 +138,7 @@ struct Closing {
 
 /// What an applier is made of.
 pub(super) struct Parts {
+    pub(super) source: ConnectionSettings,
     pub(super) endpoint: String,
     pub(super) writer: Writer,
     pub(super) store: CheckpointStore,
@@ -177,6 +184,8 @@ impl Applier {
             publications_untold: false,
             origins_told: Vec::new(),
             message_reported: false,
+            source: parts.source,
+            unannounced: HashMap::new(),
             behind_rows: Vec::new(),
             checkpoint,
             at: checkpoint,
@@ -268,6 +277,7 @@ impl Applier {
         self.require_awaited_rows()?;
         self.require_publications_told()?;
         self.release_excused()?;
+        self.make_unannounced().await?;
         if let Some(table) = self.held.first_name() {
             let table = table.clone();
             return Err(self.failed(ApplyError::MissingTable { table }));

@@ -268,6 +268,25 @@ impl Change {
         }
     }
 
+    /// Returns a change of these objects that no command of the log made.
+    #[must_use]
+    pub const fn of(objects: Vec<ObjectChange>) -> Self {
+        Self {
+            format: FORMAT,
+            tag: String::new(),
+            statement: None,
+            nested: false,
+            objects,
+            unknown_drops: Vec::new(),
+            protected: Vec::new(),
+            origins: Vec::new(),
+            others: Vec::new(),
+            sends_rows: Vec::new(),
+            renamed_tables: Vec::new(),
+            failure: None,
+        }
+    }
+
     /// Returns the part of the change that `keeps` tells to keep. What is about no object of its own
     /// stays only with `rest`.
     #[must_use]

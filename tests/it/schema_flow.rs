@@ -655,3 +655,36 @@ async fn values_that_are_older_than_a_check_of_their_domain_are_found_and_stay()
     .await;
 }
 
+/// A table that was there before the log is one to be copied, not one to be begun with its newest rows.
+#[tokio::test]
+async fn a_table_that_is_missing_on_the_target_is_not_made_for_its_rows() {
+    let mut flow = Flow::bare().await;
+    flow.pipeline.schema_log = Some(flow.pipeline.source.clone());
+    flow.run("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)")
+        .await;
+    flow.init(Plugin::Pgoutput).await;
+    let mut handle = flow.start();
+    flow.run("INSERT INTO t VALUES (2)").await;
+
+    let failed = failure(&mut handle).await;
+
+    let told = failed.causes.join(": ");
+    assert!(
+        told.contains("table public.t is not on the target"),
+        "{told}"
+    );
+}
+
+/// EXPLAIN runs the statement inside, and raises no event for it.
+#[tokio::test]
+async fn a_table_that_no_event_announces_is_made() {
+    check(&[
+        "EXPLAIN (ANALYZE, COSTS OFF) CREATE TABLE made AS SELECT i, 'x'::varchar(5) AS v FROM generate_series(1, 50) AS i",
+        "INSERT INTO made VALUES (51, 'y')",
+        "ALTER TABLE made ADD b int DEFAULT 7; ALTER TABLE made RENAME TO named",
+        "EXPLAIN ANALYZE CREATE TABLE again AS SELECT 1 AS a; ALTER TABLE again ADD b text; INSERT INTO again VALUES (2, 'b')",
+        "EXPLAIN ANALYZE CREATE TABLE gone AS SELECT 1 AS a; DROP TABLE gone",
+        "CREATE TABLE last (id int PRIMARY KEY)",
+    ])
+    .await;
+}

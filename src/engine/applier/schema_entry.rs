@@ -36,6 +36,7 @@ impl Applier {
     ) -> Result<(), EngineError> {
         let schema_error = |source| EngineError::Schema { source };
         let mut entry = Entry::from_tuple(relation, tuple).map_err(schema_error)?;
+        self.with_unannounced(&mut entry);
         self.schema_changed_at = begin.commit_lsn;
         self.run_behind_rows().await?;
         self.complete().await?;
@@ -285,7 +286,7 @@ impl Applier {
     }
 
     /// Rows that came before their table was described go to it now.
-    async fn release_held(&mut self) -> Result<(), EngineError> {
+    pub(super) async fn release_held(&mut self) -> Result<(), EngineError> {
         let waiting: Vec<_> = self.held.relations().map(Arc::clone).collect();
         for relation in waiting {
             let plan = match self.route(&relation).await? {

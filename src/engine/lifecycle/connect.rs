@@ -167,6 +167,7 @@ impl Lifecycle {
         let router = self.router(writer.rules(), tables, names_lag);
         let careful = self.care.as_ref().map(|care| care.until);
         let parts = Parts {
+            source: self.pipeline.source.clone(),
             endpoint: self.pipeline.target.endpoint(),
             writer,
             store,

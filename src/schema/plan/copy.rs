@@ -22,7 +22,7 @@ use super::ties::{Height, Ties};
 use super::{Plan, constraint, plan_object};
 use crate::model::QualifiedName;
 use crate::schema::description::{Constraint, Index, Table, Type};
-use crate::schema::entry::{Change, FORMAT, Images, ObjectChange};
+use crate::schema::entry::{Change, Images, ObjectChange};
 
 /// When a statement may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,7 +67,7 @@ pub struct CopyPlan {
 /// `selects` says which tables replicate.
 #[must_use]
 pub fn plan_copy(objects: &[ObjectChange], selects: &dyn Fn(&QualifiedName) -> bool) -> CopyPlan {
-    let change = empty_change();
+    let change = Change::of(Vec::new());
     let mut scene = Scene::new(&change, objects, selects);
     let ties = Ties::of(&scene);
     scene.row_types.clone_from(ties.row_types());
@@ -137,23 +137,6 @@ fn is_of_standing_index(scene: &Scene<'_>, index: &Index) -> bool {
         let parent = scene.indexes.get(&parent);
         parent.is_none_or(|images| images.before.is_some())
     })
-}
-
-fn empty_change() -> Change {
-    Change {
-        format: FORMAT,
-        tag: String::new(),
-        statement: None,
-        nested: false,
-        objects: Vec::new(),
-        unknown_drops: Vec::new(),
-        protected: Vec::new(),
-        origins: Vec::new(),
-        others: Vec::new(),
-        sends_rows: Vec::new(),
-        renamed_tables: Vec::new(),
-        failure: None,
-    }
 }
 
 fn staged(scene: &Scene<'_>, phased: Phased) -> StagedStep {
