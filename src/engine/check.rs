@@ -15,6 +15,7 @@ mod finding;
 mod judge;
 mod judge_both;
 mod judge_left;
+mod judge_rows;
 mod judge_source;
 mod judge_target;
 mod query;

@@ -98,6 +98,24 @@ SELECT pg_catalog.json_build_object(
         FROM user_column u WHERE u.relation = r.oid), '[]'::pg_catalog.json))
       ORDER BY r.nspname, r.relname)
     FROM user_relation r), '[]'::pg_catalog.json),
+  'computed', COALESCE((
+    SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
+      'table', pg_catalog.json_build_object('schema', u.nspname, 'name', u.relname),
+      'column', u.attname, 'type', u.type_text, 'stored', a.attgenerated = 's',
+      'expression', pg_catalog.pg_get_expr(d.adbin, d.adrelid)) ORDER BY u.nspname, u.relname, u.attnum)
+    FROM user_column u
+    JOIN pg_catalog.pg_attribute a
+      ON a.attrelid = u.relation AND a.attnum = u.attnum AND a.attgenerated <> ''
+    JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum), '[]'::pg_catalog.json),
+  'partitions', $partitions,
+  'configuration_tables', COALESCE((
+    SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
+      'table', pg_catalog.json_build_object('schema', n.nspname, 'name', c.relname),
+      'extension', e.extname, 'condition', e.extcondition[k.place]) ORDER BY n.nspname, c.relname)
+    FROM pg_catalog.pg_extension e
+    CROSS JOIN LATERAL pg_catalog.unnest(e.extconfig) WITH ORDINALITY AS k (oid, place)
+    JOIN pg_catalog.pg_class c ON c.oid = k.oid AND c.relkind IN ('r', 'p')
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace), '[]'::pg_catalog.json),
   'types', COALESCE((
     SELECT pg_catalog.json_agg(DISTINCT pg_catalog.jsonb_build_object(
       'name', pg_catalog.jsonb_build_object('schema', n.nspname, 'name', t.typname),

@@ -49,6 +49,23 @@ SELECT pg_catalog.json_build_object(
       AND c.relpersistence <> 't'
       AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pgstream')
       AND n.nspname NOT LIKE 'pg\_toast%'), '[]'::pg_catalog.json),
+  'computed', COALESCE((
+    SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
+      'table', pg_catalog.json_build_object('schema', n.nspname, 'name', c.relname), 'column', a.attname))
+    FROM pg_catalog.pg_attribute a
+    JOIN pg_catalog.pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE a.attgenerated <> '' AND NOT a.attisdropped), '[]'::pg_catalog.json),
+  'partitions', $partitions,
+  'acting_keys', COALESCE((
+    SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
+      'name', f.conname,
+      'table', pg_catalog.json_build_object('schema', n.nspname, 'name', c.relname)) ORDER BY n.nspname, c.relname, f.conname)
+    FROM pg_catalog.pg_constraint f
+    JOIN pg_catalog.pg_class c ON c.oid = f.conrelid
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE f.contype = 'f' AND f.conparentid = 0
+      AND NOT (f.confdeltype IN ('a', 'r') AND f.confupdtype IN ('a', 'r'))), '[]'::pg_catalog.json),
   'types', COALESCE((
     SELECT pg_catalog.json_agg(pg_catalog.json_build_object('schema', n.nspname, 'name', t.typname))
     FROM pg_catalog.pg_type t

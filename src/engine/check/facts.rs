@@ -91,6 +91,12 @@ pub(super) struct SourceFacts {
     /// The names of all slots.
     pub(super) slots: HashSet<String>,
     pub(super) tables: Vec<SourceTable>,
+    #[serde(default)]
+    pub(super) computed: Vec<ComputedColumn>,
+    #[serde(default)]
+    pub(super) partitions: Vec<Partition>,
+    #[serde(default)]
+    pub(super) configuration_tables: Vec<ConfigurationTable>,
     pub(super) types: Vec<TypeUse>,
     pub(super) collations: Vec<CollationUse>,
 }
@@ -162,6 +168,35 @@ pub(super) struct ColumnFacts {
     pub(super) type_text: String,
 }
 
+/// A generated column of the source.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct ComputedColumn {
+    pub(super) table: QualifiedName,
+    pub(super) column: String,
+    #[serde(rename = "type")]
+    pub(super) type_text: String,
+    /// Not virtual.
+    pub(super) stored: bool,
+    pub(super) expression: String,
+}
+
+/// A partition of either side.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Partition {
+    pub(super) table: QualifiedName,
+    pub(super) parent: QualifiedName,
+    pub(super) bound: String,
+}
+
+/// A table of an extension in which users keep rows (`pg_extension_config_dump`).
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct ConfigurationTable {
+    pub(super) table: QualifiedName,
+    pub(super) extension: String,
+    /// Which rows those are: `WHERE …`; empty: all.
+    pub(super) condition: Option<String>,
+}
+
 /// A type of the user's that a column has.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct TypeUse {
@@ -213,6 +248,13 @@ pub(super) struct TargetFacts {
     pub(super) triggers: Vec<Trigger>,
     pub(super) schemas: Vec<TargetSchema>,
     pub(super) tables: Vec<TargetTable>,
+    #[serde(default)]
+    pub(super) computed: HashSet<TargetColumn>,
+    #[serde(default)]
+    pub(super) partitions: Vec<Partition>,
+    /// Foreign keys that change rows by themselves.
+    #[serde(default)]
+    pub(super) acting_keys: Vec<ActingKey>,
     pub(super) types: HashSet<QualifiedName>,
     /// Types whose owner our role does not act as.
     pub(super) foreign_types: Vec<ForeignType>,
@@ -269,6 +311,19 @@ pub(super) struct TargetSchema {
 pub(super) struct ForeignType {
     pub(super) name: QualifiedName,
     pub(super) owner: String,
+}
+
+/// A generated column of the target.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
+pub(super) struct TargetColumn {
+    pub(super) table: QualifiedName,
+    pub(super) column: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct ActingKey {
+    pub(super) name: String,
+    pub(super) table: QualifiedName,
 }
 
 #[derive(Debug, Clone, Deserialize)]

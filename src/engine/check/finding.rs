@@ -52,6 +52,18 @@ pub(super) fn found(
     }
 }
 
+/// Returns a finding about the target that does not block.
+pub(super) fn remark(
+    object: impl Into<String>,
+    problem: impl Into<String>,
+    mend: impl Into<String>,
+) -> Finding {
+    Finding {
+        blocking: false,
+        ..found(Side::Target, object, problem, mend)
+    }
+}
+
 /// Returns what `run` refuses to start with, too.
 pub(super) fn demanded(side: Side, lack: Lack) -> Finding {
     found(side, lack.object, lack.problem, lack.mend)

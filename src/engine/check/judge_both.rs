@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 use super::facts::{
     CollationUse, ForeignType, SourceFacts, SourceTable, TargetFacts, TargetTable, TypeUse,
 };
-use super::finding::{bounded, demanded, found};
-use super::{Finding, Side, Wanted};
+use super::finding::{bounded, demanded, remark};
+use super::{Finding, Side, Wanted, judge_rows};
 use crate::apply::{ApplyError, Stream, misfit};
 use crate::config::TableFilter;
 use crate::engine::demand;
@@ -27,19 +27,9 @@ pub(super) fn judge(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts)
     findings.extend(foreign_types(wanted, source, target));
     findings.extend(collations(wanted, source, target));
     findings.extend(tables(wanted, source, target));
+    findings.extend(judge_rows::judge(wanted, source, target));
     findings.extend(schemas(wanted, source, target));
     findings
-}
-
-fn remark(
-    object: impl Into<String>,
-    problem: impl Into<String>,
-    mend: impl Into<String>,
-) -> Finding {
-    Finding {
-        blocking: false,
-        ..found(Side::Target, object, problem, mend)
-    }
 }
 
 fn same_database(target: &TargetFacts) -> Finding {

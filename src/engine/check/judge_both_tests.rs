@@ -1,6 +1,9 @@
 use super::*;
 use crate::config::Plugin;
-use crate::engine::check::facts::{Checkpoint, ColumnFacts, Server, SlotFacts, TargetSchema};
+use crate::engine::check::facts::{
+    ActingKey, Checkpoint, ColumnFacts, ComputedColumn, ConfigurationTable, Partition, Server,
+    SlotFacts, TargetColumn, TargetSchema,
+};
 use crate::model::Lsn;
 use crate::postgres::DatabaseIdentity;
 use crate::schema::install::PipelineRecord;
@@ -283,5 +286,79 @@ fn lists_that_are_set_stay_in_what_mends() {
     assert!(
         mend.contains("EXCLUDE_TABLES='public.secret public.test'"),
         "{mend}"
+    );
+}
+
+#[test]
+fn a_plain_column_stays_empty_where_the_source_sends_no_computed_ones() {
+    let computed = |stored| ComputedColumn {
+        table: name("test"),
+        column: "age".to_owned(),
+        type_text: "integer".to_owned(),
+        stored,
+        expression: "(id * 2)".to_owned(),
+    };
+    check(
+        |s, _| s.computed.push(computed(true)),
+        "column age is computed on the source",
+        "DROP COLUMN \"age\", ADD COLUMN \"age\" integer GENERATED ALWAYS AS ((id * 2)) STORED;",
+    );
+    check(
+        |s, _| {
+            s.server.version_number = 180_000;
+            s.computed.extend([computed(true), computed(false)]);
+        },
+        "column age is computed on the source",
+        "VIRTUAL;",
+    );
+    let (mut source, mut target) = sides();
+    source.computed.push(computed(true));
+    let (table, column) = (name("test"), "age".to_owned());
+    target.computed.insert(TargetColumn { table, column });
+    assert_eq!(judge(&wanted(), &source, &target), []);
+}
+
+#[test]
+fn partitions_with_other_bounds_would_refuse_their_rows() {
+    let partition = |bound: &str| Partition {
+        table: name("test"),
+        parent: name("whole"),
+        bound: bound.to_owned(),
+    };
+    check(
+        |s, t| {
+            s.partitions.push(partition("FOR VALUES IN (1)"));
+            t.partitions.push(partition("FOR VALUES IN (2)"));
+        },
+        "is the partition FOR VALUES IN (2) here and FOR VALUES IN (1) on the source",
+        "ATTACH PARTITION \"public\".\"test\" FOR VALUES IN (1);",
+    );
+}
+
+#[test]
+fn foreign_keys_that_act_need_a_role_that_keeps_them_from_it() {
+    let key = |table| ActingKey {
+        name: "key".to_owned(),
+        table: name(table),
+    };
+    check(
+        |_, t| t.acting_keys.extend([key("test"), key("only_here")]),
+        "constraint key on public.test acts by itself",
+        "GRANT SET ON PARAMETER session_replication_role",
+    );
+}
+
+#[test]
+fn rows_that_users_keep_in_tables_of_extensions_are_named() {
+    check(
+        |s, _| {
+            s.configuration_tables.push(ConfigurationTable {
+                table: name("config"),
+                extension: "geo".to_owned(),
+                condition: Some("WHERE own".to_owned()),
+            });
+        },
+        "belongs to extension geo",
+        "COPY (SELECT * FROM \"public\".\"config\" WHERE own) TO STDOUT;",
     );
 }

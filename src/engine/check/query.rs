@@ -1,11 +1,13 @@
 //! Asks the servers. Reads only; the one trial of a privilege is rolled back.
 
 use super::Wanted;
-use super::facts::{Checkpoint, CopyFacts, InstallationFacts, Server, SourceFacts, TargetFacts};
+use super::facts::{
+    Checkpoint, ConfigurationTable, CopyFacts, InstallationFacts, Server, SourceFacts, TargetFacts,
+};
 use crate::config::{ConnectionSettings, TableFilter};
 use crate::engine::document::document;
 use crate::engine::{LastStop, stops};
-use crate::model::QualifiedName;
+use crate::model::{Classify as _, ErrorClass, QualifiedName};
 use crate::postgres::{PgError, Session, connect_watched, find_publication};
 use crate::schema::{closed_descriptions, install, large_object_count, other_objects, triggers};
 
@@ -15,6 +17,7 @@ const TARGET: &str = include_str!("../../../assets/sql/target/check.sql");
 /// What both of them ask of their server.
 const ASK_SERVER: &str = include_str!("../../../assets/sql/check_server.sql");
 const SCHEMA_LOG: &str = include_str!("../../../assets/sql/source/check_log.sql");
+const PARTITIONS: &str = include_str!("../../../assets/sql/check_partitions.sql");
 const SEQUENCES: &str = include_str!("../../../assets/sql/check_sequences.sql");
 
 /// What a copy does with a sequence of the source, and the stream with one of the target.
@@ -46,7 +49,10 @@ pub(super) async fn source(session: &Session, wanted: &Wanted) -> Result<SourceF
     let installed = state.filter(|state| state.installed);
     let younger = install::publication_is_younger(session, &wanted.slot_name).await;
     let closed = closed_descriptions(session).await?;
+    let configured = facts.configuration_tables.clone();
+    let configuration_tables = with_rows(session, configured).await?;
     Ok(SourceFacts {
+        configuration_tables,
         server,
         publication: find_publication(session, &wanted.publication_name).await?,
         recorded: install::pipeline_record(session, slot_name).await?,
@@ -101,6 +107,24 @@ pub(super) async fn target(session: &Session, slot_name: &str) -> Result<TargetF
         triggers: triggers(session).await?,
         ..facts
     })
+}
+
+/// Returns those of the tables that hold rows of users; those that our role may not read are passed over.
+async fn with_rows(
+    session: &Session,
+    tables: Vec<ConfigurationTable>,
+) -> Result<Vec<ConfigurationTable>, PgError> {
+    let mut filled = Vec::new();
+    for table in tables {
+        let condition = table.condition.as_deref().unwrap_or_default();
+        let sql = format!("SELECT FROM {} {condition} LIMIT 1", table.table.quoted());
+        match session.row(&sql, &[]).await {
+            Ok(found) => filled.extend(found.map(|_| table)),
+            Err(error) if error.class() == ErrorClass::Transient => return Err(error),
+            Err(_) => {}
+        }
+    }
+    Ok(filled)
 }
 
 async fn copies(session: &Session) -> Result<Vec<CopyFacts>, PgError> {
@@ -161,5 +185,6 @@ fn whole(side: &str, table: &str, allowed: &str) -> String {
         .replace("$allowed", allowed);
     side.replace("$server", ASK_SERVER)
         .replace("$sequences", &sequences)
+        .replace("$partitions", PARTITIONS)
         .replace("$schema_log", SCHEMA_LOG)
 }
