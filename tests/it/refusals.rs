@@ -33,7 +33,10 @@ struct Refusal {
 const SCHEMA: &str = "CREATE TABLE before (id int PRIMARY KEY); CREATE TABLE t (id int PRIMARY KEY, \
                       v text, u int); INSERT INTO t VALUES (1, 'one', 1), (2, 'two', 2); \
                       CREATE TABLE l (v int); ALTER TABLE l REPLICA IDENTITY FULL; \
-                      INSERT INTO l VALUES (1), (2)";
+                      INSERT INTO l VALUES (1), (2); \
+                      CREATE TABLE h (id int PRIMARY KEY) PARTITION BY HASH (id); \
+                      CREATE TABLE h_0 PARTITION OF h FOR VALUES WITH (MODULUS 2, REMAINDER 0); \
+                      CREATE TABLE h_1 PARTITION OF h FOR VALUES WITH (MODULUS 2, REMAINDER 1)";
 
 const REFUSALS: &[Refusal] = &[
     Refusal {
@@ -169,6 +172,30 @@ const REFUSALS: &[Refusal] = &[
                UPDATE t SET v = k.v FROM kept AS k WHERE k.id = t.id; DROP TABLE kept",
     },
     Refusal {
+        name: "a row without a parent",
+        differs: "CREATE TABLE p (id int PRIMARY KEY); INSERT INTO p VALUES (1), (2); \
+                  ALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (u) REFERENCES p",
+        change: "SET session_replication_role = replica; INSERT INTO t VALUES (9, 'secret 47114711', 47114711); \
+                 RESET session_replication_role",
+        sqlstate: Some("23503"),
+        statement: Some("INSERT INTO"),
+        hint: "PGSTREAM_POSTGRES_WRITER_DISABLE_TRIGGERS=true",
+        mend: "ALTER TABLE t DROP CONSTRAINT f; DROP TABLE p",
+    },
+    Refusal {
+        name: "a partition with other bounds",
+        differs: "ALTER TABLE h DETACH PARTITION h_0; ALTER TABLE h DETACH PARTITION h_1; \
+                  ALTER TABLE h ATTACH PARTITION h_0 FOR VALUES WITH (MODULUS 2, REMAINDER 1); \
+                  ALTER TABLE h ATTACH PARTITION h_1 FOR VALUES WITH (MODULUS 2, REMAINDER 0)",
+        change: "INSERT INTO h VALUES (47114711)",
+        sqlstate: Some("23514"),
+        statement: Some("INSERT INTO"),
+        hint: "its bounds are others than on the source",
+        mend: "ALTER TABLE h DETACH PARTITION h_0; ALTER TABLE h DETACH PARTITION h_1; \
+               ALTER TABLE h ATTACH PARTITION h_0 FOR VALUES WITH (MODULUS 2, REMAINDER 0); \
+               ALTER TABLE h ATTACH PARTITION h_1 FOR VALUES WITH (MODULUS 2, REMAINDER 1)",
+    },
+    Refusal {
         name: "a deferred constraint at the commit",
         differs: "CREATE TABLE p (id int PRIMARY KEY); INSERT INTO p VALUES (1), (2); \
                   ALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (u) REFERENCES p DEFERRABLE",
@@ -223,7 +250,7 @@ fn check(refusal: &Refusal, failure: &Failure) {
 }
 
 /// Brings the source back to the rows of [`SCHEMA`].
-const RESET: &str = "DELETE FROM before; DELETE FROM t; DELETE FROM l; \
+const RESET: &str = "DELETE FROM before; DELETE FROM t; DELETE FROM l; DELETE FROM h; \
                      INSERT INTO t VALUES (1, 'one', 1), (2, 'two', 2); INSERT INTO l VALUES (1), (2)";
 
 /// Plays one refusal until the engine stands, then mends the target and starts the engine again.

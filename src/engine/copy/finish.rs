@@ -203,15 +203,33 @@ impl Copier {
             let mut refused = Vec::new();
             while let Some(steps) = next() {
                 for step in steps {
-                    refused.extend(try_step(&session, &step).await?);
+                    let failure = try_step(&session, &step).await?;
+                    refused.extend(failure.map(|failure| (step, failure)));
                 }
             }
             Ok::<_, Stop>(refused)
         };
         let refused = try_join_all((0..worker_count).map(|_| worker())).await?;
-        for (table, failure) in refused.into_iter().flatten() {
-            self.site.refused(target, table, failure).await?;
+        for (step, (table, failure)) in refused.into_iter().flatten() {
+            match failure.sqlstate.as_deref() {
+                Some(sqlstate::FOREIGN_KEY_VIOLATION) => {
+                    self.leave_unvalidated(target, &step).await?;
+                }
+                _ => self.site.refused(target, table, failure).await?,
+            }
         }
+        Ok(())
+    }
+
+    /// The rows are those of the source: it wrote them where its own key was not checked, so that nothing is
+    /// missing here, and nothing is to be tried again.
+    async fn leave_unvalidated(&self, target: &Session, step: &OpenStep) -> Result<(), Stop> {
+        tracing::warn!(target: "snapshot", object = step.object,
+            "rows without a parent are on the source, too, where they were written with \
+             session_replication_role = replica: the foreign key is checked for new rows, and stays NOT VALID");
+        let strike = Store::steps_done(std::slice::from_ref(step));
+        let struck = target.change(&strike, &[]).await;
+        struck.map_err(|source| self.site.target_failed("note what is done", source))?;
         Ok(())
     }
 }
