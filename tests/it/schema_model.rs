@@ -13,13 +13,16 @@ const COMMANDS_A_DUMP: usize = 25;
 
 /// `{t}` is a table, `{c}` a column, `{n}` another name, `{y}` a type, `{i}` an index, `{k}` a
 /// constraint, `{s}` a schema.
-const TEMPLATES: [&str; 58] = [
+const TEMPLATES: [&str; 64] = [
     "CREATE TABLE {t} (a int, b text, c int DEFAULT 3)",
     "CREATE TABLE {t} (a serial PRIMARY KEY, {n} {y})",
     "CREATE TABLE {t} ({c} {y} NOT NULL, {n} int UNIQUE, CHECK ({n} > 0))",
     "CREATE TABLE {t} (a int, b text, c int) PARTITION BY LIST (a)",
     "CREATE TABLE {t} PARTITION OF {t} FOR VALUES IN ({d})",
     "CREATE TABLE {t} PARTITION OF {t} DEFAULT",
+    "CREATE TABLE {t} PARTITION OF {t} FOR VALUES IN ({d}) PARTITION BY LIST (a)",
+    "CREATE TABLE {t} (a int NOT NULL, b text, c int DEFAULT 3) PARTITION BY LIST (a)",
+    "CREATE TABLE {t} (a int PRIMARY KEY, b text, c int DEFAULT 3) PARTITION BY LIST (a)",
     "CREATE TABLE {t} (e int) INHERITS ({t})",
     "CREATE TABLE {t} (LIKE {t} INCLUDING ALL)",
     "CREATE TABLE {t} AS SELECT 1 AS a, 'x' AS b",
@@ -58,7 +61,10 @@ const TEMPLATES: [&str; 58] = [
     "ALTER TABLE {t} INHERIT {t}",
     "ALTER TABLE {t} NO INHERIT {t}",
     "ALTER TABLE {t} ATTACH PARTITION {t} FOR VALUES IN ({d})",
+    "ALTER TABLE {t} ATTACH PARTITION {t} DEFAULT",
     "ALTER TABLE {t} DETACH PARTITION {t}",
+    "CREATE INDEX {i} ON ONLY {t} ({c})",
+    "ALTER TABLE {t} ADD CHECK ({c} IS NOT NULL)",
     "ALTER TABLE {t} REPLICA IDENTITY FULL",
     "ALTER TABLE {t} REPLICA IDENTITY DEFAULT",
     "ALTER TABLE {t} SET (fillfactor = 7{d})",

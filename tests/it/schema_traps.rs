@@ -201,7 +201,8 @@ async fn nothing_ours_temporary_or_without_effect_is_logged() {
 
     let silent = "CREATE TEMP TABLE x (a serial PRIMARY KEY); ALTER TABLE x ADD COLUMN b int; \
                   CREATE INDEX ON x (b); DROP TABLE x; CREATE TABLE IF NOT EXISTS t (a int); \
-                  ALTER TABLE t ADD COLUMN IF NOT EXISTS a int; DROP TABLE IF EXISTS nothing";
+                  ALTER TABLE t ADD COLUMN IF NOT EXISTS a int; DROP TABLE IF EXISTS nothing; \
+                  CREATE TEMP TABLE y (a int); CREATE DOMAIN of_y AS y[]; CREATE TYPE with_y AS (v y)";
     mirror.source.run(silent).await.unwrap();
 
     let entries = mirror.entries().await;
@@ -448,6 +449,32 @@ async fn a_failed_concurrent_index_on_the_source_stays_there() {
     mirror.run("DROP INDEX i").await;
     mirror.run("ALTER TABLE t ADD COLUMN b int").await;
     mirror.assert_equal("a failed concurrent index").await;
+}
+
+/// It makes the indexes above it invalid, too, which the target then has without it.
+#[tokio::test]
+async fn a_failed_concurrent_index_of_a_partition_is_in_nobodys_way() {
+    let mut mirror = Mirror::prepared(
+        "CREATE TABLE p (a int, b int) PARTITION BY LIST (a); CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1); \
+         CREATE TABLE p2 PARTITION OF p FOR VALUES IN (2); INSERT INTO p VALUES (1, 0)",
+    )
+    .await;
+
+    let failed = mirror
+        .source
+        .run("CREATE INDEX CONCURRENTLY i_1 ON p1 ((a / b))")
+        .await;
+    assert!(failed.is_err());
+    for sql in [
+        "CREATE INDEX i ON p ((a / b))",
+        "ALTER INDEX i_1 RENAME TO i_0; COMMENT ON INDEX i_0 IS 'invalid'; ALTER INDEX i_0 SET (fillfactor = 70)",
+        "DROP INDEX i",
+    ] {
+        mirror.run(sql).await;
+    }
+    mirror
+        .assert_equal("a failed concurrent index of a partition")
+        .await;
 }
 
 #[tokio::test]

@@ -18,13 +18,17 @@ pub(super) fn plan(scene: &Scene<'_>, images: &Images<Index>, steps: &mut Steps)
     let Some(after) = &images.after else {
         return drop_index(scene, known, steps);
     };
+    if !is_here(after) {
+        return;
+    }
     let object = label("index", &name(after));
-    match &images.before {
+    let before = images.before.as_ref().filter(|before| is_here(before));
+    match before {
         None => create(after, steps, &object),
         Some(_) if is_named_by_server(images) => {}
         Some(before) => alter(scene, before, after, steps, &object),
     }
-    let attached = images.before.as_ref().and_then(|before| before.parent_oid);
+    let attached = before.and_then(|before| before.parent_oid);
     if let Some(parent) = after
         .parent
         .as_ref()
@@ -38,7 +42,13 @@ pub(super) fn plan(scene: &Scene<'_>, images: &Images<Index>, steps: &mut Steps)
         let (phase, rank) = attachment(scene, after);
         steps.add_ranked(phase, rank, &object, sql);
     }
-    settings(images.before.as_ref(), after, steps, &object);
+    settings(before, after, steps, &object);
+}
+
+/// Whether the target has the index. One that became valid through CONCURRENTLY is described like any other;
+/// an invalid one is not worth having, unless it is a partitioned index that waits for its parts.
+const fn is_here(index: &Index) -> bool {
+    index.valid || index.partitioned
 }
 
 /// Whether it is the part of a partitioned table's index that was built anew with that: PostgreSQL gives
@@ -75,19 +85,10 @@ fn create(after: &Index, steps: &mut Steps, object: &str) {
     if after.constraint.is_some() {
         return;
     }
-    // An index that became valid through CONCURRENTLY is described like any other; an invalid one
-    // is not worth having, unless it is a partitioned index that waits for its parts.
-    if !after.valid && !after.partitioned {
-        return;
-    }
     steps.add(Phase::Index, object, after.definition.clone());
 }
 
 fn alter(scene: &Scene<'_>, before: &Index, after: &Index, steps: &mut Steps, object: &str) {
-    if !before.valid && after.valid && after.constraint.is_none() && !after.partitioned {
-        steps.add(Phase::Index, object, after.definition.clone());
-        return;
-    }
     // RENAME CONSTRAINT and ADD CONSTRAINT … USING INDEX rename the index, too.
     let became_constraint = before.constraint.is_none() && after.constraint.is_some();
     let renamed_by_constraint = after.constraint.is_some_and(|oid| {
@@ -117,7 +118,7 @@ fn drop_index(scene: &Scene<'_>, before: &Index, steps: &mut Steps) {
     });
     let skipped = before.constraint.is_some()
         || with_parent
-        || !before.valid && !before.partitioned
+        || !is_here(before)
         || scene.is_dropped(before.table_oid);
     if skipped {
         return;
