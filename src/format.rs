@@ -113,7 +113,10 @@ pub(crate) fn short_seconds(value: i64) -> String {
 
 /// Writes milliseconds: one digit after the point below ten; from one second on, seconds.
 pub(crate) fn millis(value: f64) -> String {
-    if value < 9.95 {
+    if value <= 0.0 {
+        // Nothing was timed yet.
+        "-".to_owned()
+    } else if value < 9.95 {
         format!("{value:.1} ms")
     } else if value < 999.5 {
         format!("{value:.0} ms")
@@ -265,6 +268,7 @@ mod tests {
         assert_eq!(hour_and_minute(0, &east), "09:00");
         assert_eq!(moment(1500, &east), "1970-01-01T09:00:01.500+09:00");
         assert_eq!(short_seconds(7500), "2 h");
+        assert_eq!(millis(0.0), "-", "nothing was timed");
         assert_eq!(millis(0.84), "0.8 ms");
         assert_eq!(millis(15_000.0), "15 s");
         assert_eq!(millis(2474.0), "2.5 s");

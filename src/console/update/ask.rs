@@ -18,6 +18,14 @@ use crate::model::Lsn;
 pub(crate) fn farewell(model: &Model) -> Option<String> {
     let status = &model.latest;
     let end_lsn = status.checkpoint.end_lsn;
+    let file = model.settings.as_ref().and_then(|one| one.path.as_ref());
+    let file = file.map_or_else(String::new, |path| format!(" -c {}", path.display()));
+    if model.attached && !model.is_at_rest() {
+        let name = &model.pipeline;
+        return Some(format!(
+            "the engine of {name} goes on; pgstream console{file} shows it again"
+        ));
+    }
     if status.started_at_s == 0 || end_lsn == Lsn::default() {
         return None;
     }
@@ -25,14 +33,6 @@ pub(crate) fn farewell(model: &Model) -> Option<String> {
         Phase::Stopped => "stopped",
         _ => "was left",
     };
-    let file = model.settings.as_ref().and_then(|one| one.path.as_ref());
-    let file = file.map_or_else(String::new, |path| format!(" -c {}", path.display()));
-    if model.attached && !model.is_at_rest() {
-        let name = &model.pipeline;
-        return Some(format!(
-            "{name} goes on at {end_lsn}; pgstream console{file} shows it again"
-        ));
-    }
     let again = format!("pgstream run{file}");
     let per_hour = format::whole(status.lag.wal_bytes_per_s * 3600.0);
     let cost = match per_hour {

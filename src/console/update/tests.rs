@@ -832,6 +832,10 @@ fn the_schema_log_goes_on_into_what_is_on_record() {
     let screen = text(&drawn(&mut model, (120, 40)));
     assert!(screen.contains("9 of 10,037"), "{screen}");
     assert!(screen.contains("1 skipped tx"), "{screen}");
+    assert!(
+        screen.contains("10,035 ✓"),
+        "all but two on record: {screen}"
+    );
     press(&mut model, "2 G");
     let older = look(Look::Older("c1".into()));
     assert_eq!(update(&mut model, Message::Now(NOW_MS)), older);
@@ -1042,4 +1046,15 @@ fn whoever_leaves_is_told_where_it_stands_and_how_to_go_on() {
         "{farewell}"
     );
     assert_eq!(ask::farewell(&console(Scene::Opening)), None);
+
+    let mut model = console(Scene::Streaming);
+    model.attached = true;
+    press(&mut model, "q");
+    assert_eq!(
+        model.leaving,
+        Leaving::Now,
+        "nothing ends, so nothing is asked"
+    );
+    let farewell = ask::farewell(&model).unwrap();
+    assert!(farewell.contains("goes on; pgstream console"), "{farewell}");
 }

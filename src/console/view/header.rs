@@ -221,12 +221,19 @@ pub(super) fn figures(model: &Model, place: Rect, buffer: &mut Buffer) {
     paint::text(&line, 0, place, buffer);
 }
 
-/// Schema changes that were applied since the engine started, that failed, that need somebody.
+/// Schema changes that were applied, in this session or on record; that failed; that were not applied.
 fn schema_counts(model: &Model) -> (u64, usize, usize) {
     let changes = items::changes(model);
     let count = |state: SchemaState| changes.iter().filter(|one| one.state == state).count();
+    let others = changes
+        .iter()
+        .filter(|one| one.state != SchemaState::Applied);
+    let others = u64::try_from(others.count()).unwrap_or(u64::MAX);
+    // The record holds those of earlier sessions, too; the session knows the latest first.
+    let recorded = model.servers.history.total.unwrap_or(0);
+    let session = model.status().totals.schema_changes;
     (
-        model.status().totals.schema_changes,
+        session.max(recorded.saturating_sub(others)),
         count(SchemaState::Failed),
         count(SchemaState::NotApplied),
     )

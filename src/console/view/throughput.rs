@@ -211,15 +211,16 @@ impl<'a> Chart<'a> {
         let lag = self.model.lag();
         let role = threshold::of_lag(lag.seconds);
         let seconds = format::known(lag.seconds, format::lag);
-        let bytes = format::known(lag.bytes, format::bytes);
+        let bytes = lag.bytes.map(format::bytes);
         let now = self.rate.last().copied().unwrap_or(0.0);
         let figures = [
             format!("now {}", self.label(now)),
             format!("peak {}", self.label(highest(&self.rate))),
             format!("lag {seconds}{}", threshold::mark(role)),
             format!("max {}", self.lag_label(highest(&self.lag))),
-            format!("{bytes} of WAL"),
         ];
+        let wal = bytes.map(|bytes| format!("{bytes} of WAL"));
+        let figures = figures.into_iter().chain(wal);
         let text = paint::whole_figures(" ", figures, usize::from(place.width));
         let role = if role == Role::Text {
             Role::Quiet
