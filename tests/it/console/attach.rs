@@ -118,7 +118,7 @@ async fn what_ended_the_engine_is_still_shown() {
     let mut terminal = console(&stage);
     terminal.wait_for("● STREAMING");
     execute(&stage.source, "CREATE TABLE goods (id int PRIMARY KEY)").await;
-    terminal.wait_for("public.goods");
+    assert_equal(&stage.source, &stage.target).await;
     execute(&stage.target, "INSERT INTO goods VALUES (1)").await;
     execute(&stage.source, "INSERT INTO goods VALUES (1)").await;
     terminal.wait_for("the target refuses a change of public.goods");
