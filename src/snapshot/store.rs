@@ -477,6 +477,17 @@ impl Store {
         )
     }
 
+    /// Returns the statement that forgets a table that was copied and is gone. Those that are being copied are
+    /// the copier's to forget.
+    #[must_use]
+    pub fn forget_ready(&self, table: RelationId) -> String {
+        format!(
+            "DELETE FROM pgstream.snapshot_table WHERE slot_name = {} AND relation = {} AND state = 'ready'",
+            quote_literal(&self.slot_name),
+            table.0
+        )
+    }
+
     /// Returns the question whether an attempt to copy a table still counts: one row, or none. To be
     /// asked at the end of a part, when its rows' lock makes whoever empties the table wait.
     #[must_use]

@@ -329,15 +329,35 @@ impl Applier {
                 Some(after) if touch.before.as_ref().is_some_and(|before| before != after) => {
                     self.coverage.rename(relation, after);
                     let sql = self.copies.store().rename(relation, after);
-                    let writer = self.desk.writer();
-                    let done = writer.run_own("the name of a copied table", &sql).await;
-                    done.map_err(|error| self.failed(error))?;
+                    self.note_copied(relation, Some(after), &sql).await?;
                 }
                 Some(after) => self.coverage.rename(relation, after),
                 None if self.coverage.leaves_out(relation) => {}
-                None => self.coverage.forget(relation),
+                None => {
+                    self.coverage.forget(relation);
+                    let sql = self.copies.store().forget_ready(relation);
+                    self.note_copied(relation, None, &sql).await?;
+                }
             }
         }
+        Ok(())
+    }
+
+    /// Writes the name of a copied table down, or that it is gone, and shows it.
+    async fn note_copied(
+        &mut self,
+        relation: RelationId,
+        name: Option<&QualifiedName>,
+        sql: &str,
+    ) -> Result<(), EngineError> {
+        let writer = self.desk.writer();
+        let done = writer.run_own("the name of a copied table", sql).await;
+        done.map_err(|error| self.failed(error))?;
+        self.board.update(|status| {
+            if let Some(snapshot) = &mut status.snapshot {
+                Arc::make_mut(snapshot).follow(relation, name);
+            }
+        });
         Ok(())
     }
 

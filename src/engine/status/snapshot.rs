@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Lsn, RelationId};
+use crate::model::{Lsn, QualifiedName, RelationId};
 pub use crate::snapshot::CopyState;
 
 use super::Failure;
@@ -120,6 +120,20 @@ impl Snapshot {
         let tables = Arc::make_mut(&mut self.tables);
         if let Some(table) = tables.iter_mut().find(|one| one.relation == relation) {
             (table.state, table.asked_again) = (CopyState::Waiting, true);
+        }
+    }
+
+    /// Follows a table's new name; none: it is gone.
+    pub(in crate::engine) fn follow(&mut self, relation: RelationId, name: Option<&QualifiedName>) {
+        let tables = Arc::make_mut(&mut self.tables);
+        match name {
+            None => tables.retain(|one| one.relation != relation || one.state != CopyState::Ready),
+            Some(name) => {
+                let mut tables = tables.iter_mut();
+                if let Some(table) = tables.find(|one| one.relation == relation) {
+                    table.name = name.to_string();
+                }
+            }
         }
     }
 

@@ -5,12 +5,12 @@ use std::time::Duration;
 use pgstream::config::Plugin;
 use pgstream::engine::Handle;
 use pgstream::engine::clock;
-use pgstream::engine::status::{Command, CopyCommand};
+use pgstream::engine::status::{Command, CopyCommand, Status};
 
 use super::{enable, ready};
 use crate::schema_mirror::assert_same_dump;
 use crate::support::execute;
-use crate::support::flow::{Flow, stop};
+use crate::support::flow::{Flow, stop, wait_for};
 
 const BEFORE: &str = "\
 CREATE SCHEMA a; CREATE SCHEMA b;
@@ -157,6 +157,39 @@ async fn what_changes_while_tables_are_copied_with_wal2json() {
 #[tokio::test]
 async fn what_changes_behind_the_copy_is_followed() {
     check(Plugin::Pgoutput, when_it_is_through).await;
+}
+
+#[tokio::test]
+async fn copied_tables_are_listed_by_their_names_of_now_and_not_when_they_are_gone() {
+    let mut flow = Flow::schema(Plugin::Pgoutput).await;
+    flow.run(
+        "CREATE SCHEMA other; CREATE TABLE gone (id int); CREATE TABLE moved (id int); \
+         CREATE TABLE old (id int)",
+    )
+    .await;
+    enable(&mut flow, 2);
+    let engine = flow.start();
+    ready(&engine).await;
+
+    flow.run(
+        "DROP TABLE gone; ALTER TABLE moved SET SCHEMA other; ALTER TABLE old RENAME TO \"New\"",
+    )
+    .await;
+
+    let listed = |status: &Status| {
+        let tables = status.snapshot.as_ref().map(|copies| &copies.tables);
+        let names = tables.into_iter().flat_map(|tables| tables.iter());
+        let mut names: Vec<String> = names.map(|table| table.name.clone()).collect();
+        names.sort();
+        names
+    };
+    wait_for(&engine, "the names of now", |status| {
+        listed(status) == ["other.moved", "public.\"New\""]
+    })
+    .await;
+    let stored = "SELECT schema_name || '.' || table_name FROM pgstream.snapshot_table ORDER BY 1";
+    flow.shows(stored, &["other.moved", "public.New"]).await;
+    stop(engine).await;
 }
 
 /// A copy that waits for the target holds a lock on the source, until a user needs the table.
