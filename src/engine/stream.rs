@@ -163,7 +163,7 @@ impl Stream<'_> {
         self.pulse.beat(committing, position);
         self.pending_paired().await?;
         if self.state.stopping && !self.state.is_inside_large() {
-            self.commit().await?;
+            Box::pin(self.commit()).await?;
             self.complete().await?;
             return Ok(ControlFlow::Break(RoundEnd::Stop));
         }
@@ -175,19 +175,19 @@ impl Stream<'_> {
             return self.pending_request().await;
         }
         if self.state.caught_up && self.applier.is_pending() {
-            self.commit().await?;
+            Box::pin(self.commit()).await?;
             return Ok(ControlFlow::Continue(()));
         }
         match self.next().await {
             Next::Frame(Some(frame)) => self.frame(frame).await?,
             Next::Frame(None) => {}
-            Next::Request(Some(request)) => return self.request(request).await,
+            Next::Request(Some(request)) => return Box::pin(self.request(request)).await,
             // The handle is gone: nobody can stop us any more.
             Next::Request(None) => self.state.stopping = true,
             Next::Errand(Some(errand)) => return Box::pin(self.errand(errand)).await,
             // Whoever copies tables is gone with the engine.
             Next::Errand(None) => self.state.stopping = true,
-            Next::Paired(Some(request)) => self.paired_request(request).await?,
+            Next::Paired(Some(request)) => Box::pin(self.paired_request(request)).await?,
             // Whoever answers `verify` is gone with the round.
             Next::Paired(None) => {}
             Next::FeedbackEnded(error) => return Err(error),
@@ -197,7 +197,7 @@ impl Stream<'_> {
                 self.confirm();
                 self.publish_if_due();
             }
-            Next::Timer => self.timer().await?,
+            Next::Timer => Box::pin(self.timer()).await?,
         }
         Ok(ControlFlow::Continue(()))
     }
@@ -251,7 +251,7 @@ impl Stream<'_> {
                 wal_end,
                 reply_requested,
             } => {
-                self.keepalive(wal_end, reply_requested).await?;
+                Box::pin(self.keepalive(wal_end, reply_requested)).await?;
             }
         }
         // What took its time was we.
@@ -268,13 +268,14 @@ impl Stream<'_> {
         Ok(())
     }
 
+    /// What comes once a transaction is boxed: it would make the futures large that each row moves.
     async fn event(&mut self, event: Event) -> Result<(), EngineError> {
         match event {
             Event::Begin(begin) => {
                 fault::point(fault::STREAM_AFTER_BEGIN);
                 self.require_skip_ahead(begin.commit_lsn);
-                self.arrive_before(begin.commit_lsn).await?;
-                self.pair_before(&begin).await?;
+                Box::pin(self.arrive_before(begin.commit_lsn)).await?;
+                Box::pin(self.pair_before(&begin)).await?;
                 self.state.last_begun = Some(FailedTransaction {
                     xid: begin.xid,
                     commit_lsn: begin.commit_lsn,
@@ -283,7 +284,7 @@ impl Stream<'_> {
                 Ok(())
             }
             Event::Change(change) => self.change(change).await,
-            Event::Commit(commit) => self.end_transaction(commit).await,
+            Event::Commit(commit) => Box::pin(self.end_transaction(commit)).await,
         }
     }
 
@@ -302,7 +303,7 @@ impl Stream<'_> {
         }
         staged.push(self.state.at, change);
         if staged.is_full() {
-            self.pass_on().await
+            Box::pin(self.pass_on()).await
         } else {
             Ok(())
         }
