@@ -108,7 +108,7 @@ impl Failure {
 
     /// Returns whether a text stands in it already.
     #[must_use]
-    pub fn said(&self, text: &str) -> bool {
+    pub fn mentions(&self, text: &str) -> bool {
         self.error.chain().any(|one| one.to_string().contains(text))
     }
 

@@ -73,7 +73,7 @@ impl Failure {
             Side::Target => "target",
         };
         let fix = on_side(side, mend);
-        let said = self.0.said(problem);
+        let said = self.0.mentions(problem);
         match said {
             true => fix,
             false => format!("{fix}\n      ({object}: {problem})"),

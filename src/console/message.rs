@@ -9,7 +9,7 @@ use ratatui::layout::Size;
 use super::chord::Chord;
 use super::lesson::{Lesson, Request, Seen};
 use super::model::logs::{Capture, LogLine};
-use super::model::servers::{Look, Looked};
+use super::model::servers::{Looked, Query};
 use super::start::Found;
 use super::wizard::{Answer, Job, Kind};
 use crate::config::Resolved;
@@ -74,7 +74,7 @@ pub(crate) enum Effect {
     /// Start a fresh engine in place of one that has ended.
     StartEngine,
     /// Ask the servers themselves.
-    Look(Look),
+    Look(Query),
     /// Write down other levels of the log.
     Capture(Vec<Capture>),
     /// Put text on the clipboard; `what` it is, for the toast.

@@ -12,7 +12,7 @@ const LATEST_AFTER_MS: i64 = 3000;
 
 /// What is to be asked of the servers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Look {
+pub(crate) enum Query {
     /// How do both sides stand?
     Servers,
     /// The latest schema changes on record.
@@ -73,26 +73,26 @@ impl Servers {
     }
 
     /// Returns what is to be asked now. While an engine runs, it looks at both sides itself.
-    pub(crate) fn due(&mut self, now_ms: i64, engine_runs: bool) -> Option<Look> {
+    pub(crate) fn due(&mut self, now_ms: i64, engine_runs: bool) -> Option<Query> {
         if !self.known || self.busy {
             return None;
         }
         let look = if std::mem::take(&mut self.history.older) {
-            Look::Older(self.history.changes.last()?.id.clone())
+            Query::Older(self.history.changes.last()?.id.clone())
         } else if self
             .history
             .latest_at_ms
             .is_some_and(|at_ms| at_ms <= now_ms)
         {
             self.history.latest_at_ms = None;
-            Look::Latest
+            Query::Latest
         } else if !engine_runs && self.look_at_ms <= now_ms {
             self.look_at_ms = now_ms + LOOK_EVERY_MS;
             // No engine says what is made meanwhile.
             self.history
                 .latest_at_ms
                 .get_or_insert(now_ms + LATEST_AFTER_MS);
-            Look::Servers
+            Query::Servers
         } else {
             return None;
         };
@@ -217,16 +217,16 @@ mod tests {
         let mut servers = Servers::default();
         assert_eq!(servers.due(0, false), None);
         servers.begin();
-        assert_eq!(servers.due(0, false), Some(Look::Latest));
+        assert_eq!(servers.due(0, false), Some(Query::Latest));
         assert_eq!(servers.due(0, false), None, "an answer is still out");
         servers.looked(Looked::Latest(page(5..=6, false)));
         assert_eq!(servers.due(0, true), None, "an engine looks itself");
-        assert_eq!(servers.due(0, false), Some(Look::Servers));
+        assert_eq!(servers.due(0, false), Some(Query::Servers));
         servers.looked(Looked::Servers(Box::default()));
         assert_eq!(servers.due(999, false), None);
 
         servers.history.want_older();
-        assert_eq!(servers.due(999, false), Some(Look::Older("c5".to_owned())));
+        assert_eq!(servers.due(999, false), Some(Query::Older("c5".to_owned())));
         servers.looked(Looked::Older(page(1..=4, true)));
         servers.history.want_older();
         assert_eq!(servers.due(999, true), None, "there are no older ones");
@@ -235,6 +235,6 @@ mod tests {
         servers.history.compare(Some(&newest), 1000);
         servers.history.compare(Some(&newest), 3000);
         assert_eq!(servers.due(2999, true), None);
-        assert_eq!(servers.due(3000, true), Some(Look::Latest));
+        assert_eq!(servers.due(3000, true), Some(Query::Latest));
     }
 }

@@ -12,7 +12,7 @@ use crate::console::clipboard;
 use crate::console::lesson::{Performed, Performer, Request};
 use crate::console::link::EngineLink;
 use crate::console::message::Message;
-use crate::console::model::servers::{Look, Looked};
+use crate::console::model::servers::{Looked, Query};
 use crate::console::start::Opened;
 use crate::console::wizard::{Job, Kind, job};
 use crate::schema::install::Progress;
@@ -129,16 +129,16 @@ impl Shell {
     }
 
     /// Asks the servers themselves.
-    pub(super) fn look(&mut self, look: Look) {
+    pub(super) fn look(&mut self, query: Query) {
         let Some(observer) = self.observer.clone() else {
             return;
         };
         self.jobs.push(Box::pin(async move {
             let mut asked = observer.lock().await;
-            let looked = match look {
-                Look::Servers => Looked::Servers(Box::new(asked.servers().await)),
-                Look::Latest => Looked::Latest(asked.history(None).await),
-                Look::Older(id) => Looked::Older(asked.history(Some(&id)).await),
+            let looked = match query {
+                Query::Servers => Looked::Servers(Box::new(asked.servers().await)),
+                Query::Latest => Looked::Latest(asked.history(None).await),
+                Query::Older(id) => Looked::Older(asked.history(Some(&id)).await),
             };
             drop(asked);
             Done {
@@ -165,7 +165,7 @@ impl Shell {
         }));
     }
 
-    pub(super) fn copy(&mut self, what: String, text: String) {
+    pub(super) fn yank(&mut self, what: String, text: String) {
         let file = self.clipboard.write_file(&text);
         self.jobs.push(Box::pin(async move {
             let offered = clipboard::offer(&text).await;

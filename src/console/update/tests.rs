@@ -9,7 +9,7 @@ use crate::console::lesson::{ByHand, Course, Lesson, LessonStep, Request, Seen};
 use crate::console::model::SlotOrder;
 use crate::console::model::mode::{Home, Mode};
 use crate::console::model::overlay::Filtered;
-use crate::console::model::servers::Look;
+use crate::console::model::servers::Query;
 use crate::console::scripted::{NOW_MS, Scene, log_lines, sample_changes, status};
 use crate::console::start::{Found, Start};
 use crate::console::tests::{console, drawn, press, text, type_text};
@@ -825,7 +825,10 @@ fn the_schema_log_goes_on_into_what_is_on_record() {
     let mut model = console(Scene::Streaming);
     model.servers.begin();
     let look = |look| [Effect::Look(look)];
-    assert_eq!(update(&mut model, Message::Now(NOW_MS)), look(Look::Latest));
+    assert_eq!(
+        update(&mut model, Message::Now(NOW_MS)),
+        look(Query::Latest)
+    );
     let latest = Looked::Latest(Ok(page(sample_changes(1..=9))));
     update(&mut model, Message::Looked(latest));
 
@@ -837,7 +840,7 @@ fn the_schema_log_goes_on_into_what_is_on_record() {
         "all but two on record: {screen}"
     );
     press(&mut model, "2 G");
-    let older = look(Look::Older("c1".into()));
+    let older = look(Query::Older("c1".into()));
     assert_eq!(update(&mut model, Message::Now(NOW_MS)), older);
     let ended = Page {
         is_last: true,
