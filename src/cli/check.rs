@@ -1,4 +1,4 @@
-//! `pgstream check`: everything that is in the way, with its mend.
+//! `pgstream check`: everything that is in the way, with its hint.
 
 use std::process::ExitCode;
 
@@ -44,10 +44,10 @@ fn render_finding(finding: &Finding) -> String {
     let Finding {
         object,
         problem,
-        mend,
+        hint,
         ..
     } = finding;
-    format!("{sign} {side}  {object}: {problem}\n          mend: {mend}\n")
+    format!("{sign} {side}  {object}: {problem}\n          hint: {hint}\n")
 }
 
 fn summary(report: &CheckReport) -> String {
@@ -60,6 +60,6 @@ fn summary(report: &CheckReport) -> String {
     match (count, blocking) {
         (0, _) => "✓ every precondition holds".to_owned(),
         (_, 0) => format!("✓ nothing blocks; {count} to look at"),
-        _ => format!("✗ {blocking} of {count} to mend before pgstream can run"),
+        _ => format!("✗ {blocking} of {count} findings must be fixed before pgstream can run"),
     }
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use crate::engine::check::{CheckReport, Finding, Side};
 use crate::engine::status;
 use crate::failure::Failure as Carried;
-use crate::model::remedy::on_side;
+use crate::model::hint::on_side;
 use crate::model::{Classify, ErrorClass};
 
 /// An error of any module on its way to the user.
@@ -64,7 +64,7 @@ impl Failure {
         let Finding {
             object,
             problem,
-            mend,
+            hint,
             side,
             ..
         } = finding;
@@ -72,7 +72,7 @@ impl Failure {
             Side::Source => "source",
             Side::Target => "target",
         };
-        let fix = on_side(side, mend);
+        let fix = on_side(side, hint);
         let said = self.0.mentions(problem);
         match said {
             true => fix,
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_says_what_why_and_the_mend() {
+    fn an_error_says_what_why_and_the_hint() {
         let failure = Failure::from(Sample::Outer(std::io::Error::other("disk full")));
         let expected = "error: cannot create slot a_slot\ncaused by: disk full\nhint: make room";
         assert_eq!(

@@ -4,7 +4,7 @@
 //! arguments ─> flags ─┐
 //!                     ├─> Configuration ─> command ─> stdout: what the user asked for
 //! environment, file ──┘                       │
-//!                                             └────> stderr: logs, warnings, the error and its mend
+//!                                             └────> stderr: logs, warnings, the error and its hint
 //! ```
 //!
 //! A command returns what failed as a [`Failure`]; its class is the exit code. Nothing but the

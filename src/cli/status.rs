@@ -113,7 +113,7 @@ fn render_target(seen: &Inspection) -> String {
     let side = render_side(&seen.target);
     match (&seen.target_grant, &seen.target.error) {
         (Some(grant), Some(error)) => {
-            format!("{side}\nnot all can be read: {error}\nmend: {grant}")
+            format!("{side}\nnot all can be read: {error}\nhint: {grant}")
         }
         _ => side,
     }
@@ -124,7 +124,7 @@ fn render_init(seen: &Inspection) -> String {
     match seen.init {
         None => match &seen.init_grant {
             Some(grant) => {
-                format!("not known: permission denied on pgstream.installation\nmend: {grant}")
+                format!("not known: permission denied on pgstream.installation\nhint: {grant}")
             }
             None => "not known".to_owned(),
         },
@@ -228,7 +228,7 @@ fn render_checkpoint(seen: &Inspection) -> String {
     let skipped = seen.skipped_transaction_count.filter(|count| *count > 0);
     let misfit = checkpoint.misfit.as_ref();
     let misfit = misfit.map(|reason| {
-        format!("\nrun would refuse to go on from here: {reason}; pgstream check has the mend")
+        format!("\nrun would refuse to go on from here: {reason}; pgstream check has the hint")
     });
     format!(
         "{}  {}here {}{}{}",
@@ -322,7 +322,7 @@ fn render_copy(table: &TableCopy) -> String {
 
 fn render_schema_changes(seen: &Inspection) -> String {
     if let Some(grant) = &seen.schema_grant {
-        let text = format!("not known: permission denied on pgstream.schema_log\nmend: {grant}");
+        let text = format!("not known: permission denied on pgstream.schema_log\nhint: {grant}");
         return line("schema", &text);
     }
     let lines: Vec<String> = seen

@@ -3,7 +3,7 @@
 //! dotenvy 0.15 drops `$word` in values without quotes (and in double quotes), reads `\n` as a line
 //! break, takes quotes out of the middle of a value, and joins lines when a quote is not closed. A
 //! password is the value most likely to hold such characters. So each line is looked at first: it
-//! goes to dotenvy only when what comes back is what stands there, and is an error with the mend
+//! goes to dotenvy only when what comes back is what stands there, and is an error with the fix
 //! otherwise. Nothing is ever guessed; `docs/decisions/0002-env-files.md` has the alternatives.
 
 use std::collections::HashMap;

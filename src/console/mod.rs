@@ -19,6 +19,7 @@ mod clipboard;
 mod copy;
 mod detail;
 mod error;
+mod hint;
 mod input;
 mod items;
 mod keys;
@@ -29,7 +30,6 @@ mod message;
 mod model;
 mod options;
 mod palette;
-mod remedy;
 mod rows;
 #[cfg(any(test, feature = "failpoints"))]
 #[doc(hidden)]

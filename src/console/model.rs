@@ -9,10 +9,10 @@ use ratatui::layout::Size;
 use tui_input::Input;
 
 use super::action::Pane;
+use super::hint;
 use super::keys::Keymap;
 use super::layout::{self, Layout, Wanted};
 use super::lesson::Course;
-use super::remedy;
 use super::settings::Settings;
 use super::start::Start;
 use super::theme::Theme;
@@ -413,7 +413,7 @@ impl Model {
             zoom: self.zoom || self.focus == Pane::Snapshot && self.status().snapshot.is_none(),
             banner_rows: match self.has_trouble() {
                 false => 0,
-                true => u16::try_from(remedy::banner(self, self.size.width).len() + 1).unwrap_or(1),
+                true => u16::try_from(hint::banner(self, self.size.width).len() + 1).unwrap_or(1),
             },
             copy_rows: u16::from(!compact && self.has_unready_tables()),
             lesson_rows: self.lesson_rows(),

@@ -355,7 +355,7 @@ impl Wizard {
         let table = self.source_tables().get(index);
         let name = table.map(|table| table.name.clone());
         let name = name.ok_or("there is no such table")?;
-        let filter = self.filter().ok_or("mend the patterns first")?;
+        let filter = self.filter().ok_or("fix the patterns first")?;
         let changed = filter.toggled(&name).map_err(|pattern| {
             format!("{pattern} excludes {name} and perhaps others: change the pattern")
         })?;
@@ -375,7 +375,7 @@ impl Wizard {
         }
     }
 
-    /// Returns the findings that init itself does not mend.
+    /// Returns the findings that init itself does not fix.
     pub(crate) fn blocking(&self) -> usize {
         match &self.findings {
             Loaded::Done(findings) => findings.iter().filter(|one| blocks(one)).count(),
@@ -392,7 +392,7 @@ impl Wizard {
     }
 }
 
-/// Returns what failed, why and the mend in one line; they stand in columns otherwise.
+/// Returns what failed, why and the hint in one line; they stand in columns otherwise.
 pub(crate) fn in_one_line<'a>(trouble: impl IntoIterator<Item = &'a String>) -> String {
     let lines = trouble.into_iter().map(|line| {
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -401,12 +401,12 @@ pub(crate) fn in_one_line<'a>(trouble: impl IntoIterator<Item = &'a String>) -> 
     lines.collect::<Vec<_>>().join("; ")
 }
 
-/// Returns whether a finding is in the way of init: what `pgstream init` mends is not.
+/// Returns whether a finding is in the way of init: what `pgstream init` fixes is not.
 pub(crate) fn blocks(finding: &Finding) -> bool {
     finding.blocking && !made_by_init(finding)
 }
 
-/// Returns whether init itself mends what was found.
+/// Returns whether init itself fixes what was found.
 pub(crate) fn made_by_init(finding: &Finding) -> bool {
-    finding.mend.starts_with("pgstream init")
+    finding.hint.starts_with("pgstream init")
 }

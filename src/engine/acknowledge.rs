@@ -13,7 +13,7 @@ use tracing::{debug, warn};
 use crate::apply::{CheckpointStore, Writer};
 use crate::config::ConnectionSettings;
 use crate::fault;
-use crate::model::remedy::on_side;
+use crate::model::hint::on_side;
 use crate::model::{Classify as _, ErrorClass};
 use crate::postgres::{self, PgError, Session, sqlstate};
 use crate::schema;
@@ -52,7 +52,7 @@ pub(super) async fn run(settings: ConnectionSettings, mut ids: mpsc::Receiver<St
     }
 }
 
-/// Returns what mends a missing right, where it is one.
+/// Returns what fixes a missing right, where it is one.
 fn grant(settings: &ConnectionSettings, error: &PgError) -> Option<String> {
     let refused = error.code() == Some(sqlstate::INSUFFICIENT_PRIVILEGE);
     refused.then(|| on_side("source", &schema::grant_log(settings.user())))

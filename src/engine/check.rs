@@ -1,5 +1,5 @@
 //! Verifies every precondition on both sides before anything runs: what is in the way, and the exact
-//! statement that mends it.
+//! statement that fixes it.
 //!
 //! ```text
 //! source ─> check.sql ─> SourceFacts ─┐
@@ -56,8 +56,8 @@ pub struct Finding {
     pub object: String,
     /// What is in the way.
     pub problem: String,
-    /// The statement or command that mends it.
-    pub mend: String,
+    /// The statement or command that fixes it.
+    pub hint: String,
     /// Whether replication cannot start, or would stop, because of it.
     pub blocking: bool,
 }
@@ -221,13 +221,13 @@ fn begins_with_a_copy(wanted: &Wanted, target: &TargetFacts) -> bool {
 async fn conflicts(pipeline: &Pipeline) -> Vec<Finding> {
     match plan_snapshot(pipeline).await {
         Err(error @ EngineError::SnapshotPatterns { .. }) => {
-            let mend = error.hint().unwrap_or_default();
+            let hint = error.hint().unwrap_or_default();
             let object = "tables of the initial snapshot";
             vec![finding::found(
                 Side::Source,
                 object,
                 error.to_string(),
-                mend,
+                hint,
             )]
         }
         Err(EngineError::SnapshotConflict { conflicts, .. }) => {
@@ -238,10 +238,10 @@ async fn conflicts(pipeline: &Pipeline) -> Vec<Finding> {
 }
 
 fn conflict(Conflict { object, reason, .. }: &Conflict) -> Finding {
-    let mend = "empty or drop it on the target, or leave the table out with \
+    let hint = "empty or drop it on the target, or leave the table out with \
                 PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_EXCLUDED_TABLES";
     let problem = format!("is in the way of the initial snapshot: {reason}");
-    finding::found(Side::Target, object.as_str(), problem, mend)
+    finding::found(Side::Target, object.as_str(), problem, hint)
 }
 
 async fn ask_source(pipeline: &Pipeline) -> Result<(Wanted, SourceFacts), PgError> {
@@ -293,7 +293,7 @@ fn unreachable(side: Side, settings: &ConnectionSettings, error: &PgError) -> Fi
         side,
         object: endpoint,
         problem,
-        mend: error.hint().unwrap_or_else(try_it),
+        hint: error.hint().unwrap_or_else(try_it),
         blocking: true,
     }
 }

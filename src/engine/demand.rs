@@ -15,8 +15,8 @@ pub(super) struct Lack {
     pub(super) object: String,
     /// What is in the way.
     pub(super) problem: &'static str,
-    /// The statement or command that mends it.
-    pub(super) mend: String,
+    /// The statement or command that fixes it.
+    pub(super) hint: String,
 }
 
 /// Judges the publication of a `pgoutput` slot. `init` is the command that makes what is missing.
@@ -26,7 +26,7 @@ pub(super) fn publication(name: &str, found: Publication, init: &str) -> Option<
     Some(Lack {
         object: format!("publication {name}"),
         problem,
-        mend: fix.unwrap_or_else(anew),
+        hint: fix.unwrap_or_else(anew),
     })
 }
 
@@ -37,12 +37,12 @@ pub(super) fn open_functions(found: &[String], init: &str) -> Option<Lack> {
     (!found.is_empty()).then(|| Lack {
         object: format!("function{many} {}", found.join(", ")),
         problem: "as an earlier version of pgstream installed it, gives any user a superuser's rights",
-        mend: init.to_owned(),
+        hint: init.to_owned(),
     })
 }
 
 /// Judges the event triggers of an installation. Only `init` knows what has changed while one was off, so
-/// it is the mend even where a statement would turn it on.
+/// it is the fix even where a statement would turn it on.
 pub(super) fn event_triggers(found: &[EventTrigger], init: &str) -> Option<Lack> {
     let there = |name: &str| found.iter().any(|trigger| trigger.name == name);
     let missing = EVENT_TRIGGERS.into_iter().filter(|name| !there(name));
@@ -61,7 +61,7 @@ pub(super) fn event_triggers(found: &[EventTrigger], init: &str) -> Option<Lack>
     Some(Lack {
         object: format!("event trigger{many} {}", names.join(", ")),
         problem,
-        mend: init.to_owned(),
+        hint: init.to_owned(),
     })
 }
 
@@ -80,7 +80,7 @@ pub(super) fn checkpoint(
         object: format!("checkpoint of slot {slot_name}"),
         problem: "is gone, and the source remembers that this pipeline was applied here: what the slot \
                   still has may be here already",
-        mend: anew,
+        hint: anew,
     })
 }
 
@@ -89,6 +89,6 @@ pub(super) fn same_database(database: &str) -> Lack {
     Lack {
         object: format!("database {database}"),
         problem: "is the source itself: every change would be written back to where it came from",
-        mend: "name another database in PGSTREAM_POSTGRES_WRITER_TARGET_URL".to_owned(),
+        hint: "name another database in PGSTREAM_POSTGRES_WRITER_TARGET_URL".to_owned(),
     }
 }

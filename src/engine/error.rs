@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::apply::ApplyError;
 use crate::config::key;
 use crate::decode::DecodeError;
-use crate::model::remedy::{EDIT_FLAG, RUN_AGAIN, SKIP_FLAG, copied_or_left_out, on_side};
+use crate::model::hint::{EDIT_FLAG, RUN_AGAIN, SKIP_FLAG, copied_or_left_out, on_side};
 use crate::model::{Classify, ErrorClass, Lsn};
 use crate::postgres::{PgError, ServerError, sqlstate};
 use crate::schema::SchemaError;
@@ -76,7 +76,7 @@ pub enum EngineError {
         slot_name: String,
         /// Why not.
         reason: String,
-        /// What mends it.
+        /// What fixes it.
         hint: String,
     },
     /// What is there would leave changes out, or send them in a circle.
@@ -90,8 +90,8 @@ pub enum EngineError {
         object: String,
         /// What is in the way.
         problem: &'static str,
-        /// What mends it.
-        mend: String,
+        /// What fixes it.
+        hint: String,
     },
     /// A transaction altered the publication so that it leaves changes out.
     #[error("publication {publication} was altered by this transaction: it {problem}")]
@@ -325,7 +325,7 @@ impl Classify for EngineError {
                  SELECT pg_terminate_backend({pid})"
             )),
             Self::SlotUnusable { hint, .. } => Some(hint.clone()),
-            Self::Unfit { side, mend, .. } => Some(on_side(side, mend)),
+            Self::Unfit { side, hint, .. } => Some(on_side(side, hint)),
             Self::PublicationAltered { fix, anew, .. } => {
                 Some(published_again(fix.as_deref(), anew))
             }
@@ -369,8 +369,7 @@ impl Classify for EngineError {
     }
 }
 
-const INCOMPLETE: &str =
-    "mend what the lines above say and run it again: it copies what is missing";
+const INCOMPLETE: &str = "fix what the lines above say and run it again: it copies what is missing";
 
 /// What the plugin left out belongs to a transaction.
 fn skippable(source: &PgError) -> Option<String> {

@@ -1,6 +1,6 @@
 //! Turns an error into what an operator reads. Pure.
 
-use crate::model::remedy::SKIP_FLAG;
+use crate::model::hint::SKIP_FLAG;
 use crate::model::{Classify, ErrorClass};
 use crate::postgres::PgError;
 

@@ -14,7 +14,7 @@ use super::status::{CopyState, Slot};
 use super::{clock, continuity};
 use crate::apply::{SLOT_GONE, Stream, misfit};
 use crate::config::{Pipeline, SlotName};
-use crate::model::remedy::init_command;
+use crate::model::hint::init_command;
 use crate::model::{Lsn, QualifiedName};
 use crate::postgres::PgError;
 use crate::schema::install::InitState;
@@ -182,7 +182,7 @@ pub struct TableCopy {
     pub causes: Vec<String>,
     /// SQLSTATE, when a server said it.
     pub sqlstate: Option<String>,
-    /// What mends it.
+    /// What fixes it.
     pub hint: Option<String>,
     /// It is unlogged: the stream brings none of its changes.
     pub unlogged: bool,

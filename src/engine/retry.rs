@@ -7,7 +7,7 @@ use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 /// The first wait: a server that restarts needs about this long.
 const DELAY_MIN: Duration = Duration::from_millis(200);
 
-/// The longest wait: an operator who has mended a server does not want to wait longer.
+/// The longest wait: an operator who has fixed a server does not want to wait longer.
 const DELAY_MAX: Duration = Duration::from_secs(15);
 
 /// Waits that grow, with jitter, until `total` has passed since the first attempt that failed began. The

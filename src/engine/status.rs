@@ -381,7 +381,7 @@ pub struct Failure {
     pub sqlstate: Option<String>,
     /// The statement that was refused, without values.
     pub statement: Option<String>,
-    /// The command or statement that mends it.
+    /// The command or statement that fixes it.
     pub hint: Option<String>,
     /// The transaction the engine stands at: what `skip` takes.
     pub transaction: Option<FailedTransaction>,

@@ -33,12 +33,12 @@ impl ErrorClass {
     }
 }
 
-/// Errors that know their class and, where there is one, their mend.
+/// Errors that know their class and, where there is one, their hint.
 pub trait Classify: std::error::Error {
     /// Returns what can be done about this error.
     fn class(&self) -> ErrorClass;
 
-    /// Returns the command or statement that mends it, where one is known.
+    /// Returns the command or statement that fixes it, where one is known.
     fn hint(&self) -> Option<String> {
         None
     }

@@ -5,10 +5,10 @@
 
 mod change;
 mod class;
+pub mod hint;
 mod lsn;
 mod name;
 mod relation;
-pub mod remedy;
 mod tuple;
 mod visibility;
 

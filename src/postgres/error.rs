@@ -225,11 +225,11 @@ impl PgError {
         }
     }
 
-    /// Adds what mends a server's answer, where more is known than its code tells.
+    /// Adds what fixes a server's answer, where more is known than its code tells.
     #[must_use]
-    pub fn mended(mut self, mend: String) -> Self {
+    pub fn with_hint(mut self, hint: String) -> Self {
         if let Self::Server(answer) | Self::StreamWarning(answer) = &mut self {
-            answer.known_mend = Some(mend);
+            answer.known_hint = Some(hint);
         }
         self
     }
@@ -289,7 +289,7 @@ impl Classify for PgError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Server(answer) => answer.mend(),
+            Self::Server(answer) => answer.hint(),
             Self::Unreachable { hint, .. } | Self::Authentication { hint, .. } => {
                 Some(hint.clone())
             }
@@ -297,7 +297,7 @@ impl Classify for PgError {
             Self::Strangers { fix, .. } => Some(format!(
                 "as a superuser look at what is there; drop what nobody here has made, and for the rest: {fix}"
             )),
-            Self::StreamWarning(warning) => warning.mend().or_else(|| {
+            Self::StreamWarning(warning) => warning.hint().or_else(|| {
                 Some(
                     "give the table a primary key or a replica identity (pgstream check has the \
                      statement); the change itself must be made on the target by hand"

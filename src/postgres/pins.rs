@@ -221,14 +221,14 @@ pub(super) fn pin_statement() -> String {
 }
 
 impl Place<'_> {
-    /// Adds to a failure to pin what mends it: a superuser has set something for our role or database
+    /// Adds to a failure to pin what fixes it: a superuser has set something for our role or database
     /// that changes what rows mean, and only a superuser can take it back.
     pub(super) fn unpinned(&self, error: PgError) -> PgError {
         if error.code() != Some(INSUFFICIENT_PRIVILEGE) {
             return error;
         }
         let (role, database) = (&self.settings.user, &self.settings.dbname);
-        error.mended(format!(
+        error.with_hint(format!(
             "its value here changes what is read or written; as a superuser, with the parameter that the \
              error names: ALTER ROLE {role} RESET parameter; ALTER DATABASE {database} RESET parameter; \
              ALTER ROLE {role} IN DATABASE {database} RESET parameter;",

@@ -1,6 +1,6 @@
-//! What mends a server's refusal to let us in. By its code alone nobody can say more than «the
+//! What fixes a server's refusal to let us in. By its code alone nobody can say more than «the
 //! password» or «the right»; here the database, the role and the place of the password are known, so
-//! that the mend can be done as it stands. A password itself is never told.
+//! that the fix can be done as it stands. A password itself is never told.
 
 use super::dial::Place;
 use super::error::PgError;
@@ -10,10 +10,10 @@ use super::sqlstate;
 use crate::model::quote_ident;
 
 impl Place<'_> {
-    /// Adds to a failure of the handshake what mends it.
+    /// Adds to a failure of the handshake what fixes it.
     pub(super) fn explained(&self, error: PgError, service: Service) -> PgError {
-        match error.server().and_then(|answer| self.mend(answer, service)) {
-            Some(mend) => error.mended(mend),
+        match error.server().and_then(|answer| self.hint(answer, service)) {
+            Some(hint) => error.with_hint(hint),
             None => error,
         }
     }
@@ -24,15 +24,15 @@ impl Place<'_> {
             object: self.object(),
             user: self.settings.user.clone(),
             reason: reason.into(),
-            hint: self.password_mend(),
+            hint: self.password_hint(),
         }
     }
 
-    fn mend(&self, answer: &ServerError, service: Service) -> Option<String> {
+    fn hint(&self, answer: &ServerError, service: Service) -> Option<String> {
         let settings = self.settings;
         let (database, role) = (quote_ident(&settings.dbname), quote_ident(&settings.user));
         Some(match (&*answer.code, service) {
-            (sqlstate::INVALID_PASSWORD, _) => self.password_mend(),
+            (sqlstate::INVALID_PASSWORD, _) => self.password_hint(),
             (sqlstate::INSUFFICIENT_PRIVILEGE, Service::Sql) => {
                 format!("GRANT CONNECT ON DATABASE {database} TO {role};")
             }
@@ -49,7 +49,7 @@ impl Place<'_> {
         })
     }
 
-    fn password_mend(&self) -> String {
+    fn password_hint(&self) -> String {
         let settings = self.settings;
         let user = &settings.user;
         match settings.password_origin(self.host) {

@@ -37,8 +37,8 @@ pub struct ServerError {
     pub constraint: Option<String>,
     /// Which row of a COPY, counted from 1.
     pub row_number: Option<u64>,
-    /// What mends it, where whoever met it knows more than the code tells.
-    pub(super) known_mend: Option<String>,
+    /// What fixes it, where whoever met it knows more than the code tells.
+    pub(super) known_hint: Option<String>,
     /// The function of the server that raised it, where rows are written.
     raised_by: Option<String>,
     /// What its texts may quote.
@@ -113,15 +113,15 @@ impl ServerError {
             column: own(answer.column()),
             constraint: own(answer.constraint()),
             row_number: None,
-            known_mend: None,
+            known_hint: None,
             raised_by: None,
             quotes: Quotes::default(),
         }
     }
 
-    /// Returns the mend: the one of who met it, the server's own hint, or what its code tells.
+    /// Returns the hint: the one of who met it, the server's own hint, or what its code tells.
     #[must_use]
-    pub fn mend(&self) -> Option<String> {
+    pub fn hint(&self) -> Option<String> {
         let about = |word: &str| self.message.contains(word);
         let known = match &*self.code {
             sqlstate::INVALID_AUTHORIZATION if about("certificate") => Some(HINT_CERTIFICATE),
@@ -130,7 +130,7 @@ impl ServerError {
         };
         let own = self.hint.clone();
         let own = own.filter(|_| self.quotes != Quotes::Anything);
-        self.known_mend
+        self.known_hint
             .clone()
             .or(own)
             .or_else(|| known.map(str::to_owned))
@@ -505,7 +505,7 @@ mod tests {
         ]);
 
         assert_eq!(error.class(), ErrorClass::Data);
-        assert!(error.mend().unwrap().contains("1 GB"));
+        assert!(error.hint().unwrap().contains("1 GB"));
     }
 
     #[test]
@@ -544,7 +544,7 @@ mod tests {
             ] {
                 let said = error.to_string();
                 assert!(said.contains(expected), "{context}: {said}");
-                assert!(!format!("{said} {:?}", error.mend()).contains("secret"));
+                assert!(!format!("{said} {:?}", error.hint()).contains("secret"));
             }
         }
     }

@@ -115,7 +115,7 @@ pub(super) fn names_only(code: &str) -> bool {
         )
 }
 
-/// Returns the mend that we know for a code, for servers that sent none.
+/// Returns the hint that we know for a code, for servers that sent none.
 pub(super) fn hint(code: &str) -> Option<&'static str> {
     Some(match code {
         INVALID_AUTHORIZATION => {
@@ -131,7 +131,7 @@ pub(super) fn hint(code: &str) -> Option<&'static str> {
         }
         CHARACTER_NOT_IN_REPERTOIRE => {
             "the source holds bytes that are no text in this encoding, as a database in SQL_ASCII may: \
-             mend them there, or make the target with ENCODING 'SQL_ASCII', too"
+             fix them there, or make the target with ENCODING 'SQL_ASCII', too"
         }
         UNTRANSLATABLE_CHARACTER => {
             "make the target with ENCODING 'UTF8', which has every character"

@@ -1,6 +1,6 @@
 //! What can go wrong between a row of the schema log and statements on the target.
 
-use crate::model::remedy::{SKIP_FLAG, copied_or_left_out};
+use crate::model::hint::{SKIP_FLAG, copied_or_left_out};
 use crate::model::{Classify, ErrorClass, QualifiedName};
 
 /// A failure of the schema log's reader.

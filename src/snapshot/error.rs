@@ -1,6 +1,6 @@
 //! What can go wrong while a table is copied.
 
-use crate::model::remedy::RUN_AGAIN;
+use crate::model::hint::RUN_AGAIN;
 use crate::model::{Classify, ErrorClass, QualifiedName};
 use crate::postgres::{CopyError, PgError};
 

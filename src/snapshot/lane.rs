@@ -363,7 +363,7 @@ fn readable(error: PgError, table: &SourceTable, now: &Session) -> PgError {
         quote_ident(&table.name.schema),
         quote_ident(now.settings().user()),
     );
-    error.mended(format!(
+    error.with_hint(format!(
         "on the source: GRANT USAGE ON SCHEMA {schema} TO {role}; GRANT SELECT ON TABLE {} TO {role}; \
          where row security applies to it, ALTER ROLE {role} BYPASSRLS;",
         table.name.quoted()

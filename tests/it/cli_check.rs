@@ -69,10 +69,10 @@ async fn before_init_check_says_to_run_init() {
     slot    pgstream_tutorial_slot
 
     ✗ source  schema pgstream: is not there: pgstream has not been initialised in this database
-              mend: pgstream init --pgurl "postgresql://postgres@localhost:[port]/postgres?sslmode=disable" --replication-slot pgstream_tutorial_slot
+              hint: pgstream init --pgurl "postgresql://postgres@localhost:[port]/postgres?sslmode=disable" --replication-slot pgstream_tutorial_slot
     ! target  role postgres: is a superuser: a check, default, index or generated column that a user of the source defines runs with its rights here
-              mend: CREATE ROLE pgstream LOGIN PASSWORD '…'; GRANT CREATE, TEMPORARY ON DATABASE "postgres" TO pgstream; GRANT USAGE, CREATE ON SCHEMA "public" TO pgstream; SELECT format('ALTER TABLE %I.%I OWNER TO pgstream', schemaname, tablename) FROM pg_tables WHERE schemaname IN ('public', 'pgstream') \gexec -- then name it in PGSTREAM_POSTGRES_WRITER_TARGET_URL
-    ✗ 1 of 2 to mend before pgstream can run
+              hint: CREATE ROLE pgstream LOGIN PASSWORD '…'; GRANT CREATE, TEMPORARY ON DATABASE "postgres" TO pgstream; GRANT USAGE, CREATE ON SCHEMA "public" TO pgstream; SELECT format('ALTER TABLE %I.%I OWNER TO pgstream', schemaname, tablename) FROM pg_tables WHERE schemaname IN ('public', 'pgstream') \gexec -- then name it in PGSTREAM_POSTGRES_WRITER_TARGET_URL
+    ✗ 1 of 2 findings must be fixed before pgstream can run
     "#);
     });
 }
@@ -121,22 +121,22 @@ async fn a_role_without_rights_gets_every_grant() {
     slot    pgstream_tutorial_slot
 
     ✗ source  role reader: permission denied to replicate: it has no REPLICATION right
-              mend: ALTER ROLE "reader" REPLICATION;
+              hint: ALTER ROLE "reader" REPLICATION;
     ✗ source  schema pgstream: is not there, and role reader cannot make it: event triggers and a publication for all tables need a superuser
-              mend: pgstream init --pgurl "postgresql://<superuser>@localhost:[port]/postgres?sslmode=disable" --replication-slot pgstream_tutorial_slot
+              hint: pgstream init --pgurl "postgresql://<superuser>@localhost:[port]/postgres?sslmode=disable" --replication-slot pgstream_tutorial_slot
     ✗ target  database postgres: permission denied: role writer cannot create schemas in it
-              mend: GRANT CREATE ON DATABASE "postgres" TO "writer";
+              hint: GRANT CREATE ON DATABASE "postgres" TO "writer";
     ✗ target  session_replication_role: permission denied: role writer cannot set it, and PGSTREAM_POSTGRES_WRITER_DISABLE_TRIGGERS asks for that
-              mend: GRANT SET ON PARAMETER session_replication_role TO "writer";
+              hint: GRANT SET ON PARAMETER session_replication_role TO "writer";
     ✗ target  public.test: permission denied for role writer: it lacks SELECT, INSERT, UPDATE, DELETE, TRUNCATE
-              mend: GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON TABLE "public"."test" TO "writer";
+              hint: GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON TABLE "public"."test" TO "writer";
     ! source  public.test: has no replica identity: init gives it REPLICA IDENTITY FULL
-              mend: ALTER TABLE "public"."test" REPLICA IDENTITY FULL;
+              hint: ALTER TABLE "public"."test" REPLICA IDENTITY FULL;
     ! target  public.test: belongs to postgres: a schema change of it would be refused to role writer
-              mend: ALTER TABLE "public"."test" OWNER TO "writer";
+              hint: ALTER TABLE "public"."test" OWNER TO "writer";
     ! target  schema public: permission denied: role writer cannot create anything in it, and a CREATE TABLE there would be refused
-              mend: GRANT USAGE, CREATE ON SCHEMA "public" TO "writer";
-    ✗ 5 of 8 to mend before pgstream can run
+              hint: GRANT USAGE, CREATE ON SCHEMA "public" TO "writer";
+    ✗ 5 of 8 findings must be fixed before pgstream can run
     "#);
     });
 }
@@ -199,7 +199,7 @@ async fn a_role_that_was_given_what_check_says_sees_everything() {
                 Some("source") => &on_source,
                 _ => &on_target,
             };
-            execute(client, finding["mend"].as_str().unwrap()).await;
+            execute(client, finding["fix"].as_str().unwrap()).await;
         }
     }
     let status = by_role("status").run().await;
@@ -249,34 +249,34 @@ async fn what_the_target_lacks_is_told_with_its_statement() {
     slot    pgstream_tutorial_slot
 
     ✗ source  schema pgstream: is not there: pgstream has not been initialised in this database
-              mend: pgstream init --pgurl "postgresql://postgres@localhost:[port]/postgres?sslmode=disable" --replication-slot pgstream_tutorial_slot
+              hint: pgstream init --pgurl "postgresql://postgres@localhost:[port]/postgres?sslmode=disable" --replication-slot pgstream_tutorial_slot
     ! source  public."Order items": has no replica identity: init gives it REPLICA IDENTITY FULL
-              mend: ALTER TABLE "public"."Order items" REPLICA IDENTITY FULL;
+              hint: ALTER TABLE "public"."Order items" REPLICA IDENTITY FULL;
     ! target  role postgres: is a superuser: a check, default, index or generated column that a user of the source defines runs with its rights here
-              mend: CREATE ROLE pgstream LOGIN PASSWORD '…'; GRANT CREATE, TEMPORARY ON DATABASE "postgres" TO pgstream; GRANT USAGE, CREATE ON SCHEMA "public" TO pgstream; SELECT format('ALTER TABLE %I.%I OWNER TO pgstream', schemaname, tablename) FROM pg_tables WHERE schemaname IN ('public', 'pgstream') \gexec -- then name it in PGSTREAM_POSTGRES_WRITER_TARGET_URL
+              hint: CREATE ROLE pgstream LOGIN PASSWORD '…'; GRANT CREATE, TEMPORARY ON DATABASE "postgres" TO pgstream; GRANT USAGE, CREATE ON SCHEMA "public" TO pgstream; SELECT format('ALTER TABLE %I.%I OWNER TO pgstream', schemaname, tablename) FROM pg_tables WHERE schemaname IN ('public', 'pgstream') \gexec -- then name it in PGSTREAM_POSTGRES_WRITER_TARGET_URL
     ! target  type public.mood: is not here, and public.feeling uses it
-              mend: CREATE TYPE "public"."mood" AS ENUM ('sad', 'it''s ok');
+              hint: CREATE TYPE "public"."mood" AS ENUM ('sad', 'it''s ok');
     ! target  collation public.german: is not here, and public.feeling uses it
-              mend: CREATE COLLATION "public"."german" (provider = icu, locale = 'de');
+              hint: CREATE COLLATION "public"."german" (provider = icu, locale = 'de');
     ! target  public."Order items": is on the source and not here: a change of one of its rows would stop the stream, unless the stream brings the table first
-              mend: PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED=true PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_TABLES='public."Order items"' pgstream run # or leave it out: PGSTREAM_FILTER_EXCLUDE_TABLES='public."Order items"' pgstream run
+              hint: PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED=true PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_TABLES='public."Order items"' pgstream run # or leave it out: PGSTREAM_FILTER_EXCLUDE_TABLES='public."Order items"' pgstream run
     ! target  public.feeling: has not all columns of the source's: mood, name
-              mend: ALTER TABLE "public"."feeling" ADD COLUMN "mood" public.mood[], ADD COLUMN "name" text COLLATE public.german;
+              hint: ALTER TABLE "public"."feeling" ADD COLUMN "mood" public.mood[], ADD COLUMN "name" text COLLATE public.german;
     ! target  collation: 1 is on the source and not on the target, and objects of this kind do not replicate: public.german
-              mend: take their statements out of: pg_dump --schema-only postgresql://postgres@localhost:[port]/postgres?sslmode=disable
-    ✗ 1 of 8 to mend before pgstream can run
+              hint: take their statements out of: pg_dump --schema-only postgresql://postgres@localhost:[port]/postgres?sslmode=disable
+    ✗ 1 of 8 findings must be fixed before pgstream can run
     "#);
     });
-    for mend in outcome
+    for hint in outcome
         .stdout
         .lines()
-        .filter_map(|line| line.trim().strip_prefix("mend: "))
+        .filter_map(|line| line.trim().strip_prefix("hint: "))
     {
-        if mend.starts_with("CREATE TYPE")
-            || mend.starts_with("CREATE COLLATION")
-            || mend.starts_with("ALTER TABLE \"public\".\"feeling\"")
+        if hint.starts_with("CREATE TYPE")
+            || hint.starts_with("CREATE COLLATION")
+            || hint.starts_with("ALTER TABLE \"public\".\"feeling\"")
         {
-            execute(&there, mend).await;
+            execute(&there, hint).await;
         }
     }
     let again = between("check", &source, &target).run().await;
@@ -294,21 +294,21 @@ async fn check_as_json_has_the_documented_fields() {
     let report: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
     let finding = report["findings"][0].as_object().unwrap();
     let fields: Vec<&String> = finding.keys().collect();
-    assert_eq!(fields, ["blocking", "mend", "object", "problem", "side"]);
+    assert_eq!(fields, ["blocking", "fix", "object", "problem", "side"]);
     assert_eq!(report["slot_name"], "pgstream_tutorial_slot");
     assert_eq!(outcome.code, Some(78));
 }
 
 #[tokio::test]
-async fn a_plugin_that_the_server_refuses_is_mended_by_the_statement_of_check() {
+async fn a_plugin_that_the_server_refuses_is_fixed_by_the_statement_of_check() {
     let mut servers = every_server();
     servers.retain(|server| server.knows_setting(OUTPUT_PLUGIN_LIBRARIES));
     for server in servers {
-        a_refused_plugin_is_mended(&server).await;
+        a_refused_plugin_is_fixed(&server).await;
     }
 }
 
-async fn a_refused_plugin_is_mended(server: &Server) {
+async fn a_refused_plugin_is_fixed(server: &Server) {
     let options = ClusterOptions::new("source").on(server);
     let source = cluster_with(options.setting(OUTPUT_PLUGIN_LIBRARIES, "other"));
     let target = cluster("target");
@@ -319,9 +319,9 @@ async fn a_refused_plugin_is_mended(server: &Server) {
         .stdout
         .lines()
         .skip_while(|line| !line.contains("output_plugin"));
-    let mend = lines.nth(1).unwrap().trim().strip_prefix("mend: ").unwrap();
+    let hint = lines.nth(1).unwrap().trim().strip_prefix("hint: ").unwrap();
     let client = connect(&source.url("postgres")).await;
-    for statement in mend.split_inclusive(';') {
+    for statement in hint.split_inclusive(';') {
         execute(&client, statement).await;
     }
     wait_until("the setting is in effect", || async {
@@ -516,14 +516,14 @@ async fn check_sees_the_rights_that_a_run_would_miss() {
         )
         .run()
         .await;
-    for mend in [
+    for hint in [
         "GRANT SELECT ON SEQUENCE \"public\".\"alone\" TO \"weak\";",
         "GRANT SELECT ON SEQUENCE \"public\".\"drawn\" TO \"weak\";",
         "GRANT SELECT, UPDATE ON SEQUENCE \"public\".\"drawn\" TO \"weak\";",
         "ALTER TYPE \"public\".\"mood\" OWNER TO \"weak\";",
         "PGSTREAM_POSTGRES_WRITER_SCHEMALOG_STORE_URL: localhost",
     ] {
-        assert!(outcome.stdout.contains(mend), "{mend}\n{}", outcome.stdout);
+        assert!(outcome.stdout.contains(hint), "{hint}\n{}", outcome.stdout);
     }
 
     let outcome = between("check", &source, &target)
@@ -533,8 +533,8 @@ async fn check_sees_the_rights_that_a_run_would_miss() {
         )
         .run()
         .await;
-    let mend = "GRANT SELECT, UPDATE ON pgstream.schema_log TO \"weak\";";
-    assert!(outcome.stdout.contains(mend), "{}", outcome.stdout);
+    let hint = "GRANT SELECT, UPDATE ON pgstream.schema_log TO \"weak\";";
+    assert!(outcome.stdout.contains(hint), "{}", outcome.stdout);
 }
 
 #[tokio::test]

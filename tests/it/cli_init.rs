@@ -216,7 +216,7 @@ async fn tear_down_cleans_one_side_while_the_other_is_away() {
 
 /// Current minor releases refuse plugins that a setting does not list; older ones do not know it.
 #[tokio::test]
-async fn a_refused_output_plugin_is_mended_by_the_statement_of_the_hint() {
+async fn a_refused_output_plugin_is_fixed_by_the_statement_of_the_hint() {
     let server = Server::find().unwrap();
     let knows = server.knows_setting(OUTPUT_PLUGIN_LIBRARIES);
     let options = ClusterOptions::new("source").on(&server);
@@ -228,9 +228,9 @@ async fn a_refused_output_plugin_is_mended_by_the_statement_of_the_hint() {
     let first = init.run().await;
     if knows {
         assert_eq!((first.code, first.stdout.as_str()), (Some(78), ""));
-        let mend = first.stderr.split("hint: ").nth(1).unwrap();
+        let hint = first.stderr.split("hint: ").nth(1).unwrap();
         let client = connect(&source.url("postgres")).await;
-        for statement in mend.trim().split_inclusive(';') {
+        for statement in hint.trim().split_inclusive(';') {
             execute(&client, statement).await;
         }
         assert_eq!(init.run().await.stdout, SUCCESS);
@@ -284,6 +284,6 @@ async fn init_goes_on_with_the_plugin_of_the_slot_that_is_there() {
         assert_eq!(outcome.code, Some(0), "{command}: {}", outcome.stderr);
     }
     let outcome = with_flags("init --plugin pgoutput", &source).run().await;
-    let mend = "hint: go on with its plugin: --plugin wal2json; or choose another name";
-    assert!(outcome.stderr.contains(mend), "{}", outcome.stderr);
+    let hint = "hint: go on with its plugin: --plugin wal2json; or choose another name";
+    assert!(outcome.stderr.contains(hint), "{}", outcome.stderr);
 }

@@ -344,8 +344,8 @@ async fn trouble_4_permission_denied() {
         .env("PGSTREAM_POSTGRES_WRITER_TARGET_URL", &writer)
         .run()
         .await;
-    let mend = "GRANT CREATE ON DATABASE \"postgres\" TO \"writer\"";
-    assert!(check.stdout.contains(mend), "{}", check.stdout);
+    let hint = "GRANT CREATE ON DATABASE \"postgres\" TO \"writer\"";
+    assert!(check.stdout.contains(hint), "{}", check.stdout);
 }
 
 #[tokio::test]
@@ -397,7 +397,7 @@ async fn run_refuses_to_leave_changes_out_in_silence() {
     init(&source, &target).await;
     let client = connect(&source.url("postgres")).await;
     let publication = "ALTER PUBLICATION pgstream_tutorial_slot_publication";
-    for (fault, says, mend, mended) in [
+    for (fault, says, hint, fixed) in [
         (
             format!("{publication} SET (publish = 'insert')"),
             "publication pgstream_tutorial_slot_publication on the source",
@@ -422,10 +422,10 @@ async fn run_refuses_to_leave_changes_out_in_silence() {
             let outcome = between(command, &source, &target).run().await;
             let said = format!("{}{}", outcome.stdout, outcome.stderr);
             assert_eq!(outcome.code, Some(78), "{fault}: {said}");
-            assert!(said.contains(mend), "{fault}: {said}");
+            assert!(said.contains(hint), "{fault}: {said}");
             assert!(command == "check" || said.contains(says), "{fault}: {said}");
         }
-        execute(&client, &mended).await;
+        execute(&client, &fixed).await;
     }
 }
 

@@ -1,5 +1,5 @@
 //! What `run` says, and how it ends, where it cannot start or cannot go on: which object, why, and
-//! what mends it; 75 for what may pass by itself, 78 for what somebody must change.
+//! what fixes it; 75 for what may pass by itself, 78 for what somebody must change.
 
 use nix::sys::signal::Signal;
 use pgstream::config::{Plugin, publication_name};
@@ -89,7 +89,7 @@ async fn servers_that_come_up_later_are_waited_for() {
 }
 
 #[tokio::test]
-async fn a_slot_that_cannot_be_used_is_named_with_its_mend() {
+async fn a_slot_that_cannot_be_used_is_named_with_its_hint() {
     let flow = initialised().await;
     let start = async |slot: &str| run(&flow).env(SLOT_NAME, slot).run().await;
 

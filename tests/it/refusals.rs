@@ -15,7 +15,7 @@ use crate::support::flow::{Flow, failure, stop, wait_for};
 use crate::support::scene::PLUGINS;
 use crate::support::{execute, query_text};
 
-/// A change that the target refuses, and what mends it there.
+/// A change that the target refuses, and what fixes it there.
 struct Refusal {
     name: &'static str,
     /// What makes the target differ from the source.
@@ -27,7 +27,7 @@ struct Refusal {
     statement: Option<&'static str>,
     /// Part of the hint.
     hint: &'static str,
-    mend: &'static str,
+    fix: &'static str,
 }
 
 const SCHEMA: &str = "CREATE TABLE before (id int PRIMARY KEY); CREATE TABLE t (id int PRIMARY KEY, \
@@ -46,7 +46,7 @@ const REFUSALS: &[Refusal] = &[
         sqlstate: Some("23505"),
         statement: Some("INSERT INTO \"public\".\"t\""),
         hint: "--skip-transaction",
-        mend: "DELETE FROM t WHERE id = 47114711",
+        fix: "DELETE FROM t WHERE id = 47114711",
     },
     Refusal {
         name: "a set with a key that is there",
@@ -55,7 +55,7 @@ const REFUSALS: &[Refusal] = &[
         sqlstate: Some("23505"),
         statement: Some("INSERT INTO \"public\".\"t\""),
         hint: "--skip-transaction",
-        mend: "DELETE FROM t WHERE id = 47114711",
+        fix: "DELETE FROM t WHERE id = 47114711",
     },
     Refusal {
         name: "a check",
@@ -64,7 +64,7 @@ const REFUSALS: &[Refusal] = &[
         sqlstate: Some("23514"),
         statement: Some("UPDATE ONLY \"public\".\"t\""),
         hint: "--skip-transaction",
-        mend: "ALTER TABLE t DROP CONSTRAINT t_u_check",
+        fix: "ALTER TABLE t DROP CONSTRAINT t_u_check",
     },
     Refusal {
         name: "a NOT NULL",
@@ -73,7 +73,7 @@ const REFUSALS: &[Refusal] = &[
         sqlstate: Some("23502"),
         statement: Some("INSERT INTO \"public\".\"t\""),
         hint: "--skip-transaction",
-        mend: "ALTER TABLE t ALTER u DROP NOT NULL",
+        fix: "ALTER TABLE t ALTER u DROP NOT NULL",
     },
     Refusal {
         name: "a type that is too narrow",
@@ -82,7 +82,7 @@ const REFUSALS: &[Refusal] = &[
         sqlstate: Some("22001"),
         statement: Some("UPDATE ONLY \"public\".\"t\""),
         hint: "--skip-transaction",
-        mend: "ALTER TABLE t ALTER v TYPE text",
+        fix: "ALTER TABLE t ALTER v TYPE text",
     },
     Refusal {
         name: "another type",
@@ -91,7 +91,7 @@ const REFUSALS: &[Refusal] = &[
         sqlstate: Some("22P02"),
         statement: Some("INSERT INTO \"public\".\"t\""),
         hint: "--skip-transaction",
-        mend: "ALTER TABLE t ALTER v TYPE text USING id::text; UPDATE t SET v = 'two' WHERE id = 2; \
+        fix: "ALTER TABLE t ALTER v TYPE text USING id::text; UPDATE t SET v = 'two' WHERE id = 2; \
                UPDATE t SET v = 'one' WHERE id = 1",
     },
     Refusal {
@@ -102,7 +102,7 @@ const REFUSALS: &[Refusal] = &[
         sqlstate: Some("P0001"),
         statement: Some("DELETE FROM ONLY \"public\".\"t\""),
         hint: "--skip-transaction",
-        mend: "DROP TRIGGER no ON t; DROP FUNCTION no()",
+        fix: "DROP TRIGGER no ON t; DROP FUNCTION no()",
     },
     Refusal {
         name: "an UPDATE of a row that is not there",
@@ -111,7 +111,7 @@ const REFUSALS: &[Refusal] = &[
         sqlstate: None,
         statement: Some("UPDATE ONLY \"public\".\"t\""),
         hint: "put the missing rows back",
-        mend: "INSERT INTO t VALUES (2, 'two', 2)",
+        fix: "INSERT INTO t VALUES (2, 'two', 2)",
     },
     Refusal {
         name: "a DELETE of a row that is not there",
@@ -120,7 +120,7 @@ const REFUSALS: &[Refusal] = &[
         sqlstate: None,
         statement: Some("DELETE FROM ONLY \"public\".\"t\""),
         hint: "put the missing rows back",
-        mend: "INSERT INTO t VALUES (2, 'two', 2)",
+        fix: "INSERT INTO t VALUES (2, 'two', 2)",
     },
     Refusal {
         name: "a DELETE of a keyless row that is not there",
@@ -129,7 +129,7 @@ const REFUSALS: &[Refusal] = &[
         sqlstate: None,
         statement: Some("DELETE FROM ONLY \"public\".\"l\""),
         hint: "put the missing rows back",
-        mend: "INSERT INTO l VALUES (2)",
+        fix: "INSERT INTO l VALUES (2)",
     },
     Refusal {
         name: "a table that is not there",
@@ -138,7 +138,7 @@ const REFUSALS: &[Refusal] = &[
         sqlstate: None,
         statement: None,
         hint: "add 'public.t' to PGSTREAM_FILTER_EXCLUDE_TABLES; or skip this transaction with --skip-transaction ",
-        mend: "ALTER TABLE elsewhere RENAME TO t",
+        fix: "ALTER TABLE elsewhere RENAME TO t",
     },
     Refusal {
         name: "a column that is not there",
@@ -147,7 +147,7 @@ const REFUSALS: &[Refusal] = &[
         sqlstate: None,
         statement: None,
         hint: "ALTER TABLE \"public\".\"t\" ADD COLUMN \"u\"",
-        mend: "ALTER TABLE t RENAME other TO u",
+        fix: "ALTER TABLE t RENAME other TO u",
     },
     Refusal {
         name: "a trigger that quotes the row",
@@ -158,7 +158,7 @@ const REFUSALS: &[Refusal] = &[
         sqlstate: Some("P0001"),
         statement: Some("INSERT INTO"),
         hint: "--skip-transaction",
-        mend: "DROP FUNCTION quoting() CASCADE",
+        fix: "DROP FUNCTION quoting() CASCADE",
     },
     Refusal {
         name: "a text that is no query",
@@ -168,7 +168,7 @@ const REFUSALS: &[Refusal] = &[
         sqlstate: Some("42601"),
         statement: Some("INSERT INTO"),
         hint: "--skip-transaction",
-        mend: "ALTER TABLE t ALTER v TYPE text USING ''; \
+        fix: "ALTER TABLE t ALTER v TYPE text USING ''; \
                UPDATE t SET v = k.v FROM kept AS k WHERE k.id = t.id; DROP TABLE kept",
     },
     Refusal {
@@ -180,7 +180,7 @@ const REFUSALS: &[Refusal] = &[
         sqlstate: Some("23503"),
         statement: Some("INSERT INTO"),
         hint: "PGSTREAM_POSTGRES_WRITER_DISABLE_TRIGGERS=true",
-        mend: "ALTER TABLE t DROP CONSTRAINT f; DROP TABLE p",
+        fix: "ALTER TABLE t DROP CONSTRAINT f; DROP TABLE p",
     },
     Refusal {
         name: "a partition with other bounds",
@@ -191,7 +191,7 @@ const REFUSALS: &[Refusal] = &[
         sqlstate: Some("23514"),
         statement: Some("INSERT INTO"),
         hint: "its bounds are others than on the source",
-        mend: "ALTER TABLE h DETACH PARTITION h_0; ALTER TABLE h DETACH PARTITION h_1; \
+        fix: "ALTER TABLE h DETACH PARTITION h_0; ALTER TABLE h DETACH PARTITION h_1; \
                ALTER TABLE h ATTACH PARTITION h_0 FOR VALUES WITH (MODULUS 2, REMAINDER 0); \
                ALTER TABLE h ATTACH PARTITION h_1 FOR VALUES WITH (MODULUS 2, REMAINDER 1)",
     },
@@ -203,7 +203,7 @@ const REFUSALS: &[Refusal] = &[
         sqlstate: Some("23503"),
         statement: Some("COMMIT"),
         hint: "--skip-transaction",
-        mend: "ALTER TABLE t DROP CONSTRAINT f; DROP TABLE p",
+        fix: "ALTER TABLE t DROP CONSTRAINT f; DROP TABLE p",
     },
 ];
 
@@ -253,7 +253,7 @@ fn check(refusal: &Refusal, failure: &Failure) {
 const RESET: &str = "DELETE FROM before; DELETE FROM t; DELETE FROM l; DELETE FROM h; \
                      INSERT INTO t VALUES (1, 'one', 1), (2, 'two', 2); INSERT INTO l VALUES (1), (2)";
 
-/// Plays one refusal until the engine stands, then mends the target and starts the engine again.
+/// Plays one refusal until the engine stands, then fixes the target and starts the engine again.
 async fn play(flow: &Flow, refusal: &Refusal) {
     execute(&flow.target, refusal.differs).await;
     commit(flow, refusal).await;
@@ -263,7 +263,7 @@ async fn play(flow: &Flow, refusal: &Refusal) {
     let there = query_text(&flow.target, "SELECT id FROM before ORDER BY id").await;
     assert_eq!(there, ["1"], "{}", refusal.name);
 
-    execute(&flow.target, refusal.mend).await;
+    execute(&flow.target, refusal.fix).await;
     let handle = flow.start();
     flow.shows("SELECT count(*) FROM before", &["103"]).await;
     flow.equal().await;
@@ -273,7 +273,7 @@ async fn play(flow: &Flow, refusal: &Refusal) {
 }
 
 #[tokio::test]
-async fn a_refusal_stops_the_stream_there_and_a_mended_target_goes_on() {
+async fn a_refusal_stops_the_stream_there_and_a_fixed_target_goes_on() {
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(Level::DEBUG)
@@ -351,7 +351,7 @@ async fn what_an_operator_must_change_names_its_transaction() {
     let role = format!("CREATE ROLE writer LOGIN PASSWORD '{}'", password[0]);
     execute(&flow.target, &role).await;
     flow.pipeline.target.user = "writer".to_owned();
-    for (place, (code, differs, mend)) in (10..).zip(cases) {
+    for (place, (code, differs, fix)) in (10..).zip(cases) {
         execute(&flow.target, &differs).await;
         flow.run(&format!("INSERT INTO before VALUES ({place})"))
             .await;
@@ -373,7 +373,7 @@ async fn what_an_operator_must_change_names_its_transaction() {
         let there = format!("SELECT count(*) FROM before WHERE id IN ({place}, {place}0)");
         assert_eq!(query_text(&flow.target, &there).await, ["1"]);
 
-        execute(&flow.target, mend).await;
+        execute(&flow.target, fix).await;
         let handle = flow.start();
         flow.equal().await;
         stop(handle).await;
@@ -484,7 +484,7 @@ async fn an_engine_that_stands_tries_again_when_asked() {
         status.phase == Phase::Held
     })
     .await;
-    execute(&flow.target, REFUSALS[0].mend).await;
+    execute(&flow.target, REFUSALS[0].fix).await;
     assert_eq!(
         handle.command(Command::Retry).await,
         CommandAnswer::Accepted

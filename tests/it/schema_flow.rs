@@ -227,7 +227,7 @@ async fn the_schema_log_is_pruned_of_what_nobody_needs() {
 /// Such a session reads the catalogs as they were before the other's command, and PostgreSQL has no
 /// way for it to read them as they are.
 #[tokio::test]
-async fn a_change_that_an_old_snapshot_hides_stops_the_stream_with_its_mend() {
+async fn a_change_that_an_old_snapshot_hides_stops_the_stream_with_its_hint() {
     let flow = Flow::schema(Plugin::Pgoutput).await;
     let mut handle = flow.start();
     flow.run("CREATE TABLE t (id int PRIMARY KEY)").await;
@@ -304,15 +304,15 @@ async fn what_an_operator_writes_runs_in_place_of_a_refused_change_with_its_rows
     edit(&id, "ALTER TABLE t ADD COLUMN v text; COMMIT").await;
     assert_eq!(refused(&handle, "0A000").await, id);
     flow.shows("SELECT count(*) FROM t", &["0"]).await;
-    let mended = "ALTER TABLE t ADD COLUMN v text;\nCOMMENT ON TABLE t IS 'it''s \\ ours'";
-    assert_eq!(edit(&id, mended).await, CommandAnswer::Accepted);
+    let fixed = "ALTER TABLE t ADD COLUMN v text;\nCOMMENT ON TABLE t IS 'it''s \\ ours'";
+    assert_eq!(edit(&id, fixed).await, CommandAnswer::Accepted);
 
     flow.shows("SELECT id, v FROM t", &["1|a"]).await;
     let recorded = query_text(
         &flow.target,
         "SELECT statements[1] FROM pgstream.schema_change",
     );
-    assert_eq!(recorded.await, [mended]);
+    assert_eq!(recorded.await, [fixed]);
     flow.acknowledged().await;
     stop(handle).await;
 }

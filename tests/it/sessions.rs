@@ -342,7 +342,7 @@ async fn formats_are_pinned_against_the_users_own_options() {
 }
 
 #[tokio::test]
-async fn failures_name_the_server_and_the_mend() {
+async fn failures_name_the_server_and_the_hint() {
     let cluster = cluster("failures");
     let port = cluster.port();
     let cases = [
@@ -384,9 +384,9 @@ async fn failures_name_the_server_and_the_mend() {
     }
 }
 
-/// Each mend is carried out as it was told.
+/// Each fix is carried out as it was told.
 #[tokio::test]
-async fn a_missing_right_to_enter_is_mended_by_the_statement_told() {
+async fn a_missing_right_to_enter_is_fixed_by_the_statement_told() {
     let cluster = cluster("rights");
     let admin = connect(&cluster.url("postgres")).await;
     for statement in [
@@ -402,16 +402,16 @@ async fn a_missing_right_to_enter_is_mended_by_the_statement_told() {
 
     let ordinary = || postgres::connect(&settings, "pgstream test");
     let closed = ordinary().await.expect_err("no CONNECT");
-    let mend = "GRANT CONNECT ON DATABASE \"My shop\" TO \"The reader\";";
-    assert_eq!(closed.hint().as_deref(), Some(mend), "{closed}");
-    execute(&admin, mend).await;
+    let hint = "GRANT CONNECT ON DATABASE \"My shop\" TO \"The reader\";";
+    assert_eq!(closed.hint().as_deref(), Some(hint), "{closed}");
+    execute(&admin, hint).await;
     ordinary().await.expect("a session");
 
     let replication = || ReplicationConnection::connect(&settings);
     let closed = replication().await.expect_err("no REPLICATION");
-    let mend = "ALTER ROLE \"The reader\" REPLICATION;";
-    assert_eq!(closed.hint().as_deref(), Some(mend), "{closed}");
-    execute(&admin, mend).await;
+    let hint = "ALTER ROLE \"The reader\" REPLICATION;";
+    assert_eq!(closed.hint().as_deref(), Some(hint), "{closed}");
+    execute(&admin, hint).await;
     replication().await.expect("a session");
 }
 

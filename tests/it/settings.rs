@@ -314,7 +314,7 @@ async fn every_setting_of_a_session_is_pinned_or_left_alone_for_a_reason() {
 }
 
 #[tokio::test]
-async fn a_setting_that_our_role_may_not_take_back_is_refused_with_its_mend() {
+async fn a_setting_that_our_role_may_not_take_back_is_refused_with_its_hint() {
     let cluster = cluster_with(ClusterOptions::new("forced"));
     let admin = connect(&cluster.url("postgres")).await;
     for sql in [

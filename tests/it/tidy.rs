@@ -196,7 +196,7 @@ fn pure_files_only_compute() {
             .collect();
         assert!(
             !inside.is_empty(),
-            "{pure} is gone: mend the list of pure files"
+            "{pure} is gone: fix the list of pure files"
         );
         for source in inside.iter().filter(|source| !source.is_test()) {
             let found = IMPURE.iter().filter(|word| source.code().contains(**word));

@@ -179,7 +179,7 @@ impl Asking<'_> {
     }
 
     fn findings(&self, findings: &[Finding]) {
-        let by_init = |finding: &Finding| finding.mend.starts_with("pgstream init");
+        let by_init = |finding: &Finding| finding.hint.starts_with("pgstream init");
         for finding in findings.iter().filter(|finding| !by_init(finding)) {
             let weight = if blocks(finding) {
                 "in the way"
@@ -190,7 +190,7 @@ impl Asking<'_> {
                 "  {weight}: {} {}",
                 finding.object, finding.problem
             ));
-            self.talk.tell(format!("    fix: {}", finding.mend));
+            self.talk.tell(format!("    fix: {}", finding.hint));
         }
         if !findings.iter().any(blocks) {
             self.talk.tell("  nothing is in the way");

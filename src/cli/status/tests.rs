@@ -86,7 +86,7 @@ fn seen() -> Inspection {
             TableCopy {
                 error: Some("snapshot failed".to_owned()),
                 causes: vec!["cannot copy the rows of public.refunds".to_owned()],
-                hint: Some("mend it".to_owned()),
+                hint: Some("fix it".to_owned()),
                 ..copy("refunds", CopyState::Failed)
             },
         ],
@@ -128,7 +128,7 @@ fn a_streaming_pipeline_shows_its_slot_lag_and_changes() {
                 ✗ failed       public.refunds  3.0 MiB expected
                   snapshot failed
                   caused by: cannot copy the rows of public.refunds
-                  hint: mend it
+                  hint: fix it
     schema      ✓ acked       7  ALTER TABLE  table public.\"Test\"
                 ! not applied 7  CREATE VIEW  view public.v
                   not on the target: CREATE VIEW public.v: it does not replicate yet
@@ -167,7 +167,7 @@ fn what_may_not_be_seen_is_told_with_its_grant() {
     barred.init_grant = Some("GRANT SELECT ON pgstream.installation TO \"reader\";".to_owned());
     let expected = "\
 init        not known: permission denied on pgstream.installation
-            mend: GRANT SELECT ON pgstream.installation TO \"reader\";
+            hint: GRANT SELECT ON pgstream.installation TO \"reader\";
 ";
     assert!(render(&barred).contains(expected), "{}", render(&barred));
 
@@ -177,8 +177,8 @@ init        not known: permission denied on pgstream.installation
     barred.checkpoint = None;
     let said = render(&barred);
     for expected in [
-        "not all can be read: permission denied for schema pgstream\n            mend: GRANT two;\n",
-        "schema      not known: permission denied on pgstream.schema_log\n            mend: GRANT one;\n",
+        "not all can be read: permission denied for schema pgstream\n            hint: GRANT two;\n",
+        "schema      not known: permission denied on pgstream.schema_log\n            hint: GRANT one;\n",
         "checkpoint  not known\n",
     ] {
         assert!(said.contains(expected), "{said}");

@@ -29,7 +29,7 @@ pub(super) fn look_up(
     if metadata.permissions().mode() & FOREIGN_ACCESS != 0 {
         warn!(
             target: "config", path = %path.display(),
-            "password file has group or world access, not used; chmod 0600 mends it"
+            "password file has group or world access, not used; chmod 0600 fixes it"
         );
         return None;
     }

@@ -63,7 +63,7 @@ fn every_form_comes_to_its_endpoint() {
 }
 
 #[test]
-fn mistakes_are_named_with_their_mend() {
+fn mistakes_are_named_with_their_hint() {
     let cases = [
         (
             "",

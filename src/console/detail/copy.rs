@@ -5,9 +5,9 @@ use ratatui::text::Line;
 use super::Words;
 use crate::console::action::{Action, Pane};
 use crate::console::format;
+use crate::console::hint;
 use crate::console::items::{Item, selected};
 use crate::console::model::Model;
-use crate::console::remedy;
 use crate::console::sign;
 use crate::console::theme::Role;
 use crate::engine::status::{CopyState, Failure, Snapshot, TableCopy};
@@ -48,11 +48,11 @@ impl Words<'_> {
         lines
     }
 
-    /// The innermost cause, which is what the server said, and what mends it.
+    /// The innermost cause, which is what the server said, and what fixes it.
     fn failure(&self, failure: &Failure) -> Vec<Line<'static>> {
         let cause = failure.causes.last().unwrap_or(&failure.message);
         let mut lines = vec![self.line(cause.clone(), Role::Bad)];
-        let hint = remedy::in_keys(self.model, failure, Action::SnapshotCopy);
+        let hint = hint::in_keys(self.model, failure, Action::SnapshotCopy);
         lines.extend(hint.map(|hint| self.line(format!("hint  {hint}"), Role::Text)));
         lines
     }
@@ -110,7 +110,7 @@ impl Words<'_> {
             ],
             CopyState::Failed => vec![
                 "The other tables go on; nothing reaches this one until it is copied.".to_owned(),
-                format!("Mend the cause, then {copy} copies it again from its first row."),
+                format!("Fix the cause, then {copy} copies it again from its first row."),
             ],
         }
     }

@@ -200,12 +200,12 @@ fn source_tables() -> Vec<SourceTable> {
     ]
 }
 
-fn finding(object: &str, problem: &str, mend: &str) -> Finding {
+fn finding(object: &str, problem: &str, hint: &str) -> Finding {
     Finding {
         side: crate::engine::check::Side::Source,
         object: object.into(),
         problem: problem.into(),
-        mend: mend.into(),
+        hint: hint.into(),
         blocking: true,
     }
 }

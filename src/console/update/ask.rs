@@ -169,7 +169,7 @@ pub(super) fn skip(model: &mut Model) {
         String::new(),
         "All its changes are left out; the target will differ from the source there.".into(),
         "It is written down in pgstream.skipped_transaction on the target.".into(),
-        "It cannot be undone. To apply it instead, mend the cause and retry.".into(),
+        "It cannot be undone. To apply it instead, fix the cause and retry.".into(),
     ];
     model.overlay = Some(Overlay::Question(Question {
         title: "Skip this transaction?".into(),

@@ -16,7 +16,7 @@ use crate::console::tests::{console, drawn, press, text, type_text};
 use crate::console::wizard::{Answer, Draft, Kind, Loaded, Step, Wizard};
 use crate::engine::observe::{Page, Servers as Sides};
 use crate::engine::status::{FailedTransaction, Refusal, SchemaChange};
-use crate::model::remedy::begin_anew;
+use crate::model::hint::begin_anew;
 use crate::model::{Lsn, RelationId};
 
 fn last_toast(model: &Model) -> &str {
@@ -370,7 +370,7 @@ fn the_start_screen_leads_to_all_that_it_offers() {
 }
 
 #[test]
-fn a_file_that_names_no_pipeline_says_why_and_can_be_mended() {
+fn a_file_that_names_no_pipeline_says_why_and_can_be_fixed() {
     let found = |trouble: &[&str]| Found {
         pipeline: "shop".into(),
         settings: (Vec::new(), "shop.env".into()),

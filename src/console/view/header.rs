@@ -12,10 +12,10 @@ use super::snapshot;
 use crate::console::action::{Action, Pane};
 use crate::console::availability::{has_failed_change, refusal, refused};
 use crate::console::format;
+use crate::console::hint;
 use crate::console::items;
 use crate::console::layout::{Class, Layout};
 use crate::console::model::Model;
-use crate::console::remedy;
 use crate::console::sign::{self, Sign};
 use crate::console::theme::Role;
 use crate::console::threshold;
@@ -430,13 +430,13 @@ pub(super) fn tiles(model: &Model, places: &[Rect], buffer: &mut Buffer) {
     }
 }
 
-/// What is wrong, why, and what mends it.
+/// What is wrong, why, and what fixes it.
 pub(super) fn banner(model: &Model, place: Rect, buffer: &mut Buffer) {
     let Some(failure) = &model.status().last_error else {
         return;
     };
     let last = place.height.saturating_sub(1);
-    let lines = remedy::banner(model, place.width);
+    let lines = hint::banner(model, place.width);
     for (row, (text, role)) in (0..last).zip(lines) {
         paint::text(&Line::from(span(model, text, role)), row, place, buffer);
     }

@@ -128,11 +128,11 @@ fn told(model: &Model, start: &Start, width: usize) -> Vec<Line<'static>> {
             lines.push(Line::styled(format!(" {mark} {part}"), theme.style(role)));
         }
     }
-    let mendable = model
+    let fixable = model
         .settings
         .as_ref()
         .is_some_and(|settings| settings.path.is_some());
-    if !start.trouble.is_empty() && mendable && start.choosing.is_none() {
+    if !start.trouble.is_empty() && fixable && start.choosing.is_none() {
         let config = model.keymap.label(Action::Config);
         let init = model.keymap.label(Action::Init);
         let text =

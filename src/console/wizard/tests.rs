@@ -29,12 +29,12 @@ fn type_text(wizard: &mut Wizard, text: &str) {
     }
 }
 
-fn finding(blocking: bool, mend: &str) -> Finding {
+fn finding(blocking: bool, hint: &str) -> Finding {
     Finding {
         side: Side::Source,
         object: "wal_level".into(),
         problem: "is replica".into(),
-        mend: mend.into(),
+        hint: hint.into(),
         blocking,
     }
 }
@@ -108,7 +108,7 @@ fn an_address_that_does_not_work_is_not_passed() {
 }
 
 #[test]
-fn what_blocks_stops_the_wizard_unless_init_mends_it() {
+fn what_blocks_stops_the_wizard_unless_init_fixes_it() {
     let draft = Draft {
         source: ADDRESS.into(),
         target: ADDRESS.into(),
@@ -121,16 +121,16 @@ fn what_blocks_stops_the_wizard_unless_init_mends_it() {
     on_key(&mut wizard, key("enter"));
     assert_eq!(wizard.step(), Step::Preflight, "nothing is known yet");
 
-    let mend = "ALTER SYSTEM SET wal_level = logical;";
+    let hint = "ALTER SYSTEM SET wal_level = logical;";
     on_answer(
         &mut wizard,
-        Answer::Checked(Ok(vec![finding(false, "see"), finding(true, mend)])),
+        Answer::Checked(Ok(vec![finding(false, "see"), finding(true, hint)])),
     );
     on_key(&mut wizard, key("enter"));
     assert_eq!(wizard.step(), Step::Preflight);
     assert_eq!(
         on_key(&mut wizard, key("y")),
-        Outcome::Copy("fix".into(), mend.into())
+        Outcome::Copy("fix".into(), hint.into())
     );
 
     let answers = vec![

@@ -114,7 +114,7 @@ pub(crate) fn on_answer(wizard: &mut Wizard, answer: Answer, now_ms: i64) -> Vec
         Answer::Probed(..) => {}
         Answer::Checked(findings) => {
             wizard.findings = loaded(findings.map(|mut findings| {
-                // What stops the wizard is seen first, what init mends last.
+                // What stops the wizard is seen first, what init fixes last.
                 findings.sort_by_key(|one| (!blocks(one), made_by_init(one)));
                 findings
             }));
@@ -427,11 +427,11 @@ fn in_sql(wizard: &mut Wizard, chord: Chord) -> Outcome {
     Outcome::Stay
 }
 
-/// Copies the mend of a finding, or the SQL of the whole plan.
+/// Copies the hint of a finding, or the SQL of the whole plan.
 fn copied(wizard: &Wizard) -> Outcome {
     match (wizard.step(), &wizard.findings, &wizard.plan) {
         (Step::Preflight, Loaded::Done(findings), _) => match findings.get(wizard.selected) {
-            Some(finding) => Outcome::Copy("fix".to_owned(), finding.mend.clone()),
+            Some(finding) => Outcome::Copy("fix".to_owned(), finding.hint.clone()),
             None => Outcome::Stay,
         },
         (Step::Plan, _, Loaded::Done(planned)) => {

@@ -40,7 +40,7 @@ const fn of_field(kind: Kind, name: Name) -> &'static str {
         }
         (_, Name::Schema) => {
             "With an event trigger on the source, ALTER TABLE and its like replicate in their place \
-             among the rows. Without, a change of a table stops the stream until you mend it."
+             among the rows. Without, a change of a table stops the stream until you fix it."
         }
         (_, Name::Include | Name::Exclude) => {
             "A table that does not replicate is never touched on the target. Rows of one without \
@@ -73,7 +73,7 @@ const fn of_step(kind: Kind, step: Step) -> &'static str {
         (_, Step::Preflight) => {
             "Both servers were asked for what would stop the stream later: wal_level, free slots \
              and senders, rights, replica identities, the target's tables. y copies the SQL that \
-             mends the selected one."
+             fixes the selected one."
         }
         (_, Step::Tables) => {
             "Space lets a table in or out, by the shortest change of the patterns above."

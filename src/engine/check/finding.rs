@@ -31,7 +31,7 @@ pub(super) fn version(side: Side, version_number: i32, version: &str) -> Option<
         side,
         object: format!("PostgreSQL {version}"),
         problem: "is older than 14, the oldest version that is supported".to_owned(),
-        mend: "upgrade the server with pg_upgrade".to_owned(),
+        hint: "upgrade the server with pg_upgrade".to_owned(),
         blocking: true,
     })
 }
@@ -41,13 +41,13 @@ pub(super) fn found(
     side: Side,
     object: impl Into<String>,
     problem: impl Into<String>,
-    mend: impl Into<String>,
+    hint: impl Into<String>,
 ) -> Finding {
     Finding {
         side,
         object: object.into(),
         problem: problem.into(),
-        mend: mend.into(),
+        hint: hint.into(),
         blocking: true,
     }
 }
@@ -56,15 +56,15 @@ pub(super) fn found(
 pub(super) fn remark(
     object: impl Into<String>,
     problem: impl Into<String>,
-    mend: impl Into<String>,
+    hint: impl Into<String>,
 ) -> Finding {
     Finding {
         blocking: false,
-        ..found(Side::Target, object, problem, mend)
+        ..found(Side::Target, object, problem, hint)
     }
 }
 
 /// Returns what `run` refuses to start with, too.
 pub(super) fn demanded(side: Side, lack: Lack) -> Finding {
-    found(side, lack.object, lack.problem, lack.mend)
+    found(side, lack.object, lack.problem, lack.hint)
 }

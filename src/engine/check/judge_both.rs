@@ -10,7 +10,7 @@ use super::{Finding, Side, Wanted, judge_rows};
 use crate::apply::{ApplyError, Stream, misfit};
 use crate::config::TableFilter;
 use crate::engine::demand;
-use crate::model::remedy::{begin_anew, run_command, tear_down_command};
+use crate::model::hint::{begin_anew, run_command, tear_down_command};
 use crate::model::{Classify as _, QualifiedName, quote_ident, quote_literal};
 
 pub(super) fn judge(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Vec<Finding> {
@@ -123,12 +123,12 @@ fn encoding(source: &SourceFacts, target: &TargetFacts) -> Option<Finding> {
             "is encoded in {to}, the source in {from}: some characters have no place in it"
         );
         let database = quote_ident(&target.server.database);
-        let mend =
+        let hint =
             format!("CREATE DATABASE {database} ENCODING '{from}' TEMPLATE template0; -- anew");
         remark(
             format!("database {}", target.server.database),
             problem,
-            mend,
+            hint,
         )
     })
 }
@@ -163,7 +163,7 @@ fn types(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Vec<Fin
         remark(
             format!("type {}", used.name),
             problem,
-            type_mend(wanted, used),
+            type_hint(wanted, used),
         )
     }))
 }
@@ -191,7 +191,7 @@ fn foreign_types(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) ->
     }))
 }
 
-fn type_mend(wanted: &Wanted, used: &TypeUse) -> String {
+fn type_hint(wanted: &Wanted, used: &TypeUse) -> String {
     match &used.labels {
         Some(labels) => {
             let labels = labels
@@ -300,12 +300,12 @@ fn missing_table(wanted: &Wanted, table: &SourceTable) -> Finding {
     let copied = with(&copied.unwrap_or_default(), name);
     let left_out = with(&wanted.filter.exclude_text(), name);
     let run = run_command(&wanted.source_argument);
-    let mend = format!(
+    let hint = format!(
         "PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED=true \
          PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_TABLES={copied} {run} # or leave it out: \
          PGSTREAM_FILTER_EXCLUDE_TABLES={left_out} {run}"
     );
-    remark(name.to_string(), problem, mend)
+    remark(name.to_string(), problem, hint)
 }
 
 /// A list as a shell takes it, and one table more.

@@ -82,15 +82,15 @@ fn sides() -> (SourceFacts, TargetFacts) {
     (source, target)
 }
 
-/// Changes one thing of two fitting sides and expects one finding with this text and mend.
-fn check(change: impl FnOnce(&mut SourceFacts, &mut TargetFacts), text: &str, mend: &str) {
+/// Changes one thing of two fitting sides and expects one finding with this text and hint.
+fn check(change: impl FnOnce(&mut SourceFacts, &mut TargetFacts), text: &str, hint: &str) {
     let (mut source, mut target) = sides();
     change(&mut source, &mut target);
     let findings = judge(&wanted(), &source, &target);
     assert_eq!(findings.len(), 1, "{findings:?}");
     let said = format!("{} {}", findings[0].object, findings[0].problem);
     assert!(said.contains(text), "{said}");
-    assert!(findings[0].mend.contains(mend), "{}", findings[0].mend);
+    assert!(findings[0].hint.contains(hint), "{}", findings[0].hint);
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn a_checkpoint_that_the_slot_does_not_continue_blocks() {
     let findings = judge(&wanted(), &source, &target);
     assert!(findings.len() == 1 && findings[0].blocking, "{findings:?}");
     assert!(findings[0].problem.contains("was created anew"));
-    assert!(findings[0].mend.contains("WHERE slot_name = 'a_slot'"));
+    assert!(findings[0].hint.contains("WHERE slot_name = 'a_slot'"));
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn a_checkpoint_that_is_gone_blocks_where_the_source_remembers_it() {
     target.checkpoint_gone = true;
     let findings = judge(&wanted(), &source, &target);
     assert!(findings.len() == 1 && findings[0].blocking, "{findings:?}");
-    assert!(findings[0].mend.contains("&& pgstream init"));
+    assert!(findings[0].hint.contains("&& pgstream init"));
     let copies = Wanted {
         copied: Some(TableFilter::default()),
         ..wanted()
@@ -250,7 +250,7 @@ fn a_schema_that_takes_no_table_blocks_only_a_copy_into_it() {
     assert!(!findings[0].blocking);
     assert!(
         findings[0]
-            .mend
+            .hint
             .starts_with("GRANT USAGE, CREATE ON SCHEMA \"public\" TO")
     );
     let empty = SourceFacts {
@@ -269,7 +269,7 @@ fn a_schema_that_takes_no_table_blocks_only_a_copy_into_it() {
 }
 
 #[test]
-fn lists_that_are_set_stay_in_what_mends() {
+fn lists_that_are_set_stay_in_what_fixes() {
     let (source, mut target) = sides();
     target.tables.clear();
     let lists = Wanted {
@@ -278,14 +278,14 @@ fn lists_that_are_set_stay_in_what_mends() {
         ..wanted()
     };
     let findings = judge(&lists, &source, &target);
-    let mend = &findings[0].mend;
+    let hint = &findings[0].hint;
     assert!(
-        mend.contains("INITIAL_SNAPSHOT_TABLES='public.other public.test'"),
-        "{mend}"
+        hint.contains("INITIAL_SNAPSHOT_TABLES='public.other public.test'"),
+        "{hint}"
     );
     assert!(
-        mend.contains("EXCLUDE_TABLES='public.secret public.test'"),
-        "{mend}"
+        hint.contains("EXCLUDE_TABLES='public.secret public.test'"),
+        "{hint}"
     );
 }
 

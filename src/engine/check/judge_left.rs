@@ -8,7 +8,7 @@ use super::finding::{bounded, found};
 use super::{Finding, Side, Wanted};
 use crate::config::key;
 use crate::engine::unreplicated::{UNLOGGED, copy_large_objects, large_objects_stay};
-use crate::model::remedy::run_command;
+use crate::model::hint::run_command;
 use crate::model::{QualifiedName, quote_ident};
 use crate::schema::{Trigger, lacking};
 use crate::snapshot::CopyState;
@@ -26,11 +26,11 @@ fn remark(
     side: Side,
     object: impl Into<String>,
     problem: impl Into<String>,
-    mend: impl Into<String>,
+    hint: impl Into<String>,
 ) -> Finding {
     Finding {
         blocking: false,
-        ..found(side, object, problem, mend)
+        ..found(side, object, problem, hint)
     }
 }
 
@@ -56,7 +56,7 @@ fn failed_copies(wanted: &Wanted, target: &TargetFacts) -> Vec<Finding> {
         let why = failure.causes.join(": ");
         let hint = failure.hint.as_deref().map(|hint| format!("{hint}; "));
         let run = run_command(&wanted.source_argument);
-        let mend = format!(
+        let hint = format!(
             "{}{run} # each start tries it again",
             hint.unwrap_or_default()
         );
@@ -64,7 +64,7 @@ fn failed_copies(wanted: &Wanted, target: &TargetFacts) -> Vec<Finding> {
             Side::Target,
             table.to_string(),
             format!("{what}: {why}"),
-            mend,
+            hint,
         ))
     }))
 }
@@ -73,8 +73,8 @@ fn unlogged(wanted: &Wanted, source: &SourceFacts) -> Vec<Finding> {
     let tables = source.unlogged_tables.iter();
     let tables = tables.filter(|table| wanted.filter.selects(table));
     bounded(tables.map(|table| {
-        let mend = format!("ALTER TABLE {} SET LOGGED;", table.quoted());
-        remark(Side::Source, table.to_string(), UNLOGGED, mend)
+        let hint = format!("ALTER TABLE {} SET LOGGED;", table.quoted());
+        remark(Side::Source, table.to_string(), UNLOGGED, hint)
     }))
 }
 
@@ -104,12 +104,12 @@ fn doubling_triggers(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts
         };
         let (name, table) = (quote_ident(&trigger.name), trigger.table.quoted());
         let disable = format!("ALTER TABLE {table} DISABLE TRIGGER {name};");
-        let mend = match wanted.silent_triggers {
+        let hint = match wanted.silent_triggers {
             true => disable,
             false => format!("{disable} -- or set {}=true", key::DISABLE_TRIGGERS),
         };
         let object = format!("trigger {} on {}", trigger.name, trigger.table);
-        Some(remark(Side::Target, object, problem, mend))
+        Some(remark(Side::Target, object, problem, hint))
     }))
 }
 
@@ -132,24 +132,24 @@ fn written<'t>(
 fn other_kinds(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Vec<Finding> {
     let selects = |table: &QualifiedName| wanted.filter.selects(table);
     let kinds = lacking(&source.others, &target.others, &selects).into_iter();
-    let mend = format!(
+    let hint = format!(
         "take their statements out of: pg_dump --schema-only {}",
         wanted.source_uri
     );
     kinds
-        .map(|kind| remark(Side::Target, kind.kind.clone(), kind.reason(), mend.clone()))
+        .map(|kind| remark(Side::Target, kind.kind.clone(), kind.reason(), hint.clone()))
         .collect()
 }
 
 fn large_objects(wanted: &Wanted, source: &SourceFacts) -> Option<Finding> {
     let count = source.large_object_count;
-    let mend = || copy_large_objects(&wanted.source_uri);
+    let hint = || copy_large_objects(&wanted.source_uri);
     (count > 0).then(|| {
         remark(
             Side::Source,
             "large objects",
             large_objects_stay(count),
-            mend(),
+            hint(),
         )
     })
 }

@@ -86,7 +86,7 @@ fn a_copy_that_failed_blocks_with_its_cause_and_its_fix() {
     assert!(findings[0].problem.ends_with("cannot copy: no bob"));
     assert!(
         findings[0]
-            .mend
+            .hint
             .starts_with("drop the check; pgstream run -c a.env")
     );
     assert!(
@@ -114,7 +114,7 @@ fn what_does_not_replicate_is_told_by_kind_and_blocks_nothing() {
     assert_eq!(objects, ["public.fast", "view", "large objects"]);
     assert!(findings.iter().all(|finding| !finding.blocking));
     assert_eq!(
-        findings[0].mend,
+        findings[0].hint,
         "ALTER TABLE \"public\".\"fast\" SET LOGGED;"
     );
 }

@@ -7,7 +7,7 @@ use super::finding::{bounded, demanded, found, version};
 use super::{Finding, Side, Wanted};
 use crate::config::{NullNumbers, Plugin, key};
 use crate::engine::demand;
-use crate::model::{QualifiedName, quote_ident, remedy};
+use crate::model::{QualifiedName, hint, quote_ident};
 use crate::schema::{grant_descriptions, grant_log, install};
 
 /// The first version that decodes on standbys.
@@ -55,17 +55,17 @@ pub(super) fn judge(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
 fn finding(
     object: impl Into<String>,
     problem: impl Into<String>,
-    mend: impl Into<String>,
+    hint: impl Into<String>,
 ) -> Finding {
-    found(Side::Source, object, problem, mend)
+    found(Side::Source, object, problem, hint)
 }
 
 fn init_command(wanted: &Wanted) -> String {
-    remedy::init_command(&wanted.init_argument, wanted.slot_name.as_str())
+    hint::init_command(&wanted.init_argument, wanted.slot_name.as_str())
 }
 
 fn begin_anew(wanted: &Wanted) -> String {
-    remedy::begin_anew(&wanted.init_argument, wanted.slot_name.as_str())
+    hint::begin_anew(&wanted.init_argument, wanted.slot_name.as_str())
 }
 
 /// A standby decodes from version 16 on.
@@ -259,8 +259,8 @@ fn slot_state(object: &str, wanted: &Wanted, slot: &SlotFacts, database: &str) -
         )),
         _ if slot.database != database => {
             let problem = format!("decodes database {}, not {database}", slot.database);
-            let mend = "choose another name in PGSTREAM_POSTGRES_REPLICATION_SLOT_NAME";
-            Some(finding(object, problem, mend))
+            let hint = "choose another name in PGSTREAM_POSTGRES_REPLICATION_SLOT_NAME";
+            Some(finding(object, problem, hint))
         }
         _ if slot.plugin.parse::<Plugin>().is_err() => {
             let problem = format!(
@@ -331,7 +331,7 @@ fn younger_publication(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> 
              before it was there cannot be decoded",
             format!(
                 "{} # if it says that the publication does not exist: {}",
-                remedy::run_command(&wanted.source_argument),
+                hint::run_command(&wanted.source_argument),
                 begin_anew(wanted)
             ),
         )
@@ -420,7 +420,7 @@ fn event_triggers(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
 }
 
 /// Published tables without an identity refuse UPDATE and DELETE on the source itself; before init
-/// this is only said, because init mends it.
+/// this is only said, because init fixes it.
 fn identities(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
     let published = facts.publication.is_some();
     let keyless = facts.tables.iter().filter(|table| table.without_identity);

@@ -76,15 +76,15 @@ fn ready() -> SourceFacts {
     }
 }
 
-/// Changes one thing of a ready source and expects one finding with this text and mend.
-fn check(change: impl FnOnce(&mut SourceFacts), text: &str, mend: &str) {
+/// Changes one thing of a ready source and expects one finding with this text and hint.
+fn check(change: impl FnOnce(&mut SourceFacts), text: &str, hint: &str) {
     let mut facts = ready();
     change(&mut facts);
     let findings = judge(&wanted(), &facts);
     assert_eq!(findings.len(), 1, "{findings:?}");
     let said = format!("{} {}", findings[0].object, findings[0].problem);
     assert!(said.contains(text), "{said}");
-    assert!(findings[0].mend.contains(mend), "{}", findings[0].mend);
+    assert!(findings[0].hint.contains(hint), "{}", findings[0].hint);
 }
 
 fn slot(facts: &mut SourceFacts) -> &mut SlotFacts {
@@ -97,7 +97,7 @@ fn a_ready_source_has_no_findings() {
 }
 
 #[test]
-fn each_missing_precondition_has_its_mend() {
+fn each_missing_precondition_has_its_hint() {
     check(
         |f| f.server.version_number = 130_001,
         "older than 14",
@@ -256,7 +256,7 @@ fn a_full_server_is_told_before_init() {
     assert!(
         findings
             .iter()
-            .any(|finding| finding.mend.contains("max_replication_slots = 15"))
+            .any(|finding| finding.hint.contains("max_replication_slots = 15"))
     );
 }
 
@@ -427,19 +427,19 @@ fn what_a_copy_may_not_read_is_told_with_its_grants() {
         ..wanted()
     };
     let findings = judge(&copies, &facts);
-    let mends: Vec<&str> = findings.iter().map(|finding| &*finding.mend).collect();
+    let hints: Vec<&str> = findings.iter().map(|finding| &*finding.hint).collect();
     assert!(findings.iter().all(|finding| finding.blocking));
-    assert_eq!(mends.len(), 4, "{mends:?}");
-    assert!(mends[0].contains("; GRANT SELECT ON pgstream.object TO"));
-    assert!(mends[0].starts_with("GRANT "), "a statement: {}", mends[0]);
-    assert_eq!(mends[3], "ALTER ROLE \"repl\" BYPASSRLS;");
+    assert_eq!(hints.len(), 4, "{hints:?}");
+    assert!(hints[0].contains("; GRANT SELECT ON pgstream.object TO"));
+    assert!(hints[0].starts_with("GRANT "), "a statement: {}", hints[0]);
+    assert_eq!(hints[3], "ALTER ROLE \"repl\" BYPASSRLS;");
     assert_eq!(
-        mends[1],
+        hints[1],
         "GRANT USAGE ON SCHEMA \"shop\" TO \"repl\"; \
          GRANT SELECT ON TABLE \"shop\".\"order\" TO \"repl\";"
     );
     assert_eq!(
-        mends[2],
+        hints[2],
         "GRANT SELECT ON SEQUENCE \"shop\".\"order_id_seq\" TO \"repl\";"
     );
 }
@@ -466,7 +466,7 @@ fn what_run_only_warns_of_does_not_block() {
     facts.foreign_log = Some("localhost:5432/other".to_owned());
     let findings = judge(&wanted(), &facts);
     assert!(findings[0].blocking, "{findings:?}");
-    assert!(findings[0].mend.contains("SCHEMALOG_STORE_URL"));
+    assert!(findings[0].hint.contains("SCHEMALOG_STORE_URL"));
 }
 
 /// A source whose one table our role may not read, and a target that has it.

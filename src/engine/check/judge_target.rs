@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::facts::{OwnSchema, TargetFacts, TargetTable};
 use super::finding::{bounded, found, version};
 use super::{Finding, Side, Wanted};
-use crate::model::remedy::run_command;
+use crate::model::hint::run_command;
 use crate::model::{QualifiedName, quote_ident, quote_literal};
 
 pub(super) fn judge(wanted: &Wanted, facts: &TargetFacts) -> Vec<Finding> {
@@ -47,9 +47,9 @@ pub(super) fn judge(wanted: &Wanted, facts: &TargetFacts) -> Vec<Finding> {
 fn finding(
     object: impl Into<String>,
     problem: impl Into<String>,
-    mend: impl Into<String>,
+    hint: impl Into<String>,
 ) -> Finding {
-    found(Side::Target, object, problem, mend)
+    found(Side::Target, object, problem, hint)
 }
 
 fn selected<'a>(
@@ -97,7 +97,7 @@ fn creation(wanted: &Wanted, facts: &TargetFacts) -> Option<Finding> {
 fn triggers(wanted: &Wanted, facts: &TargetFacts) -> Option<Finding> {
     (wanted.silent_triggers && !facts.silences_triggers).then(|| {
         let user = user(facts);
-        let mend = if facts.server.version_number >= 150_000 {
+        let hint = if facts.server.version_number >= 150_000 {
             format!("GRANT SET ON PARAMETER session_replication_role TO {user};")
         } else {
             format!("ALTER ROLE {user} SUPERUSER;")
@@ -107,7 +107,7 @@ fn triggers(wanted: &Wanted, facts: &TargetFacts) -> Option<Finding> {
              asks for that",
             facts.server.user
         );
-        finding("session_replication_role", problem, mend)
+        finding("session_replication_role", problem, hint)
     })
 }
 

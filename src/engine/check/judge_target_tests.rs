@@ -66,15 +66,15 @@ fn ready() -> TargetFacts {
     }
 }
 
-/// Changes one thing of a ready target and expects one finding with this text and mend.
-fn check(change: impl FnOnce(&mut TargetFacts), text: &str, mend: &str, blocking: bool) {
+/// Changes one thing of a ready target and expects one finding with this text and hint.
+fn check(change: impl FnOnce(&mut TargetFacts), text: &str, hint: &str, blocking: bool) {
     let mut facts = ready();
     change(&mut facts);
     let findings = judge(&wanted(), &facts);
     assert_eq!(findings.len(), 1, "{findings:?}");
     let said = format!("{} {}", findings[0].object, findings[0].problem);
     assert!(said.contains(text), "{said}");
-    assert!(findings[0].mend.contains(mend), "{}", findings[0].mend);
+    assert!(findings[0].hint.contains(hint), "{}", findings[0].hint);
     assert_eq!(findings[0].blocking, blocking, "{said}");
 }
 
@@ -84,7 +84,7 @@ fn a_ready_target_has_no_findings() {
 }
 
 #[test]
-fn each_missing_precondition_has_its_mend() {
+fn each_missing_precondition_has_its_hint() {
     check(
         |f| f.server.version_number = 130_001,
         "older than 14",
@@ -209,7 +209,7 @@ fn values_of_sequences_and_temporary_objects_need_rights() {
     };
     let findings = judge(&copies, &facts);
     assert_eq!(
-        findings[0].mend,
+        findings[0].hint,
         "GRANT TEMPORARY ON DATABASE \"postgres\" TO \"writer\";"
     );
 }

@@ -40,7 +40,7 @@ pub(super) async fn require_position(
             object: "the initial snapshot".to_owned(),
             problem: "its tables are on a standby, where no position of the stream can be had before \
                       PostgreSQL 16",
-            mend: format!(
+            hint: format!(
                 "let {} name the primary, or do not set it",
                 key::SNAPSHOT_STORE_URL
             ),

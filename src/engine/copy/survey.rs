@@ -184,7 +184,7 @@ impl Survey<'_> {
         }
         let note = |(table, triggers): (&QualifiedName, Vec<&Trigger>)| {
             let always = triggers.iter().all(|trigger| trigger.enabled == "A");
-            let mend = match self.silent_triggers || always {
+            let hint = match self.silent_triggers || always {
                 true => format!(
                     "ALTER TABLE {} DISABLE TRIGGER USER; keeps them silent",
                     table.quoted()
@@ -193,7 +193,7 @@ impl Survey<'_> {
             };
             let names = triggers.iter().map(|trigger| trigger.shown.as_str());
             let names = names.collect::<Vec<_>>().join(", ");
-            let said = format!("its triggers fire for the rows that are copied: {names}; {mend}");
+            let said = format!("its triggers fire for the rows that are copied: {names}; {hint}");
             Note::of_table(table, said)
         };
         firing.into_iter().map(note).collect()

@@ -8,7 +8,7 @@ use crate::engine::demand;
 use crate::engine::document::document;
 use crate::engine::status::{Failure, Slot};
 use crate::engine::stops;
-use crate::model::remedy::{begin_anew, init_command};
+use crate::model::hint::{begin_anew, init_command};
 use crate::model::{Lsn, quote_ident};
 use crate::postgres::sqlstate::INSUFFICIENT_PRIVILEGE;
 use crate::postgres::{PgError, Session, connect_watched, find_publication};
@@ -201,7 +201,7 @@ async fn unfit_publication(
             let init = init_command(&argument, slot_name.as_str());
             match demand::publication(&name, found, &init) {
                 None => return Ok(None),
-                Some(unmet) => (unmet.problem.to_owned(), unmet.mend),
+                Some(unmet) => (unmet.problem.to_owned(), unmet.hint),
             }
         }
     };

@@ -25,7 +25,7 @@ use crate::engine::status::{Command, CommandAnswer, Failure};
 use crate::engine::stream::{RoundEnd, State, Stream};
 use crate::engine::watchdog::Pulse;
 use crate::engine::{EngineError, acknowledge, clock, stops, supervise};
-use crate::model::remedy::begin_anew;
+use crate::model::hint::begin_anew;
 use crate::model::{Lsn, QualifiedName};
 use crate::postgres::{
     self, DatabaseIdentity, FeedbackWriter, ReplicationConnection, Session, SystemIdentity,

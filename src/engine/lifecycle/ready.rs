@@ -4,7 +4,7 @@
 use crate::config::{ConnectionSettings, Pipeline, publication_name};
 use crate::engine::EngineError;
 use crate::engine::demand::{self, Lack};
-use crate::model::remedy::{begin_anew, init_command};
+use crate::model::hint::{begin_anew, init_command};
 use crate::postgres::{DatabaseIdentity, Session, find_publication};
 use crate::schema::install;
 
@@ -96,6 +96,6 @@ pub(super) fn unfit(side: &'static str, settings: &ConnectionSettings, lack: Lac
         endpoint: settings.endpoint(),
         object: lack.object,
         problem: lack.problem,
-        mend: lack.mend,
+        hint: lack.hint,
     }
 }

@@ -12,7 +12,7 @@ use crate::engine::continuity::{certain_misfit, checkpoint_is_gone};
 use crate::engine::source_tables::SourceTables;
 use crate::engine::{EngineError, demand};
 use crate::fault;
-use crate::model::remedy::{begin_anew, tear_down_command};
+use crate::model::hint::{begin_anew, tear_down_command};
 use crate::model::{Lsn, QualifiedName};
 use crate::postgres::{self, DatabaseIdentity, PgError, Session};
 use crate::schema::install::{self, PipelineRecord};

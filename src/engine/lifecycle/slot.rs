@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::config::SlotName;
 use crate::engine::EngineError;
 use crate::model::Lsn;
-use crate::model::remedy::{begin_anew, init_command};
+use crate::model::hint::{begin_anew, init_command};
 use crate::postgres::Session;
 
 use super::source_errors::SourceErrors;

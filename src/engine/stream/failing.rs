@@ -34,7 +34,7 @@ impl Stream<'_> {
             _ => false,
         };
         let source = match vanished {
-            true => source.mended(format!(
+            true => source.with_hint(format!(
                 "it was dropped while its slot lived, and what was changed before it was made again cannot \
                  be decoded: {}",
                 self.anew

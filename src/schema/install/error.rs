@@ -20,8 +20,8 @@ pub enum InstallError {
     Blocked {
         /// What is in the way, on which object.
         problem: String,
-        /// The statement that mends it.
-        mend: String,
+        /// The statement that fixes it.
+        hint: String,
     },
     /// A step failed. The steps before it were taken back.
     #[error("cannot {what}{}", left_over(.left))]
@@ -31,7 +31,7 @@ pub enum InstallError {
         /// What could not be taken back, each with the statement that does it.
         left: Vec<String>,
         /// A better hint than the server's, where the code alone does not tell.
-        mend: Option<String>,
+        hint: Option<String>,
         /// Why.
         source: PgError,
     },
@@ -91,16 +91,16 @@ impl Classify for InstallError {
             Self::Ask { source, .. } | Self::Remains { source, .. } => {
                 source.hint().or_else(|| {
                     let refused = source.code() == Some(sqlstate::INSUFFICIENT_PRIVILEGE);
-                    let mend = "run it as a superuser, or as the role that ran init here";
-                    refused.then(|| mend.to_owned())
+                    let hint = "run it as a superuser, or as the role that ran init here";
+                    refused.then(|| hint.to_owned())
                 })
             }
-            Self::Step { mend, source, .. } => mend.clone().or_else(|| source.hint()),
+            Self::Step { hint, source, .. } => hint.clone().or_else(|| source.hint()),
             Self::Interrupted { .. } => None,
             Self::Left => Some(
                 "pgstream init completes what is there, pgstream tear-down removes it".to_owned(),
             ),
-            Self::Blocked { mend, .. } => Some(mend.clone()),
+            Self::Blocked { hint, .. } => Some(hint.clone()),
             Self::SlotActive { pid, client, .. } => {
                 let place = client.as_ref().map(|client| format!(" ({client})"));
                 Some(format!(
@@ -113,8 +113,8 @@ impl Classify for InstallError {
     }
 }
 
-/// Returns what mends a slot that cannot be made because of its plugin, where that is why.
-pub(super) fn plugin_mend(error: &PgError, plugin: &str, facts: &Facts) -> Option<String> {
+/// Returns what fixes a slot that cannot be made because of its plugin, where that is why.
+pub(super) fn plugin_hint(error: &PgError, plugin: &str, facts: &Facts) -> Option<String> {
     let libraries = facts.plugin_libraries.as_deref();
     match error.code() {
         Some(sqlstate::INSUFFICIENT_PRIVILEGE) => {

@@ -5,8 +5,8 @@ use super::script;
 use super::servers::{DECODES_ON_STANDBY, SourceServers};
 use super::state::EVENT_TRIGGERS;
 use crate::config::{Plugin, SlotName, publication_name};
+use crate::model::hint::tear_down_command;
 use crate::model::quote_ident;
-use crate::model::remedy::tear_down_command;
 use crate::postgres::{PgError, Session};
 use crate::postgres::{Publication, Slot, UnfitPublication, find_publication, find_slot};
 
@@ -225,19 +225,19 @@ pub(super) async fn keyless(source: &Session) -> Result<Vec<Keyless>, PgError> {
 impl Facts {
     /// Returns what an operator must change before `init` can do anything.
     pub(super) fn blocker(&self, slot: &SlotName, plugin: Plugin) -> Option<InstallError> {
-        let blocked = |problem: String, mend: String| Some(InstallError::Blocked { problem, mend });
+        let blocked = |problem: String, hint: String| Some(InstallError::Blocked { problem, hint });
         if self.in_recovery {
             let problem = "the source is a standby, where nothing can be installed".to_owned();
-            let mend = "point the source URL to the primary; or, from PostgreSQL 16 on, let \
+            let hint = "point the source URL to the primary; or, from PostgreSQL 16 on, let \
                         PGSTREAM_POSTGRES_WRITER_SCHEMALOG_STORE_URL name the primary: then all but the slot is \
                         made there";
-            return blocked(problem, mend.to_owned());
+            return blocked(problem, hint.to_owned());
         }
         if self.on_standby && self.major_version < DECODES_ON_STANDBY {
             let problem =
                 "the source is a standby, where PostgreSQL decodes nothing before version 16";
-            let mend = "point the source URL to the primary";
-            return blocked(problem.to_owned(), mend.to_owned());
+            let hint = "point the source URL to the primary";
+            return blocked(problem.to_owned(), hint.to_owned());
         }
         if self.wal_level != "logical" {
             return blocked(
@@ -258,10 +258,10 @@ impl Facts {
             );
         }
         if self.wal_senders_max == 0 {
-            let mend = "ALTER SYSTEM SET max_wal_senders = 10; then restart the source";
+            let hint = "ALTER SYSTEM SET max_wal_senders = 10; then restart the source";
             return blocked(
                 "max_wal_senders of the source is 0".to_owned(),
-                mend.to_owned(),
+                hint.to_owned(),
             );
         }
         match &self.slot {
@@ -301,11 +301,11 @@ impl Facts {
         let other = found.plugin.as_deref().filter(|has| *has != wanted);
         let other = other.filter(|has| has.parse::<Plugin>().is_ok());
         let keep = other.map(|has| format!("go on with its plugin: --plugin {has}; or "));
-        let mend = format!(
+        let hint = format!(
             "{}choose another name, or remove it if nobody needs it: {removal}",
             keep.unwrap_or_default()
         );
-        Some(InstallError::Blocked { problem, mend })
+        Some(InstallError::Blocked { problem, hint })
     }
 
     /// Returns why the slot cannot be one that `init` made in this database, if it cannot.
@@ -340,7 +340,7 @@ impl Facts {
             problem: format!(
                 "the source does not allow output plugin {wanted} (output_plugin_libraries is {libraries})"
             ),
-            mend: allow_plugin_sql(&wanted, libraries),
+            hint: allow_plugin_sql(&wanted, libraries),
         })
     }
 
@@ -366,7 +366,7 @@ impl Facts {
         };
         Some(InstallError::Blocked {
             problem: format!("publication {name} exists, but {problem}"),
-            mend: fix.unwrap_or_else(anew),
+            hint: fix.unwrap_or_else(anew),
         })
     }
 }
@@ -380,7 +380,7 @@ impl Facts {
                 "a publication would make UPDATE and DELETE fail on {}: virtual generated columns, and no key",
                 self.unpublishable.join(", ")
             ),
-            mend: format!(
+            hint: format!(
                 "give each a primary key (ALTER TABLE {first} ADD PRIMARY KEY …), or use --plugin \
                  wal2json, which needs no publication"
             ),

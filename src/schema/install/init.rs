@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::error::plugin_mend;
+use super::error::plugin_hint;
 use super::facts::{self, Facts, Keyless};
 use super::progress::{Progress, StepState, Teller};
 use super::script::{self, quietly};
@@ -13,7 +13,7 @@ use super::servers::SourceServers;
 use super::unrecorded::unrecorded;
 use super::{InstallError, PlannedStep, Side};
 use crate::config::{Plugin, SlotName, publication_name};
-use crate::model::remedy::begin_anew;
+use crate::model::hint::begin_anew;
 use crate::postgres::{PgError, Session};
 use crate::postgres::{
     create_publication_sql, create_slot_sql, drop_publication_sql, drop_slot_sql,
@@ -39,7 +39,7 @@ const WAIT: &str = "-- waits until the transactions that are running now are ove
 pub struct InitReport {
     /// The steps, for people; empty when everything was there already.
     pub done: Vec<String>,
-    /// What it cannot mend, with what does.
+    /// What it cannot fix, with what does.
     pub notes: Vec<String>,
 }
 
@@ -135,7 +135,7 @@ async fn carry_out(
         let what = step.what.clone();
         return Err(match outcome {
             Err(error) if !stopped => InstallError::Step {
-                mend: plugin_mend(&error, &plugin.to_string(), &facts),
+                hint: plugin_hint(&error, &plugin.to_string(), &facts),
                 what,
                 left,
                 source: error,

@@ -18,8 +18,8 @@ impl fmt::Display for Side {
 /// Returns what is to be said of a plan whose steps would be refused now.
 #[must_use]
 pub fn until_then(refusal: &InstallError) -> String {
-    let mend = refusal.hint().unwrap_or_default();
-    format!("{refusal}, and tear-down refuses until that ends: {mend}")
+    let hint = refusal.hint().unwrap_or_default();
+    format!("{refusal}, and tear-down refuses until that ends: {hint}")
 }
 
 /// Returns the steps as SQL that psql would take, each under the side it is for.

@@ -86,7 +86,7 @@ impl<'a> SourceServers<'a> {
                     standby.object(),
                     self.primary.object()
                 ),
-                mend: "let PGSTREAM_POSTGRES_WRITER_SCHEMALOG_STORE_URL name the same database on the \
+                hint: "let PGSTREAM_POSTGRES_WRITER_SCHEMALOG_STORE_URL name the same database on the \
                        standby's primary"
                     .to_owned(),
             }),

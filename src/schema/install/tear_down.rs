@@ -76,7 +76,7 @@ pub async fn plan_tear_down(
         if let Some(reason) = facts.foreign_slot(slot) {
             return Err(InstallError::Blocked {
                 problem: format!("slot {slot} was not made by pgstream init here: {reason}"),
-                mend: format!(
+                hint: format!(
                     "name the slot and the database that init was given; to drop it in any case: {}",
                     facts::drop_slot_statement(slot)
                 ),
@@ -178,7 +178,7 @@ pub async fn tear_down_watched(
             return Err(InstallError::Step {
                 what: step.what.clone(),
                 left: later.map(|step| step.what.clone()).collect(),
-                mend: None,
+                hint: None,
                 source: error,
             });
         }

@@ -67,7 +67,7 @@ async fn existing_tables_are_seen_copied_and_one_is_copied_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_table_that_failed_says_why_and_is_copied_when_that_is_mended() {
+async fn a_table_that_failed_says_why_and_is_copied_when_that_is_fixed() {
     let stage = stage_with_tables().await;
     execute(
         &stage.target,

@@ -1,4 +1,4 @@
-//! A role that is no superuser: what it lacks is told with the statement that mends it, before
+//! A role that is no superuser: what it lacks is told with the statement that fixes it, before
 //! anything is touched, and nothing is lost silently.
 
 use pgstream::config::{ConnectionSettings, Plugin};
@@ -160,13 +160,13 @@ async fn a_right_that_is_taken_away_while_tables_are_copied_is_told_and_no_value
 
     let failure = failure(&mut engine).await;
     assert_eq!(failure.class, ErrorClass::Operator, "{failure:?}");
-    let mend = failure.hint.unwrap_or_default();
-    let mend = mend.strip_prefix("on the source: ").unwrap_or(&mend);
+    let hint = failure.hint.unwrap_or_default();
+    let hint = hint.strip_prefix("on the source: ").unwrap_or(&hint);
     assert!(
-        mend.contains("GRANT SELECT ON SEQUENCE public.ticket TO"),
-        "{mend}"
+        hint.contains("GRANT SELECT ON SEQUENCE public.ticket TO"),
+        "{hint}"
     );
-    flow.run(mend).await;
+    flow.run(hint).await;
     let engine = flow.start();
     ready(&engine).await;
     flow.equal().await;

@@ -339,7 +339,7 @@ async fn a_table_that_was_dropped_on_the_target_is_copied_again_and_one_that_has
     stop(engine).await;
 }
 
-/// The mend of a target that does not fit to its slot.
+/// The fix of a target that does not fit to its slot.
 #[tokio::test]
 async fn without_its_checkpoint_everything_is_copied_again() {
     let mut flow = existing(Plugin::Pgoutput, TABLES).await;

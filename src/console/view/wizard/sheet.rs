@@ -203,11 +203,11 @@ impl Sheet<'_> {
             false => format!("{} {}", finding.object, finding.problem),
         };
         let mut lines = self.beside(&head, &text, role);
-        let mend = match made_by_init(finding) {
+        let hint = match made_by_init(finding) {
             true => "init makes it".to_owned(),
-            false => format!("fix  {}", finding.mend),
+            false => format!("fix  {}", finding.hint),
         };
-        lines.extend(self.wrapped(12, &mend, Role::Text));
+        lines.extend(self.wrapped(12, &hint, Role::Text));
         lines
     }
 

@@ -1,4 +1,4 @@
-//! What is wrong and what mends it, as the console says it: with its own keys in place of the
+//! What is wrong and what fixes it, as the console says it: with its own keys in place of the
 //! shell's flags, and whole, in as many lines as that takes.
 
 use super::action::Action;
@@ -8,7 +8,7 @@ use super::sign;
 use super::theme::Role;
 use super::view;
 use crate::engine::status::Failure;
-use crate::model::remedy::{
+use crate::model::hint::{
     EDIT_FLAG, INIT_COMMAND, RUN_AGAIN, SKIP_FLAG, without_beginning_anew, without_command,
     without_flag,
 };
@@ -39,7 +39,7 @@ const LINES_MAX: usize = 6;
 /// Where the words of a cause or a hint begin.
 const WORDS_AT: usize = 12;
 
-/// Returns the lines of the banner above its keys: what failed, why, the mend.
+/// Returns the lines of the banner above its keys: what failed, why, the hint.
 pub(crate) fn banner(model: &Model, width: u16) -> Vec<(String, Role)> {
     let Some(failure) = &model.status().last_error else {
         return Vec::new();

@@ -5,7 +5,7 @@
 pub const SKIP_FLAG: &str = "--skip-transaction";
 /// Runs a file in place of a refused schema change; `ID=FILE` follows.
 pub const EDIT_FLAG: &str = "--edit-change";
-/// Goes on after a mend.
+/// Goes on after a fix.
 pub const RUN_AGAIN: &str = "run pgstream again";
 
 /// Makes what is missing on the source; its own flags follow, up to a semicolon or a comment.
@@ -79,17 +79,17 @@ pub fn copied_or_left_out(table: &str) -> String {
     )
 }
 
-/// Returns a mend that says on which side it is to be run, if it is a statement.
+/// Returns a hint that says on which side it is to be run, if it is a statement.
 #[must_use]
-pub fn on_side(side: &str, mend: &str) -> String {
-    let is_statement = STATEMENTS.iter().any(|word| mend.starts_with(word));
+pub fn on_side(side: &str, hint: &str) -> String {
+    let is_statement = STATEMENTS.iter().any(|word| hint.starts_with(word));
     match is_statement {
-        true => format!("on the {side}: {mend}"),
-        false => mend.to_owned(),
+        true => format!("on the {side}: {hint}"),
+        false => hint.to_owned(),
     }
 }
 
-/// How statements that mend something begin.
+/// How statements that fix something begin.
 const STATEMENTS: [&str; 6] = ["ALTER ", "CREATE ", "DROP ", "GRANT ", "SELECT ", "SET "];
 
 /// Returns a hint with other words in place of a command and its flags.
