@@ -9,10 +9,10 @@
 //! the target waits for it first.
 
 mod aside;
+mod copy_requests;
 mod counts;
 mod cover;
 mod desk;
-mod errand;
 mod letter;
 mod limits;
 mod older_types;
@@ -30,7 +30,7 @@ use tokio::time::Instant;
 use tracing::trace;
 
 use super::board::Board;
-use super::copy::{CopyLink, TablesErrand};
+use super::copy::{CopyLink, TablesRequest};
 use super::coverage::Coverage;
 use super::meter::{Meter, Tally};
 use super::route::{Route, Router};

@@ -4,7 +4,7 @@
 //! is full, when it is old, or when the source has nothing more at hand. The source says so with a
 //! keepalive as soon as it has caught up; [`Pace::linger`] stands in for one that does not come.
 
-mod errands;
+mod copy_requests;
 mod failing;
 mod finish;
 mod paired;
@@ -25,7 +25,7 @@ use crate::postgres::{Frame, Lifeline, PgError, WalReader};
 
 use super::applier::Applier;
 use super::board::Board;
-use super::copy::Errand;
+use super::copy::CopyRequest;
 use super::feedback::Feedback;
 use super::meter::Meter;
 use super::pace::{LINGER, Pace};
@@ -37,7 +37,7 @@ use super::supervise::Task;
 use super::watchdog::Pulse;
 use super::{EngineError, clock, route};
 
-use errands::Copying;
+use copy_requests::Copying;
 
 /// WAL without anything for us is confirmed this often.
 const IDLE_CONFIRM_EVERY: Duration = Duration::from_secs(3);
@@ -69,7 +69,7 @@ pub(super) struct Stream<'a> {
     pub(super) feedback: Feedback,
     pub(super) feedback_task: Task<Result<(), PgError>>,
     pub(super) requests: &'a mut mpsc::Receiver<Request>,
-    pub(super) errands: &'a mut mpsc::Receiver<Errand>,
+    pub(super) copy_requests: &'a mut mpsc::Receiver<CopyRequest>,
     pub(super) paired_requests: mpsc::Receiver<PairedRequest>,
     /// The end of the session that writes, which nothing else would tell while nothing is written.
     pub(super) target_end: Lifeline,
@@ -140,7 +140,7 @@ impl State {
 enum Next {
     Frame(Option<Result<Frame, PgError>>),
     Request(Option<Request>),
-    Errand(Option<Errand>),
+    CopyRequest(Option<CopyRequest>),
     Paired(Option<PairedRequest>),
     Timer,
     FeedbackEnded(EngineError),
@@ -184,9 +184,11 @@ impl Stream<'_> {
             Next::Request(Some(request)) => return Box::pin(self.request(request)).await,
             // The handle is gone: nobody can stop us any more.
             Next::Request(None) => self.state.stopping = true,
-            Next::Errand(Some(errand)) => return Box::pin(self.errand(errand)).await,
+            Next::CopyRequest(Some(copy_request)) => {
+                return Box::pin(self.copy_request(copy_request)).await;
+            }
             // Whoever copies tables is gone with the engine.
-            Next::Errand(None) => self.state.stopping = true,
+            Next::CopyRequest(None) => self.state.stopping = true,
             Next::Paired(Some(request)) => Box::pin(self.paired_request(request)).await?,
             // Whoever answers `verify` is gone with the round.
             Next::Paired(None) => {}
@@ -211,11 +213,11 @@ impl Stream<'_> {
     async fn next(&mut self) -> Next {
         let (reads, pace) = (self.reads(), self.pace());
         let committing = self.applier.is_committing();
-        let (timer, errands) = (self.timer_at(), self.takes_errands());
+        let (timer, copy_requests) = (self.timer_at(), self.takes_copy_requests());
         tokio::select! {
             biased;
             request = self.requests.recv() => Next::Request(request),
-            errand = self.errands.recv(), if errands => Next::Errand(errand),
+            copy_request = self.copy_requests.recv(), if copy_requests => Next::CopyRequest(copy_request),
             request = self.paired_requests.recv() => Next::Paired(request),
             ended = self.feedback_task.join() => Next::FeedbackEnded(feedback_error(&self.endpoint, ended)),
             committed = self.applier.complete(), if committing => Next::Committed(committed),

@@ -9,7 +9,7 @@ use crate::engine::{EngineError, route};
 use crate::model::{Lsn, QualifiedName, Relation, RelationId};
 use crate::schema::{Entry, ObjectChange, Plan};
 
-use super::{Applier, ApplyError, RowChange, TablesErrand};
+use super::{Applier, ApplyError, RowChange, TablesRequest};
 use crate::engine::copy::MadeTable;
 use crate::engine::coverage::Share;
 use crate::postgres::PgError;
@@ -147,14 +147,14 @@ impl Applier {
     }
 
     /// From now on these tables are the copies'.
-    pub(super) fn leave_to_copies(&mut self, errand: &TablesErrand) {
-        let tables = errand.tables.iter();
+    pub(super) fn leave_to_copies(&mut self, copy_request: &TablesRequest) {
+        let tables = copy_request.tables.iter();
         let tables = tables.map(|MadeTable { table, .. }| {
             (table.relation, table.name.clone(), table.types.clone())
         });
         self.coverage.leave(tables);
         self.coverage.be_lenient(None);
-        self.coverage.hold_from(errand.at);
+        self.coverage.hold_from(copy_request.at);
     }
 
     /// Lets a table wait for another copy. Returns whether there is such a table.

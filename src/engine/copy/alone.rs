@@ -25,10 +25,10 @@ use crate::schema::install::{self, SNAPSHOT_NAME};
 use crate::snapshot::Store;
 
 use super::copier::Copier;
-use super::errand::{Answer, Errand};
 use super::leftover::Leftovers;
+use super::request::{Answer, CopyRequest};
 use super::site::{Control, Site};
-use super::{ERRANDS_MAX, choose, tables};
+use super::{COPY_REQUESTS_MAX, choose, tables};
 
 /// What it takes.
 pub(in crate::engine) struct Alone {
@@ -118,7 +118,7 @@ async fn copy_selected(
     (store, target): (&Store, &Session),
 ) -> Result<(), EngineError> {
     begin(pipeline, store, target).await?;
-    let (errand_sender, errands) = mpsc::channel(ERRANDS_MAX);
+    let (copy_request_sender, copy_requests) = mpsc::channel(COPY_REQUESTS_MAX);
     let settled = Arc::new(watch::Sender::new(()));
     let site = Site::new(
         pipeline.clone(),
@@ -128,12 +128,12 @@ async fn copy_selected(
         false,
     );
     let wake = Arc::new(Notify::new());
-    let copier = Copier::new(site, errand_sender, settled.subscribe(), wake);
+    let copier = Copier::new(site, copy_request_sender, settled.subscribe(), wake);
     copier.wake_once();
     let mut task = supervise::spawn("copier", copier.run());
     tokio::select! {
         biased;
-        served = serve(pipeline, store, target, errands, &settled) => served,
+        served = serve(pipeline, store, target, copy_requests, &settled) => served,
         ended = task.join() => Err(ended.map_or_else(EngineError::Task, |()| EngineError::Order {
             what: "the copies ended by themselves",
         })),
@@ -174,7 +174,7 @@ async fn serve(
     pipeline: &Pipeline,
     store: &Store,
     target: &Session,
-    mut errands: mpsc::Receiver<Errand>,
+    mut copy_requests: mpsc::Receiver<CopyRequest>,
     settled: &watch::Sender<()>,
 ) -> Result<(), EngineError> {
     let endpoint = pipeline.target.endpoint();
@@ -183,30 +183,30 @@ async fn serve(
         endpoint: pipeline.target.endpoint(),
         source,
     };
-    while let Some(errand) = errands.recv().await {
-        match errand {
-            Errand::Reach { answer, .. } => drop(answer.send(Answer::Done)),
-            Errand::Tables(errand) => {
+    while let Some(copy_request) = copy_requests.recv().await {
+        match copy_request {
+            CopyRequest::Reach { answer, .. } => drop(answer.send(Answer::Done)),
+            CopyRequest::Tables(copy_request) => {
                 target.run("BEGIN").await.map_err(failed)?;
-                let made = tables::make(target, store, &errand).await.map(drop);
+                let made = tables::make(target, store, &copy_request).await.map(drop);
                 let answer = ended(target, made, &endpoint).await?;
                 // A copier that is gone has failed, which is told elsewhere.
-                drop(errand.answer.send(answer));
+                drop(copy_request.answer.send(answer));
             }
-            Errand::Statements { steps, answer } => {
+            CopyRequest::Statements { steps, answer } => {
                 target.run("BEGIN").await.map_err(failed)?;
                 let run = tables::run(target, &steps).await;
                 drop(answer.send(ended(target, run, &endpoint).await?));
             }
-            Errand::TakeOver => {
+            CopyRequest::TakeOver => {
                 target
                     .run(&store.advance(Lsn::ZERO, true))
                     .await
                     .map_err(failed)?;
                 settled.send_replace(());
             }
-            Errand::Fail(error) => return Err(error),
-            Errand::Idle => return all_are_there(store, target).await.map_err(failed)?,
+            CopyRequest::Fail(error) => return Err(error),
+            CopyRequest::Idle => return all_are_there(store, target).await.map_err(failed)?,
         }
     }
     Ok(())

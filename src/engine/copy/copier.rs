@@ -19,10 +19,10 @@ use crate::snapshot::{StoredPart, StoredTable};
 
 use super::choose;
 use super::crew::{Crew, CrewEnd};
-use super::errand::{Answer, Errand};
 use super::group::{Group, GroupSettings};
 use super::moment::{FreeObjects, Moment};
 use super::primary::while_primary_speaks;
+use super::request::{Answer, CopyRequest};
 use super::site::{Site, Stop};
 
 /// A moment that schema changes overtake is taken again so often.
@@ -34,7 +34,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// A task beside the stream.
 pub(super) struct Copier {
     pub(super) site: Site,
-    errands: mpsc::Sender<Errand>,
+    copy_requests: mpsc::Sender<CopyRequest>,
     settled: watch::Receiver<()>,
     wake: Arc<Notify>,
     retry: Retry,
@@ -49,14 +49,14 @@ pub(super) struct Copier {
 impl Copier {
     pub(super) fn new(
         site: Site,
-        errands: mpsc::Sender<Errand>,
+        copy_requests: mpsc::Sender<CopyRequest>,
         settled: watch::Receiver<()>,
         wake: Arc<Notify>,
     ) -> Self {
         Self {
             retry: Retry::new(site.pipeline.retry_timeout),
             site,
-            errands,
+            copy_requests,
             settled,
             wake,
             told: HashSet::new(),
@@ -76,7 +76,7 @@ impl Copier {
             self.wake.notified().await;
             loop {
                 let Err(stop) = self.turn().await else {
-                    drop(self.errands.send(Errand::Idle).await);
+                    drop(self.copy_requests.send(CopyRequest::Idle).await);
                     break;
                 };
                 match stop {
@@ -109,7 +109,7 @@ impl Copier {
     /// The stream's round ends with the failure, which the engine's life judges.
     async fn give_up(&mut self, error: EngineError) {
         // A stream that is gone is being ended.
-        drop(self.errands.send(Errand::Fail(error)).await);
+        drop(self.copy_requests.send(CopyRequest::Fail(error)).await);
     }
 
     /// Copies until nothing waits any more.
@@ -375,11 +375,11 @@ impl Copier {
     /// Lets the stream stand still at a moment, or where it is.
     async fn reach(&mut self, at: Option<Lsn>) -> Result<Answer, Stop> {
         let (answer, answered) = oneshot::channel();
-        self.ask(Errand::Reach { at, answer }, answered).await
+        self.ask(CopyRequest::Reach { at, answer }, answered).await
     }
 
     async fn make_tables(&mut self, group: &Group, first: bool) -> Result<Answer, Stop> {
-        let (errand, answered) = group.errand(first);
+        let (copy_request, answered) = group.copy_request(first);
         let lsn = group.point.lsn().map(|lsn| lsn.to_string());
         info!(target: "snapshot", tables = group.tables.len(), lsn, "copying tables");
         for (object, said) in group.notes() {
@@ -390,17 +390,18 @@ impl Copier {
             }
         }
         self.site.account.begin(group.point.lsn());
-        self.ask(Errand::Tables(Box::new(errand)), answered).await
+        self.ask(CopyRequest::Tables(Box::new(copy_request)), answered)
+            .await
     }
 
-    /// Hands an errand to the stream and waits for what becomes of it. A stream that ends meanwhile
+    /// Hands a request to the stream and waits for what becomes of it. A stream that ends meanwhile
     /// has done nothing of it; the turn begins anew.
     pub(super) async fn ask(
         &mut self,
-        errand: Errand,
+        copy_request: CopyRequest,
         answered: oneshot::Receiver<Answer>,
     ) -> Result<Answer, Stop> {
-        if self.errands.send(errand).await.is_err() {
+        if self.copy_requests.send(copy_request).await.is_err() {
             return Err(Stop::Over);
         }
         match answered.await {
@@ -412,7 +413,12 @@ impl Copier {
     /// Has the stream take the complete tables over, and waits until it has.
     async fn hand_over(&mut self, target: &Session) -> Result<(), Stop> {
         self.settled.mark_unchanged();
-        if self.errands.send(Errand::TakeOver).await.is_err() {
+        if self
+            .copy_requests
+            .send(CopyRequest::TakeOver)
+            .await
+            .is_err()
+        {
             return Err(Stop::Over);
         }
         loop {

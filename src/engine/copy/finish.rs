@@ -15,7 +15,7 @@ use crate::snapshot::{OpenStep, Store, StoredTable};
 
 use super::copier::Copier;
 use super::crew::{Crew, CrewEnd};
-use super::errand::{Answer, Errand};
+use super::request::{Answer, CopyRequest};
 use super::rights::sequence_refused;
 use super::site::{Site, Stop};
 
@@ -159,7 +159,7 @@ impl Copier {
             let (answer, answered) = oneshot::channel();
             match self
                 .ask(
-                    Errand::Statements {
+                    CopyRequest::Statements {
                         steps: adding,
                         answer,
                     },

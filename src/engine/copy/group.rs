@@ -19,11 +19,11 @@ use crate::snapshot::{
     sequence_question,
 };
 
-use super::errand::{Answer, MadeTable, TableStep, TablesErrand};
 use super::moment::{FreeObjects, Moment};
 use super::ours::{as_json, leave_to_others, left_behind, made, made_before, making};
 use super::ranges::{Ranges, ranges};
 use super::reconcile::{Conflict, Reconciled, domain_checks_in_the_way, in_the_way, reconcile};
+use super::request::{Answer, MadeTable, TableStep, TablesRequest};
 use super::standing::standing;
 use super::survey::{Note, Survey};
 
@@ -202,7 +202,10 @@ impl Group {
     }
 
     /// Returns what the stream has to do, and how it will answer.
-    pub(super) fn errand(&self, stream_waits: bool) -> (TablesErrand, oneshot::Receiver<Answer>) {
+    pub(super) fn copy_request(
+        &self,
+        stream_waits: bool,
+    ) -> (TablesRequest, oneshot::Receiver<Answer>) {
         let (answer, answered) = oneshot::channel();
         let before = self.plan.steps.iter().filter(|step| match step.stage {
             Stage::Before => !self.is_refused(step),
@@ -224,7 +227,7 @@ impl Group {
                 ranges: self.ranges.get(&table.relation).cloned(),
             }
         });
-        let errand = TablesErrand {
+        let copy_request = TablesRequest {
             at: self.point.lsn(),
             steps: (self.first.iter().cloned())
                 .chain(self.shared.iter().map(silence))
@@ -239,7 +242,7 @@ impl Group {
             stream_waits,
             answer,
         };
-        (errand, answered)
+        (copy_request, answered)
     }
 
     /// Returns how a table is made that the workers make themselves.

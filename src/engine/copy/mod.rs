@@ -25,7 +25,6 @@ mod choose;
 mod copier;
 mod crew;
 mod difference;
-mod errand;
 mod finish;
 mod group;
 mod leftover;
@@ -36,6 +35,7 @@ mod primary;
 mod queue;
 mod ranges;
 mod reconcile;
+mod request;
 mod rights;
 mod site;
 mod standing;
@@ -57,20 +57,20 @@ use super::supervise::{self, Task};
 pub(super) use alone::{Alone, copy_alone};
 pub(super) use choose::choose as choose_tables;
 use copier::Copier;
-pub(super) use errand::{Answer, CopyLink, Errand, MadeTable, TablesErrand};
 pub use group::GroupError;
 pub use plan::{SnapshotPlan, plan_snapshot};
 pub use reconcile::Conflict;
+pub(super) use request::{Answer, CopyLink, CopyRequest, MadeTable, TablesRequest};
 pub(super) use site::Control;
 use site::Site;
 
-/// Errands that may wait for the stream; the copier waits for each answer.
-const ERRANDS_MAX: usize = 4;
+/// Requests that may wait for the stream; the copier waits for each answer.
+const COPY_REQUESTS_MAX: usize = 4;
 
 /// The engine's side of the copies: what it asks of the copier, and what the copier asks of it.
 pub(super) struct Copies {
-    errands: mpsc::Receiver<Errand>,
-    errand_sender: mpsc::Sender<Errand>,
+    copy_requests: mpsc::Receiver<CopyRequest>,
+    copy_request_sender: mpsc::Sender<CopyRequest>,
     settled: Arc<tokio_watch::Sender<()>>,
     wake: Arc<Notify>,
     control: tokio_watch::Receiver<Control>,
@@ -79,10 +79,10 @@ pub(super) struct Copies {
 
 impl Copies {
     pub(super) fn new(control: tokio_watch::Receiver<Control>) -> Self {
-        let (errand_sender, errands) = mpsc::channel(ERRANDS_MAX);
+        let (copy_request_sender, copy_requests) = mpsc::channel(COPY_REQUESTS_MAX);
         Self {
-            errands,
-            errand_sender,
+            copy_requests,
+            copy_request_sender,
             settled: Arc::new(tokio_watch::Sender::new(())),
             wake: Arc::new(Notify::new()),
             control,
@@ -96,8 +96,8 @@ impl Copies {
     }
 
     /// Returns what the copier asks of the stream.
-    pub(super) const fn errands(&mut self) -> &mut mpsc::Receiver<Errand> {
-        &mut self.errands
+    pub(super) const fn copy_requests(&mut self) -> &mut mpsc::Receiver<CopyRequest> {
+        &mut self.copy_requests
     }
 
     /// Lets the copier look for work, and begins it where there is none yet.
@@ -107,9 +107,9 @@ impl Copies {
             let control = self.control.clone();
             let site = Site::new(pipeline.clone(), store, board.clone(), control, true);
             let (settled, wake) = (self.settled.subscribe(), Arc::clone(&self.wake));
-            let copier = Copier::new(site, self.errand_sender.clone(), settled, wake);
-            let errands = self.errand_sender.clone();
-            self.task = Some(supervise::spawn("copies", watched(copier, errands)));
+            let copier = Copier::new(site, self.copy_request_sender.clone(), settled, wake);
+            let copy_requests = self.copy_request_sender.clone();
+            self.task = Some(supervise::spawn("copies", watched(copier, copy_requests)));
         }
         // It may wait for tables that the new round cannot take over.
         self.settled.send_replace(());
@@ -118,10 +118,14 @@ impl Copies {
 }
 
 /// A stream that waits for a copier must hear of its end.
-async fn watched(copier: Copier, errands: mpsc::Sender<Errand>) {
+async fn watched(copier: Copier, copy_requests: mpsc::Sender<CopyRequest>) {
     let ended = supervise::spawn("copier", copier.run()).join().await;
     if let Err(ended) = ended {
         // Nobody streams any more.
-        drop(errands.send(Errand::Fail(EngineError::Task(ended))).await);
+        drop(
+            copy_requests
+                .send(CopyRequest::Fail(EngineError::Task(ended)))
+                .await,
+        );
     }
 }

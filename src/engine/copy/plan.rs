@@ -84,9 +84,9 @@ fn steps(group: &Group) -> Vec<PlannedStep> {
         sql,
         undo: None,
     };
-    let (errand, _) = group.errand(false);
+    let (copy_request, _) = group.copy_request(false);
     let mut steps = Vec::new();
-    for made in errand.steps {
+    for made in copy_request.steps {
         steps.push(step(Side::Target, made.step.object, made.step.sql));
     }
     for table in group.tables.iter().filter(|table| !table.partitioned) {
@@ -98,7 +98,7 @@ fn steps(group: &Group) -> Vec<PlannedStep> {
         ));
         steps.push(step(Side::Target, what, copy_from(table, &table.name)));
     }
-    for later in errand.later {
+    for later in copy_request.later {
         steps.push(step(Side::Target, later.object, later.sql));
     }
     steps

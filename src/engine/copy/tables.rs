@@ -1,4 +1,4 @@
-//! The statements of errands, in a transaction that is open already: the stream's, or where nobody
+//! The statements of requests, in a transaction that is open already: the stream's, or where nobody
 //! streams, one of ours.
 
 use crate::apply::ApplyError;
@@ -8,8 +8,8 @@ use crate::postgres::{PgError, Session};
 use crate::schema::Step;
 use crate::snapshot::{OpenStep, SnapshotError, Store, StruckStep};
 
-use super::errand::{Answer, MadeTable, TablesErrand};
 use super::ranges::Ranges;
+use super::request::{Answer, MadeTable, TablesRequest};
 
 /// A statement that the target refused.
 #[derive(Debug)]
@@ -85,31 +85,36 @@ impl Refusal {
 pub(in crate::engine) async fn make(
     session: &Session,
     store: &Store,
-    errand: &TablesErrand,
+    copy_request: &TablesRequest,
 ) -> Result<bool, Refusal> {
-    let tables = errand.tables.iter().map(|made| made.table.relation);
+    let tables = copy_request.tables.iter().map(|made| made.table.relation);
     let tables: Vec<_> = tables.collect();
-    let planned = store.plan_steps(session, &tables, &errand.later).await;
+    let planned = store
+        .plan_steps(session, &tables, &copy_request.later)
+        .await;
     planned.map_err(Refusal::of_records)?;
-    // A partition has foreign keys of its parents', too, which are not of this errand.
+    // A partition has foreign keys of its parents', too, which are not of this request.
     let freed = store.free(session).await;
     freed.map_err(Refusal::of_records)?;
-    for step in &errand.steps {
+    for step in &copy_request.steps {
         let done = session.run(&step.step.sql).await;
         done.map_err(Refusal::of(step.relation, &step.step))?;
     }
-    let free = errand.steps.iter().filter(|step| step.relation.is_none());
+    let free = copy_request
+        .steps
+        .iter()
+        .filter(|step| step.relation.is_none());
     let free: Vec<&str> = free.map(|step| step.step.sql.as_str()).collect();
     let run = store.strike_free(session, &free).await;
     run.map_err(Refusal::of_records)?;
-    let made: Vec<_> = errand
+    let made: Vec<_> = copy_request
         .tables
         .iter()
         .map(|made| (&made.table, &*made.objects))
         .collect();
-    let begun = store.begin_copies(session, &made, errand.at).await;
+    let begun = store.begin_copies(session, &made, copy_request.at).await;
     begun.map_err(Refusal::of_records)?;
-    let ready = ready_ranges(session, store, &errand.tables).await;
+    let ready = ready_ranges(session, store, &copy_request.tables).await;
     ready.map_err(Refusal::of_records)
 }
 

@@ -197,7 +197,7 @@ impl Lifecycle {
             skip: self.skip.take(),
             state: State::new(position, self.paused, careful),
             requests: &mut self.requests,
-            errands: self.copies.errands(),
+            copy_requests: self.copies.copy_requests(),
             paired_requests,
             silence_max,
             pulse: Pulse::default(),

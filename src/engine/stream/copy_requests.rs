@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use tokio::sync::oneshot;
 
-use crate::engine::copy::{Answer, Errand, TablesErrand};
+use crate::engine::copy::{Answer, CopyRequest, TablesRequest};
 use crate::engine::status::Phase;
 use crate::engine::{EngineError, clock};
 use crate::model::Lsn;
@@ -17,7 +17,7 @@ pub(super) struct Copying {
     /// A moment to stand still at, and who waits for that.
     pub(super) reach: Option<(Option<Lsn>, oneshot::Sender<Answer>)>,
     /// Tables that are to be made when their moment is reached.
-    pub(super) tables: Option<Box<TablesErrand>>,
+    pub(super) tables: Option<Box<TablesRequest>>,
     /// Nothing is read until the first copy is complete.
     pub(super) stream_waits: bool,
 }
@@ -26,38 +26,38 @@ impl Copying {
     /// Returns the moment that something waits for.
     pub(super) fn moment(&self) -> Option<Option<Lsn>> {
         let reach = self.reach.as_ref().map(|(at, _)| *at);
-        reach.or_else(|| self.tables.as_ref().map(|errand| errand.at))
+        reach.or_else(|| self.tables.as_ref().map(|copy_request| copy_request.at))
     }
 }
 
 impl Stream<'_> {
-    pub(super) async fn errand(
+    pub(super) async fn copy_request(
         &mut self,
-        errand: Errand,
+        copy_request: CopyRequest,
     ) -> Result<ControlFlow<RoundEnd>, EngineError> {
-        match errand {
-            Errand::Reach { at, answer } => {
+        match copy_request {
+            CopyRequest::Reach { at, answer } => {
                 self.go_on();
                 self.state.copying.reach = Some((at, answer));
                 self.arrive_if_there().await?;
             }
-            Errand::Tables(errand) => {
+            CopyRequest::Tables(copy_request) => {
                 self.go_on();
-                self.state.copying.tables = Some(errand);
+                self.state.copying.tables = Some(copy_request);
                 self.arrive_if_there().await?;
             }
-            Errand::Statements { steps, answer } => {
+            CopyRequest::Statements { steps, answer } => {
                 self.commit().await?;
                 let done = self.applier.run_steps(&steps).await?;
                 // A copier that is gone has failed, which is told elsewhere.
                 drop(answer.send(done));
             }
-            Errand::TakeOver => {
+            CopyRequest::TakeOver => {
                 self.commit().await?;
                 return Ok(ControlFlow::Break(RoundEnd::Again));
             }
-            Errand::Fail(error) => return Err(error),
-            Errand::Idle => {
+            CopyRequest::Fail(error) => return Err(error),
+            CopyRequest::Idle => {
                 self.go_on();
                 self.commit().await?;
                 if !self.applier.copies_ended().await? {
@@ -87,8 +87,8 @@ impl Stream<'_> {
         self.state.listening_since = clock::now();
     }
 
-    /// Errands are not taken while parts of a transaction are in the open target transaction.
-    pub(super) fn takes_errands(&self) -> bool {
+    /// Requests of the copier are not taken while parts of a transaction are in the open target transaction.
+    pub(super) fn takes_copy_requests(&self) -> bool {
         !self.state.is_inside_large() && self.state.copying.moment().is_none()
     }
 
@@ -132,16 +132,16 @@ impl Stream<'_> {
     }
 
     async fn make_tables(&mut self) -> Result<(), EngineError> {
-        let Some(errand) = self.state.copying.tables.take() else {
+        let Some(copy_request) = self.state.copying.tables.take() else {
             return Ok(());
         };
         self.commit().await?;
-        let answer = self.applier.make_tables(&errand).await?;
-        let TablesErrand {
+        let answer = self.applier.make_tables(&copy_request).await?;
+        let TablesRequest {
             stream_waits,
             answer: asked,
             ..
-        } = *errand;
+        } = *copy_request;
         if stream_waits && answer == Answer::Done {
             self.state.copying.stream_waits = true;
             self.board.phase(&Phase::Copying);

@@ -17,8 +17,8 @@ use super::ranges::Ranges;
 
 /// Something that only the stream can do.
 #[derive(Debug)]
-pub(in crate::engine) enum Errand {
-    /// Stand still where the target is as of this moment, until the next errand: what it has can only
+pub(crate) enum CopyRequest {
+    /// Stand still where the target is as of this moment, until the next request: what it has can only
     /// be compared with the source there.
     Reach {
         /// The moment; none: nobody streams.
@@ -27,7 +27,7 @@ pub(in crate::engine) enum Errand {
         answer: oneshot::Sender<Answer>,
     },
     /// Make tables, once the target is as of their moment.
-    Tables(Box<TablesErrand>),
+    Tables(Box<TablesRequest>),
     /// Run these statements between two transactions, and strike them off the list.
     Statements {
         /// The statements.
@@ -45,46 +45,46 @@ pub(in crate::engine) enum Errand {
 
 /// Tables to be made.
 #[derive(Debug)]
-pub(in crate::engine) struct TablesErrand {
+pub(crate) struct TablesRequest {
     /// The moment of the source that they are copied at; none: nobody streams.
-    pub(in crate::engine) at: Option<Lsn>,
+    pub(crate) at: Option<Lsn>,
     /// The statements.
-    pub(in crate::engine) steps: Vec<TableStep>,
+    pub(crate) steps: Vec<TableStep>,
     /// The tables.
-    pub(in crate::engine) tables: Vec<MadeTable>,
+    pub(crate) tables: Vec<MadeTable>,
     /// What has to be run later.
-    pub(in crate::engine) later: Vec<NewStep>,
+    pub(crate) later: Vec<NewStep>,
     /// Nothing else is streamed until the tables are complete.
-    pub(in crate::engine) stream_waits: bool,
+    pub(crate) stream_waits: bool,
     /// What became of it.
-    pub(in crate::engine) answer: oneshot::Sender<Answer>,
+    pub(crate) answer: oneshot::Sender<Answer>,
 }
 
 /// A table that is made for its copy.
 #[derive(Debug)]
-pub(in crate::engine) struct MadeTable {
-    pub(in crate::engine) table: SourceTable,
+pub(crate) struct MadeTable {
+    pub(crate) table: SourceTable,
     /// The description of what is made, as JSON.
-    pub(in crate::engine) objects: String,
+    pub(crate) objects: String,
     /// Its ranges, if it is copied by ranges of its key.
-    pub(in crate::engine) ranges: Option<Ranges>,
+    pub(crate) ranges: Option<Ranges>,
 }
 
 /// A statement and the table (OID on the source) that it is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::engine) struct TableStep {
-    pub(in crate::engine) relation: Option<u32>,
-    pub(in crate::engine) step: Step,
+pub(crate) struct TableStep {
+    pub(crate) relation: Option<u32>,
+    pub(crate) step: Step,
 }
 
-/// What became of an errand.
+/// What became of a request.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::engine) enum Answer {
+pub(crate) enum Answer {
     /// It is committed.
     Done,
     /// The schema changed behind the moment: another one is needed.
     Disturbed,
-    /// The target refuses a statement; nothing of the errand remains.
+    /// The target refuses a statement; nothing of the request remains.
     Refused {
         /// The table that the statement was for.
         relation: Option<u32>,
@@ -97,27 +97,27 @@ pub(in crate::engine) enum Answer {
 
 /// The records of copies, as the stream writes them.
 #[derive(Debug, Clone)]
-pub(in crate::engine) struct CopyLink {
+pub(crate) struct CopyLink {
     store: Store,
     settled: Arc<watch::Sender<()>>,
 }
 
 impl CopyLink {
-    pub(in crate::engine) const fn new(store: Store, settled: Arc<watch::Sender<()>>) -> Self {
+    pub(crate) const fn new(store: Store, settled: Arc<watch::Sender<()>>) -> Self {
         Self { store, settled }
     }
 
-    pub(in crate::engine) const fn store(&self) -> &Store {
+    pub(crate) const fn store(&self) -> &Store {
         &self.store
     }
 
     /// Tells the copier that the stream has taken tables over.
-    pub(in crate::engine) fn settled(&self) {
+    pub(crate) fn settled(&self) {
         self.settled.send_replace(());
     }
 
     /// Returns the statements that remember a new foreign key, or forget one that is gone.
-    pub(in crate::engine) fn defer(
+    pub(crate) fn defer(
         &self,
         key: &ObjectChange,
         selects: &dyn Fn(&QualifiedName) -> bool,

@@ -4,7 +4,7 @@
 use crate::apply::Checkpoint;
 use crate::engine::EngineError;
 use crate::engine::copy::tables::{self, Refusal};
-use crate::engine::copy::{Answer, TablesErrand};
+use crate::engine::copy::{Answer, TablesRequest};
 use crate::fault;
 use crate::model::Lsn;
 use crate::snapshot::OpenStep;
@@ -13,46 +13,43 @@ use super::Applier;
 
 impl Applier {
     /// Returns whether the schema changed behind a moment.
-    pub(in crate::engine) fn is_disturbed(&self, moment: Option<Lsn>) -> bool {
+    pub(crate) fn is_disturbed(&self, moment: Option<Lsn>) -> bool {
         moment.is_some_and(|at| self.schema_changed_at >= at)
     }
 
     /// Makes the tables of a copy, if the target is still as of their moment.
-    pub(in crate::engine) async fn make_tables(
+    pub(crate) async fn make_tables(
         &mut self,
-        errand: &TablesErrand,
+        copy_request: &TablesRequest,
     ) -> Result<Answer, EngineError> {
-        if self.is_disturbed(errand.at) {
+        if self.is_disturbed(copy_request.at) {
             return Ok(Answer::Disturbed);
         }
         fault::point(fault::SNAPSHOT_BEFORE_TABLES);
         self.begin().await?;
         let session = self.desk.here().session();
-        let made = tables::make(session, self.copies.store(), errand).await;
+        let made = tables::make(session, self.copies.store(), copy_request).await;
         if let Ok(false) = made {
             let given_up = self.desk.writer().rollback().await;
             given_up.map_err(|error| self.failed(error))?;
             return Ok(Answer::Disturbed);
         }
-        let answer = self.end_errand(made.map(drop)).await?;
+        let answer = self.end_copy_request(made.map(drop)).await?;
         if answer == Answer::Done {
             fault::point(fault::SNAPSHOT_AFTER_TABLES);
-            self.leave_to_copies(errand);
+            self.leave_to_copies(copy_request);
         }
         Ok(answer)
     }
 
     /// Runs statements for copies that are complete.
-    pub(in crate::engine) async fn run_steps(
-        &mut self,
-        steps: &[OpenStep],
-    ) -> Result<Answer, EngineError> {
+    pub(crate) async fn run_steps(&mut self, steps: &[OpenStep]) -> Result<Answer, EngineError> {
         self.begin().await?;
         let run = tables::run(self.desk.here().session(), steps).await;
-        self.end_errand(run).await
+        self.end_copy_request(run).await
     }
 
-    async fn end_errand(&mut self, done: Result<(), Refusal>) -> Result<Answer, EngineError> {
+    async fn end_copy_request(&mut self, done: Result<(), Refusal>) -> Result<Answer, EngineError> {
         if let Err(refusal) = done {
             let given_up = self.desk.writer().rollback().await;
             given_up.map_err(|error| self.failed(error))?;
