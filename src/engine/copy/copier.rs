@@ -18,9 +18,9 @@ use crate::postgres::Session;
 use crate::snapshot::{StoredPart, StoredTable};
 
 use super::choose;
-use super::crew::{Crew, CrewEnd};
 use super::group::{Group, GroupSettings};
 use super::moment::{FreeObjects, Moment};
+use super::pool::{PoolEnd, WorkerPool};
 use super::primary::while_primary_speaks;
 use super::request::{Answer, CopyRequest};
 use super::site::{Site, Stop};
@@ -180,10 +180,10 @@ impl Copier {
             .iter()
             .map(|table| (table.relation, table.attempt))
             .collect();
-        let mut crew = Crew::open(&self.site, group, attempts).await?;
-        match crew.work(&mut self.site, target).await? {
-            CrewEnd::Done => {}
-            CrewEnd::PointLost(error) => return Err(Stop::Failed(error)),
+        let mut pool = WorkerPool::open(&self.site, group, attempts).await?;
+        match pool.work(&mut self.site, target).await? {
+            PoolEnd::Done => {}
+            PoolEnd::PointLost(error) => return Err(Stop::Failed(error)),
         }
         Ok(())
     }

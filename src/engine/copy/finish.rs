@@ -1,4 +1,4 @@
-//! Completing tables whose rows are there: indexes and keys by the crew, what joins tables, sequences,
+//! Completing tables whose rows are there: indexes and keys by the worker pool, what joins tables, sequences,
 //! and foreign keys when both of their tables are as the stream has them.
 
 use std::collections::{BTreeMap, HashSet};
@@ -14,7 +14,7 @@ use crate::postgres::{self, PgError, Session, sqlstate};
 use crate::snapshot::{OpenStep, Store, StoredTable};
 
 use super::copier::Copier;
-use super::crew::{Crew, CrewEnd};
+use super::pool::{PoolEnd, WorkerPool};
 use super::request::{Answer, CopyRequest};
 use super::rights::sequence_refused;
 use super::site::{Site, Stop};
@@ -30,10 +30,10 @@ impl Copier {
             .iter()
             .filter(|table| table.state == CopyState::Indexing);
         let tables: Vec<RelationId> = rows_are_there.map(|table| table.relation).collect();
-        let mut crew = Crew::for_steps(&mut self.site, target, &tables).await?;
-        match crew.work(&mut self.site, target).await? {
-            CrewEnd::Done => {}
-            CrewEnd::PointLost(error) => return Err(Stop::Failed(error)),
+        let mut pool = WorkerPool::for_steps(&mut self.site, target, &tables).await?;
+        match pool.work(&mut self.site, target).await? {
+            PoolEnd::Done => {}
+            PoolEnd::PointLost(error) => return Err(Stop::Failed(error)),
         }
         self.site.finish_tables(target).await
     }

@@ -4,7 +4,7 @@
 //!  stream (engine::stream)                        copier (a task beside it)
 //!  waiting tables are left out                    group: one moment S of the source for all that wait
 //!  reaches S: makes the tables  <── Tables ──     what they need, from the descriptions of S
-//!  …goes on without them                          crew: rows, part by part; indexes; keys
+//!  …goes on without them                          pool: rows, part by part; indexes; keys
 //!  new round, from S            <── TakeOver ──   complete as of S
 //!  behind the old checkpoint: one position        …
 //!  adds foreign keys            <── Statements ── validates them
@@ -16,14 +16,13 @@
 //! keeps what that round has to read. `docs/delivery.md` has the argument in full.
 //!
 //! The first copy is no different, but that the stream stands at S until the tables are complete:
-//! there is nothing else to stream. So the crew makes tables, too, those that need no other: most of
+//! there is nothing else to stream. So the worker pool makes tables, too, those that need no other: most of
 //! the time that this takes is waiting for the disk, which several can do at once.
 
 mod account;
 mod alone;
 mod choose;
 mod copier;
-mod crew;
 mod difference;
 mod finish;
 mod group;
@@ -31,6 +30,7 @@ mod leftover;
 mod moment;
 mod ours;
 mod plan;
+mod pool;
 mod primary;
 mod queue;
 mod ranges;

@@ -42,7 +42,7 @@ const SMALL_BYTES: u64 = 16 << 20;
 
 /// How the work ended.
 #[derive(Debug)]
-pub(super) enum CrewEnd {
+pub(super) enum PoolEnd {
     /// Nothing is left; tables that failed or wait again are remembered as such.
     Done,
     /// The moment of the source can no longer be read.
@@ -50,7 +50,7 @@ pub(super) enum CrewEnd {
 }
 
 /// The workers.
-pub(super) struct Crew {
+pub(super) struct WorkerPool {
     queue: Queue,
     group: Option<Group>,
     tables: HashMap<RelationId, Arc<SourceTable>>,
@@ -83,16 +83,16 @@ struct JobEnd {
     outcome: Result<Moved, SnapshotError>,
 }
 
-impl Crew {
+impl WorkerPool {
     /// Makes ready to copy the rows of a group.
     pub(super) async fn open(
         site: &Site,
         group: Group,
         attempts: HashMap<RelationId, i32>,
     ) -> Result<Self, EngineError> {
-        let mut crew = Self::idle(site).await?;
-        crew.begin = group.point.begin().into();
-        crew.attempts = attempts;
+        let mut pool = Self::idle(site).await?;
+        pool.begin = group.point.begin().into();
+        pool.attempts = attempts;
         let workers = site.control.borrow().worker_count;
         let mut tables: Vec<&SourceTable> = group.tables.iter().collect();
         tables.sort_by_key(|table| std::cmp::Reverse(table.byte_count));
@@ -109,17 +109,17 @@ impl Crew {
                     plan_parts(table.block_count, table.byte_count, part_bytes, workers)
                 }
             };
-            crew.queue.add_rows(table.relation, parts);
+            pool.queue.add_rows(table.relation, parts);
             if group.making(table.relation).is_some() {
-                crew.queue.make_first(table.relation);
+                pool.queue.make_first(table.relation);
             }
-            crew.tables.insert(table.relation, Arc::new(table.clone()));
+            pool.tables.insert(table.relation, Arc::new(table.clone()));
         }
         let lane_count = workers.min(group.tables.len());
-        let lanes = try_join_all((0..lane_count).map(|_| Lane::open(&crew.settings))).await;
-        crew.idle = lanes.map_err(|source| EngineError::SnapshotTable { source })?;
-        crew.group = Some(group);
-        Ok(crew)
+        let lanes = try_join_all((0..lane_count).map(|_| Lane::open(&pool.settings))).await;
+        pool.idle = lanes.map_err(|source| EngineError::SnapshotTable { source })?;
+        pool.group = Some(group);
+        Ok(pool)
     }
 
     /// Makes ready to run the statements that complete tables whose rows are there.
@@ -128,11 +128,11 @@ impl Crew {
         target: &Session,
         tables: &[RelationId],
     ) -> Result<Self, EngineError> {
-        let mut crew = Self::idle(site).await?;
+        let mut pool = Self::idle(site).await?;
         for table in tables {
-            crew.add_steps(site, target, *table).await?;
+            pool.add_steps(site, target, *table).await?;
         }
-        Ok(crew)
+        Ok(pool)
     }
 
     async fn idle(site: &Site) -> Result<Self, EngineError> {
@@ -164,7 +164,7 @@ impl Crew {
         &mut self,
         site: &mut Site,
         target: &Session,
-    ) -> Result<CrewEnd, Stop> {
+    ) -> Result<PoolEnd, Stop> {
         self.skip_rowless(site, target).await?;
         let mut looks = interval(LOOK_EVERY);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -177,7 +177,7 @@ impl Crew {
                 biased;
                 Some(end) = self.ends.1.recv() => {
                     if let Some(lost) = self.ended(end, site, target).await? {
-                        return Ok(CrewEnd::PointLost(lost));
+                        return Ok(PoolEnd::PointLost(lost));
                     }
                 }
                 changed = site.control.changed() => {
@@ -194,7 +194,7 @@ impl Crew {
         if self.group.is_some() {
             site.finish_tables(target).await?;
         }
-        Ok(CrewEnd::Done)
+        Ok(PoolEnd::Done)
     }
 
     /// Starts as many jobs as may run, and returns whether some are left.
@@ -270,7 +270,7 @@ impl Crew {
                 counted,
                 outcome,
             };
-            // Nobody listens any more when the crew is gone.
+            // Nobody listens any more when the worker pool is gone.
             drop(ends.send(end).await);
         };
         let running = Running {
