@@ -5,17 +5,17 @@
 //! executing the ops in order leaves the target as executing the changes in order would, wherever
 //! both succeed.
 //!
-//! * Tables that nobody watches ([`Lane::Net`], [`Lane::Multiset`]) have a lane each: the net
+//! * Tables that nobody watches ([`ApplyOrder::Net`], [`ApplyOrder::Multiset`]) have a queue each: the net
 //!   effect by key, or by whole row, goes out as deletes, then updates, then inserts.
-//! * Tables with triggers that fire or foreign keys that are checked share one lane that keeps the
+//! * Tables with triggers that fire or foreign keys that are checked share one queue that keeps the
 //!   order of the stream; neighbours of one kind still share a statement.
-//! * A table of which a set has failed before goes row by row ([`Lane::Rows`]).
+//! * A table of which a set has failed before goes row by row ([`ApplyOrder::Rows`]).
 //! * A row that an UPDATE moved to another partition comes as DELETE and INSERT, one right behind the other.
 //!   Where foreign keys point to the root of the partitions these are joined to the UPDATE that they were: between
 //!   the two the keys would point to nothing.
-//! * An UPDATE that changes the key closes the lane's set and stands alone: its place matters.
+//! * An UPDATE that changes the key closes the queue's set and stands alone: its place matters.
 
-mod lane;
+mod queue;
 #[cfg(test)]
 mod tests;
 
@@ -24,8 +24,8 @@ use std::sync::Arc;
 
 use crate::model::{OldTuple, RelationId, Tuple, Value};
 
-use super::{Lane, TablePlan};
-use lane::{MultisetLane, NetLane, OrderedLane};
+use super::{ApplyOrder, TablePlan};
+use queue::{MultisetQueue, NetQueue, OrderedQueue};
 
 /// A change of one row, its table known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,23 +94,23 @@ impl OpKind {
 /// Changes on their way to the target.
 #[derive(Debug, Default)]
 pub struct Batch {
-    ordered: OrderedLane,
-    lanes: Vec<TableLane>,
-    lane_by_relation: HashMap<RelationId, usize>,
+    ordered: OrderedQueue,
+    queues: Vec<TableQueue>,
+    queue_by_relation: HashMap<RelationId, usize>,
     row_count: usize,
     byte_count: usize,
 }
 
 #[derive(Debug)]
-struct TableLane {
+struct TableQueue {
     table: Arc<TablePlan>,
-    kind: LaneKind,
+    kind: QueueKind,
 }
 
 #[derive(Debug)]
-enum LaneKind {
-    Net(NetLane),
-    Multiset(MultisetLane),
+enum QueueKind {
+    Net(NetQueue),
+    Multiset(MultisetQueue),
 }
 
 impl Batch {
@@ -131,11 +131,11 @@ impl Batch {
         self.row_count += 1;
         self.byte_count += change.byte_count();
         let change = fill_unchanged(change);
-        match table.lane {
-            Lane::Ordered | Lane::Rows => self.ordered.push(table, change),
-            Lane::Net | Lane::Multiset => match self.lane(table) {
-                LaneKind::Net(lane) => lane.push(table, change),
-                LaneKind::Multiset(lane) => lane.push(table, change),
+        match table.order {
+            ApplyOrder::Ordered | ApplyOrder::Rows => self.ordered.push(table, change),
+            ApplyOrder::Net | ApplyOrder::Multiset => match self.queue(table) {
+                QueueKind::Net(queue) => queue.push(table, change),
+                QueueKind::Multiset(queue) => queue.push(table, change),
             },
         }
     }
@@ -145,15 +145,15 @@ impl Batch {
     pub fn take(&mut self) -> Vec<Op> {
         self.row_count = 0;
         self.byte_count = 0;
-        self.lane_by_relation.clear();
+        self.queue_by_relation.clear();
         let mut ops = std::mem::take(&mut self.ordered).finish();
-        for lane in self.lanes.drain(..) {
-            let kinds = match lane.kind {
-                LaneKind::Net(net) => net.finish(&lane.table),
-                LaneKind::Multiset(multiset) => multiset.finish(),
+        for queue in self.queues.drain(..) {
+            let kinds = match queue.kind {
+                QueueKind::Net(net) => net.finish(&queue.table),
+                QueueKind::Multiset(multiset) => multiset.finish(),
             };
             ops.extend(kinds.into_iter().map(|kind| Op {
-                table: Arc::clone(&lane.table),
+                table: Arc::clone(&queue.table),
                 kind,
             }));
         }
@@ -172,29 +172,29 @@ impl Batch {
         ops
     }
 
-    /// The lane of the table. A relation that was described anew gets a new lane, behind the old.
-    fn lane(&mut self, table: &Arc<TablePlan>) -> &mut LaneKind {
-        let known = self.lane_by_relation.get(&table.relation.id).copied();
+    /// The queue of the table. A relation that was described anew gets a new queue, behind the old.
+    fn queue(&mut self, table: &Arc<TablePlan>) -> &mut QueueKind {
+        let known = self.queue_by_relation.get(&table.relation.id).copied();
         let index = match known {
-            Some(index) if Arc::ptr_eq(&self.lanes[index].table, table) => index,
-            Some(_) | None => self.open_lane(table),
+            Some(index) if Arc::ptr_eq(&self.queues[index].table, table) => index,
+            Some(_) | None => self.open_queue(table),
         };
-        &mut self.lanes[index].kind
+        &mut self.queues[index].kind
     }
 
-    fn open_lane(&mut self, table: &Arc<TablePlan>) -> usize {
+    fn open_queue(&mut self, table: &Arc<TablePlan>) -> usize {
         let kind = if table.key.is_empty() {
-            LaneKind::Multiset(MultisetLane::default())
+            QueueKind::Multiset(MultisetQueue::default())
         } else {
-            LaneKind::Net(NetLane::default())
+            QueueKind::Net(NetQueue::default())
         };
-        self.lanes.push(TableLane {
+        self.queues.push(TableQueue {
             table: Arc::clone(table),
             kind,
         });
-        self.lane_by_relation
-            .insert(table.relation.id, self.lanes.len() - 1);
-        self.lanes.len() - 1
+        self.queue_by_relation
+            .insert(table.relation.id, self.queues.len() - 1);
+        self.queues.len() - 1
     }
 }
 

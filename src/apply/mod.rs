@@ -12,7 +12,7 @@
 //! change, and the writer sends one statement for it, the bytes untouched. Where the order of rows
 //! can be seen by somebody (triggers that fire, foreign keys that are checked) the batch keeps the
 //! order of the stream, and where a set fails the engine repeats the transaction row by row
-//! ([`Lane::Rows`]), which gives the exact row and the exact statement that was refused.
+//! ([`ApplyOrder::Rows`]), which gives the exact row and the exact statement that was refused.
 
 mod batch;
 mod checkpoint;
@@ -35,7 +35,7 @@ pub use error::{Absence, ApplyError};
 pub use held::HeldRows;
 pub use records::{PipelineRecord, forget_checkpoint, install_records, note_filter, pipelines};
 pub use table::{
-    ForeignKey, Lane, OwnedSequence, RunAs, Silent, TablePlan, TargetColumn, TargetTable,
+    ApplyOrder, ForeignKey, OwnedSequence, RunAs, Silent, TablePlan, TargetColumn, TargetTable,
     UniqueKey, WriteRules,
 };
 pub use writer::{Commit, Suppressed, Writer};

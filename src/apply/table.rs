@@ -237,7 +237,7 @@ pub enum RunAs {
 
 /// In which order the changes of a table must reach the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lane {
+pub enum ApplyOrder {
     /// Nobody sees the order: the net effect by key.
     Net,
     /// Nobody sees the order, and rows have no key: the net number of equal rows.
@@ -262,7 +262,7 @@ pub struct TablePlan {
     /// Columns of the relation by which a row is found; empty when it has no key.
     pub key: Box<[usize]>,
     /// The order that must be kept.
-    pub lane: Lane,
+    pub order: ApplyOrder,
     /// For each column of the key its equality; none: as printed.
     pub key_equals: Box<[Option<Box<str>>]>,
     /// What an INSERT does that meets an existing row.
@@ -300,7 +300,7 @@ impl TablePlan {
             .filter(|&column| !target.columns[target_columns[column]].generated)
             .collect();
         let key = choose_key(&relation, &target);
-        let lane = choose_lane(&target, !key.is_empty(), rules);
+        let order = choose_order(&target, !key.is_empty(), rules);
         let silent = match rules.silence {
             true => silent(&relation, &target),
             false => Silent::default(),
@@ -311,7 +311,7 @@ impl TablePlan {
             target_columns,
             written,
             key,
-            lane,
+            order,
             key_equals: Box::default(),
             on_conflict: rules.on_conflict,
             silent,
@@ -477,15 +477,15 @@ fn choose_key(relation: &Relation, target: &TargetTable) -> Box<[usize]> {
 
 /// A trigger sees the order of rows, a checked foreign key the order of tables. `nothing` keeps
 /// the target's own row, so an INSERT and a later UPDATE of it cannot be joined.
-fn choose_lane(target: &TargetTable, has_key: bool, rules: WriteRules) -> Lane {
+fn choose_order(target: &TargetTable, has_key: bool, rules: WriteRules) -> ApplyOrder {
     let seen = rules.keep_order
         || target.is_watched()
         || !target.foreign_keys.is_empty()
         || rules.on_conflict == OnConflict::Nothing;
     match (rules.sets, seen, has_key) {
-        (false, _, _) => Lane::Rows,
-        (true, true, _) => Lane::Ordered,
-        (true, false, true) => Lane::Net,
-        (true, false, false) => Lane::Multiset,
+        (false, _, _) => ApplyOrder::Rows,
+        (true, true, _) => ApplyOrder::Ordered,
+        (true, false, true) => ApplyOrder::Net,
+        (true, false, false) => ApplyOrder::Multiset,
     }
 }

@@ -5,7 +5,7 @@
 //!  select ──> which tables                        ConsistentPoint ── snapshot with a known LSN
 //!  parts  ──> block ranges of one table                 │
 //!  statements ──> COPY … TO, COPY … FROM                v
-//!  Lane ── one session on each side: BEGIN, snapshot, lock, COPY ═bytes═> COPY, fence, COMMIT
+//!  Worker ── one session on each side: BEGIN, snapshot, lock, COPY ═bytes═> COPY, fence, COMMIT
 //!  Store ── pgstream.snapshot_table, snapshot_step: how far each table is, in the transactions of
 //!           its rows and statements
 //! ```
@@ -14,7 +14,6 @@
 //! meet, is the engine's business (`engine::copy`).
 
 mod error;
-mod lane;
 mod paired;
 mod parts;
 mod point;
@@ -24,9 +23,9 @@ mod state;
 mod statements;
 mod steps;
 mod store;
+mod worker;
 
 pub use error::SnapshotError;
-pub use lane::{Fence, Lane, LaneSettings, Making, Moved};
 pub use paired::{Meeting, MeetingPlace, Stage};
 pub use parts::{KeyRange, Part, plan_parts, plan_ranges};
 pub use point::ConsistentPoint;
@@ -38,3 +37,4 @@ pub use state::CopyState;
 pub use statements::{copy_from, copy_to, sequence_question};
 pub use steps::{NewStep, OpenStep, StruckStep};
 pub use store::{Store, StoredPart, StoredTable};
+pub use worker::{Fence, Making, Moved, Worker, WorkerSettings};

@@ -420,7 +420,7 @@ fn a_deferrable_key_finds_rows_by_their_whole_image() {
     }];
     let plan = TablePlan::new(relation, Arc::new(target), RULES).unwrap();
 
-    assert_eq!(plan.lane, Lane::Multiset);
+    assert_eq!(plan.order, ApplyOrder::Multiset);
 }
 
 /// A partition of a table that foreign keys point to, with its columns in an order of its own.

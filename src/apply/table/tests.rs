@@ -178,19 +178,19 @@ fn order_is_kept_where_somebody_can_see_it() {
                 ..RULES
             },
         );
-        assert_eq!(plan.lane, expected);
+        assert_eq!(plan.order, expected);
     };
     use OnConflict::{Error, Nothing, Update};
     use ReplicaIdentity::{Default, Full};
 
-    check(false, false, Error, true, Default, Lane::Net);
-    check(false, false, Update, true, Default, Lane::Net);
-    check(false, false, Error, true, Full, Lane::Multiset);
-    check(true, false, Error, true, Default, Lane::Ordered);
-    check(false, true, Error, true, Full, Lane::Ordered);
-    check(false, false, Nothing, true, Default, Lane::Ordered);
-    check(false, false, Error, false, Default, Lane::Rows);
-    check(true, true, Error, false, Full, Lane::Rows);
+    check(false, false, Error, true, Default, ApplyOrder::Net);
+    check(false, false, Update, true, Default, ApplyOrder::Net);
+    check(false, false, Error, true, Full, ApplyOrder::Multiset);
+    check(true, false, Error, true, Default, ApplyOrder::Ordered);
+    check(false, true, Error, true, Full, ApplyOrder::Ordered);
+    check(false, false, Nothing, true, Default, ApplyOrder::Ordered);
+    check(false, false, Error, false, Default, ApplyOrder::Rows);
+    check(true, true, Error, false, Full, ApplyOrder::Rows);
 }
 
 #[test]

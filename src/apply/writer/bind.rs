@@ -9,7 +9,7 @@ use tokio_postgres::types::{Format, IsNull, ToSql, Type, to_sql_checked};
 
 use crate::apply::encode::{array_literal, copy_line};
 use crate::apply::shape::Shape;
-use crate::apply::{Lane, Op, OpKind, TablePlan};
+use crate::apply::{ApplyOrder, Op, OpKind, TablePlan};
 use crate::config::OnConflict;
 use crate::model::{Tuple, Value};
 
@@ -194,7 +194,7 @@ fn update(table: &Arc<TablePlan>, columns: &[usize], rows: &[Tuple]) -> Bound {
     let has_identity = columns
         .iter()
         .any(|&column| table.column(column).identity_always);
-    if has_identity && table.lane == Lane::Rows && !table.acts() {
+    if has_identity && table.order == ApplyOrder::Rows && !table.acts() {
         one.alone = true;
         one.instead = Some(Box::new(replaced(table, row, columns, row)));
     }
@@ -349,7 +349,7 @@ fn bound(
             true => Count::Less,
             false => Count::All,
         },
-        alone: table.target.suppresses && table.lane == Lane::Rows,
+        alone: table.target.suppresses && table.order == ApplyOrder::Rows,
         instead: None,
         silent: false,
     }

@@ -1,6 +1,6 @@
-//! The workers of a group: lanes that take one job after the other until nothing is left.
+//! The workers of a group, which take one job after the other until nothing is left.
 //!
-//! A lane works in a task of its own, so that many of them use many cores; who decides is here, in one
+//! A worker works in a task of its own, so that many of them use many cores; who decides is here, in one
 //! place, between the ends of jobs.
 
 use std::collections::HashMap;
@@ -18,8 +18,8 @@ use crate::engine::{EngineError, failure_of};
 use crate::model::{Classify as _, ErrorClass, QualifiedName, RelationId};
 use crate::postgres::{self, PgError, Session, sqlstate};
 use crate::snapshot::{
-    Fence, Lane, LaneSettings, Moved, OpenStep, Part, SnapshotError, SourceTable, TypeFingerprints,
-    is_as_planned, plan_parts,
+    Fence, Moved, OpenStep, Part, SnapshotError, SourceTable, TypeFingerprints, Worker,
+    WorkerSettings, is_as_planned, plan_parts,
 };
 
 use super::account::Counter;
@@ -56,28 +56,28 @@ pub(super) struct WorkerPool {
     tables: HashMap<RelationId, Arc<SourceTable>>,
     attempts: HashMap<RelationId, i32>,
     tries: HashMap<RelationId, u32>,
-    settings: LaneSettings,
+    settings: WorkerSettings,
     begin: Arc<str>,
     now: Arc<Session>,
-    idle: Vec<Lane>,
+    idle: Vec<Worker>,
     running: HashMap<u64, Running>,
     started_count: u64,
     ends: (mpsc::Sender<JobEnd>, mpsc::Receiver<JobEnd>),
 }
 
-/// A job that a lane works on.
+/// A job that a worker works on.
 struct Running {
     source_pid: i32,
     gave_way: bool,
     _task: Task<()>,
 }
 
-/// What a lane comes back with.
+/// What a worker comes back with.
 struct JobEnd {
     id: u64,
     relation: RelationId,
     job: Job,
-    lane: Lane,
+    worker: Worker,
     /// What this job has counted, to be taken back if it failed.
     counted: Arc<Counter>,
     outcome: Result<Moved, SnapshotError>,
@@ -115,9 +115,9 @@ impl WorkerPool {
             }
             pool.tables.insert(table.relation, Arc::new(table.clone()));
         }
-        let lane_count = workers.min(group.tables.len());
-        let lanes = try_join_all((0..lane_count).map(|_| Lane::open(&pool.settings))).await;
-        pool.idle = lanes.map_err(|source| EngineError::SnapshotTable { source })?;
+        let worker_count = workers.min(group.tables.len());
+        let opened = try_join_all((0..worker_count).map(|_| Worker::open(&pool.settings))).await;
+        pool.idle = opened.map_err(|source| EngineError::SnapshotTable { source })?;
         pool.group = Some(group);
         Ok(pool)
     }
@@ -149,7 +149,7 @@ impl WorkerPool {
             tables: HashMap::new(),
             attempts: HashMap::new(),
             tries: HashMap::new(),
-            settings: site.lane_settings(),
+            settings: site.worker_settings(),
             begin: "".into(),
             now: Arc::new(now),
             idle: Vec::new(),
@@ -212,11 +212,11 @@ impl WorkerPool {
             let Some((relation, job)) = next else {
                 return Ok(control.paused && !self.queue.is_empty());
             };
-            let lane = match self.idle.pop() {
-                Some(lane) => Ok(lane),
-                None => Lane::open(&self.settings).await,
+            let worker = match self.idle.pop() {
+                Some(worker) => Ok(worker),
+                None => Worker::open(&self.settings).await,
             };
-            let lane = lane.map_err(|source| EngineError::SnapshotTable { source })?;
+            let worker = worker.map_err(|source| EngineError::SnapshotTable { source })?;
             site.account.set(
                 relation,
                 match job {
@@ -224,14 +224,14 @@ impl WorkerPool {
                     Job::Step(_) | Job::Finish => CopyState::Indexing,
                 },
             );
-            self.start(site, lane, relation, job);
+            self.start(site, worker, relation, job);
         }
     }
 
-    fn start(&mut self, site: &Site, mut lane: Lane, relation: RelationId, job: Job) {
+    fn start(&mut self, site: &Site, mut worker: Worker, relation: RelationId, job: Job) {
         let id = self.started_count;
         self.started_count += 1;
-        let source_pid = lane.source_pid();
+        let source_pid = worker.source_pid();
         let attempt = self.attempts.get(&relation).copied().unwrap_or_default();
         let fence = Fence {
             store: site.store.clone(),
@@ -251,22 +251,23 @@ impl WorkerPool {
             let nothing = |()| Moved::default();
             let outcome = match (&job, &table) {
                 (Job::Part(part), Some(table)) => {
-                    lane.copy((table, *part), &begin, &fence, &now, &progress)
+                    worker
+                        .copy((table, *part), &begin, &fence, &now, &progress)
                         .await
                 }
                 (Job::Make, Some(table)) => match making {
-                    Some(making) => lane.make(table, &making, &fence).await.map(nothing),
+                    Some(making) => worker.make(table, &making, &fence).await.map(nothing),
                     None => Ok(Moved::default()),
                 },
-                (Job::Step(step), _) => lane.run_step(step).await.map(nothing),
-                (Job::Finish, Some(table)) => lane.finish(&fence.store, table).await.map(nothing),
+                (Job::Step(step), _) => worker.run_step(step).await.map(nothing),
+                (Job::Finish, Some(table)) => worker.finish(&fence.store, table).await.map(nothing),
                 (Job::Make | Job::Part(_) | Job::Finish, None) => Ok(Moved::default()),
             };
             let end = JobEnd {
                 id,
                 relation,
                 job,
-                lane,
+                worker,
                 counted,
                 outcome,
             };
@@ -309,14 +310,14 @@ impl WorkerPool {
         let JobEnd {
             relation,
             job,
-            lane,
+            worker,
             counted,
             outcome,
             ..
         } = end;
         let Err(error) = outcome else {
             if !gave_way {
-                self.idle.push(lane);
+                self.idle.push(worker);
             }
             self.tries.remove(&relation);
             self.done(site, target, relation, &job).await?;

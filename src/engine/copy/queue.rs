@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use crate::model::RelationId;
 use crate::snapshot::{OpenStep, Part};
 
-/// A piece of work for one lane.
+/// A piece of work for one worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Job {
     /// The table itself.

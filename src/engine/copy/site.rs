@@ -13,7 +13,7 @@ use crate::engine::status::Failure;
 use crate::engine::{EngineError, clock};
 use crate::model::{RelationId, quote_literal};
 use crate::postgres::{self, PgError, Session};
-use crate::snapshot::{LaneSettings, Store, StoredTable};
+use crate::snapshot::{Store, StoredTable, WorkerSettings};
 
 use super::account::Account;
 use super::group::GroupError;
@@ -83,9 +83,9 @@ impl Site {
             .map_err(|source| self.target_failed("open a session to copy with", source))
     }
 
-    pub(super) fn lane_settings(&self) -> LaneSettings {
+    pub(super) fn worker_settings(&self) -> WorkerSettings {
         let pipeline = &self.pipeline;
-        LaneSettings {
+        WorkerSettings {
             source: pipeline.snapshot.source.clone(),
             target: pipeline.target.clone(),
             disable_triggers: pipeline.disable_triggers,

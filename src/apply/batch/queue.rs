@@ -8,13 +8,13 @@ use hashbrown::{DefaultHashBuilder, HashSet, HashTable};
 
 use crate::model::{OldTuple, Tuple, Value};
 
-use crate::apply::Lane;
+use crate::apply::ApplyOrder;
 
 use super::{Op, OpKind, RowChange, TablePlan, keeps_key, move_of, present_columns};
 
 /// The net effect by key, with the moves that interrupt it.
 #[derive(Debug, Default)]
-pub(super) struct NetLane {
+pub(super) struct NetQueue {
     done: Vec<OpKind>,
     rows: Vec<NetRow>,
     passed: Vec<Tuple>,
@@ -43,7 +43,7 @@ enum Effect {
     Nothing,
 }
 
-impl NetLane {
+impl NetQueue {
     pub(super) fn push(&mut self, table: &TablePlan, change: RowChange) {
         match change {
             RowChange::Insert(new) => self.merge(table, Effect::Insert, new),
@@ -223,7 +223,7 @@ fn group_update(table: &TablePlan, groups: &mut Vec<(Vec<usize>, Vec<Tuple>)>, r
 
 /// The net number of equal rows.
 #[derive(Debug, Default)]
-pub(super) struct MultisetLane {
+pub(super) struct MultisetQueue {
     done: Vec<OpKind>,
     images: Vec<(Tuple, i64)>,
     passed: Vec<Tuple>,
@@ -231,7 +231,7 @@ pub(super) struct MultisetLane {
     hasher: DefaultHashBuilder,
 }
 
-impl MultisetLane {
+impl MultisetQueue {
     pub(super) fn push(&mut self, table: &TablePlan, change: RowChange) {
         match change {
             RowChange::Insert(new) => self.count(table, new, 1),
@@ -301,7 +301,7 @@ fn is_whole(tuple: &Tuple) -> bool {
 
 /// The order of the stream; neighbours of one kind share a step.
 #[derive(Debug, Default)]
-pub(super) struct OrderedLane {
+pub(super) struct OrderedQueue {
     ops: Vec<Op>,
     /// Hashes of the keys in the last step: a second UPDATE of a row starts a new one. Two rows
     /// with one hash only cost a statement more.
@@ -309,7 +309,7 @@ pub(super) struct OrderedLane {
     hasher: DefaultHashBuilder,
 }
 
-impl OrderedLane {
+impl OrderedQueue {
     pub(super) fn push(&mut self, table: &Arc<TablePlan>, change: RowChange) {
         let (table, kind) = match change {
             RowChange::Insert(new) => self.inserted(table, new),
@@ -382,7 +382,7 @@ impl OrderedLane {
 /// stands by itself.
 fn joins(table: &TablePlan, kind: &OpKind) -> bool {
     let comes_or_goes = matches!(kind, OpKind::Insert(_) | OpKind::Delete(_));
-    table.lane == Lane::Ordered || comes_or_goes && table.target.refers_to_itself()
+    table.order == ApplyOrder::Ordered || comes_or_goes && table.target.refers_to_itself()
 }
 
 /// The change as a step of one row.

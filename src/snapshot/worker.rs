@@ -24,9 +24,9 @@ use super::{
     is_as_planned,
 };
 
-/// What a lane is opened with.
+/// What a worker is opened with.
 #[derive(Debug, Clone)]
-pub struct LaneSettings {
+pub struct WorkerSettings {
     /// Where rows come from.
     pub source: ConnectionSettings,
     /// Where they go.
@@ -43,7 +43,7 @@ pub struct LaneSettings {
 
 /// The two sessions.
 #[derive(Debug)]
-pub struct Lane {
+pub struct Worker {
     source: CopySession,
     target: CopySession,
     run_as_owner: bool,
@@ -96,12 +96,12 @@ const SOURCE_SETTINGS: &str = "SET row_security = off";
 /// Nobody waits for the disk, which the record of the last part does for all.
 const TARGET_SETTINGS: &str = "SET synchronous_commit = off; SET row_security = off";
 
-impl Lane {
+impl Worker {
     /// Opens both sessions.
     ///
     /// # Errors
     /// [`SnapshotError::Open`].
-    pub async fn open(settings: &LaneSettings) -> Result<Self, SnapshotError> {
+    pub async fn open(settings: &WorkerSettings) -> Result<Self, SnapshotError> {
         let opened = async {
             let name = &settings.application_name;
             let mut source = CopySession::connect(&settings.source, name).await?;
