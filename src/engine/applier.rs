@@ -5,14 +5,14 @@
 //!  begin ─> apply(changes)… ─> end(commit) ─> is_due? ─> commit ─> complete ─> durable
 //! ```
 //!
-//! A commit goes on in the background (see [`desk`]) while the next batch is gathered; whatever needs
+//! A commit goes on in the background (see [`background`]) while the next batch is gathered; whatever needs
 //! the target waits for it first.
 
 mod aside;
+mod background;
 mod copy_requests;
 mod counts;
 mod cover;
-mod desk;
 mod letter;
 mod limits;
 mod older_types;
@@ -48,7 +48,7 @@ use crate::model::{
 };
 use crate::schema::description::Table;
 
-use desk::Desk;
+use background::BackgroundWriter;
 pub(super) use letter::StreamPublication;
 pub(super) use limits::Limits;
 pub(super) use older_types::OlderTypes;
@@ -65,7 +65,7 @@ const GATHERED_BYTES_MAX: usize = 8 << 20;
 /// What the applier works with.
 pub(super) struct Applier {
     endpoint: String,
-    desk: Desk,
+    background: BackgroundWriter,
     store: CheckpointStore,
     router: Router,
     limits: Limits,
@@ -172,7 +172,7 @@ impl Applier {
         } = parts;
         Self {
             endpoint,
-            desk: Desk::new(writer),
+            background: BackgroundWriter::new(writer),
             store,
             router,
             limits,
@@ -212,7 +212,7 @@ impl Applier {
 
     /// Returns what may be confirmed: durable on the target, and needed by no copy.
     pub(super) fn confirmable(&self) -> Lsn {
-        self.coverage.confirmable(self.desk.durable())
+        self.coverage.confirmable(self.background.durable())
     }
 
     /// Returns whether the commit of a batch is under way, or commits are being made durable.
@@ -325,7 +325,7 @@ impl Applier {
         };
         let how = if settled { Commit::Durable } else { how };
         let step = (self.checkpoint, to);
-        self.desk.commit(self.store.clone(), ops, step, how);
+        self.background.commit(self.store.clone(), ops, step, how);
         self.closing = Some(Closing {
             batch: std::mem::take(&mut self.open),
             position,
@@ -337,7 +337,7 @@ impl Applier {
 
     /// Waits until the target has done what it was given. Cancel safe.
     pub(super) async fn complete(&mut self) -> Result<(), EngineError> {
-        let done = self.desk.back().await.map_err(EngineError::Task)?;
+        let done = self.background.join().await.map_err(EngineError::Task)?;
         done.map_err(|error| self.failed(error))?;
         self.settling = false;
         let Some(closing) = self.closing.take() else {
@@ -379,7 +379,7 @@ impl Applier {
     ) -> Result<(), EngineError> {
         self.complete().await?;
         let recorded = async {
-            let writer = self.desk.writer();
+            let writer = self.background.writer();
             writer.begin().await?;
             self.store
                 .record_skipped(writer.session(), begin.commit_lsn, begin.xid, reason)
@@ -395,7 +395,7 @@ impl Applier {
 
     async fn begin(&mut self) -> Result<(), EngineError> {
         self.complete().await?;
-        let begun = self.desk.writer().begin().await;
+        let begun = self.background.writer().begin().await;
         begun.map_err(|error| self.failed(error))
     }
 
@@ -481,7 +481,7 @@ impl Applier {
             return Ok(route.clone());
         }
         self.complete().await?;
-        let found = self.router.find(self.desk.writer(), relation).await;
+        let found = self.router.find(self.background.writer(), relation).await;
         let route = found.map_err(|error| self.failed(error))?;
         if self.router.turned_watchful() {
             self.flush().await?;
@@ -533,7 +533,7 @@ impl Applier {
     async fn execute(&mut self, ops: Vec<Op>) -> Result<(), EngineError> {
         self.complete().await?;
         if !ops.is_empty() {
-            self.desk.execute(ops);
+            self.background.execute(ops);
         }
         Ok(())
     }

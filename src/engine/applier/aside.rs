@@ -43,7 +43,11 @@ impl Applier {
         }
         self.flush().await?;
         self.begin().await?;
-        let stored = self.copies.store().load(self.desk.here().session()).await;
+        let stored = self
+            .copies
+            .store()
+            .load(self.background.idle().session())
+            .await;
         let stored = stored.map_err(|source| self.failed(records_refused(source)))?;
         let made = stored.into_iter().filter(StoredTable::is_made);
         let made: HashMap<RelationId, StoredTable> =
@@ -67,7 +71,7 @@ impl Applier {
         name: &QualifiedName,
         copied: impl Iterator<Item = &StoredTable>,
     ) -> Result<(), EngineError> {
-        let session = self.desk.here().session();
+        let session = self.background.idle().session();
         let store = self.copies.store();
         let found = async {
             let standing = session
@@ -93,11 +97,15 @@ impl Applier {
             info!(target: "snapshot", table = %table.name, index = %name,
                 "an index of a table that is being copied gives its name up");
             if let Some((_, sql)) = stands {
-                let done = self.desk.writer().run(&format!("index {name}"), sql).await;
+                let done = self
+                    .background
+                    .writer()
+                    .run(&format!("index {name}"), sql)
+                    .await;
                 done.map_err(|error| self.failed(error))?;
             }
             if !matches!(table.state, CopyState::Failed | CopyState::Waiting) {
-                let session = self.desk.here().session();
+                let session = self.background.idle().session();
                 let waits = self.copies.store().wait(session, &[table.relation]).await;
                 waits.map_err(|source| self.failed(records_refused(source)))?;
             }
@@ -125,11 +133,11 @@ impl Applier {
         };
         let object = format!("table {before}");
         for sql in sql {
-            let done = self.desk.writer().run(&object, &sql).await;
+            let done = self.background.writer().run(&object, &sql).await;
             done.map_err(|error| self.failed(error))?;
         }
         let relation = stored.relation;
-        let session = self.desk.here().session();
+        let session = self.background.idle().session();
         let noted = match (after, stored.state) {
             (Some(_), CopyState::Failed | CopyState::Waiting) => Ok(()),
             (Some(_), _) => {

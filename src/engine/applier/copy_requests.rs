@@ -27,10 +27,10 @@ impl Applier {
         }
         fault::point(fault::SNAPSHOT_BEFORE_TABLES);
         self.begin().await?;
-        let session = self.desk.here().session();
+        let session = self.background.idle().session();
         let made = tables::make(session, self.copies.store(), copy_request).await;
         if let Ok(false) = made {
-            let given_up = self.desk.writer().rollback().await;
+            let given_up = self.background.writer().rollback().await;
             given_up.map_err(|error| self.failed(error))?;
             return Ok(Answer::Disturbed);
         }
@@ -45,13 +45,13 @@ impl Applier {
     /// Runs statements for copies that are complete.
     pub(crate) async fn run_steps(&mut self, steps: &[OpenStep]) -> Result<Answer, EngineError> {
         self.begin().await?;
-        let run = tables::run(self.desk.here().session(), steps).await;
+        let run = tables::run(self.background.idle().session(), steps).await;
         self.end_copy_request(run).await
     }
 
     async fn end_copy_request(&mut self, done: Result<(), Refusal>) -> Result<Answer, EngineError> {
         if let Err(refusal) = done {
-            let given_up = self.desk.writer().rollback().await;
+            let given_up = self.background.writer().rollback().await;
             given_up.map_err(|error| self.failed(error))?;
             return refusal.answer(&self.endpoint);
         }
@@ -60,7 +60,7 @@ impl Applier {
             commit_time_us: None,
         };
         self.move_to(here).await?;
-        self.desk.writer().forget();
+        self.background.writer().forget();
         self.router.forget();
         Ok(Answer::Done)
     }

@@ -57,7 +57,7 @@ impl Applier {
 
     /// What the target's own triggers and rules keep from happening is its will.
     pub(super) fn count_suppressed(&mut self) {
-        for (table, suppressed) in self.desk.writer().take_suppressed() {
+        for (table, suppressed) in self.background.writer().take_suppressed() {
             if self.meter.add_suppressed(&table, suppressed.count) {
                 warn!(target: "apply", %table, by = suppressed.by,
                     "a trigger or rule of the target keeps changes of this table from happening: they are passed \

@@ -58,7 +58,7 @@ impl Applier {
         }
         self.flush().await?;
         self.begin().await?;
-        let session = self.desk.here().session();
+        let session = self.background.idle().session();
         let forgotten = self.copies.store().forget(session, &tables).await;
         forgotten.map_err(|source| self.failed(records_refused(source)))?;
         for table in tables {
@@ -97,7 +97,7 @@ impl Applier {
         let waits = self
             .copies
             .store()
-            .wait(self.desk.here().session(), tables)
+            .wait(self.background.idle().session(), tables)
             .await;
         waits.map_err(|source| self.failed(records_refused(source)))?;
         self.coverage.let_wait();
@@ -113,7 +113,11 @@ impl Applier {
     /// stream may have let a table wait meanwhile.
     pub(in crate::engine) async fn copies_ended(&mut self) -> Result<bool, EngineError> {
         self.complete().await?;
-        let stored = self.copies.store().load(self.desk.here().session()).await;
+        let stored = self
+            .copies
+            .store()
+            .load(self.background.idle().session())
+            .await;
         let stored = stored.map_err(|source| self.failed(records_refused(source)))?;
         let ended = stored.iter().all(|table| table.state.is_settled());
         if ended {
@@ -140,7 +144,7 @@ impl Applier {
         };
         let settled = to >= settled_at;
         let sql = self.copies.store().advance(to, settled);
-        let writer = self.desk.writer();
+        let writer = self.background.writer();
         let done = writer.run_own("the position of copied tables", &sql).await;
         done.map_err(|error| self.failed(error))?;
         Ok(settled)
@@ -166,7 +170,7 @@ impl Applier {
         let waits = self
             .copies
             .store()
-            .wait(self.desk.here().session(), &[relation])
+            .wait(self.background.idle().session(), &[relation])
             .await;
         let waits = waits.map_err(|source| self.failed(records_refused(source)))?;
         Ok(waits > 0)
@@ -251,7 +255,7 @@ impl Applier {
         let steps = self
             .copies
             .store()
-            .open_steps(self.desk.here().session())
+            .open_steps(self.background.idle().session())
             .await;
         let steps = steps.map_err(|source| self.failed(records_refused(source)))?;
         let keys = steps.into_iter().filter(|step| step.stage == "foreign_key");
@@ -285,7 +289,7 @@ impl Applier {
             .collect();
         for key in keys {
             let sql = self.copies.defer(&key, &|name| self.router.selects(name));
-            let done = self.desk.writer().run(&key.label(), &sql).await;
+            let done = self.background.writer().run(&key.label(), &sql).await;
             done.map_err(|error| self.failed(error))?;
         }
         Ok(())
@@ -350,7 +354,7 @@ impl Applier {
         name: Option<&QualifiedName>,
         sql: &str,
     ) -> Result<(), EngineError> {
-        let writer = self.desk.writer();
+        let writer = self.background.writer();
         let done = writer.run_own("the name of a copied table", sql).await;
         done.map_err(|error| self.failed(error))?;
         self.board.update(|status| {
@@ -366,8 +370,8 @@ impl Applier {
             return Ok(true);
         };
         let row = self
-            .desk
-            .here()
+            .background
+            .idle()
             .session()
             .row(STANDS, &[&kind, &name])
             .await?;

@@ -153,7 +153,7 @@ impl Applier {
             let Some((name, labels)) = changed_type(object) else {
                 continue;
             };
-            let session = self.desk.here().session();
+            let session = self.background.idle().session();
             let found = session
                 .rows(TYPE_USES, &[&&*name.schema, &&*name.name])
                 .await;

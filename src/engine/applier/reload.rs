@@ -103,7 +103,7 @@ impl Applier {
         self.complete().await?;
         let relation = Arc::new(relation.clone());
         let table = &relation.name;
-        let found = self.router.find(self.desk.writer(), &relation).await;
+        let found = self.router.find(self.background.writer(), &relation).await;
         let Route::Table(plan) = found.map_err(|error| self.failed(error))? else {
             let table = table.clone();
             return Err(self.failed(ApplyError::MissingTable { table }));
@@ -121,7 +121,7 @@ impl Applier {
 
     async fn delete_all(&mut self, table: &TargetTable) -> Result<(), ApplyError> {
         if is_watched(table) {
-            self.desk
+            self.background
                 .writer()
                 .run(
                     "a replacement of rows that no trigger acts on",
@@ -129,14 +129,14 @@ impl Applier {
                 )
                 .await?;
         }
-        self.desk.writer().delete_all(table).await
+        self.background.writer().delete_all(table).await
     }
 
     async fn watch_again(&mut self, table: &TargetTable) -> Result<(), ApplyError> {
         if !is_watched(table) {
             return Ok(());
         }
-        self.desk
+        self.background
             .writer()
             .run("the end of a replacement of rows", WATCH_AGAIN)
             .await

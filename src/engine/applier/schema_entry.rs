@@ -78,7 +78,7 @@ impl Applier {
             return Err(error);
         }
         if !plan.steps.is_empty() {
-            self.desk.writer().forget();
+            self.background.writer().forget();
         }
         self.router.follow(&whole);
         self.follow_names(&whole).await?;
@@ -115,7 +115,7 @@ impl Applier {
         if origins.is_empty() {
             return Ok(false);
         }
-        let found = apply::begins_here(self.desk.here().session(), origins).await;
+        let found = apply::begins_here(self.background.idle().session(), origins).await;
         found.map_err(|error| self.failed(error))
     }
 
@@ -126,7 +126,7 @@ impl Applier {
             return Ok(());
         }
         let told = self
-            .desk
+            .background
             .writer()
             .came_through(self.store.stream(), origins)
             .await;
@@ -203,7 +203,7 @@ impl Applier {
 
     async fn run_step(&mut self, entry: &Entry, step: &Step) -> Result<(), EngineError> {
         self.tell_origins(entry).await?;
-        let done = self.desk.writer().run(&step.object, &step.sql).await;
+        let done = self.background.writer().run(&step.object, &step.sql).await;
         done.map_err(|source| self.step_failed(entry, step, source))
     }
 
@@ -217,11 +217,11 @@ impl Applier {
                 what: "rows before a command that runs outside of transactions",
             });
         }
-        let given_up = self.desk.writer().rollback().await;
+        let given_up = self.background.writer().rollback().await;
         given_up.map_err(|error| self.failed(error))?;
         for step in steps {
             self.tell_origins(entry).await?;
-            let writer = self.desk.writer();
+            let writer = self.background.writer();
             let done = writer.run_outside(&step.object, &step.sql).await;
             done.map_err(|source| self.step_failed(entry, step, source))?;
             fault::point(fault::SCHEMA_AFTER_OUTSIDE);
@@ -259,7 +259,7 @@ impl Applier {
             older_rows: older_rows.and_then(Result::ok),
         };
         let recorded = async {
-            let writer = self.desk.writer();
+            let writer = self.background.writer();
             writer.begin().await?;
             self.store.record(writer.session(), &record).await
         };

@@ -22,17 +22,17 @@ impl Applier {
 
     /// Asks what has become durable since it was committed, and returns whether anything has.
     pub(in crate::engine) async fn look_for_durable(&mut self) -> Result<bool, EngineError> {
-        if self.desk.is_away() {
+        if self.background.is_busy() {
             return Ok(false);
         }
-        let before = self.desk.durable();
-        let looked = self.desk.writer().look_for_durable().await;
+        let before = self.background.durable();
+        let looked = self.background.writer().look_for_durable().await;
         looked.map_err(|error| self.failed(error))?;
-        let durable = self.desk.durable();
-        if self.desk.here().must_settle() {
+        let durable = self.background.durable();
+        if self.background.idle().must_settle() {
             // Standbys may take their time: not in the way of commands.
             self.settling = true;
-            self.desk.settle();
+            self.background.settle();
         }
         Ok(durable > before)
     }
@@ -40,7 +40,7 @@ impl Applier {
     /// Waits until all that was committed is durable.
     pub(in crate::engine) async fn settle(&mut self) -> Result<(), EngineError> {
         self.complete().await?;
-        let settled = self.desk.writer().settle().await;
+        let settled = self.background.writer().settle().await;
         settled.map_err(|error| self.failed(error))
     }
 }

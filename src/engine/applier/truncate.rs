@@ -38,12 +38,16 @@ impl Applier {
             .map(|relation| self.router.name_now(relation));
         let mut tables: Vec<_> = plans.iter().map(|plan| Arc::clone(&plan.target)).collect();
         for name in self.router.emptied_with(&listed.collect()) {
-            let found = self.desk.here().target_table(&name).await;
+            let found = self.background.idle().target_table(&name).await;
             let found = found.map_err(|error| self.failed(error))?;
             // Of a partitioned one the partitions are emptied, by name.
             tables.extend(found.filter(|table| table.kind == 'r').map(Arc::new));
         }
-        let done = self.desk.writer().truncate(&tables, restart_identity).await;
+        let done = self
+            .background
+            .writer()
+            .truncate(&tables, restart_identity)
+            .await;
         done.map_err(|error| self.failed(error))?;
         for plan in &plans {
             self.tally_of(&plan.relation).counters.truncates += 1;
