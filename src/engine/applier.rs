@@ -29,10 +29,10 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::trace;
 
-use super::board::Board;
 use super::copy::{CopyLink, TablesRequest};
 use super::coverage::Coverage;
 use super::meter::{Meter, Tally};
+use super::publisher::StatusPublisher;
 use super::route::{Route, Router};
 use super::status::{SchemaChange, SchemaEdit};
 use super::{EngineError, clock};
@@ -104,7 +104,7 @@ pub(super) struct Applier {
     closing: Option<Closing>,
     /// The target is asked to make durable what it has.
     settling: bool,
-    board: Board,
+    publisher: StatusPublisher,
     meter: Meter,
     acknowledge: mpsc::Sender<String>,
 }
@@ -150,7 +150,7 @@ pub(super) struct Parts {
     pub(super) copies: CopyLink,
     pub(super) edit: Option<SchemaEdit>,
     pub(super) publication: Option<StreamPublication>,
-    pub(super) board: Board,
+    pub(super) publisher: StatusPublisher,
     pub(super) meter: Meter,
     pub(super) acknowledge: mpsc::Sender<String>,
 }
@@ -199,7 +199,7 @@ impl Applier {
             open: OpenBatch::default(),
             closing: None,
             settling: false,
-            board: parts.board,
+            publisher: parts.publisher,
             meter: parts.meter,
             acknowledge: parts.acknowledge,
         }
@@ -402,7 +402,7 @@ impl Applier {
     /// Publishes what was counted, if anything was.
     pub(super) fn publish(&mut self) {
         if self.meter.is_dirty() {
-            self.board.update(|status| self.meter.write(status));
+            self.publisher.update(|status| self.meter.write(status));
         }
     }
 

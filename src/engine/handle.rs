@@ -7,11 +7,11 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use crate::config::Pipeline;
 use crate::model::ErrorClass;
 
-use super::board::Board;
 use super::clock;
 use super::copy::{self, Alone, Control, Copies};
 use super::lifecycle::Lifecycle;
 use super::outcome::{EngineOptions, Outcome};
+use super::publisher::StatusPublisher;
 use super::request::Request;
 use super::status::{Command, CommandAnswer, CopyCommand, EngineEvent, Failure, Phase, Status};
 use super::supervise::{self, Task, TaskEnd};
@@ -26,7 +26,7 @@ pub struct Engine;
 /// A running engine. Dropping it ends the engine where it stands, which is always safe.
 #[derive(Debug)]
 pub struct Handle {
-    board: Board,
+    publisher: StatusPublisher,
     commands: mpsc::Sender<Request>,
     control: Arc<watch::Sender<Control>>,
     task: Task<Outcome>,
@@ -35,7 +35,7 @@ pub struct Handle {
 /// Reads from and commands a running engine; as many as wanted.
 #[derive(Debug, Clone)]
 pub struct Remote {
-    board: Board,
+    publisher: StatusPublisher,
     commands: mpsc::Sender<Request>,
     control: Arc<watch::Sender<Control>>,
 }
@@ -47,7 +47,7 @@ impl Engine {
     /// Outside of a tokio runtime.
     #[must_use]
     pub fn start(pipeline: Pipeline, options: EngineOptions) -> Handle {
-        let board = Board::new(Status {
+        let publisher = StatusPublisher::new(Status {
             source: pipeline.source.endpoint(),
             target: pipeline.target.endpoint(),
             schema_log: pipeline.schema_log.is_some(),
@@ -57,10 +57,10 @@ impl Engine {
         let (commands, requests) = mpsc::channel(COMMANDS_MAX);
         let (control, copies) = control(&pipeline);
         let copies = Copies::new(copies);
-        let lifecycle = Lifecycle::new(pipeline, options, board.clone(), requests, copies);
+        let lifecycle = Lifecycle::new(pipeline, options, publisher.clone(), requests, copies);
         let task = supervise::spawn("engine", lifecycle.run());
         Handle {
-            board,
+            publisher,
             commands,
             control,
             task,
@@ -73,7 +73,7 @@ impl Engine {
     /// Outside of a tokio runtime.
     #[must_use]
     pub fn snapshot(pipeline: Pipeline) -> Handle {
-        let board = Board::new(Status {
+        let publisher = StatusPublisher::new(Status {
             source: pipeline.snapshot.source.endpoint(),
             target: pipeline.target.endpoint(),
             started_at_s: clock::unix_ms() / 1_000,
@@ -83,13 +83,13 @@ impl Engine {
         let (control, copies) = control(&pipeline);
         let alone = copy::copy_alone(Alone {
             pipeline,
-            board: board.clone(),
+            publisher: publisher.clone(),
             requests,
             control: copies,
         });
         let task = supervise::spawn("snapshot", alone);
         Handle {
-            board,
+            publisher,
             commands,
             control,
             task,
@@ -101,20 +101,20 @@ impl Handle {
     /// Returns the latest status, and a way to wait for the next.
     #[must_use]
     pub fn status(&self) -> watch::Receiver<Arc<Status>> {
-        self.board.status()
+        self.publisher.status()
     }
 
     /// Returns what happens from now on.
     #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<EngineEvent> {
-        self.board.subscribe()
+        self.publisher.subscribe()
     }
 
     /// Returns a way to read and command the engine that does not own it.
     #[must_use]
     pub fn remote(&self) -> Remote {
         Remote {
-            board: self.board.clone(),
+            publisher: self.publisher.clone(),
             commands: self.commands.clone(),
             control: Arc::clone(&self.control),
         }
@@ -131,8 +131,8 @@ impl Handle {
             Ok(outcome) => outcome,
             Err(ended) => {
                 let failure = crashed(&ended);
-                self.board.failed(&failure);
-                self.board.phase(&Phase::Crashed);
+                self.publisher.failed(&failure);
+                self.publisher.phase(&Phase::Crashed);
                 Outcome::Failed(failure)
             }
         }
@@ -143,13 +143,13 @@ impl Remote {
     /// Returns the latest status, and a way to wait for the next.
     #[must_use]
     pub fn status(&self) -> watch::Receiver<Arc<Status>> {
-        self.board.status()
+        self.publisher.status()
     }
 
     /// Returns what happens from now on.
     #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<EngineEvent> {
-        self.board.subscribe()
+        self.publisher.subscribe()
     }
 
     /// Asks the engine for something; it answers when it has seen the command.

@@ -29,10 +29,10 @@ use crate::config::{Pipeline, key};
 use crate::model::{Classify as _, ErrorClass, Lsn, QualifiedName};
 
 use super::acknowledge;
-use super::board::Board;
 use super::copy::Copies;
 use super::meter::Meter;
 use super::outcome::{EngineOptions, Outcome};
+use super::publisher::StatusPublisher;
 use super::request::Request;
 use super::retry::Retry;
 use super::status::{
@@ -55,7 +55,7 @@ const FINISH_MAX: Duration = Duration::from_secs(10);
 pub(super) struct Lifecycle {
     pipeline: Pipeline,
     options: EngineOptions,
-    board: Board,
+    publisher: StatusPublisher,
     requests: mpsc::Receiver<Request>,
     acknowledge: mpsc::Sender<String>,
     acknowledgements: Option<mpsc::Receiver<String>>,
@@ -90,7 +90,7 @@ impl Lifecycle {
     pub(super) fn new(
         pipeline: Pipeline,
         options: EngineOptions,
-        board: Board,
+        publisher: StatusPublisher,
         requests: mpsc::Receiver<Request>,
         copies: Copies,
     ) -> Self {
@@ -102,7 +102,7 @@ impl Lifecycle {
             edit: options.edit.clone(),
             pipeline,
             options,
-            board,
+            publisher,
             requests,
             acknowledge,
             acknowledgements: Some(acknowledgements),
@@ -120,9 +120,9 @@ impl Lifecycle {
 
     /// Runs until the operator or a failure ends the engine.
     pub(super) async fn run(mut self) -> Outcome {
-        let monitor = monitor::run(self.pipeline.source.clone(), self.board.clone());
+        let monitor = monitor::run(self.pipeline.source.clone(), self.publisher.clone());
         let _monitor = supervise::spawn("monitor", monitor);
-        let presence = presence::run(self.pipeline.target.clone(), self.board.clone());
+        let presence = presence::run(self.pipeline.target.clone(), self.publisher.clone());
         let _presence = supervise::spawn("presence", presence);
         let _acknowledge = self
             .acknowledgements
@@ -135,7 +135,7 @@ impl Lifecycle {
             let records = prune::Records {
                 schema_log,
                 target: self.pipeline.target.clone(),
-                board: self.board.clone(),
+                publisher: self.publisher.clone(),
                 keep: self.pipeline.schema_log_retention,
             };
             supervise::spawn("prune", prune::run(records))
@@ -146,7 +146,7 @@ impl Lifecycle {
         }
         loop {
             if let ControlFlow::Break(outcome) = self.one_round().await {
-                self.board.phase(&Phase::Stopped);
+                self.publisher.phase(&Phase::Stopped);
                 return outcome;
             }
         }
@@ -172,29 +172,30 @@ impl Lifecycle {
         &mut self,
         transaction: &mut Option<FailedTransaction>,
     ) -> Result<RoundEnd, EngineError> {
-        self.board.phase(&Phase::Starting);
+        self.publisher.phase(&Phase::Starting);
         let mut connected = match self.connect_or_stop().await? {
             ControlFlow::Continue(connected) => connected,
             ControlFlow::Break(end) => return Ok(end),
         };
         let last_stop = connected.last_stop.take();
-        self.board.update(|status| status.last_error = last_stop);
+        self.publisher
+            .update(|status| status.last_error = last_stop);
         let meter = std::mem::take(&mut self.meter);
         let phase = if self.paused {
             Phase::Paused
         } else {
             Phase::Streaming { behind: true }
         };
-        self.board.phase(&phase);
+        self.publisher.phase(&phase);
         let target = self.pipeline.target.clone();
         let writer_pid = connected.writer_pid();
         self.first_round = false;
         if connected.has_copies {
-            let slot_name = self.board.latest().slot_name.clone();
+            let slot_name = self.publisher.latest().slot_name.clone();
             self.copies
-                .look_for_work(&self.pipeline, &slot_name, &self.board);
+                .look_for_work(&self.pipeline, &slot_name, &self.publisher);
         }
-        let slot_name = self.board.latest().slot_name.clone();
+        let slot_name = self.publisher.latest().slot_name.clone();
         let (pair, paired_requests) = mpsc::channel(1);
         let _paired = supervise::spawn(
             "paired snapshot",
@@ -333,8 +334,8 @@ impl Lifecycle {
         let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
         let hint = failure.hint.as_deref().filter(|_| attempt == 1);
         warn!(target: "slot", attempt, wait_ms, causes = failure.why(), hint, "{}; trying again", failure.message);
-        self.board.failed(&failure);
-        self.board.phase(&Phase::Retrying {
+        self.publisher.failed(&failure);
+        self.publisher.phase(&Phase::Retrying {
             attempt,
             next_at_ms: clock::unix_ms() + wait_ms,
         });
@@ -383,10 +384,10 @@ impl Lifecycle {
 
     /// Ends with the failure, or stands there until the operator decides.
     async fn stand_still(&mut self, failure: Failure) -> ControlFlow<Outcome> {
-        self.board.failed(&failure);
+        self.publisher.failed(&failure);
         // Whoever holds the slot streams: nothing has stopped.
         if self.in_use_since.is_none() {
-            let slot_name = self.board.latest().slot_name.clone();
+            let slot_name = self.publisher.latest().slot_name.clone();
             stops::note(&self.pipeline, &slot_name, &failure).await;
         }
         if !self.options.hold_on_failure {
@@ -398,7 +399,7 @@ impl Lifecycle {
             .transaction
             .map(|found| found.commit_lsn.to_string());
         error!(target: "apply", lsn, causes = failure.why(), "{}", failure.message);
-        self.board.phase(&Phase::Held);
+        self.publisher.phase(&Phase::Held);
         loop {
             let Some(Request { command, answer }) = self.requests.recv().await else {
                 return ControlFlow::Break(Outcome::Stopped);
@@ -414,7 +415,7 @@ impl Lifecycle {
     }
 
     fn has_failed(&self, edit: &SchemaEdit) -> bool {
-        let status = self.board.latest();
+        let status = self.publisher.latest();
         let mut changes = status.schema_changes.iter();
         changes.any(|change| change.id == edit.id && change.state == SchemaState::Failed)
     }

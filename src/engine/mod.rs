@@ -8,7 +8,7 @@
 //!            │ stream: frame ──> decode ──> stage ──> Applier    │   one task: what is read is
 //!            │                  whole source transactions        │   what is applied next
 //!            └───────┬───────────────────────────────┬───────────┘
-//!                    │ durable LSN (watch)           │ Status (Board)
+//!                    │ durable LSN (watch)           │ Status (watch)
 //!                feedback ──> source             monitor ──> slots, lag
 //!                acknowledge ──> schema log      Handle  <── commands
 //! ```
@@ -24,7 +24,6 @@
 
 mod acknowledge;
 mod applier;
-mod board;
 pub mod check;
 pub mod clock;
 mod continuity;
@@ -46,6 +45,7 @@ mod pace;
 mod paired;
 mod presence;
 mod prune;
+mod publisher;
 mod request;
 mod retry;
 mod route;

@@ -15,9 +15,9 @@ use crate::config::ConnectionSettings;
 use crate::model::Lsn;
 use crate::postgres::{self, PgError, Session};
 
-use super::board::Board;
 use super::clock;
 use super::document::document;
+use super::publisher::StatusPublisher;
 use super::status::{Lag, Phase, Sample, Slot, Status, Totals, Unconfirmed};
 
 const EVERY: Duration = Duration::from_secs(1);
@@ -55,14 +55,14 @@ struct Memory {
 }
 
 /// Looks until the task is ended.
-pub(super) async fn run(settings: ConnectionSettings, board: Board) {
+pub(super) async fn run(settings: ConnectionSettings, publisher: StatusPublisher) {
     let mut memory = Memory::default();
     let mut session = None;
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let slot_name = board.latest().slot_name.clone();
+        let slot_name = publisher.latest().slot_name.clone();
         let look = match timeout(ANSWER_MAX, look(&settings, &mut session, &slot_name)).await {
             Ok(Ok(look)) => Some(look),
             Err(_elapsed) => {
@@ -75,7 +75,7 @@ pub(super) async fn run(settings: ConnectionSettings, board: Board) {
                 None
             }
         };
-        board.update(|status| memory.write(status, look));
+        publisher.update(|status| memory.write(status, look));
     }
 }
 

@@ -9,8 +9,8 @@ use tracing::{info, warn};
 use crate::config::ConnectionSettings;
 use crate::postgres::{self, PgError, Session};
 
-use super::board::Board;
 use super::clock;
+use super::publisher::StatusPublisher;
 use super::status::Phase;
 
 const EVERY: Duration = Duration::from_secs(2);
@@ -22,7 +22,7 @@ const ANSWER_MAX: Duration = Duration::from_secs(3);
 const SILENT_AFTER: Duration = Duration::from_secs(6);
 
 /// Asks until the task is ended.
-pub(super) async fn run(settings: ConnectionSettings, board: Board) {
+pub(super) async fn run(settings: ConnectionSettings, publisher: StatusPublisher) {
     let mut session = None;
     let mut seen = clock::now();
     let mut told = false;
@@ -32,7 +32,7 @@ pub(super) async fn run(settings: ConnectionSettings, board: Board) {
         ticks.tick().await;
         if let Ok(Ok(())) = timeout(ANSWER_MAX, ask(&settings, &mut session)).await {
             seen = clock::now();
-            board.update(|status| status.seen.target_ms = Some(clock::unix_ms()));
+            publisher.update(|status| status.seen.target_ms = Some(clock::unix_ms()));
             if std::mem::take(&mut told) {
                 info!(target: "apply", "the target {} answers again", settings.endpoint());
             }
@@ -40,7 +40,7 @@ pub(super) async fn run(settings: ConnectionSettings, board: Board) {
         }
         session = None;
         let streams = matches!(
-            board.latest().phase,
+            publisher.latest().phase,
             Phase::Streaming { .. } | Phase::Copying | Phase::Paused
         );
         if streams && !told && seen.elapsed() >= SILENT_AFTER {

@@ -11,8 +11,8 @@ use crate::config::ConnectionSettings;
 use crate::postgres::{self, PgError};
 use crate::schema;
 
-use super::board::Board;
 use super::clock;
+use super::publisher::StatusPublisher;
 
 /// An entry outlives its time by this part of it,
 const PART: u32 = 24;
@@ -31,7 +31,7 @@ pub(super) struct Records {
     /// Where the record of applied changes is.
     pub(super) target: ConnectionSettings,
     /// Tells whose record it is, as soon as that is known.
-    pub(super) board: Board,
+    pub(super) publisher: StatusPublisher,
     /// What is younger stays.
     pub(super) keep: Duration,
 }
@@ -62,6 +62,6 @@ async fn prune(records: &Records) -> Result<u64, PgError> {
     let count = schema::prune(&source, records.keep).await?;
     let unacked = schema::unacked(&source).await?;
     let target = postgres::connect(&records.target, "pgstream schema log").await?;
-    let slot_name = &records.board.latest().slot_name;
+    let slot_name = &records.publisher.latest().slot_name;
     Ok(count + apply::prune_schema_changes(&target, slot_name, records.keep, &unacked).await?)
 }

@@ -24,12 +24,12 @@ use crate::model::{Change, Event, Lsn, TransactionCommit};
 use crate::postgres::{Frame, Lifeline, PgError, WalReader};
 
 use super::applier::Applier;
-use super::board::Board;
 use super::copy::CopyRequest;
 use super::feedback::Feedback;
 use super::meter::Meter;
 use super::pace::{LINGER, Pace};
 use super::paired::{Paired, PairedRequest, Recent};
+use super::publisher::StatusPublisher;
 use super::request::Request;
 use super::staged::Staged;
 use super::status::{FailedTransaction, Phase};
@@ -42,7 +42,7 @@ use copy_requests::Copying;
 /// WAL without anything for us is confirmed this often.
 const IDLE_CONFIRM_EVERY: Duration = Duration::from_secs(3);
 
-/// Counters reach the board this often while rows flow.
+/// Counters reach the status this often while rows flow.
 const PUBLISH_EVERY: Duration = Duration::from_millis(100);
 
 /// Further behind than this is «behind».
@@ -73,7 +73,7 @@ pub(super) struct Stream<'a> {
     pub(super) paired_requests: mpsc::Receiver<PairedRequest>,
     /// The end of the session that writes, which nothing else would tell while nothing is written.
     pub(super) target_end: Lifeline,
-    pub(super) board: Board,
+    pub(super) publisher: StatusPublisher,
     /// The transaction to pass over, if the operator chose one.
     pub(super) skip: Option<(Lsn, String)>,
     pub(super) state: State,
@@ -495,12 +495,12 @@ impl Stream<'_> {
         let age_us = self
             .oldest_us()
             .map_or(0, |oldest| clock::postgres_us() - oldest);
-        let status = self.board.latest();
+        let status = self.publisher.latest();
         if status.checkpoint.confirmed_lsn != confirmed
             || age_us > 0
             || status.lag.seconds != Some(0.0)
         {
-            self.board.update(|status| {
+            self.publisher.update(|status| {
                 status.checkpoint.confirmed_lsn = confirmed;
                 status.lag.seconds = Some(seconds(age_us));
             });
@@ -510,7 +510,7 @@ impl Stream<'_> {
                 .lag
                 .source_wal_end
                 .bytes_since(received.max(self.state.idle_lsn));
-            self.board.phase(&Phase::Streaming {
+            self.publisher.phase(&Phase::Streaming {
                 behind: left > BEHIND_BYTES_MIN,
             });
         }

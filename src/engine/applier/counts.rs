@@ -48,7 +48,7 @@ impl Applier {
             "batch committed"
         );
         self.schema_changes_durable(batch.schema_changes);
-        self.board.update(|status| {
+        self.publisher.update(|status| {
             status.checkpoint.end_lsn = status.checkpoint.end_lsn.max(last.end_lsn);
             status.checkpoint.commit_time_ms = Some(clock::unix_ms_of(last.commit_time_us));
             status.forget_overcome();

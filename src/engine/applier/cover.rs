@@ -202,7 +202,7 @@ impl Applier {
         entry: &Entry,
         commit_lsn: Lsn,
     ) -> Result<Option<Entry>, EngineError> {
-        let copies = self.board.latest().snapshot.is_some();
+        let copies = self.publisher.latest().snapshot.is_some();
         if self.coverage.is_empty() && !self.coverage.is_lenient() && !copies {
             return Ok(None);
         }
@@ -357,7 +357,7 @@ impl Applier {
         let writer = self.background.writer();
         let done = writer.run_own("the name of a copied table", sql).await;
         done.map_err(|error| self.failed(error))?;
-        self.board.update(|status| {
+        self.publisher.update(|status| {
             if let Some(snapshot) = &mut status.snapshot {
                 Arc::make_mut(snapshot).follow(relation, name);
             }

@@ -67,13 +67,13 @@ impl Applier {
         self.flush().await?;
         self.complete().await?;
         let (plan, mut change) = self.as_edited(&entry, plan, begin.commit_lsn);
-        self.board.schema_change(change.clone());
+        self.publisher.schema_change(change.clone());
         let started = clock::now();
         if let Err(error) = self.run_plan(&entry, &plan).await {
             if error.class() != ErrorClass::Transient {
                 change.state = SchemaState::Failed;
                 change.error = Some(failure_of(&error, None).causes.join(": "));
-                self.board.schema_change(change);
+                self.publisher.schema_change(change);
             }
             return Err(error);
         }
@@ -152,7 +152,7 @@ impl Applier {
         Ok(plan)
     }
 
-    /// Says on the board, and to the source, that these changes are durable.
+    /// Says in the status, and to the source, that these changes are durable.
     pub(super) fn schema_changes_durable(&mut self, changes: Vec<SchemaChange>) {
         for mut change in changes {
             change.state = match change.state {
@@ -162,7 +162,7 @@ impl Applier {
             self.meter.add_schema_change();
             // When the queue is full, the next start acknowledges what is left.
             drop(self.acknowledge.try_send(change.id.clone()));
-            self.board.schema_change(change);
+            self.publisher.schema_change(change);
         }
     }
 

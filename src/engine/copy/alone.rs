@@ -13,8 +13,8 @@ use tracing::{debug, info};
 
 use crate::apply;
 use crate::config::Pipeline;
-use crate::engine::board::Board;
 use crate::engine::outcome::Outcome;
+use crate::engine::publisher::StatusPublisher;
 use crate::engine::request::Request;
 use crate::engine::status::{Command, CommandAnswer, CopyState, Phase};
 use crate::engine::supervise;
@@ -33,7 +33,7 @@ use super::{COPY_REQUESTS_MAX, choose, tables};
 /// What it takes.
 pub(in crate::engine) struct Alone {
     pub(in crate::engine) pipeline: Pipeline,
-    pub(in crate::engine) board: Board,
+    pub(in crate::engine) publisher: StatusPublisher,
     pub(in crate::engine) requests: mpsc::Receiver<Request>,
     pub(in crate::engine) control: watch::Receiver<Control>,
 }
@@ -42,22 +42,22 @@ pub(in crate::engine) struct Alone {
 pub(in crate::engine) async fn copy_alone(alone: Alone) -> Outcome {
     let Alone {
         pipeline,
-        board,
+        publisher,
         mut requests,
         control,
     } = alone;
-    board.phase(&Phase::Copying);
+    publisher.phase(&Phase::Copying);
     let outcome = tokio::select! {
         biased;
         () = stop_asked(&mut requests) => Ok(Outcome::Stopped),
-        copied = copy(&pipeline, &board, control) => copied,
+        copied = copy(&pipeline, &publisher, control) => copied,
     };
-    board.phase(&Phase::Stopped);
+    publisher.phase(&Phase::Stopped);
     outcome.unwrap_or_else(|error| {
         let failure = failure_of(&error, None);
         // Whoever started us tells it; twice is once too often.
         tracing::debug!(target: "snapshot", causes = failure.why(), "{}", failure.message);
-        board.failed(&failure);
+        publisher.failed(&failure);
         Outcome::Failed(failure)
     })
 }
@@ -79,7 +79,7 @@ async fn stop_asked(requests: &mut mpsc::Receiver<Request>) {
 
 async fn copy(
     pipeline: &Pipeline,
-    board: &Board,
+    publisher: &StatusPublisher,
     control: watch::Receiver<Control>,
 ) -> Result<Outcome, EngineError> {
     let failed = |operation| {
@@ -98,7 +98,7 @@ async fn copy(
         source,
     })?;
     let store = Store::new(SNAPSHOT_NAME.to_owned());
-    if let Err(error) = copy_selected(pipeline, board, control, (&store, &target)).await {
+    if let Err(error) = copy_selected(pipeline, publisher, control, (&store, &target)).await {
         if let Err(left) = tidy(&store, &target).await {
             debug!(target: "snapshot", "records of the copy stay on the target: {left}");
         }
@@ -113,7 +113,7 @@ async fn copy(
 
 async fn copy_selected(
     pipeline: &Pipeline,
-    board: &Board,
+    publisher: &StatusPublisher,
     control: watch::Receiver<Control>,
     (store, target): (&Store, &Session),
 ) -> Result<(), EngineError> {
@@ -123,7 +123,7 @@ async fn copy_selected(
     let site = Site::new(
         pipeline.clone(),
         store.clone(),
-        board.clone(),
+        publisher.clone(),
         control,
         false,
     );

@@ -51,7 +51,7 @@ use crate::config::Pipeline;
 use crate::snapshot::Store;
 
 use super::EngineError;
-use super::board::Board;
+use super::publisher::StatusPublisher;
 use super::supervise::{self, Task};
 
 pub(super) use alone::{Alone, copy_alone};
@@ -101,11 +101,16 @@ impl Copies {
     }
 
     /// Lets the copier look for work, and begins it where there is none yet.
-    pub(super) fn look_for_work(&mut self, pipeline: &Pipeline, slot_name: &str, board: &Board) {
+    pub(super) fn look_for_work(
+        &mut self,
+        pipeline: &Pipeline,
+        slot_name: &str,
+        publisher: &StatusPublisher,
+    ) {
         if self.task.as_ref().is_none_or(Task::is_finished) {
             let store = Store::new(slot_name.to_owned());
             let control = self.control.clone();
-            let site = Site::new(pipeline.clone(), store, board.clone(), control, true);
+            let site = Site::new(pipeline.clone(), store, publisher.clone(), control, true);
             let (settled, wake) = (self.settled.subscribe(), Arc::clone(&self.wake));
             let copier = Copier::new(site, self.copy_request_sender.clone(), settled, wake);
             let copy_requests = self.copy_request_sender.clone();

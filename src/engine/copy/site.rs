@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use crate::apply::came_through_slot_sql;
 use crate::config::Pipeline;
-use crate::engine::board::Board;
+use crate::engine::publisher::StatusPublisher;
 use crate::engine::status::Failure;
 use crate::engine::{EngineError, clock};
 use crate::model::{RelationId, quote_literal};
@@ -29,7 +29,7 @@ pub(in crate::engine) struct Control {
 pub(super) struct Site {
     pub(super) pipeline: Pipeline,
     pub(super) store: Store,
-    board: Board,
+    publisher: StatusPublisher,
     pub(super) control: watch::Receiver<Control>,
     pub(super) account: Account,
     /// Whether somebody streams afterwards.
@@ -55,14 +55,14 @@ impl Site {
     pub(super) fn new(
         pipeline: Pipeline,
         store: Store,
-        board: Board,
+        publisher: StatusPublisher,
         control: watch::Receiver<Control>,
         streams: bool,
     ) -> Self {
         Self {
             pipeline,
             store,
-            board,
+            publisher,
             control,
             account: Account::default(),
             streams,
@@ -126,7 +126,7 @@ impl Site {
             (control.worker_count, busy_count),
             control.paused,
         );
-        self.board.update(|status| {
+        self.publisher.update(|status| {
             if let Some(before) = &status.snapshot {
                 shown.keep_asked(before);
             }

@@ -80,7 +80,7 @@ impl Lifecycle {
         let Self {
             requests,
             pipeline,
-            board,
+            publisher,
             acknowledge,
             care,
             first_round,
@@ -91,7 +91,7 @@ impl Lifecycle {
         let connecting_max = CONNECTING_MAX.min(left);
         let connecting = async {
             let connected = connect(pipeline, (care.is_none(), *first_round), |slot| {
-                board.update(|status| {
+                publisher.update(|status| {
                     status.slot_name.clone_from(&slot.name);
                     status.plugin.clone_from(&slot.plugin);
                 });
@@ -179,7 +179,7 @@ impl Lifecycle {
             copies: self.copies.link(&slot_name),
             edit: self.edit.clone(),
             publication: stream_publication(&decoder, &slot_name, &anew),
-            board: self.board.clone(),
+            publisher: self.publisher.clone(),
             meter,
             acknowledge: self.acknowledge.clone(),
         };
@@ -193,7 +193,7 @@ impl Lifecycle {
             feedback,
             feedback_task: supervise::spawn("feedback", task),
             target_end,
-            board: self.board.clone(),
+            publisher: self.publisher.clone(),
             skip: self.skip.take(),
             state: State::new(position, self.paused, careful),
             requests: &mut self.requests,

@@ -144,7 +144,7 @@ impl Stream<'_> {
         } = *copy_request;
         if stream_waits && answer == Answer::Done {
             self.state.copying.stream_waits = true;
-            self.board.phase(&Phase::Copying);
+            self.publisher.phase(&Phase::Copying);
         }
         // A copier that is gone has failed, which is told elsewhere.
         drop(asked.send(answer));

@@ -31,7 +31,7 @@ impl Stream<'_> {
             Command::Resume => {
                 self.state.paused = false;
                 self.state.listening_since = clock::now();
-                self.board.phase(&Phase::Streaming { behind: true });
+                self.publisher.phase(&Phase::Streaming { behind: true });
                 CommandAnswer::Accepted
             }
             Command::Retry => {
@@ -45,7 +45,7 @@ impl Stream<'_> {
             Command::Copy(CopyCommand::Table { relation }) => {
                 let answer = self.copy_again(relation).await?;
                 if answer == CommandAnswer::Accepted {
-                    self.board.copy_again(relation);
+                    self.publisher.copy_again(relation);
                     flow = ControlFlow::Break(RoundEnd::Again);
                 }
                 answer
@@ -54,7 +54,7 @@ impl Stream<'_> {
             Command::Copy(_) => CommandAnswer::Accepted,
             Command::Stop => {
                 self.state.stopping = true;
-                self.board.phase(&Phase::Stopping);
+                self.publisher.phase(&Phase::Stopping);
                 CommandAnswer::Accepted
             }
         };
@@ -80,7 +80,7 @@ impl Stream<'_> {
         if !self.state.is_inside_large() {
             self.commit().await?;
         }
-        self.board.phase(&Phase::Paused);
+        self.publisher.phase(&Phase::Paused);
         Ok(())
     }
 }

@@ -67,7 +67,7 @@ impl Stream<'_> {
         };
         warn!(target: "apply", xid = begin.xid, lsn = %begin.commit_lsn,
             "transaction skipped on record");
-        self.board.update(|status| status.last_error = None);
-        self.board.event(EngineEvent::Skipped(transaction));
+        self.publisher.update(|status| status.last_error = None);
+        self.publisher.event(EngineEvent::Skipped(transaction));
     }
 }

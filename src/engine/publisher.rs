@@ -15,12 +15,12 @@ const EVENTS_MAX: usize = 1_024;
 
 /// The latest [`Status`] and the events.
 #[derive(Debug, Clone)]
-pub(super) struct Board {
+pub(super) struct StatusPublisher {
     status: watch::Sender<Arc<Status>>,
     events: broadcast::Sender<EngineEvent>,
 }
 
-impl Board {
+impl StatusPublisher {
     pub(super) fn new(status: Status) -> Self {
         Self {
             status: watch::Sender::new(Arc::new(status)),
