@@ -24,10 +24,10 @@ use crate::postgres::{self, Session};
 use crate::schema::install::{self, SNAPSHOT_NAME};
 use crate::snapshot::Store;
 
+use super::context::{Control, CopyContext};
 use super::copier::Copier;
 use super::leftover::Leftovers;
 use super::request::{Answer, CopyRequest};
-use super::site::{Control, Site};
 use super::{COPY_REQUESTS_MAX, choose, tables};
 
 /// What it takes.
@@ -120,7 +120,7 @@ async fn copy_selected(
     begin(pipeline, store, target).await?;
     let (copy_request_sender, copy_requests) = mpsc::channel(COPY_REQUESTS_MAX);
     let settled = Arc::new(watch::Sender::new(()));
-    let site = Site::new(
+    let context = CopyContext::new(
         pipeline.clone(),
         store.clone(),
         publisher.clone(),
@@ -128,7 +128,7 @@ async fn copy_selected(
         false,
     );
     let wake = Arc::new(Notify::new());
-    let copier = Copier::new(site, copy_request_sender, settled.subscribe(), wake);
+    let copier = Copier::new(context, copy_request_sender, settled.subscribe(), wake);
     copier.wake_once();
     let mut task = supervise::spawn("copier", copier.run());
     tokio::select! {

@@ -18,12 +18,12 @@ use crate::postgres::Session;
 use crate::snapshot::{StoredPart, StoredTable};
 
 use super::choose;
+use super::context::{CopyContext, Stop};
 use super::group::{Group, GroupSettings};
 use super::moment::{FreeObjects, Moment};
 use super::pool::{PoolEnd, WorkerPool};
 use super::primary::while_primary_speaks;
 use super::request::{Answer, CopyRequest};
-use super::site::{Site, Stop};
 
 /// A moment that schema changes overtake is taken again so often.
 const MOMENTS_MAX: usize = 20;
@@ -33,7 +33,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// A task beside the stream.
 pub(super) struct Copier {
-    pub(super) site: Site,
+    pub(super) context: CopyContext,
     copy_requests: mpsc::Sender<CopyRequest>,
     settled: watch::Receiver<()>,
     wake: Arc<Notify>,
@@ -48,14 +48,14 @@ pub(super) struct Copier {
 
 impl Copier {
     pub(super) fn new(
-        site: Site,
+        context: CopyContext,
         copy_requests: mpsc::Sender<CopyRequest>,
         settled: watch::Receiver<()>,
         wake: Arc<Notify>,
     ) -> Self {
         Self {
-            retry: Retry::new(site.pipeline.retry_timeout),
-            site,
+            retry: Retry::new(context.pipeline.retry_timeout),
+            context,
             copy_requests,
             settled,
             wake,
@@ -117,7 +117,7 @@ impl Copier {
         let target = self.target_session().await?;
         self.let_leftovers_wait(&target).await?;
         loop {
-            let stored = self.site.load(&target).await?;
+            let stored = self.context.load(&target).await?;
             let in_state = |state| stored.iter().filter(move |table| table.state == state);
             if in_state(CopyState::Indexing).next().is_some() {
                 self.complete(&target, &stored).await?;
@@ -133,12 +133,13 @@ impl Copier {
                 continue;
             }
             if !self.foreign_keys(&target, &stored).await? {
-                let noted = self.site.store.lack_nothing(&target).await;
-                noted.map_err(|source| self.site.target_failed("note what is there", source))?;
-                self.site.load(&target).await?;
+                let noted = self.context.store.lack_nothing(&target).await;
+                noted.map_err(|source| self.context.target_failed("note what is there", source))?;
+                self.context.load(&target).await?;
                 let flushed = target.flush_wal().await;
-                flushed
-                    .map_err(|source| self.site.target_failed("bring the copy to disk", source))?;
+                flushed.map_err(|source| {
+                    self.context.target_failed("bring the copy to disk", source)
+                })?;
                 self.retry.reset();
                 return Ok(());
             }
@@ -147,12 +148,12 @@ impl Copier {
 
     /// Opens the session of a turn. No other of ours lives yet: those that do were left behind.
     async fn target_session(&self) -> Result<Session, EngineError> {
-        let session = self.site.another_session().await?;
+        let session = self.context.another_session().await?;
         let ended = session
-            .replace_namesakes(&self.site.application_name())
+            .replace_namesakes(&self.context.application_name())
             .await;
         ended.map_err(|source| {
-            self.site
+            self.context
                 .target_failed("end what was left of copies", source)
         })?;
         Ok(session)
@@ -160,13 +161,13 @@ impl Copier {
 
     /// What was being copied when another process ended begins anew.
     async fn let_leftovers_wait(&mut self, target: &Session) -> Result<(), Stop> {
-        let stored = self.site.load(target).await?;
+        let stored = self.context.load(target).await?;
         let cut_off = stored
             .iter()
             .filter(|table| table.state == CopyState::Copying);
         let cut_off: Vec<RelationId> = cut_off.map(|table| table.relation).collect();
-        let waits = self.site.store.wait_to_resume(target, &cut_off).await;
-        waits.map_err(|source| self.site.target_failed("let tables wait", source))?;
+        let waits = self.context.store.wait_to_resume(target, &cut_off).await;
+        waits.map_err(|source| self.context.target_failed("let tables wait", source))?;
         Ok(())
     }
 
@@ -175,13 +176,13 @@ impl Copier {
         let Some(group) = self.made_group(target, stored).await? else {
             return Ok(());
         };
-        let stored = self.site.load(target).await?;
+        let stored = self.context.load(target).await?;
         let attempts = stored
             .iter()
             .map(|table| (table.relation, table.attempt))
             .collect();
-        let mut pool = WorkerPool::open(&self.site, group, attempts).await?;
-        match pool.work(&mut self.site, target).await? {
+        let mut pool = WorkerPool::open(&self.context, group, attempts).await?;
+        match pool.work(&mut self.context, target).await? {
             PoolEnd::Done => {}
             PoolEnd::PointLost(error) => return Err(Stop::Failed(error)),
         }
@@ -198,10 +199,10 @@ impl Copier {
         let mut waiting = waiting_of(stored);
         let first = stored.iter().all(|table| !has_rows(table));
         let (slot_name, snapshot) = (
-            self.site.store.slot_name().to_owned(),
-            self.site.pipeline.snapshot.clone(),
+            self.context.store.slot_name().to_owned(),
+            self.context.pipeline.snapshot.clone(),
         );
-        let (filter, refused) = (self.site.pipeline.filter.clone(), self.refused.clone());
+        let (filter, refused) = (self.context.pipeline.filter.clone(), self.refused.clone());
         for attempt in 0..MOMENTS_MAX {
             if attempt > 0 {
                 // The stream was too fast: it stands still until it knows the moment.
@@ -209,25 +210,26 @@ impl Copier {
             }
             let mut settings = GroupSettings {
                 snapshot: &snapshot,
-                slot_name: self.site.streams.then_some(slot_name.as_str()),
+                slot_name: self.context.streams.then_some(slot_name.as_str()),
                 stored: &[],
                 parts: &[],
                 waiting: &waiting,
                 filter: &filter,
-                free: FreeObjects::of(first, self.site.streams, &snapshot.tables),
-                silent_triggers: self.site.pipeline.disable_triggers,
-                run_as_owner: self.site.pipeline.run_as_owner,
-                stands_still: first || !self.site.streams,
+                free: FreeObjects::of(first, self.context.streams, &snapshot.tables),
+                silent_triggers: self.context.pipeline.disable_triggers,
+                run_as_owner: self.context.pipeline.run_as_owner,
+                stands_still: first || !self.context.streams,
                 refused: &refused,
             };
             let moment =
-                while_primary_speaks(&self.site.pipeline, Box::pin(Moment::open(&settings))).await;
-            let moment = moment.map_err(|error| self.site.group_failed(error))?;
+                while_primary_speaks(&self.context.pipeline, Box::pin(Moment::open(&settings)))
+                    .await;
+            let moment = moment.map_err(|error| self.context.group_failed(error))?;
             if self.reach(moment.point.lsn()).await? == Answer::Disturbed {
                 sleep(PAUSE).await;
                 continue;
             }
-            let stored = self.site.load(target).await?;
+            let stored = self.context.load(target).await?;
             let still = waiting_of(&stored);
             if still != waiting {
                 // The stream made a table itself, or let another one wait.
@@ -240,7 +242,7 @@ impl Copier {
             let parts = self.parts(target).await?;
             (settings.stored, settings.parts) = (&stored, &parts);
             let group = Group::planned(&settings, target, moment).await;
-            let group = group.map_err(|error| self.site.group_failed(error))?;
+            let group = group.map_err(|error| self.context.group_failed(error))?;
             self.require_same_source(&group, target).await?;
             if self.is_obstructed(target, &group, first).await? {
                 return Ok(None);
@@ -262,9 +264,9 @@ impl Copier {
     }
 
     async fn parts(&self, target: &Session) -> Result<Vec<StoredPart>, Stop> {
-        let parts = self.site.store.parts(target).await;
+        let parts = self.context.store.parts(target).await;
         let failed = |source| {
-            self.site
+            self.context
                 .target_failed("read which parts are there", source)
         };
         Ok(parts.map_err(failed)?)
@@ -279,16 +281,16 @@ impl Copier {
         first: bool,
     ) -> Result<bool, EngineError> {
         if first {
-            group.refuse_conflicts(&self.site.pipeline.target.endpoint())?;
+            group.refuse_conflicts(&self.context.pipeline.target.endpoint())?;
         }
         let conflicting = group.conflicting();
         for (table, conflict) in &conflicting {
             let error = EngineError::SnapshotConflict {
-                endpoint: self.site.pipeline.target.endpoint(),
+                endpoint: self.context.pipeline.target.endpoint(),
                 conflicts: vec![(*conflict).clone()],
             };
             let failure = failure_of(&error, None);
-            self.site.failed(target, *table, failure).await?;
+            self.context.failed(target, *table, failure).await?;
         }
         Ok(!conflicting.is_empty())
     }
@@ -306,16 +308,16 @@ impl Copier {
         for table in &names {
             info!(target: "snapshot", %table, "is not on the source any more");
         }
-        let forgotten = self.site.store.forget(target, gone).await;
-        forgotten.map_err(|source| self.site.target_failed("forget tables", source))?;
-        if self.site.streams || names.is_empty() {
+        let forgotten = self.context.store.forget(target, gone).await;
+        forgotten.map_err(|source| self.context.target_failed("forget tables", source))?;
+        if self.context.streams || names.is_empty() {
             return Ok(());
         }
-        let mut selected = choose::now_selected(&self.site.pipeline).await?;
+        let mut selected = choose::now_selected(&self.context.pipeline).await?;
         selected.retain(|table| names.contains(&table.name));
         let new: Vec<_> = selected.iter().collect();
-        let written = choose::write_down(&self.site.store, target, &new).await;
-        written.map_err(|source| choose::write_failed(&self.site.pipeline, source))
+        let written = choose::write_down(&self.context.store, target, &new).await;
+        written.map_err(|source| choose::write_failed(&self.context.pipeline, source))
     }
 
     /// Fails the tables that cannot be made without what the target refuses.
@@ -338,10 +340,12 @@ impl Copier {
             None => group.that_need(&object),
         };
         let Some(tables) = concerned else {
-            return Ok(self.site.all_failed(target, waiting, *failure).await?);
+            return Ok(self.context.all_failed(target, waiting, *failure).await?);
         };
         for table in tables {
-            self.site.failed(target, table, (*failure).clone()).await?;
+            self.context
+                .failed(target, table, (*failure).clone())
+                .await?;
         }
         self.refused.insert(object);
         Ok(())
@@ -356,17 +360,17 @@ impl Copier {
         let Some(system) = group.point.system() else {
             return Ok(());
         };
-        let owner = apply::checkpoint_owner(target, self.site.store.slot_name()).await;
+        let owner = apply::checkpoint_owner(target, self.context.store.slot_name()).await;
         let owner = owner.map_err(|source| {
-            self.site
+            self.context
                 .target_failed("read whose checkpoint it is", source)
         })?;
         match owner {
             Some(owner) if owner != *system => Err(EngineError::NotTheSource {
                 what: "tables cannot be copied",
                 key: key::SNAPSHOT_STORE_URL,
-                store: self.site.pipeline.snapshot.source.endpoint(),
-                source_endpoint: self.site.pipeline.source.endpoint(),
+                store: self.context.pipeline.snapshot.source.endpoint(),
+                source_endpoint: self.context.pipeline.source.endpoint(),
             }),
             Some(_) | None => Ok(()),
         }
@@ -389,7 +393,7 @@ impl Copier {
                 self.told.insert(note);
             }
         }
-        self.site.account.begin(group.point.lsn());
+        self.context.account.begin(group.point.lsn());
         self.ask(CopyRequest::Tables(Box::new(copy_request)), answered)
             .await
     }
@@ -422,7 +426,7 @@ impl Copier {
             return Err(Stop::Over);
         }
         loop {
-            let stored = self.site.load(target).await?;
+            let stored = self.context.load(target).await?;
             if !stored
                 .iter()
                 .any(|table| table.state == CopyState::CatchingUp)

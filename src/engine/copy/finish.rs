@@ -13,11 +13,11 @@ use crate::model::{Classify as _, ErrorClass, RelationId};
 use crate::postgres::{self, PgError, Session, sqlstate};
 use crate::snapshot::{OpenStep, Store, StoredTable};
 
+use super::context::{CopyContext, Stop};
 use super::copier::Copier;
 use super::pool::{PoolEnd, WorkerPool};
 use super::request::{Answer, CopyRequest};
 use super::rights::sequence_refused;
-use super::site::{Site, Stop};
 
 impl Copier {
     /// Completes tables whose rows another process brought.
@@ -30,16 +30,16 @@ impl Copier {
             .iter()
             .filter(|table| table.state == CopyState::Indexing);
         let tables: Vec<RelationId> = rows_are_there.map(|table| table.relation).collect();
-        let mut pool = WorkerPool::for_steps(&mut self.site, target, &tables).await?;
-        match pool.work(&mut self.site, target).await? {
+        let mut pool = WorkerPool::for_steps(&mut self.context, target, &tables).await?;
+        match pool.work(&mut self.context, target).await? {
             PoolEnd::Done => {}
             PoolEnd::PointLost(error) => return Err(Stop::Failed(error)),
         }
-        self.site.finish_tables(target).await
+        self.context.finish_tables(target).await
     }
 }
 
-impl Site {
+impl CopyContext {
     /// Runs what joins tables, moves sequences, and says that the tables are complete. Tables that
     /// still wait, or failed, do not keep the others.
     pub(super) async fn finish_tables(&mut self, target: &Session) -> Result<(), Stop> {
@@ -149,7 +149,7 @@ impl Copier {
             .map(|table| table.relation)
             .collect();
         let ready = |table: Option<RelationId>| table.is_none_or(|table| !pending.contains(&table));
-        let steps = self.site.open_steps(target).await?.into_iter();
+        let steps = self.context.open_steps(target).await?.into_iter();
         let steps: Vec<OpenStep> = steps
             .filter(|step| ready(step.relation) && ready(step.referenced))
             .collect();
@@ -172,7 +172,7 @@ impl Copier {
                     relation, failure, ..
                 } => {
                     let table = relation.map(RelationId).unwrap_or_default();
-                    self.site.refused(target, table, *failure).await?;
+                    self.context.refused(target, table, *failure).await?;
                     return Ok(false);
                 }
             }
@@ -195,11 +195,16 @@ impl Copier {
         for step in steps {
             by_table.entry(step.relation).or_default().push(step);
         }
-        let worker_count = self.site.control.borrow().worker_count.min(by_table.len());
+        let worker_count = self
+            .context
+            .control
+            .borrow()
+            .worker_count
+            .min(by_table.len());
         let queue = Mutex::new(by_table.into_values());
         let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
         let worker = async || {
-            let session = self.site.another_session().await?;
+            let session = self.context.another_session().await?;
             let mut refused = Vec::new();
             while let Some(steps) = next() {
                 for step in steps {
@@ -215,7 +220,7 @@ impl Copier {
                 Some(sqlstate::FOREIGN_KEY_VIOLATION) => {
                     self.leave_unvalidated(target, &step).await?;
                 }
-                _ => self.site.refused(target, table, failure).await?,
+                _ => self.context.refused(target, table, failure).await?,
             }
         }
         Ok(())
@@ -229,7 +234,7 @@ impl Copier {
              session_replication_role = replica: the foreign key is checked for new rows, and stays NOT VALID");
         let strike = Store::steps_done(std::slice::from_ref(step));
         let struck = target.change(&strike, &[]).await;
-        struck.map_err(|source| self.site.target_failed("note what is done", source))?;
+        struck.map_err(|source| self.context.target_failed("note what is done", source))?;
         Ok(())
     }
 }

@@ -22,6 +22,7 @@
 mod account;
 mod alone;
 mod choose;
+mod context;
 mod copier;
 mod difference;
 mod finish;
@@ -37,7 +38,6 @@ mod ranges;
 mod reconcile;
 mod request;
 mod rights;
-mod site;
 mod standing;
 mod survey;
 pub(super) mod tables;
@@ -56,13 +56,13 @@ use super::supervise::{self, Task};
 
 pub(super) use alone::{Alone, copy_alone};
 pub(super) use choose::choose as choose_tables;
+pub(super) use context::Control;
+use context::CopyContext;
 use copier::Copier;
 pub use group::GroupError;
 pub use plan::{SnapshotPlan, plan_snapshot};
 pub use reconcile::Conflict;
 pub(super) use request::{Answer, CopyLink, CopyRequest, MadeTable, TablesRequest};
-pub(super) use site::Control;
-use site::Site;
 
 /// Requests that may wait for the stream; the copier waits for each answer.
 const COPY_REQUESTS_MAX: usize = 4;
@@ -110,9 +110,10 @@ impl Copies {
         if self.task.as_ref().is_none_or(Task::is_finished) {
             let store = Store::new(slot_name.to_owned());
             let control = self.control.clone();
-            let site = Site::new(pipeline.clone(), store, publisher.clone(), control, true);
+            let context =
+                CopyContext::new(pipeline.clone(), store, publisher.clone(), control, true);
             let (settled, wake) = (self.settled.subscribe(), Arc::clone(&self.wake));
-            let copier = Copier::new(site, self.copy_request_sender.clone(), settled, wake);
+            let copier = Copier::new(context, self.copy_request_sender.clone(), settled, wake);
             let copy_requests = self.copy_request_sender.clone();
             self.task = Some(supervise::spawn("copies", watched(copier, copy_requests)));
         }

@@ -23,9 +23,9 @@ use crate::snapshot::{
 };
 
 use super::account::Counter;
+use super::context::{CopyContext, Stop};
 use super::group::Group;
 use super::queue::{Job, Progress, Queue};
-use super::site::{Site, Stop};
 use super::watch;
 
 /// Progress is shown, and users who wait for us are looked for, this often.
@@ -86,14 +86,14 @@ struct JobEnd {
 impl WorkerPool {
     /// Makes ready to copy the rows of a group.
     pub(super) async fn open(
-        site: &Site,
+        context: &CopyContext,
         group: Group,
         attempts: HashMap<RelationId, i32>,
     ) -> Result<Self, EngineError> {
-        let mut pool = Self::idle(site).await?;
+        let mut pool = Self::idle(context).await?;
         pool.begin = group.point.begin().into();
         pool.attempts = attempts;
-        let workers = site.control.borrow().worker_count;
+        let workers = context.control.borrow().worker_count;
         let mut tables: Vec<&SourceTable> = group.tables.iter().collect();
         tables.sort_by_key(|table| std::cmp::Reverse(table.byte_count));
         for table in tables {
@@ -101,11 +101,11 @@ impl WorkerPool {
                 (true, _) => Vec::new(),
                 (false, Some(ranges)) => {
                     let (rows, bytes) = ranges.there();
-                    site.account.counter(table.relation).add(rows, bytes);
+                    context.account.counter(table.relation).add(rows, bytes);
                     ranges.left()
                 }
                 (false, None) => {
-                    let part_bytes = site.pipeline.snapshot.part_size.0;
+                    let part_bytes = context.pipeline.snapshot.part_size.0;
                     plan_parts(table.block_count, table.byte_count, part_bytes, workers)
                 }
             };
@@ -124,19 +124,19 @@ impl WorkerPool {
 
     /// Makes ready to run the statements that complete tables whose rows are there.
     pub(super) async fn for_steps(
-        site: &mut Site,
+        context: &mut CopyContext,
         target: &Session,
         tables: &[RelationId],
     ) -> Result<Self, EngineError> {
-        let mut pool = Self::idle(site).await?;
+        let mut pool = Self::idle(context).await?;
         for table in tables {
-            pool.add_steps(site, target, *table).await?;
+            pool.add_steps(context, target, *table).await?;
         }
         Ok(pool)
     }
 
-    async fn idle(site: &Site) -> Result<Self, EngineError> {
-        let pipeline = &site.pipeline;
+    async fn idle(context: &CopyContext) -> Result<Self, EngineError> {
+        let pipeline = &context.pipeline;
         let now = postgres::connect(&pipeline.snapshot.source, "pgstream snapshot").await;
         let now = now.map_err(|source| EngineError::Source {
             operation: "open a session to watch the copies with",
@@ -149,7 +149,7 @@ impl WorkerPool {
             tables: HashMap::new(),
             attempts: HashMap::new(),
             tries: HashMap::new(),
-            settings: site.worker_settings(),
+            settings: context.worker_settings(),
             begin: "".into(),
             now: Arc::new(now),
             idle: Vec::new(),
@@ -162,45 +162,45 @@ impl WorkerPool {
     /// Works until nothing is left, then completes the tables.
     pub(super) async fn work(
         &mut self,
-        site: &mut Site,
+        context: &mut CopyContext,
         target: &Session,
     ) -> Result<PoolEnd, Stop> {
-        self.skip_rowless(site, target).await?;
+        self.skip_rowless(context, target).await?;
         let mut looks = interval(LOOK_EVERY);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let more = self.start_jobs(site).await?;
+            let more = self.start_jobs(context).await?;
             if !more && self.running.is_empty() {
                 break;
             }
             tokio::select! {
                 biased;
                 Some(end) = self.ends.1.recv() => {
-                    if let Some(lost) = self.ended(end, site, target).await? {
+                    if let Some(lost) = self.ended(end, context, target).await? {
                         return Ok(PoolEnd::PointLost(lost));
                     }
                 }
-                changed = site.control.changed() => {
+                changed = context.control.changed() => {
                     if changed.is_err() {
                         return Err(Stop::Over);
                     }
                 }
                 _ = looks.tick() => {
-                    self.look(site).await?;
-                    self.end_moment_for_others(site, target).await?;
+                    self.look(context).await?;
+                    self.end_moment_for_others(context, target).await?;
                 }
             }
         }
         if self.group.is_some() {
-            site.finish_tables(target).await?;
+            context.finish_tables(target).await?;
         }
         Ok(PoolEnd::Done)
     }
 
     /// Starts as many jobs as may run, and returns whether some are left.
-    async fn start_jobs(&mut self, site: &mut Site) -> Result<bool, EngineError> {
+    async fn start_jobs(&mut self, context: &mut CopyContext) -> Result<bool, EngineError> {
         loop {
-            let control = *site.control.borrow_and_update();
+            let control = *context.control.borrow_and_update();
             if self.running.len() >= control.worker_count {
                 return Ok(!self.queue.is_empty());
             }
@@ -217,28 +217,31 @@ impl WorkerPool {
                 None => Worker::open(&self.settings).await,
             };
             let worker = worker.map_err(|source| EngineError::SnapshotTable { source })?;
-            site.account.set(
+            context.account.set(
                 relation,
                 match job {
                     Job::Make | Job::Part(_) => CopyState::Copying,
                     Job::Step(_) | Job::Finish => CopyState::Indexing,
                 },
             );
-            self.start(site, worker, relation, job);
+            self.start(context, worker, relation, job);
         }
     }
 
-    fn start(&mut self, site: &Site, mut worker: Worker, relation: RelationId, job: Job) {
+    fn start(&mut self, context: &CopyContext, mut worker: Worker, relation: RelationId, job: Job) {
         let id = self.started_count;
         self.started_count += 1;
         let source_pid = worker.source_pid();
         let attempt = self.attempts.get(&relation).copied().unwrap_or_default();
         let fence = Fence {
-            store: site.store.clone(),
+            store: context.store.clone(),
             attempt,
             lsn: self.group.as_ref().and_then(|group| group.point.lsn()),
         };
-        let (total, counted) = (site.account.counter(relation), Arc::new(Counter::default()));
+        let (total, counted) = (
+            context.account.counter(relation),
+            Arc::new(Counter::default()),
+        );
         let (table, begin) = (self.tables.get(&relation).cloned(), Arc::clone(&self.begin));
         let (now, ends) = (Arc::clone(&self.now), self.ends.0.clone());
         let making = self.group.as_ref().and_then(|group| group.making(relation));
@@ -283,7 +286,11 @@ impl WorkerPool {
     }
 
     /// Partitioned tables have no rows of their own.
-    async fn skip_rowless(&mut self, site: &mut Site, target: &Session) -> Result<(), Stop> {
+    async fn skip_rowless(
+        &mut self,
+        context: &mut CopyContext,
+        target: &Session,
+    ) -> Result<(), Stop> {
         let rowless: Vec<RelationId> = self
             .tables
             .values()
@@ -291,7 +298,7 @@ impl WorkerPool {
             .map(|table| table.relation)
             .collect();
         for relation in rowless {
-            self.note_rows(site, target, relation).await?;
+            self.note_rows(context, target, relation).await?;
         }
         Ok(())
     }
@@ -300,7 +307,7 @@ impl WorkerPool {
     async fn ended(
         &mut self,
         end: JobEnd,
-        site: &mut Site,
+        context: &mut CopyContext,
         target: &Session,
     ) -> Result<Option<EngineError>, Stop> {
         let gave_way = self
@@ -320,10 +327,10 @@ impl WorkerPool {
                 self.idle.push(worker);
             }
             self.tries.remove(&relation);
-            self.done(site, target, relation, &job).await?;
+            self.done(context, target, relation, &job).await?;
             return Ok(None);
         };
-        site.account.counter(relation).take_back(&counted);
+        context.account.counter(relation).take_back(&counted);
         if !self.queue.has(relation) {
             return Ok(None);
         }
@@ -332,12 +339,12 @@ impl WorkerPool {
             self.queue.again(relation, job);
             return Ok(None);
         }
-        self.failed(site, target, (relation, job), error).await
+        self.failed(context, target, (relation, job), error).await
     }
 
     async fn failed(
         &mut self,
-        site: &mut Site,
+        context: &mut CopyContext,
         target: &Session,
         (relation, job): (RelationId, Job),
         error: SnapshotError,
@@ -351,7 +358,7 @@ impl WorkerPool {
             SnapshotError::Changed { .. }
             | SnapshotError::Superseded { .. }
             | SnapshotError::Commit { .. } => true,
-            _ => class != ErrorClass::Transient && self.has_changed(site, relation).await?,
+            _ => class != ErrorClass::Transient && self.has_changed(context, relation).await?,
         };
         if disturbed {
             info!(target: "snapshot", "{error}: it is copied again");
@@ -359,12 +366,12 @@ impl WorkerPool {
             let waits = match error {
                 // What is there of it counts, this part included if it is.
                 SnapshotError::Commit { .. } => {
-                    site.store.wait_to_resume(target, &[relation]).await
+                    context.store.wait_to_resume(target, &[relation]).await
                 }
-                _ => site.store.wait(target, &[relation]).await,
+                _ => context.store.wait(target, &[relation]).await,
             };
-            waits.map_err(|source| site.target_failed("let a table wait", source))?;
-            site.account.set(relation, CopyState::Waiting);
+            waits.map_err(|source| context.target_failed("let a table wait", source))?;
+            context.account.set(relation, CopyState::Waiting);
             return Ok(None);
         }
         let at_the_beginning = matches!(
@@ -390,14 +397,15 @@ impl WorkerPool {
             return Ok(Some(EngineError::SnapshotPointLost));
         }
         self.queue.leave_out(relation);
-        site.failed(target, relation, failure_of(&error, None))
+        context
+            .failed(target, relation, failure_of(&error, None))
             .await?;
         Ok(None)
     }
 
     async fn done(
         &mut self,
-        site: &mut Site,
+        context: &mut CopyContext,
         target: &Session,
         relation: RelationId,
         job: &Job,
@@ -407,79 +415,79 @@ impl WorkerPool {
             // Noted with the rows themselves.
             Progress::RowsAreThere if *job == Job::Part(Part::Whole) => {
                 crate::fault::point(crate::fault::SNAPSHOT_AFTER_ROWS);
-                self.rows_are_there(site, target, relation).await?;
+                self.rows_are_there(context, target, relation).await?;
             }
-            Progress::RowsAreThere => self.note_rows(site, target, relation).await?,
-            Progress::Complete => self.complete(site, relation),
+            Progress::RowsAreThere => self.note_rows(context, target, relation).await?,
+            Progress::Complete => self.complete(context, relation),
         }
         Ok(())
     }
 
     async fn note_rows(
         &mut self,
-        site: &mut Site,
+        context: &mut CopyContext,
         target: &Session,
         relation: RelationId,
     ) -> Result<(), Stop> {
-        let counter = site.account.counter(relation);
+        let counter = context.account.counter(relation);
         let attempt = self.attempts.get(&relation).copied().unwrap_or_default();
         let moved = Moved {
             row_count: counter.rows(),
             byte_count: counter.bytes(),
         };
-        let note = site.store.rows_done((relation, attempt), &moved);
+        let note = context.store.rows_done((relation, attempt), &moved);
         let noted = target.text_rows(&note).await;
         let noted =
-            noted.map_err(|source| site.target_failed("note that rows are there", source))?;
+            noted.map_err(|source| context.target_failed("note that rows are there", source))?;
         crate::fault::point(crate::fault::SNAPSHOT_AFTER_ROWS);
         if noted.is_empty() {
             self.queue.leave_out(relation);
             return Ok(());
         }
-        self.rows_are_there(site, target, relation).await
+        self.rows_are_there(context, target, relation).await
     }
 
     async fn rows_are_there(
         &mut self,
-        site: &mut Site,
+        context: &mut CopyContext,
         target: &Session,
         relation: RelationId,
     ) -> Result<(), Stop> {
-        site.account.set(relation, CopyState::Indexing);
-        let counter = site.account.counter(relation);
+        context.account.set(relation, CopyState::Indexing);
+        let counter = context.account.counter(relation);
         let table = self.tables.get(&relation);
         if table.is_none_or(|table| !table.partitioned) {
             info!(target: "snapshot", table = %self.name(relation), rows = counter.rows(), bytes = counter.bytes(), "rows copied");
         }
         match self.is_small(relation) {
             true => self.queue.add_finish(relation),
-            false => self.add_steps(site, target, relation).await?,
+            false => self.add_steps(context, target, relation).await?,
         }
         Ok(())
     }
 
     async fn add_steps(
         &mut self,
-        site: &mut Site,
+        context: &mut CopyContext,
         target: &Session,
         relation: RelationId,
     ) -> Result<(), EngineError> {
-        let steps = site.store.open_steps_of(target, relation).await;
+        let steps = context.store.open_steps_of(target, relation).await;
         let steps =
-            steps.map_err(|source| site.target_failed("read what is left to do", source))?;
+            steps.map_err(|source| context.target_failed("read what is left to do", source))?;
         let ours = |step: &OpenStep| matches!(step.stage.as_str(), "index" | "after");
         let steps: Vec<OpenStep> = steps.into_iter().filter(ours).collect();
         match steps.is_empty() {
-            true => self.complete(site, relation),
+            true => self.complete(context, relation),
             false => self.queue.add_steps(relation, steps),
         }
         Ok(())
     }
 
     /// The table has all that it needs for itself; what joins it to others comes with those.
-    fn complete(&mut self, site: &mut Site, relation: RelationId) {
+    fn complete(&mut self, context: &mut CopyContext, relation: RelationId) {
         self.queue.leave_out(relation);
-        site.account.set(relation, CopyState::CatchingUp);
+        context.account.set(relation, CopyState::CatchingUp);
     }
 
     /// Indexes of a large table are worth a worker each.
@@ -489,15 +497,15 @@ impl WorkerPool {
     }
 
     /// Shows how far all is, and lets users of the source go first.
-    async fn look(&mut self, site: &mut Site) -> Result<(), EngineError> {
-        site.show_busy(self.running.len());
+    async fn look(&mut self, context: &mut CopyContext) -> Result<(), EngineError> {
+        context.show_busy(self.running.len());
         let pids: Vec<i32> = self
             .running
             .values()
             .map(|running| running.source_pid)
             .collect();
         let ended = watch::make_way(&self.now, &pids).await;
-        let endpoint = || site.pipeline.snapshot.source.endpoint();
+        let endpoint = || context.pipeline.snapshot.source.endpoint();
         let ended = ended.map_err(|source| watching_failed(endpoint(), source))?;
         for running in self.running.values_mut() {
             running.gave_way |= ended.contains(&running.source_pid);
@@ -510,7 +518,7 @@ impl WorkerPool {
     /// not waits for another moment. Where nobody streams all tables must be as of one.
     async fn end_moment_for_others(
         &mut self,
-        site: &mut Site,
+        context: &mut CopyContext,
         target: &Session,
     ) -> Result<(), Stop> {
         let Some(group) = &mut self.group else {
@@ -520,11 +528,11 @@ impl WorkerPool {
             group.point.release();
             return Ok(());
         }
-        if !site.streams {
+        if !context.streams {
             return Ok(());
         }
         let waited_for = watch::is_waited_for(&self.now, group.point.holder_pid()).await;
-        let endpoint = || site.pipeline.snapshot.source.endpoint();
+        let endpoint = || context.pipeline.snapshot.source.endpoint();
         if !waited_for.map_err(|source| watching_failed(endpoint(), source))? {
             return Ok(());
         }
@@ -534,17 +542,21 @@ impl WorkerPool {
         }
         info!(target: "snapshot", tables = untouched.len(),
             "a statement of the source waits for the end of our snapshot: tables that are not begun get another one");
-        let waits = site.store.wait_to_resume(target, &untouched).await;
-        waits.map_err(|source| site.target_failed("let tables wait", source))?;
+        let waits = context.store.wait_to_resume(target, &untouched).await;
+        waits.map_err(|source| context.target_failed("let tables wait", source))?;
         for relation in untouched {
-            site.account.set(relation, CopyState::Waiting);
+            context.account.set(relation, CopyState::Waiting);
         }
         Ok(())
     }
 
     /// Returns whether somebody changed a table, or a type of its columns, since the moment of the group:
     /// that explains an error which would otherwise be the table's.
-    async fn has_changed(&self, site: &Site, relation: RelationId) -> Result<bool, EngineError> {
+    async fn has_changed(
+        &self,
+        context: &CopyContext,
+        relation: RelationId,
+    ) -> Result<bool, EngineError> {
         let (Some(table), Some(group)) = (self.tables.get(&relation), &self.group) else {
             return Ok(false);
         };
@@ -555,7 +567,7 @@ impl WorkerPool {
         };
         looked.await.map_err(|source| EngineError::Source {
             operation: "look whether a table is still the same",
-            endpoint: site.pipeline.snapshot.source.endpoint(),
+            endpoint: context.pipeline.snapshot.source.endpoint(),
             source,
         })
     }

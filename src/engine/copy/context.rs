@@ -20,13 +20,13 @@ use super::group::GroupError;
 
 /// What the operator wants of the copies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::engine) struct Control {
-    pub(in crate::engine) worker_count: usize,
-    pub(in crate::engine) paused: bool,
+pub(crate) struct Control {
+    pub(crate) worker_count: usize,
+    pub(crate) paused: bool,
 }
 
 /// What there is at hand.
-pub(super) struct Site {
+pub(super) struct CopyContext {
     pub(super) pipeline: Pipeline,
     pub(super) store: Store,
     publisher: StatusPublisher,
@@ -51,7 +51,7 @@ impl From<EngineError> for Stop {
     }
 }
 
-impl Site {
+impl CopyContext {
     pub(super) fn new(
         pipeline: Pipeline,
         store: Store,
