@@ -43,7 +43,7 @@ const PURE: &[&str] = &[
     "src/apply/batch",
     "src/apply/encode.rs",
     "src/apply/shape.rs",
-    "src/engine/copy/account.rs",
+    "src/engine/copy/progress.rs",
     "src/engine/copy/queue.rs",
     "src/engine/copy/ranges.rs",
     "src/engine/copy/reconcile.rs",

@@ -1,5 +1,5 @@
 //! What all who copy share: the pipeline, its records on the target, what the operator wants, and the
-//! account of how far all is, which everybody sees.
+//! progress of the whole, which everybody sees.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,8 +15,8 @@ use crate::model::{RelationId, quote_literal};
 use crate::postgres::{self, PgError, Session};
 use crate::snapshot::{Store, StoredTable, WorkerSettings};
 
-use super::account::Account;
 use super::group::GroupError;
+use super::progress::CopyProgress;
 
 /// What the operator wants of the copies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub(super) struct CopyContext {
     pub(super) store: Store,
     publisher: StatusPublisher,
     pub(super) control: watch::Receiver<Control>,
-    pub(super) account: Account,
+    pub(super) progress: CopyProgress,
     /// Whether somebody streams afterwards.
     pub(super) streams: bool,
 }
@@ -64,7 +64,7 @@ impl CopyContext {
             store,
             publisher,
             control,
-            account: Account::default(),
+            progress: CopyProgress::default(),
             streams,
         }
     }
@@ -104,7 +104,7 @@ impl CopyContext {
 
     pub(super) async fn load(&mut self, target: &Session) -> Result<Vec<StoredTable>, EngineError> {
         let stored = self.stored(target).await?;
-        self.account.load(&stored, clock::unix_ms());
+        self.progress.load(&stored, clock::unix_ms());
         self.show();
         Ok(stored)
     }
@@ -121,7 +121,7 @@ impl CopyContext {
 
     pub(super) fn show_busy(&mut self, busy_count: usize) {
         let control = *self.control.borrow();
-        let mut shown = self.account.show(
+        let mut shown = self.progress.show(
             clock::unix_ms(),
             (control.worker_count, busy_count),
             control.paused,
@@ -140,7 +140,7 @@ impl CopyContext {
         table: RelationId,
         failure: Failure,
     ) -> Result<(), EngineError> {
-        tracing::error!(target: "snapshot", table = self.account.name(table), causes = failure.why(),
+        tracing::error!(target: "snapshot", table = self.progress.name(table), causes = failure.why(),
             hint = failure.hint.as_deref(), "{}; the other tables go on", failure.message);
         self.note_failure(target, table, failure).await
     }
@@ -169,7 +169,7 @@ impl CopyContext {
         let text = serde_json::to_string(&failure).unwrap_or_default();
         let noted = self.store.failed(target, table, &text).await;
         noted.map_err(|source| self.target_failed("note a failure", source))?;
-        self.account.fail(table, failure);
+        self.progress.fail(table, failure);
         self.show();
         Ok(())
     }

@@ -393,7 +393,7 @@ impl Copier {
                 self.told.insert(note);
             }
         }
-        self.context.account.begin(group.point.lsn());
+        self.context.progress.begin(group.point.lsn());
         self.ask(CopyRequest::Tables(Box::new(copy_request)), answered)
             .await
     }

@@ -90,13 +90,13 @@ impl CopyContext {
         table: RelationId,
         failure: Failure,
     ) -> Result<(), EngineError> {
-        tracing::error!(target: "snapshot", table = self.account.name(table), causes = failure.why(),
+        tracing::error!(target: "snapshot", table = self.progress.name(table), causes = failure.why(),
             hint = failure.hint.as_deref(),
             "{}; the rows are there, and the next start tries it again", failure.message);
         let text = serde_json::to_string(&failure).unwrap_or_default();
         let noted = self.store.lacks(target, table, &text).await;
         noted.map_err(|source| self.target_failed("note what a table lacks", source))?;
-        self.account.note(table, failure);
+        self.progress.note(table, failure);
         self.show();
         Ok(())
     }

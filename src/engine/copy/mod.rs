@@ -19,7 +19,6 @@
 //! there is nothing else to stream. So the worker pool makes tables, too, those that need no other: most of
 //! the time that this takes is waiting for the disk, which several can do at once.
 
-mod account;
 mod alone;
 mod choose;
 mod context;
@@ -33,6 +32,7 @@ mod ours;
 mod plan;
 mod pool;
 mod primary;
+mod progress;
 mod queue;
 mod ranges;
 mod reconcile;

@@ -22,9 +22,9 @@ use crate::snapshot::{
     WorkerSettings, is_as_planned, plan_parts,
 };
 
-use super::account::Counter;
 use super::context::{CopyContext, Stop};
 use super::group::Group;
+use super::progress::Counter;
 use super::queue::{Job, Progress, Queue};
 use super::watch;
 
@@ -101,7 +101,7 @@ impl WorkerPool {
                 (true, _) => Vec::new(),
                 (false, Some(ranges)) => {
                     let (rows, bytes) = ranges.there();
-                    context.account.counter(table.relation).add(rows, bytes);
+                    context.progress.counter(table.relation).add(rows, bytes);
                     ranges.left()
                 }
                 (false, None) => {
@@ -217,7 +217,7 @@ impl WorkerPool {
                 None => Worker::open(&self.settings).await,
             };
             let worker = worker.map_err(|source| EngineError::SnapshotTable { source })?;
-            context.account.set(
+            context.progress.set(
                 relation,
                 match job {
                     Job::Make | Job::Part(_) => CopyState::Copying,
@@ -239,7 +239,7 @@ impl WorkerPool {
             lsn: self.group.as_ref().and_then(|group| group.point.lsn()),
         };
         let (total, counted) = (
-            context.account.counter(relation),
+            context.progress.counter(relation),
             Arc::new(Counter::default()),
         );
         let (table, begin) = (self.tables.get(&relation).cloned(), Arc::clone(&self.begin));
@@ -330,7 +330,7 @@ impl WorkerPool {
             self.done(context, target, relation, &job).await?;
             return Ok(None);
         };
-        context.account.counter(relation).take_back(&counted);
+        context.progress.counter(relation).take_back(&counted);
         if !self.queue.has(relation) {
             return Ok(None);
         }
@@ -371,7 +371,7 @@ impl WorkerPool {
                 _ => context.store.wait(target, &[relation]).await,
             };
             waits.map_err(|source| context.target_failed("let a table wait", source))?;
-            context.account.set(relation, CopyState::Waiting);
+            context.progress.set(relation, CopyState::Waiting);
             return Ok(None);
         }
         let at_the_beginning = matches!(
@@ -429,7 +429,7 @@ impl WorkerPool {
         target: &Session,
         relation: RelationId,
     ) -> Result<(), Stop> {
-        let counter = context.account.counter(relation);
+        let counter = context.progress.counter(relation);
         let attempt = self.attempts.get(&relation).copied().unwrap_or_default();
         let moved = Moved {
             row_count: counter.rows(),
@@ -453,8 +453,8 @@ impl WorkerPool {
         target: &Session,
         relation: RelationId,
     ) -> Result<(), Stop> {
-        context.account.set(relation, CopyState::Indexing);
-        let counter = context.account.counter(relation);
+        context.progress.set(relation, CopyState::Indexing);
+        let counter = context.progress.counter(relation);
         let table = self.tables.get(&relation);
         if table.is_none_or(|table| !table.partitioned) {
             info!(target: "snapshot", table = %self.name(relation), rows = counter.rows(), bytes = counter.bytes(), "rows copied");
@@ -487,7 +487,7 @@ impl WorkerPool {
     /// The table has all that it needs for itself; what joins it to others comes with those.
     fn complete(&mut self, context: &mut CopyContext, relation: RelationId) {
         self.queue.leave_out(relation);
-        context.account.set(relation, CopyState::CatchingUp);
+        context.progress.set(relation, CopyState::CatchingUp);
     }
 
     /// Indexes of a large table are worth a worker each.
@@ -545,7 +545,7 @@ impl WorkerPool {
         let waits = context.store.wait_to_resume(target, &untouched).await;
         waits.map_err(|source| context.target_failed("let tables wait", source))?;
         for relation in untouched {
-            context.account.set(relation, CopyState::Waiting);
+            context.progress.set(relation, CopyState::Waiting);
         }
         Ok(())
     }

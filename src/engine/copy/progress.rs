@@ -8,8 +8,8 @@ use crate::engine::status::{CopyState, Failure, Snapshot, TableCopy};
 use crate::model::{Lsn, QualifiedName, RelationId};
 use crate::snapshot::StoredTable;
 
-/// Rates are over this many looks, a few seconds.
-const LOOKS_MAX: usize = 20;
+/// Rates are over this many samples, a few seconds.
+const SAMPLES_MAX: usize = 20;
 
 /// What workers have moved of one table.
 #[derive(Debug, Default)]
@@ -57,26 +57,26 @@ struct Entry {
     bytes_expected: u64,
     failure: Option<Failure>,
     unlogged: bool,
-    pace: Pace,
+    rate: Rate,
 }
 
-/// Bytes at the latest looks.
+/// The latest samples of bytes.
 #[derive(Debug, Default)]
-struct Pace {
-    looks: VecDeque<(i64, u64)>,
+struct Rate {
+    samples: VecDeque<(i64, u64)>,
 }
 
-impl Pace {
-    fn look(&mut self, at_ms: i64, bytes: u64) {
-        self.looks.push_back((at_ms, bytes));
-        if self.looks.len() > LOOKS_MAX {
-            self.looks.pop_front();
+impl Rate {
+    fn sample(&mut self, at_ms: i64, bytes: u64) {
+        self.samples.push_back((at_ms, bytes));
+        if self.samples.len() > SAMPLES_MAX {
+            self.samples.pop_front();
         }
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a rate, for people")]
     fn bytes_per_s(&self) -> f64 {
-        match (self.looks.front(), self.looks.back()) {
+        match (self.samples.front(), self.samples.back()) {
             (Some((from_ms, from)), Some((to_ms, to))) if to_ms > from_ms => {
                 to.saturating_sub(*from) as f64 * 1e3 / (to_ms - from_ms) as f64
             }
@@ -87,16 +87,16 @@ impl Pace {
 
 /// All tables of the pipeline that are or were copied.
 #[derive(Debug, Default)]
-pub(super) struct Account {
+pub(super) struct CopyProgress {
     order: Vec<RelationId>,
     tables: HashMap<RelationId, Entry>,
-    pace: Pace,
+    rate: Rate,
     consistent_point: Option<Lsn>,
     started_at_ms: Option<i64>,
     finished_at_ms: Option<i64>,
 }
 
-impl Account {
+impl CopyProgress {
     /// Takes over what is remembered on the target.
     pub(super) fn load(&mut self, stored: &[StoredTable], now_ms: i64) {
         self.order = stored.iter().map(|table| table.relation).collect();
@@ -112,7 +112,7 @@ impl Account {
                 bytes_expected: 0,
                 failure: None,
                 unlogged: table.unlogged,
-                pace: Pace::default(),
+                rate: Rate::default(),
             });
             entry.take_over(table);
         }
@@ -171,7 +171,7 @@ impl Account {
         }
     }
 
-    /// Returns the whole for people, and looks at the rates.
+    /// Returns the whole for people, and samples the rates.
     pub(super) fn show(&mut self, now_ms: i64, workers: (usize, usize), paused: bool) -> Snapshot {
         let tables: Vec<TableCopy> = self
             .order
@@ -183,8 +183,8 @@ impl Account {
             .iter()
             .map(|t| t.bytes_expected.max(t.byte_count))
             .sum();
-        self.pace.look(now_ms, byte_count);
-        let bytes_per_s = self.pace.bytes_per_s();
+        self.rate.sample(now_ms, byte_count);
+        let bytes_per_s = self.rate.bytes_per_s();
         let (worker_count, busy_count) = workers;
         Snapshot {
             tables: Arc::new(tables),
@@ -230,14 +230,14 @@ impl Entry {
 
     fn show(&mut self, relation: RelationId, now_ms: i64) -> TableCopy {
         let byte_count = self.counter.bytes();
-        self.pace.look(now_ms, byte_count);
+        self.rate.sample(now_ms, byte_count);
         let state = match self.state {
             CopyState::Copying if !self.begun => CopyState::Waiting,
             state => state,
         };
         let copying = state == CopyState::Copying;
         let bytes_per_s = if copying {
-            self.pace.bytes_per_s()
+            self.rate.bytes_per_s()
         } else {
             0.0
         };
@@ -291,48 +291,48 @@ mod tests {
         }
     }
 
-    fn states(account: &mut Account) -> Vec<CopyState> {
-        let shown = account.show(0, (1, 1), false);
+    fn states(progress: &mut CopyProgress) -> Vec<CopyState> {
+        let shown = progress.show(0, (1, 1), false);
         shown.tables.iter().map(|table| table.state).collect()
     }
 
     #[test]
     fn a_table_waits_until_a_worker_has_begun_with_it() {
-        let mut account = Account::default();
+        let mut progress = CopyProgress::default();
         let group = [
             stored(1, CopyState::Copying),
             stored(2, CopyState::Copying),
             stored(3, CopyState::Indexing),
         ];
-        account.load(&group, 0);
+        progress.load(&group, 0);
         let waiting = CopyState::Waiting;
         assert_eq!(
-            states(&mut account),
+            states(&mut progress),
             [waiting, waiting, CopyState::Indexing]
         );
 
-        account.set(RelationId(2), CopyState::Copying);
-        account.load(&group, 0);
+        progress.set(RelationId(2), CopyState::Copying);
+        progress.load(&group, 0);
         let expected = [waiting, CopyState::Copying, CopyState::Indexing];
-        assert_eq!(states(&mut account), expected, "what has begun goes on");
+        assert_eq!(states(&mut progress), expected, "what has begun goes on");
 
-        account.load(&[stored(2, waiting)], 0);
-        account.load(&[stored(2, CopyState::Copying)], 0);
-        assert_eq!(states(&mut account), [waiting], "another try");
+        progress.load(&[stored(2, waiting)], 0);
+        progress.load(&[stored(2, CopyState::Copying)], 0);
+        assert_eq!(states(&mut progress), [waiting], "another try");
     }
 
     #[test]
     fn a_copy_that_is_asked_for_later_has_a_time_of_its_own() {
-        let mut account = Account::default();
+        let mut progress = CopyProgress::default();
         for (state, now_ms) in [
             (CopyState::Waiting, 1_000),
             (CopyState::Ready, 3_000),
             (CopyState::Waiting, 60_000),
             (CopyState::Ready, 61_000),
         ] {
-            account.load(&[stored(1, state)], now_ms);
+            progress.load(&[stored(1, state)], now_ms);
         }
-        let shown = account.show(0, (1, 0), false);
+        let shown = progress.show(0, (1, 0), false);
         let times = (shown.started_at_ms, shown.finished_at_ms);
         assert_eq!(times, (Some(60_000), Some(61_000)));
     }
