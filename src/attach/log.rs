@@ -1,6 +1,6 @@
 //! From tracing to whoever reads the log, unsampled: message first, fields in the order of the source,
 //! the whole path of spans. Each reader has a bounded queue, so that a flood of events costs lines on a
-//! screen and never a moment of the engine's.
+//! screen and never a snapshot of the engine's.
 //!
 //! ```text
 //!  tracing ──> filter: what any reader wants ──> LogLayer ──> LogHub ──┬──> LogFeed of a console

@@ -193,7 +193,7 @@ impl Applier {
             position: coverage.start(),
             coverage,
             copies,
-            // The round before may have gone beyond a moment that is still to come.
+            // The round before may have gone beyond a consistent point that is still to come.
             schema_changed_at: checkpoint,
             edit,
             open: OpenBatch::default(),

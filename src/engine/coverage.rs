@@ -48,12 +48,12 @@ pub(super) struct Coverage {
     by_name: bool,
     /// The checkpoint when the round began.
     checkpoint: Lsn,
-    /// Until a copy's moment is passed, tables that the target lacks may be left out: the copy
+    /// Until a copy's consistent point is passed, tables that the target lacks may be left out: the copy
     /// brings those of them that the source still has.
     lenient_for: Option<TableFilter>,
     /// The source keeps everything from here on, whatever is confirmed otherwise.
     hold: Option<Lsn>,
-    /// The earliest moment of parts that are there of tables that are being copied.
+    /// The earliest snapshot of parts that are there of tables that are being copied.
     parts: Option<Lsn>,
     /// Tables are being copied, or will be.
     some_wait: bool,
@@ -146,7 +146,7 @@ impl Coverage {
             Some((_, Treatment::Left)) => false,
             Some((_, Treatment::From(lsn))) => commit_lsn >= *lsn,
             // What is not about rows: the ranges are of one table, whose definition did not change
-            // between their moments.
+            // between their snapshots.
             Some((_, Treatment::Ranges(ranges))) => commit_lsn >= ranges.last(),
         }
     }
@@ -337,7 +337,7 @@ impl Coverage {
     }
 
     /// Keeps the source's WAL from where the round starts: tables wait, and where they are read is not
-    /// known yet. `parts` is the earliest moment of what is there of them already, or on its way.
+    /// known yet. `parts` is the earliest snapshot of what is there of them already, or on its way.
     pub(super) fn hold(&mut self, parts: Option<Lsn>) {
         let start = self.start();
         self.hold = Some(parts.map_or(start, |parts| parts.min(start)));

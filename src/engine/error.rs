@@ -206,7 +206,7 @@ pub enum EngineError {
         /// The tables; where all are there, the objects that complete them.
         missing: Vec<String>,
     },
-    /// The session that kept the moment of a copy is gone.
+    /// The session that kept the snapshot of a copy is gone.
     #[error("the source has let go of the snapshot that tables are copied from")]
     SnapshotPointLost,
     /// The schema changes faster than a copy can begin.

@@ -324,7 +324,7 @@ pub struct SchemaChange {
 }
 
 impl SchemaChange {
-    /// Returns when it was made, milliseconds since 1970 UTC. The identifier holds the moment itself;
+    /// Returns when it was made, milliseconds since 1970 UTC. The identifier holds the snapshot itself;
     /// `created_at` has no zone and is that of whoever made the change.
     #[must_use]
     pub fn made_at_ms(&self) -> Option<i64> {
@@ -336,7 +336,7 @@ impl SchemaChange {
     }
 
     /// Eleven characters of base 32 hold microseconds (`pgstream.xid()`); whoever else writes into
-    /// the log identifies otherwise, which is no moment of this century.
+    /// the log identifies otherwise, which is no snapshot of this century.
     fn identified_at_ms(&self) -> Option<i64> {
         let digits = self.id.get(..11).filter(|_| self.id.len() == 20)?;
         let ms = i64::from_str_radix(digits, 32).ok()? / 1000;

@@ -440,7 +440,7 @@ impl Stream<'_> {
         self.require_word()?;
         self.state.paired.give_up(clock::now());
         if self.applier.is_taking_over()
-            || self.state.copying.moment().is_some()
+            || self.state.copying.consistent_point().is_some()
             || self.state.paired.waits()
         {
             self.feedback.ask();

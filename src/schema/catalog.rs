@@ -153,7 +153,7 @@ pub enum DescribeError {
 
 impl<'s> Describer<'s> {
     /// Makes ready to describe, on any server. With `exact` a role that may not read what is
-    /// recorded is refused: whoever streams afterwards must know what was true at its moment, which
+    /// recorded is refused: whoever streams afterwards must know what was true in its snapshot, which
     /// the catalogs of now do not say. Without, they are good enough.
     ///
     /// # Errors

@@ -1,5 +1,5 @@
 //! What the source says of one object, as the functions in `assets/sql` put it into the schema log.
-//! Plain data: names as of the moment of the command, OIDs and hashes for comparing.
+//! Plain data: names as of the command, OIDs and hashes for comparing.
 //!
 //! Two descriptions of one object are compared field by field, and never by a text that mentions
 //! another object: a rename elsewhere changes such texts and nothing else.

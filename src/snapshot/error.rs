@@ -43,7 +43,7 @@ pub enum SnapshotError {
         #[source]
         source: PgError,
     },
-    /// Somebody changed the table since the moment at which it is read.
+    /// Somebody changed the table since the snapshot at which it is read.
     #[error("{table} was changed on the source while it was to be copied")]
     Changed {
         /// The table.

@@ -1,4 +1,4 @@
-//! Copying existing tables: what to copy, in which parts, from which moment of the source, and how
+//! Copying existing tables: what to copy, in which parts, from which snapshot of the source, and how
 //! far the target is with it.
 //!
 //! ```text

@@ -4,7 +4,7 @@
 //! snapshot sees never moves while the table keeps its file, so they hold every row exactly once; ranges
 //! read under two snapshots would not, since rows move between blocks. A large table whose key is a whole
 //! number is cut into ranges of keys instead: a row stays in its range, so that each range can be as of a
-//! moment of its own, and what is there after a crash need not be copied again.
+//! consistent point of its own, and what is there after a crash need not be copied again.
 //!
 //! A part is a transaction on both sides: small enough that its lock on the source is soon gone,
 //! large enough that its round trips do not count.

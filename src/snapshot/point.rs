@@ -1,4 +1,4 @@
-//! A moment of the source that several sessions can read: an exported snapshot, and where it lies in
+//! A snapshot of the source that several sessions can read: an exported snapshot, and where it lies in
 //! the WAL.
 //!
 //! A temporary logical slot gives both: what was committed before its consistent point is in the
@@ -13,7 +13,7 @@ use crate::postgres::{self, PgError, ReplicationConnection, Session, naming_whom
 /// Built into every server, so that no plugin has to be installed for a slot that nobody reads.
 const PLUGIN: &str = "pgoutput";
 
-/// The moment. Sessions can join it while this value lives, until it is released.
+/// The snapshot. Sessions can join it while this value lives, until it is released.
 #[derive(Debug)]
 pub struct ConsistentPoint {
     lsn: Option<Lsn>,
@@ -108,7 +108,7 @@ impl ConsistentPoint {
         self.system.as_ref()
     }
 
-    /// Returns the statements that begin a reading transaction at this moment. A table whose policies
+    /// Returns the statements that begin a reading transaction at this snapshot. A table whose policies
     /// would hide rows from our role refuses to be read: half a table is not a copy.
     #[must_use]
     pub fn begin(&self) -> String {

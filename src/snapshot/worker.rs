@@ -134,7 +134,7 @@ impl Worker {
         self.source.process_id()
     }
 
-    /// Copies one part, in a transaction on each side. `begin` starts one at the moment of the source
+    /// Copies one part, in a transaction on each side. `begin` starts one at the snapshot of the source
     /// that the table was planned at, `now` is another session on the source.
     ///
     /// # Errors

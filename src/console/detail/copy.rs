@@ -85,19 +85,19 @@ impl Words<'_> {
                 "Changes to it on the source are not lost; its copy will have them.".to_owned(),
             ],
             CopyState::Copying if table.unlogged => vec![
-                "Its rows are read as they were at one moment of the source.".to_owned(),
+                "Its rows are read as they were in one snapshot of the source.".to_owned(),
                 "It is unlogged: what has changed in it since then does not follow.".to_owned(),
             ],
             CopyState::Copying => vec![
-                "Its rows are read as they were at one moment of the source.".to_owned(),
+                "Its rows are read as they were in one snapshot of the source.".to_owned(),
                 "What has changed in it since then follows through the stream.".to_owned(),
             ],
             CopyState::Indexing => {
                 vec!["All rows are there; its indexes and constraints are being built.".to_owned()]
             }
             CopyState::CatchingUp => vec![
-                "It is complete as of the moment at which it was read.".to_owned(),
-                "The stream is on its way to that moment, and goes on from there.".to_owned(),
+                "It is complete as of the snapshot in which it was read.".to_owned(),
+                "The stream is on its way to that snapshot, and goes on from there.".to_owned(),
             ],
             CopyState::Ready if table.unlogged => vec![
                 "It is as it was when it was copied: it is unlogged, and none of its changes travel."

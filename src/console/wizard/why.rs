@@ -48,7 +48,7 @@ const fn of_field(kind: Kind, name: Name) -> &'static str {
         }
         (_, Name::Copy | Name::CopyTables) => {
             "Without a copy the target gets only what changes from now on. The copy is taken at \
-             one moment, and the stream goes on exactly there."
+             one snapshot, and the stream goes on exactly there."
         }
         (_, Name::CopyWorkers) => {
             "Each copy is a session on both servers. More are faster until disks or network are \

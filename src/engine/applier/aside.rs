@@ -1,6 +1,6 @@
 //! Names of tables that are being copied: the stream gives them to other tables.
 //!
-//! A table that is being copied is as of its moment, and its own schema changes wait for its own round.
+//! A table that is being copied is as of its consistent point, and its own schema changes wait for its own round.
 //! Its name cannot wait: the next statement of the stream may need it, for a table that is renamed or
 //! made anew. So every table of the target is called as it is where the stream is. What is renamed,
 //! moved or dropped while it is being copied is so at once, and what is still there is copied again.

@@ -12,12 +12,12 @@ use crate::snapshot::OpenStep;
 use super::Applier;
 
 impl Applier {
-    /// Returns whether the schema changed behind a moment.
-    pub(crate) fn is_disturbed(&self, moment: Option<Lsn>) -> bool {
-        moment.is_some_and(|at| self.schema_changed_at >= at)
+    /// Returns whether the schema changed behind a consistent point.
+    pub(crate) fn is_disturbed(&self, consistent_point: Option<Lsn>) -> bool {
+        consistent_point.is_some_and(|at| self.schema_changed_at >= at)
     }
 
-    /// Makes the tables of a copy, if the target is still as of their moment.
+    /// Makes the tables of a copy, if the target is still as of their consistent point.
     pub(crate) async fn make_tables(
         &mut self,
         copy_request: &TablesRequest,

@@ -68,7 +68,7 @@ impl Applier {
     }
 
     /// Returns the share of a change that is to be applied, where the ranges of a table are as of
-    /// different moments.
+    /// different snapshots.
     pub(super) async fn share(
         &mut self,
         relation: &Relation,
@@ -244,7 +244,7 @@ impl Applier {
         }))
     }
 
-    /// A foreign key needs both of its tables as of one moment: it is remembered and made when they
+    /// A foreign key needs both of its tables as of one snapshot: it is remembered and made when they
     /// are.
     /// Returns the labels of foreign keys that wait to be made, if the change is of any that was there.
     async fn pending_foreign_keys(&self, entry: &Entry) -> Result<HashSet<String>, EngineError> {

@@ -482,7 +482,7 @@ fn hidden_rows(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
     }))
 }
 
-/// A copy makes tables as they were at its moment, which only the records know.
+/// A copy makes tables as they were in its snapshot, which only the records know.
 fn descriptions(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
     (wanted.copied.is_some() && facts.descriptions_closed).then(|| {
         let user = &facts.server.user;

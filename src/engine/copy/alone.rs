@@ -3,7 +3,7 @@
 //! The same copier; what it asks of a stream is done here, at once. Nothing is made on the source, and
 //! nothing of ours remains on the target when all tables are there. After a failure or a crash the
 //! records stay, so that the next one leaves alone what is complete and copies the rest from its
-//! beginning: without a stream nothing evens out the moments of a table's parts. A copy that was
+//! beginning: without a stream nothing evens out the snapshots of a table's parts. A copy that was
 //! refused before it began leaves none.
 
 use std::sync::Arc;

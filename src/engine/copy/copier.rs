@@ -20,15 +20,15 @@ use crate::snapshot::{StoredPart, StoredTable};
 use super::choose;
 use super::context::{CopyContext, Stop};
 use super::group::{Group, GroupSettings};
-use super::moment::{FreeObjects, Moment};
 use super::pool::{PoolEnd, WorkerPool};
 use super::primary::while_primary_speaks;
 use super::request::{Answer, CopyRequest};
+use super::source_snapshot::{FreeObjects, SourceSnapshot};
 
-/// A moment that schema changes overtake is taken again so often.
-const MOMENTS_MAX: usize = 20;
+/// A snapshot that schema changes overtake is taken again so often.
+const SNAPSHOTS_MAX: usize = 20;
 
-/// A moment after which a table that the schema overtook is tried again.
+/// How long until a table that the schema overtook is tried again.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// A task beside the stream.
@@ -171,7 +171,7 @@ impl Copier {
         Ok(())
     }
 
-    /// Copies what waits, as of one moment.
+    /// Copies what waits, as of one snapshot.
     async fn copy_group(&mut self, target: &Session, stored: &[StoredTable]) -> Result<(), Stop> {
         let Some(group) = self.made_group(target, stored).await? else {
             return Ok(());
@@ -203,9 +203,9 @@ impl Copier {
             self.context.pipeline.snapshot.clone(),
         );
         let (filter, refused) = (self.context.pipeline.filter.clone(), self.refused.clone());
-        for attempt in 0..MOMENTS_MAX {
+        for attempt in 0..SNAPSHOTS_MAX {
             if attempt > 0 {
-                // The stream was too fast: it stands still until it knows the moment.
+                // The stream was too fast: it stands still until it knows the consistent point.
                 self.reach(None).await?;
             }
             let mut settings = GroupSettings {
@@ -221,11 +221,14 @@ impl Copier {
                 stands_still: first || !self.context.streams,
                 refused: &refused,
             };
-            let moment =
-                while_primary_speaks(&self.context.pipeline, Box::pin(Moment::open(&settings)))
-                    .await;
-            let moment = moment.map_err(|error| self.context.group_failed(error))?;
-            if self.reach(moment.point.lsn()).await? == Answer::Disturbed {
+            let source_snapshot = while_primary_speaks(
+                &self.context.pipeline,
+                Box::pin(SourceSnapshot::open(&settings)),
+            )
+            .await;
+            let source_snapshot =
+                source_snapshot.map_err(|error| self.context.group_failed(error))?;
+            if self.reach(source_snapshot.point.lsn()).await? == Answer::Disturbed {
                 sleep(PAUSE).await;
                 continue;
             }
@@ -241,7 +244,7 @@ impl Copier {
             }
             let parts = self.parts(target).await?;
             (settings.stored, settings.parts) = (&stored, &parts);
-            let group = Group::planned(&settings, target, moment).await;
+            let group = Group::planned(&settings, target, source_snapshot).await;
             let group = group.map_err(|error| self.context.group_failed(error))?;
             self.require_same_source(&group, target).await?;
             if self.is_obstructed(target, &group, first).await? {
@@ -376,7 +379,7 @@ impl Copier {
         }
     }
 
-    /// Lets the stream stand still at a moment, or where it is.
+    /// Lets the stream stand still at a consistent point, or where it is.
     async fn reach(&mut self, at: Option<Lsn>) -> Result<Answer, Stop> {
         let (answer, answered) = oneshot::channel();
         self.ask(CopyRequest::Reach { at, answer }, answered).await

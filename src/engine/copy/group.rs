@@ -1,4 +1,4 @@
-//! The tables that are copied together: one moment of the source for all of them, and what the
+//! The tables that are copied together: one snapshot of the source for all of them, and what the
 //! target must have before and after their rows.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -19,18 +19,18 @@ use crate::snapshot::{
     sequence_question,
 };
 
-use super::moment::{FreeObjects, Moment};
 use super::ours::{as_json, leave_to_others, left_behind, made, made_before, making};
 use super::ranges::{Ranges, ranges};
 use super::reconcile::{Conflict, Reconciled, domain_checks_in_the_way, in_the_way, reconcile};
 use super::request::{Answer, MadeTable, TableStep, TablesRequest};
+use super::source_snapshot::{FreeObjects, SourceSnapshot};
 use super::standing::standing;
 use super::survey::{Note, Survey};
 
 /// Why a group cannot be copied.
 #[derive(Debug, thiserror::Error)]
 pub enum GroupError {
-    /// No moment of the source.
+    /// No snapshot of the source.
     #[error("cannot take a snapshot of the source")]
     Point(#[source] PgError),
     /// No look at the source's catalogs.
@@ -82,7 +82,7 @@ impl Classify for GroupError {
     }
 }
 
-/// A moment of the source with the tables that are read at it.
+/// A snapshot of the source with the tables that are read at it.
 pub(super) struct Group {
     pub(super) point: ConsistentPoint,
     /// Those that the source still has.
@@ -134,27 +134,31 @@ pub(super) struct GroupSettings<'a> {
 }
 
 impl Group {
-    /// Compares with what the target has, which must be as of the same moment.
+    /// Compares with what the target has, which must be as of the same snapshot.
     pub(super) async fn planned(
         settings: &GroupSettings<'_>,
         target: &Session,
-        moment: Moment,
+        source_snapshot: SourceSnapshot,
     ) -> Result<Self, GroupError> {
         let mut ours = made_before(settings.stored).map_err(GroupError::Stored)?;
-        let names: Vec<&ObjectChange> = moment.objects.iter().chain(ours.values()).collect();
+        let names: Vec<&ObjectChange> = source_snapshot
+            .objects
+            .iter()
+            .chain(ours.values())
+            .collect();
         let standing = standing(target, &names)
             .await
             .map_err(GroupError::Describe)?;
         leave_to_others(&mut ours, settings.stored, &standing);
-        let compared = Compared::of(settings, target, &moment, (&standing, &ours)).await?;
-        let Moment {
+        let compared = Compared::of(settings, target, &source_snapshot, (&standing, &ours)).await?;
+        let SourceSnapshot {
             point,
             types,
             tables,
             objects: wanted,
             hidden,
             ..
-        } = moment;
+        } = source_snapshot;
         let known: HashSet<QualifiedName> = settings
             .stored
             .iter()
@@ -174,7 +178,7 @@ impl Group {
                 let part_bytes = settings.snapshot.part_size.0;
                 ranges(&tables, part_bytes, settings.stored, settings.parts, &made)
             }
-            // With nobody streaming there is nothing that evens moments out.
+            // With nobody streaming there is nothing that evens snapshots out.
             None => HashMap::new(),
         };
         let emptied = to_be_emptied(&tables, &ours, &ranges);
@@ -349,7 +353,7 @@ impl Group {
     }
 }
 
-/// What a moment of the source means for what stands on the target.
+/// What a snapshot of the source means for what stands on the target.
 struct Compared {
     objects: Vec<ObjectChange>,
     gone: Vec<RelationId>,
@@ -362,22 +366,22 @@ impl Compared {
     async fn of(
         settings: &GroupSettings<'_>,
         target: &Session,
-        moment: &Moment,
+        source_snapshot: &SourceSnapshot,
         (standing, ours): (&[ObjectChange], &HashMap<u32, ObjectChange>),
     ) -> Result<Self, GroupError> {
         let Reconciled {
             mut objects,
             mut conflicts,
-        } = reconcile(&moment.objects, standing, ours);
+        } = reconcile(&source_snapshot.objects, standing, ours);
         let there = triggers(target).await.map_err(GroupError::Target)?;
         let survey = Survey {
-            tables: &moment.tables,
-            wanted: &moment.objects,
+            tables: &source_snapshot.tables,
+            wanted: &source_snapshot.objects,
             standing,
             ours,
-            needs: &moment.needs,
-            unreplicated: moment.unreplicated.as_ref(),
-            triggers: (&moment.triggers, &there),
+            needs: &source_snapshot.needs,
+            unreplicated: source_snapshot.unreplicated.as_ref(),
+            triggers: (&source_snapshot.triggers, &there),
             filter: settings.filter,
             silent_triggers: settings.silent_triggers,
         };
@@ -386,12 +390,17 @@ impl Compared {
         let shared = survey.shared_triggers().into_iter();
         let shared = shared.map(|(table, trigger)| (table, trigger.clone()));
         let shared = shared.collect();
-        leave_free(&mut objects, &mut conflicts, (&moment.free, &mut notes));
-        notes.extend(moment.hidden.iter().cloned());
-        let there: HashSet<RelationId> = moment.tables.iter().map(|t| t.relation).collect();
+        leave_free(
+            &mut objects,
+            &mut conflicts,
+            (&source_snapshot.free, &mut notes),
+        );
+        notes.extend(source_snapshot.hidden.iter().cloned());
+        let there: HashSet<RelationId> =
+            source_snapshot.tables.iter().map(|t| t.relation).collect();
         let gone: Vec<RelationId> = settings.waiting.difference(&there).copied().collect();
         objects.extend(left_behind(&gone, ours, standing));
-        let filled = filled(target, &moment.tables, standing, ours).await;
+        let filled = filled(target, &source_snapshot.tables, standing, ours).await;
         conflicts.extend(filled.map_err(GroupError::Target)?);
         Ok(Self {
             objects,

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  stream (engine::stream)                        copier (a task beside it)
-//!  waiting tables are left out                    group: one moment S of the source for all that wait
+//!  waiting tables are left out                    group: one snapshot S of the source for all that wait
 //!  reaches S: makes the tables  <── Tables ──     what they need, from the descriptions of S
 //!  …goes on without them                          pool: rows, part by part; indexes; keys
 //!  new round, from S            <── TakeOver ──   complete as of S
@@ -27,7 +27,6 @@ mod difference;
 mod finish;
 mod group;
 mod leftover;
-mod moment;
 mod ours;
 mod plan;
 mod pool;
@@ -38,6 +37,7 @@ mod ranges;
 mod reconcile;
 mod request;
 mod rights;
+mod source_snapshot;
 mod standing;
 mod survey;
 pub(super) mod tables;

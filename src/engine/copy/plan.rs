@@ -12,7 +12,7 @@ use crate::snapshot::{Part, Store, copy_from, copy_to};
 use super::choose;
 use super::group::{Group, GroupSettings};
 use super::leftover::Leftovers;
-use super::moment::{FreeObjects, Moment};
+use super::source_snapshot::{FreeObjects, SourceSnapshot};
 
 /// What a copy would do, and what is to be known of it beforehand.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,8 +66,8 @@ pub async fn plan_snapshot(pipeline: &Pipeline) -> Result<SnapshotPlan, EngineEr
         target_endpoint: pipeline.target.endpoint(),
         source,
     };
-    let moment = Moment::open(&settings).await.map_err(failed)?;
-    let group = Group::planned(&settings, &target, moment).await;
+    let source_snapshot = SourceSnapshot::open(&settings).await.map_err(failed)?;
+    let group = Group::planned(&settings, &target, source_snapshot).await;
     let group = group.map_err(failed)?;
     group.refuse_conflicts(&pipeline.target.endpoint())?;
     let note = |(object, said)| format!("{object}: {said}");

@@ -45,7 +45,7 @@ const SMALL_BYTES: u64 = 16 << 20;
 pub(super) enum PoolEnd {
     /// Nothing is left; tables that failed or wait again are remembered as such.
     Done,
-    /// The moment of the source can no longer be read.
+    /// The snapshot of the source can no longer be read.
     PointLost(EngineError),
 }
 
@@ -187,7 +187,7 @@ impl WorkerPool {
                 }
                 _ = looks.tick() => {
                     self.look(context).await?;
-                    self.end_moment_for_others(context, target).await?;
+                    self.release_snapshot_for_others(context, target).await?;
                 }
             }
         }
@@ -303,7 +303,7 @@ impl WorkerPool {
         Ok(())
     }
 
-    /// Deals with the end of a job. Returns why the moment of the group is lost, if it is.
+    /// Deals with the end of a job. Returns why the snapshot of the group is lost, if it is.
     async fn ended(
         &mut self,
         end: JobEnd,
@@ -513,10 +513,10 @@ impl WorkerPool {
         Ok(())
     }
 
-    /// Lets go of the moment when no rows are read at it any more. When somebody waits for its end (an index
+    /// Lets go of the snapshot when no rows are read at it any more. When somebody waits for its end (an index
     /// that is built concurrently), no other table is begun at it: what is begun is finished, and what is
-    /// not waits for another moment. Where nobody streams all tables must be as of one.
-    async fn end_moment_for_others(
+    /// not waits for another snapshot. Where nobody streams all tables must be as of one.
+    async fn release_snapshot_for_others(
         &mut self,
         context: &mut CopyContext,
         target: &Session,
@@ -550,7 +550,7 @@ impl WorkerPool {
         Ok(())
     }
 
-    /// Returns whether somebody changed a table, or a type of its columns, since the moment of the group:
+    /// Returns whether somebody changed a table, or a type of its columns, since the snapshot of the group:
     /// that explains an error which would otherwise be the table's.
     async fn has_changed(
         &self,

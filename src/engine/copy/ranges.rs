@@ -12,7 +12,7 @@ use crate::snapshot::{KeyRange, Part, SourceTable, StoredPart, StoredTable, plan
 pub(in crate::engine) enum Ranges {
     /// All are to be copied.
     New(Vec<KeyRange>),
-    /// Some are there, each as of its own moment.
+    /// Some are there, each as of its own consistent point.
     Resumed(Vec<StoredPart>),
 }
 

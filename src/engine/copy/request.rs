@@ -18,15 +18,15 @@ use super::ranges::Ranges;
 /// Something that only the stream can do.
 #[derive(Debug)]
 pub(crate) enum CopyRequest {
-    /// Stand still where the target is as of this moment, until the next request: what it has can only
+    /// Stand still where the target is as of this snapshot, until the next request: what it has can only
     /// be compared with the source there.
     Reach {
-        /// The moment; none: nobody streams.
+        /// The snapshot; none: nobody streams.
         at: Option<Lsn>,
         /// What became of it.
         answer: oneshot::Sender<Answer>,
     },
-    /// Make tables, once the target is as of their moment.
+    /// Make tables, once the target is as of their consistent point.
     Tables(Box<TablesRequest>),
     /// Run these statements between two transactions, and strike them off the list.
     Statements {
@@ -46,7 +46,7 @@ pub(crate) enum CopyRequest {
 /// Tables to be made.
 #[derive(Debug)]
 pub(crate) struct TablesRequest {
-    /// The moment of the source that they are copied at; none: nobody streams.
+    /// The snapshot of the source that they are copied at; none: nobody streams.
     pub(crate) at: Option<Lsn>,
     /// The statements.
     pub(crate) steps: Vec<TableStep>,
@@ -82,7 +82,7 @@ pub(crate) struct TableStep {
 pub(crate) enum Answer {
     /// It is committed.
     Done,
-    /// The schema changed behind the moment: another one is needed.
+    /// The schema changed behind the consistent point: another one is needed.
     Disturbed,
     /// The target refuses a statement; nothing of the request remains.
     Refused {

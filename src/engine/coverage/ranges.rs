@@ -1,7 +1,7 @@
-//! A table whose ranges of keys are as of different moments of the source. Pure.
+//! A table whose ranges of keys are as of different snapshots of the source. Pure.
 //!
 //! A row stays in its range while its key stays, so each range by itself is what the source had at its
-//! moment. A change reaches it exactly if it was committed behind that moment. An UPDATE that moves a row
+//! snapshot. A change reaches it exactly if it was committed behind that consistent point. An UPDATE that moves a row
 //! to another range is two changes, each judged by its own range.
 
 use crate::apply::RowChange;
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn each_range_takes_what_lies_behind_its_own_moment() {
+    fn each_range_takes_what_lies_behind_its_own_consistent_point() {
         let range = |low, high| KeyRange { low, high };
         let ranges = Ranges::new(
             "id",

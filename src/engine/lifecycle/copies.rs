@@ -152,7 +152,7 @@ impl Remembered {
             .map(|table| table.relation)
     }
 
-    /// The moments of the ranges of a table that are there.
+    /// The snapshots of the ranges of a table that are there.
     fn parts_of(&self, table: &StoredTable) -> impl Iterator<Item = Lsn> {
         let parts = self.parts.get(&table.relation).into_iter().flatten();
         parts.filter_map(|part| part.lsn)
@@ -201,7 +201,7 @@ impl Remembered {
     }
 }
 
-/// The moment of a table that is being copied, or has its rows: a copier that lives goes on with it.
+/// The snapshot of a table that is being copied, or has its rows: a copier that lives goes on with it.
 fn begun(table: &StoredTable) -> Option<Lsn> {
     let begun = matches!(table.state, CopyState::Copying | CopyState::Indexing);
     table.lsn.filter(|_| begun)

@@ -14,17 +14,17 @@ use super::{RoundEnd, Stream};
 /// What the round does for copies.
 #[derive(Debug, Default)]
 pub(super) struct Copying {
-    /// A moment to stand still at, and who waits for that.
+    /// A snapshot to stand still at, and who waits for that.
     pub(super) reach: Option<(Option<Lsn>, oneshot::Sender<Answer>)>,
-    /// Tables that are to be made when their moment is reached.
+    /// Tables that are to be made when their consistent point is reached.
     pub(super) tables: Option<Box<TablesRequest>>,
     /// Nothing is read until the first copy is complete.
     pub(super) stream_waits: bool,
 }
 
 impl Copying {
-    /// Returns the moment that something waits for.
-    pub(super) fn moment(&self) -> Option<Option<Lsn>> {
+    /// Returns the snapshot that something waits for.
+    pub(super) fn consistent_point(&self) -> Option<Option<Lsn>> {
         let reach = self.reach.as_ref().map(|(at, _)| *at);
         reach.or_else(|| self.tables.as_ref().map(|copy_request| copy_request.at))
     }
@@ -89,26 +89,26 @@ impl Stream<'_> {
 
     /// Requests of the copier are not taken while parts of a transaction are in the open target transaction.
     pub(super) fn takes_copy_requests(&self) -> bool {
-        !self.state.is_inside_large() && self.state.copying.moment().is_none()
+        !self.state.is_inside_large() && self.state.copying.consistent_point().is_none()
     }
 
     /// Does what waits for a moment, when everything before that is on the target.
     pub(super) async fn arrive_if_there(&mut self) -> Result<(), EngineError> {
-        let Some(moment) = self.state.copying.moment() else {
+        let Some(consistent_point) = self.state.copying.consistent_point() else {
             return Ok(());
         };
         let passed = self.applier.position().max(self.state.idle_lsn);
-        let there = moment.is_none_or(|at| passed >= at);
+        let there = consistent_point.is_none_or(|at| passed >= at);
         if there && !self.state.is_inside_large() {
             Box::pin(self.arrive()).await?;
         }
         Ok(())
     }
 
-    /// Does it before a transaction that lies behind the moment.
+    /// Does it before a transaction that lies behind the consistent point.
     pub(super) async fn arrive_before(&mut self, commit_lsn: Lsn) -> Result<(), EngineError> {
-        let moment = self.state.copying.moment().flatten();
-        if moment.is_some_and(|at| commit_lsn >= at) {
+        let consistent_point = self.state.copying.consistent_point().flatten();
+        if consistent_point.is_some_and(|at| commit_lsn >= at) {
             Box::pin(self.arrive()).await?;
         }
         Ok(())

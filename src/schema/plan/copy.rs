@@ -8,7 +8,7 @@
 //!  after its rows    indexes, beside each other; then keys and checks, one after the other
 //!  after all rows    what joins tables: indexes of partitioned tables, owners, settings, comments; and
 //!                    checks that are NOT VALID, which rows of the source may break
-//!  when in step      foreign keys: both tables must be as of one moment
+//!  when in step      foreign keys: both tables must be as of one snapshot
 //! ```
 //!
 //! The statements are those of a new table ([`super::plan`]) with one difference: a key is built as

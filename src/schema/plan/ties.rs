@@ -76,7 +76,7 @@ impl Ties {
         if let Some(known) = self.heights.get(name) {
             return *known;
         }
-        // Nothing is a part of itself; descriptions of different moments may look as if it were.
+        // Nothing is a part of itself; descriptions of different snapshots may look as if it were.
         self.heights.insert(name.clone(), Height::default());
         let mut height = Height::default();
         for part in parts.get(name).into_iter().flatten() {

@@ -85,7 +85,7 @@ async fn resumed(flow: &Flow, engine: Handle) {
     stop(engine).await;
 }
 
-/// All tables are made as of the first moment, and no row has moved.
+/// All tables are made as of the first snapshot, and no row has moved.
 async fn in_the_first_copy(plugin: Plugin, before: &str, tables: &[&str], changes: &[&str]) {
     let mut flow = Flow::schema(plugin).await;
     flow.run(before).await;
@@ -340,7 +340,7 @@ async fn an_index_that_is_built_concurrently_waits_for_what_is_begun_and_no_long
     command(&engine, CopyCommand::Pause).await;
     made(&flow, &[]).await;
 
-    // Nothing is begun: it waits for nothing but another moment.
+    // Nothing is begun: it waits for nothing but another snapshot.
     flow.run("CREATE INDEX CONCURRENTLY later_t ON later (t)")
         .await;
     made(&flow, &[]).await;
@@ -361,7 +361,7 @@ async fn an_index_that_is_built_concurrently_waits_for_what_is_begun_and_no_long
     let source = connect(&flow.source_cluster.url("postgres")).await;
     let index = "CREATE INDEX CONCURRENTLY last_t ON last_of_all (t)";
     let mut built = spawn("index", async move { execute(&source, index).await });
-    wait_for(&engine, "the others wait for another moment", |status| {
+    wait_for(&engine, "the others wait for another snapshot", |status| {
         let snapshot = status.snapshot.as_ref().expect("copies");
         snapshot.count(CopyState::Waiting) == 2
     })

@@ -84,14 +84,14 @@ const CHANGES: &[&str] = &[
 ];
 
 /// A user's statement may take so long on a machine that does many things at once.
-const MOMENT: Duration = Duration::from_secs(3);
+const SNAPSHOT: Duration = Duration::from_secs(3);
 
 async fn change(flow: &Flow) {
     for sql in CHANGES {
         let started = clock::now();
         flow.run(sql).await;
         let took = started.elapsed();
-        assert!(took < MOMENT, "{sql} took {took:?}");
+        assert!(took < SNAPSHOT, "{sql} took {took:?}");
     }
 }
 
@@ -116,7 +116,7 @@ async fn before_it_starts(flow: &Flow) -> Handle {
     flow.start()
 }
 
-/// All tables are made as of their moment, and no row has moved.
+/// All tables are made as of their consistent point, and no row has moved.
 async fn while_it_is_paused(flow: &Flow) -> Handle {
     let engine = flow.start();
     let pause = Command::Copy(CopyCommand::Pause);
@@ -227,7 +227,11 @@ async fn a_statement_that_needs_a_table_goes_before_its_copy() {
     ] {
         let started = clock::now();
         flow.run(sql).await;
-        assert!(started.elapsed() < MOMENT, "{sql}: {:?}", started.elapsed());
+        assert!(
+            started.elapsed() < SNAPSHOT,
+            "{sql}: {:?}",
+            started.elapsed()
+        );
     }
 
     execute(&flow.target, "COMMIT").await;

@@ -1,4 +1,4 @@
-//! A moment of the source, and what it has of the tables that are read at it.
+//! A snapshot of the source, and what it has of the tables that are read at it.
 
 use std::collections::HashSet;
 
@@ -11,8 +11,8 @@ use super::group::{GroupError, GroupSettings};
 use super::rights::{closed_sequences, hidden_rows, require_sequences};
 use super::survey::{Need, Note, Unreplicated, needs};
 
-/// A moment of the source, and what it has of the waiting tables there.
-pub(super) struct Moment {
+/// A snapshot of the source, and what it has of the waiting tables there.
+pub(super) struct SourceSnapshot {
     pub(super) point: ConsistentPoint,
     pub(super) types: TypeFingerprints,
     pub(super) tables: Vec<SourceTable>,
@@ -27,7 +27,7 @@ pub(super) struct Moment {
     pub(super) triggers: Vec<Trigger>,
 }
 
-impl Moment {
+impl SourceSnapshot {
     /// Takes a moment and reads what is there at it. Nothing is touched.
     pub(super) async fn open(settings: &GroupSettings<'_>) -> Result<Self, GroupError> {
         let source = &settings.snapshot.source;
