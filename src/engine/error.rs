@@ -12,7 +12,7 @@ use crate::schema::SchemaError;
 use crate::snapshot::{Idle, IdleCause, SnapshotError};
 
 use super::TaskEnd;
-pub use super::copy::{Conflict, GroupError};
+pub use super::copy::{Conflict, PlanError};
 
 /// Why the engine cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -184,14 +184,14 @@ pub enum EngineError {
     },
     /// Tables cannot be prepared for their copy.
     #[error("cannot prepare the copy from {source_endpoint} to {target_endpoint}")]
-    SnapshotGroup {
+    SnapshotPlan {
         /// The source, without a password.
         source_endpoint: String,
         /// The target, without a password.
         target_endpoint: String,
         /// Why.
         #[source]
-        source: GroupError,
+        source: PlanError,
     },
     /// A table cannot be copied.
     #[error("snapshot failed")]
@@ -273,7 +273,7 @@ impl Classify for EngineError {
         match self {
             Self::Source { source, .. } if is_unsendable(source) => ErrorClass::Operator,
             Self::Source { source, .. } | Self::Target { source, .. } => source.class(),
-            Self::SnapshotGroup { source, .. } => source.class(),
+            Self::SnapshotPlan { source, .. } => source.class(),
             Self::SnapshotTable { source } => source.class(),
             Self::SnapshotPointLost | Self::SnapshotRestless | Self::StreamInterrupted => {
                 ErrorClass::Transient
@@ -304,7 +304,7 @@ impl Classify for EngineError {
             Self::Source { source, .. } if is_unsendable(source) => Some(UNSENDABLE.to_owned()),
             Self::Source { source, .. } => Some(on_side("source", &skippable(source)?)),
             Self::Target { source, .. } => Some(on_side("target", &source.hint()?)),
-            Self::SnapshotGroup { source, .. } => source.hint(),
+            Self::SnapshotPlan { source, .. } => source.hint(),
             Self::SnapshotTable { source } => source.hint(),
             Self::SnapshotPatterns { idle, .. } => Some(near_names(idle)),
             Self::NotTheSource { key, .. } => Some(format!(

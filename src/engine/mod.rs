@@ -58,8 +58,8 @@ mod supervise;
 mod unreplicated;
 mod watchdog;
 
-pub use copy::{SnapshotPlan, plan_snapshot};
-pub use error::{Conflict, EngineError, GroupError};
+pub use copy::{PlanReport, plan_snapshot};
+pub use error::{Conflict, EngineError, PlanError};
 pub use failure::failure_of;
 pub use handle::{Engine, Handle, Remote};
 pub use outcome::{EngineOptions, Outcome};

@@ -15,7 +15,7 @@ use crate::model::{RelationId, quote_literal};
 use crate::postgres::{self, PgError, Session};
 use crate::snapshot::{Store, StoredTable, WorkerSettings};
 
-use super::group::GroupError;
+use super::plan::PlanError;
 use super::progress::CopyProgress;
 
 /// What the operator wants of the copies.
@@ -174,8 +174,8 @@ impl CopyContext {
         Ok(())
     }
 
-    pub(super) fn group_failed(&self, error: GroupError) -> EngineError {
-        EngineError::SnapshotGroup {
+    pub(super) fn plan_failed(&self, error: PlanError) -> EngineError {
+        EngineError::SnapshotPlan {
             source_endpoint: self.pipeline.snapshot.source.endpoint(),
             target_endpoint: self.pipeline.target.endpoint(),
             source: error,

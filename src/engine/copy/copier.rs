@@ -19,7 +19,7 @@ use crate::snapshot::{StoredPart, StoredTable};
 
 use super::choose;
 use super::context::{CopyContext, Stop};
-use super::group::{Group, GroupSettings};
+use super::plan::{PlanSettings, SnapshotPlan};
 use super::pool::{PoolEnd, WorkerPool};
 use super::primary::while_primary_speaks;
 use super::request::{Answer, CopyRequest};
@@ -38,7 +38,7 @@ pub(super) struct Copier {
     settled: watch::Receiver<()>,
     wake: Arc<Notify>,
     retry: Retry,
-    /// What was said once is not said again for each group.
+    /// What was said once is not said again for each plan.
     told: HashSet<String>,
     /// Types, schemas and sequences that the target refuses. Tables that need none of them are copied.
     refused: HashSet<String>,
@@ -129,7 +129,7 @@ impl Copier {
             }
             let first = stored.is_empty() && std::mem::take(&mut self.nothing_made);
             if first || in_state(CopyState::Waiting).next().is_some() {
-                self.copy_group(&target, &stored).await?;
+                self.copy_waiting(&target, &stored).await?;
                 continue;
             }
             if !self.foreign_keys(&target, &stored).await? {
@@ -172,8 +172,8 @@ impl Copier {
     }
 
     /// Copies what waits, as of one snapshot.
-    async fn copy_group(&mut self, target: &Session, stored: &[StoredTable]) -> Result<(), Stop> {
-        let Some(group) = self.made_group(target, stored).await? else {
+    async fn copy_waiting(&mut self, target: &Session, stored: &[StoredTable]) -> Result<(), Stop> {
+        let Some(plan) = self.made_plan(target, stored).await? else {
             return Ok(());
         };
         let stored = self.context.load(target).await?;
@@ -181,7 +181,7 @@ impl Copier {
             .iter()
             .map(|table| (table.relation, table.attempt))
             .collect();
-        let mut pool = WorkerPool::open(&self.context, group, attempts).await?;
+        let mut pool = WorkerPool::open(&self.context, plan, attempts).await?;
         match pool.work(&mut self.context, target).await? {
             PoolEnd::Done => {}
             PoolEnd::PointLost(error) => return Err(Stop::Failed(error)),
@@ -191,11 +191,11 @@ impl Copier {
 
     /// Takes a moment and has the tables made as of it; none when tables turned out to be gone, or
     /// could not be made and failed.
-    async fn made_group(
+    async fn made_plan(
         &mut self,
         target: &Session,
         stored: &[StoredTable],
-    ) -> Result<Option<Group>, Stop> {
+    ) -> Result<Option<SnapshotPlan>, Stop> {
         let mut waiting = waiting_of(stored);
         let first = stored.iter().all(|table| !has_rows(table));
         let (slot_name, snapshot) = (
@@ -208,7 +208,7 @@ impl Copier {
                 // The stream was too fast: it stands still until it knows the consistent point.
                 self.reach(None).await?;
             }
-            let mut settings = GroupSettings {
+            let mut settings = PlanSettings {
                 snapshot: &snapshot,
                 slot_name: self.context.streams.then_some(slot_name.as_str()),
                 stored: &[],
@@ -227,7 +227,7 @@ impl Copier {
             )
             .await;
             let source_snapshot =
-                source_snapshot.map_err(|error| self.context.group_failed(error))?;
+                source_snapshot.map_err(|error| self.context.plan_failed(error))?;
             if self.reach(source_snapshot.point.lsn()).await? == Answer::Disturbed {
                 sleep(PAUSE).await;
                 continue;
@@ -244,21 +244,21 @@ impl Copier {
             }
             let parts = self.parts(target).await?;
             (settings.stored, settings.parts) = (&stored, &parts);
-            let group = Group::planned(&settings, target, source_snapshot).await;
-            let group = group.map_err(|error| self.context.group_failed(error))?;
-            self.require_same_source(&group, target).await?;
-            if self.is_obstructed(target, &group, first).await? {
+            let plan = SnapshotPlan::planned(&settings, target, source_snapshot).await;
+            let plan = plan.map_err(|error| self.context.plan_failed(error))?;
+            self.require_same_source(&plan, target).await?;
+            if self.is_obstructed(target, &plan, first).await? {
                 return Ok(None);
             }
-            match self.make_tables(&group, first).await? {
+            match self.make_tables(&plan, first).await? {
                 Answer::Done => {
                     self.nothing_made = false;
-                    self.forget_gone(target, &group.gone, &stored).await?;
-                    return Ok(Some(group));
+                    self.forget_gone(target, &plan.gone, &stored).await?;
+                    return Ok(Some(plan));
                 }
                 Answer::Disturbed => sleep(PAUSE).await,
                 refused @ Answer::Refused { .. } => {
-                    self.refused(target, (&group, &waiting), refused).await?;
+                    self.refused(target, (&plan, &waiting), refused).await?;
                     return Ok(None);
                 }
             }
@@ -280,13 +280,13 @@ impl Copier {
     async fn is_obstructed(
         &mut self,
         target: &Session,
-        group: &Group,
+        plan: &SnapshotPlan,
         first: bool,
     ) -> Result<bool, EngineError> {
         if first {
-            group.refuse_conflicts(&self.context.pipeline.target.endpoint())?;
+            plan.refuse_conflicts(&self.context.pipeline.target.endpoint())?;
         }
-        let conflicting = group.conflicting();
+        let conflicting = plan.conflicting();
         for (table, conflict) in &conflicting {
             let error = EngineError::SnapshotConflict {
                 endpoint: self.context.pipeline.target.endpoint(),
@@ -327,7 +327,7 @@ impl Copier {
     async fn refused(
         &mut self,
         target: &Session,
-        (group, waiting): (&Group, &HashSet<RelationId>),
+        (plan, waiting): (&SnapshotPlan, &HashSet<RelationId>),
         answer: Answer,
     ) -> Result<(), Stop> {
         let Answer::Refused {
@@ -340,7 +340,7 @@ impl Copier {
         };
         let concerned = match relation {
             Some(table) => Some(vec![RelationId(table)]),
-            None => group.that_need(&object),
+            None => plan.that_need(&object),
         };
         let Some(tables) = concerned else {
             return Ok(self.context.all_failed(target, waiting, *failure).await?);
@@ -357,10 +357,10 @@ impl Copier {
     /// Positions in the WAL of two servers have nothing to do with each other.
     async fn require_same_source(
         &self,
-        group: &Group,
+        plan: &SnapshotPlan,
         target: &Session,
     ) -> Result<(), EngineError> {
-        let Some(system) = group.point.system() else {
+        let Some(system) = plan.point.system() else {
             return Ok(());
         };
         let owner = apply::checkpoint_owner(target, self.context.store.slot_name()).await;
@@ -385,18 +385,18 @@ impl Copier {
         self.ask(CopyRequest::Reach { at, answer }, answered).await
     }
 
-    async fn make_tables(&mut self, group: &Group, first: bool) -> Result<Answer, Stop> {
-        let (copy_request, answered) = group.copy_request(first);
-        let lsn = group.point.lsn().map(|lsn| lsn.to_string());
-        info!(target: "snapshot", tables = group.tables.len(), lsn, "copying tables");
-        for (object, said) in group.notes() {
+    async fn make_tables(&mut self, plan: &SnapshotPlan, first: bool) -> Result<Answer, Stop> {
+        let (copy_request, answered) = plan.copy_request(first);
+        let lsn = plan.point.lsn().map(|lsn| lsn.to_string());
+        info!(target: "snapshot", tables = plan.tables.len(), lsn, "copying tables");
+        for (object, said) in plan.notes() {
             let note = format!("{object}: {said}");
             if !self.told.contains(&note) {
                 warn!(target: "snapshot", "{note}");
                 self.told.insert(note);
             }
         }
-        self.context.progress.begin(group.point.lsn());
+        self.context.progress.begin(plan.point.lsn());
         self.ask(CopyRequest::Tables(Box::new(copy_request)), answered)
             .await
     }

@@ -121,7 +121,7 @@ impl CopyContext {
                 Err(error) if error.code() == Some(sqlstate::UNDEFINED_TABLE) => String::new(),
                 Err(error) if error.code() == Some(sqlstate::INSUFFICIENT_PRIVILEGE) => {
                     let refused = sequence_refused(&source, &step.object).await;
-                    return Err(self.group_failed(refused.map_err(failed)?).into());
+                    return Err(self.plan_failed(refused.map_err(failed)?).into());
                 }
                 Err(error) => return Err(failed(error).into()),
             };

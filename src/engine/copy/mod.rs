@@ -25,7 +25,6 @@ mod context;
 mod copier;
 mod difference;
 mod finish;
-mod group;
 mod leftover;
 mod ours;
 mod plan;
@@ -35,6 +34,7 @@ mod progress;
 mod queue;
 mod ranges;
 mod reconcile;
+mod report;
 mod request;
 mod rights;
 mod source_snapshot;
@@ -59,9 +59,9 @@ pub(super) use choose::choose as choose_tables;
 pub(super) use context::Control;
 use context::CopyContext;
 use copier::Copier;
-pub use group::GroupError;
-pub use plan::{SnapshotPlan, plan_snapshot};
+pub use plan::PlanError;
 pub use reconcile::Conflict;
+pub use report::{PlanReport, plan_snapshot};
 pub(super) use request::{Answer, CopyLink, CopyRequest, MadeTable, TablesRequest};
 
 /// Requests that may wait for the stream; the copier waits for each answer.

@@ -1,105 +1,604 @@
-//! What a copy would run, without running it.
+//! The tables that are copied together: one snapshot of the source for all of them, and what the
+//! target must have before and after their rows.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
-use crate::config::Pipeline;
+use tokio::sync::oneshot;
+
+use crate::config::{Snapshot, TableFilter};
 use crate::engine::EngineError;
-use crate::model::RelationId;
-use crate::postgres;
-use crate::schema::install::{PlannedStep, SNAPSHOT_NAME, Side};
-use crate::snapshot::{Part, Store, copy_from, copy_to};
+use crate::model::{Classify, ErrorClass, QualifiedName, RelationId, do_block, quote_ident};
+use crate::postgres::{PgError, Session};
+use crate::schema::{
+    CopyPlan, DescribeError, ObjectChange, Stage, StagedStep, Step, Trigger, grant_descriptions,
+    plan_copy, staged_owner_steps, triggers,
+};
+use crate::snapshot::{
+    ConsistentPoint, Making, NewStep, SourceTable, StoredPart, StoredTable, TypeFingerprints,
+    sequence_question,
+};
 
-use super::choose;
-use super::group::{Group, GroupSettings};
-use super::leftover::Leftovers;
+use super::ours::{as_json, leave_to_others, left_behind, made, made_before, making};
+use super::ranges::{Ranges, ranges};
+use super::reconcile::{Conflict, Reconciled, domain_checks_in_the_way, in_the_way, reconcile};
+use super::request::{Answer, MadeTable, TableStep, TablesRequest};
 use super::source_snapshot::{FreeObjects, SourceSnapshot};
+use super::standing::standing;
+use super::survey::{Note, Survey};
 
-/// What a copy would do, and what is to be known of it beforehand.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SnapshotPlan {
-    /// What the target has or lacks, and what will not be on it.
-    pub notes: Vec<String>,
-    /// The statements.
-    pub steps: Vec<PlannedStep>,
+/// Why no copy can be planned.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// No snapshot of the source.
+    #[error("cannot take a snapshot of the source")]
+    Point(#[source] PgError),
+    /// No look at the source's catalogs.
+    #[error("cannot read the source's catalogs")]
+    Source(#[source] PgError),
+    /// No description.
+    #[error("cannot describe the tables that are to be copied")]
+    Describe(#[source] DescribeError),
+    /// Values of sequences would be lost.
+    #[error("permission denied: role {user} may not read the value of {}", .sequences.join(", "))]
+    Sequences {
+        /// The role on the source.
+        user: String,
+        /// The sequences, quoted where they must be.
+        sequences: Vec<String>,
+    },
+    /// No look at the target.
+    #[error("cannot look at the target")]
+    Target(#[source] PgError),
+    /// Our own records.
+    #[error("cannot read what was made on the target before")]
+    Stored(#[source] serde_json::Error),
 }
 
-/// Returns the statements of a copy of all selected tables, each with its side. Nothing is changed on
-/// either; the target is looked at as it is, with what an earlier copy left there.
-///
-/// # Errors
-/// Usage for a pattern that fits no table, Operator for something on the target that is in the way.
-pub async fn plan_snapshot(pipeline: &Pipeline) -> Result<SnapshotPlan, EngineError> {
-    let selected = choose::selected(pipeline).await?;
-    let target = postgres::connect(&pipeline.target, "pgstream snapshot").await;
-    let target = target.map_err(|source| EngineError::Target {
-        operation: "open a session",
-        endpoint: pipeline.target.endpoint(),
-        source,
-    })?;
-    let store = Store::new(SNAPSHOT_NAME.to_owned());
-    let left = Leftovers::find(&store, &target, &selected).await;
-    let left = left.map_err(|source| EngineError::Target {
-        operation: "read what an earlier copy left",
-        endpoint: pipeline.target.endpoint(),
-        source,
-    })?;
-    let waiting = selected.iter().map(|table| table.relation);
-    let waiting: HashSet<RelationId> = waiting
-        .filter(|table| !left.finished.contains(table))
+impl Classify for PlanError {
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::Point(source) | Self::Source(source) | Self::Target(source) => source.class(),
+            Self::Describe(DescribeError::Ask(source)) => source.class(),
+            Self::Describe(DescribeError::Forbidden { .. }) | Self::Sequences { .. } => {
+                ErrorClass::Operator
+            }
+            Self::Describe(DescribeError::Read { .. }) | Self::Stored(_) => ErrorClass::Bug,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Point(source) | Self::Source(source) | Self::Target(source) => source.hint(),
+            Self::Describe(DescribeError::Ask(source)) => source.hint(),
+            Self::Describe(DescribeError::Forbidden { user }) => Some(grant_descriptions(user)),
+            Self::Sequences { user, sequences } => Some(format!(
+                "on the source: GRANT SELECT ON SEQUENCE {} TO {}",
+                sequences.join(", "),
+                quote_ident(user)
+            )),
+            Self::Describe(DescribeError::Read { .. }) | Self::Stored(_) => None,
+        }
+    }
+}
+
+/// A snapshot of the source with the tables that are read at it.
+pub(super) struct SnapshotPlan {
+    pub(super) point: ConsistentPoint,
+    /// Those that the source still has.
+    pub(super) tables: Vec<SourceTable>,
+    /// Those that it has no longer.
+    pub(super) gone: Vec<RelationId>,
+    /// Changes with the types that rows are made of.
+    pub(super) types: TypeFingerprints,
+    sequences: Vec<(QualifiedName, Option<u32>)>,
+    /// The ranges of keys of those that are copied by ranges.
+    pub(super) ranges: HashMap<RelationId, Ranges>,
+    conflicts: Vec<Conflict>,
+    notes: Vec<Note>,
+    /// The target's triggers that the source has, too, and that stay silent for the copy; each with its table.
+    shared: Vec<(u32, Trigger)>,
+    copy_plan: CopyPlan,
+    first: Vec<TableStep>,
+    made: BTreeMap<u32, Vec<ObjectChange>>,
+    /// The types that users made, by what people call them.
+    type_oids: HashMap<String, u32>,
+    refused: HashSet<String>,
+    /// How the tables are made that the workers make themselves.
+    making: HashMap<RelationId, Arc<Making>>,
+}
+
+/// What a plan is made from.
+pub(super) struct PlanSettings<'a> {
+    pub(super) snapshot: &'a Snapshot,
+    /// The slot to name the temporary one after; none: nobody streams afterwards.
+    pub(super) slot_name: Option<&'a str>,
+    /// All tables that are known.
+    pub(super) stored: &'a [StoredTable],
+    /// Ranges of tables that were begun before.
+    pub(super) parts: &'a [StoredPart],
+    /// Those that wait.
+    pub(super) waiting: &'a HashSet<RelationId>,
+    /// Which tables replicate.
+    pub(super) filter: &'a TableFilter,
+    /// What belongs to no table.
+    pub(super) free: FreeObjects<'a>,
+    /// Ordinary triggers of the target stay silent.
+    pub(super) silent_triggers: bool,
+    /// Tables get the owner that they have on the source.
+    pub(super) run_as_owner: bool,
+    /// Nothing is streamed before the tables are complete: where a table is made does not matter then.
+    pub(super) stands_still: bool,
+    /// Objects that the target refused just now: they are tried again behind all tables.
+    pub(super) refused: &'a HashSet<String>,
+}
+
+impl SnapshotPlan {
+    /// Compares with what the target has, which must be as of the same snapshot.
+    pub(super) async fn planned(
+        settings: &PlanSettings<'_>,
+        target: &Session,
+        source_snapshot: SourceSnapshot,
+    ) -> Result<Self, PlanError> {
+        let mut ours = made_before(settings.stored).map_err(PlanError::Stored)?;
+        let names: Vec<&ObjectChange> = source_snapshot
+            .objects
+            .iter()
+            .chain(ours.values())
+            .collect();
+        let standing = standing(target, &names)
+            .await
+            .map_err(PlanError::Describe)?;
+        leave_to_others(&mut ours, settings.stored, &standing);
+        let compared = Compared::of(settings, target, &source_snapshot, (&standing, &ours)).await?;
+        let SourceSnapshot {
+            point,
+            types,
+            tables,
+            objects: wanted,
+            hidden,
+            ..
+        } = source_snapshot;
+        let known: HashSet<QualifiedName> = settings
+            .stored
+            .iter()
+            .map(|table| table.name.clone())
+            .chain(tables.iter().map(|table| table.name.clone()))
+            .collect();
+        let known = |name: &QualifiedName| known.contains(name);
+        let owned = |object: ObjectChange| object.owned_where(&known);
+        let objects: Vec<_> = compared.objects.into_iter().map(owned).collect();
+        let mut copy_plan = plan_copy(&objects, &known);
+        if settings.run_as_owner {
+            copy_plan
+                .steps
+                .extend(staged_owner_steps(&copy_plan, &objects));
+        }
+        let made = made(&wanted);
+        let ranges = match settings.slot_name {
+            Some(_) => {
+                let part_bytes = settings.snapshot.part_size.0;
+                ranges(&tables, part_bytes, settings.stored, settings.parts, &made)
+            }
+            // With nobody streaming there is nothing that evens snapshots out.
+            None => HashMap::new(),
+        };
+        let emptied = to_be_emptied(&tables, &ours, &ranges);
+        let making = match settings.stands_still {
+            true => making(&copy_plan, &made),
+            false => HashMap::new(),
+        };
+        Ok(Self {
+            making,
+            type_oids: type_oids(&wanted),
+            refused: settings.refused.clone(),
+            first: first_steps(&standing, &objects, &emptied),
+            sequences: sequences(&objects, &hidden),
+            ranges,
+            made,
+            conflicts: compared.conflicts,
+            shared: compared.shared,
+            notes: compared.notes,
+            gone: compared.gone,
+            point,
+            types,
+            tables,
+            copy_plan,
+        })
+    }
+
+    /// Returns what the stream has to do, and how it will answer.
+    pub(super) fn copy_request(
+        &self,
+        stream_waits: bool,
+    ) -> (TablesRequest, oneshot::Receiver<Answer>) {
+        let (answer, answered) = oneshot::channel();
+        let before = self.copy_plan.steps.iter().filter(|step| match step.stage {
+            Stage::Before => !self.is_refused(step),
+            Stage::Table => !self.is_made_by_worker(step.relation),
+            _ => false,
+        });
+        let before = before.map(|step| TableStep {
+            relation: step.relation,
+            step: step.step.clone(),
+        });
+        let tables = self.tables.iter().map(|table| {
+            let made = self.made.get(&table.relation.0).into_iter().flatten();
+            let by_worker = self.is_made_by_worker(Some(table.relation.0));
+            let now =
+                |object: &&ObjectChange| !by_worker || !matches!(object, ObjectChange::Table(_));
+            MadeTable {
+                table: table.clone(),
+                objects: as_json(made.filter(now)),
+                ranges: self.ranges.get(&table.relation).cloned(),
+            }
+        });
+        let copy_request = TablesRequest {
+            at: self.point.lsn(),
+            steps: (self.first.iter().cloned())
+                .chain(self.shared.iter().map(silence))
+                .chain(before)
+                .collect(),
+            tables: tables.collect(),
+            later: (self.copy_plan.steps.iter())
+                .flat_map(|step| self.later(step))
+                .chain(self.sequences.iter().map(sequence))
+                .chain(self.shared.iter().map(wake))
+                .collect(),
+            stream_waits,
+            answer,
+        };
+        (copy_request, answered)
+    }
+
+    /// Returns how a table is made that the workers make themselves.
+    pub(super) fn making(&self, table: RelationId) -> Option<Arc<Making>> {
+        self.making.get(&table).cloned()
+    }
+
+    /// Returns the tables that cannot be made without a type, a schema or a sequence that the target refuses;
+    /// none: nobody knows.
+    pub(super) fn that_need(&self, object: &str) -> Option<Vec<RelationId>> {
+        let (kind, name) = object.split_once(' ')?;
+        let of_type = self.type_oids.get(object);
+        let needs = |table: &&SourceTable| match kind {
+            "type" => of_type.is_some_and(|oid| table.types.contains(oid)),
+            "schema" => *name == *table.name.schema,
+            _ => false,
+        };
+        let tables = self.tables.iter().filter(needs);
+        let tables = tables.map(|table| table.relation).collect();
+        matches!(kind, "type" | "schema" | "sequence").then_some(tables)
+    }
+
+    fn is_refused(&self, step: &StagedStep) -> bool {
+        step.relation.is_none() && self.refused.contains(&step.step.object)
+    }
+
+    fn is_made_by_worker(&self, table: Option<u32>) -> bool {
+        table.is_some_and(|table| self.making.contains_key(&RelationId(table)))
+    }
+
+    /// Returns the tables that something on the target is in the way of, each with what it is.
+    pub(super) fn conflicting(&self) -> Vec<(RelationId, &Conflict)> {
+        let all = || self.tables.iter().map(|table| table.relation).collect();
+        let tables = |conflict: &Conflict| match conflict.relation {
+            Some(table) => vec![table],
+            None => self.that_need(&conflict.object).unwrap_or_else(all),
+        };
+        let conflicts = self.conflicts.iter();
+        conflicts
+            .flat_map(|conflict| {
+                tables(conflict)
+                    .into_iter()
+                    .map(move |table| (table, conflict))
+            })
+            .collect()
+    }
+
+    /// Refuses to go on when something on the target is in the way.
+    pub(super) fn refuse_conflicts(&self, endpoint: &str) -> Result<(), EngineError> {
+        if self.conflicts.is_empty() {
+            return Ok(());
+        }
+        Err(EngineError::SnapshotConflict {
+            endpoint: endpoint.to_owned(),
+            conflicts: self.conflicts.clone(),
+        })
+    }
+
+    /// Returns what is to be known of the copy: what the target has or lacks, and what will not be on it.
+    pub(super) fn notes(&self) -> impl Iterator<Item = (&str, &str)> {
+        let notes = self.notes.iter();
+        let notes = notes.map(|note| (note.object.as_str(), note.said.as_str()));
+        let left = self.copy_plan.not_applied.iter();
+        notes.chain(left.map(|part| (part.object.as_str(), part.reason.as_str())))
+    }
+
+    fn later(&self, staged: &StagedStep) -> Vec<NewStep> {
+        let step = |stage, sql: String| NewStep {
+            stage,
+            relation: staged.relation,
+            referenced: staged.referenced,
+            object: staged.step.object.clone(),
+            sql,
+        };
+        let sql = staged.step.sql.clone();
+        match staged.stage {
+            Stage::Before if self.is_refused(staged) => vec![step("last", sql)],
+            Stage::Before | Stage::Table => Vec::new(),
+            Stage::Index => vec![step("index", sql)],
+            Stage::After => vec![step("after", sql)],
+            Stage::Last => vec![step("last", sql)],
+            Stage::ForeignKey => match self.validation(staged) {
+                Some(validation) => vec![
+                    step("foreign_key", format!("{sql} NOT VALID")),
+                    step("validate", validation),
+                ],
+                None => vec![step("foreign_key", sql)],
+            },
+        }
+    }
+
+    /// A foreign key is added without a look at the rows, which would keep writers off both tables,
+    /// and validated afterwards. Partitioned tables, on either side of it, do not know that.
+    fn validation(&self, staged: &StagedStep) -> Option<String> {
+        let (table, rest) = staged.step.sql.split_once(" ADD CONSTRAINT ")?;
+        let name = rest.split_once(" FOREIGN KEY ")?.0;
+        let partitioned = self
+            .tables
+            .iter()
+            .filter(|table| table.partitioned)
+            .any(|table| [staged.relation, staged.referenced].contains(&Some(table.relation.0)));
+        let validated = !rest.ends_with(" NOT VALID") && !rest.ends_with(" NOT ENFORCED");
+        (validated && !partitioned).then(|| format!("{table} VALIDATE CONSTRAINT {name}"))
+    }
+}
+
+/// What a snapshot of the source means for what stands on the target.
+struct Compared {
+    objects: Vec<ObjectChange>,
+    gone: Vec<RelationId>,
+    conflicts: Vec<Conflict>,
+    notes: Vec<Note>,
+    shared: Vec<(u32, Trigger)>,
+}
+
+impl Compared {
+    async fn of(
+        settings: &PlanSettings<'_>,
+        target: &Session,
+        source_snapshot: &SourceSnapshot,
+        (standing, ours): (&[ObjectChange], &HashMap<u32, ObjectChange>),
+    ) -> Result<Self, PlanError> {
+        let Reconciled {
+            mut objects,
+            mut conflicts,
+        } = reconcile(&source_snapshot.objects, standing, ours);
+        let there = triggers(target).await.map_err(PlanError::Target)?;
+        let survey = Survey {
+            tables: &source_snapshot.tables,
+            wanted: &source_snapshot.objects,
+            standing,
+            ours,
+            needs: &source_snapshot.needs,
+            unreplicated: source_snapshot.unreplicated.as_ref(),
+            triggers: (&source_snapshot.triggers, &there),
+            filter: settings.filter,
+            silent_triggers: settings.silent_triggers,
+        };
+        let (taken, mut notes) = survey.look(target).await.map_err(PlanError::Target)?;
+        conflicts.extend(taken);
+        let shared = survey.shared_triggers().into_iter();
+        let shared = shared.map(|(table, trigger)| (table, trigger.clone()));
+        let shared = shared.collect();
+        leave_free(
+            &mut objects,
+            &mut conflicts,
+            (&source_snapshot.free, &mut notes),
+        );
+        notes.extend(source_snapshot.hidden.iter().cloned());
+        let there: HashSet<RelationId> =
+            source_snapshot.tables.iter().map(|t| t.relation).collect();
+        let gone: Vec<RelationId> = settings.waiting.difference(&there).copied().collect();
+        objects.extend(left_behind(&gone, ours, standing));
+        let filled = filled(target, &source_snapshot.tables, standing, ours).await;
+        conflicts.extend(filled.map_err(PlanError::Target)?);
+        Ok(Self {
+            objects,
+            gone,
+            conflicts,
+            notes,
+            shared,
+        })
+    }
+}
+
+/// What no table needs is left as the target has it: it is in nobody's way.
+fn leave_free(
+    objects: &mut Vec<ObjectChange>,
+    conflicts: &mut Vec<Conflict>,
+    (free, notes): (&HashSet<String>, &mut Vec<Note>),
+) {
+    let all = std::mem::take(conflicts).into_iter();
+    let (left, rest): (Vec<_>, Vec<_>) = all.partition(|found| free.contains(&found.object));
+    *conflicts = rest;
+    let left_out: HashSet<&String> = left.iter().map(|found| &found.object).collect();
+    objects.retain(|object| !left_out.contains(&object.label()));
+    notes.extend(
+        left.into_iter()
+            .map(|Conflict { object, reason, .. }| Note {
+                object,
+                said: format!("is left as the target has it: {reason}"),
+            }),
+    );
+}
+
+/// Tables that stand on the target with rows that are not ours.
+async fn filled(
+    target: &Session,
+    tables: &[SourceTable],
+    standing: &[ObjectChange],
+    ours: &HashMap<u32, ObjectChange>,
+) -> Result<Vec<Conflict>, PgError> {
+    let labels: HashSet<String> = standing.iter().map(ObjectChange::label).collect();
+    let mut conflicts = Vec::new();
+    for table in tables
+        .iter()
+        .filter(|table| !table.partitioned && !ours.contains_key(&table.relation.0))
+    {
+        let object = format!("table {}", table.name);
+        if !labels.contains(&object) {
+            continue;
+        }
+        let sql = format!("SELECT EXISTS (SELECT FROM ONLY {})", table.name.quoted());
+        let row = target.row(&sql, &[]).await?;
+        if row.is_some_and(|row| row.get(0)) {
+            let reason = "it has rows on the target already".to_owned();
+            conflicts.push(Conflict {
+                object,
+                relation: Some(table.relation),
+                reason,
+            });
+        }
+    }
+    Ok(conflicts)
+}
+
+/// What stands in the way goes: foreign keys, which forbid to copy in any order, checks that rows may
+/// break, and rows of an earlier try.
+fn first_steps(
+    standing: &[ObjectChange],
+    objects: &[ObjectChange],
+    emptied: &HashSet<u32>,
+) -> Vec<TableStep> {
+    let mut steps: Vec<TableStep> = in_the_way(objects, standing)
+        .into_iter()
+        .map(|key| TableStep {
+            relation: None,
+            step: Step {
+                object: format!("constraint {} on {}", key.name, key.table),
+                sql: format!(
+                    "ALTER TABLE {} DROP CONSTRAINT IF EXISTS {}",
+                    key.table.quoted(),
+                    quote_ident(&key.name)
+                ),
+            },
+        })
         .collect();
-    let settings = GroupSettings {
-        snapshot: &pipeline.snapshot,
-        slot_name: None,
-        stored: &left.kept,
-        parts: &[],
-        waiting: &waiting,
-        filter: &pipeline.filter,
-        free: FreeObjects::of(left.finished.is_empty(), false, &pipeline.snapshot.tables),
-        silent_triggers: pipeline.disable_triggers,
-        run_as_owner: pipeline.run_as_owner,
-        // In one list of statements there is nobody beside another.
-        stands_still: false,
-        refused: &HashSet::new(),
-    };
-    let failed = |source| EngineError::SnapshotGroup {
-        source_endpoint: pipeline.snapshot.source.endpoint(),
-        target_endpoint: pipeline.target.endpoint(),
-        source,
-    };
-    let source_snapshot = SourceSnapshot::open(&settings).await.map_err(failed)?;
-    let group = Group::planned(&settings, &target, source_snapshot).await;
-    let group = group.map_err(failed)?;
-    group.refuse_conflicts(&pipeline.target.endpoint())?;
-    let note = |(object, said)| format!("{object}: {said}");
-    Ok(SnapshotPlan {
-        notes: group.notes().map(note).collect(),
-        steps: steps(&group),
-    })
-}
-
-fn steps(group: &Group) -> Vec<PlannedStep> {
-    let step = |side, what: String, sql: String| PlannedStep {
-        side,
-        what,
-        sql,
-        undo: None,
-    };
-    let (copy_request, _) = group.copy_request(false);
-    let mut steps = Vec::new();
-    for made in copy_request.steps {
-        steps.push(step(Side::Target, made.step.object, made.step.sql));
-    }
-    for table in group.tables.iter().filter(|table| !table.partitioned) {
-        let what = format!("rows of {}", table.name);
-        steps.push(step(
-            Side::Source,
-            what.clone(),
-            copy_to(table, Part::Whole),
-        ));
-        steps.push(step(Side::Target, what, copy_from(table, &table.name)));
-    }
-    for later in copy_request.later {
-        steps.push(step(Side::Target, later.object, later.sql));
+    steps.extend(
+        domain_checks_in_the_way(objects).map(|(domain, check)| TableStep {
+            relation: None,
+            step: Step {
+                object: format!("constraint {check} on domain {domain}"),
+                sql: format!(
+                    "ALTER DOMAIN {} DROP CONSTRAINT {}",
+                    domain.quoted(),
+                    quote_ident(check)
+                ),
+            },
+        }),
+    );
+    let emptied = objects.iter().filter_map(|object| match object {
+        ObjectChange::Table(images) if emptied.contains(&images.oid) => images.before.as_ref(),
+        _ => None,
+    });
+    let emptied: Vec<String> = emptied
+        .map(|table| format!("ONLY {}", table.qualified_name().quoted()))
+        .collect();
+    if !emptied.is_empty() {
+        let step = Step {
+            object: "tables of an earlier try".to_owned(),
+            sql: format!("TRUNCATE {}", emptied.join(", ")),
+        };
+        steps.push(TableStep {
+            relation: None,
+            step,
+        });
     }
     steps
+}
+
+/// Sequences are moved when the rows are there: what the stream brings afterwards moves them on.
+fn sequence((name, table): &(QualifiedName, Option<u32>)) -> NewStep {
+    NewStep {
+        stage: "sequence",
+        relation: *table,
+        referenced: None,
+        object: format!("sequence {name}"),
+        sql: sequence_question(name),
+    }
+}
+
+/// Keeps a trigger silent while the rows of its table come.
+fn silence((table, trigger): &(u32, Trigger)) -> TableStep {
+    let (name, on) = (quote_ident(&trigger.name), trigger.table.quoted());
+    TableStep {
+        relation: Some(*table),
+        step: Step {
+            object: format!("trigger {} on {}", trigger.name, trigger.table),
+            sql: format!("ALTER TABLE {on} DISABLE TRIGGER {name}"),
+        },
+    }
+}
+
+/// Lets it fire again as before, whatever it and its table are called by then.
+fn wake((table, trigger): &(u32, Trigger)) -> NewStep {
+    let enable = match trigger.enabled.as_str() {
+        "A" => "ENABLE ALWAYS",
+        "R" => "ENABLE REPLICA",
+        _ => "ENABLE",
+    };
+    NewStep {
+        stage: "trigger",
+        relation: Some(*table),
+        referenced: None,
+        object: format!("trigger {} on {}", trigger.name, trigger.table),
+        sql: do_block(&format!(
+            "DECLARE t record; BEGIN FOR t IN SELECT g.tgrelid::pg_catalog.regclass AS name, g.tgname \
+             FROM pg_catalog.pg_trigger AS g WHERE g.oid = {} AND g.tgenabled = 'D' LOOP \
+             EXECUTE pg_catalog.format('ALTER TABLE %s {enable} TRIGGER %I', t.name, t.tgname); \
+             END LOOP; END",
+            trigger.oid
+        )),
+    }
+}
+
+/// Tables of an earlier try, but for those that go on with what is there.
+fn to_be_emptied(
+    tables: &[SourceTable],
+    ours: &HashMap<u32, ObjectChange>,
+    ranges: &HashMap<RelationId, Ranges>,
+) -> HashSet<u32> {
+    let resumed =
+        |table: &&SourceTable| matches!(ranges.get(&table.relation), Some(Ranges::Resumed(_)));
+    tables
+        .iter()
+        .filter(|table| !table.partitioned && !resumed(table))
+        .map(|table| table.relation.0)
+        .filter(|table| ours.contains_key(table))
+        .collect()
+}
+
+/// The sequences whose values are brought, each with its owner; some our role may not read.
+fn sequences(objects: &[ObjectChange], hidden: &[Note]) -> Vec<(QualifiedName, Option<u32>)> {
+    let closed: HashSet<&str> = hidden.iter().map(|note| note.object.as_str()).collect();
+    let open = objects
+        .iter()
+        .filter(|object| !closed.contains(object.label().as_str()));
+    let of = |object: &ObjectChange| match object {
+        ObjectChange::Sequence(images) => images
+            .after
+            .as_ref()
+            .map(|s| (s.qualified_name(), s.table_oid)),
+        _ => None,
+    };
+    open.filter_map(of).collect()
+}
+
+fn type_oids(objects: &[ObjectChange]) -> HashMap<String, u32> {
+    let types = objects
+        .iter()
+        .filter(|object| matches!(object, ObjectChange::Type(_)));
+    types.map(|of| (of.label(), of.oid())).collect()
 }

@@ -1,4 +1,4 @@
-//! The workers of a group, which take one job after the other until nothing is left.
+//! The workers of a plan, which take one job after the other until nothing is left.
 //!
 //! A worker works in a task of its own, so that many of them use many cores; who decides is here, in one
 //! place, between the ends of jobs.
@@ -23,7 +23,7 @@ use crate::snapshot::{
 };
 
 use super::context::{CopyContext, Stop};
-use super::group::Group;
+use super::plan::SnapshotPlan;
 use super::progress::Counter;
 use super::queue::{Job, Progress, Queue};
 use super::watch;
@@ -31,7 +31,7 @@ use super::watch;
 /// Progress is shown, and users who wait for us are looked for, this often.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// A part or a statement whose connection breaks is tried again so often; then the whole group is.
+/// A part or a statement whose connection breaks is tried again so often; then all of the plan is.
 const TRIES_MAX: u32 = 5;
 
 /// Of tables whose names collide at each try another one gets through.
@@ -52,7 +52,7 @@ pub(super) enum PoolEnd {
 /// The workers.
 pub(super) struct WorkerPool {
     queue: Queue,
-    group: Option<Group>,
+    plan: Option<SnapshotPlan>,
     tables: HashMap<RelationId, Arc<SourceTable>>,
     attempts: HashMap<RelationId, i32>,
     tries: HashMap<RelationId, u32>,
@@ -84,20 +84,20 @@ struct JobEnd {
 }
 
 impl WorkerPool {
-    /// Makes ready to copy the rows of a group.
+    /// Makes ready to copy the rows of a plan.
     pub(super) async fn open(
         context: &CopyContext,
-        group: Group,
+        plan: SnapshotPlan,
         attempts: HashMap<RelationId, i32>,
     ) -> Result<Self, EngineError> {
         let mut pool = Self::idle(context).await?;
-        pool.begin = group.point.begin().into();
+        pool.begin = plan.point.begin().into();
         pool.attempts = attempts;
         let workers = context.control.borrow().worker_count;
-        let mut tables: Vec<&SourceTable> = group.tables.iter().collect();
+        let mut tables: Vec<&SourceTable> = plan.tables.iter().collect();
         tables.sort_by_key(|table| std::cmp::Reverse(table.byte_count));
         for table in tables {
-            let parts = match (table.partitioned, group.ranges.get(&table.relation)) {
+            let parts = match (table.partitioned, plan.ranges.get(&table.relation)) {
                 (true, _) => Vec::new(),
                 (false, Some(ranges)) => {
                     let (rows, bytes) = ranges.there();
@@ -110,15 +110,15 @@ impl WorkerPool {
                 }
             };
             pool.queue.add_rows(table.relation, parts);
-            if group.making(table.relation).is_some() {
+            if plan.making(table.relation).is_some() {
                 pool.queue.make_first(table.relation);
             }
             pool.tables.insert(table.relation, Arc::new(table.clone()));
         }
-        let worker_count = workers.min(group.tables.len());
+        let worker_count = workers.min(plan.tables.len());
         let opened = try_join_all((0..worker_count).map(|_| Worker::open(&pool.settings))).await;
         pool.idle = opened.map_err(|source| EngineError::SnapshotTable { source })?;
-        pool.group = Some(group);
+        pool.plan = Some(plan);
         Ok(pool)
     }
 
@@ -145,7 +145,7 @@ impl WorkerPool {
         })?;
         Ok(Self {
             queue: Queue::default(),
-            group: None,
+            plan: None,
             tables: HashMap::new(),
             attempts: HashMap::new(),
             tries: HashMap::new(),
@@ -191,7 +191,7 @@ impl WorkerPool {
                 }
             }
         }
-        if self.group.is_some() {
+        if self.plan.is_some() {
             context.finish_tables(target).await?;
         }
         Ok(PoolEnd::Done)
@@ -236,7 +236,7 @@ impl WorkerPool {
         let fence = Fence {
             store: context.store.clone(),
             attempt,
-            lsn: self.group.as_ref().and_then(|group| group.point.lsn()),
+            lsn: self.plan.as_ref().and_then(|plan| plan.point.lsn()),
         };
         let (total, counted) = (
             context.progress.counter(relation),
@@ -244,7 +244,7 @@ impl WorkerPool {
         );
         let (table, begin) = (self.tables.get(&relation).cloned(), Arc::clone(&self.begin));
         let (now, ends) = (Arc::clone(&self.now), self.ends.0.clone());
-        let making = self.group.as_ref().and_then(|group| group.making(relation));
+        let making = self.plan.as_ref().and_then(|plan| plan.making(relation));
         let counting = Arc::clone(&counted);
         let work = async move {
             let progress = |rows, bytes| {
@@ -303,7 +303,7 @@ impl WorkerPool {
         Ok(())
     }
 
-    /// Deals with the end of a job. Returns why the snapshot of the group is lost, if it is.
+    /// Deals with the end of a job. Returns why the snapshot of the plan is lost, if it is.
     async fn ended(
         &mut self,
         end: JobEnd,
@@ -521,17 +521,17 @@ impl WorkerPool {
         context: &mut CopyContext,
         target: &Session,
     ) -> Result<(), Stop> {
-        let Some(group) = &mut self.group else {
+        let Some(plan) = &mut self.plan else {
             return Ok(());
         };
         if !self.queue.awaits_rows() {
-            group.point.release();
+            plan.point.release();
             return Ok(());
         }
         if !context.streams {
             return Ok(());
         }
-        let waited_for = watch::is_waited_for(&self.now, group.point.holder_pid()).await;
+        let waited_for = watch::is_waited_for(&self.now, plan.point.holder_pid()).await;
         let endpoint = || context.pipeline.snapshot.source.endpoint();
         if !waited_for.map_err(|source| watching_failed(endpoint(), source))? {
             return Ok(());
@@ -550,20 +550,20 @@ impl WorkerPool {
         Ok(())
     }
 
-    /// Returns whether somebody changed a table, or a type of its columns, since the snapshot of the group:
+    /// Returns whether somebody changed a table, or a type of its columns, since the snapshot of the plan:
     /// that explains an error which would otherwise be the table's.
     async fn has_changed(
         &self,
         context: &CopyContext,
         relation: RelationId,
     ) -> Result<bool, EngineError> {
-        let (Some(table), Some(group)) = (self.tables.get(&relation), &self.group) else {
+        let (Some(table), Some(plan)) = (self.tables.get(&relation), &self.plan) else {
             return Ok(false);
         };
         let looked = async {
             let same = is_as_planned(&self.now, table).await?;
             let types = TypeFingerprints::read(&self.now).await?;
-            Ok(!same || !group.types.agree_about(table, &types))
+            Ok(!same || !plan.types.agree_about(table, &types))
         };
         looked.await.map_err(|source| EngineError::Source {
             operation: "look whether a table is still the same",

@@ -50,7 +50,7 @@ impl Counter {
 struct Entry {
     name: QualifiedName,
     state: CopyState,
-    /// Whether a worker has begun with its rows: the target remembers a whole group as being copied.
+    /// Whether a worker has begun with its rows: the target remembers all tables of a plan as being copied.
     begun: bool,
     attempt: u32,
     counter: Arc<Counter>,
@@ -299,12 +299,12 @@ mod tests {
     #[test]
     fn a_table_waits_until_a_worker_has_begun_with_it() {
         let mut progress = CopyProgress::default();
-        let group = [
+        let plan = [
             stored(1, CopyState::Copying),
             stored(2, CopyState::Copying),
             stored(3, CopyState::Indexing),
         ];
-        progress.load(&group, 0);
+        progress.load(&plan, 0);
         let waiting = CopyState::Waiting;
         assert_eq!(
             states(&mut progress),
@@ -312,7 +312,7 @@ mod tests {
         );
 
         progress.set(RelationId(2), CopyState::Copying);
-        progress.load(&group, 0);
+        progress.load(&plan, 0);
         let expected = [waiting, CopyState::Copying, CopyState::Indexing];
         assert_eq!(states(&mut progress), expected, "what has begun goes on");
 

@@ -1,4 +1,4 @@
-//! What there is to do for the rows and indexes of a group, and what comes next. Pure.
+//! What there is to do for the rows and indexes of a plan, and what comes next. Pure.
 //!
 //! ```text
 //!  the table ──> parts of its rows ──all──> rows are there ──> indexes, side by side ──all──> keys, one by one
@@ -53,7 +53,7 @@ struct Left {
     rows_are_there: bool,
 }
 
-/// The work of a group.
+/// The work of a plan.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     tables: Vec<Left>,

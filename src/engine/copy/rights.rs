@@ -8,7 +8,7 @@ use crate::postgres::{PgError, Session};
 use crate::schema::ObjectChange;
 use crate::snapshot::SourceTable;
 
-use super::group::GroupError;
+use super::plan::PlanError;
 use super::survey::Note;
 
 /// The server asks in any order, and the right to something else than a sequence is an error.
@@ -30,14 +30,14 @@ impl Unreadable {
     async fn among(
         source: &Session,
         objects: impl Iterator<Item = &ObjectChange>,
-    ) -> Result<Option<Self>, GroupError> {
+    ) -> Result<Option<Self>, PlanError> {
         let sequences = objects.filter_map(|object| match object {
             ObjectChange::Sequence(images) => Some(images.oid),
             _ => None,
         });
         let sequences: Vec<u32> = sequences.collect();
         let rows = source.rows(UNREADABLE, &[&sequences]).await;
-        let rows = rows.map_err(GroupError::Source)?;
+        let rows = rows.map_err(PlanError::Source)?;
         let name = |row: &tokio_postgres::Row| {
             QualifiedName::new(row.get::<_, &str>(1), row.get::<_, &str>(2))
         };
@@ -52,9 +52,9 @@ impl Unreadable {
 pub(super) async fn require_sequences(
     source: &Session,
     objects: impl Iterator<Item = &ObjectChange>,
-) -> Result<(), GroupError> {
+) -> Result<(), PlanError> {
     match Unreadable::among(source, objects).await? {
-        Some(Unreadable { user, names }) => Err(GroupError::Sequences {
+        Some(Unreadable { user, names }) => Err(PlanError::Sequences {
             user,
             sequences: names.iter().map(QualifiedName::to_string).collect(),
         }),
@@ -67,7 +67,7 @@ pub(super) async fn require_sequences(
 pub(super) async fn closed_sequences(
     source: &Session,
     objects: impl Iterator<Item = &ObjectChange>,
-) -> Result<Vec<Note>, GroupError> {
+) -> Result<Vec<Note>, PlanError> {
     let Some(Unreadable { user, names }) = Unreadable::among(source, objects).await? else {
         return Ok(Vec::new());
     };
@@ -112,15 +112,12 @@ pub(super) async fn hidden_rows(
 }
 
 /// What to say of a sequence that could be read when the copy began.
-pub(super) async fn sequence_refused(
-    source: &Session,
-    object: &str,
-) -> Result<GroupError, PgError> {
+pub(super) async fn sequence_refused(source: &Session, object: &str) -> Result<PlanError, PgError> {
     let row = source
         .row("SELECT CURRENT_USER::pg_catalog.text", &[])
         .await?;
     let name = object.strip_prefix("sequence ").unwrap_or(object);
-    Ok(GroupError::Sequences {
+    Ok(PlanError::Sequences {
         user: row.map_or_else(String::new, |row| row.get(0)),
         sequences: vec![name.to_owned()],
     })

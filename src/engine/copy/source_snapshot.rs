@@ -7,7 +7,7 @@ use crate::postgres::{self, PgError, Session};
 use crate::schema::{Along, Describer, ObjectChange, Trigger, triggers};
 use crate::snapshot::{ConsistentPoint, SourceTable, TypeFingerprints, source_tables};
 
-use super::group::{GroupError, GroupSettings};
+use super::plan::{PlanError, PlanSettings};
 use super::rights::{closed_sequences, hidden_rows, require_sequences};
 use super::survey::{Need, Note, Unreplicated, needs};
 
@@ -29,32 +29,32 @@ pub(super) struct SourceSnapshot {
 
 impl SourceSnapshot {
     /// Takes a moment and reads what is there at it. Nothing is touched.
-    pub(super) async fn open(settings: &GroupSettings<'_>) -> Result<Self, GroupError> {
+    pub(super) async fn open(settings: &PlanSettings<'_>) -> Result<Self, PlanError> {
         let source = &settings.snapshot.source;
         let session = postgres::connect(source, "pgstream snapshot")
             .await
-            .map_err(GroupError::Source)?;
+            .map_err(PlanError::Source)?;
         let exact = settings.slot_name.is_some();
         let describer = Describer::new(&session, exact).await;
-        let describer = describer.map_err(GroupError::Describe)?;
+        let describer = describer.map_err(PlanError::Describe)?;
         let point = match settings.slot_name {
             Some(slot) => {
                 let name = temporary_name(
                     slot,
-                    session_pid(&session).await.map_err(GroupError::Source)?,
+                    session_pid(&session).await.map_err(PlanError::Source)?,
                 );
                 ConsistentPoint::with_position(source, &name).await
             }
             None => ConsistentPoint::without_position(source).await,
         };
-        let point = point.map_err(GroupError::Point)?;
+        let point = point.map_err(PlanError::Point)?;
         session
             .run(&point.begin())
             .await
-            .map_err(GroupError::Point)?;
-        let tables = source_tables(&session).await.map_err(GroupError::Source)?;
+            .map_err(PlanError::Point)?;
+        let tables = source_tables(&session).await.map_err(PlanError::Source)?;
         let types = TypeFingerprints::read(&session).await;
-        let types = types.map_err(GroupError::Source)?;
+        let types = types.map_err(PlanError::Source)?;
         let tables: Vec<SourceTable> = tables
             .into_iter()
             .filter(|table| settings.waiting.contains(&table.relation))
@@ -63,9 +63,9 @@ impl SourceSnapshot {
         let (mut objects, free) = describe(&session, &describer, (&oids, settings.free)).await?;
         let list = &settings.snapshot.tables;
         let closed = unreadable(&session, list, (&objects, &free)).await?;
-        let needs = needs(&session, &oids).await.map_err(GroupError::Source)?;
+        let needs = needs(&session, &oids).await.map_err(PlanError::Source)?;
         let hidden = hidden_rows(&session, &tables).await;
-        let mut hidden = hidden.map_err(GroupError::Source)?;
+        let mut hidden = hidden.map_err(PlanError::Source)?;
         hidden.extend(closed);
         let labels = free.iter().map(ObjectChange::label).collect();
         objects.extend(free);
@@ -73,11 +73,11 @@ impl SourceSnapshot {
             FreeObjects::Brought => None,
             FreeObjects::All | FreeObjects::OfSchemas(_) => {
                 let read = Unreplicated::read(&session).await;
-                Some(read.map_err(GroupError::Source)?)
+                Some(read.map_err(PlanError::Source)?)
             }
         };
-        let triggers = triggers(&session).await.map_err(GroupError::Source)?;
-        session.run("COMMIT").await.map_err(GroupError::Source)?;
+        let triggers = triggers(&session).await.map_err(PlanError::Source)?;
+        session.run("COMMIT").await.map_err(PlanError::Source)?;
         Ok(Self {
             point,
             types,
@@ -98,7 +98,7 @@ async fn unreadable(
     session: &Session,
     list: &TableFilter,
     (objects, free): (&[ObjectChange], &[ObjectChange]),
-) -> Result<Vec<Note>, GroupError> {
+) -> Result<Vec<Note>, PlanError> {
     let wanted = |object: &&ObjectChange| match object {
         ObjectChange::Sequence(images) => {
             let known = images.known();
@@ -116,16 +116,16 @@ async fn describe(
     session: &Session,
     describer: &Describer<'_>,
     (tables, free): (&[u32], FreeObjects<'_>),
-) -> Result<(Vec<ObjectChange>, Vec<ObjectChange>), GroupError> {
+) -> Result<(Vec<ObjectChange>, Vec<ObjectChange>), PlanError> {
     let needed = describer.needed(tables, &Along::Nothing).await;
-    let needed = needed.map_err(GroupError::Source)?;
+    let needed = needed.map_err(PlanError::Source)?;
     let objects = describer.describe(&needed).await;
-    let objects = objects.map_err(GroupError::Describe)?;
-    let along = free.along(session).await.map_err(GroupError::Source)?;
+    let objects = objects.map_err(PlanError::Describe)?;
+    let along = free.along(session).await.map_err(PlanError::Source)?;
     let all = describer.needed(tables, &along).await;
-    let free = all.map_err(GroupError::Source)?.without(&needed);
+    let free = all.map_err(PlanError::Source)?.without(&needed);
     let free = describer.describe(&free).await;
-    let free = free.map_err(GroupError::Describe)?;
+    let free = free.map_err(PlanError::Describe)?;
     Ok((objects, free))
 }
 

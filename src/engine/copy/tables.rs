@@ -80,7 +80,7 @@ impl Refusal {
     }
 }
 
-/// Makes the tables of a group and writes down what is to be done for them. Returns whether what was
+/// Makes the tables of a plan and writes down what is to be done for them. Returns whether what was
 /// there of them still is.
 pub(in crate::engine) async fn make(
     session: &Session,
