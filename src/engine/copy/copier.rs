@@ -389,8 +389,8 @@ impl Copier {
         let (copy_request, answered) = plan.copy_request(first);
         let lsn = plan.point.lsn().map(|lsn| lsn.to_string());
         info!(target: "snapshot", tables = plan.tables.len(), lsn, "copying tables");
-        for (object, said) in plan.notes() {
-            let note = format!("{object}: {said}");
+        for (object, message) in plan.notes() {
+            let note = format!("{object}: {message}");
             if !self.told.contains(&note) {
                 warn!(target: "snapshot", "{note}");
                 self.told.insert(note);

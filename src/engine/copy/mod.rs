@@ -29,6 +29,7 @@ mod leftover;
 mod ours;
 mod plan;
 mod pool;
+mod preflight;
 mod primary;
 mod progress;
 mod queue;
@@ -39,7 +40,6 @@ mod request;
 mod rights;
 mod source_snapshot;
 mod standing;
-mod survey;
 pub(super) mod tables;
 mod watch;
 

@@ -20,12 +20,12 @@ use crate::snapshot::{
 };
 
 use super::ours::{as_json, leave_to_others, left_behind, made, made_before, making};
+use super::preflight::{Note, Preflight};
 use super::ranges::{Ranges, ranges};
 use super::reconcile::{Conflict, Reconciled, domain_checks_in_the_way, in_the_way, reconcile};
 use super::request::{Answer, MadeTable, TableStep, TablesRequest};
 use super::source_snapshot::{FreeObjects, SourceSnapshot};
 use super::standing::standing;
-use super::survey::{Note, Survey};
 
 /// Why no copy can be planned.
 #[derive(Debug, thiserror::Error)]
@@ -310,7 +310,7 @@ impl SnapshotPlan {
     /// Returns what is to be known of the copy: what the target has or lacks, and what will not be on it.
     pub(super) fn notes(&self) -> impl Iterator<Item = (&str, &str)> {
         let notes = self.notes.iter();
-        let notes = notes.map(|note| (note.object.as_str(), note.said.as_str()));
+        let notes = notes.map(|note| (note.object.as_str(), note.message.as_str()));
         let left = self.copy_plan.not_applied.iter();
         notes.chain(left.map(|part| (part.object.as_str(), part.reason.as_str())))
     }
@@ -376,7 +376,7 @@ impl Compared {
             mut conflicts,
         } = reconcile(&source_snapshot.objects, standing, ours);
         let there = triggers(target).await.map_err(PlanError::Target)?;
-        let survey = Survey {
+        let preflight = Preflight {
             tables: &source_snapshot.tables,
             wanted: &source_snapshot.objects,
             standing,
@@ -387,9 +387,9 @@ impl Compared {
             filter: settings.filter,
             silent_triggers: settings.silent_triggers,
         };
-        let (taken, mut notes) = survey.look(target).await.map_err(PlanError::Target)?;
+        let (taken, mut notes) = preflight.look(target).await.map_err(PlanError::Target)?;
         conflicts.extend(taken);
-        let shared = survey.shared_triggers().into_iter();
+        let shared = preflight.shared_triggers().into_iter();
         let shared = shared.map(|(table, trigger)| (table, trigger.clone()));
         let shared = shared.collect();
         leave_free(
@@ -429,7 +429,7 @@ fn leave_free(
         left.into_iter()
             .map(|Conflict { object, reason, .. }| Note {
                 object,
-                said: format!("is left as the target has it: {reason}"),
+                message: format!("is left as the target has it: {reason}"),
             }),
     );
 }

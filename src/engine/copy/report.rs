@@ -70,7 +70,7 @@ pub async fn plan_snapshot(pipeline: &Pipeline) -> Result<PlanReport, EngineErro
     let plan = SnapshotPlan::planned(&settings, &target, source_snapshot).await;
     let plan = plan.map_err(failed)?;
     plan.refuse_conflicts(&pipeline.target.endpoint())?;
-    let note = |(object, said)| format!("{object}: {said}");
+    let note = |(object, message)| format!("{object}: {message}");
     Ok(PlanReport {
         notes: plan.notes().map(note).collect(),
         steps: steps(&plan),

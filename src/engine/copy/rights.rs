@@ -9,7 +9,7 @@ use crate::schema::ObjectChange;
 use crate::snapshot::SourceTable;
 
 use super::plan::PlanError;
-use super::survey::Note;
+use super::preflight::Note;
 
 /// The server asks in any order, and the right to something else than a sequence is an error.
 const UNREADABLE: &str = "\
@@ -73,7 +73,7 @@ pub(super) async fn closed_sequences(
     };
     let note = |name: &QualifiedName| Note {
         object: format!("sequence {name}"),
-        said: format!(
+        message: format!(
             "role {user} may not read its value, and it begins at its start; on the source: \
              GRANT SELECT ON SEQUENCE {} TO {}",
             name.quoted(),

@@ -8,8 +8,8 @@ use crate::schema::{Along, Describer, ObjectChange, Trigger, triggers};
 use crate::snapshot::{ConsistentPoint, SourceTable, TypeFingerprints, source_tables};
 
 use super::plan::{PlanError, PlanSettings};
+use super::preflight::{Need, Note, Unreplicated, needs};
 use super::rights::{closed_sequences, hidden_rows, require_sequences};
-use super::survey::{Need, Note, Unreplicated, needs};
 
 /// A snapshot of the source, and what it has of the waiting tables there.
 pub(super) struct SourceSnapshot {

@@ -29,14 +29,14 @@ pub(super) struct Note {
     /// The object.
     pub(super) object: String,
     /// What is to be known of it.
-    pub(super) said: String,
+    pub(super) message: String,
 }
 
 impl Note {
-    pub(super) fn of_table(name: &QualifiedName, said: String) -> Self {
+    pub(super) fn of_table(name: &QualifiedName, message: String) -> Self {
         Self {
             object: format!("table {name}"),
-            said,
+            message,
         }
     }
 }
@@ -80,7 +80,7 @@ pub(super) async fn needs(source: &Session, tables: &[u32]) -> Result<Vec<Need>,
 }
 
 /// What is compared.
-pub(super) struct Survey<'a> {
+pub(super) struct Preflight<'a> {
     /// The tables that are to be copied.
     pub(super) tables: &'a [SourceTable],
     /// What the source describes of them.
@@ -101,7 +101,7 @@ pub(super) struct Survey<'a> {
     pub(super) silent_triggers: bool,
 }
 
-impl Survey<'_> {
+impl Preflight<'_> {
     /// Returns what is in the way, and what may do harm.
     pub(super) async fn look(
         &self,
@@ -135,14 +135,14 @@ impl Survey<'_> {
         let kinds = lacking(&unreplicated.objects, &there, &selects).into_iter();
         let mut notes: Vec<Note> = kinds
             .map(|kind| Note {
-                said: kind.reason(),
+                message: kind.reason(),
                 object: kind.kind,
             })
             .collect();
         if unreplicated.large_object_count > 0 {
             notes.push(Note {
                 object: "large objects".to_owned(),
-                said: large_objects_stay(unreplicated.large_object_count),
+                message: large_objects_stay(unreplicated.large_object_count),
             });
         }
         Ok(notes)
@@ -193,8 +193,9 @@ impl Survey<'_> {
             };
             let names = triggers.iter().map(|trigger| trigger.shown.as_str());
             let names = names.collect::<Vec<_>>().join(", ");
-            let said = format!("its triggers fire for the rows that are copied: {names}; {hint}");
-            Note::of_table(table, said)
+            let message =
+                format!("its triggers fire for the rows that are copied: {names}; {hint}");
+            Note::of_table(table, message)
         };
         firing.into_iter().map(note).collect()
     }
@@ -240,7 +241,7 @@ impl Survey<'_> {
         });
         let note = |object: &ObjectChange| Note {
             object: object.label(),
-            said: "it is only on the target, and refuses rows that do not fulfil it".to_owned(),
+            message: "it is only on the target, and refuses rows that do not fulfil it".to_owned(),
         };
         strange.map(note).collect()
     }
@@ -269,8 +270,9 @@ impl Survey<'_> {
         }
         let note = |(object, tables): (String, BTreeSet<String>)| {
             let tables = tables.into_iter().collect::<Vec<_>>().join(", ");
-            let said = format!("it is not on the target, and does not travel; needed by {tables}");
-            Note { object, said }
+            let message =
+                format!("it is not on the target, and does not travel; needed by {tables}");
+            Note { object, message }
         };
         Ok(missing.into_iter().map(note).collect())
     }
@@ -291,7 +293,7 @@ impl Survey<'_> {
         let owners = owners.into_iter().collect::<Vec<_>>().join(", ");
         Ok((!owners.is_empty()).then(|| Note {
             object: format!("role {role}"),
-            said: format!(
+            message: format!(
                 "owns what is made on the target: owners ({owners} on the source) and grants do not travel"
             ),
         }))
@@ -371,7 +373,7 @@ mod tests {
         );
         let of = |table: &str| {
             let tables = [SourceTable::named("public", table)];
-            let survey = Survey {
+            let preflight = Preflight {
                 tables: &tables,
                 wanted: &wanted,
                 standing: &standing,
@@ -382,7 +384,7 @@ mod tests {
                 filter: &TableFilter::default(),
                 silent_triggers: false,
             };
-            survey.only_on_target()
+            preflight.only_on_target()
         };
         let found: Vec<String> = of("t").into_iter().map(|note| note.object).collect();
         assert_eq!(found, ["constraint c on public.t"]);
