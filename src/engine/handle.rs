@@ -8,7 +8,7 @@ use crate::config::Pipeline;
 use crate::model::ErrorClass;
 
 use super::clock;
-use super::copy::{self, Alone, Control, Copies};
+use super::copy::{self, Control, Copies, Standalone};
 use super::lifecycle::Lifecycle;
 use super::outcome::{EngineOptions, Outcome};
 use super::publisher::StatusPublisher;
@@ -81,13 +81,13 @@ impl Engine {
         });
         let (commands, requests) = mpsc::channel(COMMANDS_MAX);
         let (control, copies) = control(&pipeline);
-        let alone = copy::copy_alone(Alone {
+        let standalone = copy::copy_standalone(Standalone {
             pipeline,
             publisher: publisher.clone(),
             requests,
             control: copies,
         });
-        let task = supervise::spawn("snapshot", alone);
+        let task = supervise::spawn("snapshot", standalone);
         Handle {
             publisher,
             commands,

@@ -1,10 +1,10 @@
 //! The initial snapshot: what is copied, and how the stream takes it over.
 
 mod again;
-mod alone;
 mod coming;
 #[cfg(feature = "failpoints")]
 mod deaths;
+mod existing;
 mod families;
 mod kinds;
 mod meanwhile;
@@ -13,7 +13,7 @@ mod schema;
 mod screen;
 mod settings;
 mod silent;
-mod standing;
+mod standalone;
 mod trouble;
 mod under_load;
 mod waiting;

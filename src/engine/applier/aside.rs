@@ -74,20 +74,20 @@ impl Applier {
         let session = self.background.idle().session();
         let store = self.copies.store();
         let found = async {
-            let standing = session
-                .row(STANDING_INDEX, &[&&*name.schema, &&*name.name])
+            let existing = session
+                .row(EXISTING_INDEX, &[&&*name.schema, &&*name.name])
                 .await?;
-            Ok((standing, store.open_steps(session).await?))
+            Ok((existing, store.open_steps(session).await?))
         };
-        let (standing, steps) = found
+        let (existing, steps) = found
             .await
             .map_err(|source| self.failed(records_refused(source)))?;
-        let standing: Option<(QualifiedName, String)> = standing.map(|row| {
+        let existing: Option<(QualifiedName, String)> = existing.map(|row| {
             let table = QualifiedName::new(row.get::<_, &str>(0), row.get::<_, &str>(1));
             (table, row.get(2))
         });
         for table in copied.filter(|table| self.coverage.leaves_out(table.relation)) {
-            let stands = standing.as_ref().filter(|(of, _)| *of == table.name);
+            let stands = existing.as_ref().filter(|(of, _)| *of == table.name);
             let planned = steps.iter().any(|step| {
                 step.relation == Some(table.relation) && makes(&step.object, name, &table.name)
             });
@@ -155,7 +155,7 @@ impl Applier {
 }
 
 /// The table of an index, and the statement that takes the index away.
-const STANDING_INDEX: &str = "\
+const EXISTING_INDEX: &str = "\
 SELECT n.nspname::pg_catalog.text, t.relname::pg_catalog.text,
        CASE WHEN k.oid IS NULL THEN pg_catalog.format('DROP INDEX %I.%I', n.nspname, c.relname)
             ELSE pg_catalog.format('ALTER TABLE %I.%I DROP CONSTRAINT %I', n.nspname, t.relname, k.conname) END

@@ -115,7 +115,7 @@ impl Copier {
     /// Copies until nothing waits any more.
     pub(super) async fn turn(&mut self) -> Result<(), Stop> {
         let target = self.target_session().await?;
-        self.let_leftovers_wait(&target).await?;
+        self.let_cut_off_wait(&target).await?;
         loop {
             let stored = self.context.load(&target).await?;
             let in_state = |state| stored.iter().filter(move |table| table.state == state);
@@ -160,7 +160,7 @@ impl Copier {
     }
 
     /// What was being copied when another process ended begins anew.
-    async fn let_leftovers_wait(&mut self, target: &Session) -> Result<(), Stop> {
+    async fn let_cut_off_wait(&mut self, target: &Session) -> Result<(), Stop> {
         let stored = self.context.load(target).await?;
         let cut_off = stored
             .iter()

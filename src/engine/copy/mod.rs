@@ -19,17 +19,17 @@
 //! there is nothing else to stream. So the worker pool makes tables, too, those that need no other: most of
 //! the time that this takes is waiting for the disk, which several can do at once.
 
-mod alone;
 mod choose;
 mod context;
 mod copier;
+mod created;
 mod difference;
+mod existing;
 mod finish;
-mod leftover;
-mod ours;
 mod plan;
 mod pool;
 mod preflight;
+mod previous_run;
 mod primary;
 mod progress;
 mod queue;
@@ -39,7 +39,7 @@ mod report;
 mod request;
 mod rights;
 mod source_snapshot;
-mod standing;
+mod standalone;
 pub(super) mod tables;
 mod watch;
 
@@ -54,7 +54,6 @@ use super::EngineError;
 use super::publisher::StatusPublisher;
 use super::supervise::{self, Task};
 
-pub(super) use alone::{Alone, copy_alone};
 pub(super) use choose::choose as choose_tables;
 pub(super) use context::Control;
 use context::CopyContext;
@@ -63,6 +62,7 @@ pub use plan::PlanError;
 pub use reconcile::Conflict;
 pub use report::{PlanReport, plan_snapshot};
 pub(super) use request::{Answer, CopyLink, CopyRequest, MadeTable, TablesRequest};
+pub(super) use standalone::{Standalone, copy_standalone};
 
 /// Requests that may wait for the stream; the copier waits for each answer.
 const COPY_REQUESTS_MAX: usize = 4;

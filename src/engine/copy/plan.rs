@@ -19,13 +19,13 @@ use crate::snapshot::{
     sequence_question,
 };
 
-use super::ours::{as_json, leave_to_others, left_behind, made, made_before, making};
+use super::created::{as_json, leave_to_others, left_behind, made, made_before, making};
+use super::existing::existing;
 use super::preflight::{Note, Preflight};
 use super::ranges::{Ranges, ranges};
 use super::reconcile::{Conflict, Reconciled, domain_checks_in_the_way, in_the_way, reconcile};
 use super::request::{Answer, MadeTable, TableStep, TablesRequest};
 use super::source_snapshot::{FreeObjects, SourceSnapshot};
-use super::standing::standing;
 
 /// Why no copy can be planned.
 #[derive(Debug, thiserror::Error)]
@@ -140,17 +140,18 @@ impl SnapshotPlan {
         target: &Session,
         source_snapshot: SourceSnapshot,
     ) -> Result<Self, PlanError> {
-        let mut ours = made_before(settings.stored).map_err(PlanError::Stored)?;
+        let mut created = made_before(settings.stored).map_err(PlanError::Stored)?;
         let names: Vec<&ObjectChange> = source_snapshot
             .objects
             .iter()
-            .chain(ours.values())
+            .chain(created.values())
             .collect();
-        let standing = standing(target, &names)
+        let existing = existing(target, &names)
             .await
             .map_err(PlanError::Describe)?;
-        leave_to_others(&mut ours, settings.stored, &standing);
-        let compared = Compared::of(settings, target, &source_snapshot, (&standing, &ours)).await?;
+        leave_to_others(&mut created, settings.stored, &existing);
+        let compared =
+            Compared::of(settings, target, &source_snapshot, (&existing, &created)).await?;
         let SourceSnapshot {
             point,
             types,
@@ -183,7 +184,7 @@ impl SnapshotPlan {
             // With nobody streaming there is nothing that evens snapshots out.
             None => HashMap::new(),
         };
-        let emptied = to_be_emptied(&tables, &ours, &ranges);
+        let emptied = to_be_emptied(&tables, &created, &ranges);
         let making = match settings.stands_still {
             true => making(&copy_plan, &made),
             false => HashMap::new(),
@@ -192,7 +193,7 @@ impl SnapshotPlan {
             making,
             type_oids: type_oids(&wanted),
             refused: settings.refused.clone(),
-            first: first_steps(&standing, &objects, &emptied),
+            first: first_steps(&existing, &objects, &emptied),
             sequences: sequences(&objects, &hidden),
             ranges,
             made,
@@ -355,7 +356,7 @@ impl SnapshotPlan {
     }
 }
 
-/// What a snapshot of the source means for what stands on the target.
+/// What a snapshot of the source means for what exists on the target.
 struct Compared {
     objects: Vec<ObjectChange>,
     gone: Vec<RelationId>,
@@ -369,18 +370,18 @@ impl Compared {
         settings: &PlanSettings<'_>,
         target: &Session,
         source_snapshot: &SourceSnapshot,
-        (standing, ours): (&[ObjectChange], &HashMap<u32, ObjectChange>),
+        (existing, created): (&[ObjectChange], &HashMap<u32, ObjectChange>),
     ) -> Result<Self, PlanError> {
         let Reconciled {
             mut objects,
             mut conflicts,
-        } = reconcile(&source_snapshot.objects, standing, ours);
+        } = reconcile(&source_snapshot.objects, existing, created);
         let there = triggers(target).await.map_err(PlanError::Target)?;
         let preflight = Preflight {
             tables: &source_snapshot.tables,
             wanted: &source_snapshot.objects,
-            standing,
-            ours,
+            existing,
+            created,
             needs: &source_snapshot.needs,
             unreplicated: source_snapshot.unreplicated.as_ref(),
             triggers: (&source_snapshot.triggers, &there),
@@ -401,8 +402,8 @@ impl Compared {
         let there: HashSet<RelationId> =
             source_snapshot.tables.iter().map(|t| t.relation).collect();
         let gone: Vec<RelationId> = settings.waiting.difference(&there).copied().collect();
-        objects.extend(left_behind(&gone, ours, standing));
-        let filled = filled(target, &source_snapshot.tables, standing, ours).await;
+        objects.extend(left_behind(&gone, created, existing));
+        let filled = filled(target, &source_snapshot.tables, existing, created).await;
         conflicts.extend(filled.map_err(PlanError::Target)?);
         Ok(Self {
             objects,
@@ -434,18 +435,18 @@ fn leave_free(
     );
 }
 
-/// Tables that stand on the target with rows that are not ours.
+/// Existing tables on the target with rows that are not ours.
 async fn filled(
     target: &Session,
     tables: &[SourceTable],
-    standing: &[ObjectChange],
-    ours: &HashMap<u32, ObjectChange>,
+    existing: &[ObjectChange],
+    created: &HashMap<u32, ObjectChange>,
 ) -> Result<Vec<Conflict>, PgError> {
-    let labels: HashSet<String> = standing.iter().map(ObjectChange::label).collect();
+    let labels: HashSet<String> = existing.iter().map(ObjectChange::label).collect();
     let mut conflicts = Vec::new();
     for table in tables
         .iter()
-        .filter(|table| !table.partitioned && !ours.contains_key(&table.relation.0))
+        .filter(|table| !table.partitioned && !created.contains_key(&table.relation.0))
     {
         let object = format!("table {}", table.name);
         if !labels.contains(&object) {
@@ -468,11 +469,11 @@ async fn filled(
 /// What stands in the way goes: foreign keys, which forbid to copy in any order, checks that rows may
 /// break, and rows of an earlier try.
 fn first_steps(
-    standing: &[ObjectChange],
+    existing: &[ObjectChange],
     objects: &[ObjectChange],
     emptied: &HashSet<u32>,
 ) -> Vec<TableStep> {
-    let mut steps: Vec<TableStep> = in_the_way(objects, standing)
+    let mut steps: Vec<TableStep> = in_the_way(objects, existing)
         .into_iter()
         .map(|key| TableStep {
             relation: None,
@@ -567,7 +568,7 @@ fn wake((table, trigger): &(u32, Trigger)) -> NewStep {
 /// Tables of an earlier try, but for those that go on with what is there.
 fn to_be_emptied(
     tables: &[SourceTable],
-    ours: &HashMap<u32, ObjectChange>,
+    created: &HashMap<u32, ObjectChange>,
     ranges: &HashMap<RelationId, Ranges>,
 ) -> HashSet<u32> {
     let resumed =
@@ -576,7 +577,7 @@ fn to_be_emptied(
         .iter()
         .filter(|table| !table.partitioned && !resumed(table))
         .map(|table| table.relation.0)
-        .filter(|table| ours.contains_key(table))
+        .filter(|table| created.contains_key(table))
         .collect()
 }
 

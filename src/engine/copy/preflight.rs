@@ -86,9 +86,9 @@ pub(super) struct Preflight<'a> {
     /// What the source describes of them.
     pub(super) wanted: &'a [ObjectChange],
     /// What stands under their names.
-    pub(super) standing: &'a [ObjectChange],
+    pub(super) existing: &'a [ObjectChange],
     /// What we made for earlier tries, by OID.
-    pub(super) ours: &'a HashMap<u32, ObjectChange>,
+    pub(super) created: &'a HashMap<u32, ObjectChange>,
     /// What they need.
     pub(super) needs: &'a [Need],
     /// What else the source has; none: that was told before.
@@ -148,13 +148,13 @@ impl Preflight<'_> {
         Ok(notes)
     }
 
-    fn is_ours(&self, object: &ObjectChange) -> bool {
+    fn is_created(&self, object: &ObjectChange) -> bool {
         let table = object.relation();
-        table.is_some_and(|table| self.ours.contains_key(&table))
+        table.is_some_and(|table| self.created.contains_key(&table))
     }
 
     async fn taken_names(&self, target: &Session) -> Result<Vec<Conflict>, PgError> {
-        let strangers = self.wanted.iter().filter(|object| !self.is_ours(object));
+        let strangers = self.wanted.iter().filter(|object| !self.is_created(object));
         let names: Vec<(&ObjectChange, [String; 4])> = strangers
             .filter_map(|object| Some((object, name_of(object)?)))
             .collect();
@@ -227,7 +227,7 @@ impl Preflight<'_> {
         self.triggers.1.iter().filter(fires)
     }
 
-    /// Constraints and unique indexes of tables that stand, without their like on the source.
+    /// Constraints and unique indexes of existing tables, without their like on the source.
     fn only_on_target(&self) -> Vec<Note> {
         let wanted: HashSet<(String, &str)> = self
             .wanted
@@ -235,7 +235,7 @@ impl Preflight<'_> {
             .filter_map(|object| rule(object))
             .collect();
         let tables: HashSet<&QualifiedName> = self.tables.iter().map(|t| &t.name).collect();
-        let strange = self.standing.iter().filter(|object| {
+        let strange = self.existing.iter().filter(|object| {
             rule(object).is_some_and(|rule| !wanted.contains(&rule))
                 && table_of(object).is_some_and(|table| tables.contains(table))
         });
@@ -364,7 +364,7 @@ mod tests {
 
     #[test]
     fn a_rule_is_the_same_under_another_name_and_another_table_is_not_asked() {
-        let (wanted, standing) = (
+        let (wanted, existing) = (
             [constraint("a", "CHECK ((x > 0))")],
             [
                 constraint("b", "CHECK ((x > 0))"),
@@ -376,8 +376,8 @@ mod tests {
             let preflight = Preflight {
                 tables: &tables,
                 wanted: &wanted,
-                standing: &standing,
-                ours: &HashMap::new(),
+                existing: &existing,
+                created: &HashMap::new(),
                 needs: &[],
                 unreplicated: None,
                 triggers: (&[], &[]),

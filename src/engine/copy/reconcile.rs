@@ -38,23 +38,23 @@ pub(super) struct Reconciled {
     pub(super) conflicts: Vec<Conflict>,
 }
 
-/// Compares what is wanted, as the source describes it, with what stands on the target, as that
-/// describes it. `ours` is what we made there, as the source described it then, by OID.
+/// Compares what is wanted, as the source describes it, with what exists on the target, as that
+/// describes it. `created` is what we made there, as the source described it then, by OID.
 pub(super) fn reconcile(
     wanted: &[ObjectChange],
-    standing: &[ObjectChange],
-    ours: &HashMap<u32, ObjectChange>,
+    existing: &[ObjectChange],
+    created: &HashMap<u32, ObjectChange>,
 ) -> Reconciled {
-    let standing: HashMap<String, &ObjectChange> = standing
+    let existing: HashMap<String, &ObjectChange> = existing
         .iter()
         .map(|object| (object.label(), object))
         .collect();
     let mut reconciled = Reconciled::default();
     for object in wanted {
-        match past(object, &standing, ours) {
+        match past(object, &existing, created) {
             Ok(object) => reconciled.objects.push(object),
-            Err(_) if is_part_of_ours(object, ours) => {
-                let found = standing.get(&object.label());
+            Err(_) if is_part_of_created(object, created) => {
+                let found = existing.get(&object.label());
                 reconciled
                     .objects
                     .extend(found.map(|found| found.dropped()));
@@ -67,11 +67,11 @@ pub(super) fn reconcile(
 }
 
 /// An index or constraint of a table that we made is ours, too.
-fn is_part_of_ours(object: &ObjectChange, ours: &HashMap<u32, ObjectChange>) -> bool {
+fn is_part_of_created(object: &ObjectChange, created: &HashMap<u32, ObjectChange>) -> bool {
     let part = matches!(object, ObjectChange::Index(_) | ObjectChange::Constraint(_));
     part && object
         .relation()
-        .is_some_and(|table| ours.contains_key(&table))
+        .is_some_and(|table| created.contains_key(&table))
 }
 
 /// A check that is NOT VALID, of this table and not of a parent.
@@ -86,13 +86,13 @@ fn is_made_after_rows(object: &ObjectChange) -> bool {
 /// Returns what of the target stands in the way of rows, and is made again after them.
 pub(super) fn in_the_way<'s>(
     objects: &[ObjectChange],
-    standing: &'s [ObjectChange],
+    existing: &'s [ObjectChange],
 ) -> Vec<&'s Constraint> {
     let wanted = objects
         .iter()
         .filter(|object| object.referenced().is_some() || is_made_after_rows(object));
     let wanted: HashSet<String> = wanted.map(ObjectChange::label).collect();
-    let found = standing.iter().filter_map(|object| match object {
+    let found = existing.iter().filter_map(|object| match object {
         ObjectChange::Constraint(images) if wanted.contains(&object.label()) => {
             images.after.as_ref()
         }
@@ -108,7 +108,7 @@ pub(super) fn in_the_way<'s>(
     own.iter().copied().chain(inherited).collect()
 }
 
-/// Returns the checks of standing domains that values may break, each with its domain: they go, too, and
+/// Returns the checks of existing domains that values may break, each with its domain: they go, too, and
 /// come again after the rows.
 pub(super) fn domain_checks_in_the_way(
     objects: &[ObjectChange],
@@ -141,18 +141,18 @@ fn without_checks_in_the_way(wanted: &ObjectChange, found: &ObjectChange) -> Obj
 
 fn past(
     wanted: &ObjectChange,
-    standing: &HashMap<String, &ObjectChange>,
-    ours: &HashMap<u32, ObjectChange>,
+    existing: &HashMap<String, &ObjectChange>,
+    created: &HashMap<u32, ObjectChange>,
 ) -> Result<ObjectChange, Conflict> {
     if wanted.referenced().is_some() {
         // Foreign keys are made when both of their tables are complete, whatever stands now.
         return Ok(wanted.clone());
     }
-    let made = ours.get(&wanted.oid());
-    if let Some(past) = made.and_then(|made| Some(so_far(made, standing.get(&made.label())?))) {
+    let made = created.get(&wanted.oid());
+    if let Some(past) = made.and_then(|made| Some(so_far(made, existing.get(&made.label())?))) {
         return Ok(wanted.with_past(&past));
     }
-    let Some(found) = standing.get(&wanted.label()) else {
+    let Some(found) = existing.get(&wanted.label()) else {
         return Ok(wanted.clone());
     };
     let equal = shape(wanted) == shape(found);
@@ -160,7 +160,7 @@ fn past(
         return Ok(wanted.clone());
     }
     if equal {
-        let past = match made.is_some() || is_part_of_ours(wanted, ours) {
+        let past = match made.is_some() || is_part_of_created(wanted, created) {
             true => so_far(wanted, found),
             false => without_checks_in_the_way(wanted, found),
         };
@@ -175,27 +175,27 @@ fn past(
 
 /// Returns what we made, with all that comes after the rows as it is on the target now: an earlier try
 /// may have ended before that.
-pub(super) fn so_far(made: &ObjectChange, standing: &ObjectChange) -> ObjectChange {
+pub(super) fn so_far(made: &ObjectChange, existing: &ObjectChange) -> ObjectChange {
     let mut made = made.clone();
-    match (&mut made, standing) {
-        (ObjectChange::Table(made), ObjectChange::Table(standing)) => {
-            if let (Some(made), Some(standing)) = (&mut made.after, &standing.after) {
-                table_so_far(made, standing);
+    match (&mut made, existing) {
+        (ObjectChange::Table(made), ObjectChange::Table(existing)) => {
+            if let (Some(made), Some(existing)) = (&mut made.after, &existing.after) {
+                table_so_far(made, existing);
             }
         }
-        (ObjectChange::Index(made), ObjectChange::Index(standing)) => {
-            if let (Some(made), Some(standing)) = (&mut made.after, &standing.after) {
-                index_so_far(made, standing);
+        (ObjectChange::Index(made), ObjectChange::Index(existing)) => {
+            if let (Some(made), Some(existing)) = (&mut made.after, &existing.after) {
+                index_so_far(made, existing);
             }
         }
-        (ObjectChange::Constraint(made), ObjectChange::Constraint(standing)) => {
-            if let (Some(made), Some(standing)) = (&mut made.after, &standing.after) {
-                made.comment.clone_from(&standing.comment);
+        (ObjectChange::Constraint(made), ObjectChange::Constraint(existing)) => {
+            if let (Some(made), Some(existing)) = (&mut made.after, &existing.after) {
+                made.comment.clone_from(&existing.comment);
             }
         }
-        (ObjectChange::Sequence(made), ObjectChange::Sequence(standing)) => {
-            if let (Some(made), Some(standing)) = (&mut made.after, &standing.after) {
-                sequence_so_far(made, standing);
+        (ObjectChange::Sequence(made), ObjectChange::Sequence(existing)) => {
+            if let (Some(made), Some(existing)) = (&mut made.after, &existing.after) {
+                sequence_so_far(made, existing);
             }
         }
         _ => {}
@@ -203,32 +203,32 @@ pub(super) fn so_far(made: &ObjectChange, standing: &ObjectChange) -> ObjectChan
     made
 }
 
-fn table_so_far(made: &mut Table, standing: &Table) {
-    made.options.clone_from(&standing.options);
-    made.toast_options.clone_from(&standing.toast_options);
-    made.replica_identity.clone_from(&standing.replica_identity);
-    made.comment.clone_from(&standing.comment);
+fn table_so_far(made: &mut Table, existing: &Table) {
+    made.options.clone_from(&existing.options);
+    made.toast_options.clone_from(&existing.toast_options);
+    made.replica_identity.clone_from(&existing.replica_identity);
+    made.comment.clone_from(&existing.comment);
     for column in &mut made.columns {
-        let mut found = standing.columns.iter();
-        let found = found.find(|standing| standing.name == column.name);
+        let mut found = existing.columns.iter();
+        let found = found.find(|existing| existing.name == column.name);
         column.comment = found.and_then(|found| found.comment.clone());
     }
 }
 
 /// Indexes have other numbers here; of a parent there is only to be seen whether it is attached to one yet.
-fn index_so_far(made: &mut Index, standing: &Index) {
-    made.comment.clone_from(&standing.comment);
-    made.clustered = standing.clustered;
-    made.statistics.clone_from(&standing.statistics);
-    if standing.parent.is_none() {
+fn index_so_far(made: &mut Index, existing: &Index) {
+    made.comment.clone_from(&existing.comment);
+    made.clustered = existing.clustered;
+    made.statistics.clone_from(&existing.statistics);
+    if existing.parent.is_none() {
         (made.parent, made.parent_oid) = (None, None);
     }
 }
 
 /// Tables and columns have other numbers here; of an owner there is only to be seen whether there is one
 /// yet.
-fn sequence_so_far(made: &mut Sequence, standing: &Sequence) {
-    let owned = standing.table.is_some();
+fn sequence_so_far(made: &mut Sequence, existing: &Sequence) {
+    let owned = existing.table.is_some();
     *made = Sequence {
         persistence: made.persistence.clone(),
         table_oid: made.table_oid.filter(|_| owned),
@@ -236,7 +236,7 @@ fn sequence_so_far(made: &mut Sequence, standing: &Sequence) {
         column_number: made.column_number.filter(|_| owned),
         column: made.column.take().filter(|_| owned),
         identity: made.identity,
-        ..standing.clone()
+        ..existing.clone()
     };
 }
 
@@ -329,8 +329,8 @@ mod tests {
         let equal = table(77, &json!([["a", "integer"], ["b", "text"]]));
         let strange = table(77, &json!([["a", "bigint"], ["c", "text"]]));
         let none = HashMap::new();
-        let objects = |standing: &[ObjectChange], ours: &HashMap<u32, ObjectChange>| {
-            reconcile(std::slice::from_ref(&wanted), standing, ours)
+        let objects = |existing: &[ObjectChange], created: &HashMap<u32, ObjectChange>| {
+            reconcile(std::slice::from_ref(&wanted), existing, created)
         };
 
         assert_eq!(objects(&[], &none).objects, std::slice::from_ref(&wanted));
@@ -338,12 +338,15 @@ mod tests {
             objects(&[equal], &none).objects,
             [wanted.with_past(&wanted)]
         );
-        let ours = HashMap::from([(1, old.clone())]);
+        let created = HashMap::from([(1, old.clone())]);
         assert_eq!(
-            objects(&[table(77, &json!([["a", "integer"]]))], &ours).objects,
+            objects(&[table(77, &json!([["a", "integer"]]))], &created).objects,
             [wanted.with_past(&old)]
         );
-        assert_eq!(objects(&[], &ours).objects, std::slice::from_ref(&wanted));
+        assert_eq!(
+            objects(&[], &created).objects,
+            std::slice::from_ref(&wanted)
+        );
         let conflicts = objects(&[strange], &none).conflicts;
         let expected = "column a is integer on the source and bigint on the target; column b is not \
                         on the target; column c is only on the target";
@@ -365,9 +368,9 @@ mod tests {
         let owner = json!({"table_oid": 1, "column_number": 1, "column": "a",
                            "table": {"schema": "public", "name": "t"}});
         let wanted = sequence(2, &owner);
-        let ours = HashMap::from([(2, wanted.clone())]);
-        let past = |standing: ObjectChange| {
-            let found = reconcile(std::slice::from_ref(&wanted), &[standing], &ours);
+        let created = HashMap::from([(2, wanted.clone())]);
+        let past = |existing: ObjectChange| {
+            let found = reconcile(std::slice::from_ref(&wanted), &[existing], &created);
             found.objects
         };
 
@@ -383,9 +386,9 @@ mod tests {
         if let ObjectChange::Table(images) = &mut wanted {
             images.after.as_mut().unwrap().comment = Some("said".to_owned());
         }
-        let ours = HashMap::from([(1, wanted.clone())]);
-        let standing = table(77, &json!([["a", "integer"]]));
-        let found = reconcile(std::slice::from_ref(&wanted), &[standing], &ours);
+        let created = HashMap::from([(1, wanted.clone())]);
+        let existing = table(77, &json!([["a", "integer"]]));
+        let found = reconcile(std::slice::from_ref(&wanted), &[existing], &created);
         assert_eq!(found.objects, [wanted.with_past(&plain)]);
     }
 }

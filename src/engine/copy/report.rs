@@ -10,8 +10,8 @@ use crate::schema::install::{PlannedStep, SNAPSHOT_NAME, Side};
 use crate::snapshot::{Part, Store, copy_from, copy_to};
 
 use super::choose;
-use super::leftover::Leftovers;
 use super::plan::{PlanSettings, SnapshotPlan};
+use super::previous_run::PreviousRun;
 use super::source_snapshot::{FreeObjects, SourceSnapshot};
 
 /// What a copy would do, and what is to be known of it beforehand.
@@ -37,7 +37,7 @@ pub async fn plan_snapshot(pipeline: &Pipeline) -> Result<PlanReport, EngineErro
         source,
     })?;
     let store = Store::new(SNAPSHOT_NAME.to_owned());
-    let left = Leftovers::find(&store, &target, &selected).await;
+    let left = PreviousRun::find(&store, &target, &selected).await;
     let left = left.map_err(|source| EngineError::Target {
         operation: "read what an earlier copy left",
         endpoint: pipeline.target.endpoint(),

@@ -103,7 +103,7 @@ fn owner(scene: &Scene<'_>, ties: &Ties, object: &ObjectChange) -> Owner {
         relation: object.relation(),
         referenced: object.referenced(),
         check: known.and_then(check),
-        of_standing_index: index.is_some_and(|index| is_of_standing_index(scene, index)),
+        of_existing_index: index.is_some_and(|index| is_of_existing_index(scene, index)),
         height: match object {
             ObjectChange::Table(images) => height(ties, &images.after, Table::qualified_name),
             ObjectChange::Type(images) => height(ties, &images.after, Type::qualified_name),
@@ -132,7 +132,7 @@ fn index<'a>(scene: &Scene<'a>, oid: u32) -> Option<&'a Index> {
 }
 
 /// The index of a partitioned table that is not made now stands: with its table, which is complete.
-fn is_of_standing_index(scene: &Scene<'_>, index: &Index) -> bool {
+fn is_of_existing_index(scene: &Scene<'_>, index: &Index) -> bool {
     index.parent_oid.is_some_and(|parent| {
         let parent = scene.indexes.get(&parent);
         parent.is_none_or(|images| images.before.is_some())
@@ -166,7 +166,7 @@ fn stage(phase: Phase, table: Option<&Table>, owner: Owner) -> Stage {
         Phase::ForeignKey => Stage::ForeignKey,
         Phase::Constraint if owner.check == Some(Check::Unvalidated) => Stage::Last,
         Phase::Constraint if owner.check.is_some() && partition => Stage::Before,
-        Phase::Index | Phase::Constraint if owner.of_standing_index => Stage::Before,
+        Phase::Index | Phase::Constraint if owner.of_existing_index => Stage::Before,
         Phase::Index | Phase::Constraint | Phase::AlterConstraint if partitioned => Stage::Last,
         Phase::Index => Stage::Index,
         Phase::Constraint | Phase::AlterConstraint => Stage::After,

@@ -62,7 +62,7 @@ pub(super) struct Owner {
     /// Whether it is a CHECK constraint, and of what kind.
     pub(super) check: Option<Check>,
     /// Whether it is the part of an index that the partitioned table has already.
-    pub(super) of_standing_index: bool,
+    pub(super) of_existing_index: bool,
     /// Of a table or type: where it stands above those that it is made of.
     pub(super) height: Height,
     /// Whether it is a table that needs no other and that no other needs.

@@ -15,43 +15,43 @@ use super::reconcile::so_far;
 pub(super) fn made_before(
     stored: &[StoredTable],
 ) -> serde_json::Result<HashMap<u32, ObjectChange>> {
-    let mut ours = HashMap::new();
+    let mut created = HashMap::new();
     for table in stored {
         let Some(made) = &table.objects else { continue };
         let objects: Vec<ObjectChange> = serde_json::from_str(made)?;
         let objects = objects.into_iter().map(|object| object.called(&table.name));
-        ours.extend(objects.map(|object| (object.oid(), object)));
+        created.extend(objects.map(|object| (object.oid(), object)));
     }
-    Ok(ours)
+    Ok(created)
 }
 
 /// A table of another making has the name of one of ours: what it holds is not ours to replace.
 pub(super) fn leave_to_others(
-    ours: &mut HashMap<u32, ObjectChange>,
+    created: &mut HashMap<u32, ObjectChange>,
     stored: &[StoredTable],
-    standing: &[ObjectChange],
+    existing: &[ObjectChange],
 ) {
-    let tables = standing
+    let tables = existing
         .iter()
         .filter(|object| matches!(object, ObjectChange::Table(_)));
-    let standing: HashMap<String, u32> = tables.map(|table| (table.label(), table.oid())).collect();
+    let existing: HashMap<String, u32> = tables.map(|table| (table.label(), table.oid())).collect();
     let another = |table: &&StoredTable| {
-        let found = standing.get(&format!("table {}", table.name));
+        let found = existing.get(&format!("table {}", table.name));
         found.is_some_and(|found| table.target.is_some_and(|target| target != *found))
     };
     for table in stored.iter().filter(another) {
         let RelationId(relation) = table.relation;
-        ours.retain(|_, object| object.oid() != relation && object.relation() != Some(relation));
+        created.retain(|_, object| object.oid() != relation && object.relation() != Some(relation));
     }
 }
 
 /// What we made of tables that the source has no longer: they and their sequences go.
 pub(super) fn left_behind(
     gone: &[RelationId],
-    ours: &HashMap<u32, ObjectChange>,
-    standing: &[ObjectChange],
+    created: &HashMap<u32, ObjectChange>,
+    existing: &[ObjectChange],
 ) -> Vec<ObjectChange> {
-    let standing: HashMap<String, &ObjectChange> = standing
+    let existing: HashMap<String, &ObjectChange> = existing
         .iter()
         .map(|object| (object.label(), object))
         .collect();
@@ -59,8 +59,8 @@ pub(super) fn left_behind(
         let table = object.relation().unwrap_or_else(|| object.oid());
         gone.contains(&RelationId(table))
     };
-    let made = ours.values().filter(is_gone);
-    made.filter_map(|made| Some(so_far(made, standing.get(&made.label())?).dropped()))
+    let made = created.values().filter(is_gone);
+    made.filter_map(|made| Some(so_far(made, existing.get(&made.label())?).dropped()))
         .collect()
 }
 

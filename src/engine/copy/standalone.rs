@@ -26,26 +26,26 @@ use crate::snapshot::Store;
 
 use super::context::{Control, CopyContext};
 use super::copier::Copier;
-use super::leftover::Leftovers;
+use super::previous_run::PreviousRun;
 use super::request::{Answer, CopyRequest};
 use super::{COPY_REQUESTS_MAX, choose, tables};
 
 /// What it takes.
-pub(in crate::engine) struct Alone {
-    pub(in crate::engine) pipeline: Pipeline,
-    pub(in crate::engine) publisher: StatusPublisher,
-    pub(in crate::engine) requests: mpsc::Receiver<Request>,
-    pub(in crate::engine) control: watch::Receiver<Control>,
+pub(crate) struct Standalone {
+    pub(crate) pipeline: Pipeline,
+    pub(crate) publisher: StatusPublisher,
+    pub(crate) requests: mpsc::Receiver<Request>,
+    pub(crate) control: watch::Receiver<Control>,
 }
 
 /// Copies all tables once.
-pub(in crate::engine) async fn copy_alone(alone: Alone) -> Outcome {
-    let Alone {
+pub(crate) async fn copy_standalone(standalone: Standalone) -> Outcome {
+    let Standalone {
         pipeline,
         publisher,
         mut requests,
         control,
-    } = alone;
+    } = standalone;
     publisher.phase(&Phase::Copying);
     let outcome = tokio::select! {
         biased;
@@ -144,7 +144,7 @@ async fn copy_selected(
 async fn begin(pipeline: &Pipeline, store: &Store, target: &Session) -> Result<(), EngineError> {
     let selected = choose::selected(pipeline).await?;
     let write = async {
-        let left = Leftovers::find(store, target, &selected).await?;
+        let left = PreviousRun::find(store, target, &selected).await?;
         store.forget(target, &left.dropped).await?;
         store.wait(target, &left.unfinished()).await?;
         let new: Vec<_> = selected.iter().collect();

@@ -1,15 +1,15 @@
-//! What stands on the target under the names that a copy needs.
+//! What exists on the target under the names that a copy needs.
 
 use crate::model::QualifiedName;
 use crate::postgres::{PgError, Session};
 use crate::schema::description::{Sequence, Table, Type};
 use crate::schema::{Along, DescribeError, Describer, ObjectChange, Oids};
 
-const STANDING: &str = include_str!("../../../assets/sql/target/standing.sql");
+const EXISTING: &str = include_str!("../../../assets/sql/target/existing.sql");
 
 /// Describes the objects of the target that are called as these are: tables with all that is theirs,
 /// sequences, types and schemas.
-pub(super) async fn standing(
+pub(super) async fn existing(
     target: &Session,
     wanted: &[&ObjectChange],
 ) -> Result<Vec<ObjectChange>, DescribeError> {
@@ -63,7 +63,7 @@ impl Names {
         let (type_schemas, types) = split(&self.types);
         let row = target
             .row(
-                STANDING,
+                EXISTING,
                 &[
                     &relation_schemas,
                     &relations,

@@ -15,7 +15,7 @@ const RECORDED: &str = "SELECT pg_catalog.to_regclass('pgstream.snapshot_table')
 
 /// The records of an earlier copy, sorted.
 #[derive(Debug, Default)]
-pub(super) struct Leftovers {
+pub(super) struct PreviousRun {
     /// Those of tables that are selected now.
     pub(super) kept: Vec<StoredTable>,
     /// Those that no longer count.
@@ -24,7 +24,7 @@ pub(super) struct Leftovers {
     pub(super) finished: HashSet<RelationId>,
 }
 
-impl Leftovers {
+impl PreviousRun {
     /// Looks through the records on a target that may have none.
     pub(super) async fn find(
         store: &Store,
