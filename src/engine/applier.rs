@@ -8,17 +8,17 @@
 //! A commit goes on in the background (see [`background`]) while the next batch is gathered; whatever needs
 //! the target waits for it first.
 
-mod aside;
 mod background;
+mod copied_names;
 mod copy_requests;
 mod counts;
-mod cover;
 mod letter;
 mod limits;
 mod older_types;
 mod reload;
 mod schema_entry;
 mod settle;
+mod table_sync;
 mod truncate;
 mod unannounced;
 
@@ -30,11 +30,11 @@ use tokio::time::Instant;
 use tracing::trace;
 
 use super::copy::{CopyLink, TablesRequest};
-use super::coverage::Coverage;
 use super::meter::{Meter, Tally};
 use super::publisher::StatusPublisher;
 use super::route::{Route, Router};
 use super::status::{SchemaChange, SchemaEdit};
+use super::table_sync::TableSync;
 use super::{EngineError, clock};
 use crate::apply::{
     ApplyError, Batch, Checkpoint, CheckpointStore, Commit, HeldRows, Op, RowChange, TablePlan,
@@ -94,7 +94,7 @@ pub(super) struct Applier {
     older_types: OlderTypes,
     /// How far the round is: behind the checkpoint while copied tables catch up.
     position: Lsn,
-    coverage: Coverage,
+    table_sync: TableSync,
     copies: CopyLink,
     /// Where the last schema change lies that was looked at.
     schema_changed_at: Lsn,
@@ -146,7 +146,7 @@ pub(super) struct Parts {
     pub(super) limits: Limits,
     pub(super) checkpoint: Lsn,
     pub(super) older_types: OlderTypes,
-    pub(super) coverage: Coverage,
+    pub(super) table_sync: TableSync,
     pub(super) copies: CopyLink,
     pub(super) edit: Option<SchemaEdit>,
     pub(super) publication: Option<StreamPublication>,
@@ -164,7 +164,7 @@ impl Applier {
             router,
             limits,
             checkpoint,
-            coverage,
+            table_sync,
             copies,
             edit,
             publication,
@@ -190,8 +190,8 @@ impl Applier {
             checkpoint,
             at: checkpoint,
             older_types: parts.older_types,
-            position: coverage.start(),
-            coverage,
+            position: table_sync.start(),
+            table_sync,
             copies,
             // The round before may have gone beyond a consistent point that is still to come.
             schema_changed_at: checkpoint,
@@ -212,7 +212,7 @@ impl Applier {
 
     /// Returns what may be confirmed: durable on the target, and needed by no copy.
     pub(super) fn confirmable(&self) -> Lsn {
-        self.coverage.confirmable(self.background.durable())
+        self.table_sync.confirmable(self.background.durable())
     }
 
     /// Returns whether the commit of a batch is under way, or commits are being made durable.
@@ -426,7 +426,7 @@ impl Applier {
                 restart_identity,
                 cascade: _,
             } => {
-                let relations = self.covered(relations, begin.commit_lsn);
+                let relations = self.in_reach(relations, begin.commit_lsn);
                 return self.truncate(&relations, restart_identity).await;
             }
             Change::ForeignMessage { prefix } => {
@@ -468,7 +468,7 @@ impl Applier {
             Route::Ignored => Ok(()),
             Route::Missing
                 if !matches!(change, RowChange::Insert(_))
-                    && self.coverage.excuses(&self.router.name_now(&relation)) =>
+                    && self.table_sync.excuses(&self.router.name_now(&relation)) =>
             {
                 Ok(())
             }

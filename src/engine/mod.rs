@@ -28,7 +28,6 @@ pub mod check;
 pub mod clock;
 mod continuity;
 mod copy;
-mod coverage;
 mod demand;
 mod document;
 mod error;
@@ -55,6 +54,7 @@ pub mod status;
 mod stops;
 mod stream;
 mod supervise;
+mod table_sync;
 mod unreplicated;
 mod watchdog;
 

@@ -256,14 +256,14 @@ fn idle_cause(
     if pattern.is_everything() {
         return None;
     }
-    let mut covered = families
+    let mut in_reach = families
         .iter()
         .filter(|family| family.is_covered(pattern))
         .peekable();
-    if covered.peek().is_none() {
+    if in_reach.peek().is_none() {
         return Some(IdleCause::NothingToCopy);
     }
-    let mut left: Vec<_> = covered.filter(|family| family.passes(wanted)).collect();
+    let mut left: Vec<_> = in_reach.filter(|family| family.passes(wanted)).collect();
     if left.is_empty() {
         return Some(IdleCause::Excluded);
     }

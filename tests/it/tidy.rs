@@ -47,7 +47,7 @@ const PURE: &[&str] = &[
     "src/engine/copy/queue.rs",
     "src/engine/copy/ranges.rs",
     "src/engine/copy/reconcile.rs",
-    "src/engine/coverage",
+    "src/engine/table_sync",
     "src/engine/check/judge",
     "src/engine/meter.rs",
     "src/engine/staged.rs",

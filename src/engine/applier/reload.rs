@@ -76,7 +76,7 @@ impl Applier {
     }
 
     fn replicates_now(&self, id: RelationId, name: &QualifiedName, commit_lsn: Lsn) -> bool {
-        self.router.selects(name) && self.coverage.takes_oid(id, commit_lsn)
+        self.router.selects(name) && self.table_sync.takes_oid(id, commit_lsn)
     }
 
     /// Remembers the tables whose rows an entry announces.

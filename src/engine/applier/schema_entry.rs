@@ -56,7 +56,7 @@ impl Applier {
         self.take_created(&entry, begin.commit_lsn).await?;
         self.follow_copied_names(&entry, begin.commit_lsn).await?;
         self.copy_disturbed_again(&entry).await?;
-        let part = self.covered_part(&entry, begin.commit_lsn).await?;
+        let part = self.part_in_reach(&entry, begin.commit_lsn).await?;
         let (entry, plan) = match part {
             None => (entry, whole.clone()),
             Some(part) => {

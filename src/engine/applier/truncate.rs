@@ -20,7 +20,7 @@ impl Applier {
             match self.route(relation).await? {
                 Route::Table(plan) => plans.push(plan),
                 Route::SchemaLog | Route::Outbox | Route::Ignored => {}
-                Route::Missing if self.coverage.excuses(&relation.name) => {}
+                Route::Missing if self.table_sync.excuses(&relation.name) => {}
                 Route::Missing if self.router.is_partitioned(&self.router.name_now(relation)) => {}
                 Route::Missing => {
                     let table = self.router.name_now(relation);

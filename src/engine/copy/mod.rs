@@ -12,7 +12,7 @@
 //!
 //! Exact, whatever happens in between: a change of a copied table reaches it exactly if it was
 //! committed behind S, because the round that takes it over starts at S and asks each table for its
-//! own position ([`super::coverage`]). Until then the source is not told of anything behind S, so it
+//! own position ([`super::table_sync`]). Until then the source is not told of anything behind S, so it
 //! keeps what that round has to read. `docs/delivery.md` has the argument in full.
 //!
 //! The first copy is no different, but that the stream stands at S until the tables are complete:

@@ -15,7 +15,6 @@ use crate::apply::{CheckpointStore, WriteRules, Writer};
 use crate::config::{ConnectionSettings, Pipeline, key, publication_name};
 use crate::decode::Decoder;
 use crate::engine::applier::{Applier, Limits, OlderTypes, Parts, StreamPublication};
-use crate::engine::coverage::Coverage;
 use crate::engine::feedback::Feedback;
 use crate::engine::meter::Meter;
 use crate::engine::paired::PairedRequest;
@@ -23,6 +22,7 @@ use crate::engine::route::Router;
 use crate::engine::source_tables::{SourceTable, SourceTables};
 use crate::engine::status::{Command, CommandAnswer, Failure};
 use crate::engine::stream::{RoundEnd, State, Stream};
+use crate::engine::table_sync::TableSync;
 use crate::engine::watchdog::Pulse;
 use crate::engine::{EngineError, acknowledge, clock, stops, supervise};
 use crate::model::hint::begin_anew;
@@ -56,7 +56,7 @@ pub(super) struct Connected {
     store: CheckpointStore,
     checkpoint: Lsn,
     older_types: OlderTypes,
-    coverage: Coverage,
+    table_sync: TableSync,
     slot_name: String,
     /// Tables are or were copied.
     pub(super) has_copies: bool,
@@ -150,18 +150,18 @@ impl Lifecycle {
             store,
             checkpoint,
             older_types,
-            coverage,
+            table_sync,
             slot_name,
             tables,
             ..
         } = connected;
-        let position = coverage.start();
+        let position = table_sync.start();
         let target_end = writer.session().lifeline();
         let silence_max = self
             .patience
             .of_source(&self.pipeline.source, walsender_timeout);
         let every = patience::between_feedbacks(walsender_timeout, silence_max);
-        let (feedback, task) = Feedback::new(feedback, coverage.confirmable(position), every);
+        let (feedback, task) = Feedback::new(feedback, table_sync.confirmable(position), every);
         let names_lag = matches!(decoder, Decoder::Pgoutput(_));
         let anew = begin_anew(&self.pipeline.source.as_argument(), &slot_name);
         let router = self.router(writer.rules(), tables, names_lag);
@@ -175,7 +175,7 @@ impl Lifecycle {
             limits: self.limits(),
             checkpoint,
             older_types,
-            coverage,
+            table_sync,
             copies: self.copies.link(&slot_name),
             edit: self.edit.clone(),
             publication: stream_publication(&decoder, &slot_name, &anew),
@@ -248,12 +248,12 @@ async fn connect(
         first_round,
         begun: opened.begun,
     };
-    let covered = copies::coverage(pipeline, &slot.name, &opened.writer, positions, start).await;
-    let (coverage, has_copies) = covered?;
+    let in_reach = copies::table_sync(pipeline, &slot.name, &opened.writer, positions, start).await;
+    let (table_sync, has_copies) = in_reach?;
 
     let publication = publication_name(&slot.name);
     let choices = decoder.option_choices(&publication, &asked.materialized_views);
-    let from = coverage.start();
+    let from = table_sync.start();
     let started = replication.start_with_first(&slot.name, from, &choices);
     let started = started.await;
     let (choice, reader, feedback) =
@@ -271,7 +271,7 @@ async fn connect(
         store: opened.store,
         checkpoint: opened.checkpoint,
         older_types: opened.older_types,
-        coverage,
+        table_sync,
         slot_name: slot.name,
         has_copies,
         tables: asked.tables,

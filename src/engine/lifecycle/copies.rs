@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::apply::{CheckpointStore, Writer};
 use crate::config::{Pipeline, TableFilter};
-use crate::engine::coverage::{Coverage, Ranges, Treatment};
+use crate::engine::table_sync::{Ranges, TablePolicy, TableSync};
 use crate::engine::{EngineError, copy};
 use crate::model::{Lsn, RelationId};
 use crate::postgres::PgError;
@@ -58,7 +58,7 @@ async fn load_copies(
 /// Returns which tables the checkpoint does not speak for, and whether there is work for the copier.
 /// Tables that failed get another try at each start of the engine; those for which the source no
 /// longer keeps what they need are copied again.
-pub(super) async fn coverage(
+pub(super) async fn table_sync(
     pipeline: &Pipeline,
     slot_name: &str,
     writer: &Writer,
@@ -68,7 +68,7 @@ pub(super) async fn coverage(
         first_round,
         begun,
     }: RoundStart,
-) -> Result<(Coverage, bool), EngineError> {
+) -> Result<(TableSync, bool), EngineError> {
     let copies = Store::new(slot_name.to_owned());
     let mut remembered = Remembered::load(pipeline, &copies, writer).await?;
     let again = remembered.to_copy_again(confirmed_lsn, first_round);
@@ -82,13 +82,13 @@ pub(super) async fn coverage(
         freed.map_err(|source| failed(pipeline, "take foreign keys of copies away", source))?;
     }
     let selection = &pipeline.snapshot.tables;
-    let mut coverage = remembered.coverage(checkpoint, by_name, selection);
+    let mut table_sync = remembered.table_sync(checkpoint, by_name, selection);
     if begun && pipeline.schema_log.is_some() {
-        coverage.unbegun(remembered.unbegun());
+        table_sync.unbegun(remembered.unbegun());
     }
     // Types and sequences that no table owns come with the first copy, whether there are tables or not.
     let first = pipeline.snapshot.enabled && !begun;
-    Ok((coverage, first || !remembered.tables.is_empty()))
+    Ok((table_sync, first || !remembered.tables.is_empty()))
 }
 
 /// How a round begins.
@@ -158,45 +158,45 @@ impl Remembered {
         parts.filter_map(|part| part.lsn)
     }
 
-    fn coverage(&self, checkpoint: Lsn, by_name: bool, selection: &TableFilter) -> Coverage {
+    fn table_sync(&self, checkpoint: Lsn, by_name: bool, selection: &TableFilter) -> TableSync {
         let unsettled = self
             .tables
             .iter()
             .filter(|table| table.state != CopyState::Ready);
-        let treated = unsettled
+        let policies = unsettled
             .clone()
-            .map(|table| (table.relation, table.name.clone(), self.treatment(table)));
-        let mut coverage = Coverage::new(treated, checkpoint, by_name);
+            .map(|table| (table.relation, table.name.clone(), self.policy(table)));
+        let mut table_sync = TableSync::new(policies, checkpoint, by_name);
         let in_state = |states: &[CopyState]| {
             self.tables
                 .iter()
                 .any(|table| states.contains(&table.state))
         };
         if in_state(&[CopyState::Waiting, CopyState::Copying]) {
-            coverage.be_lenient(Some(selection.clone()));
+            table_sync.be_lenient(Some(selection.clone()));
         }
         if in_state(&[CopyState::Waiting, CopyState::Copying, CopyState::Indexing]) {
-            coverage.some_wait();
+            table_sync.some_wait();
         }
         if self.tables.iter().any(|table| !table.state.is_settled()) {
             let there = unsettled.flat_map(|table| self.parts_of(table).chain(begun(table)));
-            coverage.hold(there.min());
+            table_sync.hold(there.min());
         }
-        coverage
+        table_sync
     }
 
-    fn treatment(&self, table: &StoredTable) -> Treatment {
+    fn policy(&self, table: &StoredTable) -> TablePolicy {
         let (CopyState::CatchingUp, Some(lsn)) = (table.state, table.lsn) else {
-            return Treatment::Left;
+            return TablePolicy::Left;
         };
         match (self.parts.get(&table.relation), &table.range_key) {
             (Some(parts), Some(key)) => {
                 let ranges = parts
                     .iter()
                     .map(|part| (part.range, part.lsn.unwrap_or(lsn)));
-                Treatment::Ranges(Arc::new(Ranges::new(key, ranges.collect())))
+                TablePolicy::Ranges(Arc::new(Ranges::new(key, ranges.collect())))
             }
-            _ => Treatment::From(lsn),
+            _ => TablePolicy::From(lsn),
         }
     }
 }

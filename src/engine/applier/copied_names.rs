@@ -17,7 +17,7 @@ use crate::schema::{Change, Entry, Images, ObjectChange};
 use crate::snapshot::{CopyState, StoredTable};
 
 use super::Applier;
-use super::cover::records_refused;
+use super::table_sync::records_refused;
 
 impl Applier {
     /// Gives tables that are being copied the names that an entry gives them.
@@ -26,19 +26,19 @@ impl Applier {
         entry: &Entry,
         commit_lsn: Lsn,
     ) -> Result<(), EngineError> {
-        let coverage = &self.coverage;
-        let left = |images: &&Images<Table>| coverage.leaves_out(RelationId(images.oid));
+        let table_sync = &self.table_sync;
+        let left = |images: &&Images<Table>| table_sync.leaves_out(RelationId(images.oid));
         let another = |images: &&Images<Table>| name(&images.before) != name(&images.after);
         let known = |images: &&Images<Table>| images.before.is_some();
         let called_otherwise = tables(&entry.change).filter(left).filter(known);
         let called_otherwise: Vec<_> = called_otherwise.filter(another).cloned().collect();
-        let given = match coverage.is_empty() {
+        let given = match table_sync.is_empty() {
             true => Vec::new(),
-            false => index_names_given(&entry.change, &|table| coverage.leaves_out(table)),
+            false => index_names_given(&entry.change, &|table| table_sync.leaves_out(table)),
         };
         let nothing = called_otherwise.is_empty() && given.is_empty();
         // A round that takes tables over passes entries for the second time.
-        if nothing || coverage.is_catching_up(commit_lsn) {
+        if nothing || table_sync.is_catching_up(commit_lsn) {
             return Ok(());
         }
         self.flush().await?;
@@ -86,7 +86,7 @@ impl Applier {
             let table = QualifiedName::new(row.get::<_, &str>(0), row.get::<_, &str>(1));
             (table, row.get(2))
         });
-        for table in copied.filter(|table| self.coverage.leaves_out(table.relation)) {
+        for table in copied.filter(|table| self.table_sync.leaves_out(table.relation)) {
             let stands = existing.as_ref().filter(|(of, _)| *of == table.name);
             let planned = steps.iter().any(|step| {
                 step.relation == Some(table.relation) && makes(&step.object, name, &table.name)
@@ -148,7 +148,7 @@ impl Applier {
         };
         noted.map_err(|source| self.failed(records_refused(source)))?;
         if images.after.is_none() {
-            self.coverage.forget(relation);
+            self.table_sync.forget(relation);
         }
         Ok(())
     }

@@ -28,7 +28,7 @@ pub(super) use ranges::{Ranges, Share};
 
 /// What the stream has to do with a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Treatment {
+pub(super) enum TablePolicy {
     /// Nothing: it is not there yet, or is being copied.
     Left,
     /// What was committed at or behind this position.
@@ -39,8 +39,8 @@ pub(super) enum Treatment {
 
 /// The tables that the checkpoint does not speak for.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Coverage {
-    tables: HashMap<RelationId, (QualifiedName, Treatment)>,
+pub(super) struct TableSync {
+    tables: HashMap<RelationId, (QualifiedName, TablePolicy)>,
     /// The types of users that those are made of which are being copied, where that is known.
     types: HashMap<RelationId, Vec<u32>>,
     /// By the name of now, for plugins that send no OIDs.
@@ -63,24 +63,24 @@ pub(super) struct Coverage {
     needs_round: bool,
 }
 
-impl Coverage {
+impl TableSync {
     /// Returns what a round begins with. `checkpoint` is that of all other tables; `by_name` is for
     /// plugins that send no OIDs.
     pub(super) fn new(
-        tables: impl IntoIterator<Item = (RelationId, QualifiedName, Treatment)>,
+        tables: impl IntoIterator<Item = (RelationId, QualifiedName, TablePolicy)>,
         checkpoint: Lsn,
         by_name: bool,
     ) -> Self {
-        let mut coverage = Self {
+        let mut table_sync = Self {
             by_name,
             checkpoint,
             ..Self::default()
         };
-        for (relation, name, treatment) in tables {
-            coverage.names.insert(name.clone(), relation);
-            coverage.tables.insert(relation, (name, treatment));
+        for (relation, name, policy) in tables {
+            table_sync.names.insert(name.clone(), relation);
+            table_sync.tables.insert(relation, (name, policy));
         }
-        coverage
+        table_sync
     }
 
     /// Returns whether there is nothing that the checkpoint does not speak for.
@@ -102,20 +102,18 @@ impl Coverage {
     }
 
     fn positions(&self) -> impl Iterator<Item = Lsn> {
-        self.tables
-            .values()
-            .flat_map(|(_, treatment)| match treatment {
-                Treatment::From(lsn) => vec![*lsn],
-                Treatment::Ranges(ranges) => ranges.positions().collect(),
-                Treatment::Left => Vec::new(),
-            })
+        self.tables.values().flat_map(|(_, policy)| match policy {
+            TablePolicy::From(lsn) => vec![*lsn],
+            TablePolicy::Ranges(ranges) => ranges.positions().collect(),
+            TablePolicy::Left => Vec::new(),
+        })
     }
 
     /// Returns whether a change of this relation, committed at `commit_lsn`, is to be applied.
     pub(super) fn takes(&self, relation: &Relation, commit_lsn: Lsn) -> bool {
         self.tables.is_empty()
             || match self.known(relation) {
-                Some((_, Treatment::Ranges(ranges))) => commit_lsn >= ranges.first(),
+                Some((_, TablePolicy::Ranges(ranges))) => commit_lsn >= ranges.first(),
                 known => self.judge(known, commit_lsn),
             }
     }
@@ -123,31 +121,31 @@ impl Coverage {
     /// Returns the ranges that share a change among them.
     pub(super) fn ranges(&self, relation: &Relation, commit_lsn: Lsn) -> Option<&Arc<Ranges>> {
         match self.known(relation)? {
-            (_, Treatment::Ranges(ranges)) if commit_lsn < ranges.last() => Some(ranges),
+            (_, TablePolicy::Ranges(ranges)) if commit_lsn < ranges.last() => Some(ranges),
             _ => None,
         }
     }
 
-    fn known(&self, relation: &Relation) -> Option<&(QualifiedName, Treatment)> {
+    fn known(&self, relation: &Relation) -> Option<&(QualifiedName, TablePolicy)> {
         match self.by_name {
             true => self.tables.get(self.names.get(&relation.name)?),
             false => self.tables.get(&relation.id),
         }
     }
 
-    /// As [`Coverage::takes`], for a relation known by its OID and its names around a change.
+    /// As [`TableSync::takes`], for a relation known by its OID and its names around a change.
     pub(super) fn takes_oid(&self, relation: RelationId, commit_lsn: Lsn) -> bool {
         self.judge(self.tables.get(&relation), commit_lsn)
     }
 
-    fn judge(&self, known: Option<&(QualifiedName, Treatment)>, commit_lsn: Lsn) -> bool {
+    fn judge(&self, known: Option<&(QualifiedName, TablePolicy)>, commit_lsn: Lsn) -> bool {
         match known {
             None => commit_lsn >= self.checkpoint,
-            Some((_, Treatment::Left)) => false,
-            Some((_, Treatment::From(lsn))) => commit_lsn >= *lsn,
+            Some((_, TablePolicy::Left)) => false,
+            Some((_, TablePolicy::From(lsn))) => commit_lsn >= *lsn,
             // What is not about rows: the ranges are of one table, whose definition did not change
             // between their snapshots.
-            Some((_, Treatment::Ranges(ranges))) => commit_lsn >= ranges.last(),
+            Some((_, TablePolicy::Ranges(ranges))) => commit_lsn >= ranges.last(),
         }
     }
 
@@ -163,7 +161,7 @@ impl Coverage {
         let left = self
             .tables
             .iter()
-            .filter(|(_, (_, treatment))| *treatment == Treatment::Left);
+            .filter(|(_, (_, policy))| *policy == TablePolicy::Left);
         let left = left.map(|(relation, _)| *relation);
         let below = |object: &&ObjectChange| object.reaches_below();
         let below: Vec<&ObjectChange> = change.objects.iter().filter(below).collect();
@@ -220,8 +218,8 @@ impl Coverage {
             false => relation.id,
         };
         self.some_wait = true;
-        let (_, treatment) = self.tables.get_mut(&id)?;
-        *treatment = Treatment::Left;
+        let (_, policy) = self.tables.get_mut(&id)?;
+        *policy = TablePolicy::Left;
         Some(id)
     }
 
@@ -265,7 +263,7 @@ impl Coverage {
 
     /// Returns whether some table is left out.
     pub(super) fn leaves_out(&self, relation: RelationId) -> bool {
-        matches!(self.tables.get(&relation), Some((_, Treatment::Left)))
+        matches!(self.tables.get(&relation), Some((_, TablePolicy::Left)))
     }
 
     /// Returns whether a table is copied or catches up: the checkpoint does not speak for it.
@@ -292,7 +290,7 @@ impl Coverage {
             self.types.insert(relation, types);
             if let Some((old, _)) = self
                 .tables
-                .insert(relation, (name.clone(), Treatment::Left))
+                .insert(relation, (name.clone(), TablePolicy::Left))
             {
                 self.names.remove(&old);
             }
@@ -311,7 +309,7 @@ impl Coverage {
     /// The checkpoint speaks for every table that was catching up.
     pub(super) fn settle(&mut self) {
         self.tables
-            .retain(|_, (_, treatment)| *treatment == Treatment::Left);
+            .retain(|_, (_, policy)| *policy == TablePolicy::Left);
         let tables = &self.tables;
         self.names
             .retain(|_, relation| tables.contains_key(relation));
@@ -402,22 +400,22 @@ mod tests {
         }
     }
 
-    fn coverage(by_name: bool) -> Coverage {
+    fn table_sync(by_name: bool) -> TableSync {
         let tables = [
-            (RelationId(1), name("left"), Treatment::Left),
-            (RelationId(2), name("early"), Treatment::From(Lsn(50))),
-            (RelationId(3), name("late"), Treatment::From(Lsn(150))),
+            (RelationId(1), name("left"), TablePolicy::Left),
+            (RelationId(2), name("early"), TablePolicy::From(Lsn(50))),
+            (RelationId(3), name("late"), TablePolicy::From(Lsn(150))),
         ];
-        Coverage::new(tables, Lsn(100), by_name)
+        TableSync::new(tables, Lsn(100), by_name)
     }
 
     #[test]
     fn each_table_takes_what_lies_behind_its_own_position() {
         for by_name in [false, true] {
-            let coverage = coverage(by_name);
+            let table_sync = table_sync(by_name);
             let check = |id, table, lsn, expected| {
                 let id = if by_name { id + 1_000 } else { id };
-                let takes = coverage.takes(&relation(id, table), Lsn(lsn));
+                let takes = table_sync.takes(&relation(id, table), Lsn(lsn));
                 assert_eq!(takes, expected, "{table} {lsn}");
             };
 
@@ -433,36 +431,39 @@ mod tests {
 
     #[test]
     fn a_round_starts_at_the_lowest_position_and_settles_behind_the_highest() {
-        let mut coverage = coverage(false);
+        let mut table_sync = table_sync(false);
 
         assert_eq!(
-            (coverage.start(), coverage.settled_at()),
+            (table_sync.start(), table_sync.settled_at()),
             (Lsn(50), Some(Lsn(150)))
         );
-        assert!(coverage.is_catching_up(Lsn(99)) && !coverage.is_catching_up(Lsn(100)));
-        coverage.settle();
-        assert_eq!((coverage.start(), coverage.settled_at()), (Lsn(100), None));
-        assert!(!coverage.takes(&relation(1, "left"), Lsn(200)));
-        coverage.forget(RelationId(1));
-        assert!(coverage.is_empty());
+        assert!(table_sync.is_catching_up(Lsn(99)) && !table_sync.is_catching_up(Lsn(100)));
+        table_sync.settle();
+        assert_eq!(
+            (table_sync.start(), table_sync.settled_at()),
+            (Lsn(100), None)
+        );
+        assert!(!table_sync.takes(&relation(1, "left"), Lsn(200)));
+        table_sync.forget(RelationId(1));
+        assert!(table_sync.is_empty());
     }
 
     #[test]
     fn a_new_name_is_followed_and_a_held_position_is_not_confirmed() {
-        let mut coverage = coverage(true);
+        let mut table_sync = table_sync(true);
 
-        coverage.rename(RelationId(1), &name("renamed"));
-        assert!(!coverage.takes(&relation(9, "renamed"), Lsn(500)));
-        assert!(coverage.takes(&relation(9, "left"), Lsn(500)));
-        coverage.hold(Some(Lsn(20)));
-        assert_eq!(coverage.confirmable(Lsn(500)), Lsn(20));
-        coverage.hold(None);
-        assert_eq!(coverage.confirmable(Lsn(500)), Lsn(50));
-        assert_eq!(coverage.confirmable(Lsn(40)), Lsn(40));
-        coverage.hold(Some(Lsn(30)));
-        coverage.hold_from(Some(Lsn(200)));
-        assert_eq!(coverage.confirmable(Lsn(500)), Lsn(30));
-        coverage.settle();
-        assert_eq!(coverage.confirmable(Lsn(500)), Lsn(500));
+        table_sync.rename(RelationId(1), &name("renamed"));
+        assert!(!table_sync.takes(&relation(9, "renamed"), Lsn(500)));
+        assert!(table_sync.takes(&relation(9, "left"), Lsn(500)));
+        table_sync.hold(Some(Lsn(20)));
+        assert_eq!(table_sync.confirmable(Lsn(500)), Lsn(20));
+        table_sync.hold(None);
+        assert_eq!(table_sync.confirmable(Lsn(500)), Lsn(50));
+        assert_eq!(table_sync.confirmable(Lsn(40)), Lsn(40));
+        table_sync.hold(Some(Lsn(30)));
+        table_sync.hold_from(Some(Lsn(200)));
+        assert_eq!(table_sync.confirmable(Lsn(500)), Lsn(30));
+        table_sync.settle();
+        assert_eq!(table_sync.confirmable(Lsn(500)), Lsn(500));
     }
 }

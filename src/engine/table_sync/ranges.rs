@@ -10,14 +10,14 @@ use crate::snapshot::KeyRange;
 
 /// The ranges, which cover every key once.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::engine) struct Ranges {
+pub(crate) struct Ranges {
     key: Box<str>,
     ranges: Vec<(KeyRange, Lsn)>,
 }
 
 /// What of a change is to be applied.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::engine) enum Share {
+pub(crate) enum Share {
     /// This.
     Change(RowChange),
     /// Nothing: the copy has it.
@@ -28,32 +28,27 @@ pub(in crate::engine) enum Share {
 }
 
 impl Ranges {
-    pub(in crate::engine) fn new(key: &str, ranges: Vec<(KeyRange, Lsn)>) -> Self {
+    pub(crate) fn new(key: &str, ranges: Vec<(KeyRange, Lsn)>) -> Self {
         Self {
             key: key.into(),
             ranges,
         }
     }
 
-    pub(in crate::engine) fn positions(&self) -> impl Iterator<Item = Lsn> {
+    pub(crate) fn positions(&self) -> impl Iterator<Item = Lsn> {
         self.ranges.iter().map(|(_, lsn)| *lsn)
     }
 
-    pub(super) fn last(&self) -> Lsn {
+    pub(crate) fn last(&self) -> Lsn {
         self.positions().max().unwrap_or_default()
     }
 
-    pub(super) fn first(&self) -> Lsn {
+    pub(crate) fn first(&self) -> Lsn {
         self.positions().min().unwrap_or_default()
     }
 
     /// Returns the share of a change that was committed at `commit_lsn`.
-    pub(in crate::engine) fn share(
-        &self,
-        relation: &Relation,
-        change: RowChange,
-        commit_lsn: Lsn,
-    ) -> Share {
+    pub(crate) fn share(&self, relation: &Relation, change: RowChange, commit_lsn: Lsn) -> Share {
         let Some(column) = relation
             .columns
             .iter()

@@ -11,7 +11,7 @@ use crate::schema::{Entry, ObjectChange, Plan};
 
 use super::{Applier, ApplyError, RowChange, TablesRequest};
 use crate::engine::copy::MadeTable;
-use crate::engine::coverage::Share;
+use crate::engine::table_sync::Share;
 use crate::postgres::PgError;
 
 /// A schema change reaches a table, or an object that is there.
@@ -25,9 +25,9 @@ END";
 impl Applier {
     /// Returns whether a change is left out, because its table is copied or has it already.
     pub(super) fn passes_over(&self, relation: &Relation, commit_lsn: Lsn) -> bool {
-        !self.coverage.is_empty()
+        !self.table_sync.is_empty()
             && !route::is_ours(&relation.name)
-            && !self.coverage.takes(relation, commit_lsn)
+            && !self.table_sync.takes(relation, commit_lsn)
     }
 
     /// Passes a change over. A row of a table that the stream may be about to create is kept until the end
@@ -39,7 +39,7 @@ impl Applier {
         commit_lsn: Lsn,
     ) -> Result<(), EngineError> {
         let row = matches!(change, RowChange::Insert(_));
-        match row && self.coverage.may_be_created(relation, commit_lsn) {
+        match row && self.table_sync.may_be_created(relation, commit_lsn) {
             true => self.hold(relation, change),
             false => Ok(()),
         }
@@ -52,7 +52,7 @@ impl Applier {
         entry: &Entry,
         commit_lsn: Lsn,
     ) -> Result<(), EngineError> {
-        let tables = self.coverage.created_by(&entry.change, commit_lsn);
+        let tables = self.table_sync.created_by(&entry.change, commit_lsn);
         if tables.is_empty() {
             return Ok(());
         }
@@ -62,7 +62,7 @@ impl Applier {
         let forgotten = self.copies.store().forget(session, &tables).await;
         forgotten.map_err(|source| self.failed(records_refused(source)))?;
         for table in tables {
-            self.coverage.forget(table);
+            self.table_sync.forget(table);
         }
         Ok(())
     }
@@ -75,7 +75,7 @@ impl Applier {
         change: RowChange,
         commit_lsn: Lsn,
     ) -> Result<Option<RowChange>, EngineError> {
-        let Some(ranges) = self.coverage.ranges(relation, commit_lsn) else {
+        let Some(ranges) = self.table_sync.ranges(relation, commit_lsn) else {
             return Ok(Some(change));
         };
         match ranges.share(relation, change, commit_lsn) {
@@ -85,7 +85,7 @@ impl Applier {
                 info!(target: "snapshot", table = %relation.name,
                     "a row moved into a range that was copied before: the table is copied again");
                 self.flush().await?;
-                let table = self.coverage.leave_again(relation);
+                let table = self.table_sync.leave_again(relation);
                 self.let_wait(table.as_slice()).await?;
                 Ok(None)
             }
@@ -100,18 +100,18 @@ impl Applier {
             .wait(self.background.idle().session(), tables)
             .await;
         waits.map_err(|source| self.failed(records_refused(source)))?;
-        self.coverage.let_wait();
+        self.table_sync.let_wait();
         Ok(())
     }
 
     /// Returns whether tables wait that only another round can have copied.
-    pub(in crate::engine) const fn needs_round(&self) -> bool {
-        self.coverage.needs_round()
+    pub(crate) const fn needs_round(&self) -> bool {
+        self.table_sync.needs_round()
     }
 
     /// Nothing is left to copy: what was kept for it is confirmed from now on. Returns whether that is so: the
     /// stream may have let a table wait meanwhile.
-    pub(in crate::engine) async fn copies_ended(&mut self) -> Result<bool, EngineError> {
+    pub(crate) async fn copies_ended(&mut self) -> Result<bool, EngineError> {
         self.complete().await?;
         let stored = self
             .copies
@@ -121,13 +121,13 @@ impl Applier {
         let stored = stored.map_err(|source| self.failed(records_refused(source)))?;
         let ended = stored.iter().all(|table| table.state.is_settled());
         if ended {
-            self.coverage.release();
+            self.table_sync.release();
         }
         Ok(ended)
     }
 
     /// Returns those of the tables that a command reaches now.
-    pub(super) fn covered(
+    pub(super) fn in_reach(
         &self,
         mut relations: Vec<Arc<Relation>>,
         commit_lsn: Lsn,
@@ -139,7 +139,7 @@ impl Applier {
     /// Writes down, in the transaction at hand, that the tables that catch up will be at `to`.
     /// Returns whether the checkpoint then speaks for them.
     pub(super) async fn follow_copies(&mut self, to: Lsn) -> Result<bool, EngineError> {
-        let Some(settled_at) = self.coverage.settled_at() else {
+        let Some(settled_at) = self.table_sync.settled_at() else {
             return Ok(false);
         };
         let settled = to >= settled_at;
@@ -156,16 +156,13 @@ impl Applier {
         let tables = tables.map(|MadeTable { table, .. }| {
             (table.relation, table.name.clone(), table.types.clone())
         });
-        self.coverage.leave(tables);
-        self.coverage.be_lenient(None);
-        self.coverage.hold_from(copy_request.at);
+        self.table_sync.leave(tables);
+        self.table_sync.be_lenient(None);
+        self.table_sync.hold_from(copy_request.at);
     }
 
     /// Lets a table wait for another copy. Returns whether there is such a table.
-    pub(in crate::engine) async fn copy_again(
-        &mut self,
-        relation: RelationId,
-    ) -> Result<bool, EngineError> {
+    pub(crate) async fn copy_again(&mut self, relation: RelationId) -> Result<bool, EngineError> {
         self.complete().await?;
         let waits = self
             .copies
@@ -177,39 +174,39 @@ impl Applier {
     }
 
     /// Returns whether copied tables wait for the stream to reach them.
-    pub(in crate::engine) fn is_taking_over(&self) -> bool {
-        self.coverage.settled_at().is_some()
+    pub(crate) fn is_taking_over(&self) -> bool {
+        self.table_sync.settled_at().is_some()
     }
 
     /// Returns whether the stream already stands where the copied tables are: on a source where
     /// nothing is written it may have stood there when they were copied, and would never move.
-    pub(in crate::engine) fn has_reached_copies(&self) -> bool {
-        let settled_at = self.coverage.settled_at();
+    pub(crate) fn has_reached_copies(&self) -> bool {
+        let settled_at = self.table_sync.settled_at();
         settled_at.is_some_and(|settled_at| self.position >= settled_at)
     }
 
     /// The checkpoint speaks for all tables that were catching up.
     pub(super) fn settle_copies(&mut self) {
         crate::fault::point(crate::fault::SNAPSHOT_AFTER_HANDOVER);
-        self.coverage.settle();
+        self.table_sync.settle();
         info!(target: "snapshot", lsn = %self.position, "the stream has taken over the copied tables");
         self.copies.settled();
     }
 
     /// Returns the part of a schema change that is to be applied, when it is not all of it.
-    pub(super) async fn covered_part(
+    pub(super) async fn part_in_reach(
         &mut self,
         entry: &Entry,
         commit_lsn: Lsn,
     ) -> Result<Option<Entry>, EngineError> {
         let copies = self.publisher.latest().snapshot.is_some();
-        if self.coverage.is_empty() && !self.coverage.is_lenient() && !copies {
+        if self.table_sync.is_empty() && !self.table_sync.is_lenient() && !copies {
             return Ok(None);
         }
         self.complete().await?;
         let pending = self.pending_foreign_keys(entry).await?;
         let mut excused = Vec::new();
-        if self.coverage.is_lenient() {
+        if self.table_sync.is_lenient() {
             for object in entry
                 .change
                 .objects
@@ -226,14 +223,14 @@ impl Applier {
             }
         }
         self.defer_foreign_keys(entry, &pending, commit_lsn).await?;
-        let catching_up = self.coverage.is_catching_up(commit_lsn);
-        let coverage = &self.coverage;
+        let catching_up = self.table_sync.is_catching_up(commit_lsn);
+        let table_sync = &self.table_sync;
         let keeps = |object: &ObjectChange| {
             let takes = object.relation().map_or(!catching_up, |oid| {
-                coverage.takes_oid(RelationId(oid), commit_lsn)
+                table_sync.takes_oid(RelationId(oid), commit_lsn)
             });
             takes
-                && !is_foreign_key_of_copies(coverage, object)
+                && !is_foreign_key_of_copies(table_sync, object)
                 && !pending.contains(&object.label_before())
                 && !excused.contains(&object.label())
         };
@@ -268,16 +265,16 @@ impl Applier {
         pending: &HashSet<String>,
         commit_lsn: Lsn,
     ) -> Result<(), EngineError> {
-        let coverage = &self.coverage;
+        let table_sync = &self.table_sync;
         let takes = |oid: Option<u32>| {
             oid.is_some_and(|oid| {
-                coverage.leaves_out(RelationId(oid))
-                    || coverage.takes_oid(RelationId(oid), commit_lsn)
+                table_sync.leaves_out(RelationId(oid))
+                    || table_sync.takes_oid(RelationId(oid), commit_lsn)
             })
         };
         let concerned = |object: &&ObjectChange| {
             pending.contains(&object.label_before())
-                || is_foreign_key_of_copies(coverage, object)
+                || is_foreign_key_of_copies(table_sync, object)
                     && (takes(object.relation()) || takes(object.referenced()))
         };
         let keys: Vec<ObjectChange> = entry
@@ -299,7 +296,7 @@ impl Applier {
     /// changed together with others, or below it (a type that is altered, a schema with another name),
     /// is changed for all at once: then the table is copied again.
     pub(super) async fn copy_disturbed_again(&mut self, entry: &Entry) -> Result<(), EngineError> {
-        let tables = self.coverage.disturbed_by(&entry.change);
+        let tables = self.table_sync.disturbed_by(&entry.change);
         if tables.is_empty() {
             return Ok(());
         }
@@ -314,7 +311,7 @@ impl Applier {
     pub(super) fn release_excused(&mut self) -> Result<(), EngineError> {
         let excused = |relation: &&Arc<Relation>| {
             let name = self.router.name_now(relation);
-            self.coverage.excuses(&name) || self.coverage.waits(relation)
+            self.table_sync.excuses(&name) || self.table_sync.waits(relation)
         };
         let waiting: Vec<_> = self.held.relations().filter(excused).collect();
         let waiting: Vec<RelationId> = waiting.iter().map(|relation| relation.id).collect();
@@ -331,14 +328,14 @@ impl Applier {
             let relation = RelationId(touch.oid);
             match &touch.after {
                 Some(after) if touch.before.as_ref().is_some_and(|before| before != after) => {
-                    self.coverage.rename(relation, after);
+                    self.table_sync.rename(relation, after);
                     let sql = self.copies.store().rename(relation, after);
                     self.note_copied(relation, Some(after), &sql).await?;
                 }
-                Some(after) => self.coverage.rename(relation, after),
-                None if self.coverage.leaves_out(relation) => {}
+                Some(after) => self.table_sync.rename(relation, after),
+                None if self.table_sync.leaves_out(relation) => {}
                 None => {
-                    self.coverage.forget(relation);
+                    self.table_sync.forget(relation);
                     let sql = self.copies.store().forget_ready(relation);
                     self.note_copied(relation, None, &sql).await?;
                 }
@@ -393,8 +390,8 @@ fn refused(source: PgError) -> ApplyError {
     }
 }
 
-fn is_foreign_key_of_copies(coverage: &super::Coverage, object: &ObjectChange) -> bool {
-    let knows = |oid: Option<u32>| oid.is_some_and(|oid| coverage.knows(RelationId(oid)));
+fn is_foreign_key_of_copies(table_sync: &super::TableSync, object: &ObjectChange) -> bool {
+    let knows = |oid: Option<u32>| oid.is_some_and(|oid| table_sync.knows(RelationId(oid)));
     object.referenced().is_some() && (knows(object.relation()) || knows(object.referenced()))
 }
 
