@@ -92,7 +92,7 @@ pub(super) struct Applier {
     at: Lsn,
     /// Changes of types, behind which rows may come that were read before.
     older_types: OlderTypes,
-    /// How far the round is: behind the checkpoint while copied tables catch up.
+    /// How far the session is: behind the checkpoint while copied tables catch up.
     position: Lsn,
     table_sync: TableSync,
     copies: CopyLink,
@@ -193,7 +193,7 @@ impl Applier {
             position: table_sync.start(),
             table_sync,
             copies,
-            // The round before may have gone beyond a consistent point that is still to come.
+            // The session before may have gone beyond a consistent point that is still to come.
             schema_changed_at: checkpoint,
             edit,
             open: OpenBatch::default(),
@@ -205,7 +205,7 @@ impl Applier {
         }
     }
 
-    /// Returns how far the round is: everything before is on the target for every table.
+    /// Returns how far the session is: everything before is on the target for every table.
     pub(super) const fn position(&self) -> Lsn {
         self.position
     }
@@ -406,7 +406,7 @@ impl Applier {
         }
     }
 
-    /// Returns the counts, for the next round.
+    /// Returns the counts, for the next session.
     pub(super) fn into_meter(self) -> Meter {
         self.meter
     }

@@ -1,4 +1,4 @@
-//! Everything that can end a round of streaming.
+//! Everything that can end a session of streaming.
 
 use std::time::Duration;
 

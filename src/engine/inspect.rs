@@ -336,7 +336,7 @@ fn misfit_of(source: &SourceLook, end_lsn: Lsn) -> Option<String> {
     )
 }
 
-/// The checkpoint may be ahead of what is confirmed, never behind it by more than one round.
+/// The checkpoint may be ahead of what is confirmed, never behind it by more than one session.
 fn lag(source: Option<&SourceLook>, target: Option<&TargetLook>) -> Lag {
     let Some(source) = source else {
         return Lag::default();

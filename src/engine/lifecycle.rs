@@ -1,9 +1,9 @@
-//! The engine's life: connect, stream, and what to do when a round ends.
+//! The engine's life: connect, stream, and what to do when a session ends.
 //!
 //! ```text
 //!            ┌──────── back off ◄── temporary
 //!            ▼                          │
-//!  start ─> connect ─> stream ─> round ends ─> data refused ─> once more, row by row
+//!  start ─> connect ─> stream ─> session ends ─> data refused ─> once more, row by row
 //!            ▲                          │             └─> again ─> hold / end
 //!            └──────── retry, skip ◄── hold           stop ─> end
 //! ```
@@ -38,20 +38,20 @@ use super::retry::Retry;
 use super::status::{
     Command, CommandAnswer, FailedTransaction, Failure, Phase, SchemaEdit, SchemaState,
 };
-use super::stream::RoundEnd;
+use super::stream::SessionEnd;
 use super::{
     EngineError, clock, failure_of, monitor, paired, presence, prune, stops, supervise, watchdog,
 };
 use patience::Patience;
 
-/// A round that lasted this long worked, even if the source had nothing to say: the next failure
+/// A session that lasted this long worked, even if the source had nothing to say: the next failure
 /// is a new one.
 const STEADY: Duration = Duration::from_secs(10);
 
 /// The last word to the source needs no more; what it does not hear, it sends again.
 const FINISH_MAX: Duration = Duration::from_secs(10);
 
-/// What lives through all rounds.
+/// What lives through all sessions.
 pub(super) struct Lifecycle {
     pipeline: Pipeline,
     options: EngineOptions,
@@ -71,8 +71,8 @@ pub(super) struct Lifecycle {
     patience: Patience,
     /// Since when the slot is held by somebody else.
     in_use_since: Option<Instant>,
-    /// No round has begun yet.
-    first_round: bool,
+    /// No session has begun yet.
+    first_session: bool,
     /// The operator has asked for the end.
     stopping: bool,
 }
@@ -113,7 +113,7 @@ impl Lifecycle {
             careful: HashSet::new(),
             patience: Patience::default(),
             in_use_since: None,
-            first_round: true,
+            first_session: true,
             stopping: false,
         }
     }
@@ -145,33 +145,33 @@ impl Lifecycle {
                 key::SCHEMA_LOG_URL);
         }
         loop {
-            if let ControlFlow::Break(outcome) = self.one_round().await {
+            if let ControlFlow::Break(outcome) = self.one_session().await {
                 self.publisher.phase(&Phase::Stopped);
                 return outcome;
             }
         }
     }
 
-    async fn one_round(&mut self) -> ControlFlow<Outcome> {
+    async fn one_session(&mut self) -> ControlFlow<Outcome> {
         let mut transaction = None;
-        match Box::pin(self.round(&mut transaction)).await {
-            Ok(RoundEnd::Stop) => {
+        match Box::pin(self.session(&mut transaction)).await {
+            Ok(SessionEnd::Stop) => {
                 info!(target: "slot", "stopped");
                 if let Some((lsn, _)) = &self.skip {
                     warn!(target: "apply", %lsn, "nothing was skipped: the transaction of this position has not come yet");
                 }
                 ControlFlow::Break(Outcome::Stopped)
             }
-            Ok(RoundEnd::Again) => ControlFlow::Continue(()),
+            Ok(SessionEnd::Reconnect) => ControlFlow::Continue(()),
             Err(error) => self.after(error, transaction).await,
         }
     }
 
     /// Connects and streams. Commands are heard while connecting, too.
-    async fn round(
+    async fn session(
         &mut self,
         transaction: &mut Option<FailedTransaction>,
-    ) -> Result<RoundEnd, EngineError> {
+    ) -> Result<SessionEnd, EngineError> {
         self.publisher.phase(&Phase::Starting);
         let mut connected = match self.connect_or_stop().await? {
             ControlFlow::Continue(connected) => connected,
@@ -189,7 +189,7 @@ impl Lifecycle {
         self.publisher.phase(&phase);
         let target = self.pipeline.target.clone();
         let writer_pid = connected.writer_pid();
-        self.first_round = false;
+        self.first_session = false;
         if connected.has_copies {
             let slot_name = self.publisher.latest().slot_name.clone();
             self.copies
@@ -266,13 +266,13 @@ impl Lifecycle {
     }
 
     /// The target refuses something: once more, row by row, then stand there. So for what the plugin left
-    /// out: it may be of a materialized view that was made meanwhile, and the next round names them all to it.
+    /// out: it may be of a materialized view that was made meanwhile, and the next session names them all to it.
     async fn refused(
         &mut self,
         error: EngineError,
         transaction: Option<FailedTransaction>,
     ) -> ControlFlow<Outcome> {
-        // A publication that is not as it should be keeps the next round from its start.
+        // A publication that is not as it should be keeps the next session from its start.
         let repeats = !matches!(error, EngineError::PublicationAltered { .. });
         if repeats && self.care.is_none() && transaction.is_some() {
             self.take_care(&error, transaction);

@@ -18,7 +18,7 @@ const LINGER_BUSY: Duration = Duration::from_millis(10);
 /// light load, are below and never wait.
 const BUSY_ROWS_MIN: usize = 64;
 
-/// What a round's pace follows from.
+/// What a session's pace follows from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Pace {
     /// Row changes that were received and are not yet committed on the target.

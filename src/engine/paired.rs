@@ -150,7 +150,7 @@ impl Recent {
     }
 }
 
-/// Answers requests until it is dropped with the round.
+/// Answers requests until it is dropped with the session.
 pub(super) async fn serve(
     target: ConnectionSettings,
     slot_name: String,

@@ -1,4 +1,4 @@
-//! One round of streaming: from a connected source and target until something ends it.
+//! One session of streaming: from a connected source and target until something ends it.
 //!
 //! Frames are taken as they come; whole transactions go to the applier. A batch goes out when it
 //! is full, when it is old, or when the source has nothing more at hand. The source says so with a
@@ -48,13 +48,13 @@ const PUBLISH_EVERY: Duration = Duration::from_millis(100);
 /// Further behind than this is «behind».
 const BEHIND_BYTES_MIN: u64 = 1 << 20;
 
-/// Why a round ended without an error.
+/// Why a session ended without an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum RoundEnd {
+pub(super) enum SessionEnd {
     /// The operator asked to stop.
     Stop,
     /// The operator asked to connect anew.
-    Again,
+    Reconnect,
 }
 
 /// A connected source and target.
@@ -82,7 +82,7 @@ pub(super) struct Stream<'a> {
     pub(super) pulse: Pulse,
 }
 
-/// Where the round stands.
+/// Where the session stands.
 #[derive(Debug)]
 pub(super) struct State {
     /// The transaction in hand.
@@ -102,7 +102,7 @@ pub(super) struct State {
     listening_since: Instant,
     paused: bool,
     stopping: bool,
-    /// After this transaction sets may be formed again, in a new round.
+    /// After this transaction sets may be formed again, in a new session.
     care_until: Option<Lsn>,
     copying: Copying,
     paired: Paired,
@@ -150,7 +150,7 @@ enum Next {
 
 impl Stream<'_> {
     /// Streams until the operator or an error ends it. What is not committed then is read again.
-    pub(super) async fn run(&mut self) -> Result<RoundEnd, EngineError> {
+    pub(super) async fn run(&mut self) -> Result<SessionEnd, EngineError> {
         loop {
             if let ControlFlow::Break(end) = self.turn().await? {
                 return Ok(end);
@@ -158,17 +158,17 @@ impl Stream<'_> {
         }
     }
 
-    async fn turn(&mut self) -> Result<ControlFlow<RoundEnd>, EngineError> {
+    async fn turn(&mut self) -> Result<ControlFlow<SessionEnd>, EngineError> {
         let (committing, position) = (self.applier.is_committing(), self.applier.position());
         self.pulse.beat(committing, position);
         self.pending_paired().await?;
         if self.state.stopping && !self.state.is_inside_large() {
             Box::pin(self.commit()).await?;
             self.complete().await?;
-            return Ok(ControlFlow::Break(RoundEnd::Stop));
+            return Ok(ControlFlow::Break(SessionEnd::Stop));
         }
         if self.is_round_over().await? {
-            return Ok(ControlFlow::Break(RoundEnd::Again));
+            return Ok(ControlFlow::Break(SessionEnd::Reconnect));
         }
         if let Some(frame) = self.frame_at_hand() {
             self.frame(frame).await?;
@@ -190,7 +190,7 @@ impl Stream<'_> {
             // Whoever copies tables is gone with the engine.
             Next::CopyRequest(None) => self.state.stopping = true,
             Next::Paired(Some(request)) => Box::pin(self.paired_request(request)).await?,
-            // Whoever answers `verify` is gone with the round.
+            // Whoever answers `verify` is gone with the session.
             Next::Paired(None) => {}
             Next::FeedbackEnded(error) => return Err(error),
             Next::TargetGone => return Err(self.applier.session_lost()),
@@ -469,7 +469,7 @@ impl Stream<'_> {
         })
     }
 
-    /// A paused round, and one that waits for copies, reads nothing, unless it must end what it has begun
+    /// A paused session, and one that waits for copies, reads nothing, unless it must end what it has begun
     /// to write. A transaction of which nothing is written yet waits in memory.
     fn reads(&self) -> bool {
         let waits =
@@ -524,7 +524,7 @@ impl Stream<'_> {
         self.state.paused
     }
 
-    /// Gives the counts back when the round has failed.
+    /// Gives the counts back when the session has failed.
     pub(super) fn into_meter(self) -> Meter {
         self.applier.into_meter()
     }

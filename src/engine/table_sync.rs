@@ -8,7 +8,7 @@
 //! ```
 //!
 //! A table that was copied is as of its own position, which the checkpoint may have passed while it
-//! was being copied. A round of the stream therefore starts at the lowest of these positions and the
+//! was being copied. A session of the stream therefore starts at the lowest of these positions and the
 //! checkpoint, and each change is applied exactly if it lies behind its own table's. Once the stream
 //! is behind all of them, the tables have one position again: the checkpoint's.
 
@@ -46,7 +46,7 @@ pub(super) struct TableSync {
     /// By the name of now, for plugins that send no OIDs.
     names: HashMap<QualifiedName, RelationId>,
     by_name: bool,
-    /// The checkpoint when the round began.
+    /// The checkpoint when the session began.
     checkpoint: Lsn,
     /// Until a copy's consistent point is passed, tables that the target lacks may be left out: the copy
     /// brings those of them that the source still has.
@@ -59,12 +59,12 @@ pub(super) struct TableSync {
     some_wait: bool,
     /// Waiting tables of which nothing was begun: those that the stream creates are the stream's.
     unbegun: HashSet<RelationId>,
-    /// Tables wait for which this round keeps nothing.
+    /// Tables wait for which this session keeps nothing.
     needs_round: bool,
 }
 
 impl TableSync {
-    /// Returns what a round begins with. `checkpoint` is that of all other tables; `by_name` is for
+    /// Returns what a session begins with. `checkpoint` is that of all other tables; `by_name` is for
     /// plugins that send no OIDs.
     pub(super) fn new(
         tables: impl IntoIterator<Item = (RelationId, QualifiedName, TablePolicy)>,
@@ -88,7 +88,7 @@ impl TableSync {
         self.tables.is_empty()
     }
 
-    /// Returns where the round must start to read.
+    /// Returns where the session must start to read.
     pub(super) fn start(&self) -> Lsn {
         self.positions()
             .min()
@@ -189,7 +189,7 @@ impl TableSync {
             .collect()
     }
 
-    /// What a table gets while it is being copied comes in its own round, and may name types that it had
+    /// What a table gets while it is being copied comes in its own session, and may name types that it had
     /// nothing to do with before.
     fn forget_types(&mut self, change: &Change) {
         let plain = |object: &ObjectChange| match object {
@@ -334,7 +334,7 @@ impl TableSync {
         tables.is_some_and(|tables| tables.selects(table))
     }
 
-    /// Keeps the source's WAL from where the round starts: tables wait, and where they are read is not
+    /// Keeps the source's WAL from where the session starts: tables wait, and where they are read is not
     /// known yet. `parts` is the earliest snapshot of what is there of them already, or on its way.
     pub(super) fn hold(&mut self, parts: Option<Lsn>) {
         let start = self.start();
@@ -354,13 +354,13 @@ impl TableSync {
     }
 
     /// Says that tables wait from now on. Their copy needs what the source has by then: where nothing is
-    /// held for others, another round has to begin with them.
+    /// held for others, another session has to begin with them.
     pub(super) fn let_wait(&mut self) {
         self.some_wait = true;
         self.needs_round |= self.hold.is_none();
     }
 
-    /// Returns whether another round has to begin.
+    /// Returns whether another session has to begin.
     pub(super) const fn needs_round(&self) -> bool {
         self.needs_round
     }

@@ -18,7 +18,7 @@ pub(super) struct BackgroundWriter {
 enum State {
     Idle(Box<Writer>),
     Busy(Task<(Box<Writer>, Result<(), ApplyError>)>),
-    /// Its task ended without giving it back: the round is over.
+    /// Its task ended without giving it back: the session is over.
     Lost,
 }
 

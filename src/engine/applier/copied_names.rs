@@ -1,6 +1,6 @@
 //! Names of tables that are being copied: the stream gives them to other tables.
 //!
-//! A table that is being copied is as of its consistent point, and its own schema changes wait for its own round.
+//! A table that is being copied is as of its consistent point, and its own schema changes wait for its own session.
 //! Its name cannot wait: the next statement of the stream may need it, for a table that is renamed or
 //! made anew. So every table of the target is called as it is where the stream is. What is renamed,
 //! moved or dropped while it is being copied is so at once, and what is still there is copied again.
@@ -37,7 +37,7 @@ impl Applier {
             false => index_names_given(&entry.change, &|table| table_sync.leaves_out(table)),
         };
         let nothing = called_otherwise.is_empty() && given.is_empty();
-        // A round that takes tables over passes entries for the second time.
+        // A session that takes tables over passes entries for the second time.
         if nothing || table_sync.is_catching_up(commit_lsn) {
             return Ok(());
         }

@@ -104,7 +104,7 @@ impl Applier {
         Ok(())
     }
 
-    /// Returns whether tables wait that only another round can have copied.
+    /// Returns whether tables wait that only another session can have copied.
     pub(crate) const fn needs_round(&self) -> bool {
         self.table_sync.needs_round()
     }
@@ -322,7 +322,7 @@ impl Applier {
         Ok(())
     }
 
-    /// Tables are known by their names of now, also to the next round.
+    /// Tables are known by their names of now, also to the next session.
     pub(super) async fn follow_names(&mut self, plan: &Plan) -> Result<(), EngineError> {
         for touch in &plan.relations {
             let relation = RelationId(touch.oid);

@@ -106,7 +106,7 @@ impl Copier {
         true
     }
 
-    /// The stream's round ends with the failure, which the engine's life judges.
+    /// The stream's session ends with the failure, which the engine's life judges.
     async fn give_up(&mut self, error: EngineError) {
         // A stream that is gone is being ended.
         drop(self.copy_requests.send(CopyRequest::Fail(error)).await);

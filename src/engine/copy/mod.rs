@@ -5,15 +5,15 @@
 //!  waiting tables are left out                    group: one snapshot S of the source for all that wait
 //!  reaches S: makes the tables  <── Tables ──     what they need, from the descriptions of S
 //!  …goes on without them                          pool: rows, part by part; indexes; keys
-//!  new round, from S            <── TakeOver ──   complete as of S
+//!  new session, from S            <── TakeOver ──   complete as of S
 //!  behind the old checkpoint: one position        …
 //!  adds foreign keys            <── Statements ── validates them
 //! ```
 //!
 //! Exact, whatever happens in between: a change of a copied table reaches it exactly if it was
-//! committed behind S, because the round that takes it over starts at S and asks each table for its
+//! committed behind S, because the session that takes it over starts at S and asks each table for its
 //! own position ([`super::table_sync`]). Until then the source is not told of anything behind S, so it
-//! keeps what that round has to read. `docs/delivery.md` has the argument in full.
+//! keeps what that session has to read. `docs/delivery.md` has the argument in full.
 //!
 //! The first copy is no different, but that the stream stands at S until the tables are complete:
 //! there is nothing else to stream. So the worker pool makes tables, too, those that need no other: most of
@@ -90,7 +90,7 @@ impl Copies {
         }
     }
 
-    /// Returns what a round of the stream writes the copies' records with.
+    /// Returns what a session of the stream writes the copies' records with.
     pub(super) fn link(&self, slot_name: &str) -> CopyLink {
         CopyLink::new(Store::new(slot_name.to_owned()), Arc::clone(&self.settled))
     }
@@ -117,7 +117,7 @@ impl Copies {
             let copy_requests = self.copy_request_sender.clone();
             self.task = Some(supervise::spawn("copies", watched(copier, copy_requests)));
         }
-        // It may wait for tables that the new round cannot take over.
+        // It may wait for tables that the new session cannot take over.
         self.settled.send_replace(());
         self.wake.notify_one();
     }

@@ -35,7 +35,7 @@ pub(crate) enum CopyRequest {
         /// What became of them.
         answer: oneshot::Sender<Answer>,
     },
-    /// Take over the tables that are complete: begin a new round.
+    /// Take over the tables that are complete: begin a new session.
     TakeOver,
     /// The copies cannot go on.
     Fail(EngineError),

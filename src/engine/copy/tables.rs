@@ -44,7 +44,7 @@ impl Refusal {
     /// no transaction can be skipped for it.
     ///
     /// # Errors
-    /// The failure itself, when it is not about the statement: then the round ends.
+    /// The failure itself, when it is not about the statement: then the session ends.
     pub(in crate::engine) fn answer(self, endpoint: &str) -> Result<Answer, EngineError> {
         let Self {
             relation,

@@ -21,7 +21,7 @@ use crate::engine::paired::PairedRequest;
 use crate::engine::route::Router;
 use crate::engine::source_tables::{SourceTable, SourceTables};
 use crate::engine::status::{Command, CommandAnswer, Failure};
-use crate::engine::stream::{RoundEnd, State, Stream};
+use crate::engine::stream::{SessionEnd, State, Stream};
 use crate::engine::table_sync::TableSync;
 use crate::engine::watchdog::Pulse;
 use crate::engine::{EngineError, acknowledge, clock, stops, supervise};
@@ -76,21 +76,21 @@ impl Lifecycle {
     /// Connects; a command to stop is heard meanwhile.
     pub(super) async fn connect_or_stop(
         &mut self,
-    ) -> Result<ControlFlow<RoundEnd, Connected>, EngineError> {
+    ) -> Result<ControlFlow<SessionEnd, Connected>, EngineError> {
         let Self {
             requests,
             pipeline,
             publisher,
             acknowledge,
             care,
-            first_round,
+            first_session,
             retry,
             ..
         } = self;
         let left = retry.left(clock::now().into_std()).max(CONNECTING_MIN);
         let connecting_max = CONNECTING_MAX.min(left);
         let connecting = async {
-            let connected = connect(pipeline, (care.is_none(), *first_round), |slot| {
+            let connected = connect(pipeline, (care.is_none(), *first_session), |slot| {
                 publisher.update(|status| {
                     status.slot_name.clone_from(&slot.name);
                     status.plugin.clone_from(&slot.plugin);
@@ -134,7 +134,7 @@ impl Lifecycle {
         router
     }
 
-    /// Makes a round's stream out of connected sides.
+    /// Makes a session's stream out of connected sides.
     pub(super) fn stream(
         &mut self,
         connected: Connected,
@@ -215,7 +215,7 @@ fn stream_publication(decoder: &Decoder, slot_name: &str, anew: &str) -> Option<
 
 async fn connect(
     pipeline: &Pipeline,
-    (sets, first_round): (bool, bool),
+    (sets, first_session): (bool, bool),
     show: impl Fn(&SlotState),
 ) -> Result<Connected, EngineError> {
     let on_source = SourceErrors(&pipeline.source);
@@ -228,7 +228,7 @@ async fn connect(
         Ok::<_, EngineError>((asked?, replication?))
     };
     // Where both are away, it is always the source that is told.
-    let (source, target) = tokio::join!(source, open_target(pipeline, first_round));
+    let (source, target) = tokio::join!(source, open_target(pipeline, first_session));
     let ((asked, (replication, identity)), (session, target)) = (source?, target?);
     ready::require_another_database(pipeline, &asked.identity, &target)?;
     let (slot, mut decoder) = (asked.slot, asked.decoder);
@@ -245,7 +245,7 @@ async fn connect(
     let positions = (opened.checkpoint, slot.confirmed_lsn);
     let start = RoundStart {
         by_name: !matches!(decoder, Decoder::Pgoutput(_)),
-        first_round,
+        first_session,
         begun: opened.begun,
     };
     let in_reach = copies::table_sync(pipeline, &slot.name, &opened.writer, positions, start).await;
@@ -262,7 +262,7 @@ async fn connect(
     info!(target: "slot", slot = slot.name, plugin = slot.plugin, lsn = %from,
         "streaming started");
     Ok(Connected {
-        last_stop: last_stop(&opened.writer, &slot.name, first_round).await,
+        last_stop: last_stop(&opened.writer, &slot.name, first_session).await,
         reader,
         feedback,
         walsender_timeout: asked.walsender_timeout,
@@ -279,13 +279,13 @@ async fn connect(
 }
 
 /// Forgets a stop that is overcome now that the stream has begun, and returns the one that is not.
-async fn last_stop(writer: &Writer, slot_name: &str, first_round: bool) -> Option<Failure> {
+async fn last_stop(writer: &Writer, slot_name: &str, first_session: bool) -> Option<Failure> {
     let stop = stops::begin(writer.session(), slot_name).await;
     let stop = stop.unwrap_or_else(|error| {
         debug!(target: "apply", %error, "cannot read the last stop");
         None
     });
-    if let Some(stop) = stop.as_ref().filter(|_| first_round) {
+    if let Some(stop) = stop.as_ref().filter(|_| first_session) {
         info!(target: "apply", at = stops::at(stop), causes = stop.why(), "stopped last: {}", stop.message);
     }
     stop
@@ -293,14 +293,14 @@ async fn last_stop(writer: &Writer, slot_name: &str, first_round: bool) -> Optio
 
 async fn open_target(
     pipeline: &Pipeline,
-    first_round: bool,
+    first_session: bool,
 ) -> Result<(Session, DatabaseIdentity), EngineError> {
     let session = Writer::connect(&pipeline.target, pipeline.disable_triggers).await;
     let session = session.map_err(|source| EngineError::Apply {
         endpoint: pipeline.target.endpoint(),
         source,
     })?;
-    if first_round {
+    if first_session {
         let own = session.require_own_process().await;
         own.map_err(|source| EngineError::Target {
             operation: "use the session",
@@ -451,7 +451,7 @@ async fn left_over(
 }
 
 /// Waits until somebody asks to stop; other commands make no sense yet.
-async fn stop_asked(requests: &mut mpsc::Receiver<Request>) -> RoundEnd {
+async fn stop_asked(requests: &mut mpsc::Receiver<Request>) -> SessionEnd {
     while let Some(Request { command, answer }) = requests.recv().await {
         let stop = command == Command::Stop;
         let reply = if stop {
@@ -465,5 +465,5 @@ async fn stop_asked(requests: &mut mpsc::Receiver<Request>) -> RoundEnd {
             break;
         }
     }
-    RoundEnd::Stop
+    SessionEnd::Stop
 }

@@ -1,4 +1,4 @@
-//! What a round must know of copies before it begins.
+//! What a session must know of copies before it begins.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -65,13 +65,13 @@ pub(super) async fn table_sync(
     (checkpoint, confirmed_lsn): (Lsn, Lsn),
     RoundStart {
         by_name,
-        first_round,
+        first_session,
         begun,
     }: RoundStart,
 ) -> Result<(TableSync, bool), EngineError> {
     let copies = Store::new(slot_name.to_owned());
     let mut remembered = Remembered::load(pipeline, &copies, writer).await?;
-    let again = remembered.to_copy_again(confirmed_lsn, first_round);
+    let again = remembered.to_copy_again(confirmed_lsn, first_session);
     if !again.is_empty() {
         let waits = copies.wait(writer.session(), &again).await;
         waits.map_err(|source| failed(pipeline, "let tables wait", source))?;
@@ -91,13 +91,13 @@ pub(super) async fn table_sync(
     Ok((table_sync, first || !remembered.tables.is_empty()))
 }
 
-/// How a round begins.
+/// How a session begins.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RoundStart {
     /// The plugin sends no OIDs.
     pub(super) by_name: bool,
-    /// No round was before it since the engine started.
-    pub(super) first_round: bool,
+    /// No session was before it since the engine started.
+    pub(super) first_session: bool,
     /// The stream had begun before: what it creates it brings.
     pub(super) begun: bool,
 }
@@ -125,11 +125,11 @@ impl Remembered {
         Ok(Self { tables, parts })
     }
 
-    fn to_copy_again(&self, confirmed_lsn: Lsn, first_round: bool) -> Vec<RelationId> {
+    fn to_copy_again(&self, confirmed_lsn: Lsn, first_session: bool) -> Vec<RelationId> {
         let lost = |lsn: Lsn| lsn < confirmed_lsn;
         let again = |table: &&StoredTable| match table.state {
             CopyState::CatchingUp => table.lsn.is_none_or(lost) || self.parts_of(table).any(lost),
-            CopyState::Failed => first_round,
+            CopyState::Failed => first_session,
             CopyState::Waiting | CopyState::Copying | CopyState::Indexing => {
                 self.parts_of(table).any(lost)
             }

@@ -1,4 +1,4 @@
-//! What both sides remember of pipelines, and what must not be true of it before a round begins.
+//! What both sides remember of pipelines, and what must not be true of it before a session begins.
 //!
 //! A checkpoint that is gone, and a second pipeline that brings the same tables, would both double
 //! the rows of tables without a key, and nothing would fail.
@@ -49,7 +49,7 @@ pub(super) struct Opened {
     pub(super) begun: bool,
 }
 
-/// What a round finds before it writes anything.
+/// What a session finds before it writes anything.
 pub(super) struct Records<'a> {
     pub(super) pipeline: &'a Pipeline,
     pub(super) source: &'a Session,

@@ -9,9 +9,9 @@ use crate::engine::status::Phase;
 use crate::engine::{EngineError, clock};
 use crate::model::Lsn;
 
-use super::{RoundEnd, Stream};
+use super::{SessionEnd, Stream};
 
-/// What the round does for copies.
+/// What the session does for copies.
 #[derive(Debug, Default)]
 pub(super) struct Copying {
     /// A snapshot to stand still at, and who waits for that.
@@ -34,7 +34,7 @@ impl Stream<'_> {
     pub(super) async fn copy_request(
         &mut self,
         copy_request: CopyRequest,
-    ) -> Result<ControlFlow<RoundEnd>, EngineError> {
+    ) -> Result<ControlFlow<SessionEnd>, EngineError> {
         match copy_request {
             CopyRequest::Reach { at, answer } => {
                 self.go_on();
@@ -54,14 +54,14 @@ impl Stream<'_> {
             }
             CopyRequest::TakeOver => {
                 self.commit().await?;
-                return Ok(ControlFlow::Break(RoundEnd::Again));
+                return Ok(ControlFlow::Break(SessionEnd::Reconnect));
             }
             CopyRequest::Fail(error) => return Err(error),
             CopyRequest::Idle => {
                 self.go_on();
                 self.commit().await?;
                 if !self.applier.copies_ended().await? {
-                    return Ok(ControlFlow::Break(RoundEnd::Again));
+                    return Ok(ControlFlow::Break(SessionEnd::Reconnect));
                 }
                 self.confirm();
             }
@@ -69,7 +69,7 @@ impl Stream<'_> {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Returns whether another round has to begin, between two transactions.
+    /// Returns whether another session has to begin, between two transactions.
     pub(super) async fn is_round_over(&mut self) -> Result<bool, EngineError> {
         let position = self.applier.position();
         let care_ends = self.state.care_until.is_some_and(|until| until < position);

@@ -1,4 +1,4 @@
-//! The end of a round in order: all that was committed is durable and confirmed, and the slot is free.
+//! The end of a session in order: all that was committed is durable and confirmed, and the slot is free.
 
 use std::time::Duration;
 

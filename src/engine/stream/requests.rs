@@ -7,11 +7,11 @@ use crate::engine::status::{Command, CommandAnswer, CopyCommand, Phase};
 use crate::engine::{EngineError, clock};
 use crate::model::RelationId;
 
-use super::{RoundEnd, Stream};
+use super::{SessionEnd, Stream};
 
 impl Stream<'_> {
     /// Commands are looked at between frames too, without waiting.
-    pub(super) async fn pending_request(&mut self) -> Result<ControlFlow<RoundEnd>, EngineError> {
+    pub(super) async fn pending_request(&mut self) -> Result<ControlFlow<SessionEnd>, EngineError> {
         match self.requests.try_recv() {
             Ok(request) => self.request(request).await,
             Err(_) => Ok(ControlFlow::Continue(())),
@@ -21,7 +21,7 @@ impl Stream<'_> {
     pub(super) async fn request(
         &mut self,
         request: Request,
-    ) -> Result<ControlFlow<RoundEnd>, EngineError> {
+    ) -> Result<ControlFlow<SessionEnd>, EngineError> {
         let mut flow = ControlFlow::Continue(());
         let answer = match request.command {
             Command::Pause => {
@@ -36,7 +36,7 @@ impl Stream<'_> {
             }
             Command::Retry => {
                 self.commit().await?;
-                flow = ControlFlow::Break(RoundEnd::Again);
+                flow = ControlFlow::Break(SessionEnd::Reconnect);
                 CommandAnswer::Accepted
             }
             Command::Skip { .. } | Command::Edit(_) => {
@@ -46,7 +46,7 @@ impl Stream<'_> {
                 let answer = self.copy_again(relation).await?;
                 if answer == CommandAnswer::Accepted {
                     self.publisher.copy_again(relation);
-                    flow = ControlFlow::Break(RoundEnd::Again);
+                    flow = ControlFlow::Break(SessionEnd::Reconnect);
                 }
                 answer
             }
