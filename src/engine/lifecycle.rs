@@ -66,8 +66,8 @@ pub(super) struct Lifecycle {
     skip: Option<(Lsn, String)>,
     /// What runs for a schema change in place of its plan; its id never comes a second time.
     edit: Option<SchemaEdit>,
-    care: Option<Care>,
-    careful: HashSet<QualifiedName>,
+    row_by_row: Option<RowByRow>,
+    row_by_row_tables: HashSet<QualifiedName>,
     patience: Patience,
     /// Since when the slot is held by somebody else.
     in_use_since: Option<Instant>,
@@ -79,7 +79,7 @@ pub(super) struct Lifecycle {
 
 /// A transaction that failed as sets and is repeated row by row.
 #[derive(Debug, Clone)]
-struct Care {
+struct RowByRow {
     /// Row by row until this transaction is through.
     until: Lsn,
     /// The table whose set failed.
@@ -109,8 +109,8 @@ impl Lifecycle {
             copies,
             meter: Meter::default(),
             paused: false,
-            care: None,
-            careful: HashSet::new(),
+            row_by_row: None,
+            row_by_row_tables: HashSet::new(),
             patience: Patience::default(),
             in_use_since: None,
             first_session: true,
@@ -231,9 +231,9 @@ impl Lifecycle {
         self.paused = paused;
         self.skip = skip;
         if end.is_ok()
-            && let Some(care) = self.care.take()
+            && let Some(row_by_row) = self.row_by_row.take()
         {
-            self.careful.extend(care.table);
+            self.row_by_row_tables.extend(row_by_row.table);
         }
         end
     }
@@ -274,11 +274,11 @@ impl Lifecycle {
     ) -> ControlFlow<Outcome> {
         // A publication that is not as it should be keeps the next session from its start.
         let repeats = !matches!(error, EngineError::PublicationAltered { .. });
-        if repeats && self.care.is_none() && transaction.is_some() {
-            self.take_care(&error, transaction);
+        if repeats && self.row_by_row.is_none() && transaction.is_some() {
+            self.retry_row_by_row(&error, transaction);
             return ControlFlow::Continue(());
         }
-        self.care = None;
+        self.row_by_row = None;
         self.stand_still(failure_of(&error, transaction)).await
     }
 
@@ -286,7 +286,8 @@ impl Lifecycle {
     /// not durable comes again at the next start. A transaction that the target surely refuses is
     /// worth telling all the same.
     fn gives_way(&self, error: &EngineError) -> bool {
-        let gives_way = self.stopping && (error.class() != ErrorClass::Data || self.care.is_none());
+        let gives_way =
+            self.stopping && (error.class() != ErrorClass::Data || self.row_by_row.is_none());
         if gives_way {
             info!(target: "slot", "stopped: {error}");
         }
@@ -309,7 +310,7 @@ impl Lifecycle {
 
     /// Sets of rows can fail where single rows do not (two rows that swap a unique value); and a
     /// row by row repetition names the row's transaction and statement.
-    fn take_care(&mut self, error: &EngineError, transaction: Option<FailedTransaction>) {
+    fn retry_row_by_row(&mut self, error: &EngineError, transaction: Option<FailedTransaction>) {
         let Some(transaction) = transaction else {
             return;
         };
@@ -319,7 +320,7 @@ impl Lifecycle {
             .cloned();
         info!(target: "apply", lsn = %transaction.commit_lsn,
             "repeating up to this transaction row by row");
-        self.care = Some(Care {
+        self.row_by_row = Some(RowByRow {
             until: transaction.commit_lsn,
             table,
         });

@@ -64,7 +64,7 @@ pub(super) struct Router {
     renamed: HashMap<RelationId, (QualifiedName, QualifiedName)>,
 
     /// Tables of which a set has failed that succeeded row by row.
-    careful: HashSet<QualifiedName>,
+    row_by_row_tables: HashSet<QualifiedName>,
     order: Order,
     /// Tables of extensions that were told of.
     told: HashSet<QualifiedName>,
@@ -87,7 +87,7 @@ impl Router {
             follows_schema,
             routes: HashMap::new(),
             renamed: HashMap::new(),
-            careful: HashSet::new(),
+            row_by_row_tables: HashSet::new(),
             order: Order::ByTable,
             told: HashSet::new(),
             names_lag,
@@ -151,8 +151,8 @@ impl Router {
     }
 
     /// Forms no more sets of this table.
-    pub(super) fn be_careful(&mut self, name: QualifiedName) {
-        self.careful.insert(name);
+    pub(super) fn write_row_by_row(&mut self, name: QualifiedName) {
+        self.row_by_row_tables.insert(name);
     }
 
     /// Returns, once, whether the order of all tables counts from now on: what was gathered without
@@ -247,7 +247,7 @@ impl Router {
             self.order = Order::Turned;
             self.routes.clear();
         }
-        let sets = self.rules.sets && !self.careful.contains(name);
+        let sets = self.rules.sets && !self.row_by_row_tables.contains(name);
         let root = match &target.moving_root {
             Some(root) => writer.target_table(root).await?,
             None => None,

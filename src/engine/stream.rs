@@ -103,14 +103,14 @@ pub(super) struct State {
     paused: bool,
     stopping: bool,
     /// After this transaction sets may be formed again, in a new session.
-    care_until: Option<Lsn>,
+    row_by_row_until: Option<Lsn>,
     copying: Copying,
     paired: Paired,
     recent: Recent,
 }
 
 impl State {
-    pub(super) fn new(from: Lsn, paused: bool, care_until: Option<Lsn>) -> Self {
+    pub(super) fn new(from: Lsn, paused: bool, row_by_row_until: Option<Lsn>) -> Self {
         let now = clock::now();
         Self {
             staged: None,
@@ -124,7 +124,7 @@ impl State {
             listening_since: now,
             paused,
             stopping: false,
-            care_until,
+            row_by_row_until,
             copying: Copying::default(),
             paired: Paired::default(),
             recent: Recent::default(),
@@ -402,7 +402,7 @@ impl Stream<'_> {
             self.reader.while_reading(self.applier.commit()).await?;
             self.confirm();
         }
-        if self.state.care_until.is_some() {
+        if self.state.row_by_row_until.is_some() {
             // A refusal must be known before the next transaction is begun, which it would be taken for.
             self.complete().await?;
         }

@@ -82,7 +82,7 @@ impl Lifecycle {
             pipeline,
             publisher,
             acknowledge,
-            care,
+            row_by_row,
             first_session,
             retry,
             ..
@@ -90,7 +90,7 @@ impl Lifecycle {
         let left = retry.left(clock::now().into_std()).max(CONNECTING_MIN);
         let connecting_max = CONNECTING_MAX.min(left);
         let connecting = async {
-            let connected = connect(pipeline, (care.is_none(), *first_session), |slot| {
+            let connected = connect(pipeline, (row_by_row.is_none(), *first_session), |slot| {
                 publisher.update(|status| {
                     status.slot_name.clone_from(&slot.name);
                     status.plugin.clone_from(&slot.plugin);
@@ -118,7 +118,7 @@ impl Lifecycle {
 
     fn limits(&self) -> Limits {
         let limits = Limits::new(&self.pipeline.batch);
-        match self.care {
+        match self.row_by_row {
             Some(_) => limits.each_alone(),
             None => limits,
         }
@@ -128,8 +128,8 @@ impl Lifecycle {
         let selection = (self.pipeline.filter.clone(), SourceTables::new(tables));
         let follows_schema = self.pipeline.schema_log.is_some();
         let mut router = Router::new(selection, rules, follows_schema, names_lag);
-        for table in &self.careful {
-            router.be_careful(table.clone());
+        for table in &self.row_by_row_tables {
+            router.write_row_by_row(table.clone());
         }
         router
     }
@@ -165,7 +165,7 @@ impl Lifecycle {
         let names_lag = matches!(decoder, Decoder::Pgoutput(_));
         let anew = begin_anew(&self.pipeline.source.as_argument(), &slot_name);
         let router = self.router(writer.rules(), tables, names_lag);
-        let careful = self.care.as_ref().map(|care| care.until);
+        let row_by_row_tables = self.row_by_row.as_ref().map(|row_by_row| row_by_row.until);
         let parts = Parts {
             source: self.pipeline.source.clone(),
             endpoint: self.pipeline.target.endpoint(),
@@ -195,7 +195,7 @@ impl Lifecycle {
             target_end,
             publisher: self.publisher.clone(),
             skip: self.skip.take(),
-            state: State::new(position, self.paused, careful),
+            state: State::new(position, self.paused, row_by_row_tables),
             requests: &mut self.requests,
             copy_requests: self.copies.copy_requests(),
             paired_requests,

@@ -72,7 +72,10 @@ impl Stream<'_> {
     /// Returns whether another session has to begin, between two transactions.
     pub(super) async fn is_round_over(&mut self) -> Result<bool, EngineError> {
         let position = self.applier.position();
-        let care_ends = self.state.care_until.is_some_and(|until| until < position);
+        let care_ends = self
+            .state
+            .row_by_row_until
+            .is_some_and(|until| until < position);
         let over = self.applier.needs_round() && !self.state.is_inside_large();
         if over {
             self.commit().await?;
