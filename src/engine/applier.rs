@@ -30,7 +30,7 @@ use tokio::time::Instant;
 use tracing::trace;
 
 use super::copy::{CopyLink, TablesRequest};
-use super::meter::{Meter, Tally};
+use super::counters::{Counters, TableDelta};
 use super::publisher::StatusPublisher;
 use super::route::{Route, Router};
 use super::status::{SchemaChange, SchemaEdit};
@@ -105,7 +105,7 @@ pub(super) struct Applier {
     /// The target is asked to make durable what it has.
     settling: bool,
     publisher: StatusPublisher,
-    meter: Meter,
+    counters: Counters,
     acknowledge: mpsc::Sender<String>,
 }
 
@@ -121,7 +121,7 @@ struct OpenBatch {
     /// The batch must end with the transaction at hand.
     commit_after: bool,
     schema_changes: Vec<SchemaChange>,
-    tallies: HashMap<RelationId, (Arc<Relation>, Tally)>,
+    deltas: HashMap<RelationId, (Arc<Relation>, TableDelta)>,
     /// When its first transaction was committed on the source.
     oldest_us: Option<i64>,
 }
@@ -151,7 +151,7 @@ pub(super) struct Parts {
     pub(super) edit: Option<SchemaEdit>,
     pub(super) publication: Option<StreamPublication>,
     pub(super) publisher: StatusPublisher,
-    pub(super) meter: Meter,
+    pub(super) counters: Counters,
     pub(super) acknowledge: mpsc::Sender<String>,
 }
 
@@ -200,7 +200,7 @@ impl Applier {
             closing: None,
             settling: false,
             publisher: parts.publisher,
-            meter: parts.meter,
+            counters: parts.counters,
             acknowledge: parts.acknowledge,
         }
     }
@@ -389,7 +389,7 @@ impl Applier {
         self.end(commit).await?;
         self.commit().await?;
         self.complete().await?;
-        self.meter.add_skipped();
+        self.counters.add_skipped();
         Ok(())
     }
 
@@ -401,14 +401,14 @@ impl Applier {
 
     /// Publishes what was counted, if anything was.
     pub(super) fn publish(&mut self) {
-        if self.meter.is_dirty() {
-            self.publisher.update(|status| self.meter.write(status));
+        if self.counters.is_dirty() {
+            self.publisher.update(|status| self.counters.write(status));
         }
     }
 
     /// Returns the counts, for the next session.
-    pub(super) fn into_meter(self) -> Meter {
-        self.meter
+    pub(super) fn into_counters(self) -> Counters {
+        self.counters
     }
 
     async fn change(
@@ -503,7 +503,7 @@ impl Applier {
             self.execute(ops).await?;
             fault::point(fault::APPLY_MID_TRANSACTION);
         }
-        let kind = self.tally(plan, &change);
+        let kind = self.delta(plan, &change);
         trace!(target: "decode", table = %plan.relation.name, ?kind, "change");
         self.open.row_count += 1;
         let byte_count = self.batch.byte_count();

@@ -30,7 +30,7 @@ use crate::model::{Classify as _, ErrorClass, Lsn, QualifiedName};
 
 use super::acknowledge;
 use super::copy::Copies;
-use super::meter::Meter;
+use super::counters::Counters;
 use super::outcome::{EngineOptions, Outcome};
 use super::publisher::StatusPublisher;
 use super::request::Request;
@@ -60,7 +60,7 @@ pub(super) struct Lifecycle {
     acknowledge: mpsc::Sender<String>,
     acknowledgements: Option<mpsc::Receiver<String>>,
     copies: Copies,
-    meter: Meter,
+    counters: Counters,
     retry: Retry,
     paused: bool,
     skip: Option<(Lsn, String)>,
@@ -107,7 +107,7 @@ impl Lifecycle {
             acknowledge,
             acknowledgements: Some(acknowledgements),
             copies,
-            meter: Meter::default(),
+            counters: Counters::default(),
             paused: false,
             row_by_row: None,
             row_by_row_tables: HashSet::new(),
@@ -180,7 +180,7 @@ impl Lifecycle {
         let last_stop = connected.last_stop.take();
         self.publisher
             .update(|status| status.last_error = last_stop);
-        let meter = std::mem::take(&mut self.meter);
+        let counters = std::mem::take(&mut self.counters);
         let phase = if self.paused {
             Phase::Paused
         } else {
@@ -201,7 +201,7 @@ impl Lifecycle {
             "paired snapshot",
             paired::serve(target.clone(), slot_name, pair),
         );
-        let mut stream = self.stream(connected, meter, paired_requests);
+        let mut stream = self.stream(connected, counters, paired_requests);
         let (from, started) = (stream.applier.position(), clock::now());
         let watch = watchdog::watch(&target, writer_pid, stream.pulse.clone());
         let end = tokio::select! {
@@ -213,21 +213,21 @@ impl Lifecycle {
         let stopping = stream.is_stopping();
         let worked = stream.applier.position() > from || started.elapsed() >= STEADY;
         let (paused, skip) = (stream.is_paused(), stream.skip.take());
-        let (end, meter) = match end {
+        let (end, counters) = match end {
             Ok(end) => {
                 let said = timeout(FINISH_MAX, stream.finish()).await;
-                said.map_or((Ok(end), Meter::default()), |(said, meter)| {
-                    (said.map(|()| end), meter)
+                said.map_or((Ok(end), Counters::default()), |(said, counters)| {
+                    (said.map(|()| end), counters)
                 })
             }
-            Err(error) => (Err(error), stream.into_meter()),
+            Err(error) => (Err(error), stream.into_counters()),
         };
         if worked {
             self.retry.reset();
             self.patience.relax();
         }
         self.stopping = stopping;
-        self.meter = meter;
+        self.counters = counters;
         self.paused = paused;
         self.skip = skip;
         if end.is_ok()
@@ -331,7 +331,7 @@ impl Lifecycle {
         let Some((attempt, wait)) = self.retry.next(clock::now().into_std()) else {
             return self.stand_still(failure).await;
         };
-        self.meter.add_reconnect();
+        self.counters.add_reconnect();
         let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
         let hint = failure.hint.as_deref().filter(|_| attempt == 1);
         warn!(target: "slot", attempt, wait_ms, causes = failure.why(), hint, "{}; trying again", failure.message);

@@ -25,8 +25,8 @@ use crate::postgres::{Frame, Lifeline, PgError, WalReader};
 
 use super::applier::Applier;
 use super::copy::CopyRequest;
+use super::counters::Counters;
 use super::feedback::Feedback;
-use super::meter::Meter;
 use super::pace::{LINGER, Pace};
 use super::paired::{Paired, PairedRequest, Recent};
 use super::publisher::StatusPublisher;
@@ -525,8 +525,8 @@ impl Stream<'_> {
     }
 
     /// Gives the counts back when the session has failed.
-    pub(super) fn into_meter(self) -> Meter {
-        self.applier.into_meter()
+    pub(super) fn into_counters(self) -> Counters {
+        self.applier.into_counters()
     }
 }
 

@@ -49,7 +49,7 @@ const PURE: &[&str] = &[
     "src/engine/copy/reconcile.rs",
     "src/engine/table_sync",
     "src/engine/check/judge",
-    "src/engine/meter.rs",
+    "src/engine/counters.rs",
     "src/engine/staged.rs",
     "src/engine/status",
     "src/snapshot/parts.rs",

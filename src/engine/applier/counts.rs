@@ -6,26 +6,26 @@ use tracing::{debug, warn};
 
 use crate::apply::{RowChange, TablePlan};
 use crate::engine::clock;
-use crate::engine::meter::{RowKind, Tally};
+use crate::engine::counters::{RowKind, TableDelta};
 use crate::model::{OldTuple, Relation, TransactionCommit, Tuple, Value};
 
 use super::{Applier, OpenBatch};
 
 impl Applier {
-    pub(super) fn tally(&mut self, plan: &TablePlan, change: &RowChange) -> RowKind {
+    pub(super) fn delta(&mut self, plan: &TablePlan, change: &RowChange) -> RowKind {
         let (kind, tuple) = match change {
             RowChange::Insert(new) => (RowKind::Insert, new),
             RowChange::Update { new, .. } => (RowKind::Update, new),
             RowChange::Delete(OldTuple::Key(old) | OldTuple::Full(old)) => (RowKind::Delete, old),
         };
         let byte_count = value_bytes(tuple);
-        self.tally_of(&plan.relation).count(kind, byte_count);
+        self.delta_of(&plan.relation).count(kind, byte_count);
         kind
     }
 
-    pub(super) fn tally_of(&mut self, relation: &Arc<Relation>) -> &mut Tally {
-        let new = || (Arc::clone(relation), Tally::default());
-        &mut self.open.tallies.entry(relation.id).or_insert_with(new).1
+    pub(super) fn delta_of(&mut self, relation: &Arc<Relation>) -> &mut TableDelta {
+        let new = || (Arc::clone(relation), TableDelta::default());
+        &mut self.open.deltas.entry(relation.id).or_insert_with(new).1
     }
 
     pub(super) fn count(&mut self, batch: OpenBatch, last: &TransactionCommit) {
@@ -34,10 +34,10 @@ impl Applier {
             .map(|started| started.elapsed())
             .unwrap_or_default();
         let at_ms = clock::unix_ms();
-        for (relation, tally) in batch.tallies.values() {
-            self.meter.add_table(&relation.name, tally, at_ms);
+        for (relation, delta) in batch.deltas.values() {
+            self.counters.add_table(&relation.name, delta, at_ms);
         }
-        self.meter
+        self.counters
             .add_batch(batch.transaction_count, batch.row_count as u64, took);
         debug!(
             target: "apply",
@@ -58,7 +58,7 @@ impl Applier {
     /// What the target's own triggers and rules keep from happening is its will.
     pub(super) fn count_suppressed(&mut self) {
         for (table, suppressed) in self.background.writer().take_suppressed() {
-            if self.meter.add_suppressed(&table, suppressed.count) {
+            if self.counters.add_suppressed(&table, suppressed.count) {
                 warn!(target: "apply", %table, by = suppressed.by,
                     "a trigger or rule of the target keeps changes of this table from happening: they are passed \
                      over and counted (suppressed)");

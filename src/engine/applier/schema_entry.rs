@@ -159,7 +159,7 @@ impl Applier {
                 SchemaState::Running => SchemaState::Applied,
                 state => state,
             };
-            self.meter.add_schema_change();
+            self.counters.add_schema_change();
             // When the queue is full, the next start acknowledges what is left.
             drop(self.acknowledge.try_send(change.id.clone()));
             self.publisher.schema_change(change);

@@ -50,7 +50,7 @@ impl Applier {
             .await;
         done.map_err(|error| self.failed(error))?;
         for plan in &plans {
-            self.tally_of(&plan.relation).counters.truncates += 1;
+            self.delta_of(&plan.relation).counters.truncates += 1;
         }
         self.open.row_count += 1;
         Ok(())

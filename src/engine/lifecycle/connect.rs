@@ -15,8 +15,8 @@ use crate::apply::{CheckpointStore, WriteRules, Writer};
 use crate::config::{ConnectionSettings, Pipeline, key, publication_name};
 use crate::decode::Decoder;
 use crate::engine::applier::{Applier, Limits, OlderTypes, Parts, StreamPublication};
+use crate::engine::counters::Counters;
 use crate::engine::feedback::Feedback;
-use crate::engine::meter::Meter;
 use crate::engine::paired::PairedRequest;
 use crate::engine::route::Router;
 use crate::engine::source_tables::{SourceTable, SourceTables};
@@ -138,7 +138,7 @@ impl Lifecycle {
     pub(super) fn stream(
         &mut self,
         connected: Connected,
-        meter: Meter,
+        counters: Counters,
         paired_requests: mpsc::Receiver<PairedRequest>,
     ) -> Stream<'_> {
         let Connected {
@@ -180,7 +180,7 @@ impl Lifecycle {
             edit: self.edit.clone(),
             publication: stream_publication(&decoder, &slot_name, &anew),
             publisher: self.publisher.clone(),
-            meter,
+            counters,
             acknowledge: self.acknowledge.clone(),
         };
         Stream {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use crate::engine::EngineError;
-use crate::engine::meter::Meter;
+use crate::engine::counters::Counters;
 
 use super::{Stream, feedback_error};
 
@@ -21,7 +21,7 @@ impl Stream<'_> {
 
     /// Says the last word to the source, ends the session in order, so that the slot is free, and
     /// gives the counts back.
-    pub(in crate::engine) async fn finish(mut self) -> (Result<(), EngineError>, Meter) {
+    pub(in crate::engine) async fn finish(mut self) -> (Result<(), EngineError>, Counters) {
         let idle = self.last_confirmation().await;
         self.applier.publish();
         let Self {
@@ -41,6 +41,6 @@ impl Stream<'_> {
             // A walsender within a huge transaction may not hear us; then it ends with the socket.
             drop(timeout(CLOSE_MAX, reader.closed()).await);
         }
-        (idle.and(said), applier.into_meter())
+        (idle.and(said), applier.into_counters())
     }
 }

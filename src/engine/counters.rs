@@ -13,7 +13,7 @@ const BATCHES_MAX: usize = 256;
 
 /// Sums since the engine started.
 #[derive(Debug, Default)]
-pub(super) struct Meter {
+pub(super) struct Counters {
     totals: Totals,
     tables: BTreeMap<Arc<str>, TableCounters>,
     batches: VecDeque<(Duration, u64)>,
@@ -30,11 +30,11 @@ pub(super) enum RowKind {
 
 /// The changes of one table that wait to be counted: counted per row, added per batch.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Tally {
+pub(super) struct TableDelta {
     pub(super) counters: TableCounters,
 }
 
-impl Tally {
+impl TableDelta {
     pub(super) fn count(&mut self, kind: RowKind, byte_count: usize) {
         let counter = match kind {
             RowKind::Insert => &mut self.counters.inserts,
@@ -50,11 +50,11 @@ impl Tally {
     }
 }
 
-impl Meter {
+impl Counters {
     /// Adds what a batch brought to one table.
-    pub(super) fn add_table(&mut self, name: &QualifiedName, tally: &Tally, at_ms: i64) {
-        let added = &tally.counters;
-        self.totals.rows += tally.rows();
+    pub(super) fn add_table(&mut self, name: &QualifiedName, delta: &TableDelta, at_ms: i64) {
+        let added = &delta.counters;
+        self.totals.rows += delta.rows();
         self.totals.bytes += added.bytes;
         let table = self.tables.entry(name.to_string().into()).or_default();
         table.inserts += added.inserts;
@@ -155,17 +155,17 @@ mod tests {
 
     #[test]
     fn sums_and_percentiles_follow_what_was_counted() {
-        let mut meter = Meter::default();
-        let mut tally = Tally::default();
-        tally.count(RowKind::Insert, 10);
-        tally.count(RowKind::Delete, 5);
+        let mut counters = Counters::default();
+        let mut delta = TableDelta::default();
+        delta.count(RowKind::Insert, 10);
+        delta.count(RowKind::Delete, 5);
         for ms in 1..=100 {
-            meter.add_batch(2, 3, Duration::from_millis(ms));
+            counters.add_batch(2, 3, Duration::from_millis(ms));
         }
-        meter.add_table(&QualifiedName::new("public", "t"), &tally, 9);
+        counters.add_table(&QualifiedName::new("public", "t"), &delta, 9);
         let mut status = Status::default();
 
-        meter.write(&mut status);
+        counters.write(&mut status);
 
         assert_eq!((status.totals.rows, status.totals.bytes), (2, 15));
         assert_eq!(
