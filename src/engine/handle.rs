@@ -172,7 +172,7 @@ impl Remote {
 }
 
 impl Remote {
-    /// What is about the pace of the copies is heard whatever the engine is doing.
+    /// What is about how fast tables are copied is heard whatever the engine is doing.
     fn control(&self, command: &Command) -> Option<CommandAnswer> {
         let Command::Copy(command) = *command else {
             return None;

@@ -2,7 +2,7 @@
 //!
 //! Frames are taken as they come; whole transactions go to the applier. A batch goes out when it
 //! is full, when it is old, or when the source has nothing more at hand. The source says so with a
-//! keepalive as soon as it has caught up; [`Pace::linger`] stands in for one that does not come.
+//! keepalive as soon as it has caught up; [`ReadBatching::flush_delay`] stands in for one that does not come.
 
 mod copy_requests;
 mod failing;
@@ -27,9 +27,9 @@ use super::applier::Applier;
 use super::copy::CopyRequest;
 use super::counters::Counters;
 use super::feedback::Feedback;
-use super::pace::{LINGER, Pace};
 use super::paired::{Paired, PairedRequest, Recent};
 use super::publisher::StatusPublisher;
+use super::read_batching::{FLUSH_DELAY, ReadBatching};
 use super::request::Request;
 use super::staged::Staged;
 use super::status::{FailedTransaction, Phase};
@@ -211,7 +211,7 @@ impl Stream<'_> {
     /// Commands come first: an operator who says stop must be heard however fast rows come. Then
     /// the end of a commit, which the source waits to hear of. Then frames, because they bring the timers' work with them.
     async fn next(&mut self) -> Next {
-        let (reads, pace) = (self.reads(), self.pace());
+        let (reads, read_batching) = (self.reads(), self.read_batching());
         let committing = self.applier.is_committing();
         let (timer, copy_requests) = (self.timer_at(), self.takes_copy_requests());
         tokio::select! {
@@ -222,14 +222,14 @@ impl Stream<'_> {
             ended = self.feedback_task.join() => Next::FeedbackEnded(feedback_error(&self.endpoint, ended)),
             committed = self.applier.complete(), if committing => Next::Committed(committed),
             _ = self.target_end.closed() => Next::TargetGone,
-            frame = pace.next_frame(&mut self.reader), if reads => Next::Frame(Some(frame)),
+            frame = read_batching.next_frame(&mut self.reader), if reads => Next::Frame(Some(frame)),
             () = sleep_until(timer) => Next::Timer,
         }
     }
 
-    fn pace(&self) -> Pace {
+    fn read_batching(&self) -> ReadBatching {
         let arriving = self.state.staged.as_ref().map_or(0, Staged::change_count);
-        Pace {
+        ReadBatching {
             rows_at_hand: arriving + self.applier.row_count(),
         }
     }
@@ -430,9 +430,11 @@ impl Stream<'_> {
         let publish = self.state.published_at + PUBLISH_EVERY;
         match self.applier.due_at() {
             // Nothing is half received: what is there goes out after a moment of silence.
-            Some(due) if self.state.staged.is_none() => due.min(now + self.pace().linger()),
+            Some(due) if self.state.staged.is_none() => {
+                due.min(now + self.read_batching().flush_delay())
+            }
             Some(due) => due.min(publish.max(now)),
-            None => publish.max(now + LINGER),
+            None => publish.max(now + FLUSH_DELAY),
         }
     }
 

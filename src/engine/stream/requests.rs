@@ -50,7 +50,7 @@ impl Stream<'_> {
                 }
                 answer
             }
-            // The pace of the copies is not the stream's business.
+            // How fast tables are copied is not the stream's business.
             Command::Copy(_) => CommandAnswer::Accepted,
             Command::Stop => {
                 self.state.stopping = true;

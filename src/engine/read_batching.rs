@@ -9,30 +9,34 @@ use crate::postgres::{Frame, PgError, WalReader};
 
 /// How long finished transactions wait for more when the source has not said that it has caught
 /// up: longer than the gap between two frames of a busy source, shorter than anybody notices.
-pub(super) const LINGER: Duration = Duration::from_millis(2);
+pub(super) const FLUSH_DELAY: Duration = Duration::from_millis(2);
 
 /// The same for a source that has just sent many rows: they come in pieces, with gaps.
-const LINGER_BUSY: Duration = Duration::from_millis(10);
+const FLUSH_DELAY_BUSY: Duration = Duration::from_millis(10);
 
 /// With as many rows at hand the source is taken to be sending many: a person's transaction, and a
 /// light load, are below and never wait.
 const BUSY_ROWS_MIN: usize = 64;
 
-/// What a session's pace follows from.
+/// What it follows from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Pace {
+pub(super) struct ReadBatching {
     /// Row changes that were received and are not yet committed on the target.
     pub(super) rows_at_hand: usize,
 }
 
-impl Pace {
+impl ReadBatching {
     const fn is_busy(self) -> bool {
         self.rows_at_hand >= BUSY_ROWS_MIN
     }
 
     /// Returns how long finished transactions wait for more.
-    pub(super) const fn linger(self) -> Duration {
-        if self.is_busy() { LINGER_BUSY } else { LINGER }
+    pub(super) const fn flush_delay(self) -> Duration {
+        if self.is_busy() {
+            FLUSH_DELAY_BUSY
+        } else {
+            FLUSH_DELAY
+        }
     }
 
     /// Waits for the next frame. Cancel safe.
