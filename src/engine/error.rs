@@ -51,7 +51,7 @@ pub enum EngineError {
         /// The process on the source that serves the other reader.
         pid: i32,
         /// How long a reader that is gone can still hold the slot.
-        patience: Duration,
+        silence_timeout: Duration,
     },
     /// The two sides are not ready to stream.
     #[error("source and target did not get ready within {} s", .after.as_secs())]
@@ -60,14 +60,14 @@ pub enum EngineError {
         after: Duration,
     },
     /// One side stands, and says nothing.
-    #[error("the {side} {endpoint} has not answered for {} s although its connection stands", .patience.as_secs())]
+    #[error("the {side} {endpoint} has not answered for {} s although its connection stands", .silence_timeout.as_secs())]
     Silent {
         /// Which side.
         side: &'static str,
         /// Its address, without a password.
         endpoint: String,
         /// How long we have waited.
-        patience: Duration,
+        silence_timeout: Duration,
     },
     /// The slot cannot be used.
     #[error("replication slot {slot_name} cannot be used: {reason}")]

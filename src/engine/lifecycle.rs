@@ -10,9 +10,9 @@
 
 mod connect;
 mod copies;
-mod patience;
 mod ready;
 mod records;
+mod silence_timeout;
 mod slot;
 mod source_errors;
 mod tables;
@@ -42,7 +42,7 @@ use super::stream::SessionEnd;
 use super::{
     EngineError, clock, failure_of, monitor, paired, presence, prune, stops, supervise, watchdog,
 };
-use patience::Patience;
+use silence_timeout::SilenceTimeout;
 
 /// A session that lasted this long worked, even if the source had nothing to say: the next failure
 /// is a new one.
@@ -68,7 +68,7 @@ pub(super) struct Lifecycle {
     edit: Option<SchemaEdit>,
     row_by_row: Option<RowByRow>,
     row_by_row_tables: HashSet<QualifiedName>,
-    patience: Patience,
+    silence_timeout: SilenceTimeout,
     /// Since when the slot is held by somebody else.
     in_use_since: Option<Instant>,
     /// No session has begun yet.
@@ -111,7 +111,7 @@ impl Lifecycle {
             paused: false,
             row_by_row: None,
             row_by_row_tables: HashSet::new(),
-            patience: Patience::default(),
+            silence_timeout: SilenceTimeout::default(),
             in_use_since: None,
             first_session: true,
             stopping: false,
@@ -224,7 +224,7 @@ impl Lifecycle {
         };
         if worked {
             self.retry.reset();
-            self.patience.relax();
+            self.silence_timeout.relax();
         }
         self.stopping = stopping;
         self.counters = counters;
@@ -298,14 +298,17 @@ impl Lifecycle {
     /// yet to notice.
     fn is_slot_held(&mut self, error: &EngineError) -> bool {
         if let EngineError::Silent { side: "source", .. } = error {
-            self.patience.stretch();
+            self.silence_timeout.stretch();
         }
-        let EngineError::SlotInUse { patience, .. } = error else {
+        let EngineError::SlotInUse {
+            silence_timeout, ..
+        } = error
+        else {
             self.in_use_since = None;
             return false;
         };
         let since = *self.in_use_since.get_or_insert_with(clock::now);
-        since.elapsed() >= *patience
+        since.elapsed() >= *silence_timeout
     }
 
     /// Sets of rows can fail where single rows do not (two rows that swap a unique value); and a

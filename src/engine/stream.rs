@@ -463,11 +463,11 @@ impl Stream<'_> {
         if !self.reads() || self.state.listening_since.elapsed() < self.silence_max {
             return Ok(());
         }
-        let (endpoint, patience) = (self.endpoint.clone(), self.silence_max);
+        let (endpoint, silence_timeout) = (self.endpoint.clone(), self.silence_max);
         Err(EngineError::Silent {
             side: "source",
             endpoint,
-            patience,
+            silence_timeout,
         })
     }
 

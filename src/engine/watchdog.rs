@@ -4,7 +4,7 @@
 //! index. So no clock can tell a slow answer from a lost one, and TCP sees only connections that are
 //! cut, not a proxy that holds them open and passes nothing on. The target itself knows: while we
 //! wait for its answer, our session there must be at work. If it waits for us at the same time, for
-//! as long as our patience lasts, the answer or the question was lost on the way. And where nobody
+//! for as long as our timeout, the answer or the question was lost on the way. And where nobody
 //! else gets through to the target either, there is nothing to wait for.
 
 use std::sync::Arc;
@@ -20,10 +20,10 @@ use crate::postgres::{self, PgError};
 
 use super::EngineError;
 
-/// The patience when `tcp_user_timeout` of the target's address sets none.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The timeout when `tcp_user_timeout` of the target's address sets none.
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Looks within one patience.
+/// Looks within one timeout.
 const LOOKS: u32 = 4;
 
 /// A session that receives rows waits for us by turns; a slow network must not look like a dead one.
@@ -72,8 +72,8 @@ enum Sight {
 
 /// Watches until the session is found dead; returns that finding.
 pub(super) async fn watch(target: &ConnectionSettings, pid: i32, pulse: Pulse) -> EngineError {
-    let patience = target.tcp_user_timeout.unwrap_or(PATIENCE);
-    let mut looks = interval(patience / LOOKS);
+    let silence_timeout = target.tcp_user_timeout.unwrap_or(SILENCE_TIMEOUT);
+    let mut looks = interval(silence_timeout / LOOKS);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut suspicion = Suspicion::default();
     loop {
@@ -81,14 +81,14 @@ pub(super) async fn watch(target: &ConnectionSettings, pid: i32, pulse: Pulse) -
         if suspicion.moves(pulse.count()) {
             continue;
         }
-        match look(target, pid, patience).await {
+        match look(target, pid, silence_timeout).await {
             Ok(sight) => {
                 if suspicion.grows(sight) {
                     let endpoint = target.endpoint();
                     return EngineError::Silent {
                         side: "target",
                         endpoint,
-                        patience,
+                        silence_timeout,
                     };
                 }
             }
@@ -97,12 +97,16 @@ pub(super) async fn watch(target: &ConnectionSettings, pid: i32, pulse: Pulse) -
     }
 }
 
-async fn look(target: &ConnectionSettings, pid: i32, patience: Duration) -> Result<Sight, PgError> {
+async fn look(
+    target: &ConnectionSettings,
+    pid: i32,
+    silence_timeout: Duration,
+) -> Result<Sight, PgError> {
     let asked = async {
         let session = postgres::connect(target, "pgstream watchdog").await?;
         session.row(SIGHT, &[&pid]).await
     };
-    let row = match timeout(patience, asked).await {
+    let row = match timeout(silence_timeout, asked).await {
         Ok(Ok(row)) => row,
         // It is not there for others either. A refusal, though, is an answer.
         Ok(Err(error)) if error.server().is_none() => return Ok(Sight::Unreachable),

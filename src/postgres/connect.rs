@@ -17,13 +17,13 @@ use tokio_postgres::{
 };
 use tracing::debug;
 
+use super::blocking::NOTICE_OUR_END;
 use super::dial::{Place, dial, question};
 use super::error::PgError;
 use super::handshake::Service;
 use super::link::{Link, Settled};
 use super::owner::Owner;
 use super::ownership::{self, STRANGERS};
-use super::patience::NOTICE_OUR_END;
 use super::pins::{CARRY_BYTES, pin_statement};
 use crate::config::ConnectionSettings;
 use crate::config::connection::ChannelBinding;

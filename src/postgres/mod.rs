@@ -18,6 +18,7 @@
 //! SQLSTATE codes are read in [`sqlstate`] and nowhere else.
 
 mod answer;
+mod blocking;
 mod connect;
 mod copy;
 mod dial;
@@ -29,7 +30,6 @@ mod inlet;
 mod link;
 mod owner;
 mod ownership;
-mod patience;
 mod pins;
 mod pooler;
 mod publication;
@@ -44,13 +44,13 @@ mod tls;
 mod wire;
 
 pub use answer::connect_watched;
+pub use blocking::naming_whom_we_wait_for;
 pub use connect::{DatabaseIdentity, Lifeline, Session, connect};
 pub use copy::{Canceller, Copied, CopyError, CopySession, copy_through};
 pub use error::PgError;
 pub use frame::Frame;
 pub use owner::{Owner, call_as_owner, owner_of_evaluated, owner_of_table, run_as_owner};
 pub use ownership::require_ownership_sql;
-pub use patience::naming_whom_we_wait_for;
 pub use pins::{FREE, MEANING, SESSION};
 pub use publication::{
     Publication, UnfitPublication, create_publication_sql, drop_publication_sql, find_publication,

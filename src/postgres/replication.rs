@@ -7,12 +7,12 @@ use std::sync::Arc;
 use postgres_protocol::message::backend::{Header, Message};
 use tracing::debug;
 
+use super::blocking::NOTICE_OUR_END;
 use super::dial::{Place, dial};
 use super::error::PgError;
 use super::handshake::{Greeting, Service};
 use super::inlet::COPY_BOTH_TAG;
 use super::link::Link;
-use super::patience::NOTICE_OUR_END;
 use super::pins::CARRY_BYTES;
 use super::sqlstate::INVALID_PARAMETER_VALUE;
 use super::stream::{FeedbackWriter, WalReader};

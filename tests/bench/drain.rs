@@ -29,7 +29,7 @@ pub(crate) enum Reader {
 pub(crate) const READERS: [Reader; 3] = [Reader::Nothing, Reader::Subscription, Reader::Ours];
 
 /// A target that has not got the last row after this long never will.
-const PATIENCE: Duration = Duration::from_secs(1_200);
+const DEADLINE: Duration = Duration::from_secs(1_200);
 /// How often the target is asked for the last row.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
@@ -178,8 +178,8 @@ pub(crate) async fn until_finished(
     let mut looks = interval(LOOK_EVERY);
     while target.query_opt(&look, &[]).await?.is_none() {
         ensure!(
-            started.elapsed() < PATIENCE,
-            "the last row has not come within {PATIENCE:?}"
+            started.elapsed() < DEADLINE,
+            "the last row has not come within {DEADLINE:?}"
         );
         looks.tick().await;
     }

@@ -21,7 +21,7 @@ use crate::workload;
 const WARM_UP: usize = 30;
 /// Between two commits: a light load.
 const PAUSE: Duration = Duration::from_millis(5);
-const PATIENCE: Duration = Duration::from_secs(30);
+const DEADLINE: Duration = Duration::from_secs(30);
 
 /// The samples of both readers, in milliseconds.
 #[derive(Debug, Default)]
@@ -110,8 +110,8 @@ async fn until_visible(
     let committed = clock::now();
     while target.query_opt(look, &[&id]).await?.is_none() {
         ensure!(
-            committed.elapsed() < PATIENCE,
-            "row {id} has not come within {PATIENCE:?}"
+            committed.elapsed() < DEADLINE,
+            "row {id} has not come within {DEADLINE:?}"
         );
     }
     Ok(committed.elapsed())

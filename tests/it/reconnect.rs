@@ -116,7 +116,7 @@ async fn comes_back_after_cut_connections_on_either_side_and_on_both() {
     .await;
 }
 
-/// A proxy that keeps connections open and passes nothing on is noticed within the patience.
+/// A proxy that keeps connections open and passes nothing on is noticed within the DEADLINE.
 #[tokio::test]
 async fn comes_back_after_connections_that_stand_and_say_nothing() {
     let (flow, source, target) = behind_proxies("&tcp_user_timeout=2000&connect_timeout=2").await;

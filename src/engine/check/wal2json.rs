@@ -2,7 +2,7 @@
 //!
 //! No catalog tells; only a slot of that plugin does. So one is made that goes with our session, and asked for
 //! nothing with an option that releases before 2.6 refuse. Making a slot waits for the transactions that run
-//! at the moment: after [`PATIENCE`] the question is given up and nothing is found.
+//! at the moment: after [`ANSWER_MAX`] the question is given up and nothing is found.
 
 use crate::postgres::Session;
 use crate::postgres::sqlstate::{INVALID_PARAMETER_VALUE, UNDEFINED_FILE};
@@ -10,7 +10,7 @@ use crate::postgres::sqlstate::{INVALID_PARAMETER_VALUE, UNDEFINED_FILE};
 use super::facts::Wal2json;
 
 /// As long as a person may wait for one answer of many.
-const PATIENCE: &str = "SET statement_timeout = '2s'";
+const ANSWER_MAX: &str = "SET statement_timeout = '2s'";
 
 const MAKE_SLOT: &str = "\
 SELECT slot_name FROM pg_catalog.pg_create_logical_replication_slot(
@@ -24,7 +24,7 @@ SELECT FROM pg_catalog.pg_logical_slot_peek_changes(
 
 /// Asks; none when there is no telling. The session is of no further use: its end removes the slot.
 pub(super) async fn ask(session: Session) -> Option<Wal2json> {
-    session.run(PATIENCE).await.ok()?;
+    session.run(ANSWER_MAX).await.ok()?;
     if let Err(error) = session.rows(MAKE_SLOT, &[]).await {
         return (error.code() == Some(UNDEFINED_FILE)).then_some(Wal2json::Missing);
     }

@@ -37,7 +37,7 @@ use super::copies::RoundStart;
 use super::records::Records;
 use super::slot::{SlotState, find_slot};
 use super::source_errors::SourceErrors;
-use super::{Lifecycle, Request, copies, patience, ready, tables};
+use super::{Lifecycle, Request, copies, ready, silence_timeout, tables};
 
 /// Both sides are ready within this, or there is something between us that passes nothing on. Each
 /// attempt to connect has a bound of its own; this is for the questions that follow.
@@ -158,9 +158,9 @@ impl Lifecycle {
         let position = table_sync.start();
         let target_end = writer.session().lifeline();
         let silence_max = self
-            .patience
+            .silence_timeout
             .of_source(&self.pipeline.source, walsender_timeout);
-        let every = patience::between_feedbacks(walsender_timeout, silence_max);
+        let every = silence_timeout::between_feedbacks(walsender_timeout, silence_max);
         let (feedback, task) = Feedback::new(feedback, table_sync.confirmable(position), every);
         let names_lag = matches!(decoder, Decoder::Pgoutput(_));
         let anew = begin_anew(&self.pipeline.source.as_argument(), &slot_name);
@@ -342,8 +342,8 @@ async fn ask_source(
     let source = postgres::connect(&pipeline.source, "pgstream").await;
     let source = source.map_err(|error| errors.failed("open a session", error))?;
     let walsender_timeout = walsender_timeout(&source, errors).await?;
-    let holder_patience = patience::of_slot_holder(walsender_timeout);
-    let slot = find_slot(&source, pipeline.slot.as_ref(), holder_patience, errors).await?;
+    let holder_timeout = silence_timeout::of_slot_holder(walsender_timeout);
+    let slot = find_slot(&source, pipeline.slot.as_ref(), holder_timeout, errors).await?;
     show(&slot);
     let decoder = decoder_of(&slot, pipeline)?;
     ready::require_safe_functions(&source, &slot.name, errors).await?;

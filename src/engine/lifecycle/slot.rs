@@ -36,7 +36,7 @@ ORDER BY 1 LIMIT 10";
 pub(super) async fn find_slot(
     source: &Session,
     wanted: Option<&SlotName>,
-    holder_patience: Duration,
+    holder_timeout: Duration,
     errors: &SourceErrors<'_>,
 ) -> Result<SlotState, EngineError> {
     let name = match wanted {
@@ -81,12 +81,12 @@ pub(super) async fn find_slot(
         return Err(unusable(reason, &format!("{anew}; {keep}")));
     }
     if let Some(pid) = row.get::<_, Option<i32>>(6) {
-        let (endpoint, patience) = (errors.0.endpoint(), holder_patience);
+        let (endpoint, silence_timeout) = (errors.0.endpoint(), holder_timeout);
         return Err(EngineError::SlotInUse {
             slot_name: name,
             endpoint,
             pid,
-            patience,
+            silence_timeout,
         });
     }
     let lsn = |at: usize| {

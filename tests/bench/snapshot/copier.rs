@@ -22,7 +22,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(2);
 /// How often we look at what our process has taken: it is gone when it is done.
 const SAMPLE_EVERY: Duration = Duration::from_millis(10);
 /// A copy that takes longer never ends.
-const PATIENCE: Duration = Duration::from_secs(3_600);
+const DEADLINE: Duration = Duration::from_secs(3_600);
 /// pgcopydb copies larger tables in parts.
 const SPLIT_ABOVE: &str = "64MB";
 
@@ -308,5 +308,5 @@ async fn until_copied(target: &Client) -> anyhow::Result<()> {
         }
         anyhow::Ok(())
     };
-    tokio::time::timeout(PATIENCE, copied).await?
+    tokio::time::timeout(DEADLINE, copied).await?
 }

@@ -9,7 +9,7 @@ use pgstream::engine::clock;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
 /// Nothing that a console does takes longer, also on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_secs(20);
 
 /// A program in a terminal.
 pub struct Terminal {
@@ -86,7 +86,7 @@ impl Terminal {
 
     /// Waits until the screen is as wanted.
     pub fn wait_until(&mut self, what: &str, wanted: impl Fn(&vt100::Screen) -> bool) {
-        let deadline = clock::now() + PATIENCE;
+        let deadline = clock::now() + DEADLINE;
         while !wanted(self.screen.screen()) {
             let more = self.read_until(deadline);
             assert!(more, "no «{what}» on\n{}", self.text());
@@ -95,7 +95,7 @@ impl Terminal {
 
     /// Waits for the end of the program and of its output; returns its exit code.
     pub fn end(&mut self) -> u32 {
-        let deadline = clock::now() + PATIENCE;
+        let deadline = clock::now() + DEADLINE;
         while self.read_until(deadline) {}
         assert!(clock::now() < deadline, "still running:\n{}", self.text());
         self.child.0.wait().unwrap().exit_code()

@@ -13,7 +13,7 @@ use crate::config::ConnectionSettings;
 /// What `wal_sender_timeout` is unless somebody sets it; where it is off, we count with it.
 const WALSENDER_TIMEOUT_DEFAULT: Duration = Duration::from_secs(60);
 
-/// We speak at least this often, however patient the source is.
+/// We speak at least this often, however long its timeout is.
 const FEEDBACK_EVERY_MAX: Duration = Duration::from_secs(10);
 
 /// A busy machine may hold up a healthy source for a few seconds.
@@ -24,7 +24,7 @@ const SILENCE_MIN: Duration = Duration::from_secs(5);
 const STRETCH_MAX: u32 = 64;
 
 /// Returns how often we tell the source how far we are, and ask for a word of it: three times
-/// within its patience and within ours (`silence_max`).
+/// within its timeout and within ours (`silence_max`).
 pub(super) fn between_feedbacks(
     walsender_timeout: Option<Duration>,
     silence_max: Duration,
@@ -38,19 +38,19 @@ pub(super) fn of_slot_holder(walsender_timeout: Option<Duration>) -> Duration {
     walsender_timeout.unwrap_or(WALSENDER_TIMEOUT_DEFAULT) * 2
 }
 
-/// The patience with a silent source, which grows while nothing else helps.
+/// How long a silent source is waited for, which grows while nothing else helps.
 #[derive(Debug)]
-pub(super) struct Patience {
+pub(super) struct SilenceTimeout {
     stretch: u32,
 }
 
-impl Default for Patience {
+impl Default for SilenceTimeout {
     fn default() -> Self {
         Self { stretch: 1 }
     }
 }
 
-impl Patience {
+impl SilenceTimeout {
     /// Returns how long the source may be silent: `tcp_user_timeout` of its address, else the time
     /// that it gives us.
     pub(super) fn of_source(
@@ -80,12 +80,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn follows_the_sources_own_patience() {
+    fn follows_the_sources_own_timeout() {
         let seconds = Duration::from_secs;
         let settings = |text| ConnectionSettings::parse(text).unwrap();
         let check = |text, timeout: Option<u64>, expected: (u128, u64, u64)| {
             let timeout = timeout.map(seconds);
-            let source = Patience::default().of_source(&settings(text), timeout);
+            let source = SilenceTimeout::default().of_source(&settings(text), timeout);
             let found = (
                 between_feedbacks(timeout, source).as_millis(),
                 source,
@@ -105,19 +105,19 @@ mod tests {
     #[test]
     fn grows_while_the_source_stays_silent_and_returns_when_it_speaks() {
         let settings = ConnectionSettings::parse("host=h").unwrap();
-        let mut patience = Patience::default();
-        let mut of_source = |change: fn(&mut Patience)| {
-            change(&mut patience);
-            patience
+        let mut silence_timeout = SilenceTimeout::default();
+        let mut of_source = |change: fn(&mut SilenceTimeout)| {
+            change(&mut silence_timeout);
+            silence_timeout
                 .of_source(&settings, Some(Duration::from_secs(60)))
                 .as_secs()
         };
 
-        assert_eq!(of_source(Patience::stretch), 120);
-        assert_eq!(of_source(Patience::stretch), 240);
-        assert_eq!(of_source(Patience::relax), 60);
+        assert_eq!(of_source(SilenceTimeout::stretch), 120);
+        assert_eq!(of_source(SilenceTimeout::stretch), 240);
+        assert_eq!(of_source(SilenceTimeout::relax), 60);
         assert_eq!(
-            of_source(|patience| (0..40).for_each(|_| patience.stretch())),
+            of_source(|silence_timeout| (0..40).for_each(|_| silence_timeout.stretch())),
             60 * 64
         );
     }
