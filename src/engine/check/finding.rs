@@ -1,7 +1,7 @@
 //! Findings as all judges make them. Pure.
 
 use super::{Finding, Side};
-use crate::engine::demand::Lack;
+use crate::engine::requirements::Unmet;
 
 /// Oldest version that has what we need on either side (`pg_replication_slots.wal_status`, protocol
 /// messages, `SET ACCESS METHOD` aside).
@@ -65,6 +65,6 @@ pub(super) fn remark(
 }
 
 /// Returns what `run` refuses to start with, too.
-pub(super) fn demanded(side: Side, lack: Lack) -> Finding {
-    found(side, lack.object, lack.problem, lack.hint)
+pub(super) fn required(side: Side, unmet: Unmet) -> Finding {
+    found(side, unmet.object, unmet.problem, unmet.hint)
 }

@@ -5,11 +5,11 @@ use std::collections::{HashMap, HashSet};
 use super::facts::{
     CollationUse, ForeignType, SourceFacts, SourceTable, TargetFacts, TargetTable, TypeUse,
 };
-use super::finding::{bounded, demanded, remark};
+use super::finding::{bounded, remark, required};
 use super::{Finding, Side, Wanted, judge_rows};
 use crate::apply::{ApplyError, Stream, misfit};
 use crate::config::TableFilter;
-use crate::engine::demand;
+use crate::engine::requirements;
 use crate::model::hint::{begin_anew, run_command, tear_down_command};
 use crate::model::{Classify as _, QualifiedName, quote_ident, quote_literal};
 
@@ -33,7 +33,10 @@ pub(super) fn judge(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts)
 }
 
 fn same_database(target: &TargetFacts) -> Finding {
-    demanded(Side::Target, demand::same_database(&target.server.database))
+    required(
+        Side::Target,
+        requirements::same_database(&target.server.database),
+    )
 }
 
 /// Returns whether it looks as if `run` would refuse at its start to go on from the checkpoint. The two
@@ -80,13 +83,13 @@ pub(super) fn gone_checkpoint(
         return None;
     }
     let slot_name = wanted.slot_name.as_str();
-    let lack = demand::checkpoint(
+    let unmet = requirements::checkpoint(
         slot_name,
         (source.recorded.as_ref(), &target.server.identity),
         (wanted.copied.as_ref(), &wanted.filter),
         begin_anew(&wanted.init_argument, slot_name),
     )?;
-    Some(demanded(Side::Target, lack))
+    Some(required(Side::Target, unmet))
 }
 
 /// Other pipelines of this source that bring the same tables.

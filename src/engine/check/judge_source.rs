@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 
 use super::facts::{SchemaLogFacts, SlotFacts, SourceFacts, SourceTable, Wal2json};
-use super::finding::{bounded, demanded, found, version};
+use super::finding::{bounded, found, required, version};
 use super::{Finding, Side, Wanted};
 use crate::config::{NullNumbers, Plugin, key};
-use crate::engine::demand;
+use crate::engine::requirements;
 use crate::model::{QualifiedName, hint, quote_ident};
 use crate::schema::{grant_descriptions, grant_log, install};
 
@@ -167,8 +167,9 @@ fn installation(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
 
 /// The engine reads only what its own version writes, about this very database.
 fn installed_elsewhere(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
-    if let Some(lack) = demand::open_functions(&facts.open_functions, &init_command(wanted)) {
-        return Some(demanded(Side::Source, lack));
+    if let Some(unmet) = requirements::open_functions(&facts.open_functions, &init_command(wanted))
+    {
+        return Some(required(Side::Source, unmet));
     }
     let installation = facts.installation?;
     let problem = if !installation.of_this_database {
@@ -316,8 +317,8 @@ fn publication(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
             begin_anew(wanted),
         )),
         None => Some(finding(object, "not found", init_command(wanted))),
-        Some(found) => demand::publication(name, found, &init_command(wanted))
-            .map(|lack| demanded(Side::Source, lack))
+        Some(found) => requirements::publication(name, found, &init_command(wanted))
+            .map(|unmet| required(Side::Source, unmet))
             .or_else(|| younger_publication(wanted, facts)),
     }
 }
@@ -412,10 +413,10 @@ fn pruning(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
 /// Where schema changes are not followed, nothing is missed.
 fn event_triggers(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
     facts.schema_log.as_ref()?;
-    let lack = demand::event_triggers(&facts.event_triggers, &init_command(wanted))?;
+    let unmet = requirements::event_triggers(&facts.event_triggers, &init_command(wanted))?;
     Some(Finding {
         blocking: wanted.schema_changes,
-        ..demanded(Side::Source, lack)
+        ..required(Side::Source, unmet)
     })
 }
 

@@ -4,8 +4,8 @@ use serde::Deserialize;
 
 use super::{Checkpoint, Init, TableCopy, UnfitPublication};
 use crate::config::{Pipeline, SlotName, publication_name};
-use crate::engine::demand;
 use crate::engine::document::document;
+use crate::engine::requirements;
 use crate::engine::status::{Failure, Slot};
 use crate::engine::stops;
 use crate::model::hint::{begin_anew, init_command};
@@ -199,7 +199,7 @@ async fn unfit_publication(
         ),
         Some(found) => {
             let init = init_command(&argument, slot_name.as_str());
-            match demand::publication(&name, found, &init) {
+            match requirements::publication(&name, found, &init) {
                 None => return Ok(None),
                 Some(unmet) => (unmet.problem.to_owned(), unmet.hint),
             }

@@ -3,7 +3,8 @@
 
 use crate::config::{ConnectionSettings, Pipeline, publication_name};
 use crate::engine::EngineError;
-use crate::engine::demand::{self, Lack};
+use crate::engine::requirements;
+use crate::engine::requirements::Unmet;
 use crate::model::hint::{begin_anew, init_command};
 use crate::postgres::{DatabaseIdentity, Session, find_publication};
 use crate::schema::install;
@@ -36,8 +37,8 @@ pub(super) async fn require_publication(
             ),
         });
     };
-    let lack = demand::publication(&name, found, &init_command(&argument, slot_name));
-    lack.map_or(Ok(()), |lack| Err(unfit("source", errors.0, lack)))
+    let unmet = requirements::publication(&name, found, &init_command(&argument, slot_name));
+    unmet.map_or(Ok(()), |unmet| Err(unfit("source", errors.0, unmet)))
 }
 
 /// What an earlier version installed is upgraded before anything is streamed.
@@ -49,8 +50,8 @@ pub(super) async fn require_safe_functions(
     let found = install::open_functions(source).await;
     let found = found.map_err(|error| errors.failed("look at the installed functions", error))?;
     let init = init_command(&errors.0.as_argument(), slot_name);
-    let lack = demand::open_functions(&found, &init);
-    lack.map_or(Ok(()), |lack| Err(unfit("source", errors.0, lack)))
+    let unmet = requirements::open_functions(&found, &init);
+    unmet.map_or(Ok(()), |unmet| Err(unfit("source", errors.0, unmet)))
 }
 
 /// Where schema changes are followed, each has to be recorded.
@@ -62,8 +63,8 @@ pub(super) async fn require_event_triggers(
     let found = install::event_triggers(source).await;
     let found = found.map_err(|error| errors.failed("look for the event triggers", error))?;
     let init = init_command(&errors.0.as_argument(), slot_name);
-    let lack = demand::event_triggers(&found, &init);
-    lack.map_or(Ok(()), |lack| Err(unfit("source", errors.0, lack)))
+    let unmet = requirements::event_triggers(&found, &init);
+    unmet.map_or(Ok(()), |unmet| Err(unfit("source", errors.0, unmet)))
 }
 
 pub(super) async fn identify_target(
@@ -83,19 +84,23 @@ pub(super) fn require_another_database(
     source: &DatabaseIdentity,
     target: &DatabaseIdentity,
 ) -> Result<(), EngineError> {
-    let lack = || demand::same_database(pipeline.target.database());
+    let unmet = || requirements::same_database(pipeline.target.database());
     match source == target {
-        true => Err(unfit("target", &pipeline.target, lack())),
+        true => Err(unfit("target", &pipeline.target, unmet())),
         false => Ok(()),
     }
 }
 
-pub(super) fn unfit(side: &'static str, settings: &ConnectionSettings, lack: Lack) -> EngineError {
+pub(super) fn unfit(
+    side: &'static str,
+    settings: &ConnectionSettings,
+    unmet: Unmet,
+) -> EngineError {
     EngineError::Unfit {
         side,
         endpoint: settings.endpoint(),
-        object: lack.object,
-        problem: lack.problem,
-        hint: lack.hint,
+        object: unmet.object,
+        problem: unmet.problem,
+        hint: unmet.hint,
     }
 }

@@ -10,7 +10,7 @@ use crate::config::{Pipeline, TableFilter, key};
 use crate::engine::applier::OlderTypes;
 use crate::engine::continuity::{certain_misfit, checkpoint_is_gone};
 use crate::engine::source_tables::SourceTables;
-use crate::engine::{EngineError, demand};
+use crate::engine::{EngineError, requirements};
 use crate::fault;
 use crate::model::hint::{begin_anew, tear_down_command};
 use crate::model::{Lsn, QualifiedName};
@@ -152,15 +152,15 @@ impl Records<'_> {
         } = self.pipeline;
         let copied = snapshot.enabled.then_some(&snapshot.tables);
         let (slot_name, source) = (&self.stream.slot_name, &self.pipeline.source);
-        let lack = demand::checkpoint(
+        let unmet = requirements::checkpoint(
             slot_name,
             (self.recorded.as_ref(), &self.target_identity),
             (copied, filter),
             begin_anew(&source.as_argument(), slot_name),
         );
-        match lack {
-            Some(lack) if checkpoint_is_gone(self.pipeline, slot_name).await => {
-                Err(ready::unfit("target", &self.pipeline.target, lack))
+        match unmet {
+            Some(unmet) if checkpoint_is_gone(self.pipeline, slot_name).await => {
+                Err(ready::unfit("target", &self.pipeline.target, unmet))
             }
             Some(_) | None => Ok(()),
         }

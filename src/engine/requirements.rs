@@ -1,4 +1,4 @@
-//! What `check` and the start of `run` both demand, told in the same words. Pure.
+//! What `check` and the start of `run` both require, in the same words. Pure.
 //!
 //! Where one of these does not hold, a stream would run all the same, and leave changes out without a word
 //! or go in a circle.
@@ -8,9 +8,9 @@ use crate::model::quote_ident;
 use crate::postgres::{DatabaseIdentity, Publication, UnfitPublication};
 use crate::schema::install::{EVENT_TRIGGERS, EventTrigger, PipelineRecord};
 
-/// One demand that is not met.
+/// One requirement that is not met.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Lack {
+pub(super) struct Unmet {
     /// The publication, event trigger or database.
     pub(super) object: String,
     /// What is in the way.
@@ -20,10 +20,10 @@ pub(super) struct Lack {
 }
 
 /// Judges the publication of a `pgoutput` slot. `init` is the command that makes what is missing.
-pub(super) fn publication(name: &str, found: Publication, init: &str) -> Option<Lack> {
+pub(super) fn publication(name: &str, found: Publication, init: &str) -> Option<Unmet> {
     let UnfitPublication { problem, fix } = found.unfit(name)?;
     let anew = || format!("DROP PUBLICATION {}; -- then {init}", quote_ident(name));
-    Some(Lack {
+    Some(Unmet {
         object: format!("publication {name}"),
         problem,
         hint: fix.unwrap_or_else(anew),
@@ -32,9 +32,9 @@ pub(super) fn publication(name: &str, found: Publication, init: &str) -> Option<
 
 /// Judges what an earlier build installed: nobody streams from a source where our own functions give every
 /// user a superuser's rights.
-pub(super) fn open_functions(found: &[String], init: &str) -> Option<Lack> {
+pub(super) fn open_functions(found: &[String], init: &str) -> Option<Unmet> {
     let many = if found.len() > 1 { "s" } else { "" };
-    (!found.is_empty()).then(|| Lack {
+    (!found.is_empty()).then(|| Unmet {
         object: format!("function{many} {}", found.join(", ")),
         problem: "as an earlier version of pgstream installed it, gives any user a superuser's rights",
         hint: init.to_owned(),
@@ -43,7 +43,7 @@ pub(super) fn open_functions(found: &[String], init: &str) -> Option<Lack> {
 
 /// Judges the event triggers of an installation. Only `init` knows what has changed while one was off, so
 /// it is the fix even where a statement would turn it on.
-pub(super) fn event_triggers(found: &[EventTrigger], init: &str) -> Option<Lack> {
+pub(super) fn event_triggers(found: &[EventTrigger], init: &str) -> Option<Unmet> {
     let there = |name: &str| found.iter().any(|trigger| trigger.name == name);
     let missing = EVENT_TRIGGERS.into_iter().filter(|name| !there(name));
     let missing: Vec<&str> = missing.collect();
@@ -58,7 +58,7 @@ pub(super) fn event_triggers(found: &[EventTrigger], init: &str) -> Option<Lack>
         (true, true) => return None,
     };
     let many = if names.len() > 1 { "s" } else { "" };
-    Some(Lack {
+    Some(Unmet {
         object: format!("event trigger{many} {}", names.join(", ")),
         problem,
         hint: init.to_owned(),
@@ -73,10 +73,10 @@ pub(super) fn checkpoint(
     (recorded, target): (Option<&PipelineRecord>, &DatabaseIdentity),
     (copied, filter): (Option<&TableFilter>, &TableFilter),
     anew: String,
-) -> Option<Lack> {
+) -> Option<Unmet> {
     let applied = recorded.and_then(|recorded| recorded.target.as_ref());
     let copied = copied.is_some_and(|copied| copied.selects_everything() || copied == filter);
-    (applied == Some(&target.lasting()) && !copied).then(|| Lack {
+    (applied == Some(&target.lasting()) && !copied).then(|| Unmet {
         object: format!("checkpoint of slot {slot_name}"),
         problem: "is gone, and the source remembers that this pipeline was applied here: what the slot \
                   still has may be here already",
@@ -85,8 +85,8 @@ pub(super) fn checkpoint(
 }
 
 /// The target is the very database that is streamed, under whatever name.
-pub(super) fn same_database(database: &str) -> Lack {
-    Lack {
+pub(super) fn same_database(database: &str) -> Unmet {
+    Unmet {
         object: format!("database {database}"),
         problem: "is the source itself: every change would be written back to where it came from",
         hint: "name another database in PGSTREAM_POSTGRES_WRITER_TARGET_URL".to_owned(),
