@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! source ─> check.sql ─> SourceFacts ─┐
-//!                                      ├─> judge (pure) ─> findings
+//!                                      ├─> rules (pure) ─> findings
 //! target ─> check.sql ─> TargetFacts ─┘
 //! ```
 //!
@@ -12,13 +12,10 @@
 
 mod facts;
 mod finding;
-mod judge;
-mod judge_both;
 mod judge_left;
 mod judge_rows;
-mod judge_source;
-mod judge_target;
 mod query;
+mod rules;
 mod wal2json;
 
 use std::collections::HashSet;
@@ -178,10 +175,10 @@ pub async fn check(pipeline: &Pipeline) -> CheckReport {
     if let (Ok((wanted, facts)), Ok(target)) = (&mut source, &mut target) {
         wanted.goes_on_with(target);
         let slot_name = wanted.slot_name.as_str();
-        if judge_both::may_misfit(wanted, facts, target) {
+        if rules::both::may_misfit(wanted, facts, target) {
             target.misfit = continuity::certain_misfit(pipeline, slot_name).await;
         }
-        if judge_both::gone_checkpoint(wanted, facts, target).is_some() {
+        if rules::both::gone_checkpoint(wanted, facts, target).is_some() {
             target.checkpoint_gone = continuity::checkpoint_is_gone(pipeline, slot_name).await;
         }
     }
@@ -192,7 +189,7 @@ pub async fn check(pipeline: &Pipeline) -> CheckReport {
         (Some(wanted), Ok(facts)) if begins_with_a_copy(wanted, facts) => conflicts(pipeline).await,
         _ => Vec::new(),
     };
-    let mut findings = judge::judge(
+    let mut findings = rules::judge(
         source.as_ref().map(|(wanted, facts)| (wanted, facts)),
         target.as_ref(),
         &wanted
@@ -257,7 +254,7 @@ async fn ask_source(pipeline: &Pipeline) -> Result<(Wanted, SourceFacts), PgErro
         let asked = query::schema_log(settings, &mut facts).await;
         facts.closed_log = asked.err().map(|error| closed_log(settings, &error));
     }
-    if judge_source::plugin(&wanted, &facts) == Plugin::Wal2json {
+    if rules::source::plugin(&wanted, &facts) == Plugin::Wal2json {
         facts.wal2json = wal2json::ask(session).await;
     }
     Ok((wanted, facts))

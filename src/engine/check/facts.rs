@@ -1,5 +1,5 @@
 //! What `check` knows of the two servers. Plain data, read from one JSON document a side, so that
-//! judging needs no server.
+//! the rules need no server.
 
 use std::collections::HashSet;
 

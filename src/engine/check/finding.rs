@@ -1,4 +1,4 @@
-//! Findings as all judges make them. Pure.
+//! Findings as all rules make them. Pure.
 
 use super::{Finding, Side};
 use crate::engine::requirements::Unmet;
@@ -25,7 +25,7 @@ pub(super) fn bounded(findings: impl Iterator<Item = Finding>) -> Vec<Finding> {
     all
 }
 
-/// The judgements that both sides share.
+/// The rules that both sides share.
 pub(super) fn version(side: Side, version_number: i32, version: &str) -> Option<Finding> {
     (version_number < VERSION_MIN).then(|| Finding {
         side,

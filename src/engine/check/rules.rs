@@ -1,7 +1,11 @@
 //! Puts together the findings of both sides. Pure.
 
+pub(crate) mod both;
+pub(crate) mod source;
+pub(crate) mod target;
+
 use super::facts::{SourceFacts, TargetFacts};
-use super::{Finding, Wanted, judge_both, judge_left, judge_source, judge_target};
+use super::{Finding, Wanted, judge_left};
 
 /// Judges what is known; a side that did not answer has its own finding instead of facts.
 pub(super) fn judge(
@@ -11,15 +15,15 @@ pub(super) fn judge(
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     match source {
-        Ok((wanted, facts)) => findings.extend(judge_source::judge(wanted, facts)),
+        Ok((wanted, facts)) => findings.extend(source::judge(wanted, facts)),
         Err(finding) => findings.push(finding.clone()),
     }
     match target {
-        Ok(facts) => findings.extend(judge_target::judge(wanted, facts)),
+        Ok(facts) => findings.extend(target::judge(wanted, facts)),
         Err(finding) => findings.push(finding.clone()),
     }
     if let (Ok((wanted, source)), Ok(target)) = (source, target) {
-        findings.extend(judge_both::judge(wanted, source, target));
+        findings.extend(both::judge(wanted, source, target));
         findings.extend(judge_left::judge(wanted, source, target));
     }
     findings.sort_by_key(|finding| (!finding.blocking, finding.side));

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::facts::{OwnSchema, TargetFacts, TargetTable};
-use super::finding::{bounded, found, version};
-use super::{Finding, Side, Wanted};
+use crate::engine::check::facts::{OwnSchema, TargetFacts, TargetTable};
+use crate::engine::check::finding::{bounded, found, version};
+use crate::engine::check::{Finding, Side, Wanted};
 use crate::model::hint::run_command;
 use crate::model::{QualifiedName, quote_ident, quote_literal};
 
-pub(super) fn judge(wanted: &Wanted, facts: &TargetFacts) -> Vec<Finding> {
+pub(crate) fn judge(wanted: &Wanted, facts: &TargetFacts) -> Vec<Finding> {
     let mut findings: Vec<Finding> = [
         version(
             Side::Target,
@@ -294,5 +294,5 @@ fn ownership(table: &TargetTable, facts: &TargetFacts) -> Option<Finding> {
 }
 
 #[cfg(test)]
-#[path = "judge_target_tests.rs"]
+#[path = "target_tests.rs"]
 mod tests;

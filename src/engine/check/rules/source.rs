@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use super::facts::{SchemaLogFacts, SlotFacts, SourceFacts, SourceTable, Wal2json};
-use super::finding::{bounded, found, required, version};
-use super::{Finding, Side, Wanted};
 use crate::config::{NullNumbers, Plugin, key};
+use crate::engine::check::facts::{SchemaLogFacts, SlotFacts, SourceFacts, SourceTable, Wal2json};
+use crate::engine::check::finding::{bounded, found, required, version};
+use crate::engine::check::{Finding, Side, Wanted};
 use crate::engine::requirements;
 use crate::model::{QualifiedName, hint, quote_ident};
 use crate::schema::{grant_descriptions, grant_log, install};
@@ -13,7 +13,7 @@ use crate::schema::{grant_descriptions, grant_log, install};
 /// The first version that decodes on standbys.
 const DECODES_ON_STANDBY: i32 = 160_000;
 
-pub(super) fn judge(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
+pub(crate) fn judge(wanted: &Wanted, facts: &SourceFacts) -> Vec<Finding> {
     let mut findings: Vec<Finding> = [
         version(
             Side::Source,
@@ -296,7 +296,7 @@ fn slot_state(object: &str, wanted: &Wanted, slot: &SlotFacts, database: &str) -
 }
 
 /// The plugin of the slot that is there, else of the slot that init would make.
-pub(super) fn plugin(wanted: &Wanted, facts: &SourceFacts) -> Plugin {
+pub(crate) fn plugin(wanted: &Wanted, facts: &SourceFacts) -> Plugin {
     let existing = facts
         .slot
         .as_ref()
@@ -585,5 +585,5 @@ fn wal2json(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
 }
 
 #[cfg(test)]
-#[path = "judge_source_tests.rs"]
+#[path = "source_tests.rs"]
 mod tests;

@@ -2,18 +2,18 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::facts::{
-    CollationUse, ForeignType, SourceFacts, SourceTable, TargetFacts, TargetTable, TypeUse,
-};
-use super::finding::{bounded, remark, required};
-use super::{Finding, Side, Wanted, judge_rows};
 use crate::apply::{ApplyError, Stream, misfit};
 use crate::config::TableFilter;
+use crate::engine::check::facts::{
+    CollationUse, ForeignType, SourceFacts, SourceTable, TargetFacts, TargetTable, TypeUse,
+};
+use crate::engine::check::finding::{bounded, remark, required};
+use crate::engine::check::{Finding, Side, Wanted, judge_rows};
 use crate::engine::requirements;
 use crate::model::hint::{begin_anew, run_command, tear_down_command};
 use crate::model::{Classify as _, QualifiedName, quote_ident, quote_literal};
 
-pub(super) fn judge(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Vec<Finding> {
+pub(crate) fn judge(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Vec<Finding> {
     if source.server.identity == target.server.identity {
         return vec![same_database(target)];
     }
@@ -41,7 +41,7 @@ fn same_database(target: &TargetFacts) -> Finding {
 
 /// Returns whether it looks as if `run` would refuse at its start to go on from the checkpoint. The two
 /// sides were not asked at one snapshot: it takes a closer look to know.
-pub(super) fn may_misfit(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> bool {
+pub(crate) fn may_misfit(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> bool {
     let mut checkpoints = target.checkpoints.iter();
     let slot_name = wanted.slot_name.as_str();
     let Some(found) = checkpoints.find(|found| found.slot_name == slot_name) else {
@@ -74,7 +74,7 @@ fn checkpoint(wanted: &Wanted, target: &TargetFacts) -> Option<Finding> {
 }
 
 /// Returns the finding of a checkpoint that looks gone. It takes a closer look to know.
-pub(super) fn gone_checkpoint(
+pub(crate) fn gone_checkpoint(
     wanted: &Wanted,
     source: &SourceFacts,
     target: &TargetFacts,
@@ -348,5 +348,5 @@ fn shell_word(text: &str) -> String {
 }
 
 #[cfg(test)]
-#[path = "judge_both_tests.rs"]
+#[path = "both_tests.rs"]
 mod tests;
