@@ -27,11 +27,11 @@ use super::applier::Applier;
 use super::copy::CopyRequest;
 use super::counters::Counters;
 use super::feedback::Feedback;
+use super::in_flight::InFlight;
 use super::paired::{Paired, PairedRequest, Recent};
 use super::publisher::StatusPublisher;
 use super::read_batching::{FLUSH_DELAY, ReadBatching};
 use super::request::Request;
-use super::staged::Staged;
 use super::status::{FailedTransaction, Phase};
 use super::supervise::Task;
 use super::watchdog::Pulse;
@@ -86,7 +86,7 @@ pub(super) struct Stream<'a> {
 #[derive(Debug)]
 pub(super) struct State {
     /// The transaction in hand.
-    staged: Option<Staged>,
+    in_flight: Option<InFlight>,
     /// The last transaction that failed or would have.
     pub(super) last_begun: Option<FailedTransaction>,
     received: Lsn,
@@ -113,7 +113,7 @@ impl State {
     pub(super) fn new(from: Lsn, paused: bool, row_by_row_until: Option<Lsn>) -> Self {
         let now = clock::now();
         Self {
-            staged: None,
+            in_flight: None,
             last_begun: None,
             received: from,
             at: from,
@@ -133,7 +133,9 @@ impl State {
 
     /// A transaction whose parts are in the open target transaction must be read to its end.
     fn is_inside_large(&self) -> bool {
-        self.staged.as_ref().is_some_and(|staged| staged.passed_on)
+        self.in_flight
+            .as_ref()
+            .is_some_and(|in_flight| in_flight.passed_on)
     }
 }
 
@@ -228,7 +230,11 @@ impl Stream<'_> {
     }
 
     fn read_batching(&self) -> ReadBatching {
-        let arriving = self.state.staged.as_ref().map_or(0, Staged::change_count);
+        let arriving = self
+            .state
+            .in_flight
+            .as_ref()
+            .map_or(0, InFlight::change_count);
         ReadBatching {
             rows_at_hand: arriving + self.applier.row_count(),
         }
@@ -282,7 +288,7 @@ impl Stream<'_> {
                     xid: begin.xid,
                     commit_lsn: begin.commit_lsn,
                 });
-                self.state.staged = Some(Staged::new(begin));
+                self.state.in_flight = Some(InFlight::new(begin));
                 Ok(())
             }
             Event::Change(change) => self.change(change).await,
@@ -292,7 +298,7 @@ impl Stream<'_> {
 
     async fn change(&mut self, change: Change) -> Result<(), EngineError> {
         let left_out = self.is_passing_over();
-        let Some(staged) = &mut self.state.staged else {
+        let Some(in_flight) = &mut self.state.in_flight else {
             return Err(EngineError::Order {
                 what: "a change outside of a transaction",
             });
@@ -303,8 +309,8 @@ impl Stream<'_> {
         if is_schema_entry(&change) {
             self.decoder.schema_changed();
         }
-        staged.push(self.state.at, change);
-        if staged.is_full() {
+        in_flight.push(self.state.at, change);
+        if in_flight.is_full() {
             Box::pin(self.pass_on()).await
         } else {
             Ok(())
@@ -313,12 +319,12 @@ impl Stream<'_> {
 
     /// The transaction is large: what came before goes out first, then its parts.
     async fn pass_on(&mut self) -> Result<(), EngineError> {
-        let Some(staged) = &mut self.state.staged else {
+        let Some(in_flight) = &mut self.state.in_flight else {
             return Ok(());
         };
-        let (begin, changes) = (staged.begin, staged.take());
-        if !staged.passed_on {
-            staged.passed_on = true;
+        let (begin, changes) = (in_flight.begin, in_flight.take());
+        if !in_flight.passed_on {
+            in_flight.passed_on = true;
             self.commit().await?;
         }
         let applied = self.applier.apply(&begin, changes);
@@ -326,7 +332,7 @@ impl Stream<'_> {
     }
 
     async fn end_transaction(&mut self, commit: TransactionCommit) -> Result<(), EngineError> {
-        let Some(mut staged) = self.state.staged.take() else {
+        let Some(mut in_flight) = self.state.in_flight.take() else {
             return Err(EngineError::Order {
                 what: "a commit without a transaction",
             });
@@ -340,18 +346,18 @@ impl Stream<'_> {
             .as_ref()
             .is_some_and(|(lsn, _)| *lsn == commit.commit_lsn)
         {
-            return self.skip(&staged.begin, commit).await;
+            return self.skip(&in_flight.begin, commit).await;
         }
-        if !staged.passed_on && !self.applier.fits(staged.change_count()) {
+        if !in_flight.passed_on && !self.applier.fits(in_flight.change_count()) {
             self.commit().await?;
         }
-        let changes = staged.take();
-        let applied = self.applier.apply(&staged.begin, changes);
+        let changes = in_flight.take();
+        let applied = self.applier.apply(&in_flight.begin, changes);
         self.reader.while_reading(applied).await?;
         let ended = self.applier.end(commit);
         self.reader.while_reading(ended).await?;
         self.state.received = self.state.received.max(commit.end_lsn);
-        self.state.recent.add(staged.begin.xid);
+        self.state.recent.add(in_flight.begin.xid);
         self.pause_for_pair().await?;
         if self.applier.is_full() || self.is_old() {
             self.commit().await
@@ -362,7 +368,7 @@ impl Stream<'_> {
 
     /// The source had caught up when it sent this. What has come meanwhile is looked at first.
     async fn keepalive(&mut self, wal_end: Lsn, reply_requested: bool) -> Result<(), EngineError> {
-        if self.state.staged.is_none() {
+        if self.state.in_flight.is_none() {
             self.require_skip_ahead(wal_end);
             self.state.caught_up = true;
             self.state.idle_lsn = self.state.idle_lsn.max(wal_end);
@@ -380,7 +386,7 @@ impl Stream<'_> {
     /// checkpoint, so that a slot beyond the checkpoint is always a slot that was made anew.
     async fn confirm_idle(&mut self, now: bool) -> Result<(), EngineError> {
         let nothing_open = !self.state.paired.stands()
-            && self.state.staged.is_none()
+            && self.state.in_flight.is_none()
             && !self.applier.is_pending()
             && !self.applier.is_committing();
         let due = now
@@ -430,7 +436,7 @@ impl Stream<'_> {
         let publish = self.state.published_at + PUBLISH_EVERY;
         match self.applier.due_at() {
             // Nothing is half received: what is there goes out after a moment of silence.
-            Some(due) if self.state.staged.is_none() => {
+            Some(due) if self.state.in_flight.is_none() => {
                 due.min(now + self.read_batching().flush_delay())
             }
             Some(due) => due.min(publish.max(now)),
@@ -447,7 +453,7 @@ impl Stream<'_> {
         {
             self.feedback.ask();
         }
-        if self.applier.is_pending() && (self.state.staged.is_none() || self.is_old()) {
+        if self.applier.is_pending() && (self.state.in_flight.is_none() || self.is_old()) {
             self.commit().await?;
         }
         if self.applier.look_for_durable().await? {
@@ -481,10 +487,10 @@ impl Stream<'_> {
 
     /// Returns the commit time of the oldest transaction that is not on the target.
     fn oldest_us(&self) -> Option<i64> {
-        let staged = self.state.staged.as_ref();
+        let in_flight = self.state.in_flight.as_ref();
         self.applier
             .oldest_us()
-            .or(staged.map(|staged| staged.begin.commit_time_us))
+            .or(in_flight.map(|in_flight| in_flight.begin.commit_time_us))
     }
 
     fn publish_if_due(&mut self) {

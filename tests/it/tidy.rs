@@ -59,7 +59,7 @@ const PURE: &[&str] = &[
     "src/engine/check/rules/target.rs",
     "src/engine/check/rules/target_tests.rs",
     "src/engine/counters.rs",
-    "src/engine/staged.rs",
+    "src/engine/in_flight.rs",
     "src/engine/status",
     "src/snapshot/parts.rs",
     "src/snapshot/state.rs",

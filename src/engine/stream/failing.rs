@@ -14,7 +14,7 @@ impl Stream<'_> {
     ) -> Option<FailedTransaction> {
         match error {
             Some(EngineError::Decode { .. } | EngineError::Source { .. })
-                if self.state.staged.is_none() =>
+                if self.state.in_flight.is_none() =>
             {
                 None
             }

@@ -53,10 +53,10 @@ impl Stream<'_> {
                     answer,
                 };
                 // The transaction in hand has begun before we stood still.
-                if let Some(staged) = &self.state.staged {
+                if let Some(in_flight) = &self.state.in_flight {
                     let TransactionBegin {
                         xid, commit_lsn, ..
-                    } = staged.begin;
+                    } = in_flight.begin;
                     self.state.paired.follows(xid, commit_lsn);
                 }
                 self.state.paired.passed(self.passed_over());
@@ -113,7 +113,7 @@ impl Stream<'_> {
 
     pub(super) async fn pair_if_reached(&mut self) -> Result<(), EngineError> {
         let passed = self.passed_over();
-        if self.state.paired.is_reached_at(passed) && self.state.staged.is_none() {
+        if self.state.paired.is_reached_at(passed) && self.state.in_flight.is_none() {
             return self.reach_pair().await;
         }
         self.state.paired.passed(passed);

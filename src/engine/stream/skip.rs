@@ -24,8 +24,8 @@ impl Stream<'_> {
 
     /// Whether nothing of the transaction in hand is to be applied.
     pub(super) fn is_passing_over(&self) -> bool {
-        let in_hand = self.state.staged.as_ref();
-        in_hand.is_some_and(|staged| self.is_left_out(staged.begin.commit_lsn))
+        let in_hand = self.state.in_flight.as_ref();
+        in_hand.is_some_and(|in_flight| self.is_left_out(in_flight.begin.commit_lsn))
     }
 
     /// Whether a transaction is to be skipped, or on the target already.

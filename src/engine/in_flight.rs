@@ -7,14 +7,14 @@
 use crate::model::{Change, Lsn, OldTuple, TransactionBegin};
 
 /// A transaction with more changes than this is applied while it arrives.
-const STAGED_CHANGES_MAX: usize = 10_000;
+const IN_FLIGHT_CHANGES_MAX: usize = 10_000;
 
 /// Or with more bytes than this.
-const STAGED_BYTES_MAX: usize = 8 << 20;
+const IN_FLIGHT_BYTES_MAX: usize = 8 << 20;
 
 /// A transaction that is arriving.
 #[derive(Debug)]
-pub(super) struct Staged {
+pub(super) struct InFlight {
     pub(super) begin: TransactionBegin,
     /// Each with its place in the WAL.
     changes: Vec<(Lsn, Change)>,
@@ -23,7 +23,7 @@ pub(super) struct Staged {
     pub(super) passed_on: bool,
 }
 
-impl Staged {
+impl InFlight {
     pub(super) const fn new(begin: TransactionBegin) -> Self {
         Self {
             begin,
@@ -39,7 +39,7 @@ impl Staged {
     }
 
     pub(super) const fn is_full(&self) -> bool {
-        self.changes.len() >= STAGED_CHANGES_MAX || self.byte_count >= STAGED_BYTES_MAX
+        self.changes.len() >= IN_FLIGHT_CHANGES_MAX || self.byte_count >= IN_FLIGHT_BYTES_MAX
     }
 
     pub(super) const fn change_count(&self) -> usize {
@@ -78,13 +78,13 @@ mod tests {
     use super::*;
     use crate::model::{QualifiedName, Relation, RelationId, ReplicaIdentity, Tuple, Value};
 
-    fn staged() -> Staged {
+    fn in_flight() -> InFlight {
         let begin = TransactionBegin {
             xid: 1,
             commit_lsn: Lsn(10),
             commit_time_us: 0,
         };
-        Staged::new(begin)
+        InFlight::new(begin)
     }
 
     fn row(length: usize) -> Change {
@@ -105,16 +105,16 @@ mod tests {
 
     #[test]
     fn a_transaction_is_full_by_its_changes_or_by_its_bytes() {
-        let mut by_count = staged();
-        for _ in 1..STAGED_CHANGES_MAX {
+        let mut by_count = in_flight();
+        for _ in 1..IN_FLIGHT_CHANGES_MAX {
             by_count.push(Lsn(1), row(0));
         }
         assert!(!by_count.is_full());
         by_count.push(Lsn(1), row(0));
         assert!(by_count.is_full());
 
-        let mut by_bytes = staged();
-        by_bytes.push(Lsn(1), row(STAGED_BYTES_MAX - 1 - size_of::<Value>()));
+        let mut by_bytes = in_flight();
+        by_bytes.push(Lsn(1), row(IN_FLIGHT_BYTES_MAX - 1 - size_of::<Value>()));
         assert!(!by_bytes.is_full());
         by_bytes.push(Lsn(1), row(1));
         assert!(by_bytes.is_full());
@@ -122,13 +122,13 @@ mod tests {
 
     #[test]
     fn what_was_taken_is_gone_and_the_order_is_kept() {
-        let mut staged = staged();
-        staged.push(Lsn(1), row(1));
-        staged.push(Lsn(1), row(2));
+        let mut in_flight = in_flight();
+        in_flight.push(Lsn(1), row(1));
+        in_flight.push(Lsn(1), row(2));
 
-        assert_eq!(staged.take(), [(Lsn(1), row(1)), (Lsn(1), row(2))]);
+        assert_eq!(in_flight.take(), [(Lsn(1), row(1)), (Lsn(1), row(2))]);
 
-        assert_eq!((staged.change_count(), staged.is_full()), (0, false));
-        assert!(staged.take().is_empty());
+        assert_eq!((in_flight.change_count(), in_flight.is_full()), (0, false));
+        assert!(in_flight.take().is_empty());
     }
 }
