@@ -139,7 +139,7 @@ fn score(texts: &[&str], needle: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::console::scripted::Scene;
+    use crate::console::scripted::SampleState;
     use crate::console::tests::console;
 
     fn found(needle: &str) -> Vec<String> {
@@ -147,7 +147,7 @@ mod tests {
             filter: needle.into(),
             selected: 0,
         };
-        let lines = lines(&console(Scene::Copied), &list, false);
+        let lines = lines(&console(SampleState::Copied), &list, false);
         lines.into_iter().map(|line| line.words).collect()
     }
 

@@ -12,6 +12,6 @@ pub use engine::launch;
 pub(crate) use log::log_lines;
 #[cfg(test)]
 pub(crate) use story::NOW_MS;
-pub use story::Scene;
+pub use story::SampleState;
 #[cfg(test)]
 pub(crate) use story::{sample_changes, status};

@@ -1,4 +1,4 @@
-//! The whole console without a terminal: scenes of the scripted engine, keys, and what then stands
+//! The whole console without a terminal: samples of the scripted engine, keys, and what then stands
 //! on the screen.
 
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::keys::Keymap;
 use super::message::{Effect, Message};
 use super::model::logs::Logs;
 use super::model::{Look, Model};
-use super::scripted::{NOW_MS, Scene, log_lines, status};
+use super::scripted::{NOW_MS, SampleState, log_lines, status};
 use super::theme::Theme;
 use super::update::update;
 use super::view;
@@ -25,8 +25,8 @@ mod screens;
 /// The sizes at which every screen is looked at: compact, standard, wide, full.
 const SIZES: [(u16, u16); 4] = [(48, 12), (80, 24), (120, 40), (200, 60)];
 
-/// Returns a console that shows a scene.
-pub(super) fn console(scene: Scene) -> Model {
+/// Returns a console that shows a sample.
+pub(super) fn console(sample: SampleState) -> Model {
     let look = Look {
         theme: Theme::default(),
         motion: true,
@@ -37,8 +37,8 @@ pub(super) fn console(scene: Scene) -> Model {
     let logs = Logs::new(Level::DEBUG, &["apply", "ddl", "decode", "slot", "sql"]);
     let mut model = Model::new(look, keymap, "orders_prod".into(), logs);
     model.now_ms = NOW_MS;
-    update(&mut model, Message::Status(Arc::new(status(scene))));
-    if scene != Scene::Opening {
+    update(&mut model, Message::Status(Arc::new(status(sample))));
+    if sample != SampleState::Opening {
         for line in log_lines() {
             update(&mut model, Message::Log { lost: 0, line });
         }
@@ -92,23 +92,23 @@ pub(super) fn text(buffer: &Buffer) -> String {
     text
 }
 
-/// All scenes.
-const SCENES: [Scene; 15] = [
-    Scene::Opening,
-    Scene::Unreachable,
-    Scene::Streaming,
-    Scene::Behind,
-    Scene::Paused,
-    Scene::Retrying,
-    Scene::Held,
-    Scene::Crashed,
-    Scene::Stopped,
-    Scene::CopyWaiting,
-    Scene::Copying,
-    Scene::Indexing,
-    Scene::CopyPaused,
-    Scene::CopyFailed,
-    Scene::Copied,
+/// All samples.
+const SAMPLES: [SampleState; 15] = [
+    SampleState::Opening,
+    SampleState::Unreachable,
+    SampleState::Streaming,
+    SampleState::Behind,
+    SampleState::Paused,
+    SampleState::Retrying,
+    SampleState::Held,
+    SampleState::Crashed,
+    SampleState::Stopped,
+    SampleState::CopyWaiting,
+    SampleState::Copying,
+    SampleState::Indexing,
+    SampleState::CopyPaused,
+    SampleState::CopyFailed,
+    SampleState::Copied,
 ];
 
 /// Keys that lead to every overlay and mode.
@@ -139,9 +139,9 @@ const WAYS: [&str; 22] = [
 
 #[test]
 fn no_size_panics_in_any_state() {
-    for scene in SCENES {
+    for sample in SAMPLES {
         for keys in WAYS {
-            let mut model = console(scene);
+            let mut model = console(sample);
             press(&mut model, keys);
             for size in [
                 (1, 1),
@@ -164,7 +164,7 @@ fn no_size_panics_in_any_state() {
 fn no_size_panics_in_any_wizard() {
     for kind in [Kind::Init, Kind::TearDown] {
         for at in 0..kind.steps().len() {
-            let mut model = console(Scene::Stopped);
+            let mut model = console(SampleState::Stopped);
             let mut wizard = Wizard::new(kind, &Draft::default());
             wizard.at = at;
             model.open_wizard(wizard);
@@ -177,9 +177,9 @@ fn no_size_panics_in_any_wizard() {
 
 #[test]
 fn the_monochrome_theme_has_no_colour_and_ascii_no_sign_of_ours() {
-    for scene in SCENES {
+    for sample in SAMPLES {
         for keys in WAYS {
-            let mut model = console(scene);
+            let mut model = console(sample);
             model.look.theme = Theme {
                 palette: Palette::Mono,
                 ascii: true,

@@ -75,7 +75,7 @@ pub struct Lesson {
 
 /// What is true of one performance and therefore not in the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Scene {
+pub struct Scenario {
     /// The source's port.
     pub source_port: u16,
     /// The target's port.
@@ -179,18 +179,18 @@ impl Lesson {
 
     /// Returns this lesson with the real ports and plugin in all that is done and seen.
     #[must_use]
-    pub fn staged(&self, scene: &Scene) -> Self {
+    pub fn staged(&self, scenario: &Scenario) -> Self {
         let mut lesson = self.clone();
-        lesson.text = scene.fill(&lesson.text);
+        lesson.text = scenario.fill(&lesson.text);
         for step in &mut lesson.steps {
             match step {
                 Step::Shell(text) | Step::File { content: text, .. } => {
-                    *text = scene.fill(text);
+                    *text = scenario.fill(text);
                 }
-                Step::Sql { statement, .. } => *statement = scene.fill(statement),
+                Step::Sql { statement, .. } => *statement = scenario.fill(statement),
                 Step::Expect(expectation) => {
                     for cell in expectation.rows.iter_mut().flatten() {
-                        *cell = scene.fill(cell);
+                        *cell = scenario.fill(cell);
                     }
                 }
             }
@@ -199,7 +199,7 @@ impl Lesson {
     }
 }
 
-impl Scene {
+impl Scenario {
     fn fill(&self, text: &str) -> String {
         // Through a mark, as a real port may be the other one's number in the text.
         text.replace(SOURCE_PORT, SOURCE_MARK)

@@ -18,7 +18,7 @@ use super::command_line::{CommandLine, understand};
 use super::database::{Answer, Database};
 use super::error::TutorialError;
 use super::lesson::{
-    Expectation, Lesson, POSTGRES_TO_POSTGRES, Scene, Side, Step, is_same_statement, parse,
+    Expectation, Lesson, POSTGRES_TO_POSTGRES, Scenario, Side, Step, is_same_statement, parse,
 };
 use super::maintenance::{init, tear_down};
 use super::postmaster::Watcher;
@@ -49,7 +49,7 @@ pub enum Shown {
 /// Two clusters, a directory, and perhaps a running engine.
 #[derive(Debug)]
 pub struct Stage {
-    scene: Scene,
+    scenario: Scenario,
     engine: Option<Handle>,
     databases: [Database; 2],
     clusters: [Cluster; 2],
@@ -67,7 +67,7 @@ impl Stage {
             .await
             .unwrap_or_else(|ended| resume_unwind(ended.into_panic()));
         let clusters = clusters.map_err(TutorialError::Cluster)?;
-        let scene = Scene {
+        let scenario = Scenario {
             source_port: clusters[0].port(),
             target_port: clusters[1].port(),
             plugin: plugin.to_string(),
@@ -81,7 +81,7 @@ impl Stage {
             TutorialError::File { path, source }
         })?;
         Ok(Self {
-            scene,
+            scenario,
             engine: None,
             databases,
             clusters,
@@ -97,7 +97,7 @@ impl Stage {
         let lessons = parse(POSTGRES_TO_POSTGRES).map_err(TutorialError::Lesson)?;
         Ok(lessons
             .iter()
-            .map(|lesson| lesson.staged(&self.scene))
+            .map(|lesson| lesson.staged(&self.scenario))
             .collect())
     }
 
@@ -208,7 +208,7 @@ impl Stage {
         let CommandLine {
             command,
             configuration,
-        } = understand(line, self.directory.files.path(), &self.scene.plugin)?;
+        } = understand(line, self.directory.files.path(), &self.scenario.plugin)?;
         let wrong = |source| TutorialError::Configuration {
             command: line.to_owned(),
             source,

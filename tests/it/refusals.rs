@@ -12,7 +12,7 @@ use tracing::Level;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::support::flow::{Flow, failure, stop, wait_for};
-use crate::support::scene::PLUGINS;
+use crate::support::scenario::PLUGINS;
 use crate::support::{execute, query_text};
 
 /// A change that the target refuses, and what fixes it there.
@@ -208,7 +208,7 @@ const REFUSALS: &[Refusal] = &[
 ];
 
 /// Both sides with [`SCHEMA`], and the target as the refusal wants it.
-async fn scene(plugin: &str, refusal: &Refusal) -> Flow {
+async fn scenario(plugin: &str, refusal: &Refusal) -> Flow {
     let flow = Flow::rows(plugin, SCHEMA).await;
     execute(&flow.target, refusal.differs).await;
     flow
@@ -458,7 +458,7 @@ fn holding(flow: &Flow) -> Handle {
 
 /// Starts an engine that stands at the refusal instead of ending.
 async fn held(plugin: &str, refusal: &Refusal) -> (Flow, Handle, Failure) {
-    let flow = scene(plugin, refusal).await;
+    let flow = scenario(plugin, refusal).await;
     commit(&flow, refusal).await;
     let handle = holding(&flow);
     wait_for(&handle, "the engine stands", |status| {
@@ -531,7 +531,7 @@ async fn exactly_the_named_transaction_is_skipped_and_recorded() {
 
 #[tokio::test]
 async fn a_start_can_skip_the_transaction_that_ended_the_last_one() {
-    let flow = scene("pgoutput", &REFUSALS[8]).await;
+    let flow = scenario("pgoutput", &REFUSALS[8]).await;
     commit(&flow, &REFUSALS[8]).await;
     let failed = failure(&mut flow.start()).await;
     let commit_lsn = failed.transaction.expect("a transaction").commit_lsn;

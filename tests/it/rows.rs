@@ -1,7 +1,7 @@
 //! Rows arrive as they are: every kind of change, every kind of table, both plugins.
 
 use crate::support::query_text;
-use crate::support::scene::{Case, PLUGINS, Scene, play, play_with};
+use crate::support::scenario::{Case, PLUGINS, Scenario, play, play_with};
 
 /// Tables by what identifies a row.
 const IDENTITIES: &[Case] = &[
@@ -170,7 +170,7 @@ async fn a_partitioned_table_is_emptied_whatever_its_namesake_is() {
     for plugin in PLUGINS {
         for target in [tree, plain] {
             let (source, target) = (format!("{key}{tree}"), format!("{key}{target}"));
-            let scene = Scene::start_apart(plugin, &source, &target, |_| {}).await;
+            let scenario = Scenario::start_apart(plugin, &source, &target, |_| {}).await;
             for change in [
                 "INSERT INTO key VALUES (1), (2); INSERT INTO t VALUES (1, 1), (2, 2); INSERT INTO above VALUES (1)",
                 "TRUNCATE t_1",
@@ -178,15 +178,15 @@ async fn a_partitioned_table_is_emptied_whatever_its_namesake_is() {
                 "TRUNCATE key CASCADE",
                 "INSERT INTO key VALUES (3); INSERT INTO t VALUES (3, 1)",
             ] {
-                scene.flow.run(change).await;
+                scenario.flow.run(change).await;
             }
-            scene.settle().await;
+            scenario.settle().await;
             let look = "SELECT (SELECT string_agg(id::text, ',') FROM key), \
                         (SELECT count(*) FROM t WHERE id = 77), (SELECT count(*) FROM t_1), \
                         (SELECT count(*) FROM t_2d), (SELECT count(*) FROM above_1), (SELECT count(*) FROM other)";
-            let found = query_text(&scene.flow.target, look).await;
+            let found = query_text(&scenario.flow.target, look).await;
             assert_eq!(found, ["3|0|1|0|0|1"], "{plugin}");
-            scene.stop().await;
+            scenario.stop().await;
         }
     }
 }
@@ -356,7 +356,7 @@ async fn names_are_taken_as_they_are() {
         })
         .collect();
     for plugin in PLUGINS {
-        let scene = Scene::start(plugin, &schema, |_| {}).await;
+        let scenario = Scenario::start(plugin, &schema, |_| {}).await;
         for name in &names {
             let table = format!("{name}.{name}");
             let values = vec!["i"; names.len() + 1].join(", ");
@@ -367,11 +367,11 @@ async fn names_are_taken_as_they_are() {
                 format!("UPDATE {table} SET {name} = 'y' WHERE id = 3"),
                 format!("DELETE FROM {table} WHERE id > 30"),
             ] {
-                scene.flow.run(&change).await;
+                scenario.flow.run(&change).await;
             }
         }
-        scene.equal().await;
-        scene.stop().await;
+        scenario.equal().await;
+        scenario.stop().await;
     }
 }
 
@@ -384,7 +384,7 @@ async fn five_hundred_columns_are_not_too_many() {
         columns = columns.join(", ")
     )];
     for plugin in PLUGINS {
-        let scene = Scene::start(plugin, &schema, |_| {}).await;
+        let scenario = Scenario::start(plugin, &schema, |_| {}).await;
         for table in ["wide", "wide_full"] {
             for change in [
                 format!(
@@ -395,11 +395,11 @@ async fn five_hundred_columns_are_not_too_many() {
                 format!("UPDATE {table} SET id = id + 100, c2 = 0 WHERE id % 5 = 0"),
                 format!("DELETE FROM {table} WHERE id IN (2, 7, 9)"),
             ] {
-                scene.flow.run(&change).await;
+                scenario.flow.run(&change).await;
             }
         }
-        scene.equal().await;
-        scene.stop().await;
+        scenario.equal().await;
+        scenario.stop().await;
     }
 }
 
@@ -415,7 +415,7 @@ async fn a_target_may_have_more_columns_another_order_and_wider_types() {
         "SELECT a, b FROM l ORDER BY a, b",
     ];
     for plugin in PLUGINS {
-        let scene = Scene::start_apart(plugin, source, target, |_| {}).await;
+        let scenario = Scenario::start_apart(plugin, source, target, |_| {}).await;
         for change in [
             "INSERT INTO t SELECT i, 'a' || i, i, timestamp '2020-02-02 02:02:02' + i * interval '1h', i / 7.0 \
              FROM generate_series(1, 50) AS i",
@@ -425,19 +425,19 @@ async fn a_target_may_have_more_columns_another_order_and_wider_types() {
             "DELETE FROM l WHERE ctid IN (SELECT ctid FROM l WHERE a = 1 LIMIT 4)",
             "UPDATE l SET b = NULL WHERE ctid IN (SELECT ctid FROM l WHERE a = 2 LIMIT 4)",
         ] {
-            scene.flow.run(change).await;
+            scenario.flow.run(change).await;
         }
-        scene.settle().await;
+        scenario.settle().await;
         for look in looks {
-            let expected = query_text(&scene.flow.source, look).await;
+            let expected = query_text(&scenario.flow.source, look).await;
             assert_eq!(
-                query_text(&scene.flow.target, look).await,
+                query_text(&scenario.flow.target, look).await,
                 expected,
                 "{plugin}: {look}"
             );
         }
-        let extra = query_text(&scene.flow.target, "SELECT DISTINCT extra FROM t").await;
+        let extra = query_text(&scenario.flow.target, "SELECT DISTINCT extra FROM t").await;
         assert_eq!(extra, ["7"]);
-        scene.stop().await;
+        scenario.stop().await;
     }
 }

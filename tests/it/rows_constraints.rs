@@ -1,7 +1,7 @@
 //! Constraints, triggers and rules of the target see what they would see on the source.
 
 use crate::support::flow::{Flow, failure};
-use crate::support::scene::{Case, PLUGINS, Scene, play};
+use crate::support::scenario::{Case, PLUGINS, Scenario, play};
 use crate::support::{execute, query_text};
 
 /// Keys that are references, rows without a key, and defaults that others are set to.
@@ -246,17 +246,17 @@ async fn what_foreign_keys_of_the_target_do_first_is_found_where_they_must_act()
     let source = format!("CREATE SCHEMA links; SET search_path = links; {LINKS}");
     let target = format!("{source}; {WRITER}");
     for plugin in PLUGINS {
-        let scene = Scene::start_apart(plugin, &source, &target, |pipeline| {
+        let scenario = Scenario::start_apart(plugin, &source, &target, |pipeline| {
             pipeline.target.user = "writer".to_owned();
         })
         .await;
-        scene.flow.run("SET search_path = links").await;
+        scenario.flow.run("SET search_path = links").await;
         for change in LINK_CHANGES {
-            scene.flow.run(change).await;
+            scenario.flow.run(change).await;
         }
-        scene.flow.run("RESET search_path").await;
-        scene.equal().await;
-        scene.stop().await;
+        scenario.flow.run("RESET search_path").await;
+        scenario.equal().await;
+        scenario.stop().await;
     }
 }
 
@@ -275,17 +275,17 @@ async fn children_stay_that_the_source_left_without_a_parent() {
     let schema = "CREATE TABLE p (id int PRIMARY KEY); \
                   CREATE TABLE c (id int PRIMARY KEY, p int REFERENCES p ON DELETE CASCADE)";
     for plugin in PLUGINS {
-        let scene = Scene::start_apart(plugin, schema, schema, |_| {}).await;
-        scene
+        let scenario = Scenario::start_apart(plugin, schema, schema, |_| {}).await;
+        scenario
             .flow
             .run("INSERT INTO p VALUES (1), (2); INSERT INTO c VALUES (1, 1), (2, 2)")
             .await;
-        scene
+        scenario
             .flow
             .run("SET session_replication_role = replica; DELETE FROM p WHERE id = 1; RESET session_replication_role")
             .await;
-        scene.equal().await;
-        scene.stop().await;
+        scenario.equal().await;
+        scenario.stop().await;
     }
 }
 
@@ -295,19 +295,26 @@ async fn foreign_keys_of_tables_that_only_the_target_has_act() {
     let source = "CREATE TABLE p (id int PRIMARY KEY)";
     let target = "CREATE TABLE p (id int PRIMARY KEY); \
                   CREATE TABLE own (p int REFERENCES p ON DELETE CASCADE ON UPDATE CASCADE)";
-    let scene = Scene::start_apart("pgoutput", source, target, |_| {}).await;
-    scene.flow.run("INSERT INTO p VALUES (1), (2), (3)").await;
-    scene.settle().await;
-    execute(&scene.flow.target, "INSERT INTO own VALUES (1), (2), (3)").await;
+    let scenario = Scenario::start_apart("pgoutput", source, target, |_| {}).await;
+    scenario
+        .flow
+        .run("INSERT INTO p VALUES (1), (2), (3)")
+        .await;
+    scenario.settle().await;
+    execute(
+        &scenario.flow.target,
+        "INSERT INTO own VALUES (1), (2), (3)",
+    )
+    .await;
 
-    scene.flow.run("UPDATE p SET id = 30 WHERE id = 3").await;
-    scene.flow.run("DELETE FROM p WHERE id = 1").await;
+    scenario.flow.run("UPDATE p SET id = 30 WHERE id = 3").await;
+    scenario.flow.run("DELETE FROM p WHERE id = 1").await;
 
-    scene
+    scenario
         .flow
         .shows("SELECT p FROM own ORDER BY p", &["2", "30"])
         .await;
-    scene.stop().await;
+    scenario.stop().await;
 }
 
 /// A trigger of the target that keeps rows as they are has its will, and is told of once.
@@ -323,7 +330,7 @@ async fn rows_that_a_trigger_of_the_target_keeps_are_passed_and_counted() {
                   CREATE TRIGGER keep BEFORE INSERT OR UPDATE OR DELETE ON t FOR EACH ROW EXECUTE FUNCTION keep(); \
                   CREATE TRIGGER keep BEFORE UPDATE OR DELETE ON l FOR EACH ROW EXECUTE FUNCTION keep_all()";
     for plugin in PLUGINS {
-        let scene = Scene::start_apart(plugin, source, target, |_| {}).await;
+        let scenario = Scenario::start_apart(plugin, source, target, |_| {}).await;
         for change in [
             "INSERT INTO t SELECT i, 0 FROM generate_series(1, 49) AS i; INSERT INTO l VALUES (1), (1), (2)",
             "INSERT INTO t VALUES (50, 0)",
@@ -333,17 +340,17 @@ async fn rows_that_a_trigger_of_the_target_keeps_are_passed_and_counted() {
             "UPDATE l SET a = 3 WHERE a = 2; DELETE FROM l WHERE a = 1",
             "UPDATE t SET v = 2 WHERE id < 5",
         ] {
-            scene.flow.run(change).await;
+            scenario.flow.run(change).await;
         }
-        scene.settle().await;
+        scenario.settle().await;
         let look = "SELECT (SELECT string_agg(id || ':' || v, ' ' ORDER BY id) FROM t WHERE v > 0 OR id > 48), \
                     (SELECT count(*) FROM t), (SELECT string_agg(a::text, ' ' ORDER BY a) FROM l)";
-        let found = query_text(&scene.flow.target, look).await;
+        let found = query_text(&scenario.flow.target, look).await;
         assert_eq!(found, ["1:2 2:2 3:2 4:2 6:1 7:1 49:0|44|1 1 2"], "{plugin}");
-        let tables = &scene.status().tables;
+        let tables = &scenario.status().tables;
         let suppressed = ["public.t", "public.l"].map(|name| tables[name].suppressed);
         assert_eq!(suppressed, [8, 3], "{plugin}");
-        scene.stop().await;
+        scenario.stop().await;
     }
 }
 
@@ -408,18 +415,22 @@ const DEEDS: [&str; 4] = [
 /// Runs the deeds and returns what the target's triggers saw.
 async fn seen_by_triggers(plugin: &str, kind: &str, disable_triggers: bool) -> Vec<String> {
     let source = "CREATE TABLE t (id int PRIMARY KEY, v text)";
-    let scene = Scene::start_apart(plugin, source, &watched(kind), |pipeline| {
+    let scenario = Scenario::start_apart(plugin, source, &watched(kind), |pipeline| {
         pipeline.disable_triggers = disable_triggers;
     })
     .await;
     for deed in DEEDS {
-        scene.flow.run(deed).await;
+        scenario.flow.run(deed).await;
     }
-    scene.settle().await;
-    let seen = query_text(&scene.flow.target, "SELECT what FROM seen ORDER BY n").await;
-    let rows = query_text(&scene.flow.target, "SELECT id, upper(v) FROM t ORDER BY id").await;
+    scenario.settle().await;
+    let seen = query_text(&scenario.flow.target, "SELECT what FROM seen ORDER BY n").await;
+    let rows = query_text(
+        &scenario.flow.target,
+        "SELECT id, upper(v) FROM t ORDER BY id",
+    )
+    .await;
     assert_eq!(rows, ["1|D", "3|E"]);
-    scene.stop().await;
+    scenario.stop().await;
     seen
 }
 
@@ -458,25 +469,25 @@ async fn rules_of_the_target_act_as_its_triggers_do_however_many_rows_come() {
                   CREATE RULE u AS ON UPDATE TO t DO ALSO INSERT INTO noted VALUES ('u' || NEW.id); \
                   CREATE RULE d AS ON DELETE TO t DO INSTEAD NOTHING";
     for (disable_triggers, expected) in [(false, "46|2|6"), (true, "45|0|0")] {
-        let scene = Scene::start_apart("pgoutput", source, target, |pipeline| {
+        let scenario = Scenario::start_apart("pgoutput", source, target, |pipeline| {
             pipeline.disable_triggers = disable_triggers;
         })
         .await;
-        scene
+        scenario
             .flow
             .run("INSERT INTO t SELECT i, 'v' FROM generate_series(1, 45) AS i")
             .await;
-        scene.flow.run("INSERT INTO t VALUES (46, 'w')").await;
-        scene
+        scenario.flow.run("INSERT INTO t VALUES (46, 'w')").await;
+        scenario
             .flow
             .run("UPDATE t SET v = 'x' WHERE id IN (1, 2)")
             .await;
-        scene.flow.run("DELETE FROM t WHERE id = 46").await;
-        scene.settle().await;
+        scenario.flow.run("DELETE FROM t WHERE id = 46").await;
+        scenario.settle().await;
         let look = "SELECT (SELECT count(*) FROM t), count(*) FILTER (WHERE what ~ 'u'), \
                     count(*) FILTER (WHERE what IN ('i1', 'i2', 'i44', 'i45', 'i46')) \
                     + count(*) FILTER (WHERE what = 'i46') FROM noted";
-        assert_eq!(query_text(&scene.flow.target, look).await, [expected]);
-        scene.stop().await;
+        assert_eq!(query_text(&scenario.flow.target, look).await, [expected]);
+        scenario.stop().await;
     }
 }

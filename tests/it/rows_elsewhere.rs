@@ -4,7 +4,7 @@
 //! anew, and all of them play over one pair of servers.
 
 use crate::cli_check::between;
-use crate::support::scene::{PLUGINS, Scene};
+use crate::support::scenario::{PLUGINS, Scenario};
 use crate::support::{connect, execute, pair, query_text};
 
 /// A table that the sides have in different shapes.
@@ -154,17 +154,17 @@ async fn rows_arrive_in_tables_of_another_shape() {
     };
     for plugin in PLUGINS {
         let (source, target) = (joined(|shape| shape.source), joined(|shape| shape.target));
-        let scene = Scene::start_apart(plugin, &source, &target, |_| {}).await;
+        let scenario = Scenario::start_apart(plugin, &source, &target, |_| {}).await;
         for change in SHAPES.iter().flat_map(|shape| shape.changes) {
-            scene.flow.run(change).await;
+            scenario.flow.run(change).await;
         }
-        scene.settle().await;
+        scenario.settle().await;
         for look in SHAPES.iter().flat_map(|shape| shape.looks) {
-            let expected = query_text(&scene.flow.source, look).await;
-            let found = query_text(&scene.flow.target, look).await;
+            let expected = query_text(&scenario.flow.source, look).await;
+            let found = query_text(&scenario.flow.target, look).await;
             assert_eq!(found, expected, "{plugin}: {look}");
         }
-        scene.stop().await;
+        scenario.stop().await;
     }
 }
 
@@ -173,17 +173,17 @@ async fn rows_arrive_in_tables_of_another_shape() {
 async fn temporary_and_unlogged_tables_may_be_changed_without_a_key() {
     for plugin in PLUGINS {
         let schema = "CREATE UNLOGGED TABLE u (a int); CREATE TABLE t (id int PRIMARY KEY)";
-        let scene = Scene::start_apart(plugin, schema, schema, |_| {}).await;
-        scene
+        let scenario = Scenario::start_apart(plugin, schema, schema, |_| {}).await;
+        scenario
             .flow
             .run(
                 "CREATE TEMP TABLE x (a int); INSERT INTO x VALUES (1); UPDATE x SET a = 2; \
                  INSERT INTO u VALUES (1); UPDATE u SET a = 2; DELETE FROM u; TRUNCATE u; INSERT INTO t VALUES (1)",
             )
             .await;
-        scene.settle().await;
-        scene.flow.shows("SELECT id FROM t", &["1"]).await;
-        scene.stop().await;
+        scenario.settle().await;
+        scenario.flow.shows("SELECT id FROM t", &["1"]).await;
+        scenario.stop().await;
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use pgstream::config::{OnConflict, Pipeline, TableFilter};
 use pgstream::engine::status::Command;
 
-use crate::support::scene::{Case, PLUGINS, Scene, play};
+use crate::support::scenario::{Case, PLUGINS, Scenario, play};
 use crate::support::{connect, execute, query_text, wait_until};
 
 const TRANSACTIONS: &[Case] = &[
@@ -124,7 +124,7 @@ CREATE TABLE z (id int PRIMARY KEY DEFAULT nextval('shared'), far int DEFAULT ne
 #[tokio::test]
 async fn sequences_follow_and_never_go_back() {
     for plugin in PLUGINS {
-        let mut scene = Scene::start(plugin, &[SEQUENCES.to_owned()], |_| {}).await;
+        let mut scenario = Scenario::start(plugin, &[SEQUENCES.to_owned()], |_| {}).await;
         for sql in [
             "INSERT INTO s (v) SELECT 1 FROM generate_series(1, 50); DELETE FROM s WHERE id > 40",
             "INSERT INTO b SELECT FROM generate_series(1, 40)",
@@ -137,27 +137,27 @@ async fn sequences_follow_and_never_go_back() {
             "INSERT INTO i (v) VALUES (1), (2)",
             "INSERT INTO z (far) VALUES (0), (0)",
         ] {
-            scene.flow.run(sql).await;
+            scenario.flow.run(sql).await;
         }
-        scene.equal().await;
+        scenario.equal().await;
         execute(
-            &scene.flow.target,
+            &scenario.flow.target,
             "SELECT setval('s_id_seq', 5000); SELECT setval('n_n_seq', 1)",
         )
         .await;
 
-        scene.restart().await;
-        scene
+        scenario.restart().await;
+        scenario
             .flow
             .run("INSERT INTO s (v) VALUES (1); INSERT INTO n (k) VALUES (9)")
             .await;
-        scene.equal().await;
+        scenario.equal().await;
 
-        let ahead = query_text(&scene.flow.target, "SELECT last_value FROM s_id_seq").await;
+        let ahead = query_text(&scenario.flow.target, "SELECT last_value FROM s_id_seq").await;
         assert_eq!(ahead, ["5000"]);
-        let shared = query_text(&scene.flow.target, "SELECT last_value FROM shared").await;
+        let shared = query_text(&scenario.flow.target, "SELECT last_value FROM shared").await;
         assert_eq!(shared, ["2"], "a default that reckons says nothing");
-        scene.stop().await;
+        scenario.stop().await;
     }
 }
 
@@ -166,11 +166,11 @@ async fn a_reader_sees_a_transaction_whole_or_not_at_all() {
     let schema = "CREATE TABLE account (id int PRIMARY KEY, amount int); \
                   CREATE TABLE entry (transfer int, amount int); ALTER TABLE entry REPLICA IDENTITY FULL";
     for plugin in PLUGINS {
-        let scene = Scene::start(plugin, &[schema.to_owned()], |_| {}).await;
+        let scenario = Scenario::start(plugin, &[schema.to_owned()], |_| {}).await;
         let accounts = "INSERT INTO account SELECT i, 100 FROM generate_series(1, 100) AS i";
-        scene.flow.run(accounts).await;
-        scene.settle().await;
-        let mover = connect(&scene.flow.source_cluster.url("postgres")).await;
+        scenario.flow.run(accounts).await;
+        scenario.settle().await;
+        let mover = connect(&scenario.flow.source_cluster.url("postgres")).await;
         let moving = async {
             for n in 1..=150 {
                 let (from, to) = (n % 100 + 1, n * 7 % 100 + 1);
@@ -191,8 +191,11 @@ async fn a_reader_sees_a_transaction_whole_or_not_at_all() {
                         (SELECT count(*) % 2 FROM entry), \
                         (SELECT coalesce(max(transfer), 0) - count(DISTINCT transfer) FROM entry)";
             wait_until("all transfers are there", || async {
-                assert_eq!(query_text(&scene.flow.target, sums).await, ["10000|0|0|0"]);
-                let count = query_text(&scene.flow.target, "SELECT count(*) FROM entry").await;
+                assert_eq!(
+                    query_text(&scenario.flow.target, sums).await,
+                    ["10000|0|0|0"]
+                );
+                let count = query_text(&scenario.flow.target, "SELECT count(*) FROM entry").await;
                 if count == ["300"] {
                     Ok(())
                 } else {
@@ -202,8 +205,8 @@ async fn a_reader_sees_a_transaction_whole_or_not_at_all() {
             .await;
         };
         tokio::join!(moving, reading);
-        scene.equal().await;
-        scene.stop().await;
+        scenario.equal().await;
+        scenario.stop().await;
     }
 }
 
@@ -211,32 +214,32 @@ async fn a_reader_sees_a_transaction_whole_or_not_at_all() {
 /// the rows of each transaction in which the target then took them.
 async fn batches_of_a_backlog(adjust: impl Fn(&mut Pipeline)) -> Vec<usize> {
     let schema = "CREATE TABLE t (id int PRIMARY KEY, v int)".to_owned();
-    let scene = Scene::start("pgoutput", &[schema], adjust).await;
-    scene.settle().await;
-    let blocker = connect(&scene.flow.target_cluster.url("postgres")).await;
+    let scenario = Scenario::start("pgoutput", &[schema], adjust).await;
+    scenario.settle().await;
+    let blocker = connect(&scenario.flow.target_cluster.url("postgres")).await;
     execute(&blocker, "BEGIN; LOCK TABLE t").await;
     for n in 0..60 {
         let (a, b) = (2 * n, 2 * n + 1);
-        scene
+        scenario
             .flow
             .run(&format!("INSERT INTO t VALUES ({a}, 0), ({b}, 0)"))
             .await;
     }
-    everything_is_sent(&scene).await;
+    everything_is_sent(&scenario).await;
     execute(&blocker, "COMMIT").await;
-    scene.equal().await;
+    scenario.equal().await;
     let look = "SELECT count(*) FROM t GROUP BY xmin::text ORDER BY 1";
-    let counts = query_text(&scene.flow.target, look).await;
-    scene.stop().await;
+    let counts = query_text(&scenario.flow.target, look).await;
+    scenario.stop().await;
     counts.iter().map(|count| count.parse().unwrap()).collect()
 }
 
 /// Waits until the source has sent all that it has.
-async fn everything_is_sent(scene: &Scene) {
+async fn everything_is_sent(scenario: &Scenario) {
     let sent = "SELECT sent_lsn >= pg_current_wal_lsn() FROM pg_stat_replication \
                 WHERE application_name ~ 'pgstream'";
     wait_until("the source has sent everything", || async {
-        let found = query_text(&scene.flow.source, sent).await;
+        let found = query_text(&scenario.flow.source, sent).await;
         if found == ["t"] {
             Ok(())
         } else {
@@ -272,15 +275,15 @@ async fn a_batch_size_that_is_set_bounds_target_transactions() {
 async fn light_load_goes_out_at_once_and_an_idle_source_is_confirmed() {
     for plugin in PLUGINS {
         let patient = |pipeline: &mut Pipeline| pipeline.batch.timeout = Duration::from_secs(600);
-        let scene = Scene::start(plugin, &[], patient).await;
-        scene.settle().await;
+        let scenario = Scenario::start(plugin, &[], patient).await;
+        scenario.settle().await;
 
-        let lsn = query_text(&scene.flow.source, "SELECT pg_current_wal_lsn()").await;
-        scene
+        let lsn = query_text(&scenario.flow.source, "SELECT pg_current_wal_lsn()").await;
+        scenario
             .flow
             .run("CREATE TEMP TABLE nobody_sees (a int); DROP TABLE nobody_sees")
             .await;
-        scene
+        scenario
             .flow
             .run("SELECT pg_logical_emit_message(false, 'other', 'x')")
             .await;
@@ -289,7 +292,7 @@ async fn light_load_goes_out_at_once_and_an_idle_source_is_confirmed() {
             lsn.join("")
         );
         wait_until("the slot moves without rows", || async {
-            let found = query_text(&scene.flow.source, &confirmed).await;
+            let found = query_text(&scenario.flow.source, &confirmed).await;
             if found == ["t"] {
                 Ok(())
             } else {
@@ -297,7 +300,7 @@ async fn light_load_goes_out_at_once_and_an_idle_source_is_confirmed() {
             }
         })
         .await;
-        scene.stop().await;
+        scenario.stop().await;
     }
 }
 
@@ -314,7 +317,7 @@ async fn tables_outside_of_the_filter_are_never_touched() {
         "\"My Schema\".\"Yes.It is\"",
     ];
     for plugin in PLUGINS {
-        let scene = Scene::start(plugin, &[schema.to_owned()], |pipeline| {
+        let scenario = Scenario::start(plugin, &[schema.to_owned()], |pipeline| {
             let patterns = |list: &[&str]| list.iter().map(|text| text.parse().unwrap()).collect();
             pipeline.filter = TableFilter::new(
                 patterns(&["app.*", "marker", "\"My Schema\".\"Yes.It is\""]),
@@ -324,31 +327,31 @@ async fn tables_outside_of_the_filter_are_never_touched() {
         .await;
         for table in tables {
             execute(
-                &scene.flow.target,
+                &scenario.flow.target,
                 &format!("INSERT INTO {table} VALUES (-1)"),
             )
             .await;
-            scene
+            scenario
                 .flow
                 .run(&format!("INSERT INTO {table} SELECT generate_series(1, 5)"))
                 .await;
-            scene
+            scenario
                 .flow
                 .run(&format!("UPDATE {table} SET id = id + 10 WHERE id < 3"))
                 .await;
-            scene
+            scenario
                 .flow
                 .run(&format!("DELETE FROM {table} WHERE id = 4"))
                 .await;
         }
-        scene.settle().await;
+        scenario.settle().await;
         let counts = |expected: [&'static str; 4]| {
-            let scene = &scene;
+            let scenario = &scenario;
             async move {
                 for (table, expected) in tables.iter().zip(expected) {
                     let look = format!("SELECT count(*) FROM {table}");
                     assert_eq!(
-                        query_text(&scene.flow.target, &look).await,
+                        query_text(&scenario.flow.target, &look).await,
                         [expected],
                         "{table}"
                     );
@@ -357,13 +360,13 @@ async fn tables_outside_of_the_filter_are_never_touched() {
         };
         counts(["5", "1", "1", "5"]).await;
 
-        scene
+        scenario
             .flow
             .run(&format!("TRUNCATE {}", tables.join(", ")))
             .await;
-        scene.settle().await;
+        scenario.settle().await;
         counts(["0", "1", "1", "0"]).await;
-        scene.stop().await;
+        scenario.stop().await;
     }
 }
 
@@ -371,12 +374,12 @@ async fn tables_outside_of_the_filter_are_never_touched() {
 async fn after_conflicts(plugin: &str, action: OnConflict) -> (Vec<String>, Vec<String>) {
     let schema = "CREATE TABLE k (id int PRIMARY KEY, v text); \
                   CREATE TABLE l (v int UNIQUE, w text); ALTER TABLE l REPLICA IDENTITY FULL";
-    let scene = Scene::start(plugin, &[schema.to_owned()], |pipeline| {
+    let scenario = Scenario::start(plugin, &[schema.to_owned()], |pipeline| {
         pipeline.on_conflict = action;
     })
     .await;
     execute(
-        &scene.flow.target,
+        &scenario.flow.target,
         "INSERT INTO k VALUES (1, 'target'), (2, 'target')",
     )
     .await;
@@ -386,13 +389,13 @@ async fn after_conflicts(plugin: &str, action: OnConflict) -> (Vec<String>, Vec<
         "BEGIN; DELETE FROM k WHERE id = 45; INSERT INTO k VALUES (45, 'again'); COMMIT",
         "INSERT INTO l SELECT i, 'source' FROM generate_series(1, 3) AS i",
     ] {
-        scene.flow.run(sql).await;
+        scenario.flow.run(sql).await;
     }
-    scene.settle().await;
-    let rows = |sql: &'static str| query_text(&scene.flow.target, sql);
+    scenario.settle().await;
+    let rows = |sql: &'static str| query_text(&scenario.flow.target, sql);
     let keyed = rows("SELECT id, v FROM k WHERE id IN (1, 2, 3, 45) ORDER BY id").await;
     let keyless = rows("SELECT v, w FROM l ORDER BY v").await;
-    scene.stop().await;
+    scenario.stop().await;
     (keyed, keyless)
 }
 
@@ -412,40 +415,40 @@ async fn conflicts_end_as_configured() {
 #[tokio::test]
 async fn rows_that_a_keyless_table_already_has_are_left_alone_by_nothing() {
     let schema = "CREATE TABLE l (v int UNIQUE, w text); ALTER TABLE l REPLICA IDENTITY FULL";
-    let scene = Scene::start("pgoutput", &[schema.to_owned()], |pipeline| {
+    let scenario = Scenario::start("pgoutput", &[schema.to_owned()], |pipeline| {
         pipeline.on_conflict = OnConflict::Nothing;
     })
     .await;
-    execute(&scene.flow.target, "INSERT INTO l VALUES (2, 'target')").await;
-    scene
+    execute(&scenario.flow.target, "INSERT INTO l VALUES (2, 'target')").await;
+    scenario
         .flow
         .run("INSERT INTO l SELECT i, 'source' FROM generate_series(1, 45) AS i")
         .await;
-    scene.settle().await;
+    scenario.settle().await;
     let look = "SELECT w, count(*) FROM l GROUP BY w ORDER BY w";
     assert_eq!(
-        query_text(&scene.flow.target, look).await,
+        query_text(&scenario.flow.target, look).await,
         ["source|44", "target|1"]
     );
-    scene.stop().await;
+    scenario.stop().await;
 }
 
 #[tokio::test]
 async fn a_paused_engine_applies_nothing_until_it_resumes() {
     let schema = "CREATE TABLE t (id int PRIMARY KEY)".to_owned();
-    let scene = Scene::start("pgoutput", &[schema], |_| {}).await;
-    scene.flow.run("INSERT INTO t VALUES (1)").await;
-    scene.settle().await;
-    scene.pause().await;
+    let scenario = Scenario::start("pgoutput", &[schema], |_| {}).await;
+    scenario.flow.run("INSERT INTO t VALUES (1)").await;
+    scenario.settle().await;
+    scenario.pause().await;
 
-    scene.flow.run("INSERT INTO t VALUES (2)").await;
-    everything_is_sent(&scene).await;
+    scenario.flow.run("INSERT INTO t VALUES (2)").await;
+    everything_is_sent(&scenario).await;
     assert_eq!(
-        query_text(&scene.flow.target, "SELECT id FROM t").await,
+        query_text(&scenario.flow.target, "SELECT id FROM t").await,
         ["1"]
     );
 
-    scene.command(Command::Resume).await;
-    scene.equal().await;
-    scene.stop().await;
+    scenario.command(Command::Resume).await;
+    scenario.equal().await;
+    scenario.stop().await;
 }

@@ -8,7 +8,7 @@ use pgstream::config::Plugin;
 use pgstream::tutorial::cluster::ClusterOptions;
 use pgstream::tutorial::database::Database;
 use pgstream::tutorial::lesson::{
-    Expectation, POSTGRES_TO_POSTGRES, Scene, Side, Step, parse, run_by,
+    Expectation, POSTGRES_TO_POSTGRES, Scenario, Side, Step, parse, run_by,
 };
 use pgstream::tutorial::server::Server;
 use pgstream::tutorial::stage::Stage;
@@ -108,13 +108,13 @@ async fn a_statement_that_others_have_followed_is_known_from_the_schema_log() {
 
 async fn play(plugin: &'static str, spelling: Spelling) {
     let mut reader = Reader::start(plugin, spelling);
-    let scene = Scene {
+    let scenario = Scenario {
         source_port: reader.source.port(),
         target_port: reader.target.port(),
         plugin: plugin.to_owned(),
     };
     for lesson in parse(POSTGRES_TO_POSTGRES).unwrap() {
-        for step in lesson.staged(&scene).steps {
+        for step in lesson.staged(&scenario).steps {
             reader.perform(&step).await;
         }
     }

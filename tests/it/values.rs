@@ -10,7 +10,7 @@ use proptest::test_runner::TestRunner;
 use tokio_postgres::{SimpleQueryMessage, SimpleQueryRow};
 
 use crate::support::flow::Flow;
-use crate::support::scene::{PLUGINS, Scene};
+use crate::support::scenario::{PLUGINS, Scenario};
 use crate::support::{execute, query_text};
 
 /// Types that the values below need.
@@ -324,14 +324,14 @@ pub async fn change(flow: &Flow, at: usize, kind: &str, values: &[&str]) {
 #[tokio::test]
 async fn every_type_arrives_byte_by_byte() {
     for plugin in PLUGINS {
-        let scene = Scene::start(plugin, &[TYPES.to_owned(), tables(VALUES)], |_| {}).await;
+        let scenario = Scenario::start(plugin, &[TYPES.to_owned(), tables(VALUES)], |_| {}).await;
         for (at, (kind, values)) in VALUES.iter().enumerate() {
             if plugin == "pgoutput" || !is_number(kind) {
-                change(&scene.flow, at, kind, values).await;
+                change(&scenario.flow, at, kind, values).await;
             }
         }
-        scene.equal().await;
-        scene.stop().await;
+        scenario.equal().await;
+        scenario.stop().await;
     }
 }
 
@@ -367,12 +367,12 @@ async fn every_type_is_copied_as_it_is() {
 
 #[tokio::test]
 async fn special_numbers_arrive_with_the_plugin_that_sends_them() {
-    let scene = Scene::start("pgoutput", &[tables(SPECIAL_NUMBERS)], |_| {}).await;
+    let scenario = Scenario::start("pgoutput", &[tables(SPECIAL_NUMBERS)], |_| {}).await;
     for (at, (kind, values)) in SPECIAL_NUMBERS.iter().enumerate() {
-        change(&scene.flow, at, kind, values).await;
+        change(&scenario.flow, at, kind, values).await;
     }
-    scene.equal().await;
-    scene.stop().await;
+    scenario.equal().await;
+    scenario.stop().await;
 }
 
 /// Any text that PostgreSQL can hold: no NUL byte.
@@ -440,7 +440,7 @@ async fn types_of_extensions_arrive_wherever_they_are_installed() {
                   CREATE TABLE f (c ext.citext, h ext.hstore); ALTER TABLE f REPLICA IDENTITY FULL"
         .to_owned();
     for plugin in PLUGINS {
-        let scene = Scene::start(plugin, std::slice::from_ref(&schema), |_| {}).await;
+        let scenario = Scenario::start(plugin, std::slice::from_ref(&schema), |_| {}).await;
         for sql in [
             "INSERT INTO k SELECT 'Key' || i, ext.hstore('a \"b\"', 'c=>' || i), ('top.l' || i)::ext.ltree, \
              ARRAY[ext.hstore('x', NULL)] FROM generate_series(1, 40) AS i",
@@ -449,10 +449,10 @@ async fn types_of_extensions_arrive_wherever_they_are_installed() {
             "INSERT INTO f SELECT c, h FROM k; INSERT INTO f SELECT c, h FROM k LIMIT 5",
             "UPDATE f SET c = upper(c::text) WHERE c = 'key6'; DELETE FROM f WHERE c = 'key7'",
         ] {
-            scene.flow.run(sql).await;
+            scenario.flow.run(sql).await;
         }
-        scene.equal().await;
-        scene.stop().await;
+        scenario.equal().await;
+        scenario.stop().await;
     }
 }
 
@@ -462,7 +462,7 @@ async fn large_and_strange_texts_arrive() {
                   CREATE TABLE f (v text, b bytea); ALTER TABLE f REPLICA IDENTITY FULL"
         .to_owned();
     for plugin in PLUGINS {
-        let scene = Scene::start(plugin, std::slice::from_ref(&schema), |_| {}).await;
+        let scenario = Scenario::start(plugin, std::slice::from_ref(&schema), |_| {}).await;
         for sql in [
             // Every character up to 0x2ff, each in a row and all in one.
             "INSERT INTO t SELECT i, chr(i) || 'x' || chr(i), convert_to(chr(i), 'UTF8') \
@@ -476,19 +476,19 @@ async fn large_and_strange_texts_arrive() {
             "INSERT INTO f SELECT v, NULL FROM t WHERE id = -1001; DELETE FROM f WHERE b IS NULL",
             "UPDATE f SET v = v || '!'",
         ] {
-            scene.flow.run(sql).await;
+            scenario.flow.run(sql).await;
         }
-        scene.settle().await;
+        scenario.settle().await;
         for table in ["t", "f"] {
             let look =
                 format!("SELECT count(*), sum(hashtextextended(t::text, 0)) FROM {table} AS t");
-            let expected = query_text(&scene.flow.source, &look).await;
+            let expected = query_text(&scenario.flow.source, &look).await;
             assert_eq!(
-                query_text(&scene.flow.target, &look).await,
+                query_text(&scenario.flow.target, &look).await,
                 expected,
                 "{plugin}: {table}"
             );
         }
-        scene.stop().await;
+        scenario.stop().await;
     }
 }

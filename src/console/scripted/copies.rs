@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::story::{NOW_MS, Scene};
+use super::story::{NOW_MS, SampleState};
 use crate::console::format;
 use crate::engine::status::{
     CopyCommand, CopyState, Failure, Phase, Snapshot, Status, TableCopy, Totals,
@@ -25,13 +25,13 @@ const TABLES: [(&str, u64, u64); 7] = [
 /// Tables beyond those, of one megabyte each.
 const SMALL_TABLES: u32 = 34;
 
-/// Returns the status of a scene that is about copies.
-pub(super) fn status(scene: Scene, running: Status) -> Status {
-    let streams = matches!(scene, Scene::CopyFailed | Scene::Copied);
+/// Returns the status of a sample that is about copies.
+pub(super) fn status(sample: SampleState, running: Status) -> Status {
+    let streams = matches!(sample, SampleState::CopyFailed | SampleState::Copied);
     let tables = (0..)
         .zip(all())
-        .map(|(index, table)| told(scene, index, table));
-    let snapshot = Some(Arc::new(summed(scene, tables.collect())));
+        .map(|(index, table)| told(sample, index, table));
+    let snapshot = Some(Arc::new(summed(sample, tables.collect())));
     if streams {
         return Status {
             snapshot,
@@ -70,23 +70,25 @@ fn all() -> impl Iterator<Item = TableCopy> {
         })
 }
 
-/// Where a scene finds the table with this number.
-fn told(scene: Scene, index: usize, table: TableCopy) -> TableCopy {
-    match (scene, index) {
-        (Scene::CopyWaiting, _) => TableCopy {
+/// Where a sample finds the table with this number.
+fn told(sample: SampleState, index: usize, table: TableCopy) -> TableCopy {
+    match (sample, index) {
+        (SampleState::CopyWaiting, _) => TableCopy {
             row_count: 0,
             ..table
         },
-        (Scene::Copying | Scene::CopyPaused, 0) => copying(table, 30, 4_509_715),
-        (Scene::Copying, 1) => copying(table, 61, 10_276_045),
-        (Scene::Copying | Scene::Indexing, 2) => complete(table, CopyState::Indexing),
-        (Scene::Indexing, 3) => complete(table, CopyState::CatchingUp),
-        (Scene::Copying | Scene::CopyPaused | Scene::CopyFailed, 4) => failed(table),
-        (Scene::CopyFailed, 1) => TableCopy {
+        (SampleState::Copying | SampleState::CopyPaused, 0) => copying(table, 30, 4_509_715),
+        (SampleState::Copying, 1) => copying(table, 61, 10_276_045),
+        (SampleState::Copying | SampleState::Indexing, 2) => complete(table, CopyState::Indexing),
+        (SampleState::Indexing, 3) => complete(table, CopyState::CatchingUp),
+        (SampleState::Copying | SampleState::CopyPaused | SampleState::CopyFailed, 4) => {
+            failed(table)
+        }
+        (SampleState::CopyFailed, 1) => TableCopy {
             attempt: 2,
             ..copying(table, 61, 10_276_045)
         },
-        (Scene::Copying | Scene::CopyPaused, 1..=3 | 19..) => TableCopy {
+        (SampleState::Copying | SampleState::CopyPaused, 1..=3 | 19..) => TableCopy {
             row_count: 0,
             ..table
         },
@@ -139,17 +141,17 @@ fn failed(table: TableCopy) -> TableCopy {
 }
 
 /// The whole, from its tables.
-fn summed(scene: Scene, tables: Vec<TableCopy>) -> Snapshot {
+fn summed(sample: SampleState, tables: Vec<TableCopy>) -> Snapshot {
     let sum = |of: fn(&TableCopy) -> u64| tables.iter().map(of).sum();
     let (byte_count, bytes_expected) = (sum(|one| one.byte_count), sum(|one| one.bytes_expected));
     let bytes_per_s: f64 = tables.iter().map(|one| one.bytes_per_s).sum();
     let busy = |one: &&TableCopy| matches!(one.state, CopyState::Copying | CopyState::Indexing);
     let left = format::whole(format::float(bytes_expected - byte_count) / bytes_per_s.max(1.0));
-    let settled = scene == Scene::Copied;
+    let settled = sample == SampleState::Copied;
     Snapshot {
         worker_count: 4,
         busy_count: tables.iter().filter(busy).count(),
-        paused: scene == Scene::CopyPaused,
+        paused: sample == SampleState::CopyPaused,
         consistent_point: Some(Lsn(0x4A1_0028)),
         byte_count,
         bytes_expected,

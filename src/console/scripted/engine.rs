@@ -1,4 +1,4 @@
-//! The scripted engine as a link: it starts in a scene, moves on with the clock, and obeys.
+//! The scripted engine as a link: it starts in a sample, moves on with the clock, and obeys.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use tokio::sync::{broadcast, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::copies;
-use super::story::{NOW_MS, Scene, status};
+use super::story::{NOW_MS, SampleState, status};
 use crate::console::link::{EngineLink, Launch};
 use crate::engine::clock;
 use crate::engine::status::{Command, CommandAnswer, EngineEvent, Phase, Sample, Status};
@@ -15,19 +15,19 @@ use crate::engine::status::{Command, CommandAnswer, EngineEvent, Phase, Sample, 
 /// Events that may wait, as in the real engine.
 const EVENTS_MAX: usize = 16;
 
-/// Returns a way to start the scripted engine in a scene; started again, it streams.
+/// Returns a way to start the scripted engine in a sample; started again, it streams.
 #[must_use]
-pub fn launch(scene: Scene) -> Launch {
-    let mut next = scene;
+pub fn launch(sample: SampleState) -> Launch {
+    let mut next = sample;
     Box::new(move || {
         let link = link(next);
-        next = Scene::Streaming;
+        next = SampleState::Streaming;
         link
     })
 }
 
-fn link(scene: Scene) -> EngineLink {
-    let (sender, receiver) = watch::channel(Arc::new(at_present(status(scene))));
+fn link(sample: SampleState) -> EngineLink {
+    let (sender, receiver) = watch::channel(Arc::new(at_present(status(sample))));
     let (events, listener) = broadcast::channel(EVENTS_MAX);
     let ticking = sender.clone();
     let keeper = Box::pin(async move {

@@ -15,7 +15,7 @@ pub(crate) const NOW_MS: i64 = 1_795_349_073_000;
 
 /// The states that the sample data can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scene {
+pub enum SampleState {
     /// Nothing is known yet.
     Opening,
     /// The source does not answer.
@@ -48,12 +48,12 @@ pub enum Scene {
     Copied,
 }
 
-/// Returns the status of a scene.
-pub(crate) fn status(scene: Scene) -> Status {
+/// Returns the status of a sample.
+pub(crate) fn status(sample: SampleState) -> Status {
     let running = running();
-    match scene {
-        Scene::Opening => Status::default(),
-        Scene::Unreachable => Status {
+    match sample {
+        SampleState::Opening => Status::default(),
+        SampleState::Unreachable => Status {
             phase: retrying(3),
             started_at_s: NOW_MS / 1000 - 12,
             at_ms: NOW_MS,
@@ -64,8 +64,8 @@ pub(crate) fn status(scene: Scene) -> Status {
             last_error: Some(unreachable()),
             ..Status::default()
         },
-        Scene::Streaming => running,
-        Scene::Behind => Status {
+        SampleState::Streaming => running,
+        SampleState::Behind => Status {
             phase: Phase::Streaming { behind: true },
             lag: Lag {
                 bytes: Some(3 << 30),
@@ -74,31 +74,31 @@ pub(crate) fn status(scene: Scene) -> Status {
             },
             ..running
         },
-        Scene::Paused => Status {
+        SampleState::Paused => Status {
             phase: Phase::Paused,
             ..running
         },
-        Scene::Retrying => Status {
+        SampleState::Retrying => Status {
             phase: retrying(2),
             last_error: Some(lost()),
             ..running
         },
-        Scene::Held => held(running),
-        Scene::Crashed => Status {
+        SampleState::Held => held(running),
+        SampleState::Crashed => Status {
             phase: Phase::Crashed,
             last_error: Some(crash()),
             ..running
         },
-        Scene::Stopped => Status {
+        SampleState::Stopped => Status {
             phase: Phase::Stopped,
             ..running
         },
-        Scene::CopyWaiting
-        | Scene::Copying
-        | Scene::Indexing
-        | Scene::CopyPaused
-        | Scene::CopyFailed
-        | Scene::Copied => copies::status(scene, running),
+        SampleState::CopyWaiting
+        | SampleState::Copying
+        | SampleState::Indexing
+        | SampleState::CopyPaused
+        | SampleState::CopyFailed
+        | SampleState::Copied => copies::status(sample, running),
     }
 }
 

@@ -44,15 +44,15 @@ const LIGHT: Ground = Ground {
 
 #[test]
 fn the_pictures_show_the_console_as_it_is() {
-    check("streaming", Scene::Streaming, (120, 40), "2");
-    check("held", Scene::Held, (100, 30), "2");
-    check("schema", Scene::Held, (100, 30), "2 enter");
-    check("snapshot", Scene::Copying, (100, 30), "S");
-    check("compact", Scene::Streaming, (48, 12), "2");
+    check("streaming", SampleState::Streaming, (120, 40), "2");
+    check("held", SampleState::Held, (100, 30), "2");
+    check("schema", SampleState::Held, (100, 30), "2 enter");
+    check("snapshot", SampleState::Copying, (100, 30), "S");
+    check("compact", SampleState::Streaming, (48, 12), "2");
 }
 
-fn check(name: &str, scene: Scene, size: (u16, u16), keys: &str) {
-    let mut model = console(scene);
+fn check(name: &str, sample: SampleState, size: (u16, u16), keys: &str) {
+    let mut model = console(sample);
     press(&mut model, keys);
     let fresh = svg(&drawn(&mut model, size), DARK);
     let path = format!("{}/assets/screens/{name}.svg", env!("CARGO_MANIFEST_DIR"));

@@ -14,10 +14,10 @@ use crate::schema::SourceTable;
 use crate::schema::install::{PlannedStep, Progress, Side, StepProgress, StepState};
 
 /// Looks at a screen at all four sizes.
-fn look(name: &str, scene: Scene, prepare: impl Fn(&mut Model)) {
+fn look(name: &str, sample: SampleState, prepare: impl Fn(&mut Model)) {
     let mut screens = String::new();
     for (width, height) in SIZES {
-        let mut model = console(scene);
+        let mut model = console(sample);
         prepare(&mut model);
         screens += &format!("{width}x{height}\n");
         let buffer = drawn(&mut model, (width, height));
@@ -38,77 +38,81 @@ fn keys(keys: &'static str) -> impl Fn(&mut Model) {
 #[test]
 fn every_phase_of_the_engine() {
     let nothing = |_: &mut Model| {};
-    look("opening", Scene::Opening, nothing);
-    look("unreachable", Scene::Unreachable, nothing);
-    look("streaming", Scene::Streaming, nothing);
-    look("behind", Scene::Behind, nothing);
-    look("paused", Scene::Paused, nothing);
-    look("retrying", Scene::Retrying, nothing);
-    look("held", Scene::Held, nothing);
-    look("crashed", Scene::Crashed, nothing);
-    look("stopped", Scene::Stopped, nothing);
+    look("opening", SampleState::Opening, nothing);
+    look("unreachable", SampleState::Unreachable, nothing);
+    look("streaming", SampleState::Streaming, nothing);
+    look("behind", SampleState::Behind, nothing);
+    look("paused", SampleState::Paused, nothing);
+    look("retrying", SampleState::Retrying, nothing);
+    look("held", SampleState::Held, nothing);
+    look("crashed", SampleState::Crashed, nothing);
+    look("stopped", SampleState::Stopped, nothing);
 }
 
 #[test]
 fn every_pane() {
-    look("schema", Scene::Held, keys("2"));
-    look("throughput", Scene::Streaming, keys("3 u ="));
-    look("logs", Scene::Streaming, keys("4 k k"));
-    look("tables", Scene::Streaming, keys("5 j"));
-    look("zoomed", Scene::Streaming, keys("4 w z"));
-    look("only_trouble", Scene::Streaming, keys("2 f"));
+    look("schema", SampleState::Held, keys("2"));
+    look("throughput", SampleState::Streaming, keys("3 u ="));
+    look("logs", SampleState::Streaming, keys("4 k k"));
+    look("tables", SampleState::Streaming, keys("5 j"));
+    look("zoomed", SampleState::Streaming, keys("4 w z"));
+    look("only_trouble", SampleState::Streaming, keys("2 f"));
 }
 
 #[test]
 fn the_copy_of_existing_tables() {
-    look("snapshot_none", Scene::Streaming, keys("S"));
-    look("snapshot_waiting", Scene::CopyWaiting, keys("S"));
-    look("snapshot_copying", Scene::Copying, keys("S j"));
-    look("snapshot_indexing", Scene::Indexing, keys("S j"));
-    look("snapshot_paused", Scene::CopyPaused, keys("S G"));
-    look("snapshot_failed", Scene::CopyFailed, keys("S f"));
-    look("snapshot_ready", Scene::Copied, keys("S o"));
-    look("snapshot_detail", Scene::Copying, keys("S enter"));
-    look("snapshot_again", Scene::Copied, keys("S r"));
-    look("snapshot_help", Scene::Copying, keys("S ?"));
+    look("snapshot_none", SampleState::Streaming, keys("S"));
+    look("snapshot_waiting", SampleState::CopyWaiting, keys("S"));
+    look("snapshot_copying", SampleState::Copying, keys("S j"));
+    look("snapshot_indexing", SampleState::Indexing, keys("S j"));
+    look("snapshot_paused", SampleState::CopyPaused, keys("S G"));
+    look("snapshot_failed", SampleState::CopyFailed, keys("S f"));
+    look("snapshot_ready", SampleState::Copied, keys("S o"));
+    look("snapshot_detail", SampleState::Copying, keys("S enter"));
+    look("snapshot_again", SampleState::Copied, keys("S r"));
+    look("snapshot_help", SampleState::Copying, keys("S ?"));
     look(
         "snapshot_found",
-        Scene::Copying,
+        SampleState::Copying,
         keys("S / o r d e r enter"),
     );
 }
 
 #[test]
 fn copies_seen_from_the_dashboard() {
-    look("copying", Scene::Copying, keys("5"));
-    look("copy_failed", Scene::CopyFailed, keys("1"));
-    look("copied", Scene::Copied, keys("1"));
+    look("copying", SampleState::Copying, keys("5"));
+    look("copy_failed", SampleState::CopyFailed, keys("1"));
+    look("copied", SampleState::Copied, keys("1"));
 }
 
 #[test]
 fn every_overlay() {
-    look("help", Scene::Held, keys("2 ?"));
-    look("palette", Scene::Streaming, |model| {
+    look("help", SampleState::Held, keys("2 ?"));
+    look("palette", SampleState::Streaming, |model| {
         press(model, ":");
         type_text(model, "sort");
     });
-    look("slot_detail", Scene::Streaming, keys("enter"));
-    look("schema_detail", Scene::Held, keys("2 enter"));
-    look("throughput_detail", Scene::Streaming, keys("3 enter"));
-    look("log_detail", Scene::Streaming, keys("4 enter"));
-    look("levels", Scene::Streaming, keys("4 t down right"));
-    look("quit", Scene::Streaming, keys("q"));
-    look("read_only", Scene::Held, |model| {
+    look("slot_detail", SampleState::Streaming, keys("enter"));
+    look("schema_detail", SampleState::Held, keys("2 enter"));
+    look("throughput_detail", SampleState::Streaming, keys("3 enter"));
+    look("log_detail", SampleState::Streaming, keys("4 enter"));
+    look("levels", SampleState::Streaming, keys("4 t down right"));
+    look("quit", SampleState::Streaming, keys("q"));
+    look("read_only", SampleState::Held, |model| {
         model.look.read_only = true;
     });
-    look("stop", Scene::Streaming, keys("E right"));
-    look("schema_edit", Scene::Held, keys("2 e down end"));
-    look("schema_edit_wide", Scene::Held, |model| {
+    look("stop", SampleState::Streaming, keys("E right"));
+    look("schema_edit", SampleState::Held, keys("2 e down end"));
+    look("schema_edit_wide", SampleState::Held, |model| {
         press(model, "2 e ctrl-u");
         type_text(model, &"表 ".repeat(60));
     });
-    look("schema_edit_asked", Scene::Held, keys("2 e tab right"));
-    look("skip", Scene::Held, |model| {
+    look(
+        "schema_edit_asked",
+        SampleState::Held,
+        keys("2 e tab right"),
+    );
+    look("skip", SampleState::Held, |model| {
         press(model, "X");
         type_text(model, "skip 881");
     });
@@ -116,16 +120,16 @@ fn every_overlay() {
 
 #[test]
 fn find_freeze_and_toasts() {
-    look("finding", Scene::Streaming, |model| {
+    look("finding", SampleState::Streaming, |model| {
         press(model, "4 /");
         type_text(model, "COMMIT");
     });
-    look("found", Scene::Streaming, |model| {
+    look("found", SampleState::Streaming, |model| {
         press(model, "4 /");
         type_text(model, "ddl");
         press(model, "enter n x");
     });
-    look("frozen", Scene::Streaming, |model| {
+    look("frozen", SampleState::Streaming, |model| {
         press(model, "space");
         update(model, Message::Now(NOW_MS + 4000));
     });
@@ -232,7 +236,7 @@ fn wizard(kind: Kind, at: usize, prepare: impl Fn(&mut Wizard)) -> impl Fn(&mut 
 fn the_wizards() {
     look(
         "init_source",
-        Scene::Stopped,
+        SampleState::Stopped,
         wizard(Kind::Init, 0, |wizard| {
             wizard.source = Loaded::Done("PostgreSQL 16.4, 12 ms".into());
             wizard.field = 1;
@@ -242,7 +246,7 @@ fn the_wizards() {
     );
     look(
         "init_typing",
-        Scene::Stopped,
+        SampleState::Stopped,
         wizard(Kind::Init, 0, |wizard| {
             wizard.source = Loaded::Failed(vec!["host db1 is not known".into()]);
             wizard.get_mut(Name::Source).unwrap().left = false;
@@ -250,7 +254,7 @@ fn the_wizards() {
     );
     look(
         "init_tables",
-        Scene::Stopped,
+        SampleState::Stopped,
         wizard(Kind::Init, 3, |wizard| {
             wizard.tables = Loaded::Done(source_tables());
             wizard.get_mut(Name::Exclude).unwrap().input = "public.audit_log".into();
@@ -259,7 +263,7 @@ fn the_wizards() {
     );
     look(
         "init_first_copy",
-        Scene::Stopped,
+        SampleState::Stopped,
         wizard(Kind::Init, 4, |wizard| {
             wizard.get_mut(Name::Copy).unwrap().input = "yes".into();
             wizard.get_mut(Name::CopyWorkers).unwrap().input = "99".into();
@@ -274,7 +278,7 @@ fn the_wizards() {
 fn the_plan_and_its_run() {
     look(
         "init_preflight",
-        Scene::Stopped,
+        SampleState::Stopped,
         wizard(Kind::Init, 2, |wizard| {
             wizard.findings = Loaded::Done(vec![
                 finding(
@@ -292,7 +296,7 @@ fn the_plan_and_its_run() {
     );
     look(
         "init_plan",
-        Scene::Stopped,
+        SampleState::Stopped,
         wizard(Kind::Init, 5, |wizard| {
             wizard.plan = Loaded::Done(planned());
             wizard.selected = 1;
@@ -300,7 +304,7 @@ fn the_plan_and_its_run() {
     );
     look(
         "init_plan_sql",
-        Scene::Stopped,
+        SampleState::Stopped,
         wizard(Kind::Init, 5, |wizard| {
             wizard.plan = Loaded::Done(planned());
             wizard.sql_scroll = Some(0);
@@ -308,7 +312,7 @@ fn the_plan_and_its_run() {
     );
     look(
         "init_failed",
-        Scene::Stopped,
+        SampleState::Stopped,
         wizard(Kind::Init, 6, |wizard| {
             let lines = [
                 "cannot create replication slot orders_slot",
@@ -322,7 +326,7 @@ fn the_plan_and_its_run() {
     );
     look(
         "init_running",
-        Scene::Stopped,
+        SampleState::Stopped,
         wizard(Kind::Init, 6, |wizard| {
             let done = StepState::Done(Duration::from_millis(120));
             wizard.progress = progress([done, StepState::Running, StepState::Waiting]);
@@ -334,22 +338,26 @@ fn the_plan_and_its_run() {
 
 #[test]
 fn the_pages_between() {
-    look("init_start", Scene::Stopped, wizard(Kind::Init, 7, |_| {}));
+    look(
+        "init_start",
+        SampleState::Stopped,
+        wizard(Kind::Init, 7, |_| {}),
+    );
     look(
         "init_target",
-        Scene::Stopped,
+        SampleState::Stopped,
         wizard(Kind::Init, 1, |wizard| wizard.target = Loaded::Waiting),
     );
     look(
         "init_checked",
-        Scene::Stopped,
+        SampleState::Stopped,
         wizard(Kind::Init, 2, |wizard| {
             wizard.findings = Loaded::Done(Vec::new());
         }),
     );
     look(
         "init_ran",
-        Scene::Stopped,
+        SampleState::Stopped,
         wizard(Kind::Init, 6, |wizard| {
             let done = StepState::Done(Duration::from_millis(120));
             wizard.progress = progress([done; 3]);
@@ -376,19 +384,19 @@ fn planned_without_the_source() -> Planned {
 fn a_tear_down() {
     look(
         "tear_down_servers",
-        Scene::Stopped,
+        SampleState::Stopped,
         wizard(Kind::TearDown, 0, |_| {}),
     );
     look(
         "tear_down_plan",
-        Scene::Stopped,
+        SampleState::Stopped,
         wizard(Kind::TearDown, 1, |wizard| {
             wizard.plan = Loaded::Done(planned_without_the_source());
         }),
     );
     look(
         "tear_down_unreachable",
-        Scene::Stopped,
+        SampleState::Stopped,
         wizard(Kind::TearDown, 1, |wizard| {
             let trouble = [
                 "cannot connect to the source db1:5432",
@@ -399,7 +407,7 @@ fn a_tear_down() {
     );
     look(
         "tear_down_left",
-        Scene::Stopped,
+        SampleState::Stopped,
         wizard(Kind::TearDown, 4, |wizard| {
             wizard.ran = Loaded::Done(vec!["drop schema pgstream".into()]);
             let left = "✗ still to do: drop replication slot orders_slot";
@@ -408,7 +416,7 @@ fn a_tear_down() {
     );
     look(
         "tear_down_confirm",
-        Scene::Stopped,
+        SampleState::Stopped,
         wizard(Kind::TearDown, 2, |wizard| {
             wizard.plan = Loaded::Done(planned());
             wizard.get_mut(Name::Confirm).unwrap().input = "orders_sl".into();
@@ -416,7 +424,7 @@ fn a_tear_down() {
     );
     look(
         "tear_down_verified",
-        Scene::Stopped,
+        SampleState::Stopped,
         wizard(Kind::TearDown, 4, |wizard| {
             wizard.ran = Loaded::Done(vec!["drop replication slot orders_slot".into()]);
             wizard.verified = Loaded::Done(Vec::new());
@@ -436,22 +444,22 @@ fn start(files: &'static [&'static str], notice: &'static str) -> impl Fn(&mut M
 #[test]
 fn the_start_screen() {
     let files: &[&str] = &["pg2pg_tutorial.env", "shop.env"];
-    look("start", Scene::Stopped, start(files, ""));
-    look("start_refused", Scene::Stopped, |model| {
+    look("start", SampleState::Stopped, start(files, ""));
+    look("start_refused", SampleState::Stopped, |model| {
         start(&[], "shop.env names no pipeline that could start")(model);
         let path = Some("shop.env".into());
         model.settings = Some(Settings::new(Vec::new(), path));
         press(model, "down down");
     });
-    look("start_file", Scene::Stopped, |model| {
+    look("start_file", SampleState::Stopped, |model| {
         start(files, "")(model);
         press(model, "O down");
     });
-    look("start_waiting", Scene::Stopped, |model| {
+    look("start_waiting", SampleState::Stopped, |model| {
         start(files, "")(model);
         press(model, "enter");
     });
-    look("start_help", Scene::Stopped, |model| {
+    look("start_help", SampleState::Stopped, |model| {
         start(files, "")(model);
         press(model, "?");
     });
@@ -477,22 +485,22 @@ fn the_configuration() {
         model.settings = Some(Settings::new(rows, Some("shop.env".into())));
         press(model, "C j");
     };
-    look("config", Scene::Streaming, open);
-    look("config_editing", Scene::Streaming, |model| {
+    look("config", SampleState::Streaming, open);
+    look("config_editing", SampleState::Streaming, |model| {
         open(model);
         press(model, "j enter x enter");
     });
-    look("config_saving", Scene::Streaming, |model| {
+    look("config_saving", SampleState::Streaming, |model| {
         open(model);
         press(model, "enter w a l 2 j s o n enter w");
     });
-    look("config_changed", Scene::Streaming, |model| {
+    look("config_changed", SampleState::Streaming, |model| {
         open(model);
         press(model, "enter w a l 2 j s o n enter");
         let settings = model.settings.as_mut().unwrap();
         settings.rows[1].origin = crate::config::Origin::Environment;
     });
-    look("config_read_only", Scene::Streaming, |model| {
+    look("config_read_only", SampleState::Streaming, |model| {
         open(model);
         model.look.read_only = true;
         press(model, "enter");
@@ -527,36 +535,36 @@ fn a_lesson_beside_the_panes() {
         ];
         course
     };
-    look("lesson", Scene::Streaming, |model| {
+    look("lesson", SampleState::Streaming, |model| {
         model.course = Some(course());
     });
-    look("lesson_running", Scene::Streaming, |model| {
+    look("lesson_running", SampleState::Streaming, |model| {
         model.course = Some(course());
         press(model, "enter");
     });
-    look("lesson_failed", Scene::Streaming, |model| {
+    look("lesson_failed", SampleState::Streaming, |model| {
         let mut course = course();
         course.failure = Some("error: relation \"orders\" does not exist\nhint: make it".into());
         model.course = Some(course);
     });
-    look("lesson_done", Scene::Streaming, |model| {
+    look("lesson_done", SampleState::Streaming, |model| {
         let mut course = course();
         (course.lesson, course.shown) = (1, vec![Vec::new(); 3]);
         model.course = Some(course);
     });
-    look("lesson_read_only", Scene::Streaming, |model| {
+    look("lesson_read_only", SampleState::Streaming, |model| {
         model.course = Some(course());
         model.look.read_only = true;
         press(model, "enter");
     });
-    look("sql_prompt", Scene::Streaming, |model| {
+    look("sql_prompt", SampleState::Streaming, |model| {
         model.course = Some(course());
         press(model, "p tab");
         type_text(model, "SELECT count(*) FROM orders");
         let prompt = model.course.as_mut().unwrap().prompt.as_mut().unwrap();
         prompt.shown = ["count", "-----", "3"].map(str::to_owned).to_vec();
     });
-    look("lesson_left", Scene::Streaming, |model| {
+    look("lesson_left", SampleState::Streaming, |model| {
         model.course = Some(course());
         press(model, "tab 2");
     });

@@ -10,7 +10,7 @@ use crate::console::model::SlotOrder;
 use crate::console::model::mode::{Home, Mode};
 use crate::console::model::overlay::Filtered;
 use crate::console::model::servers::Query;
-use crate::console::scripted::{NOW_MS, Scene, log_lines, sample_changes, status};
+use crate::console::scripted::{NOW_MS, SampleState, log_lines, sample_changes, status};
 use crate::console::start::{Found, Start};
 use crate::console::tests::{console, drawn, press, text, type_text};
 use crate::console::wizard::{Answer, Draft, Kind, Loaded, Step, Wizard};
@@ -33,45 +33,45 @@ fn keys_ask_the_engine_for_what_makes_sense_and_explain_what_does_not() {
     let skip = Command::Skip {
         commit_lsn: Lsn(0x4A3_9C00),
     };
-    let check = |scene, keys: &str, expected: &[Effect], toast: Option<&str>| {
-        let mut model = console(scene);
-        assert_eq!(press(&mut model, keys), expected, "{scene:?} {keys}");
+    let check = |sample, keys: &str, expected: &[Effect], toast: Option<&str>| {
+        let mut model = console(sample);
+        assert_eq!(press(&mut model, keys), expected, "{sample:?} {keys}");
         assert_eq!(
             model.toasts.last().map(|one| one.text.as_str()),
             toast,
-            "{scene:?} {keys}"
+            "{sample:?} {keys}"
         );
     };
     let command = |command| vec![Effect::Command(command)];
-    check(Scene::Streaming, "P", &command(Command::Pause), None);
-    check(Scene::Paused, "P", &command(Command::Resume), None);
+    check(SampleState::Streaming, "P", &command(Command::Pause), None);
+    check(SampleState::Paused, "P", &command(Command::Resume), None);
     check(
-        Scene::Held,
+        SampleState::Held,
         "P",
         &[],
         Some("the engine is held at a refused transaction"),
     );
-    check(Scene::Retrying, "R", &command(Command::Retry), None);
-    check(Scene::Held, "2 r", &command(Command::Retry), None);
-    check(Scene::Crashed, "R", &[Effect::StartEngine], None);
-    check(Scene::Streaming, "R", &[], Some("nothing has failed"));
+    check(SampleState::Retrying, "R", &command(Command::Retry), None);
+    check(SampleState::Held, "2 r", &command(Command::Retry), None);
+    check(SampleState::Crashed, "R", &[Effect::StartEngine], None);
+    check(SampleState::Streaming, "R", &[], Some("nothing has failed"));
     check(
-        Scene::Streaming,
+        SampleState::Streaming,
         "X",
         &[],
         Some("the engine is held at no refused transaction"),
     );
-    check(Scene::Held, "X enter esc", &[], None);
-    check(Scene::Streaming, "E enter", &[], None);
+    check(SampleState::Held, "X enter esc", &[], None);
+    check(SampleState::Streaming, "E enter", &[], None);
     let finishing = "finishing the transaction in hand";
     check(
-        Scene::Streaming,
+        SampleState::Streaming,
         "E right enter",
         &command(Command::Stop),
         Some(finishing),
     );
 
-    let mut model = console(Scene::Held);
+    let mut model = console(SampleState::Held);
     press(&mut model, "X");
     type_text(&mut model, "skip 88123");
     assert_eq!(press(&mut model, "enter"), command(skip));
@@ -79,7 +79,7 @@ fn keys_ask_the_engine_for_what_makes_sense_and_explain_what_does_not() {
 
 #[test]
 fn quitting_asks_only_while_changes_travel_and_waits_for_the_engine() {
-    let mut model = console(Scene::Streaming);
+    let mut model = console(SampleState::Streaming);
     assert_eq!(press(&mut model, "q enter"), []);
     assert_eq!(
         model.leaving,
@@ -94,25 +94,25 @@ fn quitting_asks_only_while_changes_travel_and_waits_for_the_engine() {
     assert!(matches!(model.leaving, Leaving::When { .. }));
     update(
         &mut model,
-        Message::Status(Arc::new(status(Scene::Stopped))),
+        Message::Status(Arc::new(status(SampleState::Stopped))),
     );
     assert_eq!(model.leaving, Leaving::Now);
 
-    let mut model = console(Scene::Stopped);
+    let mut model = console(SampleState::Stopped);
     press(&mut model, "q");
     assert_eq!(model.leaving, Leaving::Now);
 }
 
 #[test]
 fn an_engine_that_does_not_stop_cannot_hold_the_console() {
-    let mut model = console(Scene::Streaming);
+    let mut model = console(SampleState::Streaming);
     update(&mut model, Message::Terminate);
     update(&mut model, Message::Now(NOW_MS + STOP_MS - 1));
     assert!(matches!(model.leaving, Leaving::When { .. }));
     update(&mut model, Message::Now(NOW_MS + STOP_MS));
     assert_eq!(model.leaving, Leaving::Now);
 
-    let mut model = console(Scene::Streaming);
+    let mut model = console(SampleState::Streaming);
     assert_eq!(
         press(&mut model, "ctrl-c ctrl-c"),
         [Effect::Command(Command::Stop)]
@@ -120,7 +120,7 @@ fn an_engine_that_does_not_stop_cannot_hold_the_console() {
     press(&mut model, "ctrl-c");
     assert_eq!(model.leaving, Leaving::Now);
 
-    let mut model = console(Scene::Streaming);
+    let mut model = console(SampleState::Streaming);
     update(&mut model, Message::Terminate);
     update(&mut model, Message::Answered(Command::Stop, None));
     assert_eq!(model.leaving, Leaving::Now, "there is no engine any more");
@@ -128,11 +128,14 @@ fn an_engine_that_does_not_stop_cannot_hold_the_console() {
 
 #[test]
 fn a_frozen_display_stands_still_while_everything_goes_on() {
-    let mut model = console(Scene::Streaming);
+    let mut model = console(SampleState::Streaming);
     press(&mut model, "space");
     let end = model.logs.shown_end();
 
-    update(&mut model, Message::Status(Arc::new(status(Scene::Held))));
+    update(
+        &mut model,
+        Message::Status(Arc::new(status(SampleState::Held))),
+    );
     model.dirty = false;
     update(&mut model, logged());
 
@@ -145,7 +148,7 @@ fn a_frozen_display_stands_still_while_everything_goes_on() {
 
 #[test]
 fn reading_the_log_is_not_disturbed_by_new_lines() {
-    let mut model = console(Scene::Streaming);
+    let mut model = console(SampleState::Streaming);
     press(&mut model, "4 k");
     let reading = model.logs.selected;
     assert!(reading.is_some());
@@ -160,7 +163,7 @@ fn reading_the_log_is_not_disturbed_by_new_lines() {
 
 #[test]
 fn lost_lines_are_marked_where_they_are_missing() {
-    let mut model = console(Scene::Streaming);
+    let mut model = console(SampleState::Streaming);
     press(&mut model, "4");
     let Message::Log { line, .. } = logged() else {
         unreachable!("it is a line");
@@ -175,7 +178,7 @@ fn lost_lines_are_marked_where_they_are_missing() {
 
 #[test]
 fn searching_goes_round_and_esc_clears() {
-    let mut model = console(Scene::Streaming);
+    let mut model = console(SampleState::Streaming);
     press(&mut model, "4 /");
     type_text(&mut model, "DDL");
     press(&mut model, "enter");
@@ -192,7 +195,7 @@ fn searching_goes_round_and_esc_clears() {
 
 #[test]
 fn tab_and_numbers_lead_through_the_panes() {
-    let mut model = console(Scene::Streaming);
+    let mut model = console(SampleState::Streaming);
     for expected in [
         Pane::Schema,
         Pane::Throughput,
@@ -214,7 +217,7 @@ fn tab_and_numbers_lead_through_the_panes() {
 
 #[test]
 fn the_mouse_gives_the_keys_to_what_is_clicked() {
-    let mut model = console(Scene::Streaming);
+    let mut model = console(SampleState::Streaming);
     update(
         &mut model,
         Message::Click {
@@ -245,7 +248,7 @@ fn the_mouse_gives_the_keys_to_what_is_clicked() {
 #[test]
 fn copying_takes_what_is_shown() {
     let text = |keys: &str| {
-        let effects = press(&mut console(Scene::Streaming), keys);
+        let effects = press(&mut console(SampleState::Streaming), keys);
         match effects.as_slice() {
             [Effect::Copy { text, .. }] => text.clone(),
             other => panic!("{other:?}"),
@@ -273,7 +276,7 @@ fn copying_takes_what_is_shown() {
 
 #[test]
 fn events_become_toasts_that_go_away() {
-    let mut model = console(Scene::Streaming);
+    let mut model = console(SampleState::Streaming);
     let skipped = FailedTransaction {
         xid: 7,
         commit_lsn: Lsn(1),
@@ -299,7 +302,7 @@ fn events_become_toasts_that_go_away() {
 
 #[test]
 fn nothing_is_drawn_unless_something_changed() {
-    let mut model = console(Scene::Streaming);
+    let mut model = console(SampleState::Streaming);
     model.dirty = false;
     update(&mut model, Message::Now(NOW_MS + 33));
     assert!(!model.dirty);
@@ -314,13 +317,13 @@ fn nothing_is_drawn_unless_something_changed() {
 
 #[test]
 fn help_and_palette_run_what_they_show() {
-    let mut model = console(Scene::Streaming);
+    let mut model = console(SampleState::Streaming);
     press(&mut model, "?");
     type_text(&mut model, "freeze");
     press(&mut model, "enter");
     assert!(model.frozen.is_some() && model.overlay.is_none());
 
-    let mut model = console(Scene::Streaming);
+    let mut model = console(SampleState::Streaming);
     press(&mut model, ":");
     update(&mut model, Message::Paste("pause\n".into()));
     assert_eq!(
@@ -330,7 +333,7 @@ fn help_and_palette_run_what_they_show() {
 }
 
 fn starting() -> Model {
-    let mut model = console(Scene::Stopped);
+    let mut model = console(SampleState::Stopped);
     model.begin_at(Start::new(Vec::new(), &["shop.env".into()]));
     model
 }
@@ -399,7 +402,7 @@ fn a_file_that_names_no_pipeline_says_why_and_can_be_fixed() {
 
 #[test]
 fn a_refused_schema_change_is_edited_and_applied_when_confirmed() {
-    let mut model = console(Scene::Held);
+    let mut model = console(SampleState::Held);
     press(&mut model, "2 e");
     let editor = model.editor.as_ref().unwrap();
     let (id, planned) = (editor.id.clone(), editor.text());
@@ -428,7 +431,7 @@ fn a_refused_schema_change_is_edited_and_applied_when_confirmed() {
 
 #[test]
 fn the_palette_shows_first_what_can_be_done_now() {
-    let mut model = console(Scene::Stopped);
+    let mut model = console(SampleState::Stopped);
     model.begin_at(Start::new(Vec::new(), &[]));
     let lines = crate::console::palette::lines(&model, &Filtered::default(), false);
     let open = lines
@@ -440,22 +443,22 @@ fn the_palette_shows_first_what_can_be_done_now() {
 
 #[test]
 fn a_read_only_console_shows_and_asks_for_nothing() {
-    for (scene, keys) in [
-        (Scene::Streaming, "P"),
-        (Scene::Streaming, "E"),
-        (Scene::Held, "R"),
-        (Scene::Held, "X"),
-        (Scene::Held, "2 e"),
-        (Scene::Copied, "S r"),
+    for (sample, keys) in [
+        (SampleState::Streaming, "P"),
+        (SampleState::Streaming, "E"),
+        (SampleState::Held, "R"),
+        (SampleState::Held, "X"),
+        (SampleState::Held, "2 e"),
+        (SampleState::Copied, "S r"),
     ] {
-        let mut model = console(scene);
+        let mut model = console(sample);
         model.look.read_only = true;
         assert_eq!(press(&mut model, keys), [], "{keys}");
         assert!(model.overlay.is_none(), "{keys}");
         assert_eq!(model.toasts[0].text, "this console is read-only", "{keys}");
     }
 
-    let mut model = console(Scene::Stopped);
+    let mut model = console(SampleState::Stopped);
     model.look.read_only = true;
     let mut wizard = Wizard::new(Kind::Init, &Draft::default());
     wizard.at = steps_before(Step::Run);
@@ -464,7 +467,7 @@ fn a_read_only_console_shows_and_asks_for_nothing() {
     let wizard = model.wizard().unwrap();
     assert_eq!(wizard.step(), Step::Plan, "nothing runs");
 
-    let mut model = console(Scene::Streaming);
+    let mut model = console(SampleState::Streaming);
     model.look.read_only = true;
     press(&mut model, "q");
     assert!(model.overlay.is_some(), "leaving asks as ever");
@@ -477,12 +480,12 @@ fn steps_before(wanted: Step) -> usize {
 
 #[test]
 fn only_a_change_that_failed_can_be_edited() {
-    let mut model = console(Scene::Streaming);
+    let mut model = console(SampleState::Streaming);
     press(&mut model, "2 e");
     assert!(model.editor.is_none());
     assert_eq!(model.toasts[0].text, "no schema change has failed");
 
-    let mut model = console(Scene::Held);
+    let mut model = console(SampleState::Held);
     press(&mut model, "2 G e");
     assert_eq!(model.toasts[0].text, "select the change that failed");
 }
@@ -498,7 +501,7 @@ fn learning(by_hand: bool) -> Model {
         text: String::new(),
         steps: vec![step("source> CREATE", false), step("target> SELECT", true)],
     };
-    let mut model = console(Scene::Streaming);
+    let mut model = console(SampleState::Streaming);
     model.course = Some(Course::new(vec![lesson.clone(), lesson], Vec::new()));
     model
 }
@@ -555,7 +558,7 @@ fn a_statement_of_ones_own_can_be_pasted() {
 
 #[test]
 fn a_field_takes_one_line_of_pasted_text_and_says_so() {
-    let mut model = console(Scene::Stopped);
+    let mut model = console(SampleState::Stopped);
     press(&mut model, "I");
     let pasted = "postgres://db1/shop\nsecond line\n";
     update(&mut model, Message::Paste(pasted.into()));
@@ -566,7 +569,7 @@ fn a_field_takes_one_line_of_pasted_text_and_says_so() {
         "one line taken: a field has no room for more"
     );
 
-    let mut model = console(Scene::Held);
+    let mut model = console(SampleState::Held);
     press(&mut model, "2 e ctrl-u");
     update(&mut model, Message::Paste("-- why\nSELECT 1;".into()));
     let text = model.editor.as_ref().unwrap().text();
@@ -599,7 +602,7 @@ fn a_look_that_comes_too_late_changes_nothing() {
 
 #[test]
 fn answers_reach_the_wizard_that_asked() {
-    let mut model = console(Scene::Stopped);
+    let mut model = console(SampleState::Stopped);
     press(&mut model, "I esc T");
     let ran = Answer::Ran(Ok(Vec::new()));
     update(&mut model, Message::Wizard(Kind::Init, ran));
@@ -610,7 +613,7 @@ fn answers_reach_the_wizard_that_asked() {
 
 #[test]
 fn the_snapshot_screen_opens_over_the_panes_and_leads_back() {
-    let mut model = console(Scene::Copying);
+    let mut model = console(SampleState::Copying);
     press(&mut model, "3 S");
     assert_eq!(model.focus, Pane::Snapshot);
     press(&mut model, "esc");
@@ -625,17 +628,17 @@ fn the_snapshot_screen_opens_over_the_panes_and_leads_back() {
 
 #[test]
 fn copies_are_paused_resumed_and_made_more_and_fewer() {
-    let check = |scene, key: &str, expected| {
-        let mut model = console(scene);
+    let check = |sample, key: &str, expected| {
+        let mut model = console(sample);
         let effects = press(&mut model, &format!("S {key}"));
         assert_eq!(effects, [Effect::Command(Command::Copy(expected))], "{key}");
     };
-    check(Scene::Copying, "P", CopyCommand::Pause);
-    check(Scene::CopyPaused, "P", CopyCommand::Resume);
-    check(Scene::Copying, "+", CopyCommand::Workers { count: 5 });
-    check(Scene::Copying, "-", CopyCommand::Workers { count: 3 });
+    check(SampleState::Copying, "P", CopyCommand::Pause);
+    check(SampleState::CopyPaused, "P", CopyCommand::Resume);
+    check(SampleState::Copying, "+", CopyCommand::Workers { count: 5 });
+    check(SampleState::Copying, "-", CopyCommand::Workers { count: 3 });
 
-    let mut model = console(Scene::Copying);
+    let mut model = console(SampleState::Copying);
     press(&mut model, "S +");
     let more = CopyCommand::Workers { count: 6 };
     assert_eq!(
@@ -656,20 +659,20 @@ fn a_failed_table_is_copied_at_once_and_a_good_one_after_a_question() {
     let refunds = CopyCommand::Table {
         relation: RelationId(16_388),
     };
-    let mut model = console(Scene::CopyFailed);
+    let mut model = console(SampleState::CopyFailed);
     let effects = press(&mut model, "S r");
     assert_eq!(effects, [Effect::Command(Command::Copy(refunds))]);
 
     let orders = CopyCommand::Table {
         relation: RelationId(16_385),
     };
-    let mut model = console(Scene::Copied);
+    let mut model = console(SampleState::Copied);
     assert_eq!(press(&mut model, "S / . o r d e r s enter r enter"), []);
     assert!(model.overlay.is_none(), "Enter keeps the rows at first");
     let effects = press(&mut model, "r right enter");
     assert_eq!(effects, [Effect::Command(Command::Copy(orders))]);
 
-    let mut model = console(Scene::CopyWaiting);
+    let mut model = console(SampleState::CopyWaiting);
     assert_eq!(press(&mut model, "S r"), []);
     assert_eq!(model.toasts[0].text, "it waits for its turn already");
 }
@@ -677,7 +680,7 @@ fn a_failed_table_is_copied_at_once_and_a_good_one_after_a_question() {
 #[test]
 fn without_copies_the_screen_refuses_with_a_reason() {
     for key in ["r", "P", "+", "-"] {
-        let mut model = console(Scene::Streaming);
+        let mut model = console(SampleState::Streaming);
         assert_eq!(press(&mut model, &format!("S {key}")), [], "{key}");
         assert_eq!(model.toasts[0].text, "no table is copied here", "{key}");
     }
@@ -685,7 +688,7 @@ fn without_copies_the_screen_refuses_with_a_reason() {
 
 #[test]
 fn leaving_while_tables_are_copied_is_asked_about() {
-    let mut model = console(Scene::Copying);
+    let mut model = console(SampleState::Copying);
     assert_eq!(press(&mut model, "q"), []);
     let Some(Overlay::Question(question)) = &model.overlay else {
         panic!("no question");
@@ -707,7 +710,7 @@ fn a_read_only_tutorial_only_looks() {
 
 #[test]
 fn suspending_asks_because_the_engine_stands_still_with_the_console() {
-    let mut model = console(Scene::Streaming);
+    let mut model = console(SampleState::Streaming);
     assert_eq!(
         press(&mut model, "ctrl-z enter"),
         [],
@@ -715,14 +718,14 @@ fn suspending_asks_because_the_engine_stands_still_with_the_console() {
     );
     assert_eq!(press(&mut model, "ctrl-z tab enter"), [Effect::Suspend]);
 
-    let mut model = console(Scene::Stopped);
+    let mut model = console(SampleState::Stopped);
     assert_eq!(press(&mut model, "ctrl-z"), [Effect::Suspend]);
 }
 
 #[test]
 fn a_refused_row_is_named_before_its_reason() {
-    let mut model = console(Scene::Held);
-    let mut held = status(Scene::Held);
+    let mut model = console(SampleState::Held);
+    let mut held = status(SampleState::Held);
     held.last_error = held.last_error.map(|failure| Failure {
         message: "cannot write to the target db2:5432/shop".into(),
         refusal: Some(Box::new(Refusal {
@@ -758,7 +761,7 @@ fn a_refused_row_is_named_before_its_reason() {
 
 #[test]
 fn a_lost_slot_has_no_room_left_and_its_hint_is_in_keys() {
-    let mut lost = status(Scene::Held);
+    let mut lost = status(SampleState::Held);
     let slot = lost.slots.iter_mut().find(|slot| slot.ours).unwrap();
     slot.wal_status = Some("lost".into());
     slot.safe_wal_bytes = None;
@@ -767,7 +770,7 @@ fn a_lost_slot_has_no_room_left_and_its_hint_is_in_keys() {
         hint: Some(begin_anew("-c shop.env", "orders_slot")),
         ..failure
     });
-    let mut model = console(Scene::Held);
+    let mut model = console(SampleState::Held);
     update(&mut model, Message::Status(Arc::new(lost)));
 
     for size in [(80, 24), (120, 40)] {
@@ -787,7 +790,7 @@ fn a_lost_slot_has_no_room_left_and_its_hint_is_in_keys() {
 
 #[test]
 fn a_level_that_is_chosen_for_a_target_is_what_is_captured() {
-    let mut model = console(Scene::Streaming);
+    let mut model = console(SampleState::Streaming);
     let captured = |effects: Vec<Effect>| match effects.as_slice() {
         [Effect::Capture(levels)] => levels.iter().find(|one| one.0 == "ddl").unwrap().1,
         other => panic!("{other:?}"),
@@ -822,7 +825,7 @@ fn page(changes: Vec<SchemaChange>) -> Page {
 
 #[test]
 fn the_schema_log_goes_on_into_what_is_on_record() {
-    let mut model = console(Scene::Streaming);
+    let mut model = console(SampleState::Streaming);
     model.servers.begin();
     let look = |look| [Effect::Look(look)];
     assert_eq!(
@@ -854,7 +857,7 @@ fn the_schema_log_goes_on_into_what_is_on_record() {
 
 #[test]
 fn without_an_engine_both_sides_are_shown_as_they_are() {
-    let mut model = console(Scene::Opening);
+    let mut model = console(SampleState::Opening);
     let none = Status {
         phase: Phase::Stopped,
         ..Status::default()
@@ -865,7 +868,7 @@ fn without_an_engine_both_sides_are_shown_as_they_are() {
         source: "db1:5432/shop".into(),
         target: "db2:5432/shop".into(),
         slot_name: "orders_slot".into(),
-        slots: Some(status(Scene::Streaming).slots),
+        slots: Some(status(SampleState::Streaming).slots),
         ..Sides::default()
     };
     let answer = |seen: &Sides| Message::Looked(Looked::Servers(Box::new(seen.clone())));
@@ -894,7 +897,7 @@ fn without_an_engine_both_sides_are_shown_as_they_are() {
 
 #[test]
 fn a_stop_of_an_engine_that_ran_elsewhere_is_shown_until_it_is_overcome() {
-    let mut model = console(Scene::Held);
+    let mut model = console(SampleState::Held);
     let last_stop = model.latest.last_error.clone();
     let told = last_stop.as_ref().unwrap().message.clone();
     model.latest = Arc::new(Status {
@@ -917,7 +920,7 @@ fn a_stop_of_an_engine_that_ran_elsewhere_is_shown_until_it_is_overcome() {
 
 #[test]
 fn a_side_that_says_nothing_while_the_engine_works_is_named_with_how_long() {
-    let mut model = console(Scene::Streaming);
+    let mut model = console(SampleState::Streaming);
     let mut status = Status::clone(&model.latest);
     status.seen.source_ms = Some(model.now_ms - 9_000);
     status.seen.target_ms = Some(model.now_ms - 12_500);
@@ -936,7 +939,7 @@ fn a_search_leaves_what_matches_and_says_which_of_how_many_is_selected() {
         ("5", "order", "2/5"),
         ("2", "users", "2/8"),
     ] {
-        let mut model = console(Scene::Streaming);
+        let mut model = console(SampleState::Streaming);
         press(&mut model, pane);
         press(&mut model, "/");
         type_text(&mut model, typed);
@@ -953,7 +956,7 @@ fn a_search_leaves_what_matches_and_says_which_of_how_many_is_selected() {
         };
         assert!(screen.lines().last().unwrap().contains(which), "{screen}");
     }
-    let mut model = console(Scene::Streaming);
+    let mut model = console(SampleState::Streaming);
     press(&mut model, "1 /");
     type_text(&mut model, "nobody");
     press(&mut model, "enter");
@@ -982,7 +985,7 @@ fn click_on(model: &mut Model, size: (u16, u16), words: &str) -> Vec<Effect> {
 
 #[test]
 fn what_can_be_seen_can_be_clicked() {
-    let mut model = console(Scene::Streaming);
+    let mut model = console(SampleState::Streaming);
     click_on(&mut model, (120, 40), "SLOT ");
     assert_eq!(model.sorting.slots, SlotOrder::TimeLeft, "a heading sorts");
     click_on(&mut model, (120, 40), "audit_slot");
@@ -1001,7 +1004,7 @@ fn what_can_be_seen_can_be_clicked() {
     click_on(&mut model, (48, 12), "5 Tables");
     assert_eq!(model.focus, Pane::Tables, "a tab");
 
-    let mut model = console(Scene::Streaming);
+    let mut model = console(SampleState::Streaming);
     click_on(&mut model, (120, 40), "q quit");
     click_on(&mut model, (120, 40), "stop and quit ");
     assert_eq!(model.leaving, Leaving::No, "the first click chooses");
@@ -1011,34 +1014,37 @@ fn what_can_be_seen_can_be_clicked() {
 
 #[test]
 fn the_windows_title_says_the_state_and_the_bell_calls_for_what_matters() {
-    let mut model = console(Scene::Streaming);
-    let mut title = |scene| {
-        let effects = update(&mut model, Message::Status(Arc::new(status(scene))));
+    let mut model = console(SampleState::Streaming);
+    let mut title = |sample| {
+        let effects = update(&mut model, Message::Status(Arc::new(status(sample))));
         effects.into_iter().find_map(|effect| match effect {
             Effect::Title { text, bell } => Some((text, bell)),
             _ => None,
         })
     };
     let expected = |text: &str, bell| Some((text.to_owned(), bell));
-    assert_eq!(title(Scene::Streaming), None, "nothing has changed");
-    assert_eq!(title(Scene::Held), expected("! HELD orders_prod", true));
+    assert_eq!(title(SampleState::Streaming), None, "nothing has changed");
     assert_eq!(
-        title(Scene::Streaming),
+        title(SampleState::Held),
+        expected("! HELD orders_prod", true)
+    );
+    assert_eq!(
+        title(SampleState::Streaming),
         expected("● STREAMING orders_prod", false)
     );
     assert_eq!(
-        title(Scene::Behind),
+        title(SampleState::Behind),
         expected("» CATCHING UP orders_prod", false)
     );
     assert_eq!(
-        title(Scene::Streaming),
+        title(SampleState::Streaming),
         expected("● STREAMING orders_prod", true)
     );
 }
 
 #[test]
 fn whoever_leaves_is_told_where_it_stands_and_how_to_go_on() {
-    let model = console(Scene::Stopped);
+    let model = console(SampleState::Stopped);
     let farewell = ask::farewell(&model).unwrap();
     assert!(
         farewell.starts_with("orders_prod stopped at 0/"),
@@ -1048,9 +1054,9 @@ fn whoever_leaves_is_told_where_it_stands_and_how_to_go_on() {
         farewell.contains("pgstream run goes on there"),
         "{farewell}"
     );
-    assert_eq!(ask::farewell(&console(Scene::Opening)), None);
+    assert_eq!(ask::farewell(&console(SampleState::Opening)), None);
 
-    let mut model = console(Scene::Streaming);
+    let mut model = console(SampleState::Streaming);
     model.attached = true;
     press(&mut model, "q");
     assert_eq!(

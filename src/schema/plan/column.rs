@@ -1,7 +1,7 @@
 //! Columns, by their number. Structure (add, drop, type, name) goes through the parent and reaches
 //! children by itself, as it did on the source; everything else is said for each table with ONLY.
 
-use super::scene::Scene;
+use super::command_objects::CommandObjects;
 use super::sequence::parameters;
 use super::sql::{comment, compression_keyword, option_changes, storage_keyword};
 use super::steps::{Phase, Steps, label};
@@ -10,7 +10,7 @@ use crate::schema::description::{Column, NotNull, Table};
 
 /// One table before and after, and what its columns are asked about.
 pub(super) struct Columns<'a> {
-    pub(super) scene: &'a Scene<'a>,
+    pub(super) command: &'a CommandObjects<'a>,
     pub(super) oid: u32,
     pub(super) before: &'a Table,
     pub(super) after: &'a Table,
@@ -58,7 +58,7 @@ impl Columns<'_> {
         if column.is_inherited_only() {
             return;
         }
-        let stays_below = self.scene.children(self.oid).any(|child| {
+        let stays_below = self.command.children(self.oid).any(|child| {
             let before = child.before.as_ref().map(|t| t.columns.as_slice());
             let mut before = before.unwrap_or_default().iter();
             let inherited = before.find(|c| c.name == column.name);
@@ -85,7 +85,7 @@ impl Columns<'_> {
             let missing = self.missing_value(column);
             let name = quote_ident(&column.name);
             let default = missing.as_deref().or(column.default.as_deref());
-            let parts = parts(self.scene, self.oid, column, default);
+            let parts = parts(self.command, self.oid, column, default);
             let type_of = type_of(column);
             let table = self.family();
             let sql = format!("{table} ADD COLUMN {name} {type_of}{parts}");
@@ -114,7 +114,7 @@ impl Columns<'_> {
         };
         let below = || {
             let mut tables = self
-                .scene
+                .command
                 .children(self.oid)
                 .filter_map(|c| c.after.as_ref());
             tables.find_map(|t| {
@@ -194,8 +194,9 @@ impl Columns<'_> {
             return;
         }
         let childless =
-            self.after.partition_key.is_some() && self.scene.children(self.oid).next().is_none();
-        let empty = self.scene.is_refilled(self.oid) || self.after.persistence == "u" || childless;
+            self.after.partition_key.is_some() && self.command.children(self.oid).next().is_none();
+        let empty =
+            self.command.is_refilled(self.oid) || self.after.persistence == "u" || childless;
         let using = match empty && after.generated.is_none() {
             true => format!(" USING NULL::{}", after.type_name),
             false => String::new(),
@@ -251,7 +252,7 @@ impl Columns<'_> {
         let clause = match (before.identity.as_deref(), after.identity.as_deref()) {
             (old, new) if old == new || self.shares_identity(after) => return,
             (Some(_), None) => "DROP IDENTITY".to_owned(),
-            (None, Some(_)) => match identity_parts(self.scene, self.oid, after) {
+            (None, Some(_)) => match identity_parts(self.command, self.oid, after) {
                 Some(identity) => format!("ADD {identity}"),
                 None => return,
             },
@@ -277,7 +278,7 @@ impl Columns<'_> {
         let moved = self.before.is_partition() != self.after.is_partition();
         let with_parent = self.after.is_partition()
             && self.after.parents.iter().any(|parent| {
-                let parent = self.scene.tables.get(&parent.oid);
+                let parent = self.command.tables.get(&parent.oid);
                 let images = parent.and_then(|p| p.before.as_ref().zip(p.after.as_ref()));
                 images.is_some_and(|(before, after)| {
                     let find = |t: &Table| {
@@ -293,7 +294,7 @@ impl Columns<'_> {
     fn alter_not_null(&self, before: &Column, after: &Column, steps: &mut Steps, object: &str) {
         let table = self.only();
         // A parent may have NOT NULL only when its children have it, and lose it only before them.
-        let depth = self.scene.depth(self.after);
+        let depth = self.command.depth(self.after);
         let rank = if after.not_null { -depth } else { depth };
         for sql in not_null_changes(&table, &self.after.name, before, after) {
             steps.add_ranked(Phase::ColumnSetting, rank, object, sql);
@@ -378,7 +379,7 @@ pub(super) fn type_of(column: &Column) -> String {
 
 /// Returns what stands behind a new column's type: default, identity, generation, NOT NULL.
 pub(super) fn parts(
-    scene: &Scene<'_>,
+    command: &CommandObjects<'_>,
     table: u32,
     column: &Column,
     default: Option<&str>,
@@ -386,7 +387,7 @@ pub(super) fn parts(
     let mut parts = String::new();
     match (column.generated.as_deref(), default) {
         // A child's own declaration of the column says nothing of how the parent computes it.
-        (Some(_), Some(_)) if column.inherited > 0 && is_child(scene, table) => {}
+        (Some(_), Some(_)) if column.inherited > 0 && is_child(command, table) => {}
         (Some(kind), Some(text)) => {
             let kind = if kind == "v" { "VIRTUAL" } else { "STORED" };
             parts.push_str(&format!(" GENERATED ALWAYS AS ({text}) {kind}"));
@@ -394,7 +395,7 @@ pub(super) fn parts(
         (None, Some(text)) => parts.push_str(&format!(" DEFAULT {text}")),
         (_, None) => {}
     }
-    if let Some(identity) = identity_parts(scene, table, column) {
+    if let Some(identity) = identity_parts(command, table, column) {
         parts.push_str(&format!(" {identity}"));
     }
     match &column.not_null_constraint {
@@ -414,19 +415,19 @@ pub(super) fn parts(
 }
 
 /// Whether a table is made with INHERITS; a partition is made alone and attached.
-fn is_child(scene: &Scene<'_>, table: u32) -> bool {
-    let table = scene.tables.get(&table);
+fn is_child(command: &CommandObjects<'_>, table: u32) -> bool {
+    let table = command.tables.get(&table);
     let after = table.and_then(|images| images.after.as_ref());
     after.is_some_and(|after| !after.is_partition())
 }
 
 /// A partition shares the identity of its parent and has no sequence of its own.
-fn identity_parts(scene: &Scene<'_>, table: u32, column: &Column) -> Option<String> {
+fn identity_parts(command: &CommandObjects<'_>, table: u32, column: &Column) -> Option<String> {
     let kind = match column.identity.as_deref()? {
         "a" => "ALWAYS",
         _ => "BY DEFAULT",
     };
-    let sequence = scene.identity_sequence(table, column)?;
+    let sequence = command.identity_sequence(table, column)?;
     Some(format!(
         "GENERATED {kind} AS IDENTITY (SEQUENCE NAME {} {})",
         sequence.qualified_name().quoted(),

@@ -1,7 +1,7 @@
 //! CREATE and DROP INDEX CONCURRENTLY. The catalogs do not say that a command was concurrent; its
 //! text does, and such a command is always alone in what the client sent.
 
-use super::scene::Scene;
+use super::command_objects::CommandObjects;
 use super::steps::{Step, label};
 use super::{Plan, index};
 use crate::model::{do_block, quote_literal};
@@ -12,21 +12,21 @@ use crate::schema::entry::ObjectChange;
 ///
 /// Each step may run again after a crash: a build that failed half-way leaves an invalid index,
 /// which is dropped first.
-pub(super) fn plan(scene: &Scene<'_>, plan: &mut Plan) -> bool {
-    let change = scene.change;
+pub(super) fn plan(command: &CommandObjects<'_>, plan: &mut Plan) -> bool {
+    let change = command.change;
     let statement = change.statement.as_deref().unwrap_or_default();
     if change.nested || !is_concurrent(statement) {
         return false;
     }
     let mut steps = Vec::new();
-    for object in scene.objects {
+    for object in command.objects {
         let ObjectChange::Index(images) = object else {
             return false;
         };
         let Some(known) = images.after.as_ref().or(images.before.as_ref()) else {
             continue;
         };
-        if !scene.selects(known.table_oid, &known.table) {
+        if !command.selects(known.table_oid, &known.table) {
             continue;
         }
         steps.extend(match (&images.before, &images.after) {
@@ -37,7 +37,7 @@ pub(super) fn plan(scene: &Scene<'_>, plan: &mut Plan) -> bool {
     }
     plan.steps = steps;
     plan.outside = true;
-    plan.relations = scene.touched_relations();
+    plan.relations = command.touched_relations();
     true
 }
 

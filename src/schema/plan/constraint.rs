@@ -2,8 +2,8 @@
 //! partitions; keys are said for each table with ONLY, and their indexes attached, so that every
 //! part keeps its name.
 
+use super::command_objects::CommandObjects;
 use super::refill;
-use super::scene::Scene;
 use super::sql::comment;
 use super::steps::{Phase, Steps};
 use super::{NotApplied, Plan};
@@ -12,7 +12,7 @@ use crate::schema::description::{Constraint, Index, Table};
 use crate::schema::entry::Images;
 
 pub(super) fn plan(
-    scene: &Scene<'_>,
+    command: &CommandObjects<'_>,
     images: &Images<Constraint>,
     steps: &mut Steps,
     plan: &mut Plan,
@@ -20,23 +20,23 @@ pub(super) fn plan(
     let Some(known) = images.after.as_ref().or(images.before.as_ref()) else {
         return;
     };
-    if !scene.selects(known.table_oid, &known.table) {
+    if !command.selects(known.table_oid, &known.table) {
         return;
     }
     let Some(after) = &images.after else {
-        return drop_constraint(scene, known, steps);
+        return drop_constraint(command, known, steps);
     };
     let object = label(after);
     match &images.before {
         None => {
-            if !create(scene, after, steps, plan, &object) {
+            if !create(command, after, steps, plan, &object) {
                 return;
             }
         }
-        Some(_) if refill::keeps_rows_apart(scene, images) => return,
+        Some(_) if refill::keeps_rows_apart(command, images) => return,
         // As its index, it has the name that PostgreSQL gave it, on the target, too.
         Some(_) if images.rebuilt && after.parent_oid.is_some() => {}
-        Some(before) => alter(scene, before, after, steps, &object),
+        Some(before) => alter(command, before, after, steps, &object),
     }
     describe(images.before.as_ref(), after, steps, &object);
 }
@@ -46,32 +46,32 @@ pub(super) fn label(constraint: &Constraint) -> String {
 }
 
 /// Whether PostgreSQL makes it by itself for this table.
-fn comes_from_parent(scene: &Scene<'_>, constraint: &Constraint) -> bool {
+fn comes_from_parent(command: &CommandObjects<'_>, constraint: &Constraint) -> bool {
     match constraint.kind.as_str() {
         "f" => constraint.parent_oid.is_some(),
         "c" => {
             let inherited = constraint.inherited > 0 && !constraint.local;
-            let follows = !constraint.validated && is_new_above(scene, constraint);
-            inherited && (follows || !is_new_partition(scene, constraint))
+            let follows = !constraint.validated && is_new_above(command, constraint);
+            inherited && (follows || !is_new_partition(command, constraint))
         }
         _ => false,
     }
 }
 
 /// A new partition must have its parent's checks before it is attached.
-fn is_new_partition(scene: &Scene<'_>, constraint: &Constraint) -> bool {
-    let table = scene.tables.get(&constraint.table_oid);
+fn is_new_partition(command: &CommandObjects<'_>, constraint: &Constraint) -> bool {
+    let table = command.tables.get(&constraint.table_oid);
     let after = table.and_then(|images| images.after.as_ref());
-    scene.is_created(constraint.table_oid) && after.is_some_and(Table::is_partition)
+    command.is_created(constraint.table_oid) && after.is_some_and(Table::is_partition)
 }
 
 /// Whether a parent gets the check now, too: one that is NOT VALID reaches its children by that, rows and
 /// all.
-fn is_new_above(scene: &Scene<'_>, constraint: &Constraint) -> bool {
-    let table = scene.tables.get(&constraint.table_oid);
+fn is_new_above(command: &CommandObjects<'_>, constraint: &Constraint) -> bool {
+    let table = command.tables.get(&constraint.table_oid);
     let table = table.and_then(|images| images.after.as_ref());
     let parents = table.map_or(&[][..], |table| table.parents.as_slice());
-    let mut new = scene
+    let mut new = command
         .constraints
         .values()
         .filter(|images| images.before.is_none());
@@ -85,17 +85,17 @@ fn is_new_above(scene: &Scene<'_>, constraint: &Constraint) -> bool {
 
 /// Returns whether the target will have the constraint through a statement of ours.
 fn create(
-    scene: &Scene<'_>,
+    command: &CommandObjects<'_>,
     after: &Constraint,
     steps: &mut Steps,
     plan: &mut Plan,
     object: &str,
 ) -> bool {
-    if comes_from_parent(scene, after) {
+    if comes_from_parent(command, after) {
         return false;
     }
     if let (Some(oid), Some(name)) = (after.referenced_oid, &after.referenced)
-        && !scene.selects(oid, name)
+        && !command.selects(oid, name)
     {
         plan.not_applied.push(NotApplied {
             object: object.to_owned(),
@@ -111,7 +111,7 @@ fn create(
         "p" | "u" | "x" => "ONLY ",
         _ => "",
     };
-    let definition = match existing_index(scene, after) {
+    let definition = match existing_index(command, after) {
         Some(index) => from_index(after, index),
         None => after.definition.clone(),
     };
@@ -125,8 +125,8 @@ fn create(
 }
 
 /// The name, before this command, of the index that ADD CONSTRAINT … USING INDEX took over.
-fn existing_index<'a>(scene: &Scene<'a>, constraint: &Constraint) -> Option<&'a str> {
-    let images = scene.indexes.get(&constraint.index_oid?)?;
+fn existing_index<'a>(command: &CommandObjects<'a>, constraint: &Constraint) -> Option<&'a str> {
+    let images = command.indexes.get(&constraint.index_oid?)?;
     let before = images.before.as_ref()?;
     before.constraint.is_none().then_some(before.name.as_str())
 }
@@ -134,13 +134,13 @@ fn existing_index<'a>(scene: &Scene<'a>, constraint: &Constraint) -> Option<&'a 
 /// Makes a new key out of an index of its own, which is built first: other index builds of the table
 /// go on beside it.
 pub(super) fn plan_over_index(
-    scene: &Scene<'_>,
+    command: &CommandObjects<'_>,
     after: &Constraint,
     images: &Images<Index>,
     steps: &mut Steps,
 ) {
     let Some(index) = &images.after else { return };
-    if !scene.selects(after.table_oid, &after.table) {
+    if !command.selects(after.table_oid, &after.table) {
         return;
     }
     let object = label(after);
@@ -187,7 +187,7 @@ fn from_index(constraint: &Constraint, index: &str) -> String {
 /// PostgreSQL hands a new name of a CHECK down to the children that inherit it, and to those alone; all
 /// else of a foreign key is said to the partitioned table.
 fn alter(
-    scene: &Scene<'_>,
+    command: &CommandObjects<'_>,
     before: &Constraint,
     after: &Constraint,
     steps: &mut Steps,
@@ -203,7 +203,9 @@ fn alter(
     }
     if after.validated && !before.validated && before.enforced == after.enforced {
         let sql = format!("{table} VALIDATE CONSTRAINT {name}");
-        let above = scene.constraints.get(&after.parent_oid.unwrap_or_default());
+        let above = command
+            .constraints
+            .get(&after.parent_oid.unwrap_or_default());
         if above.is_none() {
             steps.add(Phase::Validate, object, sql);
         }
@@ -241,12 +243,12 @@ fn alter_mode(before: &Constraint, after: &Constraint, steps: &mut Steps, object
     }
 }
 
-fn drop_constraint(scene: &Scene<'_>, before: &Constraint, steps: &mut Steps) {
-    if goes_with_parent(scene, before) || scene.is_dropped(before.table_oid) {
+fn drop_constraint(command: &CommandObjects<'_>, before: &Constraint, steps: &mut Steps) {
+    if goes_with_parent(command, before) || command.is_dropped(before.table_oid) {
         return;
     }
     if let (Some(oid), Some(name)) = (before.referenced_oid, &before.referenced)
-        && !scene.selects(oid, name)
+        && !command.selects(oid, name)
     {
         return;
     }
@@ -254,7 +256,7 @@ fn drop_constraint(scene: &Scene<'_>, before: &Constraint, steps: &mut Steps) {
         "f" => Phase::DropForeignKey,
         _ => Phase::DropConstraint,
     };
-    let stays_below = before.kind == "c" && stays_below(scene, before);
+    let stays_below = before.kind == "c" && stays_below(command, before);
     let only = if stays_below { "ONLY " } else { "" };
     let sql = format!(
         "ALTER TABLE {only}{} DROP CONSTRAINT {}",
@@ -266,17 +268,20 @@ fn drop_constraint(scene: &Scene<'_>, before: &Constraint, steps: &mut Steps) {
 
 /// Whether PostgreSQL takes it away by itself: nobody can drop what comes from a parent. The part of a
 /// foreign key that stands for a partition goes when that is detached, though the key stays.
-fn goes_with_parent(scene: &Scene<'_>, before: &Constraint) -> bool {
+fn goes_with_parent(command: &CommandObjects<'_>, before: &Constraint) -> bool {
     let from_above = before.parent_oid.is_some_and(|parent| {
-        let parent = scene.constraints.get(&parent);
+        let parent = command.constraints.get(&parent);
         before.kind == "f" || parent.is_none_or(|images| images.after.is_none())
     });
     from_above || before.kind == "c" && before.inherited > 0 && !before.local
 }
 
-fn stays_below(scene: &Scene<'_>, constraint: &Constraint) -> bool {
-    scene.children(constraint.table_oid).any(|child| {
-        let mut constraints = scene.constraints.values().filter_map(|c| c.after.as_ref());
+fn stays_below(command: &CommandObjects<'_>, constraint: &Constraint) -> bool {
+    command.children(constraint.table_oid).any(|child| {
+        let mut constraints = command
+            .constraints
+            .values()
+            .filter_map(|c| c.after.as_ref());
         constraints.any(|c| c.table_oid == child.oid && c.name == constraint.name)
     })
 }

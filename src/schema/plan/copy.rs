@@ -16,7 +16,7 @@
 //! index builds of the table would wait for.
 
 use super::NotApplied;
-use super::scene::Scene;
+use super::command_objects::CommandObjects;
 use super::steps::{Check, Owner, Phase, Phased, Step, Steps};
 use super::ties::{Height, Ties};
 use super::{Plan, constraint, plan_object};
@@ -68,42 +68,42 @@ pub struct CopyPlan {
 #[must_use]
 pub fn plan_copy(objects: &[ObjectChange], selects: &dyn Fn(&QualifiedName) -> bool) -> CopyPlan {
     let change = Change::of(Vec::new());
-    let mut scene = Scene::new(&change, objects, selects);
-    let ties = Ties::of(&scene);
-    scene.row_types.clone_from(ties.row_types());
+    let mut command = CommandObjects::new(&change, objects, selects);
+    let ties = Ties::of(&command);
+    command.row_types.clone_from(ties.row_types());
     let (mut steps, mut plan) = (Steps::default(), Plan::default());
     for object in objects {
-        steps.belong_to(owner(&scene, &ties, object));
-        match key_and_index(&scene, object) {
+        steps.belong_to(owner(&command, &ties, object));
+        match key_and_index(&command, object) {
             Some((key, index)) => {
-                constraint::plan_over_index(&scene, key, index, &mut steps);
+                constraint::plan_over_index(&command, key, index, &mut steps);
             }
-            None => plan_object(&scene, object, &mut steps, &mut plan),
+            None => plan_object(&command, object, &mut steps, &mut plan),
         }
     }
     steps.belong_to(Owner::default());
-    super::drops::plan(&scene, &mut steps);
+    super::drops::plan(&command, &mut steps);
     let phased = steps.into_phased().into_iter();
     CopyPlan {
-        steps: phased.map(|phased| staged(&scene, phased)).collect(),
+        steps: phased.map(|phased| staged(&command, phased)).collect(),
         not_applied: plan.not_applied,
     }
 }
 
-fn owner(scene: &Scene<'_>, ties: &Ties, object: &ObjectChange) -> Owner {
+fn owner(command: &CommandObjects<'_>, ties: &Ties, object: &ObjectChange) -> Owner {
     let known = match object {
         ObjectChange::Constraint(images) => images.known(),
         _ => None,
     };
     let index = match object {
         ObjectChange::Index(images) => images.after.as_ref(),
-        _ => known.and_then(|key| index(scene, key.index_oid?)),
+        _ => known.and_then(|key| index(command, key.index_oid?)),
     };
     Owner {
         relation: object.relation(),
         referenced: object.referenced(),
         check: known.and_then(check),
-        of_existing_index: index.is_some_and(|index| is_of_existing_index(scene, index)),
+        of_existing_index: index.is_some_and(|index| is_of_existing_index(command, index)),
         height: match object {
             ObjectChange::Table(images) => height(ties, &images.after, Table::qualified_name),
             ObjectChange::Type(images) => height(ties, &images.after, Type::qualified_name),
@@ -126,24 +126,24 @@ fn check(constraint: &Constraint) -> Option<Check> {
     }
 }
 
-fn index<'a>(scene: &Scene<'a>, oid: u32) -> Option<&'a Index> {
-    let images = scene.indexes.get(&oid);
+fn index<'a>(command: &CommandObjects<'a>, oid: u32) -> Option<&'a Index> {
+    let images = command.indexes.get(&oid);
     images.and_then(|images| images.after.as_ref())
 }
 
 /// The index of a partitioned table that is not made now stands: with its table, which is complete.
-fn is_of_existing_index(scene: &Scene<'_>, index: &Index) -> bool {
+fn is_of_existing_index(command: &CommandObjects<'_>, index: &Index) -> bool {
     index.parent_oid.is_some_and(|parent| {
-        let parent = scene.indexes.get(&parent);
+        let parent = command.indexes.get(&parent);
         parent.is_none_or(|images| images.before.is_some())
     })
 }
 
-fn staged(scene: &Scene<'_>, phased: Phased) -> StagedStep {
+fn staged(command: &CommandObjects<'_>, phased: Phased) -> StagedStep {
     let Phased {
         phase, owner, step, ..
     } = phased;
-    let table = owner.relation.and_then(|oid| table(scene, oid));
+    let table = owner.relation.and_then(|oid| table(command, oid));
     StagedStep {
         stage: stage(phase, table, owner),
         relation: owner.relation,
@@ -152,8 +152,8 @@ fn staged(scene: &Scene<'_>, phased: Phased) -> StagedStep {
     }
 }
 
-fn table<'a>(scene: &Scene<'a>, oid: u32) -> Option<&'a Table> {
-    let images = scene.tables.get(&oid);
+fn table<'a>(command: &CommandObjects<'a>, oid: u32) -> Option<&'a Table> {
+    let images = command.tables.get(&oid);
     images.and_then(|images| images.after.as_ref())
 }
 
@@ -183,16 +183,16 @@ fn stage(phase: Phase, table: Option<&Table>, owner: Owner) -> Stage {
 
 /// Returns a new key of a plain table and its index, if that can be made by itself.
 fn key_and_index<'a>(
-    scene: &Scene<'a>,
+    command: &CommandObjects<'a>,
     object: &'a ObjectChange,
 ) -> Option<(&'a Constraint, &'a Images<Index>)> {
     let ObjectChange::Constraint(images) = object else {
         return None;
     };
     let after = images.after.as_ref().filter(|_| images.before.is_none())?;
-    let images = scene.indexes.get(&after.index_oid?)?;
+    let images = command.indexes.get(&after.index_oid?)?;
     let index = images.after.as_ref()?;
-    let plain = table(scene, after.table_oid)?.partition_key.is_none();
+    let plain = table(command, after.table_oid)?.partition_key.is_none();
     let key = matches!(after.kind.as_str(), "p" | "u") && !after.deferrable;
     let btree = index.valid && index.definition.contains(" USING btree ");
     (plain && key && btree).then_some((after, *images))

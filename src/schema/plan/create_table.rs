@@ -3,20 +3,20 @@
 //! names.
 
 use super::column;
-use super::scene::Scene;
+use super::command_objects::CommandObjects;
 use super::sql::option_clause;
 use super::steps::{Phase, Steps, label};
 use crate::model::quote_ident;
 use crate::schema::description::{Column, Parent, Table};
 
-pub(super) fn plan(scene: &Scene<'_>, oid: u32, table: &Table, steps: &mut Steps) {
+pub(super) fn plan(command: &CommandObjects<'_>, oid: u32, table: &Table, steps: &mut Steps) {
     let object = label("table", &table.qualified_name());
-    if let Some(parents) = adopters(scene, table) {
+    if let Some(parents) = adopters(command, table) {
         let orphan = Table {
             parents: Vec::new(),
             ..table.clone()
         };
-        plan(scene, oid, &orphan, steps);
+        plan(command, oid, &orphan, steps);
         let name = table.qualified_name().quoted();
         for parent in parents {
             let parent = parent.qualified_name().quoted();
@@ -25,19 +25,19 @@ pub(super) fn plan(scene: &Scene<'_>, oid: u32, table: &Table, steps: &mut Steps
         }
         return;
     }
-    steps.add(Phase::CreateTable, &object, create(scene, oid, table));
+    steps.add(Phase::CreateTable, &object, create(command, oid, table));
     let nothing = bare(table);
     for column in &table.columns {
         column::settings_of_new(table, column, steps, &object);
-        if is_left_to_parents(scene, table, column) {
+        if is_left_to_parents(command, table, column) {
             column::settings_of_inherited(table, column, steps, &object);
         }
-        if lacks_default_of_parents(scene, table, column) {
+        if lacks_default_of_parents(command, table, column) {
             column::drop_default(table, column, steps, &object);
         }
     }
-    super::table::settings(scene, oid, &nothing, table, steps);
-    if let (true, Some(parent)) = (table.is_partition(), kept_parents(scene, table).next()) {
+    super::table::settings(command, oid, &nothing, table, steps);
+    if let (true, Some(parent)) = (table.is_partition(), kept_parents(command, table).next()) {
         attach(table, parent, steps);
     }
 }
@@ -45,15 +45,15 @@ pub(super) fn plan(scene: &Scene<'_>, oid: u32, table: &Table, steps: &mut Steps
 /// Returns the parents of a table that got them later, or they got columns later: CREATE TABLE … INHERITS puts
 /// the parents' columns first. Where rows of the table are values of others, their order is their meaning;
 /// elsewhere it is kept when nothing else becomes different by that.
-fn adopters<'t>(scene: &'t Scene<'_>, table: &'t Table) -> Option<Vec<&'t Parent>> {
-    let parents: Vec<&Parent> = kept_parents(scene, table).collect();
-    let made = parents.iter().all(|parent| scene.is_created(parent.oid));
+fn adopters<'t>(command: &'t CommandObjects<'_>, table: &'t Table) -> Option<Vec<&'t Parent>> {
+    let parents: Vec<&Parent> = kept_parents(command, table).collect();
+    let made = parents.iter().all(|parent| command.is_created(parent.oid));
     if table.is_partition() || parents.is_empty() || !made {
         return None;
     }
     let above = parents
         .iter()
-        .filter_map(|parent| scene.tables.get(&parent.oid)?.after.as_ref());
+        .filter_map(|parent| command.tables.get(&parent.oid)?.after.as_ref());
     let above = above.flat_map(|parent| &parent.columns);
     let own = table.columns.iter();
     let mut order: Vec<&str> = Vec::new();
@@ -66,7 +66,7 @@ fn adopters<'t>(scene: &'t Scene<'_>, table: &'t Table) -> Option<Vec<&'t Parent
         .into_iter()
         .eq(own.clone().map(|column| &*column.name));
     let declared = own.clone().all(|column| !column.is_inherited_only());
-    (!same && (declared || scene.row_types.contains(&table.qualified_name()))).then_some(parents)
+    (!same && (declared || command.row_types.contains(&table.qualified_name()))).then_some(parents)
 }
 
 /// Adds the statement that makes an existing table a partition.
@@ -82,46 +82,46 @@ pub(super) fn attach(table: &Table, parent: &Parent, steps: &mut Steps) {
 
 /// The parents that the target has: those that the filter leaves out are not inherited from.
 pub(super) fn kept_parents<'t>(
-    scene: &'t Scene<'_>,
+    command: &'t CommandObjects<'_>,
     table: &'t Table,
 ) -> impl Iterator<Item = &'t Parent> {
-    let kept = |parent: &&Parent| scene.selects(parent.oid, &parent.qualified_name());
+    let kept = |parent: &&Parent| command.selects(parent.oid, &parent.qualified_name());
     table.parents.iter().filter(kept)
 }
 
-fn is_left_to_parents(scene: &Scene<'_>, table: &Table, column: &Column) -> bool {
+fn is_left_to_parents(command: &CommandObjects<'_>, table: &Table, column: &Column) -> bool {
     !table.is_partition()
         && column.is_inherited_only()
-        && kept_parents(scene, table).next().is_some()
+        && kept_parents(command, table).next().is_some()
 }
 
 /// A new child takes over the default of a column that it does not give one, also where it declares the
 /// column again.
-fn lacks_default_of_parents(scene: &Scene<'_>, table: &Table, column: &Column) -> bool {
+fn lacks_default_of_parents(command: &CommandObjects<'_>, table: &Table, column: &Column) -> bool {
     let own = column.default.is_some() || column.identity.is_some();
-    !own && !table.is_partition() && gets_default(scene, table, &column.name)
+    !own && !table.is_partition() && gets_default(command, table, &column.name)
 }
 
 /// Whether CREATE TABLE would give the column a default of a parent, which may have it only until its own
 /// is taken away. What a parent has that is not at hand nobody knows.
-fn gets_default(scene: &Scene<'_>, table: &Table, name: &str) -> bool {
+fn gets_default(command: &CommandObjects<'_>, table: &Table, name: &str) -> bool {
     let inherited = table
         .columns
         .iter()
         .any(|c| c.name == name && c.inherited > 0);
     inherited
-        && kept_parents(scene, table).any(|parent| {
-            let images = scene.tables.get(&parent.oid);
+        && kept_parents(command, table).any(|parent| {
+            let images = command.tables.get(&parent.oid);
             let parent = images.and_then(|images| images.after.as_ref());
             parent.is_none_or(|parent| {
                 let mut columns = parent.columns.iter();
                 let has_own = columns.any(|above| above.name == name && above.default.is_some());
-                has_own || gets_default(scene, parent, name)
+                has_own || gets_default(command, parent, name)
             })
         })
 }
 
-fn create(scene: &Scene<'_>, oid: u32, table: &Table) -> String {
+fn create(command: &CommandObjects<'_>, oid: u32, table: &Table) -> String {
     let unlogged = match table.persistence.as_str() {
         "u" => "UNLOGGED ",
         _ => "",
@@ -129,10 +129,13 @@ fn create(scene: &Scene<'_>, oid: u32, table: &Table) -> String {
     let name = table.qualified_name().quoted();
     let mut sql = format!("CREATE {unlogged}TABLE {name} ");
     match &table.of_type {
-        Some(of_type) => sql.push_str(&format!("OF {of_type}{}", typed_columns(scene, oid, table))),
-        None => sql.push_str(&format!("({})", columns(scene, oid, table).join(", "))),
+        Some(of_type) => sql.push_str(&format!(
+            "OF {of_type}{}",
+            typed_columns(command, oid, table)
+        )),
+        None => sql.push_str(&format!("({})", columns(command, oid, table).join(", "))),
     }
-    let parents: Vec<_> = kept_parents(scene, table)
+    let parents: Vec<_> = kept_parents(command, table)
         .filter(|_| !table.is_partition())
         .map(|parent| parent.qualified_name().quoted())
         .collect();
@@ -160,19 +163,19 @@ fn create(scene: &Scene<'_>, oid: u32, table: &Table) -> String {
     sql
 }
 
-fn columns(scene: &Scene<'_>, oid: u32, table: &Table) -> Vec<String> {
-    let own = |column: &&Column| !is_left_to_parents(scene, table, column);
+fn columns(command: &CommandObjects<'_>, oid: u32, table: &Table) -> Vec<String> {
+    let own = |column: &&Column| !is_left_to_parents(command, table, column);
     let own = table.columns.iter().filter(own);
     own.map(|column| {
         let head = format!("{} {}", quote_ident(&column.name), column::type_of(column));
-        head + &column::parts(scene, oid, column, column.default.as_deref())
+        head + &column::parts(command, oid, column, column.default.as_deref())
     })
     .collect()
 }
 
-fn typed_columns(scene: &Scene<'_>, oid: u32, table: &Table) -> String {
+fn typed_columns(command: &CommandObjects<'_>, oid: u32, table: &Table) -> String {
     let extras = table.columns.iter().filter_map(|column| {
-        let parts = column::parts(scene, oid, column, column.default.as_deref());
+        let parts = column::parts(command, oid, column, column.default.as_deref());
         let name = quote_ident(&column.name);
         (!parts.is_empty()).then(|| format!("{name} WITH OPTIONS{parts}"))
     });

@@ -1,24 +1,24 @@
 //! What is dropped as a whole: tables in one statement, because they may depend on each other,
 //! then sequences, types and schemas. Never with CASCADE.
 
-use super::scene::Scene;
+use super::command_objects::CommandObjects;
 use super::steps::{Phase, Steps};
 use crate::model::{QualifiedName, quote_ident};
 use crate::schema::description::{Sequence, Table, Type};
 use crate::schema::entry::ObjectChange;
 
-pub(super) fn plan(scene: &Scene<'_>, steps: &mut Steps) {
+pub(super) fn plan(command: &CommandObjects<'_>, steps: &mut Steps) {
     let mut tables = Vec::new();
     let mut sequences = Vec::new();
     let mut types = Vec::new();
     let mut schemas = Vec::new();
-    for object in scene.objects {
+    for object in command.objects {
         match object {
             ObjectChange::Table(i) if i.after.is_none() => {
-                tables.extend(i.before.as_ref().and_then(|t| table(scene, i.oid, t)));
+                tables.extend(i.before.as_ref().and_then(|t| table(command, i.oid, t)));
             }
             ObjectChange::Sequence(i) if i.after.is_none() => {
-                sequences.extend(i.before.as_ref().and_then(|s| sequence(scene, s)));
+                sequences.extend(i.before.as_ref().and_then(|s| sequence(command, s)));
             }
             ObjectChange::Type(i) if i.after.is_none() => {
                 types.extend(i.before.as_ref().map(Type::qualified_name));
@@ -43,31 +43,31 @@ pub(super) fn plan(scene: &Scene<'_>, steps: &mut Steps) {
     }
 }
 
-fn table(scene: &Scene<'_>, oid: u32, table: &Table) -> Option<QualifiedName> {
+fn table(command: &CommandObjects<'_>, oid: u32, table: &Table) -> Option<QualifiedName> {
     let name = table.qualified_name();
-    scene.selects(oid, &name).then_some(name)
+    command.selects(oid, &name).then_some(name)
 }
 
 /// A sequence goes with its identity column, its table or its column. One of no table is dropped where
 /// the filter lets its name through.
-fn sequence(scene: &Scene<'_>, sequence: &Sequence) -> Option<QualifiedName> {
+fn sequence(command: &CommandObjects<'_>, sequence: &Sequence) -> Option<QualifiedName> {
     if sequence.identity {
         return None;
     }
     if let (Some(oid), Some(name)) = (sequence.table_oid, &sequence.table) {
-        let images = scene.tables.get(&oid);
+        let images = command.tables.get(&oid);
         let number = sequence.column_number.unwrap_or_default();
         let owner_gone = images.is_some_and(|images| {
             let after = images.after.as_ref();
             after.and_then(|table| table.column(number)).is_none()
         });
-        if owner_gone || !scene.selects(oid, name) {
+        if owner_gone || !command.selects(oid, name) {
             return None;
         }
     }
     let name = sequence.qualified_name();
     let is_free = sequence.table_oid.is_none();
-    (!is_free || scene.selects_name(&name)).then_some(name)
+    (!is_free || command.selects_name(&name)).then_some(name)
 }
 
 fn drop_all(steps: &mut Steps, phase: Phase, kind: &str, names: &[QualifiedName]) {

@@ -1,22 +1,22 @@
 //! Indexes that serve no constraint are made and dropped here; those of constraints come and go with
 //! them, and only their names and settings are ours.
 
-use super::scene::Scene;
+use super::command_objects::CommandObjects;
 use super::sql::{comment, option_changes};
 use super::steps::{Phase, Steps, label};
 use crate::model::{QualifiedName, quote_ident};
 use crate::schema::description::{Index, Table};
 use crate::schema::entry::Images;
 
-pub(super) fn plan(scene: &Scene<'_>, images: &Images<Index>, steps: &mut Steps) {
+pub(super) fn plan(command: &CommandObjects<'_>, images: &Images<Index>, steps: &mut Steps) {
     let Some(known) = images.after.as_ref().or(images.before.as_ref()) else {
         return;
     };
-    if !scene.selects(known.table_oid, &known.table) {
+    if !command.selects(known.table_oid, &known.table) {
         return;
     }
     let Some(after) = &images.after else {
-        return drop_index(scene, known, steps);
+        return drop_index(command, known, steps);
     };
     if !is_here(after) {
         return;
@@ -26,7 +26,7 @@ pub(super) fn plan(scene: &Scene<'_>, images: &Images<Index>, steps: &mut Steps)
     match before {
         None => create(after, steps, &object),
         Some(_) if is_named_by_server(images) => {}
-        Some(before) => alter(scene, before, after, steps, &object),
+        Some(before) => alter(command, before, after, steps, &object),
     }
     let attached = before.and_then(|before| before.parent_oid);
     if let Some(parent) = after
@@ -39,7 +39,7 @@ pub(super) fn plan(scene: &Scene<'_>, images: &Images<Index>, steps: &mut Steps)
             parent.quoted(),
             name(after).quoted()
         );
-        let (phase, rank) = attachment(scene, after);
+        let (phase, rank) = attachment(command, after);
         steps.add_ranked(phase, rank, &object, sql);
     }
     settings(before, after, steps, &object);
@@ -60,8 +60,8 @@ fn is_named_by_server(images: &Images<Index>) -> bool {
 
 /// The indexes of a tree that is attached as a whole are joined first, from below: PostgreSQL looks for
 /// indexes that are complete, and would build others. The topmost are joined by the ATTACH itself.
-fn attachment(scene: &Scene<'_>, after: &Index) -> (Phase, i32) {
-    let images = scene.tables.get(&after.table_oid);
+fn attachment(command: &CommandObjects<'_>, after: &Index) -> (Phase, i32) {
+    let images = command.tables.get(&after.table_oid);
     let joins_now = images.is_some_and(|images| {
         let parents = |table: &Option<Table>| table.as_ref().map(|table| table.parents.clone());
         parents(&images.before) != parents(&images.after)
@@ -71,7 +71,7 @@ fn attachment(scene: &Scene<'_>, after: &Index) -> (Phase, i32) {
         true => (Phase::AttachIndex, 0),
         false => (
             Phase::JoinIndex,
-            -table.map_or(0, |table| scene.depth(table)),
+            -table.map_or(0, |table| command.depth(table)),
         ),
     }
 }
@@ -88,11 +88,17 @@ fn create(after: &Index, steps: &mut Steps, object: &str) {
     steps.add(Phase::Index, object, after.definition.clone());
 }
 
-fn alter(scene: &Scene<'_>, before: &Index, after: &Index, steps: &mut Steps, object: &str) {
+fn alter(
+    command: &CommandObjects<'_>,
+    before: &Index,
+    after: &Index,
+    steps: &mut Steps,
+    object: &str,
+) {
     // RENAME CONSTRAINT and ADD CONSTRAINT … USING INDEX rename the index, too.
     let became_constraint = before.constraint.is_none() && after.constraint.is_some();
     let renamed_by_constraint = after.constraint.is_some_and(|oid| {
-        let images = scene.constraints.get(&oid);
+        let images = command.constraints.get(&oid);
         images.is_some_and(|images| {
             let name = |c: &Option<crate::schema::description::Constraint>| {
                 c.as_ref().map(|c| c.name.clone())
@@ -111,15 +117,15 @@ fn alter(scene: &Scene<'_>, before: &Index, after: &Index, steps: &mut Steps, ob
     }
 }
 
-fn drop_index(scene: &Scene<'_>, before: &Index, steps: &mut Steps) {
+fn drop_index(command: &CommandObjects<'_>, before: &Index, steps: &mut Steps) {
     let with_parent = before.parent_oid.is_some_and(|parent| {
-        let parent = scene.indexes.get(&parent);
+        let parent = command.indexes.get(&parent);
         parent.is_some_and(|images| images.after.is_none())
     });
     let skipped = before.constraint.is_some()
         || with_parent
         || !is_here(before)
-        || scene.is_dropped(before.table_oid);
+        || command.is_dropped(before.table_oid);
     if skipped {
         return;
     }

@@ -11,6 +11,7 @@
 //! dropped by name, and if the target has more that depends on it, the target says so.
 
 mod column;
+mod command_objects;
 mod concurrent;
 mod constraint;
 mod copy;
@@ -20,7 +21,6 @@ mod index;
 mod owners;
 mod rebuilt;
 mod refill;
-mod scene;
 mod schema;
 mod sequence;
 mod sql;
@@ -33,12 +33,12 @@ mod types;
 
 pub use self::copy::{CopyPlan, Stage, StagedStep, plan_copy};
 pub use self::owners::{owner_steps, staged_owner_steps};
-use self::scene::Scene;
 pub use self::steps::Step;
 use self::steps::Steps;
 use super::SchemaError;
 use super::entry::{Change, Entry, ObjectChange};
 use crate::model::QualifiedName;
+use command_objects::CommandObjects;
 
 /// What to do on the target for one row of the schema log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -122,18 +122,18 @@ pub fn plan(entry: &Entry, selects: &dyn Fn(&QualifiedName) -> bool) -> Result<P
     }
     plan.not_applied.extend(left_alone(change));
     let objects = rebuilt::join(&change.objects);
-    let scene = Scene::new(change, &objects, selects);
-    if concurrent::plan(&scene, &mut plan) {
+    let command = CommandObjects::new(change, &objects, selects);
+    if concurrent::plan(&command, &mut plan) {
         return Ok(plan);
     }
     let mut steps = Steps::default();
     for object in &objects {
-        plan_object(&scene, object, &mut steps, &mut plan);
+        plan_object(&command, object, &mut steps, &mut plan);
     }
-    drops::plan(&scene, &mut steps);
-    plan.behind_rows = refill::plan(&scene, &mut steps);
+    drops::plan(&command, &mut steps);
+    plan.behind_rows = refill::plan(&command, &mut steps);
     plan.steps = steps.into_ordered();
-    plan.relations = scene.touched_relations();
+    plan.relations = command.touched_relations();
     let crossed = plan
         .relations
         .iter()
@@ -176,13 +176,18 @@ fn crossing(touch: &RelationTouch, selects: &dyn Fn(&QualifiedName) -> bool) -> 
     Some(NotApplied { object, reason })
 }
 
-fn plan_object(scene: &Scene<'_>, object: &ObjectChange, steps: &mut Steps, plan: &mut Plan) {
+fn plan_object(
+    command: &CommandObjects<'_>,
+    object: &ObjectChange,
+    steps: &mut Steps,
+    plan: &mut Plan,
+) {
     match object {
         ObjectChange::Schema(images) => schema::plan(images, steps),
-        ObjectChange::Table(images) => table::plan(scene, images, steps, plan),
-        ObjectChange::Index(images) => index::plan(scene, images, steps),
-        ObjectChange::Constraint(images) => constraint::plan(scene, images, steps, plan),
-        ObjectChange::Sequence(images) => sequence::plan(scene, images, steps),
-        ObjectChange::Type(images) => types::plan(scene, images, steps, plan),
+        ObjectChange::Table(images) => table::plan(command, images, steps, plan),
+        ObjectChange::Index(images) => index::plan(command, images, steps),
+        ObjectChange::Constraint(images) => constraint::plan(command, images, steps, plan),
+        ObjectChange::Sequence(images) => sequence::plan(command, images, steps),
+        ObjectChange::Type(images) => types::plan(command, images, steps, plan),
     }
 }

@@ -4,8 +4,8 @@
 //! A foreign key to a column that gets a new type is built anew with it, and would find that the rows
 //! it points to are gone. So it goes before, and comes again when they are there.
 
+use super::command_objects::CommandObjects;
 use super::constraint;
-use super::scene::Scene;
 use super::sql::comment;
 use super::steps::{Phase, Step, Steps, label};
 use crate::model::{do_block, quote_ident, quote_literal};
@@ -13,21 +13,21 @@ use crate::schema::description::Constraint;
 use crate::schema::entry::Images;
 
 /// Returns what has to run when the rows are there.
-pub(super) fn plan(scene: &Scene<'_>, steps: &mut Steps) -> Vec<Step> {
-    for oid in &scene.change.sends_rows {
-        let images = scene.tables.get(oid);
+pub(super) fn plan(command: &CommandObjects<'_>, steps: &mut Steps) -> Vec<Step> {
+    for oid in &command.change.sends_rows {
+        let images = command.tables.get(oid);
         let Some(before) = images.and_then(|images| images.before.as_ref()) else {
             continue;
         };
         let name = before.qualified_name();
-        if scene.selects(*oid, &name) {
+        if command.selects(*oid, &name) {
             steps.add(Phase::Empty, &label("table", &name), empty(&name.quoted()));
         }
     }
     let mut behind_rows = Steps::default();
-    for images in scene.constraints.values() {
+    for images in command.constraints.values() {
         if let (true, Some(before), Some(after)) = (
-            keeps_rows_apart(scene, images),
+            keeps_rows_apart(command, images),
             &images.before,
             &images.after,
         ) {
@@ -39,12 +39,12 @@ pub(super) fn plan(scene: &Scene<'_>, steps: &mut Steps) -> Vec<Step> {
 
 /// Whether it is a foreign key that was built anew, to a table whose rows follow. Those of partitions come
 /// and go with their parent's.
-pub(super) fn keeps_rows_apart(scene: &Scene<'_>, images: &Images<Constraint>) -> bool {
+pub(super) fn keeps_rows_apart(command: &CommandObjects<'_>, images: &Images<Constraint>) -> bool {
     images.after.as_ref().is_some_and(|key| {
         let own = key.kind == "f" && key.parent_oid.is_none();
         let target = key.referenced_oid.filter(|_| own && images.rebuilt);
-        target.is_some_and(|table| scene.is_refilled(table))
-            && scene.selects(key.table_oid, &key.table)
+        target.is_some_and(|table| command.is_refilled(table))
+            && command.selects(key.table_oid, &key.table)
     })
 }
 

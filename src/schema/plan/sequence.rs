@@ -1,29 +1,29 @@
 //! Sequences. Those of identity columns come and go with their column; afterwards they are altered
 //! as any other.
 
-use super::scene::Scene;
+use super::command_objects::CommandObjects;
 use super::sql::{comment, move_and_rename};
 use super::steps::{Phase, Steps, label};
 use crate::model::{quote_ident, quote_literal};
 use crate::schema::description::{Sequence, SequencePosition};
 use crate::schema::entry::Images;
 
-pub(super) fn plan(scene: &Scene<'_>, images: &Images<Sequence>, steps: &mut Steps) {
+pub(super) fn plan(command: &CommandObjects<'_>, images: &Images<Sequence>, steps: &mut Steps) {
     let Some(after) = &images.after else {
         return;
     };
     if let (Some(oid), Some(table)) = (after.table_oid, &after.table)
-        && !scene.selects(oid, table)
+        && !command.selects(oid, table)
     {
         return;
     }
     let object = label("sequence", &after.qualified_name());
     match &images.before {
-        None if after.identity => retype_identity(scene, after, steps, &object),
+        None if after.identity => retype_identity(command, after, steps, &object),
         None => create(after, steps, &object),
-        Some(before) => alter(scene, before, after, steps, &object),
+        Some(before) => alter(command, before, after, steps, &object),
     }
-    own(scene, images.before.as_ref(), after, steps, &object);
+    own(command, images.before.as_ref(), after, steps, &object);
     let old_comment = images.before.as_ref().and_then(|s| s.comment.as_ref());
     let target = format!("SEQUENCE {}", after.qualified_name().quoted());
     comment(steps, &object, &target, old_comment, after.comment.as_ref());
@@ -58,8 +58,13 @@ pub(super) fn parameters(sequence: &Sequence) -> String {
 
 /// An identity column makes its sequence with the column's type; `LIKE … INCLUDING IDENTITY` does
 /// not.
-fn retype_identity(scene: &Scene<'_>, after: &Sequence, steps: &mut Steps, object: &str) {
-    let table = after.table_oid.and_then(|oid| scene.tables.get(&oid));
+fn retype_identity(
+    command: &CommandObjects<'_>,
+    after: &Sequence,
+    steps: &mut Steps,
+    object: &str,
+) {
+    let table = after.table_oid.and_then(|oid| command.tables.get(&oid));
     let table = table.and_then(|images| images.after.as_ref());
     let column = table
         .zip(after.column_number)
@@ -74,20 +79,26 @@ fn retype_identity(scene: &Scene<'_>, after: &Sequence, steps: &mut Steps, objec
 
 /// New bounds may leave out where the target's stands: it goes to where the source's was left, which may be
 /// back.
-fn alter(scene: &Scene<'_>, before: &Sequence, after: &Sequence, steps: &mut Steps, object: &str) {
+fn alter(
+    command: &CommandObjects<'_>,
+    before: &Sequence,
+    after: &Sequence,
+    steps: &mut Steps,
+    object: &str,
+) {
     let mut old_name = before.qualified_name();
     let new_name = after.qualified_name();
-    if before.schema != after.schema && follows_table(scene, before) {
+    if before.schema != after.schema && follows_table(command, before) {
         old_name = crate::model::QualifiedName::new(after.schema.as_str(), before.name.as_str());
     }
-    let phase = if follows_table(scene, before) {
+    let phase = if follows_table(command, before) {
         Phase::Owner
     } else {
         Phase::Sequence
     };
     move_and_rename(steps, phase, "SEQUENCE", &old_name, &new_name);
     let quoted = new_name.quoted();
-    if before.persistence != after.persistence && !follows_table(scene, before) {
+    if before.persistence != after.persistence && !follows_table(command, before) {
         let mode = if after.persistence == "u" {
             "UNLOGGED"
         } else {
@@ -113,13 +124,13 @@ fn alter(scene: &Scene<'_>, before: &Sequence, after: &Sequence, steps: &mut Ste
 }
 
 /// An owned sequence goes to another schema with its table, when that is what moved.
-fn follows_table(scene: &Scene<'_>, sequence: &Sequence) -> bool {
-    let table = sequence.table_oid.and_then(|oid| scene.tables.get(&oid));
+fn follows_table(command: &CommandObjects<'_>, sequence: &Sequence) -> bool {
+    let table = sequence.table_oid.and_then(|oid| command.tables.get(&oid));
     table.is_some_and(|images| images.before.is_some() && images.after.is_some())
 }
 
 fn own(
-    scene: &Scene<'_>,
+    command: &CommandObjects<'_>,
     before: Option<&Sequence>,
     after: &Sequence,
     steps: &mut Steps,
@@ -132,7 +143,9 @@ fn own(
     let quoted = after.qualified_name().quoted();
     let target = match (&after.table, &after.column) {
         (Some(table), Some(column)) => format!("{}.{}", table.quoted(), quote_ident(column)),
-        _ if before.is_some_and(|s| s.table_oid.is_some_and(|oid| scene.is_dropped(oid))) => return,
+        _ if before.is_some_and(|s| s.table_oid.is_some_and(|oid| command.is_dropped(oid))) => {
+            return;
+        }
         _ => "NONE".to_owned(),
     };
     let sql = format!("ALTER SEQUENCE {quoted} OWNED BY {target}");

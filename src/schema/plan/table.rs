@@ -1,8 +1,8 @@
 //! Tables that exist before and after: names, parents, settings; columns are in `column`.
 
 use super::column::Columns;
+use super::command_objects::CommandObjects;
 use super::create_table::{self, attach, kept_parents};
-use super::scene::Scene;
 use super::sql::{comment, move_and_rename, option_changes};
 use super::steps::{Phase, Steps, label};
 use super::{NotApplied, Plan};
@@ -10,24 +10,29 @@ use crate::model::quote_ident;
 use crate::schema::description::{Parent, Table};
 use crate::schema::entry::Images;
 
-pub(super) fn plan(scene: &Scene<'_>, images: &Images<Table>, steps: &mut Steps, plan: &mut Plan) {
+pub(super) fn plan(
+    command: &CommandObjects<'_>,
+    images: &Images<Table>,
+    steps: &mut Steps,
+    plan: &mut Plan,
+) {
     let Some(after) = &images.after else {
         return;
     };
-    if !scene.selects(images.oid, &after.qualified_name()) {
+    if !command.selects(images.oid, &after.qualified_name()) {
         return;
     }
     match &images.before {
-        None => create_table::plan(scene, images.oid, after, steps),
-        Some(before) => alter(scene, images.oid, before, after, steps),
+        None => create_table::plan(command, images.oid, after, steps),
+        Some(before) => alter(command, images.oid, before, after, steps),
     }
     report(images.before.as_ref(), after, plan);
 }
 
-fn alter(scene: &Scene<'_>, oid: u32, before: &Table, after: &Table, steps: &mut Steps) {
+fn alter(command: &CommandObjects<'_>, oid: u32, before: &Table, after: &Table, steps: &mut Steps) {
     let (old_name, new_name) = (before.qualified_name(), after.qualified_name());
     move_and_rename(steps, Phase::RenameTable, "TABLE", &old_name, &new_name);
-    alter_parents(scene, before, after, steps);
+    alter_parents(command, before, after, steps);
     let object = label("table", &new_name);
     let table = format!("ALTER TABLE ONLY {}", new_name.quoted());
     if before.of_type != after.of_type {
@@ -38,20 +43,20 @@ fn alter(scene: &Scene<'_>, oid: u32, before: &Table, after: &Table, steps: &mut
         steps.add(Phase::Inherit, &object, format!("{table} {clause}"));
     }
     Columns {
-        scene,
+        command,
         oid,
         before,
         after,
     }
     .plan(steps);
-    settings(scene, oid, before, after, steps);
+    settings(command, oid, before, after, steps);
 }
 
-fn alter_parents(scene: &Scene<'_>, before: &Table, after: &Table, steps: &mut Steps) {
+fn alter_parents(command: &CommandObjects<'_>, before: &Table, after: &Table, steps: &mut Steps) {
     let object = label("table", &after.qualified_name());
     let has = |table: &Table, parent: &Parent| table.parents.iter().any(|p| p.oid == parent.oid);
-    for parent in kept_parents(scene, before).filter(|p| !has(after, p)) {
-        if scene.is_dropped(parent.oid) {
+    for parent in kept_parents(command, before).filter(|p| !has(after, p)) {
+        if command.is_dropped(parent.oid) {
             continue;
         }
         let sql = match before.is_partition() {
@@ -68,7 +73,7 @@ fn alter_parents(scene: &Scene<'_>, before: &Table, after: &Table, steps: &mut S
         };
         steps.add(Phase::Detach, &object, sql);
     }
-    for parent in kept_parents(scene, after).filter(|p| !has(before, p)) {
+    for parent in kept_parents(command, after).filter(|p| !has(before, p)) {
         if after.is_partition() {
             attach(after, parent, steps);
             continue;
@@ -84,7 +89,7 @@ fn alter_parents(scene: &Scene<'_>, before: &Table, after: &Table, steps: &mut S
 
 /// Adds what is neither structure nor columns.
 pub(super) fn settings(
-    scene: &Scene<'_>,
+    command: &CommandObjects<'_>,
     oid: u32,
     before: &Table,
     after: &Table,
@@ -113,7 +118,7 @@ pub(super) fn settings(
         clauses.push(format!("SET {mode}"));
     }
     if before.replica_identity != after.replica_identity {
-        clauses.extend(replica_identity(scene, oid, &after.replica_identity));
+        clauses.extend(replica_identity(command, oid, &after.replica_identity));
     }
     for clause in clauses {
         steps.add(Phase::TableSetting, &object, format!("{table} {clause}"));
@@ -129,12 +134,12 @@ pub(super) fn settings(
 }
 
 /// An index as identity is said with the index, which knows its name.
-fn replica_identity(scene: &Scene<'_>, oid: u32, letter: &str) -> Option<String> {
+fn replica_identity(command: &CommandObjects<'_>, oid: u32, letter: &str) -> Option<String> {
     match letter {
         "f" => Some("REPLICA IDENTITY FULL".to_owned()),
         "n" => Some("REPLICA IDENTITY NOTHING".to_owned()),
         "i" => {
-            let mut indexes = scene.indexes.values().filter_map(|i| i.after.as_ref());
+            let mut indexes = command.indexes.values().filter_map(|i| i.after.as_ref());
             let index = indexes.find(|i| i.table_oid == oid && i.replica_identity)?;
             let name = quote_ident(&index.name);
             Some(format!("REPLICA IDENTITY USING INDEX {name}"))

@@ -7,12 +7,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::scene::Scene;
+use super::command_objects::CommandObjects;
 use crate::model::QualifiedName;
 use crate::schema::description::{Column, Parent, Table, Type};
 use crate::schema::entry::{Images, ObjectChange};
 
-/// The ties among the objects of a scene.
+/// The ties among the objects of a command.
 pub(super) struct Ties {
     /// The tables that are somebody's parent or type.
     used: HashSet<QualifiedName>,
@@ -34,7 +34,7 @@ pub(super) struct Height {
 type Parts = HashMap<QualifiedName, Vec<QualifiedName>>;
 
 impl Ties {
-    pub(super) fn of(scene: &Scene<'_>) -> Self {
+    pub(super) fn of(command: &CommandObjects<'_>) -> Self {
         let mut ties = Self {
             used: HashSet::new(),
             row_types: HashSet::new(),
@@ -42,7 +42,7 @@ impl Ties {
         };
         let mut parts = Parts::new();
         let mut tables = HashSet::new();
-        for object in scene.objects {
+        for object in command.objects {
             match object {
                 ObjectChange::Table(images) => {
                     let Some(table) = &images.after else { continue };

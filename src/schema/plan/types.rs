@@ -1,21 +1,26 @@
 //! Enums, domains, composite types and ranges.
 
 use super::Plan;
-use super::scene::Scene;
+use super::command_objects::CommandObjects;
 use super::sql::{comment, move_and_rename};
 use super::steps::{Phase, Steps, label};
 use crate::model::{quote_ident, quote_literal};
 use crate::schema::description::{Category, Column, DomainConstraint, Range, Type};
 use crate::schema::entry::Images;
 
-pub(super) fn plan(scene: &Scene<'_>, images: &Images<Type>, steps: &mut Steps, plan: &mut Plan) {
+pub(super) fn plan(
+    command: &CommandObjects<'_>,
+    images: &Images<Type>,
+    steps: &mut Steps,
+    plan: &mut Plan,
+) {
     let Some(after) = &images.after else {
         return;
     };
     let object = label("type", &after.qualified_name());
     match &images.before {
         None => create(after, steps, &object),
-        Some(before) => alter(scene, before, after, steps, plan, &object),
+        Some(before) => alter(command, before, after, steps, plan, &object),
     }
     let old = images.before.as_ref();
     let quoted = after.qualified_name().quoted();
@@ -118,7 +123,7 @@ fn range_parts(of: &Type, range: &Range) -> String {
 }
 
 fn alter(
-    scene: &Scene<'_>,
+    command: &CommandObjects<'_>,
     before: &Type,
     after: &Type,
     steps: &mut Steps,
@@ -136,7 +141,7 @@ fn alter(
     match after.category {
         Category::Enum => plan.commit_after |= alter_enum(before, after, steps, object),
         Category::Domain => alter_domain(before, after, steps, object),
-        Category::Composite => alter_composite(scene, before, after, steps, object),
+        Category::Composite => alter_composite(command, before, after, steps, object),
         Category::Range => {}
     }
 }
@@ -257,14 +262,14 @@ fn domain_comment(
 
 /// Tables of the type follow only when told so; the source's command was refused without it.
 fn alter_composite(
-    scene: &Scene<'_>,
+    command: &CommandObjects<'_>,
     before: &Type,
     after: &Type,
     steps: &mut Steps,
     object: &str,
 ) {
     let name = after.qualified_name().quoted();
-    let typed = scene.tables.values().any(|images| {
+    let typed = command.tables.values().any(|images| {
         let table = images.before.as_ref();
         table.is_some_and(|table| table.of_type.is_some())
     });

@@ -1,5 +1,6 @@
 use super::{
-    Expectation, Lesson, POSTGRES_TO_POSTGRES, Scene, Side, Step, is_same_statement, parse, run_by,
+    Expectation, Lesson, POSTGRES_TO_POSTGRES, Scenario, Side, Step, is_same_statement, parse,
+    run_by,
 };
 
 const SMALL: &str = "\
@@ -51,13 +52,13 @@ fn lessons_have_their_text_and_steps_in_order() {
 
 #[test]
 fn a_scene_fills_in_ports_and_plugin() {
-    let scene = Scene {
+    let scenario = Scenario {
         source_port: 111,
         target_port: 222,
         plugin: "wal2json".to_owned(),
     };
 
-    let first = parse(SMALL).unwrap()[0].staged(&scene);
+    let first = parse(SMALL).unwrap()[0].staged(&scenario);
 
     let shell = "pgstream init --pgurl \"postgres://localhost:111\"".to_owned();
     assert_eq!(first.steps[0], Step::Shell(shell));

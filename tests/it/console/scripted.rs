@@ -4,20 +4,20 @@ use std::env;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use pgstream::console::scripted::{Scene, launch};
+use pgstream::console::scripted::{SampleState, launch};
 use pgstream::console::{self, ConsoleOptions, Launch};
 use portable_pty::CommandBuilder;
 
 use super::pty::Terminal;
 
-/// Which scene the child shows, and what goes wrong in it.
-const SCENE: &str = "CONSOLE_SCENE";
+/// Which sample the child shows, and what goes wrong in it.
+const SAMPLE: &str = "CONSOLE_SCENE";
 
-/// The program in the terminal: this test, started again with [`SCENE`] set. Without it there is
+/// The program in the terminal: this test, started again with [`SAMPLE`] set. Without it there is
 /// nothing to do.
 #[test]
 fn child() {
-    let Ok(scene) = env::var(SCENE) else {
+    let Ok(sample) = env::var(SAMPLE) else {
         return;
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -31,19 +31,19 @@ fn child() {
         level: tracing::Level::TRACE,
         ..ConsoleOptions::of_environment("orders_prod")
     };
-    let ended = runtime.block_on(console::run(options, engine(&scene)));
+    let ended = runtime.block_on(console::run(options, engine(&sample)));
     println!("ended: {ended:?}");
 }
 
-fn engine(scene: &str) -> Launch {
-    match scene {
-        "streaming" => launch(Scene::Streaming),
-        "held" => launch(Scene::Held),
-        "unreachable" => launch(Scene::Unreachable),
-        "crashed" => launch(Scene::Crashed),
+fn engine(sample: &str) -> Launch {
+    match sample {
+        "streaming" => launch(SampleState::Streaming),
+        "held" => launch(SampleState::Held),
+        "unreachable" => launch(SampleState::Unreachable),
+        "crashed" => launch(SampleState::Crashed),
         // The engine cannot be started a second time: a fault on the console's own thread.
         "console panics" => {
-            let mut first = launch(Scene::Crashed);
+            let mut first = launch(SampleState::Crashed);
             let mut count = 0;
             Box::new(move || {
                 count += 1;
@@ -52,7 +52,7 @@ fn engine(scene: &str) -> Launch {
             })
         }
         "task panics" => {
-            let mut first = launch(Scene::Streaming);
+            let mut first = launch(SampleState::Streaming);
             Box::new(move || {
                 let task = pgstream::engine::spawn("doomed", async { panic!("a fault of a task") });
                 let mut link = first();
@@ -60,12 +60,12 @@ fn engine(scene: &str) -> Launch {
                 link
             })
         }
-        other => panic!("no scene {other}"),
+        other => panic!("no sample {other}"),
     }
 }
 
 /// Starts the console in a terminal.
-fn open(scene: &str, size: (u16, u16), environment: &[(&str, &str)]) -> Terminal {
+fn open(sample: &str, size: (u16, u16), environment: &[(&str, &str)]) -> Terminal {
     let mut command = CommandBuilder::new(env::current_exe().unwrap());
     command.args(["console::scripted::child", "--exact", "--nocapture"]);
     command.env("TERM", "xterm-256color");
@@ -74,7 +74,7 @@ fn open(scene: &str, size: (u16, u16), environment: &[(&str, &str)]) -> Terminal
     command.env_remove("NO_COLOR");
     command.env_remove("TMUX");
     command.env("RUST_BACKTRACE", "0");
-    command.env(SCENE, scene);
+    command.env(SAMPLE, sample);
     for (name, value) in environment {
         command.env(name, value);
     }

@@ -8,7 +8,7 @@ pub mod pooler;
 pub mod process;
 pub mod proxy;
 pub mod psql;
-pub mod scene;
+pub mod scenario;
 pub mod sql;
 pub mod tls;
 pub mod wait;

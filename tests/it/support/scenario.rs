@@ -9,7 +9,7 @@ use pgstream::engine::{Handle, Outcome};
 use super::flow::{Flow, stop, wait_for};
 use super::{execute, query_text, wait_until};
 
-/// The plugins that every scene is played with.
+/// The plugins that every scenario is played with.
 pub const PLUGINS: [&str; 2] = ["pgoutput", "wal2json"];
 
 /// One subject: what both sides have before the stream, and what then happens on the source.
@@ -26,7 +26,7 @@ pub struct Case {
 const MARKER: &str = "CREATE TABLE public.marker (n int PRIMARY KEY)";
 
 /// A running engine between two databases.
-pub struct Scene {
+pub struct Scenario {
     /// Both sides.
     pub flow: Flow,
     handle: Handle,
@@ -47,22 +47,22 @@ pub async fn play_with(plugin: &str, cases: &[Case], adjust: impl Fn(&mut Pipeli
         format!("CREATE SCHEMA {name}; SET search_path = {name}; {schema};")
     };
     let schema: Vec<String> = cases.iter().map(schema).collect();
-    let scene = Scene::start(plugin, &schema, adjust).await;
+    let scenario = Scenario::start(plugin, &schema, adjust).await;
     for case in cases {
-        scene
+        scenario
             .flow
             .run(&format!("SET search_path = {}", case.name))
             .await;
         for change in case.changes {
-            scene.flow.run(change).await;
+            scenario.flow.run(change).await;
         }
     }
-    scene.flow.run("RESET search_path").await;
-    scene.equal().await;
-    scene.stop().await;
+    scenario.flow.run("RESET search_path").await;
+    scenario.equal().await;
+    scenario.stop().await;
 }
 
-impl Scene {
+impl Scenario {
     /// Starts both servers with these statements on both sides, and the engine.
     pub async fn start(plugin: &str, schema: &[String], adjust: impl Fn(&mut Pipeline)) -> Self {
         let schema = schema.join(";");

@@ -8,7 +8,7 @@ use crate::schema::description::{Column, Constraint, Index, Sequence, Table};
 use crate::schema::entry::{Change, Images, ObjectChange};
 
 /// The objects of one command, by OID.
-pub(super) struct Scene<'a> {
+pub(super) struct CommandObjects<'a> {
     pub(super) change: &'a Change,
     pub(super) objects: &'a [ObjectChange],
     pub(super) tables: BTreeMap<u32, &'a Images<Table>>,
@@ -20,13 +20,13 @@ pub(super) struct Scene<'a> {
     selects: &'a dyn Fn(&QualifiedName) -> bool,
 }
 
-impl<'a> Scene<'a> {
+impl<'a> CommandObjects<'a> {
     pub(super) fn new(
         change: &'a Change,
         objects: &'a [ObjectChange],
         selects: &'a dyn Fn(&QualifiedName) -> bool,
     ) -> Self {
-        let mut scene = Self {
+        let mut command = Self {
             change,
             objects,
             tables: BTreeMap::new(),
@@ -39,19 +39,19 @@ impl<'a> Scene<'a> {
         for object in objects {
             match object {
                 ObjectChange::Table(images) => {
-                    scene.tables.insert(images.oid, images);
+                    command.tables.insert(images.oid, images);
                 }
                 ObjectChange::Index(images) => {
-                    scene.indexes.insert(images.oid, images);
+                    command.indexes.insert(images.oid, images);
                 }
                 ObjectChange::Constraint(images) => {
-                    scene.constraints.insert(images.oid, images);
+                    command.constraints.insert(images.oid, images);
                 }
-                ObjectChange::Sequence(images) => scene.sequences.push(images),
+                ObjectChange::Sequence(images) => command.sequences.push(images),
                 ObjectChange::Schema(_) | ObjectChange::Type(_) => {}
             }
         }
-        scene
+        command
     }
 
     /// Whether a table replicates: by the names that this command knows of it.
