@@ -195,8 +195,9 @@ impl Columns<'_> {
         }
         let childless =
             self.after.partition_key.is_some() && self.command.children(self.oid).next().is_none();
-        let empty =
-            self.command.is_refilled(self.oid) || self.after.persistence == "u" || childless;
+        let empty = self.command.is_rewritten_by_rows(self.oid)
+            || self.after.persistence == "u"
+            || childless;
         let using = match empty && after.generated.is_none() {
             true => format!(" USING NULL::{}", after.type_name),
             false => String::new(),

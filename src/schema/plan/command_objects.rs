@@ -108,11 +108,11 @@ impl<'a> CommandObjects<'a> {
     }
 
     /// Whether the rows of this table, or of one below it, follow as messages.
-    pub(super) fn is_refilled(&self, table: u32) -> bool {
+    pub(super) fn is_rewritten_by_rows(&self, table: u32) -> bool {
         self.change.sends_rows.contains(&table)
             || self
                 .children(table)
-                .any(|child| self.is_refilled(child.oid))
+                .any(|child| self.is_rewritten_by_rows(child.oid))
     }
 
     /// Every selected table of which something changed, its indexes and constraints included.

@@ -3,7 +3,7 @@
 //! part keeps its name.
 
 use super::command_objects::CommandObjects;
-use super::refill;
+use super::rewrite_rows;
 use super::sql::comment;
 use super::steps::{Phase, Steps};
 use super::{NotApplied, Plan};
@@ -33,7 +33,7 @@ pub(super) fn plan(
                 return;
             }
         }
-        Some(_) if refill::keeps_rows_apart(command, images) => return,
+        Some(_) if rewrite_rows::keeps_rows_apart(command, images) => return,
         // As its index, it has the name that PostgreSQL gave it, on the target, too.
         Some(_) if images.rebuilt && after.parent_oid.is_some() => {}
         Some(before) => alter(command, before, after, steps, &object),

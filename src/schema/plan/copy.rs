@@ -17,8 +17,8 @@
 
 use super::NotApplied;
 use super::command_objects::CommandObjects;
-use super::steps::{Check, Owner, Phase, Phased, Step, Steps};
-use super::ties::{Height, Ties};
+use super::dependencies::{Dependencies, Depth};
+use super::steps::{Check, Phase, Phased, Step, Steps, Subject};
 use super::{Plan, constraint, plan_object};
 use crate::model::QualifiedName;
 use crate::schema::description::{Constraint, Index, Table, Type};
@@ -69,11 +69,11 @@ pub struct CopyPlan {
 pub fn plan_copy(objects: &[ObjectChange], selects: &dyn Fn(&QualifiedName) -> bool) -> CopyPlan {
     let change = Change::of(Vec::new());
     let mut command = CommandObjects::new(&change, objects, selects);
-    let ties = Ties::of(&command);
-    command.row_types.clone_from(ties.row_types());
+    let dependencies = Dependencies::of(&command);
+    command.row_types.clone_from(dependencies.row_types());
     let (mut steps, mut plan) = (Steps::default(), Plan::default());
     for object in objects {
-        steps.belong_to(owner(&command, &ties, object));
+        steps.belong_to(subject(&command, &dependencies, object));
         match key_and_index(&command, object) {
             Some((key, index)) => {
                 constraint::plan_over_index(&command, key, index, &mut steps);
@@ -81,7 +81,7 @@ pub fn plan_copy(objects: &[ObjectChange], selects: &dyn Fn(&QualifiedName) -> b
             None => plan_object(&command, object, &mut steps, &mut plan),
         }
     }
-    steps.belong_to(Owner::default());
+    steps.belong_to(Subject::default());
     super::drops::plan(&command, &mut steps);
     let phased = steps.into_phased().into_iter();
     CopyPlan {
@@ -90,7 +90,11 @@ pub fn plan_copy(objects: &[ObjectChange], selects: &dyn Fn(&QualifiedName) -> b
     }
 }
 
-fn owner(command: &CommandObjects<'_>, ties: &Ties, object: &ObjectChange) -> Owner {
+fn subject(
+    command: &CommandObjects<'_>,
+    dependencies: &Dependencies,
+    object: &ObjectChange,
+) -> Subject {
     let known = match object {
         ObjectChange::Constraint(images) => images.known(),
         _ => None,
@@ -99,23 +103,29 @@ fn owner(command: &CommandObjects<'_>, ties: &Ties, object: &ObjectChange) -> Ow
         ObjectChange::Index(images) => images.after.as_ref(),
         _ => known.and_then(|key| index(command, key.index_oid?)),
     };
-    Owner {
+    Subject {
         relation: object.relation(),
         referenced: object.referenced(),
         check: known.and_then(check),
         of_existing_index: index.is_some_and(|index| is_of_existing_index(command, index)),
-        height: match object {
-            ObjectChange::Table(images) => height(ties, &images.after, Table::qualified_name),
-            ObjectChange::Type(images) => height(ties, &images.after, Type::qualified_name),
-            _ => Height::default(),
+        depth: match object {
+            ObjectChange::Table(images) => {
+                depth(dependencies, &images.after, Table::qualified_name)
+            }
+            ObjectChange::Type(images) => depth(dependencies, &images.after, Type::qualified_name),
+            _ => Depth::default(),
         },
-        apart: matches!(object, ObjectChange::Table(images) if ties.leave_apart(images)),
+        apart: matches!(object, ObjectChange::Table(images) if dependencies.leave_apart(images)),
     }
 }
 
-fn height<T>(ties: &Ties, after: &Option<T>, name: fn(&T) -> QualifiedName) -> Height {
+fn depth<T>(
+    dependencies: &Dependencies,
+    after: &Option<T>,
+    name: fn(&T) -> QualifiedName,
+) -> Depth {
     let after = after.as_ref();
-    after.map_or_else(Height::default, |after| ties.height(&name(after)))
+    after.map_or_else(Depth::default, |after| dependencies.depth(&name(after)))
 }
 
 fn check(constraint: &Constraint) -> Option<Check> {
@@ -141,13 +151,16 @@ fn is_of_existing_index(command: &CommandObjects<'_>, index: &Index) -> bool {
 
 fn staged(command: &CommandObjects<'_>, phased: Phased) -> StagedStep {
     let Phased {
-        phase, owner, step, ..
+        phase,
+        subject,
+        step,
+        ..
     } = phased;
-    let table = owner.relation.and_then(|oid| table(command, oid));
+    let table = subject.relation.and_then(|oid| table(command, oid));
     StagedStep {
-        stage: stage(phase, table, owner),
-        relation: owner.relation,
-        referenced: owner.referenced,
+        stage: stage(phase, table, subject),
+        relation: subject.relation,
+        referenced: subject.referenced,
         step,
     }
 }
@@ -159,14 +172,14 @@ fn table<'a>(command: &CommandObjects<'a>, oid: u32) -> Option<&'a Table> {
 
 /// A partition is attached while it is empty, and must have its parent's checks then. A check that rows
 /// need not fulfil comes after those of all tables: it goes down to children, too.
-fn stage(phase: Phase, table: Option<&Table>, owner: Owner) -> Stage {
+fn stage(phase: Phase, table: Option<&Table>, subject: Subject) -> Stage {
     let partition = table.is_some_and(Table::is_partition);
     let partitioned = table.is_some_and(|table| table.partition_key.is_some());
     match phase {
         Phase::ForeignKey => Stage::ForeignKey,
-        Phase::Constraint if owner.check == Some(Check::Unvalidated) => Stage::Last,
-        Phase::Constraint if owner.check.is_some() && partition => Stage::Before,
-        Phase::Index | Phase::Constraint if owner.of_existing_index => Stage::Before,
+        Phase::Constraint if subject.check == Some(Check::Unvalidated) => Stage::Last,
+        Phase::Constraint if subject.check.is_some() && partition => Stage::Before,
+        Phase::Index | Phase::Constraint if subject.of_existing_index => Stage::Before,
         Phase::Index | Phase::Constraint | Phase::AlterConstraint if partitioned => Stage::Last,
         Phase::Index => Stage::Index,
         Phase::Constraint | Phase::AlterConstraint => Stage::After,
@@ -176,7 +189,7 @@ fn stage(phase: Phase, table: Option<&Table>, owner: Owner) -> Stage {
         | Phase::Owner
         | Phase::TableSetting
         | Phase::Comment => Stage::Last,
-        _ if owner.apart => Stage::Table,
+        _ if subject.apart => Stage::Table,
         _ => Stage::Before,
     }
 }

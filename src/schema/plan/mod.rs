@@ -16,11 +16,12 @@ mod concurrent;
 mod constraint;
 mod copy;
 mod create_table;
+mod dependencies;
 mod drops;
 mod index;
 mod owners;
 mod rebuilt;
-mod refill;
+mod rewrite_rows;
 mod schema;
 mod sequence;
 mod sql;
@@ -28,7 +29,6 @@ mod steps;
 mod table;
 #[cfg(test)]
 mod tests;
-mod ties;
 mod types;
 
 pub use self::copy::{CopyPlan, Stage, StagedStep, plan_copy};
@@ -131,7 +131,7 @@ pub fn plan(entry: &Entry, selects: &dyn Fn(&QualifiedName) -> bool) -> Result<P
         plan_object(&command, object, &mut steps, &mut plan);
     }
     drops::plan(&command, &mut steps);
-    plan.behind_rows = refill::plan(&command, &mut steps);
+    plan.behind_rows = rewrite_rows::plan(&command, &mut steps);
     plan.steps = steps.into_ordered();
     plan.relations = command.touched_relations();
     let crossed = plan

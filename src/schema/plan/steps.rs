@@ -1,6 +1,6 @@
 //! Statements gathered in the order in which a server accepts them.
 
-use super::ties::Height;
+use super::dependencies::Depth;
 use crate::model::QualifiedName;
 
 /// One statement for the target.
@@ -54,7 +54,7 @@ pub(super) enum Phase {
 
 /// The object that a statement is for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Owner {
+pub(super) struct Subject {
     /// The table, by OID on the source; none: a schema, a type, a free sequence.
     pub(super) relation: Option<u32>,
     /// The table that a foreign key points to.
@@ -64,7 +64,7 @@ pub(super) struct Owner {
     /// Whether it is the part of an index that the partitioned table has already.
     pub(super) of_existing_index: bool,
     /// Of a table or type: where it stands above those that it is made of.
-    pub(super) height: Height,
+    pub(super) depth: Depth,
     /// Whether it is a table that needs no other and that no other needs.
     pub(super) apart: bool,
 }
@@ -83,14 +83,14 @@ pub(super) enum Check {
 pub(super) struct Phased {
     pub(super) phase: Phase,
     rank: i32,
-    pub(super) owner: Owner,
+    pub(super) subject: Subject,
     pub(super) step: Step,
 }
 
 impl Phased {
     /// A type that is made of the rows of tables comes between those and the tables that are made of it.
     const fn place(&self) -> (Phase, i32, i32) {
-        let Height { steps, above_table } = self.owner.height;
+        let Depth { steps, above_table } = self.subject.depth;
         match (self.phase, above_table) {
             (Phase::Type, true) | (Phase::CreateTable, _) => (Phase::CreateTable, steps, self.rank),
             (Phase::Type, false) => (Phase::Type, steps, self.rank),
@@ -103,13 +103,13 @@ impl Phased {
 #[derive(Debug, Default)]
 pub(super) struct Steps {
     steps: Vec<Phased>,
-    owner: Owner,
+    subject: Subject,
 }
 
 impl Steps {
     /// Says what the steps that are added from now on are for.
-    pub(super) fn belong_to(&mut self, owner: Owner) {
-        self.owner = owner;
+    pub(super) fn belong_to(&mut self, subject: Subject) {
+        self.subject = subject;
     }
 
     pub(super) fn add(&mut self, phase: Phase, object: &str, sql: String) {
@@ -118,11 +118,11 @@ impl Steps {
 
     /// Adds a step that comes before those of its phase with a higher rank.
     pub(super) fn add_ranked(&mut self, phase: Phase, rank: i32, object: &str, sql: String) {
-        let (object, owner) = (object.to_owned(), self.owner);
+        let (object, subject) = (object.to_owned(), self.subject);
         self.steps.push(Phased {
             phase,
             rank,
-            owner,
+            subject,
             step: Step { object, sql },
         });
     }

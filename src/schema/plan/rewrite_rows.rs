@@ -43,7 +43,7 @@ pub(super) fn keeps_rows_apart(command: &CommandObjects<'_>, images: &Images<Con
     images.after.as_ref().is_some_and(|key| {
         let own = key.kind == "f" && key.parent_oid.is_none();
         let target = key.referenced_oid.filter(|_| own && images.rebuilt);
-        target.is_some_and(|table| command.is_refilled(table))
+        target.is_some_and(|table| command.is_rewritten_by_rows(table))
             && command.selects(key.table_oid, &key.table)
     })
 }

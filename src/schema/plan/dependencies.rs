@@ -1,4 +1,4 @@
-//! What ties new tables to each other before they have rows: inheritance, and rows that are values of
+//! What new tables depend on before they have rows: inheritance, and rows that are values of
 //! other tables and types (`CREATE TABLE b (x a)` needs the table `a`).
 //!
 //! Age says nothing about it: a table may have got its parent, or a column of such a type, long after
@@ -12,18 +12,18 @@ use crate::model::QualifiedName;
 use crate::schema::description::{Column, Parent, Table, Type};
 use crate::schema::entry::{Images, ObjectChange};
 
-/// The ties among the objects of a command.
-pub(super) struct Ties {
+/// The dependencies among the objects of a command.
+pub(super) struct Dependencies {
     /// The tables that are somebody's parent or type.
     used: HashSet<QualifiedName>,
     /// Those of them whose rows are values of others.
     row_types: HashSet<QualifiedName>,
-    heights: HashMap<QualifiedName, Height>,
+    depths: HashMap<QualifiedName, Depth>,
 }
 
 /// Where an object stands above those that it is made of.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Height {
+pub(super) struct Depth {
     /// How many objects must be made before it, one after the other.
     pub(super) steps: i32,
     /// A table is among them.
@@ -33,12 +33,12 @@ pub(super) struct Height {
 /// What each table and type is made of, by name.
 type Parts = HashMap<QualifiedName, Vec<QualifiedName>>;
 
-impl Ties {
+impl Dependencies {
     pub(super) fn of(command: &CommandObjects<'_>) -> Self {
-        let mut ties = Self {
+        let mut dependencies = Self {
             used: HashSet::new(),
             row_types: HashSet::new(),
-            heights: HashMap::new(),
+            depths: HashMap::new(),
         };
         let mut parts = Parts::new();
         let mut tables = HashSet::new();
@@ -48,7 +48,7 @@ impl Ties {
                     let Some(table) = &images.after else { continue };
                     let parents = table.parents.iter().map(Parent::qualified_name);
                     let values = of_columns(&table.columns);
-                    ties.row_types.extend(values.iter().cloned());
+                    dependencies.row_types.extend(values.iter().cloned());
                     let of_type = table.of_type.as_deref().and_then(named);
                     let all = parents.chain(values).chain(of_type).collect();
                     parts.insert(table.qualified_name(), all);
@@ -57,35 +57,35 @@ impl Ties {
                 ObjectChange::Type(images) => {
                     let Some(of) = &images.after else { continue };
                     let values = of_type(of);
-                    ties.row_types.extend(values.iter().cloned());
+                    dependencies.row_types.extend(values.iter().cloned());
                     parts.insert(of.qualified_name(), values);
                 }
                 _ => {}
             }
         }
         let used = parts.values().flatten();
-        ties.used = used.filter(|name| tables.contains(name)).cloned().collect();
-        ties.row_types.retain(|name| tables.contains(name));
+        dependencies.used = used.filter(|name| tables.contains(name)).cloned().collect();
+        dependencies.row_types.retain(|name| tables.contains(name));
         for name in parts.keys() {
-            ties.climb(name, &parts);
+            dependencies.climb(name, &parts);
         }
-        ties
+        dependencies
     }
 
-    fn climb(&mut self, name: &QualifiedName, parts: &Parts) -> Height {
-        if let Some(known) = self.heights.get(name) {
+    fn climb(&mut self, name: &QualifiedName, parts: &Parts) -> Depth {
+        if let Some(known) = self.depths.get(name) {
             return *known;
         }
         // Nothing is a part of itself; descriptions of different snapshots may look as if it were.
-        self.heights.insert(name.clone(), Height::default());
-        let mut height = Height::default();
+        self.depths.insert(name.clone(), Depth::default());
+        let mut depth = Depth::default();
         for part in parts.get(name).into_iter().flatten() {
             let below = self.climb(part, parts);
-            height.steps = height.steps.max(below.steps + 1);
-            height.above_table |= below.above_table || self.used.contains(part);
+            depth.steps = depth.steps.max(below.steps + 1);
+            depth.above_table |= below.above_table || self.used.contains(part);
         }
-        self.heights.insert(name.clone(), height);
-        height
+        self.depths.insert(name.clone(), depth);
+        depth
     }
 
     /// Returns whether it is a new table that can be made at any time: it needs none, and none needs it.
@@ -94,7 +94,7 @@ impl Ties {
         new.is_some_and(|table| {
             let name = table.qualified_name();
             let plain = table.parents.is_empty() && table.partition_key.is_none();
-            plain && !self.used.contains(&name) && !self.height(&name).above_table
+            plain && !self.used.contains(&name) && !self.depth(&name).above_table
         })
     }
 
@@ -104,8 +104,8 @@ impl Ties {
     }
 
     /// Returns where an object stands.
-    pub(super) fn height(&self, object: &QualifiedName) -> Height {
-        self.heights.get(object).copied().unwrap_or_default()
+    pub(super) fn depth(&self, object: &QualifiedName) -> Depth {
+        self.depths.get(object).copied().unwrap_or_default()
     }
 }
 
