@@ -11,7 +11,7 @@ use super::{lessons, logging, start};
 use crate::attach::log::{LogFeed, LogHub};
 use crate::attach::{self, Attachment};
 use crate::config::{Configuration, Inputs, LogLevel, Palette, Pipeline, Plugin, key};
-use crate::console::{self, ConsoleOptions, Draft, EngineLink, Launch, Opening, Starts};
+use crate::console::{self, ConsoleOptions, EngineLink, Launch, Opening, Starts, WizardValues};
 use crate::engine::EngineOptions;
 
 /// Returns whether there is a terminal to draw on, and nobody has said no.
@@ -162,14 +162,14 @@ fn options(configuration: &Configuration, global: &GlobalArguments) -> ConsoleOp
     options.level = level(logging.level);
     options.logs = Some(feed);
     options.settings = Some((configuration.resolved(), global.config.clone()));
-    options.draft = draft(configuration);
+    options.wizard_values = wizard_values(configuration);
     options
 }
 
 /// What the configuration says of a pipeline already, for wizards to begin with.
-pub(super) fn draft(configuration: &Configuration) -> Draft {
+pub(super) fn wizard_values(configuration: &Configuration) -> WizardValues {
     let value = |key| configuration.value_of(key).unwrap_or_default().to_owned();
-    Draft {
+    WizardValues {
         source: value(key::SOURCE_URL),
         target: value(key::TARGET_URL),
         slot: value(key::SLOT_NAME),
@@ -178,7 +178,7 @@ pub(super) fn draft(configuration: &Configuration) -> Draft {
         exclude: value(key::EXCLUDE_TABLES),
         copy_tables: value(key::SNAPSHOT_TABLES),
         copy_workers: value(key::SNAPSHOT_WORKERS),
-        ..Draft::default()
+        ..WizardValues::default()
     }
 }
 

@@ -154,7 +154,7 @@ fn performer(stage: Rc<Mutex<Stage>>, lessons: Vec<lesson::Lesson>) -> console::
                     written = step.and_then(|step| written_by(&stage, step));
                     Seen::Shown(shown)
                 }
-                Request::Look { lesson, step } => {
+                Request::DisplayOptions { lesson, step } => {
                     Seen::ByHand(look(&stage, &lessons, (lesson, step)).await)
                 }
                 Request::Statement { on_target, text } => {

@@ -79,8 +79,8 @@ async fn go_through(
     configuration: &Configuration,
     global: &GlobalArguments,
 ) -> Result<ExitCode, Failure> {
-    let draft = console::draft(configuration);
-    match wizard::go_through(&mut talk, kind, &draft).await {
+    let wizard_values = console::wizard_values(configuration);
+    match wizard::go_through(&mut talk, kind, &wizard_values).await {
         wizard::Ended::Start(pipeline) => {
             let colour = logging::colour(global.no_color);
             let hub = logging::start(configuration.logging(), colour);

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::console::{attaching_or_starting, draft, level, name};
+use super::console::{attaching_or_starting, level, name, wizard_values};
 use crate::attach::log::LogHub;
 use crate::config::{ConfigError, Configuration, FlagValue, Inputs};
 use crate::console::{Found, Opened, Opener};
@@ -54,7 +54,7 @@ pub(super) fn opener(flags: Vec<FlagValue>, hub: LogHub) -> Opener {
             found: Found {
                 pipeline: name(Some(path)),
                 settings: (configuration.resolved(), path.to_owned()),
-                draft: draft(&configuration),
+                wizard_values: wizard_values(&configuration),
                 level: level(configuration.logging().level),
                 trouble,
             },

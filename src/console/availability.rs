@@ -13,7 +13,7 @@ pub(crate) fn refusal(model: &Model, action: Action) -> Option<&'static str> {
     if model.is_starting() && !means_something_at_the_start(action) {
         return Some("there is no pipeline yet");
     }
-    if model.look.read_only && asks_something(action) {
+    if model.display.read_only && asks_something(action) {
         return Some(READ_ONLY);
     }
     match action {
@@ -42,11 +42,11 @@ pub(crate) fn refusal(model: &Model, action: Action) -> Option<&'static str> {
             _ => Some("no schema change has failed"),
         },
         Action::Stop if at_rest => Some("the engine is not running"),
-        Action::Lessons if model.course.is_some() => None,
+        Action::Lessons if model.tutorial.is_some() => None,
         Action::Lessons | Action::OpenFile if model.start.is_none() => {
             Some("this console has one pipeline; pgstream alone opens the menu")
         }
-        Action::OpenFile if model.course.is_some() => Some("leave the tutorial first"),
+        Action::OpenFile if model.tutorial.is_some() => Some("leave the tutorial first"),
         Action::Init | Action::TearDown | Action::OpenFile | Action::Lessons if !at_rest => {
             Some(STOP_FIRST)
         }

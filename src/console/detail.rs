@@ -11,7 +11,8 @@ use super::availability;
 use super::format;
 use super::items::{Item, changes, selected};
 use super::model::Model;
-use super::sign::{self, Sign};
+use super::status_glyph;
+use super::status_glyph::StatusGlyph;
 use super::theme::Role;
 use crate::engine::status::{Phase, SchemaChange, SchemaState, Slot, TableCounters};
 
@@ -62,7 +63,7 @@ struct Words<'a> {
 
 impl Words<'_> {
     fn span(&self, text: impl Into<String>, role: Role) -> Span<'static> {
-        Span::styled(text.into(), self.model.look.theme.style(role))
+        Span::styled(text.into(), self.model.display.theme.style(role))
     }
 
     fn line(&self, text: impl Into<String>, role: Role) -> Line<'static> {
@@ -83,7 +84,7 @@ impl Words<'_> {
         ])
     }
 
-    fn state(&self, name: &str, sign: Sign, more: &str) -> Line<'static> {
+    fn state(&self, name: &str, sign: StatusGlyph, more: &str) -> Line<'static> {
         Line::from(vec![
             self.span(name.to_owned(), Role::Title),
             self.span(format!("   {} {}", sign.glyph, sign.word), sign.role),
@@ -128,7 +129,7 @@ impl Words<'_> {
         let spilled = format::maybe_bytes(Some(slot.spill_bytes));
         let phase = &self.model.status().phase;
         let mut lines = vec![
-            self.state(&slot.slot_name, sign::of_slot(slot, phase), &kind),
+            self.state(&slot.slot_name, status_glyph::of_slot(slot, phase), &kind),
             Line::default(),
             self.fact(
                 "restart",
@@ -190,7 +191,7 @@ impl Words<'_> {
             |at_ms| format::moment(at_ms, &self.model.zone),
         );
         let when = format!("version {}, {made_at}", change.version);
-        let mut lines = vec![self.state(&change.tag, sign::of_schema(change.state), &when)];
+        let mut lines = vec![self.state(&change.tag, status_glyph::of_schema(change.state), &when)];
         if !change.objects.is_empty() {
             lines.push(self.line(format!("  {}", change.objects.join(", ")), Role::Text));
         }
@@ -229,7 +230,7 @@ impl Words<'_> {
             lines.push(Line::default());
             lines.push(self.heading("Before and after"));
             for line in change.before_after.lines() {
-                lines.extend(self.block(line, sign::of_difference(line)));
+                lines.extend(self.block(line, status_glyph::of_difference(line)));
             }
         }
         lines.push(Line::default());
@@ -379,7 +380,7 @@ impl Words<'_> {
         let Some(table) = tables.find(|table| table.name == name) else {
             return Vec::new();
         };
-        let sign = sign::of_copy(table.state);
+        let sign = status_glyph::of_copy(table.state);
         let rows = format!("{} rows copied", format::count(table.row_count));
         vec![Line::default(), self.state("Copy", sign, &rows)]
     }
@@ -392,7 +393,7 @@ impl Words<'_> {
         };
         let changes = changes(self.model).into_iter().filter(of_table);
         let lines = changes.take(CHANGES_MAX).map(|change| {
-            let sign = sign::of_schema(change.state);
+            let sign = status_glyph::of_schema(change.state);
             let at = change
                 .made_at_ms()
                 .map(|at_ms| format::moment(at_ms, &self.model.zone));

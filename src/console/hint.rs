@@ -4,7 +4,7 @@
 use super::action::Action;
 use super::layout::{self, Class};
 use super::model::Model;
-use super::sign;
+use super::status_glyph;
 use super::theme::Role;
 use super::view;
 use crate::engine::status::Failure;
@@ -46,7 +46,7 @@ pub(crate) fn banner(model: &Model, width: u16) -> Vec<(String, Role)> {
     };
     let compact = layout::class(model.size) == Class::Compact;
     let width = usize::from(width).saturating_sub(2);
-    let glyph = sign::of_phase(&model.status().phase).glyph;
+    let glyph = status_glyph::of_phase(&model.status().phase).glyph;
     let said = |code: &&String| failure.causes.iter().any(|cause| cause.contains(*code));
     let code = failure.sqlstate.as_ref().filter(|code| !said(code));
     let code = code.map_or(String::new(), |code| format!(" ({code})"));

@@ -43,7 +43,7 @@ pub enum Request {
         step: usize,
     },
     /// A look whether somebody has done a step by hand.
-    Look {
+    DisplayOptions {
         /// The lesson.
         lesson: usize,
         /// The step.
@@ -116,7 +116,7 @@ impl fmt::Debug for Tutorial {
 
 /// Where the learner stands.
 #[derive(Debug)]
-pub(crate) struct Course {
+pub(crate) struct TutorialState {
     pub(crate) lessons: Vec<Lesson>,
     pub(crate) addresses: Vec<String>,
     /// The lesson that is shown.
@@ -150,7 +150,7 @@ pub(crate) struct Prompt {
     pub(crate) scroll: usize,
 }
 
-impl Course {
+impl TutorialState {
     /// Returns the beginning of a tutorial.
     pub(crate) const fn new(lessons: Vec<Lesson>, addresses: Vec<String>) -> Self {
         Self {
@@ -185,7 +185,7 @@ impl Course {
             return None;
         }
         self.look_at_ms = None;
-        Some(Request::Look {
+        Some(Request::DisplayOptions {
             lesson: self.lesson,
             step: self.shown.len(),
         })

@@ -74,7 +74,7 @@ pub(crate) enum Effect {
     /// Start a fresh engine in place of one that has ended.
     StartEngine,
     /// Ask the servers themselves.
-    Look(Query),
+    DisplayOptions(Query),
     /// Write down other levels of the log.
     Capture(Vec<Capture>),
     /// Put text on the clipboard; `what` it is, for the toast.

@@ -36,8 +36,8 @@ mod rows;
 pub mod scripted;
 mod settings;
 mod shell;
-mod sign;
 mod start;
+mod status_glyph;
 mod terminal;
 #[cfg(test)]
 mod tests;
@@ -58,11 +58,11 @@ pub use link::{EngineLink, Launch};
 pub use options::{ConsoleOptions, Opening, is_capable};
 pub use start::{Found, Opened, Opener, Stager, Starts};
 pub use theme::ThemeError;
-pub use wizard::Draft;
+pub use wizard::WizardValues;
 
 pub use crate::attach::log::{LogFeed, LogHub};
 pub(crate) use crate::format;
-use lesson::Course;
+use lesson::TutorialState;
 use shell::{Outside, Shell};
 
 /// Opens the console on the terminal, starts the engine, and runs until the operator leaves. The
@@ -84,7 +84,7 @@ pub async fn run(
         logs: options.logs.take(),
         observed: options.observed.take(),
         perform: options.tutorial.take().map(|tutorial| {
-            model.course = Some(Course::new(tutorial.lessons, tutorial.addresses));
+            model.tutorial = Some(TutorialState::new(tutorial.lessons, tutorial.addresses));
             tutorial.perform
         }),
         starts: options.starts.take(),

@@ -12,12 +12,12 @@ use super::action::Pane;
 use super::hint;
 use super::keys::Keymap;
 use super::layout::{self, Layout, Wanted};
-use super::lesson::Course;
+use super::lesson::TutorialState;
 use super::settings::Settings;
 use super::start::Start;
 use super::theme::Theme;
 use super::view;
-use super::wizard::{Draft, Wizard};
+use super::wizard::{Wizard, WizardValues};
 use crate::engine::status::{CopyState, Lag, Phase, Sample, Status};
 
 pub(crate) mod cursor;
@@ -43,7 +43,7 @@ pub(crate) struct Model {
     /// The zone of all times that are shown.
     pub(crate) zone: TimeZone,
     pub(crate) size: Size,
-    pub(crate) look: Look,
+    pub(crate) display: DisplayOptions,
     pub(crate) keymap: Keymap,
     /// The name of the pipeline: the configuration file's, or the slot's.
     pub(crate) pipeline: String,
@@ -82,13 +82,13 @@ pub(crate) struct Model {
     /// What the start screen knows, when the console can show one.
     pub(crate) start: Option<Start>,
     /// What is known of the pipeline, for wizards to begin with.
-    pub(crate) draft: Draft,
+    pub(crate) wizard_values: WizardValues,
     /// The configuration, when the console was given one.
     pub(crate) settings: Option<Settings>,
     /// Wizards that were left on their way.
     pub(crate) parked: Vec<Wizard>,
     /// The tutorial, when this is one.
-    pub(crate) course: Option<Course>,
+    pub(crate) tutorial: Option<TutorialState>,
     /// The engine is another process's: it stays when the console goes.
     pub(crate) attached: bool,
     pub(crate) leaving: Leaving,
@@ -102,7 +102,7 @@ pub(crate) struct Model {
 
 /// How it looks and behaves, from the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Look {
+pub(crate) struct DisplayOptions {
     pub(crate) theme: Theme,
     /// Whether the running time ticks by itself.
     pub(crate) motion: bool,
@@ -295,12 +295,17 @@ pub(crate) enum Leaving {
 
 impl Model {
     /// Returns the console as it opens: nothing known yet.
-    pub(crate) fn new(look: Look, keymap: Keymap, pipeline: String, logs: Logs) -> Self {
+    pub(crate) fn new(
+        display: DisplayOptions,
+        keymap: Keymap,
+        pipeline: String,
+        logs: Logs,
+    ) -> Self {
         Self {
             now_ms: 0,
             zone: TimeZone::UTC,
             size: Size::new(80, 24),
-            look,
+            display,
             keymap,
             pipeline,
             latest: Arc::default(),
@@ -328,10 +333,10 @@ impl Model {
             toasts: Vec::new(),
             mode: Mode::Dashboard,
             start: None,
-            draft: Draft::default(),
+            wizard_values: WizardValues::default(),
             settings: None,
             parked: Vec::new(),
-            course: None,
+            tutorial: None,
             attached: false,
             leaving: Leaving::No,
             title: String::new(),
@@ -347,7 +352,11 @@ impl Model {
 
     /// Returns whether keys go to a pane.
     pub(crate) fn has_keys(&self, pane: Pane) -> bool {
-        self.focus == pane && !self.course.as_ref().is_some_and(|course| course.focused)
+        self.focus == pane
+            && !self
+                .tutorial
+                .as_ref()
+                .is_some_and(|tutorial| tutorial.focused)
     }
 
     /// Returns whether keys go to the selector of the log's targets.
@@ -423,14 +432,14 @@ impl Model {
 
     /// Returns how many rows the lesson takes: as many as its text, within its part of the window.
     fn lesson_rows(&self) -> u16 {
-        let Some(course) = &self.course else {
+        let Some(tutorial) = &self.tutorial else {
             return 0;
         };
-        let most = match course.focused {
+        let most = match tutorial.focused {
             true => (self.size.height / 2).clamp(6, 18),
             false => (self.size.height / 4).clamp(3, 12),
         };
-        view::lesson_rows(self, course).min(most).max(3)
+        view::lesson_rows(self, tutorial).min(most).max(3)
     }
 
     /// Returns whether the engine stands or waits because of a failure.

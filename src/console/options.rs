@@ -10,12 +10,12 @@ use super::error::ConsoleError;
 use super::keys::Keymap;
 use super::lesson::Tutorial;
 use super::model::logs::Logs;
-use super::model::{Look, Model};
+use super::model::{DisplayOptions, Model};
 use super::settings::Settings;
 use super::start::{Start, Starts};
 use super::theme::{self, Own, Theme};
 use super::update::ask;
-use super::wizard::{Draft, Kind, Wizard};
+use super::wizard::{Kind, Wizard, WizardValues};
 use crate::attach::log::LogFeed;
 use crate::config::{Palette, Pipeline, Resolved, Screen};
 
@@ -61,7 +61,7 @@ pub struct ConsoleOptions {
     /// A wizard to open with; none: the dashboard.
     pub opening: Option<Opening>,
     /// What wizards may know beforehand.
-    pub draft: Draft,
+    pub wizard_values: WizardValues,
     /// The start screen, for a console without a pipeline.
     pub starts: Option<Starts>,
     /// A tutorial to be played beside the panes.
@@ -97,7 +97,7 @@ impl ConsoleOptions {
             observed: None,
             offer: false,
             opening: None,
-            draft: Draft::default(),
+            wizard_values: WizardValues::default(),
             starts: None,
             tutorial: None,
         }
@@ -140,7 +140,7 @@ impl ConsoleOptions {
     /// Class Usage, when the keys make no sense.
     pub(super) fn model(&self) -> Result<Model, ConsoleError> {
         let keymap = Keymap::new(&self.keys).map_err(ConsoleError::Keys)?;
-        let look = Look {
+        let display = DisplayOptions {
             theme: Theme {
                 palette: self.palette,
                 ascii: self.ascii,
@@ -152,11 +152,11 @@ impl ConsoleOptions {
         };
         let targets = self.logs.as_ref().map_or(&[][..], LogFeed::targets);
         let logs = Logs::new(self.level, targets);
-        let mut model = Model::new(look, keymap, self.pipeline.clone(), logs);
+        let mut model = Model::new(display, keymap, self.pipeline.clone(), logs);
         let settings = self.settings.clone();
         model.settings = settings.map(|(rows, path)| Settings::new(rows, path));
         model.zone = TimeZone::system();
-        model.draft = self.draft.clone();
+        model.wizard_values = self.wizard_values.clone();
         if self.observed.is_some() {
             model.servers.begin();
         }
@@ -171,7 +171,7 @@ impl ConsoleOptions {
             Opening::TearDown => Kind::TearDown,
         });
         if let Some(kind) = kind {
-            model.open_wizard(Wizard::new(kind, &self.draft));
+            model.open_wizard(Wizard::new(kind, &self.wizard_values));
         }
         Ok(model)
     }

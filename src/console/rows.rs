@@ -11,7 +11,7 @@ use super::availability;
 use super::format;
 use super::items::Item;
 use super::model::Model;
-use super::sign;
+use super::status_glyph;
 use super::theme::Role;
 use super::threshold;
 use crate::engine::status::{Phase, SchemaChange, Slot, TableCounters};
@@ -216,7 +216,7 @@ pub(crate) fn row(model: &Model, item: &Item<'_>) -> Row {
 }
 
 fn slot_row(slot: &Slot, phase: &Phase) -> Row {
-    let state = sign::of_slot(slot, phase);
+    let state = status_glyph::of_slot(slot, phase);
     let lsn = |lsn: Option<crate::model::Lsn>| lsn.map_or("-".to_owned(), |lsn| lsn.to_string());
     let safe = match slot.safe_wal_bytes {
         _ if slot.is_lost() => cell("lost", Role::Bad),
@@ -256,7 +256,7 @@ fn slot_row(slot: &Slot, phase: &Phase) -> Row {
 }
 
 fn schema_row(change: &SchemaChange, zone: &TimeZone) -> Row {
-    let state = sign::of_schema(change.state);
+    let state = status_glyph::of_schema(change.state);
     let took = change.duration_ms.map_or("-".to_owned(), format::millis);
     Row {
         copied: SCHEMA_CELLS.len() - 1,

@@ -114,7 +114,7 @@ impl Shell {
     /// Draws the first picture, then starts the engine: the console is there before any server
     /// answers.
     pub(super) fn open(mut model: Model, mut outside: Outside) -> io::Result<Self> {
-        let mut screen = Screen::open(model.look.mouse)?;
+        let mut screen = Screen::open(model.display.mouse)?;
         model.size = screen.size()?;
         model.now_ms = clock::unix_ms();
         screen.draw(&model)?;
@@ -356,7 +356,7 @@ impl Shell {
                 }));
             }
             Effect::StartEngine => self.start_engine(),
-            Effect::Look(look) => self.look(look),
+            Effect::DisplayOptions(look) => self.look(look),
             Effect::Capture(levels) => {
                 if let Some(feed) = &self.outside.logs {
                     feed.capture(&levels);
@@ -402,7 +402,7 @@ impl Shell {
     fn suspend(&mut self) -> io::Result<()> {
         terminal::leave();
         raise(Signal::SIGTSTP).map_err(io::Error::from)?;
-        self.screen.reopen(self.model.look.mouse)?;
+        self.screen.reopen(self.model.display.mouse)?;
         self.model.dirty = true;
         Ok(())
     }

@@ -11,7 +11,7 @@ use tui_input::Input;
 use super::action::Action;
 use super::lesson::Tutorial;
 use super::link::Launch;
-use super::wizard::Draft;
+use super::wizard::WizardValues;
 use crate::config::{Pipeline, Resolved};
 
 /// Opens a configuration file, or says why it cannot, line by line.
@@ -50,7 +50,7 @@ pub struct Found {
     /// The settings with their origins, and the file.
     pub settings: (Vec<Resolved>, PathBuf),
     /// What a wizard may know beforehand.
-    pub draft: Draft,
+    pub wizard_values: WizardValues,
     /// The level that the log shows to begin with.
     pub level: Level,
     /// Why it cannot be started, line by line; empty when it was.

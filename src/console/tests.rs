@@ -11,12 +11,12 @@ use tracing::Level;
 use super::keys::Keymap;
 use super::message::{Effect, Message};
 use super::model::logs::Logs;
-use super::model::{Look, Model};
+use super::model::{DisplayOptions, Model};
 use super::scripted::{NOW_MS, SampleState, log_lines, status};
 use super::theme::Theme;
 use super::update::update;
 use super::view;
-use super::wizard::{Draft, Kind, Wizard};
+use super::wizard::{Kind, Wizard, WizardValues};
 use crate::config::Palette;
 
 mod pictures;
@@ -27,7 +27,7 @@ const SIZES: [(u16, u16); 4] = [(48, 12), (80, 24), (120, 40), (200, 60)];
 
 /// Returns a console that shows a sample.
 pub(super) fn console(sample: SampleState) -> Model {
-    let look = Look {
+    let display = DisplayOptions {
         theme: Theme::default(),
         motion: true,
         mouse: true,
@@ -35,7 +35,7 @@ pub(super) fn console(sample: SampleState) -> Model {
     };
     let keymap = Keymap::new("").unwrap();
     let logs = Logs::new(Level::DEBUG, &["apply", "ddl", "decode", "slot", "sql"]);
-    let mut model = Model::new(look, keymap, "orders_prod".into(), logs);
+    let mut model = Model::new(display, keymap, "orders_prod".into(), logs);
     model.now_ms = NOW_MS;
     update(&mut model, Message::Status(Arc::new(status(sample))));
     if sample != SampleState::Opening {
@@ -165,7 +165,7 @@ fn no_size_panics_in_any_wizard() {
     for kind in [Kind::Init, Kind::TearDown] {
         for at in 0..kind.steps().len() {
             let mut model = console(SampleState::Stopped);
-            let mut wizard = Wizard::new(kind, &Draft::default());
+            let mut wizard = Wizard::new(kind, &WizardValues::default());
             wizard.at = at;
             model.open_wizard(wizard);
             for size in [(1, 1), (2, 60), (20, 5), (40, 10), (48, 12), (300, 80)] {
@@ -180,7 +180,7 @@ fn the_monochrome_theme_has_no_colour_and_ascii_no_sign_of_ours() {
     for sample in SAMPLES {
         for keys in WAYS {
             let mut model = console(sample);
-            model.look.theme = Theme {
+            model.display.theme = Theme {
                 palette: Palette::Mono,
                 ascii: true,
                 ..Theme::default()

@@ -8,7 +8,7 @@ use super::model::overlay::Overlay;
 use super::model::servers::Looked;
 use super::model::{Leaving, MarkKind, Model, Toast, ToastKind};
 use super::settings::Settings;
-use super::sign;
+use super::status_glyph;
 use crate::engine::status::{
     Command, CommandAnswer, CopyCommand, EngineEvent, Failure, Phase, SchemaState, Slot, Status,
 };
@@ -131,14 +131,17 @@ fn tick(model: &mut Model, now_ms: i64) -> Vec<Effect> {
     model.now_ms = now_ms;
     let toasts = model.toasts.len();
     model.toasts.retain(|toast| toast.until_ms > now_ms);
-    model.dirty |= second_passed && model.look.motion || toasts != model.toasts.len();
+    model.dirty |= second_passed && model.display.motion || toasts != model.toasts.len();
     settle(model);
     let mut effects = wizard::on_tick(model);
-    let look = model.course.as_mut().and_then(|course| course.look(now_ms));
+    let look = model
+        .tutorial
+        .as_mut()
+        .and_then(|tutorial| tutorial.look(now_ms));
     effects.extend(look.map(Effect::Perform));
     let engine_runs = !model.is_at_rest();
     let look = model.servers.due(now_ms, engine_runs);
-    effects.extend(look.map(Effect::Look));
+    effects.extend(look.map(Effect::DisplayOptions));
     effects
 }
 
@@ -175,14 +178,14 @@ fn retitled(model: &mut Model) -> Vec<Effect> {
     let ours = model.latest.slots.iter().find(|slot| slot.ours);
     let is_lost = ours.is_some_and(Slot::is_lost);
     let sign = match is_lost {
-        true => sign::LOST,
-        false => sign::of_phase(&model.latest.phase),
+        true => status_glyph::LOST,
+        false => status_glyph::of_phase(&model.latest.phase),
     };
     let text = format!("{} {} {}", sign.glyph, sign.word, model.pipeline);
     if text == model.title {
         return Vec::new();
     }
-    let was_behind = model.title.contains(sign::of_phase(&BEHIND).word);
+    let was_behind = model.title.contains(status_glyph::of_phase(&BEHIND).word);
     let bell = match model.latest.phase {
         _ if is_lost => true,
         Phase::Held | Phase::Crashed => true,

@@ -49,7 +49,7 @@ pub(crate) fn draw(model: &Model, buffer: &mut Buffer) -> Option<Position> {
     } else {
         screen(model, &layout, buffer)
     };
-    if model.look.theme.ascii {
+    if model.display.theme.ascii {
         theme::to_ascii(buffer);
     }
     cursor
@@ -102,7 +102,7 @@ fn dashboard(model: &Model, layout: &Layout, buffer: &mut Buffer) -> Option<Posi
     for (extra, place) in &layout.extras {
         draw_extra(model, *extra, *place, buffer);
     }
-    let learning = match (&model.course, layout.lesson) {
+    let learning = match (&model.tutorial, layout.lesson) {
         (Some(course), Some(place)) => lesson::lesson(model, course, place, buffer),
         _ => None,
     };

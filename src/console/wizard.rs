@@ -116,7 +116,7 @@ pub(crate) struct Planned {
 
 /// What a wizard knows of the pipeline.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Draft {
+pub struct WizardValues {
     /// Address of the source.
     pub source: String,
     /// Address of the target; may be empty for a tear-down.
@@ -145,18 +145,18 @@ pub(crate) enum Job {
     /// Can this server be reached?
     Probe(Name, String),
     /// What is in the way?
-    Check(Draft),
+    Check(WizardValues),
     /// Which tables has the source?
-    Tables(Draft),
+    Tables(WizardValues),
     /// What would run?
-    Plan(Kind, Draft),
+    Plan(Kind, WizardValues),
     /// Run it.
-    Run(Kind, Draft),
+    Run(Kind, WizardValues),
     /// Is everything gone?
-    Verify(Draft),
+    Verify(WizardValues),
     /// Write the file, then start the pipeline or not.
     Start {
-        draft: Draft,
+        wizard_values: WizardValues,
         file: String,
         starts: bool,
     },
@@ -184,7 +184,7 @@ pub(crate) struct Started {
     /// Its name: the file's without the ending.
     pub(crate) name: String,
     /// What was typed.
-    pub(crate) draft: Draft,
+    pub(crate) wizard_values: WizardValues,
     /// Its settings.
     pub(crate) pipeline: Pipeline,
     /// The settings with their origins, and the file.
@@ -223,11 +223,11 @@ pub(crate) struct Wizard {
 
 impl Wizard {
     /// Returns a wizard on its first screen, with what is known filled in.
-    pub(crate) fn new(kind: Kind, draft: &Draft) -> Self {
+    pub(crate) fn new(kind: Kind, wizard_values: &WizardValues) -> Self {
         Self {
             kind,
             at: 0,
-            fields: field::all(draft),
+            fields: field::all(wizard_values),
             field: 0,
             reveal: false,
             source: Loaded::Not,
@@ -301,8 +301,8 @@ impl Wizard {
     }
 
     /// Returns what was typed, as one.
-    pub(crate) fn draft(&self) -> Draft {
-        Draft {
+    pub(crate) fn wizard_values(&self) -> WizardValues {
+        WizardValues {
             source: self.value(Name::Source),
             target: self.value(Name::Target),
             slot: self.value(Name::Slot),

@@ -8,7 +8,7 @@ use crate::config::{Pipeline, redact};
 use crate::console::wizard::job::perform;
 use crate::console::wizard::save;
 use crate::console::wizard::{
-    Answer, Draft, Job, Kind, Name, Planned, Step, Wizard, blocks, problem,
+    Answer, Job, Kind, Name, Planned, Step, Wizard, WizardValues, blocks, problem,
 };
 use crate::engine::check::Finding;
 use crate::schema::install::{Progress, StepProgress, StepState, render_plan};
@@ -24,8 +24,8 @@ pub(super) enum Ended {
 }
 
 /// Asks one question after the other and does what they are for.
-pub(super) async fn go_through(talk: &mut Talk, kind: Kind, draft: &Draft) -> Ended {
-    let wizard = Wizard::new(kind, draft);
+pub(super) async fn go_through(talk: &mut Talk, kind: Kind, wizard_values: &WizardValues) -> Ended {
+    let wizard = Wizard::new(kind, wizard_values);
     talk.tell(format!(
         "{}. An empty answer takes what stands in brackets, a single - empties it; Ctrl-D leaves.",
         kind.title()
@@ -141,7 +141,7 @@ impl Asking<'_> {
 
     async fn first_copy(&mut self) -> Option<()> {
         self.field(Name::Copy).await?;
-        if self.wizard.draft().copy {
+        if self.wizard.wizard_values().copy {
             self.field(Name::CopyTables).await?;
             self.field(Name::CopyWorkers).await?;
         }
@@ -151,7 +151,7 @@ impl Asking<'_> {
     async fn preflight(&mut self) -> Option<()> {
         loop {
             self.talk.tell("Checking both servers");
-            let answer = self.perform(Job::Check(self.wizard.draft())).await;
+            let answer = self.perform(Job::Check(self.wizard.wizard_values())).await;
             let Answer::Checked(checked) = answer else {
                 return None;
             };
@@ -198,7 +198,8 @@ impl Asking<'_> {
     }
 
     async fn tables(&mut self) -> Option<()> {
-        let Answer::Listed(listed) = self.perform(Job::Tables(self.wizard.draft())).await else {
+        let Answer::Listed(listed) = self.perform(Job::Tables(self.wizard.wizard_values())).await
+        else {
             return None;
         };
         match listed {
@@ -234,18 +235,18 @@ impl Asking<'_> {
             self.talk
                 .tell(format!("  {number:>3} {word} {}{note}", table.name));
         }
-        let draft = self.wizard.draft();
+        let wizard_values = self.wizard.wizard_values();
         self.talk.tell(format!(
             "  include: {}   exclude: {}",
-            if draft.include.is_empty() {
+            if wizard_values.include.is_empty() {
                 "all"
             } else {
-                &draft.include
+                &wizard_values.include
             },
-            if draft.exclude.is_empty() {
+            if wizard_values.exclude.is_empty() {
                 "none"
             } else {
-                &draft.exclude
+                &wizard_values.exclude
             },
         ));
     }
@@ -264,7 +265,7 @@ impl Asking<'_> {
     }
 
     async fn plan(&mut self) -> Option<()> {
-        let job = Job::Plan(self.wizard.kind, self.wizard.draft());
+        let job = Job::Plan(self.wizard.kind, self.wizard.wizard_values());
         let planned = match self.perform(job).await {
             Answer::Planned(Ok(planned)) => planned,
             Answer::Planned(Err(trouble)) => {
@@ -327,7 +328,7 @@ impl Asking<'_> {
         loop {
             let watcher = watch::Sender::new(Progress::default());
             let mut progress = watcher.subscribe();
-            let job = Job::Run(self.wizard.kind, self.wizard.draft());
+            let job = Job::Run(self.wizard.kind, self.wizard.wizard_values());
             let mut running = std::pin::pin!(perform(job, watcher));
             let mut told = Progress::default();
             let answer = loop {
@@ -377,7 +378,8 @@ impl Asking<'_> {
     }
 
     async fn verify(&mut self) {
-        let Answer::Verified(verified) = self.perform(Job::Verify(self.wizard.draft())).await
+        let Answer::Verified(verified) =
+            self.perform(Job::Verify(self.wizard.wizard_values())).await
         else {
             return;
         };
@@ -392,10 +394,10 @@ impl Asking<'_> {
 
     async fn start(&mut self) -> Option<Ended> {
         self.field(Name::File).await?;
-        let (draft, file) = (self.wizard.draft(), self.wizard.value(Name::File));
+        let (wizard_values, file) = (self.wizard.wizard_values(), self.wizard.value(Name::File));
         let starts = false;
         let job = Job::Start {
-            draft,
+            wizard_values,
             file,
             starts,
         };

@@ -8,7 +8,7 @@ use crate::console::format;
 use crate::console::hint;
 use crate::console::items::{Item, selected};
 use crate::console::model::Model;
-use crate::console::sign;
+use crate::console::status_glyph;
 use crate::console::theme::Role;
 use crate::engine::status::{CopyState, Failure, Snapshot, TableCopy};
 
@@ -37,7 +37,7 @@ impl Words<'_> {
             (_, 0 | 1) => String::new(),
             (_, attempt) => format!("try {attempt}"),
         };
-        let mut lines = vec![self.state(&table.name, sign::of_copy(table.state), &more)];
+        let mut lines = vec![self.state(&table.name, status_glyph::of_copy(table.state), &more)];
         if let Some(failure) = &table.failure {
             lines.extend(self.failure(failure));
         }

@@ -21,7 +21,7 @@ pub(crate) enum Query {
     Older(String),
 }
 
-/// What came of a [`Look`].
+/// What came of a [`DisplayOptions`].
 #[derive(Debug)]
 pub(crate) enum Looked {
     Servers(Box<Seen>),

@@ -2,7 +2,7 @@
 
 use super::{Column, Row, cell, column, fill, number, plain, showing};
 use crate::console::format;
-use crate::console::sign;
+use crate::console::status_glyph;
 use crate::engine::status::{CopyState, TableCopy};
 
 const COLUMNS: &[Column] = &[
@@ -48,7 +48,7 @@ pub(super) const fn columns(width: u16) -> &'static [Column] {
 }
 
 pub(super) fn row(table: &TableCopy) -> Row {
-    let state = sign::of_copy(table.state);
+    let state = status_glyph::of_copy(table.state);
     let moves = table.state == CopyState::Copying && table.byte_count > 0;
     let begun = table.state != CopyState::Waiting;
     let when = |shown: bool, text: String| plain(if shown { text } else { String::new() });

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::config::key;
-use crate::console::lesson::{Course, Lesson, LessonStep};
+use crate::console::lesson::{Lesson, LessonStep, TutorialState};
 use crate::console::settings::Settings;
 use crate::console::start::Start;
 use crate::console::wizard::{Loaded, Name, Planned};
@@ -99,7 +99,7 @@ fn every_overlay() {
     look("levels", SampleState::Streaming, keys("4 t down right"));
     look("quit", SampleState::Streaming, keys("q"));
     look("read_only", SampleState::Held, |model| {
-        model.look.read_only = true;
+        model.display.read_only = true;
     });
     look("stop", SampleState::Streaming, keys("E right"));
     look("schema_edit", SampleState::Held, keys("2 e down end"));
@@ -219,11 +219,11 @@ fn wizard(kind: Kind, at: usize, prepare: impl Fn(&mut Wizard)) -> impl Fn(&mut 
     move |model| {
         let mut wizard = Wizard::new(
             kind,
-            &Draft {
+            &WizardValues {
                 source: "postgres://shop:secret@db1:5432/shop".into(),
                 target: "postgres://shop:secret@db2:5432/shop".into(),
                 slot: "orders_slot".into(),
-                ..Draft::default()
+                ..WizardValues::default()
             },
         );
         wizard.at = at;
@@ -502,7 +502,7 @@ fn the_configuration() {
     });
     look("config_read_only", SampleState::Streaming, |model| {
         open(model);
-        model.look.read_only = true;
+        model.display.read_only = true;
         press(model, "enter");
     });
 }
@@ -524,48 +524,48 @@ fn a_lesson_beside_the_panes() {
             step("source> SELECT 1;", false),
         ],
     };
-    let course = move || {
-        let mut course = Course::new(
+    let tutorial = move || {
+        let mut tutorial = TutorialState::new(
             vec![lesson.clone(), lesson.clone()],
             vec!["source  psql postgres://localhost:5432/shop".into()],
         );
-        course.shown = vec![
+        tutorial.shown = vec![
             Vec::new(),
             vec!["source   target".into(), "note     note".into()],
         ];
-        course
+        tutorial
     };
     look("lesson", SampleState::Streaming, |model| {
-        model.course = Some(course());
+        model.tutorial = Some(tutorial());
     });
     look("lesson_running", SampleState::Streaming, |model| {
-        model.course = Some(course());
+        model.tutorial = Some(tutorial());
         press(model, "enter");
     });
     look("lesson_failed", SampleState::Streaming, |model| {
-        let mut course = course();
-        course.failure = Some("error: relation \"orders\" does not exist\nhint: make it".into());
-        model.course = Some(course);
+        let mut tutorial = tutorial();
+        tutorial.failure = Some("error: relation \"orders\" does not exist\nhint: make it".into());
+        model.tutorial = Some(tutorial);
     });
     look("lesson_done", SampleState::Streaming, |model| {
-        let mut course = course();
-        (course.lesson, course.shown) = (1, vec![Vec::new(); 3]);
-        model.course = Some(course);
+        let mut tutorial = tutorial();
+        (tutorial.lesson, tutorial.shown) = (1, vec![Vec::new(); 3]);
+        model.tutorial = Some(tutorial);
     });
     look("lesson_read_only", SampleState::Streaming, |model| {
-        model.course = Some(course());
-        model.look.read_only = true;
+        model.tutorial = Some(tutorial());
+        model.display.read_only = true;
         press(model, "enter");
     });
     look("sql_prompt", SampleState::Streaming, |model| {
-        model.course = Some(course());
+        model.tutorial = Some(tutorial());
         press(model, "p tab");
         type_text(model, "SELECT count(*) FROM orders");
-        let prompt = model.course.as_mut().unwrap().prompt.as_mut().unwrap();
+        let prompt = model.tutorial.as_mut().unwrap().prompt.as_mut().unwrap();
         prompt.shown = ["count", "-----", "3"].map(str::to_owned).to_vec();
     });
     look("lesson_left", SampleState::Streaming, |model| {
-        model.course = Some(course());
+        model.tutorial = Some(tutorial());
         press(model, "tab 2");
     });
 }

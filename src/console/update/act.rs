@@ -48,10 +48,10 @@ pub(crate) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Back => back(model),
         Action::Zoom => model.zoom = !model.zoom,
         Action::OpenFile => start::choose_file(model),
-        Action::Lessons if model.course.is_none() => return start::stage(model),
+        Action::Lessons if model.tutorial.is_none() => return start::stage(model),
         Action::Lessons => {
-            if let Some(course) = &mut model.course {
-                course.focused = !course.focused;
+            if let Some(tutorial) = &mut model.tutorial {
+                tutorial.focused = !tutorial.focused;
             }
         }
         Action::Snapshot if model.focus == Pane::Snapshot => go(model, model.left),
@@ -260,15 +260,15 @@ fn interrupt(model: &mut Model) -> Vec<Effect> {
 }
 
 fn mouse(model: &mut Model) -> Vec<Effect> {
-    model.look.mouse = !model.look.mouse;
+    model.display.mouse = !model.display.mouse;
     toast(
         model,
-        match model.look.mouse {
+        match model.display.mouse {
             true => "mouse on; Shift-drag selects text",
             false => "mouse off; the terminal selects text",
         },
     );
-    vec![Effect::Mouse(model.look.mouse)]
+    vec![Effect::Mouse(model.display.mouse)]
 }
 
 fn copied(model: &mut Model, action: Action) -> Vec<Effect> {

@@ -90,7 +90,7 @@ pub(super) fn suspend(model: &mut Model) -> Vec<Effect> {
 
 /// Offers to start an engine where none runs.
 pub(crate) fn offer(model: &mut Model) {
-    if model.look.read_only {
+    if model.display.read_only {
         return toast(model, "no engine runs; it is shown here when one does");
     }
     model.overlay = Some(Overlay::Question(Question {

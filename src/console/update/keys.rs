@@ -121,8 +121,8 @@ fn field_with_keys(model: &mut Model) -> Option<&mut Input> {
         }
         Mode::Wizard(..) => return None,
     }
-    let course = model.course.as_mut().filter(|course| course.focused);
-    if let Some(prompt) = course.and_then(|course| course.prompt.as_mut()) {
+    let tutorial = model.tutorial.as_mut().filter(|tutorial| tutorial.focused);
+    if let Some(prompt) = tutorial.and_then(|tutorial| tutorial.prompt.as_mut()) {
         return Some(&mut prompt.input);
     }
     let find = model.find.as_mut().filter(|find| find.editing)?;
@@ -142,9 +142,9 @@ fn in_settings(model: &mut Model, chord: Chord) {
                 warn(model, "what was changed is not saved yet");
             }
         }
-        Outcome::Edit if model.look.read_only => refuse(model, READ_ONLY),
+        Outcome::Edit if model.display.read_only => refuse(model, READ_ONLY),
         Outcome::Edit => settings.edit_value(),
-        Outcome::AskToSave(_) if model.look.read_only => refuse(model, READ_ONLY),
+        Outcome::AskToSave(_) if model.display.read_only => refuse(model, READ_ONLY),
         Outcome::AskToSave(lines) => ask::save(model, lines),
         Outcome::Refuse(reason) => refuse(model, reason),
     }

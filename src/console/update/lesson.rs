@@ -14,17 +14,20 @@ use crate::console::model::overlay::edit;
 /// Takes a key while the lesson has them; none when the key is for the dashboard.
 pub(super) fn on_key(model: &mut Model, chord: Chord) -> Option<Vec<Effect>> {
     let action = model.keymap.action(chord, model.focus);
-    let course = model.course.as_mut().filter(|course| course.focused)?;
-    if course.prompt.is_some() {
+    let tutorial = model
+        .tutorial
+        .as_mut()
+        .filter(|tutorial| tutorial.focused)?;
+    if tutorial.prompt.is_some() {
         return Some(in_prompt(model, chord));
     }
     match chord.code {
         KeyCode::Enter => return Some(go_on(model)),
-        KeyCode::Char('p') => course.prompt = Some(Prompt::default()),
-        KeyCode::Up | KeyCode::PageUp => course.scroll += 1,
-        KeyCode::Down | KeyCode::PageDown => course.scroll = course.scroll.saturating_sub(1),
+        KeyCode::Char('p') => tutorial.prompt = Some(Prompt::default()),
+        KeyCode::Up | KeyCode::PageUp => tutorial.scroll += 1,
+        KeyCode::Down | KeyCode::PageDown => tutorial.scroll = tutorial.scroll.saturating_sub(1),
         KeyCode::Tab | KeyCode::Esc => {
-            course.focused = false;
+            tutorial.focused = false;
             let lessons = model.keymap.label(Action::Lessons);
             toast(model, format!("{lessons} goes back to the lesson"));
         }
@@ -51,16 +54,16 @@ pub(super) fn on_key(model: &mut Model, chord: Chord) -> Option<Vec<Effect>> {
 /// itself.
 pub(super) fn on_answer(model: &mut Model, request: &Request, seen: Seen) -> Vec<Effect> {
     let now_ms = model.now_ms;
-    let Some(course) = &mut model.course else {
+    let Some(tutorial) = &mut model.tutorial else {
         return Vec::new();
     };
     let follows = match (request, seen) {
-        (Request::Look { lesson, step }, Seen::ByHand(found)) => {
-            course.looked((*lesson, *step), found, now_ms)
+        (Request::DisplayOptions { lesson, step }, Seen::ByHand(found)) => {
+            tutorial.looked((*lesson, *step), found, now_ms)
         }
-        (Request::Step { .. }, Seen::Shown(shown)) => course.performed(shown),
+        (Request::Step { .. }, Seen::Shown(shown)) => tutorial.performed(shown),
         (_, Seen::Shown(shown)) => {
-            course.answered(shown);
+            tutorial.answered(shown);
             None
         }
         (_, Seen::ByHand(_)) => None,
@@ -70,57 +73,57 @@ pub(super) fn on_answer(model: &mut Model, request: &Request, seen: Seen) -> Vec
 
 /// Does the step in hand, or opens the next lesson.
 fn go_on(model: &mut Model) -> Vec<Effect> {
-    let Some(course) = &mut model.course else {
+    let Some(tutorial) = &mut model.tutorial else {
         return Vec::new();
     };
-    if course.running {
+    if tutorial.running {
         refuse(model, "the step is still going on");
         return Vec::new();
     }
-    if !course.may_go_on(model.look.read_only) {
+    if !tutorial.may_go_on(model.display.read_only) {
         refuse(model, READ_ONLY);
         return Vec::new();
     }
-    course.failure = None;
-    match course.next_request() {
+    tutorial.failure = None;
+    match tutorial.next_request() {
         Some(request) => {
-            course.running = true;
+            tutorial.running = true;
             vec![Effect::Perform(request)]
         }
-        None if course.is_last() => {
-            course.prompt = Some(Prompt::default());
+        None if tutorial.is_last() => {
+            tutorial.prompt = Some(Prompt::default());
             Vec::new()
         }
         None => {
-            course.advance();
+            tutorial.advance();
             Vec::new()
         }
     }
 }
 
 fn in_prompt(model: &mut Model, chord: Chord) -> Vec<Effect> {
-    let Some(course) = &mut model.course else {
+    let Some(tutorial) = &mut model.tutorial else {
         return Vec::new();
     };
-    let Some(prompt) = &mut course.prompt else {
+    let Some(prompt) = &mut tutorial.prompt else {
         return Vec::new();
     };
     match chord.code {
-        KeyCode::Esc => course.prompt = None,
+        KeyCode::Esc => tutorial.prompt = None,
         KeyCode::Tab | KeyCode::BackTab => prompt.on_target = !prompt.on_target,
         KeyCode::Up | KeyCode::PageUp => prompt.scroll = prompt.scroll.saturating_sub(1),
         KeyCode::Down | KeyCode::PageDown => {
             let last = prompt.shown.len().saturating_sub(1);
             prompt.scroll = (prompt.scroll + 1).min(last);
         }
-        KeyCode::Enter if course.running || prompt.input.value().trim().is_empty() => {}
-        KeyCode::Enter if model.look.read_only => refuse(model, READ_ONLY),
+        KeyCode::Enter if tutorial.running || prompt.input.value().trim().is_empty() => {}
+        KeyCode::Enter if model.display.read_only => refuse(model, READ_ONLY),
         KeyCode::Enter => {
             let request = Request::Statement {
                 on_target: prompt.on_target,
                 text: prompt.input.value_and_reset(),
             };
-            course.running = true;
+            tutorial.running = true;
             return vec![Effect::Perform(request)];
         }
         _ => {

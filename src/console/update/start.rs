@@ -6,7 +6,7 @@ use tracing::Level;
 use super::{act, refuse, toast};
 use crate::console::action::Action;
 use crate::console::chord::Chord;
-use crate::console::lesson::{Course, Lesson};
+use crate::console::lesson::{Lesson, TutorialState};
 use crate::console::message::Effect;
 use crate::console::model::Model;
 use crate::console::model::mode::Mode;
@@ -99,7 +99,7 @@ pub(super) fn on_opened(model: &mut Model, opened: Result<Found, Vec<String>>) -
         Ok(found) => {
             let (rows, path) = found.settings;
             model.settings = Some(Settings::new(rows, Some(path)));
-            model.draft = found.draft;
+            model.wizard_values = found.wizard_values;
             if found.trouble.is_empty() {
                 model.pipeline = found.pipeline;
                 model.servers.begin();
@@ -131,7 +131,7 @@ pub(super) fn on_staged(
 ) -> Vec<Effect> {
     match staged {
         Ok((lessons, addresses)) => {
-            model.course = Some(Course::new(lessons, addresses));
+            model.tutorial = Some(TutorialState::new(lessons, addresses));
             model.pipeline = "tutorial".to_owned();
             model.servers.begin();
             model.leave_start_screen();

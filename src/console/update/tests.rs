@@ -5,7 +5,7 @@ use tracing::level_filters::LevelFilter;
 use super::*;
 use crate::console::action::Pane;
 use crate::console::items::items;
-use crate::console::lesson::{ByHand, Course, Lesson, LessonStep, Request, Seen};
+use crate::console::lesson::{ByHand, Lesson, LessonStep, Request, Seen, TutorialState};
 use crate::console::model::SlotOrder;
 use crate::console::model::mode::{Home, Mode};
 use crate::console::model::overlay::Filtered;
@@ -13,7 +13,7 @@ use crate::console::model::servers::Query;
 use crate::console::scripted::{NOW_MS, SampleState, log_lines, sample_changes, status};
 use crate::console::start::{Found, Start};
 use crate::console::tests::{console, drawn, press, text, type_text};
-use crate::console::wizard::{Answer, Draft, Kind, Loaded, Step, Wizard};
+use crate::console::wizard::{Answer, Kind, Loaded, Step, Wizard, WizardValues};
 use crate::engine::observe::{Page, Servers as Sides};
 use crate::engine::status::{FailedTransaction, Refusal, SchemaChange};
 use crate::model::hint::begin_anew;
@@ -309,7 +309,7 @@ fn nothing_is_drawn_unless_something_changed() {
     update(&mut model, Message::Now(NOW_MS + 1000));
     assert!(model.dirty, "the running time shows seconds");
 
-    model.look.motion = false;
+    model.display.motion = false;
     model.dirty = false;
     update(&mut model, Message::Now(NOW_MS + 2000));
     assert!(!model.dirty);
@@ -377,9 +377,9 @@ fn a_file_that_names_no_pipeline_says_why_and_can_be_fixed() {
     let found = |trouble: &[&str]| Found {
         pipeline: "shop".into(),
         settings: (Vec::new(), "shop.env".into()),
-        draft: Draft {
+        wizard_values: WizardValues {
             source: "postgres://db1/shop".into(),
-            ..Draft::default()
+            ..WizardValues::default()
         },
         level: tracing::Level::DEBUG,
         trouble: trouble.iter().map(|line| (*line).to_owned()).collect(),
@@ -392,7 +392,7 @@ fn a_file_that_names_no_pipeline_says_why_and_can_be_fixed() {
     assert!(matches!(model.mode, Mode::Settings(Home::Start)));
     press(&mut model, "esc I");
     let wizard = model.wizard().unwrap();
-    assert_eq!(wizard.draft().source, "postgres://db1/shop");
+    assert_eq!(wizard.wizard_values().source, "postgres://db1/shop");
     press(&mut model, "esc");
 
     update(&mut model, Message::Opened(Ok(found(&[]))));
@@ -452,15 +452,15 @@ fn a_read_only_console_shows_and_asks_for_nothing() {
         (SampleState::Copied, "S r"),
     ] {
         let mut model = console(sample);
-        model.look.read_only = true;
+        model.display.read_only = true;
         assert_eq!(press(&mut model, keys), [], "{keys}");
         assert!(model.overlay.is_none(), "{keys}");
         assert_eq!(model.toasts[0].text, "this console is read-only", "{keys}");
     }
 
     let mut model = console(SampleState::Stopped);
-    model.look.read_only = true;
-    let mut wizard = Wizard::new(Kind::Init, &Draft::default());
+    model.display.read_only = true;
+    let mut wizard = Wizard::new(Kind::Init, &WizardValues::default());
     wizard.at = steps_before(Step::Run);
     model.open_wizard(wizard);
     assert_eq!(press(&mut model, "enter"), []);
@@ -468,7 +468,7 @@ fn a_read_only_console_shows_and_asks_for_nothing() {
     assert_eq!(wizard.step(), Step::Plan, "nothing runs");
 
     let mut model = console(SampleState::Streaming);
-    model.look.read_only = true;
+    model.display.read_only = true;
     press(&mut model, "q");
     assert!(model.overlay.is_some(), "leaving asks as ever");
 }
@@ -502,13 +502,13 @@ fn learning(by_hand: bool) -> Model {
         steps: vec![step("source> CREATE", false), step("target> SELECT", true)],
     };
     let mut model = console(SampleState::Streaming);
-    model.course = Some(Course::new(vec![lesson.clone(), lesson], Vec::new()));
+    model.tutorial = Some(TutorialState::new(vec![lesson.clone(), lesson], Vec::new()));
     model
 }
 
 #[test]
 fn a_lesson_notices_what_was_done_by_hand() {
-    let look = Request::Look { lesson: 0, step: 0 };
+    let look = Request::DisplayOptions { lesson: 0, step: 0 };
     let mut model = learning(true);
     let looking = [Effect::Perform(look.clone())];
     assert_eq!(update(&mut model, Message::Now(NOW_MS)), looking);
@@ -520,7 +520,7 @@ fn a_lesson_notices_what_was_done_by_hand() {
     let done = Message::Performed(look, Seen::ByHand(ByHand::Done));
     let follows = Effect::Perform(Request::Step { lesson: 0, step: 1 });
     assert_eq!(update(&mut model, done), [follows]);
-    assert_eq!(model.course.as_ref().unwrap().shown.len(), 1);
+    assert_eq!(model.tutorial.as_ref().unwrap().shown.len(), 1);
 
     assert_eq!(
         update(&mut learning(false), Message::Now(NOW_MS)),
@@ -533,15 +533,15 @@ fn a_lesson_notices_what_was_done_by_hand() {
 fn a_lesson_notices_what_was_done_by_hand_and_overtaken() {
     let mut model = learning(true);
     update(&mut model, Message::Now(NOW_MS));
-    let look = Request::Look { lesson: 0, step: 0 };
+    let look = Request::DisplayOptions { lesson: 0, step: 0 };
 
     let overtaken = Message::Performed(look, Seen::ByHand(ByHand::Overtaken));
     assert_eq!(update(&mut model, overtaken), [], "nothing is waited for");
-    let course = model.course.as_ref().unwrap();
-    assert!(course.is_done() && !course.running);
+    let tutorial = model.tutorial.as_ref().unwrap();
+    assert!(tutorial.is_done() && !tutorial.running);
 
     press(&mut model, "enter");
-    let look = Request::Look { lesson: 1, step: 0 };
+    let look = Request::DisplayOptions { lesson: 1, step: 0 };
     let due = Message::Now(NOW_MS + 5000);
     assert_eq!(update(&mut model, due), [Effect::Perform(look)]);
 }
@@ -552,7 +552,7 @@ fn a_statement_of_ones_own_can_be_pasted() {
     press(&mut model, "p");
     update(&mut model, Message::Paste("SELECT 1;\n".into()));
 
-    let prompt = model.course.as_ref().unwrap().prompt.as_ref().unwrap();
+    let prompt = model.tutorial.as_ref().unwrap().prompt.as_ref().unwrap();
     assert_eq!(prompt.input.value(), "SELECT 1;");
 }
 
@@ -563,7 +563,7 @@ fn a_field_takes_one_line_of_pasted_text_and_says_so() {
     let pasted = "postgres://db1/shop\nsecond line\n";
     update(&mut model, Message::Paste(pasted.into()));
     let wizard = model.wizard().unwrap();
-    assert_eq!(wizard.draft().source, "postgres://db1/shop");
+    assert_eq!(wizard.wizard_values().source, "postgres://db1/shop");
     assert_eq!(
         last_toast(&model),
         "one line taken: a field has no room for more"
@@ -579,25 +579,25 @@ fn a_field_takes_one_line_of_pasted_text_and_says_so() {
 
 #[test]
 fn a_look_that_comes_too_late_changes_nothing() {
-    let look = Request::Look { lesson: 0, step: 0 };
+    let look = Request::DisplayOptions { lesson: 0, step: 0 };
     let mut model = learning(true);
     update(&mut model, Message::Now(NOW_MS));
     press(&mut model, "enter");
     let late = Message::Performed(look, Seen::ByHand(ByHand::Done));
     assert_eq!(update(&mut model, late), []);
-    assert!(model.course.as_ref().unwrap().shown.is_empty());
+    assert!(model.tutorial.as_ref().unwrap().shown.is_empty());
 
     let step = Request::Step { lesson: 0, step: 0 };
     let failed = Seen::Shown(Err("it is there already".into()));
     update(&mut model, Message::Performed(step.clone(), failed));
-    assert!(model.course.as_ref().unwrap().failure.is_some());
-    let look = Request::Look { lesson: 0, step: 0 };
+    assert!(model.tutorial.as_ref().unwrap().failure.is_some());
+    let look = Request::DisplayOptions { lesson: 0, step: 0 };
     update(
         &mut model,
         Message::Performed(look, Seen::ByHand(ByHand::Done)),
     );
-    let course = model.course.as_ref().unwrap();
-    assert_eq!((course.shown.len(), &course.failure), (1, &None));
+    let tutorial = model.tutorial.as_ref().unwrap();
+    assert_eq!((tutorial.shown.len(), &tutorial.failure), (1, &None));
 }
 
 #[test]
@@ -699,12 +699,12 @@ fn leaving_while_tables_are_copied_is_asked_about() {
 #[test]
 fn a_read_only_tutorial_only_looks() {
     let mut model = learning(true);
-    model.look.read_only = true;
+    model.display.read_only = true;
     assert_eq!(press(&mut model, "enter"), []);
     assert_eq!(model.toasts.len(), 1, "and says why");
     assert_eq!(press(&mut model, "p 1 enter"), []);
 
-    model.look.read_only = false;
+    model.display.read_only = false;
     assert_eq!(press(&mut model, "enter").len(), 1);
 }
 
@@ -827,7 +827,7 @@ fn page(changes: Vec<SchemaChange>) -> Page {
 fn the_schema_log_goes_on_into_what_is_on_record() {
     let mut model = console(SampleState::Streaming);
     model.servers.begin();
-    let look = |look| [Effect::Look(look)];
+    let look = |look| [Effect::DisplayOptions(look)];
     assert_eq!(
         update(&mut model, Message::Now(NOW_MS)),
         look(Query::Latest)

@@ -17,14 +17,14 @@ pub(super) fn open(model: &mut Model, kind: Kind) {
     let parked = model.parked.iter().position(|wizard| wizard.kind == kind);
     let wizard = match parked {
         Some(index) => model.parked.remove(index),
-        None => Wizard::new(kind, &model.draft),
+        None => Wizard::new(kind, &model.wizard_values),
     };
     model.open_wizard(wizard);
 }
 
 /// Takes a key while a wizard is open.
 pub(super) fn on_key(model: &mut Model, chord: Chord) -> Vec<Effect> {
-    let (read_only, now_ms) = (model.look.read_only, model.now_ms);
+    let (read_only, now_ms) = (model.display.read_only, model.now_ms);
     let Some(wizard) = model.wizard_mut() else {
         return Vec::new();
     };
@@ -92,7 +92,7 @@ fn started_well(model: &mut Model, started: Started) {
     if !started.starts {
         return;
     }
-    model.draft = started.draft;
+    model.wizard_values = started.wizard_values;
     model.pipeline = started.name;
     model.servers.begin();
     model.settings = Some(Settings::new(started.settings.0, Some(started.settings.1)));

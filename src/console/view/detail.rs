@@ -19,7 +19,7 @@ pub(super) fn over(model: &Model, pane: Pane, scroll: u16, room: Rect, buffer: &
         .unwrap_or(u16::MAX)
         .saturating_add(2);
     let place = paint::centered(width, height.min(room.height), room, buffer);
-    let theme = model.look.theme;
+    let theme = model.display.theme;
     let hint = Line::styled("↑↓ scroll · y copy · Esc", theme.style(Role::Quiet));
     let inner = paint::frame(theme, Frame::Over, (pane.title(), hint), place, buffer);
     let height = usize::from(inner.height);
@@ -47,7 +47,7 @@ pub(crate) fn scroll_max(model: &Model, pane: Pane) -> u16 {
 
 /// Draws the words beside the lists.
 pub(super) fn beside(model: &Model, pane: Pane, title: &str, place: Rect, buffer: &mut Buffer) {
-    let theme = model.look.theme;
+    let theme = model.display.theme;
     let title = format!("· {title}");
     let inner = paint::frame(theme, Frame::Pane, (&title, Line::default()), place, buffer);
     let lines = wrapped(detail::lines(model, pane), usize::from(inner.width));

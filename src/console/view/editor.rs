@@ -17,7 +17,7 @@ pub(super) fn editor(
     room: Rect,
     buffer: &mut Buffer,
 ) -> Option<Position> {
-    let theme = model.look.theme;
+    let theme = model.display.theme;
     let place = paint::centered(100, 18.min(room.height), room, buffer);
     let title = format!("Edit · {}", editor.tag);
     let keys = Line::styled("Tab apply  Esc leave", theme.style(Role::Quiet));

@@ -16,19 +16,20 @@ use crate::console::hint;
 use crate::console::items;
 use crate::console::layout::{Class, Layout};
 use crate::console::model::Model;
-use crate::console::sign::{self, Sign};
+use crate::console::status_glyph;
+use crate::console::status_glyph::StatusGlyph;
 use crate::console::theme::Role;
 use crate::console::threshold;
 use crate::engine::status::{Failure, Phase, SILENT_AFTER_MS, Sample, SchemaState, Slot};
 
 fn span(model: &Model, text: impl Into<String>, role: Role) -> Span<'static> {
-    Span::styled(text.into(), model.look.theme.style(role))
+    Span::styled(text.into(), model.display.theme.style(role))
 }
 
 /// A state as a block: it must be seen from afar.
 fn block(model: &Model, words: &str, role: Role) -> Span<'static> {
     let style = model
-        .look
+        .display
         .theme
         .style(role)
         .add_modifier(Modifier::REVERSED);
@@ -36,9 +37,9 @@ fn block(model: &Model, words: &str, role: Role) -> Span<'static> {
 }
 
 /// The state in words, with what is left to wait: the state of now, also while the display is frozen.
-fn phase_words(model: &Model) -> (Sign, String) {
+fn phase_words(model: &Model) -> (StatusGlyph, String) {
     let status = &model.latest;
-    let sign = sign::of_phase(&status.phase);
+    let sign = status_glyph::of_phase(&status.phase);
     let mut words = format!("{} {}", sign.glyph, sign.word);
     if let (Phase::Copying, Some(snapshot)) = (&status.phase, &status.snapshot) {
         words += &format!(" {}", format::percent(snapshot.done()));
@@ -157,13 +158,13 @@ fn badges(model: &Model, class: Class) -> Vec<Span<'static>> {
         let seconds = (model.now_ms - frozen.since_ms).max(0) / 1000;
         badge(format!("FROZEN +{seconds} s"), Role::Found);
     }
-    if model.look.read_only {
+    if model.display.read_only {
         badge("READ-ONLY".to_owned(), Role::Warn);
     }
     if model.attached && !model.is_at_rest() {
         badge("ATTACHED".to_owned(), Role::Accent);
     }
-    if model.course.is_some() {
+    if model.tutorial.is_some() {
         badge("LESSON".to_owned(), Role::Accent);
     }
     if !model.latest.schema_log && model.latest.started_at_s != 0 {
@@ -245,8 +246,8 @@ pub(super) fn tabs(model: &Model, place: Rect, buffer: &mut Buffer) {
     let selected = Pane::ALL.iter().position(|pane| *pane == model.focus);
     Tabs::new(titles)
         .select(selected)
-        .style(model.look.theme.style(Role::Text))
-        .highlight_style(model.look.theme.style(Role::Focus))
+        .style(model.display.theme.style(Role::Text))
+        .highlight_style(model.display.theme.style(Role::Focus))
         .divider("")
         .padding("", " ")
         .render(tabs_place(place).intersection(buffer.area), buffer);
@@ -394,7 +395,7 @@ fn state_tiles(model: &Model) -> [Tile; 3] {
 
 /// Six tiles: a figure each, with its recent course and what it means.
 pub(super) fn tiles(model: &Model, places: &[Rect], buffer: &mut Buffer) {
-    let theme = model.look.theme;
+    let theme = model.display.theme;
     let tiles = rate_tiles(model).into_iter().chain(state_tiles(model));
     for (place, tile) in places.iter().zip(tiles) {
         let titles = (tile.title, Line::default());

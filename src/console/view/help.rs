@@ -25,7 +25,7 @@ pub(super) fn help(
         _ => "Help · type to filter · Enter runs a line · Esc closes",
     };
     let titles = (name, Line::default());
-    let inner = paint::frame(model.look.theme, Frame::Over, titles, place, buffer);
+    let inner = paint::frame(model.display.theme, Frame::Over, titles, place, buffer);
     let width = usize::from(inner.width);
     let entries = palette::lines(model, list, true);
     let mut lines = Vec::new();
@@ -56,7 +56,7 @@ pub(super) fn palette(
 ) -> Option<Position> {
     let place = paint::centered(70, 16.min(room.height), room, buffer);
     let titles = ("Command", Line::default());
-    let inner = paint::frame(model.look.theme, Frame::Over, titles, place, buffer);
+    let inner = paint::frame(model.display.theme, Frame::Over, titles, place, buffer);
     let mut lines = Vec::new();
     let mut selected = 0;
     for (index, entry) in palette::lines(model, list, false).iter().enumerate() {
@@ -77,7 +77,7 @@ fn show(
     inner: Rect,
     buffer: &mut Buffer,
 ) -> Option<Position> {
-    let theme = model.look.theme;
+    let theme = model.display.theme;
     let room = usize::from(inner.width).saturating_sub(8);
     let (typed, column) = paint::field(list.filter.value(), &list.filter, room);
     let prompt = Line::from(vec![
@@ -108,7 +108,7 @@ const WORDS_AT: usize = 12;
 
 /// An action with its keys; the reason why it can do nothing now stands whole, below if need be.
 fn entry_lines(model: &Model, entry: &Entry, selected: bool, width: usize) -> Vec<Line<'static>> {
-    let theme = model.look.theme;
+    let theme = model.display.theme;
     let (words, role) = match entry.refusal {
         Some(reason) => (format!("{} ({reason})", entry.words), Role::Quiet),
         None => (entry.words.clone(), Role::Text),
@@ -133,7 +133,7 @@ fn beside(
     (words, role): (&str, Role),
     width: usize,
 ) -> Vec<Line<'static>> {
-    let theme = model.look.theme;
+    let theme = model.display.theme;
     let parts = paint::wrap(words, width.saturating_sub(words_at));
     let lines = parts.into_iter().enumerate().map(|(number, part)| {
         let left = if number == 0 { keys } else { "" };
@@ -146,7 +146,7 @@ fn beside(
 }
 
 fn title(model: &Model, text: &str) -> Line<'static> {
-    Line::styled(format!(" {text}"), model.look.theme.style(Role::Title))
+    Line::styled(format!(" {text}"), model.display.theme.style(Role::Title))
 }
 
 fn fixed(model: &Model, width: usize) -> Vec<Line<'static>> {

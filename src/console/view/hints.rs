@@ -51,7 +51,7 @@ pub(super) fn hints(model: &Model, place: Rect, buffer: &mut Buffer) -> Option<P
     if let Some(find) = model.find.as_ref().filter(|_| model.overlay.is_none()) {
         return search(model, find, place, buffer);
     }
-    let theme = model.look.theme;
+    let theme = model.display.theme;
     let mut spans = vec![Span::raw(" ")];
     for hint in fitting(model, place.width) {
         spans.push(Span::styled(hint.key, theme.style(Role::Key)));
@@ -107,14 +107,14 @@ pub(super) fn of_actions(model: &Model, actions: &[(Action, &str)]) -> Vec<Hint>
 }
 
 fn dashboard(model: &Model) -> Vec<Hint> {
-    let learning = model.course.as_ref().filter(|course| course.focused);
+    let learning = model.tutorial.as_ref().filter(|tutorial| tutorial.focused);
     let selecting = model.has_selector_keys();
     let own = match learning {
-        Some(course) => lesson::keys(model, course),
+        Some(tutorial) => lesson::keys(model, tutorial),
         None if selecting => SELECTOR_KEYS.to_vec(),
         None => Vec::new(),
     };
-    let is_typing = learning.is_some_and(|course| course.prompt.is_some());
+    let is_typing = learning.is_some_and(|tutorial| tutorial.prompt.is_some());
     let mut shown: Vec<(u8, &'static str, &Binding)> = BINDINGS
         .iter()
         .filter(|binding| match binding.scope {
@@ -137,7 +137,7 @@ fn dashboard(model: &Model) -> Vec<Hint> {
         .into_iter()
         .map(|(key, word)| Hint::new(0, key, word))
         .collect();
-    if model.course.is_some() && learning.is_none() {
+    if model.tutorial.is_some() && learning.is_none() {
         hints.extend(of_actions(model, &[(Action::Lessons, "lesson")]));
     }
     let hint = |(order, word, binding): (u8, &'static str, &Binding)| {
@@ -218,7 +218,7 @@ fn dropped_to(mut hints: Vec<Hint>, width: usize) -> Vec<Hint> {
 }
 
 fn search(model: &Model, find: &Find, place: Rect, buffer: &mut Buffer) -> Option<Position> {
-    let theme = model.look.theme;
+    let theme = model.display.theme;
     let more = if find.editing {
         "   Enter find  Esc clear".to_owned()
     } else {
@@ -271,7 +271,7 @@ fn found(model: &Model) -> String {
 
 /// Draws the toasts above the bottom line, at the right.
 pub(super) fn toasts(model: &Model, hints: Rect, buffer: &mut Buffer) {
-    let theme = model.look.theme;
+    let theme = model.display.theme;
     let width = usize::from(hints.width).saturating_sub(6);
     let rows = (1..=hints.y.saturating_sub(1)).zip(model.toasts.iter().rev());
     for (above, toast) in rows {

@@ -7,38 +7,38 @@ use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 
 use super::paint::{self, Frame};
-use crate::console::lesson::{Course, LessonStep, Prompt};
+use crate::console::lesson::{LessonStep, Prompt, TutorialState};
 use crate::console::model::Model;
 use crate::console::theme::Role;
 
 /// Draws the lesson; returns the cursor while a statement is typed.
 pub(super) fn lesson(
     model: &Model,
-    course: &Course,
+    tutorial: &TutorialState,
     place: Rect,
     buffer: &mut Buffer,
 ) -> Option<Position> {
-    let theme = model.look.theme;
-    let frame = if course.focused {
+    let theme = model.display.theme;
+    let frame = if tutorial.focused {
         Frame::Focus
     } else {
         Frame::Pane
     };
-    let current = course.current()?;
+    let current = tutorial.current()?;
     let title = format!(
         "Lesson {} of {} · {}",
-        course.lesson + 1,
-        course.lessons.len(),
+        tutorial.lesson + 1,
+        tutorial.lessons.len(),
         current.title
     );
-    let state = Line::styled(state(model, course), theme.style(Role::Quiet));
+    let state = Line::styled(state(model, tutorial), theme.style(Role::Quiet));
     let inner = paint::frame(theme, frame, (&title, state), place, buffer);
-    if let Some(prompt) = &course.prompt {
-        return prompt_of(model, course, prompt, inner, buffer);
+    if let Some(prompt) = &tutorial.prompt {
+        return prompt_of(model, tutorial, prompt, inner, buffer);
     }
-    let (lines, end) = lines(model, course, usize::from(inner.width));
+    let (lines, end) = lines(model, tutorial, usize::from(inner.width));
     let height = usize::from(inner.height);
-    let first = end.saturating_sub(height).saturating_sub(course.scroll);
+    let first = end.saturating_sub(height).saturating_sub(tutorial.scroll);
     for (row, line) in (0..inner.height).zip(lines.iter().skip(first)) {
         paint::text(line, row, inner, buffer);
     }
@@ -47,32 +47,32 @@ pub(super) fn lesson(
 
 /// Returns how many rows the lesson needs: with its frame, all that is told, its steps and what they
 /// have shown. A prompt has room for an answer.
-pub(crate) fn lesson_rows(model: &Model, course: &Course) -> u16 {
-    if course.prompt.is_some() {
+pub(crate) fn lesson_rows(model: &Model, tutorial: &TutorialState) -> u16 {
+    if tutorial.prompt.is_some() {
         return u16::MAX;
     }
     let (lines, _) = lines(
         model,
-        course,
+        tutorial,
         usize::from(model.size.width.saturating_sub(2)),
     );
     u16::try_from(lines.len() + 2).unwrap_or(u16::MAX)
 }
 
 /// How far the lesson is, in a word.
-fn state(model: &Model, course: &Course) -> String {
-    match (course.running, course.is_done()) {
+fn state(model: &Model, tutorial: &TutorialState) -> String {
+    match (tutorial.running, tutorial.is_done()) {
         (true, _) => "… running".to_owned(),
         (false, true) => "✓ done".to_owned(),
-        (false, false) if course.failure.is_some() => "✗ failed".to_owned(),
-        (false, false) if !course.may_go_on(model.look.read_only) => "read-only".to_owned(),
+        (false, false) if tutorial.failure.is_some() => "✗ failed".to_owned(),
+        (false, false) if !tutorial.may_go_on(model.display.read_only) => "read-only".to_owned(),
         (false, false) => String::new(),
     }
 }
 
 /// Returns the keys of a lesson that has them, and what they do.
-pub(super) fn keys(model: &Model, course: &Course) -> Vec<(&'static str, &'static str)> {
-    if course.prompt.is_some() {
+pub(super) fn keys(model: &Model, tutorial: &TutorialState) -> Vec<(&'static str, &'static str)> {
+    if tutorial.prompt.is_some() {
         return vec![
             ("Enter", "run"),
             ("Tab", "other side"),
@@ -80,8 +80,8 @@ pub(super) fn keys(model: &Model, course: &Course) -> Vec<(&'static str, &'stati
             ("Esc", "back"),
         ];
     }
-    let go_on = match (course.is_done(), course.is_last()) {
-        _ if course.running || !course.may_go_on(model.look.read_only) => None,
+    let go_on = match (tutorial.is_done(), tutorial.is_last()) {
+        _ if tutorial.running || !tutorial.may_go_on(model.display.read_only) => None,
         (true, true) => Some("try your own SQL"),
         (true, false) => Some("next lesson"),
         (false, _) => Some("do it"),
@@ -92,27 +92,27 @@ pub(super) fn keys(model: &Model, course: &Course) -> Vec<(&'static str, &'stati
 }
 
 /// All lines of the lesson, and the number of the line behind the step in hand.
-fn lines(model: &Model, course: &Course, width: usize) -> (Vec<Line<'static>>, usize) {
-    let Some(current) = course.current() else {
+fn lines(model: &Model, tutorial: &TutorialState, width: usize) -> (Vec<Line<'static>>, usize) {
+    let Some(current) = tutorial.current() else {
         return (Vec::new(), 0);
     };
-    let mut lines = told(model, course, width);
+    let mut lines = told(model, tutorial, width);
     let mut end = lines.len();
     for (number, step) in current.steps.iter().enumerate() {
-        lines.extend(step_lines(model, course, (number, step), width));
-        if number == course.shown.len() {
+        lines.extend(step_lines(model, tutorial, (number, step), width));
+        if number == tutorial.shown.len() {
             end = lines.len();
         }
     }
-    let end = if course.is_done() { lines.len() } else { end };
+    let end = if tutorial.is_done() { lines.len() } else { end };
     (lines, end)
 }
 
 /// What is told before anything happens; a line break of the text is a blank, an empty line is a
 /// new paragraph.
-fn told(model: &Model, course: &Course, width: usize) -> Vec<Line<'static>> {
-    let theme = model.look.theme;
-    let text = course.current().map_or("", |lesson| lesson.text.as_str());
+fn told(model: &Model, tutorial: &TutorialState, width: usize) -> Vec<Line<'static>> {
+    let theme = model.display.theme;
+    let text = tutorial.current().map_or("", |lesson| lesson.text.as_str());
     let paragraphs = text
         .split("\n\n")
         .filter(|paragraph| !paragraph.is_empty())
@@ -122,9 +122,9 @@ fn told(model: &Model, course: &Course, width: usize) -> Vec<Line<'static>> {
     let mut lines: Vec<_> = wrapped
         .map(|text| Line::styled(format!(" {text}"), plain))
         .collect();
-    if course.lesson == 0 {
+    if tutorial.lesson == 0 {
         let accent = theme.style(Role::Accent);
-        let addresses = course.addresses.iter();
+        let addresses = tutorial.addresses.iter();
         let parts = addresses.flat_map(|address| paint::wrap(address, width.saturating_sub(4)));
         lines.extend(parts.map(|part| Line::styled(format!("   {part}"), accent)));
     }
@@ -134,16 +134,16 @@ fn told(model: &Model, course: &Course, width: usize) -> Vec<Line<'static>> {
 /// A step with its sign, and below it what it has shown or why it failed.
 fn step_lines(
     model: &Model,
-    course: &Course,
+    tutorial: &TutorialState,
     (number, step): (usize, &LessonStep),
     width: usize,
 ) -> Vec<Line<'static>> {
-    let theme = model.look.theme;
-    let in_hand = number == course.shown.len();
-    let (sign, role) = match number.cmp(&course.shown.len()) {
+    let theme = model.display.theme;
+    let in_hand = number == tutorial.shown.len();
+    let (sign, role) = match number.cmp(&tutorial.shown.len()) {
         Ordering::Less => ("✓", Role::Good),
-        Ordering::Equal if course.failure.is_some() => ("✗", Role::Bad),
-        Ordering::Equal if course.running => ("…", Role::Accent),
+        Ordering::Equal if tutorial.failure.is_some() => ("✗", Role::Bad),
+        Ordering::Equal if tutorial.running => ("…", Role::Accent),
         Ordering::Equal => ("▶", Role::Title),
         Ordering::Greater => ("○", Role::Quiet),
     };
@@ -158,7 +158,11 @@ fn step_lines(
         .zip(marks)
         .map(|(part, mark)| Line::styled(format!(" {mark} {part}"), theme.style(role)))
         .collect();
-    if let Some(by_hand) = step.by_hand.as_ref().filter(|_| in_hand && !course.running) {
+    if let Some(by_hand) = step
+        .by_hand
+        .as_ref()
+        .filter(|_| in_hand && !tutorial.running)
+    {
         let parts = paint::wrap(&format!("or by hand:  {by_hand}"), width.saturating_sub(6));
         let quiet = theme.style(Role::Quiet);
         lines.extend(
@@ -167,13 +171,13 @@ fn step_lines(
                 .map(|part| Line::styled(format!("     {part}"), quiet)),
         );
     }
-    let shown = course.shown.get(number).into_iter().flatten();
+    let shown = tutorial.shown.get(number).into_iter().flatten();
     let plain = theme.style(Role::Text);
     lines.extend(shown.map(|text| {
         let text = paint::fit(&format!("     {text}"), width, false);
         Line::styled(text, plain)
     }));
-    if let Some(problem) = course.failure.as_ref().filter(|_| in_hand) {
+    if let Some(problem) = tutorial.failure.as_ref().filter(|_| in_hand) {
         let parts = paint::wrap(problem, width.saturating_sub(6));
         let bad = theme.style(Role::Bad);
         lines.extend(
@@ -187,12 +191,12 @@ fn step_lines(
 
 fn prompt_of(
     model: &Model,
-    course: &Course,
+    tutorial: &TutorialState,
     prompt: &Prompt,
     inner: Rect,
     buffer: &mut Buffer,
 ) -> Option<Position> {
-    let theme = model.look.theme;
+    let theme = model.display.theme;
     let side = if prompt.on_target { "target" } else { "source" };
     let head = format!(" {side}> ");
     let room = usize::from(inner.width).saturating_sub(head.len() + 1);
@@ -204,7 +208,7 @@ fn prompt_of(
     ]);
     paint::text(&line, 0, inner, buffer);
     let waiting = ["… running".to_owned()];
-    let shown = if course.running {
+    let shown = if tutorial.running {
         &waiting[..]
     } else {
         &prompt.shown[..]

@@ -29,7 +29,7 @@ pub(super) fn pane(
         pane => format!("{} {}", pane.number(), pane.title()),
     };
     let titles = (title.as_str(), summary(model, pane));
-    let inner = paint::frame(model.look.theme, frame, titles, place, buffer);
+    let inner = paint::frame(model.display.theme, frame, titles, place, buffer);
     let items = items(model, pane);
     let columns = fitting(rows::columns(pane, inner.width), &items, inner.width);
     let keys = items::keys(&items);
@@ -47,11 +47,11 @@ pub(super) fn pane(
         empty(model, pane, inner, buffer);
     }
     let rows = (first, items.len(), height);
-    paint::scrollbar(model.look.theme, rows, place, buffer);
+    paint::scrollbar(model.display.theme, rows, place, buffer);
     let row = u16::try_from(selected?).ok()? + 1;
     if focused {
         let bar = Rect::new(inner.x, inner.y + row, inner.width, 1);
-        paint::select(model.look.theme, bar, buffer);
+        paint::select(model.display.theme, bar, buffer);
     }
     Some(Position::new(inner.x, inner.y + row))
 }
@@ -116,7 +116,7 @@ fn table(
     inner: Rect,
     buffer: &mut Buffer,
 ) {
-    let theme = model.look.theme;
+    let theme = model.display.theme;
     let needle = model.needle().filter(|_| model.has_keys(pane));
     let quiet = theme.style(Role::Quiet);
     let heading = columns.iter().map(|(column, width)| {
@@ -143,7 +143,7 @@ fn table(
 
 /// What stands in the frame: how many, and how many of them need somebody.
 fn summary(model: &Model, pane: Pane) -> Line<'static> {
-    let theme = model.look.theme;
+    let theme = model.display.theme;
     let status = model.status();
     let text = match pane {
         Pane::Slots => {
@@ -185,7 +185,7 @@ pub(super) fn matching(model: &Model, pane: Pane) -> String {
 }
 
 fn schema_summary(model: &Model) -> Line<'static> {
-    let theme = model.look.theme;
+    let theme = model.display.theme;
     let changes = items::changes(model);
     let count = |state| changes.iter().filter(|one| one.state == state).count();
     // What is on record and not read is there all the same.
@@ -228,7 +228,7 @@ fn plural(count: usize, noun: &str) -> String {
 }
 
 fn no_engine(model: &Model) -> String {
-    match model.course {
+    match model.tutorial {
         Some(_) => "no engine runs yet; a lesson starts it".to_owned(),
         None => {
             let init = model.keymap.label(Action::Init);
@@ -286,7 +286,7 @@ pub(super) fn explain(
     inner: Rect,
     buffer: &mut Buffer,
 ) -> u16 {
-    let style = model.look.theme.style(Role::Quiet);
+    let style = model.display.theme.style(Role::Quiet);
     let width = usize::from(inner.width).saturating_sub(2);
     let mut row = from;
     for part in paint::wrap(text, width) {

@@ -42,7 +42,7 @@ const ROWS_MAX: usize = 900;
 /// Draws the pane; returns where the selected line stands.
 pub(super) fn pane(model: &Model, place: Rect, buffer: &mut Buffer) -> Option<Position> {
     let _mine = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
-    let theme = model.look.theme;
+    let theme = model.display.theme;
     let place = place.intersection(buffer.area);
     let keys = model.has_selector_keys();
     let [selector, lines] = split(model, place);
@@ -85,7 +85,7 @@ pub(super) fn pane(model: &Model, place: Rect, buffer: &mut Buffer) -> Option<Po
 /// Draws the target selector beside the other panes.
 pub(super) fn targets(model: &Model, place: Rect, buffer: &mut Buffer) {
     let _mine = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
-    let theme = model.look.theme;
+    let theme = model.display.theme;
     let title = ("· Targets", Line::default());
     let inner = paint::frame(theme, Frame::Pane, title, place, buffer);
     hand_over(&Shown::default(), &model.logs);
@@ -331,7 +331,7 @@ const fn level_role(level: Level) -> Role {
 
 /// Marks gaps, what a search has found, and the selected line; returns where that one stands.
 fn mark(model: &Model, shown: &Shown, inner: Rect, buffer: &mut Buffer) -> Option<Position> {
-    let theme = model.look.theme;
+    let theme = model.display.theme;
     let focused = model.has_keys(Pane::Logs);
     let total: usize = shown.entries.iter().map(|entry| entry.rows.len()).sum();
     let mut hidden = total.saturating_sub(usize::from(inner.height));
@@ -363,12 +363,12 @@ fn nothing(model: &Model, inner: Rect, buffer: &mut Buffer) {
         0 => "  nothing has been logged yet".to_owned(),
         _ => format!("  nothing at these levels; {levels} chooses them"),
     };
-    let style = model.look.theme.style(Role::Quiet);
+    let style = model.display.theme.style(Role::Quiet);
     paint::text(&Line::styled(text, style), 0, inner, buffer);
 }
 
 fn summary(model: &Model) -> Line<'static> {
-    let theme = model.look.theme;
+    let theme = model.display.theme;
     let following = match (&model.frozen, model.logs.selected) {
         (Some(_), _) => "‖ frozen".to_owned(),
         (None, None) => "▼ follow".to_owned(),

@@ -8,7 +8,7 @@ use ratatui::widgets::{Clear, Widget as _};
 use super::paint::{self, Frame};
 use crate::console::model::Model;
 use crate::console::model::overlay::{Answer, Purpose, Question};
-use crate::console::sign;
+use crate::console::status_glyph;
 use crate::console::theme::Role;
 
 /// Draws a question; returns the cursor: in the text to type, or on the chosen answer.
@@ -18,7 +18,7 @@ pub(super) fn question(
     room: Rect,
     buffer: &mut Buffer,
 ) -> Option<Position> {
-    let theme = model.look.theme;
+    let theme = model.display.theme;
     let texts = texts(question, room);
     let place = place_of(question, room).intersection(buffer.area);
     Clear.render(place, buffer);
@@ -30,7 +30,7 @@ pub(super) fn question(
     for (row, text) in (0..words).zip(texts) {
         let from = u16::from(words > 1);
         let role = match question.purpose {
-            Purpose::Save => sign::of_difference(&text),
+            Purpose::Save => status_glyph::of_difference(&text),
             _ => Role::Text,
         };
         let line = Line::styled(format!(" {text}"), theme.style(role));
@@ -128,7 +128,7 @@ fn choice(
     (row, inner): (u16, Rect),
     buffer: &mut Buffer,
 ) -> Option<Position> {
-    let theme = model.look.theme;
+    let theme = model.display.theme;
     let button = |words: &str, chosen: bool| {
         let (text, role) = match chosen {
             true => (format!("▶ {words} "), Role::Selected),

@@ -73,7 +73,7 @@ pub(super) fn keys(settings: &Settings) -> Vec<(&'static str, &'static str)> {
 
 /// The frame of the variables: their section, and the file or how much of it is not saved.
 fn titled(model: &Model, settings: &Settings, place: Rect, buffer: &mut Buffer) -> Rect {
-    let theme = model.look.theme;
+    let theme = model.display.theme;
     let file = settings
         .path
         .as_ref()
@@ -88,7 +88,7 @@ fn titled(model: &Model, settings: &Settings, place: Rect, buffer: &mut Buffer) 
 }
 
 fn sections(model: &Model, settings: &Settings, place: Rect, buffer: &mut Buffer) {
-    let theme = model.look.theme;
+    let theme = model.display.theme;
     let titles = ("Section", Line::default());
     let inner = paint::frame(theme, Frame::Pane, titles, place, buffer);
     let here = settings.section();
@@ -127,7 +127,7 @@ struct Sheet<'a> {
 impl Sheet<'_> {
     fn span(&self, text: &str, width: usize, role: Role) -> Span<'static> {
         let text = paint::fit(text, width, false) + " ";
-        Span::styled(text, self.model.look.theme.style(role))
+        Span::styled(text, self.model.display.theme.style(role))
     }
 
     fn heading(&self, wide: bool, inner: Rect, buffer: &mut Buffer) {
@@ -191,14 +191,14 @@ impl Sheet<'_> {
     /// What counts where nothing is set.
     fn in_force(&self, variable: &Variable) -> String {
         match variable.key {
-            key::CONSOLE_THEME => self.model.look.theme.palette.to_string(),
+            key::CONSOLE_THEME => self.model.display.theme.palette.to_string(),
             _ => variable.default.to_owned(),
         }
     }
 
     /// What the selected variable means; while it is changed, what is typed and what is wrong with it.
     fn meaning(&self, low: bool, place: Rect, buffer: &mut Buffer) -> Option<Position> {
-        let theme = self.model.look.theme;
+        let theme = self.model.display.theme;
         let row = self.settings.row()?;
         let titles = (row.variable.key, Line::default());
         let inner = paint::frame(theme, Frame::Pane, titles, place, buffer);

@@ -13,7 +13,7 @@ use crate::console::action::{Action, Pane};
 use crate::console::format;
 use crate::console::layout::Class;
 use crate::console::model::{CopyOrder, Model};
-use crate::console::sign;
+use crate::console::status_glyph;
 use crate::console::theme::Role;
 use crate::engine::status::{CopyState, Phase, Snapshot};
 
@@ -25,9 +25,9 @@ pub(super) fn totals(model: &Model, place: Rect, buffer: &mut Buffer) {
     } else {
         let read_at = snapshot.and_then(|one| one.consistent_point);
         let read_at = read_at.map_or_else(String::new, |lsn| format!("read at {lsn}"));
-        let summary = Line::styled(read_at, model.look.theme.style(Role::Quiet));
+        let summary = Line::styled(read_at, model.display.theme.style(Role::Quiet));
         let titles = ("All tables", summary);
-        paint::frame(model.look.theme, Frame::Pane, titles, place, buffer)
+        paint::frame(model.display.theme, Frame::Pane, titles, place, buffer)
     };
     if let Some(snapshot) = snapshot {
         course(model, snapshot, figures(model, snapshot), inner, buffer);
@@ -48,7 +48,7 @@ pub(super) fn progress(model: &Model, place: Rect, buffer: &mut Buffer) {
     words.extend(paused(snapshot));
     words.extend(pace(snapshot));
     course(model, snapshot, words, left, buffer);
-    let style = model.look.theme.style(Role::Quiet);
+    let style = model.display.theme.style(Role::Quiet);
     paint::text_right(&Line::styled(opens, style), 0, right, buffer);
 }
 
@@ -60,7 +60,7 @@ fn course(
     place: Rect,
     buffer: &mut Buffer,
 ) {
-    let theme = model.look.theme;
+    let theme = model.display.theme;
     let cells = (place.width / 6).clamp(6, 30) + PERCENT_CELLS;
     let [_, gauge, words_place] = Split::horizontal([
         Constraint::Length(1),
@@ -182,7 +182,7 @@ pub(super) fn badge(model: &Model, class: Class) -> Option<(String, Role)> {
 
 /// How many tables are in which state, and what the list leaves out.
 pub(super) fn summary(model: &Model) -> Line<'static> {
-    let theme = model.look.theme;
+    let theme = model.display.theme;
     let Some(snapshot) = &model.status().snapshot else {
         return Line::default();
     };
@@ -196,7 +196,7 @@ pub(super) fn summary(model: &Model) -> Line<'static> {
     ];
     let mut spans = Vec::new();
     for state in states {
-        let (sign, count) = (sign::of_copy(state), snapshot.count(state));
+        let (sign, count) = (status_glyph::of_copy(state), snapshot.count(state));
         if count > 0 {
             let text = format!("{count} {}  ", sign.glyph);
             spans.push(Span::styled(text, theme.style(sign.role)));

@@ -17,7 +17,7 @@ const WIDTH_MAX: u16 = 84;
 
 /// Draws the screen; returns the cursor: on the selected line, or in the field.
 pub(super) fn start(model: &Model, start: &Start, buffer: &mut Buffer) -> Option<Position> {
-    let theme = model.look.theme;
+    let theme = model.display.theme;
     let [head, body, foot] = Split::vertical([
         Constraint::Length(1),
         Constraint::Fill(1),
@@ -107,7 +107,7 @@ fn content(model: &Model, start: &Start, (width, height): (usize, usize)) -> Con
 
 /// What is being waited for, and why the latest choice came to nothing.
 fn told(model: &Model, start: &Start, width: usize) -> Vec<Line<'static>> {
-    let theme = model.look.theme;
+    let theme = model.display.theme;
     let mut lines = Vec::new();
     if let Some(waiting) = &start.waiting {
         lines.push(Line::default());
@@ -143,7 +143,7 @@ fn told(model: &Model, start: &Start, width: usize) -> Vec<Line<'static>> {
 }
 
 fn menu(model: &Model, start: &Start, width: usize, explained: bool) -> Content {
-    let theme = model.look.theme;
+    let theme = model.display.theme;
     let mut lines = Vec::new();
     let mut cursor = (0, 0);
     for (index, (action, words, more)) in MENU.iter().enumerate() {
@@ -176,7 +176,7 @@ fn menu(model: &Model, start: &Start, width: usize, explained: bool) -> Content 
 }
 
 fn field(model: &Model, start: &Start, choosing: &Choosing) -> Content {
-    let theme = model.look.theme;
+    let theme = model.display.theme;
     let line = Line::from(vec![
         Span::styled(" File  ", theme.style(Role::Title)),
         Span::styled(

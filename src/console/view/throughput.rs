@@ -11,7 +11,7 @@ use super::plot::{self, Cells};
 use crate::console::action::Pane;
 use crate::console::format;
 use crate::console::model::{Model, Unit};
-use crate::console::sign;
+use crate::console::status_glyph;
 use crate::console::theme::Role;
 use crate::console::threshold;
 use crate::engine::status::BATCH_BOUNDS_MS;
@@ -23,7 +23,7 @@ const LAG_TOP_MIN_S: f64 = 1.0;
 
 /// Draws the pane.
 pub(super) fn pane(model: &Model, place: Rect, buffer: &mut Buffer) {
-    let theme = model.look.theme;
+    let theme = model.display.theme;
     let focused = model.has_keys(Pane::Throughput);
     let frame = if focused { Frame::Focus } else { Frame::Pane };
     let summary = Line::styled(
@@ -115,7 +115,7 @@ impl<'a> Chart<'a> {
         };
         let labels = [self.label(top), "0".to_owned()];
         let place = self.axis(labels, place, buffer);
-        let theme = self.model.look.theme;
+        let theme = self.model.display.theme;
         plot::draw(theme, (&self.rate, top), |_| Role::Good, place, buffer);
     }
 
@@ -136,7 +136,7 @@ impl<'a> Chart<'a> {
             worse if !in_bytes => worse,
             _ => Role::Accent,
         };
-        let theme = self.model.look.theme;
+        let theme = self.model.display.theme;
         plot::draw(theme, (&self.lag, top), role, place, buffer);
     }
 
@@ -150,7 +150,7 @@ impl<'a> Chart<'a> {
                 _ => "",
             };
             let label = paint::fit(label, usize::from(LABELS), true);
-            let style = self.model.look.theme.style(Role::Quiet);
+            let style = self.model.display.theme.style(Role::Quiet);
             paint::text(
                 &Line::styled(format!("{label}│"), style),
                 row,
@@ -172,7 +172,7 @@ impl<'a> Chart<'a> {
 
     /// The axis of time: round times before now, and what happened.
     fn ticks(&self, place: Rect, buffer: &mut Buffer) {
-        let theme = self.model.look.theme;
+        let theme = self.model.display.theme;
         let quiet = theme.style(Role::Quiet);
         let line = "─".repeat(usize::from(place.width.saturating_sub(LABELS + 1)));
         let blank = " ".repeat(usize::from(LABELS));
@@ -200,14 +200,14 @@ impl<'a> Chart<'a> {
             write(now, "now", quiet);
         }
         for (cell, kind) in marks {
-            let sign = sign::of_mark(kind);
+            let sign = status_glyph::of_mark(kind);
             write(cell, sign.glyph, theme.style(sign.role));
         }
     }
 
     /// The figures below, as many as there is room for.
     fn words(&self, place: Rect, buffer: &mut Buffer) {
-        let theme = self.model.look.theme;
+        let theme = self.model.display.theme;
         let lag = self.model.lag();
         let role = threshold::of_lag(lag.seconds);
         let seconds = format::known(lag.seconds, format::lag);
@@ -241,7 +241,7 @@ const BAR: u16 = 5;
 /// Draws how many of the latest batches took how long: a bar for each span of time, its count in it,
 /// its bound below.
 pub(super) fn batches(model: &Model, place: Rect, buffer: &mut Buffer) {
-    let theme = model.look.theme;
+    let theme = model.display.theme;
     let times = model.status().batches;
     let summary = format!(
         "p50 {} · p95 {} · max {}",

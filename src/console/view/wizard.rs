@@ -18,7 +18,7 @@ mod tables;
 
 /// Draws a wizard over the whole screen; returns the cursor of the field being typed in.
 pub(super) fn wizard(model: &Model, wizard: &Wizard, buffer: &mut Buffer) -> Option<Position> {
-    let theme = model.look.theme;
+    let theme = model.display.theme;
     let [head, body, foot] = Split::vertical([
         Constraint::Length(1),
         Constraint::Fill(1),
@@ -68,7 +68,7 @@ const UNDER_FROM: u16 = 20;
 
 /// Says why the screen or its field is there, beside it or under it; returns the room that is left.
 fn beside_why(model: &Model, wizard: &Wizard, main: Rect, buffer: &mut Buffer) -> Rect {
-    let theme = model.look.theme;
+    let theme = model.display.theme;
     if wizard.why().is_empty() {
         return main;
     }
@@ -128,7 +128,7 @@ const fn name(step: Step) -> &'static str {
 }
 
 fn stepper(model: &Model, wizard: &Wizard, place: Rect, buffer: &mut Buffer) {
-    let theme = model.look.theme;
+    let theme = model.display.theme;
     let titles = (wizard.kind.title(), Line::default());
     let inner = paint::frame(theme, Frame::Pane, titles, place, buffer);
     for (row, (index, step)) in (0..inner.height).zip(wizard.kind.steps().iter().enumerate()) {

@@ -2,7 +2,7 @@
 
 use tui_input::Input;
 
-use super::{Draft, Kind};
+use super::{Kind, WizardValues};
 use crate::config::{self, ConnectionSettings, SlotName, TableFilter, Variable, key};
 
 /// What a field holds.
@@ -105,12 +105,12 @@ const FIELDS: [(Name, &str, &str); 13] = [
 ];
 
 /// Returns all fields, with what is known filled in.
-pub(super) fn all(draft: &Draft) -> Vec<Field> {
+pub(super) fn all(wizard_values: &WizardValues) -> Vec<Field> {
     let field = |(name, label, help)| Field {
         name,
         label,
         help,
-        input: Input::new(beginning(name, draft)),
+        input: Input::new(beginning(name, wizard_values)),
         choices: match name {
             Name::Plugin => PLUGINS,
             Name::Schema | Name::Copy => SWITCH,
@@ -124,22 +124,22 @@ pub(super) fn all(draft: &Draft) -> Vec<Field> {
 }
 
 /// Returns what a field holds at first.
-fn beginning(name: Name, draft: &Draft) -> String {
+fn beginning(name: Name, wizard_values: &WizardValues) -> String {
     let or = |value: &str, otherwise: &str| match value {
         "" => otherwise.to_owned(),
         value => value.to_owned(),
     };
     match name {
-        Name::Source => draft.source.clone(),
-        Name::Target => draft.target.clone(),
-        Name::Slot => draft.slot.clone(),
-        Name::Plugin => or(&draft.plugin, PLUGINS[0]),
+        Name::Source => wizard_values.source.clone(),
+        Name::Target => wizard_values.target.clone(),
+        Name::Slot => wizard_values.slot.clone(),
+        Name::Plugin => or(&wizard_values.plugin, PLUGINS[0]),
         Name::Schema => YES.to_owned(),
-        Name::Include => draft.include.clone(),
-        Name::Exclude => draft.exclude.clone(),
-        Name::Copy => (if draft.copy { YES } else { NO }).to_owned(),
-        Name::CopyTables => draft.copy_tables.clone(),
-        Name::CopyWorkers => draft.copy_workers.clone(),
+        Name::Include => wizard_values.include.clone(),
+        Name::Exclude => wizard_values.exclude.clone(),
+        Name::Copy => (if wizard_values.copy { YES } else { NO }).to_owned(),
+        Name::CopyTables => wizard_values.copy_tables.clone(),
+        Name::CopyWorkers => wizard_values.copy_workers.clone(),
         Name::Confirm => String::new(),
         Name::File => "pgstream.env".to_owned(),
         Name::Then => START.to_owned(),

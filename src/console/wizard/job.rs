@@ -5,7 +5,7 @@ use std::path::Path;
 use tokio::sync::watch;
 
 use super::save;
-use super::{Answer, Draft, Job, Kind, Planned, Started, in_one_line};
+use super::{Answer, Job, Kind, Planned, Started, WizardValues, in_one_line};
 use crate::config::{
     ConfigError, Configuration, ConnectionSettings, FlagValue, Inputs, Pipeline, Plugin, SlotName,
     SlotNameError, key,
@@ -31,18 +31,26 @@ pub(crate) async fn perform(job: Job, watcher: Watcher) -> Answer {
             let probed = told(probe(&address).await);
             Answer::Probed(name, address, probed)
         }
-        Job::Check(draft) => Answer::Checked(told(findings(&draft).await)),
-        Job::Tables(draft) => Answer::Listed(told(tables(&draft).await)),
-        Job::Plan(Kind::Init, draft) => Answer::Planned(told(plan_init(&draft).await)),
-        Job::Plan(Kind::TearDown, draft) => Answer::Planned(told(plan_tear_down(&draft).await)),
-        Job::Run(Kind::Init, draft) => Answer::Ran(told(init(&draft, &watcher).await)),
-        Job::Run(Kind::TearDown, draft) => Answer::Ran(told(tear_down(&draft, &watcher).await)),
-        Job::Verify(draft) => Answer::Verified(told(verify(&draft).await)),
+        Job::Check(wizard_values) => Answer::Checked(told(findings(&wizard_values).await)),
+        Job::Tables(wizard_values) => Answer::Listed(told(tables(&wizard_values).await)),
+        Job::Plan(Kind::Init, wizard_values) => {
+            Answer::Planned(told(plan_init(&wizard_values).await))
+        }
+        Job::Plan(Kind::TearDown, wizard_values) => {
+            Answer::Planned(told(plan_tear_down(&wizard_values).await))
+        }
+        Job::Run(Kind::Init, wizard_values) => {
+            Answer::Ran(told(init(&wizard_values, &watcher).await))
+        }
+        Job::Run(Kind::TearDown, wizard_values) => {
+            Answer::Ran(told(tear_down(&wizard_values, &watcher).await))
+        }
+        Job::Verify(wizard_values) => Answer::Verified(told(verify(&wizard_values).await)),
         Job::Start {
-            draft,
+            wizard_values,
             file,
             starts,
-        } => Answer::Started(told(start(draft, &file, starts))),
+        } => Answer::Started(told(start(wizard_values, &file, starts))),
     }
 }
 
@@ -72,18 +80,18 @@ async fn probe(address: &str) -> Result<String, Failure> {
     Ok(format!("PostgreSQL {number}, {took_ms} ms"))
 }
 
-async fn slot(session: &Session, draft: &Draft) -> Result<SlotName, Failure> {
-    if draft.slot.is_empty() {
+async fn slot(session: &Session, wizard_values: &WizardValues) -> Result<SlotName, Failure> {
+    if wizard_values.slot.is_empty() {
         let database = session.current_database().await?;
         return Ok(SlotName::for_database(&database));
     }
-    let name = draft.slot.parse();
+    let name = wizard_values.slot.parse();
     name.map_err(|error: SlotNameError| Failure::of(ErrorClass::Usage, error))
 }
 
 /// Reads what was typed as a configuration file would be read, with the same rules.
-fn configuration(draft: &Draft) -> Result<Configuration, Failure> {
-    let typed = save::sections(draft)
+fn configuration(wizard_values: &WizardValues) -> Result<Configuration, Failure> {
+    let typed = save::sections(wizard_values)
         .into_iter()
         .flat_map(|(_, values)| values);
     let flags = typed.map(|(key, value)| FlagValue {
@@ -100,27 +108,29 @@ fn configuration(draft: &Draft) -> Result<Configuration, Failure> {
     ))?)
 }
 
-fn pipeline(draft: &Draft) -> Result<Pipeline, Failure> {
-    Ok(configuration(draft)?.pipeline()?)
+fn pipeline(wizard_values: &WizardValues) -> Result<Pipeline, Failure> {
+    Ok(configuration(wizard_values)?.pipeline()?)
 }
 
-fn plugin(draft: &Draft) -> Plugin {
-    draft.plugin.parse().unwrap_or_default()
+fn plugin(wizard_values: &WizardValues) -> Plugin {
+    wizard_values.plugin.parse().unwrap_or_default()
 }
 
-async fn findings(draft: &Draft) -> Result<Vec<crate::engine::check::Finding>, Failure> {
-    Ok(check(&pipeline(draft)?).await.findings)
+async fn findings(
+    wizard_values: &WizardValues,
+) -> Result<Vec<crate::engine::check::Finding>, Failure> {
+    Ok(check(&pipeline(wizard_values)?).await.findings)
 }
 
-async fn tables(draft: &Draft) -> Result<Vec<SourceTable>, Failure> {
-    let source = enter(&draft.source).await?;
+async fn tables(wizard_values: &WizardValues) -> Result<Vec<SourceTable>, Failure> {
+    let source = enter(&wizard_values.source).await?;
     Ok(schema::source_tables(&source).await?)
 }
 
-async fn plan_init(draft: &Draft) -> Result<Planned, Failure> {
-    let source = enter(&draft.source).await?;
-    let slot = slot(&source, draft).await?;
-    let steps = install::plan_init(&source, &slot, plugin(draft)).await?;
+async fn plan_init(wizard_values: &WizardValues) -> Result<Planned, Failure> {
+    let source = enter(&wizard_values.source).await?;
+    let slot = slot(&source, wizard_values).await?;
+    let steps = install::plan_init(&source, &slot, plugin(wizard_values)).await?;
     let notes = match steps.is_empty() {
         true => vec!["everything is there already".to_owned()],
         false => vec!["if a step fails, those before it are taken back".to_owned()],
@@ -129,10 +139,10 @@ async fn plan_init(draft: &Draft) -> Result<Planned, Failure> {
     Ok(Planned { steps, notes, slot })
 }
 
-async fn init(draft: &Draft, watcher: &Watcher) -> Result<Vec<String>, Failure> {
-    let source = enter(&draft.source).await?;
-    let slot = slot(&source, draft).await?;
-    let report = install::init_watched(&source, &slot, plugin(draft), watcher).await?;
+async fn init(wizard_values: &WizardValues, watcher: &Watcher) -> Result<Vec<String>, Failure> {
+    let source = enter(&wizard_values.source).await?;
+    let slot = slot(&source, wizard_values).await?;
+    let report = install::init_watched(&source, &slot, plugin(wizard_values), watcher).await?;
     let notes = report.notes.iter().map(|note| format!("! {note}"));
     Ok(report.done.iter().cloned().chain(notes).collect())
 }
@@ -144,7 +154,7 @@ struct Sides {
     notes: Vec<String>,
 }
 
-async fn sides(draft: &Draft) -> Sides {
+async fn sides(wizard_values: &WizardValues) -> Sides {
     let mut notes = Vec::new();
     let mut note = |side: &str, remains: &str, failure: &Failure| {
         let why = in_one_line(std::iter::once(&failure.message()).chain(&failure.causes()));
@@ -152,13 +162,13 @@ async fn sides(draft: &Draft) -> Sides {
             "! the {side} does not answer, there remains {remains}: {why}"
         ));
     };
-    let source = enter(&draft.source).await;
+    let source = enter(&wizard_values.source).await;
     let source =
         source.inspect_err(|why| note("source", "slot, publication, schema pgstream", why));
-    let target = match draft.target.is_empty() {
+    let target = match wizard_values.target.is_empty() {
         true => None,
         false => {
-            let target = enter(&draft.target).await;
+            let target = enter(&wizard_values.target).await;
             target
                 .inspect_err(|why| note("target", "the checkpoint in schema pgstream", why))
                 .ok()
@@ -171,9 +181,9 @@ async fn sides(draft: &Draft) -> Sides {
     }
 }
 
-async fn slot_of(sides: &Sides, draft: &Draft) -> Result<SlotName, Failure> {
+async fn slot_of(sides: &Sides, wizard_values: &WizardValues) -> Result<SlotName, Failure> {
     match sides.source.as_ref().or(sides.target.as_ref()) {
-        Some(session) => slot(session, draft).await,
+        Some(session) => slot(session, wizard_values).await,
         None => Err(Failure::of(
             ErrorClass::Transient,
             anyhow::Error::msg(sides.notes.join("\n")),
@@ -181,9 +191,9 @@ async fn slot_of(sides: &Sides, draft: &Draft) -> Result<SlotName, Failure> {
     }
 }
 
-async fn plan_tear_down(draft: &Draft) -> Result<Planned, Failure> {
-    let sides = sides(draft).await;
-    let slot = slot_of(&sides, draft).await?;
+async fn plan_tear_down(wizard_values: &WizardValues) -> Result<Planned, Failure> {
+    let sides = sides(wizard_values).await;
+    let slot = slot_of(&sides, wizard_values).await?;
     let (source, target) = (sides.source.as_ref(), sides.target.as_ref());
     let plan = install::plan_tear_down(source, target, &slot).await?;
     let refusal = plan.refusal.as_ref();
@@ -201,18 +211,21 @@ async fn plan_tear_down(draft: &Draft) -> Result<Planned, Failure> {
     })
 }
 
-async fn tear_down(draft: &Draft, watcher: &Watcher) -> Result<Vec<String>, Failure> {
-    let sides = sides(draft).await;
-    let slot = slot_of(&sides, draft).await?;
+async fn tear_down(
+    wizard_values: &WizardValues,
+    watcher: &Watcher,
+) -> Result<Vec<String>, Failure> {
+    let sides = sides(wizard_values).await;
+    let slot = slot_of(&sides, wizard_values).await?;
     let (source, target) = (sides.source.as_ref(), sides.target.as_ref());
     let report = install::tear_down_watched(source, target, &slot, watcher).await?;
     Ok(report.done)
 }
 
 /// Returns what is still there, asked anew.
-async fn verify(draft: &Draft) -> Result<Vec<String>, Failure> {
-    let sides = sides(draft).await;
-    let slot = slot_of(&sides, draft).await?;
+async fn verify(wizard_values: &WizardValues) -> Result<Vec<String>, Failure> {
+    let sides = sides(wizard_values).await;
+    let slot = slot_of(&sides, wizard_values).await?;
     let (source, target) = (sides.source.as_ref(), sides.target.as_ref());
     let plan = install::plan_tear_down(source, target, &slot).await?;
     let mut remains = sides.notes;
@@ -225,10 +238,10 @@ async fn verify(draft: &Draft) -> Result<Vec<String>, Failure> {
 }
 
 /// Saves first: whoever must change something before the start has the file to change it in.
-fn start(draft: Draft, file: &str, starts: bool) -> Result<Box<Started>, Failure> {
-    configuration(&draft)?.pipeline()?;
+fn start(wizard_values: WizardValues, file: &str, starts: bool) -> Result<Box<Started>, Failure> {
+    configuration(&wizard_values)?.pipeline()?;
     let path = Path::new(file);
-    save::write(path, &save::text(&draft)).map_err(|error| {
+    save::write(path, &save::text(&wizard_values)).map_err(|error| {
         Failure::of(ErrorClass::Operator, error).context(format!("cannot write {file}"))
     })?;
     let not_started = |error: ConfigError| {
@@ -245,6 +258,6 @@ fn start(draft: Draft, file: &str, starts: bool) -> Result<Box<Started>, Failure
         ),
         pipeline: saved.pipeline().map_err(not_started)?,
         settings: (saved.resolved(), path.to_owned()),
-        draft,
+        wizard_values,
     }))
 }

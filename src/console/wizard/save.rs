@@ -3,14 +3,14 @@
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use super::Draft;
+use super::WizardValues;
 use crate::config::key;
 
 /// A variable and its value.
 pub(crate) type Assignment = (&'static str, String);
 
 /// Returns what was typed as the variables it sets, in the sections of the file.
-pub(crate) fn sections(draft: &Draft) -> [(&'static str, Vec<Assignment>); 4] {
+pub(crate) fn sections(wizard_values: &WizardValues) -> [(&'static str, Vec<Assignment>); 4] {
     let set = |values: &[(&'static str, &str)]| -> Vec<Assignment> {
         let values = values.iter().filter(|(_, value)| !value.is_empty());
         values
@@ -22,44 +22,53 @@ pub(crate) fn sections(draft: &Draft) -> [(&'static str, Vec<Assignment>); 4] {
         (
             "Source",
             set(&[
-                (key::SOURCE_URL, &draft.source),
-                (key::SLOT_NAME, &draft.slot),
-                (key::PLUGIN, &draft.plugin),
+                (key::SOURCE_URL, &wizard_values.source),
+                (key::SLOT_NAME, &wizard_values.slot),
+                (key::PLUGIN, &wizard_values.plugin),
             ]),
         ),
         (
             "Target",
             set(&[
-                (key::TARGET_URL, &draft.target),
-                (key::SCHEMA_LOG_URL, when(draft.schema, &draft.source)),
+                (key::TARGET_URL, &wizard_values.target),
+                (
+                    key::SCHEMA_LOG_URL,
+                    when(wizard_values.schema, &wizard_values.source),
+                ),
             ]),
         ),
         (
             "Tables that replicate",
             set(&[
-                (key::INCLUDE_TABLES, &draft.include),
-                (key::EXCLUDE_TABLES, &draft.exclude),
+                (key::INCLUDE_TABLES, &wizard_values.include),
+                (key::EXCLUDE_TABLES, &wizard_values.exclude),
             ]),
         ),
         (
             "First copy of existing rows",
             set(&[
-                (key::SNAPSHOT_ENABLED, when(draft.copy, "true")),
-                (key::SNAPSHOT_TABLES, when(draft.copy, &draft.copy_tables)),
-                (key::SNAPSHOT_WORKERS, when(draft.copy, &draft.copy_workers)),
+                (key::SNAPSHOT_ENABLED, when(wizard_values.copy, "true")),
+                (
+                    key::SNAPSHOT_TABLES,
+                    when(wizard_values.copy, &wizard_values.copy_tables),
+                ),
+                (
+                    key::SNAPSHOT_WORKERS,
+                    when(wizard_values.copy, &wizard_values.copy_workers),
+                ),
             ]),
         ),
     ]
 }
 
 /// Returns the file's text: values in single quotes, in which nothing is replaced.
-pub(crate) fn text(draft: &Draft) -> String {
+pub(crate) fn text(wizard_values: &WizardValues) -> String {
     let section = |(heading, values): (&str, Vec<Assignment>)| {
         let lines = values.iter();
         let lines = lines.map(|(key, value)| format!("{key}={}\n", quoted(value)));
         format!("# {heading}\n{}", lines.collect::<String>())
     };
-    let filled = sections(draft)
+    let filled = sections(wizard_values)
         .into_iter()
         .filter(|(_, values)| !values.is_empty());
     filled.map(section).collect::<Vec<_>>().join("\n")

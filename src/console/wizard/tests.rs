@@ -48,7 +48,7 @@ fn planned() -> Planned {
 
 #[test]
 fn a_field_is_checked_as_it_is_left_and_its_server_tried() {
-    let mut wizard = Wizard::new(Kind::Init, &Draft::default());
+    let mut wizard = Wizard::new(Kind::Init, &WizardValues::default());
     assert_eq!(on_key(&mut wizard, key("enter")), Outcome::Ask(vec![]));
     assert_eq!(
         wizard.get(Name::Source).unwrap().problem.as_deref(),
@@ -71,7 +71,7 @@ fn a_field_is_checked_as_it_is_left_and_its_server_tried() {
 
 #[test]
 fn an_answer_about_an_older_address_is_dropped() {
-    let mut wizard = Wizard::new(Kind::Init, &Draft::default());
+    let mut wizard = Wizard::new(Kind::Init, &WizardValues::default());
     type_text(&mut wizard, ADDRESS);
     on_key(&mut wizard, key("tab"));
     let old = Answer::Probed(
@@ -88,7 +88,7 @@ fn an_answer_about_an_older_address_is_dropped() {
 
 #[test]
 fn an_address_that_does_not_work_is_not_passed() {
-    let mut wizard = Wizard::new(Kind::Init, &Draft::default());
+    let mut wizard = Wizard::new(Kind::Init, &WizardValues::default());
     type_text(&mut wizard, ADDRESS);
     on_key(&mut wizard, key("enter"));
     assert_eq!(wizard.step(), Step::Target, "the answer may come later");
@@ -109,12 +109,12 @@ fn an_address_that_does_not_work_is_not_passed() {
 
 #[test]
 fn what_blocks_stops_the_wizard_unless_init_fixes_it() {
-    let draft = Draft {
+    let wizard_values = WizardValues {
         source: ADDRESS.into(),
         target: ADDRESS.into(),
-        ..Draft::default()
+        ..WizardValues::default()
     };
-    let mut wizard = Wizard::new(Kind::Init, &draft);
+    let mut wizard = Wizard::new(Kind::Init, &wizard_values);
     on_key(&mut wizard, key("enter"));
     on_key(&mut wizard, key("enter"));
     assert_eq!(wizard.step(), Step::Preflight);
@@ -145,7 +145,7 @@ fn what_blocks_stops_the_wizard_unless_init_fixes_it() {
     on_key(&mut wizard, key("enter"));
     assert_eq!(wizard.step(), Step::Plan);
     on_answer(&mut wizard, Answer::Planned(Ok(planned())));
-    let expected = Outcome::Ask(vec![Job::Run(Kind::Init, wizard.draft())]);
+    let expected = Outcome::Ask(vec![Job::Run(Kind::Init, wizard.wizard_values())]);
     assert_eq!(on_key(&mut wizard, key("enter")), expected);
     on_key(&mut wizard, key("backspace"));
     assert_eq!(
@@ -157,11 +157,11 @@ fn what_blocks_stops_the_wizard_unless_init_fixes_it() {
 
 #[test]
 fn nothing_is_torn_down_until_the_name_is_typed() {
-    let draft = Draft {
+    let wizard_values = WizardValues {
         source: ADDRESS.into(),
-        ..Draft::default()
+        ..WizardValues::default()
     };
-    let mut wizard = Wizard::new(Kind::TearDown, &draft);
+    let mut wizard = Wizard::new(Kind::TearDown, &wizard_values);
     on_key(&mut wizard, key("enter"));
     on_answer(&mut wizard, Answer::Planned(Ok(planned())));
     on_key(&mut wizard, key("enter"));
@@ -169,11 +169,11 @@ fn nothing_is_torn_down_until_the_name_is_typed() {
     type_text(&mut wizard, "shop_slo");
     assert_eq!(on_key(&mut wizard, key("enter")), Outcome::Ask(vec![]));
     type_text(&mut wizard, "t");
-    let expected = Outcome::Ask(vec![Job::Run(Kind::TearDown, wizard.draft())]);
+    let expected = Outcome::Ask(vec![Job::Run(Kind::TearDown, wizard.wizard_values())]);
     assert_eq!(on_key(&mut wizard, key("enter")), expected);
 
     let jobs = on_answer(&mut wizard, Answer::Ran(Ok(vec!["drop".into()])));
-    assert_eq!(jobs, [Job::Verify(wizard.draft())]);
+    assert_eq!(jobs, [Job::Verify(wizard.wizard_values())]);
     assert_eq!(wizard.step(), Step::Verify);
 }
 
@@ -188,7 +188,7 @@ fn the_saved_file_is_read_back_as_it_was_typed() {
                 byte => format!("%{byte:02X}"),
             })
             .collect();
-        let draft = Draft {
+        let wizard_values = WizardValues {
             source: format!("postgres://me:{encoded}@db1/shop"),
             target: "postgres://db2/shop".into(),
             plugin: "pgoutput".into(),
@@ -202,7 +202,7 @@ fn the_saved_file_is_read_back_as_it_was_typed() {
         };
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("shop.env");
-        save::write(&path, &save::text(&draft)).unwrap();
+        save::write(&path, &save::text(&wizard_values)).unwrap();
 
         use std::os::unix::fs::PermissionsExt as _;
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
@@ -213,7 +213,7 @@ fn the_saved_file_is_read_back_as_it_was_typed() {
         };
         let loaded = crate::config::Configuration::load(inputs).unwrap();
         let pipeline = loaded.pipeline().unwrap();
-        let expected = crate::config::ConnectionSettings::parse(&draft.source).unwrap();
+        let expected = crate::config::ConnectionSettings::parse(&wizard_values.source).unwrap();
         assert_eq!(pipeline.source.endpoint(), expected.endpoint());
         assert!(pipeline.schema_log.is_some());
         let selects = |schema, name| pipeline.filter.selects(&QualifiedName::new(schema, name));
@@ -225,7 +225,7 @@ fn the_saved_file_is_read_back_as_it_was_typed() {
 
 #[test]
 fn an_address_is_tried_while_one_types_and_only_when_one_pauses() {
-    let mut wizard = Wizard::new(Kind::Init, &Draft::default());
+    let mut wizard = Wizard::new(Kind::Init, &WizardValues::default());
     type_text(&mut wizard, ADDRESS);
     assert_eq!(on_tick(&mut wizard, NOW_MS + 499), []);
     let tried = Job::Probe(Name::Source, ADDRESS.into());
@@ -241,7 +241,7 @@ fn an_address_is_tried_while_one_types_and_only_when_one_pauses() {
 
 #[test]
 fn what_is_still_being_typed_is_not_judged() {
-    let mut wizard = Wizard::new(Kind::Init, &Draft::default());
+    let mut wizard = Wizard::new(Kind::Init, &WizardValues::default());
     type_text(&mut wizard, ADDRESS);
     assert!(!wizard.get(Name::Source).unwrap().left);
     on_key(&mut wizard, key("tab"));
@@ -261,22 +261,22 @@ fn table(name: &str, keyless: bool) -> SourceTable {
 
 #[test]
 fn tables_are_let_in_and_out_and_never_all_out() {
-    let draft = Draft {
+    let wizard_values = WizardValues {
         source: ADDRESS.into(),
         target: ADDRESS.into(),
-        ..Draft::default()
+        ..WizardValues::default()
     };
-    let mut wizard = Wizard::new(Kind::Init, &draft);
+    let mut wizard = Wizard::new(Kind::Init, &wizard_values);
     wizard.at = 2;
     wizard.findings = Loaded::Done(Vec::new());
-    let asked = Outcome::Ask(vec![Job::Tables(wizard.draft())]);
+    let asked = Outcome::Ask(vec![Job::Tables(wizard.wizard_values())]);
     assert_eq!(on_key(&mut wizard, key("enter")), asked);
     let tables = vec![table("orders", false), table("notes", true)];
     on_answer(&mut wizard, Answer::Listed(Ok(tables)));
 
     on_key(&mut wizard, key("down"));
     on_key(&mut wizard, key("space"));
-    assert_eq!(wizard.draft().exclude, "public.notes");
+    assert_eq!(wizard.wizard_values().exclude, "public.notes");
     on_key(&mut wizard, key("up"));
     on_key(&mut wizard, key("space"));
     on_key(&mut wizard, key("enter"));
@@ -320,7 +320,7 @@ fn the_time_of_a_step_counts_from_its_own_beginning() {
         })
     };
     let done = StepState::Done(std::time::Duration::from_millis(5));
-    let mut wizard = Wizard::new(Kind::Init, &Draft::default());
+    let mut wizard = Wizard::new(Kind::Init, &WizardValues::default());
     let mut at = |now_ms, states| {
         update::on_answer(&mut wizard, progress(states), now_ms);
         wizard.step_since_ms
@@ -332,7 +332,7 @@ fn the_time_of_a_step_counts_from_its_own_beginning() {
 
 #[test]
 fn the_sql_of_a_step_is_shown_and_left_again() {
-    let mut wizard = Wizard::new(Kind::TearDown, &Draft::default());
+    let mut wizard = Wizard::new(Kind::TearDown, &WizardValues::default());
     wizard.at = 1;
     wizard.plan = Loaded::Done(planned());
     on_key(&mut wizard, key("v"));

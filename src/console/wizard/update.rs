@@ -132,7 +132,7 @@ pub(crate) fn on_answer(wizard: &mut Wizard, answer: Answer, now_ms: i64) -> Vec
             if wizard.kind == Kind::TearDown && matches!(wizard.ran, Loaded::Done(_)) {
                 wizard.at += 1;
                 wizard.verified = Loaded::Waiting;
-                return vec![Job::Verify(wizard.draft())];
+                return vec![Job::Verify(wizard.wizard_values())];
             }
         }
         Answer::Verified(verified) => wizard.verified = loaded(verified),
@@ -278,10 +278,10 @@ fn go_on(wizard: &mut Wizard) -> Outcome {
         Step::Run if matches!(wizard.ran, Loaded::Done(_)) => jobs.extend(next(wizard)),
         Step::Start if wizard.started != Loaded::Waiting => {
             wizard.started = Loaded::Waiting;
-            let (draft, file) = (wizard.draft(), wizard.value(Name::File));
+            let (wizard_values, file) = (wizard.wizard_values(), wizard.value(Name::File));
             let starts = wizard.value(Name::Then) == START;
             jobs.push(Job::Start {
-                draft,
+                wizard_values,
                 file,
                 starts,
             });
@@ -330,28 +330,28 @@ fn turn_to(wizard: &mut Wizard, at: usize) {
 
 /// Returns what a screen must know that has just been opened.
 fn entered(wizard: &mut Wizard) -> Option<Job> {
-    let draft = wizard.draft();
+    let wizard_values = wizard.wizard_values();
     match wizard.step() {
         Step::Preflight => {
             wizard.findings = Loaded::Waiting;
-            Some(Job::Check(draft))
+            Some(Job::Check(wizard_values))
         }
         Step::Tables => {
             wizard.tables = Loaded::Waiting;
-            Some(Job::Tables(draft))
+            Some(Job::Tables(wizard_values))
         }
         Step::Plan => {
             wizard.plan = Loaded::Waiting;
-            Some(Job::Plan(wizard.kind, draft))
+            Some(Job::Plan(wizard.kind, wizard_values))
         }
         Step::Run => {
             wizard.ran = Loaded::Waiting;
             wizard.progress = Progress::default();
-            Some(Job::Run(wizard.kind, draft))
+            Some(Job::Run(wizard.kind, wizard_values))
         }
         Step::Verify => {
             wizard.verified = Loaded::Waiting;
-            Some(Job::Verify(draft))
+            Some(Job::Verify(wizard_values))
         }
         Step::Source
         | Step::Target

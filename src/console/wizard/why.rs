@@ -96,12 +96,12 @@ const fn of_step(kind: Kind, step: Step) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::console::wizard::Draft;
+    use crate::console::wizard::WizardValues;
 
     #[test]
     fn every_place_where_something_is_asked_says_why() {
         for kind in [Kind::Init, Kind::TearDown] {
-            let mut wizard = Wizard::new(kind, &Draft::default());
+            let mut wizard = Wizard::new(kind, &WizardValues::default());
             for at in 0..kind.steps().len() {
                 wizard.at = at;
                 let asks = !matches!(wizard.step(), Step::Run | Step::Verify);

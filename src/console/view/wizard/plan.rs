@@ -41,7 +41,7 @@ pub(super) fn plan(
     let [list, beside] =
         Split::vertical([Constraint::Fill(1), Constraint::Length(below)]).areas(main);
     let titles = (name(Step::Plan), Line::default());
-    let inner = paint::frame(model.look.theme, Frame::Focus, titles, list, buffer);
+    let inner = paint::frame(model.display.theme, Frame::Focus, titles, list, buffer);
     let width = usize::from(inner.width);
     let cursor = show(steps(&Sheet { model, width }, wizard), inner, buffer);
     if let Some(step) = step.filter(|_| below > 0) {
@@ -96,7 +96,7 @@ fn sql(
     (place, frame): (Rect, Frame),
     buffer: &mut Buffer,
 ) {
-    let theme = model.look.theme;
+    let theme = model.display.theme;
     let title = format!("SQL of step {} on the {}", wizard.selected + 1, step.side);
     let width = usize::from(place.width.saturating_sub(3));
     let mut lines = text(theme.style(Role::Accent), &step.sql, width);

@@ -32,7 +32,7 @@ pub(super) fn found(model: &Model, wizard: &Wizard) -> Line<'static> {
     let counted = ["✗", "!", "○"].into_iter().filter_map(|sign| {
         let same = findings.iter().map(sign_of).filter(|(one, _)| *one == sign);
         let role = same.clone().next()?.1;
-        let style = model.look.theme.style(role);
+        let style = model.display.theme.style(role);
         Some(Span::styled(format!(" {} {sign} ", same.count()), style))
     });
     Line::from_iter(counted)
@@ -50,7 +50,7 @@ impl Sheet<'_> {
     }
 
     pub(super) fn span(&self, text: impl Into<String>, role: Role) -> Span<'static> {
-        Span::styled(text.into(), self.model.look.theme.style(role))
+        Span::styled(text.into(), self.model.display.theme.style(role))
     }
 
     pub(super) fn wrapped(&self, indent: usize, text: &str, role: Role) -> Vec<Line<'static>> {

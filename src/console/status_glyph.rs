@@ -7,21 +7,21 @@ use crate::engine::status::{CopyState, Phase, SchemaState, Slot};
 
 /// A state for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Sign {
+pub(crate) struct StatusGlyph {
     pub(crate) glyph: &'static str,
     pub(crate) word: &'static str,
     pub(crate) role: Role,
 }
 
-const fn sign(glyph: &'static str, word: &'static str, role: Role) -> Sign {
-    Sign { glyph, word, role }
+const fn sign(glyph: &'static str, word: &'static str, role: Role) -> StatusGlyph {
+    StatusGlyph { glyph, word, role }
 }
 
 /// The sign of a pipeline whose slot can never be read again.
-pub(crate) const LOST: Sign = sign("✗", "SLOT LOST", Role::Bad);
+pub(crate) const LOST: StatusGlyph = sign("✗", "SLOT LOST", Role::Bad);
 
 /// Returns the sign of a phase of the engine.
-pub(crate) const fn of_phase(phase: &Phase) -> Sign {
+pub(crate) const fn of_phase(phase: &Phase) -> StatusGlyph {
     match phase {
         Phase::Starting => sign("◦", "STARTING", Role::Quiet),
         Phase::Copying => sign("⇉", "COPYING", Role::Accent),
@@ -46,7 +46,7 @@ pub(crate) fn of_difference(line: &str) -> Role {
 }
 
 /// Returns the sign of something that happened.
-pub(crate) const fn of_mark(kind: MarkKind) -> Sign {
+pub(crate) const fn of_mark(kind: MarkKind) -> StatusGlyph {
     match kind {
         MarkKind::Started => sign("▶", "start", Role::Accent),
         MarkKind::SchemaChange => sign("◆", "schema change", Role::Good),
@@ -56,7 +56,7 @@ pub(crate) const fn of_mark(kind: MarkKind) -> Sign {
 }
 
 /// Returns the sign of a schema change.
-pub(crate) const fn of_schema(state: SchemaState) -> Sign {
+pub(crate) const fn of_schema(state: SchemaState) -> StatusGlyph {
     match state {
         SchemaState::Pending => sign("○", "pending", Role::Quiet),
         SchemaState::Running => sign("…", "running", Role::Accent),
@@ -68,7 +68,7 @@ pub(crate) const fn of_schema(state: SchemaState) -> Sign {
 }
 
 /// Returns the sign of a table's copy.
-pub(crate) const fn of_copy(state: CopyState) -> Sign {
+pub(crate) const fn of_copy(state: CopyState) -> StatusGlyph {
     match state {
         CopyState::Waiting => sign("○", "waiting", Role::Quiet),
         CopyState::Copying => sign("⇉", "copying", Role::Accent),
@@ -81,7 +81,7 @@ pub(crate) const fn of_copy(state: CopyState) -> Sign {
 
 /// Returns the sign of a slot: a lost one is lost whether it is read or not. Of ours, the engine
 /// knows more than the source's last answer: whether it reads it, and why not.
-pub(crate) fn of_slot(slot: &Slot, phase: &Phase) -> Sign {
+pub(crate) fn of_slot(slot: &Slot, phase: &Phase) -> StatusGlyph {
     let state = match slot.wal_status.as_deref() {
         Some("lost") => return sign("✗", "lost", Role::Bad),
         Some("unreserved") => return sign("!", "in danger", Role::Warn),
@@ -172,7 +172,7 @@ mod tests {
         }
     }
 
-    fn distinct(signs: Vec<Sign>) {
+    fn distinct(signs: Vec<StatusGlyph>) {
         let glyphs: BTreeSet<_> = signs.iter().map(|sign| sign.glyph).collect();
         let words: BTreeSet<_> = signs.iter().map(|sign| sign.word).collect();
         assert_eq!((glyphs.len(), words.len()), (signs.len(), signs.len()));
