@@ -96,11 +96,11 @@ impl Failure {
     /// Returns the causes, outermost first, without those that repeat what was said before.
     #[must_use]
     pub fn causes(&self) -> Vec<String> {
-        let mut said = self.message();
+        let mut message = self.message();
         let causes = self.error.chain().skip(1).filter_map(|cause| {
             let cause = cause.to_string();
-            let new = !said.contains(&cause);
-            said.clone_from(&cause);
+            let new = !message.contains(&cause);
+            message.clone_from(&cause);
             new.then_some(cause)
         });
         causes.collect()

@@ -338,8 +338,8 @@ impl Writer {
         origins: &[String],
     ) -> Result<(), ApplyError> {
         let sql = session::came_through_sql(stream, origins);
-        let told = self.session.run(&sql).await;
-        told.map_err(refused_record("where changes came from"))
+        let reported = self.session.run(&sql).await;
+        reported.map_err(refused_record("where changes came from"))
     }
 
     /// Begins a transaction unless one is open.

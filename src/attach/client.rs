@@ -173,7 +173,7 @@ impl Client {
 
     async fn talk(&mut self, stream: UnixStream) -> io::Result<()> {
         let (reader, mut writer) = stream.into_split();
-        let (sender, mut said) = mpsc::channel(SAID_MAX);
+        let (sender, mut message) = mpsc::channel(SAID_MAX);
         let _listening = spawn("attachment reader", listen(reader, sender));
         let mut wanted = self.hub.wanted();
         wanted.mark_changed();
@@ -191,7 +191,7 @@ impl Client {
                     let levels = in_words(&wanted.borrow_and_update());
                     frame::write(&mut writer, &FromConsole::Capture(levels)).await?;
                 }
-                message = said.recv() => match message {
+                message = message.recv() => match message {
                     Some(message) => self.hear(message, std::mem::take(&mut is_first)),
                     None => return Ok(()),
                 },

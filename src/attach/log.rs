@@ -161,7 +161,7 @@ impl LogHub {
         LogLayer(self.clone())
     }
 
-    /// Says how the filter in front of the layer is told what to let through, from now on.
+    /// Says how the filter in front of the layer is reported what to let through, from now on.
     pub fn on_levels(&self, set_levels: impl Fn(&[Capture]) + Send + Sync + 'static) {
         set_levels(&self.0.wanted.borrow());
         // It is said once, by whoever installs the layer.

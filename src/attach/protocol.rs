@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_already_is_not_said_again() {
+    fn what_is_known_already_is_not_reported_again() {
         let tables = BTreeMap::from([("public.a".to_owned(), TableCounters::default())]);
         let first = Status {
             slot_name: "a".to_owned(),

@@ -88,10 +88,10 @@ async fn serve(
     mut ending: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let lock = path.with_extension("lock");
-    let told = ending.clone();
+    let reported = ending.clone();
     let _turn = tokio::select! {
         turn = turn(&lock) => turn?,
-        () = is_told(&mut ending) => return Ok(()),
+        () = is_reported(&mut ending) => return Ok(()),
     };
     let socket = Socket::bind(path)?;
     info!(target: "pgstream", socket = %path.display(), "consoles can attach");
@@ -100,11 +100,11 @@ async fn serve(
         tokio::select! {
             biased;
             Some(()) = consoles.next() => {}
-            () = is_told(&mut ending) => break,
+            () = is_reported(&mut ending) => break,
             accepted = socket.listener.accept(), if consoles.len() < CONSOLES_MAX => {
                 match accepted {
                     Ok((stream, _)) => {
-                        consoles.push(console(stream, remote, hub, told.clone()));
+                        consoles.push(console(stream, remote, hub, reported.clone()));
                     }
                     Err(error) => {
                         debug!(target: "pgstream", %error, "a console could not attach");
@@ -119,7 +119,7 @@ async fn serve(
 }
 
 /// Waits until the engine has ended. Cancel safe.
-async fn is_told(ending: &mut watch::Receiver<bool>) {
+async fn is_reported(ending: &mut watch::Receiver<bool>) {
     // A server that has gone tells the same.
     drop(ending.wait_for(|ending| *ending).await);
 }
@@ -263,7 +263,7 @@ impl Console<'_> {
                     self.say_status(&now).await?;
                 }
                 Some(line) = self.lines.next() => self.say_lines(line).await?,
-                () = is_told(&mut ending) => {
+                () = is_reported(&mut ending) => {
                     let last = status.borrow_and_update().clone();
                     return self.say_status(&last).await;
                 }

@@ -56,7 +56,7 @@ fn show(
     options.observed = Some(pipeline);
     let farewell = block_on(console::run(options, launch))??;
     if let Some(line) = farewell {
-        super::output::say(&line);
+        super::output::print_note(&line);
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -136,7 +136,7 @@ pub(super) fn open(
     });
     let farewell = block_on(console::run(options, Box::new(EngineLink::none)))??;
     if let Some(line) = farewell {
-        super::output::say(&line);
+        super::output::print_note(&line);
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -73,8 +73,8 @@ impl Failure {
             Side::Target => "target",
         };
         let fix = on_side(side, hint);
-        let said = self.0.mentions(problem);
-        match said {
+        let message = self.0.mentions(problem);
+        match message {
             true => fix,
             false => format!("{fix}\n      ({object}: {problem})"),
         }

@@ -10,7 +10,7 @@ use tracing::{info, warn};
 
 use super::Failure;
 use super::args::InitArguments;
-use super::output::{print, say};
+use super::output::{print, print_note};
 use super::plan::{print_plan, slot_name};
 use super::runtime::block_on;
 use super::servers::Servers;
@@ -66,22 +66,22 @@ async fn install_missing(
     let slot = slot_name(source, maintenance).await?;
     let plugin = plugin(source, &slot, maintenance.plugin).await?;
     let watcher = watch::Sender::new(Progress::default());
-    let told = Cell::new(0);
+    let reported = Cell::new(0);
     let work = install::init_until(servers.both(), (&slot, plugin), &watcher, stop);
     let report = tokio::select! {
         biased;
-        never = tell_steps(watcher.subscribe(), &told) => match never {},
+        never = tell_steps(watcher.subscribe(), &reported) => match never {},
         report = work => report?,
     };
     // Whoever watches may miss the last one.
-    for step in report.done.iter().skip(told.get()) {
+    for step in report.done.iter().skip(reported.get()) {
         info!(target: "schema", "{step}");
     }
     for note in &report.notes {
         warn!(target: "schema", "{note}");
     }
     if report.done.is_empty() {
-        say(&format!(
+        print_note(&format!(
             "{} was initialised before, with slot {slot}: nothing was changed",
             source.object()
         ));
@@ -90,13 +90,13 @@ async fn install_missing(
 }
 
 /// Tells each step when it is done.
-async fn tell_steps(mut progress: watch::Receiver<Progress>, told: &Cell<usize>) -> Infallible {
+async fn tell_steps(mut progress: watch::Receiver<Progress>, reported: &Cell<usize>) -> Infallible {
     loop {
         let seen = progress.borrow_and_update().clone();
         let is_done = |step: &&StepProgress| matches!(step.state, StepState::Done(_));
-        for step in seen.steps.iter().skip(told.get()).take_while(is_done) {
+        for step in seen.steps.iter().skip(reported.get()).take_while(is_done) {
             info!(target: "schema", "{}", step.what);
-            told.set(told.get() + 1);
+            reported.set(reported.get() + 1);
         }
         if progress.changed().await.is_err() {
             std::future::pending::<()>().await;

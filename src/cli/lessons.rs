@@ -27,7 +27,7 @@ pub(super) fn run(
     arguments: &TutorialArguments,
     global: &GlobalArguments,
 ) -> Result<ExitCode, Failure> {
-    super::output::say(&"Starting two throw-away PostgreSQL clusters …");
+    super::output::print_note(&"Starting two throw-away PostgreSQL clusters …");
     let looks = super::console::looks("tutorial".to_owned(), configuration, global);
     block_on(play(arguments, looks))??;
     Ok(ExitCode::SUCCESS)
@@ -44,10 +44,10 @@ async fn play(arguments: &TutorialArguments, mut options: ConsoleOptions) -> Res
     let ended = Box::pin(console::run(options, Box::new(EngineLink::none))).await;
     if !arguments.keep {
         drop(stage);
-        super::output::say(&"The clusters are removed.");
+        super::output::print_note(&"The clusters are removed.");
     } else if let Some(stage) = Rc::into_inner(stage) {
         for kept in stage.into_inner().keep()? {
-            super::output::say(&format!(
+            super::output::print_note(&format!(
                 "psql \"{}\"   remove it with: {}",
                 kept.url, kept.stop_command
             ));
@@ -66,8 +66,8 @@ pub(super) async fn staged(plugin: Plugin) -> Result<Tutorial, Vec<String>> {
     };
     let staged: Result<Tutorial, Failure> = staging.await;
     staged.map_err(|failure| {
-        let told = failure.to_string();
-        told.lines().map(str::to_owned).collect()
+        let reported = failure.to_string();
+        reported.lines().map(str::to_owned).collect()
     })
 }
 

@@ -52,7 +52,7 @@ use crate::model::ErrorClass;
 use args::{Arguments, Command};
 pub use failure::Failure;
 pub use hide::arguments;
-use output::{print, say};
+use output::{print, print_note};
 
 /// Runs the command that `arguments` (the program's name first) ask for, to its end. Never panics:
 /// a panic inside becomes exit code 70 with a request for a report.
@@ -80,13 +80,13 @@ fn refuse(mut error: clap::Error) -> ExitCode {
     }
     let text = redact(error.render().to_string().trim_end());
     if error.use_stderr() {
-        say(&text);
+        print_note(&text);
         if let Some(meant) = meant {
-            say(&format!("hint: did you mean pgstream {meant}?"));
+            print_note(&format!("hint: did you mean pgstream {meant}?"));
         }
         ExitCode::from(ErrorClass::Usage.exit_code())
     } else {
-        told(
+        reported(
             print(&text)
                 .map(|()| ExitCode::SUCCESS)
                 .map_err(Failure::from),
@@ -123,15 +123,15 @@ fn did_you_mean(error: &clap::Error) -> Option<String> {
 fn run_command(arguments: Arguments) -> ExitCode {
     #[cfg(feature = "tui")]
     if arguments.command.is_none() && console::is_wanted(&arguments.global) {
-        return told(console::start(&arguments.global));
+        return reported(console::start(&arguments.global));
     }
     #[cfg(feature = "tui")]
     if arguments.command.is_none() && plain::is_wanted(&arguments.global) {
-        return told(plain::begin(&arguments.global));
+        return reported(plain::begin(&arguments.global));
     }
     let Some(command) = arguments.command else {
         let printed = print(&Arguments::definition().render_long_help());
-        return told(printed.map(|()| ExitCode::SUCCESS).map_err(Failure::from));
+        return reported(printed.map(|()| ExitCode::SUCCESS).map_err(Failure::from));
     };
     let mut flags = arguments.global.flags();
     flags.extend(command.flags());
@@ -139,13 +139,13 @@ fn run_command(arguments: Arguments) -> ExitCode {
     let outcome = Configuration::load(inputs)
         .map_err(Failure::from)
         .and_then(|configuration| dispatch(&command, &arguments.global, &configuration));
-    told(outcome)
+    reported(outcome)
 }
 
 /// Tells what failed, and returns the exit code.
-fn told(outcome: Result<ExitCode, Failure>) -> ExitCode {
+fn reported(outcome: Result<ExitCode, Failure>) -> ExitCode {
     outcome.unwrap_or_else(|failure| {
-        say(&failure);
+        print_note(&failure);
         ExitCode::from(failure.exit_code())
     })
 }

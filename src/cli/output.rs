@@ -37,7 +37,7 @@ pub(super) fn prompt(text: &str) {
 }
 
 /// Writes a line for people beside the result.
-pub(super) fn say(text: &impl Display) {
+pub(super) fn print_note(text: &impl Display) {
     drop(writeln!(io::stderr().lock(), "{text}"));
 }
 

@@ -6,7 +6,7 @@ use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::process::ExitCode;
 
 use super::failure::REPORT;
-use super::output::say;
+use super::output::print_note;
 use crate::config::redact;
 use crate::model::ErrorClass;
 
@@ -26,7 +26,7 @@ fn report(info: &PanicHookInfo<'_>) {
         format!(" at {}:{}", location.file(), location.line())
     });
     let message = redact(text_of(info.payload()));
-    say(&format!("error: panic{place}: {message}\n{REPORT}"));
+    print_note(&format!("error: panic{place}: {message}\n{REPORT}"));
 }
 
 fn text_of(payload: &(dyn Any + Send)) -> &str {

@@ -39,7 +39,7 @@ pub(super) fn begin(global: &GlobalArguments) -> Result<ExitCode, Failure> {
     }
     configuration.validate()?;
     for line in start::notice(&configuration, global.config.as_deref()) {
-        super::output::say(&line);
+        super::output::print_note(&line);
     }
     match block_on(choose(&configuration, global))?? {
         Choice::Ended(code) => Ok(code),
@@ -168,6 +168,6 @@ async fn choose_file(talk: &mut Talk) -> Option<PathBuf> {
 }
 
 fn left() -> ExitCode {
-    super::output::say(&"left; nothing else was done");
+    super::output::print_note(&"left; nothing else was done");
     ExitCode::SUCCESS
 }

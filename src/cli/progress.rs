@@ -98,7 +98,7 @@ fn line(table: &TableCopy) {
         ),
         CopyState::Indexing => info!(target: "snapshot", table = table.name, rows, "indexing"),
         CopyState::Ready => info!(target: "snapshot", table = table.name, rows, bytes, "ready"),
-        // What fails is told where it fails.
+        // What fails is reported where it fails.
         CopyState::Waiting | CopyState::CatchingUp | CopyState::Failed => {}
     }
 }

@@ -6,7 +6,7 @@ use tracing::info;
 
 use super::Failure;
 use super::args::TearDownArguments;
-use super::output::{print, say};
+use super::output::{print, print_note};
 use super::plan::{print_plan, slot_name};
 use super::runtime::block_on;
 use super::servers::Servers;
@@ -60,7 +60,7 @@ async fn tear_down(maintenance: &Maintenance, plan: bool) -> Result<(), Failure>
     match sides.away {
         None => Ok(()),
         Some((side, source)) => {
-            say(&what_remains(side, &sides.slot));
+            print_note(&what_remains(side, &sides.slot));
             Err(InstallError::Remains { side, source }.into())
         }
     }
@@ -73,7 +73,7 @@ async fn remove(sides: &Sides) -> Result<(), Failure> {
         info!(target: "schema", "{step}");
     }
     if report.done.is_empty() && sides.away.is_none() {
-        say(&format!(
+        print_note(&format!(
             "nothing of pgstream was there for slot {}: nothing was changed",
             sides.slot
         ));

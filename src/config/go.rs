@@ -1,5 +1,5 @@
 //! Variables of the Go pgstream that this program does not have, and what does their work here. Whoever
-//! comes from there is told so, instead of being sent to the variable that is spelt most alike.
+//! comes from there is reported so, instead of being sent to the variable that is spelt most alike.
 
 /// What is said of such a variable.
 pub(super) const RULE: &str = "is a variable of the Go pgstream that this program does not have";
@@ -42,7 +42,7 @@ const INSTEAD: &[(&str, &str)] = &[
     ("PGSTREAM_POSTGRES_SNAPSHOT_MAX_CONNECTIONS", CONNECTIONS),
     (
         "PGSTREAM_POSTGRES_SNAPSHOT_DISABLE_PROGRESS_TRACKING",
-        "progress is told on stderr, which can be sent elsewhere",
+        "progress is reported on stderr, which can be sent elsewhere",
     ),
     (
         "PGSTREAM_POSTGRES_SNAPSHOT_CLEAN_TARGET_DB",

@@ -85,7 +85,7 @@ impl Configuration {
     /// Reads the file, if there is one, and joins the sources.
     ///
     /// # Errors
-    /// Usage: the file cannot be read. What is wrong inside it is told together with all other
+    /// Usage: the file cannot be read. What is wrong inside it is reported together with all other
     /// faults, by the functions that validate.
     pub fn load(inputs: Inputs) -> Result<Self, ConfigError> {
         let file = match &inputs.file {

@@ -54,7 +54,7 @@ impl Configuration {
     }
 
     /// Returns how to log. Invalid values count as not set here: logging must stand before the
-    /// faults of the rest can be told, and [`Configuration::validate`] tells these too.
+    /// faults of the rest can be reported, and [`Configuration::validate`] tells these too.
     #[must_use]
     pub fn logging(&self) -> Logging {
         let mut reader = Reader::new(self);
@@ -118,10 +118,10 @@ impl Configuration {
         problems: &mut Vec<Problem>,
     ) -> Option<ConnectionSettings> {
         // A line that could not be read sets the variable all the same.
-        let told = problems
+        let reported = problems
             .iter()
             .any(|problem| problem.key.as_deref() == Some(key));
-        if value.is_none() && self.setting(key).is_none() && !told {
+        if value.is_none() && self.setting(key).is_none() && !reported {
             problems.push(missing(key));
         }
         value.cloned()

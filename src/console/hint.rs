@@ -47,24 +47,27 @@ pub(crate) fn banner(model: &Model, width: u16) -> Vec<(String, Role)> {
     let compact = layout::class(model.size) == Class::Compact;
     let width = usize::from(width).saturating_sub(2);
     let glyph = status_glyph::of_phase(&model.status().phase).glyph;
-    let said = |code: &&String| failure.causes.iter().any(|cause| cause.contains(*code));
-    let code = failure.sqlstate.as_ref().filter(|code| !said(code));
+    let is_in_a_cause = |code: &&String| failure.causes.iter().any(|cause| cause.contains(*code));
+    let code = failure
+        .sqlstate
+        .as_ref()
+        .filter(|code| !is_in_a_cause(code));
     let code = code.map_or(String::new(), |code| format!(" ({code})"));
     let mut lines = Vec::new();
-    let mut say = |head: &str, text: &str, role: Role, at: usize| {
+    let mut add = |head: &str, text: &str, role: Role, at: usize| {
         let parts = view::wrap(text, width.saturating_sub(at));
         let heads = std::iter::once(head).chain(std::iter::repeat(""));
         let whole = parts.into_iter().zip(heads);
         lines.extend(whole.map(|(part, head)| (format!("{head:at$}{part}"), role)));
     };
     let what = format!("{}{code}", failure.headline());
-    say(&format!(" {glyph}"), &what, Role::Bad, 3);
+    add(&format!(" {glyph}"), &what, Role::Bad, 3);
     let hint = in_keys(model, failure, Action::RetryNow);
     if let Some(cause) = failure.causes.last().filter(|_| !compact || hint.is_none()) {
-        say("   because", cause, Role::Text, WORDS_AT);
+        add("   because", cause, Role::Text, WORDS_AT);
     }
     if let Some(hint) = &hint {
-        say("   hint", hint, Role::Text, WORDS_AT);
+        add("   hint", hint, Role::Text, WORDS_AT);
     }
     let most = if compact {
         LINES_MAX_COMPACT

@@ -15,7 +15,7 @@ use crate::config::{Pipeline, Resolved};
 pub struct Lesson {
     /// A few words.
     pub title: String,
-    /// What is told before anything happens.
+    /// What is reported before anything happens.
     pub text: String,
     /// What happens, in order.
     pub steps: Vec<LessonStep>,

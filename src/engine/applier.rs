@@ -78,8 +78,8 @@ pub(super) struct Applier {
     publication: Option<StreamPublication>,
     /// A command on publications has begun in this transaction, and what they are now is to follow.
     publications_untold: bool,
-    /// The streams through which what runs on the target came to the source, as the target was told.
-    origins_told: Vec<String>,
+    /// The streams through which what runs on the target came to the source, as the target was reported.
+    origins_reported: Vec<String>,
     /// A message that is not ours was reported; once a session is enough.
     message_reported: bool,
     source: ConnectionSettings,
@@ -182,7 +182,7 @@ impl Applier {
             awaited: BTreeMap::new(),
             publication,
             publications_untold: false,
-            origins_told: Vec::new(),
+            origins_reported: Vec::new(),
             message_reported: false,
             source: parts.source,
             unannounced: HashMap::new(),
@@ -275,7 +275,7 @@ impl Applier {
     pub(super) async fn end(&mut self, commit: TransactionCommit) -> Result<(), EngineError> {
         self.run_behind_rows().await?;
         self.require_awaited_rows()?;
-        self.require_publications_told()?;
+        self.require_publications_reported()?;
         self.release_excused()?;
         self.make_unannounced().await?;
         if let Some(table) = self.held.first_name() {

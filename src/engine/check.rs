@@ -279,7 +279,7 @@ fn unreachable(side: Side, settings: &ConnectionSettings, error: &PgError) -> Fi
     let endpoint = settings.endpoint();
     let text = error.to_string();
     let mut problem = match text.strip_prefix(&format!("{endpoint}: ")) {
-        Some(said) => said.to_owned(),
+        Some(message) => message.to_owned(),
         None => text,
     };
     if let Some(cause) = std::error::Error::source(error) {

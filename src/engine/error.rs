@@ -432,13 +432,13 @@ fn those_there(slots: &[String]) -> String {
 }
 
 fn joined(conflicts: &[Conflict]) -> String {
-    let said: Vec<String> = conflicts.iter().map(Conflict::to_string).collect();
-    said.join("; ")
+    let message: Vec<String> = conflicts.iter().map(Conflict::to_string).collect();
+    message.join("; ")
 }
 
 fn idle_patterns(endpoint: &str, idle: &[Idle]) -> String {
-    let said = idle.iter().map(|idle| idle_pattern(endpoint, idle));
-    said.collect::<Vec<_>>().join("; ")
+    let message = idle.iter().map(|idle| idle_pattern(endpoint, idle));
+    message.collect::<Vec<_>>().join("; ")
 }
 
 /// Says what is wrong with a pattern that selects nothing.
@@ -469,9 +469,9 @@ fn near_names(idle: &[Idle]) -> String {
         .flat_map(|idle| &idle.near)
         .map(String::as_str)
         .collect();
-    let said = near.join(" or ");
+    let message = near.join(" or ");
     match near.is_empty() {
         true => "take it out of one of the two lists".to_owned(),
-        false => format!("did you mean {said}? A bare name is in schema public"),
+        false => format!("did you mean {message}? A bare name is in schema public"),
     }
 }

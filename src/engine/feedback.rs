@@ -85,7 +85,7 @@ impl Feedback {
         self.replies.try_send(true).ok();
     }
 
-    /// Returns what the source has last been told.
+    /// Returns what the source has last been reported.
     pub(super) fn confirmed(&self) -> Lsn {
         *self.confirmed.borrow()
     }

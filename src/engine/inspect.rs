@@ -285,7 +285,9 @@ fn assemble(
             source.map(|look| look.version.as_str()),
         ),
         target: Side {
-            error: answered.error.or(barred.map(|barred| barred.said.clone())),
+            error: answered
+                .error
+                .or(barred.map(|barred| barred.message.clone())),
             ..answered
         },
         slot_name: slot_name.to_string(),

@@ -215,9 +215,9 @@ impl Lifecycle {
         let (paused, skip) = (stream.is_paused(), stream.skip.take());
         let (end, counters) = match end {
             Ok(end) => {
-                let said = timeout(FINISH_MAX, stream.finish()).await;
-                said.map_or((Ok(end), Counters::default()), |(said, counters)| {
-                    (said.map(|()| end), counters)
+                let finished = timeout(FINISH_MAX, stream.finish()).await;
+                finished.map_or((Ok(end), Counters::default()), |(finished, counters)| {
+                    (finished.map(|()| end), counters)
                 })
             }
             Err(error) => (Err(error), stream.into_counters()),

@@ -122,7 +122,7 @@ impl Memory {
         status.lag = Lag { seconds, ..lag };
     }
 
-    /// A stream that reads nothing (paused, or standing at a failure) confirms nothing, either.
+    /// A stream that reads nothing (paused, or held at a failure) confirms nothing, either.
     fn confirmation(&mut self, status: &mut Status, now_ms: i64) {
         let ours = status.slots.iter().find(|slot| slot.ours && slot.active);
         let confirmed = ours.and_then(|slot| slot.confirmed_flush_lsn);
@@ -142,7 +142,7 @@ impl Memory {
                 tables: copies_under_way(status),
             });
         if let (Some(found), None) = (&found, &status.unconfirmed) {
-            tell(found);
+            report(found);
         }
         status.unconfirmed = found;
     }
@@ -170,7 +170,7 @@ fn copies_under_way(status: &Status) -> Vec<String> {
     open.map(|table| table.name.clone()).collect()
 }
 
-fn tell(found: &Unconfirmed) {
+fn report(found: &Unconfirmed) {
     let (bytes, reason) = (found.bytes, found.reason());
     if found.tables.is_empty() {
         warn!(target: "slot", bytes, hint = "restart pgstream, and report this with its log",
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_that_stands_still_behind_the_target_is_told_and_why() {
+    fn a_slot_that_stands_still_behind_the_target_is_reported_and_why() {
         let mut memory = Memory::default();
         let mut status = Status::default();
         let mut at = |confirmed: u64, end: u64, now_ms: i64, status: &mut Status| {

@@ -317,7 +317,7 @@ fn change(logged: Logged, ran: Option<Ran>) -> SchemaChange {
         error: None,
         end_lsn: None,
     };
-    // An entry of another layout is told as far as it can be read.
+    // An entry of another layout is reported as far as it can be read.
     let Ok(change) = serde_json::from_value::<Change>(logged.change) else {
         return known;
     };

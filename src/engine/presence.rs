@@ -25,7 +25,7 @@ const SILENT_AFTER: Duration = Duration::from_secs(6);
 pub(super) async fn run(settings: ConnectionSettings, publisher: StatusPublisher) {
     let mut session = None;
     let mut seen = clock::now();
-    let mut told = false;
+    let mut reported = false;
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -33,7 +33,7 @@ pub(super) async fn run(settings: ConnectionSettings, publisher: StatusPublisher
         if let Ok(Ok(())) = timeout(ANSWER_MAX, ask(&settings, &mut session)).await {
             seen = clock::now();
             publisher.update(|status| status.seen.target_ms = Some(clock::unix_ms()));
-            if std::mem::take(&mut told) {
+            if std::mem::take(&mut reported) {
                 info!(target: "apply", "the target {} answers again", settings.endpoint());
             }
             continue;
@@ -43,14 +43,14 @@ pub(super) async fn run(settings: ConnectionSettings, publisher: StatusPublisher
             publisher.latest().phase,
             Phase::Streaming { .. } | Phase::Copying | Phase::Paused
         );
-        if streams && !told && seen.elapsed() >= SILENT_AFTER {
-            told = true;
-            tell(&settings, seen);
+        if streams && !reported && seen.elapsed() >= SILENT_AFTER {
+            reported = true;
+            report(&settings, seen);
         }
     }
 }
 
-fn tell(settings: &ConnectionSettings, seen: Instant) {
+fn report(settings: &ConnectionSettings, seen: Instant) {
     let silent_s = seen.elapsed().as_secs();
     warn!(target: "apply", "the target {} has not answered for {silent_s} s", settings.endpoint());
 }

@@ -67,7 +67,7 @@ pub(super) struct Router {
     row_by_row_tables: HashSet<QualifiedName>,
     order: Order,
     /// Tables of extensions that were told of.
-    told: HashSet<QualifiedName>,
+    reported: HashSet<QualifiedName>,
     /// Whether a description's name may be older than the change that it comes with: `pgoutput`
     /// describes a relation once, `wal2json` names it in every message.
     names_lag: bool,
@@ -89,7 +89,7 @@ impl Router {
             renamed: HashMap::new(),
             row_by_row_tables: HashSet::new(),
             order: Order::ByTable,
-            told: HashSet::new(),
+            reported: HashSet::new(),
             names_lag,
         }
     }
@@ -201,7 +201,7 @@ impl Router {
 
     /// Says once that the rows of a table do not travel because it came with an extension.
     fn tell_of_extension(&mut self, table: &QualifiedName) {
-        if self.tables.is_of_extension(table) && self.told.insert(table.clone()) {
+        if self.tables.is_of_extension(table) && self.reported.insert(table.clone()) {
             warn!(target: "apply", %table,
                 "the table came with an extension: its rows are the extension's and do not replicate");
         }

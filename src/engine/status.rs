@@ -38,7 +38,7 @@ pub struct Status {
     pub lag: Lag,
     /// What readers of the target see; what is confirmed to the source is on its disk.
     pub checkpoint: Checkpoint,
-    /// The source has not been told for a while of what is on the target; none: it has.
+    /// The source has not been reported for a while of what is on the target; none: it has.
     #[serde(default)]
     pub unconfirmed: Option<Unconfirmed>,
     /// Totals since the engine started.
@@ -423,7 +423,7 @@ pub struct FailedTransaction {
 }
 
 /// Something that happened, for a log or a toast. Bounded queue: a reader that does not keep up
-/// loses the oldest, and is told how many.
+/// loses the oldest, and is reported how many.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum EngineEvent {

@@ -79,7 +79,7 @@ impl LastStop {
             .causes
             .iter()
             .filter(|cause| !self.message.contains(*cause));
-        let said: Vec<&str> = std::iter::once(&self.message)
+        let message: Vec<&str> = std::iter::once(&self.message)
             .chain(causes)
             .map(String::as_str)
             .collect();
@@ -88,7 +88,7 @@ impl LastStop {
             .map(|FailedTransaction { xid, commit_lsn }| {
                 format!("; transaction {xid} of the source, committed at {commit_lsn}")
             });
-        format!("{}{}", said.join(": "), transaction.unwrap_or_default())
+        format!("{}{}", message.join(": "), transaction.unwrap_or_default())
     }
 }
 

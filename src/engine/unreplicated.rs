@@ -1,16 +1,16 @@
 //! What does not replicate, in the words of `check`, of the plan and of the log.
 
-/// Of an unlogged table: the one rule, wherever it is told.
+/// Of an unlogged table: the one rule, wherever it is reported.
 pub const UNLOGGED: &str = "is unlogged: a copy brings its rows as they are then, and the stream none \
                                    of its changes, because PostgreSQL writes none of them to the log";
 
 /// Says how many large objects stay behind.
 pub(super) fn large_objects_stay(count: u64) -> String {
-    let said = match count {
+    let message = match count {
         1 => "1 is on the source, and it does".to_owned(),
         count => format!("{count} are on the source, and they do"),
     };
-    format!("{said} not replicate: logical decoding does not show large objects")
+    format!("{message} not replicate: logical decoding does not show large objects")
 }
 
 /// The commands that copy large objects, while nobody writes to them.

@@ -103,7 +103,7 @@ where
             biased;
             done = &mut work => return done,
             found = older(&mut session, &ask, began.elapsed()) => match found {
-                Ok(found) => tell(what, &found),
+                Ok(found) => report(what, &found),
                 Err(error) => {
                     debug!(target: "slot", "cannot ask whom we wait for: {error}");
                     session = None;
@@ -137,7 +137,7 @@ where
     Ok(older.collect())
 }
 
-fn tell(what: &str, found: &[Older]) {
+fn report(what: &str, found: &[Older]) {
     let Some(oldest) = found.first() else { return };
     let named: Vec<String> = found.iter().map(ToString::to_string).collect();
     let hint = format!("let it end, or end it there: {}", oldest.end);

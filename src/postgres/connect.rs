@@ -113,7 +113,7 @@ async fn enter(link: Link, place: Place<'_>, application_name: &str) -> Result<S
         .connect_raw(link, Settled)
         .await
         .map_err(|error| entering_failed(&place, error))?;
-    let (tell, ended) = watch::channel(Life::Running);
+    let (report, ended) = watch::channel(Life::Running);
     let (notify, notified) = watch::channel(0);
     #[expect(
         clippy::disallowed_methods,
@@ -122,7 +122,7 @@ async fn enter(link: Link, place: Place<'_>, application_name: &str) -> Result<S
     drop(tokio::spawn(drive(
         connection,
         Arc::clone(&object),
-        (tell, notify),
+        (report, notify),
     )));
     let mut session = Session {
         cancel: client.cancel_token(),
@@ -193,7 +193,7 @@ fn reason(error: &tokio_postgres::Error) -> String {
 async fn drive(
     mut connection: Connection<Link, Link>,
     object: Arc<str>,
-    (tell, notify): (watch::Sender<Life>, watch::Sender<u64>),
+    (report, notify): (watch::Sender<Life>, watch::Sender<u64>),
 ) {
     let end = loop {
         match poll_fn(|context| connection.poll_message(context)).await {
@@ -205,7 +205,7 @@ async fn drive(
             None => break None,
         }
     };
-    tell.send_replace(Life::Ended(end));
+    report.send_replace(Life::Ended(end));
 }
 
 impl Session {

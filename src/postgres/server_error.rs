@@ -509,7 +509,7 @@ mod tests {
     }
 
     #[test]
-    fn a_function_that_raises_is_named_and_its_words_are_not_told() {
+    fn a_function_that_raises_is_named_and_its_words_are_not_reported() {
         let cases = [
             (
                 "PL/pgSQL function public.touch() line 3 at RAISE",
@@ -542,9 +542,9 @@ mod tests {
                 answer(&fields).about_values(),
                 answer(&fields).without_values(),
             ] {
-                let said = error.to_string();
-                assert!(said.contains(expected), "{context}: {said}");
-                assert!(!format!("{said} {:?}", error.hint()).contains("secret"));
+                let message = error.to_string();
+                assert!(message.contains(expected), "{context}: {message}");
+                assert!(!format!("{message} {:?}", error.hint()).contains("secret"));
             }
         }
     }

@@ -51,8 +51,8 @@ fn collect(value: &Value, path: &str, facts: &mut BTreeMap<String, String>) {
             }
         }
         Value::Object(fields) => {
-            let told = fields.iter().filter(|(key, _)| !is_number(key));
-            for (key, field) in told {
+            let reported = fields.iter().filter(|(key, _)| !is_number(key));
+            for (key, field) in reported {
                 collect(field, &below(key), facts);
             }
         }
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_differs_is_told() {
+    fn only_what_differs_is_reported() {
         let table = |name: &str, kind: &str| {
             json!({"name": name, "owner": "postgres", "oid": 7, "options": [], "columns": [
                 {"name": "id", "number": 1, "type": "integer", "not_null": true},

@@ -131,7 +131,7 @@ mod tests {
         ];
         let target = [object("view", "public.a", None)];
         let found = lacking(&source, &target, &|table| &*table.name != "out");
-        let said: Vec<_> = found
+        let message: Vec<_> = found
             .iter()
             .map(|kind| (&*kind.kind, kind.reason()))
             .collect();
@@ -141,7 +141,7 @@ mod tests {
             ("trigger", format!("{reason}g on public.t")),
             ("view", format!("{reason}public.b")),
         ];
-        assert_eq!(said, expected);
+        assert_eq!(message, expected);
 
         let many = LackingKind {
             kind: "view".to_owned(),

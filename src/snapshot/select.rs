@@ -409,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_that_selects_nothing_is_told_with_its_cause_and_near_names() {
+    fn a_pattern_that_selects_nothing_is_reported_with_its_cause_and_near_names() {
         use IdleCause::{Excluded, Filtered, NothingToCopy, NothingToExclude};
         let tables = tables();
         let check =

@@ -1,4 +1,4 @@
-//! The tutorial as data: what is told, done and looked at, one lesson after the other.
+//! The tutorial as data: what is reported, done and looked at, one lesson after the other.
 //!
 //! The text is a Markdown file that people can read as it is; its head says how. Parsing is
 //! pure. Who plays the lessons, headless or in the console, only sees [`Lesson`]s.
@@ -67,7 +67,7 @@ pub struct Expectation {
 pub struct Lesson {
     /// A few words.
     pub title: String,
-    /// What is told before anything happens; lines as in the file.
+    /// What is reported before anything happens; lines as in the file.
     pub text: String,
     /// What happens, in order.
     pub steps: Vec<Step>,

@@ -1,4 +1,4 @@
-//! Plays the tutorial from the first lesson to the last and tells it line by line; what is told
+//! Plays the tutorial from the first lesson to the last and tells it line by line; what is reported
 //! goes to the writer of the caller.
 
 use std::io::{self, Write};
@@ -24,26 +24,26 @@ pub struct PlayOptions {
 /// # Errors
 /// [`TutorialError`]: the first step that failed, or what was not seen.
 pub async fn play(options: PlayOptions, out: &mut impl Write) -> Result<(), TutorialError> {
-    tell(out, "Starting two throw-away PostgreSQL clusters …")?;
+    print_line(out, "Starting two throw-away PostgreSQL clusters …")?;
     let mut stage = Stage::set_up(options.plugin).await?;
-    tell(
+    print_line(
         out,
         &format!("  source  psql \"{}\"", stage.url(Side::Source)),
     )?;
-    tell(
+    print_line(
         out,
         &format!("  target  psql \"{}\"", stage.url(Side::Target)),
     )?;
     let lessons = stage.lessons()?;
     for (lesson, number) in lessons.iter().zip(1..) {
-        tell(
+        print_line(
             out,
             &format!("\n{number}/{} {}", lessons.len(), lesson.title),
         )?;
         play_lesson(&mut stage, lesson, out).await?;
     }
     stage.stop_engine().await?;
-    tell(
+    print_line(
         out,
         "\nThe whole tutorial was played, and everything was seen.",
     )?;
@@ -56,18 +56,18 @@ async fn play_lesson(
     out: &mut impl Write,
 ) -> Result<(), TutorialError> {
     if !lesson.text.is_empty() {
-        tell(out, &indented(&lesson.text, "   "))?;
+        print_line(out, &indented(&lesson.text, "   "))?;
     }
     for step in &lesson.steps {
-        tell(out, &announcement(step))?;
+        print_line(out, &announcement(step))?;
         match stage.perform(step).await? {
             Shown::Nothing => {}
-            Shown::Text(text) => tell(out, &indented(&text, "     "))?,
+            Shown::Text(text) => print_line(out, &indented(&text, "     "))?,
             Shown::Table(answer) if answer.columns.is_empty() => {}
-            Shown::Table(answer) => tell(out, draw(&answer, 5).trim_end())?,
+            Shown::Table(answer) => print_line(out, draw(&answer, 5).trim_end())?,
         }
         if matches!(step, Step::Expect(_)) {
-            tell(out, "     ✓ as expected")?;
+            print_line(out, "     ✓ as expected")?;
         }
     }
     Ok(())
@@ -95,12 +95,12 @@ fn indented(text: &str, margin: &str) -> String {
 fn leave(stage: Stage, keep: bool, out: &mut impl Write) -> Result<(), TutorialError> {
     if !keep {
         drop(stage);
-        return tell(out, "The clusters are removed.");
+        return print_line(out, "The clusters are removed.");
     }
-    tell(out, "The clusters stay:")?;
+    print_line(out, "The clusters stay:")?;
     for (kept, side) in stage.keep()?.iter().zip([Side::Source, Side::Target]) {
-        tell(out, &format!("  {side}  psql \"{}\"", kept.url))?;
-        tell(
+        print_line(out, &format!("  {side}  psql \"{}\"", kept.url))?;
+        print_line(
             out,
             &format!("          remove it with: {}", kept.stop_command),
         )?;
@@ -108,7 +108,7 @@ fn leave(stage: Stage, keep: bool, out: &mut impl Write) -> Result<(), TutorialE
     Ok(())
 }
 
-fn tell(out: &mut impl Write, line: &str) -> Result<(), TutorialError> {
-    let told: io::Result<()> = writeln!(out, "{line}").and_then(|()| out.flush());
-    told.map_err(TutorialError::Print)
+fn print_line(out: &mut impl Write, line: &str) -> Result<(), TutorialError> {
+    let reported: io::Result<()> = writeln!(out, "{line}").and_then(|()| out.flush());
+    reported.map_err(TutorialError::Print)
 }

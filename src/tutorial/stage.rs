@@ -269,7 +269,7 @@ impl Stage {
 fn server_message(error: &tokio_postgres::Error) -> String {
     error
         .as_db_error()
-        .map_or_else(|| error.to_string(), |said| said.message().to_owned())
+        .map_or_else(|| error.to_string(), |message| message.message().to_owned())
 }
 
 const fn index(side: Side) -> usize {

@@ -23,7 +23,7 @@ pub const SUPERUSER: &str = "postgres";
 /// Its password.
 pub const PASSWORD: &str = "postgres";
 
-/// What `initdb` is told; part of a template's identity.
+/// What `initdb` is reported; part of a template's identity.
 const INITDB_ARGUMENTS: [&str; 6] = [
     "--auth=scram-sha-256",
     "--encoding=UTF8",
@@ -141,9 +141,9 @@ fn run_initdb(server: &Server, account: Account, dir: &Path, data_dir: &Path) ->
     if output.status.success() {
         return Ok(());
     }
-    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
     Err(io::Error::other(format!(
-        "initdb ended with {}: {said}",
+        "initdb ended with {}: {message}",
         output.status
     )))
 }

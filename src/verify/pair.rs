@@ -85,14 +85,14 @@ pub(super) async fn take(
     }
     let stands_since = clock::now();
     let (snapshot, stage) = take_source(&source, &flusher).await?;
-    let named = match talk.say(&stage).await? {
+    let named = match talk.report(&stage).await? {
         Ok(Stage::Reached(lsn)) => lsn,
         Ok(_) => return Ok(Err("the engine lost its thread".to_owned())),
         Err(reason) => return Ok(Err(reason)),
     };
     let taken = take_target(&target, slot_name).await;
     let (target_snapshot, lsn) = taken.map_err(VerifyError::of("take a snapshot of the target"))?;
-    let confirmed = talk.say(&Stage::Released).await?;
+    let confirmed = talk.report(&Stage::Released).await?;
     let pause = stands_since.elapsed();
     if let Err(reason) = confirmed {
         return Ok(Err(reason));
@@ -172,14 +172,14 @@ impl<'s> Talk<'s> {
         self.answer(&Stage::Requested).await
     }
 
-    async fn say(&mut self, stage: &Stage) -> Result<Result<Stage, String>, VerifyError> {
-        let said = self.place.advance(&self.request, stage).await;
-        said.map_err(VerifyError::of("speak with the engine"))?;
+    async fn report(&mut self, stage: &Stage) -> Result<Result<Stage, String>, VerifyError> {
+        let message = self.place.advance(&self.request, stage).await;
+        message.map_err(VerifyError::of("speak with the engine"))?;
         self.answer(stage).await
     }
 
-    /// Waits for what comes after `said`.
-    async fn answer(&mut self, said: &Stage) -> Result<Result<Stage, String>, VerifyError> {
+    /// Waits for what comes after `message`.
+    async fn answer(&mut self, message: &Stage) -> Result<Result<Stage, String>, VerifyError> {
         loop {
             let found = self.place.look().await;
             match found.map_err(VerifyError::of("speak with the engine"))? {
@@ -188,7 +188,7 @@ impl<'s> Talk<'s> {
                 }
                 Some(meeting) => match meeting.stage {
                     Stage::Refused(reason) => return Ok(Err(reason)),
-                    stage if stage != *said => return Ok(Ok(stage)),
+                    stage if stage != *message => return Ok(Ok(stage)),
                     _ => {}
                 },
                 None => {}

@@ -190,7 +190,7 @@ mod tests {
         let found = found(&[0], &source, &["1\ta\n", "2\tB\n", "4\td\n"]);
 
         assert_eq!((found.differing, found.missing, found.extra), (1, 1, 1));
-        let told: Vec<_> = found
+        let reported: Vec<_> = found
             .rows
             .iter()
             .map(|row| {
@@ -202,7 +202,7 @@ mod tests {
             })
             .collect();
         assert_eq!(
-            told,
+            reported,
             [
                 (RowKind::Different, "2".to_owned(), "v".to_owned()),
                 (RowKind::Missing, "3".to_owned(), String::new()),

@@ -78,7 +78,7 @@ async fn before_init_check_says_to_run_init() {
 }
 
 #[tokio::test]
-async fn a_source_without_logical_wal_is_told() {
+async fn a_source_without_logical_wal_is_reported() {
     let source = cluster_with(ClusterOptions::new("source").setting("wal_level", "replica"));
     let target = cluster("target");
     let outcome = between("check", &source, &target).run().await;
@@ -141,7 +141,7 @@ async fn a_role_without_rights_gets_every_grant() {
     });
 }
 
-/// Each statement is carried out as it was told, until nothing is left to say.
+/// Each statement is carried out as it was reported, until nothing is left to say.
 #[tokio::test]
 async fn a_role_that_was_given_what_check_says_sees_everything() {
     let (source, target) = pair();
@@ -229,7 +229,7 @@ async fn one_server_under_two_names_is_seen() {
 }
 
 #[tokio::test]
-async fn what_the_target_lacks_is_told_with_its_statement() {
+async fn what_the_target_lacks_is_reported_with_its_statement() {
     let (source, target) = pair();
     let client = connect(&source.url("postgres")).await;
     let schema = "CREATE TYPE mood AS ENUM ('sad', 'it''s ok'); \
@@ -378,9 +378,9 @@ async fn every_version_answers_the_same_questions() {
             ("check", 0),
         ] {
             let outcome = between(command, &source, &target).run().await;
-            let said = format!("{} {command}: {}", server.version(), seen(&outcome));
-            assert_eq!(outcome.code, Some(code), "{said}");
-            assert!(!outcome.stdout.contains("SQLSTATE"), "{said}");
+            let message = format!("{} {command}: {}", server.version(), seen(&outcome));
+            assert_eq!(outcome.code, Some(code), "{message}");
+            assert!(!outcome.stdout.contains("SQLSTATE"), "{message}");
         }
     }
 }
@@ -455,7 +455,7 @@ async fn status_and_check_work_while_the_target_is_away() {
 }
 
 #[tokio::test]
-async fn what_is_in_the_way_of_the_first_copy_is_told_beforehand() {
+async fn what_is_in_the_way_of_the_first_copy_is_reported_beforehand() {
     let (source, target) = pair();
     for (side, rows) in [(&source, 2), (&target, 1)] {
         let client = connect(&side.url("postgres")).await;
@@ -471,10 +471,10 @@ async fn what_is_in_the_way_of_the_first_copy_is_told_beforehand() {
             "true",
         )
     };
-    let told = copying().run().await.stdout;
+    let reported = copying().run().await.stdout;
     let expected =
         "✗ target  table public.test: is in the way of the initial snapshot: it has rows";
-    assert!(told.contains(expected), "{told}");
+    assert!(reported.contains(expected), "{reported}");
 
     let misspelt = copying()
         .env("PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_TABLES", "tset")
@@ -487,7 +487,7 @@ async fn what_is_in_the_way_of_the_first_copy_is_told_beforehand() {
     );
 }
 
-/// What `run` would refuse, or stop at, is told beforehand, by its object.
+/// What `run` would refuse, or stop at, is reported beforehand, by its object.
 #[tokio::test]
 async fn check_sees_the_rights_that_a_run_would_miss() {
     let (source, target) = pair();
@@ -561,9 +561,9 @@ async fn a_result_that_found_no_room_is_no_success() {
         let call = Call::program("sh", vec!["-c".to_owned(), script]);
         let outcome = with_both(call, &source, &target).run().await;
         assert_eq!(outcome.code, Some(78), "{command}: {}", outcome.stderr);
-        let said = "cannot write the result to the standard output";
+        let message = "cannot write the result to the standard output";
         assert!(
-            outcome.stderr.contains(said),
+            outcome.stderr.contains(message),
             "{command}: {}",
             outcome.stderr
         );

@@ -91,7 +91,7 @@ async fn a_word_that_is_no_command_is_answered_with_the_nearest() {
 
 #[tokio::test]
 async fn only_commands_with_a_console_tell_of_its_options() {
-    for (command, told) in [
+    for (command, reported) in [
         ("", true),
         ("run", true),
         ("init", true),
@@ -102,7 +102,7 @@ async fn only_commands_with_a_console_tell_of_its_options() {
         ("verify", false),
     ] {
         let help = Call::line(&format!("{command} --help")).run().await;
-        assert_eq!(help.stdout.contains("--no-motion"), told, "{command}");
+        assert_eq!(help.stdout.contains("--no-motion"), reported, "{command}");
         assert!(help.stdout.contains("--log-level"), "{command}");
     }
 }
@@ -158,7 +158,7 @@ async fn a_file_that_is_not_there_is_named() {
 }
 
 #[tokio::test]
-async fn an_invalid_configuration_is_told_whole() {
+async fn an_invalid_configuration_is_reported_whole() {
     let file = "\
 PGSTREAM_POSTGRES_LISTENER_URL=\"postgres://me:secret@localhost:5432/a\"
 PGSTREAM_POSTGRES_WRITER_TARGET_URL=\"postgres://me:secret@localhost:5432/a\"
@@ -180,7 +180,7 @@ PGSTREAM_POSTGRES_WRITER_ON_CONFLICT_ACTION=upsert
 }
 
 #[tokio::test]
-async fn a_password_that_the_file_format_would_change_is_told() {
+async fn a_password_that_the_file_format_would_change_is_reported() {
     let file = "PGSTREAM_POSTGRES_LISTENER_URL=postgres://me:p@ss$word#1\\x@localhost/a\n";
     let directory = in_directory_with(file);
     assert_snapshot!(run_in(directory.path(), "init -c pg2pg.env").await, @"

@@ -143,7 +143,7 @@ async fn tear_down_refuses_while_the_slot_is_in_use() {
     let (source, target) = pair();
     assert_eq!(with_flags("init", &source).run().await.stdout, SUCCESS);
     let running = between("run", &source, &target).spawn();
-    running.said("streaming").await;
+    running.logged("streaming").await;
     let plan = with_flags("tear-down --plan", &source).run().await;
     let refused = with_flags("tear-down", &source).run().await;
     assert_eq!(running.terminate().await.code, Some(0));

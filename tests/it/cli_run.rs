@@ -45,7 +45,7 @@ async fn run_streams_until_it_is_asked_to_end() {
     let (source, target) = pair();
     init(&source, &target).await;
     let running = between("run", &source, &target).spawn();
-    running.said("streaming").await;
+    running.logged("streaming").await;
     let client = connect(&source.url("postgres")).await;
     execute(
         &client,
@@ -92,7 +92,7 @@ async fn wait_for_rows(target: &Cluster) {
 async fn run_with_init_prepares_the_source_first() {
     let (source, target) = pair();
     let running = between("run --init", &source, &target).spawn();
-    running.said("streaming").await;
+    running.logged("streaming").await;
     running.signal(Signal::SIGINT);
     assert_eq!(running.outcome().await.code, Some(0));
     shows(
@@ -104,14 +104,14 @@ async fn run_with_init_prepares_the_source_first() {
 }
 
 #[tokio::test]
-async fn without_a_schema_log_only_rows_replicate_and_that_is_said() {
+async fn without_a_schema_log_only_rows_replicate_and_that_is_reported() {
     let (source, target) = pair();
     init(&source, &target).await;
     let running = between("run", &source, &target)
         .env("PGSTREAM_POSTGRES_WRITER_SCHEMALOG_STORE_URL", "")
         .spawn();
-    running.said("rows only").await;
-    running.said("streaming").await;
+    running.logged("rows only").await;
+    running.logged("streaming").await;
     assert_eq!(running.terminate().await.code, Some(0));
 }
 
@@ -120,7 +120,7 @@ async fn json_logs_are_one_object_a_line() {
     let (source, target) = pair();
     init(&source, &target).await;
     let running = between("run --log-format json --log-level debug", &source, &target).spawn();
-    running.said("streaming").await;
+    running.logged("streaming").await;
     let ended = running.terminate().await;
     for line in ended.stderr.lines() {
         let event: serde_json::Value = serde_json::from_str(line).unwrap();
@@ -261,11 +261,11 @@ async fn a_refused_schema_change_is_replaced_by_a_file_whose_id_its_error_names(
 }
 
 #[tokio::test]
-async fn a_position_that_no_transaction_has_is_told() {
+async fn a_position_that_no_transaction_has_is_reported() {
     let (source, target) = pair();
     init(&source, &target).await;
     let client = connect(&source.url("postgres")).await;
-    let told = async |position: &str, table: &str| {
+    let reported = async |position: &str, table: &str| {
         let line = format!("run --skip-transaction {position}");
         let running = between(&line, &source, &target).spawn();
         execute(
@@ -282,12 +282,12 @@ async fn a_position_that_no_transaction_has_is_told() {
         running.terminate().await.stderr
     };
 
-    let passed = told("0/1", "first").await;
+    let passed = reported("0/1", "first").await;
     assert!(
         passed.contains("nothing was skipped: no transaction"),
         "{passed}"
     );
-    let ahead = told("FFFF/0", "second").await;
+    let ahead = reported("FFFF/0", "second").await;
     assert!(ahead.contains("has not come yet"), "{ahead}");
 }
 
@@ -307,7 +307,7 @@ async fn a_second_signal_ends_at_once() {
     shows(&target, waiting, "t").await;
 
     running.signal(Signal::SIGINT);
-    running.said("SIGINT").await;
+    running.logged("SIGINT").await;
     running.signal(Signal::SIGTERM);
     let ended = running.outcome().await;
     assert_eq!(ended.code, Some(75), "{}", ended.stderr);
@@ -365,7 +365,7 @@ async fn trouble_5_invalid_configuration() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_told_without_it() {
+async fn a_wrong_password_is_reported_without_it() {
     let (source, target) = pair();
     let wrong = source
         .url("postgres")
@@ -420,10 +420,13 @@ async fn run_refuses_to_leave_changes_out_in_silence() {
         execute(&client, &fault).await;
         for command in ["run", "check"] {
             let outcome = between(command, &source, &target).run().await;
-            let said = format!("{}{}", outcome.stdout, outcome.stderr);
-            assert_eq!(outcome.code, Some(78), "{fault}: {said}");
-            assert!(said.contains(hint), "{fault}: {said}");
-            assert!(command == "check" || said.contains(says), "{fault}: {said}");
+            let message = format!("{}{}", outcome.stdout, outcome.stderr);
+            assert_eq!(outcome.code, Some(78), "{fault}: {message}");
+            assert!(message.contains(hint), "{fault}: {message}");
+            assert!(
+                command == "check" || message.contains(says),
+                "{fault}: {message}"
+            );
         }
         execute(&client, &fixed).await;
     }

@@ -102,7 +102,7 @@ fn leaves_neither_process_nor_file_when_dropped() {
 }
 
 #[test]
-fn a_setting_that_the_server_refuses_is_told_with_the_servers_own_words() {
+fn a_setting_that_the_server_refuses_is_reported_with_the_servers_own_words() {
     let options = ClusterOptions::new("broken").setting("no_such_setting", "on");
 
     let error = pgstream::tutorial::cluster::Cluster::start(options).unwrap_err();

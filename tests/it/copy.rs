@@ -107,10 +107,10 @@ async fn rows_pass_unchanged_over_every_transport_in_every_format() {
                 .query("TRUNCATE public.t")
                 .await
                 .expect("an empty table");
-            let told = Mutex::new((0, 0));
+            let reported = Mutex::new((0, 0));
             let progress = |rows, bytes| {
-                let mut told = told.lock().unwrap();
-                *told = (told.0 + rows, told.1 + bytes);
+                let mut reported = reported.lock().unwrap();
+                *reported = (reported.0 + rows, reported.1 + bytes);
             };
 
             let copied = copy_through(
@@ -125,7 +125,7 @@ async fn rows_pass_unchanged_over_every_transport_in_every_format() {
 
             assert_eq!((copied.row_count, copied.taken_row_count), (20_002, 20_002));
             assert_eq!(
-                *told.lock().unwrap(),
+                *reported.lock().unwrap(),
                 (20_002, copied.byte_count),
                 "{format}"
             );
@@ -169,7 +169,7 @@ const REFUSALS: [[&str; 4]; 6] = [
 ];
 
 #[tokio::test]
-async fn a_refused_row_is_told_by_number_and_column_and_never_by_value() {
+async fn a_refused_row_is_reported_by_number_and_column_and_never_by_value() {
     let mut ends = Ends::start("CREATE TABLE public.t ()").await;
     for [columns, query, format, end] in REFUSALS {
         let table = format!("DROP TABLE public.t; CREATE TABLE public.t ({columns})");

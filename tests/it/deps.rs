@@ -80,7 +80,7 @@ impl Machine {
     }
 }
 
-fn said(output: &Output) -> String {
+fn printed(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
@@ -92,7 +92,7 @@ fn with_dnf_it_installs_what_is_missing_through_sudo_and_nothing_the_second_time
 
     let installed = machine.deps();
 
-    assert!(installed.status.success(), "{}", said(&installed));
+    assert!(installed.status.success(), "{}", printed(&installed));
     let expected = [
         "sudo",
         "dnf install -y postgresql-server postgresql",
@@ -109,14 +109,14 @@ fn with_dnf_it_installs_what_is_missing_through_sudo_and_nothing_the_second_time
         "PostgreSQL 17.4 with wal2json in",
     ] {
         assert!(
-            said(&installed).contains(part),
+            printed(&installed).contains(part),
             "{part}: {}",
-            said(&installed)
+            printed(&installed)
         );
     }
 
     let again = machine.deps();
-    assert!(again.status.success(), "{}", said(&again));
+    assert!(again.status.success(), "{}", printed(&again));
     assert_eq!(machine.asked(), expected);
 }
 
@@ -127,7 +127,7 @@ fn with_brew_nobody_needs_to_be_root() {
 
     let installed = machine.deps();
 
-    assert!(installed.status.success(), "{}", said(&installed));
+    assert!(installed.status.success(), "{}", printed(&installed));
     assert_eq!(
         machine.asked(),
         ["brew install postgresql@17", "brew install wal2json"]
@@ -135,12 +135,16 @@ fn with_brew_nobody_needs_to_be_root() {
 }
 
 #[test]
-fn who_may_not_install_or_has_nothing_to_install_with_is_told_what_to_do() {
+fn who_may_not_install_or_has_nothing_to_install_with_is_reported_what_to_do() {
     let check = |programs: &[(&str, &str)], expected: &str| {
         let machine = Machine::new("1000", programs);
         let refused = machine.deps();
-        assert_eq!(refused.status.code(), Some(1), "{}", said(&refused));
-        assert!(said(&refused).contains(expected), "{}", said(&refused));
+        assert_eq!(refused.status.code(), Some(1), "{}", printed(&refused));
+        assert!(
+            printed(&refused).contains(expected),
+            "{}",
+            printed(&refused)
+        );
         assert_eq!(machine.asked(), [""; 0]);
     };
 

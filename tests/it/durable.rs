@@ -28,7 +28,7 @@ async fn rows() -> Flow {
     Flow::rows_between(forgetful(), "pgoutput", TABLE).await
 }
 
-/// Crashes the target and looks whether it still has what the source was told.
+/// Crashes the target and looks whether it still has what the source was reported.
 async fn crash(flow: &mut Flow) {
     flow.target_cluster.stop_immediate().unwrap();
     flow.target_cluster.restart().unwrap();
@@ -38,7 +38,7 @@ async fn crash(flow: &mut Flow) {
     let found = query_text(&flow.target, &fits).await;
     assert!(
         found.iter().all(|row| row.starts_with("t|")) && !found.is_empty(),
-        "the source was told {confirmed}, and the target has {found:?}"
+        "the source was reported {confirmed}, and the target has {found:?}"
     );
 }
 
@@ -57,7 +57,7 @@ async fn visible(flow: &Flow, id: i32) -> String {
 }
 
 /// Waits until the source was told of everything before `end`.
-async fn told(flow: &Flow, end: &str) {
+async fn reported(flow: &Flow, end: &str) {
     wait_until(&format!("{end} is confirmed"), async || {
         let confirmed = confirmed(flow).await;
         let sql = format!("SELECT '{confirmed}'::pg_lsn >= '{end}'");
@@ -71,7 +71,7 @@ async fn told(flow: &Flow, end: &str) {
 
 async fn streaming(call: &Call) -> Running {
     let running = call.spawn();
-    running.said("streaming started").await;
+    running.logged("streaming started").await;
     running
 }
 
@@ -81,7 +81,7 @@ async fn what_an_idle_stream_confirmed_outlives_a_crash_of_the_target() {
     let running = streaming(&chaos::run(&flow)).await;
 
     let end = visible(&flow, 1).await;
-    told(&flow, &end).await;
+    reported(&flow, &end).await;
     running.kill().await;
 
     crash(&mut flow).await;
@@ -122,7 +122,7 @@ async fn what_a_start_found_and_confirmed_outlives_a_crash_of_the_target() {
     running.kill().await;
 
     let running = streaming(&chaos::run(&flow)).await;
-    told(&flow, &end).await;
+    reported(&flow, &end).await;
     running.kill().await;
 
     crash(&mut flow).await;
@@ -144,9 +144,9 @@ async fn tables_that_the_stream_took_over_outlive_a_crash_of_the_target() {
     );
 
     let running = streaming(&call).await;
-    running.said("the stream has taken over").await;
+    running.logged("the stream has taken over").await;
     let end = visible(&flow, 101).await;
-    told(&flow, &end).await;
+    reported(&flow, &end).await;
     running.kill().await;
 
     crash(&mut flow).await;
@@ -207,7 +207,7 @@ async fn standbys_that_a_reload_made_synchronous_are_waited_for() {
     let flow = Flow::rows("pgoutput", TABLE).await;
     let handle = flow.start();
     let end = visible(&flow, 1).await;
-    told(&flow, &end).await;
+    reported(&flow, &end).await;
 
     execute(
         &flow.target,
@@ -226,7 +226,7 @@ async fn standbys_that_a_reload_made_synchronous_are_waited_for() {
 
     execute(&flow.target, "ALTER SYSTEM RESET synchronous_standby_names").await;
     execute(&flow.target, "SELECT pg_reload_conf()").await;
-    told(&flow, &end[0]).await;
+    reported(&flow, &end[0]).await;
     wait_for(&handle, "a stream", |status| {
         matches!(status.phase, Phase::Streaming { .. })
     })

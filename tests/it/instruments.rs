@@ -105,8 +105,8 @@ async fn the_guard_sees_output_and_the_kind_of_end() {
     let script = "trap 'echo bye; exit 7' TERM; echo up >&2; while :; do read x; done";
     let shell = Call::program("/bin/sh", vec!["-c".to_owned(), script.to_owned()]);
     let [ends, dies] = [shell.clone().env("A", "b").spawn(), shell.spawn()];
-    ends.said("up").await;
-    dies.said("up").await;
+    ends.logged("up").await;
+    dies.logged("up").await;
 
     let ended = ends.terminate().await;
     let died = dies.kill().await;

@@ -156,9 +156,12 @@ async fn an_expression_cannot_take_our_role_back() {
         let failure = failure(&mut handle).await;
 
         assert_eq!(failure.class, ErrorClass::Operator, "{failure:?}");
-        let told = failure.causes.join(": ");
-        assert!(told.contains("within security-definer function"), "{told}");
-        assert!(!told.contains("as_owner"), "{told}");
+        let reported = failure.causes.join(": ");
+        assert!(
+            reported.contains("within security-definer function"),
+            "{reported}"
+        );
+        assert!(!reported.contains("as_owner"), "{reported}");
     }
 }
 

@@ -1,5 +1,5 @@
 //! Schema `pgstream` in the hands of somebody else: nothing in it is read or run, on either side, and what
-//! is wrong is told with the statement that ends it.
+//! is wrong is reported with the statement that ends it.
 
 use pgstream::config::Plugin;
 use pgstream::model::{Classify as _, ErrorClass};
@@ -83,12 +83,12 @@ async fn a_schema_that_the_databases_owner_made_on_the_source_is_not_touched() {
     ] {
         let outcome = on_both(&flow, line).run().await;
         assert_eq!(outcome.code, Some(78), "{line}: {outcome:?}");
-        let told = outcome.stdout + &outcome.stderr;
+        let reported = outcome.stdout + &outcome.stderr;
         for part in [
             "schema pgstream belongs to role owner",
             "ALTER SCHEMA pgstream OWNER TO postgres",
         ] {
-            assert!(told.contains(part), "{line}: {told}");
+            assert!(reported.contains(part), "{line}: {reported}");
         }
     }
 
@@ -108,10 +108,10 @@ async fn a_schema_that_the_databases_owner_made_on_the_target_is_not_touched() {
     for line in ["check", "status", "run --headless", "snapshot", "tear-down"] {
         let outcome = on_both(&flow, line).run().await;
         assert_eq!(outcome.code, Some(78), "{line}: {outcome:?}");
-        let told = outcome.stdout + &outcome.stderr;
+        let reported = outcome.stdout + &outcome.stderr;
         assert!(
-            told.contains("schema pgstream belongs to role owner"),
-            "{line}: {told}"
+            reported.contains("schema pgstream belongs to role owner"),
+            "{line}: {reported}"
         );
     }
 
@@ -142,7 +142,7 @@ async fn a_schema_made_between_the_look_and_the_installation_stops_it() {
     assert_eq!(query_text(&flow.source, made).await, ["0"]);
 }
 
-/// What a session is told; none: it was let in.
+/// What a session is reported; none: it was let in.
 async fn refusal(flow: &Flow) -> Option<(String, String)> {
     match enter(&flow.pipeline.source, "test").await {
         Ok(_) => None,
@@ -154,7 +154,7 @@ async fn refusal(flow: &Flow) -> Option<(String, String)> {
 }
 
 #[tokio::test]
-async fn whoever_could_write_what_we_believe_is_told_and_how_that_ends() {
+async fn whoever_could_write_what_we_believe_is_reported_and_how_that_ends() {
     let flow = Flow::schema(Plugin::Pgoutput).await;
     flow.run("CREATE ROLE other; CREATE SCHEMA theirs AUTHORIZATION other")
         .await;
@@ -167,7 +167,7 @@ async fn whoever_could_write_what_we_believe_is_told_and_how_that_ends() {
     )
     .await;
     assert_eq!(refusal(&flow).await, None);
-    for (done, told, fix) in [
+    for (done, reported, fix) in [
         (
             "GRANT INSERT ON pgstream.schema_log TO PUBLIC",
             "everybody may INSERT in table pgstream.schema_log",
@@ -201,7 +201,7 @@ async fn whoever_could_write_what_we_believe_is_told_and_how_that_ends() {
     ] {
         flow.run(&format!("SET pgstream.busy = 'on'; {done}")).await;
         let refused = refusal(&flow).await.expect(done);
-        assert!(refused.0.contains(told), "{refused:?}");
+        assert!(refused.0.contains(reported), "{refused:?}");
         assert!(refused.1.contains(fix), "{refused:?}");
         flow.run(fix).await;
     }
@@ -243,13 +243,13 @@ async fn an_installation_with_open_functions_is_refused_until_init_has_upgraded_
         for line in ["check", "run --headless"] {
             let outcome = on_both(&flow, line).run().await;
             assert_eq!(outcome.code, Some(78), "{line}: {outcome:?}");
-            let told = outcome.stdout + &outcome.stderr;
+            let reported = outcome.stdout + &outcome.stderr;
             for part in [
                 "pgstream.on_sql_drop()",
                 "gives any user a superuser's rights",
                 "pgstream init --pgurl",
             ] {
-                assert!(told.contains(part), "{line}: {told}");
+                assert!(reported.contains(part), "{line}: {reported}");
             }
         }
 

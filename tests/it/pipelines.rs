@@ -92,7 +92,7 @@ async fn a_checkpoint_that_was_deleted_is_no_new_beginning() {
 }
 
 #[tokio::test]
-async fn two_pipelines_that_bring_one_table_are_told_apart_or_refused() {
+async fn two_pipelines_that_bring_one_table_are_reported_apart_or_refused() {
     let flow = initialised(KEYLESS).await;
     let first = run(&flow).spawn();
     flow.run("INSERT INTO one VALUES (1)").await;
@@ -101,8 +101,8 @@ async fn two_pipelines_that_bring_one_table_are_told_apart_or_refused() {
     assert_eq!(made.code, Some(0), "{}", made.stderr);
 
     let checked = command(&flow, "check", "second_slot").run().await;
-    let told = format!("pipeline of slot {SLOT}: brings public.one from this source, too");
-    assert!(checked.stdout.contains(&told), "{}", checked.stdout);
+    let reported = format!("pipeline of slot {SLOT}: brings public.one from this source, too");
+    assert!(checked.stdout.contains(&reported), "{}", checked.stdout);
     let refused = command(&flow, "run --headless", "second_slot").run().await;
     assert_eq!(refused.code, Some(78), "{}", refused.stderr);
     for part in [
@@ -117,11 +117,11 @@ async fn two_pipelines_that_bring_one_table_are_told_apart_or_refused() {
     let first = run(&flow)
         .env("PGSTREAM_FILTER_EXCLUDE_TABLES", "two")
         .spawn();
-    first.said("streaming started").await;
+    first.logged("streaming started").await;
     let second = command(&flow, "run --headless", "second_slot")
         .env("PGSTREAM_FILTER_INCLUDE_TABLES", "two")
         .spawn();
-    second.said("streaming started").await;
+    second.logged("streaming started").await;
     flow.run("INSERT INTO one VALUES (2); INSERT INTO two VALUES (2)")
         .await;
     flow.equal().await;
@@ -177,7 +177,7 @@ async fn three_pipelines_begin_at_once_on_a_target_that_has_nothing_of_ours() {
 async fn nothing_is_to_be_skipped_where_the_target_refuses_what_is_ours() {
     let flow = Flow::rows("pgoutput", "CREATE TABLE one (id int PRIMARY KEY)").await;
     let running = run(&flow).spawn();
-    running.said("streaming started").await;
+    running.logged("streaming started").await;
     execute(
         &flow.target,
         "ALTER TABLE pgstream.checkpoint ADD CHECK (end_lsn < '0/1') NOT VALID",

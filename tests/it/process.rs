@@ -25,7 +25,7 @@ async fn a_signal_finishes_the_transaction_in_hand_and_ends_with_0() {
         flow.shows(WAITS, &["1"]).await;
 
         running.signal(signal);
-        running.said("finishing the transaction in hand").await;
+        running.logged("finishing the transaction in hand").await;
         execute(&holder, "COMMIT").await;
 
         let outcome = running.outcome().await;
@@ -60,7 +60,7 @@ async fn a_signal_ends_it_even_if_the_source_goes_away_meanwhile() {
     flow.shows(WAITS, &["1"]).await;
 
     running.signal(Signal::SIGTERM);
-    running.said("finishing the transaction in hand").await;
+    running.logged("finishing the transaction in hand").await;
     flow.source_cluster.stop_immediate().unwrap();
     execute(&holder, "COMMIT").await;
 
@@ -79,7 +79,7 @@ async fn a_second_signal_ends_at_once_and_harms_nothing() {
     flow.shows(WAITS, &["1"]).await;
 
     running.signal(Signal::SIGTERM);
-    running.said("finishing the transaction in hand").await;
+    running.logged("finishing the transaction in hand").await;
     let outcome = running.terminate().await;
     execute(&holder, "COMMIT").await;
 
@@ -152,7 +152,7 @@ async fn a_second_process_on_the_slot_ends_with_a_clear_message() {
     execute(&flow.source, "ALTER SYSTEM SET wal_sender_timeout = '1s'").await;
     execute(&flow.source, "SELECT pg_reload_conf()").await;
     let first = run(&flow).spawn();
-    first.said("streaming started").await;
+    first.logged("streaming started").await;
 
     let second = run(&flow).run().await;
 

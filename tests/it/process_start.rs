@@ -20,12 +20,12 @@ const COPY: &str = "PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED";
 const RETRY: &str = "PGSTREAM_RETRY_TIMEOUT";
 
 /// The process ended with this code, and said all of this.
-fn check(outcome: &Outcome, code: i32, said: &[&str]) {
+fn check(outcome: &Outcome, code: i32, message: &[&str]) {
     assert_eq!(outcome.code, Some(code), "{}", outcome.stderr);
-    for part in said {
+    for part in message {
         assert!(
             outcome.stderr.contains(part),
-            "not said: {part}\n{}",
+            "not reported: {part}\n{}",
             outcome.stderr
         );
     }
@@ -77,10 +77,10 @@ async fn servers_that_come_up_later_are_waited_for() {
     flow.target_cluster.stop_fast().unwrap();
     flow.source_cluster.stop_fast().unwrap();
     let running = run(&flow).spawn();
-    running.said("trying again").await;
+    running.logged("trying again").await;
 
     flow.source_cluster.restart().unwrap();
-    running.said("on the target").await;
+    running.logged("on the target").await;
     flow.target_cluster.restart().unwrap();
 
     flow.reconnect().await;
@@ -206,15 +206,15 @@ fn command(flow: &Flow, command: &str) -> Call {
 /// `init` makes it again, for what comes: the slot never gets past what was changed before, of which the
 /// record of the drop itself is one.
 #[tokio::test]
-async fn a_publication_that_was_dropped_while_its_slot_lived_is_told_with_the_way_out() {
+async fn a_publication_that_was_dropped_while_its_slot_lived_is_reported_with_the_way_out() {
     let flow = with_checkpoint().await;
     let publication = publication_name(SLOT);
     flow.run(&format!("DROP PUBLICATION {publication}")).await;
     let anew = "pgstream tear-down --pgurl";
 
     let checked = command(&flow, "check").run().await;
-    let told = format!("✗ source  publication {publication}: not found, and its slot lives");
-    assert!(checked.stdout.contains(&told), "{}", checked.stdout);
+    let reported = format!("✗ source  publication {publication}: not found, and its slot lives");
+    assert!(checked.stdout.contains(&reported), "{}", checked.stdout);
     assert!(checked.stdout.contains(anew), "{}", checked.stdout);
     check(
         &command(&flow, "init").run().await,
@@ -222,8 +222,8 @@ async fn a_publication_that_was_dropped_while_its_slot_lived_is_told_with_the_wa
         &["WARN", "has lived without its publication", anew],
     );
     let checked = command(&flow, "check").run().await;
-    let told = format!("! source  publication {publication}: was made or altered after");
-    assert!(checked.stdout.contains(&told), "{}", checked.stdout);
+    let reported = format!("! source  publication {publication}: was made or altered after");
+    assert!(checked.stdout.contains(&reported), "{}", checked.stdout);
     assert!(checked.stdout.contains(anew), "{}", checked.stdout);
     check(
         &run(&flow).run().await,
@@ -317,7 +317,7 @@ async fn a_writer_whose_checkpoint_was_moved_by_another_doubles_nothing() {
     execute(&flow.target, &others).await;
     running.signal(Signal::SIGCONT);
 
-    running.said("is no longer").await;
+    running.logged("is no longer").await;
     flow.run("INSERT INTO t VALUES (3)").await;
     flow.shows("SELECT id FROM t ORDER BY id", &["1", "2", "3"])
         .await;

@@ -190,7 +190,7 @@ async fn wal_of_other_databases_is_confirmed_while_nothing_is_ours() {
     stop(handle).await;
 }
 
-/// Nobody is told to leave out a transaction that the target has not refused.
+/// Nobody is reported to leave out a transaction that the target has not refused.
 #[tokio::test]
 async fn a_connection_lost_during_a_schema_change_is_no_refusal() {
     let flow = Flow::schema(Plugin::Pgoutput).await;
@@ -210,9 +210,9 @@ async fn a_connection_lost_during_a_schema_change_is_no_refusal() {
     })
     .await;
     retries(&handle).await;
-    let said = handle.status().borrow().last_error.clone().expect("why");
-    assert!(said.message.starts_with("cannot write"), "{said:?}");
-    let hint = said.hint.unwrap_or_default();
+    let message = handle.status().borrow().last_error.clone().expect("why");
+    assert!(message.message.starts_with("cannot write"), "{message:?}");
+    let hint = message.hint.unwrap_or_default();
     assert!(!hint.contains("--skip-transaction"), "{hint}");
     execute(&holder, "COMMIT").await;
     flow.equal().await;

@@ -420,12 +420,12 @@ async fn a_function_of_the_target_that_raises_is_named() {
 
     let failed = failure(&mut handle).await;
 
-    let said = format!("{failed:?}");
+    let message = format!("{failed:?}");
     assert!(
-        said.contains("function public.\\\"Look at\\\"(text) there raised"),
-        "{said}"
+        message.contains("function public.\\\"Look at\\\"(text) there raised"),
+        "{message}"
     );
-    assert!(!said.contains("secret"), "{said}");
+    assert!(!message.contains("secret"), "{message}");
 }
 
 #[tokio::test]
@@ -573,7 +573,7 @@ async fn a_large_transaction_leaves_nothing_when_its_last_row_is_refused() {
 
 /// A bit is a character in print; 2^30 of them are too many.
 #[tokio::test]
-async fn a_row_that_postgresql_cannot_send_is_told_as_the_servers_limit() {
+async fn a_row_that_postgresql_cannot_send_is_reported_as_the_servers_limit() {
     let schema = "CREATE TABLE t (id int PRIMARY KEY, v varbit)";
     let flow = Flow::rows("pgoutput", schema).await;
     let mut handle = flow.start();

@@ -229,7 +229,7 @@ async fn constraints_see_no_state_that_the_source_did_not_have() {
 }
 
 #[tokio::test]
-async fn rows_without_a_key_are_told_apart_where_foreign_keys_act() {
+async fn rows_without_a_key_are_reported_apart_where_foreign_keys_act() {
     let changes = [LINK_CHANGES, LIST_CHANGES].concat();
     let changes: &'static [&'static str] = changes.leak();
     let case = Case {
@@ -356,7 +356,7 @@ async fn rows_that_a_trigger_of_the_target_keeps_are_passed_and_counted() {
 
 /// What row level security hides is not said to be missing.
 #[tokio::test]
-async fn a_row_that_row_level_security_hides_is_told_as_such() {
+async fn a_row_that_row_level_security_hides_is_reported_as_such() {
     let schema = "CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t VALUES (1, 1)";
     let mut flow = Flow::rows("pgoutput", schema).await;
     let hidden = format!(

@@ -220,7 +220,7 @@ async fn check_names_tables_that_take_rows_otherwise_and_how_that_ends() {
         call.run().await.stdout
     };
 
-    let told = check().await;
+    let reported = check().await;
 
     for words in [
         "column b is computed on the source",
@@ -228,9 +228,9 @@ async fn check_names_tables_that_take_rows_otherwise_and_how_that_ends() {
         "constraint acting on public.c: acts by itself",
         "COPY (SELECT * FROM \"public\".\"kept\" WHERE v > 1) TO STDOUT",
     ] {
-        assert!(told.contains(words), "{words}: {told}");
+        assert!(reported.contains(words), "{words}: {reported}");
     }
-    let statements = told
+    let statements = reported
         .lines()
         .filter_map(|line| line.find("ALTER TABLE").map(|at| &line[at..]));
     let (computed, parts): (Vec<_>, Vec<_>) = statements
@@ -247,8 +247,8 @@ async fn check_names_tables_that_take_rows_otherwise_and_how_that_ends() {
         "GRANT SET ON PARAMETER session_replication_role TO writer",
     )
     .await;
-    let told = check().await;
+    let reported = check().await;
     for words in ["is computed", "remainder", "acts by itself"] {
-        assert!(!told.contains(words), "{words}: {told}");
+        assert!(!reported.contains(words), "{words}: {reported}");
     }
 }

@@ -242,8 +242,8 @@ async fn a_change_that_an_old_snapshot_hides_stops_the_stream_with_its_hint() {
     execute(&late, "ALTER TABLE t ADD COLUMN late int; COMMIT").await;
 
     let failed = failure(&mut handle).await;
-    let told = failed.causes.join(": ");
-    assert!(told.contains("description failed"), "{failed:?}");
+    let reported = failed.causes.join(": ");
+    assert!(reported.contains("description failed"), "{failed:?}");
     let lsn = failed.transaction.expect("a transaction").commit_lsn;
     let hint = failed.hint.unwrap_or_default();
     assert!(
@@ -341,10 +341,10 @@ async fn who_alters_a_table_does_not_wait_for_who_renames_its_type() {
     let stated = "SELECT (description -> 'columns' -> 0 ->> 'default') || ' ' \
                   || (description -> 'columns' -> 1 ->> 'type') \
                   FROM pgstream.object WHERE oid = 't'::regclass";
-    let told = query_text(&flow.source, stated).await;
+    let reported = query_text(&flow.source, stated).await;
     assert!(
-        told[0].contains("counts") && told[0].ends_with("temper"),
-        "{told:?}"
+        reported[0].contains("counts") && reported[0].ends_with("temper"),
+        "{reported:?}"
     );
     let left = "SELECT count(*) FROM pgstream.renaming";
     assert_eq!(query_text(&flow.source, left).await, ["0"]);
@@ -408,7 +408,7 @@ async fn rows_are_found_whose_key_is_computed() {
 }
 
 #[tokio::test]
-async fn a_source_that_does_not_send_the_key_is_told_to() {
+async fn a_source_that_does_not_send_the_key_is_reported_to() {
     let schema = "CREATE TABLE g (a int, b int GENERATED ALWAYS AS (a * 2) STORED PRIMARY KEY); \
                   INSERT INTO g VALUES (1)";
     let flow = Flow::rows("pgoutput", schema).await;
@@ -565,10 +565,10 @@ async fn a_row_that_is_older_than_the_parts_of_its_type_stops_the_stream() {
 
         let failed = failure(&mut handle).await;
 
-        let told = failed.causes.join(": ");
+        let reported = failed.causes.join(": ");
         assert!(
-            told.contains(&format!("the type of its column {column}")),
-            "{told}"
+            reported.contains(&format!("the type of its column {column}")),
+            "{reported}"
         );
         flow.shows("SELECT count(*) FROM v", &["0"]).await;
     }
@@ -668,10 +668,10 @@ async fn a_table_that_is_missing_on_the_target_is_not_made_for_its_rows() {
 
     let failed = failure(&mut handle).await;
 
-    let told = failed.causes.join(": ");
+    let reported = failed.causes.join(": ");
     assert!(
-        told.contains("table public.t is not on the target"),
-        "{told}"
+        reported.contains("table public.t is not on the target"),
+        "{reported}"
     );
 }
 

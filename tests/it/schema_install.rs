@@ -278,7 +278,7 @@ async fn wal2json_is_refused_with_the_statement_that_allows_it() {
 }
 
 #[tokio::test]
-async fn what_an_operator_must_change_is_said_before_anything_is_done() {
+async fn what_an_operator_must_change_is_reported_before_anything_is_done() {
     let replica = cluster_with(ClusterOptions::new("install").setting("wal_level", "replica"));
     let error = init(&source(&replica).await, &slot(), Plugin::Pgoutput)
         .await
@@ -376,7 +376,7 @@ async fn an_older_or_foreign_installation_is_brought_up_to_date() {
 }
 
 #[tokio::test]
-async fn what_was_changed_while_a_trigger_was_off_is_told() {
+async fn what_was_changed_while_a_trigger_was_off_is_reported() {
     let cluster = cluster("install");
     let source = source(&cluster).await;
     init(&source, &slot(), Plugin::Pgoutput).await.unwrap();
@@ -390,14 +390,22 @@ async fn what_was_changed_while_a_trigger_was_off_is_told() {
                    CREATE TYPE public.mood AS ENUM ('fine')";
     source.run(changes).await.unwrap();
     let report = init(&source, &slot(), Plugin::Pgoutput).await.unwrap();
-    let said = "not reach the target: table public.\"Seen late\", index public.late, type public.mood; make";
-    assert!(report.notes.concat().contains(said), "{:?}", report.notes);
+    let message = "not reach the target: table public.\"Seen late\", index public.late, type public.mood; make";
+    assert!(
+        report.notes.concat().contains(message),
+        "{:?}",
+        report.notes
+    );
 
     source.run(off).await.unwrap();
     source.run("DROP TYPE public.mood").await.unwrap();
     let report = init(&source, &slot(), Plugin::Pgoutput).await.unwrap();
-    let said = "not reach the target: type public.mood (dropped); make";
-    assert!(report.notes.concat().contains(said), "{:?}", report.notes);
+    let message = "not reach the target: type public.mood (dropped); make";
+    assert!(
+        report.notes.concat().contains(message),
+        "{:?}",
+        report.notes
+    );
 }
 
 #[tokio::test]

@@ -241,8 +241,8 @@ pub fn dump(program: &Path, url: &str, options: &[&str]) -> BTreeSet<String> {
     call.args(["--schema-only", "--no-owner", "--no-privileges"]);
     call.args(options).arg(url);
     let output = call.output().expect("pg_dump runs");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "pg_dump {url}: {said}");
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "pg_dump {url}: {message}");
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     let objects = text.split("\n--\n-- Name: ").skip(1);
     // Newer minors print a random key around the dump.

@@ -157,10 +157,10 @@ async fn an_error_of_ours_does_not_reach_the_user_and_stops_the_engine() {
     let entries = mirror.entries().await;
     let refused = pgstream::schema::plan(&entries[0], &|_| true).unwrap_err();
 
-    let said = refused.to_string();
+    let message = refused.to_string();
     assert!(
-        said.contains("description failed: function pgstream.others"),
-        "{said}"
+        message.contains("description failed: function pgstream.others"),
+        "{message}"
     );
     assert_eq!(
         query_text(&mirror.source, "SELECT count(*) FROM t").await,
@@ -532,7 +532,7 @@ async fn keyless_tables_have_an_identity_as_long_as_they_need_it() {
 }
 
 #[tokio::test]
-async fn other_kinds_are_said_and_harm_nothing() {
+async fn other_kinds_are_reported_and_harm_nothing() {
     let mut mirror = Mirror::prepared("CREATE TABLE t (a int PRIMARY KEY)").await;
 
     for sql in [
@@ -560,8 +560,8 @@ async fn other_kinds_are_said_and_harm_nothing() {
         let plans = mirror.run(sql).await;
         let steps = all_steps(&plans);
         assert!(steps.is_empty(), "{sql}\n{steps}");
-        let said: usize = plans.iter().map(|plan| plan.not_applied.len()).sum();
-        assert_eq!(said, 1, "{sql} {plans:?}");
+        let message: usize = plans.iter().map(|plan| plan.not_applied.len()).sum();
+        assert_eq!(message, 1, "{sql} {plans:?}");
     }
     mirror.run("ALTER TABLE t ADD COLUMN b int").await;
 }

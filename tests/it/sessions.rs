@@ -384,9 +384,9 @@ async fn failures_name_the_server_and_the_hint() {
     }
 }
 
-/// Each fix is carried out as it was told.
+/// Each fix is carried out as it was reported.
 #[tokio::test]
-async fn a_missing_right_to_enter_is_fixed_by_the_statement_told() {
+async fn a_missing_right_to_enter_is_fixed_by_the_statement_reported() {
     let cluster = cluster("rights");
     let admin = connect(&cluster.url("postgres")).await;
     for statement in [

@@ -331,8 +331,11 @@ async fn a_setting_that_our_role_may_not_take_back_is_refused_with_its_hint() {
 
     let refused = postgres::connect(&settings, "forced").await.unwrap_err();
 
-    let said = refused.to_string();
-    assert!(said.contains("\"session_replication_role\""), "{said}");
+    let message = refused.to_string();
+    assert!(
+        message.contains("\"session_replication_role\""),
+        "{message}"
+    );
 
     let hint = refused.hint().unwrap_or_default();
     assert!(

@@ -35,10 +35,10 @@ fn hasty(proxy: &Proxy, url: &str, port: u16) -> String {
     format!("{url}&tcp_user_timeout=1000&connect_timeout=2")
 }
 
-fn check(outcome: &Outcome, code: i32, said: &str) {
+fn check(outcome: &Outcome, code: i32, message: &str) {
     let all = format!("{}{}", outcome.stdout, outcome.stderr);
     assert_eq!(outcome.code, Some(code), "{all}");
-    assert!(all.contains(said), "not said: {said}\n{all}");
+    assert!(all.contains(message), "not reported: {message}\n{all}");
 }
 
 #[tokio::test]
@@ -102,18 +102,18 @@ async fn a_target_that_dies_is_noticed_while_nothing_is_to_be_written() {
 }
 
 #[tokio::test]
-async fn a_target_that_falls_silent_is_told_while_nothing_is_to_be_written() {
+async fn a_target_that_falls_silent_is_reported_while_nothing_is_to_be_written() {
     let mut flow = Flow::rows("pgoutput", TABLE).await;
     let target = &flow.target_cluster;
     let proxy = Proxy::start(target.port());
     let url = proxy.through(&target.url("postgres"), target.port());
     flow.pipeline.target = ConnectionSettings::parse(&url).unwrap();
     let running = run(&flow).env(TARGET, &url).spawn();
-    running.said("streaming started").await;
+    running.logged("streaming started").await;
     proxy.stall();
-    running.said("has not answered for").await;
+    running.logged("has not answered for").await;
     proxy.resume();
-    running.said("answers again").await;
+    running.logged("answers again").await;
     assert_eq!(running.terminate().await.code, Some(0));
 
     let engine = flow.start();
@@ -183,7 +183,7 @@ async fn a_pooler_in_transaction_mode_is_recognised() {
 }
 
 #[tokio::test]
-async fn the_last_stop_is_told_until_it_is_overcome() {
+async fn the_last_stop_is_reported_until_it_is_overcome() {
     let flow = initialised().await;
     let running = run(&flow).spawn();
     flow.run("INSERT INTO t VALUES (1)").await;
@@ -194,9 +194,9 @@ async fn the_last_stop_is_told_until_it_is_overcome() {
     execute(&flow.target, "INSERT INTO t VALUES (2)").await;
     flow.run("INSERT INTO t VALUES (2)").await;
     assert_eq!(run(&flow).run().await.code, Some(65));
-    let told = command(&flow, "status").run().await;
-    check(&told, 65, "the target refuses a change of public.t");
-    check(&told, 65, "--skip-transaction 0/");
+    let reported = command(&flow, "status").run().await;
+    check(&reported, 65, "the target refuses a change of public.t");
+    check(&reported, 65, "--skip-transaction 0/");
     let json = command(&flow, "status --json").run().await;
     let seen: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!(seen["last_stop"]["class"], "data", "{seen}");
@@ -209,7 +209,7 @@ async fn the_last_stop_is_told_until_it_is_overcome() {
 
     execute(&flow.target, "DELETE FROM t WHERE id = 2").await;
     let running = run(&flow).spawn();
-    running.said("stopped last: ").await;
+    running.logged("stopped last: ").await;
     flow.equal().await;
     check(&command(&flow, "status").run().await, 0, "checkpoint");
     assert_eq!(running.terminate().await.code, Some(0));
@@ -225,7 +225,7 @@ async fn the_last_stop_is_told_until_it_is_overcome() {
     flow.run("ALTER EVENT TRIGGER pgstream_sql_drop ENABLE ALWAYS")
         .await;
     let running = run(&flow).spawn();
-    running.said("streaming started").await;
+    running.logged("streaming started").await;
     flow.shows("SELECT count(*) FROM pgstream.last_stop", &["0"])
         .await;
     assert_eq!(running.terminate().await.code, Some(0));
@@ -239,7 +239,7 @@ async fn a_stop_that_the_operator_overcomes_within_the_run_is_forgotten_too() {
     const ON: &str = "ALTER EVENT TRIGGER pgstream_sql_drop ENABLE ALWAYS";
     let flow = initialised().await;
     let running = run(&flow).spawn();
-    running.said("streaming started").await;
+    running.logged("streaming started").await;
     assert_eq!(running.terminate().await.code, Some(0));
     flow.run(OFF).await;
     let options = EngineOptions {
@@ -267,7 +267,7 @@ async fn a_stop_that_the_operator_overcomes_within_the_run_is_forgotten_too() {
 async fn a_second_engine_that_finds_the_slot_in_use_leaves_no_stop() {
     let flow = initialised().await;
     let first = run(&flow).spawn();
-    first.said("streaming started").await;
+    first.logged("streaming started").await;
 
     let second = run(&flow).run().await;
 

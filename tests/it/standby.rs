@@ -60,10 +60,10 @@ impl Trio {
     }
 }
 
-fn check(outcome: &Outcome, code: i32, said: &str) {
+fn check(outcome: &Outcome, code: i32, message: &str) {
     let all = format!("{}{}", outcome.stdout, outcome.stderr);
     assert_eq!(outcome.code, Some(code), "{all}");
-    assert!(all.contains(said), "not said: {said}\n{all}");
+    assert!(all.contains(message), "not reported: {message}\n{all}");
 }
 
 #[tokio::test]
@@ -88,7 +88,7 @@ async fn is_streamed(trio: &Trio) {
     check(&trio.call("init").run().await, 0, "nothing was changed");
     check(&trio.call("check").run().await, 0, "");
     let running = trio.call("run --headless").env(COPY, "true").spawn();
-    running.said("streaming started").await;
+    running.logged("streaming started").await;
     let source = connect(&trio.primary.url("postgres")).await;
     let target = connect(&trio.target.url("postgres")).await;
 

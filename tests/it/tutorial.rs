@@ -122,8 +122,8 @@ async fn play(plugin: &'static str, spelling: Spelling) {
 
 /// The password is in every address that was typed, and nowhere in what is said.
 fn assert_no_password(outcome: &Outcome) {
-    let said = format!("{}{}", outcome.stdout, outcome.stderr);
-    assert!(!said.contains("postgres:postgres@"), "{said}");
+    let message = format!("{}{}", outcome.stdout, outcome.stderr);
+    assert!(!message.contains("postgres:postgres@"), "{message}");
 }
 
 impl Reader {
@@ -174,8 +174,8 @@ impl Reader {
                 Ok(answer) => format!("{:?}", answer.rows),
                 Err(refused) => refused.to_string(),
             };
-            let said = self.running.as_ref().map(Running::stderr);
-            Err(format!("{seen}\n{}", said.unwrap_or_default()))
+            let message = self.running.as_ref().map(Running::stderr);
+            Err(format!("{seen}\n{}", message.unwrap_or_default()))
         })
         .await;
         if expected.query.starts_with(r"\d+") {
@@ -261,7 +261,7 @@ async fn the_tutorial_plays_itself_on_every_server_that_has_wal2json() {
 }
 
 #[tokio::test]
-async fn a_named_server_without_wal2json_is_told_with_what_to_do() {
+async fn a_named_server_without_wal2json_is_reported_with_what_to_do() {
     let bare = TempDir::new().unwrap();
     for program in ["initdb", "postgres"] {
         let installed = Server::find().unwrap().program(program);
@@ -314,12 +314,12 @@ fn assert_played(outcome: &Outcome) {
 #[tokio::test]
 async fn a_signal_ends_the_tutorial_and_removes_its_clusters() {
     let running = Call::line("tutorial --headless").spawn();
-    let told = wait_until("the clusters are there", async || {
-        let told = running.stdout();
-        if told.contains("target  psql") {
-            Ok(told)
+    let reported = wait_until("the clusters are there", async || {
+        let reported = running.stdout();
+        if reported.contains("target  psql") {
+            Ok(reported)
         } else {
-            Err(told)
+            Err(reported)
         }
     })
     .await;
@@ -328,7 +328,7 @@ async fn a_signal_ends_the_tutorial_and_removes_its_clusters() {
     let outcome = running.outcome().await;
 
     assert_ne!(outcome.code, Some(0));
-    for port in ports(&told) {
+    for port in ports(&reported) {
         assert!(
             std::net::TcpStream::connect(("127.0.0.1", port)).is_err(),
             "{port} is open"
@@ -339,19 +339,19 @@ async fn a_signal_ends_the_tutorial_and_removes_its_clusters() {
 #[tokio::test]
 async fn a_killed_tutorial_leaves_no_server_behind() {
     let running = Call::line("tutorial --headless").spawn();
-    let told = wait_until("the clusters are there", async || {
-        let told = running.stdout();
-        if told.contains("target  psql") {
-            Ok(told)
+    let reported = wait_until("the clusters are there", async || {
+        let reported = running.stdout();
+        if reported.contains("target  psql") {
+            Ok(reported)
         } else {
-            Err(told)
+            Err(reported)
         }
     })
     .await;
 
     drop(running.kill().await);
 
-    for port in ports(&told) {
+    for port in ports(&reported) {
         wait_until("the server is gone", async || {
             let open = std::net::TcpStream::connect(("127.0.0.1", port)).is_ok();
             if open {
@@ -365,7 +365,7 @@ async fn a_killed_tutorial_leaves_no_server_behind() {
 }
 
 #[tokio::test]
-async fn with_keep_the_clusters_stay_until_the_told_command_removes_them() {
+async fn with_keep_the_clusters_stay_until_the_reported_command_removes_them() {
     let outcome = Call::line("tutorial --headless --keep").run().await;
 
     assert_eq!(
@@ -394,18 +394,18 @@ async fn with_keep_the_clusters_stay_until_the_told_command_removes_them() {
     }
 }
 
-/// The ports in the addresses that were told.
-fn ports(told: &str) -> Vec<u16> {
-    let after = told.split("@localhost:").skip(1);
+/// The ports in the addresses that were reported.
+fn ports(reported: &str) -> Vec<u16> {
+    let after = reported.split("@localhost:").skip(1);
     let digits = after.filter_map(|rest| rest.split(|c: char| !c.is_ascii_digit()).next());
     let ports: Vec<u16> = digits.filter_map(|text| text.parse().ok()).collect();
-    assert!(!ports.is_empty(), "{told}");
+    assert!(!ports.is_empty(), "{reported}");
     ports
 }
 
-/// The directories of clusters that were told.
-fn cluster_directories(told: &str) -> Vec<String> {
-    let words = told.split([' ', ';', '/', '\n']);
+/// The directories of clusters that were reported.
+fn cluster_directories(reported: &str) -> Vec<String> {
+    let words = reported.split([' ', ';', '/', '\n']);
     words
         .filter(|word| word.starts_with("pgstream-"))
         .map(|word| format!("/tmp/{word}"))

@@ -29,9 +29,9 @@ pub(super) async fn control(
     let mut signals = Signals::listen()?;
     let mut engine = Engine::start(pipeline.clone(), options);
     let _server = Server::start(&pipeline, engine.remote(), hub);
-    let mut told = None;
+    let mut reported = None;
     let mut listening = true;
-    talk.tell("Streaming. Enter shows how it stands and what can be done; Ctrl-C stops.");
+    talk.print_line("Streaming. Enter shows how it stands and what can be done; Ctrl-C stops.");
     loop {
         let mut status = engine.status();
         tokio::select! {
@@ -56,7 +56,7 @@ pub(super) async fn control(
             },
             changed = status.changed() => {
                 if changed.is_ok() {
-                    tell_phase(&talk, &status.borrow_and_update(), &mut told);
+                    report_phase(&talk, &status.borrow_and_update(), &mut reported);
                 }
             }
         }
@@ -76,17 +76,17 @@ async fn stop(mut engine: Handle) -> Result<ExitCode, Failure> {
 }
 
 /// Says when the engine has come into another phase.
-fn tell_phase(talk: &Talk, status: &Status, told: &mut Option<Phase>) {
-    if told.as_ref() == Some(&status.phase) {
+fn report_phase(talk: &Talk, status: &Status, reported: &mut Option<Phase>) {
+    if reported.as_ref() == Some(&status.phase) {
         return;
     }
-    *told = Some(status.phase.clone());
-    talk.tell(format!("state: {}", words(&status.phase)));
+    *reported = Some(status.phase.clone());
+    talk.print_line(format!("state: {}", words(&status.phase)));
     if let (Phase::Held, Some(failure)) = (&status.phase, &status.last_error) {
-        talk.tell_all([failure.headline()]);
-        talk.tell_all(&failure.causes);
-        talk.tell_all(failure.hint.iter().map(|hint| format!("hint: {hint}")));
-        talk.tell("Enter shows what can be done.");
+        talk.print_lines([failure.headline()]);
+        talk.print_lines(&failure.causes);
+        talk.print_lines(failure.hint.iter().map(|hint| format!("hint: {hint}")));
+        talk.print_line("Enter shows what can be done.");
     }
 }
 
@@ -98,7 +98,7 @@ fn words(phase: &Phase) -> String {
         Phase::Streaming { behind: true } => "catching up".to_owned(),
         Phase::Paused => "paused; the source keeps WAL".to_owned(),
         Phase::Retrying { attempt, .. } => format!("trying again, attempt {attempt}"),
-        Phase::Held => "standing at a failure".to_owned(),
+        Phase::Held => "held at a failure".to_owned(),
         Phase::Stopping => "stopping".to_owned(),
         Phase::Stopped => "stopped".to_owned(),
         Phase::Crashed => "crashed".to_owned(),
@@ -118,7 +118,7 @@ fn lag_words(lag: &Lag) -> String {
 /// Shows how it stands and lets something be asked of the engine; returns whether to stop.
 async fn menu(talk: &mut Talk, engine: &Remote) -> bool {
     let status = engine.status().borrow().as_ref().clone();
-    talk.tell_all([
+    talk.print_lines([
         format!("state     {}", words(&status.phase)),
         format!("lag       {}", lag_words(&status.lag)),
         format!(
@@ -146,7 +146,7 @@ async fn menu(talk: &mut Talk, engine: &Remote) -> bool {
     let Some(command) = command else {
         return false;
     };
-    talk.tell(match engine.command(command).await {
+    talk.print_line(match engine.command(command).await {
         CommandAnswer::Accepted => "accepted".to_owned(),
         CommandAnswer::Refused(reason) => format!("refused: {reason}"),
     });
@@ -213,12 +213,12 @@ fn failed_change(status: &Status) -> Option<&SchemaChange> {
     failed.filter(|_| status.phase == Phase::Held)
 }
 
-/// The plan of a refused schema change is told, and may be replaced by what stands in a file.
+/// The plan of a refused schema change is reported, and may be replaced by what stands in a file.
 async fn edited(talk: &mut Talk, status: &Status) -> Option<Command> {
     let change = failed_change(status)?;
-    talk.tell(format!("{} was to run on the target:", change.tag));
-    talk.tell_all(change.sql.iter().map(|sql| format!("{sql};")));
-    talk.tell("A file runs in its place, in one transaction with the rows of the source's.");
+    talk.print_line(format!("{} was to run on the target:", change.tag));
+    talk.print_lines(change.sql.iter().map(|sql| format!("{sql};")));
+    talk.print_line("A file runs in its place, in one transaction with the rows of the source's.");
     let path = talk.ask("File (empty: none): ").await?;
     if path.is_empty() {
         return None;
@@ -229,7 +229,7 @@ async fn edited(talk: &mut Talk, status: &Status) -> Option<Command> {
             Some(Command::Edit(SchemaEdit { id, sql }))
         }
         Err(error) => {
-            talk.tell(format!("refused: {error}"));
+            talk.print_line(format!("refused: {error}"));
             None
         }
     }
@@ -239,11 +239,11 @@ async fn edited(talk: &mut Talk, status: &Status) -> Option<Command> {
 async fn skip(talk: &mut Talk, status: &Status) -> Option<Command> {
     let transaction = refused(status)?;
     let expected = format!("skip {}", transaction.xid);
-    talk.tell("All its changes are left out; the target will differ from the source there.");
-    talk.tell("It is written down in pgstream.skipped_transaction on the target.");
+    talk.print_line("All its changes are left out; the target will differ from the source there.");
+    talk.print_line("It is written down in pgstream.skipped_transaction on the target.");
     let typed = talk.ask(&format!("Type  {expected}  to do it: ")).await?;
     if typed != expected {
-        talk.tell("nothing was skipped");
+        talk.print_line("nothing was skipped");
         return None;
     }
     Some(Command::Skip {

@@ -6,11 +6,11 @@ use crate::engine::status::{Command, CopyCommand, Snapshot, Status};
 /// Shows how far the copies are and lets something be asked of them.
 pub(super) async fn choose(talk: &mut Talk, status: &Status) -> Option<Command> {
     let Some(snapshot) = &status.snapshot else {
-        talk.tell("refused: no table is copied here");
+        talk.print_line("refused: no table is copied here");
         return None;
     };
     for table in snapshot.tables.iter() {
-        talk.tell_all([format!("{:11}  {}", table.state.words(), table.name)]);
+        talk.print_lines([format!("{:11}  {}", table.state.words(), table.name)]);
     }
     let pause = match snapshot.paused {
         true => "Resume copying",
@@ -39,7 +39,7 @@ pub(super) async fn choose(talk: &mut Talk, status: &Status) -> Option<Command> 
 
 /// Its rows on the target are replaced, so its name must be typed.
 async fn again(talk: &mut Talk, snapshot: &Snapshot) -> Option<CopyCommand> {
-    talk.tell("The table's rows on the target are replaced by those of the source.");
+    talk.print_line("The table's rows on the target are replaced by those of the source.");
     let typed = talk
         .ask("Type the name of the table (empty: none): ")
         .await?;
@@ -49,7 +49,7 @@ async fn again(talk: &mut Talk, snapshot: &Snapshot) -> Option<CopyCommand> {
             relation: table.relation,
         }),
         None => {
-            talk.tell("nothing is copied again: no table here has that name");
+            talk.print_line("nothing is copied again: no table here has that name");
             None
         }
     }

@@ -51,15 +51,15 @@ impl Talk {
     }
 
     /// Tells a line.
-    pub(super) fn tell(&self, text: impl AsRef<str>) {
+    pub(super) fn print_line(&self, text: impl AsRef<str>) {
         // A conversation that nobody can hear ends with its input.
         drop(print(&text.as_ref()));
     }
 
     /// Tells several lines, indented.
-    pub(super) fn tell_all<T: AsRef<str>>(&self, lines: impl IntoIterator<Item = T>) {
+    pub(super) fn print_lines<T: AsRef<str>>(&self, lines: impl IntoIterator<Item = T>) {
         for line in lines {
-            self.tell(format!("  {}", line.as_ref()));
+            self.print_line(format!("  {}", line.as_ref()));
         }
     }
 
@@ -76,9 +76,9 @@ impl Talk {
         choices: &[&str],
         preset: Option<usize>,
     ) -> Option<usize> {
-        self.tell(title);
+        self.print_line(title);
         for (number, choice) in (1..).zip(choices) {
-            self.tell(format!("  {number} {choice}"));
+            self.print_line(format!("  {number} {choice}"));
         }
         let hint = preset.map_or(String::new(), |index| format!(" [{}]", index + 1));
         loop {
@@ -89,7 +89,7 @@ impl Talk {
             let number: Option<usize> = answer.parse().ok();
             match number.and_then(|number| number.checked_sub(1)) {
                 Some(index) if index < choices.len() => return Some(index),
-                _ => self.tell(format!("Type a number from 1 to {}.", choices.len())),
+                _ => self.print_line(format!("Type a number from 1 to {}.", choices.len())),
             }
         }
     }

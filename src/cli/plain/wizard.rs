@@ -26,11 +26,13 @@ pub(super) enum Ended {
 /// Asks one question after the other and does what they are for.
 pub(super) async fn go_through(talk: &mut Talk, kind: Kind, wizard_values: &WizardValues) -> Ended {
     let wizard = Wizard::new(kind, wizard_values);
-    talk.tell(format!(
+    talk.print_line(format!(
         "{}. An empty answer takes what stands in brackets, a single - empties it; Ctrl-D leaves.",
         kind.title()
     ));
-    talk.tell("What is typed is seen: a password may stand in PGPASSWORD or ~/.pgpass instead.");
+    talk.print_line(
+        "What is typed is seen: a password may stand in PGPASSWORD or ~/.pgpass instead.",
+    );
     let mut asking = Asking { talk, wizard };
     asking.all().await.unwrap_or(Ended::Left)
 }
@@ -46,7 +48,7 @@ impl Asking<'_> {
         let steps = self.wizard.kind.steps();
         for (number, step) in (1..).zip(steps) {
             self.talk
-                .tell(format!("\nStep {number} of {}", steps.len()));
+                .print_line(format!("\nStep {number} of {}", steps.len()));
             match step {
                 Step::Source | Step::Target | Step::Servers => self.fields(*step).await?,
                 Step::FirstCopy => self.first_copy().await?,
@@ -110,7 +112,7 @@ impl Asking<'_> {
                     self.wizard.fill(name, value);
                     return Some(());
                 }
-                Some(rule) => self.talk.tell(format!("  not taken: {rule}")),
+                Some(rule) => self.talk.print_line(format!("  not taken: {rule}")),
             }
         }
     }
@@ -121,17 +123,17 @@ impl Asking<'_> {
         if address.is_empty() {
             return Some(true);
         }
-        self.talk.tell("  trying to connect");
+        self.talk.print_line("  trying to connect");
         let Answer::Probed(_, _, probed) = self.perform(Job::Probe(name, address)).await else {
             return Some(true);
         };
         match probed {
             Ok(words) => {
-                self.talk.tell(format!("  connected: {words}"));
+                self.talk.print_line(format!("  connected: {words}"));
                 Some(true)
             }
             Err(trouble) => {
-                self.talk.tell_all(trouble);
+                self.talk.print_lines(trouble);
                 let choices = ["Type it again", "Go on all the same"];
                 let chosen = self.talk.choose("It cannot be reached.", &choices, Some(0));
                 Some(chosen.await? == 1)
@@ -150,7 +152,7 @@ impl Asking<'_> {
 
     async fn preflight(&mut self) -> Option<()> {
         loop {
-            self.talk.tell("Checking both servers");
+            self.talk.print_line("Checking both servers");
             let answer = self.perform(Job::Check(self.wizard.wizard_values())).await;
             let Answer::Checked(checked) = answer else {
                 return None;
@@ -161,7 +163,7 @@ impl Asking<'_> {
                     findings.iter().any(blocks)
                 }
                 Err(trouble) => {
-                    self.talk.tell_all(trouble);
+                    self.talk.print_lines(trouble);
                     true
                 }
             };
@@ -186,14 +188,14 @@ impl Asking<'_> {
             } else {
                 "warning"
             };
-            self.talk.tell(format!(
+            self.talk.print_line(format!(
                 "  {weight}: {} {}",
                 finding.object, finding.problem
             ));
-            self.talk.tell(format!("    fix: {}", finding.hint));
+            self.talk.print_line(format!("    fix: {}", finding.hint));
         }
         if !findings.iter().any(blocks) {
-            self.talk.tell("  nothing is in the way");
+            self.talk.print_line("  nothing is in the way");
         }
     }
 
@@ -204,7 +206,7 @@ impl Asking<'_> {
         };
         match listed {
             Ok(tables) => self.wizard.list(tables),
-            Err(trouble) => self.talk.tell_all(trouble),
+            Err(trouble) => self.talk.print_lines(trouble),
         }
         loop {
             self.show_tables();
@@ -213,7 +215,7 @@ impl Asking<'_> {
             match answer.as_str() {
                 "" => match self.wizard.lets_nothing_through() {
                     false => return Some(()),
-                    true => self.talk.tell("no table would replicate"),
+                    true => self.talk.print_line("no table would replicate"),
                 },
                 "p" => {
                     self.field(Name::Include).await?;
@@ -227,16 +229,16 @@ impl Asking<'_> {
     fn show_tables(&self) {
         let filter = self.wizard.filter();
         self.talk
-            .tell("Tables of the source, and whether they replicate");
+            .print_line("Tables of the source, and whether they replicate");
         for (number, table) in (1..).zip(self.wizard.source_tables()) {
             let chosen = filter.as_ref().is_some_and(|one| one.selects(&table.name));
             let word = if chosen { "yes" } else { "no " };
             let note = if table.keyless { "  (no key)" } else { "" };
             self.talk
-                .tell(format!("  {number:>3} {word} {}{note}", table.name));
+                .print_line(format!("  {number:>3} {word} {}{note}", table.name));
         }
         let wizard_values = self.wizard.wizard_values();
-        self.talk.tell(format!(
+        self.talk.print_line(format!(
             "  include: {}   exclude: {}",
             if wizard_values.include.is_empty() {
                 "all"
@@ -259,7 +261,7 @@ impl Asking<'_> {
                 None => Err(format!("{text} is no number")),
             };
             if let Err(reason) = toggled {
-                self.talk.tell(reason);
+                self.talk.print_line(reason);
             }
         }
     }
@@ -269,7 +271,7 @@ impl Asking<'_> {
         let planned = match self.perform(job).await {
             Answer::Planned(Ok(planned)) => planned,
             Answer::Planned(Err(trouble)) => {
-                self.talk.tell_all(trouble);
+                self.talk.print_lines(trouble);
                 return None;
             }
             _ => return None,
@@ -285,13 +287,14 @@ impl Asking<'_> {
                 .await?
             {
                 0 => return Some(()),
-                1 => self.talk.tell(&text),
+                1 => self.talk.print_line(&text),
                 2 => {
                     let name = self.wizard.kind.plan_file();
-                    self.talk.tell(match save::write(name.as_ref(), &text) {
-                        Ok(()) => format!("  written to {name}"),
-                        Err(error) => format!("  cannot write {name}: {error}"),
-                    });
+                    self.talk
+                        .print_line(match save::write(name.as_ref(), &text) {
+                            Ok(()) => format!("  written to {name}"),
+                            Err(error) => format!("  cannot write {name}: {error}"),
+                        });
                 }
                 _ => return None,
             }
@@ -299,27 +302,27 @@ impl Asking<'_> {
     }
 
     fn show_plan(&self, planned: &Planned) {
-        self.talk.tell("The plan");
+        self.talk.print_line("The plan");
         for (number, step) in (1..).zip(&planned.steps) {
             let undo = match step.undo {
                 Some(_) => "can be taken back",
                 None => "is not taken back",
             };
-            self.talk.tell(format!(
+            self.talk.print_line(format!(
                 "  {number:>3} {}  {}  ({undo})",
                 step.side, step.what
             ));
         }
-        self.talk.tell_all(&planned.notes);
+        self.talk.print_lines(&planned.notes);
     }
 
     async fn confirm(&mut self) -> Option<()> {
         let slot = self.wizard.slot_to_type().to_owned();
         self.talk
-            .tell("What the plan lists is removed. It cannot be undone.");
+            .print_line("What the plan lists is removed. It cannot be undone.");
         let question = format!("Type the name of the slot, {slot}, to go on: ");
         while self.talk.ask(&question).await? != slot {
-            self.talk.tell("  that is not its name");
+            self.talk.print_line("  that is not its name");
         }
         Some(())
     }
@@ -330,27 +333,27 @@ impl Asking<'_> {
             let mut progress = watcher.subscribe();
             let job = Job::Run(self.wizard.kind, self.wizard.wizard_values());
             let mut running = std::pin::pin!(perform(job, watcher));
-            let mut told = Progress::default();
+            let mut reported = Progress::default();
             let answer = loop {
                 tokio::select! {
                     biased;
                     Ok(()) = progress.changed() => {
                         let now = progress.borrow_and_update().clone();
-                        self.tell_progress(&told, &now);
-                        told = now;
+                        self.report_progress(&reported, &now);
+                        reported = now;
                     }
                     answer = &mut running => break answer,
                 }
             };
             // The last step's end comes together with the answer.
-            self.tell_progress(&told, &progress.borrow());
+            self.report_progress(&reported, &progress.borrow());
             match answer {
                 Answer::Ran(Ok(done)) if done.is_empty() => {
                     self.talk
-                        .tell("  everything was there already; nothing was changed");
+                        .print_line("  everything was there already; nothing was changed");
                     return Some(());
                 }
-                Answer::Ran(Err(trouble)) => self.talk.tell_all(trouble),
+                Answer::Ran(Err(trouble)) => self.talk.print_lines(trouble),
                 _ => return Some(()),
             }
             let choices = ["Try again", "Leave"];
@@ -360,14 +363,14 @@ impl Asking<'_> {
         }
     }
 
-    fn tell_progress(&self, told: &Progress, now: &Progress) {
+    fn report_progress(&self, reported: &Progress, now: &Progress) {
         for (index, step) in now.steps.iter().enumerate() {
-            let before = told.steps.get(index).map(|step| step.state);
+            let before = reported.steps.get(index).map(|step| step.state);
             if before == Some(step.state) {
                 continue;
             }
             if let Some(words) = state(step) {
-                self.talk.tell(format!(
+                self.talk.print_line(format!(
                     "  {:>3} {}  {}: {words}",
                     index + 1,
                     step.side,
@@ -385,10 +388,11 @@ impl Asking<'_> {
         };
         match verified {
             Ok(remains) if remains.is_empty() => {
-                self.talk.tell("  verified: nothing of pgstream is left");
+                self.talk
+                    .print_line("  verified: nothing of pgstream is left");
             }
-            Ok(remains) => self.talk.tell_all(remains),
-            Err(trouble) => self.talk.tell_all(trouble),
+            Ok(remains) => self.talk.print_lines(remains),
+            Err(trouble) => self.talk.print_lines(trouble),
         }
     }
 
@@ -407,11 +411,11 @@ impl Asking<'_> {
         let started = match started {
             Ok(started) => started,
             Err(trouble) => {
-                self.talk.tell_all(trouble);
+                self.talk.print_lines(trouble);
                 return Some(Ended::Done);
             }
         };
-        self.talk.tell(format!(
+        self.talk.print_line(format!(
             "  saved; pgstream run -c {} starts it at any time",
             started.settings.1.display()
         ));

@@ -136,7 +136,7 @@ fn a_streaming_pipeline_shows_its_slot_lag_and_changes() {
 }
 
 #[test]
-fn what_cannot_be_known_is_said() {
+fn what_cannot_be_known_is_reported() {
     let nothing = Inspection {
         source: side("localhost:5432/postgres", false),
         target: side("localhost:7654/postgres", false),
@@ -161,7 +161,7 @@ fn what_cannot_be_known_is_said() {
 }
 
 #[test]
-fn what_may_not_be_seen_is_told_with_its_grant() {
+fn what_may_not_be_seen_is_reported_with_its_grant() {
     let mut barred = seen();
     barred.init = None;
     barred.init_grant = Some("GRANT SELECT ON pgstream.installation TO \"reader\";".to_owned());
@@ -175,13 +175,13 @@ init        not known: permission denied on pgstream.installation
     barred.target_grant = Some("GRANT two;".to_owned());
     barred.target.error = Some("permission denied for schema pgstream".to_owned());
     barred.checkpoint = None;
-    let said = render(&barred);
+    let message = render(&barred);
     for expected in [
         "not all can be read: permission denied for schema pgstream\n            hint: GRANT two;\n",
         "schema      not known: permission denied on pgstream.schema_log\n            hint: GRANT one;\n",
         "checkpoint  not known\n",
     ] {
-        assert!(said.contains(expected), "{said}");
+        assert!(message.contains(expected), "{message}");
     }
 }
 
@@ -191,7 +191,7 @@ fn a_name_moves_no_cursor() {
 }
 
 #[test]
-fn a_slot_of_another_database_is_told() {
+fn a_slot_of_another_database_is_reported() {
     let mut strange = seen();
     strange.source_database = Some("elsewhere".to_owned());
     let expected = ", and the source is elsewhere: run refuses it";
@@ -199,7 +199,7 @@ fn a_slot_of_another_database_is_told() {
 }
 
 #[test]
-fn a_checkpoint_that_the_slot_does_not_continue_is_told() {
+fn a_checkpoint_that_the_slot_does_not_continue_is_reported() {
     let mut unfit = seen();
     let reason = "its slot is gone, and with it what came since";
     if let Some(checkpoint) = &mut unfit.checkpoint {

@@ -1,4 +1,4 @@
-//! What each form of connection string comes to, and what each mistake is told.
+//! What each form of connection string comes to, and what each mistake is reported.
 
 use super::*;
 use crate::model::Classify as _;
@@ -254,7 +254,7 @@ fn a_password_file_that_others_can_read_is_not_used() {
 }
 
 #[test]
-fn a_password_is_told_by_where_it_came_from() {
+fn a_password_is_reported_by_where_it_came_from() {
     use std::os::unix::fs::PermissionsExt as _;
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("pgpass");

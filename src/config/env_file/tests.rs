@@ -40,7 +40,7 @@ fn values_are_what_stands_there() {
 }
 
 #[test]
-fn what_dotenvy_would_change_is_told_with_its_line() {
+fn what_dotenvy_would_change_is_reported_with_its_line() {
     let check = |line: &str, expected: &str| {
         let problem = read(&format!("A=1\n{line}")).unwrap_err();
         assert!(
@@ -65,7 +65,7 @@ fn what_dotenvy_would_change_is_told_with_its_line() {
 }
 
 #[test]
-fn the_hard_password_survives_in_single_quotes_and_is_told_without() {
+fn the_hard_password_survives_in_single_quotes_and_is_reported_without() {
     let password = "p@ss$word#1\\x";
     let quoted = read(&format!("K='{password}'"));
     assert_eq!(quoted, Ok(vec![("K".to_owned(), password.to_owned())]));

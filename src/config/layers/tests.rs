@@ -138,7 +138,7 @@ fn screens_see_every_variable_without_secrets() {
 
 #[test]
 fn variables_of_the_go_pgstream_are_known_and_answered() {
-    let told = |name: &str| {
+    let reported = |name: &str| {
         let configured = configuration(&format!("{name}=x"), &[]);
         configured.problems[0].to_string()
     };
@@ -158,13 +158,13 @@ fn variables_of_the_go_pgstream_are_known_and_answered() {
         ),
         ("PGSTREAM_KAFKA_TOPIC_NAME", "the target here is PostgreSQL"),
     ] {
-        let told = told(name);
+        let reported = reported(name);
         let rule = "is a variable of the Go pgstream that this program does not have";
         assert!(
-            told.starts_with(&format!("x.env:1: {name}: {rule} (")),
-            "{told}"
+            reported.starts_with(&format!("x.env:1: {name}: {rule} (")),
+            "{reported}"
         );
-        assert!(told.contains(instead), "{told}");
+        assert!(reported.contains(instead), "{reported}");
     }
     let ours = VARIABLES
         .iter()

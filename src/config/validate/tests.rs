@@ -181,25 +181,25 @@ fn odd_settings_are_warned_about() {
 }
 
 #[test]
-fn a_variable_is_told_by_the_name_that_it_was_set_by() {
+fn a_variable_is_reported_by_the_name_that_it_was_set_by() {
     let file = format!(
         "{BOTH}PGSTREAM_POSTGRES_SNAPSHOT_TABLES=a\nPGSTREAM_POSTGRES_INITIAL_SNAPSHOT_WORKERS=2"
     );
     let warnings = configuration(&file, &[]).warnings(false);
-    let told: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    let reported: Vec<String> = warnings.iter().map(ToString::to_string).collect();
     let idle =
         "has no effect while PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED is not true";
     let expected = [
         format!("x.env:3: PGSTREAM_POSTGRES_SNAPSHOT_TABLES: {idle}"),
         format!("x.env:4: PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_WORKERS: {idle}"),
     ];
-    assert_eq!(told, expected);
+    assert_eq!(reported, expected);
 
     let faulty = format!("{BOTH}PGSTREAM_POSTGRES_SNAPSHOT_WORKERS=many");
-    let told = problems(&faulty).join("");
+    let reported = problems(&faulty).join("");
     assert!(
-        told.starts_with("x.env:3: PGSTREAM_POSTGRES_SNAPSHOT_WORKERS: must be"),
-        "{told}"
+        reported.starts_with("x.env:3: PGSTREAM_POSTGRES_SNAPSHOT_WORKERS: must be"),
+        "{reported}"
     );
 }
 
@@ -236,13 +236,13 @@ fn a_slip_in_a_word_is_answered_with_the_word() {
         ),
     ] {
         let error = configuration(line, &[]).validate().unwrap_err();
-        let told = error.problems()[0].to_string();
-        assert!(told.ends_with(expected), "{told}");
+        let reported = error.problems()[0].to_string();
+        assert!(reported.ends_with(expected), "{reported}");
     }
 }
 
 #[test]
-fn invalid_logging_falls_back_and_is_told_with_the_rest() {
+fn invalid_logging_falls_back_and_is_reported_with_the_rest() {
     let configured = configuration(
         "PGSTREAM_LOG_LEVEL=loud",
         &[("PGSTREAM_LOG_FORMAT", "json")],
@@ -254,7 +254,7 @@ fn invalid_logging_falls_back_and_is_told_with_the_rest() {
 }
 
 #[test]
-fn the_console_looks_as_configured_and_faults_are_told_with_the_rest() {
+fn the_console_looks_as_configured_and_faults_are_reported_with_the_rest() {
     let file = "PGSTREAM_CONSOLE_KEYS=\"pause = ctrl-s\"\nPGSTREAM_CONSOLE_THEME=bright\n\
                 PGSTREAM_CONSOLE_MOUSE=off";
     let configured = configuration(file, &[("PGSTREAM_CONSOLE_ASCII", "true")]);

@@ -30,7 +30,7 @@ pub(super) fn status(sample: SampleState, running: Status) -> Status {
     let streams = matches!(sample, SampleState::CopyFailed | SampleState::Copied);
     let tables = (0..)
         .zip(all())
-        .map(|(index, table)| told(sample, index, table));
+        .map(|(index, table)| reported(sample, index, table));
     let snapshot = Some(Arc::new(summed(sample, tables.collect())));
     if streams {
         return Status {
@@ -57,8 +57,8 @@ pub(super) fn status(sample: SampleState, running: Status) -> Status {
 
 fn all() -> impl Iterator<Item = TableCopy> {
     let small = (1..=SMALL_TABLES).map(|number| (format!("public.lookup_{number:02}"), MB, 2048));
-    let told = TABLES.map(|(name, bytes, rows)| (name.to_owned(), bytes, rows));
-    let named = told.into_iter().chain(small);
+    let reported = TABLES.map(|(name, bytes, rows)| (name.to_owned(), bytes, rows));
+    let named = reported.into_iter().chain(small);
     (16_384..)
         .zip(named)
         .map(|(oid, (name, bytes_expected, row_count))| TableCopy {
@@ -71,7 +71,7 @@ fn all() -> impl Iterator<Item = TableCopy> {
 }
 
 /// Where a sample finds the table with this number.
-fn told(sample: SampleState, index: usize, table: TableCopy) -> TableCopy {
+fn reported(sample: SampleState, index: usize, table: TableCopy) -> TableCopy {
     match (sample, index) {
         (SampleState::CopyWaiting, _) => TableCopy {
             row_count: 0,

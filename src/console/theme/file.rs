@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_makes_no_sense_is_said_at_once() {
+    fn all_that_makes_no_sense_is_reported_at_once() {
         let error = parse("good\nbadd = red\nwarn = redish\n")
             .unwrap_err()
             .to_string();

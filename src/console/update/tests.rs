@@ -899,7 +899,7 @@ fn without_an_engine_both_sides_are_shown_as_they_are() {
 fn a_stop_of_an_engine_that_ran_elsewhere_is_shown_until_it_is_overcome() {
     let mut model = console(SampleState::Held);
     let last_stop = model.latest.last_error.clone();
-    let told = last_stop.as_ref().unwrap().message.clone();
+    let reported = last_stop.as_ref().unwrap().message.clone();
     model.latest = Arc::new(Status {
         phase: Phase::Stopped,
         ..Status::default()
@@ -911,7 +911,7 @@ fn a_stop_of_an_engine_that_ran_elsewhere_is_shown_until_it_is_overcome() {
         };
         let looked = Looked::Servers(Box::new(seen));
         update(&mut model, Message::Looked(looked));
-        text(&drawn(&mut model, (120, 40))).contains(&told)
+        text(&drawn(&mut model, (120, 40))).contains(&reported)
     };
 
     assert!(look(last_stop));
@@ -1043,7 +1043,7 @@ fn the_windows_title_says_the_state_and_the_bell_calls_for_what_matters() {
 }
 
 #[test]
-fn whoever_leaves_is_told_where_it_stands_and_how_to_go_on() {
+fn whoever_leaves_is_reported_where_it_stands_and_how_to_go_on() {
     let model = console(SampleState::Stopped);
     let farewell = ask::farewell(&model).unwrap();
     assert!(

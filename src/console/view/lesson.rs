@@ -1,4 +1,4 @@
-//! The lesson below the panes: what is told, the steps with their signs, and what they have shown.
+//! The lesson below the panes: what is reported, the steps with their signs, and what they have shown.
 
 use std::cmp::Ordering;
 
@@ -45,7 +45,7 @@ pub(super) fn lesson(
     None
 }
 
-/// Returns how many rows the lesson needs: with its frame, all that is told, its steps and what they
+/// Returns how many rows the lesson needs: with its frame, all that is reported, its steps and what they
 /// have shown. A prompt has room for an answer.
 pub(crate) fn lesson_rows(model: &Model, tutorial: &TutorialState) -> u16 {
     if tutorial.prompt.is_some() {
@@ -96,7 +96,7 @@ fn lines(model: &Model, tutorial: &TutorialState, width: usize) -> (Vec<Line<'st
     let Some(current) = tutorial.current() else {
         return (Vec::new(), 0);
     };
-    let mut lines = told(model, tutorial, width);
+    let mut lines = reported(model, tutorial, width);
     let mut end = lines.len();
     for (number, step) in current.steps.iter().enumerate() {
         lines.extend(step_lines(model, tutorial, (number, step), width));
@@ -108,9 +108,9 @@ fn lines(model: &Model, tutorial: &TutorialState, width: usize) -> (Vec<Line<'st
     (lines, end)
 }
 
-/// What is told before anything happens; a line break of the text is a blank, an empty line is a
+/// What is reported before anything happens; a line break of the text is a blank, an empty line is a
 /// new paragraph.
-fn told(model: &Model, tutorial: &TutorialState, width: usize) -> Vec<Line<'static>> {
+fn reported(model: &Model, tutorial: &TutorialState, width: usize) -> Vec<Line<'static>> {
     let theme = model.display.theme;
     let text = tutorial.current().map_or("", |lesson| lesson.text.as_str());
     let paragraphs = text

@@ -206,7 +206,7 @@ impl Sheet<'_> {
         let (texts, from) = match &self.settings.editing {
             Some(_) => (self.judged(row), 1),
             None if low => (told_briefly(row), 0),
-            None => (self.told(row), 0),
+            None => (self.reported(row), 0),
         };
         let lines = texts.iter().flat_map(|(text, role)| {
             let parts = paint::wrap(text, width).into_iter();
@@ -247,7 +247,7 @@ impl Sheet<'_> {
         }]
     }
 
-    fn told(&self, row: &Resolved) -> Vec<(String, Role)> {
+    fn reported(&self, row: &Resolved) -> Vec<(String, Role)> {
         let variable = row.variable;
         let value = row.value.as_deref().unwrap_or(variable.default);
         let mut texts = vec![

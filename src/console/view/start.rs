@@ -94,7 +94,7 @@ pub(super) fn keys(model: &Model, start: &Start) -> Vec<Hint> {
 type Content = (Vec<Line<'static>>, (usize, usize));
 
 fn content(model: &Model, start: &Start, (width, height): (usize, usize)) -> Content {
-    let below = told(model, start, width);
+    let below = reported(model, start, width);
     // In a low window what the choices lead to is left out, so that what came of one is seen.
     let explained = 2 * MENU.len() + below.len() <= height;
     let (mut lines, cursor) = match &start.choosing {
@@ -106,7 +106,7 @@ fn content(model: &Model, start: &Start, (width, height): (usize, usize)) -> Con
 }
 
 /// What is being waited for, and why the latest choice came to nothing.
-fn told(model: &Model, start: &Start, width: usize) -> Vec<Line<'static>> {
+fn reported(model: &Model, start: &Start, width: usize) -> Vec<Line<'static>> {
     let theme = model.display.theme;
     let mut lines = Vec::new();
     if let Some(waiting) = &start.waiting {

@@ -21,41 +21,41 @@ use crate::schema::{self, SourceTable};
 /// What `application_name` says of us on the servers.
 const APPLICATION_NAME: &str = "pgstream console";
 
-/// Who is told how a run goes on.
+/// Who is reported how a run goes on.
 pub(crate) type Watcher = watch::Sender<Progress>;
 
 /// Does a job; a run tells the watcher how it goes on.
 pub(crate) async fn perform(job: Job, watcher: Watcher) -> Answer {
     match job {
         Job::Probe(name, address) => {
-            let probed = told(probe(&address).await);
+            let probed = reported(probe(&address).await);
             Answer::Probed(name, address, probed)
         }
-        Job::Check(wizard_values) => Answer::Checked(told(findings(&wizard_values).await)),
-        Job::Tables(wizard_values) => Answer::Listed(told(tables(&wizard_values).await)),
+        Job::Check(wizard_values) => Answer::Checked(reported(findings(&wizard_values).await)),
+        Job::Tables(wizard_values) => Answer::Listed(reported(tables(&wizard_values).await)),
         Job::Plan(Kind::Init, wizard_values) => {
-            Answer::Planned(told(plan_init(&wizard_values).await))
+            Answer::Planned(reported(plan_init(&wizard_values).await))
         }
         Job::Plan(Kind::TearDown, wizard_values) => {
-            Answer::Planned(told(plan_tear_down(&wizard_values).await))
+            Answer::Planned(reported(plan_tear_down(&wizard_values).await))
         }
         Job::Run(Kind::Init, wizard_values) => {
-            Answer::Ran(told(init(&wizard_values, &watcher).await))
+            Answer::Ran(reported(init(&wizard_values, &watcher).await))
         }
         Job::Run(Kind::TearDown, wizard_values) => {
-            Answer::Ran(told(tear_down(&wizard_values, &watcher).await))
+            Answer::Ran(reported(tear_down(&wizard_values, &watcher).await))
         }
-        Job::Verify(wizard_values) => Answer::Verified(told(verify(&wizard_values).await)),
+        Job::Verify(wizard_values) => Answer::Verified(reported(verify(&wizard_values).await)),
         Job::Start {
             wizard_values,
             file,
             starts,
-        } => Answer::Started(told(start(wizard_values, &file, starts))),
+        } => Answer::Started(reported(start(wizard_values, &file, starts))),
     }
 }
 
 /// What went wrong, line by line.
-fn told<T>(result: Result<T, Failure>) -> Result<T, Vec<String>> {
+fn reported<T>(result: Result<T, Failure>) -> Result<T, Vec<String>> {
     result.map_err(|failure| failure.lines())
 }
 

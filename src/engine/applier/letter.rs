@@ -63,7 +63,7 @@ impl Applier {
     }
 
     /// At the end of a transaction: the publication let the first letter through, and not the second.
-    pub(super) fn require_publications_told(&mut self) -> Result<(), EngineError> {
+    pub(super) fn require_publications_reported(&mut self) -> Result<(), EngineError> {
         let untold = std::mem::take(&mut self.publications_untold);
         let Some(ours) = self.publication.as_ref().filter(|_| untold) else {
             return Ok(());

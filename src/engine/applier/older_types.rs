@@ -2,7 +2,7 @@
 //!
 //! The source prints a row as it was when it was written. Where a second session alters a type and commits before
 //! the first one does, the row comes behind that change, printed as the type was before it. A label of an
-//! enum is then given its name of now; what cannot be told so certainly stops the stream.
+//! enum is then given its name of now; what cannot be known so certainly stops the stream.
 //!
 //! ```text
 //!  INSERT 'a' ──────────────────────────> COMMIT     the row comes here, as 'a'
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_told_for_certain_is_not_guessed() {
+    fn what_cannot_be_reported_for_certain_is_not_guessed() {
         let refused = Err(Unreadable("v".to_owned()));
 
         let inside = [(50, reading(Some(&[("a", "x")]), false))];

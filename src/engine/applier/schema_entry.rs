@@ -122,16 +122,16 @@ impl Applier {
     /// Our own triggers on the target record what runs now, for whoever streams from it.
     async fn tell_origins(&mut self, entry: &Entry) -> Result<(), EngineError> {
         let origins = &entry.change.origins;
-        if self.origins_told == *origins {
+        if self.origins_reported == *origins {
             return Ok(());
         }
-        let told = self
+        let reported = self
             .background
             .writer()
             .came_through(self.store.stream(), origins)
             .await;
-        told.map_err(|error| self.failed(error))?;
-        self.origins_told.clone_from(origins);
+        reported.map_err(|error| self.failed(error))?;
+        self.origins_reported.clone_from(origins);
         Ok(())
     }
 

@@ -56,7 +56,7 @@ impl Applier {
                 Ok(Found::Gone) => self.let_go(relation, &name)?,
                 Ok(Found::Announced) => {}
                 Err(error) if error.class() == ErrorClass::Transient => return Err(failed(error)),
-                // It is told as a table that is not here.
+                // It is reported as a table that is not here.
                 Err(error) => debug!(target: "schema", table = %name, %error, "cannot describe it"),
             }
         }

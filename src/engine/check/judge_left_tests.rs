@@ -97,7 +97,7 @@ fn a_copy_that_failed_blocks_with_its_cause_and_its_fix() {
 }
 
 #[test]
-fn what_does_not_replicate_is_told_by_kind_and_blocks_nothing() {
+fn what_does_not_replicate_is_reported_by_kind_and_blocks_nothing() {
     let view = OtherObject {
         kind: "view".to_owned(),
         identity: "public.v".to_owned(),

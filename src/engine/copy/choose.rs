@@ -33,7 +33,7 @@ pub(super) async fn selected(pipeline: &Pipeline) -> Result<Vec<SourceTable>, En
     }
 }
 
-/// As [`selected`], while tables are copied: what the patterns no longer fit was told at the beginning.
+/// As [`selected`], while tables are copied: what the patterns no longer fit was reported at the beginning.
 pub(super) async fn now_selected(pipeline: &Pipeline) -> Result<Vec<SourceTable>, EngineError> {
     let (selected, _) = select_on_source(pipeline).await?;
     Ok(selected)

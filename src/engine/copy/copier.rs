@@ -39,7 +39,7 @@ pub(super) struct Copier {
     wake: Arc<Notify>,
     retry: Retry,
     /// What was said once is not said again for each plan.
-    told: HashSet<String>,
+    reported: HashSet<String>,
     /// Types, schemas and sequences that the target refuses. Tables that need none of them are copied.
     refused: HashSet<String>,
     /// No group was made yet: what belongs to no table comes with the first, though no table is to be copied.
@@ -59,7 +59,7 @@ impl Copier {
             copy_requests,
             settled,
             wake,
-            told: HashSet::new(),
+            reported: HashSet::new(),
             refused: HashSet::new(),
             nothing_made: true,
         }
@@ -391,9 +391,9 @@ impl Copier {
         info!(target: "snapshot", tables = plan.tables.len(), lsn, "copying tables");
         for (object, message) in plan.notes() {
             let note = format!("{object}: {message}");
-            if !self.told.contains(&note) {
+            if !self.reported.contains(&note) {
                 warn!(target: "snapshot", "{note}");
-                self.told.insert(note);
+                self.reported.insert(note);
             }
         }
         self.context.progress.begin(plan.point.lsn());

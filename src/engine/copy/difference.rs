@@ -7,7 +7,7 @@ use crate::schema::description::{Category, Column, Parent, Sequence, Table, Type
 
 /// Returns the differences of two objects of which something that matters is not the same.
 pub(super) fn explain(wanted: &ObjectChange, found: &ObjectChange) -> String {
-    let said = match (wanted, found) {
+    let message = match (wanted, found) {
         (ObjectChange::Table(wanted), ObjectChange::Table(found)) => {
             both(wanted.after.as_ref(), found.after.as_ref(), tables)
         }
@@ -33,20 +33,20 @@ pub(super) fn explain(wanted: &ObjectChange, found: &ObjectChange) -> String {
         }
         _ => Vec::new(),
     };
-    match said.is_empty() {
+    match message.is_empty() {
         true => "it is something else on the target".to_owned(),
-        false => said.join("; "),
+        false => message.join("; "),
     }
 }
 
 fn both<T>(
     wanted: Option<&T>,
     found: Option<&T>,
-    say: impl Fn(&T, &T) -> Vec<String>,
+    report: impl Fn(&T, &T) -> Vec<String>,
 ) -> Vec<String> {
     wanted
         .zip(found)
-        .map_or_else(Vec::new, |(wanted, found)| say(wanted, found))
+        .map_or_else(Vec::new, |(wanted, found)| report(wanted, found))
 }
 
 /// Says what something is on both sides, if it is not the same.
@@ -60,19 +60,19 @@ fn sides(what: &str, wanted: &str, found: &str) -> Vec<String> {
 }
 
 fn tables(wanted: &Table, found: &Table) -> Vec<String> {
-    let mut said = columns(wanted, found);
+    let mut message = columns(wanted, found);
     let order =
         |table: &Table| -> Vec<String> { table.columns.iter().map(|c| c.name.clone()).collect() };
-    if said.is_empty() && order(wanted) != order(found) {
-        said.push(format!(
+    if message.is_empty() && order(wanted) != order(found) {
+        message.push(format!(
             "its columns are in the order {} on the source and {} on the target",
             order(wanted).join(", "),
             order(found).join(", ")
         ));
     }
-    said.extend(sides("it", persistence(wanted), persistence(found)));
+    message.extend(sides("it", persistence(wanted), persistence(found)));
     let parents = |table: &Table| list(&table.parents, |p: &Parent| p.qualified_name().to_string());
-    said.extend(sides("its parent", &parents(wanted), &parents(found)));
+    message.extend(sides("its parent", &parents(wanted), &parents(found)));
     let key = |table: &Table| {
         text(
             table.partition_key.as_ref(),
@@ -80,7 +80,7 @@ fn tables(wanted: &Table, found: &Table) -> Vec<String> {
             "no partitioned table",
         )
     };
-    said.extend(sides("it", &key(wanted), &key(found)));
+    message.extend(sides("it", &key(wanted), &key(found)));
     let bound = |table: &Table| {
         text(
             table.partition_bound.as_ref(),
@@ -88,16 +88,16 @@ fn tables(wanted: &Table, found: &Table) -> Vec<String> {
             "no partition",
         )
     };
-    said.extend(sides("it", &bound(wanted), &bound(found)));
-    said
+    message.extend(sides("it", &bound(wanted), &bound(found)));
+    message
 }
 
 fn columns(wanted: &Table, found: &Table) -> Vec<String> {
-    let mut said = Vec::new();
+    let mut message = Vec::new();
     for one in &wanted.columns {
         match found.columns.iter().find(|other| other.name == one.name) {
-            None => said.push(format!("column {} is not on the target", one.name)),
-            Some(other) => said.extend(sides(
+            None => message.push(format!("column {} is not on the target", one.name)),
+            Some(other) => message.extend(sides(
                 &format!("column {}", one.name),
                 &column(one),
                 &column(other),
@@ -106,10 +106,10 @@ fn columns(wanted: &Table, found: &Table) -> Vec<String> {
     }
     for other in &found.columns {
         if !wanted.columns.iter().any(|one| one.name == other.name) {
-            said.push(format!("column {} is only on the target", other.name));
+            message.push(format!("column {} is only on the target", other.name));
         }
     }
-    said
+    message
 }
 
 fn column(column: &Column) -> String {
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_are_told_in_the_words_of_their_definition() {
+    fn tables_are_reported_in_the_words_of_their_definition() {
         let plain = table(&json!({}));
         let unlogged = table(&json!({"persistence": "u", "partition_key": "LIST (a)"}));
         let expected = "it is logged on the source and UNLOGGED on the target; it is no partitioned \
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_are_told_one_by_one() {
+    fn columns_are_reported_one_by_one() {
         let column = |name: &str, more: &Value| {
             let mut column = json!({"number": 1, "name": name, "type": "integer", "type_oid": 23,
                                     "typmod": -1, "storage": "p", "type_storage": "p"});
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn types_and_sequences_are_told_without_json() {
+    fn types_and_sequences_are_reported_without_json() {
         let mood = |labels: &[&str]| {
             let labels: Vec<Value> = labels
                 .iter()

@@ -74,7 +74,7 @@ impl CopyContext {
         steps.map_err(|source| self.target_failed("read what is left to do", source))
     }
 
-    /// Runs a statement in a transaction with its record. A refusal is told with its table, which has
+    /// Runs a statement in a transaction with its record. A refusal is reported with its table, which has
     /// its rows and is streamed all the same; the statement stays on the list for the next start.
     async fn run_step(&mut self, target: &Session, step: &OpenStep) -> Result<(), Stop> {
         if let Some((table, failure)) = try_step(target, step).await? {

@@ -91,7 +91,7 @@ pub(super) struct Preflight<'a> {
     pub(super) created: &'a HashMap<u32, ObjectChange>,
     /// What they need.
     pub(super) needs: &'a [Need],
-    /// What else the source has; none: that was told before.
+    /// What else the source has; none: that was reported before.
     pub(super) unreplicated: Option<&'a Unreplicated>,
     /// Which tables replicate.
     pub(super) filter: &'a TableFilter,

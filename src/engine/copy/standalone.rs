@@ -190,7 +190,7 @@ async fn serve(
                 target.run("BEGIN").await.map_err(failed)?;
                 let made = tables::make(target, store, &copy_request).await.map(drop);
                 let answer = ended(target, made, &endpoint).await?;
-                // A copier that is gone has failed, which is told elsewhere.
+                // A copier that is gone has failed, which is reported elsewhere.
                 drop(copy_request.answer.send(answer));
             }
             CopyRequest::Statements { steps, answer } => {

@@ -162,9 +162,9 @@ pub(in crate::engine) async fn run(session: &Session, steps: &[OpenStep]) -> Res
         let relation = asked
             .and_then(|step| step.relation)
             .map(|relation| relation.0);
-        let told = Step { object, sql };
-        let done = session.run(&told.sql).await;
-        done.map_err(Refusal::of(relation, &told))?;
+        let reported = Step { object, sql };
+        let done = session.run(&reported.sql).await;
+        done.map_err(Refusal::of(relation, &reported))?;
     }
     Ok(())
 }

@@ -59,7 +59,7 @@ pub(super) struct TargetLook {
 /// Our own records, closed to our role.
 #[derive(Debug, Clone)]
 pub(super) struct Barred {
-    pub(super) said: String,
+    pub(super) message: String,
     pub(super) grant: String,
 }
 
@@ -218,7 +218,7 @@ pub(super) async fn target(
         Err(error) if error.code() == Some(INSUFFICIENT_PRIVILEGE) => Ok(TargetLook {
             version: own.version,
             barred: Some(Barred {
-                said: error.to_string(),
+                message: error.to_string(),
                 grant: grant_records(&own.role),
             }),
             ..TargetLook::default()

@@ -188,14 +188,14 @@ fn the_json_shape_is_stable() {
 #[test]
 fn a_slot_that_was_made_anew_does_not_go_on_from_an_old_checkpoint() {
     let mut source = source(true);
-    let told = |source: &SourceLook| target(950).checkpoint(Some(source)).unwrap().misfit;
-    assert_eq!(told(&source), None);
+    let reported = |source: &SourceLook| target(950).checkpoint(Some(source)).unwrap().misfit;
+    assert_eq!(reported(&source), None);
 
     if let Some(slot) = &mut source.slot {
         slot.confirmed_flush_lsn = Some(Lsn(960));
     }
-    assert!(told(&source).unwrap().contains("created anew"));
+    assert!(reported(&source).unwrap().contains("created anew"));
     source.slot = None;
-    assert!(told(&source).unwrap().contains("its slot is gone"));
+    assert!(reported(&source).unwrap().contains("its slot is gone"));
     assert_eq!(target(950).checkpoint(None).unwrap().misfit, None);
 }

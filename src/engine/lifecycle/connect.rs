@@ -227,7 +227,7 @@ async fn connect(
         // What keeps both away is told of the session that everybody knows.
         Ok::<_, EngineError>((asked?, replication?))
     };
-    // Where both are away, it is always the source that is told.
+    // Where both are away, it is always the source that is reported.
     let (source, target) = tokio::join!(source, open_target(pipeline, first_session));
     let ((asked, (replication, identity)), (session, target)) = (source?, target?);
     ready::require_another_database(pipeline, &asked.identity, &target)?;

@@ -89,13 +89,13 @@ pub enum CopyCommand {
 }
 
 impl TableCopy {
-    /// Returns whether this table waits for another try than the one whose end is told.
-    fn is_asked_again(&self, told: &Self) -> bool {
+    /// Returns whether this table waits for another try than the one whose end is reported.
+    fn is_asked_again(&self, reported: &Self) -> bool {
         let ended = matches!(
-            told.state,
+            reported.state,
             CopyState::CatchingUp | CopyState::Ready | CopyState::Failed
         );
-        let same_try = (self.attempt, &self.failure) == (told.attempt, &told.failure);
+        let same_try = (self.attempt, &self.failure) == (reported.attempt, &reported.failure);
         self.asked_again && ended && same_try
     }
 
@@ -115,7 +115,7 @@ impl TableCopy {
 }
 
 impl Snapshot {
-    /// Lets a table wait that is to be copied again: nobody is told that it is ready any more.
+    /// Lets a table wait that is to be copied again: nobody is reported that it is ready any more.
     pub(in crate::engine) fn ask_again(&mut self, relation: RelationId) {
         let tables = Arc::make_mut(&mut self.tables);
         if let Some(table) = tables.iter_mut().find(|one| one.relation == relation) {

@@ -49,7 +49,7 @@ impl Stream<'_> {
             CopyRequest::Statements { steps, answer } => {
                 self.commit().await?;
                 let done = self.applier.run_steps(&steps).await?;
-                // A copier that is gone has failed, which is told elsewhere.
+                // A copier that is gone has failed, which is reported elsewhere.
                 drop(answer.send(done));
             }
             CopyRequest::TakeOver => {
@@ -126,7 +126,7 @@ impl Stream<'_> {
         self.applier.complete().await?;
         let disturbed = self.applier.is_disturbed(at);
         self.state.copying.stream_waits = !disturbed;
-        // A copier that is gone has failed, which is told elsewhere.
+        // A copier that is gone has failed, which is reported elsewhere.
         drop(answer.send(match disturbed {
             true => Answer::Disturbed,
             false => Answer::Done,
@@ -149,7 +149,7 @@ impl Stream<'_> {
             self.state.copying.stream_waits = true;
             self.publisher.phase(&Phase::Copying);
         }
-        // A copier that is gone has failed, which is told elsewhere.
+        // A copier that is gone has failed, which is reported elsewhere.
         drop(asked.send(answer));
         Ok(())
     }

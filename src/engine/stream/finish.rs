@@ -33,14 +33,14 @@ impl Stream<'_> {
             ..
         } = self;
         drop(feedback);
-        let said = match feedback_task.join().await {
+        let message = match feedback_task.join().await {
             Ok(Ok(())) => Ok(()),
             ended => Err(feedback_error(&endpoint, ended)),
         };
-        if said.is_ok() {
+        if message.is_ok() {
             // A walsender within a huge transaction may not hear us; then it ends with the socket.
             drop(timeout(CLOSE_MAX, reader.closed()).await);
         }
-        (idle.and(said), applier.into_counters())
+        (idle.and(message), applier.into_counters())
     }
 }

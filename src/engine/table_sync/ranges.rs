@@ -22,7 +22,7 @@ pub(crate) enum Share {
     Change(RowChange),
     /// Nothing: the copy has it.
     Nothing,
-    /// It cannot be told: the row comes into a range that was copied before, with values that the
+    /// It cannot be known: the row comes into a range that was copied before, with values that the
     /// stream does not carry because they did not change.
     Unknown,
 }

@@ -52,7 +52,7 @@ pub(super) struct Pump<'a> {
     leaving: Piece,
     ending: Ending,
     byte_count: u64,
-    told: (u64, u64),
+    reported: (u64, u64),
     progress: Progress<'a>,
     tick: Interval,
 }
@@ -84,7 +84,7 @@ impl<'a> Pump<'a> {
             leaving: Piece::new(PIECE_BYTES),
             ending: Ending::default(),
             byte_count: 0,
-            told: (0, 0),
+            reported: (0, 0),
             progress,
             tick,
         }
@@ -95,7 +95,7 @@ impl<'a> Pump<'a> {
     pub(super) async fn run(&mut self) -> Result<(u64, u64), CopyError> {
         poll_fn(|context| self.poll(context)).await?;
         let row_count = self.ending.row_count.unwrap_or_default();
-        self.tell(row_count);
+        self.report(row_count);
         Ok((row_count, self.byte_count))
     }
 
@@ -137,7 +137,7 @@ impl<'a> Pump<'a> {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<(), CopyError>> {
         while self.tick.poll_tick(context).is_ready() {
             let seen = self.rows.row_count().saturating_sub(self.trailer_count);
-            self.tell(seen);
+            self.report(seen);
         }
         loop {
             // First what may make the rest pointless.
@@ -272,12 +272,12 @@ impl<'a> Pump<'a> {
 
     /// Tells what came since the last time. The total is the source's own count: messages are not
     /// quite rows, a heading line is one too.
-    fn tell(&mut self, row_count: u64) {
-        let (rows_told, bytes_told) = self.told;
-        let rows = row_count.saturating_sub(rows_told);
-        let bytes = self.byte_count - bytes_told;
+    fn report(&mut self, row_count: u64) {
+        let (rows_reported, bytes_reported) = self.reported;
+        let rows = row_count.saturating_sub(rows_reported);
+        let bytes = self.byte_count - bytes_reported;
         if rows > 0 || bytes > 0 {
-            self.told = (rows_told + rows, self.byte_count);
+            self.reported = (rows_reported + rows, self.byte_count);
             (self.progress)(rows, bytes);
         }
     }

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use super::error::plugin_hint;
 use super::facts::{self, Facts, Keyless};
-use super::progress::{Progress, StepState, Teller};
+use super::progress::{Progress, Reporter, StepState};
 use super::script::{self, quietly};
 use super::servers::SourceServers;
 use super::unrecorded::unrecorded;
@@ -122,16 +122,16 @@ async fn carry_out(
     servers.primary.end_with_us().await;
     servers.slot().end_with_us().await;
     let steps = decide(&facts, slot, plugin);
-    let teller = Teller::new(watcher, &steps);
+    let reporter = Reporter::new(watcher, &steps);
     for (number, step) in steps.iter().enumerate() {
-        let outcome = teller.told(number, run(servers, step, stop)).await;
+        let outcome = reporter.reported(number, run(servers, step, stop)).await;
         let stopped = *stop.borrow();
         let done = match &outcome {
             Ok(()) if !stopped => continue,
             Ok(()) => &steps[..=number],
             Err(_) => &steps[..number],
         };
-        let left = take_back(servers, done, &teller).await;
+        let left = take_back(servers, done, &reporter).await;
         let what = step.what.clone();
         return Err(match outcome {
             Err(error) if !stopped => InstallError::Step {
@@ -301,19 +301,19 @@ async fn stopped(stop: &watch::Sender<bool>) {
 async fn take_back(
     servers: SourceServers<'_>,
     done: &[PlannedStep],
-    teller: &Teller<'_>,
+    reporter: &Reporter<'_>,
 ) -> Vec<String> {
     let mut left = Vec::new();
     for (number, step) in done.iter().enumerate().rev() {
         let Some(undo) = &step.undo else { continue };
-        teller.tell(number, StepState::TakingBack);
+        reporter.report(number, StepState::TakingBack);
         let source = servers.of(step.side);
         if source.run(undo).await.is_ok() {
-            teller.tell(number, StepState::TakenBack);
+            reporter.report(number, StepState::TakenBack);
             continue;
         }
         drop(source.run("ROLLBACK").await);
-        teller.tell(number, StepState::Left);
+        reporter.report(number, StepState::Left);
         left.push(step.what.clone());
     }
     left

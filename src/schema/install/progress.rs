@@ -46,11 +46,11 @@ pub enum StepState {
 }
 
 /// Tells a watcher how the steps go on.
-pub(super) struct Teller<'a> {
+pub(super) struct Reporter<'a> {
     watcher: &'a watch::Sender<Progress>,
 }
 
-impl<'a> Teller<'a> {
+impl<'a> Reporter<'a> {
     /// Tells the plan.
     pub(super) fn new(watcher: &'a watch::Sender<Progress>, steps: &[PlannedStep]) -> Self {
         let waiting = steps.iter().map(|step| StepProgress {
@@ -65,7 +65,7 @@ impl<'a> Teller<'a> {
     }
 
     /// Tells what became of the step with this number.
-    pub(super) fn tell(&self, number: usize, state: StepState) {
+    pub(super) fn report(&self, number: usize, state: StepState) {
         self.watcher.send_modify(|progress| {
             if let Some(step) = progress.steps.get_mut(number) {
                 step.state = state;
@@ -74,16 +74,16 @@ impl<'a> Teller<'a> {
     }
 
     /// Does the work of a step and tells its beginning and its end.
-    pub(super) async fn told<T, E>(
+    pub(super) async fn reported<T, E>(
         &self,
         number: usize,
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
-        self.tell(number, StepState::Running);
+        self.report(number, StepState::Running);
         let began = Instant::now();
         let outcome = work.await;
         let took = began.elapsed();
-        self.tell(
+        self.report(
             number,
             match outcome {
                 Ok(_) => StepState::Done(took),

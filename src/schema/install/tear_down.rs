@@ -4,7 +4,7 @@
 use tokio::sync::watch;
 
 use super::facts::{self, Facts};
-use super::progress::{Progress, Teller};
+use super::progress::{Progress, Reporter};
 use super::script::{self, quietly};
 use super::servers::SourceServers;
 use super::{InstallError, PlannedStep, Side};
@@ -162,7 +162,7 @@ pub async fn tear_down_watched(
     if let Some(refusal) = refusal {
         return Err(refusal);
     }
-    let teller = Teller::new(watcher, &steps);
+    let reporter = Reporter::new(watcher, &steps);
     let mut report = TearDownReport::default();
     for (place, step) in steps.iter().enumerate() {
         let session = match step.side {
@@ -173,7 +173,7 @@ pub async fn tear_down_watched(
         let ask = || session.another("pgstream tear-down");
         let work = script::run_patiently(session, &step.sql);
         let work = naming_whom_we_wait_for(&step.what, ask, work);
-        if let Err(error) = teller.told(place, work).await {
+        if let Err(error) = reporter.reported(place, work).await {
             let later = steps.iter().skip(place + 1);
             return Err(InstallError::Step {
                 what: step.what.clone(),

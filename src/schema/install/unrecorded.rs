@@ -56,12 +56,12 @@ pub(super) async fn unrecorded(
 }
 
 fn note(names: &[String]) -> String {
-    let mut said = names[..names.len().min(NAMES_MAX)].join(", ");
+    let mut message = names[..names.len().min(NAMES_MAX)].join(", ");
     if names.len() > NAMES_MAX {
-        write!(said, " and {} more", names.len() - NAMES_MAX).unwrap_or_default();
+        write!(message, " and {} more", names.len() - NAMES_MAX).unwrap_or_default();
     }
     format!(
         "not all event triggers have fired of late, so what was changed meanwhile is not recorded and will \
-         not reach the target: {said}; make these changes on the target, too, or have those tables copied again"
+         not reach the target: {message}; make these changes on the target, too, or have those tables copied again"
     )
 }

@@ -68,7 +68,7 @@ fn columns_that_swapped_names_meet_in_a_third() {
 }
 
 #[test]
-fn a_new_name_and_a_new_column_are_said_in_the_order_that_works() {
+fn a_new_name_and_a_new_column_are_reported_in_the_order_that_works() {
     let before = table("t", json!([column(1, "a")]));
     let mut after = table("u", json!([column(2, "a")]));
     after["schema"] = json!("s");
@@ -183,7 +183,7 @@ fn a_command_that_was_not_described_stops_everything() {
 }
 
 #[test]
-fn a_table_that_crosses_the_border_of_the_filter_is_told() {
+fn a_table_that_crosses_the_border_of_the_filter_is_reported() {
     let plain = || table("t", json!([column(1, "a")]));
     let left_out = || table("left_out", json!([column(1, "a")]));
 
@@ -203,16 +203,16 @@ fn a_table_that_crosses_the_border_of_the_filter_is_told() {
 }
 
 #[test]
-fn a_command_whose_object_nobody_names_is_told_by_its_text() {
-    let told = |change: Value| planned(change).not_applied.remove(0).object;
+fn a_command_whose_object_nobody_names_is_reported_by_its_text() {
+    let reported = |change: Value| planned(change).not_applied.remove(0).object;
     let grant = json!({"tag": "GRANT", "statement": "GRANT  SELECT ON a\n TO bob;",
                        "others": [{"tag": "GRANT"}]});
     let long = json!({"statement": "GRANT ".repeat(100), "others": [{"tag": "GRANT"}]});
     let nested = json!({"statement": "DO '...'", "nested": true, "others": [{"tag": "GRANT"}]});
     let hidden = json!({"statement": null, "others": [{"tag": "GRANT"}]});
 
-    assert_eq!(told(grant), "GRANT SELECT ON a TO bob");
-    assert_eq!(told(long).len(), 120);
-    assert_eq!(told(nested), "GRANT");
-    assert_eq!(told(hidden), "GRANT");
+    assert_eq!(reported(grant), "GRANT SELECT ON a TO bob");
+    assert_eq!(reported(long).len(), 120);
+    assert_eq!(reported(nested), "GRANT");
+    assert_eq!(reported(hidden), "GRANT");
 }

@@ -255,10 +255,10 @@ impl Task<'_> {
             .kill_on_drop(true)
             .output()
             .await?;
-        let said = String::from_utf8_lossy(&output.stderr);
+        let message = String::from_utf8_lossy(&output.stderr);
         ensure!(
             output.status.success(),
-            "pgcopydb: {}\n{said}",
+            "pgcopydb: {}\n{message}",
             output.status
         );
         Ok(())

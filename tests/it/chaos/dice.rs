@@ -1,4 +1,4 @@
-//! Random numbers that a seed repeats; the seed is told when a test fails.
+//! Random numbers that a seed repeats; the seed is reported when a test fails.
 
 use std::hash::{BuildHasher as _, RandomState};
 

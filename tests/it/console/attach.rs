@@ -187,13 +187,13 @@ async fn only_the_owner_can_attach_and_status_says_where() {
     let mode = |path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(socket.as_path()), 0o600);
     assert_eq!(mode(socket.parent().unwrap()), 0o700);
-    let told = status(&[]);
+    let reported = status(&[]);
     let path = socket.to_str().unwrap();
     assert!(
-        told.contains(path) && told.contains(&engine.0.id().to_string()),
-        "{told}"
+        reported.contains(path) && reported.contains(&engine.0.id().to_string()),
+        "{reported}"
     );
-    let told: serde_json::Value = serde_json::from_str(&status(&["--json"])).unwrap();
-    assert_eq!(told["engine"]["pid"], engine.0.id());
-    assert_eq!(told["engine"]["socket"], path);
+    let reported: serde_json::Value = serde_json::from_str(&status(&["--json"])).unwrap();
+    assert_eq!(reported["engine"]["pid"], engine.0.id());
+    assert_eq!(reported["engine"]["socket"], path);
 }

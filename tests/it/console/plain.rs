@@ -101,7 +101,7 @@ async fn a_pipeline_is_torn_down_by_answers_and_only_when_its_name_is_typed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_transaction_is_told_and_skipped_when_its_name_is_typed() {
+async fn a_refused_transaction_is_reported_and_skipped_when_its_name_is_typed() {
     let stage = Stage::ready().await;
     execute(&stage.source, "CREATE TABLE goods (id int PRIMARY KEY)").await;
     let mut terminal = stage.open(["run", "--plain", "-c", "shop.env"], (140, 200));
@@ -109,7 +109,7 @@ async fn a_refused_transaction_is_told_and_skipped_when_its_name_is_typed() {
     assert_equal(&stage.source, &stage.target).await;
     execute(&stage.target, "INSERT INTO goods VALUES (1)").await;
     execute(&stage.source, "INSERT INTO goods VALUES (1)").await;
-    terminal.wait_for("state: standing at a failure");
+    terminal.wait_for("state: held at a failure");
     terminal.keys("\r");
     answer(&mut terminal, &[("What now?", "3")]);
     terminal.wait_for("to do it:");
@@ -136,7 +136,7 @@ async fn a_refused_schema_change_is_replaced_by_a_file() {
          COMMIT",
     )
     .await;
-    terminal.wait_for("state: standing at a failure");
+    terminal.wait_for("state: held at a failure");
     stage.write("fix.sql", "ALTER TABLE goods ADD COLUMN v text;");
     terminal.keys("\r");
     answer(

@@ -1,5 +1,5 @@
 //! What stands on the target already: equal is left, another thing under a name is a conflict, and what
-//! may do harm is told before anything is touched.
+//! may do harm is reported before anything is touched.
 
 use crate::schema_mirror::assert_same_dump;
 use crate::support::flow::Flow;
@@ -19,7 +19,7 @@ async fn snapshot<const N: usize>(flow: &Flow, arguments: [&str; N]) -> Outcome 
         .await
 }
 
-fn assert_said(outcome: &str, texts: &[&str]) {
+fn assert_reported(outcome: &str, texts: &[&str]) {
     for text in texts {
         assert!(outcome.contains(text), "{text}\n{outcome}");
     }
@@ -92,7 +92,7 @@ INSERT INTO parent VALUES (1); INSERT INTO child VALUES (2), (3); INSERT INTO gr
 }
 
 #[tokio::test]
-async fn names_that_something_else_has_and_differences_are_told_in_postgresqls_words() {
+async fn names_that_something_else_has_and_differences_are_reported_in_postgresqls_words() {
     let source = "\
 CREATE TYPE mood AS ENUM ('sad', 'ok');
 CREATE TABLE feeling (id int PRIMARY KEY, m mood);
@@ -106,7 +106,7 @@ CREATE TABLE hidden_b (i int); CREATE TABLE quick (id int NOT NULL DEFAULT 7);";
     let flow = pair(source, target).await;
     let outcome = snapshot(&flow, ["snapshot", "--plan"]).await;
     assert_eq!(outcome.code, Some(78), "{}", outcome.stderr);
-    let said = [
+    let message = [
         "type public.mood: it is ENUM ('sad', 'ok') on the source and ENUM ('sad') on the target",
         "table public.viewed: a view has its name on the target",
         "table public.typed: a type has its name on the target",
@@ -115,7 +115,7 @@ CREATE TABLE hidden_b (i int); CREATE TABLE quick (id int NOT NULL DEFAULT 7);";
          DEFAULT 7 on the target",
         "it is UNLOGGED on the source and logged on the target",
     ];
-    assert_said(&outcome.stderr, &said);
+    assert_reported(&outcome.stderr, &message);
     let tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'";
     assert_eq!(query_text(&flow.target, tables).await, ["2"]);
 }
@@ -156,7 +156,7 @@ async fn what_may_do_harm_is_noted_in_plan_and_log() {
         "role postgres: owns what is made on the target: owners (app on the source)",
         "table shop.secret: row level security and policies do not travel: the target has all rows",
     ];
-    assert_said(
+    assert_reported(
         &plan.stdout,
         &notes
             .map(|note| format!("-- note: {note}"))
@@ -171,7 +171,7 @@ async fn what_may_do_harm_is_noted_in_plan_and_log() {
     );
     let outcome = snapshot(&flow, ["snapshot"]).await;
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
-    assert_said(&outcome.stderr, &[notes[0], notes[1], notes[5], notes[6]]);
+    assert_reported(&outcome.stderr, &[notes[0], notes[1], notes[5], notes[6]]);
     assert!(!outcome.stderr.contains("citext"), "{}", outcome.stderr);
     let heard = query_text(&flow.target, "SELECT id FROM heard").await;
     assert_eq!(heard, ["1"]);
@@ -208,8 +208,8 @@ async fn with_triggers_disabled_they_stay_silent_and_only_those_that_always_fire
     )
     .await;
     let outcome = call.run().await;
-    let said = ["triggers fire for the rows that are copied: hears; ALTER TABLE"];
-    assert_said(&outcome.stderr, &said);
+    let message = ["triggers fire for the rows that are copied: hears; ALTER TABLE"];
+    assert_reported(&outcome.stderr, &message);
     assert_eq!(
         query_text(&flow.target, "SELECT count(*) FROM heard").await,
         ["1"]

@@ -1,4 +1,4 @@
-//! A role that is no superuser: what it lacks is told with the statement that fixes it, before
+//! A role that is no superuser: what it lacks is reported with the statement that fixes it, before
 //! anything is touched, and nothing is lost silently.
 
 use pgstream::config::{ConnectionSettings, Plugin};
@@ -39,16 +39,16 @@ fn snapshot(flow: &Flow) -> Call {
 }
 
 /// Runs what the hint of a refused call says.
-async fn do_as_told(flow: &Flow, call: &Call, part: &str) {
+async fn do_as_reported(flow: &Flow, call: &Call, part: &str) {
     let refused = call.clone().run().await;
     assert_eq!(refused.code, Some(78), "{}", refused.stderr);
     let lines = refused.stderr.lines().map(str::trim);
     let lines = lines.map(|line| line.strip_prefix("hint: ").unwrap_or(line));
     let lines = lines.map(|line| line.strip_prefix("on the source: ").unwrap_or(line));
     let grants: Vec<&str> = lines.filter(|line| line.starts_with("GRANT")).collect();
-    let told = grants.join("; ");
-    assert!(told.contains(part), "{}", refused.stderr);
-    execute(&flow.source, &told).await;
+    let reported = grants.join("; ");
+    assert!(reported.contains(part), "{}", refused.stderr);
+    execute(&flow.source, &reported).await;
 }
 
 #[tokio::test]
@@ -60,8 +60,8 @@ async fn run_says_which_rights_a_copy_takes() {
     let call = call(&flow)
         .env("PGSTREAM_POSTGRES_LISTENER_URL", &source)
         .env("PGSTREAM_POSTGRES_WRITER_SCHEMALOG_STORE_URL", &source);
-    do_as_told(&flow, &call, "GRANT SELECT ON pgstream.object TO").await;
-    do_as_told(&flow, &call, "GRANT SELECT ON SEQUENCE").await;
+    do_as_reported(&flow, &call, "GRANT SELECT ON pgstream.object TO").await;
+    do_as_reported(&flow, &call, "GRANT SELECT ON SEQUENCE").await;
 
     let running = call.spawn();
     flow.run("INSERT INTO item (note) VALUES ('late')").await;
@@ -76,7 +76,7 @@ async fn run_says_which_rights_a_copy_takes() {
 #[tokio::test]
 async fn a_snapshot_loses_no_value_of_a_sequence_and_needs_no_rights_on_ours() {
     let flow = existing(Plugin::Pgoutput, SHOP).await;
-    do_as_told(&flow, &snapshot(&flow), "GRANT SELECT ON SEQUENCE").await;
+    do_as_reported(&flow, &snapshot(&flow), "GRANT SELECT ON SEQUENCE").await;
     let ours = query_text(&flow.target, "SELECT to_regnamespace('pgstream')").await;
     assert_eq!(ours, ["∅"]);
 
@@ -87,7 +87,7 @@ async fn a_snapshot_loses_no_value_of_a_sequence_and_needs_no_rights_on_ours() {
 }
 
 #[tokio::test]
-async fn a_table_that_may_not_be_read_is_told_with_its_grant() {
+async fn a_table_that_may_not_be_read_is_reported_with_its_grant() {
     let flow = existing(Plugin::Pgoutput, SHOP).await;
     flow.run("GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO reader; REVOKE SELECT ON item FROM reader")
         .await;
@@ -96,8 +96,8 @@ async fn a_table_that_may_not_be_read_is_told_with_its_grant() {
 
     assert_eq!(refused.code, Some(65), "{}", refused.stderr);
     let grant = "GRANT SELECT ON TABLE \"public\".\"item\" TO \"reader\";";
-    let told = refused.stderr.replace('\\', "");
-    assert!(told.contains(grant), "{told}");
+    let reported = refused.stderr.replace('\\', "");
+    assert!(reported.contains(grant), "{reported}");
     flow.run(grant).await;
     let outcome = snapshot(&flow).run().await;
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
@@ -134,7 +134,7 @@ async fn policies_that_hide_rows_are_refused() {
 }
 
 #[tokio::test]
-async fn a_right_that_is_taken_away_while_tables_are_copied_is_told_and_no_value_is_lost() {
+async fn a_right_that_is_taken_away_while_tables_are_copied_is_reported_and_no_value_is_lost() {
     let mut flow = existing(Plugin::Pgoutput, SHOP).await;
     flow.run(FOR_RUN).await;
     flow.run(

@@ -92,7 +92,7 @@ async fn exclusions_leave_tables_out() {
 }
 
 #[tokio::test]
-async fn a_pattern_that_fits_nothing_is_told_with_near_names_and_nothing_is_touched() {
+async fn a_pattern_that_fits_nothing_is_reported_with_near_names_and_nothing_is_touched() {
     let flow = existing(Plugin::Pgoutput, TABLES).await;
     let slip = TUTORIAL.replace("test_schema.* test", "test_schema.* tset");
     let (_directory, call) = file(&flow, &slip);
@@ -121,7 +121,7 @@ async fn refused(flow: &Flow, tables: &str, excluded: &str, words: &[&str]) {
 }
 
 #[tokio::test]
-async fn lists_that_select_nothing_are_told_with_their_variable_and_near_names() {
+async fn lists_that_select_nothing_are_reported_with_their_variable_and_near_names() {
     let flow = Flow::bare().await;
     flow.run(TABLES).await;
     let excluded = "PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_EXCLUDED_TABLES";
@@ -166,7 +166,7 @@ async fn a_table_that_is_gone_does_not_keep_the_others_from_streaming() {
     assert_eq!(running.terminate().await.code, Some(0));
 
     let running = call.spawn();
-    running.said("no table of the source").await;
+    running.logged("no table of the source").await;
     flow.run("INSERT INTO test_schema.one (name) VALUES ('later')")
         .await;
     let one = ["test_schema.one", "test_schema.two"];
@@ -297,7 +297,7 @@ async fn the_next_start_tries_a_failed_table_again() {
     execute(&flow.target, REFUSES).await;
     enable(&mut flow, 2);
     let running = call(&flow).spawn();
-    running.said("the other tables go on").await;
+    running.logged("the other tables go on").await;
     flow.shows("SELECT count(*) FROM test_schema.two", &["100"])
         .await;
     drop(running.kill().await);
@@ -388,7 +388,7 @@ async fn status_says_why_a_table_failed_and_how_far_another_is() {
     execute(&flow.target, IS_SLOW).await;
     enable(&mut flow, 2);
     let running = call(&flow).spawn();
-    running.said("the other tables go on").await;
+    running.logged("the other tables go on").await;
     wait_until("rows of the slow table are counted", async || {
         let seen = status(&flow, ["status", "--json"]).run().await;
         let seen: serde_json::Value = serde_json::from_str(&seen.stdout).unwrap();
@@ -420,7 +420,7 @@ async fn status_says_why_a_table_failed_and_how_far_another_is() {
 
 /// It fails the table that needs it, with what to do about a copy, and no other.
 #[tokio::test]
-async fn a_type_that_the_target_refuses_is_told_with_its_table() {
+async fn a_type_that_the_target_refuses_is_reported_with_its_table() {
     let domain = "CREATE DOMAIN color AS text; CREATE TABLE paint (c color)";
     let mut flow = existing(Plugin::Pgoutput, &format!("{TABLES} {domain}")).await;
     let refuses = "CREATE FUNCTION no() RETURNS event_trigger LANGUAGE plpgsql AS \
@@ -430,7 +430,7 @@ async fn a_type_that_the_target_refuses_is_told_with_its_table() {
     execute(&flow.target, refuses).await;
     enable(&mut flow, 2);
     let running = call(&flow).spawn();
-    running.said("the other tables go on").await;
+    running.logged("the other tables go on").await;
     flow.shows("SELECT count(*) FROM test_schema.two", &["100"])
         .await;
     let seen = status(&flow, ["status"]).run().await;
@@ -441,8 +441,8 @@ async fn a_type_that_the_target_refuses_is_told_with_its_table() {
         "{}",
         seen.stdout
     );
-    let told = running.stderr();
-    assert!(!told.contains("--skip-transaction"), "{told}");
+    let reported = running.stderr();
+    assert!(!reported.contains("--skip-transaction"), "{reported}");
     drop(running.kill().await);
 }
 

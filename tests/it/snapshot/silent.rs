@@ -41,7 +41,7 @@ async fn a_table_whose_copy_failed_is_a_finding_and_an_exit_code_with_its_cause_
     execute(&flow.target, stands).await;
     enable(&mut flow, 1);
     let running = call(&flow).spawn();
-    running.said("the other tables go on").await;
+    running.logged("the other tables go on").await;
     flow.shows("SELECT id FROM other", &["1"]).await;
 
     let errors = running.stderr();
@@ -103,8 +103,8 @@ CREATE UNLOGGED TABLE fast (id int PRIMARY KEY);
 CREATE TABLE slow (id int PRIMARY KEY);
 INSERT INTO fast VALUES (1); INSERT INTO slow VALUES (1);";
 
-/// A copy brings their rows; nobody hears of their changes, and nobody is told that they travel.
-async fn unlogged_tables_are_told(plugin: Plugin) {
+/// A copy brings their rows; nobody hears of their changes, and nobody is reported that they travel.
+async fn unlogged_tables_are_reported(plugin: Plugin) {
     let mut flow = existing(plugin, UNLOGGED).await;
     enable(&mut flow, 1);
     let plan = on_both(
@@ -117,7 +117,7 @@ async fn unlogged_tables_are_told(plugin: Plugin) {
     let engine = flow.start();
     ready(&engine).await;
     flow.equal().await;
-    let told: Vec<(String, bool)> = {
+    let reported: Vec<(String, bool)> = {
         let status = engine.status();
         let status = status.borrow();
         let tables = status
@@ -128,10 +128,13 @@ async fn unlogged_tables_are_told(plugin: Plugin) {
             .map(|table| (table.name.clone(), table.unlogged))
             .collect()
     };
-    assert!(told.contains(&("public.fast".to_owned(), true)), "{told:?}");
     assert!(
-        told.contains(&("public.slow".to_owned(), false)),
-        "{told:?}"
+        reported.contains(&("public.fast".to_owned(), true)),
+        "{reported:?}"
+    );
+    assert!(
+        reported.contains(&("public.slow".to_owned(), false)),
+        "{reported:?}"
     );
     let seen = looks(&flow, ["status"]).run().await;
     assert!(seen.stdout.contains("it is unlogged"), "{}", seen.stdout);
@@ -149,9 +152,9 @@ async fn unlogged_tables_are_told(plugin: Plugin) {
 }
 
 #[tokio::test]
-async fn rows_of_unlogged_tables_come_with_a_copy_only_and_that_is_said() {
-    unlogged_tables_are_told(Plugin::Pgoutput).await;
-    unlogged_tables_are_told(Plugin::Wal2json).await;
+async fn rows_of_unlogged_tables_come_with_a_copy_only_and_that_is_reported() {
+    unlogged_tables_are_reported(Plugin::Pgoutput).await;
+    unlogged_tables_are_reported(Plugin::Wal2json).await;
 }
 
 const AUDITED: &str = "\
@@ -251,6 +254,6 @@ async fn what_does_not_replicate_is_listed_before_it_is_missed() {
     }
     assert_eq!(of(&findings, "function"), None);
     let running = call(&flow).spawn();
-    running.said("large objects: 2 are").await;
+    running.logged("large objects: 2 are").await;
     assert_eq!(running.terminate().await.code, Some(0));
 }

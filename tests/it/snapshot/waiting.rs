@@ -52,10 +52,12 @@ async fn a_copy_that_cannot_begin_says_for_whom_it_waits_and_leaves_nobody_waiti
     let (client, pid) = forgotten(&flow).await;
     let running = call(&flow).spawn();
     running
-        .said(&format!("process {pid} of role postgres"))
+        .logged(&format!("process {pid} of role postgres"))
         .await;
-    running.said("(idle in transaction, INSERT)").await;
-    running.said(&format!("pg_terminate_backend({pid})")).await;
+    running.logged("(idle in transaction, INSERT)").await;
+    running
+        .logged(&format!("pg_terminate_backend({pid})"))
+        .await;
     assert!(!running.stderr().contains("never to be shown"));
 
     assert_eq!(running.kill().await.code, None);
@@ -80,7 +82,7 @@ async fn an_interrupted_init_takes_back_what_it_did() {
         .await;
     let (client, pid) = forgotten(&flow).await;
     let running = init(&flow, SLOT).spawn();
-    running.said(&format!("process {pid}")).await;
+    running.logged(&format!("process {pid}")).await;
 
     let outcome = running.terminate().await;
     assert_eq!(outcome.code, Some(75), "{}", outcome.stderr);
@@ -97,8 +99,8 @@ async fn a_slot_that_cannot_begin_is_cancelled_with_its_init() {
     let flow = flow().await;
     let (_client, pid) = forgotten(&flow).await;
     let running = init(&flow, "second").spawn();
-    running.said("create replication slot second").await;
-    running.said(&format!("process {pid}")).await;
+    running.logged("create replication slot second").await;
+    running.logged(&format!("process {pid}")).await;
 
     running.signal(Signal::SIGINT);
     let outcome = running.outcome().await;

@@ -121,9 +121,9 @@ async fn transaction(client: &mut TcpStream, server: &mut TcpStream) -> io::Resu
     loop {
         tokio::select! {
             count = server.read(&mut answered) => {
-                let said = &answered[..some(count?)?];
-                client.write_all(said).await?;
-                if said.ends_with(READY) {
+                let message = &answered[..some(count?)?];
+                client.write_all(message).await?;
+                if message.ends_with(READY) {
                     return Ok(());
                 }
             }

@@ -162,19 +162,19 @@ impl Running {
     }
 
     /// Waits until it has said something.
-    pub async fn said(&self, text: &str) {
+    pub async fn logged(&self, text: &str) {
         wait_until(&format!("pgstream says {text:?}"), async || {
-            let said = self.stderr();
-            if said.contains(text) {
+            let message = self.stderr();
+            if message.contains(text) {
                 Ok(())
             } else {
-                Err(said)
+                Err(message)
             }
         })
         .await;
     }
 
-    /// Waits until it is gone without having been told to. Cancel safe.
+    /// Waits until it is gone without having been reported to. Cancel safe.
     pub async fn ended_by_itself(&mut self) {
         drop(self.child.wait().await);
     }
@@ -212,7 +212,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("--- pgstream said:\n{}", self.stderr());
+            eprintln!("--- pgstream logged:\n{}", self.stderr());
         }
     }
 }

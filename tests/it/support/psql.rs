@@ -28,7 +28,7 @@ pub fn psql(cluster: &Cluster, command: &str) -> String {
         &url,
     ]);
     let output = call.output().expect("psql runs");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "psql {command}: {said}");
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "psql {command}: {message}");
     String::from_utf8(output.stdout).expect("UTF-8")
 }

@@ -159,11 +159,11 @@ async fn a_message_that_looks_like_ours_is_reported_once() {
         }
         flow.run("CREATE TABLE marker (id int PRIMARY KEY)").await;
         flow.acknowledged().await;
-        let said = running.terminate().await.stderr;
+        let message = running.terminate().await.stderr;
         assert_eq!(
-            said.matches("passing over a logical message").count(),
+            message.matches("passing over a logical message").count(),
             1,
-            "{said}"
+            "{message}"
         );
     }
 }

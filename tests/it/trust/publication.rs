@@ -131,8 +131,8 @@ async fn a_publication_that_is_gone_or_called_otherwise_stops_the_stream_by_its_
         let stopped = failure(&mut handle).await;
         let shown = format!("{gone}: {stopped:#?}");
         assert_eq!(stopped.class, ErrorClass::Operator, "{shown}");
-        let said = format!("{} {:?}", stopped.message, stopped.causes);
-        assert!(said.contains(PUBLICATION), "{shown}");
+        let message = format!("{} {:?}", stopped.message, stopped.causes);
+        assert!(message.contains(PUBLICATION), "{shown}");
         assert!(
             stopped.hint.unwrap_or_default().contains("tear-down"),
             "{shown}"

@@ -37,8 +37,8 @@ fn names_its_transaction(failure: &Failure, class: ErrorClass, hint: &str) {
         .transaction
         .map_or(Lsn::ZERO, |found| found.commit_lsn);
     let skip = format!("--skip-transaction {lsn}");
-    let said = failure.hint.clone().unwrap_or_default();
-    assert!(said.contains(hint) && said.contains(&skip), "{shown}");
+    let message = failure.hint.clone().unwrap_or_default();
+    assert!(message.contains(hint) && message.contains(&skip), "{shown}");
 }
 
 /// Earlier installations sent rows as logical messages, which anybody can write: they are not believed, and

@@ -88,8 +88,8 @@ fn check(change: impl FnOnce(&mut SourceFacts, &mut TargetFacts), text: &str, hi
     change(&mut source, &mut target);
     let findings = judge(&wanted(), &source, &target);
     assert_eq!(findings.len(), 1, "{findings:?}");
-    let said = format!("{} {}", findings[0].object, findings[0].problem);
-    assert!(said.contains(text), "{said}");
+    let message = format!("{} {}", findings[0].object, findings[0].problem);
+    assert!(message.contains(text), "{message}");
     assert!(findings[0].hint.contains(hint), "{}", findings[0].hint);
 }
 
@@ -108,7 +108,7 @@ fn one_database_on_both_sides_blocks() {
 }
 
 #[test]
-fn what_the_target_lacks_is_told_with_its_statement() {
+fn what_the_target_lacks_is_reported_with_its_statement() {
     check(
         |_, t| t.server.encoding = "LATIN1".to_owned(),
         "encoded in LATIN1",
@@ -132,7 +132,7 @@ fn what_the_target_lacks_is_told_with_its_statement() {
 }
 
 #[test]
-fn types_and_collations_are_told_once_each() {
+fn types_and_collations_are_reported_once_each() {
     let mood = |source: &mut SourceFacts, _: &mut TargetFacts| {
         let used = TypeUse {
             name: name("mood"),

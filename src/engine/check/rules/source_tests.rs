@@ -82,8 +82,8 @@ fn check(change: impl FnOnce(&mut SourceFacts), text: &str, hint: &str) {
     change(&mut facts);
     let findings = judge(&wanted(), &facts);
     assert_eq!(findings.len(), 1, "{findings:?}");
-    let said = format!("{} {}", findings[0].object, findings[0].problem);
-    assert!(said.contains(text), "{said}");
+    let message = format!("{} {}", findings[0].object, findings[0].problem);
+    assert!(message.contains(text), "{message}");
     assert!(findings[0].hint.contains(hint), "{}", findings[0].hint);
 }
 
@@ -182,7 +182,7 @@ fn an_installation_of_elsewhere_is_done_again() {
 }
 
 #[test]
-fn the_states_of_a_slot_are_told_apart() {
+fn the_states_of_a_slot_are_reported_apart() {
     check(
         |f| f.slot = None,
         "replication slot a_slot not found",
@@ -247,7 +247,7 @@ fn before_init_the_one_finding_is_init_itself() {
 }
 
 #[test]
-fn a_full_server_is_told_before_init() {
+fn a_full_server_is_reported_before_init() {
     let mut facts = ready();
     facts.schema_log = None;
     facts.slot = None;
@@ -358,15 +358,15 @@ fn generated_columns_must_not_make_users_statements_fail() {
         facts.tables = vec![table(whole_row, without)];
         let findings = judge(&wanted(), &facts);
         assert_eq!(findings.len(), found, "{findings:?}");
-        let told = "has virtual generated columns and no key";
+        let reported = "has virtual generated columns and no key";
         assert!(
             findings
                 .iter()
-                .all(|one| one.blocking && one.problem.starts_with(told))
+                .all(|one| one.blocking && one.problem.starts_with(reported))
         );
         slot(&mut facts).plugin = "wal2json".to_owned();
         let findings = judge(&wanted(), &facts);
-        assert!(!findings.iter().any(|one| one.problem.starts_with(told)));
+        assert!(!findings.iter().any(|one| one.problem.starts_with(reported)));
     }
 }
 
@@ -403,7 +403,7 @@ fn wal2json_must_be_there_and_print_every_number() {
 }
 
 #[test]
-fn what_a_copy_may_not_read_is_told_with_its_grants() {
+fn what_a_copy_may_not_read_is_reported_with_its_grants() {
     let closed = |facts: &mut SourceFacts| {
         facts.descriptions_closed = true;
         facts.tables = vec![SourceTable {

@@ -72,10 +72,10 @@ fn check(change: impl FnOnce(&mut TargetFacts), text: &str, hint: &str, blocking
     change(&mut facts);
     let findings = judge(&wanted(), &facts);
     assert_eq!(findings.len(), 1, "{findings:?}");
-    let said = format!("{} {}", findings[0].object, findings[0].problem);
-    assert!(said.contains(text), "{said}");
+    let message = format!("{} {}", findings[0].object, findings[0].problem);
+    assert!(message.contains(text), "{message}");
     assert!(findings[0].hint.contains(hint), "{}", findings[0].hint);
-    assert_eq!(findings[0].blocking, blocking, "{said}");
+    assert_eq!(findings[0].blocking, blocking, "{message}");
 }
 
 #[test]
