@@ -1,10 +1,11 @@
 //! The selected row in plain words: what Enter shows, and what stands beside the lists on a full
 //! screen.
 
+mod snapshot;
+
 use ratatui::text::{Line, Span};
 
-mod copy;
-pub(crate) use copy::selected_copy;
+pub(crate) use snapshot::selected_copy;
 
 use super::action::{Action, Pane};
 use super::availability;

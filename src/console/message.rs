@@ -78,7 +78,7 @@ pub(crate) enum Effect {
     /// Write down other levels of the log.
     Capture(Vec<Capture>),
     /// Put text on the clipboard; `what` it is, for the toast.
-    Copy { what: String, text: String },
+    Yank { what: String, text: String },
     /// Switch the mouse on or off.
     Mouse(bool),
     /// Do something on the tutorial's servers.

@@ -16,7 +16,6 @@ mod action;
 mod availability;
 mod chord;
 mod clipboard;
-mod copy;
 mod detail;
 mod error;
 mod hint;
@@ -46,6 +45,7 @@ mod threshold;
 mod update;
 mod view;
 pub(crate) mod wizard;
+mod yank;
 
 use std::panic::AssertUnwindSafe;
 

@@ -362,7 +362,7 @@ impl Shell {
                     feed.capture(&levels);
                 }
             }
-            Effect::Copy { what, text } => self.copy(what, text),
+            Effect::Yank { what, text } => self.yank(what, text),
             Effect::Mouse(mouse) => terminal::set_mouse(mouse)?,
             Effect::Perform(request) => self.perform_step(request),
             Effect::Open(path) => return self.open_file(&path),

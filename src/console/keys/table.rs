@@ -62,8 +62,8 @@ pub(crate) const BINDINGS: &[Binding] = &[
     line(ALL, Action::FindNext, "find-next", &["n"], "next match"),
     line(ALL, Action::FindPrevious, "find-previous", &["N"], "previous match"),
     hinted(50, "freeze", line(ALL, Action::Freeze, "freeze", &["space"], "freeze the display; the engine goes on")),
-    line(ALL, Action::CopyRow, "copy-row", &["y"], "copy the row"),
-    line(ALL, Action::CopyPane, "copy-pane", &["Y"], "copy the whole pane as text"),
+    line(ALL, Action::YankRow, "copy-row", &["y"], "copy the row"),
+    line(ALL, Action::YankPane, "copy-pane", &["Y"], "copy the whole pane as text"),
     hinted(91, "dashboard", line(ALL, Action::Back, "back", &["esc"], "close, clear, back")),
     line(ALL, Action::Mouse, "mouse", &["m"], "mouse on or off; Shift-drag selects text"),
     line(ALL, Action::Redraw, "redraw", &["ctrl-l"], "draw everything anew"),
@@ -96,7 +96,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
     hinted(30, "follow", line(LOGS, Action::Follow, "follow", &["f"], "follow new lines; scrolling up stops it")),
     hinted(31, "levels", line(LOGS, Action::Targets, "levels", &["t"], "choose targets and levels, beside the lines")),
     hinted(32, "wrap", line(LOGS, Action::Wrap, "wrap", &["w"], "wrap long lines")),
-    line(LOGS, Action::CopyJson, "copy-json", &["c"], "copy the line as JSON"),
+    line(LOGS, Action::YankJson, "copy-json", &["c"], "copy the line as JSON"),
 
     hinted(30, "sort", line(TABLES, Action::TablesSort, "tables-sort", &["o"], "sort by changes, latest change or name")),
 

@@ -5,7 +5,6 @@ use tui_input::Input;
 use super::{ask, copies, leave, motion, refuse, start, toast, wizard};
 use crate::console::action::{Action, Pane};
 use crate::console::availability::{STOP_FIRST, refusal};
-use crate::console::copy;
 use crate::console::detail::selected_change;
 use crate::console::items::items;
 use crate::console::message::Effect;
@@ -14,6 +13,7 @@ use crate::console::model::editor::Editor;
 use crate::console::model::overlay::{Filtered, Overlay};
 use crate::console::model::{Find, Leaving, Model, SlotOrder, TableOrder, Unit, Window};
 use crate::console::wizard::Kind;
+use crate::console::yank;
 use crate::engine::status::{Command, Phase};
 
 /// Does an action, or says why it cannot be done.
@@ -34,7 +34,7 @@ pub(crate) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::SkipTransaction | Action::SchemaSkip => ask::skip(model),
         Action::SchemaEdit => edit_change(model),
         Action::Stop => ask::stop(model),
-        Action::CopyRow | Action::CopyPane | Action::CopyJson => return copied(model, action),
+        Action::YankRow | Action::YankPane | Action::YankJson => return copied(model, action),
         Action::Mouse => return mouse(model),
         Action::Redraw => return vec![Effect::Redraw],
         Action::Suspend => return ask::suspend(model),
@@ -227,7 +227,7 @@ fn edit_change(model: &mut Model) {
         .as_ref()
         .is_none_or(|open| open.id != change.id)
     {
-        let text = copy::sql(change);
+        let text = yank::sql(change);
         let editor = Editor::new(change.id.clone(), change.tag.clone(), &text);
         model.editor = Some(editor);
     }
@@ -273,12 +273,12 @@ fn mouse(model: &mut Model) -> Vec<Effect> {
 
 fn copied(model: &mut Model, action: Action) -> Vec<Effect> {
     let copied = match action {
-        Action::CopyPane => copy::pane(model),
-        Action::CopyJson => copy::log_line_json(model),
-        _ => copy::row(model),
+        Action::YankPane => yank::pane(model),
+        Action::YankJson => yank::log_line_json(model),
+        _ => yank::row(model),
     };
     match copied {
-        Some((what, text)) => vec![Effect::Copy { what, text }],
+        Some((what, text)) => vec![Effect::Yank { what, text }],
         None => {
             refuse(model, "there is nothing to copy");
             Vec::new()

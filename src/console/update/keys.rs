@@ -201,8 +201,8 @@ fn in_overlay(model: &mut Model, chord: Chord) -> Vec<Effect> {
                 Some(Action::Last) => *scroll = scroll_max,
                 Some(Action::Open | Action::Quit) => model.overlay = None,
                 Some(
-                    other @ (Action::CopyRow
-                    | Action::CopyPane
+                    other @ (Action::YankRow
+                    | Action::YankPane
                     | Action::SchemaRetry
                     | Action::SchemaSkip
                     | Action::SchemaEdit

@@ -250,7 +250,7 @@ fn copying_takes_what_is_shown() {
     let text = |keys: &str| {
         let effects = press(&mut console(SampleState::Streaming), keys);
         match effects.as_slice() {
-            [Effect::Copy { text, .. }] => text.clone(),
+            [Effect::Yank { text, .. }] => text.clone(),
             other => panic!("{other:?}"),
         }
     };

@@ -36,7 +36,7 @@ pub(super) fn on_key(model: &mut Model, chord: Chord) -> Vec<Effect> {
     match update::on_key(wizard, chord, now_ms) {
         Outcome::Stay => Vec::new(),
         Outcome::Ask(jobs) => asked(wizard.kind, jobs),
-        Outcome::Copy(what, text) => vec![Effect::Copy { what, text }],
+        Outcome::Yank(what, text) => vec![Effect::Yank { what, text }],
         Outcome::Write(name, text) => vec![Effect::Write { name, text }],
         Outcome::Refuse(reason) => {
             refuse(model, reason);

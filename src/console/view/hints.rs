@@ -190,7 +190,7 @@ const fn keys_over(overlay: &Overlay) -> &'static [(&'static str, &'static str)]
 /// What can be done with the row whose details are shown.
 fn acting_on_row(model: &Model, pane: Pane) -> impl Iterator<Item = Hint> {
     let actions = [
-        (None, Action::CopyRow, "copy"),
+        (None, Action::YankRow, "copy"),
         (Some(Pane::Schema), Action::SchemaEdit, "edit"),
         (Some(Pane::Schema), Action::SchemaRetry, "retry"),
         (Some(Pane::Schema), Action::SchemaSkip, "skip (asks)"),

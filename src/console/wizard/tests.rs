@@ -130,7 +130,7 @@ fn what_blocks_stops_the_wizard_unless_init_fixes_it() {
     assert_eq!(wizard.step(), Step::Preflight);
     assert_eq!(
         on_key(&mut wizard, key("y")),
-        Outcome::Copy("fix".into(), hint.into())
+        Outcome::Yank("fix".into(), hint.into())
     );
 
     let answers = vec![

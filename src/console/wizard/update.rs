@@ -22,7 +22,7 @@ pub(crate) enum Outcome {
     /// Leave the wizard; what was typed is kept.
     Leave,
     /// Put text on the clipboard.
-    Copy(String, String),
+    Yank(String, String),
     /// Write text into a file of this name.
     Write(String, String),
     /// Say why nothing happens.
@@ -431,11 +431,11 @@ fn in_sql(wizard: &mut Wizard, chord: Chord) -> Outcome {
 fn copied(wizard: &Wizard) -> Outcome {
     match (wizard.step(), &wizard.findings, &wizard.plan) {
         (Step::Preflight, Loaded::Done(findings), _) => match findings.get(wizard.selected) {
-            Some(finding) => Outcome::Copy("fix".to_owned(), finding.hint.clone()),
+            Some(finding) => Outcome::Yank("fix".to_owned(), finding.hint.clone()),
             None => Outcome::Stay,
         },
         (Step::Plan, _, Loaded::Done(planned)) => {
-            Outcome::Copy("plan".to_owned(), render_plan(&planned.steps))
+            Outcome::Yank("plan".to_owned(), render_plan(&planned.steps))
         }
         _ => Outcome::Stay,
     }
