@@ -199,7 +199,7 @@ async fn a_role_that_was_given_what_check_says_sees_everything() {
                 Some("source") => &on_source,
                 _ => &on_target,
             };
-            execute(client, finding["fix"].as_str().unwrap()).await;
+            execute(client, finding["hint"].as_str().unwrap()).await;
         }
     }
     let status = by_role("status").run().await;
@@ -294,7 +294,7 @@ async fn check_as_json_has_the_documented_fields() {
     let report: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
     let finding = report["findings"][0].as_object().unwrap();
     let fields: Vec<&String> = finding.keys().collect();
-    assert_eq!(fields, ["blocking", "fix", "object", "problem", "side"]);
+    assert_eq!(fields, ["blocking", "hint", "object", "problem", "side"]);
     assert_eq!(report["slot_name"], "pgstream_tutorial_slot");
     assert_eq!(outcome.code, Some(78));
 }

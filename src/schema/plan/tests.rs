@@ -85,7 +85,7 @@ fn a_new_name_and_a_new_column_are_reported_in_the_order_that_works() {
 }
 
 #[test]
-fn a_refilled_table_is_emptied_before_its_column_gets_another_type() {
+fn a_rewritten_table_is_emptied_before_its_column_gets_another_type() {
     let mut text = column(1, "a");
     text["type"] = json!("text");
     text["type_oid"] = json!(25);
