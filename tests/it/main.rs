@@ -61,3 +61,4 @@ mod trust;
 mod tutorial;
 mod values;
 mod verify;
+mod words;
