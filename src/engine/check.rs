@@ -12,8 +12,6 @@
 
 mod facts;
 mod finding;
-mod judge_left;
-mod judge_rows;
 mod query;
 mod rules;
 mod wal2json;

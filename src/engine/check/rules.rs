@@ -1,11 +1,13 @@
 //! Puts together the findings of both sides. Pure.
 
 pub(crate) mod both;
+mod left;
+mod rows;
 pub(crate) mod source;
 pub(crate) mod target;
 
 use super::facts::{SourceFacts, TargetFacts};
-use super::{Finding, Wanted, judge_left};
+use super::{Finding, Wanted};
 
 /// Judges what is known; a side that did not answer has its own finding instead of facts.
 pub(super) fn judge(
@@ -24,7 +26,7 @@ pub(super) fn judge(
     }
     if let (Ok((wanted, source)), Ok(target)) = (source, target) {
         findings.extend(both::judge(wanted, source, target));
-        findings.extend(judge_left::judge(wanted, source, target));
+        findings.extend(left::judge(wanted, source, target));
     }
     findings.sort_by_key(|finding| (!finding.blocking, finding.side));
     findings

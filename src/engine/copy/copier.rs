@@ -221,13 +221,7 @@ impl Copier {
                 stands_still: first || !self.context.streams,
                 refused: &refused,
             };
-            let source_snapshot = while_primary_speaks(
-                &self.context.pipeline,
-                Box::pin(SourceSnapshot::open(&settings)),
-            )
-            .await;
-            let source_snapshot =
-                source_snapshot.map_err(|error| self.context.plan_failed(error))?;
+            let source_snapshot = self.open_snapshot(&settings).await?;
             if self.reach(source_snapshot.point.lsn()).await? == Answer::Disturbed {
                 sleep(PAUSE).await;
                 continue;
@@ -264,6 +258,12 @@ impl Copier {
             }
         }
         Err(Stop::Failed(EngineError::SnapshotRestless))
+    }
+
+    async fn open_snapshot(&self, settings: &PlanSettings<'_>) -> Result<SourceSnapshot, Stop> {
+        let opened = Box::pin(SourceSnapshot::open(settings));
+        let opened = while_primary_speaks(&self.context.pipeline, opened).await;
+        Ok(opened.map_err(|error| self.context.plan_failed(error))?)
     }
 
     async fn parts(&self, target: &Session) -> Result<Vec<StoredPart>, Stop> {

@@ -41,6 +41,7 @@ mod rights;
 mod source_snapshot;
 mod standalone;
 pub(super) mod tables;
+mod trigger_steps;
 mod watch;
 
 use std::sync::Arc;

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use crate::config::{Snapshot, TableFilter};
 use crate::engine::EngineError;
-use crate::model::{Classify, ErrorClass, QualifiedName, RelationId, do_block, quote_ident};
+use crate::model::{Classify, ErrorClass, QualifiedName, RelationId, quote_ident};
 use crate::postgres::{PgError, Session};
 use crate::schema::{
     CopyPlan, DescribeError, ObjectChange, Stage, StagedStep, Step, Trigger, grant_descriptions,
@@ -26,6 +26,7 @@ use super::ranges::{Ranges, ranges};
 use super::reconcile::{Conflict, Reconciled, domain_checks_in_the_way, in_the_way, reconcile};
 use super::request::{Answer, MadeTable, TableStep, TablesRequest};
 use super::source_snapshot::{FreeObjects, SourceSnapshot};
+use super::trigger_steps::{silence, wake};
 
 /// Why no copy can be planned.
 #[derive(Debug, thiserror::Error)]
@@ -160,12 +161,7 @@ impl SnapshotPlan {
             hidden,
             ..
         } = source_snapshot;
-        let known: HashSet<QualifiedName> = settings
-            .stored
-            .iter()
-            .map(|table| table.name.clone())
-            .chain(tables.iter().map(|table| table.name.clone()))
-            .collect();
+        let known = known_names(settings.stored, &tables);
         let known = |name: &QualifiedName| known.contains(name);
         let owned = |object: ObjectChange| object.owned_where(&known);
         let objects: Vec<_> = compared.objects.into_iter().map(owned).collect();
@@ -531,38 +527,11 @@ fn sequence((name, table): &(QualifiedName, Option<u32>)) -> NewStep {
     }
 }
 
-/// Keeps a trigger silent while the rows of its table come.
-fn silence((table, trigger): &(u32, Trigger)) -> TableStep {
-    let (name, on) = (quote_ident(&trigger.name), trigger.table.quoted());
-    TableStep {
-        relation: Some(*table),
-        step: Step {
-            object: format!("trigger {} on {}", trigger.name, trigger.table),
-            sql: format!("ALTER TABLE {on} DISABLE TRIGGER {name}"),
-        },
-    }
-}
-
-/// Lets it fire again as before, whatever it and its table are called by then.
-fn wake((table, trigger): &(u32, Trigger)) -> NewStep {
-    let enable = match trigger.enabled.as_str() {
-        "A" => "ENABLE ALWAYS",
-        "R" => "ENABLE REPLICA",
-        _ => "ENABLE",
-    };
-    NewStep {
-        stage: "trigger",
-        relation: Some(*table),
-        referenced: None,
-        object: format!("trigger {} on {}", trigger.name, trigger.table),
-        sql: do_block(&format!(
-            "DECLARE t record; BEGIN FOR t IN SELECT g.tgrelid::pg_catalog.regclass AS name, g.tgname \
-             FROM pg_catalog.pg_trigger AS g WHERE g.oid = {} AND g.tgenabled = 'D' LOOP \
-             EXECUTE pg_catalog.format('ALTER TABLE %s {enable} TRIGGER %I', t.name, t.tgname); \
-             END LOOP; END",
-            trigger.oid
-        )),
-    }
+/// Returns the tables of this pipeline: those that it has records of, and those that the source shows.
+fn known_names(stored: &[StoredTable], tables: &[SourceTable]) -> HashSet<QualifiedName> {
+    let stored = stored.iter().map(|table| &table.name);
+    let names = stored.chain(tables.iter().map(|table| &table.name));
+    names.cloned().collect()
 }
 
 /// Tables of an earlier try, but for those that go on with what is there.

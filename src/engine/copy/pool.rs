@@ -16,7 +16,7 @@ use crate::engine::status::CopyState;
 use crate::engine::supervise::{self, Task};
 use crate::engine::{EngineError, failure_of};
 use crate::model::{Classify as _, ErrorClass, QualifiedName, RelationId};
-use crate::postgres::{self, PgError, Session, sqlstate};
+use crate::postgres::{self, Session};
 use crate::snapshot::{
     Fence, Moved, OpenStep, Part, SnapshotError, SourceTable, TypeFingerprints, Worker,
     WorkerSettings, is_as_planned, plan_parts,
@@ -25,7 +25,7 @@ use crate::snapshot::{
 use super::context::{CopyContext, Stop};
 use super::plan::SnapshotPlan;
 use super::progress::Counter;
-use super::queue::{Job, Progress, Queue};
+use super::queue::{Job, Progress, Queue, names_collided};
 use super::watch;
 
 /// Progress is shown, and users who wait for us are looked for, this often.
@@ -506,7 +506,7 @@ impl WorkerPool {
             .collect();
         let ended = watch::make_way(&self.now, &pids).await;
         let endpoint = || context.pipeline.snapshot.source.endpoint();
-        let ended = ended.map_err(|source| watching_failed(endpoint(), source))?;
+        let ended = ended.map_err(|source| watch::failed(endpoint(), source))?;
         for running in self.running.values_mut() {
             running.gave_way |= ended.contains(&running.source_pid);
         }
@@ -533,7 +533,7 @@ impl WorkerPool {
         }
         let waited_for = watch::is_waited_for(&self.now, plan.point.holder_pid()).await;
         let endpoint = || context.pipeline.snapshot.source.endpoint();
-        if !waited_for.map_err(|source| watching_failed(endpoint(), source))? {
+        if !waited_for.map_err(|source| watch::failed(endpoint(), source))? {
             return Ok(());
         }
         let untouched = self.queue.leave_out_untouched();
@@ -590,21 +590,5 @@ impl WorkerPool {
             || QualifiedName::new("", relation.0.to_string()),
             |table| table.name.clone(),
         )
-    }
-}
-
-/// Two tables that are made at once may give their array types the same name: the second finds another
-/// one when it is made again.
-fn names_collided(job: &Job, error: &SnapshotError) -> bool {
-    let unique = Some(sqlstate::UNIQUE_VIOLATION);
-    *job == Job::Make
-        && matches!(error, SnapshotError::Step { source, .. } if source.code() == unique)
-}
-
-fn watching_failed(endpoint: String, source: PgError) -> EngineError {
-    EngineError::Source {
-        operation: "let statements that wait for a copy go first",
-        endpoint,
-        source,
     }
 }

@@ -10,7 +10,8 @@
 use std::collections::VecDeque;
 
 use crate::model::RelationId;
-use crate::snapshot::{OpenStep, Part};
+use crate::postgres::sqlstate;
+use crate::snapshot::{OpenStep, Part, SnapshotError};
 
 /// A piece of work for one worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +24,14 @@ pub(super) enum Job {
     Step(OpenStep),
     /// All statements that complete the table, in one transaction.
     Finish,
+}
+
+/// Two tables that are made at once may give their array types the same name: the second finds another
+/// one when it is made again.
+pub(super) fn names_collided(job: &Job, error: &SnapshotError) -> bool {
+    let unique = Some(sqlstate::UNIQUE_VIOLATION);
+    *job == Job::Make
+        && matches!(error, SnapshotError::Step { source, .. } if source.code() == unique)
 }
 
 /// Whether the table is there.

@@ -1,5 +1,6 @@
 //! Nobody waits for us: a user's statement that a copy's lock keeps waiting goes first.
 
+use crate::engine::EngineError;
 use crate::postgres::{PgError, Session};
 
 /// Sessions that wait for a lock are few, and usually none; only for them the lock manager is asked
@@ -34,4 +35,13 @@ pub(super) async fn make_way(now: &Session, ours: &[i32]) -> Result<Vec<i32>, Pg
     }
     let rows = now.rows(MAKE_WAY, &[&ours]).await?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// Returns what stops the copy where nobody can be let go first.
+pub(super) fn failed(endpoint: String, source: PgError) -> EngineError {
+    EngineError::Source {
+        operation: "let statements that wait for a copy go first",
+        endpoint,
+        source,
+    }
 }

@@ -8,7 +8,7 @@ use crate::engine::check::facts::{
     CollationUse, ForeignType, SourceFacts, SourceTable, TargetFacts, TargetTable, TypeUse,
 };
 use crate::engine::check::finding::{bounded, remark, required};
-use crate::engine::check::{Finding, Side, Wanted, judge_rows};
+use crate::engine::check::{Finding, Side, Wanted};
 use crate::engine::requirements;
 use crate::model::hint::{begin_anew, run_command, tear_down_command};
 use crate::model::{Classify as _, QualifiedName, quote_ident, quote_literal};
@@ -27,7 +27,7 @@ pub(crate) fn judge(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts)
     findings.extend(foreign_types(wanted, source, target));
     findings.extend(collations(wanted, source, target));
     findings.extend(tables(wanted, source, target));
-    findings.extend(judge_rows::judge(wanted, source, target));
+    findings.extend(super::rows::judge(wanted, source, target));
     findings.extend(schemas(wanted, source, target));
     findings
 }

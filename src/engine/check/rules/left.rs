@@ -3,10 +3,10 @@
 
 use std::collections::HashSet;
 
-use super::facts::{CopyFacts, SourceFacts, TargetFacts};
-use super::finding::{bounded, found};
-use super::{Finding, Side, Wanted};
 use crate::config::key;
+use crate::engine::check::facts::{CopyFacts, SourceFacts, TargetFacts};
+use crate::engine::check::finding::{bounded, found};
+use crate::engine::check::{Finding, Side, Wanted};
 use crate::engine::unreplicated::{UNLOGGED, copy_large_objects, large_objects_stay};
 use crate::model::hint::run_command;
 use crate::model::{QualifiedName, quote_ident};
@@ -155,5 +155,5 @@ fn large_objects(wanted: &Wanted, source: &SourceFacts) -> Option<Finding> {
 }
 
 #[cfg(test)]
-#[path = "judge_left_tests.rs"]
+#[path = "left_tests.rs"]
 mod tests;

@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 
-use super::facts::{ComputedColumn, Partition, SourceFacts, TargetColumn, TargetFacts};
-use super::finding::{bounded, found, remark};
-use super::{Finding, Side, Wanted};
 use crate::config::Plugin;
+use crate::engine::check::facts::{
+    ComputedColumn, Partition, SourceFacts, TargetColumn, TargetFacts,
+};
+use crate::engine::check::finding::{bounded, found, remark};
+use crate::engine::check::{Finding, Side, Wanted};
 use crate::model::{QualifiedName, quote_ident};
 
 pub(super) fn judge(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Vec<Finding> {
