@@ -62,6 +62,7 @@ impl Terminal {
     }
 
     /// Gives the window another size.
+    #[cfg(feature = "failpoints")]
     pub fn resize(&mut self, columns: u16, rows: u16) {
         self.screen
             .screen_mut()
