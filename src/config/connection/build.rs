@@ -218,10 +218,21 @@ fn host(
         Some(name) if name.starts_with('@') => Err(malformed(
             "begins with \"@\" (abstract sockets are not supported)",
         )),
-        Some(name) if name.contains(['@', '/', ' ', '\\', '[', ']']) => {
-            Err(malformed("holds a character that no host name has"))
-        }
+        Some(name) if !is_host(name) => Err(malformed("is neither a host name nor an IP address")),
         Some(name) => Ok(Host::Name(name.to_owned())),
+    }
+}
+
+/// Returns whether a resolver could be asked for the text: a name, or an address with or without a zone.
+fn is_host(text: &str) -> bool {
+    let (address, zone) = text.split_once('%').unwrap_or((text, ""));
+    let word = |text: &str, others: &str| {
+        text.chars()
+            .all(|one| one.is_alphanumeric() || others.contains(one))
+    };
+    match address.parse::<IpAddr>() {
+        Ok(_) => word(zone, "-_."),
+        Err(_not_an_address) => word(text, "-_."),
     }
 }
 

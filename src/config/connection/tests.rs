@@ -300,12 +300,42 @@ fn a_command_line_names_the_file_that_holds_the_address() {
 }
 
 #[test]
+fn a_host_is_a_name_or_an_address() {
+    for good in [
+        "db_1.example-a.com",
+        "::1",
+        "fe80::1%eth0",
+        "10.0.0.1",
+        "münchen.de",
+    ] {
+        let text = format!("host={good} user=u dbname=d");
+        let settings = ConnectionSettings::parse_in(&text, &environment()).expect(good);
+        assert_eq!(settings, parse(&settings.to_string()), "{good}");
+    }
+    for bad in [
+        "h:5432",
+        "h?a=b",
+        "h#",
+        "a%20b",
+        "a;b",
+        "h&i",
+        "fe80::1%a?b",
+        "::g",
+    ] {
+        let text = format!("host='{bad}' user=u dbname=d");
+        let error = ConnectionSettings::parse_in(&text, &environment()).expect_err(bad);
+        assert!(error.to_string().contains("neither a host name"), "{error}");
+    }
+}
+
+#[test]
 fn fuzz_connection_strings() {
-    let good: [&[u8]; 4] = [
+    let good: [&[u8]; 5] = [
         b"postgres://me:p%40ss@h:1,[::1]:2/a%2Fb?sslmode=verify-full&connect_timeout=5&options=-c%20a%3Db",
         b"host=h,i hostaddr=10.0.0.1 port=5432 dbname='it\\'s' user=me password='a b'",
         b"postgresql:///db?host=/tmp&target_session_attrs=any&keepalives=0&channel_binding=require",
         b"postgres://me@h/db",
+        b"postgres://me@[fe80::1%25eth0]/db",
     ];
 
     crate::fuzz::fuzz(&good, |input| {

@@ -158,7 +158,9 @@ pub(super) fn render(settings: &ConnectionSettings) -> String {
         .hosts
         .iter()
         .map(|place| match &place.host {
-            Host::Name(name) if name.contains(':') => format!("[{name}]:{}", place.port),
+            Host::Name(name) if name.contains(':') => {
+                format!("[{}]:{}", name.replace('%', "%25"), place.port)
+            }
             Host::Name(name) => format!("{}:{}", encode(name), place.port),
             Host::Directory(path) => format!("{}:{}", encode(&path.to_string_lossy()), place.port),
         })
