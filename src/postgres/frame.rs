@@ -3,7 +3,8 @@
 //!
 //! A frame's data is a slice of the read buffer, never a copy. Ordinary frames share buffers of
 //! [`READ_BYTES`]; a frame larger than that gets one of exactly its size, so that a row of 100 MB
-//! costs 100 MB and is given back with its last slice.
+//! costs 100 MB and is given back with its last slice. What any user may send at any size and nobody
+//! reads, the content of a logical message, is dropped while it arrives.
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use std::collections::VecDeque;
@@ -19,6 +20,18 @@ use crate::model::Lsn;
 /// Size of a read buffer. One system call then takes hundreds of rows when there is a backlog;
 /// larger ones gained nothing.
 pub(super) const READ_BYTES: usize = 256 * 1024;
+
+/// Where the plugin's bytes begin: behind the header, and kind, two positions and clock of `XLogData`.
+const DATA_AT: usize = HEADER_BYTES + 1 + 3 * 8;
+
+/// pgoutput's tag of a logical message, which no message of wal2json begins with.
+const LOGICAL_MESSAGE: u8 = b'M';
+
+/// Tag, flags and position in front of its prefix.
+const PREFIX_AT: usize = DATA_AT + 1 + 1 + 8;
+
+/// Longer prefixes are cut.
+const PREFIX_BYTES_MAX: usize = 1_024;
 
 /// One message of the stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,9 +72,37 @@ pub(super) struct FrameBuffer {
     bytes: BytesMut,
     /// Length of the message at the front, once its header is known.
     wanted: usize,
+    /// The message at the front, where its content is not wanted.
+    omission: Option<Omission>,
     /// What was received beyond that, in order.
     ahead: VecDeque<Bytes>,
     ahead_byte_count: usize,
+}
+
+/// A large logical message on its way, without its content.
+#[derive(Debug)]
+struct Omission {
+    /// What is handed on in its place: everything in front of the content, whose length is nothing.
+    body: BytesMut,
+    /// Bytes of it that are still to be dropped.
+    left: usize,
+}
+
+impl Omission {
+    /// Returns what to keep of a message of so many bytes that has arrived in part, if it is one and so
+    /// much of it is here.
+    fn of(received: &[u8], total: usize) -> Option<Self> {
+        let is_one = received.get(HEADER_BYTES) == Some(&b'w')
+            && received.get(DATA_AT) == Some(&LOGICAL_MESSAGE);
+        let prefix = received.get(PREFIX_AT..).filter(|_| is_one)?;
+        let end = prefix.iter().position(|byte| *byte == 0);
+        let end = end.or_else(|| (prefix.len() > PREFIX_BYTES_MAX).then_some(PREFIX_BYTES_MAX))?;
+        let mut body = BytesMut::from(received.get(HEADER_BYTES..PREFIX_AT)?);
+        body.extend_from_slice(prefix.get(..end.min(PREFIX_BYTES_MAX))?);
+        // The end of the prefix, and a length.
+        body.extend_from_slice(&[0; 5]);
+        Some(Self { body, left: total })
+    }
 }
 
 impl FrameBuffer {
@@ -76,14 +117,36 @@ impl FrameBuffer {
     /// Takes the next whole message, none until more bytes are here.
     pub(super) fn step(&mut self) -> Result<Option<Step>, String> {
         loop {
+            if let Some(omission) = &mut self.omission {
+                let here = omission.left.min(self.bytes.len());
+                self.bytes.advance(here);
+                omission.left = omission.left.saturating_sub(here);
+                if omission.left == 0 {
+                    let body = self.omission.take().map(|done| done.body);
+                    return frame(body.unwrap_or_default().freeze())
+                        .map(|done| Some(Step::Frame(done)));
+                }
+                if self.refill() {
+                    continue;
+                }
+                return Ok(None);
+            }
             let Some((tag, total)) = self.header()? else {
                 if self.refill() {
                     continue;
                 }
                 return Ok(None);
             };
-            self.wanted = total;
             if self.bytes.len() < total {
+                let giant = tag == COPY_DATA_TAG && total > READ_BYTES;
+                self.omission = giant.then(|| Omission::of(&self.bytes, total)).flatten();
+                if self.omission.is_some() {
+                    self.wanted = 0;
+                    continue;
+                }
+                // Room for a giant is made when it is known to be wanted.
+                let undecided = giant && self.bytes.len() <= PREFIX_AT + PREFIX_BYTES_MAX;
+                self.wanted = if undecided { 0 } else { total };
                 if self.refill() {
                     continue;
                 }

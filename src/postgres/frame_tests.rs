@@ -182,3 +182,56 @@ fn fuzz_the_frames_of_a_stream() {
         }
     });
 }
+
+#[test]
+fn the_content_of_a_large_logical_message_is_dropped_while_it_arrives() {
+    let message = |prefix: &[u8], content: usize| {
+        let mut data = vec![b'M', 1];
+        data.put_u64(7);
+        data.extend_from_slice(prefix);
+        data.put_u8(0);
+        data.put_u32(u32::try_from(content).unwrap());
+        let head = data.clone();
+        data.resize(head.len() + content, b'x');
+        (head, data)
+    };
+    let sent = |data: &[u8]| Frame::XLogData {
+        wal_start: Lsn(1),
+        wal_end: Lsn(2),
+        data: Bytes::copy_from_slice(data),
+    };
+    let row = sent(b"I a row");
+    let large = message(b"any", 40 * READ_BYTES).1;
+    let endless = message(&vec![b'p'; 3 * READ_BYTES], 1).1;
+    let small = message(b"any", 10).1;
+    let frames = [
+        sent(&large),
+        row.clone(),
+        sent(&endless),
+        sent(&small),
+        row.clone(),
+    ];
+    let stream: Vec<u8> = frames.iter().flat_map(encode).collect();
+
+    for chunk_bytes in [17, 5_000, READ_BYTES] {
+        let mut buffer = FrameBuffer::default();
+        let mut received = Vec::new();
+        for chunk in stream.chunks(chunk_bytes) {
+            buffer.put(chunk);
+            drain(&mut buffer, &mut received);
+            assert!(buffer.bytes.capacity() <= 3 * READ_BYTES, "{chunk_bytes}");
+        }
+
+        let nothing = message(b"any", 0).1;
+        let cut = message(&vec![b'p'; PREFIX_BYTES_MAX], 0).1;
+        let expected = [
+            sent(&nothing),
+            row.clone(),
+            sent(&cut),
+            sent(&small),
+            row.clone(),
+        ];
+        assert_eq!(received, expected, "{chunk_bytes}");
+        assert_eq!(buffer.byte_count(), 0);
+    }
+}
