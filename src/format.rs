@@ -1,5 +1,5 @@
 //! Numbers for people: sizes, counts, times. Pure, one rule per unit, so that two places never write
-//! the same figure differently. Counts are `indicatif`'s and snapshots `jiff`'s; sizes are written as
+//! the same figure differently. Counts are `indicatif`'s and times `jiff`'s; sizes are written as
 //! PostgreSQL writes them, in cells that a column has.
 
 use indicatif::HumanCount;
@@ -135,17 +135,17 @@ pub(crate) fn uptime(total_s: i64) -> String {
     }
 }
 
-/// Writes the time of day of a snapshot, `12:04:31`.
+/// Writes the time of day, `12:04:31`.
 pub(crate) fn time_of_day(at_ms: i64, zone: &TimeZone) -> String {
     zoned(at_ms, zone).map_or_else(String::new, |at| at.strftime("%H:%M:%S").to_string())
 }
 
-/// Writes hour and minute of a snapshot, `12:04`.
+/// Writes hour and minute, `12:04`.
 pub(crate) fn hour_and_minute(at_ms: i64, zone: &TimeZone) -> String {
     zoned(at_ms, zone).map_or_else(String::new, |at| at.strftime("%H:%M").to_string())
 }
 
-/// Writes a snapshot whole, for copies and details: `2026-11-22T12:04:31.250+01:00`.
+/// Writes date, time and zone, for copies and details: `2026-11-22T12:04:31.250+01:00`.
 pub(crate) fn moment(at_ms: i64, zone: &TimeZone) -> String {
     let written = |at: Zoned| at.strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string();
     zoned(at_ms, zone).map_or_else(String::new, written)

@@ -3,7 +3,7 @@
 //! A batch is committed without waiting for the disk (`synchronous_commit = off`: manual, section
 //! 30.4 «Asynchronous Commit»): readers see it at once, and the next batch need not wait. Should
 //! the target crash before its WAL writer comes round, the batch is gone together with its
-//! checkpoint, and is read again, because the source is reported only of what is flushed. Where the
+//! checkpoint, and is read again, because the source is told only of what is flushed. Where the
 //! target has synchronous standbys, its own disk is not enough: a commit counts only if it waited
 //! for them, or if a later one did. Pure: positions of both servers in, what may be confirmed out.
 

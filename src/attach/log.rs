@@ -1,6 +1,6 @@
 //! From tracing to whoever reads the log, unsampled: message first, fields in the order of the source,
 //! the whole path of spans. Each reader has a bounded queue, so that a flood of events costs lines on a
-//! screen and never a snapshot of the engine's.
+//! screen and never a moment of the engine's.
 //!
 //! ```text
 //!  tracing ──> filter: what any reader wants ──> LogLayer ──> LogHub ──┬──> LogFeed of a console
@@ -161,7 +161,7 @@ impl LogHub {
         LogLayer(self.clone())
     }
 
-    /// Says how the filter in front of the layer is reported what to let through, from now on.
+    /// Says how the filter in front of the layer is told what to let through, from now on.
     pub fn on_levels(&self, set_levels: impl Fn(&[Capture]) + Send + Sync + 'static) {
         set_levels(&self.0.wanted.borrow());
         // It is said once, by whoever installs the layer.

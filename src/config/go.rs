@@ -1,5 +1,5 @@
 //! Variables of the Go pgstream that this program does not have, and what does their work here. Whoever
-//! comes from there is reported so, instead of being sent to the variable that is spelt most alike.
+//! comes from there is named as such, instead of being sent to the variable that is spelt most alike.
 
 /// What is said of such a variable.
 pub(super) const RULE: &str = "is a variable of the Go pgstream that this program does not have";

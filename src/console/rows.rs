@@ -301,7 +301,7 @@ fn subject(change: &SchemaChange) -> Option<&str> {
     )
 }
 
-/// Returns hour and minute; as the source wrote it where that is no snapshot.
+/// Returns hour and minute; as the source wrote it where that is no time.
 fn made_at(change: &SchemaChange, zone: &TimeZone) -> String {
     match change.made_at_ms() {
         Some(at_ms) => format::hour_and_minute(at_ms, zone),

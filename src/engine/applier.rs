@@ -78,7 +78,7 @@ pub(super) struct Applier {
     publication: Option<StreamPublication>,
     /// A command on publications has begun in this transaction, and what they are now is to follow.
     publications_untold: bool,
-    /// The streams through which what runs on the target came to the source, as the target was reported.
+    /// The streams through which what runs on the target came to the source, as the target was told.
     origins_reported: Vec<String>,
     /// A message that is not ours was reported; once a session is enough.
     message_reported: bool,

@@ -85,7 +85,7 @@ impl Feedback {
         self.replies.try_send(true).ok();
     }
 
-    /// Returns what the source has last been reported.
+    /// Returns what was last reported to the source.
     pub(super) fn confirmed(&self) -> Lsn {
         *self.confirmed.borrow()
     }

@@ -255,7 +255,7 @@ fn slot_name(pipeline: &Pipeline, database: &str) -> SlotName {
     slot.unwrap_or_else(|| SlotName::for_database(database))
 }
 
-/// Returns a snapshot as RFC 3339 in UTC.
+/// Returns a time as RFC 3339 in UTC.
 pub(super) fn rfc3339(unix_ms: i64) -> String {
     jiff::Timestamp::from_millisecond(unix_ms).map_or_else(|_| String::new(), |at| at.to_string())
 }

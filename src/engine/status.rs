@@ -38,7 +38,7 @@ pub struct Status {
     pub lag: Lag,
     /// What readers of the target see; what is confirmed to the source is on its disk.
     pub checkpoint: Checkpoint,
-    /// The source has not been reported for a while of what is on the target; none: it has.
+    /// The source has not been told for a while of what is on the target; none: it has.
     #[serde(default)]
     pub unconfirmed: Option<Unconfirmed>,
     /// Totals since the engine started.
@@ -324,7 +324,7 @@ pub struct SchemaChange {
 }
 
 impl SchemaChange {
-    /// Returns when it was made, milliseconds since 1970 UTC. The identifier holds the snapshot itself;
+    /// Returns when it was made, milliseconds since 1970 UTC. The identifier holds the time itself;
     /// `created_at` has no zone and is that of whoever made the change.
     #[must_use]
     pub fn made_at_ms(&self) -> Option<i64> {
@@ -336,7 +336,7 @@ impl SchemaChange {
     }
 
     /// Eleven characters of base 32 hold microseconds (`pgstream.xid()`); whoever else writes into
-    /// the log identifies otherwise, which is no snapshot of this century.
+    /// the log identifies otherwise, which is no time of this century.
     fn identified_at_ms(&self) -> Option<i64> {
         let digits = self.id.get(..11).filter(|_| self.id.len() == 20)?;
         let ms = i64::from_str_radix(digits, 32).ok()? / 1000;
@@ -423,7 +423,7 @@ pub struct FailedTransaction {
 }
 
 /// Something that happened, for a log or a toast. Bounded queue: a reader that does not keep up
-/// loses the oldest, and is reported how many.
+/// loses the oldest, and is told how many.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum EngineEvent {

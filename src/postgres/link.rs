@@ -219,7 +219,7 @@ impl AsyncWrite for LinkWriter {
     }
 }
 
-/// Gives tokio-postgres a link whose encryption is settled already: it is reported to negotiate TLS
+/// Gives tokio-postgres a link whose encryption is settled already: it is told to negotiate TLS
 /// «directly», and its handshake is this no-op. That way it learns the channel binding too.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Settled;

@@ -137,7 +137,7 @@ pub const FREE: &[(&str, &[&str])] = &[
         &["client_connection_check_interval", "tcp_*"],
     ),
     (
-        "in which words people are reported; nothing of ours reads messages",
+        "in which language people are told; nothing of ours reads messages",
         &["lc_messages", "md5_password_warnings"],
     ),
     (

@@ -83,7 +83,7 @@ impl Classify for VerifyError {
                  verify brings the target to one position itself"
                     .to_owned(),
             ),
-            Self::NoPair { .. } => Some("try again in a snapshot".to_owned()),
+            Self::NoPair { .. } => Some("try again in a moment".to_owned()),
             Self::NoTable { .. } => Some(
                 "--table takes schema.table, schema.* or a bare name of schema public".to_owned(),
             ),

@@ -65,7 +65,7 @@ impl Held {
     }
 }
 
-/// Takes a pair. The inner error says why there is none at this snapshot.
+/// Takes a pair. The inner error says why there is none right now.
 pub(super) async fn take(
     source: &ConnectionSettings,
     target: &ConnectionSettings,

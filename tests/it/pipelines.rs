@@ -92,7 +92,7 @@ async fn a_checkpoint_that_was_deleted_is_no_new_beginning() {
 }
 
 #[tokio::test]
-async fn two_pipelines_that_bring_one_table_are_reported_apart_or_refused() {
+async fn two_pipelines_that_bring_one_table_are_told_apart_or_refused() {
     let flow = initialised(KEYLESS).await;
     let first = run(&flow).spawn();
     flow.run("INSERT INTO one VALUES (1)").await;

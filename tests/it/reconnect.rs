@@ -116,7 +116,7 @@ async fn comes_back_after_cut_connections_on_either_side_and_on_both() {
     .await;
 }
 
-/// A proxy that keeps connections open and passes nothing on is noticed within the DEADLINE.
+/// A proxy that keeps connections open and passes nothing on is noticed within the deadline.
 #[tokio::test]
 async fn comes_back_after_connections_that_stand_and_say_nothing() {
     let (flow, source, target) = behind_proxies("&tcp_user_timeout=2000&connect_timeout=2").await;
@@ -190,7 +190,7 @@ async fn wal_of_other_databases_is_confirmed_while_nothing_is_ours() {
     stop(handle).await;
 }
 
-/// Nobody is reported to leave out a transaction that the target has not refused.
+/// Nobody is told to leave out a transaction that the target has not refused.
 #[tokio::test]
 async fn a_connection_lost_during_a_schema_change_is_no_refusal() {
     let flow = Flow::schema(Plugin::Pgoutput).await;

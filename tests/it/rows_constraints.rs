@@ -229,7 +229,7 @@ async fn constraints_see_no_state_that_the_source_did_not_have() {
 }
 
 #[tokio::test]
-async fn rows_without_a_key_are_reported_apart_where_foreign_keys_act() {
+async fn rows_without_a_key_are_told_apart_where_foreign_keys_act() {
     let changes = [LINK_CHANGES, LIST_CHANGES].concat();
     let changes: &'static [&'static str] = changes.leak();
     let case = Case {

@@ -29,7 +29,7 @@ fn command(flow: &Flow, command: &str) -> Call {
     between(command, &flow.source_cluster, &flow.target_cluster).env(SLOT_NAME, SLOT)
 }
 
-/// The address of one side through a proxy, with little DEADLINE.
+/// The address of one side through a proxy, with a short timeout.
 fn hasty(proxy: &Proxy, url: &str, port: u16) -> String {
     let url = proxy.through(url, port);
     format!("{url}&tcp_user_timeout=1000&connect_timeout=2")

@@ -1,4 +1,4 @@
-//! What each form of connection string comes to, and what each mistake is reported.
+//! What each form of connection string comes to, and how each mistake is reported.
 
 use super::*;
 use crate::model::Classify as _;

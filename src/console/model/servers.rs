@@ -21,7 +21,7 @@ pub(crate) enum Query {
     Older(String),
 }
 
-/// What came of a [`DisplayOptions`].
+/// What came of a [`Query`].
 #[derive(Debug)]
 pub(crate) enum Looked {
     Servers(Box<Seen>),

@@ -1043,7 +1043,7 @@ fn the_windows_title_says_the_state_and_the_bell_calls_for_what_matters() {
 }
 
 #[test]
-fn whoever_leaves_is_reported_where_it_stands_and_how_to_go_on() {
+fn whoever_leaves_is_told_where_it_stands_and_how_to_go_on() {
     let model = console(SampleState::Stopped);
     let farewell = ask::farewell(&model).unwrap();
     assert!(

@@ -21,7 +21,7 @@ use crate::schema::{self, SourceTable};
 /// What `application_name` says of us on the servers.
 const APPLICATION_NAME: &str = "pgstream console";
 
-/// Who is reported how a run goes on.
+/// Who is told how a run goes on.
 pub(crate) type Watcher = watch::Sender<Progress>;
 
 /// Does a job; a run tells the watcher how it goes on.

@@ -115,7 +115,7 @@ impl TableCopy {
 }
 
 impl Snapshot {
-    /// Lets a table wait that is to be copied again: nobody is reported that it is ready any more.
+    /// Lets a table wait that is to be copied again: it is no longer reported as ready.
     pub(in crate::engine) fn ask_again(&mut self, relation: RelationId) {
         let tables = Arc::make_mut(&mut self.tables);
         if let Some(table) = tables.iter_mut().find(|one| one.relation == relation) {

@@ -14,7 +14,7 @@ use super::{SessionEnd, Stream};
 /// What the session does for copies.
 #[derive(Debug, Default)]
 pub(super) struct Copying {
-    /// A snapshot to stand still at, and who waits for that.
+    /// A consistent point to stand still at, and who waits for that.
     pub(super) reach: Option<(Option<Lsn>, oneshot::Sender<Answer>)>,
     /// Tables that are to be made when their consistent point is reached.
     pub(super) tables: Option<Box<TablesRequest>>,
@@ -23,7 +23,7 @@ pub(super) struct Copying {
 }
 
 impl Copying {
-    /// Returns the snapshot that something waits for.
+    /// Returns the consistent point that something waits for.
     pub(super) fn consistent_point(&self) -> Option<Option<Lsn>> {
         let reach = self.reach.as_ref().map(|(at, _)| *at);
         reach.or_else(|| self.tables.as_ref().map(|copy_request| copy_request.at))

@@ -48,7 +48,7 @@ pub fn staged_owner_steps(plan: &CopyPlan, objects: &[ObjectChange]) -> Vec<Stag
     staged.collect()
 }
 
-/// A new owner must be allowed to make objects in the schema, but only for this snapshot.
+/// A new owner must be allowed to make objects in the schema, but only for this statement.
 fn give(table: &str, schema: &str, owner: &str) -> String {
     let (schema, role) = (quote_ident(schema), quote_ident(owner));
     let (schema_name, role_name) = (quote_literal(&schema), quote_literal(owner));

@@ -140,7 +140,7 @@ fn the_tutorial_has_every_statement_of_the_tutorial() {
 }
 
 #[test]
-fn a_statement_that_comes_twice_is_reported_apart() {
+fn a_statement_that_comes_twice_is_told_apart() {
     let lessons = parse(POSTGRES_TO_POSTGRES).unwrap();
     let times = |title: &str| {
         let lesson = lessons.iter().position(|one| one.title == title).unwrap();

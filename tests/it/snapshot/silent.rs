@@ -103,7 +103,7 @@ CREATE UNLOGGED TABLE fast (id int PRIMARY KEY);
 CREATE TABLE slow (id int PRIMARY KEY);
 INSERT INTO fast VALUES (1); INSERT INTO slow VALUES (1);";
 
-/// A copy brings their rows; nobody hears of their changes, and nobody is reported that they travel.
+/// A copy brings their rows; nobody hears of their changes, and nobody is told that they travel.
 async fn unlogged_tables_are_reported(plugin: Plugin) {
     let mut flow = existing(plugin, UNLOGGED).await;
     enable(&mut flow, 1);

@@ -174,7 +174,7 @@ impl Running {
         .await;
     }
 
-    /// Waits until it is gone without having been reported to. Cancel safe.
+    /// Waits until it is gone without having been told to. Cancel safe.
     pub async fn ended_by_itself(&mut self) {
         drop(self.child.wait().await);
     }

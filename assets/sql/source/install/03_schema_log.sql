@@ -18,7 +18,7 @@ CREATE SEQUENCE IF NOT EXISTS pgstream.schema_log_version;
 UPDATE pgstream.schema_log AS l SET schema = l.schema - 'statement'
  WHERE l.schema ? 'statement' AND EXISTS (SELECT FROM pgstream.installation AS i WHERE i.version < 4);
 
--- What the engine is reported beside the log, at its place in the WAL: {"kind", "content"}. Whoever writes a
+-- What the engine is told beside the log, at its place in the WAL: {"kind", "content"}. Whoever writes a
 -- row takes it out again in the same transaction, so nobody ever sees one here, and vacuum keeps the
 -- table small. Only its owner may write: a logical message would travel as well, but any role can write
 -- one. With lz4 a row costs the source less than such a message; without, compressing takes longer.

@@ -40,7 +40,7 @@ fn same_database(target: &TargetFacts) -> Finding {
 }
 
 /// Returns whether it looks as if `run` would refuse at its start to go on from the checkpoint. The two
-/// sides were not asked at one snapshot: it takes a closer look to know.
+/// sides were not asked at the same time: it takes a closer look to know.
 pub(crate) fn may_misfit(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> bool {
     let mut checkpoints = target.checkpoints.iter();
     let slot_name = wanted.slot_name.as_str();

@@ -182,7 +182,7 @@ fn an_installation_of_elsewhere_is_done_again() {
 }
 
 #[test]
-fn the_states_of_a_slot_are_reported_apart() {
+fn the_states_of_a_slot_are_told_apart() {
     check(
         |f| f.slot = None,
         "replication slot a_slot not found",
