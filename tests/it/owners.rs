@@ -184,7 +184,11 @@ CREATE FUNCTION shop.equal(text, text) RETURNS boolean LANGUAGE sql AS
   'SELECT shop.loot() AND $1 OPERATOR(pg_catalog.=) $2';
 CREATE OPERATOR shop.= (FUNCTION = shop.equal, LEFTARG = text, RIGHTARG = text);
 CREATE FUNCTION shop.wait() RETURNS trigger LANGUAGE plpgsql AS
-  $$ BEGIN PERFORM shop.loot(); RETURN NULL; END $$;
+  $$ BEGIN
+    PERFORM shop.loot();
+    PERFORM set_config('search_path', 'shop, pg_catalog', false);
+    RETURN NULL;
+  END $$;
 CREATE FUNCTION shop.trap() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM set_config('search_path', 'shop, pg_catalog', false);

@@ -12,24 +12,27 @@ DECLARE
 BEGIN
   EXECUTE statement USING parameters;
   GET DIAGNOSTICS touched = ROW_COUNT;
-  -- Unasked, because a setting may be one for the transaction and another behind it.
+  FOR waiting IN
+    SELECT pg_catalog.format('%I.%I', n.nspname, k.conname)
+    FROM pg_catalog.pg_trigger AS t
+    JOIN pg_catalog.pg_constraint AS k
+      ON k.oid OPERATOR(pg_catalog.=) t.tgconstraint AND k.contype OPERATOR(pg_catalog.=) 't'
+    JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) k.connamespace
+    JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) t.tgrelid
+    JOIN pg_catalog.pg_proc AS p ON p.oid OPERATOR(pg_catalog.=) t.tgfoid
+    JOIN pg_catalog.pg_roles AS r ON r.rolname OPERATOR(pg_catalog.=) CURRENT_USER
+    WHERE t.tgdeferrable
+      AND (r.oid OPERATOR(pg_catalog.=) c.relowner OR r.oid OPERATOR(pg_catalog.=) p.proowner)
+  LOOP
+    EXECUTE pg_catalog.concat('SET CONSTRAINTS ', waiting, ' IMMEDIATE');
+  END LOOP;
+  EXECUTE 'CLOSE ALL';
+  -- Last, because triggers may set some, too; unasked, because a setting may be one for the transaction
+  -- and another behind it.
   PERFORM pg_catalog.set_config(p.name, p.value, false)
   FROM (VALUES $pins) AS p(name, value)
   WHERE pg_catalog.current_setting(p.name, true) IS NOT NULL;
   PERFORM pg_catalog.set_config(k.name, k.value, false)
   FROM ROWS FROM (pg_catalog.unnest(names), pg_catalog.unnest(kept)) AS k(name, value);
-  EXECUTE 'CLOSE ALL';
-  FOR waiting IN
-    SELECT pg_catalog.format('%I.%I', n.nspname, k.conname)
-    FROM pg_catalog.pg_trigger AS t
-    JOIN pg_catalog.pg_constraint AS k ON k.oid = t.tgconstraint AND k.contype = 't'
-    JOIN pg_catalog.pg_namespace AS n ON n.oid = k.connamespace
-    JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
-    JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
-    JOIN pg_catalog.pg_roles AS r ON r.rolname = CURRENT_USER
-    WHERE t.tgdeferrable AND r.oid IN (c.relowner, p.proowner)
-  LOOP
-    EXECUTE pg_catalog.concat('SET CONSTRAINTS ', waiting, ' IMMEDIATE');
-  END LOOP;
   RETURN touched;
 END
