@@ -43,7 +43,11 @@ pub struct Owner {
 /// Returns the question for the role that owns a table, if it is not ours.
 #[must_use]
 pub fn owner_of_table(table: &QualifiedName) -> String {
-    let name = quote_literal(&table.quoted());
+    owner_of_relation(&table.quoted())
+}
+
+fn owner_of_relation(quoted: &str) -> String {
+    let name = quote_literal(quoted);
     question(&format!(
         "SELECT c.relowner FROM pg_catalog.pg_class AS c WHERE c.oid = pg_catalog.to_regclass({name})"
     ))
@@ -78,13 +82,7 @@ pub fn owner_of_evaluated(sql: &str) -> Option<String> {
     };
     evaluates.then(|| match domain {
         Some(_) => owner_of_domain(name),
-        None => {
-            let literal = quote_literal(name);
-            question(&format!(
-                "SELECT c.relowner FROM pg_catalog.pg_class AS c \
-                 WHERE c.oid = pg_catalog.to_regclass({literal})"
-            ))
-        }
+        None => owner_of_relation(name),
     })
 }
 
