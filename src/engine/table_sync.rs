@@ -60,7 +60,7 @@ pub(super) struct TableSync {
     /// Waiting tables of which nothing was begun: those that the stream creates are the stream's.
     unbegun: HashSet<RelationId>,
     /// Tables wait for which this session keeps nothing.
-    needs_round: bool,
+    needs_session: bool,
 }
 
 impl TableSync {
@@ -357,12 +357,12 @@ impl TableSync {
     /// held for others, another session has to begin with them.
     pub(super) fn let_wait(&mut self) {
         self.some_wait = true;
-        self.needs_round |= self.hold.is_none();
+        self.needs_session |= self.hold.is_none();
     }
 
     /// Returns whether another session has to begin.
-    pub(super) const fn needs_round(&self) -> bool {
-        self.needs_round
+    pub(super) const fn needs_session(&self) -> bool {
+        self.needs_session
     }
 
     /// Nothing is copied any more: nothing needs what the source keeps.

@@ -43,12 +43,7 @@ impl Applier {
         }
         self.flush().await?;
         self.begin().await?;
-        let stored = self
-            .copies
-            .store()
-            .load(self.background.idle().session())
-            .await;
-        let stored = stored.map_err(|source| self.failed(records_refused(source)))?;
+        let stored = self.stored_tables().await?;
         let made = stored.into_iter().filter(StoredTable::is_made);
         let made: HashMap<RelationId, StoredTable> =
             made.map(|table| (table.relation, table)).collect();

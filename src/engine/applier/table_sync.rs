@@ -8,6 +8,7 @@ use tracing::info;
 use crate::engine::{EngineError, route};
 use crate::model::{Lsn, QualifiedName, Relation, RelationId};
 use crate::schema::{Entry, ObjectChange, Plan};
+use crate::snapshot::StoredTable;
 
 use super::{Applier, ApplyError, RowChange, TablesRequest};
 use crate::engine::copy::MadeTable;
@@ -105,25 +106,27 @@ impl Applier {
     }
 
     /// Returns whether tables wait that only another session can have copied.
-    pub(crate) const fn needs_round(&self) -> bool {
-        self.table_sync.needs_round()
+    pub(crate) const fn needs_session(&self) -> bool {
+        self.table_sync.needs_session()
     }
 
     /// Nothing is left to copy: what was kept for it is confirmed from now on. Returns whether that is so: the
     /// stream may have let a table wait meanwhile.
     pub(crate) async fn copies_ended(&mut self) -> Result<bool, EngineError> {
         self.complete().await?;
-        let stored = self
-            .copies
-            .store()
-            .load(self.background.idle().session())
-            .await;
-        let stored = stored.map_err(|source| self.failed(records_refused(source)))?;
+        let stored = self.stored_tables().await?;
         let ended = stored.iter().all(|table| table.state.is_settled());
         if ended {
             self.table_sync.release();
         }
         Ok(ended)
+    }
+
+    /// Returns what the target's records say of the copies.
+    pub(super) async fn stored_tables(&self) -> Result<Vec<StoredTable>, EngineError> {
+        let session = self.background.idle().session();
+        let stored = self.copies.store().load(session).await;
+        stored.map_err(|source| self.failed(records_refused(source)))
     }
 
     /// Returns those of the tables that a command reaches now.
@@ -241,8 +244,6 @@ impl Applier {
         }))
     }
 
-    /// A foreign key needs both of its tables as of one snapshot: it is remembered and made when they
-    /// are.
     /// Returns the labels of foreign keys that wait to be made, if the change is of any that was there.
     async fn pending_foreign_keys(&self, entry: &Entry) -> Result<HashSet<String>, EngineError> {
         let mut objects = entry.change.objects.iter();
@@ -259,6 +260,8 @@ impl Applier {
         Ok(keys.map(|step| step.object).collect())
     }
 
+    /// A foreign key needs both of its tables as of one snapshot: it is remembered and made when they
+    /// are.
     async fn defer_foreign_keys(
         &mut self,
         entry: &Entry,

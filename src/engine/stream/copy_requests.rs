@@ -76,7 +76,7 @@ impl Stream<'_> {
             .state
             .row_by_row_until
             .is_some_and(|until| until < position);
-        let over = self.applier.needs_round() && !self.state.is_inside_large();
+        let over = self.applier.needs_session() && !self.state.is_inside_large();
         if over {
             self.commit().await?;
             self.complete().await?;
