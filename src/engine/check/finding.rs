@@ -52,15 +52,16 @@ pub(super) fn found(
     }
 }
 
-/// Returns a finding about the target that does not block.
+/// Returns a finding that does not block.
 pub(super) fn remark(
+    side: Side,
     object: impl Into<String>,
     problem: impl Into<String>,
     hint: impl Into<String>,
 ) -> Finding {
     Finding {
         blocking: false,
-        ..found(Side::Target, object, problem, hint)
+        ..found(side, object, problem, hint)
     }
 }
 

@@ -3,6 +3,8 @@
 pub(crate) mod both;
 mod left;
 mod rows;
+#[cfg(test)]
+mod samples;
 pub(crate) mod source;
 pub(crate) mod target;
 

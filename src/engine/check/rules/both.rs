@@ -69,7 +69,12 @@ fn checkpoint(wanted: &Wanted, target: &TargetFacts) -> Option<Finding> {
     let refusal = ApplyError::ForeignCheckpoint { slot_name, reason };
     Some(Finding {
         blocking: true,
-        ..remark(object, problem, refusal.hint().unwrap_or_default())
+        ..remark(
+            Side::Target,
+            object,
+            problem,
+            refusal.hint().unwrap_or_default(),
+        )
     })
 }
 
@@ -109,6 +114,7 @@ fn other_pipelines(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) 
     bounded(shared.map(|(other, table)| Finding {
         blocking: true,
         ..remark(
+            Side::Target,
             format!("pipeline of slot {}", other.slot_name),
             format!("brings {table} from this source, too: its rows would be here twice"),
             format!(
@@ -129,6 +135,7 @@ fn encoding(source: &SourceFacts, target: &TargetFacts) -> Option<Finding> {
         let hint =
             format!("CREATE DATABASE {database} ENCODING '{from}' TEMPLATE template0; -- anew");
         remark(
+            Side::Target,
             format!("database {}", target.server.database),
             problem,
             hint,
@@ -146,6 +153,7 @@ fn extensions(source: &SourceFacts, target: &TargetFacts) -> Vec<Finding> {
     missing
         .map(|name| {
             remark(
+                Side::Target,
                 format!("extension {name}"),
                 "is on the source and not here: tables that use it cannot be made here",
                 format!("CREATE EXTENSION {};", quote_ident(name)),
@@ -164,6 +172,7 @@ fn types(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Vec<Fin
     bounded(missing.map(|used| {
         let problem = format!("is not here, and {} uses it", used.used_by);
         remark(
+            Side::Target,
             format!("type {}", used.name),
             problem,
             type_hint(wanted, used),
@@ -183,6 +192,7 @@ fn foreign_types(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) ->
     let user = &target.server.user;
     bounded(concerned.map(|ForeignType { name, owner }| {
         remark(
+            Side::Target,
             format!("type {name}"),
             format!("belongs to {owner}: a schema change of it would be refused to role {user}"),
             format!(
@@ -231,6 +241,7 @@ fn collations(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Ve
         } = used;
         let locale = quote_literal(locale.as_deref().unwrap_or("C"));
         remark(
+            Side::Target,
             format!("collation {name}"),
             format!("is not here, and {used_by} uses it"),
             format!(
@@ -284,6 +295,7 @@ fn schemas(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Vec<F
         (brought || streamed).then(|| Finding {
             blocking: brought,
             ..remark(
+                Side::Target,
                 format!("schema {}", schema.name),
                 format!("permission denied: role {user} cannot create anything in it, and {why}"),
                 format!(
@@ -308,7 +320,7 @@ fn missing_table(wanted: &Wanted, table: &SourceTable) -> Finding {
          PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_TABLES={copied} {run} # or leave it out: \
          PGSTREAM_FILTER_EXCLUDE_TABLES={left_out} {run}"
     );
-    remark(name.to_string(), problem, hint)
+    remark(Side::Target, name.to_string(), problem, hint)
 }
 
 /// A list as a shell takes it, and one table more.
@@ -330,6 +342,7 @@ fn missing_columns(table: &SourceTable, found: &TargetTable) -> Option<Finding> 
         .collect();
     (!missing.is_empty()).then(|| {
         remark(
+            Side::Target,
             table.name.to_string(),
             format!("has not all columns of the source's: {}", names.join(", ")),
             format!("ALTER TABLE {} {};", table.name.quoted(), adds.join(", ")),

@@ -1,33 +1,15 @@
 use super::*;
-use crate::config::Plugin;
 use crate::engine::check::facts::{
     ActingKey, Checkpoint, ColumnFacts, ComputedColumn, ConfigurationTable, Partition, Server,
     SlotFacts, TargetColumn, TargetSchema,
 };
+use crate::engine::check::rules::samples::{assert_only, wanted};
 use crate::model::Lsn;
 use crate::postgres::DatabaseIdentity;
 use crate::schema::install::PipelineRecord;
 
 fn name(name: &str) -> QualifiedName {
     QualifiedName::new("public", name)
-}
-
-fn wanted() -> Wanted {
-    Wanted {
-        source_uri: "postgresql://me@localhost:5432/postgres".to_owned(),
-        source_argument: "-c a.env".to_owned(),
-        init_argument: "-c a.env".to_owned(),
-        slot_name: "a_slot".parse().unwrap(),
-        publication_name: "a_slot_publication".to_owned(),
-        plugin: Plugin::Pgoutput,
-        null_numbers: crate::config::NullNumbers::Error,
-        schema_changes: true,
-        silent_triggers: false,
-        filter: TableFilter::default(),
-        copied: None,
-        everything: false,
-        settled: HashSet::new(),
-    }
 }
 
 fn server(started_at: &str) -> Server {
@@ -87,10 +69,7 @@ fn check(change: impl FnOnce(&mut SourceFacts, &mut TargetFacts), text: &str, hi
     let (mut source, mut target) = sides();
     change(&mut source, &mut target);
     let findings = judge(&wanted(), &source, &target);
-    assert_eq!(findings.len(), 1, "{findings:?}");
-    let message = format!("{} {}", findings[0].object, findings[0].problem);
-    assert!(message.contains(text), "{message}");
-    assert!(findings[0].hint.contains(hint), "{}", findings[0].hint);
+    assert_only(&findings, text, hint);
 }
 
 #[test]

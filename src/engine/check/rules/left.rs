@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use crate::config::key;
 use crate::engine::check::facts::{CopyFacts, SourceFacts, TargetFacts};
-use crate::engine::check::finding::{bounded, found};
+use crate::engine::check::finding::{bounded, found, remark};
 use crate::engine::check::{Finding, Side, Wanted};
 use crate::engine::unreplicated::{UNLOGGED, copy_large_objects, large_objects_stay};
 use crate::model::hint::run_command;
@@ -20,18 +20,6 @@ pub(super) fn judge(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts)
     findings.extend(other_kinds(wanted, source, target));
     findings.extend(large_objects(wanted, source));
     findings
-}
-
-fn remark(
-    side: Side,
-    object: impl Into<String>,
-    problem: impl Into<String>,
-    hint: impl Into<String>,
-) -> Finding {
-    Finding {
-        blocking: false,
-        ..found(side, object, problem, hint)
-    }
 }
 
 /// Nothing of the stream reaches a table whose copy has failed, and a table may lack an index or a key that

@@ -1,25 +1,15 @@
 use super::*;
-use crate::config::{NullNumbers, Plugin, TableFilter};
+use crate::config::TableFilter;
 use crate::engine::check::facts::{SourceTable, TargetTable};
+use crate::engine::check::rules::samples;
 use crate::engine::status::Failure;
 use crate::model::ErrorClass;
 use crate::schema::OtherObject;
 
 fn wanted() -> Wanted {
     Wanted {
-        source_uri: "postgresql://me@localhost:5432/postgres".to_owned(),
-        source_argument: "-c a.env".to_owned(),
-        init_argument: "-c a.env".to_owned(),
-        slot_name: "a_slot".parse().unwrap(),
-        publication_name: "a_slot_publication".to_owned(),
-        plugin: Plugin::Pgoutput,
-        null_numbers: NullNumbers::Error,
-        schema_changes: true,
-        silent_triggers: false,
         filter: TableFilter::parse("", "out").unwrap(),
-        copied: None,
-        everything: false,
-        settled: HashSet::new(),
+        ..samples::wanted()
     }
 }
 

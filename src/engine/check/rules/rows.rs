@@ -38,6 +38,7 @@ fn computed(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Vec<
         let (name, table) = (quote_ident(&column.column), column.table.quoted());
         let kind = if column.stored { "STORED" } else { "VIRTUAL" };
         remark(
+            Side::Target,
             column.table.to_string(),
             format!(
                 "column {} is computed on the source, which does not send it, and plain here: it stays NULL",
@@ -93,6 +94,7 @@ fn acting_keys(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> V
     let keys = target.acting_keys.iter().filter(|key| streamed(&key.table));
     bounded(keys.map(|key| {
         remark(
+            Side::Target,
             format!("constraint {} on {}", key.name, key.table),
             "acts by itself on what the stream brings, too, and our role may not keep it from that: several rows \
              that take each other's keys in one statement would stop the stream",
@@ -108,6 +110,7 @@ fn configuration_tables(source: &SourceFacts) -> Vec<Finding> {
         Finding {
             side: Side::Source,
             ..remark(
+            Side::Target,
                 kept.table.to_string(),
                 format!(
                     "holds rows of users, and belongs to extension {}: rows of extensions' tables do not travel",

@@ -3,26 +3,9 @@ use crate::config::TableFilter;
 use crate::engine::check::facts::{
     Checkpoint, ColumnFacts, CopyFacts, InstallationFacts, Server, TargetFacts, TargetTable,
 };
+use crate::engine::check::rules::samples::{assert_only, wanted};
 use crate::postgres::Publication;
 use crate::schema::install::{EVENT_TRIGGERS, EventTrigger};
-
-fn wanted() -> Wanted {
-    Wanted {
-        source_uri: "postgresql://me@localhost:5432/postgres".to_owned(),
-        source_argument: "-c a.env".to_owned(),
-        init_argument: "-c a.env".to_owned(),
-        slot_name: "a_slot".parse().unwrap(),
-        publication_name: "a_slot_publication".to_owned(),
-        plugin: Plugin::Pgoutput,
-        null_numbers: NullNumbers::Error,
-        schema_changes: true,
-        silent_triggers: false,
-        filter: TableFilter::default(),
-        copied: None,
-        everything: false,
-        settled: HashSet::new(),
-    }
-}
 
 fn schema_log(readable: bool) -> SchemaLogFacts {
     SchemaLogFacts {
@@ -81,10 +64,7 @@ fn check(change: impl FnOnce(&mut SourceFacts), text: &str, hint: &str) {
     let mut facts = ready();
     change(&mut facts);
     let findings = judge(&wanted(), &facts);
-    assert_eq!(findings.len(), 1, "{findings:?}");
-    let message = format!("{} {}", findings[0].object, findings[0].problem);
-    assert!(message.contains(text), "{message}");
-    assert!(findings[0].hint.contains(hint), "{}", findings[0].hint);
+    assert_only(&findings, text, hint);
 }
 
 fn slot(facts: &mut SourceFacts) -> &mut SlotFacts {

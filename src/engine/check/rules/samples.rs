@@ -1,0 +1,33 @@
+//! What the tests of all rules share.
+
+use std::collections::HashSet;
+
+use crate::config::{NullNumbers, Plugin, TableFilter};
+use crate::engine::check::{Finding, Wanted};
+
+/// Returns a pipeline that streams all tables and schema changes, without a copy.
+pub(super) fn wanted() -> Wanted {
+    Wanted {
+        source_uri: "postgresql://me@localhost:5432/postgres".to_owned(),
+        source_argument: "-c a.env".to_owned(),
+        init_argument: "-c a.env".to_owned(),
+        slot_name: "a_slot".parse().unwrap(),
+        publication_name: "a_slot_publication".to_owned(),
+        plugin: Plugin::Pgoutput,
+        null_numbers: NullNumbers::Error,
+        schema_changes: true,
+        silent_triggers: false,
+        filter: TableFilter::default(),
+        copied: None,
+        everything: false,
+        settled: HashSet::new(),
+    }
+}
+
+/// Expects one finding with this text and hint.
+pub(super) fn assert_only(findings: &[Finding], text: &str, hint: &str) {
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    let message = format!("{} {}", findings[0].object, findings[0].problem);
+    assert!(message.contains(text), "{message}");
+    assert!(findings[0].hint.contains(hint), "{}", findings[0].hint);
+}
