@@ -20,6 +20,7 @@ pub mod model;
 pub mod postgres;
 #[cfg(test)]
 mod property;
+pub mod runtime;
 pub mod schema;
 pub mod snapshot;
 pub mod tutorial;

@@ -22,8 +22,9 @@ use super::protocol::{FromConsole, FromEngine, Hello, VERSION};
 use super::wire::Names;
 use crate::config::Pipeline;
 use crate::engine::status::{Command, CommandAnswer, EngineEvent, Failure, Phase, Status};
-use crate::engine::{Task, clock, spawn};
 use crate::model::ErrorClass;
+use crate::runtime::clock;
+use crate::runtime::{Task, spawn};
 
 /// The engine is looked for this often.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

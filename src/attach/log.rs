@@ -20,8 +20,8 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::engine::clock;
 use crate::format;
+use crate::runtime::clock;
 
 /// So many lines may wait for a reader: more than a second's worth of 5,000 a second, while a
 /// picture is drawn five times in that time. Beyond, lines are counted and lost.

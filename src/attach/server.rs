@@ -25,8 +25,10 @@ use super::log::{Captured, LogFeed, LogHub};
 use super::place;
 use super::protocol::{FromConsole, FromEngine, Hello, Report, VERSION};
 use crate::config::Pipeline;
+use crate::engine::Remote;
 use crate::engine::status::{CommandAnswer, Status};
-use crate::engine::{Remote, Task, clock, spawn};
+use crate::runtime::clock;
+use crate::runtime::{Task, spawn};
 
 /// A status is said at most this often: a console draws no faster.
 const STATUS_EVERY: Duration = Duration::from_millis(200);

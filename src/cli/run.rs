@@ -16,8 +16,9 @@ use crate::attach::log::LogHub;
 use crate::config::{Configuration, Pipeline};
 use crate::engine::check::check;
 use crate::engine::status::Command;
-use crate::engine::{Engine, EngineOptions, Handle, Outcome, spawn};
+use crate::engine::{Engine, EngineOptions, Handle, Outcome};
 use crate::model::ErrorClass;
+use crate::runtime::spawn;
 
 /// Streams without a terminal.
 pub(super) fn run(

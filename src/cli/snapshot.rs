@@ -12,8 +12,9 @@ use super::runtime::block_on;
 use super::signals::Signals;
 use crate::config::{Configuration, Pipeline};
 use crate::engine::status::Command;
-use crate::engine::{Engine, Outcome, plan_snapshot, spawn};
+use crate::engine::{Engine, Outcome, plan_snapshot};
 use crate::model::ErrorClass;
+use crate::runtime::spawn;
 
 /// Copies, or prints the SQL that would be run on both sides.
 pub(super) fn run(configuration: &Configuration, plan: bool) -> Result<ExitCode, Failure> {

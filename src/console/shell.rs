@@ -40,9 +40,10 @@ use super::update::{ask, update};
 use super::wizard::{Answer, Kind, Name, save};
 use crate::attach::log::{Captured, LogFeed, LogHub};
 use crate::config::Pipeline;
+use crate::engine::EngineOptions;
 use crate::engine::observe::Observer;
 use crate::engine::status::Status;
-use crate::engine::{EngineOptions, clock};
+use crate::runtime::clock;
 use crate::schema::install::Progress;
 
 use jobs::Done;

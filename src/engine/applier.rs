@@ -29,13 +29,13 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::trace;
 
+use super::EngineError;
 use super::copy::{CopyLink, TablesRequest};
 use super::counters::{Counters, TableDelta};
 use super::publisher::StatusPublisher;
 use super::route::{Route, Router};
 use super::status::{SchemaChange, SchemaEdit};
 use super::table_sync::TableSync;
-use super::{EngineError, clock};
 use crate::apply::{
     ApplyError, Batch, Checkpoint, CheckpointStore, Commit, HeldRows, Op, RowChange, TablePlan,
     Writer,
@@ -46,6 +46,7 @@ use crate::model::{
     Change, Lsn, QualifiedName, Relation, RelationId, ReplicaIdentity, TransactionBegin,
     TransactionCommit,
 };
+use crate::runtime::clock;
 use crate::schema::description::Table;
 
 use background::BackgroundWriter;

@@ -11,8 +11,8 @@ use crate::postgres::{PgError, ServerError, sqlstate};
 use crate::schema::SchemaError;
 use crate::snapshot::{Idle, IdleCause, SnapshotError};
 
-use super::TaskEnd;
 pub use super::copy::{Conflict, PlanError};
+use crate::runtime::TaskEnd;
 
 /// Why the engine cannot go on.
 #[derive(Debug, thiserror::Error)]

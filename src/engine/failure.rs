@@ -4,8 +4,9 @@ use crate::model::hint::SKIP_FLAG;
 use crate::model::{Classify, ErrorClass};
 use crate::postgres::PgError;
 
+use super::EngineError;
 use super::status::{FailedTransaction, Failure, Refusal};
-use super::{EngineError, clock};
+use crate::runtime::clock;
 
 const REPORT: &str = "this is a bug of pgstream: please report it with the lines above and the log";
 

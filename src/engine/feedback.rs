@@ -14,7 +14,7 @@ use crate::fault;
 use crate::model::Lsn;
 use crate::postgres::{FeedbackWriter, PgError, StandbyStatus};
 
-use super::clock;
+use crate::runtime::clock;
 
 /// What the applier knows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -7,14 +7,15 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use crate::config::Pipeline;
 use crate::model::ErrorClass;
 
-use super::clock;
 use super::copy::{self, Control, Copies, Standalone};
 use super::lifecycle::Lifecycle;
 use super::outcome::{EngineOptions, Outcome};
 use super::publisher::StatusPublisher;
 use super::request::Request;
 use super::status::{Command, CommandAnswer, CopyCommand, EngineEvent, Failure, Phase, Status};
-use super::supervise::{self, Task, TaskEnd};
+use crate::runtime::clock;
+use crate::runtime::supervise;
+use crate::runtime::{Task, TaskEnd};
 
 /// Commands that may wait; a person types slower.
 const COMMANDS_MAX: usize = 16;

@@ -10,13 +10,14 @@ mod query;
 use serde::{Deserialize, Serialize};
 
 use super::LastStop;
+use super::continuity;
 use super::status::{CopyState, Slot};
-use super::{clock, continuity};
 use crate::apply::{SLOT_GONE, Stream, misfit};
 use crate::config::{Pipeline, SlotName};
 use crate::model::hint::init_command;
 use crate::model::{Lsn, QualifiedName};
 use crate::postgres::PgError;
+use crate::runtime::clock;
 use crate::schema::install::InitState;
 
 pub use confirmed::Unconfirmed;

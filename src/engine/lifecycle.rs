@@ -34,14 +34,13 @@ use super::counters::Counters;
 use super::outcome::{EngineOptions, Outcome};
 use super::publisher::StatusPublisher;
 use super::request::Request;
-use super::retry::Retry;
 use super::status::{
     Command, CommandAnswer, FailedTransaction, Failure, Phase, SchemaEdit, SchemaState,
 };
 use super::stream::SessionEnd;
-use super::{
-    EngineError, clock, failure_of, monitor, paired, presence, prune, stops, supervise, watchdog,
-};
+use super::{EngineError, failure_of, monitor, paired, presence, prune, stops, watchdog};
+use crate::runtime::Retry;
+use crate::runtime::{clock, supervise};
 use silence_timeout::SilenceTimeout;
 
 /// A session that lasted this long worked, even if the source had nothing to say: the next failure

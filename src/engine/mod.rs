@@ -25,7 +25,6 @@
 mod acknowledge;
 mod applier;
 pub mod check;
-pub mod clock;
 mod continuity;
 mod copy;
 mod counters;
@@ -47,13 +46,11 @@ mod publisher;
 mod read_batching;
 mod request;
 mod requirements;
-mod retry;
 mod route;
 mod source_tables;
 pub mod status;
 mod stops;
 mod stream;
-mod supervise;
 mod table_sync;
 mod unreplicated;
 mod watchdog;
@@ -64,5 +61,5 @@ pub use failure::failure_of;
 pub use handle::{Engine, Handle, Remote};
 pub use outcome::{EngineOptions, Outcome};
 pub use stops::LastStop;
-pub use supervise::{Task, TaskEnd, spawn};
+
 pub use unreplicated::UNLOGGED;

@@ -15,10 +15,10 @@ use crate::config::ConnectionSettings;
 use crate::model::Lsn;
 use crate::postgres::{self, PgError, Session};
 
-use super::clock;
 use super::document::document;
 use super::publisher::StatusPublisher;
 use super::status::{Lag, Phase, Sample, Slot, Status, Totals, Unconfirmed};
+use crate::runtime::clock;
 
 const EVERY: Duration = Duration::from_secs(1);
 

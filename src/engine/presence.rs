@@ -9,9 +9,9 @@ use tracing::{info, warn};
 use crate::config::ConnectionSettings;
 use crate::postgres::{self, PgError, Session};
 
-use super::clock;
 use super::publisher::StatusPublisher;
 use super::status::Phase;
+use crate::runtime::clock;
 
 const EVERY: Duration = Duration::from_secs(2);
 

@@ -6,8 +6,8 @@ use tokio::sync::{broadcast, watch};
 
 use crate::model::RelationId;
 
-use super::clock;
 use super::status::{EngineEvent, Failure, Phase, SCHEMA_CHANGES_MAX, SchemaChange, Status};
+use crate::runtime::clock;
 
 /// A reader that falls this many events behind loses the oldest; a screen drains them at each
 /// frame.

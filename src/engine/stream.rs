@@ -33,9 +33,10 @@ use super::publisher::StatusPublisher;
 use super::read_batching::{FLUSH_DELAY, ReadBatching};
 use super::request::Request;
 use super::status::{FailedTransaction, Phase};
-use super::supervise::Task;
 use super::watchdog::Pulse;
-use super::{EngineError, clock, route};
+use super::{EngineError, route};
+use crate::runtime::Task;
+use crate::runtime::clock;
 
 use copy_requests::Copying;
 
@@ -544,7 +545,7 @@ fn is_schema_entry(change: &Change) -> bool {
 
 fn feedback_error(
     endpoint: &str,
-    ended: Result<Result<(), PgError>, super::TaskEnd>,
+    ended: Result<Result<(), PgError>, crate::runtime::TaskEnd>,
 ) -> EngineError {
     match ended {
         Ok(Err(source)) => EngineError::Source {

@@ -5,9 +5,9 @@ use std::pin::pin;
 
 use futures_util::StreamExt as _;
 
-use crate::engine::clock;
 use crate::model::{Classify as _, ErrorClass};
 use crate::postgres::{PgError, Session, sqlstate};
+use crate::runtime::clock;
 
 use super::digest::Hasher;
 use super::pair::Pair;

@@ -1,9 +1,9 @@
 //! What keeps `verify` from a verdict.
 
-use crate::engine::TaskEnd;
 use crate::engine::status::Failure;
 use crate::model::{Classify, ErrorClass};
 use crate::postgres::PgError;
+use crate::runtime::TaskEnd;
 
 /// What keeps `verify` from a verdict.
 #[derive(Debug, thiserror::Error)]

@@ -11,9 +11,9 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use crate::config::ConnectionSettings;
-use crate::engine::clock;
 use crate::model::{Lsn, quote_literal};
 use crate::postgres::{self, PgError, Session};
+use crate::runtime::clock;
 use crate::snapshot::{MeetingPlace, Stage};
 
 use super::VerifyError;

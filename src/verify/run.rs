@@ -10,9 +10,11 @@ use tracing::{debug, info};
 
 use crate::config::{Pipeline, SlotName, TableFilter};
 use crate::engine::status::{Command, Phase};
-use crate::engine::{Engine, EngineOptions, Handle, Outcome, Task, clock, spawn};
+use crate::engine::{Engine, EngineOptions, Handle, Outcome};
 use crate::model::{Lsn, QualifiedName};
 use crate::postgres::{self, PgError, Session};
+use crate::runtime::clock;
+use crate::runtime::{Task, spawn};
 
 use super::VerifyError;
 use super::compare::{self, Sides, compare};

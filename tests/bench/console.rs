@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use pgstream::engine::clock;
+use pgstream::runtime::clock;
 use portable_pty::CommandBuilder;
 
 use crate::drain;

@@ -4,7 +4,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{bail, ensure};
-use pgstream::engine::clock;
+use pgstream::runtime::clock;
 use tokio::process::Command;
 use tokio::time::interval;
 use tokio_postgres::Client;

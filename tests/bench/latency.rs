@@ -7,7 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 use anyhow::ensure;
-use pgstream::engine::clock;
+use pgstream::runtime::clock;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_postgres::Client;
 

@@ -3,7 +3,8 @@
 
 use pgstream::config::{ConnectionSettings, Plugin};
 use pgstream::engine::status::{Command, CommandAnswer, Phase};
-use pgstream::engine::{Engine, EngineOptions, clock};
+use pgstream::engine::{Engine, EngineOptions};
+use pgstream::runtime::clock;
 use pgstream::tutorial::cluster::ClusterOptions;
 
 use crate::chaos::run;

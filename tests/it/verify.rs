@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use pgstream::config::{Plugin, TableFilter};
-use pgstream::engine::spawn;
 use pgstream::engine::status::Phase;
+use pgstream::runtime::spawn;
 use pgstream::verify::{Options, Report, RowKind, TableReport, Verdict, verify};
 
 use crate::support::flow::{Flow, stop, wait_for};

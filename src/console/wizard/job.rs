@@ -11,10 +11,10 @@ use crate::config::{
     SlotNameError, key,
 };
 use crate::engine::check::check;
-use crate::engine::clock;
 use crate::failure::Failure;
 use crate::model::ErrorClass;
 use crate::postgres::{Session, connect};
+use crate::runtime::clock;
 use crate::schema::install::{self, Progress};
 use crate::schema::{self, SourceTable};
 

@@ -5,8 +5,9 @@
 //! the session in between, and there is never more than one piece under way.
 
 use crate::apply::{ApplyError, Checkpoint, CheckpointStore, Commit, Op, Writer};
-use crate::engine::supervise::{self, Task, TaskEnd};
 use crate::model::Lsn;
+use crate::runtime::supervise;
+use crate::runtime::{Task, TaskEnd};
 
 /// The writer and what it is doing.
 pub(super) struct BackgroundWriter {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use tracing::{debug, warn};
 
 use crate::apply::{RowChange, TablePlan};
-use crate::engine::clock;
 use crate::engine::counters::{RowKind, TableDelta};
 use crate::model::{OldTuple, Relation, TransactionCommit, Tuple, Value};
+use crate::runtime::clock;
 
 use super::{Applier, OpenBatch};
 

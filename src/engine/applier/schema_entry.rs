@@ -14,7 +14,8 @@ use crate::model::{
 use crate::schema::{self, Entry, Plan, Step};
 
 use crate::engine::status::{SchemaChange, SchemaState};
-use crate::engine::{EngineError, clock, failure_of};
+use crate::engine::{EngineError, failure_of};
+use crate::runtime::clock;
 
 use super::older_types::Reading;
 use super::{Applier, Route};

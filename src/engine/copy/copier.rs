@@ -10,11 +10,12 @@ use tracing::{info, warn};
 
 use crate::apply;
 use crate::config::key;
-use crate::engine::retry::Retry;
 use crate::engine::status::CopyState;
-use crate::engine::{EngineError, clock, failure_of};
+use crate::engine::{EngineError, failure_of};
 use crate::model::{Classify as _, ErrorClass, Lsn, QualifiedName, RelationId};
 use crate::postgres::Session;
+use crate::runtime::Retry;
+use crate::runtime::clock;
 use crate::snapshot::{StoredPart, StoredTable};
 
 use super::choose;

@@ -53,7 +53,8 @@ use crate::snapshot::Store;
 
 use super::EngineError;
 use super::publisher::StatusPublisher;
-use super::supervise::{self, Task};
+use crate::runtime::Task;
+use crate::runtime::supervise;
 
 pub(super) use choose::choose as choose_tables;
 pub(super) use context::Control;

@@ -13,10 +13,11 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, info};
 
 use crate::engine::status::CopyState;
-use crate::engine::supervise::{self, Task};
 use crate::engine::{EngineError, failure_of};
 use crate::model::{Classify as _, ErrorClass, QualifiedName, RelationId};
 use crate::postgres::{self, Session};
+use crate::runtime::Task;
+use crate::runtime::supervise;
 use crate::snapshot::{
     Fence, Moved, OpenStep, Part, SnapshotError, SourceTable, TypeFingerprints, Worker,
     WorkerSettings, is_as_planned, plan_parts,

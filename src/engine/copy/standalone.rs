@@ -17,10 +17,10 @@ use crate::engine::outcome::Outcome;
 use crate::engine::publisher::StatusPublisher;
 use crate::engine::request::Request;
 use crate::engine::status::{Command, CommandAnswer, CopyState, Phase};
-use crate::engine::supervise;
 use crate::engine::{EngineError, failure_of};
 use crate::model::Lsn;
 use crate::postgres::{self, Session};
+use crate::runtime::supervise;
 use crate::schema::install::{self, SNAPSHOT_NAME};
 use crate::snapshot::Store;
 

@@ -24,13 +24,14 @@ use crate::engine::status::{Command, CommandAnswer, Failure};
 use crate::engine::stream::{SessionEnd, State, Stream};
 use crate::engine::table_sync::TableSync;
 use crate::engine::watchdog::Pulse;
-use crate::engine::{EngineError, acknowledge, clock, stops, supervise};
+use crate::engine::{EngineError, acknowledge, stops};
 use crate::model::hint::begin_anew;
 use crate::model::{Lsn, QualifiedName};
 use crate::postgres::{
     self, DatabaseIdentity, FeedbackWriter, ReplicationConnection, Session, SystemIdentity,
     WalReader,
 };
+use crate::runtime::{clock, supervise};
 use crate::schema::install::{self, PipelineRecord};
 
 use super::copies::RoundStart;

@@ -4,10 +4,11 @@ use std::ops::ControlFlow;
 
 use tokio::sync::oneshot;
 
+use crate::engine::EngineError;
 use crate::engine::copy::{Answer, CopyRequest, TablesRequest};
 use crate::engine::status::Phase;
-use crate::engine::{EngineError, clock};
 use crate::model::Lsn;
+use crate::runtime::clock;
 
 use super::{SessionEnd, Stream};
 

@@ -1,8 +1,9 @@
 //! What `verify` asks of the stream.
 
+use crate::engine::EngineError;
 use crate::engine::paired::{OUT_OF_ORDER, Paired, PairedRequest, STANDS_MAX};
-use crate::engine::{EngineError, clock};
 use crate::model::TransactionBegin;
+use crate::runtime::clock;
 
 use super::Stream;
 

@@ -2,10 +2,11 @@
 
 use std::ops::ControlFlow;
 
+use crate::engine::EngineError;
 use crate::engine::request::Request;
 use crate::engine::status::{Command, CommandAnswer, CopyCommand, Phase};
-use crate::engine::{EngineError, clock};
 use crate::model::RelationId;
+use crate::runtime::clock;
 
 use super::{SessionEnd, Stream};
 

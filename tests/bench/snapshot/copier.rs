@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use pgstream::config::ConnectionSettings;
-use pgstream::engine::clock;
 use pgstream::postgres::{CopySession, copy_through};
+use pgstream::runtime::clock;
 use tokio::process::Command;
 use tokio::time::interval;
 use tokio_postgres::Client;

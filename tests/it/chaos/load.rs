@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use pgstream::engine::{Task, spawn};
+use pgstream::runtime::{Task, spawn};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_postgres::{Client, NoTls};

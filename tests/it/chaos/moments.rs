@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pgstream::config::Plugin;
-use pgstream::engine::clock;
+use pgstream::runtime::clock;
 
 use super::dice::{Dice, seed};
 use super::load::Load;

@@ -5,7 +5,7 @@ use std::num::NonZeroU16;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
-use pgstream::engine::clock;
+use pgstream::runtime::clock;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
 /// Nothing that a console does takes longer, also on a busy machine.

@@ -54,7 +54,8 @@ fn engine(sample: &str) -> Launch {
         "task panics" => {
             let mut first = launch(SampleState::Streaming);
             Box::new(move || {
-                let task = pgstream::engine::spawn("doomed", async { panic!("a fault of a task") });
+                let task =
+                    pgstream::runtime::spawn("doomed", async { panic!("a fault of a task") });
                 let mut link = first();
                 link.keep(task);
                 link

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use pgstream::config::{ByteSize, Plugin};
+use pgstream::engine::Handle;
 use pgstream::engine::status::{Command, CommandAnswer, CopyCommand, CopyState};
-use pgstream::engine::{Handle, spawn};
+use pgstream::runtime::spawn;
 
 use super::{enable, existing, made, ready};
 use tokio::time::interval;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use pgstream::config::Plugin;
 use pgstream::engine::Handle;
-use pgstream::engine::clock;
 use pgstream::engine::status::{Command, CopyCommand, Status};
+use pgstream::runtime::clock;
 
 use super::{enable, ready};
 use crate::schema_mirror::assert_same_dump;

@@ -12,7 +12,7 @@ const DELAY_MAX: Duration = Duration::from_secs(15);
 
 /// Waits that grow, with jitter, until `total` has passed since the first attempt that failed began. The
 /// attempts themselves count: one that nobody answers takes longer than the wait before it.
-pub(super) struct Retry {
+pub(crate) struct Retry {
     total: Duration,
     waits: ExponentialBackoff,
     attempt: u32,
@@ -20,7 +20,7 @@ pub(super) struct Retry {
 }
 
 impl Retry {
-    pub(super) fn new(total: Duration) -> Self {
+    pub(crate) fn new(total: Duration) -> Self {
         Self {
             total,
             waits: waits(),
@@ -30,14 +30,14 @@ impl Retry {
     }
 
     /// Returns how long an attempt that begins now may take.
-    pub(super) fn left(&mut self, now: Instant) -> Duration {
+    pub(crate) fn left(&mut self, now: Instant) -> Duration {
         let end = *self.end.get_or_insert(now + self.total);
         end.saturating_duration_since(now)
     }
 
     /// Returns the number of the coming attempt and the wait before it; none when it is time to
     /// give up.
-    pub(super) fn next(&mut self, now: Instant) -> Option<(u32, Duration)> {
+    pub(crate) fn next(&mut self, now: Instant) -> Option<(u32, Duration)> {
         let end = *self.end.get_or_insert(now + self.total);
         let left = end
             .checked_duration_since(now)
@@ -47,7 +47,7 @@ impl Retry {
     }
 
     /// Starts over: something worked.
-    pub(super) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         *self = Self::new(self.total);
     }
 }
@@ -65,7 +65,7 @@ fn waits() -> ExponentialBackoff {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::clock;
+    use crate::runtime::clock;
 
     /// Plays failures whose attempts take `each`; returns the waits between them.
     fn play(retry: &mut Retry, mut now: Instant, each: Duration) -> Vec<Duration> {

@@ -40,6 +40,6 @@ pub const fn unix_ms_of(postgres_us: i64) -> i64 {
 }
 
 /// Returns milliseconds for a log: nobody reads more than tenths.
-pub(super) fn shown_ms(took: Duration) -> f64 {
+pub(crate) fn shown_ms(took: Duration) -> f64 {
     (took.as_secs_f64() * 1e4).round() / 10.0
 }

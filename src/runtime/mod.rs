@@ -1,0 +1,8 @@
+//! What every part runs on: the one clock, tasks that somebody looks after, waits between attempts.
+
+pub mod clock;
+pub mod retry;
+pub mod supervise;
+
+pub(crate) use retry::Retry;
+pub use supervise::{Task, TaskEnd, spawn};
