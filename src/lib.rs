@@ -23,5 +23,6 @@ mod property;
 pub mod runtime;
 pub mod schema;
 pub mod snapshot;
+pub mod status;
 pub mod tutorial;
 pub mod verify;

@@ -21,10 +21,12 @@ use super::place;
 use super::protocol::{FromConsole, FromEngine, Hello, VERSION};
 use super::wire::Names;
 use crate::config::Pipeline;
-use crate::engine::status::{Command, CommandAnswer, EngineEvent, Failure, Phase, Status};
 use crate::model::ErrorClass;
 use crate::runtime::clock;
 use crate::runtime::{Task, spawn};
+use crate::status::Failure;
+use crate::status::{Command, CommandAnswer};
+use crate::status::{EngineEvent, Phase, Status};
 
 /// The engine is looked for this often.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

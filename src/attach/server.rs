@@ -26,9 +26,10 @@ use super::place;
 use super::protocol::{FromConsole, FromEngine, Hello, Report, VERSION};
 use crate::config::Pipeline;
 use crate::engine::Remote;
-use crate::engine::status::{CommandAnswer, Status};
 use crate::runtime::clock;
 use crate::runtime::{Task, spawn};
+use crate::status::CommandAnswer;
+use crate::status::Status;
 
 /// A status is said at most this often: a console draws no faster.
 const STATUS_EVERY: Duration = Duration::from_millis(200);

@@ -9,7 +9,7 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use super::Failure;
 use super::edit::{self, EditFile};
 use crate::config::{FlagValue, Plugin, TablePattern, key};
-use crate::engine::EngineOptions;
+use crate::engine::options::EngineOptions;
 use crate::model::Lsn;
 
 /// Keeps one PostgreSQL database equal to another, rows and schema changes.

@@ -12,7 +12,7 @@ use crate::attach::log::{LogFeed, LogHub};
 use crate::attach::{self, Attachment};
 use crate::config::{Configuration, Inputs, LogLevel, Palette, Pipeline, Plugin, key};
 use crate::console::{self, ConsoleOptions, EngineLink, Launch, Opening, Starts, WizardValues};
-use crate::engine::EngineOptions;
+use crate::engine::options::EngineOptions;
 
 /// Returns whether there is a terminal to draw on, and nobody has said no.
 pub(super) fn is_wanted(global: &GlobalArguments) -> bool {

@@ -5,8 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Failure;
-use crate::engine::status::SchemaEdit;
 use crate::model::{Classify, ErrorClass};
+use crate::status::SchemaEdit;
 
 /// What was typed: the change, and where its statements stand.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,10 +4,10 @@
 use std::fmt;
 
 use crate::engine::check::{CheckReport, Finding, Side};
-use crate::engine::status;
 use crate::failure::Failure as Carried;
 use crate::model::hint::on_side;
 use crate::model::{Classify, ErrorClass};
+use crate::status::model;
 
 /// An error of any module on its way to the user.
 #[derive(Debug)]
@@ -28,9 +28,9 @@ impl From<Carried> for Failure {
 impl Failure {
     /// Returns the failure that ended the engine.
     #[must_use]
-    pub fn of_engine(failure: status::Failure) -> Self {
+    pub fn of_engine(failure: crate::status::Failure) -> Self {
         let transaction = failure.transaction.map(|transaction| {
-            let status::FailedTransaction { xid, commit_lsn } = transaction;
+            let crate::status::FailedTransaction { xid, commit_lsn } = transaction;
             (
                 "transaction",
                 format!("{xid} of the source, committed at {commit_lsn}"),

@@ -15,7 +15,7 @@ use super::runtime::block_on;
 use super::{console, logging, start, tutorial};
 use crate::config::{Configuration, Inputs, Plugin};
 use crate::console::wizard::Kind;
-use crate::engine::EngineOptions;
+use crate::engine::options::EngineOptions;
 use talk::Talk;
 
 mod control;

@@ -10,9 +10,10 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::info;
 
-use crate::engine::status::{CopyState, Snapshot, Status, TableCopy};
 use crate::format;
 use crate::model::RelationId;
+use crate::status::Status;
+use crate::status::{CopyState, Snapshot, TableCopy};
 
 /// Lines come this often while rows move.
 const LINES_EVERY: Duration = Duration::from_secs(5);

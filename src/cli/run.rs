@@ -15,10 +15,12 @@ use crate::attach::Server;
 use crate::attach::log::LogHub;
 use crate::config::{Configuration, Pipeline};
 use crate::engine::check::check;
-use crate::engine::status::Command;
-use crate::engine::{Engine, EngineOptions, Handle, Outcome};
+use crate::engine::options::EngineOptions;
+use crate::engine::{Engine, Handle};
 use crate::model::ErrorClass;
 use crate::runtime::spawn;
+use crate::status::Command;
+use crate::status::Outcome;
 
 /// Streams without a terminal.
 pub(super) fn run(

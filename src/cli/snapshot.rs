@@ -11,10 +11,11 @@ use super::progress;
 use super::runtime::block_on;
 use super::signals::Signals;
 use crate::config::{Configuration, Pipeline};
-use crate::engine::status::Command;
-use crate::engine::{Engine, Outcome, plan_snapshot};
+use crate::engine::{Engine, plan_snapshot};
 use crate::model::ErrorClass;
 use crate::runtime::spawn;
+use crate::status::Command;
+use crate::status::Outcome;
 
 /// Copies, or prints the SQL that would be run on both sides.
 pub(super) fn run(configuration: &Configuration, plan: bool) -> Result<ExitCode, Failure> {

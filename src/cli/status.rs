@@ -13,8 +13,9 @@ use crate::config::{ByteSize, Configuration, Pipeline};
 use crate::engine::inspect::{
     Inspection, SchemaChange, SchemaChangeState, Side, TableCopy, UnfitPublication, inspect,
 };
-use crate::engine::status::{CopyState, Slot};
 use crate::engine::{EngineError, UNLOGGED};
+use crate::status::CopyState;
+use crate::status::Slot;
 
 /// Prints what is to be seen. When a side does not answer, that is said and decides the exit code.
 pub(super) fn run(configuration: &Configuration, json: bool) -> Result<ExitCode, Failure> {

@@ -4,7 +4,9 @@
 use super::action::{Action, Pane};
 use super::detail::{selected_change, selected_copy};
 use super::model::Model;
-use crate::engine::status::{CopyState, Failure, Phase, SchemaState};
+use crate::status::CopyState;
+use crate::status::Failure;
+use crate::status::{Phase, SchemaState};
 
 /// Returns why an action makes no sense now; none when it does.
 pub(crate) fn refusal(model: &Model, action: Action) -> Option<&'static str> {

@@ -15,7 +15,7 @@ use super::model::Model;
 use super::status_glyph;
 use super::status_glyph::StatusGlyph;
 use super::theme::Role;
-use crate::engine::status::{Phase, SchemaChange, SchemaState, Slot, TableCounters};
+use crate::status::{Phase, SchemaChange, SchemaState, Slot, TableCounters};
 
 /// Returns the words about the selected row of a pane.
 pub(crate) fn lines(model: &Model, pane: Pane) -> Vec<Line<'static>> {

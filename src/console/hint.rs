@@ -7,11 +7,11 @@ use super::model::Model;
 use super::status_glyph;
 use super::theme::Role;
 use super::view;
-use crate::engine::status::Failure;
 use crate::model::hint::{
     EDIT_FLAG, INIT_COMMAND, RUN_AGAIN, SKIP_FLAG, without_beginning_anew, without_command,
     without_flag,
 };
+use crate::status::Failure;
 
 /// Returns a failure's hint with the keys that do what it speaks of; `again` tries again.
 pub(crate) fn in_keys(model: &Model, failure: &Failure, again: Action) -> Option<String> {

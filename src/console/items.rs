@@ -7,7 +7,8 @@ use std::collections::HashSet;
 use super::action::Pane;
 use super::model::{CopyOrder, Model, SlotOrder, TableOrder};
 use super::rows;
-use crate::engine::status::{CopyState, SchemaChange, SchemaState, Slot, TableCopy, TableCounters};
+use crate::status::{CopyState, TableCopy};
+use crate::status::{SchemaChange, SchemaState, Slot, TableCounters};
 
 /// One thing that a list pane lists.
 #[derive(Debug, Clone, Copy)]

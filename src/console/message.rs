@@ -13,7 +13,8 @@ use super::model::servers::{Looked, Query};
 use super::start::Found;
 use super::wizard::{Answer, Job, Kind};
 use crate::config::Resolved;
-use crate::engine::status::{Command, CommandAnswer, EngineEvent, Status};
+use crate::status::{Command, CommandAnswer};
+use crate::status::{EngineEvent, Status};
 
 /// Something happened.
 #[derive(Debug)]

@@ -18,7 +18,8 @@ use super::start::Start;
 use super::theme::Theme;
 use super::view;
 use super::wizard::{Wizard, WizardValues};
-use crate::engine::status::{CopyState, Lag, Phase, Sample, Status};
+use crate::status::CopyState;
+use crate::status::{Lag, Phase, Sample, Status};
 
 pub(crate) mod cursor;
 pub(crate) mod editor;

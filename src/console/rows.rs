@@ -14,7 +14,7 @@ use super::model::Model;
 use super::status_glyph;
 use super::theme::Role;
 use super::threshold;
-use crate::engine::status::{Phase, SchemaChange, Slot, TableCounters};
+use crate::status::{Phase, SchemaChange, Slot, TableCounters};
 
 /// One piece of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]

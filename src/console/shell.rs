@@ -40,11 +40,11 @@ use super::update::{ask, update};
 use super::wizard::{Answer, Kind, Name, save};
 use crate::attach::log::{Captured, LogFeed, LogHub};
 use crate::config::Pipeline;
-use crate::engine::EngineOptions;
 use crate::engine::observe::Observer;
-use crate::engine::status::Status;
+use crate::engine::options::EngineOptions;
 use crate::runtime::clock;
 use crate::schema::install::Progress;
+use crate::status::Status;
 
 use jobs::Done;
 

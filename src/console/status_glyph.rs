@@ -3,7 +3,8 @@
 
 use super::model::MarkKind;
 use super::theme::Role;
-use crate::engine::status::{CopyState, Phase, SchemaState, Slot};
+use crate::status::CopyState;
+use crate::status::{Phase, SchemaState, Slot};
 
 /// A state for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

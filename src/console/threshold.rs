@@ -2,7 +2,7 @@
 //! figure says the same.
 
 use super::theme::Role;
-use crate::engine::status::Slot;
+use crate::status::Slot;
 
 /// A lag of this many seconds is worth a look; of that many, somebody's work.
 const LAG_S: [f64; 2] = [10.0, 60.0];

@@ -9,10 +9,11 @@ use super::model::servers::Looked;
 use super::model::{Leaving, MarkKind, Model, Toast, ToastKind};
 use super::settings::Settings;
 use super::status_glyph;
-use crate::engine::status::{
-    Command, CommandAnswer, CopyCommand, EngineEvent, Failure, Phase, SchemaState, Slot, Status,
-};
 use crate::model::ErrorClass;
+use crate::status::CopyCommand;
+use crate::status::Failure;
+use crate::status::{Command, CommandAnswer};
+use crate::status::{EngineEvent, Phase, SchemaState, Slot, Status};
 
 mod act;
 pub(crate) mod ask;

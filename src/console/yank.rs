@@ -6,7 +6,7 @@ use super::detail;
 use super::items::{items, selected};
 use super::model::Model;
 use super::rows;
-use crate::engine::status::SchemaChange;
+use crate::status::SchemaChange;
 
 /// Returns the selected row and what to call it; of a schema change, what it is in words.
 pub(crate) fn row(model: &Model) -> Option<(String, String)> {

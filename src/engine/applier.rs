@@ -32,9 +32,7 @@ use tracing::trace;
 use super::EngineError;
 use super::copy::{CopyLink, TablesRequest};
 use super::counters::{Counters, TableDelta};
-use super::publisher::StatusPublisher;
 use super::route::{Route, Router};
-use super::status::{SchemaChange, SchemaEdit};
 use super::table_sync::TableSync;
 use crate::apply::{
     ApplyError, Batch, Checkpoint, CheckpointStore, Commit, HeldRows, Op, RowChange, TablePlan,
@@ -48,6 +46,9 @@ use crate::model::{
 };
 use crate::runtime::clock;
 use crate::schema::description::Table;
+use crate::status::SchemaChange;
+use crate::status::SchemaEdit;
+use crate::status::StatusPublisher;
 
 use background::BackgroundWriter;
 pub(super) use letter::StreamPublication;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::model::QualifiedName;
 
-use super::status::{BATCH_BOUNDS_MS, BatchTimes, Status, TableCounters, Totals};
+use crate::status::{BATCH_BOUNDS_MS, BatchTimes, Status, TableCounters, Totals};
 
 /// Percentiles speak of this many batches: enough for a 95th, few enough to sort at each look.
 const BATCHES_MAX: usize = 256;

@@ -247,17 +247,6 @@ impl EngineError {
         self.class() == ErrorClass::Data || statement.is_some() || unreadable
     }
 
-    /// Returns the statement that the target refuses, without values, if it is about one.
-    #[must_use]
-    pub fn statement(&self) -> Option<&str> {
-        match self {
-            Self::SnapshotTable {
-                source: SnapshotError::Step { statement, .. },
-            } => Some(statement),
-            _ => self.apply().and_then(ApplyError::statement),
-        }
-    }
-
     /// Returns the refusal of the target inside, if it is one.
     #[must_use]
     pub const fn apply(&self) -> Option<&ApplyError> {
@@ -365,6 +354,15 @@ impl Classify for EngineError {
             | Self::StreamInterrupted
             | Self::Task(_)
             | Self::Order { .. } => None,
+        }
+    }
+
+    fn statement(&self) -> Option<&str> {
+        match self {
+            Self::SnapshotTable {
+                source: SnapshotError::Step { statement, .. },
+            } => Some(statement),
+            _ => self.apply().and_then(ApplyError::statement),
         }
     }
 }

@@ -9,13 +9,17 @@ use crate::model::ErrorClass;
 
 use super::copy::{self, Control, Copies, Standalone};
 use super::lifecycle::Lifecycle;
-use super::outcome::{EngineOptions, Outcome};
-use super::publisher::StatusPublisher;
-use super::request::Request;
-use super::status::{Command, CommandAnswer, CopyCommand, EngineEvent, Failure, Phase, Status};
+use super::options::EngineOptions;
 use crate::runtime::clock;
 use crate::runtime::supervise;
 use crate::runtime::{Task, TaskEnd};
+use crate::status::CopyCommand;
+use crate::status::Failure;
+use crate::status::Outcome;
+use crate::status::Request;
+use crate::status::StatusPublisher;
+use crate::status::{Command, CommandAnswer};
+use crate::status::{EngineEvent, Phase, Status};
 
 /// Commands that may wait; a person types slower.
 const COMMANDS_MAX: usize = 16;

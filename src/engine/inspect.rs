@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 
 use super::LastStop;
 use super::continuity;
-use super::status::{CopyState, Slot};
 use crate::apply::{SLOT_GONE, Stream, misfit};
 use crate::config::{Pipeline, SlotName};
 use crate::model::hint::init_command;
@@ -19,6 +18,8 @@ use crate::model::{Lsn, QualifiedName};
 use crate::postgres::PgError;
 use crate::runtime::clock;
 use crate::schema::install::InitState;
+use crate::status::CopyState;
+use crate::status::Slot;
 
 pub use confirmed::Unconfirmed;
 use query::{SourceLook, TargetLook};

@@ -31,16 +31,18 @@ use crate::model::{Classify as _, ErrorClass, Lsn, QualifiedName};
 use super::acknowledge;
 use super::copy::Copies;
 use super::counters::Counters;
-use super::outcome::{EngineOptions, Outcome};
-use super::publisher::StatusPublisher;
-use super::request::Request;
-use super::status::{
-    Command, CommandAnswer, FailedTransaction, Failure, Phase, SchemaEdit, SchemaState,
-};
+use super::options::EngineOptions;
 use super::stream::SessionEnd;
-use super::{EngineError, failure_of, monitor, paired, presence, prune, stops, watchdog};
+use super::{EngineError, monitor, paired, presence, prune, stops, watchdog};
+use crate::engine::failure::failure_of;
 use crate::runtime::Retry;
 use crate::runtime::{clock, supervise};
+use crate::status::Outcome;
+use crate::status::Request;
+use crate::status::StatusPublisher;
+use crate::status::{Command, CommandAnswer, SchemaEdit};
+use crate::status::{FailedTransaction, Failure};
+use crate::status::{Phase, SchemaState};
 use silence_timeout::SilenceTimeout;
 
 /// A session that lasted this long worked, even if the source had nothing to say: the next failure

@@ -38,17 +38,14 @@ pub mod inspect;
 mod lifecycle;
 mod monitor;
 pub mod observe;
-mod outcome;
+mod options;
 mod paired;
 mod presence;
 mod prune;
-mod publisher;
 mod read_batching;
-mod request;
 mod requirements;
 mod route;
 mod source_tables;
-pub mod status;
 mod stops;
 mod stream;
 mod table_sync;
@@ -57,9 +54,9 @@ mod watchdog;
 
 pub use copy::{PlanReport, plan_snapshot};
 pub use error::{Conflict, EngineError, PlanError};
-pub use failure::failure_of;
+
 pub use handle::{Engine, Handle, Remote};
-pub use outcome::{EngineOptions, Outcome};
+
 pub use stops::LastStop;
 
 pub use unreplicated::UNLOGGED;

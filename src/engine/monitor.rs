@@ -16,9 +16,9 @@ use crate::model::Lsn;
 use crate::postgres::{self, PgError, Session};
 
 use super::document::document;
-use super::publisher::StatusPublisher;
-use super::status::{Lag, Phase, Sample, Slot, Status, Totals, Unconfirmed};
 use crate::runtime::clock;
+use crate::status::StatusPublisher;
+use crate::status::{Lag, Phase, Sample, Slot, Status, Totals, Unconfirmed};
 
 const EVERY: Duration = Duration::from_secs(1);
 
@@ -256,7 +256,7 @@ const fn small(seconds: f64) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::status::{Snapshot, TableCopy};
+    use crate::status::{Snapshot, TableCopy};
 
     fn look(confirmed: Option<Lsn>) -> Look {
         let ours = Slot {

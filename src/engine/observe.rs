@@ -18,8 +18,9 @@ use crate::schema::{Change, Entry};
 
 use super::document::document;
 use super::monitor::{self, WalMemory};
-use super::status::{Failure, Lag, SchemaChange, SchemaState, Slot};
 use super::stops;
+use crate::status::Failure;
+use crate::status::{Lag, SchemaChange, SchemaState, Slot};
 
 const HISTORY: &str = include_str!("../../assets/sql/source/schema_history.sql");
 const RAN: &str = include_str!("../../assets/sql/target/schema_history.sql");

@@ -9,9 +9,9 @@ use tracing::{info, warn};
 use crate::config::ConnectionSettings;
 use crate::postgres::{self, PgError, Session};
 
-use super::publisher::StatusPublisher;
-use super::status::Phase;
 use crate::runtime::clock;
+use crate::status::Phase;
+use crate::status::StatusPublisher;
 
 const EVERY: Duration = Duration::from_secs(2);
 

@@ -11,8 +11,8 @@ use crate::config::ConnectionSettings;
 use crate::postgres::{self, PgError};
 use crate::schema;
 
-use super::publisher::StatusPublisher;
 use crate::runtime::clock;
+use crate::status::StatusPublisher;
 
 /// An entry outlives its time by this part of it,
 const PART: u32 = 24;

@@ -16,7 +16,7 @@ use crate::postgres::{PgError, Session, connect};
 
 use super::document::document;
 use super::inspect::rfc3339;
-use super::status::{FailedTransaction, Failure};
+use crate::status::{FailedTransaction, Failure};
 
 const LAST_STOP: &str = include_str!("../../assets/sql/target/last_stop.sql");
 

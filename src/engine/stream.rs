@@ -29,14 +29,15 @@ use super::counters::Counters;
 use super::feedback::Feedback;
 use super::in_flight::InFlight;
 use super::paired::{Paired, PairedRequest, Recent};
-use super::publisher::StatusPublisher;
 use super::read_batching::{FLUSH_DELAY, ReadBatching};
-use super::request::Request;
-use super::status::{FailedTransaction, Phase};
 use super::watchdog::Pulse;
 use super::{EngineError, route};
 use crate::runtime::Task;
 use crate::runtime::clock;
+use crate::status::FailedTransaction;
+use crate::status::Phase;
+use crate::status::Request;
+use crate::status::StatusPublisher;
 
 use copy_requests::Copying;
 

@@ -42,4 +42,9 @@ pub trait Classify: std::error::Error {
     fn hint(&self) -> Option<String> {
         None
     }
+
+    /// Returns the statement that a server refused, without values, if it is about one.
+    fn statement(&self) -> Option<&str> {
+        None
+    }
 }

@@ -19,7 +19,6 @@ mod parts;
 mod point;
 mod select;
 mod staging;
-mod state;
 mod statements;
 mod steps;
 mod store;
@@ -33,7 +32,7 @@ pub use select::{
     Idle, IdleCause, RangeKey, Selection, SourceTable, TypeFingerprints, is_as_planned, select,
     source_tables,
 };
-pub use state::CopyState;
+
 pub use statements::{copy_from, copy_to, sequence_question};
 pub use steps::{NewStep, OpenStep, StruckStep};
 pub use store::{Store, StoredPart, StoredTable};

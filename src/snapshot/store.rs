@@ -12,7 +12,8 @@ use crate::model::{Lsn, QualifiedName, RelationId, do_block, quote_literal};
 use crate::postgres::{PgError, Session};
 
 use super::steps::{FORGET_STEPS, WAKE_TRIGGERS};
-use super::{CopyState, KeyRange, Moved};
+use super::{KeyRange, Moved};
+use crate::status::CopyState;
 
 /// A table as it is remembered.
 #[derive(Debug, Clone, PartialEq)]

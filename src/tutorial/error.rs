@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use super::cluster::ClusterError;
 use super::lesson::{Expectation, LessonError, Side};
 use crate::config::ConfigError;
-use crate::engine::status::Failure;
 use crate::model::{Classify, ErrorClass};
 use crate::postgres::PgError;
 use crate::schema::install::InstallError;
+use crate::status::Failure;
 
 /// A step that failed, or something that was not seen.
 #[derive(Debug, thiserror::Error)]

@@ -24,8 +24,12 @@ use super::maintenance::{init, tear_down};
 use super::postmaster::Watcher;
 use super::server::Server;
 use crate::config::Plugin;
-use crate::engine::status::{Command, Failure, Phase, Status};
-use crate::engine::{Engine, EngineOptions, Handle, Outcome};
+use crate::engine::options::EngineOptions;
+use crate::engine::{Engine, Handle};
+use crate::status::Command;
+use crate::status::Failure;
+use crate::status::Outcome;
+use crate::status::{Phase, Status};
 
 /// What a step brings must be there by then; on an idle machine it takes milliseconds.
 const SEEN_WITHIN: Duration = Duration::from_secs(30);

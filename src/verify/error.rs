@@ -1,9 +1,9 @@
 //! What keeps `verify` from a verdict.
 
-use crate::engine::status::Failure;
 use crate::model::{Classify, ErrorClass};
 use crate::postgres::PgError;
 use crate::runtime::TaskEnd;
+use crate::status::Failure;
 
 /// What keeps `verify` from a verdict.
 #[derive(Debug, thiserror::Error)]

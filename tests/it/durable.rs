@@ -4,7 +4,7 @@
 //! alone, and a server that is stopped at once forgets it.
 
 use pgstream::config::Plugin;
-use pgstream::engine::status::Phase;
+use pgstream::status::Phase;
 use pgstream::tutorial::cluster::ClusterOptions;
 
 use crate::chaos;

@@ -2,8 +2,9 @@
 //! and finds no way back to ours.
 
 use pgstream::config::{ConnectionSettings, Plugin};
-use pgstream::engine::status::{CopyState, Phase};
 use pgstream::model::ErrorClass;
+use pgstream::status::CopyState;
+use pgstream::status::Phase;
 
 use crate::support::flow::{Flow, failure, stop, wait_for};
 use crate::support::{execute, query_text};

@@ -2,10 +2,11 @@
 //! is gone; and looks at a pipeline that works.
 
 use pgstream::config::{Plugin, TableFilter};
+use pgstream::engine::Engine;
 use pgstream::engine::check::check;
 use pgstream::engine::inspect::inspect;
-use pgstream::engine::status::Phase;
-use pgstream::engine::{Engine, EngineOptions};
+use pgstream::engine::options::EngineOptions;
+use pgstream::status::Phase;
 
 use crate::chaos::load::{Load, SCHEMA};
 use crate::chaos::run;

@@ -3,7 +3,7 @@
 
 use pgstream::config::{ConnectionSettings, Plugin};
 use pgstream::engine::Handle;
-use pgstream::engine::status::Phase;
+use pgstream::status::Phase;
 
 use crate::chaos::dice::seed;
 use crate::chaos::load::{Load, SCHEMA};

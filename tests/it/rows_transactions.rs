@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use pgstream::config::{OnConflict, Pipeline, TableFilter};
-use pgstream::engine::status::Command;
+use pgstream::status::Command;
 
 use crate::support::scenario::{Case, PLUGINS, Scenario, play};
 use crate::support::{connect, execute, query_text, wait_until};

@@ -2,9 +2,11 @@
 //! behind for whoever comes later.
 
 use pgstream::config::{ConnectionSettings, Plugin};
-use pgstream::engine::status::{Command, CommandAnswer, Phase};
-use pgstream::engine::{Engine, EngineOptions};
+use pgstream::engine::Engine;
+use pgstream::engine::options::EngineOptions;
 use pgstream::runtime::clock;
+use pgstream::status::Phase;
+use pgstream::status::{Command, CommandAnswer};
 use pgstream::tutorial::cluster::ClusterOptions;
 
 use crate::chaos::run;

@@ -20,7 +20,8 @@ mod waiting;
 
 use pgstream::config::Plugin;
 use pgstream::engine::Handle;
-use pgstream::engine::status::{CopyState, Status};
+use pgstream::status::CopyState;
+use pgstream::status::Status;
 use pgstream::tutorial::cluster::Cluster;
 
 use crate::chaos;

@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use pgstream::engine::{Engine, Outcome};
+use pgstream::engine::Engine;
 use pgstream::model::{quote_ident, quote_literal};
+use pgstream::status::Outcome;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use pgstream::config::{Plugin, TableFilter};
-use pgstream::engine::status::Phase;
 use pgstream::runtime::spawn;
+use pgstream::status::Phase;
 use pgstream::verify::{Options, Report, RowKind, TableReport, Verdict, verify};
 
 use crate::support::flow::{Flow, stop, wait_for};
@@ -272,9 +272,7 @@ async fn a_paused_engine_is_not_waited_for() {
         matches!(status.phase, Phase::Streaming { .. })
     })
     .await;
-    engine
-        .command(pgstream::engine::status::Command::Pause)
-        .await;
+    engine.command(pgstream::status::Command::Pause).await;
 
     let refused = Box::pin(verify(&flow.pipeline, &options(), |_| ())).await;
 

@@ -11,13 +11,14 @@ use crate::cli::Failure;
 use crate::cli::edit;
 use crate::cli::signals::Signals;
 use crate::config::Pipeline;
-use crate::engine::status::{
-    Command, CommandAnswer, FailedTransaction, Lag, Phase, SchemaChange, SchemaEdit, SchemaState,
-    Status,
-};
-use crate::engine::{Engine, EngineOptions, Handle, Outcome, Remote};
+use crate::engine::options::EngineOptions;
+use crate::engine::{Engine, Handle, Remote};
 use crate::format;
 use crate::model::Lsn;
+use crate::status::FailedTransaction;
+use crate::status::Outcome;
+use crate::status::{Command, CommandAnswer, SchemaEdit};
+use crate::status::{Lag, Phase, SchemaChange, SchemaState, Status};
 
 /// Streams until it is stopped, by a choice or by a signal.
 pub(super) async fn control(

@@ -10,7 +10,8 @@ use crate::console::items::{Item, selected};
 use crate::console::model::Model;
 use crate::console::status_glyph;
 use crate::console::theme::Role;
-use crate::engine::status::{CopyState, Failure, Snapshot, TableCopy};
+use crate::status::Failure;
+use crate::status::{CopyState, Snapshot, TableCopy};
 
 /// Cells of the bar in the slot's words.
 const BAR_CELLS: usize = 10;

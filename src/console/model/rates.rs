@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::console::format;
-use crate::engine::status::{Status, TableCounters};
+use crate::status::{Status, TableCounters};
 
 /// Between two looks: a rate of less says more of batches than of the table.
 const EVERY_MS: i64 = 2000;

@@ -2,7 +2,7 @@
 //! runs, and the schema log as it stands on record, page by page.
 
 use crate::engine::observe::{Page, Servers as Seen};
-use crate::engine::status::SchemaChange;
+use crate::status::SchemaChange;
 
 /// Both sides are looked at this often while no engine does it.
 const LOOK_EVERY_MS: i64 = 1000;

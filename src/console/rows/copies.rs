@@ -3,7 +3,7 @@
 use super::{Column, Row, cell, column, fill, number, plain, showing};
 use crate::console::format;
 use crate::console::status_glyph;
-use crate::engine::status::{CopyState, TableCopy};
+use crate::status::{CopyState, TableCopy};
 
 const COLUMNS: &[Column] = &[
     fill("TABLE", 18),

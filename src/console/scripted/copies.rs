@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::story::{NOW_MS, SampleState};
 use crate::console::format;
-use crate::engine::status::{
-    CopyCommand, CopyState, Failure, Phase, Snapshot, Status, TableCopy, Totals,
-};
 use crate::model::{ErrorClass, Lsn, RelationId};
+use crate::status::Failure;
+use crate::status::{CopyCommand, CopyState, Snapshot, TableCopy};
+use crate::status::{Phase, Status, Totals};
 
 const MB: u64 = 1 << 20;
 

@@ -9,8 +9,9 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::copies;
 use super::story::{NOW_MS, SampleState, status};
 use crate::console::link::{EngineLink, Launch};
-use crate::engine::status::{Command, CommandAnswer, EngineEvent, Phase, Sample, Status};
 use crate::runtime::clock;
+use crate::status::{Command, CommandAnswer};
+use crate::status::{EngineEvent, Phase, Sample, Status};
 
 /// Events that may wait, as in the real engine.
 const EVENTS_MAX: usize = 16;

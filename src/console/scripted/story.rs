@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use super::copies;
 use crate::console::format;
-use crate::engine::status::{
-    BatchTimes, Checkpoint, FailedTransaction, Failure, Lag, Phase, Sample, SchemaChange,
-    SchemaState, Slot, Status, TableCounters, Totals,
-};
 use crate::model::{ErrorClass, Lsn};
+use crate::status::{
+    BatchTimes, Checkpoint, Lag, Phase, Sample, SchemaChange, SchemaState, Slot, Status,
+    TableCounters, Totals,
+};
+use crate::status::{FailedTransaction, Failure};
 
 /// The moment of all sample data: 2026-11-22 12:04:33 UTC.
 pub(crate) const NOW_MS: i64 = 1_795_349_073_000;
@@ -120,7 +121,7 @@ fn running() -> Status {
         plugin: "pgoutput".into(),
         slots: slots(),
         snapshot: None,
-        seen: crate::engine::status::Seen::default(),
+        seen: crate::status::Seen::default(),
         lag: Lag {
             bytes: Some(48 << 20),
             seconds: Some(0.4),

@@ -14,7 +14,8 @@ use crate::console::model::overlay::{Filtered, Overlay};
 use crate::console::model::{Find, Leaving, Model, SlotOrder, TableOrder, Unit, Window};
 use crate::console::wizard::Kind;
 use crate::console::yank;
-use crate::engine::status::{Command, Phase};
+use crate::status::Command;
+use crate::status::Phase;
 
 /// Does an action, or says why it cannot be done.
 pub(crate) fn act(model: &mut Model, action: Action) -> Vec<Effect> {

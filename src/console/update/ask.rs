@@ -9,10 +9,10 @@ use crate::console::message::Effect;
 use crate::console::model::Model;
 use crate::console::model::editor::Editor;
 use crate::console::model::overlay::{Answer, Overlay, Purpose, Question};
-use crate::engine::status::{
-    Command, CopyCommand, CopyState, Phase, SchemaEdit, Slot, Status, TableCopy,
-};
 use crate::model::Lsn;
+use crate::status::{Command, SchemaEdit};
+use crate::status::{CopyCommand, CopyState, TableCopy};
+use crate::status::{Phase, Slot, Status};
 
 /// Returns where the pipeline stands and how to go on, in one line; none when no engine has run.
 pub(crate) fn farewell(model: &Model) -> Option<String> {

@@ -4,7 +4,8 @@ use super::ask;
 use crate::console::detail::selected_copy;
 use crate::console::message::Effect;
 use crate::console::model::{CopyOrder, Model};
-use crate::engine::status::{Command, CopyCommand, CopyState};
+use crate::status::Command;
+use crate::status::{CopyCommand, CopyState};
 
 /// Copies the selected table again; asks when that replaces good rows.
 pub(super) fn again(model: &mut Model) -> Vec<Effect> {

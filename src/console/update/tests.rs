@@ -15,9 +15,10 @@ use crate::console::start::{Found, Start};
 use crate::console::tests::{console, drawn, press, text, type_text};
 use crate::console::wizard::{Answer, Kind, Loaded, Step, Wizard, WizardValues};
 use crate::engine::observe::{Page, Servers as Sides};
-use crate::engine::status::{FailedTransaction, Refusal, SchemaChange};
 use crate::model::hint::begin_anew;
 use crate::model::{Lsn, RelationId};
+use crate::status::SchemaChange;
+use crate::status::{FailedTransaction, Refusal};
 
 fn last_toast(model: &Model) -> &str {
     &model.toasts.last().unwrap().text

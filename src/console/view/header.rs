@@ -20,7 +20,8 @@ use crate::console::status_glyph;
 use crate::console::status_glyph::StatusGlyph;
 use crate::console::theme::Role;
 use crate::console::threshold;
-use crate::engine::status::{Failure, Phase, SILENT_AFTER_MS, Sample, SchemaState, Slot};
+use crate::status::Failure;
+use crate::status::{Phase, SILENT_AFTER_MS, Sample, SchemaState, Slot};
 
 fn span(model: &Model, text: impl Into<String>, role: Role) -> Span<'static> {
     Span::styled(text.into(), model.display.theme.style(role))

@@ -13,7 +13,7 @@ use crate::console::items::{self, Item, items};
 use crate::console::model::{Model, SlotOrder, TableOrder};
 use crate::console::rows::{self, Column, Row};
 use crate::console::theme::Role;
-use crate::engine::status::{Phase, SchemaState};
+use crate::status::{Phase, SchemaState};
 
 /// Draws a list pane; returns where its selected row stands.
 pub(super) fn pane(

@@ -7,7 +7,7 @@ use ratatui::widgets::{Sparkline, SparklineBar, Widget as _};
 
 use crate::console::format;
 use crate::console::theme::{Role, Theme};
-use crate::engine::status::Sample;
+use crate::status::Sample;
 
 /// How a stretch of time is divided among cells. A cell is a whole number of seconds that begins at a
 /// multiple of itself, so that a sample stays in its cell and only the newest cell grows.

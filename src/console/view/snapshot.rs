@@ -15,7 +15,8 @@ use crate::console::layout::Class;
 use crate::console::model::{CopyOrder, Model};
 use crate::console::status_glyph;
 use crate::console::theme::Role;
-use crate::engine::status::{CopyState, Phase, Snapshot};
+use crate::status::Phase;
+use crate::status::{CopyState, Snapshot};
 
 /// Draws what all copies have done together: in a frame where there is room for one.
 pub(super) fn totals(model: &Model, place: Rect, buffer: &mut Buffer) {

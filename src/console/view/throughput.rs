@@ -14,7 +14,7 @@ use crate::console::model::{Model, Unit};
 use crate::console::status_glyph;
 use crate::console::theme::Role;
 use crate::console::threshold;
-use crate::engine::status::BATCH_BOUNDS_MS;
+use crate::status::BATCH_BOUNDS_MS;
 
 /// Cells of the labels at the left, and of the axis behind them.
 const LABELS: u16 = 7;

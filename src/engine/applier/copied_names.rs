@@ -14,7 +14,8 @@ use crate::engine::EngineError;
 use crate::model::{Lsn, QualifiedName, RelationId, quote_ident};
 use crate::schema::description::Table;
 use crate::schema::{Change, Entry, Images, ObjectChange};
-use crate::snapshot::{CopyState, StoredTable};
+use crate::snapshot::StoredTable;
+use crate::status::CopyState;
 
 use super::Applier;
 use super::table_sync::records_refused;

@@ -13,9 +13,10 @@ use crate::model::{
 };
 use crate::schema::{self, Entry, Plan, Step};
 
-use crate::engine::status::{SchemaChange, SchemaState};
-use crate::engine::{EngineError, failure_of};
+use crate::engine::EngineError;
+use crate::engine::failure::failure_of;
 use crate::runtime::clock;
+use crate::status::{SchemaChange, SchemaState};
 
 use super::older_types::Reading;
 use super::{Applier, Route};

@@ -8,11 +8,12 @@ use serde::Deserialize;
 use super::Finding;
 use crate::config::TableFilter;
 use crate::engine::LastStop;
-use crate::engine::status::{CopyState, Failure};
 use crate::model::{Lsn, QualifiedName};
 use crate::postgres::{DatabaseIdentity, Publication};
 use crate::schema::install::{EventTrigger, PipelineRecord};
 use crate::schema::{OtherObject, Trigger};
+use crate::status::CopyState;
+use crate::status::Failure;
 
 /// What both sides have.
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -14,9 +14,8 @@ use crate::engine::EngineError;
 use crate::engine::error::idle_pattern;
 use crate::model::{QualifiedName, RelationId};
 use crate::postgres::{self, PgError, Session};
-use crate::snapshot::{
-    CopyState, Idle, Selection, SourceTable, Store, StoredTable, select, source_tables,
-};
+use crate::snapshot::{Idle, Selection, SourceTable, Store, StoredTable, select, source_tables};
+use crate::status::CopyState;
 
 /// Returns the tables that the settings select.
 ///

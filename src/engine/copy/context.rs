@@ -9,12 +9,12 @@ use tokio::sync::watch;
 use crate::apply::came_through_slot_sql;
 use crate::config::Pipeline;
 use crate::engine::EngineError;
-use crate::engine::publisher::StatusPublisher;
-use crate::engine::status::Failure;
 use crate::model::{RelationId, quote_literal};
 use crate::postgres::{self, PgError, Session};
 use crate::runtime::clock;
 use crate::snapshot::{Store, StoredTable, WorkerSettings};
+use crate::status::Failure;
+use crate::status::StatusPublisher;
 
 use super::plan::PlanError;
 use super::progress::CopyProgress;

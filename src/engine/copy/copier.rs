@@ -10,13 +10,14 @@ use tracing::{info, warn};
 
 use crate::apply;
 use crate::config::key;
-use crate::engine::status::CopyState;
-use crate::engine::{EngineError, failure_of};
+use crate::engine::EngineError;
 use crate::model::{Classify as _, ErrorClass, Lsn, QualifiedName, RelationId};
 use crate::postgres::Session;
 use crate::runtime::Retry;
 use crate::runtime::clock;
 use crate::snapshot::{StoredPart, StoredTable};
+use crate::status::CopyState;
+use crate::status::failure_of;
 
 use super::choose;
 use super::context::{CopyContext, Stop};

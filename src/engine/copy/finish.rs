@@ -7,11 +7,13 @@ use std::sync::{Mutex, PoisonError};
 use futures_util::future::try_join_all;
 use tokio::sync::oneshot;
 
-use crate::engine::status::{CopyState, Failure};
-use crate::engine::{EngineError, failure_of};
+use crate::engine::EngineError;
 use crate::model::{Classify as _, ErrorClass, RelationId};
 use crate::postgres::{self, PgError, Session, sqlstate};
 use crate::snapshot::{OpenStep, Store, StoredTable};
+use crate::status::CopyState;
+use crate::status::Failure;
+use crate::status::failure_of;
 
 use super::context::{CopyContext, Stop};
 use super::copier::Copier;

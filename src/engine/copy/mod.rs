@@ -52,9 +52,9 @@ use crate::config::Pipeline;
 use crate::snapshot::Store;
 
 use super::EngineError;
-use super::publisher::StatusPublisher;
 use crate::runtime::Task;
 use crate::runtime::supervise;
+use crate::status::StatusPublisher;
 
 pub(super) use choose::choose as choose_tables;
 pub(super) use context::Control;

@@ -12,8 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, info};
 
-use crate::engine::status::CopyState;
-use crate::engine::{EngineError, failure_of};
+use crate::engine::EngineError;
 use crate::model::{Classify as _, ErrorClass, QualifiedName, RelationId};
 use crate::postgres::{self, Session};
 use crate::runtime::Task;
@@ -22,6 +21,8 @@ use crate::snapshot::{
     Fence, Moved, OpenStep, Part, SnapshotError, SourceTable, TypeFingerprints, Worker,
     WorkerSettings, is_as_planned, plan_parts,
 };
+use crate::status::CopyState;
+use crate::status::failure_of;
 
 use super::context::{CopyContext, Stop};
 use super::plan::SnapshotPlan;

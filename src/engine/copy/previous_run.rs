@@ -9,7 +9,8 @@ use std::collections::HashSet;
 
 use crate::model::RelationId;
 use crate::postgres::{PgError, Session};
-use crate::snapshot::{CopyState, OpenStep, SourceTable, Store, StoredTable};
+use crate::snapshot::{OpenStep, SourceTable, Store, StoredTable};
+use crate::status::CopyState;
 
 const RECORDED: &str = "SELECT pg_catalog.to_regclass('pgstream.snapshot_table') IS NOT NULL";
 

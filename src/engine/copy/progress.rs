@@ -4,9 +4,10 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::engine::status::{CopyState, Failure, Snapshot, TableCopy};
 use crate::model::{Lsn, QualifiedName, RelationId};
 use crate::snapshot::StoredTable;
+use crate::status::Failure;
+use crate::status::{CopyState, Snapshot, TableCopy};
 
 /// Rates are over this many samples, a few seconds.
 const SAMPLES_MAX: usize = 20;

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use tokio::sync::{oneshot, watch};
 
 use crate::engine::EngineError;
-use crate::engine::status::Failure;
 use crate::model::{Lsn, QualifiedName, quote_literal};
 use crate::schema::{ObjectChange, Stage, Step, plan_copy};
 use crate::snapshot::{NewStep, OpenStep, SourceTable, Store};
+use crate::status::Failure;
 
 use super::ranges::Ranges;
 

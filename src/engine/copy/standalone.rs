@@ -13,16 +13,19 @@ use tracing::{debug, info};
 
 use crate::apply;
 use crate::config::Pipeline;
-use crate::engine::outcome::Outcome;
-use crate::engine::publisher::StatusPublisher;
-use crate::engine::request::Request;
-use crate::engine::status::{Command, CommandAnswer, CopyState, Phase};
-use crate::engine::{EngineError, failure_of};
+use crate::engine::EngineError;
 use crate::model::Lsn;
 use crate::postgres::{self, Session};
 use crate::runtime::supervise;
 use crate::schema::install::{self, SNAPSHOT_NAME};
 use crate::snapshot::Store;
+use crate::status::CopyState;
+use crate::status::Outcome;
+use crate::status::Phase;
+use crate::status::Request;
+use crate::status::StatusPublisher;
+use crate::status::failure_of;
+use crate::status::{Command, CommandAnswer};
 
 use super::context::{Control, CopyContext};
 use super::copier::Copier;

@@ -2,11 +2,12 @@
 //! streams, one of ours.
 
 use crate::apply::ApplyError;
-use crate::engine::{EngineError, failure_of};
+use crate::engine::EngineError;
 use crate::model::{Classify as _, ErrorClass, RelationId};
 use crate::postgres::{PgError, Session};
 use crate::schema::Step;
 use crate::snapshot::{OpenStep, SnapshotError, Store, StruckStep};
+use crate::status::failure_of;
 
 use super::ranges::Ranges;
 use super::request::{Answer, MadeTable, TablesRequest};

@@ -8,9 +8,9 @@ use tokio::time::sleep;
 
 use super::{Inspection, TableCopy};
 use crate::config::Pipeline;
-use crate::engine::status;
 use crate::model::Lsn;
 use crate::postgres::{PgError, connect};
+use crate::status::model;
 
 /// A slot that is not confirmed within the time of these looks stands still.
 const LOOKS_MAX: u32 = 15;
@@ -64,7 +64,7 @@ pub(super) async fn unconfirmed(
 fn found(confirmed: Lsn, reached: Lsn, copies: &[TableCopy]) -> Unconfirmed {
     let open = copies.iter().filter(|copy| !copy.state.is_settled());
     let tables = open.map(|copy| copy.table.to_string()).collect();
-    let found = status::Unconfirmed {
+    let found = model::Unconfirmed {
         since_ms: 0,
         bytes: reached.bytes_since(confirmed),
         tables,

@@ -6,13 +6,14 @@ use super::{Checkpoint, Init, TableCopy, UnfitPublication};
 use crate::config::{Pipeline, SlotName, publication_name};
 use crate::engine::document::document;
 use crate::engine::requirements;
-use crate::engine::status::{Failure, Slot};
 use crate::engine::stops;
 use crate::model::hint::{begin_anew, init_command};
 use crate::model::{Lsn, quote_ident};
 use crate::postgres::sqlstate::INSUFFICIENT_PRIVILEGE;
 use crate::postgres::{PgError, Session, connect_watched, find_publication};
 use crate::schema::install;
+use crate::status::Failure;
+use crate::status::Slot;
 
 const SLOTS: &str = include_str!("../../../assets/sql/source/slots.sql");
 const SOURCE: &str = include_str!("../../../assets/sql/source/inspect.sql");

@@ -20,7 +20,6 @@ use crate::engine::feedback::Feedback;
 use crate::engine::paired::PairedRequest;
 use crate::engine::route::Router;
 use crate::engine::source_tables::{SourceTable, SourceTables};
-use crate::engine::status::{Command, CommandAnswer, Failure};
 use crate::engine::stream::{SessionEnd, State, Stream};
 use crate::engine::table_sync::TableSync;
 use crate::engine::watchdog::Pulse;
@@ -33,6 +32,8 @@ use crate::postgres::{
 };
 use crate::runtime::{clock, supervise};
 use crate::schema::install::{self, PipelineRecord};
+use crate::status::Failure;
+use crate::status::{Command, CommandAnswer};
 
 use super::copies::RoundStart;
 use super::records::Records;

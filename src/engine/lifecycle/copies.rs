@@ -9,7 +9,8 @@ use crate::engine::table_sync::{Ranges, TablePolicy, TableSync};
 use crate::engine::{EngineError, copy};
 use crate::model::{Lsn, RelationId};
 use crate::postgres::PgError;
-use crate::snapshot::{CopyState, Store, StoredPart, StoredTable};
+use crate::snapshot::{Store, StoredPart, StoredTable};
+use crate::status::CopyState;
 
 /// Writes down which tables are to be copied. Before the first checkpoint is written, so that a crash
 /// in between changes nothing. A list of which nothing was copied, and behind which nothing was

@@ -6,9 +6,9 @@ use tokio::sync::oneshot;
 
 use crate::engine::EngineError;
 use crate::engine::copy::{Answer, CopyRequest, TablesRequest};
-use crate::engine::status::Phase;
 use crate::model::Lsn;
 use crate::runtime::clock;
+use crate::status::Phase;
 
 use super::{SessionEnd, Stream};
 

@@ -1,8 +1,8 @@
 //! What a failure of the stream is about.
 
 use crate::engine::EngineError;
-use crate::engine::status::FailedTransaction;
 use crate::postgres::{PgError, sqlstate};
+use crate::status::FailedTransaction;
 
 use super::Stream;
 

@@ -3,10 +3,12 @@
 use std::ops::ControlFlow;
 
 use crate::engine::EngineError;
-use crate::engine::request::Request;
-use crate::engine::status::{Command, CommandAnswer, CopyCommand, Phase};
 use crate::model::RelationId;
 use crate::runtime::clock;
+use crate::status::CopyCommand;
+use crate::status::Phase;
+use crate::status::Request;
+use crate::status::{Command, CommandAnswer};
 
 use super::{SessionEnd, Stream};
 

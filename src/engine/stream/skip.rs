@@ -4,8 +4,9 @@ use bytes::Bytes;
 use tracing::warn;
 
 use crate::engine::EngineError;
-use crate::engine::status::{EngineEvent, FailedTransaction};
 use crate::model::{Lsn, TransactionBegin, TransactionCommit};
+use crate::status::EngineEvent;
+use crate::status::FailedTransaction;
 
 use super::Stream;
 

@@ -1,7 +1,8 @@
 //! Copies that begin again, on a target that has some of it already, or something else.
 
 use pgstream::config::Plugin;
-use pgstream::engine::status::{Command, CommandAnswer, CopyCommand};
+use pgstream::status::CopyCommand;
+use pgstream::status::{Command, CommandAnswer};
 
 use super::{enable, existing, ready};
 use crate::schema_mirror::assert_same_dump;

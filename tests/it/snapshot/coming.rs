@@ -2,8 +2,10 @@
 //! and neither waits for what is not there any more.
 
 use pgstream::config::{Plugin, TableFilter};
-use pgstream::engine::status::{Command, CommandAnswer, CopyCommand};
-use pgstream::engine::{Engine, EngineOptions, Handle};
+use pgstream::engine::options::EngineOptions;
+use pgstream::engine::{Engine, Handle};
+use pgstream::status::CopyCommand;
+use pgstream::status::{Command, CommandAnswer};
 
 use super::{call, enable, existing, made, ready};
 use crate::support::flow::{Flow, SLOT, failure, stop};

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use pgstream::config::{ByteSize, Plugin};
 use pgstream::engine::Handle;
-use pgstream::engine::status::{Command, CommandAnswer, CopyCommand, CopyState};
 use pgstream::runtime::spawn;
+use pgstream::status::{Command, CommandAnswer};
+use pgstream::status::{CopyCommand, CopyState};
 
 use super::{enable, existing, made, ready};
 use tokio::time::interval;

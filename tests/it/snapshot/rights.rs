@@ -2,8 +2,9 @@
 //! anything is touched, and nothing is lost silently.
 
 use pgstream::config::{ConnectionSettings, Plugin};
-use pgstream::engine::status::{Command, CommandAnswer, CopyCommand};
 use pgstream::model::ErrorClass;
+use pgstream::status::CopyCommand;
+use pgstream::status::{Command, CommandAnswer};
 
 use super::{call, enable, existing, made, ready};
 use crate::support::flow::{Flow, failure, stop};

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use pgstream::config::Plugin;
 use pgstream::engine::Handle;
-use pgstream::engine::status::{Command, CopyCommand, Status};
 use pgstream::runtime::clock;
+use pgstream::status::Command;
+use pgstream::status::CopyCommand;
+use pgstream::status::Status;
 
 use super::{enable, ready};
 use crate::schema_mirror::assert_same_dump;

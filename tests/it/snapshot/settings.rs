@@ -4,7 +4,9 @@ use std::fs;
 use std::sync::Arc;
 
 use pgstream::config::Plugin;
-use pgstream::engine::status::{Command, CommandAnswer, CopyCommand, CopyState, Status, TableCopy};
+use pgstream::status::Status;
+use pgstream::status::{Command, CommandAnswer};
+use pgstream::status::{CopyCommand, CopyState, TableCopy};
 use tempfile::TempDir;
 
 use super::{call, enable, existing, ready};

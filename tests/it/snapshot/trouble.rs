@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use pgstream::config::{ConnectionSettings, Plugin};
 use pgstream::engine::Handle;
-use pgstream::engine::status::{CopyState, Phase};
+use pgstream::status::CopyState;
+use pgstream::status::Phase;
 
 use super::families::{FAMILIES, Families};
 use super::{call, enable, existing, ready};

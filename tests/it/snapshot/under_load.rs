@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use pgstream::config::{ByteSize, Plugin};
 use pgstream::engine::Handle;
-use pgstream::engine::status::{Command, CommandAnswer, CopyCommand, CopyState, TableCopy};
 use pgstream::model::RelationId;
+use pgstream::status::{Command, CommandAnswer};
+use pgstream::status::{CopyCommand, CopyState, TableCopy};
 
 use super::families::{FAMILIES, Families};
 use super::{enable, existing, ready};

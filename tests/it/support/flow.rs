@@ -6,10 +6,13 @@ use pgstream::config::{
     Batch, ByteSize, ConnectionSettings, NullNumbers, OnConflict, Pipeline, Plugin, Snapshot,
     TableFilter, publication_name,
 };
-use pgstream::engine::status::{Failure, Status};
-use pgstream::engine::{Engine, EngineOptions, Handle, Outcome};
+use pgstream::engine::options::EngineOptions;
+use pgstream::engine::{Engine, Handle};
 use pgstream::postgres::{self, create_publication_sql};
 use pgstream::schema::install;
+use pgstream::status::Failure;
+use pgstream::status::Outcome;
+use pgstream::status::Status;
 use tokio_postgres::Client;
 
 use super::clusters::{TestCluster, chain};
@@ -201,9 +204,7 @@ pub async fn failure(handle: &mut Handle) -> Failure {
 
 /// Stops the engine in order.
 pub async fn stop(mut handle: Handle) {
-    handle
-        .command(pgstream::engine::status::Command::Stop)
-        .await;
+    handle.command(pgstream::status::Command::Stop).await;
     match tokio::time::timeout(super::wait::DEADLINE, handle.join()).await {
         Ok(Outcome::Stopped) => {}
         other => panic!("the engine does not stop in order: {other:?}"),

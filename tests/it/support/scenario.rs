@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use pgstream::config::Pipeline;
-use pgstream::engine::status::{Command, CommandAnswer, Phase, Status};
-use pgstream::engine::{Handle, Outcome};
+use pgstream::engine::Handle;
+use pgstream::status::Outcome;
+use pgstream::status::{Command, CommandAnswer};
+use pgstream::status::{Phase, Status};
 
 use super::flow::{Flow, stop, wait_for};
 use super::{execute, query_text, wait_until};

@@ -2,7 +2,8 @@
 //! it came from.
 
 use pgstream::config::{ConnectionSettings, Pipeline, Plugin, TableFilter};
-use pgstream::engine::{Engine, EngineOptions, Handle};
+use pgstream::engine::options::EngineOptions;
+use pgstream::engine::{Engine, Handle};
 use pgstream::postgres;
 use pgstream::schema::install;
 use tokio_postgres::Client;

@@ -1,9 +1,11 @@
 //! What cannot be carried out stops at its transaction, by name, and can be left out on record.
 
 use pgstream::config::{Plugin, TableFilter};
-use pgstream::engine::status::{Command, Failure};
-use pgstream::engine::{Engine, EngineOptions};
+use pgstream::engine::Engine;
+use pgstream::engine::options::EngineOptions;
 use pgstream::model::{ErrorClass, Lsn};
+use pgstream::status::Command;
+use pgstream::status::Failure;
 
 use crate::support::flow::{Flow, failure, stop};
 use crate::support::{connect, execute, query_text, wait_until};
@@ -239,7 +241,7 @@ async fn the_console_can_leave_out_what_an_operator_must_decide() {
     let failure = handle.status().borrow().last_error.clone().unwrap();
     let commit_lsn = failure.transaction.expect("a transaction").commit_lsn;
     let answer = handle.command(Command::Skip { commit_lsn }).await;
-    assert_eq!(answer, pgstream::engine::status::CommandAnswer::Accepted);
+    assert_eq!(answer, pgstream::status::CommandAnswer::Accepted);
     flow.run("INSERT INTO t VALUES (9, 'nine')").await;
     flow.shows("SELECT v FROM t WHERE id = 9", &["nine"]).await;
     stop(handle).await;

@@ -11,7 +11,7 @@ use crate::engine::unreplicated::{UNLOGGED, copy_large_objects, large_objects_st
 use crate::model::hint::run_command;
 use crate::model::{QualifiedName, quote_ident};
 use crate::schema::{Trigger, lacking};
-use crate::snapshot::CopyState;
+use crate::status::CopyState;
 
 pub(super) fn judge(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Vec<Finding> {
     let mut findings = failed_copies(wanted, target);

@@ -2,9 +2,9 @@ use super::*;
 use crate::config::TableFilter;
 use crate::engine::check::facts::{SourceTable, TargetTable};
 use crate::engine::check::rules::samples;
-use crate::engine::status::Failure;
 use crate::model::ErrorClass;
 use crate::schema::OtherObject;
+use crate::status::Failure;
 
 fn wanted() -> Wanted {
     Wanted {

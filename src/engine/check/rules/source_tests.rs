@@ -496,7 +496,7 @@ fn what_the_target_has_needs_no_right_to_be_copied() {
     let open = CopyFacts {
         slot_name: "a_slot".to_owned(),
         table: QualifiedName::new("public", "test"),
-        state: crate::snapshot::CopyState::Waiting,
+        state: crate::status::CopyState::Waiting,
         failure: None,
     };
     assert_eq!(going_on(vec![open]).len(), 1);

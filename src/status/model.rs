@@ -4,16 +4,15 @@
 //! slow reader can delay nothing. Everything that a screen or a monitoring script shows is in
 //! here, so that no reader needs a connection of its own.
 
-mod snapshot;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{ErrorClass, Lsn};
+use crate::model::Lsn;
 
-pub use snapshot::{CopyCommand, CopyState, Snapshot, TableCopy};
+use super::failure::{FailedTransaction, Failure};
+use super::snapshot::Snapshot;
 
 /// Everything the engine knows about itself at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -67,7 +66,7 @@ pub const SCHEMA_CHANGES_MAX: usize = 200;
 
 impl Status {
     /// Forgets a refused transaction that the stream has passed.
-    pub(super) fn forget_overcome(&mut self) {
+    pub(crate) fn forget_overcome(&mut self) {
         let passed = self.checkpoint.end_lsn;
         self.last_error
             .take_if(|error| error.transaction.is_some_and(|one| one.commit_lsn < passed));
@@ -365,63 +364,6 @@ pub enum SchemaState {
     Failed,
 }
 
-/// A failure, in words for an operator; never a password, never a row's value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failure {
-    /// What can be done about it.
-    pub class: ErrorClass,
-    /// What failed, on which object.
-    pub message: String,
-    /// What the target refuses, when it is that.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refusal: Option<Box<Refusal>>,
-    /// The causes, outermost first.
-    pub causes: Vec<String>,
-    /// SQLSTATE, when a server said it.
-    pub sqlstate: Option<String>,
-    /// The statement that was refused, without values.
-    pub statement: Option<String>,
-    /// The command or statement that fixes it.
-    pub hint: Option<String>,
-    /// The transaction the engine stands at: what `skip` takes.
-    pub transaction: Option<FailedTransaction>,
-    /// When it happened, milliseconds since 1970 UTC.
-    pub at_ms: i64,
-}
-
-impl Failure {
-    /// Returns what failed in one line: what the target refuses, where it is that.
-    #[must_use]
-    pub fn headline(&self) -> &str {
-        let refused = self.refusal.as_ref().map(|refusal| refusal.what.as_str());
-        refused.unwrap_or(&self.message)
-    }
-
-    /// Returns the causes in one text, for a log; none when there are none.
-    #[must_use]
-    pub fn why(&self) -> Option<String> {
-        (!self.causes.is_empty()).then(|| self.causes.join(": "))
-    }
-}
-
-/// What the target refuses, in words for an operator.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refusal {
-    /// What, such as `the target refuses a change of public.orders`.
-    pub what: String,
-    /// The table, where it is about one.
-    pub table: Option<String>,
-}
-
-/// The source transaction that the target refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FailedTransaction {
-    /// Transaction id on the source.
-    pub xid: u32,
-    /// Position of its commit record on the source: its name for `skip`.
-    pub commit_lsn: Lsn,
-}
-
 /// Something that happened, for a log or a toast. Bounded queue: a reader that does not keep up
 /// loses the oldest, and is told how many.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -435,49 +377,6 @@ pub enum EngineEvent {
     Failed(Failure),
     /// A transaction was skipped on record.
     Skipped(FailedTransaction),
-}
-
-/// What an operator can ask of the engine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Command {
-    /// Finish the transaction in hand, then apply nothing until [`Command::Resume`].
-    Pause,
-    /// Go on after a pause.
-    Resume,
-    /// Try again now: after a failure, or instead of waiting for the back-off.
-    Retry,
-    /// Skip the transaction the engine stands at, and write that down on the target.
-    Skip {
-        /// Position of its commit record, to be sure that both speak of the same one.
-        commit_lsn: Lsn,
-    },
-    /// Run an operator's text in place of what was planned for a refused schema change, in the
-    /// same target transaction, and write that down there.
-    Edit(SchemaEdit),
-    /// Finish the transaction in hand and end.
-    Stop,
-    /// Something about copying tables.
-    Copy(CopyCommand),
-}
-
-/// What an operator wants run for a schema change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SchemaEdit {
-    /// `id` of the row in `pgstream.schema_log`.
-    pub id: String,
-    /// The statements; none of them may begin or end a transaction.
-    pub sql: String,
-}
-
-/// What became of a [`Command`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CommandAnswer {
-    /// It is being done.
-    Accepted,
-    /// It makes no sense now; the reason for people.
-    Refused(String),
 }
 
 #[cfg(test)]

@@ -1,8 +1,7 @@
-//! How the engine is started, and how it ends.
+//! How the engine behaves towards its operator.
 
 use crate::model::Lsn;
-
-use super::status::{Failure, SchemaEdit};
+use crate::status::SchemaEdit;
 
 /// How the engine behaves towards its operator.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -13,13 +12,4 @@ pub struct EngineOptions {
     pub skip: Option<Lsn>,
     /// What runs for a refused schema change in place of its plan.
     pub edit: Option<SchemaEdit>,
-}
-
-/// How the engine ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// It was asked to.
-    Stopped,
-    /// It could not go on.
-    Failed(Failure),
 }

@@ -6,7 +6,8 @@ use tokio::sync::{broadcast, watch};
 
 use crate::model::RelationId;
 
-use super::status::{EngineEvent, Failure, Phase, SCHEMA_CHANGES_MAX, SchemaChange, Status};
+use super::failure::Failure;
+use super::model::{EngineEvent, Phase, SCHEMA_CHANGES_MAX, SchemaChange, Status};
 use crate::runtime::clock;
 
 /// A reader that falls this many events behind loses the oldest; a screen drains them at each
@@ -15,33 +16,33 @@ const EVENTS_MAX: usize = 1_024;
 
 /// The latest [`Status`] and the events.
 #[derive(Debug, Clone)]
-pub(super) struct StatusPublisher {
+pub(crate) struct StatusPublisher {
     status: watch::Sender<Arc<Status>>,
     events: broadcast::Sender<EngineEvent>,
 }
 
 impl StatusPublisher {
-    pub(super) fn new(status: Status) -> Self {
+    pub(crate) fn new(status: Status) -> Self {
         Self {
             status: watch::Sender::new(Arc::new(status)),
             events: broadcast::Sender::new(EVENTS_MAX),
         }
     }
 
-    pub(super) fn status(&self) -> watch::Receiver<Arc<Status>> {
+    pub(crate) fn status(&self) -> watch::Receiver<Arc<Status>> {
         self.status.subscribe()
     }
 
-    pub(super) fn subscribe(&self) -> broadcast::Receiver<EngineEvent> {
+    pub(crate) fn subscribe(&self) -> broadcast::Receiver<EngineEvent> {
         self.events.subscribe()
     }
 
-    pub(super) fn latest(&self) -> Arc<Status> {
+    pub(crate) fn latest(&self) -> Arc<Status> {
         Arc::clone(&self.status.borrow())
     }
 
     /// Changes the status and publishes it.
-    pub(super) fn update(&self, change: impl FnOnce(&mut Status)) {
+    pub(crate) fn update(&self, change: impl FnOnce(&mut Status)) {
         self.status.send_modify(|status| {
             let status = Arc::make_mut(status);
             change(status);
@@ -49,20 +50,20 @@ impl StatusPublisher {
         });
     }
 
-    pub(super) fn phase(&self, phase: &Phase) {
+    pub(crate) fn phase(&self, phase: &Phase) {
         if self.latest().phase != *phase {
             self.update(|status| status.phase = phase.clone());
             self.event(EngineEvent::Phase(phase.clone()));
         }
     }
 
-    pub(super) fn failed(&self, failure: &Failure) {
+    pub(crate) fn failed(&self, failure: &Failure) {
         self.update(|status| status.last_error = Some(failure.clone()));
         self.event(EngineEvent::Failed(failure.clone()));
     }
 
     /// Adds a schema change, or replaces what was known of it.
-    pub(super) fn schema_change(&self, change: SchemaChange) {
+    pub(crate) fn schema_change(&self, change: SchemaChange) {
         let event = EngineEvent::SchemaChange(Arc::new(change.clone()));
         self.update(|status| {
             let changes = Arc::make_mut(&mut status.schema_changes);
@@ -76,7 +77,7 @@ impl StatusPublisher {
     }
 
     /// A table is to be copied again.
-    pub(super) fn copy_again(&self, relation: RelationId) {
+    pub(crate) fn copy_again(&self, relation: RelationId) {
         self.update(|status| {
             if let Some(snapshot) = &mut status.snapshot {
                 Arc::make_mut(snapshot).ask_again(relation);
@@ -84,7 +85,7 @@ impl StatusPublisher {
         });
     }
 
-    pub(super) fn event(&self, event: EngineEvent) {
+    pub(crate) fn event(&self, event: EngineEvent) {
         // Nobody has to listen.
         drop(self.events.send(event));
     }

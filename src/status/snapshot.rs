@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use super::copy_state::CopyState;
 use crate::model::{Lsn, QualifiedName, RelationId};
-pub use crate::snapshot::CopyState;
 
-use super::Failure;
+use super::failure::Failure;
 
 /// The copy of existing tables, as far as it is.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -116,7 +116,7 @@ impl TableCopy {
 
 impl Snapshot {
     /// Lets a table wait that is to be copied again: it is no longer reported as ready.
-    pub(in crate::engine) fn ask_again(&mut self, relation: RelationId) {
+    pub(crate) fn ask_again(&mut self, relation: RelationId) {
         let tables = Arc::make_mut(&mut self.tables);
         if let Some(table) = tables.iter_mut().find(|one| one.relation == relation) {
             (table.state, table.asked_again) = (CopyState::Waiting, true);
@@ -124,7 +124,7 @@ impl Snapshot {
     }
 
     /// Follows a table's new name; none: it is gone.
-    pub(in crate::engine) fn follow(&mut self, relation: RelationId, name: Option<&QualifiedName>) {
+    pub(crate) fn follow(&mut self, relation: RelationId, name: Option<&QualifiedName>) {
         let tables = Arc::make_mut(&mut self.tables);
         match name {
             None => tables.retain(|one| one.relation != relation || one.state != CopyState::Ready),
@@ -138,7 +138,7 @@ impl Snapshot {
     }
 
     /// Keeps what was asked for meanwhile: whoever made this value may not have heard of it yet.
-    pub(in crate::engine) fn keep_asked(&mut self, shown: &Self) {
+    pub(crate) fn keep_asked(&mut self, shown: &Self) {
         let asked = |table: &TableCopy| {
             let before = shown
                 .tables

@@ -1,0 +1,26 @@
+//! What the engine and the copies show of themselves, and what an operator can ask of them: all that
+//! front ends see.
+//!
+//! ```text
+//!  engine, snapshot ──> StatusPublisher ──> Status (watch), EngineEvent (broadcast) ──> console, cli
+//!                   <── Command <──────────────────────────────────────────────────────
+//! ```
+
+pub(crate) mod command;
+pub(crate) mod copy_state;
+pub(crate) mod failure;
+pub mod model;
+pub(crate) mod outcome;
+pub(crate) mod publisher;
+pub(crate) mod snapshot;
+
+pub(crate) use command::Request;
+pub use command::{Command, CommandAnswer, SchemaEdit};
+pub use failure::{FailedTransaction, Failure, Refusal, failure_of};
+pub use model::{
+    BATCH_BOUNDS_MS, BatchTimes, Checkpoint, EngineEvent, Lag, Phase, SILENT_AFTER_MS, Sample,
+    SchemaChange, SchemaState, Seen, Slot, Status, TableCounters, Totals, Unconfirmed,
+};
+pub use outcome::Outcome;
+pub(crate) use publisher::StatusPublisher;
+pub use snapshot::{CopyCommand, CopyState, Snapshot, TableCopy};
