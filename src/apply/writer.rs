@@ -22,7 +22,7 @@ use tracing::trace;
 
 use crate::config::ConnectionSettings;
 use crate::model::QualifiedName;
-use crate::postgres::sqlstate::OBJECT_IN_USE;
+use crate::postgres::OBJECT_IN_USE;
 use crate::postgres::{PgError, Session, owner_of_table};
 
 use super::checkpoint::ADVANCE;

@@ -17,7 +17,7 @@ use super::servers::Servers;
 use super::signals::Signals;
 use crate::config::{Configuration, Maintenance, Plugin, SlotName};
 use crate::postgres::{PgError, Session, connect_watched, find_slot};
-use crate::schema::install::{self, InstallError, Progress, StepProgress, StepState};
+use crate::schema::{InstallError, Progress, StepProgress, StepState, install};
 
 /// What `application_name` says of us on the source.
 const APPLICATION_NAME: &str = "pgstream init";

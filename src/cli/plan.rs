@@ -3,7 +3,7 @@
 use super::output::{OutputError, print};
 use crate::config::{Maintenance, SlotName};
 use crate::postgres::{PgError, Session};
-use crate::schema::install::{self, PlannedStep};
+use crate::schema::{PlannedStep, install};
 
 /// Returns the configured slot, else the default one of the database really connected to.
 ///

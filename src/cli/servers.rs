@@ -2,7 +2,7 @@
 
 use crate::config::Maintenance;
 use crate::postgres::{PgError, Session, connect_watched};
-use crate::schema::install::SourceServers;
+use crate::schema::SourceServers;
 
 /// Sessions on them.
 pub(super) struct Servers {

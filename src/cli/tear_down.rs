@@ -12,7 +12,7 @@ use super::runtime::block_on;
 use super::servers::Servers;
 use crate::config::{Configuration, ConnectionSettings, Maintenance, SlotName};
 use crate::postgres::{PgError, Session, connect_watched};
-use crate::schema::install::{self, InstallError, SourceServers};
+use crate::schema::{InstallError, SourceServers, install};
 
 /// What `application_name` says of us on both servers.
 const APPLICATION_NAME: &str = "pgstream tear-down";

@@ -43,7 +43,7 @@ use crate::config::Pipeline;
 use crate::engine::observe::Observer;
 use crate::engine::options::EngineOptions;
 use crate::runtime::clock;
-use crate::schema::install::Progress;
+use crate::schema::Progress;
 use crate::status::Status;
 
 use jobs::Done;

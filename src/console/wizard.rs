@@ -15,7 +15,7 @@ use tui_input::Input;
 use crate::config::{Pipeline, Resolved, TableFilter};
 use crate::engine::check::Finding;
 use crate::schema::SourceTable;
-use crate::schema::install::{PlannedStep, Progress};
+use crate::schema::{PlannedStep, Progress};
 
 mod field;
 pub(crate) mod job;

@@ -45,7 +45,7 @@ use crate::model::{
     TransactionCommit,
 };
 use crate::runtime::clock;
-use crate::schema::description::Table;
+use crate::schema::Table;
 use crate::status::SchemaChange;
 use crate::status::SchemaEdit;
 use crate::status::StatusPublisher;

@@ -23,9 +23,10 @@ use serde::Serialize;
 use crate::config::{
     ConnectionSettings, NullNumbers, Pipeline, Plugin, SlotName, TableFilter, key, publication_name,
 };
-use crate::engine::{Conflict, EngineError, continuity, plan_snapshot};
+use crate::engine::{EngineError, continuity, plan_snapshot};
 use crate::model::{Classify, QualifiedName};
 use crate::postgres::{PgError, connect_watched};
+use crate::schema::Conflict;
 
 use facts::{SourceFacts, TargetFacts};
 

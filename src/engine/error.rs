@@ -11,8 +11,9 @@ use crate::postgres::{PgError, ServerError, sqlstate};
 use crate::schema::SchemaError;
 use crate::snapshot::{Idle, IdleCause, SnapshotError};
 
-pub use super::copy::{Conflict, PlanError};
+use super::copy::PlanError;
 use crate::runtime::TaskEnd;
+use crate::schema::Conflict;
 
 /// Why the engine cannot go on.
 #[derive(Debug, thiserror::Error)]

@@ -17,7 +17,7 @@ use crate::model::hint::init_command;
 use crate::model::{Lsn, QualifiedName};
 use crate::postgres::PgError;
 use crate::runtime::clock;
-use crate::schema::install::InitState;
+use crate::schema::InitState;
 use crate::status::CopyState;
 use crate::status::Slot;
 

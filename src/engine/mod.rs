@@ -28,7 +28,6 @@ pub mod check;
 mod continuity;
 mod copy;
 mod counters;
-mod document;
 mod error;
 mod failure;
 mod feedback;
@@ -52,8 +51,9 @@ mod table_sync;
 mod unreplicated;
 mod watchdog;
 
+pub use copy::PlanError;
 pub use copy::{PlanReport, plan_snapshot};
-pub use error::{Conflict, EngineError, PlanError};
+pub use error::EngineError;
 
 pub use handle::{Engine, Handle, Remote};
 

@@ -15,7 +15,7 @@ use crate::config::ConnectionSettings;
 use crate::model::Lsn;
 use crate::postgres::{self, PgError, Session};
 
-use super::document::document;
+use crate::postgres::document;
 use crate::runtime::clock;
 use crate::status::StatusPublisher;
 use crate::status::{Lag, Phase, Sample, Slot, Status, Totals, Unconfirmed};

@@ -12,13 +12,13 @@ use tokio::time::timeout;
 
 use crate::config::{ConnectionSettings, Pipeline, SlotName};
 use crate::model::Lsn;
-use crate::postgres::sqlstate::{INVALID_SCHEMA_NAME, UNDEFINED_TABLE};
 use crate::postgres::{self, PgError, Session};
+use crate::postgres::{INVALID_SCHEMA_NAME, UNDEFINED_TABLE};
 use crate::schema::{Change, Entry};
 
-use super::document::document;
 use super::monitor::{self, WalMemory};
 use super::stops;
+use crate::postgres::document;
 use crate::status::Failure;
 use crate::status::{Lag, SchemaChange, SchemaState, Slot};
 

@@ -6,7 +6,7 @@
 use crate::config::TableFilter;
 use crate::model::quote_ident;
 use crate::postgres::{DatabaseIdentity, Publication, UnfitPublication};
-use crate::schema::install::{EVENT_TRIGGERS, EventTrigger, PipelineRecord};
+use crate::schema::{EVENT_TRIGGERS, EventTrigger, PipelineRecord};
 
 /// One requirement that is not met.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::config::TableFilter;
 use crate::model::QualifiedName;
-use crate::schema::description::Parent;
+use crate::schema::Parent;
 use crate::schema::{Entry, ObjectChange, RenamedTable};
 
 /// Deeper than anybody partitions; a circle of stale names ends here.

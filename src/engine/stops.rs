@@ -14,8 +14,8 @@ use crate::config::{Pipeline, SlotName};
 use crate::model::ErrorClass;
 use crate::postgres::{PgError, Session, connect};
 
-use super::document::document;
 use super::inspect::rfc3339;
+use crate::postgres::document;
 use crate::status::{FailedTransaction, Failure};
 
 const LAST_STOP: &str = include_str!("../../assets/sql/target/last_stop.sql");

@@ -22,6 +22,7 @@ mod blocking;
 mod connect;
 mod copy;
 mod dial;
+pub(crate) mod document;
 mod error;
 mod flush;
 mod frame;
@@ -47,6 +48,7 @@ pub use answer::connect_watched;
 pub use blocking::naming_whom_we_wait_for;
 pub use connect::{DatabaseIdentity, Lifeline, Session, connect};
 pub use copy::{Canceller, Copied, CopyError, CopySession, copy_through};
+pub(crate) use document::document;
 pub use error::PgError;
 pub use frame::Frame;
 pub use owner::{Owner, call_as_owner, owner_of_evaluated, owner_of_table, run_as_owner};
@@ -59,6 +61,10 @@ pub use publication::{
 pub use replication::{ReplicationConnection, SystemIdentity};
 pub use server_error::ServerError;
 pub use slot::{Slot, create_slot_sql, drop_slot_sql, find_slot};
+pub use sqlstate::{
+    INSUFFICIENT_PRIVILEGE, INVALID_PARAMETER_VALUE, INVALID_SCHEMA_NAME, LOCK_NOT_AVAILABLE,
+    OBJECT_IN_USE, UNDEFINED_FILE, UNDEFINED_TABLE,
+};
 pub use stream::{FeedbackWriter, StandbyStatus, WalReader};
 pub use tls::TlsError;
 pub use wire::TextRow;

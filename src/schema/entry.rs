@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::compare::differences;
 use super::description::{Constraint, Index, Schema, Sequence, Table, Type};
-use super::difference::differences;
 use super::error::SchemaError;
 use crate::model::{QualifiedName, Relation, RelationId, Tuple, Value, is_protected_schema};
 

@@ -14,8 +14,8 @@
 
 mod acknowledge;
 mod catalog;
+pub(crate) mod compare;
 pub mod description;
-mod difference;
 mod entry;
 mod error;
 pub mod install;
@@ -29,8 +29,16 @@ mod triggers;
 
 pub use acknowledge::{grant_log, mark_acked, unacked};
 pub use catalog::{Along, DescribeError, Describer, Oids, closed_descriptions, grant_descriptions};
+pub use compare::Conflict;
+pub(crate) use compare::{Reconciled, domain_checks_in_the_way, in_the_way, so_far};
+pub use description::{Category, Column, Constraint, Parent, Sequence, Table, Type};
 pub use entry::{Change, Entry, FORMAT, Images, ObjectChange, Other, RenamedTable, UnknownDrop};
 pub use error::SchemaError;
+pub use install::{
+    EVENT_TRIGGERS, EventTrigger, InitState, InstallError, PipelineRecord, PlannedStep, Progress,
+    SNAPSHOT_NAME, Side, SourceServers, StepProgress, StepState, VERSION, plan_init,
+    plan_tear_down, render_plan,
+};
 pub use others::{LackingKind, OtherObject, lacking, large_object_count, other_objects};
 pub use outbox::{Letter, NamedPublication};
 pub use plan::{

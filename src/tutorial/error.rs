@@ -8,7 +8,7 @@ use super::lesson::{Expectation, LessonError, Side};
 use crate::config::ConfigError;
 use crate::model::{Classify, ErrorClass};
 use crate::postgres::PgError;
-use crate::schema::install::InstallError;
+use crate::schema::InstallError;
 use crate::status::Failure;
 
 /// A step that failed, or something that was not seen.

@@ -4,7 +4,8 @@
 use pgstream::config::Plugin;
 use pgstream::model::{Classify as _, ErrorClass};
 use pgstream::postgres::{PgError, connect as enter};
-use pgstream::schema::install::{init, plan_init};
+use pgstream::schema::install::init;
+use pgstream::schema::plan_init;
 
 use crate::schema_mirror::session;
 use crate::support::flow::{Flow, SLOT};

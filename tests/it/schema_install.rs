@@ -4,9 +4,8 @@
 use pgstream::config::{Plugin, SlotName};
 use pgstream::model::{Classify as _, ErrorClass};
 use pgstream::postgres::Session;
-use pgstream::schema::install::{
-    InstallError, VERSION, init, plan_init, plan_tear_down, state, tear_down,
-};
+use pgstream::schema::install::{init, state, tear_down};
+use pgstream::schema::{InstallError, VERSION, plan_init, plan_tear_down};
 use pgstream::tutorial::cluster::ClusterOptions;
 
 use crate::schema_mirror::{dump, session};

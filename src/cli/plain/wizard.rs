@@ -11,7 +11,7 @@ use crate::console::wizard::{
     Answer, Job, Kind, Name, Planned, Step, Wizard, WizardValues, blocks, problem,
 };
 use crate::engine::check::Finding;
-use crate::schema::install::{Progress, StepProgress, StepState, render_plan};
+use crate::schema::{Progress, StepProgress, StepState, render_plan};
 
 /// How the questions ended.
 pub(super) enum Ended {

@@ -15,7 +15,7 @@ use crate::console::message::Message;
 use crate::console::model::servers::{Looked, Query};
 use crate::console::start::Opened;
 use crate::console::wizard::{Job, Kind, job};
-use crate::schema::install::Progress;
+use crate::schema::Progress;
 
 /// What a job has come to.
 pub(super) struct Done {

@@ -11,7 +11,7 @@ use crate::console::wizard::{Loaded, Name, Planned};
 use crate::engine::check::Finding;
 use crate::model::QualifiedName;
 use crate::schema::SourceTable;
-use crate::schema::install::{PlannedStep, Progress, Side, StepProgress, StepState};
+use crate::schema::{PlannedStep, Progress, Side, StepProgress, StepState};
 
 /// Looks at a screen at all four sizes.
 fn look(name: &str, sample: SampleState, prepare: impl Fn(&mut Model)) {

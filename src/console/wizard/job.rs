@@ -15,8 +15,8 @@ use crate::failure::Failure;
 use crate::model::ErrorClass;
 use crate::postgres::{Session, connect};
 use crate::runtime::clock;
-use crate::schema::install::{self, Progress};
 use crate::schema::{self, SourceTable};
+use crate::schema::{Progress, install};
 
 /// What `application_name` says of us on the servers.
 const APPLICATION_NAME: &str = "pgstream console";

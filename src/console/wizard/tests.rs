@@ -5,7 +5,7 @@ use super::*;
 use crate::console::chord::Chord;
 use crate::engine::check::Side;
 use crate::model::QualifiedName;
-use crate::schema::install::{StepProgress, StepState};
+use crate::schema::{StepProgress, StepState};
 
 const NOW_MS: i64 = 1_000_000;
 
@@ -311,7 +311,7 @@ fn workers_have_bounds() {
 fn the_time_of_a_step_counts_from_its_own_beginning() {
     let progress = |states: [StepState; 2]| {
         let step = |state| StepProgress {
-            side: crate::schema::install::Side::Source,
+            side: crate::schema::Side::Source,
             what: "create".into(),
             state,
         };

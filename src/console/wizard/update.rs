@@ -6,7 +6,7 @@ use super::field::START;
 use super::{Answer, Field, Job, Kind, Loaded, Name, Step, Wizard, blocks, made_by_init, problem};
 use crate::console::chord::Chord;
 use crate::console::model::overlay::edit;
-use crate::schema::install::{Progress, StepState, render_plan};
+use crate::schema::{Progress, StepState, render_plan};
 
 /// An address is tried when nothing has been typed for so long: longer than a pause between two
 /// letters, shorter than a look at the answer.

@@ -12,7 +12,7 @@ use tracing::info;
 
 use crate::engine::EngineError;
 use crate::model::{Lsn, QualifiedName, RelationId, quote_ident};
-use crate::schema::description::Table;
+use crate::schema::Table;
 use crate::schema::{Change, Entry, Images, ObjectChange};
 use crate::snapshot::StoredTable;
 use crate::status::CopyState;
@@ -224,9 +224,7 @@ fn sequences_that_go_with(change: &Change, table: u32) -> Vec<QualifiedName> {
         _ => None,
     });
     let owned = gone.filter(|sequence| sequence.table_oid == Some(table) && !sequence.identity);
-    owned
-        .map(crate::schema::description::Sequence::qualified_name)
-        .collect()
+    owned.map(crate::schema::Sequence::qualified_name).collect()
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::apply::ApplyError;
 use crate::engine::EngineError;
 use crate::model::{Lsn, OldTuple, QualifiedName, Relation, Tuple, Value};
-use crate::schema::description::{Category, Column, Table, Type};
+use crate::schema::{Category, Column, Table, Type};
 use crate::schema::{Entry, Images, ObjectChange};
 
 use super::{Applier, RowChange};

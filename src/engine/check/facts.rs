@@ -10,7 +10,7 @@ use crate::config::TableFilter;
 use crate::engine::LastStop;
 use crate::model::{Lsn, QualifiedName};
 use crate::postgres::{DatabaseIdentity, Publication};
-use crate::schema::install::{EventTrigger, PipelineRecord};
+use crate::schema::{EventTrigger, PipelineRecord};
 use crate::schema::{OtherObject, Trigger};
 use crate::status::CopyState;
 use crate::status::Failure;

@@ -5,9 +5,9 @@ use super::facts::{
     Checkpoint, ConfigurationTable, CopyFacts, InstallationFacts, Server, SourceFacts, TargetFacts,
 };
 use crate::config::{ConnectionSettings, TableFilter};
-use crate::engine::document::document;
 use crate::engine::{LastStop, stops};
 use crate::model::{Classify as _, ErrorClass, QualifiedName};
+use crate::postgres::document;
 use crate::postgres::{PgError, Session, connect_watched, find_publication};
 use crate::schema::{closed_descriptions, install, large_object_count, other_objects, triggers};
 

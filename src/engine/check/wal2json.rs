@@ -5,7 +5,7 @@
 //! at the moment: after [`ANSWER_MAX`] the question is given up and nothing is found.
 
 use crate::postgres::Session;
-use crate::postgres::sqlstate::{INVALID_PARAMETER_VALUE, UNDEFINED_FILE};
+use crate::postgres::{INVALID_PARAMETER_VALUE, UNDEFINED_FILE};
 
 use super::facts::Wal2json;
 

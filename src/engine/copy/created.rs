@@ -8,7 +8,7 @@ use crate::model::RelationId;
 use crate::schema::{CopyPlan, ObjectChange, Stage};
 use crate::snapshot::{Making, StoredTable};
 
-use super::reconcile::so_far;
+use crate::schema::so_far;
 
 /// What we made on the target for earlier tries, by OID. The tables have the names of now, which the
 /// stream gave them meanwhile: another table may have the one of then.

@@ -23,10 +23,11 @@ use super::created::{as_json, leave_to_others, left_behind, made, made_before, m
 use super::existing::existing;
 use super::preflight::{Note, Preflight};
 use super::ranges::{Ranges, ranges};
-use super::reconcile::{Conflict, Reconciled, domain_checks_in_the_way, in_the_way, reconcile};
 use super::request::{Answer, MadeTable, TableStep, TablesRequest};
 use super::source_snapshot::{FreeObjects, SourceSnapshot};
 use super::trigger_steps::{silence, wake};
+use crate::schema::compare::reconcile;
+use crate::schema::{Conflict, Reconciled, domain_checks_in_the_way, in_the_way};
 
 /// Why no copy can be planned.
 #[derive(Debug, thiserror::Error)]

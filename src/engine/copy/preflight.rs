@@ -11,13 +11,13 @@ use crate::config::{TableFilter, key};
 use crate::engine::unreplicated::{UNLOGGED, large_objects_stay};
 use crate::model::{QualifiedName, RelationId};
 use crate::postgres::{PgError, Session};
-use crate::schema::description::Constraint;
+use crate::schema::Constraint;
 use crate::schema::{
     ObjectChange, OtherObject, Trigger, lacking, large_object_count, other_objects,
 };
 use crate::snapshot::SourceTable;
 
-use super::reconcile::Conflict;
+use crate::schema::Conflict;
 
 const NEEDS: &str = include_str!("../../../assets/sql/source/snapshot/needs.sql");
 const MISSING: &str = include_str!("../../../assets/sql/target/missing.sql");

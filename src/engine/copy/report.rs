@@ -6,7 +6,7 @@ use crate::config::Pipeline;
 use crate::engine::EngineError;
 use crate::model::RelationId;
 use crate::postgres;
-use crate::schema::install::{PlannedStep, SNAPSHOT_NAME, Side};
+use crate::schema::{PlannedStep, SNAPSHOT_NAME, Side};
 use crate::snapshot::{Part, Store, copy_from, copy_to};
 
 use super::choose;

@@ -17,7 +17,7 @@ use crate::engine::EngineError;
 use crate::model::Lsn;
 use crate::postgres::{self, Session};
 use crate::runtime::supervise;
-use crate::schema::install::{self, SNAPSHOT_NAME};
+use crate::schema::{SNAPSHOT_NAME, install};
 use crate::snapshot::Store;
 use crate::status::CopyState;
 use crate::status::Outcome;

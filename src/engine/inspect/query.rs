@@ -4,12 +4,12 @@ use serde::Deserialize;
 
 use super::{Checkpoint, Init, TableCopy, UnfitPublication};
 use crate::config::{Pipeline, SlotName, publication_name};
-use crate::engine::document::document;
 use crate::engine::requirements;
 use crate::engine::stops;
 use crate::model::hint::{begin_anew, init_command};
 use crate::model::{Lsn, quote_ident};
-use crate::postgres::sqlstate::INSUFFICIENT_PRIVILEGE;
+use crate::postgres::INSUFFICIENT_PRIVILEGE;
+use crate::postgres::document;
 use crate::postgres::{PgError, Session, connect_watched, find_publication};
 use crate::schema::install;
 use crate::status::Failure;

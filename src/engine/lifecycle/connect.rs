@@ -31,7 +31,7 @@ use crate::postgres::{
     WalReader,
 };
 use crate::runtime::{clock, supervise};
-use crate::schema::install::{self, PipelineRecord};
+use crate::schema::{PipelineRecord, install};
 use crate::status::Failure;
 use crate::status::{Command, CommandAnswer};
 

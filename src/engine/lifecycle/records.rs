@@ -15,8 +15,8 @@ use crate::fault;
 use crate::model::hint::{begin_anew, tear_down_command};
 use crate::model::{Lsn, QualifiedName};
 use crate::postgres::{self, DatabaseIdentity, PgError, Session};
-use crate::schema::install::{self, PipelineRecord};
 use crate::schema::source_tables;
+use crate::schema::{PipelineRecord, install};
 
 use super::copies;
 use super::ready;

@@ -12,7 +12,7 @@ use crate::console::model::Model;
 use crate::console::theme::Role;
 use crate::console::view::paint::{self, Frame};
 use crate::console::wizard::{Loaded, Step, Wizard};
-use crate::schema::install::PlannedStep;
+use crate::schema::PlannedStep;
 
 /// What goes on in the next line is indented by so many cells.
 const GOES_ON: usize = 8;

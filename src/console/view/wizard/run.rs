@@ -9,7 +9,7 @@ use super::sheet::{Content, Sheet};
 use crate::console::format;
 use crate::console::theme::Role;
 use crate::console::wizard::{Loaded, Wizard};
-use crate::schema::install::{StepProgress, StepState};
+use crate::schema::{StepProgress, StepState};
 
 /// Returns the screen, with the cursor on the step that is at work.
 pub(super) fn run(sheet: &Sheet<'_>, wizard: &Wizard) -> Content {

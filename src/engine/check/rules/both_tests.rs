@@ -6,7 +6,7 @@ use crate::engine::check::facts::{
 use crate::engine::check::rules::samples::{assert_only, wanted};
 use crate::model::Lsn;
 use crate::postgres::DatabaseIdentity;
-use crate::schema::install::PipelineRecord;
+use crate::schema::PipelineRecord;
 
 fn name(name: &str) -> QualifiedName {
     QualifiedName::new("public", name)

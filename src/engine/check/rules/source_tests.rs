@@ -5,7 +5,7 @@ use crate::engine::check::facts::{
 };
 use crate::engine::check::rules::samples::{assert_only, wanted};
 use crate::postgres::Publication;
-use crate::schema::install::{EVENT_TRIGGERS, EventTrigger};
+use crate::schema::{EVENT_TRIGGERS, EventTrigger};
 
 fn schema_log(readable: bool) -> SchemaLogFacts {
     SchemaLogFacts {

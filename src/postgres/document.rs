@@ -4,13 +4,13 @@
 use serde::de::DeserializeOwned;
 use tokio_postgres::types::ToSql;
 
-use crate::postgres::{PgError, Session};
+use super::{PgError, Session};
 
 /// Runs a statement whose only row and column is a JSON document as text.
 ///
 /// # Errors
 /// By SQLSTATE; Bug when the answer is not the document asked for.
-pub(super) async fn document<T: DeserializeOwned>(
+pub(crate) async fn document<T: DeserializeOwned>(
     session: &Session,
     sql: &str,
     parameters: &[&(dyn ToSql + Sync)],

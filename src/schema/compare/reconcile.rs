@@ -9,7 +9,7 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::difference::explain;
+use super::explain::explain;
 use crate::model::{QualifiedName, RelationId};
 use crate::schema::ObjectChange;
 use crate::schema::description::{Column, Constraint, DomainConstraint, Index, Sequence, Table};
@@ -33,14 +33,14 @@ impl fmt::Display for Conflict {
 
 /// The objects with what the target has of them as their past.
 #[derive(Debug, Default)]
-pub(super) struct Reconciled {
-    pub(super) objects: Vec<ObjectChange>,
-    pub(super) conflicts: Vec<Conflict>,
+pub(crate) struct Reconciled {
+    pub(crate) objects: Vec<ObjectChange>,
+    pub(crate) conflicts: Vec<Conflict>,
 }
 
 /// Compares what is wanted, as the source describes it, with what exists on the target, as that
 /// describes it. `created` is what we made there, as the source described it then, by OID.
-pub(super) fn reconcile(
+pub(crate) fn reconcile(
     wanted: &[ObjectChange],
     existing: &[ObjectChange],
     created: &HashMap<u32, ObjectChange>,
@@ -84,7 +84,7 @@ fn is_made_after_rows(object: &ObjectChange) -> bool {
 }
 
 /// Returns what of the target stands in the way of rows, and is made again after them.
-pub(super) fn in_the_way<'s>(
+pub(crate) fn in_the_way<'s>(
     objects: &[ObjectChange],
     existing: &'s [ObjectChange],
 ) -> Vec<&'s Constraint> {
@@ -110,7 +110,7 @@ pub(super) fn in_the_way<'s>(
 
 /// Returns the checks of existing domains that values may break, each with its domain: they go, too, and
 /// come again after the rows.
-pub(super) fn domain_checks_in_the_way(
+pub(crate) fn domain_checks_in_the_way(
     objects: &[ObjectChange],
 ) -> impl Iterator<Item = (QualifiedName, &str)> {
     let domains = objects.iter().filter_map(|object| match object {
@@ -175,7 +175,7 @@ fn past(
 
 /// Returns what we made, with all that comes after the rows as it is on the target now: an earlier try
 /// may have ended before that.
-pub(super) fn so_far(made: &ObjectChange, existing: &ObjectChange) -> ObjectChange {
+pub(crate) fn so_far(made: &ObjectChange, existing: &ObjectChange) -> ObjectChange {
     let mut made = made.clone();
     match (&mut made, existing) {
         (ObjectChange::Table(made), ObjectChange::Table(existing)) => {

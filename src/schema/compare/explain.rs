@@ -6,7 +6,7 @@ use crate::schema::ObjectChange;
 use crate::schema::description::{Category, Column, Parent, Sequence, Table, Type};
 
 /// Returns the differences of two objects of which something that matters is not the same.
-pub(super) fn explain(wanted: &ObjectChange, found: &ObjectChange) -> String {
+pub(crate) fn explain(wanted: &ObjectChange, found: &ObjectChange) -> String {
     let message = match (wanted, found) {
         (ObjectChange::Table(wanted), ObjectChange::Table(found)) => {
             both(wanted.after.as_ref(), found.after.as_ref(), tables)

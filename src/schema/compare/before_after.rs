@@ -10,7 +10,7 @@ const NUMBERS: [&str; 4] = ["oid", "number", "default_hash", "constraint"];
 
 /// Returns a line for each fact that differs: `- columns age type: integer`, then
 /// `+ columns age type: bigint`. What is missing, off or empty is no fact.
-pub(super) fn differences(before: &Value, after: &Value) -> Vec<String> {
+pub(crate) fn differences(before: &Value, after: &Value) -> Vec<String> {
     let (before, after) = (facts(before), facts(after));
     let mut paths: Vec<&String> = before.keys().chain(after.keys()).collect();
     paths.sort();

@@ -1,0 +1,10 @@
+//! Compares two descriptions of objects: what the target has with what a copy needs, and what a schema
+//! change changed. Pure.
+
+pub(crate) mod before_after;
+pub(crate) mod explain;
+pub(crate) mod reconcile;
+
+pub(crate) use before_after::differences;
+pub use reconcile::Conflict;
+pub(crate) use reconcile::{Reconciled, domain_checks_in_the_way, in_the_way, reconcile, so_far};
