@@ -11,9 +11,10 @@ use super::progress;
 use super::runtime::block_on;
 use super::signals::Signals;
 use crate::config::{Configuration, Pipeline};
-use crate::engine::{Engine, plan_snapshot};
+use crate::engine::Engine;
 use crate::model::ErrorClass;
 use crate::runtime::spawn;
+use crate::snapshot::plan_snapshot;
 use crate::status::Command;
 use crate::status::Outcome;
 

@@ -10,10 +10,11 @@ use super::output::{print, print_json};
 use super::runtime::block_on;
 use crate::attach;
 use crate::config::{ByteSize, Configuration, Pipeline};
+use crate::engine::UNLOGGED;
 use crate::engine::inspect::{
     Inspection, SchemaChange, SchemaChangeState, Side, TableCopy, UnfitPublication, inspect,
 };
-use crate::engine::{EngineError, UNLOGGED};
+use crate::snapshot::SnapshotError;
 use crate::status::CopyState;
 use crate::status::Slot;
 
@@ -37,7 +38,7 @@ pub(super) fn run(configuration: &Configuration, json: bool) -> Result<ExitCode,
     }
     let missing = inspection.incomplete_copies();
     if !missing.is_empty() {
-        return Err(EngineError::SnapshotIncomplete { missing }.into());
+        return Err(SnapshotError::Incomplete { missing }.into());
     }
     let stopped = inspection.last_stop.as_ref();
     Ok(stopped.map_or(ExitCode::SUCCESS, |stop| stop.class.exit_code().into()))

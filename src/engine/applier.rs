@@ -30,10 +30,8 @@ use tokio::time::Instant;
 use tracing::trace;
 
 use super::EngineError;
-use super::copy::{CopyLink, TablesRequest};
 use super::counters::{Counters, TableDelta};
 use super::route::{Route, Router};
-use super::table_sync::TableSync;
 use crate::apply::{
     ApplyError, Batch, Checkpoint, CheckpointStore, Commit, HeldRows, Op, RowChange, TablePlan,
     Writer,
@@ -46,6 +44,8 @@ use crate::model::{
 };
 use crate::runtime::clock;
 use crate::schema::Table;
+use crate::snapshot::TableSync;
+use crate::snapshot::{CopyLink, TablesRequest};
 use crate::status::SchemaChange;
 use crate::status::SchemaEdit;
 use crate::status::StatusPublisher;

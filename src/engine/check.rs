@@ -23,11 +23,13 @@ use serde::Serialize;
 use crate::config::{
     ConnectionSettings, NullNumbers, Pipeline, Plugin, SlotName, TableFilter, key, publication_name,
 };
-use crate::engine::{EngineError, continuity, plan_snapshot};
+use crate::engine::continuity;
 use crate::model::{Classify, QualifiedName};
 use crate::postgres::{PgError, connect_watched};
 use crate::schema::Conflict;
+use crate::snapshot::plan_snapshot;
 
+use crate::snapshot::SnapshotError;
 use facts::{SourceFacts, TargetFacts};
 
 /// What `application_name` says of us on both servers.
@@ -216,7 +218,7 @@ fn begins_with_a_copy(wanted: &Wanted, target: &TargetFacts) -> bool {
 /// for instance, has a finding of its own.
 async fn conflicts(pipeline: &Pipeline) -> Vec<Finding> {
     match plan_snapshot(pipeline).await {
-        Err(error @ EngineError::SnapshotPatterns { .. }) => {
+        Err(error @ SnapshotError::Patterns { .. }) => {
             let hint = error.hint().unwrap_or_default();
             let object = "tables of the initial snapshot";
             vec![finding::found(
@@ -226,7 +228,7 @@ async fn conflicts(pipeline: &Pipeline) -> Vec<Finding> {
                 hint,
             )]
         }
-        Err(EngineError::SnapshotConflict { conflicts, .. }) => {
+        Err(SnapshotError::Conflict { conflicts, .. }) => {
             finding::bounded(conflicts.iter().map(conflict))
         }
         Ok(_) | Err(_) => Vec::new(),

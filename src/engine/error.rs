@@ -3,17 +3,13 @@
 use std::time::Duration;
 
 use crate::apply::ApplyError;
-use crate::config::key;
 use crate::decode::DecodeError;
 use crate::model::hint::{EDIT_FLAG, RUN_AGAIN, SKIP_FLAG, copied_or_left_out, on_side};
 use crate::model::{Classify, ErrorClass, Lsn};
 use crate::postgres::{PgError, ServerError, sqlstate};
-use crate::schema::SchemaError;
-use crate::snapshot::{Idle, IdleCause, SnapshotError};
-
-use super::copy::PlanError;
 use crate::runtime::TaskEnd;
-use crate::schema::Conflict;
+use crate::schema::SchemaError;
+use crate::snapshot::SnapshotError;
 
 /// Why the engine cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -155,14 +151,6 @@ pub enum EngineError {
         #[source]
         source: PgError,
     },
-    /// Patterns of tables to copy that select nothing.
-    #[error("{}", idle_patterns(.endpoint, .idle))]
-    SnapshotPatterns {
-        /// The source, without a password.
-        endpoint: String,
-        /// The patterns.
-        idle: Vec<Idle>,
-    },
     /// What belongs to the source would be had from another database than the one that is streamed.
     #[error("{what} from {store}: it is not the source {source_endpoint}, whose changes follow")]
     NotTheSource {
@@ -175,47 +163,9 @@ pub enum EngineError {
         /// The source, without a password.
         source_endpoint: String,
     },
-    /// Something on the target is in the way of a copy.
-    #[error("the target {endpoint} has something else where tables are to be copied to: {}", joined(.conflicts))]
-    SnapshotConflict {
-        /// The target, without a password.
-        endpoint: String,
-        /// What it is.
-        conflicts: Vec<Conflict>,
-    },
-    /// Tables cannot be prepared for their copy.
-    #[error("cannot prepare the copy from {source_endpoint} to {target_endpoint}")]
-    SnapshotPlan {
-        /// The source, without a password.
-        source_endpoint: String,
-        /// The target, without a password.
-        target_endpoint: String,
-        /// Why.
-        #[source]
-        source: PlanError,
-    },
-    /// A table cannot be copied.
-    #[error("snapshot failed")]
-    SnapshotTable {
-        /// Why.
-        #[source]
-        source: SnapshotError,
-    },
-    /// Some tables are not there.
-    #[error("snapshot failed: {} could not be copied; all else is there", .missing.join(", "))]
-    SnapshotIncomplete {
-        /// The tables; where all are there, the objects that complete them.
-        missing: Vec<String>,
-    },
-    /// The session that kept the snapshot of a copy is gone.
-    #[error("the source has let go of the snapshot that tables are copied from")]
-    SnapshotPointLost,
-    /// The schema changes faster than a copy can begin.
-    #[error("the schema of the source changes all the time, and no copy can begin")]
-    SnapshotRestless,
-    /// The stream was interrupted while it did something for a copy.
-    #[error("the stream was interrupted while tables were prepared for their copy")]
-    StreamInterrupted,
+    /// Tables cannot be copied.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
     /// A task of ours ended.
     #[error("a part of the engine ended")]
     Task(#[source] TaskEnd),
@@ -252,6 +202,7 @@ impl EngineError {
     #[must_use]
     pub const fn apply(&self) -> Option<&ApplyError> {
         match self {
+            Self::Snapshot(source) => source.apply(),
             Self::Apply { source, .. } | Self::SchemaRefused { source, .. } => Some(source),
             _ => None,
         }
@@ -261,16 +212,10 @@ impl EngineError {
 impl Classify for EngineError {
     fn class(&self) -> ErrorClass {
         match self {
+            Self::Snapshot(source) => source.class(),
             Self::Source { source, .. } if is_unsendable(source) => ErrorClass::Operator,
             Self::Source { source, .. } | Self::Target { source, .. } => source.class(),
-            Self::SnapshotPlan { source, .. } => source.class(),
-            Self::SnapshotTable { source } => source.class(),
-            Self::SnapshotPointLost | Self::SnapshotRestless | Self::StreamInterrupted => {
-                ErrorClass::Transient
-            }
-            Self::SnapshotPatterns { .. } | Self::NotTheSource { .. } => ErrorClass::Usage,
-            Self::SnapshotConflict { .. } => ErrorClass::Operator,
-            Self::SnapshotIncomplete { .. } => ErrorClass::Data,
+            Self::NotTheSource { .. } => ErrorClass::Usage,
             Self::SlotInUse { .. } | Self::NotReady { .. } | Self::Silent { .. } => {
                 ErrorClass::Transient
             }
@@ -291,21 +236,13 @@ impl Classify for EngineError {
 
     fn hint(&self) -> Option<String> {
         match self {
+            Self::Snapshot(source) => source.hint(),
             Self::Source { source, .. } if is_unsendable(source) => Some(UNSENDABLE.to_owned()),
             Self::Source { source, .. } => Some(on_side("source", &skippable(source)?)),
             Self::Target { source, .. } => Some(on_side("target", &source.hint()?)),
-            Self::SnapshotPlan { source, .. } => source.hint(),
-            Self::SnapshotTable { source } => source.hint(),
-            Self::SnapshotPatterns { idle, .. } => Some(near_names(idle)),
             Self::NotTheSource { key, .. } => Some(format!(
                 "{key} must name the database of PGSTREAM_POSTGRES_LISTENER_URL, or not be set"
             )),
-            Self::SnapshotConflict { .. } => Some(
-                "empty or drop those tables on the target, or leave them out with \
-                 PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_EXCLUDED_TABLES; nothing has been touched"
-                    .to_owned(),
-            ),
-            Self::SnapshotIncomplete { .. } => Some(INCOMPLETE.to_owned()),
             Self::SlotMissing { init, .. } => Some(format!(
                 "create it: {init}; \
                  see which slots there are: SELECT slot_name FROM pg_replication_slots"
@@ -348,27 +285,19 @@ impl Classify for EngineError {
                  SQL to run in its place with {EDIT_FLAG} {id}=FILE; or make it there yourself and \
                  leave its transaction out with {SKIP_FLAG}"
             )),
-            Self::NotReady { .. }
-            | Self::Silent { .. }
-            | Self::SnapshotPointLost
-            | Self::SnapshotRestless
-            | Self::StreamInterrupted
-            | Self::Task(_)
-            | Self::Order { .. } => None,
+            Self::NotReady { .. } | Self::Silent { .. } | Self::Task(_) | Self::Order { .. } => {
+                None
+            }
         }
     }
 
     fn statement(&self) -> Option<&str> {
         match self {
-            Self::SnapshotTable {
-                source: SnapshotError::Step { statement, .. },
-            } => Some(statement),
+            Self::Snapshot(source) => source.statement(),
             _ => self.apply().and_then(ApplyError::statement),
         }
     }
 }
-
-const INCOMPLETE: &str = "fix what the lines above say and run it again: it copies what is missing";
 
 /// What the plugin left out belongs to a transaction.
 fn skippable(source: &PgError) -> Option<String> {
@@ -427,50 +356,5 @@ fn those_there(slots: &[String]) -> String {
     match slots {
         [] => String::new(),
         slots => format!("; there is {}", slots.join(", ")),
-    }
-}
-
-fn joined(conflicts: &[Conflict]) -> String {
-    let message: Vec<String> = conflicts.iter().map(Conflict::to_string).collect();
-    message.join("; ")
-}
-
-fn idle_patterns(endpoint: &str, idle: &[Idle]) -> String {
-    let message = idle.iter().map(|idle| idle_pattern(endpoint, idle));
-    message.collect::<Vec<_>>().join("; ")
-}
-
-/// Says what is wrong with a pattern that selects nothing.
-pub(super) fn idle_pattern(endpoint: &str, Idle { pattern, cause, .. }: &Idle) -> String {
-    let copied = key::SNAPSHOT_TABLES;
-    let excluded = key::SNAPSHOT_EXCLUDED_TABLES;
-    match cause {
-        IdleCause::NothingToCopy => {
-            format!("no table of the source {endpoint} fits {pattern} ({copied})")
-        }
-        IdleCause::NothingToExclude => {
-            format!("no table of the source {endpoint} fits {pattern} ({excluded})")
-        }
-        IdleCause::Excluded => {
-            format!("{pattern} is to be copied ({copied}) and left out ({excluded})")
-        }
-        IdleCause::Filtered => format!(
-            "{pattern} is to be copied ({copied}), but {} or {} lets none of it replicate",
-            key::INCLUDE_TABLES,
-            key::EXCLUDE_TABLES
-        ),
-    }
-}
-
-fn near_names(idle: &[Idle]) -> String {
-    let near: Vec<&str> = idle
-        .iter()
-        .flat_map(|idle| &idle.near)
-        .map(String::as_str)
-        .collect();
-    let message = near.join(" or ");
-    match near.is_empty() {
-        true => "take it out of one of the two lists".to_owned(),
-        false => format!("did you mean {message}? A bare name is in schema public"),
     }
 }

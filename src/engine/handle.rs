@@ -7,12 +7,15 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use crate::config::Pipeline;
 use crate::model::ErrorClass;
 
-use super::copy::{self, Control, Copies, Standalone};
 use super::lifecycle::Lifecycle;
 use super::options::EngineOptions;
 use crate::runtime::clock;
 use crate::runtime::supervise;
 use crate::runtime::{Task, TaskEnd};
+use crate::snapshot::Control;
+use crate::snapshot::Copies;
+use crate::snapshot::Standalone;
+use crate::snapshot::copies;
 use crate::status::CopyCommand;
 use crate::status::Failure;
 use crate::status::Outcome;
@@ -86,7 +89,7 @@ impl Engine {
         });
         let (commands, requests) = mpsc::channel(COMMANDS_MAX);
         let (control, copies) = control(&pipeline);
-        let standalone = copy::copy_standalone(Standalone {
+        let standalone = crate::snapshot::copy_standalone(Standalone {
             pipeline,
             publisher: publisher.clone(),
             requests,

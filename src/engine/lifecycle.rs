@@ -29,7 +29,6 @@ use crate::config::{Pipeline, key};
 use crate::model::{Classify as _, ErrorClass, Lsn, QualifiedName};
 
 use super::acknowledge;
-use super::copy::Copies;
 use super::counters::Counters;
 use super::options::EngineOptions;
 use super::stream::SessionEnd;
@@ -37,6 +36,7 @@ use super::{EngineError, monitor, paired, presence, prune, stops, watchdog};
 use crate::engine::failure::failure_of;
 use crate::runtime::Retry;
 use crate::runtime::{clock, supervise};
+use crate::snapshot::Copies;
 use crate::status::Outcome;
 use crate::status::Request;
 use crate::status::StatusPublisher;

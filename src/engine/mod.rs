@@ -26,7 +26,6 @@ mod acknowledge;
 mod applier;
 pub mod check;
 mod continuity;
-mod copy;
 mod counters;
 mod error;
 mod failure;
@@ -47,12 +46,9 @@ mod route;
 mod source_tables;
 mod stops;
 mod stream;
-mod table_sync;
 mod unreplicated;
 mod watchdog;
 
-pub use copy::PlanError;
-pub use copy::{PlanReport, plan_snapshot};
 pub use error::EngineError;
 
 pub use handle::{Engine, Handle, Remote};

@@ -24,7 +24,6 @@ use crate::model::{Change, Event, Lsn, TransactionCommit};
 use crate::postgres::{Frame, Lifeline, PgError, WalReader};
 
 use super::applier::Applier;
-use super::copy::CopyRequest;
 use super::counters::Counters;
 use super::feedback::Feedback;
 use super::in_flight::InFlight;
@@ -34,6 +33,7 @@ use super::watchdog::Pulse;
 use super::{EngineError, route};
 use crate::runtime::Task;
 use crate::runtime::clock;
+use crate::snapshot::CopyRequest;
 use crate::status::FailedTransaction;
 use crate::status::Phase;
 use crate::status::Request;

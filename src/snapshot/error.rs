@@ -1,102 +1,251 @@
-//! What can go wrong while a table is copied.
+//! Everything that can end a copy.
 
-use crate::model::hint::RUN_AGAIN;
-use crate::model::{Classify, ErrorClass, QualifiedName};
-use crate::postgres::{CopyError, PgError};
+use super::{Idle, IdleCause, TableError};
+use crate::apply::ApplyError;
+use crate::config::key;
+use crate::model::hint::{SKIP_FLAG, on_side};
+use crate::model::{Classify, ErrorClass};
+use crate::postgres::{PgError, ServerError, sqlstate};
 
-/// A failed operation of a copy, with its object.
+use super::plan::PlanError;
+use crate::runtime::TaskEnd;
+use crate::schema::Conflict;
+
+/// Why a copy cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotError {
-    /// No session on one side.
-    #[error("cannot open a session to copy with")]
-    Open {
-        /// Why.
-        #[source]
-        source: PgError,
-    },
-    /// The rows cannot be read or written.
-    #[error("cannot copy the rows of {table}")]
-    Rows {
-        /// The table.
-        table: QualifiedName,
-        /// Why.
-        #[source]
-        source: CopyError,
-    },
-    /// A statement around the rows.
-    #[error("cannot {what} for {table}")]
-    Around {
+    /// The source cannot be reached, or refuses.
+    #[error("cannot {operation} on the source {endpoint}")]
+    Source {
         /// What was tried.
+        operation: &'static str,
+        /// The source, without a password.
+        endpoint: String,
+        /// Why.
+        #[source]
+        source: PgError,
+    },
+    /// The target.
+    #[error("cannot write to the target {endpoint}")]
+    Apply {
+        /// The target, without a password.
+        endpoint: String,
+        /// Why.
+        #[source]
+        source: ApplyError,
+    },
+    /// The target, about copies.
+    #[error("cannot {operation} on the target {endpoint}")]
+    Target {
+        /// What was tried.
+        operation: &'static str,
+        /// The target, without a password.
+        endpoint: String,
+        /// Why.
+        #[source]
+        source: PgError,
+    },
+    /// Patterns of tables to copy that select nothing.
+    #[error("{}", idle_patterns(.endpoint, .idle))]
+    Patterns {
+        /// The source, without a password.
+        endpoint: String,
+        /// The patterns.
+        idle: Vec<Idle>,
+    },
+    /// What belongs to the source would be had from another database than the one that is streamed.
+    #[error("{what} from {store}: it is not the source {source_endpoint}, whose changes follow")]
+    NotTheSource {
+        /// What cannot be had, such as «tables cannot be copied».
         what: &'static str,
-        /// The table.
-        table: QualifiedName,
+        /// The variable that names the other database.
+        key: &'static str,
+        /// The other database, without a password.
+        store: String,
+        /// The source, without a password.
+        source_endpoint: String,
+    },
+    /// Something on the target is in the way of a copy.
+    #[error("the target {endpoint} has something else where tables are to be copied to: {}", joined(.conflicts))]
+    Conflict {
+        /// The target, without a password.
+        endpoint: String,
+        /// What it is.
+        conflicts: Vec<Conflict>,
+    },
+    /// Tables cannot be prepared for their copy.
+    #[error("cannot prepare the copy from {source_endpoint} to {target_endpoint}")]
+    Plan {
+        /// The source, without a password.
+        source_endpoint: String,
+        /// The target, without a password.
+        target_endpoint: String,
         /// Why.
         #[source]
-        source: PgError,
+        source: PlanError,
     },
-    /// The target did not say whether it has committed the rows.
-    #[error("cannot tell whether rows of {table} were committed")]
-    Commit {
-        /// The table.
-        table: QualifiedName,
+    /// A table cannot be copied.
+    #[error("snapshot failed")]
+    Table {
         /// Why.
         #[source]
-        source: PgError,
+        source: TableError,
     },
-    /// Somebody changed the table since the snapshot at which it is read.
-    #[error("{table} was changed on the source while it was to be copied")]
-    Changed {
-        /// The table.
-        table: QualifiedName,
+    /// Some tables are not there.
+    #[error("snapshot failed: {} could not be copied; all else is there", .missing.join(", "))]
+    Incomplete {
+        /// The tables; where all are there, the objects that complete them.
+        missing: Vec<String>,
     },
-    /// The table is being copied anew: this try no longer counts.
-    #[error("the copy of {table} was begun anew")]
-    Superseded {
-        /// The table.
-        table: QualifiedName,
+    /// The session that kept the snapshot of a copy is gone.
+    #[error("the source has let go of the snapshot that tables are copied from")]
+    PointLost,
+    /// The schema changes faster than a copy can begin.
+    #[error("the schema of the source changes all the time, and no copy can begin")]
+    Restless,
+    /// The stream was interrupted while it did something for a copy.
+    #[error("the stream was interrupted while tables were prepared for their copy")]
+    StreamInterrupted,
+    /// A task of ours ended.
+    #[error("a part of the engine ended")]
+    Task(#[source] TaskEnd),
+    /// The stream breaks its own order.
+    #[error("the stream is out of order: {what}")]
+    Order {
+        /// What was seen.
+        what: &'static str,
     },
-    /// A statement that completes a table.
-    #[error("the target refuses {object}")]
-    Step {
-        /// The object.
-        object: String,
-        /// The statement.
-        statement: String,
-        /// Why.
-        #[source]
-        source: PgError,
-    },
+}
+
+impl SnapshotError {
+    /// Returns the refusal of the target inside, if it is one.
+    #[must_use]
+    pub const fn apply(&self) -> Option<&ApplyError> {
+        match self {
+            Self::Apply { source, .. } => Some(source),
+            _ => None,
+        }
+    }
 }
 
 impl Classify for SnapshotError {
     fn class(&self) -> ErrorClass {
         match self {
-            Self::Open { source }
-            | Self::Around { source, .. }
-            | Self::Commit { source, .. }
-            | Self::Step { source, .. } => source.class(),
-            Self::Rows { source, .. } => source.class(),
-            Self::Changed { .. } | Self::Superseded { .. } => ErrorClass::Transient,
+            Self::Source { source, .. } if is_unsendable(source) => ErrorClass::Operator,
+            Self::Source { source, .. } | Self::Target { source, .. } => source.class(),
+            Self::Plan { source, .. } => source.class(),
+            Self::Table { source } => source.class(),
+            Self::PointLost | Self::Restless | Self::StreamInterrupted => ErrorClass::Transient,
+            Self::Patterns { .. } | Self::NotTheSource { .. } => ErrorClass::Usage,
+            Self::Conflict { .. } => ErrorClass::Operator,
+            Self::Incomplete { .. } => ErrorClass::Data,
+            Self::Apply { source, .. } => source.class(),
+            Self::Task(_) | Self::Order { .. } => ErrorClass::Bug,
         }
     }
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Open { source } | Self::Around { source, .. } | Self::Commit { source, .. } => {
-                source.hint()
-            }
-            Self::Rows { source, .. } => source.hint().or_else(|| {
-                Some(format!(
-                    "make the target take the rows, or change them on the source; then {RUN_AGAIN}, or copy the \
-                     table again"
-                ))
-            }),
-            Self::Step { source, .. } => source.hint().or_else(|| {
-                Some(format!(
-                    "make the statement possible on the target, then {RUN_AGAIN}, or copy the table again"
-                ))
-            }),
-            Self::Changed { .. } | Self::Superseded { .. } => None,
+            Self::Source { source, .. } if is_unsendable(source) => Some(UNSENDABLE.to_owned()),
+            Self::Source { source, .. } => Some(on_side("source", &skippable(source)?)),
+            Self::Target { source, .. } => Some(on_side("target", &source.hint()?)),
+            Self::Plan { source, .. } => source.hint(),
+            Self::Table { source } => source.hint(),
+            Self::Patterns { idle, .. } => Some(near_names(idle)),
+            Self::NotTheSource { key, .. } => Some(format!(
+                "{key} must name the database of PGSTREAM_POSTGRES_LISTENER_URL, or not be set"
+            )),
+            Self::Conflict { .. } => Some(
+                "empty or drop those tables on the target, or leave them out with \
+                 PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_EXCLUDED_TABLES; nothing has been touched"
+                    .to_owned(),
+            ),
+            Self::Incomplete { .. } => Some(INCOMPLETE.to_owned()),
+            Self::Apply { source, .. } => Some(on_side("target", &source.hint()?)),
+            Self::PointLost
+            | Self::Restless
+            | Self::StreamInterrupted
+            | Self::Task(_)
+            | Self::Order { .. } => None,
         }
+    }
+
+    fn statement(&self) -> Option<&str> {
+        match self {
+            Self::Table {
+                source: TableError::Step { statement, .. },
+            } => Some(statement),
+            _ => self.apply().and_then(ApplyError::statement),
+        }
+    }
+}
+
+const INCOMPLETE: &str = "fix what the lines above say and run it again: it copies what is missing";
+
+/// What the plugin left out belongs to a transaction.
+fn skippable(source: &PgError) -> Option<String> {
+    let hint = source.hint()?;
+    Some(match source {
+        PgError::StreamWarning(warning)
+            if warning.code != sqlstate::OBJECT_NOT_IN_PREREQUISITE_STATE =>
+        {
+            format!("{hint}, and this transaction left out with {SKIP_FLAG}")
+        }
+        _ => hint,
+    })
+}
+
+/// A row in the WAL stays as large as it was written: nothing can be skipped that cannot be read.
+const UNSENDABLE: &str = "\
+the source cannot send one of its own rows: PostgreSQL prints no value, and no row, above 1 GB (a bytea \
+above 512 MB). Make it smaller there, or leave its table out of the filter; what the WAL holds of it stays, \
+so begin anew: pgstream tear-down, then init and run with the snapshot";
+
+fn is_unsendable(refusal: &PgError) -> bool {
+    refusal.server().is_some_and(ServerError::exceeds_limit)
+}
+
+fn joined(conflicts: &[Conflict]) -> String {
+    let message: Vec<String> = conflicts.iter().map(Conflict::to_string).collect();
+    message.join("; ")
+}
+
+fn idle_patterns(endpoint: &str, idle: &[Idle]) -> String {
+    let message = idle.iter().map(|idle| idle_pattern(endpoint, idle));
+    message.collect::<Vec<_>>().join("; ")
+}
+
+/// Says what is wrong with a pattern that selects nothing.
+pub(crate) fn idle_pattern(endpoint: &str, Idle { pattern, cause, .. }: &Idle) -> String {
+    let copied = key::SNAPSHOT_TABLES;
+    let excluded = key::SNAPSHOT_EXCLUDED_TABLES;
+    match cause {
+        IdleCause::NothingToCopy => {
+            format!("no table of the source {endpoint} fits {pattern} ({copied})")
+        }
+        IdleCause::NothingToExclude => {
+            format!("no table of the source {endpoint} fits {pattern} ({excluded})")
+        }
+        IdleCause::Excluded => {
+            format!("{pattern} is to be copied ({copied}) and left out ({excluded})")
+        }
+        IdleCause::Filtered => format!(
+            "{pattern} is to be copied ({copied}), but {} or {} lets none of it replicate",
+            key::INCLUDE_TABLES,
+            key::EXCLUDE_TABLES
+        ),
+    }
+}
+
+fn near_names(idle: &[Idle]) -> String {
+    let near: Vec<&str> = idle
+        .iter()
+        .flat_map(|idle| &idle.near)
+        .map(String::as_str)
+        .collect();
+    let message = near.join(" or ");
+    match near.is_empty() {
+        true => "take it out of one of the two lists".to_owned(),
+        false => format!("did you mean {message}? A bare name is in schema public"),
     }
 }

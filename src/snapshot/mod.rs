@@ -13,27 +13,35 @@
 //! The bytes of COPY pass through untouched. Who calls what when, and how the copy and the stream
 //! meet, is the engine's business (`engine::copy`).
 
-mod error;
+pub(crate) mod copies;
+pub(crate) mod error;
+pub(crate) mod handover;
 mod paired;
-mod parts;
-mod point;
-mod select;
+pub(crate) mod plan;
+pub(crate) mod record;
+pub(crate) mod run;
+pub(crate) mod source;
 mod staging;
-mod statements;
-mod steps;
-mod store;
-mod worker;
 
-pub use error::SnapshotError;
 pub use paired::{Meeting, MeetingPlace, Stage};
-pub use parts::{KeyRange, Part, plan_parts, plan_ranges};
-pub use point::ConsistentPoint;
-pub use select::{
+pub use run::TableError;
+pub use source::ConsistentPoint;
+pub use source::{
     Idle, IdleCause, RangeKey, Selection, SourceTable, TypeFingerprints, is_as_planned, select,
     source_tables,
 };
+pub use source::{KeyRange, Part, plan_parts, plan_ranges};
 
-pub use statements::{copy_from, copy_to, sequence_question};
-pub use steps::{NewStep, OpenStep, StruckStep};
-pub use store::{Store, StoredPart, StoredTable};
-pub use worker::{Fence, Making, Moved, Worker, WorkerSettings};
+pub(crate) use copies::Copies;
+pub use error::SnapshotError;
+pub(crate) use handover::{
+    Answer, CopyLink, CopyRequest, MadeTable, Ranges, Refusal, Share, TablePolicy, TableSync,
+    TablesRequest,
+};
+pub(crate) use plan::choose;
+pub use plan::plan_snapshot;
+pub use record::{NewStep, OpenStep, StruckStep};
+pub use record::{Store, StoredPart, StoredTable};
+pub(crate) use run::{Control, Standalone, copy_standalone};
+pub use run::{Fence, Making, Moved, Worker, WorkerSettings};
+pub use source::{copy_from, copy_to, sequence_question};

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use crate::config::TableFilter;
 use crate::model::{QualifiedName, RelationId, quote_ident};
 use crate::postgres::{PgError, Session};
-use crate::snapshot::{SourceTable, select, source_tables};
+use crate::snapshot::source::select;
+use crate::snapshot::{SourceTable, source_tables};
 
 /// All columns but those that PostgreSQL computes when they are read, and those of the key.
 const COLUMNS: &str = "\

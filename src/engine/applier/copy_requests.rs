@@ -3,11 +3,12 @@
 
 use crate::apply::Checkpoint;
 use crate::engine::EngineError;
-use crate::engine::copy::tables::{self, Refusal};
-use crate::engine::copy::{Answer, TablesRequest};
 use crate::fault;
 use crate::model::Lsn;
 use crate::snapshot::OpenStep;
+use crate::snapshot::Refusal;
+use crate::snapshot::handover::tables;
+use crate::snapshot::{Answer, TablesRequest};
 
 use super::Applier;
 
@@ -53,7 +54,7 @@ impl Applier {
         if let Err(refusal) = done {
             let given_up = self.background.writer().rollback().await;
             given_up.map_err(|error| self.failed(error))?;
-            return refusal.answer(&self.endpoint);
+            return Ok(refusal.answer(&self.endpoint)?);
         }
         let here = Checkpoint {
             end_lsn: self.position,

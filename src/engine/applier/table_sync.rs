@@ -11,9 +11,9 @@ use crate::schema::{Entry, ObjectChange, Plan};
 use crate::snapshot::StoredTable;
 
 use super::{Applier, ApplyError, RowChange, TablesRequest};
-use crate::engine::copy::MadeTable;
-use crate::engine::table_sync::Share;
 use crate::postgres::PgError;
+use crate::snapshot::MadeTable;
+use crate::snapshot::Share;
 
 /// A schema change reaches a table, or an object that is there.
 const STANDS: &str = "\

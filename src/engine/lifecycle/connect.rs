@@ -21,7 +21,6 @@ use crate::engine::paired::PairedRequest;
 use crate::engine::route::Router;
 use crate::engine::source_tables::{SourceTable, SourceTables};
 use crate::engine::stream::{SessionEnd, State, Stream};
-use crate::engine::table_sync::TableSync;
 use crate::engine::watchdog::Pulse;
 use crate::engine::{EngineError, acknowledge, stops};
 use crate::model::hint::begin_anew;
@@ -32,6 +31,7 @@ use crate::postgres::{
 };
 use crate::runtime::{clock, supervise};
 use crate::schema::{PipelineRecord, install};
+use crate::snapshot::TableSync;
 use crate::status::Failure;
 use crate::status::{Command, CommandAnswer};
 

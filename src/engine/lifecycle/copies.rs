@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use crate::apply::{CheckpointStore, Writer};
 use crate::config::{Pipeline, TableFilter};
-use crate::engine::table_sync::{Ranges, TablePolicy, TableSync};
-use crate::engine::{EngineError, copy};
+use crate::engine::EngineError;
 use crate::model::{Lsn, RelationId};
 use crate::postgres::PgError;
+use crate::snapshot::Ranges;
+use crate::snapshot::copies;
 use crate::snapshot::{Store, StoredPart, StoredTable};
+use crate::snapshot::{TablePolicy, TableSync};
 use crate::status::CopyState;
 
 /// Writes down which tables are to be copied. Before the first checkpoint is written, so that a crash
@@ -43,7 +45,7 @@ pub(super) async fn choose(
         None => false,
         Some(some) => some || !chosen_in_vain,
     };
-    copy::choose_tables(pipeline, &copies, writer.session(), (begun, &stored)).await?;
+    crate::snapshot::choose(pipeline, &copies, writer.session(), (begun, &stored)).await?;
     Ok(begun)
 }
 

@@ -5,9 +5,9 @@ use std::ops::ControlFlow;
 use tokio::sync::oneshot;
 
 use crate::engine::EngineError;
-use crate::engine::copy::{Answer, CopyRequest, TablesRequest};
 use crate::model::Lsn;
 use crate::runtime::clock;
+use crate::snapshot::{Answer, CopyRequest, TablesRequest};
 use crate::status::Phase;
 
 use super::{SessionEnd, Stream};
@@ -57,7 +57,7 @@ impl Stream<'_> {
                 self.commit().await?;
                 return Ok(ControlFlow::Break(SessionEnd::Reconnect));
             }
-            CopyRequest::Fail(error) => return Err(error),
+            CopyRequest::Fail(error) => return Err(error.into()),
             CopyRequest::Idle => {
                 self.go_on();
                 self.commit().await?;

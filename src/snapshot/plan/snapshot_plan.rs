@@ -1,0 +1,522 @@
+//! The tables that are copied together: one snapshot of the source for all of them, and what the
+//! target must have before and after their rows.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use crate::config::{Snapshot, TableFilter};
+
+use crate::model::{QualifiedName, RelationId, quote_ident};
+use crate::postgres::{PgError, Session};
+use crate::schema::{
+    CopyPlan, ObjectChange, Stage, StagedStep, Step, Trigger, plan_copy, staged_owner_steps,
+    triggers,
+};
+use crate::snapshot::{
+    ConsistentPoint, Making, NewStep, SourceTable, StoredPart, StoredTable, TypeFingerprints,
+    sequence_question,
+};
+
+use super::created::{as_json, leave_to_others, left_behind, made, made_before, making};
+use super::error::PlanError;
+use super::existing::existing;
+use super::preflight::{Note, Preflight};
+use super::ranges::{Ranges, ranges};
+use super::source_snapshot::{FreeObjects, SourceSnapshot};
+use crate::schema::compare::reconcile;
+use crate::schema::{Conflict, Reconciled, domain_checks_in_the_way, in_the_way};
+use crate::snapshot::error::SnapshotError;
+use crate::snapshot::handover::{Answer, MadeTable, TableStep, TablesRequest};
+use crate::snapshot::run::{silence, wake};
+
+/// A snapshot of the source with the tables that are read at it.
+pub(crate) struct SnapshotPlan {
+    pub(crate) point: ConsistentPoint,
+    /// Those that the source still has.
+    pub(crate) tables: Vec<SourceTable>,
+    /// Those that it has no longer.
+    pub(crate) gone: Vec<RelationId>,
+    /// Changes with the types that rows are made of.
+    pub(crate) types: TypeFingerprints,
+    sequences: Vec<(QualifiedName, Option<u32>)>,
+    /// The ranges of keys of those that are copied by ranges.
+    pub(crate) ranges: HashMap<RelationId, Ranges>,
+    conflicts: Vec<Conflict>,
+    notes: Vec<Note>,
+    /// The target's triggers that the source has, too, and that stay silent for the copy; each with its table.
+    shared: Vec<(u32, Trigger)>,
+    copy_plan: CopyPlan,
+    first: Vec<TableStep>,
+    made: BTreeMap<u32, Vec<ObjectChange>>,
+    /// The types that users made, by what people call them.
+    type_oids: HashMap<String, u32>,
+    refused: HashSet<String>,
+    /// How the tables are made that the workers make themselves.
+    making: HashMap<RelationId, Arc<Making>>,
+}
+
+/// What a plan is made from.
+pub(crate) struct PlanSettings<'a> {
+    pub(crate) snapshot: &'a Snapshot,
+    /// The slot to name the temporary one after; none: nobody streams afterwards.
+    pub(crate) slot_name: Option<&'a str>,
+    /// All tables that are known.
+    pub(crate) stored: &'a [StoredTable],
+    /// Ranges of tables that were begun before.
+    pub(crate) parts: &'a [StoredPart],
+    /// Those that wait.
+    pub(crate) waiting: &'a HashSet<RelationId>,
+    /// Which tables replicate.
+    pub(crate) filter: &'a TableFilter,
+    /// What belongs to no table.
+    pub(crate) free: FreeObjects<'a>,
+    /// Ordinary triggers of the target stay silent.
+    pub(crate) silent_triggers: bool,
+    /// Tables get the owner that they have on the source.
+    pub(crate) run_as_owner: bool,
+    /// Nothing is streamed before the tables are complete: where a table is made does not matter then.
+    pub(crate) stands_still: bool,
+    /// Objects that the target refused just now: they are tried again behind all tables.
+    pub(crate) refused: &'a HashSet<String>,
+}
+
+impl SnapshotPlan {
+    /// Compares with what the target has, which must be as of the same snapshot.
+    pub(crate) async fn planned(
+        settings: &PlanSettings<'_>,
+        target: &Session,
+        source_snapshot: SourceSnapshot,
+    ) -> Result<Self, PlanError> {
+        let mut created = made_before(settings.stored).map_err(PlanError::Stored)?;
+        let names: Vec<&ObjectChange> = source_snapshot
+            .objects
+            .iter()
+            .chain(created.values())
+            .collect();
+        let existing = existing(target, &names)
+            .await
+            .map_err(PlanError::Describe)?;
+        leave_to_others(&mut created, settings.stored, &existing);
+        let compared =
+            Compared::of(settings, target, &source_snapshot, (&existing, &created)).await?;
+        let SourceSnapshot {
+            point,
+            types,
+            tables,
+            objects: wanted,
+            hidden,
+            ..
+        } = source_snapshot;
+        let known = known_names(settings.stored, &tables);
+        let known = |name: &QualifiedName| known.contains(name);
+        let owned = |object: ObjectChange| object.owned_where(&known);
+        let objects: Vec<_> = compared.objects.into_iter().map(owned).collect();
+        let mut copy_plan = plan_copy(&objects, &known);
+        if settings.run_as_owner {
+            copy_plan
+                .steps
+                .extend(staged_owner_steps(&copy_plan, &objects));
+        }
+        let made = made(&wanted);
+        let ranges = match settings.slot_name {
+            Some(_) => {
+                let part_bytes = settings.snapshot.part_size.0;
+                ranges(&tables, part_bytes, settings.stored, settings.parts, &made)
+            }
+            // With nobody streaming there is nothing that evens snapshots out.
+            None => HashMap::new(),
+        };
+        let emptied = to_be_emptied(&tables, &created, &ranges);
+        let making = match settings.stands_still {
+            true => making(&copy_plan, &made),
+            false => HashMap::new(),
+        };
+        Ok(Self {
+            making,
+            type_oids: type_oids(&wanted),
+            refused: settings.refused.clone(),
+            first: first_steps(&existing, &objects, &emptied),
+            sequences: sequences(&objects, &hidden),
+            ranges,
+            made,
+            conflicts: compared.conflicts,
+            shared: compared.shared,
+            notes: compared.notes,
+            gone: compared.gone,
+            point,
+            types,
+            tables,
+            copy_plan,
+        })
+    }
+
+    /// Returns what the stream has to do, and how it will answer.
+    pub(crate) fn copy_request(
+        &self,
+        stream_waits: bool,
+    ) -> (TablesRequest, oneshot::Receiver<Answer>) {
+        let (answer, answered) = oneshot::channel();
+        let before = self.copy_plan.steps.iter().filter(|step| match step.stage {
+            Stage::Before => !self.is_refused(step),
+            Stage::Table => !self.is_made_by_worker(step.relation),
+            _ => false,
+        });
+        let before = before.map(|step| TableStep {
+            relation: step.relation,
+            step: step.step.clone(),
+        });
+        let tables = self.tables.iter().map(|table| {
+            let made = self.made.get(&table.relation.0).into_iter().flatten();
+            let by_worker = self.is_made_by_worker(Some(table.relation.0));
+            let now =
+                |object: &&ObjectChange| !by_worker || !matches!(object, ObjectChange::Table(_));
+            MadeTable {
+                table: table.clone(),
+                objects: as_json(made.filter(now)),
+                ranges: self.ranges.get(&table.relation).cloned(),
+            }
+        });
+        let copy_request = TablesRequest {
+            at: self.point.lsn(),
+            steps: (self.first.iter().cloned())
+                .chain(self.shared.iter().map(silence))
+                .chain(before)
+                .collect(),
+            tables: tables.collect(),
+            later: (self.copy_plan.steps.iter())
+                .flat_map(|step| self.later(step))
+                .chain(self.sequences.iter().map(sequence))
+                .chain(self.shared.iter().map(wake))
+                .collect(),
+            stream_waits,
+            answer,
+        };
+        (copy_request, answered)
+    }
+
+    /// Returns how a table is made that the workers make themselves.
+    pub(crate) fn making(&self, table: RelationId) -> Option<Arc<Making>> {
+        self.making.get(&table).cloned()
+    }
+
+    /// Returns the tables that cannot be made without a type, a schema or a sequence that the target refuses;
+    /// none: nobody knows.
+    pub(crate) fn that_need(&self, object: &str) -> Option<Vec<RelationId>> {
+        let (kind, name) = object.split_once(' ')?;
+        let of_type = self.type_oids.get(object);
+        let needs = |table: &&SourceTable| match kind {
+            "type" => of_type.is_some_and(|oid| table.types.contains(oid)),
+            "schema" => *name == *table.name.schema,
+            _ => false,
+        };
+        let tables = self.tables.iter().filter(needs);
+        let tables = tables.map(|table| table.relation).collect();
+        matches!(kind, "type" | "schema" | "sequence").then_some(tables)
+    }
+
+    fn is_refused(&self, step: &StagedStep) -> bool {
+        step.relation.is_none() && self.refused.contains(&step.step.object)
+    }
+
+    fn is_made_by_worker(&self, table: Option<u32>) -> bool {
+        table.is_some_and(|table| self.making.contains_key(&RelationId(table)))
+    }
+
+    /// Returns the tables that something on the target is in the way of, each with what it is.
+    pub(crate) fn conflicting(&self) -> Vec<(RelationId, &Conflict)> {
+        let all = || self.tables.iter().map(|table| table.relation).collect();
+        let tables = |conflict: &Conflict| match conflict.relation {
+            Some(table) => vec![table],
+            None => self.that_need(&conflict.object).unwrap_or_else(all),
+        };
+        let conflicts = self.conflicts.iter();
+        conflicts
+            .flat_map(|conflict| {
+                tables(conflict)
+                    .into_iter()
+                    .map(move |table| (table, conflict))
+            })
+            .collect()
+    }
+
+    /// Refuses to go on when something on the target is in the way.
+    pub(crate) fn refuse_conflicts(&self, endpoint: &str) -> Result<(), SnapshotError> {
+        if self.conflicts.is_empty() {
+            return Ok(());
+        }
+        Err(SnapshotError::Conflict {
+            endpoint: endpoint.to_owned(),
+            conflicts: self.conflicts.clone(),
+        })
+    }
+
+    /// Returns what is to be known of the copy: what the target has or lacks, and what will not be on it.
+    pub(crate) fn notes(&self) -> impl Iterator<Item = (&str, &str)> {
+        let notes = self.notes.iter();
+        let notes = notes.map(|note| (note.object.as_str(), note.message.as_str()));
+        let left = self.copy_plan.not_applied.iter();
+        notes.chain(left.map(|part| (part.object.as_str(), part.reason.as_str())))
+    }
+
+    fn later(&self, staged: &StagedStep) -> Vec<NewStep> {
+        let step = |stage, sql: String| NewStep {
+            stage,
+            relation: staged.relation,
+            referenced: staged.referenced,
+            object: staged.step.object.clone(),
+            sql,
+        };
+        let sql = staged.step.sql.clone();
+        match staged.stage {
+            Stage::Before if self.is_refused(staged) => vec![step("last", sql)],
+            Stage::Before | Stage::Table => Vec::new(),
+            Stage::Index => vec![step("index", sql)],
+            Stage::After => vec![step("after", sql)],
+            Stage::Last => vec![step("last", sql)],
+            Stage::ForeignKey => match self.validation(staged) {
+                Some(validation) => vec![
+                    step("foreign_key", format!("{sql} NOT VALID")),
+                    step("validate", validation),
+                ],
+                None => vec![step("foreign_key", sql)],
+            },
+        }
+    }
+
+    /// A foreign key is added without a look at the rows, which would keep writers off both tables,
+    /// and validated afterwards. Partitioned tables, on either side of it, do not know that.
+    fn validation(&self, staged: &StagedStep) -> Option<String> {
+        let (table, rest) = staged.step.sql.split_once(" ADD CONSTRAINT ")?;
+        let name = rest.split_once(" FOREIGN KEY ")?.0;
+        let partitioned = self
+            .tables
+            .iter()
+            .filter(|table| table.partitioned)
+            .any(|table| [staged.relation, staged.referenced].contains(&Some(table.relation.0)));
+        let validated = !rest.ends_with(" NOT VALID") && !rest.ends_with(" NOT ENFORCED");
+        (validated && !partitioned).then(|| format!("{table} VALIDATE CONSTRAINT {name}"))
+    }
+}
+
+/// What a snapshot of the source means for what exists on the target.
+struct Compared {
+    objects: Vec<ObjectChange>,
+    gone: Vec<RelationId>,
+    conflicts: Vec<Conflict>,
+    notes: Vec<Note>,
+    shared: Vec<(u32, Trigger)>,
+}
+
+impl Compared {
+    async fn of(
+        settings: &PlanSettings<'_>,
+        target: &Session,
+        source_snapshot: &SourceSnapshot,
+        (existing, created): (&[ObjectChange], &HashMap<u32, ObjectChange>),
+    ) -> Result<Self, PlanError> {
+        let Reconciled {
+            mut objects,
+            mut conflicts,
+        } = reconcile(&source_snapshot.objects, existing, created);
+        let there = triggers(target).await.map_err(PlanError::Target)?;
+        let preflight = Preflight {
+            tables: &source_snapshot.tables,
+            wanted: &source_snapshot.objects,
+            existing,
+            created,
+            needs: &source_snapshot.needs,
+            unreplicated: source_snapshot.unreplicated.as_ref(),
+            triggers: (&source_snapshot.triggers, &there),
+            filter: settings.filter,
+            silent_triggers: settings.silent_triggers,
+        };
+        let (taken, mut notes) = preflight.look(target).await.map_err(PlanError::Target)?;
+        conflicts.extend(taken);
+        let shared = preflight.shared_triggers().into_iter();
+        let shared = shared.map(|(table, trigger)| (table, trigger.clone()));
+        let shared = shared.collect();
+        leave_free(
+            &mut objects,
+            &mut conflicts,
+            (&source_snapshot.free, &mut notes),
+        );
+        notes.extend(source_snapshot.hidden.iter().cloned());
+        let there: HashSet<RelationId> =
+            source_snapshot.tables.iter().map(|t| t.relation).collect();
+        let gone: Vec<RelationId> = settings.waiting.difference(&there).copied().collect();
+        objects.extend(left_behind(&gone, created, existing));
+        let filled = filled(target, &source_snapshot.tables, existing, created).await;
+        conflicts.extend(filled.map_err(PlanError::Target)?);
+        Ok(Self {
+            objects,
+            gone,
+            conflicts,
+            notes,
+            shared,
+        })
+    }
+}
+
+/// What no table needs is left as the target has it: it is in nobody's way.
+fn leave_free(
+    objects: &mut Vec<ObjectChange>,
+    conflicts: &mut Vec<Conflict>,
+    (free, notes): (&HashSet<String>, &mut Vec<Note>),
+) {
+    let all = std::mem::take(conflicts).into_iter();
+    let (left, rest): (Vec<_>, Vec<_>) = all.partition(|found| free.contains(&found.object));
+    *conflicts = rest;
+    let left_out: HashSet<&String> = left.iter().map(|found| &found.object).collect();
+    objects.retain(|object| !left_out.contains(&object.label()));
+    notes.extend(
+        left.into_iter()
+            .map(|Conflict { object, reason, .. }| Note {
+                object,
+                message: format!("is left as the target has it: {reason}"),
+            }),
+    );
+}
+
+/// Existing tables on the target with rows that are not ours.
+async fn filled(
+    target: &Session,
+    tables: &[SourceTable],
+    existing: &[ObjectChange],
+    created: &HashMap<u32, ObjectChange>,
+) -> Result<Vec<Conflict>, PgError> {
+    let labels: HashSet<String> = existing.iter().map(ObjectChange::label).collect();
+    let mut conflicts = Vec::new();
+    for table in tables
+        .iter()
+        .filter(|table| !table.partitioned && !created.contains_key(&table.relation.0))
+    {
+        let object = format!("table {}", table.name);
+        if !labels.contains(&object) {
+            continue;
+        }
+        let sql = format!("SELECT EXISTS (SELECT FROM ONLY {})", table.name.quoted());
+        let row = target.row(&sql, &[]).await?;
+        if row.is_some_and(|row| row.get(0)) {
+            let reason = "it has rows on the target already".to_owned();
+            conflicts.push(Conflict {
+                object,
+                relation: Some(table.relation),
+                reason,
+            });
+        }
+    }
+    Ok(conflicts)
+}
+
+/// What stands in the way goes: foreign keys, which forbid to copy in any order, checks that rows may
+/// break, and rows of an earlier try.
+fn first_steps(
+    existing: &[ObjectChange],
+    objects: &[ObjectChange],
+    emptied: &HashSet<u32>,
+) -> Vec<TableStep> {
+    let mut steps: Vec<TableStep> = in_the_way(objects, existing)
+        .into_iter()
+        .map(|key| TableStep {
+            relation: None,
+            step: Step {
+                object: format!("constraint {} on {}", key.name, key.table),
+                sql: format!(
+                    "ALTER TABLE {} DROP CONSTRAINT IF EXISTS {}",
+                    key.table.quoted(),
+                    quote_ident(&key.name)
+                ),
+            },
+        })
+        .collect();
+    steps.extend(
+        domain_checks_in_the_way(objects).map(|(domain, check)| TableStep {
+            relation: None,
+            step: Step {
+                object: format!("constraint {check} on domain {domain}"),
+                sql: format!(
+                    "ALTER DOMAIN {} DROP CONSTRAINT {}",
+                    domain.quoted(),
+                    quote_ident(check)
+                ),
+            },
+        }),
+    );
+    let emptied = objects.iter().filter_map(|object| match object {
+        ObjectChange::Table(images) if emptied.contains(&images.oid) => images.before.as_ref(),
+        _ => None,
+    });
+    let emptied: Vec<String> = emptied
+        .map(|table| format!("ONLY {}", table.qualified_name().quoted()))
+        .collect();
+    if !emptied.is_empty() {
+        let step = Step {
+            object: "tables of an earlier try".to_owned(),
+            sql: format!("TRUNCATE {}", emptied.join(", ")),
+        };
+        steps.push(TableStep {
+            relation: None,
+            step,
+        });
+    }
+    steps
+}
+
+/// Sequences are moved when the rows are there: what the stream brings afterwards moves them on.
+fn sequence((name, table): &(QualifiedName, Option<u32>)) -> NewStep {
+    NewStep {
+        stage: "sequence",
+        relation: *table,
+        referenced: None,
+        object: format!("sequence {name}"),
+        sql: sequence_question(name),
+    }
+}
+
+/// Returns the tables of this pipeline: those that it has records of, and those that the source shows.
+fn known_names(stored: &[StoredTable], tables: &[SourceTable]) -> HashSet<QualifiedName> {
+    let stored = stored.iter().map(|table| &table.name);
+    let names = stored.chain(tables.iter().map(|table| &table.name));
+    names.cloned().collect()
+}
+
+/// Tables of an earlier try, but for those that go on with what is there.
+fn to_be_emptied(
+    tables: &[SourceTable],
+    created: &HashMap<u32, ObjectChange>,
+    ranges: &HashMap<RelationId, Ranges>,
+) -> HashSet<u32> {
+    let resumed =
+        |table: &&SourceTable| matches!(ranges.get(&table.relation), Some(Ranges::Resumed(_)));
+    tables
+        .iter()
+        .filter(|table| !table.partitioned && !resumed(table))
+        .map(|table| table.relation.0)
+        .filter(|table| created.contains_key(table))
+        .collect()
+}
+
+/// The sequences whose values are brought, each with its owner; some our role may not read.
+fn sequences(objects: &[ObjectChange], hidden: &[Note]) -> Vec<(QualifiedName, Option<u32>)> {
+    let closed: HashSet<&str> = hidden.iter().map(|note| note.object.as_str()).collect();
+    let open = objects
+        .iter()
+        .filter(|object| !closed.contains(object.label().as_str()));
+    let of = |object: &ObjectChange| match object {
+        ObjectChange::Sequence(images) => images
+            .after
+            .as_ref()
+            .map(|s| (s.qualified_name(), s.table_oid)),
+        _ => None,
+    };
+    open.filter_map(of).collect()
+}
+
+fn type_oids(objects: &[ObjectChange]) -> HashMap<String, u32> {
+    let types = objects
+        .iter()
+        .filter(|object| matches!(object, ObjectChange::Type(_)));
+    types.map(|of| (of.label(), of.oid())).collect()
+}

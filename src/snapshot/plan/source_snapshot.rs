@@ -1,0 +1,180 @@
+//! A snapshot of the source, and what it has of the tables that are read at it.
+
+use std::collections::HashSet;
+
+use crate::config::TableFilter;
+use crate::postgres::{self, PgError, Session};
+use crate::schema::{Along, Describer, ObjectChange, Trigger, triggers};
+use crate::snapshot::{ConsistentPoint, SourceTable, TypeFingerprints, source_tables};
+
+use super::error::PlanError;
+use super::preflight::{Need, Note, Unreplicated, needs};
+use super::rights::{closed_sequences, hidden_rows, require_sequences};
+use super::snapshot_plan::PlanSettings;
+
+/// A snapshot of the source, and what it has of the waiting tables there.
+pub(crate) struct SourceSnapshot {
+    pub(crate) point: ConsistentPoint,
+    pub(crate) types: TypeFingerprints,
+    pub(crate) tables: Vec<SourceTable>,
+    pub(crate) objects: Vec<ObjectChange>,
+    /// Those of the objects that no table needs, each by what people call it.
+    pub(crate) free: HashSet<String>,
+    pub(crate) needs: Vec<Need>,
+    /// What is to be known of rows and values that our role may not read.
+    pub(crate) hidden: Vec<Note>,
+    pub(crate) unreplicated: Option<Unreplicated>,
+    /// Of all tables.
+    pub(crate) triggers: Vec<Trigger>,
+}
+
+impl SourceSnapshot {
+    /// Takes a moment and reads what is there at it. Nothing is touched.
+    pub(crate) async fn open(settings: &PlanSettings<'_>) -> Result<Self, PlanError> {
+        let source = &settings.snapshot.source;
+        let session = postgres::connect(source, "pgstream snapshot")
+            .await
+            .map_err(PlanError::Source)?;
+        let exact = settings.slot_name.is_some();
+        let describer = Describer::new(&session, exact).await;
+        let describer = describer.map_err(PlanError::Describe)?;
+        let point = match settings.slot_name {
+            Some(slot) => {
+                let name = temporary_name(
+                    slot,
+                    session_pid(&session).await.map_err(PlanError::Source)?,
+                );
+                ConsistentPoint::with_position(source, &name).await
+            }
+            None => ConsistentPoint::without_position(source).await,
+        };
+        let point = point.map_err(PlanError::Point)?;
+        session
+            .run(&point.begin())
+            .await
+            .map_err(PlanError::Point)?;
+        let tables = source_tables(&session).await.map_err(PlanError::Source)?;
+        let types = TypeFingerprints::read(&session).await;
+        let types = types.map_err(PlanError::Source)?;
+        let tables: Vec<SourceTable> = tables
+            .into_iter()
+            .filter(|table| settings.waiting.contains(&table.relation))
+            .collect();
+        let oids: Vec<u32> = tables.iter().map(|table| table.relation.0).collect();
+        let (mut objects, free) = describe(&session, &describer, (&oids, settings.free)).await?;
+        let list = &settings.snapshot.tables;
+        let closed = unreadable(&session, list, (&objects, &free)).await?;
+        let needs = needs(&session, &oids).await.map_err(PlanError::Source)?;
+        let hidden = hidden_rows(&session, &tables).await;
+        let mut hidden = hidden.map_err(PlanError::Source)?;
+        hidden.extend(closed);
+        let labels = free.iter().map(ObjectChange::label).collect();
+        objects.extend(free);
+        let unreplicated = match settings.free {
+            FreeObjects::Brought => None,
+            FreeObjects::All | FreeObjects::OfSchemas(_) => {
+                let read = Unreplicated::read(&session).await;
+                Some(read.map_err(PlanError::Source)?)
+            }
+        };
+        let triggers = triggers(&session).await.map_err(PlanError::Source)?;
+        session.run("COMMIT").await.map_err(PlanError::Source)?;
+        Ok(Self {
+            point,
+            types,
+            tables,
+            objects,
+            free: labels,
+            needs,
+            hidden,
+            unreplicated,
+            triggers,
+        })
+    }
+}
+
+/// Refuses sequences whose values cannot be read and are wanted: who takes a schema as a whole wants those
+/// of all that is there. Returns what is to be known of others.
+async fn unreadable(
+    session: &Session,
+    list: &TableFilter,
+    (objects, free): (&[ObjectChange], &[ObjectChange]),
+) -> Result<Vec<Note>, PlanError> {
+    let wanted = |object: &&ObjectChange| match object {
+        ObjectChange::Sequence(images) => {
+            let known = images.known();
+            known.is_some_and(|sequence| list.takes_schema(&sequence.schema))
+        }
+        _ => false,
+    };
+    let (required, rest): (Vec<&ObjectChange>, Vec<&ObjectChange>) = free.iter().partition(wanted);
+    require_sequences(session, objects.iter().chain(required)).await?;
+    closed_sequences(session, rest.into_iter()).await
+}
+
+/// Describes what it takes to make tables, and what comes along.
+async fn describe(
+    session: &Session,
+    describer: &Describer<'_>,
+    (tables, free): (&[u32], FreeObjects<'_>),
+) -> Result<(Vec<ObjectChange>, Vec<ObjectChange>), PlanError> {
+    let needed = describer.needed(tables, &Along::Nothing).await;
+    let needed = needed.map_err(PlanError::Source)?;
+    let objects = describer.describe(&needed).await;
+    let objects = objects.map_err(PlanError::Describe)?;
+    let along = free.along(session).await.map_err(PlanError::Source)?;
+    let all = describer.needed(tables, &along).await;
+    let free = all.map_err(PlanError::Source)?.without(&needed);
+    let free = describer.describe(&free).await;
+    let free = free.map_err(PlanError::Describe)?;
+    Ok((objects, free))
+}
+
+/// What belongs to no table and is made with a group: schemas, types, and sequences that no table owns.
+/// A filter says nothing of it: it names tables.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum FreeObjects<'a> {
+    /// Nothing but what the tables need: an earlier group has brought the rest.
+    Brought,
+    /// All of it: the stream goes on with all of it.
+    All,
+    /// What is in the schemas that a list takes as a whole.
+    OfSchemas(&'a TableFilter),
+}
+
+impl<'a> FreeObjects<'a> {
+    /// Returns what comes with the first group, or a later one, of a copy of the tables on a list.
+    pub(crate) const fn of(first: bool, streams: bool, list: &'a TableFilter) -> Self {
+        match (first, streams) {
+            (true, true) => Self::All,
+            (true, false) => Self::OfSchemas(list),
+            (false, _) => Self::Brought,
+        }
+    }
+
+    async fn along(self, source: &Session) -> Result<Along, PgError> {
+        let list = match self {
+            Self::Brought => return Ok(Along::Nothing),
+            Self::All => return Ok(Along::Everything),
+            Self::OfSchemas(list) => list,
+        };
+        let sql = "SELECT n.nspname::pg_catalog.text FROM pg_catalog.pg_namespace AS n";
+        let schemas = source.rows(sql, &[]).await?.into_iter();
+        let schemas = schemas.map(|row| row.get(0));
+        let taken = schemas.filter(|schema: &String| list.takes_schema(schema));
+        Ok(Along::Schemas(taken.collect()))
+    }
+}
+
+/// Names of temporary slots are short enough for any slot's.
+fn temporary_name(slot: &str, pid: i32) -> String {
+    let short: String = slot.chars().take(40).collect();
+    format!("{short}_copy_{pid}")
+}
+
+async fn session_pid(session: &Session) -> Result<i32, PgError> {
+    let row = session
+        .row("SELECT pg_catalog.pg_backend_pid()", &[])
+        .await?;
+    Ok(row.map_or(0, |row| row.get(0)))
+}

@@ -1,0 +1,14 @@
+//! What is read on the source: one consistent point for many sessions, the tables that are selected, their parts.
+
+pub(crate) mod parts;
+pub(crate) mod point;
+pub(crate) mod select;
+pub(crate) mod statements;
+
+pub use parts::{KeyRange, Part, plan_parts, plan_ranges};
+pub use point::ConsistentPoint;
+pub use select::{
+    Idle, IdleCause, RangeKey, Selection, SourceTable, TypeFingerprints, is_as_planned, select,
+    source_tables,
+};
+pub use statements::{copy_from, copy_to, sequence_question};
