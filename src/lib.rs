@@ -6,6 +6,7 @@ pub mod config;
 #[cfg(feature = "tui")]
 pub mod console;
 pub mod decode;
+pub mod diagnose;
 pub mod engine;
 pub mod failure;
 pub mod fault;

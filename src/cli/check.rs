@@ -6,7 +6,7 @@ use super::Failure;
 use super::output::{print, print_json};
 use super::runtime::block_on;
 use crate::config::Configuration;
-use crate::engine::check::{CheckReport, Finding, Side, check};
+use crate::diagnose::{CheckReport, Finding, Side, check};
 use crate::model::ErrorClass;
 
 /// Verifies both sides and prints what it found. Exit code 78 when something blocks.

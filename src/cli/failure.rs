@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::engine::check::{CheckReport, Finding, Side};
+use crate::diagnose::{CheckReport, Finding, Side};
 use crate::failure::Failure as Carried;
 use crate::model::hint::on_side;
 use crate::model::{Classify, ErrorClass};

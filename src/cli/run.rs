@@ -14,7 +14,7 @@ use super::{Failure, progress};
 use crate::attach::Server;
 use crate::attach::log::LogHub;
 use crate::config::{Configuration, Pipeline};
-use crate::engine::check::check;
+use crate::diagnose::check;
 use crate::engine::options::EngineOptions;
 use crate::engine::{Engine, Handle};
 use crate::model::ErrorClass;

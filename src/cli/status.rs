@@ -10,10 +10,11 @@ use super::output::{print, print_json};
 use super::runtime::block_on;
 use crate::attach;
 use crate::config::{ByteSize, Configuration, Pipeline};
-use crate::engine::UNLOGGED;
-use crate::engine::inspect::{
-    Inspection, SchemaChange, SchemaChangeState, Side, TableCopy, UnfitPublication, inspect,
+use crate::diagnose::inspect::Side;
+use crate::diagnose::{
+    Inspection, SchemaChange, SchemaChangeState, TableCopy, UnfitPublication, inspect,
 };
+use crate::engine::UNLOGGED;
 use crate::snapshot::SnapshotError;
 use crate::status::CopyState;
 use crate::status::Slot;

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use tui_input::Input;
 
 use crate::config::{Pipeline, Resolved, TableFilter};
-use crate::engine::check::Finding;
+use crate::diagnose::Finding;
 use crate::schema::SourceTable;
 use crate::schema::{PlannedStep, Progress};
 

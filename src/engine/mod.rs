@@ -24,7 +24,6 @@
 
 mod acknowledge;
 mod applier;
-pub mod check;
 mod continuity;
 mod counters;
 mod error;
@@ -32,7 +31,6 @@ mod failure;
 mod feedback;
 mod handle;
 mod in_flight;
-pub mod inspect;
 mod lifecycle;
 mod monitor;
 pub mod observe;
@@ -41,7 +39,6 @@ mod paired;
 mod presence;
 mod prune;
 mod read_batching;
-mod requirements;
 mod route;
 mod source_tables;
 mod stops;

@@ -14,7 +14,7 @@ use crate::config::{Pipeline, SlotName};
 use crate::model::ErrorClass;
 use crate::postgres::{PgError, Session, connect};
 
-use super::inspect::rfc3339;
+use crate::diagnose::rfc3339;
 use crate::postgres::document;
 use crate::status::{FailedTransaction, Failure};
 

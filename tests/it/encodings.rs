@@ -2,8 +2,8 @@
 //! makes of them.
 
 use pgstream::config::Plugin;
+use pgstream::diagnose::check;
 use pgstream::engine::Engine;
-use pgstream::engine::check::check;
 use pgstream::model::ErrorClass;
 
 use crate::support::flow::{Flow, failure, pipeline, stop};

@@ -2,9 +2,9 @@
 //! is gone; and looks at a pipeline that works.
 
 use pgstream::config::{Plugin, TableFilter};
+use pgstream::diagnose::check;
+use pgstream::diagnose::inspect;
 use pgstream::engine::Engine;
-use pgstream::engine::check::check;
-use pgstream::engine::inspect::inspect;
 use pgstream::engine::options::EngineOptions;
 use pgstream::status::Phase;
 

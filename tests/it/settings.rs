@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use pgstream::config::{ConnectionSettings, Plugin};
-use pgstream::engine::check::check;
+use pgstream::diagnose::check;
 use pgstream::model::Classify as _;
 use pgstream::postgres::{self, CopySession, FREE, MEANING, ReplicationConnection, SESSION};
 use pgstream::tutorial::cluster::ClusterOptions;

@@ -10,7 +10,7 @@ use crate::console::wizard::save;
 use crate::console::wizard::{
     Answer, Job, Kind, Name, Planned, Step, Wizard, WizardValues, blocks, problem,
 };
-use crate::engine::check::Finding;
+use crate::diagnose::Finding;
 use crate::schema::{Progress, StepProgress, StepState, render_plan};
 
 /// How the questions ended.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::engine::inspect::{Checkpoint, Init, Lag};
+use crate::diagnose::{Checkpoint, Init, Lag};
 use crate::model::{Lsn, QualifiedName};
 
 fn side(endpoint: &str, reachable: bool) -> Side {

@@ -8,7 +8,7 @@ use crate::console::lesson::{Lesson, LessonStep, TutorialState};
 use crate::console::settings::Settings;
 use crate::console::start::Start;
 use crate::console::wizard::{Loaded, Name, Planned};
-use crate::engine::check::Finding;
+use crate::diagnose::Finding;
 use crate::model::QualifiedName;
 use crate::schema::SourceTable;
 use crate::schema::{PlannedStep, Progress, Side, StepProgress, StepState};
@@ -206,7 +206,7 @@ fn source_tables() -> Vec<SourceTable> {
 
 fn finding(object: &str, problem: &str, hint: &str) -> Finding {
     Finding {
-        side: crate::engine::check::Side::Source,
+        side: crate::diagnose::Side::Source,
         object: object.into(),
         problem: problem.into(),
         hint: hint.into(),

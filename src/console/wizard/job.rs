@@ -10,7 +10,7 @@ use crate::config::{
     ConfigError, Configuration, ConnectionSettings, FlagValue, Inputs, Pipeline, Plugin, SlotName,
     SlotNameError, key,
 };
-use crate::engine::check::check;
+use crate::diagnose::check;
 use crate::failure::Failure;
 use crate::model::ErrorClass;
 use crate::postgres::{Session, connect};
@@ -116,9 +116,7 @@ fn plugin(wizard_values: &WizardValues) -> Plugin {
     wizard_values.plugin.parse().unwrap_or_default()
 }
 
-async fn findings(
-    wizard_values: &WizardValues,
-) -> Result<Vec<crate::engine::check::Finding>, Failure> {
+async fn findings(wizard_values: &WizardValues) -> Result<Vec<crate::diagnose::Finding>, Failure> {
     Ok(check(&pipeline(wizard_values)?).await.findings)
 }
 

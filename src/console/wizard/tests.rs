@@ -3,7 +3,7 @@
 use super::update::{Outcome, on_tick};
 use super::*;
 use crate::console::chord::Chord;
-use crate::engine::check::Side;
+use crate::diagnose::Side;
 use crate::model::QualifiedName;
 use crate::schema::{StepProgress, StepState};
 

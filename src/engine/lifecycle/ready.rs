@@ -2,9 +2,9 @@
 //! would be left out in silence, or go in a circle. `check` says the same, in the same words.
 
 use crate::config::{ConnectionSettings, Pipeline, publication_name};
+use crate::diagnose::Unmet;
+use crate::diagnose::requirements;
 use crate::engine::EngineError;
-use crate::engine::requirements;
-use crate::engine::requirements::Unmet;
 use crate::model::hint::{begin_anew, init_command};
 use crate::postgres::{DatabaseIdentity, Session, find_publication};
 use crate::schema::install;

@@ -8,7 +8,7 @@ use crate::console::theme::Role;
 use crate::console::wizard::{
     Field, Loaded, Name, Step, Wizard, blocks, in_one_line, made_by_init,
 };
-use crate::engine::check::{Finding, Side};
+use crate::diagnose::{Finding, Side};
 
 /// Lines with the place of the cursor or of the selected line: line and column.
 pub(super) type Content = (Vec<Line<'static>>, Option<(usize, usize)>);

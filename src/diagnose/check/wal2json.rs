@@ -23,7 +23,7 @@ SELECT FROM pg_catalog.pg_logical_slot_peek_changes(
   'format-version', '2', 'numeric-data-types-as-string', 'true')";
 
 /// Asks; none when there is no telling. The session is of no further use: its end removes the slot.
-pub(super) async fn ask(session: Session) -> Option<Wal2json> {
+pub(crate) async fn ask(session: Session) -> Option<Wal2json> {
     session.run(ANSWER_MAX).await.ok()?;
     if let Err(error) = session.rows(MAKE_SLOT, &[]).await {
         return (error.code() == Some(UNDEFINED_FILE)).then_some(Wal2json::Missing);

@@ -9,10 +9,10 @@ mod query;
 
 use serde::{Deserialize, Serialize};
 
-use super::LastStop;
-use super::continuity;
 use crate::apply::{SLOT_GONE, Stream, misfit};
 use crate::config::{Pipeline, SlotName};
+use crate::engine::LastStop;
+use crate::engine::continuity;
 use crate::model::hint::init_command;
 use crate::model::{Lsn, QualifiedName};
 use crate::postgres::PgError;
@@ -258,7 +258,7 @@ fn slot_name(pipeline: &Pipeline, database: &str) -> SlotName {
 }
 
 /// Returns a time as RFC 3339 in UTC.
-pub(super) fn rfc3339(unix_ms: i64) -> String {
+pub(crate) fn rfc3339(unix_ms: i64) -> String {
     jiff::Timestamp::from_millisecond(unix_ms).map_or_else(|_| String::new(), |at| at.to_string())
 }
 

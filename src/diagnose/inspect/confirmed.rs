@@ -34,7 +34,7 @@ pub struct Unconfirmed {
 }
 
 /// Looks until the slot is confirmed up to the checkpoint that was seen, or stands still.
-pub(super) async fn unconfirmed(
+pub(crate) async fn unconfirmed(
     pipeline: &Pipeline,
     seen: &Inspection,
 ) -> Result<Option<Unconfirmed>, PgError> {

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::engine::check::facts::{OwnSchema, TargetFacts, TargetTable};
-use crate::engine::check::finding::{bounded, found, version};
-use crate::engine::check::{Finding, Side, Wanted};
+use crate::diagnose::check::facts::{OwnSchema, TargetFacts, TargetTable};
+use crate::diagnose::check::finding::{bounded, found, version};
+use crate::diagnose::check::{Finding, Side, Wanted};
 use crate::model::hint::run_command;
 use crate::model::{QualifiedName, quote_ident, quote_literal};
 

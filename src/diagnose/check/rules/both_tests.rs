@@ -1,9 +1,9 @@
+use super::samples::{assert_only, wanted};
 use super::*;
-use crate::engine::check::facts::{
+use crate::diagnose::check::facts::{
     ActingKey, Checkpoint, ColumnFacts, ComputedColumn, ConfigurationTable, Partition, Server,
     SlotFacts, TargetColumn, TargetSchema,
 };
-use crate::engine::check::rules::samples::{assert_only, wanted};
 use crate::model::Lsn;
 use crate::postgres::DatabaseIdentity;
 use crate::schema::PipelineRecord;

@@ -1,9 +1,9 @@
+use super::samples::{assert_only, wanted};
 use super::*;
 use crate::config::TableFilter;
-use crate::engine::check::facts::{
+use crate::diagnose::check::facts::{
     Checkpoint, ColumnFacts, CopyFacts, InstallationFacts, Server, TargetFacts, TargetTable,
 };
-use crate::engine::check::rules::samples::{assert_only, wanted};
 use crate::postgres::Publication;
 use crate::schema::{EVENT_TRIGGERS, EventTrigger};
 

@@ -1,7 +1,7 @@
+use super::samples;
 use super::*;
 use crate::config::TableFilter;
-use crate::engine::check::facts::{SourceTable, TargetTable};
-use crate::engine::check::rules::samples;
+use crate::diagnose::check::facts::{SourceTable, TargetTable};
 use crate::model::ErrorClass;
 use crate::schema::OtherObject;
 use crate::status::Failure;

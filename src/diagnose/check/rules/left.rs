@@ -4,16 +4,16 @@
 use std::collections::HashSet;
 
 use crate::config::key;
-use crate::engine::check::facts::{CopyFacts, SourceFacts, TargetFacts};
-use crate::engine::check::finding::{bounded, found, remark};
-use crate::engine::check::{Finding, Side, Wanted};
+use crate::diagnose::check::facts::{CopyFacts, SourceFacts, TargetFacts};
+use crate::diagnose::check::finding::{bounded, found, remark};
+use crate::diagnose::check::{Finding, Side, Wanted};
 use crate::engine::unreplicated::{UNLOGGED, copy_large_objects, large_objects_stay};
 use crate::model::hint::run_command;
 use crate::model::{QualifiedName, quote_ident};
 use crate::schema::{Trigger, lacking};
 use crate::status::CopyState;
 
-pub(super) fn judge(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Vec<Finding> {
+pub(crate) fn judge(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Vec<Finding> {
     let mut findings = failed_copies(wanted, target);
     findings.extend(unlogged(wanted, source));
     findings.extend(doubling_triggers(wanted, source, target));

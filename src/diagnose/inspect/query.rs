@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::{Checkpoint, Init, TableCopy, UnfitPublication};
 use crate::config::{Pipeline, SlotName, publication_name};
-use crate::engine::requirements;
+use crate::diagnose::requirements;
 use crate::engine::stops;
 use crate::model::hint::{begin_anew, init_command};
 use crate::model::{Lsn, quote_ident};
@@ -33,39 +33,39 @@ const COPIES_TABLE: &str = "snapshot_table";
 const STOPS_TABLE: &str = "last_stop";
 
 #[derive(Debug, Clone)]
-pub(super) struct SourceLook {
-    pub(super) slot_name: SlotName,
-    pub(super) version: String,
-    pub(super) wal_end: Lsn,
-    pub(super) slot: Option<Slot>,
-    pub(super) publication: Option<UnfitPublication>,
-    pub(super) flush_lag_s: Option<f64>,
-    pub(super) init: Option<Init>,
-    pub(super) init_grant: Option<String>,
-    pub(super) schema_grant: Option<String>,
-    pub(super) database: String,
-    pub(super) schema_changes: Vec<Logged>,
+pub(crate) struct SourceLook {
+    pub(crate) slot_name: SlotName,
+    pub(crate) version: String,
+    pub(crate) wal_end: Lsn,
+    pub(crate) slot: Option<Slot>,
+    pub(crate) publication: Option<UnfitPublication>,
+    pub(crate) flush_lag_s: Option<f64>,
+    pub(crate) init: Option<Init>,
+    pub(crate) init_grant: Option<String>,
+    pub(crate) schema_grant: Option<String>,
+    pub(crate) database: String,
+    pub(crate) schema_changes: Vec<Logged>,
 }
 
 #[derive(Debug, Clone, Default)]
-pub(super) struct TargetLook {
-    pub(super) version: String,
-    pub(super) progress: Progress,
-    pub(super) copies: Vec<TableCopy>,
-    pub(super) last_stop: Option<Failure>,
+pub(crate) struct TargetLook {
+    pub(crate) version: String,
+    pub(crate) progress: Progress,
+    pub(crate) copies: Vec<TableCopy>,
+    pub(crate) last_stop: Option<Failure>,
     /// What our role may not read, and what lets it.
-    pub(super) barred: Option<Barred>,
+    pub(crate) barred: Option<Barred>,
 }
 
 /// Our own records, closed to our role.
 #[derive(Debug, Clone)]
-pub(super) struct Barred {
-    pub(super) message: String,
-    pub(super) grant: String,
+pub(crate) struct Barred {
+    pub(crate) message: String,
+    pub(crate) grant: String,
 }
 
 impl TargetLook {
-    pub(super) fn checkpoint(&self, source: Option<&SourceLook>) -> Option<Checkpoint> {
+    pub(crate) fn checkpoint(&self, source: Option<&SourceLook>) -> Option<Checkpoint> {
         self.progress.checkpoint.as_ref().map(|row| Checkpoint {
             end_lsn: row.end_lsn,
             commit_time: row.commit_time.clone(),
@@ -111,17 +111,17 @@ impl SourceDocument {
 
 /// A row of the schema log.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct Logged {
-    pub(super) id: String,
-    pub(super) version: i64,
-    pub(super) created_at: String,
-    pub(super) schema_name: String,
-    pub(super) tag: String,
-    pub(super) objects: Vec<String>,
-    pub(super) quoted_objects: Vec<String>,
+pub(crate) struct Logged {
+    pub(crate) id: String,
+    pub(crate) version: i64,
+    pub(crate) created_at: String,
+    pub(crate) schema_name: String,
+    pub(crate) tag: String,
+    pub(crate) objects: Vec<String>,
+    pub(crate) quoted_objects: Vec<String>,
     /// Objects of kinds that do not replicate yet.
-    pub(super) others: Vec<String>,
-    pub(super) acked: bool,
+    pub(crate) others: Vec<String>,
+    pub(crate) acked: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -132,29 +132,29 @@ struct TargetDocument {
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
-pub(super) struct Progress {
-    pub(super) checkpoint: Option<CheckpointRow>,
-    pub(super) skipped_transaction_count: i64,
-    pub(super) applied: Vec<Applied>,
+pub(crate) struct Progress {
+    pub(crate) checkpoint: Option<CheckpointRow>,
+    pub(crate) skipped_transaction_count: i64,
+    pub(crate) applied: Vec<Applied>,
 }
 
 /// What the target remembers of a schema change.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct Applied {
-    pub(super) id: String,
-    pub(super) statement_count: u32,
-    pub(super) not_applied: Vec<String>,
+pub(crate) struct Applied {
+    pub(crate) id: String,
+    pub(crate) statement_count: u32,
+    pub(crate) not_applied: Vec<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct CheckpointRow {
-    pub(super) end_lsn: Lsn,
-    pub(super) commit_time: Option<String>,
-    pub(super) updated_at: String,
-    pub(super) age_s: Option<f64>,
+pub(crate) struct CheckpointRow {
+    pub(crate) end_lsn: Lsn,
+    pub(crate) commit_time: Option<String>,
+    pub(crate) updated_at: String,
+    pub(crate) age_s: Option<f64>,
 }
 
-pub(super) async fn source(pipeline: &Pipeline) -> Result<SourceLook, PgError> {
+pub(crate) async fn source(pipeline: &Pipeline) -> Result<SourceLook, PgError> {
     let session = connect_watched(&pipeline.source, APPLICATION_NAME).await?;
     let database = session.current_database().await?;
     let slot_name = super::slot_name(pipeline, &database);
@@ -209,7 +209,7 @@ async fn unfit_publication(
     Ok(Some(UnfitPublication { name, problem, fix }))
 }
 
-pub(super) async fn target(
+pub(crate) async fn target(
     pipeline: &Pipeline,
     slot_name: &SlotName,
 ) -> Result<TargetLook, PgError> {

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 
 use crate::config::Plugin;
-use crate::engine::check::facts::{
+use crate::diagnose::check::facts::{
     ComputedColumn, Partition, SourceFacts, TargetColumn, TargetFacts,
 };
-use crate::engine::check::finding::{bounded, found, remark};
-use crate::engine::check::{Finding, Side, Wanted};
+use crate::diagnose::check::finding::{bounded, found, remark};
+use crate::diagnose::check::{Finding, Side, Wanted};
 use crate::model::{QualifiedName, quote_ident};
 
-pub(super) fn judge(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Vec<Finding> {
+pub(crate) fn judge(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Vec<Finding> {
     let mut findings = computed(wanted, source, target);
     findings.extend(partitions(wanted, source, target));
     findings.extend(acting_keys(wanted, source, target));

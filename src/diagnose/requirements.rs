@@ -10,17 +10,17 @@ use crate::schema::{EVENT_TRIGGERS, EventTrigger, PipelineRecord};
 
 /// One requirement that is not met.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Unmet {
+pub(crate) struct Unmet {
     /// The publication, event trigger or database.
-    pub(super) object: String,
+    pub(crate) object: String,
     /// What is in the way.
-    pub(super) problem: &'static str,
+    pub(crate) problem: &'static str,
     /// The statement or command that fixes it.
-    pub(super) hint: String,
+    pub(crate) hint: String,
 }
 
 /// Judges the publication of a `pgoutput` slot. `init` is the command that makes what is missing.
-pub(super) fn publication(name: &str, found: Publication, init: &str) -> Option<Unmet> {
+pub(crate) fn publication(name: &str, found: Publication, init: &str) -> Option<Unmet> {
     let UnfitPublication { problem, fix } = found.unfit(name)?;
     let anew = || format!("DROP PUBLICATION {}; -- then {init}", quote_ident(name));
     Some(Unmet {
@@ -32,7 +32,7 @@ pub(super) fn publication(name: &str, found: Publication, init: &str) -> Option<
 
 /// Judges what an earlier build installed: nobody streams from a source where our own functions give every
 /// user a superuser's rights.
-pub(super) fn open_functions(found: &[String], init: &str) -> Option<Unmet> {
+pub(crate) fn open_functions(found: &[String], init: &str) -> Option<Unmet> {
     let many = if found.len() > 1 { "s" } else { "" };
     (!found.is_empty()).then(|| Unmet {
         object: format!("function{many} {}", found.join(", ")),
@@ -43,7 +43,7 @@ pub(super) fn open_functions(found: &[String], init: &str) -> Option<Unmet> {
 
 /// Judges the event triggers of an installation. Only `init` knows what has changed while one was off, so
 /// it is the fix even where a statement would turn it on.
-pub(super) fn event_triggers(found: &[EventTrigger], init: &str) -> Option<Unmet> {
+pub(crate) fn event_triggers(found: &[EventTrigger], init: &str) -> Option<Unmet> {
     let there = |name: &str| found.iter().any(|trigger| trigger.name == name);
     let missing = EVENT_TRIGGERS.into_iter().filter(|name| !there(name));
     let missing: Vec<&str> = missing.collect();
@@ -68,7 +68,7 @@ pub(super) fn event_triggers(found: &[EventTrigger], init: &str) -> Option<Unmet
 /// Without its checkpoint a pipeline applies all that its slot still has. Where the source remembers that
 /// it was applied to this database, some of that may be there. Where all tables are copied first, into
 /// tables that must be empty, nothing can be there twice. `anew` is the command that begins anew.
-pub(super) fn checkpoint(
+pub(crate) fn checkpoint(
     slot_name: &str,
     (recorded, target): (Option<&PipelineRecord>, &DatabaseIdentity),
     (copied, filter): (Option<&TableFilter>, &TableFilter),
@@ -85,7 +85,7 @@ pub(super) fn checkpoint(
 }
 
 /// The target is the very database that is streamed, under whatever name.
-pub(super) fn same_database(database: &str) -> Unmet {
+pub(crate) fn same_database(database: &str) -> Unmet {
     Unmet {
         object: format!("database {database}"),
         problem: "is the source itself: every change would be written back to where it came from",

@@ -4,12 +4,12 @@ use std::collections::{HashMap, HashSet};
 
 use crate::apply::{ApplyError, Stream, misfit};
 use crate::config::TableFilter;
-use crate::engine::check::facts::{
+use crate::diagnose::check::facts::{
     CollationUse, ForeignType, SourceFacts, SourceTable, TargetFacts, TargetTable, TypeUse,
 };
-use crate::engine::check::finding::{bounded, remark, required};
-use crate::engine::check::{Finding, Side, Wanted};
-use crate::engine::requirements;
+use crate::diagnose::check::finding::{bounded, remark, required};
+use crate::diagnose::check::{Finding, Side, Wanted};
+use crate::diagnose::requirements;
 use crate::model::hint::{begin_anew, run_command, tear_down_command};
 use crate::model::{Classify as _, QualifiedName, quote_ident, quote_literal};
 

@@ -3,10 +3,12 @@
 use std::collections::HashSet;
 
 use crate::config::{NullNumbers, Plugin, key};
-use crate::engine::check::facts::{SchemaLogFacts, SlotFacts, SourceFacts, SourceTable, Wal2json};
-use crate::engine::check::finding::{bounded, found, required, version};
-use crate::engine::check::{Finding, Side, Wanted};
-use crate::engine::requirements;
+use crate::diagnose::check::facts::{
+    SchemaLogFacts, SlotFacts, SourceFacts, SourceTable, Wal2json,
+};
+use crate::diagnose::check::finding::{bounded, found, required, version};
+use crate::diagnose::check::{Finding, Side, Wanted};
+use crate::diagnose::requirements;
 use crate::model::{QualifiedName, hint, quote_ident};
 use crate::schema::{grant_descriptions, grant_log, install};
 

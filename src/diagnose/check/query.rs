@@ -37,7 +37,7 @@ WHERE state NOT IN ('catching_up', 'ready') OR failure IS NOT NULL
 ORDER BY schema_name, table_name";
 const TRY_SILENCE: &str = "BEGIN; SET LOCAL session_replication_role = replica; ROLLBACK";
 
-pub(super) async fn source(session: &Session, wanted: &Wanted) -> Result<SourceFacts, PgError> {
+pub(crate) async fn source(session: &Session, wanted: &Wanted) -> Result<SourceFacts, PgError> {
     let (sql, slot_name) = (
         whole(SOURCE, "r.oid", READ_SEQUENCE),
         wanted.slot_name.as_str(),
@@ -71,7 +71,7 @@ pub(super) async fn source(session: &Session, wanted: &Wanted) -> Result<SourceF
     })
 }
 
-pub(super) async fn target(session: &Session, slot_name: &str) -> Result<TargetFacts, PgError> {
+pub(crate) async fn target(session: &Session, slot_name: &str) -> Result<TargetFacts, PgError> {
     let facts: TargetFacts = document(session, &whole(TARGET, "c.oid", MOVE_SEQUENCE), &[]).await?;
     let server = identified(session, facts.server.clone()).await?;
     let silences_triggers = session.run(TRY_SILENCE).await.is_ok();
@@ -161,7 +161,7 @@ async fn checkpoints(session: &Session) -> Result<Vec<Checkpoint>, PgError> {
 }
 
 /// Asks the database of the schema log's address, in the name of its role.
-pub(super) async fn schema_log(
+pub(crate) async fn schema_log(
     settings: &ConnectionSettings,
     facts: &mut SourceFacts,
 ) -> Result<(), PgError> {

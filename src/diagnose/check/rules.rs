@@ -12,7 +12,7 @@ use super::facts::{SourceFacts, TargetFacts};
 use super::{Finding, Wanted};
 
 /// Judges what is known; a side that did not answer has its own finding instead of facts.
-pub(super) fn judge(
+pub(crate) fn judge(
     source: Result<(&Wanted, &SourceFacts), &Finding>,
     target: Result<&TargetFacts, &Finding>,
     wanted: &Wanted,

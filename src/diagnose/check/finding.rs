@@ -1,18 +1,18 @@
 //! Findings as all rules make them. Pure.
 
 use super::{Finding, Side};
-use crate::engine::requirements::Unmet;
+use crate::diagnose::requirements::Unmet;
 
 /// Oldest version that has what we need on either side (`pg_replication_slots.wal_status`, protocol
 /// messages, `SET ACCESS METHOD` aside).
-pub(super) const VERSION_MIN: i32 = 140_000;
+pub(crate) const VERSION_MIN: i32 = 140_000;
 
 /// More findings of one kind than this are summed up: a schema of ten thousand tables shows a
 /// pattern, not ten thousand lines.
 const SAME_KIND_MAX: usize = 20;
 
 /// Returns the findings of one kind, the rest of a long list summed up in a last one.
-pub(super) fn bounded(findings: impl Iterator<Item = Finding>) -> Vec<Finding> {
+pub(crate) fn bounded(findings: impl Iterator<Item = Finding>) -> Vec<Finding> {
     let mut all: Vec<Finding> = findings.collect();
     let rest = all.len().saturating_sub(SAME_KIND_MAX);
     if rest > 1 {
@@ -26,7 +26,7 @@ pub(super) fn bounded(findings: impl Iterator<Item = Finding>) -> Vec<Finding> {
 }
 
 /// The rules that both sides share.
-pub(super) fn version(side: Side, version_number: i32, version: &str) -> Option<Finding> {
+pub(crate) fn version(side: Side, version_number: i32, version: &str) -> Option<Finding> {
     (version_number < VERSION_MIN).then(|| Finding {
         side,
         object: format!("PostgreSQL {version}"),
@@ -37,7 +37,7 @@ pub(super) fn version(side: Side, version_number: i32, version: &str) -> Option<
 }
 
 /// Returns a finding that blocks.
-pub(super) fn found(
+pub(crate) fn found(
     side: Side,
     object: impl Into<String>,
     problem: impl Into<String>,
@@ -53,7 +53,7 @@ pub(super) fn found(
 }
 
 /// Returns a finding that does not block.
-pub(super) fn remark(
+pub(crate) fn remark(
     side: Side,
     object: impl Into<String>,
     problem: impl Into<String>,
@@ -66,6 +66,6 @@ pub(super) fn remark(
 }
 
 /// Returns what `run` refuses to start with, too.
-pub(super) fn required(side: Side, unmet: Unmet) -> Finding {
+pub(crate) fn required(side: Side, unmet: Unmet) -> Finding {
     found(side, unmet.object, unmet.problem, unmet.hint)
 }

@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 
 use crate::config::{NullNumbers, Plugin, TableFilter};
-use crate::engine::check::{Finding, Wanted};
+use crate::diagnose::check::{Finding, Wanted};
 
 /// Returns a pipeline that streams all tables and schema changes, without a copy.
-pub(super) fn wanted() -> Wanted {
+pub(crate) fn wanted() -> Wanted {
     Wanted {
         source_uri: "postgresql://me@localhost:5432/postgres".to_owned(),
         source_argument: "-c a.env".to_owned(),
@@ -25,7 +25,7 @@ pub(super) fn wanted() -> Wanted {
 }
 
 /// Expects one finding with this text and hint.
-pub(super) fn assert_only(findings: &[Finding], text: &str, hint: &str) {
+pub(crate) fn assert_only(findings: &[Finding], text: &str, hint: &str) {
     assert_eq!(findings.len(), 1, "{findings:?}");
     let message = format!("{} {}", findings[0].object, findings[0].problem);
     assert!(message.contains(text), "{message}");

@@ -1,7 +1,8 @@
+use super::samples;
+use super::samples::assert_only;
 use super::*;
 use crate::config::TableFilter;
-use crate::engine::check::facts::{OwnTable, Server};
-use crate::engine::check::rules::samples::{self, assert_only};
+use crate::diagnose::check::facts::{OwnTable, Server};
 
 fn wanted() -> Wanted {
     Wanted {
