@@ -2,6 +2,7 @@
 pub mod apply;
 pub mod attach;
 pub mod cli;
+pub mod cluster;
 pub mod config;
 #[cfg(feature = "tui")]
 pub mod console;

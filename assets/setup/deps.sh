@@ -19,7 +19,7 @@ have() { command -v "$1" >/dev/null 2>&1; }
 # --- what is there -------------------------------------------------------------------------
 
 # Directories that may hold a server's programs, strongest first; the same places, in the same
-# order, as pgstream itself looks at (src/tutorial/server.rs).
+# order, as pgstream itself looks at (src/cluster/server.rs).
 places() {
     if [ -n "${PGSTREAM_PG_BIN_DIR:-}" ]; then
         echo "$PGSTREAM_PG_BIN_DIR"

@@ -3,8 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::cluster::ClusterError;
 use super::lesson::{Expectation, LessonError, Side};
+use crate::cluster::ClusterError;
 use crate::config::ConfigError;
 use crate::model::{Classify, ErrorClass};
 use crate::postgres::PgError;

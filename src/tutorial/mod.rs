@@ -11,17 +11,12 @@
 //! The clusters are also what the integration tests run on, so a test sees the same servers as
 //! somebody who types `pgstream tutorial`.
 
-pub mod account;
-pub mod cluster;
 pub mod database;
 pub mod error;
 pub mod lesson;
 pub mod player;
-pub mod server;
 pub mod stage;
 pub mod table;
-pub mod template;
 
 mod command_line;
 mod maintenance;
-mod postmaster;

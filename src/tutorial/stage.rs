@@ -12,8 +12,6 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::account::Account;
-use super::cluster::{Cluster, ClusterError, ClusterOptions, KeptCluster};
 use super::command_line::{CommandLine, understand};
 use super::database::{Answer, Database};
 use super::error::TutorialError;
@@ -21,8 +19,10 @@ use super::lesson::{
     Expectation, Lesson, POSTGRES_TO_POSTGRES, Scenario, Side, Step, is_same_statement, parse,
 };
 use super::maintenance::{init, tear_down};
-use super::postmaster::Watcher;
-use super::server::Server;
+use crate::cluster::account::Account;
+use crate::cluster::postmaster::Watcher;
+use crate::cluster::server::Server;
+use crate::cluster::{Cluster, ClusterError, ClusterOptions, KeptCluster};
 use crate::config::Plugin;
 use crate::engine::options::EngineOptions;
 use crate::engine::{Engine, Handle};

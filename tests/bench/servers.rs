@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use anyhow::Context as _;
-use pgstream::tutorial::cluster::{Cluster, ClusterOptions};
+use pgstream::cluster::{Cluster, ClusterOptions};
 use tokio::process::Command;
 use tokio_postgres::{Client, NoTls};
 

@@ -1,8 +1,8 @@
 //! `pgstream check` and `pgstream status` against real servers.
 
 use insta::{Settings, assert_snapshot};
-use pgstream::tutorial::cluster::{Cluster, ClusterOptions};
-use pgstream::tutorial::server::{OUTPUT_PLUGIN_LIBRARIES, Server};
+use pgstream::cluster::server::{OUTPUT_PLUGIN_LIBRARIES, Server};
+use pgstream::cluster::{Cluster, ClusterOptions};
 
 use crate::cli_config::seen;
 use crate::support::{

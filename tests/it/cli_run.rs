@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 use nix::sys::signal::Signal;
-use pgstream::tutorial::cluster::Cluster;
+use pgstream::cluster::Cluster;
 
 use crate::cli_check::{between, with_filters};
 use crate::cli_config::seen;

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use pgstream::tutorial::cluster::ClusterOptions;
-use pgstream::tutorial::server::{OUTPUT_PLUGIN_LIBRARIES, Server};
+use pgstream::cluster::ClusterOptions;
+use pgstream::cluster::server::{OUTPUT_PLUGIN_LIBRARIES, Server};
 
 use crate::support::{cluster, cluster_with, connect, every_server, execute, pair, query_text};
 
@@ -105,7 +105,7 @@ fn leaves_neither_process_nor_file_when_dropped() {
 fn a_setting_that_the_server_refuses_is_reported_with_the_servers_own_words() {
     let options = ClusterOptions::new("broken").setting("no_such_setting", "on");
 
-    let error = pgstream::tutorial::cluster::Cluster::start(options).unwrap_err();
+    let error = pgstream::cluster::Cluster::start(options).unwrap_err();
 
     assert!(error.to_string().contains("no_such_setting"), "{error}");
 }

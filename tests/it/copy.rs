@@ -5,12 +5,12 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use pgstream::cluster::ClusterOptions;
 use pgstream::config::ConnectionSettings;
 use pgstream::model::{Classify as _, ErrorClass};
 use pgstream::postgres::{
     Copied, CopyError, CopySession, ReplicationConnection, copy_through, sqlstate,
 };
-use pgstream::tutorial::cluster::ClusterOptions;
 use tokio::sync::Notify;
 
 use crate::support::clusters::TestCluster;

@@ -3,9 +3,9 @@
 //! The target's WAL writer sleeps for ten seconds: what no commit has waited for is in shared memory
 //! alone, and a server that is stopped at once forgets it.
 
+use pgstream::cluster::ClusterOptions;
 use pgstream::config::Plugin;
 use pgstream::status::Phase;
-use pgstream::tutorial::cluster::ClusterOptions;
 
 use crate::chaos;
 use crate::support::clusters::TestCluster;

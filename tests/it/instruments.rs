@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pgstream::tutorial::cluster::ClusterOptions;
+use pgstream::cluster::ClusterOptions;
 use tokio::time::timeout;
 
 use crate::support::tls::{Authority, self_signed_server};

@@ -4,6 +4,7 @@
 //! What only one plugin can say is set aside in [`shown`]: relation numbers, the flags of TRUNCATE,
 //! and transactions without changes.
 
+use pgstream::cluster::ClusterOptions;
 use pgstream::config::ConnectionSettings;
 use pgstream::config::NullNumbers;
 use pgstream::decode::{DecodeError, Decoder};
@@ -11,7 +12,6 @@ use pgstream::model::{
     Change, Classify as _, ErrorClass, Event, Lsn, OldTuple, Relation, Tuple, Value,
 };
 use pgstream::postgres::{Frame, ReplicationConnection, StandbyStatus};
-use pgstream::tutorial::cluster::ClusterOptions;
 use tokio_postgres::Client;
 
 use crate::support::clusters::TestCluster;

@@ -2,8 +2,8 @@
 //! what fixes it; 75 for what may pass by itself, 78 for what somebody must change.
 
 use nix::sys::signal::Signal;
+use pgstream::cluster::ClusterOptions;
 use pgstream::config::{Plugin, publication_name};
-use pgstream::tutorial::cluster::ClusterOptions;
 
 use crate::chaos::run;
 use crate::cli_check::between;

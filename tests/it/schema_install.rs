@@ -1,12 +1,12 @@
 //! `init` and `tear-down` as functions: everything of ours comes, comes again without a change, and
 //! goes without a trace.
 
+use pgstream::cluster::ClusterOptions;
 use pgstream::config::{Plugin, SlotName};
 use pgstream::model::{Classify as _, ErrorClass};
 use pgstream::postgres::Session;
 use pgstream::schema::install::{init, state, tear_down};
 use pgstream::schema::{InstallError, VERSION, plan_init, plan_tear_down};
-use pgstream::tutorial::cluster::ClusterOptions;
 
 use crate::schema_mirror::{dump, session};
 use crate::support::clusters::TestCluster;

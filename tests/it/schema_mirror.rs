@@ -9,12 +9,12 @@ use std::path::Path;
 use std::process::Command;
 
 use bytes::Bytes;
+use pgstream::cluster::ClusterOptions;
+use pgstream::cluster::server::Server;
 use pgstream::config::{ConnectionSettings, Plugin, SlotName};
 use pgstream::model::{Column, QualifiedName, Relation, RelationId, ReplicaIdentity, Tuple, Value};
 use pgstream::postgres::{Session, connect};
 use pgstream::schema::{Entry, Plan, install, plan};
-use pgstream::tutorial::cluster::ClusterOptions;
-use pgstream::tutorial::server::Server;
 
 use crate::support::clusters::TestCluster;
 use crate::support::oracle::{differences, picture};

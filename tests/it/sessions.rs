@@ -1,10 +1,10 @@
 //! The way into a server, for both kinds of session: encryption, authentication, pinned formats,
 //! several hosts, and what is said when it fails.
 
+use pgstream::cluster::{ClusterOptions, ServerTls};
 use pgstream::config::ConnectionSettings;
 use pgstream::model::{Classify as _, ErrorClass, Lsn};
 use pgstream::postgres::{self, PgError, ReplicationConnection, TextRow};
-use pgstream::tutorial::cluster::{ClusterOptions, ServerTls};
 
 use crate::support::clusters::TestCluster;
 use crate::support::tls::{Authority, Identity, self_signed_server};

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use pgstream::cluster::ClusterOptions;
 use pgstream::config::{ConnectionSettings, Plugin};
 use pgstream::diagnose::check;
 use pgstream::model::Classify as _;
 use pgstream::postgres::{self, CopySession, FREE, MEANING, ReplicationConnection, SESSION};
-use pgstream::tutorial::cluster::ClusterOptions;
 use tokio_postgres::Client;
 
 use crate::cli_check::between;

@@ -1,13 +1,13 @@
 //! Servers that fall silent or die while nobody writes, poolers in their place, and what a stop leaves
 //! behind for whoever comes later.
 
+use pgstream::cluster::ClusterOptions;
 use pgstream::config::{ConnectionSettings, Plugin};
 use pgstream::engine::Engine;
 use pgstream::engine::options::EngineOptions;
 use pgstream::runtime::clock;
 use pgstream::status::Phase;
 use pgstream::status::{Command, CommandAnswer};
-use pgstream::tutorial::cluster::ClusterOptions;
 
 use crate::chaos::run;
 use crate::cli_check::between;

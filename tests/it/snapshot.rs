@@ -18,11 +18,11 @@ mod trouble;
 mod under_load;
 mod waiting;
 
+use pgstream::cluster::Cluster;
 use pgstream::config::Plugin;
 use pgstream::engine::Handle;
 use pgstream::status::CopyState;
 use pgstream::status::Status;
-use pgstream::tutorial::cluster::Cluster;
 
 use crate::chaos;
 use crate::support::execute;

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use pgstream::cluster::ClusterOptions;
 use pgstream::config::ConnectionSettings;
 use pgstream::decode::Decoder;
 use pgstream::model::{Change, Classify as _, ErrorClass, Event, Lsn, Value};
 use pgstream::postgres::{
     self, FeedbackWriter, Frame, PgError, ReplicationConnection, Session, StandbyStatus, WalReader,
 };
-use pgstream::tutorial::cluster::ClusterOptions;
 
 use crate::support::clusters::TestCluster;
 use crate::support::tls::Authority;

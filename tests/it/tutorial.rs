@@ -4,13 +4,13 @@
 use std::path::Path;
 
 use nix::sys::signal::Signal;
+use pgstream::cluster::ClusterOptions;
+use pgstream::cluster::server::Server;
 use pgstream::config::Plugin;
-use pgstream::tutorial::cluster::ClusterOptions;
 use pgstream::tutorial::database::Database;
 use pgstream::tutorial::lesson::{
     Expectation, POSTGRES_TO_POSTGRES, Scenario, Side, Step, parse, run_by,
 };
-use pgstream::tutorial::server::Server;
 use pgstream::tutorial::stage::Stage;
 use tempfile::TempDir;
 

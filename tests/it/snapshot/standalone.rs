@@ -1,8 +1,8 @@
 //! `pgstream snapshot`: copies once what its settings select, and leaves nothing of ours on either
 //! side.
 
+use pgstream::cluster::Cluster;
 use pgstream::schema::install;
-use pgstream::tutorial::cluster::Cluster;
 use tokio_postgres::Client;
 
 use crate::schema_mirror::assert_same_dump;

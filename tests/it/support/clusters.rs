@@ -3,8 +3,8 @@
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 
-use pgstream::tutorial::cluster::{Cluster, ClusterOptions};
-use pgstream::tutorial::server::Server;
+use pgstream::cluster::server::Server;
+use pgstream::cluster::{Cluster, ClusterOptions};
 
 /// More servers for the tests that run on every one.
 const EXTRA_SERVERS: &str = "PGSTREAM_TEST_PG_BIN_DIRS";

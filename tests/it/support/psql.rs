@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use pgstream::tutorial::cluster::Cluster;
+use pgstream::cluster::Cluster;
 
 /// Runs one command against the cluster's database `postgres` and returns what psql prints.
 pub fn psql(cluster: &Cluster, command: &str) -> String {

@@ -1,6 +1,6 @@
 //! Certificates made for one test, so that no file in the repository ever expires.
 
-use pgstream::tutorial::cluster::ServerTls;
+use pgstream::cluster::ServerTls;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, SigningKey as _,
 };

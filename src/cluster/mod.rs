@@ -21,13 +21,17 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::account::Account;
-use super::postmaster::{Postmaster, Stop, Watcher};
-use super::server::{Server, ServerError};
-use super::template::{PASSWORD, SUPERUSER, Template, short_temp_dir};
 use crate::model::{Classify, ErrorClass};
+use account::Account;
+use postmaster::{Postmaster, Stop, Watcher};
+use server::{Server, ServerError};
+use template::{PASSWORD, SUPERUSER, Template, short_temp_dir};
 
+pub mod account;
 mod options;
+pub(crate) mod postmaster;
+pub mod server;
+pub mod template;
 
 use options::settings_text;
 pub use options::{ClusterOptions, ServerTls};

@@ -37,7 +37,7 @@ rm -rf "$1"
 
 /// How a server is ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stop {
+pub(crate) enum Stop {
     /// Sessions are ended, a checkpoint is written.
     Fast,
     /// Nothing is written; the next start recovers from WAL.
@@ -64,14 +64,14 @@ enum Event {
 
 /// A running server.
 #[derive(Debug)]
-pub(super) struct Postmaster {
+pub(crate) struct Postmaster {
     child: Child,
     events: Receiver<Event>,
 }
 
 impl Postmaster {
     /// Starts the server on `root/data` and returns when it accepts connections.
-    pub(super) fn start(server: &Server, account: Account, root: &Path) -> io::Result<Self> {
+    pub(crate) fn start(server: &Server, account: Account, root: &Path) -> io::Result<Self> {
         let mut command = Command::new(server.program("postgres"));
         command.arg("-D").arg(root.join("data")).current_dir(root);
         // A group of its own: an interrupt typed at the terminal is for us, not for the server.
@@ -113,12 +113,12 @@ impl Postmaster {
     }
 
     /// Returns the process id.
-    pub(super) fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// Ends the server and returns when all of its processes are gone.
-    pub(super) fn stop(&mut self, how: Stop) -> io::Result<()> {
+    pub(crate) fn stop(&mut self, how: Stop) -> io::Result<()> {
         let raw = i32::try_from(self.child.id()).map_err(io::Error::other)?;
         kill(Pid::from_raw(raw), how.signal())?;
         loop {
@@ -149,14 +149,14 @@ fn report(stderr: impl Read, mut log: File, events: &SyncSender<Event>) {
 
 /// Cleans up after us if we are killed.
 #[derive(Debug)]
-pub(super) struct Watcher {
+pub(crate) struct Watcher {
     child: Child,
     lifeline: Option<ChildStdin>,
 }
 
 impl Watcher {
     /// Starts watching over `root`.
-    pub(super) fn start(account: Account, root: &Path) -> io::Result<Self> {
+    pub(crate) fn start(account: Account, root: &Path) -> io::Result<Self> {
         let mut command = Command::new("/bin/sh");
         command
             .arg("-c")

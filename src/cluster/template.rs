@@ -150,7 +150,7 @@ fn run_initdb(server: &Server, account: Account, dir: &Path, data_dir: &Path) ->
 
 /// Makes a directory whose path is short enough for a Unix socket (about 100 bytes), open to
 /// nobody but `account`.
-pub(super) fn short_temp_dir(name: &str, account: Account) -> io::Result<TempDir> {
+pub(crate) fn short_temp_dir(name: &str, account: Account) -> io::Result<TempDir> {
     let prefix = format!("pgstream-{name}-");
     let tmp = Path::new("/tmp");
     let parent = if tmp.is_dir() {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use crate::tutorial::server::{OUTPUT_PLUGIN_LIBRARIES, Server};
+use super::server::{OUTPUT_PLUGIN_LIBRARIES, Server};
 
 /// Every cluster has these, before the caller's own settings.
 const SETTINGS: [(&str, &str); 12] = [
@@ -84,7 +84,7 @@ pub struct ServerTls {
 }
 
 /// Returns what is appended to `postgresql.conf`; a later line wins.
-pub(super) fn settings_text(
+pub(crate) fn settings_text(
     server: &Server,
     options: &ClusterOptions,
     socket_dir: &Path,
