@@ -33,7 +33,7 @@ use super::shape::{self, Shape};
 use super::{ApplyError, CheckpointStore, Op, RunAs, TablePlan, TargetTable, WriteRules};
 use bind::{Bound, CopyRows, TextParameter, Work};
 pub use commit::Commit;
-use commit::WAL_LOOK;
+
 use judge::{gone, judge, less};
 use owner::as_role;
 
@@ -571,3 +571,10 @@ fn refused_change(table: &TablePlan, statement: String) -> impl FnOnce(PgError) 
         source,
     }
 }
+
+/// How far the target's WAL is written, how far it is on disk, and whether that is enough: a reload may
+/// bring synchronous standbys at any time, and nothing tells us.
+pub(crate) const WAL_LOOK: &str = "\
+SELECT pg_catalog.pg_current_wal_insert_lsn()::pg_catalog.text,
+       pg_catalog.pg_current_wal_flush_lsn()::pg_catalog.text,
+       pg_catalog.current_setting('synchronous_standby_names') <> ''";

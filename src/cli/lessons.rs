@@ -28,7 +28,7 @@ pub(super) fn run(
     global: &GlobalArguments,
 ) -> Result<ExitCode, Failure> {
     super::output::print_note(&"Starting two throw-away PostgreSQL clusters …");
-    let looks = super::console::looks("tutorial".to_owned(), configuration, global);
+    let looks = super::screen::looks("tutorial".to_owned(), configuration, global);
     block_on(play(arguments, looks))??;
     Ok(ExitCode::SUCCESS)
 }

@@ -72,7 +72,7 @@ impl io::Write for Lines {
 /// while it runs.
 #[cfg(feature = "tui")]
 pub(super) fn start_on_screen(level: LogLevel) -> crate::console::LogFeed {
-    let level: tracing::Level = super::console::level(level);
+    let level: tracing::Level = super::screen::level(level);
     install(None).follow(level.into())
 }
 

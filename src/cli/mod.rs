@@ -29,6 +29,7 @@ mod plan;
 mod progress;
 mod run;
 mod runtime;
+mod screen;
 mod servers;
 mod signals;
 mod snapshot;
@@ -46,7 +47,8 @@ use clap::error::{ContextKind, ContextValue};
 
 use crate::config::{Configuration, Inputs, LogFormat, redact};
 #[cfg(feature = "tui")]
-use crate::console::{Opening, wizard::Kind};
+use crate::console::Opening;
+use crate::console::wizard::Kind;
 use crate::model::ErrorClass;
 
 use args::{Arguments, Command};

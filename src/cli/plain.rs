@@ -34,7 +34,7 @@ pub(super) fn begin(global: &GlobalArguments) -> Result<ExitCode, Failure> {
     let inputs = Inputs::of_process(global.flags(), global.config.clone());
     let configuration = Configuration::load(inputs)?;
     if console::names_pipeline(&configuration) {
-        let options = console::attended();
+        let options = super::screen::attended();
         return block_on(async { stream(Talk::open()?, &configuration, options, global).await })?;
     }
     configuration.validate()?;
@@ -79,12 +79,12 @@ async fn go_through(
     configuration: &Configuration,
     global: &GlobalArguments,
 ) -> Result<ExitCode, Failure> {
-    let wizard_values = console::wizard_values(configuration);
+    let wizard_values = super::screen::wizard_values(configuration);
     match wizard::go_through(&mut talk, kind, &wizard_values).await {
         wizard::Ended::Start(pipeline) => {
             let colour = logging::colour(global.no_color);
             let hub = logging::start(configuration.logging(), colour);
-            control::control(talk, *pipeline, console::attended(), hub).await
+            control::control(talk, *pipeline, super::screen::attended(), hub).await
         }
         wizard::Ended::Done => Ok(ExitCode::SUCCESS),
         wizard::Ended::Left => Ok(left()),
@@ -144,7 +144,7 @@ async fn open_file(mut talk: Talk, global: &GlobalArguments) -> Result<ExitCode,
     };
     let inputs = Inputs::of_process(global.flags(), Some(path));
     let configuration = Configuration::load(inputs)?;
-    stream(talk, &configuration, console::attended(), global).await
+    stream(talk, &configuration, super::screen::attended(), global).await
 }
 
 async fn choose_file(talk: &mut Talk) -> Option<PathBuf> {

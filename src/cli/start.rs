@@ -3,7 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::console::{attaching_or_starting, level, name, wizard_values};
+use super::console::attaching_or_starting;
+use super::screen::{level, name, wizard_values};
 use crate::attach::log::LogHub;
 use crate::config::{ConfigError, Configuration, FlagValue, Inputs};
 use crate::console::{Found, Opened, Opener};

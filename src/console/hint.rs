@@ -2,7 +2,9 @@
 //! shell's flags, and whole, in as many lines as that takes.
 
 use super::action::Action;
+use super::action::Pane;
 use super::layout::{self, Class};
+use super::layout::{Layout, Wanted};
 use super::model::Model;
 use super::status_glyph;
 use super::theme::Role;
@@ -81,4 +83,23 @@ pub(crate) fn banner(model: &Model, width: u16) -> Vec<(String, Role)> {
         }
     }
     lines
+}
+
+impl Model {
+    /// Returns where everything stands now.
+    pub(crate) fn layout(&self) -> Layout {
+        let compact = layout::class(self.size) == Class::Compact;
+        let wanted = Wanted {
+            focus: self.focus,
+            shared: self.shared,
+            zoom: self.zoom || self.focus == Pane::Snapshot && self.status().snapshot.is_none(),
+            banner_rows: match self.has_trouble() {
+                false => 0,
+                true => u16::try_from(banner(self, self.size.width).len() + 1).unwrap_or(1),
+            },
+            copy_rows: u16::from(!compact && self.has_unready_tables()),
+            lesson_rows: self.lesson_rows(),
+        };
+        layout::dashboard(self.size, wanted)
+    }
 }

@@ -9,15 +9,14 @@ use ratatui::layout::Size;
 use tui_input::Input;
 
 use super::action::Pane;
-use super::hint;
 use super::keys::Keymap;
-use super::layout::{self, Layout, Wanted};
 use super::lesson::TutorialState;
 use super::settings::Settings;
 use super::start::Start;
 use super::theme::Theme;
 use super::view;
-use super::wizard::{Wizard, WizardValues};
+use super::wizard::Wizard;
+use super::wizard::WizardValues;
 use crate::status::CopyState;
 use crate::status::{Lag, Phase, Sample, Status};
 
@@ -414,25 +413,8 @@ impl Model {
         self.logs.frozen = frozen.then(|| self.logs.end());
     }
 
-    /// Returns where everything stands now.
-    pub(crate) fn layout(&self) -> Layout {
-        let compact = layout::class(self.size) == layout::Class::Compact;
-        let wanted = Wanted {
-            focus: self.focus,
-            shared: self.shared,
-            zoom: self.zoom || self.focus == Pane::Snapshot && self.status().snapshot.is_none(),
-            banner_rows: match self.has_trouble() {
-                false => 0,
-                true => u16::try_from(hint::banner(self, self.size.width).len() + 1).unwrap_or(1),
-            },
-            copy_rows: u16::from(!compact && self.has_unready_tables()),
-            lesson_rows: self.lesson_rows(),
-        };
-        layout::dashboard(self.size, wanted)
-    }
-
     /// Returns how many rows the lesson takes: as many as its text, within its part of the window.
-    fn lesson_rows(&self) -> u16 {
+    pub(super) fn lesson_rows(&self) -> u16 {
         let Some(tutorial) = &self.tutorial else {
             return 0;
         };

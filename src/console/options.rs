@@ -15,7 +15,8 @@ use super::settings::Settings;
 use super::start::{Start, Starts};
 use super::theme::{self, Own, Theme};
 use super::update::ask;
-use super::wizard::{Kind, Wizard, WizardValues};
+use super::wizard::Wizard;
+use super::wizard::{Kind, WizardValues};
 use crate::attach::log::LogFeed;
 use crate::config::{Palette, Pipeline, Resolved, Screen};
 

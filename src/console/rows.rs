@@ -1,6 +1,9 @@
 //! The rows of the list panes, as text: what is drawn, searched and copied is the same.
 
+mod cell;
 mod copies;
+
+pub(crate) use cell::{Column, Row};
 
 use std::borrow::Cow;
 
@@ -15,76 +18,7 @@ use super::status_glyph;
 use super::theme::Role;
 use super::threshold;
 use crate::status::{Phase, SchemaChange, Slot, TableCounters};
-
-/// One piece of a row.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Cell {
-    pub(crate) text: String,
-    pub(crate) role: Role,
-}
-
-/// One row of a list, with a cell for each of the pane's columns.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Row {
-    pub(crate) cells: Vec<Cell>,
-    /// So many of the cells say everything; the others say it again in fewer letters.
-    copied: usize,
-}
-
-impl Row {
-    /// Returns the row as one line of text, columns apart by two blanks.
-    pub(crate) fn text(&self) -> String {
-        let cells: Vec<&str> = self.cells[..self.copied]
-            .iter()
-            .map(|cell| cell.text.as_str())
-            .collect();
-        cells.join("  ")
-    }
-
-    /// Returns whether the row holds a text, without regard to case.
-    pub(crate) fn holds(&self, needle: &str) -> bool {
-        self.text().to_lowercase().contains(needle)
-    }
-}
-
-/// A column of a list pane.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Column {
-    /// Which of a row's cells it shows.
-    pub(crate) key: &'static str,
-    pub(crate) title: &'static str,
-    /// Cells it takes; the first column that is `fill` takes what is left, at least this.
-    pub(crate) width: u16,
-    pub(crate) fill: bool,
-    pub(crate) right: bool,
-    /// Columns with the largest number go first when there is no room.
-    pub(crate) priority: u8,
-}
-
-const fn column(title: &'static str, width: u16, priority: u8) -> Column {
-    Column {
-        key: title,
-        title,
-        width,
-        fill: false,
-        right: false,
-        priority,
-    }
-}
-
-const fn number(title: &'static str, width: u16, priority: u8) -> Column {
-    Column {
-        right: true,
-        ..column(title, width, priority)
-    }
-}
-
-const fn fill(title: &'static str, width: u16) -> Column {
-    Column {
-        fill: true,
-        ..column(title, width, 0)
-    }
-}
+use cell::{cell, column, fill, number, plain};
 
 const SLOT_COLUMNS: &[Column] = &[
     fill("SLOT", 12),
@@ -190,17 +124,6 @@ const SCHEMA_CELLS: &[&str] = &[
 const TABLE_CELLS: &[&str] = &[
     "TABLE", "INSERTS", "UPDATES", "DELETES", "TRUNC", "SIZE", "LAST", "INS", "UPD", "DEL",
 ];
-
-fn plain(text: impl Into<String>) -> Cell {
-    cell(text, Role::Text)
-}
-
-fn cell(text: impl Into<String>, role: Role) -> Cell {
-    Cell {
-        text: text.into(),
-        role,
-    }
-}
 
 /// Returns the row of something that a list pane lists.
 pub(crate) fn row(model: &Model, item: &Item<'_>) -> Row {

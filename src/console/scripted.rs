@@ -5,13 +5,14 @@ mod copies;
 mod engine;
 #[cfg(test)]
 mod log;
+mod sample;
 mod story;
 
 pub use engine::launch;
 #[cfg(test)]
 pub(crate) use log::log_lines;
 #[cfg(test)]
-pub(crate) use story::NOW_MS;
-pub use story::SampleState;
+pub(crate) use sample::NOW_MS;
+pub use sample::SampleState;
 #[cfg(test)]
 pub(crate) use story::{sample_changes, status};

@@ -16,7 +16,8 @@ use super::scripted::{NOW_MS, SampleState, log_lines, status};
 use super::theme::Theme;
 use super::update::update;
 use super::view;
-use super::wizard::{Kind, Wizard, WizardValues};
+use super::wizard::Wizard;
+use super::wizard::{Kind, WizardValues};
 use crate::config::Palette;
 
 mod pictures;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::message::{Effect, Message};
 use super::model::overlay::Overlay;
 use super::model::servers::Looked;
-use super::model::{Leaving, MarkKind, Model, Toast, ToastKind};
+use super::model::{Leaving, MarkKind, Model, ToastKind};
 use super::settings::Settings;
 use super::status_glyph;
 use crate::model::ErrorClass;
@@ -25,12 +25,11 @@ mod motion;
 mod start;
 #[cfg(test)]
 mod tests;
+mod toast;
 mod wizard;
 
 pub(crate) use act::act;
-
-/// A toast stays long enough to be read twice.
-const TOAST_MS: i64 = 6000;
+use toast::{leave, push_toast, toast, warn};
 
 /// Takes a message in; returns what is to be done outside.
 pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
@@ -99,30 +98,9 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Shows a short message.
-fn toast(model: &mut Model, text: impl Into<String>) {
-    push_toast(model, text.into(), ToastKind::Told);
-}
-
 /// Says why nothing happens.
 fn refuse(model: &mut Model, reason: impl Into<String>) {
     push_toast(model, reason.into(), ToastKind::Refused);
-}
-
-/// Shows a short message about something that did not work.
-fn warn(model: &mut Model, text: impl Into<String>) {
-    push_toast(model, text.into(), ToastKind::Failed);
-}
-
-/// The newest of a kind takes the place of the one before: they would hide what they speak about.
-fn push_toast(model: &mut Model, text: String, kind: ToastKind) {
-    model.toasts.retain(|toast| toast.kind != kind);
-    let until_ms = model.now_ms + TOAST_MS;
-    model.toasts.push(Toast {
-        text,
-        kind,
-        until_ms,
-    });
 }
 
 /// The screen changes with the clock only where a whole second shows, or where a toast ends.
@@ -205,30 +183,6 @@ fn settle(model: &mut Model) {
         && (model.is_at_rest() || model.now_ms >= stopped_by_ms)
     {
         model.leaving = Leaving::Now;
-    }
-}
-
-/// Longest wait for the engine to finish the transaction in hand before the console closes; what
-/// is unfinished then is rolled back by the target and comes again.
-const STOP_MS: i64 = 10_000;
-
-/// Starts to leave; returns what to ask of the engine.
-fn leave(model: &mut Model) -> Vec<Effect> {
-    match model.leaving {
-        Leaving::No if !model.attached && !model.is_at_rest() && model.latest.started_at_s != 0 => {
-            let stopped_by_ms = model.now_ms + STOP_MS;
-            model.leaving = Leaving::When { stopped_by_ms };
-            model.overlay = None;
-            toast(
-                model,
-                "finishing the transaction in hand; ^C again leaves at once",
-            );
-            vec![Effect::Command(Command::Stop)]
-        }
-        Leaving::No | Leaving::When { .. } | Leaving::Now => {
-            model.leaving = Leaving::Now;
-            Vec::new()
-        }
     }
 }
 

@@ -15,6 +15,7 @@ use super::theme;
 
 mod detail;
 mod editor;
+mod explain;
 mod header;
 mod help;
 mod hints;
@@ -24,6 +25,7 @@ mod logs;
 mod paint;
 mod plot;
 mod question;
+mod room;
 mod settings;
 mod snapshot;
 mod start;
@@ -36,6 +38,7 @@ pub(crate) use hints::key_at;
 pub(crate) use lesson::lesson_rows;
 pub(crate) use paint::wrap;
 pub(crate) use question::button_at;
+use room::room_of_overlays;
 
 /// Draws the whole screen; returns where the text cursor stands, if somewhere.
 ///
@@ -130,16 +133,6 @@ fn draw_extra(model: &Model, extra: Extra, place: Rect, buffer: &mut Buffer) {
         Extra::Batches => throughput::batches(model, place, buffer),
         Extra::Why => detail::beside(model, Pane::Snapshot, "Why", place, buffer),
         Extra::Targets => logs::targets(model, place, buffer),
-    }
-}
-
-/// Between the header and the keys.
-fn room_of_overlays(layout: &Layout, screen: Rect) -> Rect {
-    let taken = layout.header.height + layout.hints.height;
-    Rect {
-        height: screen.height.saturating_sub(taken),
-        y: layout.header.height,
-        ..screen
     }
 }
 

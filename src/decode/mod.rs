@@ -15,6 +15,7 @@
 
 mod error;
 mod pgoutput;
+mod suspect;
 mod wal2json;
 
 use bytes::Bytes;
@@ -25,12 +26,6 @@ use crate::model::{Event, Lsn, QualifiedName};
 pub use error::DecodeError;
 pub use pgoutput::Pgoutput;
 pub use wal2json::Wal2json;
-
-/// Whether a logical message passes itself off as one of ours. Earlier builds sent the rows of rewritten
-/// tables so. The one that we still write, to bring a target's WAL to its disk, says nothing.
-fn is_suspect(prefix: &str) -> bool {
-    prefix.starts_with("pgstream.") && prefix != "pgstream.flush"
-}
 
 /// The decoder of a slot's plugin.
 #[derive(Debug)]

@@ -16,7 +16,8 @@ use bytes::Bytes;
 use hashbrown::HashMap;
 
 use self::cursor::Cursor;
-use super::{DecodeError, is_suspect};
+use super::DecodeError;
+use super::suspect::is_suspect;
 use crate::model::{
     Change, Column, Event, Lsn, OldTuple, QualifiedName, Relation, RelationId, ReplicaIdentity,
     TransactionBegin, TransactionCommit, Tuple, Value, quote_ident,

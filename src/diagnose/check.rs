@@ -13,18 +13,16 @@
 mod facts;
 mod finding;
 mod query;
+mod report;
 mod rules;
 mod wal2json;
+mod wanted;
 
-use std::collections::HashSet;
+pub use report::{CheckReport, Finding, Side};
 
-use serde::Serialize;
-
-use crate::config::{
-    ConnectionSettings, NullNumbers, Pipeline, Plugin, SlotName, TableFilter, key, publication_name,
-};
+use crate::config::{ConnectionSettings, Pipeline, Plugin, key};
 use crate::engine::continuity;
-use crate::model::{Classify, QualifiedName};
+use crate::model::Classify;
 use crate::postgres::{PgError, connect_watched};
 use crate::schema::Conflict;
 use crate::snapshot::plan_snapshot;
@@ -32,136 +30,10 @@ use crate::snapshot::plan_snapshot;
 use crate::snapshot::SnapshotError;
 use facts::{SourceFacts, TargetFacts};
 
+use wanted::Wanted;
+
 /// What `application_name` says of us on both servers.
 const APPLICATION_NAME: &str = "pgstream check";
-
-/// Where a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Side {
-    /// Where changes come from.
-    Source,
-    /// Where they go.
-    Target,
-}
-
-/// One precondition that does not hold.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// Where.
-    pub side: Side,
-    /// The setting, role, slot or table.
-    pub object: String,
-    /// What is in the way.
-    pub problem: String,
-    /// The statement or command that fixes it.
-    pub hint: String,
-    /// Whether replication cannot start, or would stop, because of it.
-    pub blocking: bool,
-}
-
-/// Everything that `check` found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct CheckReport {
-    /// The source, without a password.
-    pub source: String,
-    /// The target, without a password.
-    pub target: String,
-    /// The slot; none when its default could not be known.
-    pub slot_name: Option<String>,
-    /// Findings, those that block first, then by side.
-    pub findings: Vec<Finding>,
-}
-
-impl CheckReport {
-    /// Returns whether replication can start.
-    #[must_use]
-    pub fn passes(&self) -> bool {
-        !self.findings.iter().any(|finding| finding.blocking)
-    }
-}
-
-/// What the pipeline wants of the servers.
-#[derive(Debug, Clone)]
-struct Wanted {
-    /// Without a password.
-    source_uri: String,
-    /// What names the source on a command line.
-    source_argument: String,
-    /// The same for what needs a superuser.
-    init_argument: String,
-    slot_name: SlotName,
-    publication_name: String,
-    plugin: Plugin,
-    null_numbers: NullNumbers,
-    schema_changes: bool,
-    silent_triggers: bool,
-    filter: TableFilter,
-    /// Tables that a snapshot brings, if one is asked for.
-    copied: Option<TableFilter>,
-    /// It brings all else, too: sequences that no table owns.
-    everything: bool,
-    /// Tables that are on the target already, by a copy or by the stream.
-    settled: HashSet<QualifiedName>,
-}
-
-impl Wanted {
-    /// Returns whether a snapshot brings this table, with the types that it needs.
-    fn brings(&self, table: &QualifiedName) -> bool {
-        self.copied
-            .as_ref()
-            .is_some_and(|copied| copied.selects(table))
-            && !self.settled.contains(table)
-    }
-
-    /// Takes out what is not to be copied any more, once the target has a checkpoint: what it has, the
-    /// stream keeps, but for copies that are not through.
-    fn goes_on_with(&mut self, target: &TargetFacts) {
-        if !self.has_checkpoint(target) {
-            return;
-        }
-        let slot_name = self.slot_name.as_str();
-        let open = target.copies.iter().filter(|copy| copy.is_open());
-        let open: HashSet<&QualifiedName> = open
-            .filter(|copy| copy.slot_name == slot_name)
-            .map(|copy| &copy.table)
-            .collect();
-        let there = target.tables.iter().map(|table| &table.name);
-        self.settled = there.filter(|name| !open.contains(name)).cloned().collect();
-        self.everything = false;
-    }
-
-    fn has_checkpoint(&self, target: &TargetFacts) -> bool {
-        let slot_name = self.slot_name.as_str();
-        let mut checkpoints = target.checkpoints.iter();
-        checkpoints.any(|found| found.slot_name == slot_name)
-    }
-}
-
-impl Wanted {
-    fn of(pipeline: &Pipeline, database: &str) -> Self {
-        let slot = pipeline.slot.clone();
-        let slot_name = slot.unwrap_or_else(|| SlotName::for_database(database));
-        Self {
-            source_uri: pipeline.source.to_uri_without_password(),
-            source_argument: pipeline.source.as_argument(),
-            init_argument: pipeline.source.as_argument(),
-            publication_name: publication_name(slot_name.as_str()),
-            slot_name,
-            plugin: pipeline.plugin,
-            null_numbers: pipeline.null_numbers,
-            schema_changes: pipeline.schema_log.is_some(),
-            silent_triggers: pipeline.disable_triggers,
-            filter: pipeline.filter.clone(),
-            copied: pipeline
-                .snapshot
-                .enabled
-                .then(|| pipeline.snapshot.tables.clone()),
-            everything: pipeline.snapshot.enabled,
-            settled: HashSet::new(),
-        }
-    }
-}
 
 /// Verifies both sides. Never fails: what cannot be asked is a finding.
 pub async fn check(pipeline: &Pipeline) -> CheckReport {

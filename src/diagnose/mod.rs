@@ -7,10 +7,11 @@ pub mod check;
 pub mod inspect;
 pub(crate) mod requirements;
 
-pub use check::{CheckReport, Finding, Side, check};
+pub use check::check;
+pub use check::{CheckReport, Finding, Side};
+pub use inspect::inspect;
 pub(crate) use inspect::rfc3339;
 pub use inspect::{
-    Checkpoint, Init, Inspection, Lag, SchemaChange, SchemaChangeState, TableCopy,
-    UnfitPublication, inspect,
+    Checkpoint, Init, Inspection, Lag, SchemaChange, SchemaChangeState, TableCopy, UnfitPublication,
 };
 pub(crate) use requirements::Unmet;

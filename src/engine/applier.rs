@@ -9,6 +9,7 @@
 //! the target waits for it first.
 
 mod background;
+mod behind_rows;
 mod copied_names;
 mod copy_requests;
 mod counts;
@@ -16,6 +17,7 @@ mod letter;
 mod limits;
 mod older_types;
 mod reload;
+mod reload_state;
 mod schema_entry;
 mod settle;
 mod table_sync;
@@ -51,11 +53,11 @@ use crate::status::SchemaEdit;
 use crate::status::StatusPublisher;
 
 use background::BackgroundWriter;
+use behind_rows::BehindRows;
 pub(super) use letter::StreamPublication;
 pub(super) use limits::Limits;
 pub(super) use older_types::OlderTypes;
-use reload::Reload;
-use schema_entry::BehindRows;
+use reload_state::Reload;
 
 /// Rows wait in memory up to this many, then they go to the open target transaction. Larger sets
 /// are hardly faster, and while one is gathered the target has nothing to do.

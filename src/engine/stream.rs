@@ -5,6 +5,7 @@
 //! keepalive as soon as it has caught up; [`ReadBatching::flush_delay`] stands in for one that does not come.
 
 mod copy_requests;
+mod copying;
 mod failing;
 mod finish;
 mod paired;
@@ -39,7 +40,7 @@ use crate::status::Phase;
 use crate::status::Request;
 use crate::status::StatusPublisher;
 
-use copy_requests::Copying;
+use copying::Copying;
 
 /// WAL without anything for us is confirmed this often.
 const IDLE_CONFIRM_EVERY: Duration = Duration::from_secs(3);

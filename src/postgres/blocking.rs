@@ -23,10 +23,6 @@ const FIRST_WORD_AFTER: Duration = Duration::from_secs(3);
 /// Who watches the log knows by this that we are still there.
 const WORD_EVERY: Duration = Duration::from_secs(30);
 
-/// Lets the server look whether we are still there while a statement of ours runs: a second statement
-/// arms it. Some systems cannot, and answer with an error.
-pub(super) const NOTICE_OUR_END: &str = "SET client_connection_check_interval = '1s'; SELECT 1";
-
 /// Transactions that began before the wait and have written something, or hold a lock that we want. What another role runs may be
 /// hidden from ours; of such a one there is the process at least.
 const OLDER: &str = "\

@@ -17,7 +17,6 @@ use tokio_postgres::{
 };
 use tracing::debug;
 
-use super::blocking::NOTICE_OUR_END;
 use super::dial::{Place, dial, question};
 use super::error::PgError;
 use super::handshake::Service;
@@ -503,3 +502,7 @@ impl fmt::Debug for Session {
         write!(f, "Session({})", self.object)
     }
 }
+
+/// Lets the server look whether we are still there while a statement of ours runs: a second statement
+/// arms it. Some systems cannot, and answer with an error.
+pub(super) const NOTICE_OUR_END: &str = "SET client_connection_check_interval = '1s'; SELECT 1";

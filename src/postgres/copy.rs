@@ -13,14 +13,14 @@
 //!
 //! tokio-postgres gives COPY's rows one `Bytes` each and needs a row whole, hence our own session.
 
+mod error;
 mod piece;
 mod pump;
 mod session;
 
 use self::pump::Pump;
 pub use self::session::{Canceller, CopySession};
-use super::error::PgError;
-use crate::model::{Classify, ErrorClass};
+pub use error::CopyError;
 
 /// What was moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,46 +31,6 @@ pub struct Copied {
     pub taken_row_count: u64,
     /// Their size in COPY's format.
     pub byte_count: u64,
-}
-
-/// A copy failed; which side said so. Neither holds a value: of the target's refusal of a row, the
-/// row's number and column are left ([`ServerError::row_number`](super::ServerError::row_number)).
-#[derive(Debug, thiserror::Error)]
-pub enum CopyError {
-    /// The source.
-    #[error("cannot copy rows from the source")]
-    Source(#[source] PgError),
-    /// The target.
-    #[error("cannot copy rows to the target")]
-    Target(#[source] PgError),
-}
-
-impl CopyError {
-    /// Returns what the side said.
-    #[must_use]
-    pub const fn cause(&self) -> &PgError {
-        match self {
-            Self::Source(error) | Self::Target(error) => error,
-        }
-    }
-
-    /// Adds the statement, and takes out what may quote a value.
-    fn of(self, copy_to: &str, copy_from: &str) -> Self {
-        match self {
-            Self::Source(error) => Self::Source(error.with_statement(copy_to).without_values()),
-            Self::Target(error) => Self::Target(error.with_statement(copy_from).without_values()),
-        }
-    }
-}
-
-impl Classify for CopyError {
-    fn class(&self) -> ErrorClass {
-        self.cause().class()
-    }
-
-    fn hint(&self) -> Option<String> {
-        self.cause().hint()
-    }
 }
 
 /// Runs `copy_to` (`COPY … TO STDOUT`) on the source and `copy_from` (`COPY … FROM STDIN`) on the

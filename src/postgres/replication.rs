@@ -7,7 +7,7 @@ use std::sync::Arc;
 use postgres_protocol::message::backend::{Header, Message};
 use tracing::debug;
 
-use super::blocking::NOTICE_OUR_END;
+use super::connect::NOTICE_OUR_END;
 use super::dial::{Place, dial};
 use super::error::PgError;
 use super::handshake::{Greeting, Service};

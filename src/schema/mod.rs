@@ -19,6 +19,7 @@ pub mod description;
 mod entry;
 mod error;
 pub mod install;
+mod json;
 mod others;
 mod outbox;
 mod plan;
@@ -42,9 +43,9 @@ pub use install::{
 pub use others::{LackingKind, OtherObject, lacking, large_object_count, other_objects};
 pub use outbox::{Letter, NamedPublication};
 pub use plan::{
-    CopyPlan, NotApplied, Plan, RelationTouch, Stage, StagedStep, Step, owner_steps, plan,
-    plan_copy, staged_owner_steps,
+    CopyPlan, Stage, StagedStep, Step, owner_steps, plan, plan_copy, staged_owner_steps,
 };
+pub use plan::{NotApplied, Plan, RelationTouch};
 pub use prune::prune;
 pub use rows::RewrittenRows;
 pub use tables::{SourceTable, source_tables};

@@ -42,7 +42,7 @@ struct Wire {
 
 impl RewrittenRows {
     pub(super) fn parse(content: &str) -> Result<Self, SchemaError> {
-        let wire: Wire = outbox::json(content)?;
+        let wire: Wire = super::json::json(content)?;
         let name = QualifiedName::new(wire.schema, wire.name);
         let column = |name: String| Column {
             name: name.into_boxed_str(),

@@ -43,5 +43,6 @@ pub use plan::plan_snapshot;
 pub use record::{NewStep, OpenStep, StruckStep};
 pub use record::{Store, StoredPart, StoredTable};
 pub(crate) use run::{Control, Standalone, copy_standalone};
-pub use run::{Fence, Making, Moved, Worker, WorkerSettings};
+pub use run::{Fence, Making, Worker, WorkerSettings};
+pub use source::parts::Moved;
 pub use source::{copy_from, copy_to, sequence_question};

@@ -10,7 +10,8 @@ use crate::model::{OldTuple, Tuple, Value};
 
 use crate::apply::ApplyOrder;
 
-use super::{Op, OpKind, RowChange, TablePlan, keeps_key, move_of, present_columns};
+use super::TablePlan;
+use super::op::{Op, OpKind, RowChange, keeps_key, move_of, present_columns};
 
 /// The net effect by key, with the moves that interrupt it.
 #[derive(Debug, Default)]

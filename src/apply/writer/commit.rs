@@ -12,13 +12,7 @@ use crate::model::Lsn;
 use crate::postgres::PgError;
 
 use super::{Writer, refused};
-
-/// How far the target's WAL is written, how far it is on disk, and whether that is enough: a reload may
-/// bring synchronous standbys at any time, and nothing tells us.
-pub(super) const WAL_LOOK: &str = "\
-SELECT pg_catalog.pg_current_wal_insert_lsn()::pg_catalog.text,
-       pg_catalog.pg_current_wal_flush_lsn()::pg_catalog.text,
-       pg_catalog.current_setting('synchronous_standby_names') <> ''";
+use crate::apply::writer::WAL_LOOK;
 
 /// What the target refused, in its error.
 const COMMIT: &str = "the commit of a batch";

@@ -5,11 +5,10 @@ use tokio::sync::watch;
 
 use super::talk::Talk;
 use crate::config::{Pipeline, redact};
-use crate::console::wizard::job::perform;
+use crate::console::wizard::perform;
 use crate::console::wizard::save;
-use crate::console::wizard::{
-    Answer, Job, Kind, Name, Planned, Step, Wizard, WizardValues, blocks, problem,
-};
+use crate::console::wizard::{Answer, Job, Name, Planned, Wizard, blocks, problem};
+use crate::console::wizard::{Kind, Step, WizardValues};
 use crate::diagnose::Finding;
 use crate::schema::{Progress, StepProgress, StepState, render_plan};
 

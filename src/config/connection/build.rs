@@ -7,10 +7,11 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::parameter::require_supported;
+use super::settings::{ConnectionSettings, Host, HostPort, Keepalive, TargetSession};
 use super::uri::Word;
 use super::{
-    ChannelBinding, ConnectionError, ConnectionSettings, Environment, Host, HostPort, Keepalive,
-    RootCertificates, SslMode, SslNegotiation, TargetSession, TlsSettings,
+    ChannelBinding, ConnectionError, Environment, RootCertificates, SslMode, SslNegotiation,
+    TlsSettings,
 };
 use crate::config::{Secret, suggest};
 

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use tracing::warn;
 
-use super::{Host, HostPort};
+use super::settings::{Host, HostPort};
 use crate::config::Secret;
 
 /// Permission bits of group and others: a file that has any of them is not used, as in libpq.

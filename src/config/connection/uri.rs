@@ -8,7 +8,8 @@ use std::fmt::Write as _;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use super::{ConnectionError, ConnectionSettings, Host, SslMode, TargetSession};
+use super::settings::{ConnectionSettings, Host, TargetSession};
+use super::{ConnectionError, SslMode};
 
 /// Everything but RFC 3986's unreserved characters.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC

@@ -1,6 +1,7 @@
 //! The tables that are copied, as rows of the Snapshot screen.
 
-use super::{Column, Row, cell, column, fill, number, plain, showing};
+use super::cell::{Column, Row, cell, column, fill, number, plain};
+use super::showing;
 use crate::console::format;
 use crate::console::status_glyph;
 use crate::status::{CopyState, TableCopy};

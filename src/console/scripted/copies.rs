@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::story::{NOW_MS, SampleState};
+use super::sample::{NOW_MS, SampleState};
 use crate::console::format;
 use crate::model::{ErrorClass, Lsn, RelationId};
 use crate::status::Failure;

@@ -7,7 +7,8 @@ use tokio::sync::{broadcast, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::copies;
-use super::story::{NOW_MS, SampleState, status};
+use super::sample::{NOW_MS, SampleState};
+use super::story::status;
 use crate::console::link::{EngineLink, Launch};
 use crate::runtime::clock;
 use crate::status::{Command, CommandAnswer};

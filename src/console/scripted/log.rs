@@ -2,7 +2,7 @@
 
 use tracing::Level;
 
-use super::story::NOW_MS;
+use super::sample::NOW_MS;
 use crate::console::model::logs::LogLine;
 
 /// Returns the log, oldest line first.

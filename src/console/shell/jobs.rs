@@ -14,7 +14,8 @@ use crate::console::link::EngineLink;
 use crate::console::message::Message;
 use crate::console::model::servers::{Looked, Query};
 use crate::console::start::Opened;
-use crate::console::wizard::{Job, Kind, job};
+use crate::console::wizard::Kind;
+use crate::console::wizard::{Job, job};
 use crate::schema::Progress;
 
 /// What a job has come to.

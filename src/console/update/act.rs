@@ -2,7 +2,8 @@
 
 use tui_input::Input;
 
-use super::{ask, copies, leave, motion, refuse, start, toast, wizard};
+use super::toast::{leave, toast};
+use super::{ask, copies, motion, refuse, start, wizard};
 use crate::console::action::{Action, Pane};
 use crate::console::availability::{STOP_FIRST, refusal};
 use crate::console::detail::selected_change;

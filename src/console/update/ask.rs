@@ -2,7 +2,8 @@
 
 use tui_input::Input;
 
-use super::{leave, refuse, toast};
+use super::refuse;
+use super::toast::{leave, toast};
 use crate::console::availability::refused;
 use crate::console::format;
 use crate::console::message::Effect;

@@ -4,7 +4,8 @@
 use crossterm::event::KeyCode;
 use tui_input::Input;
 
-use super::{act, ask, lesson, motion, refuse, start, toast, warn, wizard};
+use super::toast::{toast, warn};
+use super::{act, ask, lesson, motion, refuse, start, wizard};
 use crate::console::action::Action;
 use crate::console::availability::READ_ONLY;
 use crate::console::chord::Chord;

@@ -2,7 +2,8 @@
 
 use crossterm::event::KeyCode;
 
-use super::{refuse, toast};
+use super::refuse;
+use super::toast::toast;
 use crate::console::action::Action;
 use crate::console::availability::READ_ONLY;
 use crate::console::chord::Chord;

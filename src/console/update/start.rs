@@ -3,7 +3,8 @@
 use crossterm::event::KeyCode;
 use tracing::Level;
 
-use super::{act, refuse, toast};
+use super::toast::toast;
+use super::{act, refuse};
 use crate::console::action::Action;
 use crate::console::chord::Chord;
 use crate::console::lesson::{Lesson, TutorialState};

@@ -2,15 +2,17 @@
 
 use crossterm::event::KeyCode;
 
-use super::{refuse, toast};
+use super::refuse;
+use super::toast::toast;
 use crate::console::availability::READ_ONLY;
 use crate::console::chord::Chord;
 use crate::console::message::Effect;
 use crate::console::model::Model;
 use crate::console::model::mode::Mode;
 use crate::console::settings::Settings;
-use crate::console::wizard::update::{self, Outcome};
-use crate::console::wizard::{Answer, Job, Kind, Loaded, Started, Step, Wizard};
+use crate::console::wizard::{Answer, Job, Loaded, Started, Wizard};
+use crate::console::wizard::{Kind, Step};
+use crate::console::wizard::{Outcome, update};
 
 /// Opens a wizard: the one that was left on its way, or a new one.
 pub(super) fn open(model: &mut Model, kind: Kind) {

@@ -39,7 +39,7 @@ fn over_lines(model: &Model, pane: Pane, width: u16) -> Vec<Line<'static>> {
 /// Returns how far the words about a pane's row can be scrolled in this window.
 pub(crate) fn scroll_max(model: &Model, pane: Pane) -> u16 {
     let screen = Rect::new(0, 0, model.size.width, model.size.height);
-    let room = super::room_of_overlays(&model.layout(), screen);
+    let room = super::room::room_of_overlays(&model.layout(), screen);
     let lines = over_lines(model, pane, room.width.min(WIDTH_MAX)).len();
     let hidden = lines.saturating_sub(usize::from(room.height.saturating_sub(2)));
     u16::try_from(hidden).unwrap_or(u16::MAX)

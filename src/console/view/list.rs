@@ -5,13 +5,15 @@ use ratatui::layout::{Constraint, Position, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{self, HighlightSpacing, StatefulWidget as _, Table, TableState};
 
+use super::explain::explain;
 use super::paint::{self, Frame};
 use super::snapshot;
 use crate::console::action::{Action, Pane};
 use crate::console::format;
 use crate::console::items::{self, Item, items};
 use crate::console::model::{Model, SlotOrder, TableOrder};
-use crate::console::rows::{self, Column, Row};
+use crate::console::rows;
+use crate::console::rows::{Column, Row};
 use crate::console::theme::Role;
 use crate::status::{Phase, SchemaState};
 
@@ -276,23 +278,4 @@ fn empty(model: &Model, pane: Pane, inner: Rect, buffer: &mut Buffer) {
         (_, _) => "no row has changed yet",
     };
     explain(model, text, 1, inner, buffer);
-}
-
-/// Writes words in place of rows, from this row on; returns the first row below them.
-pub(super) fn explain(
-    model: &Model,
-    text: &str,
-    from: u16,
-    inner: Rect,
-    buffer: &mut Buffer,
-) -> u16 {
-    let style = model.display.theme.style(Role::Quiet);
-    let width = usize::from(inner.width).saturating_sub(2);
-    let mut row = from;
-    for part in paint::wrap(text, width) {
-        let line = Line::styled(format!("  {part}"), style);
-        paint::text(&line, row, inner, buffer);
-        row = row.saturating_add(1);
-    }
-    row
 }

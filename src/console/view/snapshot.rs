@@ -232,6 +232,6 @@ pub(super) fn empty(model: &Model, inner: Rect, buffer: &mut Buffer) {
     };
     let mut row = 1;
     for line in lines {
-        row = list::explain(model, line, row, inner, buffer);
+        row = super::explain::explain(model, line, row, inner, buffer);
     }
 }

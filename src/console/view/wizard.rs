@@ -8,8 +8,10 @@ use super::hints;
 use super::paint::{self, Frame};
 use crate::console::model::Model;
 use crate::console::theme::Role;
-use crate::console::wizard::{Kind, Loaded, Name, Step, Wizard};
+use crate::console::wizard::{Kind, Step};
+use crate::console::wizard::{Loaded, Name, Wizard};
 use sheet::{Content, Sheet};
+use sheet::{name, show};
 
 mod plan;
 mod run;
@@ -92,39 +94,6 @@ fn beside_why(model: &Model, wizard: &Wizard, main: Rect, buffer: &mut Buffer) -
         paint::text(&line, row, inner, buffer);
     }
     main
-}
-
-/// Writes lines, scrolled so that the cursor is among them; returns where it stands.
-fn show((lines, cursor): Content, inner: Rect, buffer: &mut Buffer) -> Option<Position> {
-    let height = usize::from(inner.height);
-    let at = cursor.map_or(0, |(row, _)| row);
-    let first = (at + 2).min(lines.len()).saturating_sub(height);
-    for (row, line) in (0..inner.height).zip(lines.iter().skip(first)) {
-        paint::text(line, row, inner, buffer);
-    }
-    let (row, column) = cursor?;
-    let column = u16::try_from(column).ok()?;
-    let position = Position::new(
-        inner.x + column.min(inner.width.saturating_sub(1)),
-        inner.y + u16::try_from(row.checked_sub(first)?).ok()?,
-    );
-    inner.contains(position).then_some(position)
-}
-
-const fn name(step: Step) -> &'static str {
-    match step {
-        Step::Source => "Source",
-        Step::Target => "Target",
-        Step::Preflight => "Preflight",
-        Step::Tables => "Tables · which ones replicate",
-        Step::FirstCopy => "First copy",
-        Step::Plan => "Plan · nothing has run yet",
-        Step::Run => "Run",
-        Step::Start => "Save and start",
-        Step::Servers => "Servers",
-        Step::Confirm => "Confirm",
-        Step::Verify => "Verify",
-    }
 }
 
 fn stepper(model: &Model, wizard: &Wizard, place: Rect, buffer: &mut Buffer) {

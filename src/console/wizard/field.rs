@@ -2,7 +2,7 @@
 
 use tui_input::Input;
 
-use super::{Kind, WizardValues};
+use super::values::{Kind, WizardValues};
 use crate::config::{self, ConnectionSettings, SlotName, TableFilter, Variable, key};
 
 /// What a field holds.

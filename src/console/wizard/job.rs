@@ -5,7 +5,8 @@ use std::path::Path;
 use tokio::sync::watch;
 
 use super::save;
-use super::{Answer, Job, Kind, Planned, Started, WizardValues, in_one_line};
+use super::values::{Kind, WizardValues};
+use super::{Answer, Job, Planned, Started, in_one_line};
 use crate::config::{
     ConfigError, Configuration, ConnectionSettings, FlagValue, Inputs, Pipeline, Plugin, SlotName,
     SlotNameError, key,

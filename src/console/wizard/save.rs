@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use super::WizardValues;
+use super::values::WizardValues;
 use crate::config::key;
 
 /// A variable and its value.

@@ -3,7 +3,8 @@
 use crossterm::event::KeyCode;
 
 use super::field::START;
-use super::{Answer, Field, Job, Kind, Loaded, Name, Step, Wizard, blocks, made_by_init, problem};
+use super::values::{Kind, Step};
+use super::{Answer, Field, Job, Loaded, Name, Wizard, blocks, made_by_init, problem};
 use crate::console::chord::Chord;
 use crate::console::model::overlay::edit;
 use crate::schema::{Progress, StepState, render_plan};

@@ -1,7 +1,8 @@
 //! Why a wizard asks what it asks: what the answer changes, and what it costs. Shown beside the
 //! screen, so that nobody has to look it up.
 
-use super::{Kind, Name, Step, Wizard};
+use super::values::{Kind, Step};
+use super::{Name, Wizard};
 
 impl Wizard {
     /// Returns why the screen is there, or the field that has the keys; empty where nothing is asked.
@@ -96,7 +97,7 @@ const fn of_step(kind: Kind, step: Step) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::console::wizard::WizardValues;
+    use crate::console::wizard::values::WizardValues;
 
     #[test]
     fn every_place_where_something_is_asked_says_why() {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use serde::Deserialize;
 
-use super::Finding;
+use super::report::Finding;
 use crate::config::TableFilter;
 use crate::engine::LastStop;
 use crate::model::{Lsn, QualifiedName};

@@ -1,6 +1,6 @@
 //! Findings as all rules make them. Pure.
 
-use super::{Finding, Side};
+use super::report::{Finding, Side};
 use crate::diagnose::requirements::Unmet;
 
 /// Oldest version that has what we need on either side (`pg_replication_slots.wal_status`, protocol

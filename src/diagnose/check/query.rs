@@ -1,9 +1,9 @@
 //! Asks the servers. Reads only; the one trial of a privilege is rolled back.
 
-use super::Wanted;
 use super::facts::{
     Checkpoint, ConfigurationTable, CopyFacts, InstallationFacts, Server, SourceFacts, TargetFacts,
 };
+use super::wanted::Wanted;
 use crate::config::{ConnectionSettings, TableFilter};
 use crate::engine::{LastStop, stops};
 use crate::model::{Classify as _, ErrorClass, QualifiedName};

@@ -9,7 +9,8 @@ pub(crate) mod source;
 pub(crate) mod target;
 
 use super::facts::{SourceFacts, TargetFacts};
-use super::{Finding, Wanted};
+use super::report::Finding;
+use super::wanted::Wanted;
 
 /// Judges what is known; a side that did not answer has its own finding instead of facts.
 pub(crate) fn judge(

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::sleep;
 
-use super::{Inspection, TableCopy};
+use super::report::{Inspection, TableCopy};
 use crate::config::Pipeline;
 use crate::model::Lsn;
 use crate::postgres::{PgError, connect};

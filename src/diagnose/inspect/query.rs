@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 
-use super::{Checkpoint, Init, TableCopy, UnfitPublication};
+use super::look::{Barred, Progress, SourceLook, TargetLook};
+use super::report::{Init, UnfitPublication};
 use crate::config::{Pipeline, SlotName, publication_name};
 use crate::diagnose::requirements;
 use crate::engine::stops;
@@ -12,7 +13,6 @@ use crate::postgres::INSUFFICIENT_PRIVILEGE;
 use crate::postgres::document;
 use crate::postgres::{PgError, Session, connect_watched, find_publication};
 use crate::schema::install;
-use crate::status::Failure;
 use crate::status::Slot;
 
 const SLOTS: &str = include_str!("../../../assets/sql/source/slots.sql");
@@ -31,49 +31,6 @@ const OWN_TABLES: [&str; 3] = ["checkpoint", "skipped_transaction", "schema_chan
 /// An older `run` has not made these.
 const COPIES_TABLE: &str = "snapshot_table";
 const STOPS_TABLE: &str = "last_stop";
-
-#[derive(Debug, Clone)]
-pub(crate) struct SourceLook {
-    pub(crate) slot_name: SlotName,
-    pub(crate) version: String,
-    pub(crate) wal_end: Lsn,
-    pub(crate) slot: Option<Slot>,
-    pub(crate) publication: Option<UnfitPublication>,
-    pub(crate) flush_lag_s: Option<f64>,
-    pub(crate) init: Option<Init>,
-    pub(crate) init_grant: Option<String>,
-    pub(crate) schema_grant: Option<String>,
-    pub(crate) database: String,
-    pub(crate) schema_changes: Vec<Logged>,
-}
-
-#[derive(Debug, Clone, Default)]
-pub(crate) struct TargetLook {
-    pub(crate) version: String,
-    pub(crate) progress: Progress,
-    pub(crate) copies: Vec<TableCopy>,
-    pub(crate) last_stop: Option<Failure>,
-    /// What our role may not read, and what lets it.
-    pub(crate) barred: Option<Barred>,
-}
-
-/// Our own records, closed to our role.
-#[derive(Debug, Clone)]
-pub(crate) struct Barred {
-    pub(crate) message: String,
-    pub(crate) grant: String,
-}
-
-impl TargetLook {
-    pub(crate) fn checkpoint(&self, source: Option<&SourceLook>) -> Option<Checkpoint> {
-        self.progress.checkpoint.as_ref().map(|row| Checkpoint {
-            end_lsn: row.end_lsn,
-            commit_time: row.commit_time.clone(),
-            updated_at: row.updated_at.clone(),
-            misfit: source.and_then(|source| super::misfit_of(source, row.end_lsn)),
-        })
-    }
-}
 
 #[derive(Debug, Deserialize)]
 struct SlotsDocument {
@@ -109,21 +66,6 @@ impl SourceDocument {
     }
 }
 
-/// A row of the schema log.
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Logged {
-    pub(crate) id: String,
-    pub(crate) version: i64,
-    pub(crate) created_at: String,
-    pub(crate) schema_name: String,
-    pub(crate) tag: String,
-    pub(crate) objects: Vec<String>,
-    pub(crate) quoted_objects: Vec<String>,
-    /// Objects of kinds that do not replicate yet.
-    pub(crate) others: Vec<String>,
-    pub(crate) acked: bool,
-}
-
 #[derive(Debug, Deserialize)]
 struct TargetDocument {
     version: String,
@@ -131,33 +73,10 @@ struct TargetDocument {
     own_tables: Vec<String>,
 }
 
-#[derive(Debug, Clone, Default, Deserialize)]
-pub(crate) struct Progress {
-    pub(crate) checkpoint: Option<CheckpointRow>,
-    pub(crate) skipped_transaction_count: i64,
-    pub(crate) applied: Vec<Applied>,
-}
-
-/// What the target remembers of a schema change.
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Applied {
-    pub(crate) id: String,
-    pub(crate) statement_count: u32,
-    pub(crate) not_applied: Vec<String>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct CheckpointRow {
-    pub(crate) end_lsn: Lsn,
-    pub(crate) commit_time: Option<String>,
-    pub(crate) updated_at: String,
-    pub(crate) age_s: Option<f64>,
-}
-
 pub(crate) async fn source(pipeline: &Pipeline) -> Result<SourceLook, PgError> {
     let session = connect_watched(&pipeline.source, APPLICATION_NAME).await?;
     let database = session.current_database().await?;
-    let slot_name = super::slot_name(pipeline, &database);
+    let slot_name = super::look::slot_name(pipeline, &database);
     let slots: SlotsDocument = document(&session, SLOTS, &[&slot_name.as_str()]).await?;
     // A role that may not look at the installation still sees the rest.
     let init = install::state(&session, &slot_name).await.ok();

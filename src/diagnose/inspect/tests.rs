@@ -1,6 +1,6 @@
 use std::io;
 
-use super::query::{Applied, CheckpointRow, Logged, Progress};
+use super::look::{Applied, CheckpointRow, Logged, Progress};
 use super::*;
 use crate::config::{Configuration, FlagValue, Inputs, key};
 

@@ -10,11 +10,12 @@ use std::sync::Arc;
 
 use tracing::info;
 
-use crate::apply::{ApplyError, RowChange, TablePlan, TargetTable};
+use crate::apply::{ApplyError, RowChange, TargetTable};
 use crate::fault;
 use crate::model::{Lsn, QualifiedName, Relation, RelationId};
 use crate::schema::{Entry, RewrittenRows, SchemaError};
 
+use super::reload_state::Reload;
 use super::{Applier, EngineError, Route};
 
 const NOBODY_WATCHES: &str = "\
@@ -23,12 +24,6 @@ SET LOCAL session_replication_role = replica";
 
 const WATCH_AGAIN: &str = "\
 SELECT pg_catalog.set_config('session_replication_role', pg_catalog.current_setting('pgstream.role'), true)";
-
-/// A reload under way.
-#[derive(Debug)]
-pub(super) struct Reload {
-    plan: Arc<TablePlan>,
-}
 
 impl Applier {
     /// Takes one part of a table's content.

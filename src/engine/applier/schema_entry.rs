@@ -18,15 +18,9 @@ use crate::engine::failure::failure_of;
 use crate::runtime::clock;
 use crate::status::{SchemaChange, SchemaState};
 
+use super::behind_rows::BehindRows;
 use super::older_types::Reading;
 use super::{Applier, Route};
-
-/// A statement that waits for the rows that follow its entry.
-#[derive(Debug)]
-pub(super) struct BehindRows {
-    entry: Entry,
-    step: Step,
-}
 
 impl Applier {
     /// Applies one entry.

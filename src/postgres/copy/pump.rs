@@ -17,13 +17,14 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Buf as _;
-use postgres_protocol::message::backend::{CommandCompleteBody, Message};
+use postgres_protocol::message::backend::Message;
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tracing::debug;
 
-use super::CopyError;
+use super::error::CopyError;
 use super::piece::{Piece, Rows};
+use super::session::row_count;
 use super::session::{Canceller, Format};
 use crate::postgres::error::PgError;
 use crate::postgres::wire::{Wire, lost};
@@ -285,12 +286,4 @@ impl<'a> Pump<'a> {
 
 fn eof() -> io::Error {
     io::ErrorKind::UnexpectedEof.into()
-}
-
-/// Reads «COPY 12».
-pub(super) fn row_count(body: &CommandCompleteBody) -> u64 {
-    let count = body.tag().ok().and_then(|tag| tag.rsplit(' ').next());
-    count
-        .and_then(|count| count.parse().ok())
-        .unwrap_or_default()
 }

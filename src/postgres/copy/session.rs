@@ -1,12 +1,12 @@
 //! An ordinary session on our own wire: simple queries, and one side of a COPY.
 
+use postgres_protocol::message::backend::CommandCompleteBody;
 use std::fmt;
 
 use postgres_protocol::message::backend::Message;
 use postgres_protocol::message::frontend;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::pump::row_count;
 use crate::config::ConnectionSettings;
 use crate::postgres::dial::{Place, dial};
 use crate::postgres::error::PgError;
@@ -239,4 +239,12 @@ impl fmt::Debug for Canceller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Canceller({}, {})", self.object, self.process_id)
     }
+}
+
+/// Reads «COPY 12».
+pub(super) fn row_count(body: &CommandCompleteBody) -> u64 {
+    let count = body.tag().ok().and_then(|tag| tag.rsplit(' ').next());
+    count
+        .and_then(|count| count.parse().ok())
+        .unwrap_or_default()
 }

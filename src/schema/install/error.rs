@@ -1,6 +1,5 @@
 //! Why an installation or a removal did not happen, or only in part.
 
-use super::facts::Facts;
 use crate::model::{Classify, ErrorClass};
 use crate::postgres::{PgError, sqlstate};
 
@@ -110,22 +109,6 @@ impl Classify for InstallError {
                 ))
             }
         }
-    }
-}
-
-/// Returns what fixes a slot that cannot be made because of its plugin, where that is why.
-pub(super) fn plugin_hint(error: &PgError, plugin: &str, facts: &Facts) -> Option<String> {
-    let libraries = facts.plugin_libraries.as_deref();
-    match error.code() {
-        Some(sqlstate::INSUFFICIENT_PRIVILEGE) => {
-            Some(allow_plugin_sql(plugin, libraries.unwrap_or("pgoutput")))
-        }
-        Some(sqlstate::UNDEFINED_FILE) => Some(format!(
-            "install {plugin} on the source's host (Debian: apt install postgresql-{}-{plugin}), \
-             or use --plugin pgoutput, which every server has",
-            facts.major_version
-        )),
-        _ => None,
     }
 }
 

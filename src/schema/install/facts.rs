@@ -3,7 +3,8 @@
 use super::error::{InstallError, allow_plugin_sql};
 use super::script;
 use super::servers::{DECODES_ON_STANDBY, SourceServers};
-use super::state::EVENT_TRIGGERS;
+use crate::postgres::sqlstate;
+
 use crate::config::{Plugin, SlotName, publication_name};
 use crate::model::hint::tear_down_command;
 use crate::model::quote_ident;
@@ -392,3 +393,27 @@ impl Facts {
 pub(super) fn drop_slot_statement(slot: &SlotName) -> String {
     format!("SELECT pg_drop_replication_slot('{slot}');")
 }
+
+/// Returns what fixes a slot that cannot be made because of its plugin, where that is why.
+pub(super) fn plugin_hint(error: &PgError, plugin: &str, facts: &Facts) -> Option<String> {
+    let libraries = facts.plugin_libraries.as_deref();
+    match error.code() {
+        Some(sqlstate::INSUFFICIENT_PRIVILEGE) => {
+            Some(allow_plugin_sql(plugin, libraries.unwrap_or("pgoutput")))
+        }
+        Some(sqlstate::UNDEFINED_FILE) => Some(format!(
+            "install {plugin} on the source's host (Debian: apt install postgresql-{}-{plugin}), \
+             or use --plugin pgoutput, which every server has",
+            facts.major_version
+        )),
+        _ => None,
+    }
+}
+
+/// The event triggers of an installation.
+pub const EVENT_TRIGGERS: [&str; 4] = [
+    "pgstream_ddl_command_end",
+    "pgstream_publication_command",
+    "pgstream_sql_drop",
+    "pgstream_table_rewrite",
+];

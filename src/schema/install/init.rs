@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::error::plugin_hint;
+use super::facts::plugin_hint;
 use super::facts::{self, Facts, Keyless};
 use super::progress::{Progress, Reporter, StepState};
 use super::script::{self, quietly};

@@ -28,6 +28,7 @@ mod tear_down;
 mod unrecorded;
 
 pub use error::InstallError;
+pub use facts::EVENT_TRIGGERS;
 pub use init::{InitReport, init, init_until, init_watched, plan_init};
 pub use plan::{render_plan, until_then};
 pub use progress::{Progress, StepProgress, StepState};
@@ -36,8 +37,8 @@ pub use script::VERSION;
 pub(in crate::schema) use script::temporary_descriptions;
 pub use servers::SourceServers;
 pub use state::{
-    EVENT_TRIGGERS, EventTrigger, InitState, event_triggers, grant_state, open_functions,
-    publication_is_younger, state,
+    EventTrigger, InitState, event_triggers, grant_state, open_functions, publication_is_younger,
+    state,
 };
 pub use tear_down::{
     SNAPSHOT_NAME, TearDownPlan, TearDownReport, forget_on_target, plan_tear_down, tear_down,

@@ -1,5 +1,6 @@
 //! What of ours is on the source: for `status` and `check`.
 
+use super::facts::EVENT_TRIGGERS;
 use super::facts::{self, Installation};
 use crate::config::{SlotName, publication_name};
 use crate::model::quote_ident;
@@ -30,14 +31,6 @@ pub struct InitState {
     /// Tables without a replica identity: their UPDATE and DELETE cannot be sent.
     pub keyless_tables: Vec<String>,
 }
-
-/// The event triggers of an installation.
-pub const EVENT_TRIGGERS: [&str; 4] = [
-    "pgstream_ddl_command_end",
-    "pgstream_publication_command",
-    "pgstream_sql_drop",
-    "pgstream_table_rewrite",
-];
 
 /// One of them that is there.
 #[derive(Debug, Clone, PartialEq, Eq)]

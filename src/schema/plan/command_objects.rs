@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::RelationTouch;
+use super::planned::RelationTouch;
 use crate::model::QualifiedName;
 use crate::schema::description::{Column, Constraint, Index, Sequence, Table};
 use crate::schema::entry::{Change, Images, ObjectChange};

@@ -2,8 +2,9 @@
 //! text does, and such a command is always alone in what the client sent.
 
 use super::command_objects::CommandObjects;
+use super::index;
+use super::planned::Plan;
 use super::steps::{Step, label};
-use super::{Plan, index};
 use crate::model::{do_block, quote_literal};
 use crate::schema::description::Index;
 use crate::schema::entry::ObjectChange;

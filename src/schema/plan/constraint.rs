@@ -3,10 +3,9 @@
 //! part keeps its name.
 
 use super::command_objects::CommandObjects;
-use super::rewrite_rows;
+use super::planned::{NotApplied, Plan};
 use super::sql::comment;
 use super::steps::{Phase, Steps};
-use super::{NotApplied, Plan};
 use crate::model::quote_ident;
 use crate::schema::description::{Constraint, Index, Table};
 use crate::schema::entry::Images;
@@ -33,7 +32,7 @@ pub(super) fn plan(
                 return;
             }
         }
-        Some(_) if rewrite_rows::keeps_rows_apart(command, images) => return,
+        Some(_) if keeps_rows_apart(command, images) => return,
         // As its index, it has the name that PostgreSQL gave it, on the target, too.
         Some(_) if images.rebuilt && after.parent_oid.is_some() => {}
         Some(before) => alter(command, before, after, steps, &object),
@@ -283,5 +282,16 @@ fn stays_below(command: &CommandObjects<'_>, constraint: &Constraint) -> bool {
             .values()
             .filter_map(|c| c.after.as_ref());
         constraints.any(|c| c.table_oid == child.oid && c.name == constraint.name)
+    })
+}
+
+/// Whether it is a foreign key that was built anew, to a table whose rows follow. Those of partitions come
+/// and go with their parent's.
+pub(super) fn keeps_rows_apart(command: &CommandObjects<'_>, images: &Images<Constraint>) -> bool {
+    images.after.as_ref().is_some_and(|key| {
+        let own = key.kind == "f" && key.parent_oid.is_none();
+        let target = key.referenced_oid.filter(|_| own && images.rebuilt);
+        target.is_some_and(|table| command.is_rewritten_by_rows(table))
+            && command.selects(key.table_oid, &key.table)
     })
 }

@@ -15,11 +15,13 @@
 //! an index first and made the key afterwards, because only the second takes a lock that other
 //! index builds of the table would wait for.
 
-use super::NotApplied;
 use super::command_objects::CommandObjects;
-use super::dependencies::{Dependencies, Depth};
+use super::dependencies::Dependencies;
+use super::planned::NotApplied;
+use super::planned::Plan;
+use super::steps::Depth;
 use super::steps::{Check, Phase, Phased, Step, Steps, Subject};
-use super::{Plan, constraint, plan_object};
+use super::{constraint, plan_object};
 use crate::model::QualifiedName;
 use crate::schema::description::{Constraint, Index, Table, Type};
 use crate::schema::entry::{Change, Images, ObjectChange};

@@ -36,7 +36,7 @@ pub(super) fn plan(command: &CommandObjects<'_>, oid: u32, table: &Table, steps:
             column::drop_default(table, column, steps, &object);
         }
     }
-    super::table::settings(command, oid, &nothing, table, steps);
+    super::table_settings::settings(command, oid, &nothing, table, steps);
     if let (true, Some(parent)) = (table.is_partition(), kept_parents(command, table).next()) {
         attach(table, parent, steps);
     }

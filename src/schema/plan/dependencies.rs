@@ -8,6 +8,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::command_objects::CommandObjects;
+use super::steps::Depth;
 use crate::model::QualifiedName;
 use crate::schema::description::{Column, Parent, Table, Type};
 use crate::schema::entry::{Images, ObjectChange};
@@ -19,15 +20,6 @@ pub(super) struct Dependencies {
     /// Those of them whose rows are values of others.
     row_types: HashSet<QualifiedName>,
     depths: HashMap<QualifiedName, Depth>,
-}
-
-/// Where an object stands above those that it is made of.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Depth {
-    /// How many objects must be made before it, one after the other.
-    pub(super) steps: i32,
-    /// A table is among them.
-    pub(super) above_table: bool,
 }
 
 /// What each table and type is made of, by name.

@@ -6,11 +6,11 @@
 
 use super::command_objects::CommandObjects;
 use super::constraint;
+use super::constraint::keeps_rows_apart;
 use super::sql::comment;
 use super::steps::{Phase, Step, Steps, label};
 use crate::model::{do_block, quote_ident, quote_literal};
 use crate::schema::description::Constraint;
-use crate::schema::entry::Images;
 
 /// Returns what has to run when the rows are there.
 pub(super) fn plan(command: &CommandObjects<'_>, steps: &mut Steps) -> Vec<Step> {
@@ -35,17 +35,6 @@ pub(super) fn plan(command: &CommandObjects<'_>, steps: &mut Steps) -> Vec<Step>
         }
     }
     behind_rows.into_ordered()
-}
-
-/// Whether it is a foreign key that was built anew, to a table whose rows follow. Those of partitions come
-/// and go with their parent's.
-pub(super) fn keeps_rows_apart(command: &CommandObjects<'_>, images: &Images<Constraint>) -> bool {
-    images.after.as_ref().is_some_and(|key| {
-        let own = key.kind == "f" && key.parent_oid.is_none();
-        let target = key.referenced_oid.filter(|_| own && images.rebuilt);
-        target.is_some_and(|table| command.is_rewritten_by_rows(table))
-            && command.selects(key.table_oid, &key.table)
-    })
 }
 
 fn set_aside(before: &Constraint, after: &Constraint, steps: &mut Steps, behind_rows: &mut Steps) {

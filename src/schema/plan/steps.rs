@@ -1,6 +1,5 @@
 //! Statements gathered in the order in which a server accepts them.
 
-use super::dependencies::Depth;
 use crate::model::QualifiedName;
 
 /// One statement for the target.
@@ -143,4 +142,13 @@ impl Steps {
 /// Returns `table public.test` for people.
 pub(super) fn label(kind: &str, name: &QualifiedName) -> String {
     format!("{kind} {name}")
+}
+
+/// Where an object stands above those that it is made of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Depth {
+    /// How many objects must be made before it, one after the other.
+    pub(super) steps: i32,
+    /// A table is among them.
+    pub(super) above_table: bool,
 }

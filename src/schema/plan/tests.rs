@@ -3,7 +3,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Plan, plan};
+use super::plan;
+use super::planned::Plan;
 use crate::model::QualifiedName;
 use crate::schema::{Change, Entry, SchemaError};
 

@@ -1,7 +1,7 @@
 //! Enums, domains, composite types and ranges.
 
-use super::Plan;
 use super::command_objects::CommandObjects;
+use super::planned::Plan;
 use super::sql::{comment, move_and_rename};
 use super::steps::{Phase, Steps, label};
 use crate::model::{quote_ident, quote_literal};

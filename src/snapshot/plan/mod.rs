@@ -9,6 +9,7 @@ pub(crate) mod ranges;
 pub(crate) mod report;
 pub(crate) mod rights;
 pub(crate) mod selection;
+mod settings;
 pub(crate) mod snapshot_plan;
 pub(crate) mod source_snapshot;
 
@@ -18,5 +19,7 @@ pub(crate) use ranges::Ranges;
 pub use report::plan_snapshot;
 pub(crate) use rights::sequence_refused;
 pub(crate) use selection::choose;
-pub(crate) use snapshot_plan::{PlanSettings, SnapshotPlan};
-pub(crate) use source_snapshot::{FreeObjects, SourceSnapshot};
+pub(crate) use settings::FreeObjects;
+pub(crate) use settings::PlanSettings;
+pub(crate) use snapshot_plan::SnapshotPlan;
+pub(crate) use source_snapshot::SourceSnapshot;

@@ -11,8 +11,10 @@ use crate::snapshot::{Part, Store, copy_from, copy_to};
 
 use super::previous_run::PreviousRun;
 use super::selection;
-use super::snapshot_plan::{PlanSettings, SnapshotPlan};
-use super::source_snapshot::{FreeObjects, SourceSnapshot};
+use super::settings::FreeObjects;
+use super::settings::PlanSettings;
+use super::snapshot_plan::SnapshotPlan;
+use super::source_snapshot::SourceSnapshot;
 use crate::snapshot::error::SnapshotError;
 
 /// What a copy would do, and what is to be known of it beforehand.

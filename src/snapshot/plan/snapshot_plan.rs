@@ -6,8 +6,6 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use crate::config::{Snapshot, TableFilter};
-
 use crate::model::{QualifiedName, RelationId, quote_ident};
 use crate::postgres::{PgError, Session};
 use crate::schema::{
@@ -15,8 +13,7 @@ use crate::schema::{
     triggers,
 };
 use crate::snapshot::{
-    ConsistentPoint, Making, NewStep, SourceTable, StoredPart, StoredTable, TypeFingerprints,
-    sequence_question,
+    ConsistentPoint, Making, NewStep, SourceTable, StoredTable, TypeFingerprints, sequence_question,
 };
 
 use super::created::{as_json, leave_to_others, left_behind, made, made_before, making};
@@ -24,7 +21,8 @@ use super::error::PlanError;
 use super::existing::existing;
 use super::preflight::{Note, Preflight};
 use super::ranges::{Ranges, ranges};
-use super::source_snapshot::{FreeObjects, SourceSnapshot};
+use super::settings::PlanSettings;
+use super::source_snapshot::SourceSnapshot;
 use crate::schema::compare::reconcile;
 use crate::schema::{Conflict, Reconciled, domain_checks_in_the_way, in_the_way};
 use crate::snapshot::error::SnapshotError;
@@ -55,31 +53,6 @@ pub(crate) struct SnapshotPlan {
     refused: HashSet<String>,
     /// How the tables are made that the workers make themselves.
     making: HashMap<RelationId, Arc<Making>>,
-}
-
-/// What a plan is made from.
-pub(crate) struct PlanSettings<'a> {
-    pub(crate) snapshot: &'a Snapshot,
-    /// The slot to name the temporary one after; none: nobody streams afterwards.
-    pub(crate) slot_name: Option<&'a str>,
-    /// All tables that are known.
-    pub(crate) stored: &'a [StoredTable],
-    /// Ranges of tables that were begun before.
-    pub(crate) parts: &'a [StoredPart],
-    /// Those that wait.
-    pub(crate) waiting: &'a HashSet<RelationId>,
-    /// Which tables replicate.
-    pub(crate) filter: &'a TableFilter,
-    /// What belongs to no table.
-    pub(crate) free: FreeObjects<'a>,
-    /// Ordinary triggers of the target stay silent.
-    pub(crate) silent_triggers: bool,
-    /// Tables get the owner that they have on the source.
-    pub(crate) run_as_owner: bool,
-    /// Nothing is streamed before the tables are complete: where a table is made does not matter then.
-    pub(crate) stands_still: bool,
-    /// Objects that the target refused just now: they are tried again behind all tables.
-    pub(crate) refused: &'a HashSet<String>,
 }
 
 impl SnapshotPlan {

@@ -10,7 +10,8 @@ use crate::snapshot::{ConsistentPoint, SourceTable, TypeFingerprints, source_tab
 use super::error::PlanError;
 use super::preflight::{Need, Note, Unreplicated, needs};
 use super::rights::{closed_sequences, hidden_rows, require_sequences};
-use super::snapshot_plan::PlanSettings;
+use super::settings::FreeObjects;
+use super::settings::PlanSettings;
 
 /// A snapshot of the source, and what it has of the waiting tables there.
 pub(crate) struct SourceSnapshot {
@@ -128,42 +129,6 @@ async fn describe(
     let free = describer.describe(&free).await;
     let free = free.map_err(PlanError::Describe)?;
     Ok((objects, free))
-}
-
-/// What belongs to no table and is made with a group: schemas, types, and sequences that no table owns.
-/// A filter says nothing of it: it names tables.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum FreeObjects<'a> {
-    /// Nothing but what the tables need: an earlier group has brought the rest.
-    Brought,
-    /// All of it: the stream goes on with all of it.
-    All,
-    /// What is in the schemas that a list takes as a whole.
-    OfSchemas(&'a TableFilter),
-}
-
-impl<'a> FreeObjects<'a> {
-    /// Returns what comes with the first group, or a later one, of a copy of the tables on a list.
-    pub(crate) const fn of(first: bool, streams: bool, list: &'a TableFilter) -> Self {
-        match (first, streams) {
-            (true, true) => Self::All,
-            (true, false) => Self::OfSchemas(list),
-            (false, _) => Self::Brought,
-        }
-    }
-
-    async fn along(self, source: &Session) -> Result<Along, PgError> {
-        let list = match self {
-            Self::Brought => return Ok(Along::Nothing),
-            Self::All => return Ok(Along::Everything),
-            Self::OfSchemas(list) => list,
-        };
-        let sql = "SELECT n.nspname::pg_catalog.text FROM pg_catalog.pg_namespace AS n";
-        let schemas = source.rows(sql, &[]).await?.into_iter();
-        let schemas = schemas.map(|row| row.get(0));
-        let taken = schemas.filter(|schema: &String| list.takes_schema(schema));
-        Ok(Along::Schemas(taken.collect()))
-    }
 }
 
 /// Names of temporary slots are short enough for any slot's.

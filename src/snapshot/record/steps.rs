@@ -70,19 +70,10 @@ impl StruckStep {
     }
 }
 
-pub(crate) const FORGET_STEPS: &str = "\
-DELETE FROM pgstream.snapshot_step
-WHERE slot_name = $1 AND (relation = ANY ($2) OR referenced = ANY ($2))";
-
 /// A trigger that an earlier try has disabled is still to be enabled.
 const REPLACE_STEPS: &str = "\
 DELETE FROM pgstream.snapshot_step
 WHERE slot_name = $1 AND (relation = ANY ($2) OR referenced = ANY ($2)) AND stage <> 'trigger'";
-
-/// Runs the statements that let triggers fire again, before they are forgotten.
-pub(crate) const WAKE_TRIGGERS: &str = "\
-SELECT statement FROM pgstream.snapshot_step
-WHERE slot_name = $1 AND relation = ANY ($2) AND stage = 'trigger' ORDER BY ordinal";
 
 const ADD_STEPS: &str = "\
 INSERT INTO pgstream.snapshot_step (slot_name, stage, relation, referenced, object, statement)

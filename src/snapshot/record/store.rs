@@ -11,7 +11,6 @@ use tokio_postgres::types::ToSql;
 use crate::model::{Lsn, QualifiedName, RelationId, do_block, quote_literal};
 use crate::postgres::{PgError, Session};
 
-use super::steps::{FORGET_STEPS, WAKE_TRIGGERS};
 use crate::snapshot::{KeyRange, Moved};
 use crate::status::CopyState;
 
@@ -583,3 +582,12 @@ pub(crate) fn oids(tables: &[RelationId]) -> Vec<u32> {
 fn signed(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
+
+pub(crate) const FORGET_STEPS: &str = "\
+DELETE FROM pgstream.snapshot_step
+WHERE slot_name = $1 AND (relation = ANY ($2) OR referenced = ANY ($2))";
+
+/// Runs the statements that let triggers fire again, before they are forgotten.
+pub(crate) const WAKE_TRIGGERS: &str = "\
+SELECT statement FROM pgstream.snapshot_step
+WHERE slot_name = $1 AND relation = ANY ($2) AND stage = 'trigger' ORDER BY ordinal";

@@ -19,4 +19,4 @@ pub(crate) use primary::require_position;
 pub(crate) use standalone::{Standalone, copy_standalone};
 pub use table_error::TableError;
 pub(crate) use trigger_steps::{silence, wake};
-pub use worker::{Fence, Making, Moved, Worker, WorkerSettings};
+pub use worker::{Fence, Making, Worker, WorkerSettings};

@@ -18,6 +18,7 @@ use crate::postgres::{
     sqlstate,
 };
 
+use crate::snapshot::source::parts::Moved;
 use crate::snapshot::staging::Staging;
 use crate::snapshot::{
     OpenStep, Part, SourceTable, Store, StruckStep, TableError, copy_from, copy_to, is_as_planned,
@@ -78,15 +79,6 @@ pub struct Making {
     pub statements: Vec<String>,
     /// The description of what is then there of it, as JSON.
     pub objects: String,
-}
-
-/// What a part brought.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Moved {
-    /// Rows.
-    pub row_count: u64,
-    /// Bytes, as COPY has them.
-    pub byte_count: u64,
 }
 
 /// Rows that row security hides would be missing in silence: then it is an error.

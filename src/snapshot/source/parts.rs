@@ -109,6 +109,15 @@ fn quantile(bounds: &[i64], part: u64, part_count: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
+/// What a part brought.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Moved {
+    /// Rows.
+    pub row_count: u64,
+    /// Bytes, as COPY has them.
+    pub byte_count: u64,
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -7,11 +7,12 @@ use ratatui::style::Style;
 use ratatui::text::Line;
 
 use super::sheet::{Content, Sheet};
-use super::{name, show};
+use super::sheet::{name, show};
 use crate::console::model::Model;
 use crate::console::theme::Role;
 use crate::console::view::paint::{self, Frame};
-use crate::console::wizard::{Loaded, Step, Wizard};
+use crate::console::wizard::Step;
+use crate::console::wizard::{Loaded, Wizard};
 use crate::schema::PlannedStep;
 
 /// What goes on in the next line is indented by so many cells.

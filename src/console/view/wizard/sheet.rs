@@ -1,13 +1,14 @@
 //! Lines of one width in the model's theme: forms, findings, what was asked of a server.
 
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 
 use super::paint;
 use crate::console::model::Model;
 use crate::console::theme::Role;
-use crate::console::wizard::{
-    Field, Loaded, Name, Step, Wizard, blocks, in_one_line, made_by_init,
-};
+use crate::console::wizard::Step;
+use crate::console::wizard::{Field, Loaded, Name, Wizard, blocks, in_one_line, made_by_init};
 use crate::diagnose::{Finding, Side};
 
 /// Lines with the place of the cursor or of the selected line: line and column.
@@ -239,4 +240,37 @@ impl Sheet<'_> {
         ));
         (lines, cursor)
     }
+}
+
+pub(super) const fn name(step: Step) -> &'static str {
+    match step {
+        Step::Source => "Source",
+        Step::Target => "Target",
+        Step::Preflight => "Preflight",
+        Step::Tables => "Tables · which ones replicate",
+        Step::FirstCopy => "First copy",
+        Step::Plan => "Plan · nothing has run yet",
+        Step::Run => "Run",
+        Step::Start => "Save and start",
+        Step::Servers => "Servers",
+        Step::Confirm => "Confirm",
+        Step::Verify => "Verify",
+    }
+}
+
+/// Writes lines, scrolled so that the cursor is among them; returns where it stands.
+pub(super) fn show((lines, cursor): Content, inner: Rect, buffer: &mut Buffer) -> Option<Position> {
+    let height = usize::from(inner.height);
+    let at = cursor.map_or(0, |(row, _)| row);
+    let first = (at + 2).min(lines.len()).saturating_sub(height);
+    for (row, line) in (0..inner.height).zip(lines.iter().skip(first)) {
+        paint::text(line, row, inner, buffer);
+    }
+    let (row, column) = cursor?;
+    let column = u16::try_from(column).ok()?;
+    let position = Position::new(
+        inner.x + column.min(inner.width.saturating_sub(1)),
+        inner.y + u16::try_from(row.checked_sub(first)?).ok()?,
+    );
+    inner.contains(position).then_some(position)
 }

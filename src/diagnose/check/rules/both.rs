@@ -8,7 +8,8 @@ use crate::diagnose::check::facts::{
     CollationUse, ForeignType, SourceFacts, SourceTable, TargetFacts, TargetTable, TypeUse,
 };
 use crate::diagnose::check::finding::{bounded, remark, required};
-use crate::diagnose::check::{Finding, Side, Wanted};
+use crate::diagnose::check::report::{Finding, Side};
+use crate::diagnose::check::wanted::Wanted;
 use crate::diagnose::requirements;
 use crate::model::hint::{begin_anew, run_command, tear_down_command};
 use crate::model::{Classify as _, QualifiedName, quote_ident, quote_literal};

@@ -7,7 +7,8 @@ use crate::diagnose::check::facts::{
     ComputedColumn, Partition, SourceFacts, TargetColumn, TargetFacts,
 };
 use crate::diagnose::check::finding::{bounded, found, remark};
-use crate::diagnose::check::{Finding, Side, Wanted};
+use crate::diagnose::check::report::{Finding, Side};
+use crate::diagnose::check::wanted::Wanted;
 use crate::model::{QualifiedName, quote_ident};
 
 pub(crate) fn judge(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Vec<Finding> {

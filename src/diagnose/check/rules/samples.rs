@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use crate::config::{NullNumbers, Plugin, TableFilter};
-use crate::diagnose::check::{Finding, Wanted};
+use crate::diagnose::check::report::Finding;
+use crate::diagnose::check::wanted::Wanted;
 
 /// Returns a pipeline that streams all tables and schema changes, without a copy.
 pub(crate) fn wanted() -> Wanted {

@@ -7,7 +7,8 @@ use crate::diagnose::check::facts::{
     SchemaLogFacts, SlotFacts, SourceFacts, SourceTable, Wal2json,
 };
 use crate::diagnose::check::finding::{bounded, found, required, version};
-use crate::diagnose::check::{Finding, Side, Wanted};
+use crate::diagnose::check::report::{Finding, Side};
+use crate::diagnose::check::wanted::Wanted;
 use crate::diagnose::requirements;
 use crate::model::{QualifiedName, hint, quote_ident};
 use crate::schema::{grant_descriptions, grant_log, install};

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::diagnose::check::facts::{OwnSchema, TargetFacts, TargetTable};
 use crate::diagnose::check::finding::{bounded, found, version};
-use crate::diagnose::check::{Finding, Side, Wanted};
+use crate::diagnose::check::report::{Finding, Side};
+use crate::diagnose::check::wanted::Wanted;
 use crate::model::hint::run_command;
 use crate::model::{QualifiedName, quote_ident, quote_literal};
 

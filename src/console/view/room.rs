@@ -1,0 +1,14 @@
+//! Where overlays go.
+
+use crate::console::layout::Layout;
+use ratatui::layout::Rect;
+
+/// Between the header and the keys.
+pub(super) fn room_of_overlays(layout: &Layout, screen: Rect) -> Rect {
+    let taken = layout.header.height + layout.hints.height;
+    Rect {
+        height: screen.height.saturating_sub(taken),
+        y: layout.header.height,
+        ..screen
+    }
+}
