@@ -20,16 +20,17 @@ mod queue;
 #[cfg(test)]
 mod tests;
 
-pub use op::{Op, OpKind, RowChange};
-
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::model::{OldTuple, RelationId};
 
 use super::{ApplyOrder, TablePlan};
+
 use op::fill_unchanged;
 use queue::{MultisetQueue, NetQueue, OrderedQueue};
+
+pub use op::{Op, OpKind, RowChange};
 
 /// Changes on their way to the target.
 #[derive(Debug, Default)]

@@ -26,8 +26,7 @@ mod shape;
 mod table;
 mod writer;
 
-pub use batch::Batch;
-pub use batch::{Op, OpKind, RowChange};
+pub use batch::{Batch, Op, OpKind, RowChange};
 pub use checkpoint::{
     AppliedSchemaChange, Checkpoint, CheckpointStore, SLOT_GONE, Stream, begins_here,
     came_through_slot_sql, checkpoint_owner, misfit, prune_schema_changes,

@@ -22,8 +22,7 @@ use tracing::trace;
 
 use crate::config::ConnectionSettings;
 use crate::model::QualifiedName;
-use crate::postgres::OBJECT_IN_USE;
-use crate::postgres::{PgError, Session, owner_of_table};
+use crate::postgres::{OBJECT_IN_USE, PgError, Session, owner_of_table};
 
 use super::checkpoint::ADVANCE;
 use super::durability::Durability;
@@ -31,11 +30,12 @@ use super::records::refused_record;
 use super::sequence::SequenceTracker;
 use super::shape::{self, Shape};
 use super::{ApplyError, CheckpointStore, Op, RunAs, TablePlan, TargetTable, WriteRules};
-use bind::{Bound, CopyRows, TextParameter, Work};
-pub use commit::Commit;
 
+use bind::{Bound, CopyRows, TextParameter, Work};
 use judge::{gone, judge, less};
 use owner::as_role;
+
+pub use commit::Commit;
 
 const DESCRIBE_TABLE: &str = include_str!("../../assets/sql/target/describe_table.sql");
 

@@ -15,18 +15,16 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::level_filters::LevelFilter;
 
+use crate::config::Pipeline;
+use crate::model::ErrorClass;
+use crate::runtime::{Task, clock, spawn};
+use crate::status::{Command, CommandAnswer, EngineEvent, Failure, Phase, Status};
+
 use super::frame::{self, STATUS_MAX};
 use super::log::{Capture, LogHub};
 use super::place;
 use super::protocol::{FromConsole, FromEngine, Hello, VERSION};
 use super::wire::Names;
-use crate::config::Pipeline;
-use crate::model::ErrorClass;
-use crate::runtime::clock;
-use crate::runtime::{Task, spawn};
-use crate::status::Failure;
-use crate::status::{Command, CommandAnswer};
-use crate::status::{EngineEvent, Phase, Status};
 
 /// The engine is looked for this often.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

@@ -4,11 +4,10 @@
 //! directory of this user that nobody else may enter. An engine takes the first that it can have; who
 //! looks for it tries both, because a service and a login differ in that variable.
 
-use std::env;
 use std::fs::{self, DirBuilder};
-use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
+use std::{env, io};
 
 use nix::unistd::Uid;
 use xxhash_rust::xxh3::xxh3_64;

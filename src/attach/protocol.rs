@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::status::{
+    Command, CommandAnswer, EngineEvent, Sample, SchemaChange, Snapshot, Status, TableCounters,
+};
+
 use super::wire::WireLine;
-use crate::status::Snapshot;
-use crate::status::{Command, CommandAnswer};
-use crate::status::{EngineEvent, Sample, SchemaChange, Status, TableCounters};
 
 /// The version of all that follows the greeting. The greeting itself stays as it is.
 pub const VERSION: u32 = 1;

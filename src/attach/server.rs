@@ -20,16 +20,15 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::level_filters::LevelFilter;
 use tracing::{debug, info, warn};
 
+use crate::config::Pipeline;
+use crate::engine::Remote;
+use crate::runtime::{Task, clock, spawn};
+use crate::status::{CommandAnswer, Status};
+
 use super::frame::{self, COMMAND_MAX};
 use super::log::{Captured, LogFeed, LogHub};
 use super::place;
 use super::protocol::{FromConsole, FromEngine, Hello, Report, VERSION};
-use crate::config::Pipeline;
-use crate::engine::Remote;
-use crate::runtime::clock;
-use crate::runtime::{Task, spawn};
-use crate::status::CommandAnswer;
-use crate::status::Status;
 
 /// A status is said at most this often: a console draws no faster.
 const STATUS_EVERY: Duration = Duration::from_millis(200);

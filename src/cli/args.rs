@@ -6,11 +6,12 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+use crate::config::{FlagValue, Plugin, TablePattern, key};
+use crate::engine::EngineOptions;
+use crate::model::Lsn;
+
 use super::Failure;
 use super::edit::{self, EditFile};
-use crate::config::{FlagValue, Plugin, TablePattern, key};
-use crate::engine::options::EngineOptions;
-use crate::model::Lsn;
 
 /// Keeps one PostgreSQL database equal to another, rows and schema changes.
 #[derive(Debug, Parser)]

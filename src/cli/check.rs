@@ -2,12 +2,13 @@
 
 use std::process::ExitCode;
 
-use super::Failure;
-use super::output::{print, print_json};
-use super::runtime::block_on;
 use crate::config::Configuration;
 use crate::diagnose::{CheckReport, Finding, Side, check};
 use crate::model::ErrorClass;
+
+use super::Failure;
+use super::output::{print, print_json};
+use super::runtime::block_on;
 
 /// Verifies both sides and prints what it found. Exit code 78 when something blocks.
 pub(super) fn run(configuration: &Configuration, json: bool) -> Result<ExitCode, Failure> {

@@ -3,16 +3,15 @@
 use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 
-use super::Failure;
-use super::args::{GlobalArguments, RunArguments};
-use super::runtime::block_on;
-use super::screen::{attended, launch, level, looks, name, wizard_values};
-use super::{lessons, logging, start};
 use crate::attach::log::{LogFeed, LogHub};
 use crate::attach::{self, Attachment};
 use crate::config::{Configuration, Inputs, Pipeline, Plugin, key};
-use crate::console;
-use crate::console::{ConsoleOptions, EngineLink, Launch, Opening, Starts};
+use crate::console::{self, ConsoleOptions, EngineLink, Launch, Opening, Starts};
+
+use super::args::{GlobalArguments, RunArguments};
+use super::runtime::block_on;
+use super::screen::{attended, launch, level, looks, name, wizard_values};
+use super::{Failure, lessons, logging, start};
 
 /// Returns whether there is a terminal to draw on, and nobody has said no.
 pub(super) fn is_wanted(global: &GlobalArguments) -> bool {

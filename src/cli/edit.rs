@@ -4,9 +4,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::Failure;
 use crate::model::{Classify, ErrorClass};
 use crate::status::SchemaEdit;
+
+use super::Failure;
 
 /// What was typed: the change, and where its statements stand.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,8 +7,6 @@ use crate::diagnose::{CheckReport, Finding, Side};
 use crate::failure::Failure as Carried;
 use crate::model::hint::on_side;
 use crate::model::{Classify, ErrorClass};
-use crate::status::model;
-
 /// An error of any module on its way to the user.
 #[derive(Debug)]
 pub struct Failure(Carried);

@@ -8,6 +8,10 @@ use std::process::ExitCode;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
+use crate::config::{Configuration, Maintenance, Plugin, SlotName};
+use crate::postgres::{PgError, Session, connect_watched, find_slot};
+use crate::schema::{InstallError, Progress, StepProgress, StepState, install};
+
 use super::Failure;
 use super::args::InitArguments;
 use super::output::{print, print_note};
@@ -15,9 +19,6 @@ use super::plan::{print_plan, slot_name};
 use super::runtime::block_on;
 use super::servers::Servers;
 use super::signals::Signals;
-use crate::config::{Configuration, Maintenance, Plugin, SlotName};
-use crate::postgres::{PgError, Session, connect_watched, find_slot};
-use crate::schema::{InstallError, Progress, StepProgress, StepState, install};
 
 /// What `application_name` says of us on the source.
 const APPLICATION_NAME: &str = "pgstream init";

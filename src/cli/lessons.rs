@@ -6,9 +6,6 @@ use std::rc::Rc;
 
 use tokio::sync::Mutex;
 
-use super::Failure;
-use super::args::{GlobalArguments, TutorialArguments};
-use super::runtime::block_on;
 use crate::config::{Configuration, FlagValue, Inputs, LogLevel, Pipeline, Plugin, Resolved, key};
 use crate::console::{
     self, ByHand, ConsoleOptions, EngineLink, Lesson, LessonStep, Performed, Request, Seen,
@@ -17,6 +14,10 @@ use crate::console::{
 use crate::tutorial::lesson::{self, Side, Step};
 use crate::tutorial::stage::{Shown, Stage};
 use crate::tutorial::table::draw;
+
+use super::Failure;
+use super::args::{GlobalArguments, TutorialArguments};
+use super::runtime::block_on;
 
 /// Both sides stand next to each other up to this width; a window of 80 columns holds it.
 const BESIDE_WIDTH_MAX: usize = 72;

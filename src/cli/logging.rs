@@ -5,16 +5,15 @@ use std::env;
 use std::io::{self, IsTerminal as _};
 
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::Registry;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{Layer, reload};
+use tracing_subscriber::{EnvFilter, Layer, fmt, reload};
 
-use super::progress;
 use crate::attach::log::LogHub;
 use crate::config::{LogFormat, LogLevel, Logging};
+
+use super::progress;
 
 /// The targets that events of ours carry; `pgstream` is for those that name none.
 pub(super) const TARGETS: [&str; 8] = [

@@ -5,10 +5,11 @@ use std::any::Any;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::process::ExitCode;
 
-use super::failure::REPORT;
-use super::output::print_note;
 use crate::config::redact;
 use crate::model::ErrorClass;
+
+use super::failure::REPORT;
+use super::output::print_note;
 
 /// Runs `work`; a panic on this thread becomes exit code 70.
 pub(super) fn guard(work: impl FnOnce() -> ExitCode) -> ExitCode {

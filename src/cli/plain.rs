@@ -9,13 +9,14 @@ use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::Failure;
-use super::args::{GlobalArguments, RunArguments, TutorialArguments};
-use super::runtime::block_on;
-use super::{console, logging, start, tutorial};
 use crate::config::{Configuration, Inputs, Plugin};
 use crate::console::wizard::Kind;
-use crate::engine::options::EngineOptions;
+use crate::engine::EngineOptions;
+
+use super::args::{GlobalArguments, RunArguments, TutorialArguments};
+use super::runtime::block_on;
+use super::{Failure, console, logging, start, tutorial};
+
 use talk::Talk;
 
 mod control;

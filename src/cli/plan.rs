@@ -1,9 +1,10 @@
 //! What `init` and `tear-down` share: the slot's name, and how a plan is printed.
 
-use super::output::{OutputError, print};
 use crate::config::{Maintenance, SlotName};
 use crate::postgres::{PgError, Session};
 use crate::schema::{PlannedStep, install};
+
+use super::output::{OutputError, print};
 
 /// Returns the configured slot, else the default one of the database really connected to.
 ///

@@ -12,8 +12,7 @@ use tracing::info;
 
 use crate::format;
 use crate::model::RelationId;
-use crate::status::Status;
-use crate::status::{CopyState, Snapshot, TableCopy};
+use crate::status::{CopyState, Snapshot, Status, TableCopy};
 
 /// Lines come this often while rows move.
 const LINES_EVERY: Duration = Duration::from_secs(5);

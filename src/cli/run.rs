@@ -7,20 +7,19 @@ use std::process::ExitCode;
 
 use tracing::{info, warn};
 
-use super::args::RunArguments;
-use super::runtime::block_on;
-use super::signals::Signals;
-use super::{Failure, progress};
 use crate::attach::Server;
 use crate::attach::log::LogHub;
 use crate::config::{Configuration, Pipeline};
 use crate::diagnose::check;
-use crate::engine::options::EngineOptions;
-use crate::engine::{Engine, Handle};
+use crate::engine::{Engine, EngineOptions, Handle};
 use crate::model::ErrorClass;
 use crate::runtime::spawn;
-use crate::status::Command;
-use crate::status::Outcome;
+use crate::status::{Command, Outcome};
+
+use super::args::RunArguments;
+use super::runtime::block_on;
+use super::signals::Signals;
+use super::{Failure, progress};
 
 /// Streams without a terminal.
 pub(super) fn run(

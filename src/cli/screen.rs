@@ -1,11 +1,13 @@
 //! What a console is opened with, whatever it shows first.
 
-use super::args::GlobalArguments;
+use std::path::Path;
+
 use crate::attach::log::LogHub;
 use crate::config::{Configuration, LogLevel, Palette, Pipeline, key};
 use crate::console::{ConsoleOptions, EngineLink, Launch, WizardValues};
-use crate::engine::options::EngineOptions;
-use std::path::Path;
+use crate::engine::EngineOptions;
+
+use super::args::GlobalArguments;
 
 /// How an engine starts under the eyes of somebody who can decide.
 pub(super) fn attended() -> EngineOptions {

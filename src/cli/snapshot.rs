@@ -4,19 +4,18 @@ use std::process::ExitCode;
 
 use tracing::info;
 
-use super::Failure;
-use super::output::print;
-use super::plan::print_plan;
-use super::progress;
-use super::runtime::block_on;
-use super::signals::Signals;
 use crate::config::{Configuration, Pipeline};
 use crate::engine::Engine;
 use crate::model::ErrorClass;
 use crate::runtime::spawn;
 use crate::snapshot::plan_snapshot;
-use crate::status::Command;
-use crate::status::Outcome;
+use crate::status::{Command, Outcome};
+
+use super::output::print;
+use super::plan::print_plan;
+use super::runtime::block_on;
+use super::signals::Signals;
+use super::{Failure, progress};
 
 /// Copies, or prints the SQL that would be run on both sides.
 pub(super) fn run(configuration: &Configuration, plan: bool) -> Result<ExitCode, Failure> {

@@ -5,9 +5,6 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::Failure;
-use super::output::{print, print_json};
-use super::runtime::block_on;
 use crate::attach;
 use crate::config::{ByteSize, Configuration, Pipeline};
 use crate::diagnose::inspect::Side;
@@ -16,8 +13,11 @@ use crate::diagnose::{
 };
 use crate::engine::UNLOGGED;
 use crate::snapshot::SnapshotError;
-use crate::status::CopyState;
-use crate::status::Slot;
+use crate::status::{CopyState, Slot};
+
+use super::Failure;
+use super::output::{print, print_json};
+use super::runtime::block_on;
 
 /// Prints what is to be seen. When a side does not answer, that is said and decides the exit code.
 pub(super) fn run(configuration: &Configuration, json: bool) -> Result<ExitCode, Failure> {

@@ -4,15 +4,16 @@ use std::process::ExitCode;
 
 use tracing::info;
 
+use crate::config::{Configuration, ConnectionSettings, Maintenance, SlotName};
+use crate::postgres::{PgError, Session, connect_watched};
+use crate::schema::{InstallError, SourceServers, install};
+
 use super::Failure;
 use super::args::TearDownArguments;
 use super::output::{print, print_note};
 use super::plan::{print_plan, slot_name};
 use super::runtime::block_on;
 use super::servers::Servers;
-use crate::config::{Configuration, ConnectionSettings, Maintenance, SlotName};
-use crate::postgres::{PgError, Session, connect_watched};
-use crate::schema::{InstallError, SourceServers, install};
 
 /// What `application_name` says of us on both servers.
 const APPLICATION_NAME: &str = "pgstream tear-down";

@@ -3,12 +3,13 @@
 use std::io;
 use std::process::ExitCode;
 
+use crate::model::{Classify, ErrorClass};
+use crate::tutorial::player::{PlayOptions, play};
+
 use super::Failure;
 use super::args::TutorialArguments;
 use super::runtime::block_on;
 use super::signals::Signals;
-use crate::model::{Classify, ErrorClass};
-use crate::tutorial::player::{PlayOptions, play};
 
 /// The user ended it before its end.
 #[derive(Debug, thiserror::Error)]

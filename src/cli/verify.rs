@@ -4,13 +4,14 @@ use std::process::ExitCode;
 
 use indicatif::HumanCount;
 
+use crate::config::{Configuration, TableFilter};
+use crate::model::ErrorClass;
+use crate::verify::{Options, Report, RowDifference, RowKind, TableReport, Verdict, verify};
+
 use super::Failure;
 use super::args::VerifyArguments;
 use super::output::{print, print_json};
 use super::runtime::block_on;
-use crate::config::{Configuration, TableFilter};
-use crate::model::ErrorClass;
-use crate::verify::{Options, Report, RowDifference, RowKind, TableReport, Verdict, verify};
 
 /// Differing rows that are named, a table.
 const ROWS_MAX: usize = 20;

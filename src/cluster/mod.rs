@@ -11,30 +11,32 @@
 //!       .s.PGSQL.<port>
 //! ```
 
-use std::fs;
 use std::hash::{BuildHasher as _, RandomState};
-use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::{fs, io};
 
 use tempfile::TempDir;
 
 use crate::model::{Classify, ErrorClass};
-use account::Account;
-use postmaster::{Postmaster, Stop, Watcher};
-use server::{Server, ServerError};
+
+use postmaster::{Postmaster, Stop};
+use server::ServerError;
 use template::{PASSWORD, SUPERUSER, Template, short_temp_dir};
 
-pub mod account;
+mod account;
 mod options;
-pub(crate) mod postmaster;
-pub mod server;
-pub mod template;
+mod postmaster;
+mod server;
+mod template;
 
+pub use account::Account;
 use options::settings_text;
 pub use options::{ClusterOptions, ServerTls};
+pub(crate) use postmaster::Watcher;
+pub use server::{OUTPUT_PLUGIN_LIBRARIES, Server};
 
 /// Ports are taken from below the range that the kernel gives to outgoing connections, so that
 /// a stopped cluster finds its port free again.

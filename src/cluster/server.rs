@@ -5,17 +5,15 @@
 //! directory. The search order puts what a person names before what a package installs.
 
 use std::collections::HashSet;
-use std::env;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
+use std::{env, fs, io};
 
 use crate::model::{Classify, ErrorClass};
 
 /// Names the directory with `initdb` and `postgres`; stronger than every other place.
-pub const BIN_DIR_VARIABLE: &str = "PGSTREAM_PG_BIN_DIR";
+pub(crate) const BIN_DIR_VARIABLE: &str = "PGSTREAM_PG_BIN_DIR";
 
 /// The setting without which current minor releases refuse wal2json.
 /// Older ones do not know it and refuse to start with it.
@@ -153,7 +151,7 @@ impl Server {
 
 /// Why no server can be used.
 #[derive(Debug, thiserror::Error)]
-pub enum ServerError {
+pub(crate) enum ServerError {
     /// None of the places has the programs.
     #[error("no PostgreSQL server found, searched {}", list(.searched))]
     Missing {

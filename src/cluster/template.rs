@@ -19,9 +19,9 @@ use super::postmaster::Watcher;
 use super::server::Server;
 
 /// The superuser of every throw-away cluster.
-pub const SUPERUSER: &str = "postgres";
+pub(crate) const SUPERUSER: &str = "postgres";
 /// Its password.
-pub const PASSWORD: &str = "postgres";
+pub(crate) const PASSWORD: &str = "postgres";
 
 /// What `initdb` is reported; part of a template's identity.
 const INITDB_ARGUMENTS: [&str; 6] = [
@@ -35,7 +35,7 @@ const INITDB_ARGUMENTS: [&str; 6] = [
 
 /// A pristine data directory to copy from.
 #[derive(Debug)]
-pub struct Template {
+pub(crate) struct Template {
     data_dir: PathBuf,
     /// Set where nobody keeps the template: it goes when this value goes.
     _workshop: Option<(Watcher, TempDir)>,
@@ -46,7 +46,7 @@ impl Template {
     ///
     /// # Errors
     /// When `initdb` fails or the file system refuses.
-    pub fn prepare(server: &Server, account: Account, store: &Path) -> io::Result<Self> {
+    pub(crate) fn prepare(server: &Server, account: Account, store: &Path) -> io::Result<Self> {
         fs::create_dir_all(store)?;
         let name = template_name(server);
         let data_dir = store.join(&name);
@@ -64,7 +64,7 @@ impl Template {
     ///
     /// # Errors
     /// When `initdb` fails or the file system refuses.
-    pub fn once(server: &Server, account: Account) -> io::Result<Self> {
+    pub(crate) fn once(server: &Server, account: Account) -> io::Result<Self> {
         let workshop = short_temp_dir("init", account)?;
         let watcher = Watcher::start(account, workshop.path())?;
         let data_dir = workshop.path().join("data");
@@ -77,7 +77,7 @@ impl Template {
 
     /// Returns the files of a cluster that is stopped as a template.
     #[must_use]
-    pub fn of(data_dir: &Path) -> Self {
+    pub(crate) fn of(data_dir: &Path) -> Self {
         Self {
             data_dir: data_dir.to_path_buf(),
             _workshop: None,
@@ -88,7 +88,7 @@ impl Template {
     ///
     /// # Errors
     /// When the file system refuses.
-    pub fn copy_to(&self, to: &Path, account: Account) -> io::Result<()> {
+    pub(crate) fn copy_to(&self, to: &Path, account: Account) -> io::Result<()> {
         copy_tree(&self.data_dir, to, account)
     }
 }

@@ -23,8 +23,9 @@ mod tests;
 mod tls;
 mod uri;
 
-use serde::{Serialize, Serializer};
 use std::fmt;
+
+use serde::{Serialize, Serializer};
 
 use super::{Origin, Secret, SettingOrigin};
 

@@ -4,8 +4,9 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
-use super::Origin;
 use crate::model::{Classify, ErrorClass};
+
+use super::Origin;
 
 /// One fault of a configuration, or one warning about it. The value is not in it, nor a part of one: what
 /// does not parse may be a password in the wrong place.

@@ -5,8 +5,9 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::connection::Environment;
-use super::{ConfigError, Kind, Origin, Problem, VARIABLES, Variable};
-use super::{env_file, go, redact, suggest};
+use super::{
+    ConfigError, Kind, Origin, Problem, VARIABLES, Variable, env_file, go, redact, suggest,
+};
 
 /// What all our variables begin with.
 const PREFIX: &str = "PGSTREAM_";

@@ -32,8 +32,7 @@ mod unit;
 mod validate;
 mod variable;
 
-pub use connection::ConnectionError;
-pub use connection::ConnectionSettings;
+pub use connection::{ConnectionError, ConnectionSettings};
 pub use error::{ConfigError, Problem};
 pub use layers::{Configuration, FlagValue, Inputs, Resolved};
 pub use origin::{Origin, SettingOrigin};

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::model::Classify as _;
+
 use super::layers::Setting;
 use super::pipeline::{Batch, Screen, Snapshot, Word, WordError, parse_word};
 use super::table_filter::parse_patterns;
@@ -15,7 +17,6 @@ use super::{
     OnConflict, Pipeline, Plugin, Problem, SlotName, TableFilter, TablePattern, Variable, key,
     parse_duration, suggest,
 };
-use crate::model::Classify as _;
 
 /// Row changes of a batch when nothing sets it: the tutorial's default.
 const BATCH_SIZE: usize = 100;

@@ -8,8 +8,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::list;
 use crate::model::{QualifiedName, quote_ident};
+
+use super::list;
 
 /// One pattern: a schema part and a table part.
 #[derive(Debug, Clone, PartialEq, Eq)]

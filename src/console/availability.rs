@@ -1,12 +1,11 @@
 //! Which actions make sense now, and why the others do not: a disabled action stays visible, with
 //! its reason.
 
+use crate::status::{CopyState, Failure, Phase, SchemaState};
+
 use super::action::{Action, Pane};
 use super::detail::{selected_change, selected_copy};
 use super::model::Model;
-use crate::status::CopyState;
-use crate::status::Failure;
-use crate::status::{Phase, SchemaState};
 
 /// Returns why an action makes no sense now; none when it does.
 pub(crate) fn refusal(model: &Model, action: Action) -> Option<&'static str> {

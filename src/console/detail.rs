@@ -5,17 +5,16 @@ mod snapshot;
 
 use ratatui::text::{Line, Span};
 
-pub(crate) use snapshot::selected_copy;
+use crate::status::{Phase, SchemaChange, SchemaState, Slot, TableCounters};
 
 use super::action::{Action, Pane};
-use super::availability;
-use super::format;
 use super::items::{Item, changes, selected};
 use super::model::Model;
-use super::status_glyph;
-use super::status_glyph::StatusGlyph;
+use super::status_glyph::{self, StatusGlyph};
 use super::theme::Role;
-use crate::status::{Phase, SchemaChange, SchemaState, Slot, TableCounters};
+use super::{availability, format};
+
+pub(crate) use snapshot::selected_copy;
 
 /// Returns the words about the selected row of a pane.
 pub(crate) fn lines(model: &Model, pane: Pane) -> Vec<Line<'static>> {

@@ -3,9 +3,10 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::model::{Classify, ErrorClass};
+
 use super::keys::KeymapError;
 use super::theme::ThemeError;
-use crate::model::{Classify, ErrorClass};
 
 /// The console could not open, or ended by itself.
 #[derive(Debug, thiserror::Error)]

@@ -1,19 +1,17 @@
 //! What is wrong and what fixes it, as the console says it: with its own keys in place of the
 //! shell's flags, and whole, in as many lines as that takes.
 
-use super::action::Action;
-use super::action::Pane;
-use super::layout::{self, Class};
-use super::layout::{Layout, Wanted};
-use super::model::Model;
-use super::status_glyph;
-use super::theme::Role;
-use super::view;
 use crate::model::hint::{
     EDIT_FLAG, INIT_COMMAND, RUN_AGAIN, SKIP_FLAG, without_beginning_anew, without_command,
     without_flag,
 };
 use crate::status::Failure;
+
+use super::action::{Action, Pane};
+use super::layout::{self, Class, Layout, Wanted};
+use super::model::Model;
+use super::theme::Role;
+use super::{status_glyph, view};
 
 /// Returns a failure's hint with the keys that do what it speaks of; `again` tries again.
 pub(crate) fn in_keys(model: &Model, failure: &Failure, again: Action) -> Option<String> {

@@ -5,8 +5,7 @@
 //! and nothing says again that there is more. So this thread waits level-triggered (crossterm's
 //! `use-dev-tty`), which that stream does not work with.
 
-use std::io;
-use std::thread;
+use std::{io, thread};
 
 use crossterm::event::{Event, KeyEventKind, MouseButton, MouseEventKind, read};
 use tokio::sync::mpsc;

@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::HashSet;
 
+use crate::status::{CopyState, SchemaChange, SchemaState, Slot, TableCopy, TableCounters};
+
 use super::action::Pane;
 use super::model::{CopyOrder, Model, SlotOrder, TableOrder};
 use super::rows;
-use crate::status::{CopyState, TableCopy};
-use crate::status::{SchemaChange, SchemaState, Slot, TableCounters};
 
 /// One thing that a list pane lists.
 #[derive(Debug, Clone, Copy)]

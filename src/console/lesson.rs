@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use futures_util::future::LocalBoxFuture;
 use tui_input::Input;
 
-use super::link::EngineLink;
 use crate::config::{Pipeline, Resolved};
+
+use super::link::EngineLink;
 
 /// One lesson.
 #[derive(Debug, Clone, PartialEq, Eq)]

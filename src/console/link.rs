@@ -10,10 +10,8 @@ use tokio::sync::{broadcast, watch};
 use crate::attach::log::LogHub;
 use crate::attach::{Attachment, Server};
 use crate::config::Pipeline;
-use crate::engine::options::EngineOptions;
-use crate::engine::{Engine, Handle};
-use crate::status::{Command, CommandAnswer};
-use crate::status::{EngineEvent, Phase, Status};
+use crate::engine::{Engine, EngineOptions, Handle};
+use crate::status::{Command, CommandAnswer, EngineEvent, Phase, Status};
 
 /// Asks the engine for something; none when it is not there any more.
 type Ask = Box<dyn Fn(Command) -> BoxFuture<'static, Option<CommandAnswer>> + Send>;

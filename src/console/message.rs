@@ -6,16 +6,15 @@ use std::sync::Arc;
 
 use ratatui::layout::Size;
 
+use crate::config::Resolved;
+use crate::status::{Command, CommandAnswer, EngineEvent, Status};
+
 use super::chord::Chord;
 use super::lesson::{Lesson, Request, Seen};
 use super::model::logs::{Capture, LogLine};
 use super::model::servers::{Looked, Query};
 use super::start::Found;
-use super::wizard::Kind;
-use super::wizard::{Answer, Job};
-use crate::config::Resolved;
-use crate::status::{Command, CommandAnswer};
-use crate::status::{EngineEvent, Status};
+use super::wizard::{Answer, Job, Kind};
 
 /// Something happened.
 #[derive(Debug)]

@@ -51,6 +51,11 @@ use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt as _;
 
+use lesson::TutorialState;
+use shell::{Outside, Shell};
+
+pub use crate::attach::log::{LogFeed, LogHub};
+pub(crate) use crate::format;
 pub use error::ConsoleError;
 pub use keys::KeymapError;
 pub use lesson::{ByHand, Lesson, LessonStep, Performed, Performer, Request, Seen, Tutorial};
@@ -59,11 +64,6 @@ pub use options::{ConsoleOptions, Opening, is_capable};
 pub use start::{Found, Opened, Opener, Stager, Starts};
 pub use theme::ThemeError;
 pub use wizard::WizardValues;
-
-pub use crate::attach::log::{LogFeed, LogHub};
-pub(crate) use crate::format;
-use lesson::TutorialState;
-use shell::{Outside, Shell};
 
 /// Opens the console on the terminal, starts the engine, and runs until the operator leaves. The
 /// engine has then been asked to stop; whatever it had not finished comes again. Returns where the

@@ -8,6 +8,8 @@ use jiff::tz::TimeZone;
 use ratatui::layout::Size;
 use tui_input::Input;
 
+use crate::status::{CopyState, Lag, Phase, Sample, Status};
+
 use super::action::Pane;
 use super::keys::Keymap;
 use super::lesson::TutorialState;
@@ -15,10 +17,7 @@ use super::settings::Settings;
 use super::start::Start;
 use super::theme::Theme;
 use super::view;
-use super::wizard::Wizard;
-use super::wizard::WizardValues;
-use crate::status::CopyState;
-use crate::status::{Lag, Phase, Sample, Status};
+use super::wizard::{Wizard, WizardValues};
 
 pub(crate) mod cursor;
 pub(crate) mod editor;

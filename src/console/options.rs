@@ -6,6 +6,9 @@ use std::{env, fs};
 use jiff::tz::TimeZone;
 use tracing::Level;
 
+use crate::attach::log::LogFeed;
+use crate::config::{Palette, Pipeline, Resolved, Screen};
+
 use super::error::ConsoleError;
 use super::keys::Keymap;
 use super::lesson::Tutorial;
@@ -15,10 +18,7 @@ use super::settings::Settings;
 use super::start::{Start, Starts};
 use super::theme::{self, Own, Theme};
 use super::update::ask;
-use super::wizard::Wizard;
-use super::wizard::{Kind, WizardValues};
-use crate::attach::log::LogFeed;
-use crate::config::{Palette, Pipeline, Resolved, Screen};
+use super::wizard::{Kind, Wizard, WizardValues};
 
 /// The wizard that a console opens with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,22 +3,21 @@
 mod cell;
 mod copies;
 
-pub(crate) use cell::{Column, Row};
-
 use std::borrow::Cow;
 
 use jiff::tz::TimeZone;
 
+use crate::status::{Phase, SchemaChange, Slot, TableCounters};
+
 use super::action::Pane;
-use super::availability;
-use super::format;
 use super::items::Item;
 use super::model::Model;
-use super::status_glyph;
 use super::theme::Role;
-use super::threshold;
-use crate::status::{Phase, SchemaChange, Slot, TableCounters};
+use super::{availability, format, status_glyph, threshold};
+
 use cell::{cell, column, fill, number, plain};
+
+pub(crate) use cell::{Column, Row};
 
 const SLOT_COLUMNS: &[Column] = &[
     fill("SLOT", 12),

@@ -8,9 +8,10 @@ use std::path::PathBuf;
 use crossterm::event::KeyCode;
 use tui_input::Input;
 
+use crate::config::{Configuration, FlagValue, Inputs, Kind, Origin, Resolved, Section, Variable};
+
 use super::chord::Chord;
 use super::model::overlay::edit;
-use crate::config::{Configuration, FlagValue, Inputs, Kind, Origin, Resolved, Section, Variable};
 
 pub(crate) mod file;
 

@@ -27,6 +27,13 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
+use crate::attach::log::{Captured, LogFeed, LogHub};
+use crate::config::Pipeline;
+use crate::engine::{EngineOptions, Observer};
+use crate::runtime::clock;
+use crate::schema::Progress;
+use crate::status::Status;
+
 use super::clipboard::Clipboard;
 use super::input::{self, from_terminal};
 use super::lesson::Performer;
@@ -37,15 +44,7 @@ use super::settings::file;
 use super::start::Starts;
 use super::terminal::{self, Screen};
 use super::update::{ask, update};
-use super::wizard::Kind;
-use super::wizard::{Answer, Name, save};
-use crate::attach::log::{Captured, LogFeed, LogHub};
-use crate::config::Pipeline;
-use crate::engine::observe::Observer;
-use crate::engine::options::EngineOptions;
-use crate::runtime::clock;
-use crate::schema::Progress;
-use crate::status::Status;
+use super::wizard::{Answer, Kind, Name, save};
 
 use jobs::Done;
 

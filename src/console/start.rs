@@ -8,11 +8,12 @@ use futures_util::future::LocalBoxFuture;
 use tracing::Level;
 use tui_input::Input;
 
+use crate::config::{Pipeline, Resolved};
+
 use super::action::Action;
 use super::lesson::Tutorial;
 use super::link::Launch;
 use super::wizard::WizardValues;
-use crate::config::{Pipeline, Resolved};
 
 /// Opens a configuration file, or says why it cannot, line by line.
 pub type Opener = Box<dyn FnMut(&Path) -> Result<Opened, Vec<String>>>;

@@ -1,10 +1,10 @@
 //! What a state looks like: a sign, a word, a role. The word and the sign carry the meaning alone;
 //! colour is a third witness, so that every theme, the monochrome one included, can be read.
 
+use crate::status::{CopyState, Phase, SchemaState, Slot};
+
 use super::model::MarkKind;
 use super::theme::Role;
-use crate::status::CopyState;
-use crate::status::{Phase, SchemaState, Slot};
 
 /// A state for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

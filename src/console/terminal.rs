@@ -2,10 +2,9 @@
 
 use std::io::{self, Stdout, Write as _};
 use std::mem::ManuallyDrop;
-use std::panic;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::{panic, thread};
 
 use crossterm::event::{
     DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,

@@ -8,6 +8,8 @@ use ratatui::layout::{Rect, Size};
 use ratatui::style::Color;
 use tracing::Level;
 
+use crate::config::Palette;
+
 use super::keys::Keymap;
 use super::message::{Effect, Message};
 use super::model::logs::Logs;
@@ -16,9 +18,7 @@ use super::scripted::{NOW_MS, SampleState, log_lines, status};
 use super::theme::Theme;
 use super::update::update;
 use super::view;
-use super::wizard::Wizard;
-use super::wizard::{Kind, WizardValues};
-use crate::config::Palette;
+use super::wizard::{Kind, Wizard, WizardValues};
 
 mod pictures;
 mod screens;

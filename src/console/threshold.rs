@@ -1,8 +1,9 @@
 //! From which figure on somebody should look, and act. Colour is a third witness: a mark behind the
 //! figure says the same.
 
-use super::theme::Role;
 use crate::status::Slot;
+
+use super::theme::Role;
 
 /// A lag of this many seconds is worth a look; of that many, somebody's work.
 const LAG_S: [f64; 2] = [10.0, 60.0];

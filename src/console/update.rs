@@ -3,17 +3,17 @@
 
 use std::sync::Arc;
 
+use crate::model::ErrorClass;
+use crate::status::{
+    Command, CommandAnswer, CopyCommand, EngineEvent, Failure, Phase, SchemaState, Slot, Status,
+};
+
 use super::message::{Effect, Message};
 use super::model::overlay::Overlay;
 use super::model::servers::Looked;
 use super::model::{Leaving, MarkKind, Model, ToastKind};
 use super::settings::Settings;
 use super::status_glyph;
-use crate::model::ErrorClass;
-use crate::status::CopyCommand;
-use crate::status::Failure;
-use crate::status::{Command, CommandAnswer};
-use crate::status::{EngineEvent, Phase, SchemaState, Slot, Status};
 
 mod act;
 pub(crate) mod ask;

@@ -14,8 +14,7 @@ use tui_input::Input;
 
 use crate::config::{Pipeline, Resolved, TableFilter};
 use crate::diagnose::Finding;
-use crate::schema::SourceTable;
-use crate::schema::{PlannedStep, Progress};
+use crate::schema::{PlannedStep, Progress, SourceTable};
 
 mod field;
 pub(crate) mod job;

@@ -1,12 +1,12 @@
 //! What `y`, `Y` and `c` put on the clipboard: the text of what is shown, and where somebody would
 //! paste it into psql, the statement.
 
+use crate::status::SchemaChange;
+
 use super::action::Pane;
-use super::detail;
 use super::items::{items, selected};
 use super::model::Model;
-use super::rows;
-use crate::status::SchemaChange;
+use super::{detail, rows};
 
 /// Returns the selected row and what to call it; of a schema change, what it is in words.
 pub(crate) fn row(model: &Model) -> Option<(String, String)> {

@@ -15,13 +15,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hashbrown::HashMap;
 
-use self::cursor::Cursor;
-use super::DecodeError;
-use super::suspect::is_suspect;
 use crate::model::{
     Change, Column, Event, Lsn, OldTuple, QualifiedName, Relation, RelationId, ReplicaIdentity,
     TransactionBegin, TransactionCommit, Tuple, Value, quote_ident,
 };
+
+use self::cursor::Cursor;
+use super::DecodeError;
+use super::suspect::is_suspect;
 
 /// Flag of TRUNCATE messages.
 const TRUNCATE_CASCADE: u8 = 1;

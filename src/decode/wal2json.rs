@@ -21,15 +21,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use self::message::{Action, Field, Message};
-use self::shape::Shapes;
-use self::value::Reading;
-use super::DecodeError;
 use crate::config::NullNumbers;
 use crate::model::{
     Change, Event, Lsn, OldTuple, QualifiedName, Relation, ReplicaIdentity, TransactionBegin,
     TransactionCommit, Tuple, Value,
 };
+
+use self::message::{Action, Field, Message};
+use self::shape::Shapes;
+use self::value::Reading;
+use super::DecodeError;
 
 /// The only logical messages that come: those with which earlier builds sent the rows of rewritten
 /// tables. They are passed over, on record.

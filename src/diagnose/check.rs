@@ -18,19 +18,17 @@ mod rules;
 mod wal2json;
 mod wanted;
 
-pub use report::{CheckReport, Finding, Side};
-
 use crate::config::{ConnectionSettings, Pipeline, Plugin, key};
 use crate::engine::continuity;
 use crate::model::Classify;
 use crate::postgres::{PgError, connect_watched};
 use crate::schema::Conflict;
-use crate::snapshot::plan_snapshot;
+use crate::snapshot::{SnapshotError, plan_snapshot};
 
-use crate::snapshot::SnapshotError;
 use facts::{SourceFacts, TargetFacts};
-
 use wanted::Wanted;
+
+pub use report::{CheckReport, Finding, Side};
 
 /// What `application_name` says of us on both servers.
 const APPLICATION_NAME: &str = "pgstream check";

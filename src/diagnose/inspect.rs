@@ -10,19 +10,18 @@ mod query;
 mod report;
 
 use crate::config::{Pipeline, SlotName};
-use crate::engine::LastStop;
-use crate::engine::continuity;
+use crate::engine::{LastStop, continuity};
 use crate::model::hint::init_command;
 use crate::postgres::PgError;
 use crate::runtime::clock;
+
+use look::{SourceLook, TargetLook, slot_name};
+
 pub use confirmed::Unconfirmed;
-use look::{SourceLook, TargetLook};
 pub use report::{
     Checkpoint, Init, Inspection, Lag, SchemaChange, SchemaChangeState, Side, TableCopy,
     UnfitPublication,
 };
-
-use look::slot_name;
 
 /// Looks at both sides once. Returns what was seen, and the failure of the first side that did not
 /// answer.

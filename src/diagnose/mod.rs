@@ -7,11 +7,10 @@ pub mod check;
 pub mod inspect;
 pub(crate) mod requirements;
 
-pub use check::check;
-pub use check::{CheckReport, Finding, Side};
-pub use inspect::inspect;
+pub use check::{CheckReport, Finding, Side, check};
 pub(crate) use inspect::rfc3339;
 pub use inspect::{
-    Checkpoint, Init, Inspection, Lag, SchemaChange, SchemaChangeState, TableCopy, UnfitPublication,
+    Checkpoint, Init, Inspection, Lag, SchemaChange, SchemaChangeState, TableCopy,
+    UnfitPublication, inspect,
 };
 pub(crate) use requirements::Unmet;

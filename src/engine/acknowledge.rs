@@ -12,11 +12,10 @@ use tracing::{debug, warn};
 
 use crate::apply::{CheckpointStore, Writer};
 use crate::config::ConnectionSettings;
-use crate::fault;
 use crate::model::hint::on_side;
 use crate::model::{Classify as _, ErrorClass};
 use crate::postgres::{self, PgError, Session, sqlstate};
-use crate::schema;
+use crate::{fault, schema};
 
 /// Acknowledgements that may wait; more are left for the next start.
 pub(super) const QUEUE_MAX: usize = 4_096;

@@ -31,9 +31,6 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::trace;
 
-use super::EngineError;
-use super::counters::{Counters, TableDelta};
-use super::route::{Route, Router};
 use crate::apply::{
     ApplyError, Batch, Checkpoint, CheckpointStore, Commit, HeldRows, Op, RowChange, TablePlan,
     Writer,
@@ -46,18 +43,20 @@ use crate::model::{
 };
 use crate::runtime::clock;
 use crate::schema::Table;
-use crate::snapshot::TableSync;
-use crate::snapshot::{CopyLink, TablesRequest};
-use crate::status::SchemaChange;
-use crate::status::SchemaEdit;
-use crate::status::StatusPublisher;
+use crate::snapshot::{CopyLink, TableSync, TablesRequest};
+use crate::status::{SchemaChange, SchemaEdit, StatusPublisher};
+
+use super::EngineError;
+use super::counters::{Counters, TableDelta};
+use super::route::{Route, Router};
 
 use background::BackgroundWriter;
 use behind_rows::BehindRows;
+use reload_state::Reload;
+
 pub(super) use letter::StreamPublication;
 pub(super) use limits::Limits;
 pub(super) use older_types::OlderTypes;
-use reload_state::Reload;
 
 /// Rows wait in memory up to this many, then they go to the open target transaction. Larger sets
 /// are hardly faster, and while one is gathered the target has nothing to do.

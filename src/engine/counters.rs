@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::QualifiedName;
-
 use crate::status::{BATCH_BOUNDS_MS, BatchTimes, Status, TableCounters, Totals};
 
 /// Percentiles speak of this many batches: enough for a 95th, few enough to sort at each look.

@@ -7,7 +7,7 @@ use super::EngineError;
 
 /// Returns the failure for people: no password, no row's value, no stack trace.
 #[must_use]
-pub fn failure_of(error: &EngineError, transaction: Option<FailedTransaction>) -> Failure {
+pub(crate) fn failure_of(error: &EngineError, transaction: Option<FailedTransaction>) -> Failure {
     Failure {
         refusal: refusal(error),
         ..failure::failure_of(error, transaction)

@@ -13,7 +13,6 @@ use tracing::trace;
 use crate::fault;
 use crate::model::Lsn;
 use crate::postgres::{FeedbackWriter, PgError, StandbyStatus};
-
 use crate::runtime::clock;
 
 /// What the applier knows.

@@ -6,23 +6,15 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::config::Pipeline;
 use crate::model::ErrorClass;
+use crate::runtime::{Task, TaskEnd, clock, supervise};
+use crate::snapshot::{Control, Copies, Standalone};
+use crate::status::{
+    Command, CommandAnswer, CopyCommand, EngineEvent, Failure, Outcome, Phase, Request, Status,
+    StatusPublisher,
+};
 
 use super::lifecycle::Lifecycle;
 use super::options::EngineOptions;
-use crate::runtime::clock;
-use crate::runtime::supervise;
-use crate::runtime::{Task, TaskEnd};
-use crate::snapshot::Control;
-use crate::snapshot::Copies;
-use crate::snapshot::Standalone;
-use crate::snapshot::copies;
-use crate::status::CopyCommand;
-use crate::status::Failure;
-use crate::status::Outcome;
-use crate::status::Request;
-use crate::status::StatusPublisher;
-use crate::status::{Command, CommandAnswer};
-use crate::status::{EngineEvent, Phase, Status};
 
 /// Commands that may wait; a person types slower.
 const COMMANDS_MAX: usize = 16;

@@ -26,23 +26,20 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, error, info, warn};
 
 use crate::config::{Pipeline, key};
+use crate::engine::failure::failure_of;
 use crate::model::{Classify as _, ErrorClass, Lsn, QualifiedName};
+use crate::runtime::{Retry, clock, supervise};
+use crate::snapshot::Copies;
+use crate::status::{
+    Command, CommandAnswer, FailedTransaction, Failure, Outcome, Phase, Request, SchemaEdit,
+    SchemaState, StatusPublisher,
+};
 
-use super::acknowledge;
 use super::counters::Counters;
 use super::options::EngineOptions;
 use super::stream::SessionEnd;
-use super::{EngineError, monitor, paired, presence, prune, stops, watchdog};
-use crate::engine::failure::failure_of;
-use crate::runtime::Retry;
-use crate::runtime::{clock, supervise};
-use crate::snapshot::Copies;
-use crate::status::Outcome;
-use crate::status::Request;
-use crate::status::StatusPublisher;
-use crate::status::{Command, CommandAnswer, SchemaEdit};
-use crate::status::{FailedTransaction, Failure};
-use crate::status::{Phase, SchemaState};
+use super::{EngineError, acknowledge, monitor, paired, presence, prune, stops, watchdog};
+
 use silence_timeout::SilenceTimeout;
 
 /// A session that lasted this long worked, even if the source had nothing to say: the next failure

@@ -33,7 +33,7 @@ mod handle;
 mod in_flight;
 mod lifecycle;
 mod monitor;
-pub mod observe;
+mod observe;
 mod options;
 mod paired;
 mod presence;
@@ -47,9 +47,9 @@ mod unreplicated;
 mod watchdog;
 
 pub use error::EngineError;
-
 pub use handle::{Engine, Handle, Remote};
-
+pub use observe::{Observer, Page, Servers};
+pub use options::EngineOptions;
 pub use stops::LastStop;
-
 pub use unreplicated::UNLOGGED;
+pub(crate) use unreplicated::{copy_large_objects, large_objects_stay};

@@ -13,12 +13,9 @@ use tracing::{debug, info, warn};
 
 use crate::config::ConnectionSettings;
 use crate::model::Lsn;
-use crate::postgres::{self, PgError, Session};
-
-use crate::postgres::document;
+use crate::postgres::{self, PgError, Session, document};
 use crate::runtime::clock;
-use crate::status::StatusPublisher;
-use crate::status::{Lag, Phase, Sample, Slot, Status, Totals, Unconfirmed};
+use crate::status::{Lag, Phase, Sample, Slot, Status, StatusPublisher, Totals, Unconfirmed};
 
 const EVERY: Duration = Duration::from_secs(1);
 

@@ -12,15 +12,12 @@ use tokio::time::timeout;
 
 use crate::config::{ConnectionSettings, Pipeline, SlotName};
 use crate::model::Lsn;
-use crate::postgres::{self, PgError, Session};
-use crate::postgres::{INVALID_SCHEMA_NAME, UNDEFINED_TABLE};
+use crate::postgres::{self, INVALID_SCHEMA_NAME, PgError, Session, UNDEFINED_TABLE, document};
 use crate::schema::{Change, Entry};
+use crate::status::{Failure, Lag, SchemaChange, SchemaState, Slot};
 
 use super::monitor::{self, WalMemory};
 use super::stops;
-use crate::postgres::document;
-use crate::status::Failure;
-use crate::status::{Lag, SchemaChange, SchemaState, Slot};
 
 const HISTORY: &str = include_str!("../../assets/sql/source/schema_history.sql");
 const RAN: &str = include_str!("../../assets/sql/target/schema_history.sql");
@@ -32,7 +29,7 @@ const APPLICATION_NAME: &str = "pgstream console";
 const ANSWER_MAX: Duration = Duration::from_secs(5);
 
 /// So many schema changes are read at once: several screens of them.
-pub const PAGE: i64 = 200;
+pub(crate) const PAGE: i64 = 200;
 
 /// Looks at both sides of a pipeline.
 #[derive(Debug)]

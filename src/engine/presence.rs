@@ -8,10 +8,8 @@ use tracing::{info, warn};
 
 use crate::config::ConnectionSettings;
 use crate::postgres::{self, PgError, Session};
-
 use crate::runtime::clock;
-use crate::status::Phase;
-use crate::status::StatusPublisher;
+use crate::status::{Phase, StatusPublisher};
 
 const EVERY: Duration = Duration::from_secs(2);
 

@@ -6,13 +6,11 @@ use std::time::Duration;
 use tokio::time::interval_at;
 use tracing::{debug, warn};
 
-use crate::apply;
 use crate::config::ConnectionSettings;
 use crate::postgres::{self, PgError};
-use crate::schema;
-
 use crate::runtime::clock;
 use crate::status::StatusPublisher;
+use crate::{apply, schema};
 
 /// An entry outlives its time by this part of it,
 const PART: u32 = 24;

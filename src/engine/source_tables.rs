@@ -5,8 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::config::TableFilter;
 use crate::model::QualifiedName;
-use crate::schema::Parent;
-use crate::schema::{Entry, ObjectChange, RenamedTable};
+use crate::schema::{Entry, ObjectChange, Parent, RenamedTable};
 
 /// Deeper than anybody partitions; a circle of stale names ends here.
 const DEPTH_MAX: usize = 16;

@@ -11,11 +11,9 @@ use tokio::time::timeout;
 use tracing::debug;
 
 use crate::config::{Pipeline, SlotName};
-use crate::model::ErrorClass;
-use crate::postgres::{PgError, Session, connect};
-
 use crate::diagnose::rfc3339;
-use crate::postgres::document;
+use crate::model::ErrorClass;
+use crate::postgres::{PgError, Session, connect, document};
 use crate::status::{FailedTransaction, Failure};
 
 const LAST_STOP: &str = include_str!("../../assets/sql/target/last_stop.sql");

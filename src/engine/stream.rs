@@ -23,6 +23,9 @@ use crate::decode::Decoder;
 use crate::fault;
 use crate::model::{Change, Event, Lsn, TransactionCommit};
 use crate::postgres::{Frame, Lifeline, PgError, WalReader};
+use crate::runtime::{Task, clock};
+use crate::snapshot::CopyRequest;
+use crate::status::{FailedTransaction, Phase, Request, StatusPublisher};
 
 use super::applier::Applier;
 use super::counters::Counters;
@@ -32,13 +35,6 @@ use super::paired::{Paired, PairedRequest, Recent};
 use super::read_batching::{FLUSH_DELAY, ReadBatching};
 use super::watchdog::Pulse;
 use super::{EngineError, route};
-use crate::runtime::Task;
-use crate::runtime::clock;
-use crate::snapshot::CopyRequest;
-use crate::status::FailedTransaction;
-use crate::status::Phase;
-use crate::status::Request;
-use crate::status::StatusPublisher;
 
 use copying::Copying;
 

@@ -5,7 +5,7 @@ pub const UNLOGGED: &str = "is unlogged: a copy brings its rows as they are then
                                    of its changes, because PostgreSQL writes none of them to the log";
 
 /// Says how many large objects stay behind.
-pub(super) fn large_objects_stay(count: u64) -> String {
+pub(crate) fn large_objects_stay(count: u64) -> String {
     let message = match count {
         1 => "1 is on the source, and it does".to_owned(),
         count => format!("{count} are on the source, and they do"),
@@ -14,7 +14,7 @@ pub(super) fn large_objects_stay(count: u64) -> String {
 }
 
 /// The commands that copy large objects, while nobody writes to them.
-pub(super) fn copy_large_objects(source_uri: &str) -> String {
+pub(crate) fn copy_large_objects(source_uri: &str) -> String {
     format!(
         "pg_dump --format=custom --blobs {source_uri} >source.dump; pg_restore --list source.dump | grep \
          BLOB >blobs; pg_restore --use-list=blobs --dbname=TARGET_URL source.dump # while nobody writes \

@@ -11,9 +11,10 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tracing::debug;
 
+use crate::config::ConnectionSettings;
+
 use super::connect::{Session, connect};
 use super::error::PgError;
-use crate::config::ConnectionSettings;
 
 /// How long an answer may take until somebody asks, where `tcp_user_timeout` of the address says nothing.
 const ANSWER_MAX: Duration = Duration::from_secs(60);

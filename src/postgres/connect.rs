@@ -9,13 +9,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio_postgres::config::{ChannelBinding as ClientBinding, SslMode as ClientSslMode};
-use tokio_postgres::config::{Config, SslNegotiation as ClientNegotiation};
+use tokio_postgres::config::{
+    ChannelBinding as ClientBinding, Config, SslMode as ClientSslMode,
+    SslNegotiation as ClientNegotiation,
+};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{
     AsyncMessage, CancelToken, Client, Connection, Row, SimpleQueryMessage, Statement,
 };
 use tracing::debug;
+
+use crate::config::ConnectionSettings;
+use crate::config::connection::ChannelBinding;
+use crate::model::quote_literal;
 
 use super::dial::{Place, dial, question};
 use super::error::PgError;
@@ -24,9 +30,6 @@ use super::link::{Link, Settled};
 use super::owner::Owner;
 use super::ownership::{self, STRANGERS};
 use super::pins::{CARRY_BYTES, pin_statement};
-use crate::config::ConnectionSettings;
-use crate::config::connection::ChannelBinding;
-use crate::model::quote_literal;
 
 const END_NAMESAKES: &str = "\
 SELECT pg_catalog.pg_terminate_backend(a.pid, 5000)

@@ -19,6 +19,7 @@ mod pump;
 mod session;
 
 use self::pump::Pump;
+
 pub use self::session::{Canceller, CopySession};
 pub use error::CopyError;
 

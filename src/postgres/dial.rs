@@ -19,11 +19,11 @@ use tokio::net::{TcpStream, UnixStream, lookup_host};
 use tokio::time::timeout;
 use tracing::debug;
 
+use crate::config::ConnectionSettings;
+use crate::config::connection::{Host, HostPort, SslMode, SslNegotiation, TargetSession};
+
 use super::link::{Link, Transport};
 use super::{PgError, TextRow, TlsError, sqlstate, tls};
-use crate::config::ConnectionSettings;
-use crate::config::connection::{Host, HostPort, TargetSession};
-use crate::config::connection::{SslMode, SslNegotiation};
 
 /// Bound of one attempt when the settings name none: a firewall that swallows packets must not
 /// hold us for the minutes that TCP would wait.

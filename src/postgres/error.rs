@@ -7,10 +7,11 @@
 use std::io;
 use std::time::Duration;
 
+use crate::model::{Classify, ErrorClass};
+
 use super::link::Unbelievable;
 use super::server_error::ServerError;
 use super::tls::TlsError;
-use crate::model::{Classify, ErrorClass};
 
 /// A statement is kept for errors up to this many bytes: enough to recognise it.
 const STATEMENT_BYTES_MAX: usize = 4096;

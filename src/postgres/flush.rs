@@ -1,8 +1,9 @@
 //! Makes sure that what a server has committed outlives its crash.
 
+use crate::model::Lsn;
+
 use super::connect::Session;
 use super::error::PgError;
-use crate::model::Lsn;
 
 /// A commit waits for the disk, and for synchronous standbys, only if its transaction has written
 /// something: an id alone is not enough. So it writes a message, which nobody reads.

@@ -10,13 +10,14 @@ use postgres_protocol::authentication::sasl::{self, ScramSha256};
 use postgres_protocol::message::backend::{AuthenticationSaslBody, Message};
 use postgres_protocol::message::frontend;
 
+use crate::config::Secret;
+use crate::config::connection::ChannelBinding;
+
 use super::dial::{Place, question};
 use super::error::PgError;
 use super::link::Link;
 use super::pins::pin_statement;
 use super::wire::Wire;
-use crate::config::Secret;
-use crate::config::connection::ChannelBinding;
 
 /// Whom we want to talk to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,10 +7,11 @@
 
 use std::sync::LazyLock;
 
+use crate::model::{QualifiedName, quote_ident, quote_literal};
+
 use super::TextRow;
 use super::error::PgError;
 use super::pins::pins_for_anybody;
-use crate::model::{QualifiedName, quote_ident, quote_literal};
 
 static BODY: LazyLock<String> = LazyLock::new(|| {
     include_str!("../../assets/sql/target/as_owner.sql").replace("$pins", &pins_for_anybody())

@@ -4,10 +4,11 @@
 
 use std::sync::LazyLock;
 
+use crate::model::do_block;
+
 use super::TextRow;
 use super::error::PgError;
 use super::owner::IS_OURS;
-use crate::model::do_block;
 
 /// Gives one row for each thing in our schema that belongs to somebody whom we do not trust.
 pub(super) static STRANGERS: LazyLock<String> =

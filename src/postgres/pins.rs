@@ -9,10 +9,11 @@
 //! change: another test compares them with `pg_settings` of each server, so that a setting of a new
 //! version is decided on.
 
+use crate::model::quote_ident;
+
 use super::dial::Place;
 use super::error::PgError;
 use super::sqlstate::INSUFFICIENT_PRIVILEGE;
-use crate::model::quote_ident;
 
 /// Setting and value: all that decides how a value or a definition is printed, read or compared. Any user
 /// may set any of them, so nobody needs a privilege to pin them.

@@ -2,9 +2,10 @@
 
 use serde::Deserialize;
 
+use crate::model::quote_ident;
+
 use super::connect::Session;
 use super::error::PgError;
-use crate::model::quote_ident;
 
 /// A publication as `pg_publication` shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

@@ -2,12 +2,13 @@
 //! password» or «the right»; here the database, the role and the place of the password are known, so
 //! that the fix can be done as it stands. A password itself is never told.
 
+use crate::model::quote_ident;
+
 use super::dial::Place;
 use super::error::PgError;
 use super::handshake::Service;
 use super::server_error::ServerError;
 use super::sqlstate;
-use crate::model::quote_ident;
 
 impl Place<'_> {
     /// Adds to a failure of the handshake what fixes it.

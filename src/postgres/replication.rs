@@ -7,6 +7,9 @@ use std::sync::Arc;
 use postgres_protocol::message::backend::{Header, Message};
 use tracing::debug;
 
+use crate::config::ConnectionSettings;
+use crate::model::{Lsn, quote_ident, quote_literal};
+
 use super::connect::NOTICE_OUR_END;
 use super::dial::{Place, dial};
 use super::error::PgError;
@@ -17,8 +20,6 @@ use super::pins::CARRY_BYTES;
 use super::sqlstate::INVALID_PARAMETER_VALUE;
 use super::stream::{FeedbackWriter, WalReader};
 use super::wire::{TextRow, Wire, lost};
-use crate::config::ConnectionSettings;
-use crate::model::{Lsn, quote_ident, quote_literal};
 
 const APPLICATION_NAME: &str = "pgstream";
 

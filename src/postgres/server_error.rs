@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use super::sqlstate;
 use crate::model::ErrorClass;
+
+use super::sqlstate;
 
 /// A server's error answer (manual, section 55.8 «Error and Notice Message Fields»). Display and
 /// Debug leave out what may hold values of rows.

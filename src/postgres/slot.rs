@@ -1,9 +1,10 @@
 //! Replication slots: finding one, and the statements that make and drop it.
 
-use super::connect::Session;
-use super::error::PgError;
 use crate::config::{Plugin, SlotName};
 use crate::model::quote_literal;
+
+use super::connect::Session;
+use super::error::PgError;
 
 /// A slot as `pg_replication_slots` shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]

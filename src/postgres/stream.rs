@@ -11,13 +11,14 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::time::sleep;
 use tracing::debug;
 
+use crate::model::Lsn;
+
 use super::error::PgError;
 use super::frame::{Frame, FrameBuffer, READ_BYTES, Step};
 use super::link::{LinkReader, LinkWriter};
 use super::server_error::ServerError;
 use super::socket::Gather;
 use super::wire::{answer, lost, notice};
-use crate::model::Lsn;
 
 /// A frame as large as this fills the line by itself: nothing is gained by letting it gather.
 const LARGE_BYTES: usize = 16 << 10;

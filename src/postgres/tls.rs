@@ -19,9 +19,10 @@ use rustls::{ClientConfig, InconsistentKeys, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use crate::config::connection::{RootCertificates, SslMode, SslNegotiation, TlsSettings};
+
 use self::verify::{Check, Verifier};
 use super::link::Transport;
-use crate::config::connection::{RootCertificates, SslMode, SslNegotiation, TlsSettings};
 
 pub use error::TlsError;
 

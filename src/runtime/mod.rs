@@ -1,7 +1,7 @@
 //! What every part runs on: the one clock, tasks that somebody looks after, waits between attempts.
 
 pub mod clock;
-pub mod retry;
+mod retry;
 pub mod supervise;
 
 pub(crate) use retry::Retry;

@@ -10,10 +10,11 @@ use std::collections::HashSet;
 
 use serde::Deserialize;
 
-use super::entry::{Images, ObjectChange};
-use super::install;
 use crate::model::quote_ident;
 use crate::postgres::{PgError, Session};
+
+use super::entry::{Images, ObjectChange};
+use super::install;
 
 const NEEDED: &str = include_str!("../../assets/sql/source/snapshot/needed.sql");
 

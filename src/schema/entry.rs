@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::{QualifiedName, Relation, RelationId, Tuple, Value, is_protected_schema};
+
 use super::compare::differences;
 use super::description::{Constraint, Index, Schema, Sequence, Table, Type};
 use super::error::SchemaError;
-use crate::model::{QualifiedName, Relation, RelationId, Tuple, Value, is_protected_schema};
 
 /// The layout of the log's JSON that this program reads.
 pub const FORMAT: u32 = 1;

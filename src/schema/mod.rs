@@ -43,9 +43,9 @@ pub use install::{
 pub use others::{LackingKind, OtherObject, lacking, large_object_count, other_objects};
 pub use outbox::{Letter, NamedPublication};
 pub use plan::{
-    CopyPlan, Stage, StagedStep, Step, owner_steps, plan, plan_copy, staged_owner_steps,
+    CopyPlan, NotApplied, Plan, RelationTouch, Stage, StagedStep, Step, owner_steps, plan,
+    plan_copy, staged_owner_steps,
 };
-pub use plan::{NotApplied, Plan, RelationTouch};
 pub use prune::prune;
 pub use rows::RewrittenRows;
 pub use tables::{SourceTable, source_tables};

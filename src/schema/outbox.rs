@@ -4,13 +4,15 @@
 //! the WAL, and nobody ever sees it in the table. Only the owner of the installation can write there, so
 //! it may be believed, which a logical message never may: any role can write one.
 
+use serde::Deserialize;
+
+use crate::model::{Relation, Tuple};
+use crate::postgres::Publication;
+
 use super::entry::column_text;
 use super::error::SchemaError;
 use super::json::json;
 use super::rows::RewrittenRows;
-use crate::model::{Relation, Tuple};
-use crate::postgres::Publication;
-use serde::Deserialize;
 
 /// One row of the outbox.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,9 +4,9 @@
 use bytes::Bytes;
 use serde::Deserialize;
 
-use super::error::SchemaError;
-use super::outbox;
 use crate::model::{Column, QualifiedName, Relation, RelationId, ReplicaIdentity, Tuple, Value};
+
+use super::error::SchemaError;
 
 /// Some rows of a rewritten table.
 #[derive(Debug, Clone, PartialEq, Eq)]

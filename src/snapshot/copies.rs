@@ -23,21 +23,16 @@ use std::sync::Arc;
 
 use tokio::sync::{Notify, mpsc, watch as tokio_watch};
 
-use super::Store;
 use crate::config::Pipeline;
-
-use crate::runtime::Task;
-use crate::runtime::supervise;
+use crate::runtime::{Task, supervise};
 use crate::status::StatusPublisher;
 
+use super::Store;
 use super::error::SnapshotError;
-use super::run::Control;
-use super::run::Copier;
-use super::run::CopyContext;
-
 use super::handover::{CopyLink, CopyRequest};
+use super::run::{Control, Copier, CopyContext};
 /// Requests that may wait for the stream; the copier waits for each answer.
-const COPY_REQUESTS_MAX: usize = 4;
+pub(crate) const COPY_REQUESTS_MAX: usize = 4;
 
 /// The engine's side of the copies: what it asks of the copier, and what the copier asks of it.
 pub(crate) struct Copies {

@@ -1,15 +1,15 @@
 //! Everything that can end a copy.
 
-use super::{Idle, IdleCause, TableError};
 use crate::apply::ApplyError;
 use crate::config::key;
 use crate::model::hint::{SKIP_FLAG, on_side};
 use crate::model::{Classify, ErrorClass};
 use crate::postgres::{PgError, ServerError, sqlstate};
-
-use super::plan::PlanError;
 use crate::runtime::TaskEnd;
 use crate::schema::Conflict;
+
+use super::plan::PlanError;
+use super::{Idle, IdleCause, TableError};
 
 /// Why a copy cannot go on.
 #[derive(Debug, thiserror::Error)]

@@ -14,23 +14,14 @@
 //! meet, is the engine's business (`engine::copy`).
 
 pub(crate) mod copies;
-pub(crate) mod error;
+mod error;
 pub(crate) mod handover;
 mod paired;
-pub(crate) mod plan;
-pub(crate) mod record;
-pub(crate) mod run;
+mod plan;
+mod record;
+mod run;
 pub(crate) mod source;
 mod staging;
-
-pub use paired::{Meeting, MeetingPlace, Stage};
-pub use run::TableError;
-pub use source::ConsistentPoint;
-pub use source::{
-    Idle, IdleCause, RangeKey, Selection, SourceTable, TypeFingerprints, is_as_planned, select,
-    source_tables,
-};
-pub use source::{KeyRange, Part, plan_parts, plan_ranges};
 
 pub(crate) use copies::Copies;
 pub use error::SnapshotError;
@@ -38,11 +29,14 @@ pub(crate) use handover::{
     Answer, CopyLink, CopyRequest, MadeTable, Ranges, Refusal, Share, TablePolicy, TableSync,
     TablesRequest,
 };
+pub use paired::{Meeting, MeetingPlace, Stage};
 pub(crate) use plan::choose;
-pub use plan::plan_snapshot;
-pub use record::{NewStep, OpenStep, StruckStep};
-pub use record::{Store, StoredPart, StoredTable};
+pub use plan::{PlanError, plan_snapshot};
+pub use record::{NewStep, OpenStep, Store, StoredPart, StoredTable, StruckStep};
 pub(crate) use run::{Control, Standalone, copy_standalone};
-pub use run::{Fence, Making, Worker, WorkerSettings};
-pub use source::parts::Moved;
-pub use source::{copy_from, copy_to, sequence_question};
+pub use run::{Fence, Making, TableError, Worker, WorkerSettings};
+pub use source::{
+    ConsistentPoint, Idle, IdleCause, KeyRange, Moved, Part, RangeKey, Selection, SourceTable,
+    TypeFingerprints, copy_from, copy_to, is_as_planned, plan_parts, plan_ranges, select,
+    sequence_question, source_tables,
+};

@@ -2,9 +2,10 @@
 //! rights. So the rows come as texts into a temporary table, where nothing is evaluated, and go from there
 //! with one statement that runs as the owner.
 
-use super::{SourceTable, copy_from};
 use crate::model::{QualifiedName, quote_ident, quote_literal};
 use crate::postgres::{CopySession, PgError, owner_of_table, run_as_owner};
+
+use super::{SourceTable, copy_from};
 
 const STAGE: &str = "pgstream_stage";
 

@@ -1,9 +1,11 @@
 //! What an operator can ask of the engine, and a command on its way there.
 
-use super::snapshot::CopyCommand;
-use crate::model::Lsn;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
+
+use crate::model::Lsn;
+
+use super::snapshot::CopyCommand;
 
 /// A command and where its answer goes.
 #[derive(Debug)]

@@ -1,11 +1,10 @@
 //! A failure in words for an operator, and how an error becomes one.
 
-use crate::model::Lsn;
-use crate::model::hint::SKIP_FLAG;
-use crate::model::{Classify, ErrorClass};
-use crate::postgres::PgError;
 use serde::{Deserialize, Serialize};
 
+use crate::model::hint::SKIP_FLAG;
+use crate::model::{Classify, ErrorClass, Lsn};
+use crate::postgres::PgError;
 use crate::runtime::clock;
 
 const REPORT: &str = "this is a bug of pgstream: please report it with the lines above and the log";

@@ -6,13 +6,13 @@
 //!                   <── Command <──────────────────────────────────────────────────────
 //! ```
 
-pub(crate) mod command;
-pub(crate) mod copy_state;
+mod command;
+mod copy_state;
 pub(crate) mod failure;
 pub mod model;
-pub(crate) mod outcome;
-pub(crate) mod publisher;
-pub(crate) mod snapshot;
+mod outcome;
+mod publisher;
+mod snapshot;
 
 pub(crate) use command::Request;
 pub use command::{Command, CommandAnswer, SchemaEdit};

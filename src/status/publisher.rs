@@ -5,10 +5,10 @@ use std::sync::Arc;
 use tokio::sync::{broadcast, watch};
 
 use crate::model::RelationId;
+use crate::runtime::clock;
 
 use super::failure::Failure;
 use super::model::{EngineEvent, Phase, SCHEMA_CHANGES_MAX, SchemaChange, Status};
-use crate::runtime::clock;
 
 /// A reader that falls this many events behind loses the oldest; a screen drains them at each
 /// frame.

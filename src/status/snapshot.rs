@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-pub use super::copy_state::CopyState;
 use crate::model::{Lsn, QualifiedName, RelationId};
 
 use super::failure::Failure;
+
+pub use super::copy_state::CopyState;
 
 /// The copy of existing tables, as far as it is.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

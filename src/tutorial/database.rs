@@ -4,8 +4,9 @@
 
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage, SimpleQueryRow};
 
-use super::lesson::NULL;
 use crate::model::quote_literal;
+
+use super::lesson::NULL;
 
 /// What `\d+` asks of the catalogs.
 const DESCRIBE: &str = include_str!("../../assets/tutorial/describe.sql");

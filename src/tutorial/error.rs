@@ -3,13 +3,14 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::lesson::{Expectation, LessonError, Side};
 use crate::cluster::ClusterError;
 use crate::config::ConfigError;
 use crate::model::{Classify, ErrorClass};
 use crate::postgres::PgError;
 use crate::schema::InstallError;
 use crate::status::Failure;
+
+use super::lesson::{Expectation, LessonError, Side};
 
 /// A step that failed, or something that was not seen.
 #[derive(Debug, thiserror::Error)]

@@ -1,9 +1,10 @@
 //! `init` and `tear-down` as the tutorial plays them: what the commands do, on sessions of our own.
 
-use super::error::TutorialError;
 use crate::config::{ConnectionSettings, Maintenance, SlotName};
 use crate::postgres::{Session, connect};
 use crate::schema::install;
+
+use super::error::TutorialError;
 
 /// Shows up in `pg_stat_activity`.
 const APPLICATION_NAME: &str = "pgstream tutorial";

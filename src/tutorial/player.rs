@@ -3,11 +3,12 @@
 
 use std::io::{self, Write};
 
+use crate::config::Plugin;
+
 use super::error::TutorialError;
 use super::lesson::{Lesson, Side, Step};
 use super::stage::{Shown, Stage};
 use super::table::draw;
-use crate::config::Plugin;
 
 /// How the tutorial is played.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,6 +12,13 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::cluster::{
+    Account, Cluster, ClusterError, ClusterOptions, KeptCluster, Server, Watcher,
+};
+use crate::config::Plugin;
+use crate::engine::{Engine, EngineOptions, Handle};
+use crate::status::{Command, Failure, Outcome, Phase, Status};
+
 use super::command_line::{CommandLine, understand};
 use super::database::{Answer, Database};
 use super::error::TutorialError;
@@ -19,17 +26,6 @@ use super::lesson::{
     Expectation, Lesson, POSTGRES_TO_POSTGRES, Scenario, Side, Step, is_same_statement, parse,
 };
 use super::maintenance::{init, tear_down};
-use crate::cluster::account::Account;
-use crate::cluster::postmaster::Watcher;
-use crate::cluster::server::Server;
-use crate::cluster::{Cluster, ClusterError, ClusterOptions, KeptCluster};
-use crate::config::Plugin;
-use crate::engine::options::EngineOptions;
-use crate::engine::{Engine, Handle};
-use crate::status::Command;
-use crate::status::Failure;
-use crate::status::Outcome;
-use crate::status::{Phase, Status};
 
 /// What a step brings must be there by then; on an idle machine it takes milliseconds.
 const SEEN_WITHIN: Duration = Duration::from_secs(30);

@@ -9,15 +9,11 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::{debug, info};
 
 use crate::config::{Pipeline, SlotName, TableFilter};
-use crate::engine::options::EngineOptions;
-use crate::engine::{Engine, Handle};
+use crate::engine::{Engine, EngineOptions, Handle};
 use crate::model::{Lsn, QualifiedName};
 use crate::postgres::{self, PgError, Session};
-use crate::runtime::clock;
-use crate::runtime::{Task, spawn};
-use crate::status::Command;
-use crate::status::Outcome;
-use crate::status::Phase;
+use crate::runtime::{Task, clock, spawn};
+use crate::status::{Command, Outcome, Phase};
 
 use super::VerifyError;
 use super::compare::{self, Sides, compare};

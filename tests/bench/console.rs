@@ -15,12 +15,11 @@ use anyhow::{Context as _, ensure};
 use pgstream::runtime::clock;
 use portable_pty::CommandBuilder;
 
-use crate::drain;
 use crate::ours::{self, Ours};
 use crate::pty::Terminal;
 use crate::report::percentile;
 use crate::servers::Servers;
-use crate::workload;
+use crate::{drain, workload};
 
 /// Between two keys: somebody who presses them as fast as one can look.
 const KEY_EVERY: Duration = Duration::from_millis(150);

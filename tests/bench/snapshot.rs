@@ -12,11 +12,12 @@ mod table;
 
 use anyhow::{Context as _, ensure};
 
+use crate::options::Options;
+use crate::servers::{Servers, connect};
+
 use self::copier::{Copier, Task};
 use self::load::{LOADS, Load};
 use self::table::{Run, Table};
-use crate::options::Options;
-use crate::servers::{Servers, connect};
 
 /// Copies every load with every copier.
 pub(crate) async fn measure(servers: &Servers, options: &Options) -> anyhow::Result<Table> {

@@ -1,8 +1,7 @@
 //! `pgstream check` and `pgstream status` against real servers.
 
 use insta::{Settings, assert_snapshot};
-use pgstream::cluster::server::{OUTPUT_PLUGIN_LIBRARIES, Server};
-use pgstream::cluster::{Cluster, ClusterOptions};
+use pgstream::cluster::{Cluster, ClusterOptions, OUTPUT_PLUGIN_LIBRARIES, Server};
 
 use crate::cli_config::seen;
 use crate::support::{

@@ -1,8 +1,7 @@
 //! `pgstream init` and `pgstream tear-down`, in both spellings of the tutorial.
 
 use insta::assert_snapshot;
-use pgstream::cluster::server::{OUTPUT_PLUGIN_LIBRARIES, Server};
-use pgstream::cluster::{Cluster, ClusterOptions};
+use pgstream::cluster::{Cluster, ClusterOptions, OUTPUT_PLUGIN_LIBRARIES, Server};
 
 use crate::cli_check::{between, with_filters};
 use crate::cli_config::seen;

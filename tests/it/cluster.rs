@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use pgstream::cluster::ClusterOptions;
-use pgstream::cluster::server::{OUTPUT_PLUGIN_LIBRARIES, Server};
+use pgstream::cluster::{ClusterOptions, OUTPUT_PLUGIN_LIBRARIES, Server};
 
 use crate::support::{cluster, cluster_with, connect, every_server, execute, pair, query_text};
 

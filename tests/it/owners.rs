@@ -3,8 +3,7 @@
 
 use pgstream::config::{ConnectionSettings, Plugin};
 use pgstream::model::ErrorClass;
-use pgstream::status::CopyState;
-use pgstream::status::Phase;
+use pgstream::status::{CopyState, Phase};
 
 use crate::support::flow::{Flow, failure, stop, wait_for};
 use crate::support::{execute, query_text};

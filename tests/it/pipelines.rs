@@ -2,10 +2,8 @@
 //! is gone; and looks at a pipeline that works.
 
 use pgstream::config::{Plugin, TableFilter};
-use pgstream::diagnose::check;
-use pgstream::diagnose::inspect;
-use pgstream::engine::Engine;
-use pgstream::engine::options::EngineOptions;
+use pgstream::diagnose::{check, inspect};
+use pgstream::engine::{Engine, EngineOptions};
 use pgstream::status::Phase;
 
 use crate::chaos::load::{Load, SCHEMA};

@@ -5,8 +5,7 @@
 //! and transactions without changes.
 
 use pgstream::cluster::ClusterOptions;
-use pgstream::config::ConnectionSettings;
-use pgstream::config::NullNumbers;
+use pgstream::config::{ConnectionSettings, NullNumbers};
 use pgstream::decode::{DecodeError, Decoder};
 use pgstream::model::{
     Change, Classify as _, ErrorClass, Event, Lsn, OldTuple, Relation, Tuple, Value,

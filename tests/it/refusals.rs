@@ -5,12 +5,9 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use pgstream::config::{OnConflict, Plugin};
-use pgstream::engine::options::EngineOptions;
-use pgstream::engine::{Engine, Handle};
+use pgstream::engine::{Engine, EngineOptions, Handle};
 use pgstream::model::ErrorClass;
-use pgstream::status::Failure;
-use pgstream::status::Phase;
-use pgstream::status::{Command, CommandAnswer};
+use pgstream::status::{Command, CommandAnswer, Failure, Phase};
 use tracing::Level;
 use tracing_subscriber::fmt::MakeWriter;
 

@@ -3,12 +3,9 @@
 use std::time::Duration;
 
 use pgstream::config::{Plugin, TableFilter};
-use pgstream::engine::options::EngineOptions;
-use pgstream::engine::{Engine, Handle};
-use pgstream::postgres;
-use pgstream::schema;
-use pgstream::status::{Command, CommandAnswer, SchemaEdit};
-use pgstream::status::{Phase, SchemaState};
+use pgstream::engine::{Engine, EngineOptions, Handle};
+use pgstream::status::{Command, CommandAnswer, Phase, SchemaEdit, SchemaState};
+use pgstream::{postgres, schema};
 
 use crate::support::flow::{Flow, failure, stop, wait_for};
 use crate::support::{connect, execute, query_text, wait_until};

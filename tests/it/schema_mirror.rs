@@ -9,8 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 use bytes::Bytes;
-use pgstream::cluster::ClusterOptions;
-use pgstream::cluster::server::Server;
+use pgstream::cluster::{ClusterOptions, Server};
 use pgstream::config::{ConnectionSettings, Plugin, SlotName};
 use pgstream::model::{Column, QualifiedName, Relation, RelationId, ReplicaIdentity, Tuple, Value};
 use pgstream::postgres::{Session, connect};

@@ -3,11 +3,9 @@
 
 use pgstream::cluster::ClusterOptions;
 use pgstream::config::{ConnectionSettings, Plugin};
-use pgstream::engine::Engine;
-use pgstream::engine::options::EngineOptions;
+use pgstream::engine::{Engine, EngineOptions};
 use pgstream::runtime::clock;
-use pgstream::status::Phase;
-use pgstream::status::{Command, CommandAnswer};
+use pgstream::status::{Command, CommandAnswer, Phase};
 
 use crate::chaos::run;
 use crate::cli_check::between;

@@ -21,8 +21,7 @@ mod waiting;
 use pgstream::cluster::Cluster;
 use pgstream::config::Plugin;
 use pgstream::engine::Handle;
-use pgstream::status::CopyState;
-use pgstream::status::Status;
+use pgstream::status::{CopyState, Status};
 
 use crate::chaos;
 use crate::support::execute;

@@ -1,7 +1,7 @@
 //! A standby in the place of the source, or of the tables that are copied: streamed from version 16 on,
 //! refused before anything is made on older ones.
 
-use pgstream::cluster::server::Server;
+use pgstream::cluster::Server;
 
 use crate::cli_check::between;
 use crate::support::clusters::{TestCluster, primary_and_standby};

@@ -4,8 +4,7 @@
 use std::path::Path;
 
 use nix::sys::signal::Signal;
-use pgstream::cluster::ClusterOptions;
-use pgstream::cluster::server::Server;
+use pgstream::cluster::{ClusterOptions, Server};
 use pgstream::config::Plugin;
 use pgstream::tutorial::database::Database;
 use pgstream::tutorial::lesson::{

@@ -1,8 +1,9 @@
 //! The change of a row, and the step for the target that changes become.
 
+use std::sync::Arc;
+
 use crate::apply::TablePlan;
 use crate::model::{OldTuple, Tuple, Value};
-use std::sync::Arc;
 
 /// A change of one row, its table known.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,9 +6,8 @@ use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, HashSet, HashTable};
 
-use crate::model::{OldTuple, Tuple, Value};
-
 use crate::apply::ApplyOrder;
+use crate::model::{OldTuple, Tuple, Value};
 
 use super::TablePlan;
 use super::op::{Op, OpKind, RowChange, keeps_key, move_of, present_columns};

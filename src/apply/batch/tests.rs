@@ -2,11 +2,12 @@
 
 use proptest::prelude::*;
 
-use super::*;
 use crate::apply::table::tests::{RULES, cascading, column, relation, target, tuple};
 use crate::apply::{TargetTable, UniqueKey, WriteRules};
 use crate::config::OnConflict;
 use crate::model::{QualifiedName, ReplicaIdentity};
+
+use super::*;
 
 /// Kinds of tables that take different ways through the batch.
 #[derive(Debug, Clone, Copy)]

@@ -2,10 +2,11 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::*;
 use crate::apply::TargetColumn;
 use crate::apply::table::tests::{RULES, column, relation, target, tuple};
 use crate::model::ReplicaIdentity;
+
+use super::*;
 
 /// A table with the columns `id`, the key, and `n`; each owns a sequence that counts by `increment`.
 fn table(increment: i64) -> Arc<TablePlan> {

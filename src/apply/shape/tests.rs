@@ -1,9 +1,10 @@
 use std::sync::Arc;
 
-use super::*;
 use crate::apply::table::tests::{RULES, column, relation, target};
 use crate::apply::{TargetColumn, WriteRules};
 use crate::model::ReplicaIdentity;
+
+use super::*;
 
 fn plan(identity: ReplicaIdentity, columns: &[&str], targets: Vec<TargetColumn>) -> TablePlan {
     let relation = relation(1, identity, columns);

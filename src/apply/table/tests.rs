@@ -1,7 +1,8 @@
 use bytes::Bytes;
 
-use super::*;
 use crate::model::{Column, RelationId, Tuple, Value};
+
+use super::*;
 
 /// A column of the target, of type `text`.
 pub(in crate::apply) fn column(name: &str) -> TargetColumn {

@@ -6,13 +6,13 @@ use futures_util::future::join;
 use crate::apply::checkpoint::ADVANCE;
 use crate::apply::durability::WalLook;
 use crate::apply::records::refused_record;
+use crate::apply::writer::WAL_LOOK;
 use crate::apply::{ApplyError, Checkpoint, CheckpointStore, Op, Stream};
 use crate::fault;
 use crate::model::Lsn;
 use crate::postgres::PgError;
 
 use super::{Writer, refused};
-use crate::apply::writer::WAL_LOOK;
 
 /// What the target refused, in its error.
 const COMMIT: &str = "the commit of a batch";

@@ -1,7 +1,6 @@
 //! Statements that run as the owner of their table.
 
-use crate::apply::shape;
-use crate::apply::{ApplyError, RunAs, TablePlan};
+use crate::apply::{ApplyError, RunAs, TablePlan, shape};
 use crate::postgres::{PgError, call_as_owner, owner_of_evaluated, run_as_owner};
 
 use super::bind::{Bound, TextParameter};

@@ -3,8 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::apply::shape;
-use crate::apply::{ApplyError, TargetTable};
+use crate::apply::{ApplyError, TargetTable, shape};
 use crate::model::QualifiedName;
 
 use super::owner::as_role;

@@ -3,22 +3,21 @@
 
 use std::process::ExitCode;
 
-use super::copies;
-use super::talk::Talk;
 use crate::attach::Server;
 use crate::attach::log::LogHub;
-use crate::cli::Failure;
-use crate::cli::edit;
 use crate::cli::signals::Signals;
+use crate::cli::{Failure, edit};
 use crate::config::Pipeline;
-use crate::engine::options::EngineOptions;
-use crate::engine::{Engine, Handle, Remote};
+use crate::engine::{Engine, EngineOptions, Handle, Remote};
 use crate::format;
 use crate::model::Lsn;
-use crate::status::FailedTransaction;
-use crate::status::Outcome;
-use crate::status::{Command, CommandAnswer, SchemaEdit};
-use crate::status::{Lag, Phase, SchemaChange, SchemaState, Status};
+use crate::status::{
+    Command, CommandAnswer, FailedTransaction, Lag, Outcome, Phase, SchemaChange, SchemaEdit,
+    SchemaState, Status,
+};
+
+use super::copies;
+use super::talk::Talk;
 
 /// Streams until it is stopped, by a choice or by a signal.
 pub(super) async fn control(

@@ -1,9 +1,8 @@
 //! What can be asked of the copies of existing tables: the Snapshot screen, by number.
 
+use crate::status::{Command, CopyCommand, Snapshot, Status};
+
 use super::talk::Talk;
-use crate::status::Command;
-use crate::status::Status;
-use crate::status::{CopyCommand, Snapshot};
 
 /// Shows how far the copies are and lets something be asked of them.
 pub(super) async fn choose(talk: &mut Talk, status: &Status) -> Option<Command> {

@@ -3,14 +3,14 @@
 
 use tokio::sync::watch;
 
-use super::talk::Talk;
 use crate::config::{Pipeline, redact};
-use crate::console::wizard::perform;
-use crate::console::wizard::save;
-use crate::console::wizard::{Answer, Job, Name, Planned, Wizard, blocks, problem};
-use crate::console::wizard::{Kind, Step, WizardValues};
+use crate::console::wizard::{
+    Answer, Job, Kind, Name, Planned, Step, Wizard, WizardValues, blocks, perform, problem, save,
+};
 use crate::diagnose::Finding;
 use crate::schema::{Progress, StepProgress, StepState, render_plan};
+
+use super::talk::Talk;
 
 /// How the questions ended.
 pub(super) enum Ended {

@@ -1,6 +1,7 @@
-use super::*;
 use crate::diagnose::{Checkpoint, Init, Lag};
 use crate::model::{Lsn, QualifiedName};
+
+use super::*;
 
 fn side(endpoint: &str, reachable: bool) -> Side {
     Side {

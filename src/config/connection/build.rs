@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::config::{Secret, suggest};
+
 use super::parameter::require_supported;
 use super::settings::{ConnectionSettings, Host, HostPort, Keepalive, TargetSession};
 use super::uri::Word;
@@ -13,7 +15,6 @@ use super::{
     ChannelBinding, ConnectionError, Environment, RootCertificates, SslMode, SslNegotiation,
     TlsSettings,
 };
-use crate::config::{Secret, suggest};
 
 const PORT_DEFAULT: u16 = 5432;
 

@@ -3,9 +3,10 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
+use crate::config::Secret;
+
 use super::ConnectionError;
 use super::parameter::require_supported;
-use crate::config::Secret;
 
 /// Where Debian's and Red Hat's servers put their sockets; upstream's own default is `/tmp`.
 const SOCKET_DIRECTORY_DISTRIBUTION: &str = "/var/run/postgresql";

@@ -7,8 +7,9 @@ use std::path::Path;
 
 use tracing::warn;
 
-use super::settings::{Host, HostPort};
 use crate::config::Secret;
+
+use super::settings::{Host, HostPort};
 
 /// Permission bits of group and others: a file that has any of them is not used, as in libpq.
 const FOREIGN_ACCESS: u32 = 0o077;

@@ -1,11 +1,13 @@
 //! Where a server is and how to enter it, as values.
 
-use super::tls::TlsSettings;
-use crate::config::{Secret, SettingOrigin};
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use crate::config::{Secret, SettingOrigin};
+
+use super::tls::TlsSettings;
 
 /// A parsed connection string. Debug, Display and Serialize hide the password.
 #[derive(Clone, PartialEq, Eq)]

@@ -1,7 +1,8 @@
 //! What each form of connection string comes to, and how each mistake is reported.
 
-use super::*;
 use crate::model::Classify as _;
+
+use super::*;
 
 fn environment() -> Environment {
     Environment {

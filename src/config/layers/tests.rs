@@ -1,5 +1,6 @@
-use super::*;
 use crate::config::key;
+
+use super::*;
 
 /// Inputs without anything of the process that runs the test.
 pub(in crate::config) fn inputs(

@@ -2,10 +2,11 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::*;
 use crate::config::layers::tests::configuration;
 use crate::config::{Batch, Kind, OnConflict, Origin, Plugin, VARIABLES};
 use crate::model::QualifiedName;
+
+use super::*;
 
 const TUTORIAL: &str = include_str!("../../../assets/examples/pg2pg_tutorial.env");
 const FILTERED: &str = include_str!("../../../assets/examples/pg2pg_filtered.env");

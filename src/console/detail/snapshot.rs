@@ -2,16 +2,14 @@
 
 use ratatui::text::Line;
 
-use super::Words;
 use crate::console::action::{Action, Pane};
-use crate::console::format;
-use crate::console::hint;
 use crate::console::items::{Item, selected};
 use crate::console::model::Model;
-use crate::console::status_glyph;
 use crate::console::theme::Role;
-use crate::status::Failure;
-use crate::status::{CopyState, Snapshot, TableCopy};
+use crate::console::{format, hint, status_glyph};
+use crate::status::{CopyState, Failure, Snapshot, TableCopy};
+
+use super::Words;
 
 /// Cells of the bar in the slot's words.
 const BAR_CELLS: usize = 10;

@@ -1,7 +1,8 @@
 //! The table itself: data, in the order in which help shows it.
 
-use super::{Binding, FixedKey};
 use crate::console::action::{Action, Pane, Scope};
+
+use super::{Binding, FixedKey};
 
 const fn line(
     scope: Scope,

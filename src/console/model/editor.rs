@@ -4,8 +4,9 @@
 use crossterm::event::KeyCode;
 use tui_input::{Input, InputRequest};
 
-use super::overlay::{edit, insert};
 use crate::console::chord::Chord;
+
+use super::overlay::{edit, insert};
 
 /// The text, and where the cursor is.
 #[derive(Debug)]

@@ -10,9 +10,11 @@ use std::collections::{BTreeMap, VecDeque};
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
 
-use super::cursor::{Offset, Step, moved};
-pub(crate) use crate::attach::log::{Capture, LogLine};
 use crate::console::format;
+
+use super::cursor::{Offset, Step, moved};
+
+pub(crate) use crate::attach::log::{Capture, LogLine};
 
 /// So many lines are kept: a few minutes at debug level, about 3 MB. The rest is in the log file.
 pub(crate) const LINES_MAX: usize = 10_000;

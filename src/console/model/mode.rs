@@ -1,8 +1,9 @@
 //! Which screen stands. What stands over it, help or a question, is an overlay.
 
-use super::Model;
 use crate::console::start::Start;
 use crate::console::wizard::Wizard;
+
+use super::Model;
 
 /// A screen that the others lead back to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

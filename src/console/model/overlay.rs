@@ -1,11 +1,11 @@
 //! What can stand over the dashboard: help, palette, details, questions. One at a time.
 
+use crossterm::event::KeyCode;
 use tui_input::{Input, InputRequest};
 
 use crate::console::action::Pane;
 use crate::console::chord::Chord;
 use crate::model::{Lsn, RelationId};
-use crossterm::event::KeyCode;
 
 /// What stands over the dashboard.
 #[derive(Debug)]

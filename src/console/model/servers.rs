@@ -1,7 +1,7 @@
 //! What is asked of the servers themselves, beside the engine: how both sides stand while no engine
 //! runs, and the schema log as it stands on record, page by page.
 
-use crate::engine::observe::{Page, Servers as Seen};
+use crate::engine::{Page, Servers as Seen};
 use crate::status::SchemaChange;
 
 /// Both sides are looked at this often while no engine does it.

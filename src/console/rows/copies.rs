@@ -1,10 +1,10 @@
 //! The tables that are copied, as rows of the Snapshot screen.
 
+use crate::console::{format, status_glyph};
+use crate::status::{CopyState, TableCopy};
+
 use super::cell::{Column, Row, cell, column, fill, number, plain};
 use super::showing;
-use crate::console::format;
-use crate::console::status_glyph;
-use crate::status::{CopyState, TableCopy};
 
 const COLUMNS: &[Column] = &[
     fill("TABLE", 18),

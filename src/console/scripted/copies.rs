@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use super::sample::{NOW_MS, SampleState};
 use crate::console::format;
 use crate::model::{ErrorClass, Lsn, RelationId};
-use crate::status::Failure;
-use crate::status::{CopyCommand, CopyState, Snapshot, TableCopy};
-use crate::status::{Phase, Status, Totals};
+use crate::status::{CopyCommand, CopyState, Failure, Phase, Snapshot, Status, TableCopy, Totals};
+
+use super::sample::{NOW_MS, SampleState};
 
 const MB: u64 = 1 << 20;
 

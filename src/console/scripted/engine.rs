@@ -6,13 +6,13 @@ use std::time::Duration;
 use tokio::sync::{broadcast, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::console::link::{EngineLink, Launch};
+use crate::runtime::clock;
+use crate::status::{Command, CommandAnswer, EngineEvent, Phase, Sample, Status};
+
 use super::copies;
 use super::sample::{NOW_MS, SampleState};
 use super::story::status;
-use crate::console::link::{EngineLink, Launch};
-use crate::runtime::clock;
-use crate::status::{Command, CommandAnswer};
-use crate::status::{EngineEvent, Phase, Sample, Status};
 
 /// Events that may wait, as in the real engine.
 const EVENTS_MAX: usize = 16;

@@ -2,8 +2,9 @@
 
 use tracing::Level;
 
-use super::sample::NOW_MS;
 use crate::console::model::logs::LogLine;
+
+use super::sample::NOW_MS;
 
 /// Returns the log, oldest line first.
 pub(crate) fn log_lines() -> Vec<LogLine> {

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use super::copies;
-use super::sample::{NOW_MS, SampleState};
 use crate::console::format;
 use crate::model::{ErrorClass, Lsn};
 use crate::status::{
-    BatchTimes, Checkpoint, Lag, Phase, Sample, SchemaChange, SchemaState, Slot, Status,
-    TableCounters, Totals,
+    BatchTimes, Checkpoint, FailedTransaction, Failure, Lag, Phase, Sample, SchemaChange,
+    SchemaState, Slot, Status, TableCounters, Totals,
 };
-use crate::status::{FailedTransaction, Failure};
+
+use super::copies;
+use super::sample::{NOW_MS, SampleState};
 
 /// Returns the status of a sample.
 pub(crate) fn status(sample: SampleState) -> Status {

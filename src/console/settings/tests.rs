@@ -1,5 +1,6 @@
-use super::*;
 use crate::config::key;
+
+use super::*;
 
 fn settings() -> Settings {
     let inputs = Inputs {

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use futures_util::future::abortable;
 use tokio::sync::watch;
 
-use super::{Observing, Shell, observing};
 use crate::config::{Pipeline, Resolved};
 use crate::console::clipboard;
 use crate::console::lesson::{Performed, Performer, Request};
@@ -14,9 +13,10 @@ use crate::console::link::EngineLink;
 use crate::console::message::Message;
 use crate::console::model::servers::{Looked, Query};
 use crate::console::start::Opened;
-use crate::console::wizard::Kind;
-use crate::console::wizard::{Job, job};
+use crate::console::wizard::{Job, Kind, job};
 use crate::schema::Progress;
+
+use super::{Observing, Shell, observing};
 
 /// What a job has come to.
 pub(super) struct Done {

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::*;
 use crate::config::key;
 use crate::console::lesson::{Lesson, LessonStep, TutorialState};
 use crate::console::settings::Settings;
@@ -10,8 +9,9 @@ use crate::console::start::Start;
 use crate::console::wizard::{Loaded, Name, Planned};
 use crate::diagnose::Finding;
 use crate::model::QualifiedName;
-use crate::schema::SourceTable;
-use crate::schema::{PlannedStep, Progress, Side, StepProgress, StepState};
+use crate::schema::{PlannedStep, Progress, Side, SourceTable, StepProgress, StepState};
+
+use super::*;
 
 /// Looks at a screen at all four sizes.
 fn look(name: &str, sample: SampleState, prepare: impl Fn(&mut Model)) {

@@ -2,8 +2,6 @@
 
 use tui_input::Input;
 
-use super::toast::{leave, toast};
-use super::{ask, copies, motion, refuse, start, wizard};
 use crate::console::action::{Action, Pane};
 use crate::console::availability::{STOP_FIRST, refusal};
 use crate::console::detail::selected_change;
@@ -15,8 +13,10 @@ use crate::console::model::overlay::{Filtered, Overlay};
 use crate::console::model::{Find, Leaving, Model, SlotOrder, TableOrder, Unit, Window};
 use crate::console::wizard::Kind;
 use crate::console::yank;
-use crate::status::Command;
-use crate::status::Phase;
+use crate::status::{Command, Phase};
+
+use super::toast::{leave, toast};
+use super::{ask, copies, motion, refuse, start, wizard};
 
 /// Does an action, or says why it cannot be done.
 pub(crate) fn act(model: &mut Model, action: Action) -> Vec<Effect> {

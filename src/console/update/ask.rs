@@ -2,8 +2,6 @@
 
 use tui_input::Input;
 
-use super::refuse;
-use super::toast::{leave, toast};
 use crate::console::availability::refused;
 use crate::console::format;
 use crate::console::message::Effect;
@@ -11,9 +9,10 @@ use crate::console::model::Model;
 use crate::console::model::editor::Editor;
 use crate::console::model::overlay::{Answer, Overlay, Purpose, Question};
 use crate::model::Lsn;
-use crate::status::{Command, SchemaEdit};
-use crate::status::{CopyCommand, CopyState, TableCopy};
-use crate::status::{Phase, Slot, Status};
+use crate::status::{Command, CopyCommand, CopyState, Phase, SchemaEdit, Slot, Status, TableCopy};
+
+use super::refuse;
+use super::toast::{leave, toast};
 
 /// Returns where the pipeline stands and how to go on, in one line; none when no engine has run.
 pub(crate) fn farewell(model: &Model) -> Option<String> {

@@ -1,12 +1,13 @@
 //! Clicks: on hints, tabs, headings, buttons and rows. Each does what its key does.
 
-use super::{act, ask, keys, motion};
 use crate::console::action::{Action, Pane};
 use crate::console::layout::Class;
 use crate::console::message::Effect;
 use crate::console::model::overlay::{Answer, Overlay};
 use crate::console::model::{Clicked, Model};
 use crate::console::view;
+
+use super::{act, ask, keys, motion};
 
 /// A second click on the same row within this time opens it.
 const DOUBLE_MS: i64 = 400;

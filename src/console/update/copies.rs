@@ -1,11 +1,11 @@
 //! What is asked on the Snapshot screen.
 
-use super::ask;
 use crate::console::detail::selected_copy;
 use crate::console::message::Effect;
 use crate::console::model::{CopyOrder, Model};
-use crate::status::Command;
-use crate::status::{CopyCommand, CopyState};
+use crate::status::{Command, CopyCommand, CopyState};
+
+use super::ask;
 
 /// Copies the selected table again; asks when that replaces good rows.
 pub(super) fn again(model: &mut Model) -> Vec<Effect> {

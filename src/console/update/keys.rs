@@ -4,8 +4,6 @@
 use crossterm::event::KeyCode;
 use tui_input::Input;
 
-use super::toast::{toast, warn};
-use super::{act, ask, lesson, motion, refuse, start, wizard};
 use crate::console::action::Action;
 use crate::console::availability::READ_ONLY;
 use crate::console::chord::Chord;
@@ -19,6 +17,9 @@ use crate::console::model::{Leaving, Model};
 use crate::console::palette::{self, Does};
 use crate::console::settings::Outcome;
 use crate::console::view;
+
+use super::toast::{toast, warn};
+use super::{act, ask, lesson, motion, refuse, start, wizard};
 
 /// Takes a key.
 pub(super) fn on_key(model: &mut Model, chord: Chord) -> Vec<Effect> {

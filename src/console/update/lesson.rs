@@ -2,8 +2,6 @@
 
 use crossterm::event::KeyCode;
 
-use super::refuse;
-use super::toast::toast;
 use crate::console::action::Action;
 use crate::console::availability::READ_ONLY;
 use crate::console::chord::Chord;
@@ -11,6 +9,9 @@ use crate::console::lesson::{Prompt, Request, Seen};
 use crate::console::message::Effect;
 use crate::console::model::Model;
 use crate::console::model::overlay::edit;
+
+use super::refuse;
+use super::toast::toast;
 
 /// Takes a key while the lesson has them; none when the key is for the dashboard.
 pub(super) fn on_key(model: &mut Model, chord: Chord) -> Option<Vec<Effect>> {

@@ -3,8 +3,6 @@
 use crossterm::event::KeyCode;
 use tracing::Level;
 
-use super::toast::toast;
-use super::{act, refuse};
 use crate::console::action::Action;
 use crate::console::chord::Chord;
 use crate::console::lesson::{Lesson, TutorialState};
@@ -14,6 +12,9 @@ use crate::console::model::mode::Mode;
 use crate::console::model::overlay::edit;
 use crate::console::settings::Settings;
 use crate::console::start::{Choosing, Found};
+
+use super::toast::toast;
+use super::{act, refuse};
 
 /// Takes a key while the start screen stands.
 pub(super) fn on_key(model: &mut Model, chord: Chord) -> Vec<Effect> {

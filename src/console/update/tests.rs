@@ -2,7 +2,6 @@
 
 use tracing::level_filters::LevelFilter;
 
-use super::*;
 use crate::console::action::Pane;
 use crate::console::items::items;
 use crate::console::lesson::{ByHand, Lesson, LessonStep, Request, Seen, TutorialState};
@@ -13,13 +12,13 @@ use crate::console::model::servers::Query;
 use crate::console::scripted::{NOW_MS, SampleState, log_lines, sample_changes, status};
 use crate::console::start::{Found, Start};
 use crate::console::tests::{console, drawn, press, text, type_text};
-use crate::console::wizard::{Answer, Loaded, Wizard};
-use crate::console::wizard::{Kind, Step, WizardValues};
-use crate::engine::observe::{Page, Servers as Sides};
+use crate::console::wizard::{Answer, Kind, Loaded, Step, Wizard, WizardValues};
+use crate::engine::{Page, Servers as Sides};
 use crate::model::hint::begin_anew;
 use crate::model::{Lsn, RelationId};
-use crate::status::SchemaChange;
-use crate::status::{FailedTransaction, Refusal};
+use crate::status::{FailedTransaction, Refusal, SchemaChange};
+
+use super::*;
 
 fn last_toast(model: &Model) -> &str {
     &model.toasts.last().unwrap().text

@@ -2,17 +2,16 @@
 
 use crossterm::event::KeyCode;
 
-use super::refuse;
-use super::toast::toast;
 use crate::console::availability::READ_ONLY;
 use crate::console::chord::Chord;
 use crate::console::message::Effect;
 use crate::console::model::Model;
 use crate::console::model::mode::Mode;
 use crate::console::settings::Settings;
-use crate::console::wizard::{Answer, Job, Loaded, Started, Wizard};
-use crate::console::wizard::{Kind, Step};
-use crate::console::wizard::{Outcome, update};
+use crate::console::wizard::{Answer, Job, Kind, Loaded, Outcome, Started, Step, Wizard, update};
+
+use super::refuse;
+use super::toast::toast;
 
 /// Opens a wizard: the one that was left on its way, or a new one.
 pub(super) fn open(model: &mut Model, kind: Kind) {

@@ -5,11 +5,12 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 use ratatui::widgets::{Paragraph, Widget as _};
 
-use super::paint::{self, Frame};
 use crate::console::action::Pane;
 use crate::console::detail;
 use crate::console::model::Model;
 use crate::console::theme::Role;
+
+use super::paint::{self, Frame};
 
 /// Draws the words over the dashboard, scrolled.
 pub(super) fn over(model: &Model, pane: Pane, scroll: u16, room: Rect, buffer: &mut Buffer) {

@@ -4,11 +4,12 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::text::Line;
 
-use super::paint::{self, Frame};
 use crate::console::model::Model;
 use crate::console::model::cursor::first_visible;
 use crate::console::model::editor::Editor;
 use crate::console::theme::Role;
+
+use super::paint::{self, Frame};
 
 /// Draws the text; returns the cursor. A line that is longer than the window moves with the cursor.
 pub(super) fn editor(

@@ -1,12 +1,14 @@
 //! What an empty pane says.
 
-use super::paint;
-use crate::console::model::Model;
-use crate::console::theme::Role;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 use ratatui::widgets::StatefulWidget as _;
+
+use crate::console::model::Model;
+use crate::console::theme::Role;
+
+use super::paint;
 
 /// Writes words in place of rows, from this row on; returns the first row below them.
 pub(super) fn explain(

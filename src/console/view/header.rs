@@ -6,22 +6,18 @@ use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Tabs, Widget as _};
 
+use crate::console::action::{Action, Pane};
+use crate::console::availability::{has_failed_change, refusal, refused};
+use crate::console::layout::{Class, Layout};
+use crate::console::model::Model;
+use crate::console::status_glyph::{self, StatusGlyph};
+use crate::console::theme::Role;
+use crate::console::{format, hint, items, threshold};
+use crate::status::{Failure, Phase, SILENT_AFTER_MS, Sample, SchemaState, Slot};
+
 use super::paint::{self, Frame};
 use super::plot::{self, Cells};
 use super::snapshot;
-use crate::console::action::{Action, Pane};
-use crate::console::availability::{has_failed_change, refusal, refused};
-use crate::console::format;
-use crate::console::hint;
-use crate::console::items;
-use crate::console::layout::{Class, Layout};
-use crate::console::model::Model;
-use crate::console::status_glyph;
-use crate::console::status_glyph::StatusGlyph;
-use crate::console::theme::Role;
-use crate::console::threshold;
-use crate::status::Failure;
-use crate::status::{Phase, SILENT_AFTER_MS, Sample, SchemaState, Slot};
 
 fn span(model: &Model, text: impl Into<String>, role: Role) -> Span<'static> {
     Span::styled(text.into(), model.display.theme.style(role))

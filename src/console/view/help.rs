@@ -4,13 +4,14 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 
-use super::paint::{self, Frame};
 use crate::console::keys::FIXED;
 use crate::console::model::Model;
 use crate::console::model::cursor::first_visible;
 use crate::console::model::overlay::Filtered;
 use crate::console::palette::{self, Line as Entry};
 use crate::console::theme::Role;
+
+use super::paint::{self, Frame};
 
 /// Draws help: all keys by place, then what cannot be changed, then what the signs mean.
 pub(super) fn help(

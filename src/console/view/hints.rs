@@ -5,7 +5,6 @@ use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Widget as _};
 
-use super::{lesson, paint, settings, start, wizard};
 use crate::console::action::{Action, Pane, Scope};
 use crate::console::availability::refusal;
 use crate::console::chord::Chord;
@@ -16,6 +15,8 @@ use crate::console::model::mode::Mode;
 use crate::console::model::overlay::{Answer, Overlay};
 use crate::console::model::{Find, Model, ToastKind};
 use crate::console::theme::Role;
+
+use super::{lesson, paint, settings, start, wizard};
 
 /// A key, and what it does here.
 #[derive(Debug, Clone)]

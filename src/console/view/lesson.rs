@@ -6,10 +6,11 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 
-use super::paint::{self, Frame};
 use crate::console::lesson::{LessonStep, Prompt, TutorialState};
 use crate::console::model::Model;
 use crate::console::theme::Role;
+
+use super::paint::{self, Frame};
 
 /// Draws the lesson; returns the cursor while a statement is typed.
 pub(super) fn lesson(

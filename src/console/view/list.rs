@@ -5,17 +5,17 @@ use ratatui::layout::{Constraint, Position, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{self, HighlightSpacing, StatefulWidget as _, Table, TableState};
 
-use super::explain::explain;
-use super::paint::{self, Frame};
-use super::snapshot;
 use crate::console::action::{Action, Pane};
 use crate::console::format;
 use crate::console::items::{self, Item, items};
 use crate::console::model::{Model, SlotOrder, TableOrder};
-use crate::console::rows;
-use crate::console::rows::{Column, Row};
+use crate::console::rows::{self, Column, Row};
 use crate::console::theme::Role;
 use crate::status::{Phase, SchemaState};
+
+use super::explain::explain;
+use super::paint::{self, Frame};
+use super::snapshot;
 
 /// Draws a list pane; returns where its selected row stands.
 pub(super) fn pane(

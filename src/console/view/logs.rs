@@ -20,12 +20,13 @@ use tui_logger::{
     TuiWidgetState,
 };
 
-use super::paint::{self, Frame};
 use crate::console::action::{Action, Pane};
 use crate::console::format;
 use crate::console::model::Model;
 use crate::console::model::logs::{LogLine, Logs};
 use crate::console::theme::{Role, Theme};
+
+use super::paint::{self, Frame};
 
 /// Whoever draws has tui-logger's place for himself.
 static DRAWING: Mutex<()> = Mutex::new(());

@@ -5,11 +5,12 @@ use ratatui::layout::{Constraint, Position, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Widget as _};
 
-use super::paint::{self, Frame};
 use crate::console::model::Model;
 use crate::console::model::overlay::{Answer, Purpose, Question};
 use crate::console::status_glyph;
 use crate::console::theme::Role;
+
+use super::paint::{self, Frame};
 
 /// Draws a question; returns the cursor: in the text to type, or on the chosen answer.
 pub(super) fn question(

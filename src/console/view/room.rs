@@ -1,7 +1,8 @@
 //! Where overlays go.
 
-use crate::console::layout::Layout;
 use ratatui::layout::Rect;
+
+use crate::console::layout::Layout;
 
 /// Between the header and the keys.
 pub(super) fn room_of_overlays(layout: &Layout, screen: Rect) -> Rect {

@@ -5,13 +5,14 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout as Split, Position, Rect};
 use ratatui::text::{Line, Span};
 
-use super::hints;
-use super::paint::{self, Frame};
 use crate::config::{Origin, Resolved, Section, Variable, key, redact};
 use crate::console::model::Model;
 use crate::console::model::cursor::first_visible;
 use crate::console::settings::Settings;
 use crate::console::theme::Role;
+
+use super::hints;
+use super::paint::{self, Frame};
 
 /// The list of sections with its frame.
 const SECTIONS_WIDTH: u16 = 15;

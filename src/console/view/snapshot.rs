@@ -6,17 +6,15 @@ use ratatui::layout::{Constraint, Layout as Split, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{LineGauge, Widget as _};
 
-use super::list;
-use super::paint::{self, Frame};
 use crate::config::key;
 use crate::console::action::{Action, Pane};
-use crate::console::format;
 use crate::console::layout::Class;
 use crate::console::model::{CopyOrder, Model};
-use crate::console::status_glyph;
 use crate::console::theme::Role;
-use crate::status::Phase;
-use crate::status::{CopyState, Snapshot};
+use crate::console::{format, status_glyph};
+use crate::status::{CopyState, Phase, Snapshot};
+
+use super::paint::{self, Frame};
 
 /// Draws what all copies have done together: in a frame where there is room for one.
 pub(super) fn totals(model: &Model, place: Rect, buffer: &mut Buffer) {

@@ -4,13 +4,14 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout as Split, Position, Rect};
 use ratatui::text::{Line, Span};
 
-use super::hints::{self, Hint};
-use super::paint::{self, Frame};
 use crate::console::action::Action;
 use crate::console::model::Model;
 use crate::console::model::cursor::first_visible;
 use crate::console::start::{Choosing, MENU, Start};
 use crate::console::theme::Role;
+
+use super::hints::{self, Hint};
+use super::paint::{self, Frame};
 
 /// The menu is no wider than a line that is read at one glance.
 const WIDTH_MAX: u16 = 84;

@@ -6,15 +6,14 @@ use ratatui::layout::{Constraint, Layout as Split, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Bar, BarChart, Widget as _};
 
+use crate::console::action::Pane;
+use crate::console::model::{Model, Unit};
+use crate::console::theme::Role;
+use crate::console::{format, status_glyph, threshold};
+use crate::status::BATCH_BOUNDS_MS;
+
 use super::paint::{self, Frame};
 use super::plot::{self, Cells};
-use crate::console::action::Pane;
-use crate::console::format;
-use crate::console::model::{Model, Unit};
-use crate::console::status_glyph;
-use crate::console::theme::Role;
-use crate::console::threshold;
-use crate::status::BATCH_BOUNDS_MS;
 
 /// Cells of the labels at the left, and of the axis behind them.
 const LABELS: u16 = 7;

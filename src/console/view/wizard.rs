@@ -4,14 +4,14 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout as Split, Position, Rect};
 use ratatui::text::Line;
 
-use super::hints;
-use super::paint::{self, Frame};
 use crate::console::model::Model;
 use crate::console::theme::Role;
-use crate::console::wizard::{Kind, Step};
-use crate::console::wizard::{Loaded, Name, Wizard};
-use sheet::{Content, Sheet};
-use sheet::{name, show};
+use crate::console::wizard::{Kind, Loaded, Name, Step, Wizard};
+
+use super::hints;
+use super::paint::{self, Frame};
+
+use sheet::{Content, Sheet, name, show};
 
 mod plan;
 mod run;

@@ -2,8 +2,9 @@
 
 use tui_input::Input;
 
-use super::values::{Kind, WizardValues};
 use crate::config::{self, ConnectionSettings, SlotName, TableFilter, Variable, key};
+
+use super::values::{Kind, WizardValues};
 
 /// What a field holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,9 +4,6 @@ use std::path::Path;
 
 use tokio::sync::watch;
 
-use super::save;
-use super::values::{Kind, WizardValues};
-use super::{Answer, Job, Planned, Started, in_one_line};
 use crate::config::{
     ConfigError, Configuration, ConnectionSettings, FlagValue, Inputs, Pipeline, Plugin, SlotName,
     SlotNameError, key,
@@ -16,8 +13,10 @@ use crate::failure::Failure;
 use crate::model::ErrorClass;
 use crate::postgres::{Session, connect};
 use crate::runtime::clock;
-use crate::schema::{self, SourceTable};
-use crate::schema::{Progress, install};
+use crate::schema::{self, Progress, SourceTable, install};
+
+use super::values::{Kind, WizardValues};
+use super::{Answer, Job, Planned, Started, in_one_line, save};
 
 /// What `application_name` says of us on the servers.
 const APPLICATION_NAME: &str = "pgstream console";

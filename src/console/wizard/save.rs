@@ -3,8 +3,9 @@
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use super::values::WizardValues;
 use crate::config::key;
+
+use super::values::WizardValues;
 
 /// A variable and its value.
 pub(crate) type Assignment = (&'static str, String);

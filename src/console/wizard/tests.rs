@@ -1,11 +1,12 @@
 //! The wizards without a server: keys in, questions to the servers out.
 
-use super::update::{Outcome, on_tick};
-use super::*;
 use crate::console::chord::Chord;
 use crate::diagnose::Side;
 use crate::model::QualifiedName;
 use crate::schema::{StepProgress, StepState};
+
+use super::update::{Outcome, on_tick};
+use super::*;
 
 const NOW_MS: i64 = 1_000_000;
 

@@ -2,12 +2,13 @@
 
 use crossterm::event::KeyCode;
 
-use super::field::START;
-use super::values::{Kind, Step};
-use super::{Answer, Field, Job, Loaded, Name, Wizard, blocks, made_by_init, problem};
 use crate::console::chord::Chord;
 use crate::console::model::overlay::edit;
 use crate::schema::{Progress, StepState, render_plan};
+
+use super::field::START;
+use super::values::{Kind, Step};
+use super::{Answer, Field, Job, Loaded, Name, Wizard, blocks, made_by_init, problem};
 
 /// An address is tried when nothing has been typed for so long: longer than a pause between two
 /// letters, shorter than a look at the answer.

@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 use hashbrown::{Equivalent, HashMap};
 
-use super::message::{Field, Message};
 use crate::decode::DecodeError;
 use crate::model::{Column, QualifiedName, Relation, RelationId, ReplicaIdentity};
+
+use super::message::{Field, Message};
 
 /// The tables met so far. One entry a name: bounded by the number of tables.
 #[derive(Debug, Default)]

@@ -2,10 +2,11 @@
 
 use bytes::Bytes;
 
-use super::message::Field;
 use crate::config::NullNumbers;
 use crate::decode::DecodeError;
 use crate::model::{QualifiedName, Value};
+
+use super::message::Field;
 
 /// `bytea`: the leading `\x` is cut off.
 const BYTEA_OID: i64 = 17;

@@ -5,15 +5,14 @@ use std::collections::HashSet;
 
 use serde::Deserialize;
 
-use super::report::Finding;
 use crate::config::TableFilter;
 use crate::engine::LastStop;
 use crate::model::{Lsn, QualifiedName};
 use crate::postgres::{DatabaseIdentity, Publication};
-use crate::schema::{EventTrigger, PipelineRecord};
-use crate::schema::{OtherObject, Trigger};
-use crate::status::CopyState;
-use crate::status::Failure;
+use crate::schema::{EventTrigger, OtherObject, PipelineRecord, Trigger};
+use crate::status::{CopyState, Failure};
+
+use super::report::Finding;
 
 /// What both sides have.
 #[derive(Debug, Clone, Default, Deserialize)]

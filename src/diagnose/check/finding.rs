@@ -1,7 +1,8 @@
 //! Findings as all rules make them. Pure.
 
-use super::report::{Finding, Side};
 use crate::diagnose::requirements::Unmet;
+
+use super::report::{Finding, Side};
 
 /// Oldest version that has what we need on either side (`pg_replication_slots.wal_status`, protocol
 /// messages, `SET ACCESS METHOD` aside).

@@ -1,15 +1,15 @@
 //! Asks the servers. Reads only; the one trial of a privilege is rolled back.
 
+use crate::config::{ConnectionSettings, TableFilter};
+use crate::engine::{LastStop, stops};
+use crate::model::{Classify as _, ErrorClass, QualifiedName};
+use crate::postgres::{PgError, Session, connect_watched, document, find_publication};
+use crate::schema::{closed_descriptions, install, large_object_count, other_objects, triggers};
+
 use super::facts::{
     Checkpoint, ConfigurationTable, CopyFacts, InstallationFacts, Server, SourceFacts, TargetFacts,
 };
 use super::wanted::Wanted;
-use crate::config::{ConnectionSettings, TableFilter};
-use crate::engine::{LastStop, stops};
-use crate::model::{Classify as _, ErrorClass, QualifiedName};
-use crate::postgres::document;
-use crate::postgres::{PgError, Session, connect_watched, find_publication};
-use crate::schema::{closed_descriptions, install, large_object_count, other_objects, triggers};
 
 const SOURCE: &str = include_str!("../../../assets/sql/source/check.sql");
 const TARGET: &str = include_str!("../../../assets/sql/target/check.sql");

@@ -4,8 +4,7 @@
 //! nothing with an option that releases before 2.6 refuse. Making a slot waits for the transactions that run
 //! at the moment: after [`ANSWER_MAX`] the question is given up and nothing is found.
 
-use crate::postgres::Session;
-use crate::postgres::{INVALID_PARAMETER_VALUE, UNDEFINED_FILE};
+use crate::postgres::{INVALID_PARAMETER_VALUE, Session, UNDEFINED_FILE};
 
 use super::facts::Wal2json;
 

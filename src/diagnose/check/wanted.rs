@@ -1,9 +1,11 @@
 //! What the pipeline wants of the two servers.
 
-use super::facts::TargetFacts;
+use std::collections::HashSet;
+
 use crate::config::{NullNumbers, Pipeline, Plugin, SlotName, TableFilter, publication_name};
 use crate::model::QualifiedName;
-use std::collections::HashSet;
+
+use super::facts::TargetFacts;
 
 /// What the pipeline wants of the servers.
 #[derive(Debug, Clone)]

@@ -6,11 +6,12 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::sleep;
 
-use super::report::{Inspection, TableCopy};
 use crate::config::Pipeline;
 use crate::model::Lsn;
 use crate::postgres::{PgError, connect};
 use crate::status::model;
+
+use super::report::{Inspection, TableCopy};
 
 /// A slot that is not confirmed within the time of these looks stands still.
 const LOOKS_MAX: u32 = 15;

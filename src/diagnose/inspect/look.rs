@@ -1,13 +1,13 @@
 //! What one look at each side brings.
 
-use super::report::{Checkpoint, Init, TableCopy, UnfitPublication};
-use crate::apply::{SLOT_GONE, Stream, misfit};
-use crate::config::Pipeline;
-use crate::config::SlotName;
-use crate::model::Lsn;
-use crate::status::Failure;
-use crate::status::Slot;
 use serde::Deserialize;
+
+use crate::apply::{SLOT_GONE, Stream, misfit};
+use crate::config::{Pipeline, SlotName};
+use crate::model::Lsn;
+use crate::status::{Failure, Slot};
+
+use super::report::{Checkpoint, Init, TableCopy, UnfitPublication};
 
 #[derive(Debug, Clone)]
 pub(crate) struct SourceLook {

@@ -2,18 +2,19 @@
 
 use serde::Deserialize;
 
-use super::look::{Barred, Progress, SourceLook, TargetLook};
-use super::report::{Init, UnfitPublication};
 use crate::config::{Pipeline, SlotName, publication_name};
 use crate::diagnose::requirements;
 use crate::engine::stops;
 use crate::model::hint::{begin_anew, init_command};
 use crate::model::{Lsn, quote_ident};
-use crate::postgres::INSUFFICIENT_PRIVILEGE;
-use crate::postgres::document;
-use crate::postgres::{PgError, Session, connect_watched, find_publication};
+use crate::postgres::{
+    INSUFFICIENT_PRIVILEGE, PgError, Session, connect_watched, document, find_publication,
+};
 use crate::schema::install;
 use crate::status::Slot;
+
+use super::look::{Barred, Progress, SourceLook, TargetLook};
+use super::report::{Init, UnfitPublication};
 
 const SLOTS: &str = include_str!("../../../assets/sql/source/slots.sql");
 const SOURCE: &str = include_str!("../../../assets/sql/source/inspect.sql");

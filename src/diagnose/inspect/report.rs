@@ -1,12 +1,13 @@
 //! What is known of an installation, the copies and the checkpoint.
 
-use super::confirmed::Unconfirmed;
+use serde::{Deserialize, Serialize};
+
 use crate::engine::LastStop;
 use crate::model::{Lsn, QualifiedName};
 use crate::schema::InitState;
-use crate::status::CopyState;
-use crate::status::Slot;
-use serde::{Deserialize, Serialize};
+use crate::status::{CopyState, Slot};
+
+use super::confirmed::Unconfirmed;
 
 /// What one look saw.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -1,8 +1,9 @@
 use std::io;
 
+use crate::config::{Configuration, FlagValue, Inputs, key};
+
 use super::look::{Applied, CheckpointRow, Logged, Progress};
 use super::*;
-use crate::config::{Configuration, FlagValue, Inputs, key};
 
 fn pipeline() -> Pipeline {
     let flag = |key, value: &str| FlagValue {

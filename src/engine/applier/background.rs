@@ -6,8 +6,7 @@
 
 use crate::apply::{ApplyError, Checkpoint, CheckpointStore, Commit, Op, Writer};
 use crate::model::Lsn;
-use crate::runtime::supervise;
-use crate::runtime::{Task, TaskEnd};
+use crate::runtime::{Task, TaskEnd, supervise};
 
 /// The writer and what it is doing.
 pub(super) struct BackgroundWriter {

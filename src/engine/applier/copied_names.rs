@@ -12,8 +12,7 @@ use tracing::info;
 
 use crate::engine::EngineError;
 use crate::model::{Lsn, QualifiedName, RelationId, quote_ident};
-use crate::schema::Table;
-use crate::schema::{Change, Entry, Images, ObjectChange};
+use crate::schema::{Change, Entry, Images, ObjectChange, Table};
 use crate::snapshot::StoredTable;
 use crate::status::CopyState;
 

@@ -5,10 +5,8 @@ use crate::apply::Checkpoint;
 use crate::engine::EngineError;
 use crate::fault;
 use crate::model::Lsn;
-use crate::snapshot::OpenStep;
-use crate::snapshot::Refusal;
 use crate::snapshot::handover::tables;
-use crate::snapshot::{Answer, TablesRequest};
+use crate::snapshot::{Answer, OpenStep, Refusal, TablesRequest};
 
 use super::Applier;
 

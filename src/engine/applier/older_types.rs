@@ -17,8 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::apply::ApplyError;
 use crate::engine::EngineError;
 use crate::model::{Lsn, OldTuple, QualifiedName, Relation, Tuple, Value};
-use crate::schema::{Category, Column, Table, Type};
-use crate::schema::{Entry, Images, ObjectChange};
+use crate::schema::{Category, Column, Entry, Images, ObjectChange, Table, Type};
 
 use super::{Applier, RowChange};
 

@@ -1,7 +1,8 @@
 //! How far the rows of rewritten tables are.
 
-use crate::apply::TablePlan;
 use std::sync::Arc;
+
+use crate::apply::TablePlan;
 
 /// A reload under way.
 #[derive(Debug)]

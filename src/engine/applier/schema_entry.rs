@@ -6,16 +6,15 @@ use std::time::Duration;
 use tracing::{debug, info, warn};
 
 use crate::apply::{self, AppliedSchemaChange, ApplyError, RowChange};
+use crate::engine::EngineError;
+use crate::engine::failure::failure_of;
 use crate::fault;
 use crate::model::{
     Classify as _, ErrorClass, Lsn, QualifiedName, Relation, TransactionBegin, Tuple, do_block,
     quote_literal,
 };
-use crate::schema::{self, Entry, Plan, Step};
-
-use crate::engine::EngineError;
-use crate::engine::failure::failure_of;
 use crate::runtime::clock;
+use crate::schema::{self, Entry, Plan, Step};
 use crate::status::{SchemaChange, SchemaState};
 
 use super::behind_rows::BehindRows;

@@ -7,13 +7,11 @@ use tracing::info;
 
 use crate::engine::{EngineError, route};
 use crate::model::{Lsn, QualifiedName, Relation, RelationId};
+use crate::postgres::PgError;
 use crate::schema::{Entry, ObjectChange, Plan};
-use crate::snapshot::StoredTable;
+use crate::snapshot::{MadeTable, Share, StoredTable};
 
 use super::{Applier, ApplyError, RowChange, TablesRequest};
-use crate::postgres::PgError;
-use crate::snapshot::MadeTable;
-use crate::snapshot::Share;
 
 /// A schema change reaches a table, or an object that is there.
 const STANDS: &str = "\

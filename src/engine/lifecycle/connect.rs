@@ -32,14 +32,13 @@ use crate::postgres::{
 use crate::runtime::{clock, supervise};
 use crate::schema::{PipelineRecord, install};
 use crate::snapshot::TableSync;
-use crate::status::Failure;
-use crate::status::{Command, CommandAnswer};
+use crate::status::{Command, CommandAnswer, Failure};
 
-use super::copies::RoundStart;
+use super::copies::{self, RoundStart};
 use super::records::Records;
 use super::slot::{SlotState, find_slot};
 use super::source_errors::SourceErrors;
-use super::{Lifecycle, Request, copies, ready, silence_timeout, tables};
+use super::{Lifecycle, Request, ready, silence_timeout, tables};
 
 /// Both sides are ready within this, or there is something between us that passes nothing on. Each
 /// attempt to connect has a bound of its own; this is for the questions that follow.

@@ -8,10 +8,7 @@ use crate::config::{Pipeline, TableFilter};
 use crate::engine::EngineError;
 use crate::model::{Lsn, RelationId};
 use crate::postgres::PgError;
-use crate::snapshot::Ranges;
-use crate::snapshot::copies;
-use crate::snapshot::{Store, StoredPart, StoredTable};
-use crate::snapshot::{TablePolicy, TableSync};
+use crate::snapshot::{Ranges, Store, StoredPart, StoredTable, TablePolicy, TableSync};
 use crate::status::CopyState;
 
 /// Writes down which tables are to be copied. Before the first checkpoint is written, so that a crash

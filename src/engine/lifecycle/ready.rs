@@ -2,8 +2,7 @@
 //! would be left out in silence, or go in a circle. `check` says the same, in the same words.
 
 use crate::config::{ConnectionSettings, Pipeline, publication_name};
-use crate::diagnose::Unmet;
-use crate::diagnose::requirements;
+use crate::diagnose::{Unmet, requirements};
 use crate::engine::EngineError;
 use crate::model::hint::{begin_anew, init_command};
 use crate::postgres::{DatabaseIdentity, Session, find_publication};

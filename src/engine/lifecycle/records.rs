@@ -16,14 +16,11 @@ use crate::fault;
 use crate::model::hint::{begin_anew, tear_down_command};
 use crate::model::{Lsn, QualifiedName};
 use crate::postgres::{self, DatabaseIdentity, PgError, Session};
-use crate::schema::source_tables;
-use crate::schema::{PipelineRecord, install};
+use crate::schema::{PipelineRecord, install, source_tables};
 
-use super::copies;
-use super::ready;
 use super::slot::SlotState;
 use super::source_errors::SourceErrors;
-use super::tables;
+use super::{copies, ready, tables};
 
 const LIVE_SLOTS: &str = "\
 SELECT s.slot_name::pg_catalog.text FROM pg_catalog.pg_replication_slots AS s

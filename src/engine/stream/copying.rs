@@ -1,8 +1,9 @@
 //! What a session does for the copies.
 
+use tokio::sync::oneshot;
+
 use crate::model::Lsn;
 use crate::snapshot::{Answer, TablesRequest};
-use tokio::sync::oneshot;
 
 /// What the session does for copies.
 #[derive(Debug, Default)]

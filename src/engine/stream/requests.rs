@@ -5,10 +5,7 @@ use std::ops::ControlFlow;
 use crate::engine::EngineError;
 use crate::model::RelationId;
 use crate::runtime::clock;
-use crate::status::CopyCommand;
-use crate::status::Phase;
-use crate::status::Request;
-use crate::status::{Command, CommandAnswer};
+use crate::status::{Command, CommandAnswer, CopyCommand, Phase, Request};
 
 use super::{SessionEnd, Stream};
 

@@ -5,8 +5,7 @@ use tracing::warn;
 
 use crate::engine::EngineError;
 use crate::model::{Lsn, TransactionBegin, TransactionCommit};
-use crate::status::EngineEvent;
-use crate::status::FailedTransaction;
+use crate::status::{EngineEvent, FailedTransaction};
 
 use super::Stream;
 

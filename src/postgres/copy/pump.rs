@@ -10,11 +10,10 @@
 //! other is gone, so pieces are large when the target is slow, and nothing waits when it is not.
 
 use std::future::poll_fn;
-use std::io;
-use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
+use std::{io, mem};
 
 use bytes::Buf as _;
 use postgres_protocol::message::backend::Message;
@@ -22,12 +21,12 @@ use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tracing::debug;
 
-use super::error::CopyError;
-use super::piece::{Piece, Rows};
-use super::session::row_count;
-use super::session::{Canceller, Format};
 use crate::postgres::error::PgError;
 use crate::postgres::wire::{Wire, lost};
+
+use super::error::CopyError;
+use super::piece::{Piece, Rows};
+use super::session::{Canceller, Format, row_count};
 
 /// What one piece holds: as much as a target reads of text at once. With messages of this size it
 /// spends a quarter less time than with one a row (binary: an eighth); larger ones gain nothing.

@@ -1,9 +1,8 @@
 //! An ordinary session on our own wire: simple queries, and one side of a COPY.
 
-use postgres_protocol::message::backend::CommandCompleteBody;
 use std::fmt;
 
-use postgres_protocol::message::backend::Message;
+use postgres_protocol::message::backend::{CommandCompleteBody, Message};
 use postgres_protocol::message::frontend;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::TlsError;
 use crate::config::connection::TlsSettings;
+
+use super::TlsError;
 
 /// A certificate with the chain to its authority.
 type Chain = Vec<CertificateDer<'static>>;

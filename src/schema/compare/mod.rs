@@ -1,8 +1,8 @@
 //! Compares two descriptions of objects: what the target has with what a copy needs, and what a schema
 //! change changed. Pure.
 
-pub(crate) mod before_after;
-pub(crate) mod explain;
+mod before_after;
+mod explain;
 pub(crate) mod reconcile;
 
 pub(crate) use before_after::differences;

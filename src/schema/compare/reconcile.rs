@@ -9,10 +9,11 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::explain::explain;
 use crate::model::{QualifiedName, RelationId};
 use crate::schema::ObjectChange;
 use crate::schema::description::{Column, Constraint, DomainConstraint, Index, Sequence, Table};
+
+use super::explain::explain;
 
 /// Something on the target that is in the way.
 #[derive(Debug, Clone, PartialEq, Eq)]

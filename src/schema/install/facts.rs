@@ -1,15 +1,15 @@
 //! What the source is like before we do anything, and what of it is in the way.
 
-use super::error::{InstallError, allow_plugin_sql};
-use super::script;
-use super::servers::{DECODES_ON_STANDBY, SourceServers};
-use crate::postgres::sqlstate;
-
 use crate::config::{Plugin, SlotName, publication_name};
 use crate::model::hint::tear_down_command;
 use crate::model::quote_ident;
-use crate::postgres::{PgError, Session};
-use crate::postgres::{Publication, Slot, UnfitPublication, find_publication, find_slot};
+use crate::postgres::{
+    PgError, Publication, Session, Slot, UnfitPublication, find_publication, find_slot, sqlstate,
+};
+
+use super::error::{InstallError, allow_plugin_sql};
+use super::script;
+use super::servers::{DECODES_ON_STANDBY, SourceServers};
 
 /// The facts that decide what `init` has to do.
 #[derive(Debug, Clone)]

@@ -5,20 +5,19 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::facts::plugin_hint;
-use super::facts::{self, Facts, Keyless};
+use crate::config::{Plugin, SlotName, publication_name};
+use crate::model::hint::begin_anew;
+use crate::postgres::{
+    PgError, Session, create_publication_sql, create_slot_sql, drop_publication_sql, drop_slot_sql,
+    naming_whom_we_wait_for, publish_generated_sql,
+};
+
+use super::facts::{self, Facts, Keyless, plugin_hint};
 use super::progress::{Progress, Reporter, StepState};
 use super::script::{self, quietly};
 use super::servers::SourceServers;
 use super::unrecorded::unrecorded;
 use super::{InstallError, PlannedStep, Side};
-use crate::config::{Plugin, SlotName, publication_name};
-use crate::model::hint::begin_anew;
-use crate::postgres::{PgError, Session};
-use crate::postgres::{
-    create_publication_sql, create_slot_sql, drop_publication_sql, drop_slot_sql,
-    naming_whom_we_wait_for, publish_generated_sql,
-};
 
 /// How often the source is asked whether old transactions are over.
 const POLL_EVERY: Duration = Duration::from_millis(50);

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use super::{InstallError, PlannedStep, Side};
 use crate::model::Classify as _;
+
+use super::{InstallError, PlannedStep, Side};
 
 impl fmt::Display for Side {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

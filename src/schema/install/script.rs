@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use crate::config::SlotName;
 use crate::model::{quote_ident, quote_literal};
-use crate::postgres::LOCK_NOT_AVAILABLE;
-use crate::postgres::{MEANING, PgError, Session, require_ownership_sql};
+use crate::postgres::{LOCK_NOT_AVAILABLE, MEANING, PgError, Session, require_ownership_sql};
 
 /// So often a lock is asked for that somebody holds.
 const LOCK_TRIES_MAX: u32 = 20;

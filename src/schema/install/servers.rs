@@ -9,9 +9,10 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::{InstallError, Side};
 use crate::model::Lsn;
 use crate::postgres::{PgError, Session};
+
+use super::{InstallError, Side};
 
 /// How often the standby is asked how far it is, and the primary to say what runs there.
 const POLL_EVERY: Duration = Duration::from_millis(100);

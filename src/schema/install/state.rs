@@ -1,11 +1,10 @@
 //! What of ours is on the source: for `status` and `check`.
 
-use super::facts::EVENT_TRIGGERS;
-use super::facts::{self, Installation};
 use crate::config::{SlotName, publication_name};
 use crate::model::quote_ident;
-use crate::postgres::{PgError, Session};
-use crate::postgres::{Publication, Slot, find_publication, find_slot};
+use crate::postgres::{PgError, Publication, Session, Slot, find_publication, find_slot};
+
+use super::facts::{self, EVENT_TRIGGERS, Installation};
 
 /// The state of the installation.
 #[expect(

@@ -3,15 +3,17 @@
 
 use tokio::sync::watch;
 
+use crate::config::{SlotName, publication_name};
+use crate::model::{do_block, quote_literal};
+use crate::postgres::{
+    PgError, Session, drop_publication_sql, drop_slot_sql, naming_whom_we_wait_for,
+};
+
 use super::facts::{self, Facts};
 use super::progress::{Progress, Reporter};
 use super::script::{self, quietly};
 use super::servers::SourceServers;
 use super::{InstallError, PlannedStep, Side};
-use crate::config::{SlotName, publication_name};
-use crate::model::{do_block, quote_literal};
-use crate::postgres::{PgError, Session};
-use crate::postgres::{drop_publication_sql, drop_slot_sql, naming_whom_we_wait_for};
 
 /// What `tear-down` did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

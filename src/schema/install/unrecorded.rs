@@ -3,8 +3,9 @@
 
 use std::fmt::Write as _;
 
-use super::facts::Installation;
 use crate::postgres::{PgError, Session};
+
+use super::facts::Installation;
 
 /// More names than this say no more than a number does.
 const NAMES_MAX: usize = 20;

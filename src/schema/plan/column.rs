@@ -1,12 +1,13 @@
 //! Columns, by their number. Structure (add, drop, type, name) goes through the parent and reaches
 //! children by itself, as it did on the source; everything else is said for each table with ONLY.
 
+use crate::model::{quote_ident, quote_literal};
+use crate::schema::description::{Column, NotNull, Table};
+
 use super::command_objects::CommandObjects;
 use super::sequence::parameters;
 use super::sql::{comment, compression_keyword, option_changes, storage_keyword};
 use super::steps::{Phase, Steps, label};
-use crate::model::{quote_ident, quote_literal};
-use crate::schema::description::{Column, NotNull, Table};
 
 /// One table before and after, and what its columns are asked about.
 pub(super) struct Columns<'a> {

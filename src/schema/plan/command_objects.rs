@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::planned::RelationTouch;
 use crate::model::QualifiedName;
 use crate::schema::description::{Column, Constraint, Index, Sequence, Table};
 use crate::schema::entry::{Change, Images, ObjectChange};
+
+use super::planned::RelationTouch;
 
 /// The objects of one command, by OID.
 pub(super) struct CommandObjects<'a> {

@@ -1,13 +1,14 @@
 //! CREATE and DROP INDEX CONCURRENTLY. The catalogs do not say that a command was concurrent; its
 //! text does, and such a command is always alone in what the client sent.
 
+use crate::model::{do_block, quote_literal};
+use crate::schema::description::Index;
+use crate::schema::entry::ObjectChange;
+
 use super::command_objects::CommandObjects;
 use super::index;
 use super::planned::Plan;
 use super::steps::{Step, label};
-use crate::model::{do_block, quote_literal};
-use crate::schema::description::Index;
-use crate::schema::entry::ObjectChange;
 
 /// Plans a concurrent command and returns true, or returns false for any other.
 ///

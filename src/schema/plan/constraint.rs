@@ -2,13 +2,14 @@
 //! partitions; keys are said for each table with ONLY, and their indexes attached, so that every
 //! part keeps its name.
 
+use crate::model::quote_ident;
+use crate::schema::description::{Constraint, Index, Table};
+use crate::schema::entry::Images;
+
 use super::command_objects::CommandObjects;
 use super::planned::{NotApplied, Plan};
 use super::sql::comment;
 use super::steps::{Phase, Steps};
-use crate::model::quote_ident;
-use crate::schema::description::{Constraint, Index, Table};
-use crate::schema::entry::Images;
 
 pub(super) fn plan(
     command: &CommandObjects<'_>,

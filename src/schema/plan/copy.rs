@@ -15,16 +15,15 @@
 //! an index first and made the key afterwards, because only the second takes a lock that other
 //! index builds of the table would wait for.
 
-use super::command_objects::CommandObjects;
-use super::dependencies::Dependencies;
-use super::planned::NotApplied;
-use super::planned::Plan;
-use super::steps::Depth;
-use super::steps::{Check, Phase, Phased, Step, Steps, Subject};
-use super::{constraint, plan_object};
 use crate::model::QualifiedName;
 use crate::schema::description::{Constraint, Index, Table, Type};
 use crate::schema::entry::{Change, Images, ObjectChange};
+
+use super::command_objects::CommandObjects;
+use super::dependencies::Dependencies;
+use super::planned::{NotApplied, Plan};
+use super::steps::{Check, Depth, Phase, Phased, Step, Steps, Subject};
+use super::{constraint, plan_object};
 
 /// When a statement may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -2,12 +2,13 @@
 //! made as an ordinary table and attached last, as `pg_dump` does, so that all its parts keep their
 //! names.
 
+use crate::model::quote_ident;
+use crate::schema::description::{Column, Parent, Table};
+
 use super::column;
 use super::command_objects::CommandObjects;
 use super::sql::option_clause;
 use super::steps::{Phase, Steps, label};
-use crate::model::quote_ident;
-use crate::schema::description::{Column, Parent, Table};
 
 pub(super) fn plan(command: &CommandObjects<'_>, oid: u32, table: &Table, steps: &mut Steps) {
     let object = label("table", &table.qualified_name());

@@ -7,11 +7,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::command_objects::CommandObjects;
-use super::steps::Depth;
 use crate::model::QualifiedName;
 use crate::schema::description::{Column, Parent, Table, Type};
 use crate::schema::entry::{Images, ObjectChange};
+
+use super::command_objects::CommandObjects;
+use super::steps::Depth;
 
 /// The dependencies among the objects of a command.
 pub(super) struct Dependencies {

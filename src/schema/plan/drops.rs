@@ -1,11 +1,12 @@
 //! What is dropped as a whole: tables in one statement, because they may depend on each other,
 //! then sequences, types and schemas. Never with CASCADE.
 
-use super::command_objects::CommandObjects;
-use super::steps::{Phase, Steps};
 use crate::model::{QualifiedName, quote_ident};
 use crate::schema::description::{Sequence, Table, Type};
 use crate::schema::entry::ObjectChange;
+
+use super::command_objects::CommandObjects;
+use super::steps::{Phase, Steps};
 
 pub(super) fn plan(command: &CommandObjects<'_>, steps: &mut Steps) {
     let mut tables = Vec::new();

@@ -1,12 +1,13 @@
 //! Indexes that serve no constraint are made and dropped here; those of constraints come and go with
 //! them, and only their names and settings are ours.
 
-use super::command_objects::CommandObjects;
-use super::sql::{comment, option_changes};
-use super::steps::{Phase, Steps, label};
 use crate::model::{QualifiedName, quote_ident};
 use crate::schema::description::{Index, Table};
 use crate::schema::entry::Images;
+
+use super::command_objects::CommandObjects;
+use super::sql::{comment, option_changes};
+use super::steps::{Phase, Steps, label};
 
 pub(super) fn plan(command: &CommandObjects<'_>, images: &Images<Index>, steps: &mut Steps) {
     let Some(known) = images.after.as_ref().or(images.before.as_ref()) else {

@@ -33,14 +33,17 @@ mod table_settings;
 mod tests;
 mod types;
 
-pub use self::copy::{CopyPlan, Stage, StagedStep, plan_copy};
-pub use self::owners::{owner_steps, staged_owner_steps};
-pub use self::steps::Step;
+use crate::model::QualifiedName;
+
 use self::steps::Steps;
 use super::SchemaError;
 use super::entry::{Change, Entry, ObjectChange};
-use crate::model::QualifiedName;
+
 use command_objects::CommandObjects;
+
+pub use self::copy::{CopyPlan, Stage, StagedStep, plan_copy};
+pub use self::owners::{owner_steps, staged_owner_steps};
+pub use self::steps::Step;
 pub use planned::{NotApplied, Plan, RelationTouch};
 
 /// So much of a statement tells what it is about.

@@ -1,10 +1,11 @@
 //! Tables get the owner that they have on the source, where rows are written as the owner of their table
 //! and our role is a member of that role on the target.
 
+use crate::model::{do_block, quote_ident, quote_literal};
+
 use super::super::entry::ObjectChange;
 use super::Step;
 use super::copy::{CopyPlan, Stage, StagedStep};
-use crate::model::{do_block, quote_ident, quote_literal};
 
 /// Returns the statement for each table that is made or changes its owner, with its OID on the source.
 #[must_use]

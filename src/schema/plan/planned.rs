@@ -1,7 +1,8 @@
 //! What a schema change becomes: statements, what is left out, and which tables it touches.
 
-use super::steps::Step;
 use crate::model::QualifiedName;
+
+use super::steps::Step;
 
 /// What to do on the target for one row of the schema log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -4,13 +4,13 @@
 //! A foreign key to a column that gets a new type is built anew with it, and would find that the rows
 //! it points to are gone. So it goes before, and comes again when they are there.
 
-use super::command_objects::CommandObjects;
-use super::constraint;
-use super::constraint::keeps_rows_apart;
-use super::sql::comment;
-use super::steps::{Phase, Step, Steps, label};
 use crate::model::{do_block, quote_ident, quote_literal};
 use crate::schema::description::Constraint;
+
+use super::command_objects::CommandObjects;
+use super::constraint::{self, keeps_rows_apart};
+use super::sql::comment;
+use super::steps::{Phase, Step, Steps, label};
 
 /// Returns what has to run when the rows are there.
 pub(super) fn plan(command: &CommandObjects<'_>, steps: &mut Steps) -> Vec<Step> {

@@ -1,10 +1,11 @@
 //! Schemas.
 
-use super::sql::comment;
-use super::steps::{Phase, Steps};
 use crate::model::quote_ident;
 use crate::schema::description::Schema;
 use crate::schema::entry::Images;
+
+use super::sql::comment;
+use super::steps::{Phase, Steps};
 
 pub(super) fn plan(images: &Images<Schema>, steps: &mut Steps) {
     let Some(after) = &images.after else {

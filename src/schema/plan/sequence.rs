@@ -1,12 +1,13 @@
 //! Sequences. Those of identity columns come and go with their column; afterwards they are altered
 //! as any other.
 
-use super::command_objects::CommandObjects;
-use super::sql::{comment, move_and_rename};
-use super::steps::{Phase, Steps, label};
 use crate::model::{quote_ident, quote_literal};
 use crate::schema::description::{Sequence, SequencePosition};
 use crate::schema::entry::Images;
+
+use super::command_objects::CommandObjects;
+use super::sql::{comment, move_and_rename};
+use super::steps::{Phase, Steps, label};
 
 pub(super) fn plan(command: &CommandObjects<'_>, images: &Images<Sequence>, steps: &mut Steps) {
     let Some(after) = &images.after else {

@@ -1,7 +1,8 @@
 //! Pieces of SQL that several kinds of object share.
 
-use super::steps::{Phase, Steps, label};
 use crate::model::{QualifiedName, quote_ident, quote_literal};
+
+use super::steps::{Phase, Steps, label};
 
 /// Adds the statements that move an object to another schema and give it another name. `kind` is
 /// the keyword of the ALTER statement; `moves_itself` is false for what goes with its table.

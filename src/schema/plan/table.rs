@@ -1,5 +1,8 @@
 //! Tables that exist before and after: names, parents, settings; columns are in `column`.
 
+use crate::schema::description::{Parent, Table};
+use crate::schema::entry::Images;
+
 use super::column::Columns;
 use super::command_objects::CommandObjects;
 use super::create_table::{self, attach, kept_parents};
@@ -7,8 +10,6 @@ use super::planned::{NotApplied, Plan};
 use super::sql::move_and_rename;
 use super::steps::{Phase, Steps, label};
 use super::table_settings::settings;
-use crate::schema::description::{Parent, Table};
-use crate::schema::entry::Images;
 
 pub(super) fn plan(
     command: &CommandObjects<'_>,

@@ -1,10 +1,11 @@
 //! What is set on a table beside its columns.
 
+use crate::model::quote_ident;
+use crate::schema::description::Table;
+
 use super::command_objects::CommandObjects;
 use super::sql::{comment, option_changes};
 use super::steps::{Phase, Steps, label};
-use crate::model::quote_ident;
-use crate::schema::description::Table;
 
 /// Adds what is neither structure nor columns.
 pub(super) fn settings(

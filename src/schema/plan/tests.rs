@@ -3,10 +3,11 @@
 
 use serde_json::{Value, json};
 
-use super::plan;
-use super::planned::Plan;
 use crate::model::QualifiedName;
 use crate::schema::{Change, Entry, SchemaError};
+
+use super::plan;
+use super::planned::Plan;
 
 fn entry(change: Value) -> Entry {
     let mut whole = json!({"format": 1, "tag": "ALTER TABLE", "statement": ""});

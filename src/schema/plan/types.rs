@@ -1,12 +1,13 @@
 //! Enums, domains, composite types and ranges.
 
+use crate::model::{quote_ident, quote_literal};
+use crate::schema::description::{Category, Column, DomainConstraint, Range, Type};
+use crate::schema::entry::Images;
+
 use super::command_objects::CommandObjects;
 use super::planned::Plan;
 use super::sql::{comment, move_and_rename};
 use super::steps::{Phase, Steps, label};
-use crate::model::{quote_ident, quote_literal};
-use crate::schema::description::{Category, Column, DomainConstraint, Range, Type};
-use crate::schema::entry::Images;
 
 pub(super) fn plan(
     command: &CommandObjects<'_>,

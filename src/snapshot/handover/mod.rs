@@ -1,8 +1,8 @@
 //! How the stream takes tables over: what the copier asks of it, and how far each table is in step.
 
-pub(crate) mod ranges;
-pub(crate) mod request;
-pub(crate) mod table_sync;
+mod ranges;
+mod request;
+mod table_sync;
 pub(crate) mod tables;
 
 pub(crate) use ranges::{Ranges, Share};

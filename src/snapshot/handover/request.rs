@@ -9,11 +9,10 @@ use tokio::sync::{oneshot, watch};
 
 use crate::model::{Lsn, QualifiedName, quote_literal};
 use crate::schema::{ObjectChange, Stage, Step, plan_copy};
-use crate::snapshot::{NewStep, OpenStep, SourceTable, Store};
-use crate::status::Failure;
-
 use crate::snapshot::error::SnapshotError;
 use crate::snapshot::plan::Ranges;
+use crate::snapshot::{NewStep, OpenStep, SourceTable, Store};
+use crate::status::Failure;
 
 /// Something that only the stream can do.
 #[derive(Debug)]

@@ -2,16 +2,15 @@
 //! streams, one of ours.
 
 use crate::apply::ApplyError;
-
 use crate::model::{Classify as _, ErrorClass, RelationId};
 use crate::postgres::{PgError, Session};
 use crate::schema::Step;
+use crate::snapshot::error::SnapshotError;
+use crate::snapshot::plan::Ranges;
 use crate::snapshot::{OpenStep, Store, StruckStep, TableError};
 use crate::status::failure_of;
 
 use super::request::{Answer, MadeTable, TablesRequest};
-use crate::snapshot::error::SnapshotError;
-use crate::snapshot::plan::Ranges;
 
 /// A statement that the target refused.
 #[derive(Debug)]

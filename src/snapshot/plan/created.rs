@@ -5,10 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::model::RelationId;
-use crate::schema::{CopyPlan, ObjectChange, Stage};
+use crate::schema::{CopyPlan, ObjectChange, Stage, so_far};
 use crate::snapshot::{Making, StoredTable};
-
-use crate::schema::so_far;
 
 /// What we made on the target for earlier tries, by OID. The tables have the names of now, which the
 /// stream gave them meanwhile: another table may have the one of then.

@@ -2,8 +2,7 @@
 
 use crate::model::QualifiedName;
 use crate::postgres::{PgError, Session};
-use crate::schema::{Along, DescribeError, Describer, ObjectChange, Oids};
-use crate::schema::{Sequence, Table, Type};
+use crate::schema::{Along, DescribeError, Describer, ObjectChange, Oids, Sequence, Table, Type};
 
 const EXISTING: &str = include_str!("../../../assets/sql/target/existing.sql");
 

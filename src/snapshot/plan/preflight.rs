@@ -8,16 +8,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::config::{TableFilter, key};
-use crate::engine::unreplicated::{UNLOGGED, large_objects_stay};
+use crate::engine::{UNLOGGED, large_objects_stay};
 use crate::model::{QualifiedName, RelationId};
 use crate::postgres::{PgError, Session};
-use crate::schema::Constraint;
 use crate::schema::{
-    ObjectChange, OtherObject, Trigger, lacking, large_object_count, other_objects,
+    Conflict, Constraint, ObjectChange, OtherObject, Trigger, lacking, large_object_count,
+    other_objects,
 };
 use crate::snapshot::SourceTable;
-
-use crate::schema::Conflict;
 
 const NEEDS: &str = include_str!("../../../assets/sql/source/snapshot/needs.sql");
 const MISSING: &str = include_str!("../../../assets/sql/target/missing.sql");

@@ -3,27 +3,25 @@
 use std::collections::HashSet;
 
 use crate::config::Pipeline;
-
 use crate::model::RelationId;
 use crate::postgres;
 use crate::schema::{PlannedStep, SNAPSHOT_NAME, Side};
+use crate::snapshot::error::SnapshotError;
 use crate::snapshot::{Part, Store, copy_from, copy_to};
 
 use super::previous_run::PreviousRun;
 use super::selection;
-use super::settings::FreeObjects;
-use super::settings::PlanSettings;
+use super::settings::{FreeObjects, PlanSettings};
 use super::snapshot_plan::SnapshotPlan;
 use super::source_snapshot::SourceSnapshot;
-use crate::snapshot::error::SnapshotError;
 
 /// What a copy would do, and what is to be known of it beforehand.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PlanReport {
+pub(crate) struct PlanReport {
     /// What the target has or lacks, and what will not be on it.
-    pub notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
     /// The statements.
-    pub steps: Vec<PlannedStep>,
+    pub(crate) steps: Vec<PlannedStep>,
 }
 
 /// Returns the statements of a copy of all selected tables, each with its side. Nothing is changed on

@@ -9,12 +9,10 @@ use std::collections::{HashMap, HashSet};
 use tracing::{info, warn};
 
 use crate::config::Pipeline;
-use crate::snapshot::run::require_position;
-
 use crate::model::{QualifiedName, RelationId};
 use crate::postgres::{self, PgError, Session};
-use crate::snapshot::error::SnapshotError;
-use crate::snapshot::error::idle_pattern;
+use crate::snapshot::error::{SnapshotError, idle_pattern};
+use crate::snapshot::run::require_position;
 use crate::snapshot::source::select;
 use crate::snapshot::{Idle, Selection, SourceTable, Store, StoredTable, source_tables};
 use crate::status::CopyState;

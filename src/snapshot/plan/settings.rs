@@ -1,12 +1,12 @@
 //! What a plan is made from.
 
-use crate::config::Snapshot;
-use crate::config::TableFilter;
+use std::collections::HashSet;
+
+use crate::config::{Snapshot, TableFilter};
 use crate::model::RelationId;
 use crate::postgres::{PgError, Session};
 use crate::schema::Along;
 use crate::snapshot::{StoredPart, StoredTable};
-use std::collections::HashSet;
 
 /// What belongs to no table and is made with a group: schemas, types, and sequences that no table owns.
 /// A filter says nothing of it: it names tables.

@@ -8,10 +8,14 @@ use tokio::sync::oneshot;
 
 use crate::model::{QualifiedName, RelationId, quote_ident};
 use crate::postgres::{PgError, Session};
+use crate::schema::compare::reconcile;
 use crate::schema::{
-    CopyPlan, ObjectChange, Stage, StagedStep, Step, Trigger, plan_copy, staged_owner_steps,
-    triggers,
+    Conflict, CopyPlan, ObjectChange, Reconciled, Stage, StagedStep, Step, Trigger,
+    domain_checks_in_the_way, in_the_way, plan_copy, staged_owner_steps, triggers,
 };
+use crate::snapshot::error::SnapshotError;
+use crate::snapshot::handover::{Answer, MadeTable, TableStep, TablesRequest};
+use crate::snapshot::run::{silence, wake};
 use crate::snapshot::{
     ConsistentPoint, Making, NewStep, SourceTable, StoredTable, TypeFingerprints, sequence_question,
 };
@@ -23,11 +27,6 @@ use super::preflight::{Note, Preflight};
 use super::ranges::{Ranges, ranges};
 use super::settings::PlanSettings;
 use super::source_snapshot::SourceSnapshot;
-use crate::schema::compare::reconcile;
-use crate::schema::{Conflict, Reconciled, domain_checks_in_the_way, in_the_way};
-use crate::snapshot::error::SnapshotError;
-use crate::snapshot::handover::{Answer, MadeTable, TableStep, TablesRequest};
-use crate::snapshot::run::{silence, wake};
 
 /// A snapshot of the source with the tables that are read at it.
 pub(crate) struct SnapshotPlan {

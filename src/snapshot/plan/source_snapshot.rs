@@ -10,8 +10,7 @@ use crate::snapshot::{ConsistentPoint, SourceTable, TypeFingerprints, source_tab
 use super::error::PlanError;
 use super::preflight::{Need, Note, Unreplicated, needs};
 use super::rights::{closed_sequences, hidden_rows, require_sequences};
-use super::settings::FreeObjects;
-use super::settings::PlanSettings;
+use super::settings::{FreeObjects, PlanSettings};
 
 /// A snapshot of the source, and what it has of the waiting tables there.
 pub(crate) struct SourceSnapshot {

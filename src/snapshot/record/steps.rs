@@ -2,10 +2,11 @@
 
 use tokio_postgres::types::ToSql;
 
-use super::store::oids;
 use crate::model::{RelationId, quote_literal};
 use crate::postgres::{PgError, Session, TextRow};
 use crate::snapshot::Store;
+
+use super::store::oids;
 
 /// A statement to be remembered until it has run.
 #[derive(Debug, Clone, PartialEq, Eq)]

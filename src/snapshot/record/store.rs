@@ -10,7 +10,6 @@ use tokio_postgres::types::ToSql;
 
 use crate::model::{Lsn, QualifiedName, RelationId, do_block, quote_literal};
 use crate::postgres::{PgError, Session};
-
 use crate::snapshot::{KeyRange, Moved};
 use crate::status::CopyState;
 

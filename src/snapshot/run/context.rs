@@ -8,17 +8,15 @@ use tokio::sync::watch;
 
 use crate::apply::came_through_slot_sql;
 use crate::config::Pipeline;
-
 use crate::model::{RelationId, quote_literal};
 use crate::postgres::{self, PgError, Session};
 use crate::runtime::clock;
-use crate::snapshot::{Store, StoredTable, WorkerSettings};
-use crate::status::Failure;
-use crate::status::StatusPublisher;
-
-use super::progress::CopyProgress;
 use crate::snapshot::error::SnapshotError;
 use crate::snapshot::plan::PlanError;
+use crate::snapshot::{Store, StoredTable, WorkerSettings};
+use crate::status::{Failure, StatusPublisher};
+
+use super::progress::CopyProgress;
 
 /// What the operator wants of the copies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

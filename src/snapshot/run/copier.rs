@@ -10,23 +10,18 @@ use tracing::{info, warn};
 
 use crate::apply;
 use crate::config::key;
-
 use crate::model::{Classify as _, ErrorClass, Lsn, QualifiedName, RelationId};
 use crate::postgres::Session;
-use crate::runtime::Retry;
-use crate::runtime::clock;
+use crate::runtime::{Retry, clock};
+use crate::snapshot::error::SnapshotError;
+use crate::snapshot::handover::{Answer, CopyRequest};
+use crate::snapshot::plan::{FreeObjects, PlanSettings, SnapshotPlan, SourceSnapshot, selection};
 use crate::snapshot::{StoredPart, StoredTable};
-use crate::status::CopyState;
-use crate::status::failure_of;
+use crate::status::{CopyState, failure_of};
 
 use super::context::{CopyContext, Stop};
 use super::pool::{PoolEnd, WorkerPool};
 use super::primary::while_primary_speaks;
-use crate::snapshot::error::SnapshotError;
-use crate::snapshot::handover::{Answer, CopyRequest};
-use crate::snapshot::plan::selection;
-use crate::snapshot::plan::{FreeObjects, SourceSnapshot};
-use crate::snapshot::plan::{PlanSettings, SnapshotPlan};
 
 /// A snapshot that schema changes overtake is taken again so often.
 const SNAPSHOTS_MAX: usize = 20;

@@ -9,17 +9,15 @@ use tokio::sync::oneshot;
 
 use crate::model::{Classify as _, ErrorClass, RelationId};
 use crate::postgres::{self, PgError, Session, sqlstate};
+use crate::snapshot::error::SnapshotError;
+use crate::snapshot::handover::{Answer, CopyRequest};
+use crate::snapshot::plan::sequence_refused;
 use crate::snapshot::{OpenStep, Store, StoredTable};
-use crate::status::CopyState;
-use crate::status::Failure;
-use crate::status::failure_of;
+use crate::status::{CopyState, Failure, failure_of};
 
 use super::context::{CopyContext, Stop};
 use super::copier::Copier;
 use super::pool::{PoolEnd, WorkerPool};
-use crate::snapshot::error::SnapshotError;
-use crate::snapshot::handover::{Answer, CopyRequest};
-use crate::snapshot::plan::sequence_refused;
 
 impl Copier {
     /// Completes tables whose rows another process brought.

@@ -1,17 +1,17 @@
 //! Who copies: the copier and its pool of workers, which move rows and complete tables.
 
-pub(crate) mod context;
-pub(crate) mod copier;
-pub(crate) mod finish;
-pub(crate) mod lock_yielding;
-pub(crate) mod pool;
-pub(crate) mod primary;
-pub(crate) mod progress;
-pub(crate) mod queue;
-pub(crate) mod standalone;
-pub(crate) mod table_error;
-pub(crate) mod trigger_steps;
-pub(crate) mod worker;
+mod context;
+mod copier;
+mod finish;
+mod lock_yielding;
+mod pool;
+mod primary;
+mod progress;
+mod queue;
+mod standalone;
+mod table_error;
+mod trigger_steps;
+mod worker;
 
 pub(crate) use context::{Control, CopyContext};
 pub(crate) use copier::Copier;

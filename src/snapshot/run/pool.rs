@@ -14,21 +14,19 @@ use tracing::{debug, info};
 
 use crate::model::{Classify as _, ErrorClass, QualifiedName, RelationId};
 use crate::postgres::{self, Session};
-use crate::runtime::Task;
-use crate::runtime::supervise;
+use crate::runtime::{Task, supervise};
+use crate::snapshot::error::SnapshotError;
+use crate::snapshot::plan::SnapshotPlan;
 use crate::snapshot::{
     Fence, Moved, OpenStep, Part, SourceTable, TableError, TypeFingerprints, Worker,
     WorkerSettings, is_as_planned, plan_parts,
 };
-use crate::status::CopyState;
-use crate::status::failure_of;
+use crate::status::{CopyState, failure_of};
 
 use super::context::{CopyContext, Stop};
 use super::lock_yielding;
 use super::progress::Counter;
 use super::queue::{Job, Progress, Queue, names_collided};
-use crate::snapshot::error::SnapshotError;
-use crate::snapshot::plan::SnapshotPlan;
 
 /// Progress is shown, and users who wait for us are looked for, this often.
 const LOOK_EVERY: Duration = Duration::from_millis(250);

@@ -8,7 +8,6 @@ use tokio::time::sleep;
 use tracing::debug;
 
 use crate::config::{Pipeline, key};
-
 use crate::postgres::{self, PgError, Session};
 use crate::snapshot::error::SnapshotError;
 

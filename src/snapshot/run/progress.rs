@@ -6,8 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::model::{Lsn, QualifiedName, RelationId};
 use crate::snapshot::StoredTable;
-use crate::status::Failure;
-use crate::status::{CopyState, Snapshot, TableCopy};
+use crate::status::{CopyState, Failure, Snapshot, TableCopy};
 
 /// Rates are over this many samples, a few seconds.
 const SAMPLES_MAX: usize = 20;

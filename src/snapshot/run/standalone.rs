@@ -13,28 +13,21 @@ use tracing::{debug, info};
 
 use crate::apply;
 use crate::config::Pipeline;
-
 use crate::model::Lsn;
 use crate::postgres::{self, Session};
 use crate::runtime::supervise;
 use crate::schema::{SNAPSHOT_NAME, install};
 use crate::snapshot::Store;
-use crate::status::CopyState;
-use crate::status::Outcome;
-use crate::status::Phase;
-use crate::status::Request;
-use crate::status::StatusPublisher;
-use crate::status::failure_of;
-use crate::status::{Command, CommandAnswer};
+use crate::snapshot::copies::COPY_REQUESTS_MAX;
+use crate::snapshot::error::SnapshotError;
+use crate::snapshot::handover::{Answer, CopyRequest, tables};
+use crate::snapshot::plan::{PreviousRun, selection};
+use crate::status::{
+    Command, CommandAnswer, CopyState, Outcome, Phase, Request, StatusPublisher, failure_of,
+};
 
 use super::context::{Control, CopyContext};
 use super::copier::Copier;
-use crate::snapshot::copies::COPY_REQUESTS_MAX;
-use crate::snapshot::error::SnapshotError;
-use crate::snapshot::handover::tables;
-use crate::snapshot::handover::{Answer, CopyRequest};
-use crate::snapshot::plan::PreviousRun;
-use crate::snapshot::plan::selection;
 
 /// What it takes.
 pub(crate) struct Standalone {

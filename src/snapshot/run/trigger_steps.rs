@@ -3,7 +3,6 @@
 use crate::model::{do_block, quote_ident};
 use crate::schema::{Step, Trigger};
 use crate::snapshot::NewStep;
-
 use crate::snapshot::handover::TableStep;
 
 /// Keeps a trigger silent while the rows of its table come.

@@ -17,8 +17,7 @@ use crate::postgres::{
     CopyError, CopySession, PgError, Session, copy_through, owner_of_evaluated, run_as_owner,
     sqlstate,
 };
-
-use crate::snapshot::source::parts::Moved;
+use crate::snapshot::source::Moved;
 use crate::snapshot::staging::Staging;
 use crate::snapshot::{
     OpenStep, Part, SourceTable, Store, StruckStep, TableError, copy_from, copy_to, is_as_planned,

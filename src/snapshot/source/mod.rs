@@ -1,11 +1,11 @@
 //! What is read on the source: one consistent point for many sessions, the tables that are selected, their parts.
 
-pub(crate) mod parts;
-pub(crate) mod point;
+mod parts;
+mod point;
 pub(crate) mod select;
-pub(crate) mod statements;
+mod statements;
 
-pub use parts::{KeyRange, Part, plan_parts, plan_ranges};
+pub use parts::{KeyRange, Moved, Part, plan_parts, plan_ranges};
 pub use point::ConsistentPoint;
 pub use select::{
     Idle, IdleCause, RangeKey, Selection, SourceTable, TypeFingerprints, is_as_planned, select,

@@ -13,9 +13,10 @@ use tokio::process::Command;
 use tokio::time::interval;
 use tokio_postgres::Client;
 
-use super::load::Load;
 use crate::servers::{Servers, connect};
 use crate::usage::Usage;
+
+use super::load::Load;
 
 /// How often a subscription is asked whether it has all.
 const LOOK_EVERY: Duration = Duration::from_millis(2);

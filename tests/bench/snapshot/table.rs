@@ -3,9 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::copier::Copier;
 use crate::report::median;
 use crate::usage::Usage;
+
+use super::copier::Copier;
 
 /// One copy.
 #[derive(Debug, Clone, Copy)]

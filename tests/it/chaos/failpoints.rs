@@ -3,11 +3,12 @@
 use pgstream::config::Plugin;
 use pgstream::fault;
 
+use crate::support::flow::Flow;
+use crate::support::{query_text, wait_until};
+
 use super::dice::{Dice, seed};
 use super::load::{Load, SCHEMA};
 use super::{assert_settled, flow, run};
-use crate::support::flow::Flow;
-use crate::support::{query_text, wait_until};
 
 /// The rows of one transaction that pass through several parts of an open target transaction.
 const HUGE: &str = "INSERT INTO item SELECT -i, 1, 'huge' FROM generate_series(1, 45000) AS i";

@@ -5,12 +5,13 @@ use std::time::Duration;
 use pgstream::config::Plugin;
 use pgstream::runtime::clock;
 
-use super::dice::{Dice, seed};
-use super::load::Load;
-use super::{assert_settled, flow, ledger, run};
 use crate::support::flow::Flow;
 use crate::support::process::Running;
 use crate::support::wait_until;
+
+use super::dice::{Dice, seed};
+use super::load::Load;
+use super::{assert_settled, flow, ledger, run};
 
 /// How long the process is killed again and again; `CHAOS_SECS` says otherwise.
 const SECS_DEFAULT: u64 = 10;

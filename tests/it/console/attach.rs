@@ -4,9 +4,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, Command, Stdio};
 
+use crate::support::{assert_equal, execute};
+
 use super::pty::Terminal;
 use super::real::Stage;
-use crate::support::{assert_equal, execute};
 
 /// An engine without a terminal; it does not outlive its test.
 struct Headless(Child);

@@ -4,9 +4,10 @@
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::support::{assert_equal, execute, query_text};
+
 use super::pty::Terminal;
 use super::real::Stage;
-use crate::support::{assert_equal, execute, query_text};
 
 const MADE: &str = "SELECT (SELECT count(*) FROM pg_replication_slots)::text || ' ' \
      || (SELECT count(*) FROM pg_publication)::text || ' ' \

@@ -9,9 +9,10 @@ use portable_pty::CommandBuilder;
 use tempfile::TempDir;
 use tokio_postgres::Client;
 
-use super::pty::Terminal;
 use crate::support::clusters::TestCluster;
 use crate::support::{assert_equal, connect, execute, pair, wait_until};
+
+use super::pty::Terminal;
 
 /// Two servers, and a configuration file for the pipeline between them.
 pub struct Stage {

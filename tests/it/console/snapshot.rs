@@ -1,8 +1,9 @@
 //! The copy of existing tables, seen and steered on the Snapshot screen of the real program.
 
+use crate::support::{assert_equal, execute};
+
 use super::pty::Terminal;
 use super::real::Stage;
-use crate::support::{assert_equal, execute};
 
 const ENABLED: (&str, &str) = (
     "PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED",

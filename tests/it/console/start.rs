@@ -1,7 +1,8 @@
 //! The start screen of the real program: each way that leads on from it.
 
-use super::real::Stage;
 use crate::support::{assert_equal, execute};
+
+use super::real::Stage;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_is_chosen_and_its_pipeline_starts() {

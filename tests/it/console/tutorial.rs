@@ -2,8 +2,9 @@
 
 use portable_pty::CommandBuilder;
 
-use super::pty::Terminal;
 use crate::support::{connect, execute};
+
+use super::pty::Terminal;
 
 fn open(size: (u16, u16)) -> Terminal {
     let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_pgstream"));

@@ -1,13 +1,13 @@
 //! Copies that begin again, on a target that has some of it already, or something else.
 
 use pgstream::config::Plugin;
-use pgstream::status::CopyCommand;
-use pgstream::status::{Command, CommandAnswer};
+use pgstream::status::{Command, CommandAnswer, CopyCommand};
 
-use super::{enable, existing, ready};
 use crate::schema_mirror::assert_same_dump;
 use crate::support::flow::{Flow, stop, wait_for};
 use crate::support::{Call, execute, query_text};
+
+use super::{enable, existing, ready};
 
 /// What hangs on indexes comes behind all rows; the tables that have it are the largest.
 #[cfg(feature = "failpoints")]

@@ -2,15 +2,14 @@
 //! and neither waits for what is not there any more.
 
 use pgstream::config::{Plugin, TableFilter};
-use pgstream::engine::options::EngineOptions;
-use pgstream::engine::{Engine, Handle};
-use pgstream::status::CopyCommand;
-use pgstream::status::{Command, CommandAnswer};
+use pgstream::engine::{Engine, EngineOptions, Handle};
+use pgstream::status::{Command, CommandAnswer, CopyCommand};
 
-use super::{call, enable, existing, made, ready};
 use crate::support::flow::{Flow, SLOT, failure, stop};
 use crate::support::oracle::assert_equal_tables;
 use crate::support::{execute, query_text, wait_until};
+
+use super::{call, enable, existing, made, ready};
 
 const NEEDS_A_FUNCTION: &str = "\
 CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';

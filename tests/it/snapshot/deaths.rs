@@ -3,11 +3,12 @@
 use pgstream::config::Plugin;
 use pgstream::fault;
 
-use super::families::{FAMILIES, Families};
-use super::{call, enable, existing, wait_again};
 use crate::chaos::dice::{Dice, seed};
 use crate::support::flow::Flow;
 use crate::support::query_text;
+
+use super::families::{FAMILIES, Families};
+use super::{call, enable, existing, wait_again};
 
 const POINTS: [&str; 9] = [
     fault::SNAPSHOT_BEFORE_TABLES,

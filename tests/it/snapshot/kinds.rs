@@ -2,10 +2,11 @@
 
 use pgstream::config::Plugin;
 
-use super::{enable, existing, ready};
 use crate::schema_mirror::assert_same_dump;
 use crate::support::flow::stop;
 use crate::support::query_text;
+
+use super::{enable, existing, ready};
 
 const KINDS: &str = r#"
 CREATE SCHEMA "Wëird ""schema";

@@ -5,15 +5,14 @@ use std::time::Duration;
 use pgstream::config::{ByteSize, Plugin};
 use pgstream::engine::Handle;
 use pgstream::runtime::spawn;
-use pgstream::status::{Command, CommandAnswer};
-use pgstream::status::{CopyCommand, CopyState};
-
-use super::{enable, existing, made, ready};
+use pgstream::status::{Command, CommandAnswer, CopyCommand, CopyState};
 use tokio::time::interval;
 
 use crate::schema_mirror::assert_same_dump;
 use crate::support::flow::{Flow, stop, wait_for};
 use crate::support::{connect, execute, query_text};
+
+use super::{enable, existing, made, ready};
 
 /// A partitioned table, and one that becomes a partition.
 const FAMILY: &str = "\

@@ -3,12 +3,12 @@
 
 use pgstream::config::{ConnectionSettings, Plugin};
 use pgstream::model::ErrorClass;
-use pgstream::status::CopyCommand;
-use pgstream::status::{Command, CommandAnswer};
+use pgstream::status::{Command, CommandAnswer, CopyCommand};
 
-use super::{call, enable, existing, made, ready};
 use crate::support::flow::{Flow, failure, stop};
 use crate::support::{Call, execute, query_text};
+
+use super::{call, enable, existing, made, ready};
 
 const SHOP: &str = "\
 CREATE TABLE item (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, note text);

@@ -5,14 +5,13 @@ use std::time::Duration;
 use pgstream::config::Plugin;
 use pgstream::engine::Handle;
 use pgstream::runtime::clock;
-use pgstream::status::Command;
-use pgstream::status::CopyCommand;
-use pgstream::status::Status;
+use pgstream::status::{Command, CopyCommand, Status};
 
-use super::{enable, ready};
 use crate::schema_mirror::assert_same_dump;
 use crate::support::execute;
 use crate::support::flow::{Flow, stop, wait_for};
+
+use super::{enable, ready};
 
 const BEFORE: &str = "\
 CREATE SCHEMA a; CREATE SCHEMA b;

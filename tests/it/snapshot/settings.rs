@@ -4,15 +4,14 @@ use std::fs;
 use std::sync::Arc;
 
 use pgstream::config::Plugin;
-use pgstream::status::Status;
-use pgstream::status::{Command, CommandAnswer};
-use pgstream::status::{CopyCommand, CopyState, TableCopy};
+use pgstream::status::{Command, CommandAnswer, CopyCommand, CopyState, Status, TableCopy};
 use tempfile::TempDir;
 
-use super::{call, enable, existing, ready};
 use crate::support::flow::{Flow, SLOT, stop, wait_for};
 use crate::support::oracle::assert_equal_tables;
 use crate::support::{Call, execute, query_text, wait_until};
+
+use super::{call, enable, existing, ready};
 
 /// The snapshot's part of the tutorial's file, word for word but for the ports.
 const TUTORIAL: &str = r#"PGSTREAM_POSTGRES_LISTENER_URL="postgres://postgres:postgres@localhost:5432?sslmode=disable"

@@ -4,10 +4,11 @@
 use pgstream::config::Plugin;
 use serde_json::Value;
 
-use super::{call, enable, existing, on_both, ready};
 use crate::support::flow::{Flow, SLOT, stop, wait_for};
 use crate::support::oracle::assert_equal_tables;
 use crate::support::{Call, execute, query_text};
+
+use super::{call, enable, existing, on_both, ready};
 
 fn looks<const N: usize>(flow: &Flow, arguments: [&str; N]) -> Call {
     on_both(arguments, &flow.source_cluster, &flow.target_cluster)

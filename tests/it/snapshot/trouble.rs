@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use pgstream::config::{ConnectionSettings, Plugin};
 use pgstream::engine::Handle;
-use pgstream::status::CopyState;
-use pgstream::status::Phase;
+use pgstream::status::{CopyState, Phase};
 
-use super::families::{FAMILIES, Families};
-use super::{call, enable, existing, ready};
 use crate::chaos::dice::{Dice, seed};
 use crate::support::Proxy;
 use crate::support::flow::{Flow, stop, wait_for};
+
+use super::families::{FAMILIES, Families};
+use super::{call, enable, existing, ready};
 
 /// Rows enough that trouble finds them under way.
 const MANY: &str = "\

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use pgstream::config::{ByteSize, Plugin};
 use pgstream::engine::Handle;
 use pgstream::model::RelationId;
-use pgstream::status::{Command, CommandAnswer};
-use pgstream::status::{CopyCommand, CopyState, TableCopy};
+use pgstream::status::{Command, CommandAnswer, CopyCommand, CopyState, TableCopy};
+
+use crate::chaos::dice::{Dice, seed};
+use crate::support::flow::{Flow, stop, wait_for};
 
 use super::families::{FAMILIES, Families};
 use super::{enable, existing, ready};
-use crate::chaos::dice::{Dice, seed};
-use crate::support::flow::{Flow, stop, wait_for};
 
 fn table(engine: &Handle, name: &str) -> TableCopy {
     let status = Arc::clone(&engine.status().borrow());

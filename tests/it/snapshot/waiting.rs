@@ -5,9 +5,10 @@ use nix::sys::signal::Signal;
 use pgstream::config::Plugin;
 use tokio_postgres::Client;
 
-use super::{call, enable, existing};
 use crate::support::flow::{Flow, SLOT};
 use crate::support::{Call, connect, execute, query_text, wait_until};
+
+use super::{call, enable, existing};
 
 const OURS: &str = "SELECT count(*) FROM pg_stat_activity WHERE application_name ~ '^pgstream' \
                     AND pid <> pg_backend_pid()";

@@ -3,8 +3,7 @@
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 
-use pgstream::cluster::server::Server;
-use pgstream::cluster::{Cluster, ClusterOptions};
+use pgstream::cluster::{Cluster, ClusterOptions, Server};
 
 /// More servers for the tests that run on every one.
 const EXTRA_SERVERS: &str = "PGSTREAM_TEST_PG_BIN_DIRS";

@@ -6,13 +6,10 @@ use pgstream::config::{
     Batch, ByteSize, ConnectionSettings, NullNumbers, OnConflict, Pipeline, Plugin, Snapshot,
     TableFilter, publication_name,
 };
-use pgstream::engine::options::EngineOptions;
-use pgstream::engine::{Engine, Handle};
+use pgstream::engine::{Engine, EngineOptions, Handle};
 use pgstream::postgres::{self, create_publication_sql};
 use pgstream::schema::install;
-use pgstream::status::Failure;
-use pgstream::status::Outcome;
-use pgstream::status::Status;
+use pgstream::status::{Failure, Outcome, Status};
 use tokio_postgres::Client;
 
 use super::clusters::{TestCluster, chain};

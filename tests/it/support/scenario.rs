@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use pgstream::config::Pipeline;
 use pgstream::engine::Handle;
-use pgstream::status::Outcome;
-use pgstream::status::{Command, CommandAnswer};
-use pgstream::status::{Phase, Status};
+use pgstream::status::{Command, CommandAnswer, Outcome, Phase, Status};
 
 use super::flow::{Flow, stop, wait_for};
 use super::{execute, query_text, wait_until};

@@ -2,8 +2,7 @@
 //! it came from.
 
 use pgstream::config::{ConnectionSettings, Pipeline, Plugin, TableFilter};
-use pgstream::engine::options::EngineOptions;
-use pgstream::engine::{Engine, Handle};
+use pgstream::engine::{Engine, EngineOptions, Handle};
 use pgstream::postgres;
 use pgstream::schema::install;
 use tokio_postgres::Client;

@@ -1,11 +1,9 @@
 //! A publication of ours that is altered while we stream leaves changes out, and nobody would ever know.
 
 use pgstream::config::Plugin;
-use pgstream::engine::Engine;
-use pgstream::engine::options::EngineOptions;
+use pgstream::engine::{Engine, EngineOptions};
 use pgstream::model::ErrorClass;
-use pgstream::status::Failure;
-use pgstream::status::Phase;
+use pgstream::status::{Failure, Phase};
 
 use crate::chaos;
 use crate::support::flow::{Flow, failure, stop, wait_for};

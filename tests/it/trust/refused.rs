@@ -1,11 +1,9 @@
 //! What cannot be carried out stops at its transaction, by name, and can be left out on record.
 
 use pgstream::config::{Plugin, TableFilter};
-use pgstream::engine::Engine;
-use pgstream::engine::options::EngineOptions;
+use pgstream::engine::{Engine, EngineOptions};
 use pgstream::model::{ErrorClass, Lsn};
-use pgstream::status::Command;
-use pgstream::status::Failure;
+use pgstream::status::{Command, Failure};
 
 use crate::support::flow::{Flow, failure, stop};
 use crate::support::{connect, execute, query_text, wait_until};

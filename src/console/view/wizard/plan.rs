@@ -6,14 +6,13 @@ use ratatui::layout::{Constraint, Layout as Split, Position, Rect};
 use ratatui::style::Style;
 use ratatui::text::Line;
 
-use super::sheet::{Content, Sheet};
-use super::sheet::{name, show};
 use crate::console::model::Model;
 use crate::console::theme::Role;
 use crate::console::view::paint::{self, Frame};
-use crate::console::wizard::Step;
-use crate::console::wizard::{Loaded, Wizard};
+use crate::console::wizard::{Loaded, Step, Wizard};
 use crate::schema::PlannedStep;
+
+use super::sheet::{Content, Sheet, name, show};
 
 /// What goes on in the next line is indented by so many cells.
 const GOES_ON: usize = 8;

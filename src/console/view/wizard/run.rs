@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use ratatui::text::Line;
 
-use super::paint;
-use super::sheet::{Content, Sheet};
 use crate::console::format;
 use crate::console::theme::Role;
 use crate::console::wizard::{Loaded, Wizard};
 use crate::schema::{StepProgress, StepState};
+
+use super::paint;
+use super::sheet::{Content, Sheet};
 
 /// Returns the screen, with the cursor on the step that is at work.
 pub(super) fn run(sheet: &Sheet<'_>, wizard: &Wizard) -> Content {

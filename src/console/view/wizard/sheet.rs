@@ -4,12 +4,14 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 
-use super::paint;
 use crate::console::model::Model;
 use crate::console::theme::Role;
-use crate::console::wizard::Step;
-use crate::console::wizard::{Field, Loaded, Name, Wizard, blocks, in_one_line, made_by_init};
+use crate::console::wizard::{
+    Field, Loaded, Name, Step, Wizard, blocks, in_one_line, made_by_init,
+};
 use crate::diagnose::{Finding, Side};
+
+use super::paint;
 
 /// Lines with the place of the cursor or of the selected line: line and column.
 pub(super) type Content = (Vec<Line<'static>>, Option<(usize, usize)>);

@@ -3,13 +3,14 @@
 
 use ratatui::text::Line;
 
-use super::paint;
-use super::sheet::{Content, Sheet};
 use crate::config::TableFilter;
 use crate::console::format;
 use crate::console::theme::Role;
 use crate::console::wizard::{Loaded, Wizard};
 use crate::schema::SourceTable;
+
+use super::paint;
+use super::sheet::{Content, Sheet};
 
 /// The column in which the patterns begin.
 const VALUES: usize = 11;

@@ -1,5 +1,3 @@
-use super::samples::{assert_only, wanted};
-use super::*;
 use crate::diagnose::check::facts::{
     ActingKey, Checkpoint, ColumnFacts, ComputedColumn, ConfigurationTable, Partition, Server,
     SlotFacts, TargetColumn, TargetSchema,
@@ -7,6 +5,9 @@ use crate::diagnose::check::facts::{
 use crate::model::Lsn;
 use crate::postgres::DatabaseIdentity;
 use crate::schema::PipelineRecord;
+
+use super::samples::{assert_only, wanted};
+use super::*;
 
 fn name(name: &str) -> QualifiedName {
     QualifiedName::new("public", name)

@@ -8,7 +8,7 @@ use crate::diagnose::check::facts::{CopyFacts, SourceFacts, TargetFacts};
 use crate::diagnose::check::finding::{bounded, found, remark};
 use crate::diagnose::check::report::{Finding, Side};
 use crate::diagnose::check::wanted::Wanted;
-use crate::engine::unreplicated::{UNLOGGED, copy_large_objects, large_objects_stay};
+use crate::engine::{UNLOGGED, copy_large_objects, large_objects_stay};
 use crate::model::hint::run_command;
 use crate::model::{QualifiedName, quote_ident};
 use crate::schema::{Trigger, lacking};

@@ -1,10 +1,10 @@
-use super::samples;
-use super::*;
 use crate::config::TableFilter;
 use crate::diagnose::check::facts::{SourceTable, TargetTable};
 use crate::model::ErrorClass;
 use crate::schema::OtherObject;
 use crate::status::Failure;
+
+use super::{samples, *};
 
 fn wanted() -> Wanted {
     Wanted {

@@ -1,11 +1,12 @@
-use super::samples::{assert_only, wanted};
-use super::*;
 use crate::config::TableFilter;
 use crate::diagnose::check::facts::{
     Checkpoint, ColumnFacts, CopyFacts, InstallationFacts, Server, TargetFacts, TargetTable,
 };
 use crate::postgres::Publication;
 use crate::schema::{EVENT_TRIGGERS, EventTrigger};
+
+use super::samples::{assert_only, wanted};
+use super::*;
 
 fn schema_log(readable: bool) -> SchemaLogFacts {
     SchemaLogFacts {

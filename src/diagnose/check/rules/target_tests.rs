@@ -1,8 +1,8 @@
-use super::samples;
-use super::samples::assert_only;
-use super::*;
 use crate::config::TableFilter;
 use crate::diagnose::check::facts::{OwnTable, Server};
+
+use super::samples::{self, assert_only};
+use super::*;
 
 fn wanted() -> Wanted {
     Wanted {
