@@ -2,10 +2,10 @@
 //!
 //! ```text
 //!  stream (engine::stream)                        copier (a task beside it)
-//!  waiting tables are left out                    group: one snapshot S of the source for all that wait
+//!  waiting tables are left out                    plan: one snapshot of the source, at S
 //!  reaches S: makes the tables  <── Tables ──     what they need, from the descriptions of S
 //!  …goes on without them                          pool: rows, part by part; indexes; keys
-//!  new session, from S            <── TakeOver ──   complete as of S
+//!  new session, from S          <── TakeOver ──   complete as of S
 //!  behind the old checkpoint: one position        …
 //!  adds foreign keys            <── Statements ── validates them
 //! ```

@@ -10,8 +10,7 @@
 //!           its rows and statements
 //! ```
 //!
-//! The bytes of COPY pass through untouched. Who calls what when, and how the copy and the stream
-//! meet, is the engine's business (`engine::copy`).
+//! The bytes of COPY pass through untouched. How the copy and the stream meet is in [`copies`].
 
 pub(crate) mod copies;
 mod error;

@@ -9,11 +9,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules may import from those above them, never from beside or below.
-const LAYERS: [&[&str]; 8] = [
+const LAYERS: [&[&str]; 10] = [
     &["model", "fault", "property", "fuzz"],
     &["config", "failure", "format"],
     &["postgres", "decode"],
-    &["schema", "snapshot", "apply"],
+    &["schema", "apply", "status", "cluster"],
+    &["snapshot"],
+    &["diagnose"],
     &["engine"],
     &["verify", "attach"],
     &["console", "tutorial"],
@@ -98,12 +100,27 @@ const FUNCTION_LINES_MAX: usize = 70;
 struct Source {
     path: String,
     text: String,
+    code: String,
+}
+
+/// Every line but those of modules for tests, wherever they are.
+fn without_unit_tests(text: &str) -> String {
+    let mut code = text.to_owned();
+    while let Some(start) = code.find("#[cfg(test)]\n") {
+        let rest = &code[start..];
+        let line = rest.find('{').zip(rest.find(';'));
+        let is_block = line.is_some_and(|(brace, semicolon)| brace < semicolon);
+        let end = if is_block { "\n}" } else { ";" };
+        let end = rest.find(end).map_or(rest.len(), |at| at + end.len());
+        code.replace_range(start..start + end, "");
+    }
+    code
 }
 
 impl Source {
-    /// The text without the unit tests at its end.
+    /// The text without its unit tests.
     fn code(&self) -> &str {
-        self.text.split("#[cfg(test)]").next().unwrap_or_default()
+        &self.code
     }
 
     fn is_test(&self) -> bool {
@@ -136,8 +153,10 @@ fn files(directories: &[&str], ending: &str) -> Vec<Source> {
                     .expect("below the root")
                     .display()
                     .to_string();
+                let text = read(&name);
                 found.push(Source {
-                    text: read(&name),
+                    code: without_unit_tests(&text),
+                    text,
                     path: name,
                 });
             }
@@ -160,14 +179,35 @@ fn layer_of(module: &str) -> Option<usize> {
     LAYERS.iter().position(|layer| layer.contains(&module))
 }
 
-/// The modules that a text names after `crate::`.
+/// The modules that a text names after `crate::`, also in `use crate::{a, b::c}`.
 fn imported_modules(code: &str) -> BTreeSet<&str> {
-    let after = code.split("crate::").skip(1);
-    let names = after.map(|rest| rest.split(|c: char| !(c.is_alphanumeric() || c == '_')));
-    names
-        .filter_map(|mut words| words.next())
-        .filter(|name| !name.is_empty())
-        .collect()
+    let first = |text| -> Option<&str> {
+        let text: &str = text;
+        let end = text.find(|letter: char| !(letter.is_alphanumeric() || letter == '_'));
+        Some(&text[..end.unwrap_or(text.len())]).filter(|name| !name.is_empty())
+    };
+    let mut found = BTreeSet::new();
+    for rest in code.split("crate::").skip(1) {
+        let Some(list) = rest.strip_prefix('{') else {
+            found.extend(first(rest));
+            continue;
+        };
+        let (mut depth, mut start) = (0, true);
+        for (at, letter) in list.char_indices() {
+            match letter {
+                '{' => depth += 1,
+                '}' if depth == 0 => break,
+                '}' => depth -= 1,
+                ',' if depth == 0 => start = true,
+                _ if start && letter.is_alphabetic() => {
+                    found.extend(first(&list[at..]));
+                    start = false;
+                }
+                _ => {}
+            }
+        }
+    }
+    found
 }
 
 #[test]
@@ -412,5 +452,11 @@ fn the_checks_see_what_they_must() {
     assert_eq!(functions(text), [("short", 3), ("long", 3)]);
     let imported = imported_modules("use crate::model::Lsn;\nlet a = crate::engine::x();");
     assert_eq!(imported, BTreeSet::from(["engine", "model"]));
+    let imported =
+        imported_modules("use crate::{model::{self, Lsn}, engine};\ncrate::config::x();");
+    assert_eq!(imported, BTreeSet::from(["config", "engine", "model"]));
     assert!(layer_of("model") < layer_of("cli"));
+    let code =
+        without_unit_tests("a\n#[cfg(test)]\nmod tests;\nb\n#[cfg(test)]\nmod t {\n  c\n}\nd\n");
+    assert_eq!(code.split_whitespace().collect::<String>(), "abd");
 }
