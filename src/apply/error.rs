@@ -12,18 +12,15 @@ pub enum ApplyError {
     /// The target cannot be reached or does not let us work.
     #[error("cannot open the writing session on the target")]
     Open {
-        /// Why.
         #[source]
         source: PgError,
     },
     /// The target refuses a step.
     #[error("the target refuses a change of {table}")]
     Refused {
-        /// The table.
         table: QualifiedName,
         /// The statement, without values.
         statement: String,
-        /// Why.
         #[source]
         source: PgError,
     },
@@ -34,7 +31,6 @@ pub enum ApplyError {
         object: String,
         /// The statement, without values.
         statement: String,
-        /// Why.
         #[source]
         source: PgError,
     },
@@ -43,14 +39,12 @@ pub enum ApplyError {
     Records {
         /// What it refuses.
         object: String,
-        /// Why.
         #[source]
         source: PgError,
     },
     /// The target does not have the row that the source changed.
     #[error("{found} of {expected} changed rows of {table} are on the target")]
     RowNotFound {
-        /// The table.
         table: QualifiedName,
         /// The statement, without values.
         statement: String,
@@ -65,47 +59,34 @@ pub enum ApplyError {
     #[error(
         "the source does not say which row of {table} it changed: a generated column is in its key"
     )]
-    NoIdentity {
-        /// The table.
-        table: QualifiedName,
-    },
+    NoIdentity { table: QualifiedName },
     /// A row was decoded under a type that has been changed since.
     #[error(
         "a row of {table} was written before the type of its column {column} was changed, and committed behind that"
     )]
     OlderType {
-        /// The table.
         table: QualifiedName,
-        /// The column.
         column: String,
     },
     /// The target does not have the table that the source changed.
     #[error("table {table} is not on the target")]
-    MissingTable {
-        /// The table.
-        table: QualifiedName,
-    },
+    MissingTable { table: QualifiedName },
     /// The target's table lacks a column.
     #[error("column {column} of table {table} is not on the target")]
     MissingColumn {
-        /// The table.
         table: QualifiedName,
-        /// The column.
         column: String,
     },
     /// The target's catalog answered something that we cannot read.
     #[error("cannot read the target's description of table {table}")]
     Catalog {
-        /// The table.
         table: QualifiedName,
-        /// Why.
         #[source]
         source: serde_json::Error,
     },
     /// Somebody else moved the checkpoint: another process applies the same slot.
     #[error("the checkpoint of slot {slot_name} on the target is no longer {expected}")]
     Fenced {
-        /// The slot.
         slot_name: String,
         /// Where we left it.
         expected: Lsn,
@@ -113,7 +94,6 @@ pub enum ApplyError {
     /// The checkpoint was written for another source.
     #[error("the checkpoint of slot {slot_name} on the target does not fit to it: {reason}")]
     ForeignCheckpoint {
-        /// The slot.
         slot_name: String,
         /// What differs.
         reason: String,
@@ -121,7 +101,6 @@ pub enum ApplyError {
     /// Rows that wait for their table could not be kept.
     #[error("cannot keep rows that wait for their table in a temporary file")]
     Spill {
-        /// Why.
         #[source]
         source: std::io::Error,
     },

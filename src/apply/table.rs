@@ -183,7 +183,6 @@ impl TargetColumn {
 /// The sequence behind a serial or identity column.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct OwnedSequence {
-    /// Its name.
     pub name: QualifiedName,
     /// Its increment; negative for a descending one.
     pub increment: i64,

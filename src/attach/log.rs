@@ -125,7 +125,6 @@ pub struct LogLayer(LogHub);
 pub struct Captured {
     /// So many were lost before it.
     pub lost: u64,
-    /// The line.
     pub line: LogLine,
 }
 

@@ -51,7 +51,6 @@ pub enum ClusterError {
     /// There is no usable server.
     #[error("cannot start cluster {name}")]
     Server {
-        /// The cluster.
         name: String,
         /// What is missing.
         #[source]
@@ -60,29 +59,23 @@ pub enum ClusterError {
     /// Its files cannot be made.
     #[error("cannot prepare the files of cluster {name}")]
     Prepare {
-        /// The cluster.
         name: String,
-        /// What failed.
         #[source]
         source: io::Error,
     },
     /// The server does not start.
     #[error("cannot start cluster {name}; its log ends with:\n{log_tail}")]
     Start {
-        /// The cluster.
         name: String,
         /// The last lines of the server's log.
         log_tail: String,
-        /// What failed.
         #[source]
         source: io::Error,
     },
     /// The server cannot be stopped.
     #[error("cannot stop cluster {name}")]
     Stop {
-        /// The cluster.
         name: String,
-        /// What failed.
         #[source]
         source: io::Error,
     },

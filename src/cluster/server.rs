@@ -169,7 +169,6 @@ pub(crate) enum ServerError {
     /// A program of the server does not run.
     #[error("cannot run {}", .program.display())]
     Run {
-        /// The program.
         program: PathBuf,
         /// What the operating system said.
         #[source]

@@ -31,7 +31,6 @@ pub enum ConsoleError {
     ReadColours {
         /// What `PGSTREAM_CONSOLE_COLOURS` names.
         file: PathBuf,
-        /// Why.
         #[source]
         source: io::Error,
     },

@@ -45,7 +45,6 @@ pub enum KeymapError {
     /// The right side names no key.
     #[error("{name}: {problem}")]
     Key {
-        /// The action.
         name: &'static str,
         /// What is wrong with its key.
         problem: String,
@@ -53,11 +52,9 @@ pub enum KeymapError {
     /// Two actions want one key in one place.
     #[error("{key} is asked for twice: {first} and {second}")]
     Clash {
-        /// The key.
         key: String,
         /// One action.
         first: &'static str,
-        /// The other.
         second: &'static str,
     },
 }

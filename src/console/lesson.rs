@@ -37,24 +37,13 @@ pub struct LessonStep {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
     /// A step of a lesson, by their numbers from 0.
-    Step {
-        /// The lesson.
-        lesson: usize,
-        /// The step.
-        step: usize,
-    },
+    Step { lesson: usize, step: usize },
     /// A look whether somebody has done a step by hand.
-    DisplayOptions {
-        /// The lesson.
-        lesson: usize,
-        /// The step.
-        step: usize,
-    },
+    DisplayOptions { lesson: usize, step: usize },
     /// A statement of the user's own.
     Statement {
         /// On the target; else on the source.
         on_target: bool,
-        /// Its text.
         text: String,
     },
 }

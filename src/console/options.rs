@@ -35,7 +35,6 @@ pub enum Opening {
 pub struct ConsoleOptions {
     /// The name of the pipeline, such as that of the configuration file.
     pub pipeline: String,
-    /// The styles.
     pub palette: Palette,
     /// A file with colours of one's own.
     pub colours: Option<PathBuf>,

@@ -86,7 +86,6 @@ pub(super) struct Shell {
 pub(super) struct Outside {
     /// Starts the engine.
     pub(super) launch: Launch,
-    /// The log.
     pub(super) logs: Option<LogFeed>,
     /// The servers to look at.
     pub(super) observed: Option<Pipeline>,

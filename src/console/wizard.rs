@@ -44,7 +44,6 @@ pub(crate) enum Loaded<T> {
 /// What is left behind by a side that does not answer, and what stays in any case.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Planned {
-    /// The steps.
     pub(crate) steps: Vec<PlannedStep>,
     /// What to know about it, line by line.
     pub(crate) notes: Vec<String>,

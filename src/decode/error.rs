@@ -7,16 +7,10 @@ use crate::model::{Classify, ErrorClass, Lsn, QualifiedName, RelationId};
 pub enum DecodeError {
     /// The slot was made for another program.
     #[error("output plugin \"{plugin}\" is not supported")]
-    UnknownPlugin {
-        /// The plugin.
-        plugin: String,
-    },
+    UnknownPlugin { plugin: String },
     /// The message ends in the middle of something.
     #[error("a message of the stream ends within {what}")]
-    Truncated {
-        /// The part.
-        what: &'static str,
-    },
+    Truncated { what: &'static str },
     /// The message goes on after its end.
     #[error("{count} bytes follow the end of a message of the stream")]
     Trailing {
@@ -33,10 +27,7 @@ pub enum DecodeError {
     },
     /// A name that is not text.
     #[error("{what} is not UTF-8")]
-    NotUtf8 {
-        /// The part.
-        what: &'static str,
-    },
+    NotUtf8 { what: &'static str },
     /// A row of a relation that was not described.
     #[error("a row of relation {} came before the relation's description", .id.0)]
     UnknownRelation {
@@ -46,7 +37,6 @@ pub enum DecodeError {
     /// A row that does not fit its description.
     #[error("a row of {relation} has {found} values for {expected} columns")]
     ColumnCount {
-        /// The table.
         relation: QualifiedName,
         /// Described columns.
         expected: usize,
@@ -55,25 +45,16 @@ pub enum DecodeError {
     },
     /// A value in binary form, which is never asked for.
     #[error("a value of {relation} came in binary form")]
-    Binary {
-        /// The table.
-        relation: QualifiedName,
-    },
+    Binary { relation: QualifiedName },
     /// A message that is not JSON, or not of the form that wal2json has.
     #[error("a message of wal2json is malformed at byte {column}")]
-    Json {
-        /// Where.
-        column: usize,
-    },
+    Json { column: usize },
     /// wal2json writes what the database holds as it is; pgoutput has it converted.
     #[error("wal2json wrote a text that is not UTF-8: it writes in the encoding of the database")]
     OtherEncoding,
     /// A message of wal2json without a field that its action has.
     #[error("a message of wal2json lacks a usable \"{field}\"")]
-    MissingField {
-        /// The field.
-        field: &'static str,
-    },
+    MissingField { field: &'static str },
     /// Releases of wal2json before 2.5 do not say of which type a value is.
     #[error("this wal2json does not tell the types of values")]
     PluginTooOld,
@@ -82,17 +63,13 @@ pub enum DecodeError {
         "column \"{column}\" of {relation} is NULL, NaN or infinite: this wal2json cannot tell"
     )]
     AmbiguousNull {
-        /// The table.
         relation: QualifiedName,
         /// Its column.
         column: Box<str>,
     },
     /// Transactions do not nest, and changes lie within them.
     #[error("{what} outside its place in a transaction")]
-    Misplaced {
-        /// The message.
-        what: &'static str,
-    },
+    Misplaced { what: &'static str },
     /// The end of another transaction than the one that began.
     #[error("the commit at {found} ends the transaction that is to commit at {expected}")]
     OtherCommit {

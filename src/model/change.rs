@@ -19,15 +19,9 @@ pub enum OldTuple {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// A new row.
-    Insert {
-        /// The table.
-        relation: Arc<Relation>,
-        /// The row.
-        new: Tuple,
-    },
+    Insert { relation: Arc<Relation>, new: Tuple },
     /// A changed row.
     Update {
-        /// The table.
         relation: Arc<Relation>,
         /// The old identity; absent when the key did not change and the identity is not FULL.
         old: Option<OldTuple>,
@@ -38,7 +32,6 @@ pub enum Change {
     },
     /// A removed row.
     Delete {
-        /// The table.
         relation: Arc<Relation>,
         /// What identifies it.
         old: OldTuple,

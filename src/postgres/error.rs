@@ -25,7 +25,6 @@ pub enum PgError {
     /// No connection came about.
     #[error("cannot connect to {object}")]
     Unreachable {
-        /// The server.
         object: String,
         /// What to try.
         hint: String,
@@ -34,28 +33,15 @@ pub enum PgError {
     },
     /// The server did not answer in time.
     #[error("{object} did not answer within {} s while connecting", .after.as_secs())]
-    ConnectTimeout {
-        /// The server.
-        object: String,
-        /// The bound.
-        after: Duration,
-    },
+    ConnectTimeout { object: String, after: Duration },
     /// No encrypted connection came about.
     #[error("cannot encrypt the connection to {object}")]
-    Tls {
-        /// The server.
-        object: String,
-        /// Why.
-        source: TlsError,
-    },
+    Tls { object: String, source: TlsError },
     /// The two sides cannot agree on how to prove who we are.
     #[error("cannot authenticate to {object} as \"{user}\": {reason}")]
     Authentication {
-        /// The server.
         object: String,
-        /// The role.
         user: String,
-        /// Why.
         reason: String,
         /// What to look at.
         hint: String,
@@ -63,7 +49,6 @@ pub enum PgError {
     /// A server answered, but not one that `target_session_attrs` asks for.
     #[error("{object} is not {wanted}")]
     WrongServer {
-        /// The server.
         object: String,
         /// What `target_session_attrs` asks for.
         wanted: &'static str,
@@ -71,7 +56,6 @@ pub enum PgError {
     /// Somebody whom we do not trust could change what we read and run.
     #[error("{object}: somebody else could make pgstream run what he likes: {what}")]
     Strangers {
-        /// The server.
         object: String,
         /// What is whose.
         what: String,
@@ -81,7 +65,6 @@ pub enum PgError {
     /// An established connection broke.
     #[error("lost the connection to {object}")]
     Lost {
-        /// The server.
         object: String,
         /// What the system said.
         source: io::Error,
@@ -90,37 +73,26 @@ pub enum PgError {
     #[error(
         "{object} is reached through a pooler in transaction mode: each transaction is in another session there"
     )]
-    Pooled {
-        /// The server.
-        object: String,
-    },
+    Pooled { object: String },
     /// A server says nothing, and its connection stands.
     #[error("{object} has not answered for {} s although its connection stands", .after.as_secs())]
     Silent {
-        /// The server.
         object: String,
         /// How long we have waited.
         after: Duration,
     },
     /// A commit came back before it was safe.
     #[error("{object} has not brought its commits to disk before it answered")]
-    NotFlushed {
-        /// The server.
-        object: String,
-    },
+    NotFlushed { object: String },
     /// The server ended the replication stream in order, as it does at its shutdown.
     #[error("{object} ended the replication stream")]
-    StreamEnded {
-        /// The server.
-        object: String,
-    },
+    StreamEnded { object: String },
     /// The output plugin left out a change, and said so in a warning.
     #[error("the source left out a change: {0}")]
     StreamWarning(Box<ServerError>),
     /// The server sent something that the protocol does not allow there.
     #[error("{object} broke the protocol: {what}")]
     Protocol {
-        /// The server.
         object: String,
         /// What it sent.
         what: String,
@@ -128,11 +100,9 @@ pub enum PgError {
     /// A call that the client library refuses: wrong parameters, a column that is not there.
     #[error("cannot run a statement on {object}")]
     Client {
-        /// The server.
         object: String,
         /// The statement, where known.
         statement: Option<String>,
-        /// Why.
         source: tokio_postgres::Error,
     },
 }

@@ -31,9 +31,7 @@ pub(super) static IS_OURS: LazyLock<String> = LazyLock::new(|| {
 /// A role other than ours that owns a table or a domain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
-    /// The role.
     pub oid: u32,
-    /// Its name.
     pub name: String,
     /// Its function is there.
     ready: bool,

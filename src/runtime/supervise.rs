@@ -16,17 +16,13 @@ pub enum TaskEnd {
     /// It panicked: a bug of ours.
     #[error("task {name} panicked: {message}")]
     Panicked {
-        /// Its name.
         name: &'static str,
         /// What it said.
         message: String,
     },
     /// It was ended from outside.
     #[error("task {name} was ended")]
-    Ended {
-        /// Its name.
-        name: &'static str,
-    },
+    Ended { name: &'static str },
 }
 
 /// Starts a task.

@@ -136,10 +136,7 @@ pub enum DescribeError {
     Ask(#[source] PgError),
     /// The role has no right to what is recorded.
     #[error("permission denied: role {user} may not read the descriptions in schema pgstream")]
-    Forbidden {
-        /// The role.
-        user: String,
-    },
+    Forbidden { user: String },
     /// The description cannot be read.
     #[error("cannot read the description of {kind} {oid}")]
     Read {
@@ -147,7 +144,6 @@ pub enum DescribeError {
         kind: String,
         /// Its OID.
         oid: u32,
-        /// Why.
         source: serde_json::Error,
     },
 }

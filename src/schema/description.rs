@@ -11,7 +11,6 @@ use crate::model::QualifiedName;
 /// A schema.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Schema {
-    /// Its name.
     pub name: String,
     /// Its owner; not replicated, compared so that a change can be reported.
     #[serde(default)]
@@ -25,7 +24,6 @@ pub struct Schema {
 pub struct Table {
     /// Its schema's name.
     pub schema: String,
-    /// Its name.
     pub name: String,
     /// `LIST (region)` for a partitioned table.
     pub partition_key: Option<String>,
@@ -92,7 +90,6 @@ pub struct Parent {
     /// Its schema's name; absent when it was dropped before it was ever described.
     #[serde(default)]
     pub schema: String,
-    /// Its name.
     #[serde(default)]
     pub name: String,
 }
@@ -110,7 +107,6 @@ impl Parent {
 pub struct Column {
     /// `pg_attribute.attnum`: what a column is through all its renames.
     pub number: i32,
-    /// Its name.
     pub name: String,
     /// Its type, qualified, with its modifier: `character varying(10)`.
     #[serde(rename = "type")]
@@ -168,7 +164,6 @@ impl Column {
 /// A NOT NULL constraint with a name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NotNull {
-    /// Its name.
     pub name: String,
     /// `NO INHERIT`.
     #[serde(default)]
@@ -195,7 +190,6 @@ pub struct Index {
     pub name: String,
     /// The table's OID on the source.
     pub table_oid: u32,
-    /// The table.
     pub table: QualifiedName,
     /// `pg_get_indexdef()`.
     pub definition: String,
@@ -233,11 +227,9 @@ pub struct Index {
 )]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Constraint {
-    /// Its name.
     pub name: String,
     /// The table's OID on the source.
     pub table_oid: u32,
-    /// The table.
     pub table: QualifiedName,
     /// `p` primary key, `u` unique, `c` check, `f` foreign key, `x` exclusion.
     #[serde(rename = "type")]
@@ -280,7 +272,6 @@ pub struct Constraint {
 pub struct Sequence {
     /// Its schema's name.
     pub schema: String,
-    /// Its name.
     pub name: String,
     /// `integer`, `bigint` or `smallint`.
     #[serde(rename = "type")]
@@ -346,7 +337,6 @@ impl Sequence {
 pub struct Type {
     /// Its schema's name.
     pub schema: String,
-    /// Its name.
     pub name: String,
     /// Which of the four it is.
     pub category: Category,
@@ -403,7 +393,6 @@ pub enum Category {
 pub struct Label {
     /// `pg_enum.oid`, which a rename keeps.
     pub oid: u32,
-    /// The label.
     pub label: String,
 }
 
@@ -412,7 +401,6 @@ pub struct Label {
 pub struct DomainConstraint {
     /// Its OID on the source.
     pub oid: u32,
-    /// Its name.
     pub name: String,
     /// `pg_get_constraintdef()`.
     pub definition: String,

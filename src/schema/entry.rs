@@ -111,7 +111,6 @@ pub struct UnknownDrop {
     pub kind: String,
     /// Its schema.
     pub schema: String,
-    /// Its name.
     pub name: String,
 }
 
@@ -120,7 +119,6 @@ pub struct UnknownDrop {
 pub struct RenamedTable {
     /// Its OID on the source.
     pub oid: u32,
-    /// Its name.
     pub name: String,
     /// Its schema's name before.
     pub before: String,

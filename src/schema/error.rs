@@ -9,17 +9,13 @@ pub enum SchemaError {
     /// A row of one of our tables without one of its columns.
     #[error("a row of {table} has no column \"{column}\"")]
     MissingColumn {
-        /// The table.
         table: QualifiedName,
-        /// The column.
         column: &'static str,
     },
     /// The JSON of a row cannot be read.
     #[error("cannot read row {id} of pgstream.schema_log")]
     ReadEntry {
-        /// The row.
         id: String,
-        /// Why.
         source: serde_json::Error,
     },
     /// The installation on the source is newer or older than this program.
@@ -27,17 +23,13 @@ pub enum SchemaError {
         "row {id} of pgstream.schema_log has layout {format}, which this program does not know"
     )]
     UnknownFormat {
-        /// The row.
         id: String,
         /// Its layout.
         format: u32,
     },
     /// A row of the outbox cannot be read.
     #[error("cannot read a row of pgstream.outbox")]
-    ReadLetter {
-        /// Why.
-        source: serde_json::Error,
-    },
+    ReadLetter { source: serde_json::Error },
     /// The installation on the source is newer than this program.
     #[error("a row of pgstream.outbox is of kind {kind}, which this program does not know")]
     UnknownLetter {
@@ -49,16 +41,10 @@ pub enum SchemaError {
         "the source rewrote table {table} and did not send its rows: it is larger than \
          pgstream.rewrite_bytes_max"
     )]
-    RowsTooLarge {
-        /// The table.
-        table: QualifiedName,
-    },
+    RowsTooLarge { table: QualifiedName },
     /// A table was rewritten by an installation that sends rows in another way.
     #[error("the source rewrote table {table}, and its rows did not come")]
-    RowsMissing {
-        /// The table.
-        table: QualifiedName,
-    },
+    RowsMissing { table: QualifiedName },
     /// The source could not describe a command, so nothing behind it can be trusted to fit.
     #[error("the source could not describe a command ({tag}): {reason}")]
     NotDescribed {

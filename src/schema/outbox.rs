@@ -29,7 +29,6 @@ pub enum Letter {
 /// A publication and its options.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct NamedPublication {
-    /// Its name.
     pub name: String,
     /// What it publishes.
     #[serde(flatten)]

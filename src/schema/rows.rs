@@ -19,7 +19,6 @@ pub struct RewrittenRows {
     pub last: bool,
     /// The source did not send the rows: the table is larger than `pgstream.rewrite_bytes_max`.
     pub too_large: bool,
-    /// The rows.
     pub rows: Vec<Tuple>,
 }
 

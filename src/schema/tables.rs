@@ -8,7 +8,6 @@ const TABLES: &str = include_str!("../../assets/sql/source/tables.sql");
 /// A table of the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceTable {
-    /// Its name.
     pub name: QualifiedName,
     /// It has no rows of its own: its partitions have them.
     pub partitioned: bool,

@@ -13,7 +13,6 @@ pub struct Trigger {
     pub oid: u32,
     /// Its table.
     pub table: QualifiedName,
-    /// Its name.
     pub name: String,
     /// The same, quoted where SQL needs it.
     pub shown: String,

@@ -21,16 +21,13 @@ pub enum SnapshotError {
         operation: &'static str,
         /// The source, without a password.
         endpoint: String,
-        /// Why.
         #[source]
         source: PgError,
     },
-    /// The target.
     #[error("cannot write to the target {endpoint}")]
     Apply {
         /// The target, without a password.
         endpoint: String,
-        /// Why.
         #[source]
         source: ApplyError,
     },
@@ -41,7 +38,6 @@ pub enum SnapshotError {
         operation: &'static str,
         /// The target, without a password.
         endpoint: String,
-        /// Why.
         #[source]
         source: PgError,
     },
@@ -50,7 +46,6 @@ pub enum SnapshotError {
     Patterns {
         /// The source, without a password.
         endpoint: String,
-        /// The patterns.
         idle: Vec<Idle>,
     },
     /// What belongs to the source would be had from another database than the one that is streamed.
@@ -80,14 +75,12 @@ pub enum SnapshotError {
         source_endpoint: String,
         /// The target, without a password.
         target_endpoint: String,
-        /// Why.
         #[source]
         source: PlanError,
     },
     /// A table cannot be copied.
     #[error("snapshot failed")]
     Table {
-        /// Why.
         #[source]
         source: TableError,
     },

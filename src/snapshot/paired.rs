@@ -54,12 +54,7 @@ pub enum Stage {
     Paused,
     /// The source's snapshot, as `pg_current_snapshot()` prints it, and a position behind all that
     /// it shows.
-    Taken {
-        /// The snapshot.
-        snapshot: String,
-        /// The position.
-        wal_end: Lsn,
-    },
+    Taken { snapshot: String, wal_end: Lsn },
     /// The target holds exactly what the snapshot shows, and stands at this checkpoint.
     Reached(Lsn),
     /// `verify` has the target's snapshot.

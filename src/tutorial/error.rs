@@ -41,9 +41,7 @@ pub enum TutorialError {
     /// A file cannot be written.
     #[error("cannot write {}", .path.display())]
     File {
-        /// The file.
         path: PathBuf,
-        /// Why.
         #[source]
         source: io::Error,
     },
@@ -64,10 +62,7 @@ pub enum TutorialError {
     },
     /// The engine ended.
     #[error("the engine stopped: {}", .failure.message)]
-    Engine {
-        /// Why.
-        failure: Box<Failure>,
-    },
+    Engine { failure: Box<Failure> },
     /// What must be seen did not come in time.
     #[error(
         "not seen on the {} within {deadline_s} s: {} must give {:?}, gave {seen}",

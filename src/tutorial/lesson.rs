@@ -35,7 +35,6 @@ pub enum Step {
     Shell(String),
     /// A file in the working directory.
     File {
-        /// Its name.
         name: String,
         /// What is in it.
         content: String,
@@ -44,7 +43,6 @@ pub enum Step {
     Sql {
         /// Where it runs.
         side: Side,
-        /// Its text.
         statement: String,
     },
     /// A look, and what must be seen.

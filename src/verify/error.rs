@@ -13,7 +13,6 @@ pub enum VerifyError {
     Side {
         /// What was tried.
         operation: &'static str,
-        /// The refusal.
         source: PgError,
     },
     /// There is nothing to compare with.
@@ -36,14 +35,10 @@ pub enum VerifyError {
     },
     /// `--table` names none that replicates.
     #[error("no table that replicates is covered by {patterns}")]
-    NoTable {
-        /// The patterns.
-        patterns: String,
-    },
+    NoTable { patterns: String },
     /// The engine that was started for the comparison stopped.
     #[error("pgstream stopped before the comparison: {message}")]
     EngineStopped {
-        /// Why.
         message: String,
         /// All that is known of it.
         failure: Box<Failure>,

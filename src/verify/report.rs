@@ -44,7 +44,6 @@ pub struct RowDifference {
 pub struct TableReport {
     /// Its name on the source.
     pub table: QualifiedName,
-    /// The verdict.
     pub verdict: Verdict,
     /// Why it was not compared, or what of its definition differs.
     pub reason: Option<String>,

@@ -33,7 +33,6 @@ impl RowChange {
 /// One step for the target: a table and what happens to a set of its rows.
 #[derive(Debug, Clone)]
 pub struct Op {
-    /// The table.
     pub table: Arc<TablePlan>,
     /// What happens.
     pub kind: OpKind,

@@ -15,7 +15,6 @@ pub enum Side {
 /// One precondition that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// Where.
     pub side: Side,
     /// The setting, role, slot or table.
     pub object: String,

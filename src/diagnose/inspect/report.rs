@@ -29,9 +29,7 @@ pub struct Inspection {
     /// The database that the source's session is in, for people.
     #[serde(skip)]
     pub source_database: Option<String>,
-    /// The source.
     pub source: Side,
-    /// The target.
     pub target: Side,
     /// The slot that the pipeline reads; a guess by the database's name while the source is away.
     pub slot_name: String,
@@ -124,7 +122,6 @@ impl From<InitState> for Init {
 /// The copy of one table, as the target remembers it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TableCopy {
-    /// Its name.
     pub name: String,
     /// The same in its parts, for people.
     #[serde(skip_serializing)]
@@ -139,7 +136,6 @@ pub struct TableCopy {
     pub byte_count: u64,
     /// Bytes to copy, estimated.
     pub bytes_expected: u64,
-    /// What failed.
     pub error: Option<String>,
     /// Why, outermost cause first.
     pub causes: Vec<String>,
@@ -171,7 +167,6 @@ pub struct Checkpoint {
 /// A publication that leaves changes out: `run` refuses it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct UnfitPublication {
-    /// Its name.
     pub name: String,
     /// What is wrong with it.
     pub problem: String,

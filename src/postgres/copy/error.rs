@@ -7,10 +7,8 @@ use crate::postgres::error::PgError;
 /// row's number and column are left ([`ServerError::row_number`](super::ServerError::row_number)).
 #[derive(Debug, thiserror::Error)]
 pub enum CopyError {
-    /// The source.
     #[error("cannot copy rows from the source")]
     Source(#[source] PgError),
-    /// The target.
     #[error("cannot copy rows to the target")]
     Target(#[source] PgError),
 }

@@ -15,10 +15,7 @@ pub enum TlsError {
     NotOffered,
     /// A byte that is neither yes nor no.
     #[error("the server answered the request for encryption with byte {byte}")]
-    Answer {
-        /// The byte.
-        byte: u8,
-    },
+    Answer { byte: u8 },
     /// Certificates are to be verified, but there are none to start from.
     #[error("there is no root certificate to verify the server's with{}", at(.path.as_ref()))]
     NoRoots {
@@ -27,41 +24,27 @@ pub enum TlsError {
     },
     /// libpq would refuse what this file lists, and we do not look into it.
     #[error("there is a list of revoked certificates, {}, which would not be followed", .path.display())]
-    Revocations {
-        /// The file.
-        path: PathBuf,
-    },
+    Revocations { path: PathBuf },
     /// A file cannot be read.
     #[error("cannot read {}", .path.display())]
-    ReadFile {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    ReadFile { path: PathBuf, source: io::Error },
     /// A file holds nothing of the kind.
     #[error("{} holds no {what} in PEM form", .path.display())]
     EmptyFile {
-        /// The file.
         path: PathBuf,
         /// What it should hold.
         what: &'static str,
     },
     /// A private key that others can read.
     #[error("private key {} has group or world access", .path.display())]
-    KeyPermissions {
-        /// The file.
-        path: PathBuf,
-    },
+    KeyPermissions { path: PathBuf },
     /// The operating system's authorities cannot be had.
     #[error("the operating system offers no trusted certificates")]
     SystemRoots,
     /// No certificate can bear this name.
     #[error("\"{host}\" is not a name that a certificate can be compared with")]
     HostName {
-        /// The name.
         host: String,
-        /// Why.
         source: InvalidDnsNameError,
     },
     /// Our own certificate or key is unusable.

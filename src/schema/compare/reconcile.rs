@@ -18,7 +18,6 @@ use super::explain::explain;
 /// Something on the target that is in the way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {
-    /// The object.
     pub object: String,
     /// The table (OID on the source) that it is or belongs to.
     pub relation: Option<RelationId>,

@@ -11,7 +11,6 @@ pub enum InstallError {
     Ask {
         /// What we wanted to know or do.
         what: &'static str,
-        /// Why.
         source: PgError,
     },
     /// Something must change on the server first. Nothing was done.
@@ -25,19 +24,16 @@ pub enum InstallError {
     /// A step failed. The steps before it were taken back.
     #[error("cannot {what}{}", left_over(.left))]
     Step {
-        /// The step.
         what: String,
         /// What could not be taken back, each with the statement that does it.
         left: Vec<String>,
         /// A better hint than the server's, where the code alone does not tell.
         hint: Option<String>,
-        /// Why.
         source: PgError,
     },
     /// We were asked to stop. The steps before it were taken back.
     #[error("interrupted before it could {what}: everything was taken back{}", left_over(.left))]
     Interrupted {
-        /// The step.
         what: String,
         /// What could not be taken back.
         left: Vec<String>,
@@ -48,9 +44,7 @@ pub enum InstallError {
     /// Somebody streams from the slot.
     #[error("slot {slot} is active for process {pid} (application {application})")]
     SlotActive {
-        /// The slot.
         slot: String,
-        /// The walsender.
         pid: i32,
         /// What it calls itself.
         application: String,
@@ -62,7 +56,6 @@ pub enum InstallError {
     Remains {
         /// `source` or `target`.
         side: &'static str,
-        /// Why.
         source: PgError,
     },
 }

@@ -59,7 +59,6 @@ pub enum Side {
 /// One step of an installation or a removal, as `--plan` shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlannedStep {
-    /// The server.
     pub side: Side,
     /// What it is for, for people.
     pub what: String,

@@ -18,7 +18,6 @@ pub struct Progress {
 /// One step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StepProgress {
-    /// The server.
     pub side: Side,
     /// What it is for, for people.
     pub what: String,

@@ -23,7 +23,6 @@ pub struct InitState {
     pub triggers: bool,
     /// The descriptions are of this database, not restored from a dump of another.
     pub of_this_database: bool,
-    /// The slot.
     pub slot: Option<Slot>,
     /// The publication of the slot.
     pub publication: Option<Publication>,
@@ -34,7 +33,6 @@ pub struct InitState {
 /// One of them that is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventTrigger {
-    /// Its name.
     pub name: String,
     /// It fires in sessions with `session_replication_role = replica` too.
     pub always: bool,

@@ -51,14 +51,12 @@ pub struct StagedStep {
     pub relation: Option<u32>,
     /// The table that a foreign key points to.
     pub referenced: Option<u32>,
-    /// The statement.
     pub step: Step,
 }
 
 /// All statements, in the order in which they may run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CopyPlan {
-    /// The statements.
     pub steps: Vec<StagedStep>,
     /// What the source has and the target will not have.
     pub not_applied: Vec<NotApplied>,

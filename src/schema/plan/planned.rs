@@ -33,9 +33,7 @@ impl Plan {
 /// A change that stays on the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotApplied {
-    /// The object.
     pub object: String,
-    /// Why.
     pub reason: String,
 }
 

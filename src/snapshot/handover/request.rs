@@ -29,7 +29,6 @@ pub(crate) enum CopyRequest {
     Tables(Box<TablesRequest>),
     /// Run these statements between two transactions, and strike them off the list.
     Statements {
-        /// The statements.
         steps: Vec<OpenStep>,
         /// What became of them.
         answer: oneshot::Sender<Answer>,
@@ -47,9 +46,7 @@ pub(crate) enum CopyRequest {
 pub(crate) struct TablesRequest {
     /// The snapshot of the source that they are copied at; none: nobody streams.
     pub(crate) at: Option<Lsn>,
-    /// The statements.
     pub(crate) steps: Vec<TableStep>,
-    /// The tables.
     pub(crate) tables: Vec<MadeTable>,
     /// What has to be run later.
     pub(crate) later: Vec<NewStep>,
@@ -89,7 +86,6 @@ pub(crate) enum Answer {
         relation: Option<u32>,
         /// The object, for people.
         object: String,
-        /// Why.
         failure: Box<Failure>,
     },
 }

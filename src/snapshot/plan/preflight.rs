@@ -24,7 +24,6 @@ const TAKEN: &str = include_str!("../../../assets/sql/target/taken.sql");
 /// Something on the target that does not end the copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Note {
-    /// The object.
     pub(crate) object: String,
     /// What is to be known of it.
     pub(crate) message: String,

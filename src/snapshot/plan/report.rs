@@ -20,7 +20,6 @@ use super::source_snapshot::SourceSnapshot;
 pub(crate) struct PlanReport {
     /// What the target has or lacks, and what will not be on it.
     pub(crate) notes: Vec<String>,
-    /// The statements.
     pub(crate) steps: Vec<PlannedStep>,
 }
 

@@ -47,7 +47,6 @@ pub struct StruckStep {
     pub ordinal: i64,
     /// The object, for people.
     pub object: String,
-    /// The statement.
     pub sql: String,
 }
 

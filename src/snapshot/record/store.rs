@@ -62,11 +62,9 @@ impl StoredTable {
 /// A range of a table's keys as it is remembered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredPart {
-    /// The table.
     pub relation: RelationId,
     /// The range's number.
     pub number: i32,
-    /// The range.
     pub range: KeyRange,
     /// The position of the source that its rows are as of; none: they are not there.
     pub lsn: Option<Lsn>,

@@ -49,7 +49,6 @@ pub(crate) enum PoolEnd {
     PointLost(SnapshotError),
 }
 
-/// The workers.
 pub(crate) struct WorkerPool {
     queue: Queue,
     plan: Option<SnapshotPlan>,

@@ -18,7 +18,6 @@ use crate::snapshot::{OpenStep, Part, TableError};
 pub(crate) enum Job {
     /// The table itself.
     Make,
-    /// Rows.
     Part(Part),
     /// A statement that completes the table.
     Step(OpenStep),

@@ -10,16 +10,13 @@ pub enum TableError {
     /// No session on one side.
     #[error("cannot open a session to copy with")]
     Open {
-        /// Why.
         #[source]
         source: PgError,
     },
     /// The rows cannot be read or written.
     #[error("cannot copy the rows of {table}")]
     Rows {
-        /// The table.
         table: QualifiedName,
-        /// Why.
         #[source]
         source: CopyError,
     },
@@ -28,41 +25,28 @@ pub enum TableError {
     Around {
         /// What was tried.
         what: &'static str,
-        /// The table.
         table: QualifiedName,
-        /// Why.
         #[source]
         source: PgError,
     },
     /// The target did not say whether it has committed the rows.
     #[error("cannot tell whether rows of {table} were committed")]
     Commit {
-        /// The table.
         table: QualifiedName,
-        /// Why.
         #[source]
         source: PgError,
     },
     /// Somebody changed the table since the snapshot at which it is read.
     #[error("{table} was changed on the source while it was to be copied")]
-    Changed {
-        /// The table.
-        table: QualifiedName,
-    },
+    Changed { table: QualifiedName },
     /// The table is being copied anew: this try no longer counts.
     #[error("the copy of {table} was begun anew")]
-    Superseded {
-        /// The table.
-        table: QualifiedName,
-    },
+    Superseded { table: QualifiedName },
     /// A statement that completes a table.
     #[error("the target refuses {object}")]
     Step {
-        /// The object.
         object: String,
-        /// The statement.
         statement: String,
-        /// Why.
         #[source]
         source: PgError,
     },

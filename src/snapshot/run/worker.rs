@@ -51,9 +51,7 @@ pub struct Worker {
 /// Whether an attempt still counts, asked on the target before its rows are committed.
 #[derive(Debug, Clone)]
 pub struct Fence {
-    /// The records.
     pub store: Store,
-    /// The attempt.
     pub attempt: i32,
     /// The position of the source that the rows are as of.
     pub lsn: Option<Lsn>,
@@ -74,7 +72,6 @@ impl Fence {
 /// How a table is made that needs no other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Making {
-    /// The statements.
     pub statements: Vec<String>,
     /// The description of what is then there of it, as JSON.
     pub objects: String,

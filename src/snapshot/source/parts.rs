@@ -33,7 +33,6 @@ pub enum Part {
     Keys {
         /// Its number among all ranges.
         number: i32,
-        /// The range.
         range: KeyRange,
     },
 }
@@ -112,7 +111,6 @@ fn quantile(bounds: &[i64], part: u64, part_count: u64) -> i64 {
 /// What a part brought.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Moved {
-    /// Rows.
     pub row_count: u64,
     /// Bytes, as COPY has them.
     pub byte_count: u64,

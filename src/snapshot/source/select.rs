@@ -19,7 +19,6 @@ const NEAR_MAX: usize = 3;
 pub struct SourceTable {
     /// Its OID.
     pub relation: RelationId,
-    /// Its name.
     pub name: QualifiedName,
     /// Partitioned: its rows are its partitions'.
     pub partitioned: bool,
@@ -46,7 +45,6 @@ pub struct SourceTable {
 /// A whole number as the only key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RangeKey {
-    /// The column.
     pub column: String,
     /// Values between which there are about as many rows each, as the statistics have them; none where
     /// the rows do not lie in the key's order.
@@ -75,9 +73,7 @@ pub struct Selection<'t> {
 /// A pattern that selects nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Idle {
-    /// The pattern.
     pub pattern: String,
-    /// Why.
     pub cause: IdleCause,
     /// Names like it that would select something; where none is, schemas that have tables.
     pub near: Vec<String>,
