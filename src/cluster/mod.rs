@@ -23,7 +23,6 @@ use tempfile::TempDir;
 use crate::model::{Classify, ErrorClass};
 
 use postmaster::{Postmaster, Stop};
-use server::ServerError;
 use template::{PASSWORD, SUPERUSER, Template, short_temp_dir};
 
 mod account;
@@ -36,7 +35,7 @@ pub use account::Account;
 use options::settings_text;
 pub use options::{ClusterOptions, ServerTls};
 pub(crate) use postmaster::Watcher;
-pub use server::{OUTPUT_PLUGIN_LIBRARIES, Server};
+pub use server::{OUTPUT_PLUGIN_LIBRARIES, Server, ServerError};
 
 /// Ports are taken from below the range that the kernel gives to outgoing connections, so that
 /// a stopped cluster finds its port free again.

@@ -151,7 +151,7 @@ impl Server {
 
 /// Why no server can be used.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ServerError {
+pub enum ServerError {
     /// None of the places has the programs.
     #[error("no PostgreSQL server found, searched {}", list(.searched))]
     Missing {

@@ -32,7 +32,7 @@ SELECT (CASE WHEN pg_catalog.pg_is_in_recovery()
 
 /// Returns why the slot does not go on where the target stands; none: it does, or somebody reads it, or
 /// nobody knows.
-pub(super) async fn certain_misfit(pipeline: &Pipeline, slot_name: &str) -> Option<String> {
+pub(crate) async fn certain_misfit(pipeline: &Pipeline, slot_name: &str) -> Option<String> {
     let looks = async {
         let source = connect_watched(&pipeline.source, "pgstream check").await?;
         let target = connect_watched(&pipeline.target, "pgstream check").await?;
@@ -50,7 +50,7 @@ pub(super) async fn certain_misfit(pipeline: &Pipeline, slot_name: &str) -> Opti
 /// Returns whether the source remembers that the pipeline of a slot was applied to the target, which has no
 /// checkpoint of it, and nobody reads the slot. The source is asked first: it remembers only targets
 /// that have one.
-pub(super) async fn checkpoint_is_gone(pipeline: &Pipeline, slot_name: &str) -> bool {
+pub(crate) async fn checkpoint_is_gone(pipeline: &Pipeline, slot_name: &str) -> bool {
     let look = async {
         let source = connect_watched(&pipeline.source, "pgstream check").await?;
         let slot = source.row(SLOT, &[&slot_name]).await?;

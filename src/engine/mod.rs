@@ -24,7 +24,7 @@
 
 mod acknowledge;
 mod applier;
-mod continuity;
+pub(crate) mod continuity;
 mod counters;
 mod error;
 mod failure;
@@ -41,7 +41,7 @@ mod prune;
 mod read_batching;
 mod route;
 mod source_tables;
-mod stops;
+pub(crate) mod stops;
 mod stream;
 mod unreplicated;
 mod watchdog;

@@ -99,7 +99,7 @@ pub(super) fn at(stop: &Failure) -> String {
 ///
 /// # Errors
 /// By SQLSTATE; the table must be there.
-pub(super) async fn last(session: &Session, slot_name: &str) -> Result<Option<Failure>, PgError> {
+pub(crate) async fn last(session: &Session, slot_name: &str) -> Result<Option<Failure>, PgError> {
     document(session, LAST_STOP, &[&slot_name]).await
 }
 

@@ -60,6 +60,15 @@ pub enum SnapshotError {
         /// The source, without a password.
         source_endpoint: String,
     },
+    /// The tables are on a server that cannot give a position of the stream.
+    #[error(
+        "the initial snapshot on the source {endpoint}: its tables are on a standby, where no position of \
+         the stream can be had before PostgreSQL 16"
+    )]
+    Standby {
+        /// The source, without a password.
+        endpoint: String,
+    },
     /// Something on the target is in the way of a copy.
     #[error("the target {endpoint} has something else where tables are to be copied to: {}", joined(.conflicts))]
     Conflict {
@@ -130,7 +139,7 @@ impl Classify for SnapshotError {
             Self::Table { source } => source.class(),
             Self::PointLost | Self::Restless | Self::StreamInterrupted => ErrorClass::Transient,
             Self::Patterns { .. } | Self::NotTheSource { .. } => ErrorClass::Usage,
-            Self::Conflict { .. } => ErrorClass::Operator,
+            Self::Standby { .. } | Self::Conflict { .. } => ErrorClass::Operator,
             Self::Incomplete { .. } => ErrorClass::Data,
             Self::Apply { source, .. } => source.class(),
             Self::Task(_) | Self::Order { .. } => ErrorClass::Bug,
@@ -147,6 +156,13 @@ impl Classify for SnapshotError {
             Self::Patterns { idle, .. } => Some(near_names(idle)),
             Self::NotTheSource { key, .. } => Some(format!(
                 "{key} must name the database of PGSTREAM_POSTGRES_LISTENER_URL, or not be set"
+            )),
+            Self::Standby { .. } => Some(on_side(
+                "source",
+                &format!(
+                    "let {} name the primary, or do not set it",
+                    key::SNAPSHOT_STORE_URL
+                ),
             )),
             Self::Conflict { .. } => Some(
                 "empty or drop those tables on the target, or leave them out with \

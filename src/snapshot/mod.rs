@@ -29,8 +29,9 @@ pub(crate) use handover::{
     TablesRequest,
 };
 pub use paired::{Meeting, MeetingPlace, Stage};
+pub use plan::PlanError;
 pub(crate) use plan::choose;
-pub use plan::{PlanError, plan_snapshot};
+pub(crate) use plan::plan_snapshot;
 pub use record::{NewStep, OpenStep, Store, StoredPart, StoredTable, StruckStep};
 pub(crate) use run::{Control, Standalone, copy_standalone};
 pub use run::{Fence, Making, TableError, Worker, WorkerSettings};

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use crate::apply::table::tests::{RULES, cascading, column, relation, target, tuple};
 use crate::apply::{TargetTable, UniqueKey, WriteRules};
 use crate::config::OnConflict;
-use crate::model::{QualifiedName, ReplicaIdentity};
+use crate::model::{QualifiedName, ReplicaIdentity, Tuple, Value};
 
 use super::*;
 

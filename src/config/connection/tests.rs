@@ -1,5 +1,8 @@
 //! What each form of connection string comes to, and how each mistake is reported.
 
+use std::path::PathBuf;
+use std::time::Duration;
+
 use crate::model::Classify as _;
 
 use super::*;

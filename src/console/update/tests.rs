@@ -18,6 +18,7 @@ use crate::model::hint::begin_anew;
 use crate::model::{Lsn, RelationId};
 use crate::status::{FailedTransaction, Refusal, SchemaChange};
 
+use super::toast::{STOP_MS, TOAST_MS};
 use super::*;
 
 fn last_toast(model: &Model) -> &str {

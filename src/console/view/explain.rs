@@ -3,7 +3,6 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
-use ratatui::widgets::StatefulWidget as _;
 
 use crate::console::model::Model;
 use crate::console::theme::Role;

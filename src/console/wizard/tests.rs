@@ -5,7 +5,7 @@ use crate::diagnose::Side;
 use crate::model::QualifiedName;
 use crate::schema::{StepProgress, StepState};
 
-use super::update::{Outcome, on_tick};
+use super::update::on_tick;
 use super::*;
 
 const NOW_MS: i64 = 1_000_000;

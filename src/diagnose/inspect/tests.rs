@@ -1,6 +1,8 @@
 use std::io;
 
 use crate::config::{Configuration, FlagValue, Inputs, key};
+use crate::model::Lsn;
+use crate::status::Slot;
 
 use super::look::{Applied, CheckpointRow, Logged, Progress};
 use super::*;

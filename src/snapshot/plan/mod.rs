@@ -16,7 +16,7 @@ mod source_snapshot;
 pub use error::PlanError;
 pub(crate) use previous_run::PreviousRun;
 pub(crate) use ranges::Ranges;
-pub use report::plan_snapshot;
+pub(crate) use report::plan_snapshot;
 pub(crate) use rights::sequence_refused;
 pub(crate) use selection::choose;
 pub(crate) use settings::{FreeObjects, PlanSettings};

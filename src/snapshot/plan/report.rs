@@ -28,7 +28,7 @@ pub(crate) struct PlanReport {
 ///
 /// # Errors
 /// Usage for a pattern that fits no table, Operator for something on the target that is in the way.
-pub async fn plan_snapshot(pipeline: &Pipeline) -> Result<PlanReport, SnapshotError> {
+pub(crate) async fn plan_snapshot(pipeline: &Pipeline) -> Result<PlanReport, SnapshotError> {
     let selected = selection::selected(pipeline).await?;
     let target = postgres::connect(&pipeline.target, "pgstream snapshot").await;
     let target = target.map_err(|source| SnapshotError::Target {

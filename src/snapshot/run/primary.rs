@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 use tracing::debug;
 
-use crate::config::{Pipeline, key};
+use crate::config::Pipeline;
 use crate::postgres::{self, PgError, Session};
 use crate::snapshot::error::SnapshotError;
 
@@ -34,16 +34,8 @@ pub(crate) async fn require_position(
     })?;
     match row.is_some_and(|row| row.get(0)) {
         false => Ok(()),
-        true => Err(SnapshotError::Unfit {
-            side: "source",
+        true => Err(SnapshotError::Standby {
             endpoint: source.endpoint(),
-            object: "the initial snapshot".to_owned(),
-            problem: "its tables are on a standby, where no position of the stream can be had before \
-                      PostgreSQL 16",
-            hint: format!(
-                "let {} name the primary, or do not set it",
-                key::SNAPSHOT_STORE_URL
-            ),
         }),
     }
 }

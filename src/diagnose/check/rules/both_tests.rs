@@ -6,8 +6,8 @@ use crate::model::Lsn;
 use crate::postgres::DatabaseIdentity;
 use crate::schema::PipelineRecord;
 
-use super::samples::{assert_only, wanted};
 use super::*;
+use crate::diagnose::check::rules::samples::{assert_only, wanted};
 
 fn name(name: &str) -> QualifiedName {
     QualifiedName::new("public", name)

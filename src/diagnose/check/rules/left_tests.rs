@@ -4,7 +4,9 @@ use crate::model::ErrorClass;
 use crate::schema::OtherObject;
 use crate::status::Failure;
 
-use super::{samples, *};
+use crate::diagnose::check::rules::samples;
+
+use super::*;
 
 fn wanted() -> Wanted {
     Wanted {

@@ -5,8 +5,8 @@ use crate::diagnose::check::facts::{
 use crate::postgres::Publication;
 use crate::schema::{EVENT_TRIGGERS, EventTrigger};
 
-use super::samples::{assert_only, wanted};
 use super::*;
+use crate::diagnose::check::rules::samples::{assert_only, wanted};
 
 fn schema_log(readable: bool) -> SchemaLogFacts {
     SchemaLogFacts {

@@ -1,8 +1,8 @@
 use crate::config::TableFilter;
 use crate::diagnose::check::facts::{OwnTable, Server};
 
-use super::samples::{self, assert_only};
 use super::*;
+use crate::diagnose::check::rules::samples::{self, assert_only};
 
 fn wanted() -> Wanted {
     Wanted {
