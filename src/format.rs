@@ -161,6 +161,11 @@ fn clock_of(second: i64) -> String {
     format!("{hour:02}:{minute:02}:{:02}", second % 60)
 }
 
+/// Returns a time as RFC 3339 in UTC.
+pub(crate) fn rfc3339(unix_ms: i64) -> String {
+    Timestamp::from_millisecond(unix_ms).map_or_else(|_| String::new(), |at| at.to_string())
+}
+
 /// Writes a part of one: 100 % only when all is done.
 pub(crate) fn percent(part: f64) -> String {
     format!("{} %", whole((part.clamp(0.0, 1.0) * 100.0).floor()))

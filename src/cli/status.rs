@@ -11,7 +11,7 @@ use crate::diagnose::inspect::Side;
 use crate::diagnose::{
     Inspection, SchemaChange, SchemaChangeState, TableCopy, UnfitPublication, inspect,
 };
-use crate::engine::UNLOGGED;
+use crate::schema::UNLOGGED;
 use crate::snapshot::SnapshotError;
 use crate::status::{CopyState, Slot};
 

@@ -19,7 +19,7 @@ mod wal2json;
 mod wanted;
 
 use crate::config::{ConnectionSettings, Pipeline, Plugin, key};
-use crate::engine::continuity;
+use crate::diagnose::continuity;
 use crate::model::Classify;
 use crate::postgres::{PgError, connect_watched};
 use crate::schema::Conflict;

@@ -10,7 +10,9 @@ mod query;
 mod report;
 
 use crate::config::{Pipeline, SlotName};
-use crate::engine::{LastStop, continuity};
+use crate::diagnose::continuity;
+use crate::diagnose::stops::LastStop;
+use crate::format::rfc3339;
 use crate::model::hint::init_command;
 use crate::postgres::PgError;
 use crate::runtime::clock;
@@ -41,11 +43,6 @@ pub async fn inspect(pipeline: &Pipeline) -> (Inspection, Option<PgError>) {
     let unconfirmed = confirmed::unconfirmed(pipeline, &inspection).await;
     let lost = unconfirmed.map(|found| inspection.unconfirmed = found);
     (inspection, source.err().or(target.err()).or(lost.err()))
-}
-
-/// Returns a time as RFC 3339 in UTC.
-pub(crate) fn rfc3339(unix_ms: i64) -> String {
-    jiff::Timestamp::from_millisecond(unix_ms).map_or_else(|_| String::new(), |at| at.to_string())
 }
 
 fn assemble(

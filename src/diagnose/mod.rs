@@ -4,13 +4,15 @@
 //! What is known of an installation comes from one place, `schema::install`.
 
 pub mod check;
+pub(crate) mod continuity;
 pub mod inspect;
 pub(crate) mod requirements;
+pub(crate) mod stops;
 
 pub use check::{CheckReport, Finding, Side, check};
-pub(crate) use inspect::rfc3339;
 pub use inspect::{
     Checkpoint, Init, Inspection, Lag, SchemaChange, SchemaChangeState, TableCopy,
     UnfitPublication, inspect,
 };
 pub(crate) use requirements::Unmet;
+pub use stops::LastStop;

@@ -26,6 +26,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, error, info, warn};
 
 use crate::config::{Pipeline, key};
+use crate::diagnose::stops;
 use crate::engine::failure::failure_of;
 use crate::model::{Classify as _, ErrorClass, Lsn, QualifiedName};
 use crate::runtime::{Retry, clock, supervise};
@@ -38,7 +39,7 @@ use crate::status::{
 use super::counters::Counters;
 use super::options::EngineOptions;
 use super::stream::SessionEnd;
-use super::{EngineError, acknowledge, monitor, paired, presence, prune, stops, watchdog};
+use super::{EngineError, acknowledge, monitor, paired, presence, prune, watchdog};
 
 use silence_timeout::SilenceTimeout;
 

@@ -24,7 +24,6 @@
 
 mod acknowledge;
 mod applier;
-pub(crate) mod continuity;
 mod counters;
 mod error;
 mod failure;
@@ -41,15 +40,10 @@ mod prune;
 mod read_batching;
 mod route;
 mod source_tables;
-pub(crate) mod stops;
 mod stream;
-mod unreplicated;
 mod watchdog;
 
 pub use error::EngineError;
 pub use handle::{Engine, Handle, Remote};
 pub use observe::{Observer, Page, Servers};
 pub use options::EngineOptions;
-pub use stops::LastStop;
-pub use unreplicated::UNLOGGED;
-pub(crate) use unreplicated::{copy_large_objects, large_objects_stay};

@@ -11,13 +11,13 @@ use serde::Deserialize;
 use tokio::time::timeout;
 
 use crate::config::{ConnectionSettings, Pipeline, SlotName};
+use crate::diagnose::stops;
 use crate::model::Lsn;
 use crate::postgres::{self, INVALID_SCHEMA_NAME, PgError, Session, UNDEFINED_TABLE, document};
 use crate::schema::{Change, Entry};
 use crate::status::{Failure, Lag, SchemaChange, SchemaState, Slot};
 
 use super::monitor::{self, WalMemory};
-use super::stops;
 
 const HISTORY: &str = include_str!("../../assets/sql/source/schema_history.sql");
 const RAN: &str = include_str!("../../assets/sql/target/schema_history.sql");

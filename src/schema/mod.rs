@@ -27,6 +27,7 @@ mod prune;
 mod rows;
 mod tables;
 mod triggers;
+mod unreplicated;
 
 pub use acknowledge::{grant_log, mark_acked, unacked};
 pub use catalog::{Along, DescribeError, Describer, Oids, closed_descriptions, grant_descriptions};
@@ -50,3 +51,5 @@ pub use prune::prune;
 pub use rows::RewrittenRows;
 pub use tables::{SourceTable, source_tables};
 pub use triggers::{Trigger, triggers};
+pub use unreplicated::UNLOGGED;
+pub(crate) use unreplicated::{copy_large_objects, large_objects_stay};

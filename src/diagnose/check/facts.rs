@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use serde::Deserialize;
 
 use crate::config::TableFilter;
-use crate::engine::LastStop;
+use crate::diagnose::stops::LastStop;
 use crate::model::{Lsn, QualifiedName};
 use crate::postgres::{DatabaseIdentity, Publication};
 use crate::schema::{EventTrigger, OtherObject, PipelineRecord, Trigger};

@@ -1,7 +1,7 @@
 //! Asks the servers. Reads only; the one trial of a privilege is rolled back.
 
 use crate::config::{ConnectionSettings, TableFilter};
-use crate::engine::{LastStop, stops};
+use crate::diagnose::stops::{self, LastStop};
 use crate::model::{Classify as _, ErrorClass, QualifiedName};
 use crate::postgres::{PgError, Session, connect_watched, document, find_publication};
 use crate::schema::{closed_descriptions, install, large_object_count, other_objects, triggers};

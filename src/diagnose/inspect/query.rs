@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::config::{Pipeline, SlotName, publication_name};
 use crate::diagnose::requirements;
-use crate::engine::stops;
+use crate::diagnose::stops;
 use crate::model::hint::{begin_anew, init_command};
 use crate::model::{Lsn, quote_ident};
 use crate::postgres::{

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::LastStop;
+use crate::diagnose::stops::LastStop;
 use crate::model::{Lsn, QualifiedName};
 use crate::schema::InitState;
 use crate::status::{CopyState, Slot};

@@ -14,6 +14,7 @@ use tracing::{debug, info};
 use crate::apply::{CheckpointStore, WriteRules, Writer};
 use crate::config::{ConnectionSettings, Pipeline, key, publication_name};
 use crate::decode::Decoder;
+use crate::diagnose::stops;
 use crate::engine::applier::{Applier, Limits, OlderTypes, Parts, StreamPublication};
 use crate::engine::counters::Counters;
 use crate::engine::feedback::Feedback;
@@ -22,7 +23,7 @@ use crate::engine::route::Router;
 use crate::engine::source_tables::{SourceTable, SourceTables};
 use crate::engine::stream::{SessionEnd, State, Stream};
 use crate::engine::watchdog::Pulse;
-use crate::engine::{EngineError, acknowledge, stops};
+use crate::engine::{EngineError, acknowledge};
 use crate::model::hint::begin_anew;
 use crate::model::{Lsn, QualifiedName};
 use crate::postgres::{

@@ -7,10 +7,10 @@ use tracing::warn;
 
 use crate::apply::{self, ApplyError, CheckpointStore, RunAs, Stream, WriteRules, Writer};
 use crate::config::{Pipeline, TableFilter, key};
+use crate::diagnose::continuity::{certain_misfit, checkpoint_is_gone};
 use crate::diagnose::requirements;
 use crate::engine::EngineError;
 use crate::engine::applier::OlderTypes;
-use crate::engine::continuity::{certain_misfit, checkpoint_is_gone};
 use crate::engine::source_tables::SourceTables;
 use crate::fault;
 use crate::model::hint::{begin_anew, tear_down_command};

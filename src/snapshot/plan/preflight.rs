@@ -8,13 +8,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::config::{TableFilter, key};
-use crate::engine::{UNLOGGED, large_objects_stay};
 use crate::model::{QualifiedName, RelationId};
 use crate::postgres::{PgError, Session};
 use crate::schema::{
     Conflict, Constraint, ObjectChange, OtherObject, Trigger, lacking, large_object_count,
     other_objects,
 };
+use crate::schema::{UNLOGGED, large_objects_stay};
 use crate::snapshot::SourceTable;
 
 const NEEDS: &str = include_str!("../../../assets/sql/source/snapshot/needs.sql");

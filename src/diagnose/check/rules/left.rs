@@ -8,10 +8,10 @@ use crate::diagnose::check::facts::{CopyFacts, SourceFacts, TargetFacts};
 use crate::diagnose::check::finding::{bounded, found, remark};
 use crate::diagnose::check::report::{Finding, Side};
 use crate::diagnose::check::wanted::Wanted;
-use crate::engine::{UNLOGGED, copy_large_objects, large_objects_stay};
 use crate::model::hint::run_command;
 use crate::model::{QualifiedName, quote_ident};
 use crate::schema::{Trigger, lacking};
+use crate::schema::{UNLOGGED, copy_large_objects, large_objects_stay};
 use crate::status::CopyState;
 
 pub(crate) fn judge(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Vec<Finding> {

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use tracing::debug;
 
 use crate::config::{Pipeline, SlotName};
-use crate::diagnose::rfc3339;
+use crate::format::rfc3339;
 use crate::model::ErrorClass;
 use crate::postgres::{PgError, Session, connect, document};
 use crate::status::{FailedTransaction, Failure};
@@ -91,7 +91,7 @@ impl LastStop {
 }
 
 /// Returns when a stop was, RFC 3339 in UTC.
-pub(super) fn at(stop: &Failure) -> String {
+pub(crate) fn at(stop: &Failure) -> String {
     rfc3339(stop.at_ms)
 }
 
@@ -107,14 +107,14 @@ pub(crate) async fn last(session: &Session, slot_name: &str) -> Result<Option<Fa
 ///
 /// # Errors
 /// By SQLSTATE.
-pub(super) async fn begin(session: &Session, slot_name: &str) -> Result<Option<Failure>, PgError> {
+pub(crate) async fn begin(session: &Session, slot_name: &str) -> Result<Option<Failure>, PgError> {
     session.change(FORGET, &[&slot_name]).await?;
     last(session, slot_name).await
 }
 
 /// Writes a stop down, if the target can be reached: in a session of its own, since that of the stream may
 /// be what failed. A pipeline whose slot nobody knows yet has nothing to write it down for.
-pub(super) async fn note(pipeline: &Pipeline, seen: &str, failure: &Failure) {
+pub(crate) async fn note(pipeline: &Pipeline, seen: &str, failure: &Failure) {
     let slot_name = pipeline.slot.as_ref().map_or(seen, SlotName::as_str);
     if slot_name.is_empty() {
         return;
