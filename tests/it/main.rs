@@ -25,6 +25,7 @@ mod deps;
 mod durable;
 mod encodings;
 mod hostile;
+mod imports;
 mod instruments;
 mod interleaved;
 mod oracle;
