@@ -42,6 +42,8 @@ CREATE TABLE shop.item (
   bytes bytea,
   list int[]
 );
+ALTER TABLE shop.item ADD CHECK (current_setting('application_name') NOT LIKE '%pgstream%');
+ALTER TABLE shop.item ADD CHECK (coalesce(current_setting('pgstream.applying', true), '') = '');
 CREATE INDEX item_seen ON shop.item (shop.seen(n));
 CREATE TABLE shop.keyless (n shop.positive);
 ALTER TABLE shop.item OWNER TO alice; ALTER TABLE shop.keyless OWNER TO alice;

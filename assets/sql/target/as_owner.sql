@@ -5,11 +5,18 @@
 DECLARE
   touched pg_catalog.int8;
   waiting pg_catalog.text;
-  names CONSTANT pg_catalog.text[] := '{pgstream.applying,synchronous_commit,client_encoding,row_security,enable_seqscan,plan_cache_mode}';
+  names CONSTANT pg_catalog.text[] := '{application_name,pgstream.applying,synchronous_commit,client_encoding,row_security,enable_seqscan,plan_cache_mode}';
   kept CONSTANT pg_catalog.text[] := ARRAY(
     SELECT pg_catalog.current_setting(n.name, true)
     FROM pg_catalog.unnest(names) WITH ORDINALITY AS n(name, place) ORDER BY n.place);
 BEGIN
+  -- What would tell an expression that a replicator runs it, but for what event triggers of ours ask for.
+  PERFORM pg_catalog.set_config(n.name, '', false)
+  FROM (VALUES ('application_name'), ('pgstream.applying')) AS n(name)
+  WHERE n.name OPERATOR(pg_catalog.=) 'application_name'
+     OR statement OPERATOR(pg_catalog.!~~) 'ALTER %'
+     OR NOT EXISTS (SELECT FROM pg_catalog.pg_event_trigger AS e
+                    WHERE e.evtname OPERATOR(pg_catalog.~~) 'pgstream%');
   EXECUTE statement USING parameters;
   GET DIAGNOSTICS touched = ROW_COUNT;
   FOR waiting IN
