@@ -118,6 +118,8 @@ pub(crate) struct Wizard {
     pub(crate) target: Loaded<String>,
     pub(crate) findings: Loaded<Vec<Finding>>,
     pub(crate) tables: Loaded<Vec<SourceTable>>,
+    /// The tables have been listed before.
+    listed: bool,
     pub(crate) plan: Loaded<Planned>,
     /// How the run goes on, and since when its present step runs.
     pub(crate) progress: Progress,
@@ -146,6 +148,7 @@ impl Wizard {
             target: Loaded::Not,
             findings: Loaded::Not,
             tables: Loaded::Not,
+            listed: false,
             plan: Loaded::Not,
             progress: Progress::default(),
             step_since_ms: 0,
@@ -249,8 +252,14 @@ impl Wizard {
         }
     }
 
-    /// Takes in which tables the source has.
+    /// Takes in which tables the source has. Where one of them may have rows, these are to be copied unless
+    /// somebody says otherwise; that is asked once.
     pub(crate) fn list(&mut self, tables: Vec<SourceTable>) {
+        let rows = tables.iter().any(|table| table.row_count != Some(0));
+        if rows && !self.listed {
+            self.fill(Name::Copy, field::YES.to_owned());
+        }
+        self.listed = true;
         self.tables = Loaded::Done(tables);
     }
 

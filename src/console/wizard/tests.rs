@@ -295,6 +295,31 @@ fn tables_are_let_in_and_out_and_never_all_out() {
 }
 
 #[test]
+fn rows_are_copied_where_there_are_some_unless_somebody_says_no() {
+    let listed = |row_counts: &[Option<u64>]| {
+        let tables = row_counts.iter().map(|row_count| SourceTable {
+            row_count: *row_count,
+            ..table("t", false)
+        });
+        Answer::Listed(Ok(tables.collect()))
+    };
+    let mut wizard = Wizard::new(Kind::Init, &WizardValues::default());
+    for (row_counts, copied) in [
+        (vec![], false),
+        (vec![Some(0)], false),
+        (vec![Some(0), Some(3)], true),
+        (vec![None], true),
+    ] {
+        wizard = Wizard::new(Kind::Init, &WizardValues::default());
+        on_answer(&mut wizard, listed(&row_counts));
+        assert_eq!(wizard.wizard_values().copy, copied, "{row_counts:?}");
+    }
+    wizard.fill(Name::Copy, "no".to_owned());
+    on_answer(&mut wizard, listed(&[Some(3)]));
+    assert!(!wizard.wizard_values().copy, "it is asked once");
+}
+
+#[test]
 fn workers_have_bounds() {
     for (text, good) in [
         ("", true),

@@ -121,7 +121,8 @@ pub(crate) fn on_answer(wizard: &mut Wizard, answer: Answer, now_ms: i64) -> Vec
                 findings
             }));
         }
-        Answer::Listed(tables) => wizard.tables = loaded(tables),
+        Answer::Listed(Ok(tables)) => wizard.list(tables),
+        Answer::Listed(Err(trouble)) => wizard.tables = Loaded::Failed(trouble),
         Answer::Planned(plan) => wizard.plan = loaded(plan),
         Answer::Progress(progress) => {
             if running(&progress) != running(&wizard.progress) {

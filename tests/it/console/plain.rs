@@ -49,7 +49,7 @@ async fn a_pipeline_is_set_up_and_controlled_by_numbers() {
     terminal.wait_for("2 no  public.left_out  (no key)");
     answer(
         &mut terminal,
-        &[("exclude: public.left_out", ""), ("Copy rows:", "")],
+        &[("exclude: public.left_out", ""), ("Copy rows:", "2")],
     );
     terminal.wait_for("create replication slot plain_slot  (can be taken back)");
     assert_eq!(query_text(&stage.source, MADE).await, ["0 0 false"]);
