@@ -4,8 +4,6 @@ use crate::model::hint::{RUN_AGAIN, SKIP_FLAG, copied_or_left_out};
 use crate::model::{Classify, ErrorClass, Lsn, QualifiedName};
 use crate::postgres::{PgError, sqlstate};
 
-use super::TablePlan;
-
 /// A failed operation on the target, with its object.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
@@ -115,19 +113,6 @@ pub enum Absence {
     Hidden,
     /// Foreign keys act by themselves on what the stream brings, too.
     Cascaded,
-}
-
-impl Absence {
-    pub(super) fn of(table: &TablePlan) -> Self {
-        match (
-            table.target.row_security,
-            table.acts() || table.target.is_acted_on(),
-        ) {
-            (true, _) => Self::Hidden,
-            (false, true) => Self::Cascaded,
-            (false, false) => Self::Missing,
-        }
-    }
 }
 
 impl ApplyError {

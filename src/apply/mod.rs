@@ -23,17 +23,19 @@ mod held;
 mod records;
 mod sequence;
 mod shape;
+mod stream;
 mod table;
 mod writer;
 
 pub use batch::{Batch, Op, OpKind, RowChange};
 pub use checkpoint::{
-    AppliedSchemaChange, Checkpoint, CheckpointStore, SLOT_GONE, Stream, begins_here,
+    AppliedSchemaChange, Checkpoint, CheckpointStore, SLOT_GONE, begins_here,
     came_through_slot_sql, checkpoint_owner, misfit, prune_schema_changes,
 };
 pub use error::{Absence, ApplyError};
 pub use held::HeldRows;
 pub use records::{PipelineRecord, forget_checkpoint, install_records, note_filter, pipelines};
+pub use stream::Stream;
 pub use table::{
     ApplyOrder, ForeignKey, OwnedSequence, RunAs, Silent, TablePlan, TargetColumn, TargetTable,
     UniqueKey, WriteRules,

@@ -8,7 +8,7 @@ use crate::config::TableFilter;
 use crate::postgres::{PgError, Session, require_ownership_sql, sqlstate};
 
 use super::ApplyError;
-use super::checkpoint::Stream;
+use super::stream::Stream;
 
 const INSTALL: &str = include_str!("../../assets/sql/target/install.sql");
 

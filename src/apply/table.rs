@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::config::OnConflict;
 use crate::model::{QualifiedName, Relation, ReplicaIdentity};
 
-use super::ApplyError;
+use super::{Absence, ApplyError};
 
 #[cfg(test)]
 pub(super) mod tests;
@@ -368,6 +368,18 @@ impl TablePlan {
     #[must_use]
     pub fn acts(&self) -> bool {
         self.target.acts() && self.silent == Silent::default()
+    }
+
+    /// Returns why a row may not be found.
+    pub(super) fn absence(&self) -> Absence {
+        match (
+            self.target.row_security,
+            self.acts() || self.target.is_acted_on(),
+        ) {
+            (true, _) => Absence::Hidden,
+            (false, true) => Absence::Cascaded,
+            (false, false) => Absence::Missing,
+        }
     }
 
     /// Returns whether a foreign key may have given a row its new key already.

@@ -31,11 +31,12 @@ use super::sequence::SequenceTracker;
 use super::shape::{self, Shape};
 use super::{ApplyError, CheckpointStore, Op, RunAs, TablePlan, TargetTable, WriteRules};
 
+use bind::as_role;
 use bind::{Bound, CopyRows, TextParameter, Work};
 use judge::{gone, judge, less};
-use owner::as_role;
 
 pub use commit::Commit;
+use judge::refused_change;
 
 const DESCRIBE_TABLE: &str = include_str!("../../assets/sql/target/describe_table.sql");
 
@@ -559,15 +560,6 @@ fn refused(object: &str) -> impl FnOnce(PgError) -> ApplyError {
     move |source| ApplyError::Statement {
         object: object.to_owned(),
         statement: source.statement().unwrap_or_default().to_owned(),
-        source,
-    }
-}
-
-fn refused_change(table: &TablePlan, statement: String) -> impl FnOnce(PgError) -> ApplyError {
-    let table = table.target.name.clone();
-    move |source| ApplyError::Refused {
-        table,
-        statement,
         source,
     }
 }

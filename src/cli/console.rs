@@ -3,14 +3,15 @@
 use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 
+use crate::attach;
 use crate::attach::log::{LogFeed, LogHub};
-use crate::attach::{self, Attachment};
 use crate::config::{Configuration, Inputs, Pipeline, Plugin, key};
 use crate::console::{self, ConsoleOptions, EngineLink, Launch, Opening, Starts};
 
 use super::args::{GlobalArguments, RunArguments};
 use super::runtime::block_on;
-use super::screen::{attended, launch, level, looks, name, wizard_values};
+use super::screen::{attaching, attaching_or_starting};
+use super::screen::{launch, level, looks, name, wizard_values};
 use super::{Failure, lessons, logging, start};
 
 /// Returns whether there is a terminal to draw on, and nobody has said no.
@@ -58,24 +59,6 @@ fn show(
         super::output::print_note(&line);
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Returns a way to attach to the engine of a pipeline, and to start one here when that is asked for.
-fn attaching(pipeline: Pipeline, hub: LogHub) -> Launch {
-    let mut here = launch(pipeline.clone(), attended(), hub.clone());
-    let mut is_first = true;
-    Box::new(move || match std::mem::take(&mut is_first) {
-        true => EngineLink::attached(Attachment::open(pipeline.clone(), hub.clone())),
-        false => here(),
-    })
-}
-
-/// Returns a way to the engine of a pipeline: the one that runs already, or one of our own.
-pub(super) fn attaching_or_starting(pipeline: Pipeline, hub: LogHub) -> Launch {
-    match attach::find(&pipeline) {
-        Some(_) => attaching(pipeline, hub),
-        None => launch(pipeline, attended(), hub),
-    }
 }
 
 /// What the log of a console is read from.

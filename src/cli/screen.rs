@@ -1,5 +1,7 @@
 //! What a console is opened with, whatever it shows first.
 
+use crate::attach;
+use crate::attach::Attachment;
 use std::path::Path;
 
 use crate::attach::log::LogHub;
@@ -79,4 +81,22 @@ pub(super) fn looks(
     options.mouse &= !screen.no_mouse;
     options.read_only |= screen.read_only;
     options
+}
+
+/// Returns a way to attach to the engine of a pipeline, and to start one here when that is asked for.
+pub(super) fn attaching(pipeline: Pipeline, hub: LogHub) -> Launch {
+    let mut here = launch(pipeline.clone(), attended(), hub.clone());
+    let mut is_first = true;
+    Box::new(move || match std::mem::take(&mut is_first) {
+        true => EngineLink::attached(Attachment::open(pipeline.clone(), hub.clone())),
+        false => here(),
+    })
+}
+
+/// Returns a way to the engine of a pipeline: the one that runs already, or one of our own.
+pub(super) fn attaching_or_starting(pipeline: Pipeline, hub: LogHub) -> Launch {
+    match attach::find(&pipeline) {
+        Some(_) => attaching(pipeline, hub),
+        None => launch(pipeline, attended(), hub),
+    }
 }

@@ -8,7 +8,7 @@ use crate::config::{ConfigError, Configuration, FlagValue, Inputs};
 use crate::console::{Found, Opened, Opener};
 use crate::failure::Failure;
 
-use super::console::attaching_or_starting;
+use super::screen::attaching_or_starting;
 use super::screen::{level, name, wizard_values};
 
 /// More files than this are no list to choose from; any other can be typed.

@@ -4,7 +4,8 @@
 use crate::status::{CopyState, Failure, Phase, SchemaState};
 
 use super::action::{Action, Pane};
-use super::detail::{selected_change, selected_copy};
+use super::items::selected_change;
+use super::items::selected_copy;
 use super::model::Model;
 
 /// Returns why an action makes no sense now; none when it does.
@@ -122,16 +123,6 @@ const fn means_something_at_the_start(action: Action) -> bool {
             | Action::OpenFile
             | Action::Lessons
     )
-}
-
-/// Returns the table whose change the target refuses, while the engine is held there.
-pub(crate) fn refused_table(model: &Model) -> Option<&str> {
-    let status = model.status();
-    let failure = status
-        .last_error
-        .as_ref()
-        .filter(|_| status.phase == Phase::Held)?;
-    failure.refusal.as_ref()?.table.as_deref()
 }
 
 /// Returns the failure whose transaction may be skipped.

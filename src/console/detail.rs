@@ -8,13 +8,12 @@ use ratatui::text::{Line, Span};
 use crate::status::{Phase, SchemaChange, SchemaState, Slot, TableCounters};
 
 use super::action::{Action, Pane};
-use super::items::{Item, changes, selected};
+use super::format;
+use super::item::Item;
+use super::items::{changes, selected, selected_change, selected_copy};
 use super::model::Model;
 use super::status_glyph::{self, StatusGlyph};
 use super::theme::Role;
-use super::{availability, format};
-
-pub(crate) use snapshot::selected_copy;
 
 /// Returns the words about the selected row of a pane.
 pub(crate) fn lines(model: &Model, pane: Pane) -> Vec<Line<'static>> {
@@ -35,14 +34,6 @@ fn selected_slot(model: &Model) -> Option<&Slot> {
     match selected(model, Pane::Slots)? {
         Item::Slot(slot) => Some(slot),
         Item::Change(_) | Item::Table(..) | Item::Copy(_) => None,
-    }
-}
-
-/// Returns the selected schema change.
-pub(crate) fn selected_change(model: &Model) -> Option<&SchemaChange> {
-    match selected(model, Pane::Schema)? {
-        Item::Change(change) => Some(change),
-        Item::Slot(_) | Item::Table(..) | Item::Copy(_) => None,
     }
 }
 
@@ -323,7 +314,7 @@ impl Words<'_> {
             )
         });
         let mut lines = vec![self.line(name.to_owned(), Role::Title), Line::default()];
-        if availability::refused_table(self.model) == Some(name) {
+        if self.model.status().refused_table() == Some(name) {
             lines.extend(self.refusal());
         }
         lines.extend([

@@ -100,4 +100,16 @@ impl Model {
         };
         layout::dashboard(self.size, wanted)
     }
+
+    /// Returns how many rows the lesson takes: as many as its text, within its part of the window.
+    fn lesson_rows(&self) -> u16 {
+        let Some(tutorial) = &self.tutorial else {
+            return 0;
+        };
+        let most = match tutorial.focused {
+            true => (self.size.height / 2).clamp(6, 18),
+            false => (self.size.height / 4).clamp(3, 12),
+        };
+        view::lesson_rows(self, tutorial).min(most).max(3)
+    }
 }

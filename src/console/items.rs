@@ -7,39 +7,9 @@ use std::collections::HashSet;
 use crate::status::{CopyState, SchemaChange, SchemaState, Slot, TableCopy, TableCounters};
 
 use super::action::Pane;
+use super::item::Item;
 use super::model::{CopyOrder, Model, SlotOrder, TableOrder};
 use super::rows;
-
-/// One thing that a list pane lists.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Item<'a> {
-    Slot(&'a Slot),
-    Change(&'a SchemaChange),
-    Table(&'a str, &'a TableCounters),
-    Copy(&'a TableCopy),
-}
-
-impl<'a> Item<'a> {
-    /// Returns what the selection holds on to.
-    pub(crate) fn key(&self) -> Cow<'a, str> {
-        match self {
-            Self::Slot(slot) => Cow::Borrowed(&slot.slot_name),
-            Self::Change(change) => Cow::Borrowed(&change.id),
-            Self::Table(name, _) => Cow::Borrowed(name),
-            Self::Copy(table) => Cow::Owned(table.relation.0.to_string()),
-        }
-    }
-
-    /// Returns the name of what it is about.
-    pub(crate) fn name(&self) -> Cow<'a, str> {
-        match self {
-            Self::Slot(slot) => Cow::Borrowed(&slot.slot_name),
-            Self::Change(change) => rows::objects(change),
-            Self::Table(name, _) => Cow::Borrowed(name),
-            Self::Copy(table) => Cow::Borrowed(&table.name),
-        }
-    }
-}
 
 /// Returns what a list pane lists; nothing for panes that are no lists.
 pub(crate) fn items(model: &Model, pane: Pane) -> Vec<Item<'_>> {
@@ -154,5 +124,21 @@ const fn turn(state: CopyState) -> u8 {
         CopyState::CatchingUp => 3,
         CopyState::Waiting => 4,
         CopyState::Ready => 5,
+    }
+}
+
+/// Returns the selected schema change.
+pub(crate) fn selected_change(model: &Model) -> Option<&SchemaChange> {
+    match selected(model, Pane::Schema)? {
+        Item::Change(change) => Some(change),
+        Item::Slot(_) | Item::Table(..) | Item::Copy(_) => None,
+    }
+}
+
+/// Returns the table that is selected on the Snapshot screen.
+pub(crate) fn selected_copy(model: &Model) -> Option<&TableCopy> {
+    match selected(model, Pane::Snapshot)? {
+        Item::Copy(table) => Some(table),
+        Item::Slot(_) | Item::Change(_) | Item::Table(..) => None,
     }
 }

@@ -20,6 +20,7 @@ mod detail;
 mod error;
 mod hint;
 mod input;
+mod item;
 mod items;
 mod keys;
 mod layout;

@@ -16,7 +16,6 @@ use super::lesson::TutorialState;
 use super::settings::Settings;
 use super::start::Start;
 use super::theme::Theme;
-use super::view;
 use super::wizard::{Wizard, WizardValues};
 
 pub(crate) mod cursor;
@@ -25,6 +24,7 @@ pub(crate) mod logs;
 pub(crate) mod mode;
 pub(crate) mod overlay;
 pub(crate) mod rates;
+mod screens;
 pub(crate) mod servers;
 
 use cursor::Cursor;
@@ -410,18 +410,6 @@ impl Model {
             since_ms: self.now_ms,
         });
         self.logs.frozen = frozen.then(|| self.logs.end());
-    }
-
-    /// Returns how many rows the lesson takes: as many as its text, within its part of the window.
-    pub(super) fn lesson_rows(&self) -> u16 {
-        let Some(tutorial) = &self.tutorial else {
-            return 0;
-        };
-        let most = match tutorial.focused {
-            true => (self.size.height / 2).clamp(6, 18),
-            false => (self.size.height / 4).clamp(3, 12),
-        };
-        view::lesson_rows(self, tutorial).min(most).max(3)
     }
 
     /// Returns whether the engine stands or waits because of a failure.

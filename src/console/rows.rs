@@ -3,20 +3,19 @@
 mod cell;
 mod copies;
 
-use std::borrow::Cow;
-
 use jiff::tz::TimeZone;
 
 use crate::status::{Phase, SchemaChange, Slot, TableCounters};
 
 use super::action::Pane;
-use super::items::Item;
+use super::item::{Item, objects};
 use super::model::Model;
 use super::theme::Role;
-use super::{availability, format, status_glyph, threshold};
+use super::{format, status_glyph, threshold};
 
 use cell::{cell, column, fill, number, plain};
 
+use cell::showing;
 pub(crate) use cell::{Column, Row};
 
 const SLOT_COLUMNS: &[Column] = &[
@@ -42,10 +41,6 @@ const SCHEMA_COLUMNS: &[Column] = &[
     number("TOOK", 7, 3),
     column("LSN", 10, 5),
 ];
-
-const fn showing(key: &'static str, column: Column) -> Column {
-    Column { key, ..column }
-}
 
 /// Too narrow for words: the sign alone, whose word stands in the details and in help.
 const SCHEMA_COLUMNS_NARROW: &[Column] = &[
@@ -130,7 +125,7 @@ pub(crate) fn row(model: &Model, item: &Item<'_>) -> Row {
         Item::Slot(slot) => slot_row(slot, &model.status().phase),
         Item::Change(change) => schema_row(change, &model.zone),
         Item::Table(name, counters) => {
-            let refused = availability::refused_table(model) == Some(*name);
+            let refused = model.status().refused_table() == Some(*name);
             table_row((name, refused), counters, model.status().at_ms)
         }
         Item::Copy(table) => copies::row(table),
@@ -193,34 +188,6 @@ fn schema_row(change: &SchemaChange, zone: &TimeZone) -> Row {
             cell(state.glyph, state.role),
         ],
     }
-}
-
-/// Returns what a change is about; where nobody knows, the statement.
-pub(crate) fn objects(change: &SchemaChange) -> Cow<'_, str> {
-    match subject(change) {
-        Some(one) => Cow::Borrowed(one),
-        None => {
-            let words: Vec<_> = change.statement.split_whitespace().collect();
-            Cow::Owned(words.join(" "))
-        }
-    }
-}
-
-/// Returns the name of what a change is about: of `CREATE TABLE` the table, not the sequence that
-/// comes with it. Objects are written as kind and name.
-fn subject(change: &SchemaChange) -> Option<&str> {
-    let kind = change.tag.rsplit(' ').next()?.to_lowercase();
-    let is_of_kind = |object: &&String| object.split_once(' ').is_some_and(|(one, _)| one == kind);
-    let mut objects = change.objects.iter();
-    let object = objects
-        .clone()
-        .find(is_of_kind)
-        .or_else(|| objects.next())?;
-    Some(
-        object
-            .split_once(' ')
-            .map_or(object.as_str(), |(_, name)| name),
-    )
 }
 
 /// Returns hour and minute; as the source wrote it where that is no time.

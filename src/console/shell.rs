@@ -10,6 +10,7 @@
 //! The order of the branches is written down in [`Shell::next`]: a person's key is never behind a
 //! flood of log lines.
 
+mod done;
 mod jobs;
 
 use std::io;
@@ -24,12 +25,12 @@ use futures_util::stream::FuturesUnordered;
 use nix::sys::signal::{Signal, raise};
 use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{Mutex, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 use crate::attach::log::{Captured, LogFeed, LogHub};
 use crate::config::Pipeline;
-use crate::engine::{EngineOptions, Observer};
+use crate::engine::EngineOptions;
 use crate::runtime::clock;
 use crate::schema::Progress;
 use crate::status::Status;
@@ -46,7 +47,8 @@ use super::terminal::{self, Screen};
 use super::update::{ask, update};
 use super::wizard::{Answer, Kind, Name, save};
 
-use jobs::Done;
+use done::Done;
+use done::{Observing, observing};
 
 /// Shortest time between two drawings: thirty a second look continuous, more cost an ssh link.
 const FRAME: Duration = Duration::from_millis(33);
@@ -94,9 +96,6 @@ pub(super) struct Outside {
     /// What the start screen chooses among.
     pub(super) starts: Option<Starts>,
 }
-
-/// Looks at both servers, one thing at a time.
-type Observing = Rc<Mutex<Observer>>;
 
 /// Waits for a signal that asks for the end; returns whether it says that the terminal was closed. Cancel
 /// safe.
@@ -430,10 +429,6 @@ async fn next_progress(
         return (*kind, receiver.borrow_and_update().clone());
     }
     std::future::pending().await
-}
-
-fn observing(pipeline: Pipeline) -> Observing {
-    Rc::new(Mutex::new(Observer::new(pipeline)))
 }
 
 /// Returns a way to start the engine of a pipeline that a wizard has made.

@@ -11,7 +11,7 @@ use crate::status::{
 use super::message::{Effect, Message};
 use super::model::overlay::Overlay;
 use super::model::servers::Looked;
-use super::model::{Leaving, MarkKind, Model, ToastKind};
+use super::model::{Leaving, MarkKind, Model};
 use super::settings::Settings;
 use super::status_glyph;
 
@@ -29,7 +29,8 @@ mod toast;
 mod wizard;
 
 pub(crate) use act::act;
-use toast::{leave, push_toast, toast, warn};
+use toast::refuse;
+use toast::{leave, toast, warn};
 
 /// Takes a message in; returns what is to be done outside.
 pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
@@ -96,11 +97,6 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
     }
     settle(model);
     Vec::new()
-}
-
-/// Says why nothing happens.
-fn refuse(model: &mut Model, reason: impl Into<String>) {
-    push_toast(model, reason.into(), ToastKind::Refused);
 }
 
 /// The screen changes with the clock only where a whole second shows, or where a toast ends.

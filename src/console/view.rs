@@ -68,6 +68,9 @@ fn screen(model: &Model, layout: &Layout, buffer: &mut Buffer) -> Option<Positio
             dashboard(model, layout, buffer)
         }
     };
+    if model.is_covered() {
+        hints::hints(model, layout.hints, buffer);
+    }
     hints::toasts(model, layout.hints, buffer);
     overlay(model, layout, buffer).unwrap_or(cursor)
 }

@@ -17,7 +17,7 @@ pub(crate) fn row(model: &Model) -> Option<(String, String)> {
         }
         Pane::Throughput => pane(model),
         Pane::Schema => {
-            let change = detail::selected_change(model)?;
+            let change = super::items::selected_change(model)?;
             Some(("SQL".to_owned(), sql(change)))
         }
         Pane::Slots | Pane::Tables | Pane::Snapshot => {

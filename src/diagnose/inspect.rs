@@ -19,7 +19,7 @@ use crate::runtime::clock;
 
 use look::{SourceLook, TargetLook, slot_name};
 
-pub use confirmed::Unconfirmed;
+pub use report::Unconfirmed;
 pub use report::{
     Checkpoint, Init, Inspection, Lag, SchemaChange, SchemaChangeState, Side, TableCopy,
     UnfitPublication,

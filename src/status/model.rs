@@ -65,6 +65,15 @@ pub struct Status {
 pub const SCHEMA_CHANGES_MAX: usize = 200;
 
 impl Status {
+    /// Returns the table whose change the target refuses, while the engine is held there.
+    pub(crate) fn refused_table(&self) -> Option<&str> {
+        let failure = self
+            .last_error
+            .as_ref()
+            .filter(|_| self.phase == Phase::Held)?;
+        failure.refusal.as_ref()?.table.as_deref()
+    }
+
     /// Forgets a refused transaction that the stream has passed.
     pub(crate) fn forget_overcome(&mut self) {
         let passed = self.checkpoint.end_lsn;

@@ -90,7 +90,14 @@ fn code(text: &str) -> String {
         rest = &rest[length..];
     }
     plain.push_str(rest);
-    while let Some(start) = plain.find("#[cfg(test)]\nmod tests {") {
+    let block = |plain: &str| {
+        let mut starts = plain.match_indices("#[cfg(test)]\nmod ");
+        starts.find_map(|(at, head)| {
+            let line = plain[at + head.len()..].lines().next()?;
+            line.ends_with('{').then_some(at)
+        })
+    };
+    while let Some(start) = block(&plain) {
         let end = plain[start..]
             .find("\n}")
             .map_or(plain.len(), |end| start + end + 2);
@@ -300,7 +307,7 @@ fn the_checks_see_what_they_must() {
         "a.rs".to_owned(),
         &code(
             "use crate::{b::C, d::{self, E as F}};\npub use x::Y;\nfn f() { d::g(); super::h(\"use z::Z;\"); }\n\
-             #[cfg(test)]\nmod tests {\n    use crate::t::T;\n}\n",
+             #[cfg(test)]\nmod unit {\n    use crate::t::T;\n}\n",
         ),
     );
     let used: BTreeSet<String> = file.uses.iter().map(|path| path.join("::")).collect();

@@ -1,5 +1,6 @@
 //! Turns a step into statements with their parameters. Pure.
 
+use crate::postgres::run_as_owner;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
@@ -385,4 +386,9 @@ fn chunks(rows: &[Tuple]) -> impl Iterator<Item = &[Tuple]> {
         rest = behind;
         (!chunk.is_empty()).then_some(chunk)
     })
+}
+
+/// Returns what runs a statement of ours as a role, if one is named.
+pub(super) fn as_role(role: Option<u32>, sql: &str) -> String {
+    role.map_or_else(|| sql.to_owned(), |role| run_as_owner(role, sql))
 }

@@ -3,12 +3,11 @@
 use tracing::trace;
 
 use crate::apply::shape::{self, Shape};
-use crate::apply::{Absence, ApplyError, TablePlan};
+use crate::apply::{ApplyError, TablePlan};
 use crate::config::OnConflict;
 use crate::postgres::PgError;
 
 use super::bind::{Bound, Count};
-use super::refused_change;
 
 /// Returns how many of the changes the target kept from happening, by its own will.
 pub(super) fn judge(bound: &Bound, answer: Result<u64, PgError>) -> Result<u64, ApplyError> {
@@ -21,7 +20,7 @@ pub(super) fn judge(bound: &Bound, answer: Result<u64, PgError>) -> Result<u64, 
             statement: statement(),
             expected: bound.row_count,
             found,
-            why: Absence::of(&bound.table),
+            why: bound.table.absence(),
         }),
         Count::All | Count::Any => Ok(0),
         Count::Less => Ok(less(&bound.table, bound.row_count, found)),
@@ -60,5 +59,17 @@ fn show_refused(bound: &Bound, answer: &Result<u64, PgError>) {
             trace!(target: "apply", %table, ?values, found, expected, "the target does not have all of these rows");
         }
         (Ok(_), _) => {}
+    }
+}
+
+pub(super) fn refused_change(
+    table: &TablePlan,
+    statement: String,
+) -> impl FnOnce(PgError) -> ApplyError {
+    let table = table.target.name.clone();
+    move |source| ApplyError::Refused {
+        table,
+        statement,
+        source,
     }
 }

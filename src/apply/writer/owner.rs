@@ -1,10 +1,12 @@
 //! Statements that run as the owner of their table.
 
 use crate::apply::{ApplyError, RunAs, TablePlan, shape};
-use crate::postgres::{PgError, call_as_owner, owner_of_evaluated, run_as_owner};
+use crate::postgres::{PgError, call_as_owner, owner_of_evaluated};
 
+use super::Writer;
+use super::bind::as_role;
 use super::bind::{Bound, TextParameter};
-use super::{Writer, refused_change};
+use super::judge::refused_change;
 
 impl Writer {
     /// Returns what runs a statement as the owner of its table, where it evaluates what others wrote.
@@ -48,9 +50,4 @@ impl Writer {
         self.owners.insert(owner, statement);
         Ok(())
     }
-}
-
-/// Returns what runs a statement of ours as a role, if one is named.
-pub(super) fn as_role(role: Option<u32>, sql: &str) -> String {
-    role.map_or_else(|| sql.to_owned(), |role| run_as_owner(role, sql))
 }

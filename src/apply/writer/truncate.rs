@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::apply::{ApplyError, TargetTable, shape};
 use crate::model::QualifiedName;
 
-use super::owner::as_role;
+use super::bind::as_role;
 use super::{Writer, refused};
 
 const REFERRING_ROOTS: &str = include_str!("../../../assets/sql/target/referring_roots.sql");

@@ -2,9 +2,7 @@
 
 use ratatui::text::Line;
 
-use crate::console::action::{Action, Pane};
-use crate::console::items::{Item, selected};
-use crate::console::model::Model;
+use crate::console::action::Action;
 use crate::console::theme::Role;
 use crate::console::{format, hint, status_glyph};
 use crate::status::{CopyState, Failure, Snapshot, TableCopy};
@@ -13,14 +11,6 @@ use super::Words;
 
 /// Cells of the bar in the slot's words.
 const BAR_CELLS: usize = 10;
-
-/// Returns the table that is selected on the Snapshot screen.
-pub(crate) fn selected_copy(model: &Model) -> Option<&TableCopy> {
-    match selected(model, Pane::Snapshot)? {
-        Item::Copy(table) => Some(table),
-        Item::Slot(_) | Item::Change(_) | Item::Table(..) => None,
-    }
-}
 
 impl Words<'_> {
     /// What must be known first stands first: where there is little room, only that is seen.

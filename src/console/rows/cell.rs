@@ -82,3 +82,7 @@ pub(super) const fn number(title: &'static str, width: u16, priority: u8) -> Col
 pub(super) fn plain(text: impl Into<String>) -> Cell {
     cell(text, Role::Text)
 }
+
+pub(super) const fn showing(key: &'static str, column: Column) -> Column {
+    Column { key, ..column }
+}

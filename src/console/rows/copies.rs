@@ -3,8 +3,8 @@
 use crate::console::{format, status_glyph};
 use crate::status::{CopyState, TableCopy};
 
+use super::cell::showing;
 use super::cell::{Column, Row, cell, column, fill, number, plain};
-use super::showing;
 
 const COLUMNS: &[Column] = &[
     fill("TABLE", 18),

@@ -1,60 +1,22 @@
 //! What the loop begins and does not wait for: steps, questions to servers, files to open.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use futures_util::future::abortable;
 use tokio::sync::watch;
 
-use crate::config::{Pipeline, Resolved};
 use crate::console::clipboard;
-use crate::console::lesson::{Performed, Performer, Request};
-use crate::console::link::EngineLink;
+use crate::console::lesson::{Performed, Request};
 use crate::console::message::Message;
 use crate::console::model::servers::{Looked, Query};
 use crate::console::start::Opened;
 use crate::console::wizard::{Job, Kind, job};
 use crate::schema::Progress;
 
-use super::{Observing, Shell, observing};
-
-/// What a job has come to.
-pub(super) struct Done {
-    /// None: it was given up.
-    pub(super) message: Option<Message>,
-    /// An engine that it has started.
-    pub(super) engine: Option<EngineLink>,
-    /// Who does the tutorial's steps from now on.
-    pub(super) perform: Option<Performer>,
-    /// The configuration file that it has written, with its settings.
-    pub(super) configured: Option<(Vec<Resolved>, PathBuf)>,
-    /// The servers to look at from now on.
-    pub(super) observed: Option<Pipeline>,
-    /// Who was asked, when it is an answer of the servers.
-    pub(super) observer: Option<Observing>,
-}
-
-impl Done {
-    const fn nothing() -> Self {
-        Self {
-            message: None,
-            engine: None,
-            perform: None,
-            configured: None,
-            observed: None,
-            observer: None,
-        }
-    }
-}
-
-impl From<Message> for Done {
-    fn from(message: Message) -> Self {
-        Self {
-            message: Some(message),
-            ..Self::nothing()
-        }
-    }
-}
+use super::Shell;
+use super::done::Done;
+use super::done::observing;
 
 impl Shell {
     pub(super) fn perform_step(&mut self, request: Request) {

@@ -4,8 +4,8 @@ use tui_input::Input;
 
 use crate::console::action::{Action, Pane};
 use crate::console::availability::{STOP_FIRST, refusal};
-use crate::console::detail::selected_change;
 use crate::console::items::items;
+use crate::console::items::selected_change;
 use crate::console::message::Effect;
 use crate::console::model::cursor::Step;
 use crate::console::model::editor::Editor;
@@ -15,8 +15,9 @@ use crate::console::wizard::Kind;
 use crate::console::yank;
 use crate::status::{Command, Phase};
 
+use super::toast::refuse;
 use super::toast::{leave, toast};
-use super::{ask, copies, motion, refuse, start, wizard};
+use super::{ask, copies, motion, start, wizard};
 
 /// Does an action, or says why it cannot be done.
 pub(crate) fn act(model: &mut Model, action: Action) -> Vec<Effect> {

@@ -11,7 +11,7 @@ use crate::console::model::overlay::{Answer, Overlay, Purpose, Question};
 use crate::model::Lsn;
 use crate::status::{Command, CopyCommand, CopyState, Phase, SchemaEdit, Slot, Status, TableCopy};
 
-use super::refuse;
+use super::toast::refuse;
 use super::toast::{leave, toast};
 
 /// Returns where the pipeline stands and how to go on, in one line; none when no engine has run.

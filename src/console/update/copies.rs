@@ -1,6 +1,6 @@
 //! What is asked on the Snapshot screen.
 
-use crate::console::detail::selected_copy;
+use crate::console::items::selected_copy;
 use crate::console::message::Effect;
 use crate::console::model::{CopyOrder, Model};
 use crate::status::{Command, CopyCommand, CopyState};

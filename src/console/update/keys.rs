@@ -18,8 +18,9 @@ use crate::console::palette::{self, Does};
 use crate::console::settings::Outcome;
 use crate::console::view;
 
+use super::toast::refuse;
 use super::toast::{toast, warn};
-use super::{act, ask, lesson, motion, refuse, start, wizard};
+use super::{act, ask, lesson, motion, start, wizard};
 
 /// Takes a key.
 pub(super) fn on_key(model: &mut Model, chord: Chord) -> Vec<Effect> {

@@ -10,7 +10,7 @@ use crate::console::message::Effect;
 use crate::console::model::Model;
 use crate::console::model::overlay::edit;
 
-use super::refuse;
+use super::toast::refuse;
 use super::toast::toast;
 
 /// Takes a key while the lesson has them; none when the key is for the dashboard.

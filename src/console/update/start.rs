@@ -13,8 +13,9 @@ use crate::console::model::overlay::edit;
 use crate::console::settings::Settings;
 use crate::console::start::{Choosing, Found};
 
+use super::act;
+use super::toast::refuse;
 use super::toast::toast;
-use super::{act, refuse};
 
 /// Takes a key while the start screen stands.
 pub(super) fn on_key(model: &mut Model, chord: Chord) -> Vec<Effect> {

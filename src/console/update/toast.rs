@@ -51,3 +51,8 @@ pub(super) const TOAST_MS: i64 = 6000;
 /// Longest wait for the engine to finish the transaction in hand before the console closes; what
 /// is unfinished then is rolled back by the target and comes again.
 pub(super) const STOP_MS: i64 = 10_000;
+
+/// Says why nothing happens.
+pub(super) fn refuse(model: &mut Model, reason: impl Into<String>) {
+    push_toast(model, reason.into(), ToastKind::Refused);
+}

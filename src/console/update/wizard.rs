@@ -10,7 +10,7 @@ use crate::console::model::mode::Mode;
 use crate::console::settings::Settings;
 use crate::console::wizard::{Answer, Job, Kind, Loaded, Outcome, Started, Step, Wizard, update};
 
-use super::refuse;
+use super::toast::refuse;
 use super::toast::toast;
 
 /// Opens a wizard: the one that was left on its way, or a new one.

@@ -88,7 +88,10 @@ fn all(model: &Model) -> Vec<Hint> {
     let fixed = match (&model.mode, &model.start, &model.settings) {
         (Mode::Wizard(_, open), _, _) => wizard::keys(open),
         (Mode::Settings(_), _, Some(open)) => settings::keys(open),
-        (Mode::Start, Some(open), _) => return start::keys(model, open),
+        (Mode::Start, Some(open), _) => {
+            let keys = start::keys(model, open).into_iter();
+            return keys.map(|(key, word)| Hint::new(0, key, word)).collect();
+        }
         (Mode::Dashboard | Mode::Start | Mode::Settings(_), _, _) => return dashboard(model),
     };
     let mut hints: Vec<Hint> = fixed
@@ -97,14 +100,6 @@ fn all(model: &Model) -> Vec<Hint> {
         .collect();
     hints.push(Hint::new(90, "F1", "help"));
     hints
-}
-
-/// Returns the hints of actions, with the keys that they have.
-pub(super) fn of_actions(model: &Model, actions: &[(Action, &str)]) -> Vec<Hint> {
-    let hints = actions.iter();
-    hints
-        .map(|(action, word)| Hint::new(0, model.keymap.label(*action), *word))
-        .collect()
 }
 
 fn dashboard(model: &Model) -> Vec<Hint> {
@@ -139,7 +134,7 @@ fn dashboard(model: &Model) -> Vec<Hint> {
         .map(|(key, word)| Hint::new(0, key, word))
         .collect();
     if model.tutorial.is_some() && learning.is_none() {
-        hints.extend(of_actions(model, &[(Action::Lessons, "lesson")]));
+        hints.push(Hint::new(0, model.keymap.label(Action::Lessons), "lesson"));
     }
     let hint = |(order, word, binding): (u8, &'static str, &Binding)| {
         Hint::new(order, model.keymap.label(binding.action), word)

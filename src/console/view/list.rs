@@ -7,7 +7,8 @@ use ratatui::widgets::{self, HighlightSpacing, StatefulWidget as _, Table, Table
 
 use crate::console::action::{Action, Pane};
 use crate::console::format;
-use crate::console::items::{self, Item, items};
+use crate::console::item::Item;
+use crate::console::items::{self, items};
 use crate::console::model::{Model, SlotOrder, TableOrder};
 use crate::console::rows::{self, Column, Row};
 use crate::console::theme::Role;

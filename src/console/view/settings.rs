@@ -11,7 +11,6 @@ use crate::console::model::cursor::first_visible;
 use crate::console::settings::Settings;
 use crate::console::theme::Role;
 
-use super::hints;
 use super::paint::{self, Frame};
 
 /// The list of sections with its frame.
@@ -30,7 +29,7 @@ pub(super) fn settings(
 ) -> Option<Position> {
     let low = buffer.area.height < LOW_BELOW;
     let below = if low { 6 } else { 9 };
-    let [body, foot] =
+    let [body, _] =
         Split::vertical([Constraint::Fill(1), Constraint::Length(1)]).areas(buffer.area);
     let wide = body.width >= WIDE_FROM;
     let left = if wide { SECTIONS_WIDTH } else { 0 };
@@ -51,7 +50,6 @@ pub(super) fn settings(
         Split::vertical([Constraint::Length(heading_rows), Constraint::Fill(1)]).areas(inner);
     let cursor = sheet.rows(wide, list, buffer);
     let typing = sheet.meaning(low, detail, buffer);
-    hints::hints(model, foot, buffer);
     typing.or(cursor)
 }
 

@@ -10,7 +10,6 @@ use crate::console::model::cursor::first_visible;
 use crate::console::start::{Choosing, MENU, Start};
 use crate::console::theme::Role;
 
-use super::hints::{self, Hint};
 use super::paint::{self, Frame};
 
 /// The menu is no wider than a line that is read at one glance.
@@ -19,7 +18,7 @@ const WIDTH_MAX: u16 = 84;
 /// Draws the screen; returns the cursor: on the selected line, or in the field.
 pub(super) fn start(model: &Model, start: &Start, buffer: &mut Buffer) -> Option<Position> {
     let theme = model.display.theme;
-    let [head, body, foot] = Split::vertical([
+    let [head, body, _] = Split::vertical([
         Constraint::Length(1),
         Constraint::Fill(1),
         Constraint::Length(1),
@@ -34,7 +33,6 @@ pub(super) fn start(model: &Model, start: &Start, buffer: &mut Buffer) -> Option
         title.push_span(purpose);
     }
     paint::text(&title, 0, head, buffer);
-    hints::hints(model, foot, buffer);
     let width = body.width.min(WIDTH_MAX);
     let inside = (
         usize::from(width.saturating_sub(2)),
@@ -75,19 +73,18 @@ fn position(inner: Rect, (column, line): (usize, usize), first: usize) -> Option
 }
 
 /// What the keys do.
-pub(super) fn keys(model: &Model, start: &Start) -> Vec<Hint> {
+pub(super) fn keys(model: &Model, start: &Start) -> Vec<(String, &'static str)> {
     match start.choosing {
         Some(_) => [("Enter", "open"), ("↑ ↓", "choose"), ("Esc", "back")]
-            .map(|(key, word)| Hint::new(0, key, word))
+            .map(|(key, word)| (key.to_owned(), word))
             .to_vec(),
-        None => hints::of_actions(
-            model,
-            &[
-                (Action::Open, "choose"),
-                (Action::Help, "help"),
-                (Action::Quit, "quit"),
-            ],
-        ),
+        None => [
+            (Action::Open, "choose"),
+            (Action::Help, "help"),
+            (Action::Quit, "quit"),
+        ]
+        .map(|(action, word)| (model.keymap.label(action), word))
+        .to_vec(),
     }
 }
 

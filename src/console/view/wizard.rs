@@ -8,7 +8,6 @@ use crate::console::model::Model;
 use crate::console::theme::Role;
 use crate::console::wizard::{Kind, Loaded, Name, Step, Wizard};
 
-use super::hints;
 use super::paint::{self, Frame};
 
 use sheet::{Content, Sheet, name, show};
@@ -21,7 +20,7 @@ mod tables;
 /// Draws a wizard over the whole screen; returns the cursor of the field being typed in.
 pub(super) fn wizard(model: &Model, wizard: &Wizard, buffer: &mut Buffer) -> Option<Position> {
     let theme = model.display.theme;
-    let [head, body, foot] = Split::vertical([
+    let [head, body, _] = Split::vertical([
         Constraint::Length(1),
         Constraint::Fill(1),
         Constraint::Length(1),
@@ -38,7 +37,6 @@ pub(super) fn wizard(model: &Model, wizard: &Wizard, buffer: &mut Buffer) -> Opt
         theme.style(Role::Quiet),
     );
     paint::text_right(&place, 0, head, buffer);
-    hints::hints(model, foot, buffer);
     let wide = body.width >= 80;
     let [left, main] = Split::horizontal([
         Constraint::Length(if wide { 18 } else { 0 }),

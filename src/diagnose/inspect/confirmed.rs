@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
 use tokio::time::sleep;
 
 use crate::config::Pipeline;
@@ -11,6 +10,7 @@ use crate::model::Lsn;
 use crate::postgres::{PgError, connect};
 use crate::status::model;
 
+use super::report::Unconfirmed;
 use super::report::{Inspection, TableCopy};
 
 /// A slot that is not confirmed within the time of these looks stands still.
@@ -21,18 +21,6 @@ const PAUSE: Duration = Duration::from_millis(200);
 const CONFIRMED: &str = "\
 SELECT s.confirmed_flush_lsn::pg_catalog.text FROM pg_catalog.pg_replication_slots AS s
 WHERE s.slot_name = $1 AND s.active";
-
-/// What is on the target, and the source has not been told of.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Unconfirmed {
-    /// WAL that is kept although it is on the target, in bytes.
-    pub bytes: u64,
-    /// The tables whose copies need it; none: nothing does.
-    pub tables: Vec<String>,
-    /// Why, for people.
-    #[serde(skip)]
-    pub reason: String,
-}
 
 /// Looks until the slot is confirmed up to the checkpoint that was seen, or stands still.
 pub(crate) async fn unconfirmed(

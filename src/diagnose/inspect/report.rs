@@ -7,8 +7,6 @@ use crate::model::{Lsn, QualifiedName};
 use crate::schema::InitState;
 use crate::status::{CopyState, Slot};
 
-use super::confirmed::Unconfirmed;
-
 /// What one look saw.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Inspection {
@@ -210,4 +208,16 @@ pub enum SchemaChangeState {
     Acked,
     /// Not on the target yet.
     Pending,
+}
+
+/// What is on the target, and the source has not been told of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unconfirmed {
+    /// WAL that is kept although it is on the target, in bytes.
+    pub bytes: u64,
+    /// The tables whose copies need it; none: nothing does.
+    pub tables: Vec<String>,
+    /// Why, for people.
+    #[serde(skip)]
+    pub reason: String,
 }
