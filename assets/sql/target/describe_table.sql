@@ -115,8 +115,9 @@ SELECT pg_catalog.json_build_object(
               ON d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND d.objid = ad.oid
              AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
             WHERE ad.adrelid = c.oid AND ad.adnum = a.attnum AND a.attgenerated = ''
-              AND pg_catalog.pg_get_expr(ad.adbin, ad.adrelid)
-                  ~ $re$^nextval\('.*'::regclass\)(::[a-z ]+)?$$re$)
+              -- nextval(regclass), or a cast of it: by what is stored, which no setting prints otherwise.
+              AND ad.adbin::pg_catalog.text
+                  ~ $re$^(\{FUNCEXPR :funcid \d+ [^{]*:funcformat [12] [^{]*:args \(|\{COERCEVIAIO :arg )?\{FUNCEXPR :funcid 1574 $re$)
           LIMIT 1)) AS description
       FROM pg_catalog.pg_attribute AS a
       JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
