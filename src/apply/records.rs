@@ -14,11 +14,11 @@ const INSTALL: &str = include_str!("../../assets/sql/target/install.sql");
 
 /// Each table, with the column that came last.
 const IS_COMPLETE: &str = "\
-SELECT pg_catalog.count(*) = 9
+SELECT pg_catalog.count(*) = 10
 FROM (VALUES ('checkpoint', 'included_tables'), ('skipped_transaction', 'skipped_at'),
              ('schema_change', 'applied_at'), ('snapshot_table', 'target'), ('snapshot_part', 'lsn'),
              ('snapshot_step', 'statement'), ('last_stop', 'failure'), ('paired_snapshot', 'updated_at'),
-             ('verified_table', 'verified_at')) AS v (name, attribute)
+             ('verified_table', 'verified_at'), ('sequence_look', 'changed_at')) AS v (name, attribute)
 JOIN pg_catalog.pg_attribute AS a
   ON a.attrelid = pg_catalog.to_regclass('pgstream.' || v.name) AND a.attname = v.attribute
  AND NOT a.attisdropped";

@@ -82,6 +82,7 @@ fn assemble(
         checkpoint: target_look.and_then(|look| look.checkpoint(source.ok())),
         unconfirmed: None,
         last_stop: target_look.and_then(|look| look.last_stop.clone().map(LastStop::from)),
+        sequences: target_look.and_then(|look| look.sequences.clone()),
         copies: target_look
             .map(|look| look.copies.clone())
             .unwrap_or_default(),

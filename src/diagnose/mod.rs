@@ -7,6 +7,7 @@ pub mod check;
 pub(crate) mod continuity;
 pub mod inspect;
 pub(crate) mod requirements;
+pub(crate) mod sequences;
 pub(crate) mod stops;
 
 pub use check::{CheckReport, Finding, Side, check};
@@ -15,4 +16,5 @@ pub use inspect::{
     UnfitPublication, inspect,
 };
 pub(crate) use requirements::Unmet;
+pub use sequences::SequenceLook;
 pub use stops::LastStop;

@@ -430,7 +430,9 @@ impl Applier {
                 cascade: _,
             } => {
                 let relations = self.in_reach(relations, begin.commit_lsn);
-                return self.truncate(&relations, restart_identity).await;
+                return self
+                    .truncate(&relations, (restart_identity, begin.commit_lsn))
+                    .await;
             }
             Change::ForeignMessage { prefix } => {
                 self.pass_over_message(begin.commit_lsn, &prefix);

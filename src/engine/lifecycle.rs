@@ -39,7 +39,7 @@ use crate::status::{
 use super::counters::Counters;
 use super::options::EngineOptions;
 use super::stream::SessionEnd;
-use super::{EngineError, acknowledge, monitor, paired, presence, prune, watchdog};
+use super::{EngineError, acknowledge, monitor, paired, presence, prune, sequences, watchdog};
 
 use silence_timeout::SilenceTimeout;
 
@@ -51,6 +51,7 @@ const STEADY: Duration = Duration::from_secs(10);
 const FINISH_MAX: Duration = Duration::from_secs(10);
 
 /// What lives through all sessions.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 pub(super) struct Lifecycle {
     pipeline: Pipeline,
     options: EngineOptions,
@@ -74,6 +75,8 @@ pub(super) struct Lifecycle {
     first_session: bool,
     /// The operator has asked for the end.
     stopping: bool,
+    /// The stream has ended in order.
+    finished: bool,
 }
 
 /// A transaction that failed as sets and is repeated row by row.
@@ -114,6 +117,7 @@ impl Lifecycle {
             in_use_since: None,
             first_session: true,
             stopping: false,
+            finished: false,
         }
     }
 
@@ -139,12 +143,18 @@ impl Lifecycle {
             };
             supervise::spawn("prune", prune::run(records))
         });
+        let (follower, asked) = mpsc::channel(1);
+        let follow = sequences::run(self.pipeline.clone(), self.publisher.clone(), asked);
+        let _sequences = supervise::spawn("sequences", follow);
         if self.pipeline.schema_log.is_none() {
             warn!(target: "schema", "rows only: schema changes do not replicate while {} is not set",
                 key::SCHEMA_LOG_URL);
         }
         loop {
             if let ControlFlow::Break(outcome) = self.one_session().await {
+                if self.finished {
+                    sequences::look_last(&follower).await;
+                }
                 self.publisher.phase(&Phase::Stopped);
                 return outcome;
             }
@@ -226,6 +236,7 @@ impl Lifecycle {
             self.silence_timeout.relax();
         }
         self.stopping = stopping;
+        self.finished = end.as_ref().is_ok_and(|end| *end == SessionEnd::Stop);
         self.counters = counters;
         self.paused = paused;
         self.skip = skip;

@@ -68,6 +68,12 @@ pub fn run_command(source: &str) -> String {
     }
 }
 
+/// Returns the command that brings the target's sequences forward. `source` as for [`run_command`].
+#[must_use]
+pub fn sequences_command(source: &str) -> String {
+    run_command(source).replace(RUN_COMMAND, "pgstream sequences")
+}
+
 /// Returns what to do about a table that only the source has. The lists may hold other tables, which stay.
 #[must_use]
 pub fn copied_or_left_out(table: &str) -> String {

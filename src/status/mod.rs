@@ -19,7 +19,8 @@ pub use command::{Command, CommandAnswer, SchemaEdit};
 pub use failure::{FailedTransaction, Failure, Refusal, failure_of};
 pub use model::{
     BATCH_BOUNDS_MS, BatchTimes, Checkpoint, EngineEvent, Lag, Phase, SILENT_AFTER_MS, Sample,
-    SchemaChange, SchemaState, Seen, Slot, Status, TableCounters, Totals, Unconfirmed,
+    SchemaChange, SchemaState, Seen, SequenceStatus, Slot, Status, TableCounters, Totals,
+    Unconfirmed,
 };
 pub use outcome::Outcome;
 pub(crate) use publisher::StatusPublisher;

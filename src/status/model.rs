@@ -54,6 +54,9 @@ pub struct Status {
     pub last_error: Option<Failure>,
     /// Whether schema changes replicate (a schema log store is configured).
     pub schema_log: bool,
+    /// How the sequences follow the source's; none before the first look.
+    #[serde(default)]
+    pub sequences: Option<SequenceStatus>,
     /// When each side answered last.
     pub seen: Seen,
     /// The copy of existing tables; none: nothing was to be copied.
@@ -170,6 +173,21 @@ pub struct Seen {
 
 /// A side that has not answered for longer than this is called silent, in milliseconds.
 pub const SILENT_AFTER_MS: i64 = 10_000;
+
+/// How the target's sequences follow the source's.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SequenceStatus {
+    /// When the source was last asked and the target moved, milliseconds since 1970 UTC.
+    pub looked_at_ms: i64,
+    /// Sequences of the source.
+    pub count: u64,
+    /// How often one was behind on the target and was moved forward.
+    pub moved: u64,
+    /// How many do not follow.
+    pub unfollowed_count: u64,
+    /// The first of them, each with the reason.
+    pub unfollowed: Vec<String>,
+}
 
 /// How far the target is behind the source.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]

@@ -54,6 +54,16 @@ CREATE TABLE IF NOT EXISTS pgstream.last_stop (
 );
 COMMENT ON TABLE pgstream.last_stop IS 'Why run ended or stands, until that is overcome';
 
+CREATE TABLE IF NOT EXISTS pgstream.sequence_look (
+  slot_name      pg_catalog.text PRIMARY KEY,
+  looked_at      pg_catalog.timestamptz, -- when the target's sequences were last brought to the source's
+  sequence_count pg_catalog.int8 NOT NULL DEFAULT 0, -- of the source
+  moved_count    pg_catalog.int8 NOT NULL DEFAULT 0, -- how often one was moved forward
+  unfollowed     pg_catalog.text[] NOT NULL DEFAULT '{}', -- those that do not follow, each with the reason
+  changed_at     pg_catalog.pg_lsn -- the last transaction of the source that may have set some back, applied here
+);
+COMMENT ON TABLE pgstream.sequence_look IS 'How the sequences follow those of the source';
+
 CREATE TABLE IF NOT EXISTS pgstream.snapshot_table (
   slot_name      pg_catalog.text NOT NULL,
   relation       pg_catalog.oid NOT NULL, -- on the source

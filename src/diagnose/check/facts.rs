@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use serde::Deserialize;
 
 use crate::config::TableFilter;
+use crate::diagnose::sequences::SequenceLook;
 use crate::diagnose::stops::LastStop;
 use crate::model::{Lsn, QualifiedName};
 use crate::postgres::{DatabaseIdentity, Publication};
@@ -235,6 +236,9 @@ pub(crate) struct TargetFacts {
     /// Why the last run ended or stands, until that is overcome.
     #[serde(skip)]
     pub(crate) last_stop: Option<LastStop>,
+    /// How the sequences follow; none before the first look.
+    #[serde(skip)]
+    pub(crate) sequences: Option<SequenceLook>,
     /// The checkpoint that the source remembers is surely gone.
     #[serde(skip)]
     pub(crate) checkpoint_gone: bool,

@@ -1,6 +1,7 @@
 //! Asks the servers. Reads only; the one trial of a privilege is rolled back.
 
 use crate::config::{ConnectionSettings, TableFilter};
+use crate::diagnose::sequences;
 use crate::diagnose::stops::{self, LastStop};
 use crate::model::{Classify as _, ErrorClass, QualifiedName};
 use crate::postgres::{PgError, Session, connect_watched, document, find_publication};
@@ -93,12 +94,19 @@ pub(crate) async fn target(session: &Session, slot_name: &str) -> Result<TargetF
     };
     let mut stops = facts.own_tables.iter();
     let stops = stops.any(|own| own.name == "last_stop" && own.usable);
+    let mut looks = facts.own_tables.iter();
+    let looks = looks.any(|own| own.name == "sequence_look" && own.usable);
+    let sequences = match readable && looks {
+        true => sequences::last(session, slot_name).await?,
+        false => None,
+    };
     let last_stop = match readable && stops {
         true => stops::last(session, slot_name).await?,
         false => None,
     };
     Ok(TargetFacts {
         last_stop: last_stop.map(LastStop::from),
+        sequences,
         server,
         silences_triggers,
         checkpoints,

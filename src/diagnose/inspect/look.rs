@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use crate::apply::{SLOT_GONE, Stream, misfit};
 use crate::config::{Pipeline, SlotName};
+use crate::diagnose::sequences::SequenceLook;
 use crate::model::Lsn;
 use crate::status::{Failure, Slot};
 
@@ -30,6 +31,7 @@ pub(crate) struct TargetLook {
     pub(crate) progress: Progress,
     pub(crate) copies: Vec<TableCopy>,
     pub(crate) last_stop: Option<Failure>,
+    pub(crate) sequences: Option<SequenceLook>,
     /// What our role may not read, and what lets it.
     pub(crate) barred: Option<Barred>,
 }

@@ -3,8 +3,7 @@
 use serde::Deserialize;
 
 use crate::config::{Pipeline, SlotName, publication_name};
-use crate::diagnose::requirements;
-use crate::diagnose::stops;
+use crate::diagnose::{requirements, sequences, stops};
 use crate::model::hint::{begin_anew, init_command};
 use crate::model::{Lsn, quote_ident};
 use crate::postgres::{
@@ -32,6 +31,7 @@ const OWN_TABLES: [&str; 3] = ["checkpoint", "skipped_transaction", "schema_chan
 /// An older `run` has not made these.
 const COPIES_TABLE: &str = "snapshot_table";
 const STOPS_TABLE: &str = "last_stop";
+const SEQUENCES_TABLE: &str = "sequence_look";
 
 #[derive(Debug, Deserialize)]
 struct SlotsDocument {
@@ -182,6 +182,10 @@ async fn records(
         progress,
         copies,
         last_stop,
+        sequences: match there(&SEQUENCES_TABLE) {
+            true => sequences::last(session, slot_name.as_str()).await?,
+            false => None,
+        },
         ..TargetLook::default()
     })
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::diagnose::sequences::SequenceLook;
 use crate::diagnose::stops::LastStop;
 use crate::model::{Lsn, QualifiedName};
 use crate::schema::InitState;
@@ -45,6 +46,8 @@ pub struct Inspection {
     pub last_stop: Option<LastStop>,
     /// Transactions that an operator skipped on record.
     pub skipped_transaction_count: Option<i64>,
+    /// How the sequences follow; none before the first look.
+    pub sequences: Option<SequenceLook>,
     /// Tables that were or are copied, the largest first.
     pub copies: Vec<TableCopy>,
     /// What `init` has put on the source; none while the source is away or our role may not look.

@@ -89,6 +89,7 @@ fn target(end_lsn: u64) -> TargetLook {
         },
         copies: Vec::new(),
         last_stop: None,
+        sequences: None,
     }
 }
 
@@ -172,6 +173,7 @@ fn the_json_shape_is_stable() {
             "last_stop",
             "publication",
             "schema_changes",
+            "sequences",
             "skipped_transaction_count",
             "slot",
             "slot_name",

@@ -169,6 +169,11 @@ impl Applier {
         if plan.outside {
             return self.run_outside(entry, &plan.steps).await;
         }
+        let mut objects = entry.change.objects.iter();
+        let sequences = objects.any(|object| matches!(object, schema::ObjectChange::Sequence(_)));
+        if sequences && !plan.steps.is_empty() {
+            self.note_sequences(self.schema_changed_at).await?;
+        }
         for (place, step) in plan.steps.iter().enumerate() {
             if place > 0 {
                 fault::point(fault::SCHEMA_BETWEEN_STEPS);

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use crate::apply::ApplyError;
-use crate::engine::EngineError;
-use crate::model::Relation;
+use crate::engine::{EngineError, sequences};
+use crate::model::{Lsn, Relation};
 
+use super::table_sync::records_refused;
 use super::{Applier, Route};
 
 impl Applier {
@@ -13,7 +14,7 @@ impl Applier {
     pub(super) async fn truncate(
         &mut self,
         relations: &[Arc<Relation>],
-        restart_identity: bool,
+        (restart_identity, commit_lsn): (bool, Lsn),
     ) -> Result<(), EngineError> {
         let mut plans = Vec::new();
         for relation in relations {
@@ -43,6 +44,9 @@ impl Applier {
             // Of a partitioned one the partitions are emptied, by name.
             tables.extend(found.filter(|table| table.kind == 'r').map(Arc::new));
         }
+        if restart_identity {
+            self.note_sequences(commit_lsn).await?;
+        }
         let done = self
             .background
             .writer()
@@ -54,5 +58,14 @@ impl Applier {
         }
         self.open.row_count += 1;
         Ok(())
+    }
+
+    /// Sequences may be set back in this transaction: looks at the source from before it no longer count.
+    pub(super) async fn note_sequences(&mut self, commit_lsn: Lsn) -> Result<(), EngineError> {
+        self.begin().await?;
+        let slot_name = self.store.stream().slot_name.clone();
+        let session = self.background.idle().session();
+        let noted = sequences::note(session, &slot_name, commit_lsn).await;
+        noted.map_err(|source| self.failed(records_refused(source)))
     }
 }

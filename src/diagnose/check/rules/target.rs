@@ -6,7 +6,7 @@ use crate::diagnose::check::facts::{OwnSchema, TargetFacts, TargetTable};
 use crate::diagnose::check::finding::{bounded, found, version};
 use crate::diagnose::check::report::{Finding, Side};
 use crate::diagnose::check::wanted::Wanted;
-use crate::model::hint::run_command;
+use crate::model::hint::{run_command, sequences_command};
 use crate::model::{QualifiedName, quote_ident, quote_literal};
 
 pub(crate) fn judge(wanted: &Wanted, facts: &TargetFacts) -> Vec<Finding> {
@@ -27,6 +27,8 @@ pub(crate) fn judge(wanted: &Wanted, facts: &TargetFacts) -> Vec<Finding> {
     .collect();
     findings.extend(own_records(facts));
     findings.extend(last_stop(wanted, facts));
+    findings.extend(unfollowed(wanted, facts));
+    findings.extend(old_look(wanted, facts));
     findings.extend(bounded(
         selected(wanted, facts).filter_map(|table| schema_usage(table, facts)),
     ));
@@ -189,8 +191,49 @@ fn last_stop(wanted: &Wanted, facts: &TargetFacts) -> Option<Finding> {
     })
 }
 
+/// What `run` says once, for whoever looks later.
+fn unfollowed(wanted: &Wanted, facts: &TargetFacts) -> Option<Finding> {
+    let look = facts.sequences.as_ref()?;
+    let first = look.unfollowed.first()?;
+    let more = match look.unfollowed.len() - 1 {
+        0 => String::new(),
+        more => format!("; and {more} more, which pgstream status names"),
+    };
+    Some(Finding {
+        blocking: false,
+        ..finding(
+            "sequences",
+            format!(
+                "{} do not follow the source's: {first}{more}",
+                look.unfollowed.len()
+            ),
+            format!(
+                "make or alter them on the target as they are on the source, or GRANT our roles their use; \
+                 {} then brings them forward",
+                sequences_command(&wanted.source_argument)
+            ),
+        )
+    })
+}
+
+/// `run` looks every few seconds: so long ago, none runs, or it cannot look.
+const LOOK_OLD_S: i64 = 60;
+
+fn old_look(wanted: &Wanted, facts: &TargetFacts) -> Option<Finding> {
+    let look = facts.sequences.as_ref();
+    let look = look.filter(|look| look.age_s >= LOOK_OLD_S)?;
+    Some(Finding {
+        blocking: false,
+        ..finding(
+            "sequences",
+            format!("were last brought forward {} ago", look.age()),
+            sequences_command(&wanted.source_argument),
+        )
+    })
+}
+
 /// How many tables our records are.
-const OWN_TABLES: usize = 9;
+const OWN_TABLES: usize = 10;
 
 /// The checkpoint and its companions, which `run` makes itself where they are missing.
 fn own_records(facts: &TargetFacts) -> Vec<Finding> {

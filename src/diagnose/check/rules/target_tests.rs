@@ -36,6 +36,7 @@ fn ready() -> TargetFacts {
             "last_stop",
             "paired_snapshot",
             "schema_change",
+            "sequence_look",
             "skipped_transaction",
             "snapshot_part",
             "snapshot_step",
