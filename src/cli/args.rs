@@ -88,7 +88,7 @@ pub(super) struct ScreenArguments {
 const CONSOLE: &str = "Console";
 
 /// Commands that never open one.
-const WITHOUT_CONSOLE: [&str; 4] = ["snapshot", "status", "check", "verify"];
+const WITHOUT_CONSOLE: [&str; 5] = ["snapshot", "status", "check", "verify", "sequences"];
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -107,6 +107,8 @@ pub(super) enum Command {
     Check(ReportArguments),
     /// Compare the rows of both sides at one exact position, while they are in use
     Verify(VerifyArguments),
+    /// Bring the target's sequences forward to where the source's are
+    Sequences(ReportArguments),
     /// Show a running engine and command it; leaving it leaves the engine running
     Console(ConsoleArguments),
     /// Play the tutorial on two throw-away PostgreSQL servers
@@ -183,7 +185,7 @@ pub(super) struct SnapshotArguments {
     pub(super) plan: bool,
 }
 
-/// Options of `status` and `check`.
+/// Options of `status`, `check` and `sequences`.
 #[derive(Debug, Args)]
 pub(super) struct ReportArguments {
     #[command(flatten)]
@@ -282,7 +284,9 @@ impl Command {
             Self::TearDown(arguments) => &arguments.sides,
             Self::Run(arguments) => &arguments.sides,
             Self::Snapshot(arguments) => &arguments.sides,
-            Self::Status(arguments) | Self::Check(arguments) => &arguments.sides,
+            Self::Status(arguments) | Self::Check(arguments) | Self::Sequences(arguments) => {
+                &arguments.sides
+            }
             Self::Verify(arguments) => &arguments.sides,
             Self::Console(arguments) => &arguments.sides,
             // Its servers are its own: nothing of the user's configuration counts.

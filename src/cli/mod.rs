@@ -30,6 +30,7 @@ mod progress;
 mod run;
 mod runtime;
 mod screen;
+mod sequences;
 mod servers;
 mod signals;
 mod snapshot;
@@ -194,6 +195,7 @@ fn on_screen(
         | Command::Snapshot(_)
         | Command::Status(_)
         | Command::Check(_)
+        | Command::Sequences(_)
         | Command::Verify(_) => None,
     }
 }
@@ -217,6 +219,7 @@ fn in_lines(
         | Command::Snapshot(_)
         | Command::Status(_)
         | Command::Check(_)
+        | Command::Sequences(_)
         | Command::Verify(_)
         | Command::Console(_)
         | Command::Tutorial(_) => None,
@@ -253,6 +256,7 @@ fn dispatch(
         Command::Status(arguments) => status::run(configuration, arguments.json),
         Command::Check(arguments) => check::run(configuration, arguments.json),
         Command::Verify(arguments) => verify::run(configuration, arguments),
+        Command::Sequences(arguments) => sequences::run(configuration, arguments.json),
         Command::Console(_) => Err(without_terminal()),
         Command::Tutorial(arguments) => tutorial::run(arguments),
     };

@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval, sleep};
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use crate::config::{Pipeline, SlotName, TableFilter};
-use crate::engine::{Engine, EngineOptions, Handle};
+use crate::engine::{Engine, EngineOptions, Handle, follow_sequences};
 use crate::model::{Lsn, QualifiedName};
 use crate::postgres::{self, PgError, Session};
 use crate::runtime::{Task, clock, spawn};
-use crate::status::{Command, Outcome, Phase};
+use crate::status::{Command, Outcome, Phase, failure_of};
 
 use super::VerifyError;
 use super::compare::{self, Sides, compare};
@@ -84,6 +84,12 @@ pub async fn verify(
         seed: pair::random(),
     };
     let report = Box::pin(run.all(progress)).await;
+    if report.is_ok()
+        && let Err(error) = follow_sequences(pipeline).await
+    {
+        let causes = failure_of(&error, None).why();
+        warn!(target: "apply", causes, "the sequences are not brought forward: {error}");
+    }
     if let Some(mut engine) = engine {
         drop(engine.command(Command::Stop).await);
         drop(engine.join().await);
