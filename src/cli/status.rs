@@ -83,6 +83,7 @@ fn render(seen: &Inspection) -> String {
         line("lag", &render_lag(seen)),
         line("checkpoint", &render_checkpoint(seen)),
         render_last_stop(seen),
+        render_sequences(seen),
         render_copies(seen),
         render_schema_changes(seen),
     ]
@@ -256,6 +257,21 @@ fn render_last_stop(seen: &Inspection) -> String {
     let hint = stop.hint.as_ref().map(|hint| format!("\nhint: {hint}"));
     let text = format!("{}  {}", stop.at, printable(&stop.story()));
     line("stopped", &(text + &hint.unwrap_or_default()))
+}
+
+fn render_sequences(seen: &Inspection) -> String {
+    let Some(look) = &seen.sequences else {
+        return String::new();
+    };
+    let head = format!(
+        "{}, looked at {} ago; {} times one was moved forward",
+        look.count,
+        look.age(),
+        look.moved
+    );
+    let unfollowed = look.unfollowed.iter().map(|one| printable(one));
+    let lines: Vec<String> = std::iter::once(head).chain(unfollowed).collect();
+    line("sequences", &lines.join("\n"))
 }
 
 /// All that is ready in one line, each of the others in a line of its own.

@@ -156,6 +156,7 @@ impl Words<'_> {
         if slot.ours {
             lines.extend(self.copies());
             lines.extend(self.unconfirmed());
+            lines.extend(self.sequences());
         }
         lines.push(Line::default());
         lines.push(self.heading("What this means"));
@@ -174,6 +175,21 @@ impl Words<'_> {
         let since_s = (self.model.now_ms - found.since_ms).max(0) / 1000;
         let since = format::whole_seconds(since_s);
         Some(self.fact("not confirmed", since, &found.reason()))
+    }
+
+    /// How long ago the source's sequences were looked at, and which do not follow.
+    fn sequences(&self) -> Vec<Line<'static>> {
+        let Some(seen) = &self.model.status().sequences else {
+            return Vec::new();
+        };
+        let ago_s = (self.model.now_ms - seen.looked_at_ms).max(0) / 1000;
+        let ago = format!("{} ago", format::whole_seconds(ago_s));
+        let (count, moved) = (format::count(seen.count), format::count(seen.moved));
+        let meaning = format!("{count} looked at, {moved} moved");
+        let mut lines = vec![self.fact("sequences", ago, &meaning)];
+        let unfollowed = seen.unfollowed.iter();
+        lines.extend(unfollowed.map(|one| self.fact("", "does not follow", one)));
+        lines
     }
 
     fn change(&self, change: &SchemaChange) -> Vec<Line<'static>> {

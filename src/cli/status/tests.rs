@@ -79,6 +79,7 @@ fn seen() -> Inspection {
             misfit: None,
         }),
         last_stop: None,
+        sequences: None,
         skipped_transaction_count: Some(0),
         unconfirmed: None,
         copies: vec![

@@ -6,7 +6,7 @@ use crate::console::format;
 use crate::model::{ErrorClass, Lsn};
 use crate::status::{
     BatchTimes, Checkpoint, FailedTransaction, Failure, Lag, Phase, Sample, SchemaChange,
-    SchemaState, Slot, Status, TableCounters, Totals,
+    SchemaState, SequenceStatus, Slot, Status, TableCounters, Totals,
 };
 
 use super::copies;
@@ -97,6 +97,12 @@ fn running() -> Status {
             commit_time_ms: Some(NOW_MS - 400),
         },
         unconfirmed: None,
+        sequences: Some(SequenceStatus {
+            looked_at_ms: NOW_MS - 3_000,
+            count: 214,
+            moved: 37,
+            ..SequenceStatus::default()
+        }),
         totals: Totals {
             transactions: 138_222,
             rows: 12_904_118,
