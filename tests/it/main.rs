@@ -48,6 +48,7 @@ mod schema_model;
 mod schema_statements;
 mod schema_traps;
 mod schema_versions;
+mod sequences;
 mod sessions;
 mod settings;
 mod silence;
