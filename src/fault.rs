@@ -52,6 +52,14 @@ fault_points! {
     SNAPSHOT_BEFORE_HANDOVER = "snapshot.before_handover";
     /// The stream has taken them over.
     SNAPSHOT_AFTER_HANDOVER = "snapshot.after_handover";
+    /// The rows of a repaired range are written, not committed.
+    VERIFY_BEFORE_REPAIR = "verify.before_repair";
+    /// They are committed, nobody knows yet.
+    VERIFY_AFTER_REPAIR = "verify.after_repair";
+    /// Both sides are equal, the checkpoint does not say so yet.
+    VERIFY_BEFORE_ADOPTION = "verify.before_adoption";
+    /// It does, nobody knows yet.
+    VERIFY_AFTER_ADOPTION = "verify.after_adoption";
     /// A schema change is durable and not yet acknowledged on the source.
     SCHEMA_BEFORE_ACK = "schema.before_ack";
 }

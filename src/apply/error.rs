@@ -217,8 +217,9 @@ impl Classify for ApplyError {
                 "another pgstream applies this slot: stop one of them, then run again".to_owned(),
             ),
             Self::ForeignCheckpoint { slot_name, .. } => Some(format!(
-                "empty or drop the target's tables and remove the old mark, on the target: DELETE FROM \
-                 pgstream.checkpoint WHERE slot_name = {}; then copy them again: run with \
+                "pgstream verify --repair brings what differs, without a new copy, and run goes on from \
+                 there; or empty or drop the target's tables and remove the old mark, on the target: \
+                 DELETE FROM pgstream.checkpoint WHERE slot_name = {}; then copy them again: run with \
                  PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED=true",
                 crate::model::quote_literal(slot_name).trim_start()
             )),

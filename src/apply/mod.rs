@@ -16,6 +16,7 @@
 
 mod batch;
 mod checkpoint;
+mod described;
 mod durability;
 mod encode;
 mod error;
@@ -32,9 +33,13 @@ pub use checkpoint::{
     AppliedSchemaChange, Checkpoint, CheckpointStore, SLOT_GONE, begins_here,
     came_through_slot_sql, checkpoint_owner, misfit, prune_schema_changes,
 };
+pub use described::described_table;
 pub use error::{Absence, ApplyError};
 pub use held::HeldRows;
-pub use records::{PipelineRecord, forget_checkpoint, install_records, note_filter, pipelines};
+pub use records::{
+    AdoptedCheckpoint, Mark, PipelineRecord, forget_checkpoint, forget_stream, install_records,
+    mark, note_filter, note_installation, pipelines,
+};
 pub use stream::Stream;
 pub use table::{
     ApplyOrder, ForeignKey, OwnedSequence, RunAs, Silent, TablePlan, TargetColumn, TargetTable,

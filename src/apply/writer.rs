@@ -25,6 +25,7 @@ use crate::model::QualifiedName;
 use crate::postgres::{OBJECT_IN_USE, PgError, Session, owner_of_table};
 
 use super::checkpoint::ADVANCE;
+use super::described::DESCRIBE_TABLE;
 use super::durability::Durability;
 use super::records::refused_record;
 use super::sequence::SequenceTracker;
@@ -37,8 +38,6 @@ use judge::{gone, judge, less};
 
 pub use commit::Commit;
 use judge::refused_change;
-
-const DESCRIBE_TABLE: &str = include_str!("../../assets/sql/target/describe_table.sql");
 
 /// Deferrable constraints wait for the commit, as the source may have made them wait; without any
 /// this costs nothing.

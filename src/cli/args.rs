@@ -3,10 +3,11 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use crate::config::{FlagValue, Plugin, TablePattern, key};
+use crate::config::{ByteSize, FlagValue, Plugin, TablePattern, key};
 use crate::engine::EngineOptions;
 use crate::model::Lsn;
 
@@ -105,7 +106,7 @@ pub(super) enum Command {
     Status(ReportArguments),
     /// Verify every precondition on both sides
     Check(ReportArguments),
-    /// Compare the rows of both sides at one exact position, while they are in use
+    /// Compare rows, schema and sequences of both sides at one exact position, while they are in use
     Verify(VerifyArguments),
     /// Bring the target's sequences forward to where the source's are
     Sequences(ReportArguments),
@@ -206,9 +207,39 @@ pub(super) struct VerifyArguments {
     /// Tables that are compared at the same time
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub(super) jobs: usize,
+    /// Show what differing rows hold
+    #[arg(long)]
+    pub(super) show_values: bool,
+    /// Bring rows that differ from the source, then compare them again
+    #[arg(long, conflicts_with = "sample")]
+    pub(super) repair: bool,
+    /// Compare only so many in a hundred rows: the same on both sides, others in each run
+    #[arg(long, value_name = "PERCENT")]
+    pub(super) sample: Option<Percent>,
+    /// Read no more than this in a second, both sides together: 20MiB
+    #[arg(long, value_name = "SIZE")]
+    pub(super) rate_limit: Option<ByteSize>,
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// Some of a whole: `5` or `5%`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Percent(pub(super) f64);
+
+impl FromStr for Percent {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = text.trim_end_matches('%').trim_end().parse::<f64>();
+        let number = number
+            .ok()
+            .filter(|number| *number > 0.0 && *number <= 100.0);
+        number
+            .map(Self)
+            .ok_or_else(|| "it is a number above 0, up to 100".to_owned())
+    }
 }
 
 /// Options of `console`.

@@ -34,6 +34,11 @@ pub(super) fn above_bars(write: impl FnOnce()) {
     }
 }
 
+/// Puts a bar on the screen.
+pub(super) fn add_bar(bar: ProgressBar) -> ProgressBar {
+    BARS.get_or_init(MultiProgress::new).add(bar)
+}
+
 /// Reports until the engine ends.
 pub(super) async fn report(status: watch::Receiver<Arc<Status>>) {
     if io::stderr().is_terminal() {

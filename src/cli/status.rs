@@ -11,9 +11,10 @@ use crate::diagnose::inspect::Side;
 use crate::diagnose::{
     Inspection, SchemaChange, SchemaChangeState, TableCopy, UnfitPublication, inspect,
 };
+use crate::format;
 use crate::schema::UNLOGGED;
 use crate::snapshot::SnapshotError;
-use crate::status::{CopyState, Slot};
+use crate::status::{CopyState, Slot, Verdict};
 
 use super::Failure;
 use super::output::{print, print_json};
@@ -82,6 +83,7 @@ fn render(seen: &Inspection) -> String {
         line("slot", &render_slot(seen)),
         line("lag", &render_lag(seen)),
         line("checkpoint", &render_checkpoint(seen)),
+        render_verified(seen),
         render_last_stop(seen),
         render_sequences(seen),
         render_copies(seen),
@@ -247,6 +249,47 @@ fn render_checkpoint(seen: &Inspection) -> String {
         )),
         misfit.unwrap_or_default()
     )
+}
+
+/// Nothing, where nothing was compared.
+fn render_verified(seen: &Inspection) -> String {
+    let Some(verified) = &seen.verified else {
+        return String::new();
+    };
+    let last = verified.last.as_ref().map(|last| {
+        let verdict = match last.verdict {
+            Verdict::Equal => "equal",
+            Verdict::Different => "different",
+            Verdict::NotCompared => "not wholly compared",
+        };
+        let open = match last.open_count {
+            0 => String::new(),
+            open => format!(", {open} of them not equal"),
+        };
+        format!(
+            "{verdict} at {} ({}, {} ago): {} tables, {} objects, {} sequences{open}",
+            last.lsn,
+            last.at,
+            format::seconds(last.age_s),
+            last.table_count,
+            last.object_count,
+            last.sequence_count
+        )
+    });
+    let different = verified.different_tables.iter();
+    let different = different.map(|table| {
+        format!(
+            "✗ {}  {} missing, {} extra, {} with other values at {} ({})",
+            printable(&table.table),
+            table.missing,
+            table.extra,
+            table.differing,
+            table.lsn,
+            table.at
+        )
+    });
+    let lines: Vec<String> = last.into_iter().chain(different).collect();
+    line("verified", &lines.join("\n"))
 }
 
 /// Nothing, where none is to be overcome.

@@ -1,22 +1,28 @@
-//! `pgstream verify`: compares both sides, row by row, at one exact position.
+//! `pgstream verify`: compares both sides at one exact position.
+
+mod progress;
 
 use std::process::ExitCode;
 
 use indicatif::HumanCount;
 
 use crate::config::{Configuration, TableFilter};
-use crate::model::ErrorClass;
-use crate::verify::{Options, Report, RowDifference, RowKind, TableReport, Verdict, verify};
+use crate::model::{ErrorClass, QualifiedName};
+use crate::verify::{
+    ColumnValues, Event, ObjectReport, Options, Repaired, Report, RowDifference, RowKind,
+    SequenceReport, TableReport, Verdict, verify,
+};
 
 use super::Failure;
 use super::args::VerifyArguments;
 use super::output::{print, print_json};
 use super::runtime::block_on;
+use progress::Shown;
 
 /// Differing rows that are named, a table.
 const ROWS_MAX: usize = 20;
 
-/// Compares. Exit code 65 when something differs, 75 when a table could not be compared.
+/// Compares. Exit code 65 when something differs, 75 when something could not be compared.
 pub(super) fn run(
     configuration: &Configuration,
     arguments: &VerifyArguments,
@@ -26,14 +32,24 @@ pub(super) fn run(
         tables: TableFilter::new(arguments.tables.clone(), Vec::new()),
         worker_count: arguments.jobs,
         rows_max: ROWS_MAX,
+        show_values: arguments.show_values,
+        repair: arguments.repair,
+        sample: arguments.sample.map(|sample| sample.0),
+        bytes_per_s: arguments.rate_limit.map(|limit| limit.0),
     };
-    let show = |table: &TableReport| {
-        if !arguments.json {
-            // Where this finds no room, the summary finds none either, and says so.
-            drop(print(&render(table)));
+    let shown = Shown::new(arguments.json);
+    let watch = |event: Event<'_>| match event {
+        Event::Progress(progress) => shown.progress(progress),
+        event => {
+            if let Some(line) = render(&event).filter(|_| !arguments.json) {
+                // Where this finds no room, the summary finds none either, and says so.
+                shown.above(|| drop(print(&line)));
+            }
         }
     };
-    let report = block_on(verify(&pipeline, &options, show))??;
+    let report = block_on(verify(&pipeline, &options, watch));
+    shown.clear();
+    let report = report??;
     if arguments.json {
         print_json(&report)?;
     } else {
@@ -46,22 +62,63 @@ pub(super) fn run(
     })
 }
 
-fn render(table: &TableReport) -> String {
-    let name = &table.table;
-    let reason = table.reason.as_deref().unwrap_or_default();
-    match table.verdict {
-        Verdict::Equal => format!(
-            "✓ equal      {name}: {} rows in {:.1} s",
+fn render(event: &Event<'_>) -> Option<String> {
+    Some(match event {
+        Event::Table(table) => render_table(table),
+        Event::Object(ObjectReport {
+            object,
+            verdict,
+            reason,
+        }) => line(*verdict, object, reason),
+        Event::Sequence(SequenceReport {
+            sequence,
+            verdict,
+            reason,
+        }) => line(*verdict, &format!("sequence {sequence}"), reason),
+        Event::Repaired(table, repaired) => render_repaired(table, *repaired),
+        Event::Note(note) => format!("· note       {note}"),
+        Event::Progress(_) => return None,
+    })
+}
+
+fn line(verdict: Verdict, what: &str, text: &str) -> String {
+    let sign = match verdict {
+        Verdict::Equal => "✓ equal    ",
+        Verdict::Different => "✗ different",
+        Verdict::NotCompared => "! unknown  ",
+    };
+    format!("{sign}  {what}: {text}")
+}
+
+fn render_table(table: &TableReport) -> String {
+    let text = match (table.verdict, &table.reason) {
+        (_, Some(reason)) => reason.clone(),
+        (Verdict::Equal | Verdict::NotCompared, None) => format!(
+            "{} rows in {:.1} s",
             HumanCount(table.source_rows),
             table.seconds
         ),
-        Verdict::NotCompared => format!("! unknown    {name}: {reason}"),
-        Verdict::Different if table.reason.is_some() => format!("✗ different  {name}: {reason}"),
-        Verdict::Different => {
+        (Verdict::Different, None) => {
             let rows: String = table.rows.iter().map(row).collect();
-            format!("✗ different  {name}: {}{rows}", counts(table))
+            format!("{}{rows}", counts(table))
         }
-    }
+    };
+    line(table.verdict, &table.table.to_string(), &text)
+}
+
+fn render_repaired(table: &QualifiedName, repaired: Repaired) -> String {
+    let Repaired {
+        inserted,
+        updated,
+        deleted,
+        range_count,
+    } = repaired;
+    format!(
+        "↻ repaired   {table}: {} inserted, {} updated, {} deleted in {range_count} transactions",
+        HumanCount(inserted),
+        HumanCount(updated),
+        HumanCount(deleted)
+    )
 }
 
 fn counts(table: &TableReport) -> String {
@@ -78,7 +135,7 @@ fn counts(table: &TableReport) -> String {
 
 fn row(row: &RowDifference) -> String {
     let key = match &row.key {
-        Some(key) => format!("key {}", key.join(", ")),
+        Some(key) => format!("key {}", printable(&key.join(", "))),
         None => "a row without a key".to_owned(),
     };
     let columns = match row.columns.is_empty() {
@@ -90,33 +147,107 @@ fn row(row: &RowDifference) -> String {
         RowKind::Extra => "only on the target",
         RowKind::Different => "different",
     };
-    format!("\n    {kind}: {key}{columns}")
+    let values: String = row.values.iter().map(values).collect();
+    format!("\n    {kind}: {key}{columns}{values}")
+}
+
+fn values(values: &ColumnValues) -> String {
+    let side = |name: &str, value: &Option<Option<String>>| {
+        value.as_ref().map(|value| match value {
+            Some(text) => format!("{name} '{}'", printable(text)),
+            None => format!("{name} NULL"),
+        })
+    };
+    let both = [
+        side("source", &values.source),
+        side("target", &values.target),
+    ];
+    let both: Vec<String> = both.into_iter().flatten().collect();
+    format!("\n        {}: {}", values.column, both.join(", "))
+}
+
+/// Values may hold what moves a terminal's cursor.
+fn printable(text: &str) -> String {
+    let letters = text.chars().map(|letter| match letter.is_control() {
+        true => letter.escape_default().to_string(),
+        false => letter.to_string(),
+    });
+    letters.collect()
 }
 
 fn summary(report: &Report) -> String {
-    let count = |verdict| {
-        let tables = report.tables.iter();
-        tables.filter(|table| table.verdict == verdict).count()
+    let tables = report.tables.len();
+    let different = [
+        of(different_tables(report), tables, "tables"),
+        of(
+            report
+                .objects
+                .iter()
+                .filter(|o| o.verdict == Verdict::Different)
+                .count(),
+            report.object_count.unwrap_or_default(),
+            "objects",
+        ),
+        of(
+            report
+                .sequences
+                .iter()
+                .filter(|s| s.verdict == Verdict::Different)
+                .count(),
+            report.sequence_count,
+            "sequences",
+        ),
+    ];
+    let all = [
+        Some(format!("{tables} tables")),
+        report.object_count.map(|count| format!("{count} objects")),
+        (report.sequence_count > 0).then(|| format!("{} sequences", report.sequence_count)),
+    ];
+    let join = |parts: &[Option<String>]| -> String {
+        parts
+            .iter()
+            .flatten()
+            .cloned()
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let adopted = match report.adopted {
+        true => "\ntaken over: pgstream run goes on from there",
+        false => "",
+    };
+    let head = match report.verdict() {
+        Verdict::Equal => format!("equal at {}: {}", report.lsn, join(&all)),
+        Verdict::Different => format!("different at {}: {}", report.lsn, join(&different)),
+        Verdict::NotCompared => format!(
+            "equal at {} as far as compared: {} of {tables} tables were not",
+            report.lsn,
+            report
+                .tables
+                .iter()
+                .filter(|t| t.verdict == Verdict::NotCompared)
+                .count()
+        ),
     };
     let rows: u64 = report.tables.iter().map(|table| table.source_rows).sum();
-    let of = report.tables.len();
-    let head = match report.verdict() {
-        Verdict::Equal => format!("equal at {}: {of} tables", report.lsn),
-        Verdict::Different => format!(
-            "different at {}: {} of {of} tables",
-            report.lsn,
-            count(Verdict::Different)
-        ),
-        Verdict::NotCompared => format!(
-            "equal at {} as far as compared: {} of {of} tables were not",
-            report.lsn,
-            count(Verdict::NotCompared)
-        ),
-    };
+    let sample = report
+        .sample
+        .map(|percent| format!(" (a sample of {percent} %)"));
     let pause = report.pauses_ms.iter().copied().fold(0.0, f64::max);
     format!(
-        "{head}, {} rows in {:.1} s; the stream stood still for {pause:.0} ms",
+        "{head}, {} rows{} in {:.1} s; the stream stood still for {pause:.0} ms{adopted}",
         HumanCount(rows),
+        sample.unwrap_or_default(),
         report.seconds
     )
+}
+
+fn of(count: usize, all: usize, what: &str) -> Option<String> {
+    (count > 0).then(|| format!("{count} of {all} {what}"))
+}
+
+fn different_tables(report: &Report) -> usize {
+    let tables = report.tables.iter();
+    tables
+        .filter(|table| table.verdict == Verdict::Different)
+        .count()
 }

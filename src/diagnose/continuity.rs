@@ -9,7 +9,7 @@
 
 use tracing::debug;
 
-use crate::apply::{SLOT_GONE, Stream, misfit};
+use crate::apply::{Mark, SLOT_GONE, Stream, misfit};
 use crate::config::Pipeline;
 use crate::model::Lsn;
 use crate::postgres::{PgError, Session, connect_watched, sqlstate};
@@ -21,7 +21,8 @@ FROM pg_catalog.pg_replication_slots AS s
 WHERE s.slot_name = $1";
 
 const CHECKPOINT: &str = "\
-SELECT c.system_identifier, c.database_name, c.end_lsn::pg_catalog.text
+SELECT c.system_identifier, c.database_name, c.end_lsn::pg_catalog.text,
+       pg_catalog.to_jsonb(c) ->> 'installation'
 FROM pgstream.checkpoint AS c
 WHERE c.slot_name = $1";
 
@@ -72,6 +73,39 @@ pub(crate) async fn checkpoint_is_gone(pipeline: &Pipeline, slot_name: &str) -> 
     })
 }
 
+fn mark(found: &tokio_postgres::Row) -> Mark {
+    Mark {
+        installation: found.get(3),
+        end_lsn: found.get::<_, &str>(2).parse().unwrap_or_default(),
+        system_identifier: found.get(0),
+        database_name: found.get(1),
+    }
+}
+
+/// Returns where the pipeline of a slot stood when it was removed, where the target still has the mark of
+/// that installation: `run` begins anew.
+pub(crate) async fn begins_anew(pipeline: &Pipeline, slot_name: &str) -> Option<Lsn> {
+    let look = async {
+        let source = connect_watched(&pipeline.source, "pgstream check").await?;
+        let target = connect_watched(&pipeline.target, "pgstream check").await?;
+        let installed = install::pipeline_record(&source, slot_name).await?;
+        let Some(found) = target.row(CHECKPOINT, &[&slot_name]).await? else {
+            return Ok(None);
+        };
+        let (system_identifier, database_name) = source.system().await?;
+        let here = (&*system_identifier, &*database_name);
+        let identity = installed.and_then(|installed| installed.identity);
+        let mark = mark(&found);
+        Ok(mark
+            .is_of_another(identity.as_deref(), here)
+            .then_some(mark.end_lsn))
+    };
+    look.await.unwrap_or_else(|error: PgError| {
+        debug!(target: "slot", %error, "cannot look whose the checkpoint is");
+        None
+    })
+}
+
 async fn look(
     source: &Session,
     target: &Session,
@@ -82,6 +116,13 @@ async fn look(
     let Some(found) = target.row(CHECKPOINT, &[&slot_name]).await? else {
         return Ok(None);
     };
+    let installed = install::pipeline_record(source, slot_name).await?;
+    let identity = installed.and_then(|installed| installed.identity);
+    let here = (&*system_identifier, &*database_name);
+    if mark(&found).is_of_another(identity.as_deref(), here) {
+        // Then it begins anew.
+        return Ok(None);
+    }
     let Some(slot) = slot else {
         return Ok(Some(SLOT_GONE.to_owned()));
     };

@@ -21,8 +21,8 @@ use look::{SourceLook, TargetLook, slot_name};
 
 pub use report::Unconfirmed;
 pub use report::{
-    Checkpoint, Init, Inspection, Lag, SchemaChange, SchemaChangeState, Side, TableCopy,
-    UnfitPublication,
+    Checkpoint, DifferentTable, Init, Inspection, Lag, SchemaChange, SchemaChangeState, Side,
+    TableCopy, UnfitPublication, Verification, Verified,
 };
 
 /// Looks at both sides once. Returns what was seen, and the failure of the first side that did not
@@ -86,6 +86,7 @@ fn assemble(
         copies: target_look
             .map(|look| look.copies.clone())
             .unwrap_or_default(),
+        verified: target_look.and_then(|look| look.verified.clone().known()),
         skipped_transaction_count: target_look
             .filter(|_| barred.is_none())
             .map(|look| look.progress.skipped_transaction_count),

@@ -13,6 +13,8 @@ pub const INIT_COMMAND: &str = "pgstream init";
 
 /// Removes everything of ours; its own flags follow.
 const TEAR_DOWN_COMMAND: &str = "pgstream tear-down";
+/// Compares; its own flags follow.
+const VERIFY_COMMAND: &str = "pgstream verify";
 /// Streams; its own flags follow.
 const RUN_COMMAND: &str = "pgstream run";
 /// Copies existing rows, then streams.
@@ -36,9 +38,11 @@ pub fn tear_down_command(source: &str, slot_name: &str) -> String {
 #[must_use]
 pub fn begin_anew(source: &str, slot_name: &str) -> String {
     format!(
-        "{} && {} # then empty the tables on the target, and have run copy them: {COPY_AND_RUN}{}",
+        "{} && {} && {} # the last brings what differs, without a new copy; or, in its place, empty the \
+         tables on the target, and have run copy them: {COPY_AND_RUN}{}",
         tear_down_command(source, slot_name),
         init_command(source, slot_name),
+        verify_command(source),
         run_command(source).trim_start_matches(RUN_COMMAND)
     )
 }
@@ -55,6 +59,15 @@ pub fn without_beginning_anew(hint: &str, words: &str) -> String {
             format!("{before}{words}{}", &after[end..])
         }
         None => hint.to_owned(),
+    }
+}
+
+/// Returns the command that brings the rows that differ. `source` as for [`run_command`].
+#[must_use]
+pub fn verify_command(source: &str) -> String {
+    match source.starts_with("-c ") {
+        true => format!("{VERIFY_COMMAND} {source} --repair"),
+        false => format!("{VERIFY_COMMAND} --repair"),
     }
 }
 

@@ -30,8 +30,8 @@ pub(crate) use handover::{
 };
 pub use paired::{Meeting, MeetingPlace, Stage};
 pub use plan::PlanError;
-pub(crate) use plan::choose;
 pub(crate) use plan::plan_snapshot;
+pub(crate) use plan::{choose, existing_by};
 pub use record::{NewStep, OpenStep, Store, StoredPart, StoredTable, StruckStep};
 pub(crate) use run::{Control, Standalone, copy_standalone};
 pub use run::{Fence, Making, TableError, Worker, WorkerSettings};

@@ -13,6 +13,7 @@ pub mod model;
 mod outcome;
 mod publisher;
 mod snapshot;
+mod verdict;
 
 pub(crate) use command::Request;
 pub use command::{Command, CommandAnswer, SchemaEdit};
@@ -25,3 +26,4 @@ pub use model::{
 pub use outcome::Outcome;
 pub(crate) use publisher::StatusPublisher;
 pub use snapshot::{CopyCommand, CopyState, Snapshot, TableCopy};
+pub use verdict::Verdict;

@@ -8,12 +8,14 @@ use futures_util::StreamExt as _;
 use crate::model::{Classify as _, ErrorClass};
 use crate::postgres::{PgError, Session, sqlstate};
 use crate::runtime::clock;
+use crate::status::Verdict;
 
+use super::counters::{CHUNK_BYTES, Counters};
 use super::digest::Hasher;
 use super::pair::Pair;
-use super::report::{TableReport, Verdict};
+use super::report::TableReport;
 use super::rows::{Differences, Found, ReadOn};
-use super::table::{Candidate, FINGERPRINT};
+use super::table::{Candidate, FINGERPRINT, Sample};
 
 /// The rows of so many unequal buckets are gathered; where more differ, there are more differences than
 /// anybody reads.
@@ -21,6 +23,17 @@ const BUCKETS_READ_MAX: usize = 400;
 
 /// Whoever changes the table now will be through, or hold it for long.
 const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '1s'";
+
+/// How tables are compared.
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub(super) seed: u64,
+    /// Differing rows that are named, a table.
+    pub(super) rows_max: usize,
+    pub(super) show_values: bool,
+    pub(super) sample: Option<Sample>,
+    pub(super) counters: Counters,
+}
 
 /// The sessions of one worker.
 pub(super) struct Sides<'r> {
@@ -33,7 +46,8 @@ pub(super) struct Sides<'r> {
 
 /// What came of a table.
 pub(super) enum Outcome {
-    Compared(Box<TableReport>),
+    /// With the keys of all rows that differ, for a table that has one.
+    Compared(Box<TableReport>, Vec<Vec<String>>),
     /// It was changed, or others needed it: another pair of snapshots can show it.
     Again(String),
 }
@@ -43,9 +57,9 @@ pub(super) async fn compare(
     sides: &Sides<'_>,
     pair: &Pair,
     table: &Candidate,
-    (seed, rows_max): (u64, usize),
+    settings: &Settings,
 ) -> Result<Outcome, PgError> {
-    let compared = under_snapshots(sides, pair, table, (seed, rows_max)).await;
+    let compared = under_snapshots(sides, pair, table, settings).await;
     // A session that is gone has nothing to roll back; the next table tells.
     let (source, target) = tokio::join!(sides.source.run("ROLLBACK"), sides.target.run("ROLLBACK"));
     match compared {
@@ -91,13 +105,21 @@ async fn under_snapshots(
     sides: &Sides<'_>,
     pair: &Pair,
     table: &Candidate,
-    (seed, rows_max): (u64, usize),
+    settings: &Settings,
 ) -> Result<Outcome, PgError> {
     let started = clock::now();
     let (source_root, target_root) = table.roots();
     tokio::try_join!(
-        enter(sides.source, pair.source.begin(), table.lock(source_root)),
-        enter(sides.target, pair.target.begin(), table.lock(target_root)),
+        enter(
+            sides.source,
+            pair.source.begin.clone(),
+            table.lock(source_root)
+        ),
+        enter(
+            sides.target,
+            pair.target.begin.clone(),
+            table.lock(target_root)
+        ),
     )?;
     let unchanged = tokio::try_join!(
         is_unchanged(sides.source, sides.source_now, table.source),
@@ -106,20 +128,24 @@ async fn under_snapshots(
     if unchanged != (true, true) {
         return Ok(Outcome::Again("its definition was changed".to_owned()));
     }
-    let hasher = Hasher::new(seed, table.row_estimate);
+    let hasher = Hasher::new(settings.seed, table.row_estimate);
     let (mut source, mut target) = (hasher.digest(), hasher.digest());
-    let (copy_source, copy_target) = (table.copy_source(), table.copy_target());
+    let (copy_source, copy_target) = (
+        table.copy_source(settings.sample),
+        table.copy_target(settings.sample),
+    );
+    let counters = &settings.counters;
     tokio::try_join!(
-        read(sides.source, &copy_source, |row| source.add(row)),
-        read(sides.target, &copy_target, |row| target.add(row)),
+        read(sides.source, &copy_source, counters, |row| source.add(row)),
+        read(sides.target, &copy_target, counters, |row| target.add(row)),
     )?;
     let differing = source.differing(&target);
     let found = if differing.is_empty() {
         Found::default()
     } else {
-        differences(sides, table, hasher, &differing, rows_max).await?
+        differences(sides, table, (hasher, &differing), settings).await?
     };
-    Ok(Outcome::Compared(Box::new(TableReport {
+    let report = TableReport {
         table: table.name.clone(),
         verdict: match differing.is_empty() {
             true => Verdict::Equal,
@@ -133,14 +159,16 @@ async fn under_snapshots(
         differing: found.differing,
         counted: differing.len() <= BUCKETS_READ_MAX,
         rows: found.rows,
+        repaired: None,
         lsn: pair.lsn,
         seconds: started.elapsed().as_secs_f64(),
-    })))
+    };
+    Ok(Outcome::Compared(Box::new(report), found.keys))
 }
 
 /// Returns whether the table still has the file and the columns that the snapshot shows: rows that a
 /// rewrite or TRUNCATE takes away are gone for older snapshots too (manual, section 13.6 «Caveats»).
-async fn is_unchanged(then: &Session, now: &Session, oid: u32) -> Result<bool, PgError> {
+pub(super) async fn is_unchanged(then: &Session, now: &Session, oid: u32) -> Result<bool, PgError> {
     let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 1] = [&oid];
     let (then, now) = tokio::try_join!(
         then.row(FINGERPRINT, &parameters),
@@ -155,34 +183,56 @@ async fn is_unchanged(then: &Session, now: &Session, oid: u32) -> Result<bool, P
 async fn differences(
     sides: &Sides<'_>,
     table: &Candidate,
-    hasher: Hasher,
-    differing: &[usize],
-    rows_max: usize,
+    (hasher, differing): (Hasher, &[usize]),
+    settings: &Settings,
 ) -> Result<Found, PgError> {
     let buckets: HashSet<usize> = differing.iter().copied().take(BUCKETS_READ_MAX).collect();
-    let mut differences = Differences::new(hasher, &table.key, &table.columns);
+    let names = (&*table.key, &*table.columns);
+    let mut differences = Differences::new(hasher, names, settings.show_values);
     let wanted = |row: &[u8]| buckets.contains(&hasher.bucket(hasher.hash(row)));
     for (session, copy, on) in [
-        (sides.source, table.copy_source(), ReadOn::Source),
-        (sides.target, table.copy_target(), ReadOn::Target),
+        (
+            sides.source,
+            table.copy_source(settings.sample),
+            ReadOn::Source,
+        ),
+        (
+            sides.target,
+            table.copy_target(settings.sample),
+            ReadOn::Target,
+        ),
     ] {
         let add = |row: &[u8]| {
             if wanted(row) {
                 differences.add(on, row);
             }
         };
-        read(session, &copy, add).await?;
+        read(session, &copy, &settings.counters, add).await?;
     }
-    Ok(differences.found(rows_max))
+    Ok(differences.found(settings.rows_max))
 }
 
 /// Reads a COPY to its end; each message is one row (manual, section 55.2.7 «COPY Operations»).
-async fn read(session: &Session, copy: &str, mut add: impl FnMut(&[u8])) -> Result<(), PgError> {
+async fn read(
+    session: &Session,
+    copy: &str,
+    counters: &Counters,
+    mut add: impl FnMut(&[u8]),
+) -> Result<(), PgError> {
     let failed = |error| session.error(copy, error);
     let rows = session.copy_out(copy).await.map_err(failed)?;
     let mut rows = pin!(rows);
+    let (mut row_count, mut byte_count) = (0, 0);
     while let Some(row) = rows.next().await {
-        add(&row.map_err(failed)?);
+        let row = row.map_err(failed)?;
+        row_count += 1;
+        byte_count += row.len() as u64;
+        add(&row);
+        if byte_count >= CHUNK_BYTES {
+            counters.add(row_count, byte_count).await;
+            (row_count, byte_count) = (0, 0);
+        }
     }
+    counters.add(row_count, byte_count).await;
     Ok(())
 }

@@ -1,8 +1,10 @@
 //! What keeps `verify` from a verdict.
 
+use crate::apply::ApplyError;
 use crate::model::{Classify, ErrorClass};
 use crate::postgres::PgError;
 use crate::runtime::TaskEnd;
+use crate::schema::{DescribeError, grant_descriptions};
 use crate::status::Failure;
 
 /// What keeps `verify` from a verdict.
@@ -15,6 +17,12 @@ pub enum VerifyError {
         operation: &'static str,
         source: PgError,
     },
+    /// An object cannot be described.
+    #[error("cannot compare the schema")]
+    Schema(#[from] DescribeError),
+    /// Our own records on the target.
+    #[error("cannot use the records of the pipeline on the target")]
+    Records(#[source] ApplyError),
     /// There is nothing to compare with.
     #[error("there is no replication slot {slot_name} on the source")]
     NoSlot {
@@ -58,7 +66,10 @@ impl VerifyError {
 impl Classify for VerifyError {
     fn class(&self) -> ErrorClass {
         match self {
-            Self::Side { source, .. } => source.class(),
+            Self::Side { source, .. } | Self::Schema(DescribeError::Ask(source)) => source.class(),
+            Self::Schema(DescribeError::Forbidden { .. }) => ErrorClass::Operator,
+            Self::Schema(DescribeError::Read { .. }) => ErrorClass::Bug,
+            Self::Records(source) => source.class(),
             Self::NoSlot { .. } => ErrorClass::Operator,
             Self::NoAnswer { .. } | Self::NoPair { .. } => ErrorClass::Transient,
             Self::NoTable { .. } => ErrorClass::Usage,
@@ -69,7 +80,10 @@ impl Classify for VerifyError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Side { source, .. } => source.hint(),
+            Self::Side { source, .. } | Self::Schema(DescribeError::Ask(source)) => source.hint(),
+            Self::Schema(DescribeError::Forbidden { user }) => Some(grant_descriptions(user)),
+            Self::Schema(DescribeError::Read { .. }) => None,
+            Self::Records(source) => source.hint(),
             Self::NoSlot { .. } => {
                 Some("name the slot that run uses: --replication-slot NAME".to_owned())
             }

@@ -8,7 +8,7 @@
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::config::ConnectionSettings;
 use crate::model::{Lsn, quote_literal};
@@ -18,8 +18,12 @@ use crate::snapshot::{MeetingPlace, Stage};
 
 use super::VerifyError;
 
-/// A large transaction must come to its end before the engine can stand still.
-const ANSWER_MAX: Duration = Duration::from_secs(60);
+/// An engine that moves no checkpoint for so long does not answer. One that does has a backlog to come
+/// through, or a large transaction.
+const ANSWER_MAX: Duration = Duration::from_secs(30);
+
+const STANDS_AT: &str =
+    "SELECT c.end_lsn::pg_catalog.text FROM pgstream.checkpoint AS c WHERE c.slot_name = $1";
 
 /// One statement, so that the position is read when the snapshot is there.
 const TAKE_SOURCE: &str = "\
@@ -51,17 +55,99 @@ pub(super) struct Pair {
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) session: Session,
-    snapshot: String,
+    /// Begins a transaction that reads under this snapshot. A table whose policies would hide rows from our
+    /// role refuses to be read.
+    pub(super) begin: String,
 }
 
 impl Held {
-    /// Returns the statements that begin a transaction that reads under this snapshot. A table whose
-    /// policies would hide rows from our role refuses to be read.
-    pub(super) fn begin(&self) -> String {
-        format!(
-            "{BEGIN}; SET TRANSACTION SNAPSHOT {}; SET LOCAL row_security = off",
-            quote_literal(&self.snapshot)
-        )
+    fn of(session: Session, snapshot: &str) -> Self {
+        Self {
+            session,
+            begin: format!(
+                "{BEGIN}; SET TRANSACTION SNAPSHOT {}; SET LOCAL row_security = off",
+                quote_literal(snapshot)
+            ),
+        }
+    }
+
+    /// Takes the snapshot that a session gets now.
+    pub(super) async fn take(session: Session) -> Result<Self, PgError> {
+        session.run(BEGIN).await?;
+        let row = session
+            .row("SELECT pg_catalog.pg_export_snapshot()", &[])
+            .await?;
+        let snapshot = row.map_or_else(String::new, |row| row.get(0));
+        Ok(Self::of(session, &snapshot))
+    }
+}
+
+/// The sessions that it takes to let the stream stand.
+#[derive(Debug)]
+pub(super) struct Sessions {
+    /// Holds the source's snapshot.
+    pub(super) source: Session,
+    /// Sees what is committed now on the source.
+    pub(super) now: Session,
+    talker: Session,
+}
+
+impl Sessions {
+    pub(super) async fn open(
+        source: &ConnectionSettings,
+        target: &ConnectionSettings,
+    ) -> Result<Self, VerifyError> {
+        let connect = |settings| postgres::connect(settings, "pgstream verify");
+        let sessions = tokio::try_join!(connect(source), connect(source), connect(target));
+        let (source, now, talker) = sessions.map_err(VerifyError::of("open sessions"))?;
+        Ok(Self {
+            source,
+            now,
+            talker,
+        })
+    }
+}
+
+/// The stream stands where a snapshot of the source is.
+pub(super) struct Standing<'s> {
+    talk: Talk<'s>,
+    /// The source's snapshot, for other sessions.
+    snapshot: String,
+    pub(super) lsn: Lsn,
+    since: Instant,
+}
+
+impl<'s> Standing<'s> {
+    /// Lets the stream stand. The inner error says why it does not right now.
+    pub(super) async fn take(
+        sessions: &'s Sessions,
+        slot_name: &'s str,
+    ) -> Result<Result<Self, String>, VerifyError> {
+        let mut talk = Talk::open(&sessions.talker, slot_name).await?;
+        if let Err(reason) = talk.ask().await? {
+            return Ok(Err(reason));
+        }
+        let since = clock::now();
+        let (snapshot, stage) = take_source(&sessions.source, &sessions.now).await?;
+        Ok(match talk.report(&stage).await? {
+            Ok(Stage::Reached(lsn)) => Ok(Self {
+                talk,
+                snapshot,
+                lsn,
+                since,
+            }),
+            Ok(_) => Err("the engine lost its thread".to_owned()),
+            Err(reason) => Err(reason),
+        })
+    }
+
+    /// Lets the stream go on. Returns how long it stood, when what follows is in no snapshot of the
+    /// source's.
+    pub(super) async fn release(
+        mut self,
+    ) -> Result<Result<(String, Duration), String>, VerifyError> {
+        let confirmed = self.talk.report(&Stage::Released).await?;
+        Ok(confirmed.map(|_| (self.snapshot, self.since.elapsed())))
     }
 }
 
@@ -71,46 +157,28 @@ pub(super) async fn take(
     target: &ConnectionSettings,
     slot_name: &str,
 ) -> Result<Result<Pair, String>, VerifyError> {
-    let connect = |settings| postgres::connect(settings, "pgstream verify");
-    let sessions = tokio::try_join!(
-        connect(source),
-        connect(source),
-        connect(target),
-        connect(target)
-    );
-    let (source, flusher, target, talker) = sessions.map_err(VerifyError::of("open sessions"))?;
-    let mut talk = Talk::open(&talker, slot_name).await?;
-    if let Err(reason) = talk.ask().await? {
-        return Ok(Err(reason));
-    }
-    let stands_since = clock::now();
-    let (snapshot, stage) = take_source(&source, &flusher).await?;
-    let named = match talk.report(&stage).await? {
-        Ok(Stage::Reached(lsn)) => lsn,
-        Ok(_) => return Ok(Err("the engine lost its thread".to_owned())),
+    let on_target = postgres::connect(target, "pgstream verify").await;
+    let on_target = on_target.map_err(VerifyError::of("open sessions"))?;
+    let sessions = Sessions::open(source, target).await?;
+    let standing = match Standing::take(&sessions, slot_name).await? {
+        Ok(standing) => standing,
         Err(reason) => return Ok(Err(reason)),
     };
-    let taken = take_target(&target, slot_name).await;
+    let named = standing.lsn;
+    let taken = take_target(&on_target, slot_name).await;
     let (target_snapshot, lsn) = taken.map_err(VerifyError::of("take a snapshot of the target"))?;
-    let confirmed = talk.report(&Stage::Released).await?;
-    let pause = stands_since.elapsed();
-    if let Err(reason) = confirmed {
-        return Ok(Err(reason));
-    }
+    let (snapshot, pause) = match standing.release().await? {
+        Ok(released) => released,
+        Err(reason) => return Ok(Err(reason)),
+    };
     if lsn != named {
         return Ok(Err(format!(
             "the target stands at {lsn}, not at {named}: the stream went on before its snapshot was taken"
         )));
     }
     Ok(Ok(Pair {
-        source: Held {
-            session: source,
-            snapshot,
-        },
-        target: Held {
-            session: target,
-            snapshot: target_snapshot,
-        },
+        source: Held::of(sessions.source, &snapshot),
+        target: Held::of(on_target, &target_snapshot),
         lsn,
         pause,
     }))
@@ -148,6 +216,7 @@ async fn take_target(target: &Session, slot_name: &str) -> Result<(String, Lsn),
 
 /// The exchange with the engine.
 struct Talk<'s> {
+    session: &'s Session,
     place: MeetingPlace<'s>,
     notifications: tokio::sync::watch::Receiver<u64>,
     request: String,
@@ -159,6 +228,7 @@ impl<'s> Talk<'s> {
         let notifications = session.notifications();
         let place = MeetingPlace::open(session, slot_name).await;
         Ok(Self {
+            session,
             place: place.map_err(VerifyError::of("listen to the engine"))?,
             notifications,
             request: format!("{:016x}", random()),
@@ -178,8 +248,15 @@ impl<'s> Talk<'s> {
         self.answer(stage).await
     }
 
+    async fn stands_at(&self) -> Result<Option<String>, VerifyError> {
+        let row = self.session.row(STANDS_AT, &[&self.slot_name]).await;
+        let row = row.map_err(VerifyError::of("speak with the engine"))?;
+        Ok(row.map(|row| row.get(0)))
+    }
+
     /// Waits for what comes after `message`.
     async fn answer(&mut self, message: &Stage) -> Result<Result<Stage, String>, VerifyError> {
+        let mut stood_at = None;
         loop {
             let found = self.place.look().await;
             match found.map_err(VerifyError::of("speak with the engine"))? {
@@ -195,6 +272,11 @@ impl<'s> Talk<'s> {
             }
             let woken = MeetingPlace::woken(&mut self.notifications);
             if !timeout(ANSWER_MAX, woken).await.unwrap_or(false) {
+                let stands_at = self.stands_at().await?;
+                if stood_at != stands_at {
+                    stood_at = stands_at;
+                    continue;
+                }
                 return Err(VerifyError::NoAnswer {
                     slot_name: self.slot_name.to_owned(),
                 });

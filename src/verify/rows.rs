@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::digest::Hasher;
-use super::report::{RowDifference, RowKind};
+use super::report::{ColumnValues, RowDifference, RowKind};
 
 /// Rows whose text is kept take no more than this together; of those beyond only the key is known.
 const KEPT_BYTES_MAX: usize = 32 << 20;
@@ -24,6 +24,8 @@ pub(super) struct Differences<'t> {
     /// Places of the key's columns among all; none: the table has no key.
     key: &'t [usize],
     columns: &'t [String],
+    /// Differences are told with their values.
+    show_values: bool,
     rows: HashMap<u128, Surplus>,
     kept_bytes: usize,
 }
@@ -42,14 +44,21 @@ pub(super) struct Found {
     pub(super) extra: u64,
     pub(super) differing: u64,
     pub(super) rows: Vec<RowDifference>,
+    /// The keys of all of them, for a table that has one.
+    pub(super) keys: Vec<Vec<String>>,
 }
 
 impl<'t> Differences<'t> {
-    pub(super) fn new(hasher: Hasher, key: &'t [usize], columns: &'t [String]) -> Self {
+    pub(super) fn new(
+        hasher: Hasher,
+        (key, columns): (&'t [usize], &'t [String]),
+        show_values: bool,
+    ) -> Self {
         Self {
             hasher,
             key,
             columns,
+            show_values,
             rows: HashMap::new(),
             kept_bytes: 0,
         }
@@ -83,44 +92,78 @@ impl<'t> Differences<'t> {
     }
 
     /// Returns what is on one side only; rows of one key on both sides are one row that differs.
-    pub(super) fn found(self, rows_max: usize) -> Found {
-        let Self {
-            key, columns, rows, ..
-        } = self;
+    pub(super) fn found(mut self, rows_max: usize) -> Found {
         let mut by_key: BTreeMap<Vec<u8>, Vec<Surplus>> = BTreeMap::new();
-        for surplus in rows.into_values() {
-            by_key.entry(surplus.key.clone()).or_default().push(surplus);
+        for mut surplus in std::mem::take(&mut self.rows).into_values() {
+            let key = std::mem::take(&mut surplus.key);
+            by_key.entry(key).or_default().push(surplus);
         }
         let mut found = Found::default();
-        for (text, mut same) in by_key {
+        for (key, mut same) in by_key {
+            found.keys.extend(self.key_values(&key));
             same.sort_by_key(|surplus| -surplus.count);
-            let differs = match &same[..] {
-                [wanted, present]
-                    if !key.is_empty() && wanted.count == 1 && present.count == -1 =>
-                {
-                    Some(unequal(
-                        columns,
-                        wanted.text.as_ref(),
-                        present.text.as_ref(),
-                    ))
-                }
-                _ => None,
-            };
-            if let Some(unequal) = differs {
+            if let [wanted, present] = &same[..]
+                && !self.key.is_empty()
+                && (wanted.count, present.count) == (1, -1)
+            {
                 found.differing += 1;
-                found.note(RowKind::Different, key, &text, unequal, rows_max);
+                let texts = (wanted.text.as_deref(), present.text.as_deref());
+                found.note(rows_max, || self.report(RowKind::Different, &key, texts));
                 continue;
             }
             for surplus in same {
-                let (kind, total) = match surplus.count > 0 {
-                    true => (RowKind::Missing, &mut found.missing),
-                    false => (RowKind::Extra, &mut found.extra),
+                let text = surplus.text.as_deref();
+                let (kind, total, texts) = match surplus.count > 0 {
+                    true => (RowKind::Missing, &mut found.missing, (text, None)),
+                    false => (RowKind::Extra, &mut found.extra, (None, text)),
                 };
                 *total += surplus.count.unsigned_abs();
-                found.note(kind, key, &text, Vec::new(), rows_max);
+                found.note(rows_max, || self.report(kind, &key, texts));
             }
         }
         found
+    }
+
+    /// Says how a row differs, by what both sides sent of it.
+    fn report(
+        &self,
+        kind: RowKind,
+        key: &[u8],
+        (source, target): (Option<&[u8]>, Option<&[u8]>),
+    ) -> RowDifference {
+        let (of_source, of_target) = (values(source), values(target));
+        let mut columns = Vec::new();
+        let mut shown = Vec::new();
+        for (place, column) in self.columns.iter().enumerate() {
+            let (source, target) = (of_source.get(place), of_target.get(place));
+            if source == target {
+                continue;
+            }
+            if kind == RowKind::Different {
+                columns.push(column.clone());
+            }
+            if self.show_values {
+                shown.push(ColumnValues {
+                    column: column.clone(),
+                    source: source.map(|field| value(field)),
+                    target: target.map(|field| value(field)),
+                });
+            }
+        }
+        RowDifference {
+            kind,
+            key: self.key_values(key),
+            columns: match source.is_some() && target.is_some() {
+                true => columns,
+                false => Vec::new(),
+            },
+            values: shown,
+        }
+    }
+
+    fn key_values(&self, key: &[u8]) -> Option<Vec<String>> {
+        let parts = key.split(|byte| *byte == b'\t');
+        (!self.key.is_empty()).then(|| parts.filter_map(value).collect())
     }
 
     fn key_of(&self, row: &[u8]) -> Vec<u8> {
@@ -131,41 +174,46 @@ impl<'t> Differences<'t> {
 }
 
 impl Found {
-    fn note(
-        &mut self,
-        kind: RowKind,
-        key: &[usize],
-        text: &[u8],
-        columns: Vec<String>,
-        rows_max: usize,
-    ) {
+    fn note(&mut self, rows_max: usize, report: impl FnOnce() -> RowDifference) {
         if self.rows.len() < rows_max {
-            let key = (!key.is_empty()).then(|| {
-                let parts = text.split(|byte| *byte == b'\t');
-                parts
-                    .map(|part| String::from_utf8_lossy(part).into_owned())
-                    .collect()
-            });
-            self.rows.push(RowDifference { kind, key, columns });
+            self.rows.push(report());
         }
     }
 }
 
 /// The values of a row of COPY's text format (manual, COPY, «Text Format»): tabs within values are written
 /// `\t`, so each tab is a border.
-fn fields(row: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(super) fn fields(row: &[u8]) -> impl Iterator<Item = &[u8]> {
     let line = row.strip_suffix(b"\n").unwrap_or(row);
     line.split(|byte| *byte == b'\t')
 }
 
-fn unequal(columns: &[String], wanted: Option<&Vec<u8>>, present: Option<&Vec<u8>>) -> Vec<String> {
-    let Some((wanted, present)) = wanted.zip(present) else {
-        return Vec::new();
-    };
-    let both = columns.iter().zip(fields(wanted).zip(fields(present)));
-    both.filter(|(_, (wanted, present))| wanted != present)
-        .map(|(column, _)| column.clone())
-        .collect()
+fn values(row: Option<&[u8]>) -> Vec<&[u8]> {
+    row.map_or_else(Vec::new, |row| fields(row).collect())
+}
+
+/// Returns the value of a field, none for NULL: what COPY writes with a backslash is what it stands for.
+pub(super) fn value(field: &[u8]) -> Option<String> {
+    if field == b"\\N" {
+        return None;
+    }
+    let mut plain = Vec::with_capacity(field.len());
+    let mut bytes = field.iter();
+    while let Some(byte) = bytes.next() {
+        plain.push(match byte {
+            b'\\' => match bytes.next().copied().unwrap_or(b'\\') {
+                b'b' => 8,
+                b't' => 9,
+                b'n' => 10,
+                b'v' => 11,
+                b'f' => 12,
+                b'r' => 13,
+                other => other,
+            },
+            byte => *byte,
+        });
+    }
+    Some(String::from_utf8_lossy(&plain).into_owned())
 }
 
 #[cfg(test)]
@@ -174,7 +222,7 @@ mod tests {
 
     fn found(key: &[usize], source: &[&str], target: &[&str]) -> Found {
         let columns = ["id".to_owned(), "v".to_owned()];
-        let mut differences = Differences::new(Hasher::new(1, 0), key, &columns);
+        let mut differences = Differences::new(Hasher::new(1, 0), (key, &columns), true);
         for row in source {
             differences.add(ReadOn::Source, row.as_bytes());
         }
@@ -217,5 +265,22 @@ mod tests {
 
         assert_eq!((found.differing, found.missing, found.extra), (0, 2, 1));
         assert!(found.rows.iter().all(|row| row.key.is_none()));
+    }
+
+    #[test]
+    fn values_are_what_they_are_and_null_is_none() {
+        assert_eq!(value(b"a\\tb\\\\n\\n"), Some("a\tb\\n\n".to_owned()));
+        assert_eq!(value(b"\\N"), None);
+        let found = found(&[0], &["1\ta\n"], &["1\t\\N\n"]);
+
+        let [row] = &found.rows[..] else {
+            panic!("{found:?}")
+        };
+        let shown = ColumnValues {
+            column: "v".to_owned(),
+            source: Some(Some("a".to_owned())),
+            target: Some(None),
+        };
+        assert_eq!(row.values, [shown]);
     }
 }

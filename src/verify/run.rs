@@ -1,52 +1,45 @@
-//! All tables, several at a time, under as many pairs of snapshots as it takes.
+//! All tables, under as many pairs of snapshots as it takes; the schema under one of them; sequences.
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::{debug, info, warn};
 
-use crate::config::{Pipeline, SlotName, TableFilter};
-use crate::engine::{Engine, EngineOptions, Handle, follow_sequences};
+use crate::config::{Pipeline, TableFilter};
+use crate::engine::follow_sequences;
 use crate::model::{Lsn, QualifiedName};
-use crate::postgres::{self, PgError, Session};
-use crate::runtime::{Task, clock, spawn};
-use crate::status::{Command, Outcome, Phase, failure_of};
+use crate::postgres::{self, Session};
+use crate::runtime::clock;
+use crate::status::{Verdict, failure_of};
 
 use super::VerifyError;
-use super::compare::{self, Sides, compare};
+use super::adopt::{self, Adoption};
+use super::beside::{Beside, slot_name};
+use super::compare::{Outcome, Settings};
+use super::counters::Counters;
 use super::pair::{self, Pair};
-use super::record::record;
-use super::report::{Report, TableReport, Verdict};
-use super::table::{self, Candidate};
+use super::record::{record, record_all};
+use super::report::{Event, ObjectReport, Progress, Repaired, Report, TableReport};
+use super::schema::compare_schema;
+use super::sequence::{self, compare_sequences};
+use super::table::{self, Candidate, Differing, Sample, Tables};
+use super::workers::Workers;
 
-/// Tables that change under every one of so many pairs are not compared.
+/// Tables that none of so many pairs in a row can show are not compared.
 const ROUNDS_MAX: usize = 5;
 
+/// A schema that is changed under each of so many pairs is not compared.
+const SCHEMA_TRIES_MAX: usize = 3;
+
 /// Attempts to have a pair, each half a second after the last.
-const PAIRS_MAX: usize = 20;
+pub(super) const PAIRS_MAX: usize = 20;
 
-const BETWEEN_PAIRS: Duration = Duration::from_millis(500);
+pub(super) const BETWEEN_PAIRS: Duration = Duration::from_millis(500);
 
-/// A user's statement waits for us no longer than this.
-const WATCH_EVERY: Duration = Duration::from_millis(100);
-
-/// Which of our sessions others wait for, and whether it is for the end of a snapshot.
-const WAITED_FOR: &str = "\
-SELECT b.pid, pg_catalog.bool_or(a.wait_event = 'virtualxid')
-FROM pg_catalog.pg_stat_activity AS a
-CROSS JOIN LATERAL pg_catalog.unnest(pg_catalog.pg_blocking_pids(a.pid)) AS b (pid)
-WHERE a.wait_event_type = 'Lock' AND b.pid = ANY ($1) AND a.pid <> ALL ($1)
-GROUP BY b.pid";
-
-const CANCEL: &str =
-    "SELECT pg_catalog.pg_cancel_backend(p.pid) FROM pg_catalog.unnest($1) AS p (pid)";
-
-const ACTIVE: &str = "\
-SELECT s.active FROM pg_catalog.pg_replication_slots AS s
-WHERE s.slot_name = $1 AND s.database = pg_catalog.current_database()";
+/// How far it is, is reported this often.
+const PROGRESS_EVERY: Duration = Duration::from_millis(250);
 
 /// What to compare, and how.
 #[derive(Debug, Clone)]
@@ -57,143 +50,368 @@ pub struct Options {
     pub worker_count: usize,
     /// Differing rows that are named, a table.
     pub rows_max: usize,
+    /// Rows that differ are brought from the source, and compared again.
+    pub repair: bool,
+    /// Differing rows are told with their values.
+    pub show_values: bool,
+    /// So many in a hundred rows; none: all.
+    pub sample: Option<f64>,
+    /// What is read in a second, both sides together; none: as fast as it goes.
+    pub bytes_per_s: Option<u64>,
 }
 
-/// Compares both sides and keeps the verdicts on the target. `progress` hears of each table. Where no
-/// engine runs for the slot, one is started for as long as it takes, since the target must come to the
-/// position of a snapshot of the source.
+/// Compares both sides and keeps the verdicts on the target. `watch` hears of everything as it comes.
+/// Where no engine runs for the slot, one is started for as long as it takes, since the target must come
+/// to the position of a snapshot of the source.
 ///
 /// # Errors
 /// [`VerifyError`] when there is no verdict.
 pub async fn verify(
     pipeline: &Pipeline,
     options: &Options,
-    progress: impl Fn(&TableReport),
+    watch: impl Fn(Event<'_>),
 ) -> Result<Report, VerifyError> {
     let source = postgres::connect(&pipeline.source, "pgstream verify").await;
     let source = source.map_err(VerifyError::of("connect to the source"))?;
     let slot_name = slot_name(pipeline, &source).await?;
-    let engine = match is_active(&source, &slot_name).await? {
-        true => None,
-        false => Some(start_engine(pipeline).await?),
+    let stranded = match options.repair {
+        true => adopt::why(pipeline, &source, &slot_name).await?,
+        false => None,
+    };
+    let adoption = match stranded {
+        Some(reason) => {
+            info!(target: "slot", "the stream cannot go on from the target, {reason}: taking it over");
+            Some(Adoption::open(pipeline, &slot_name).await?)
+        }
+        None => None,
+    };
+    let beside = match adoption {
+        Some(_) => Beside::default(),
+        None => Beside::open(pipeline, &source, &slot_name).await?,
+    };
+    let seed = pair::random();
+    let settings = Settings {
+        seed,
+        rows_max: options.rows_max,
+        show_values: options.show_values,
+        sample: options.sample.map(|percent| Sample { percent, seed }),
+        counters: Counters::new(options.bytes_per_s),
     };
     let run = Run {
         pipeline,
         options,
+        source,
         slot_name,
-        seed: pair::random(),
+        adoption,
+        settings: Arc::new(settings),
+        watch: &watch,
     };
-    let report = Box::pin(run.all(progress)).await;
-    if report.is_ok()
-        && let Err(error) = follow_sequences(pipeline).await
-    {
-        let causes = failure_of(&error, None).why();
-        warn!(target: "apply", causes, "the sequences are not brought forward: {error}");
-    }
-    if let Some(mut engine) = engine {
-        drop(engine.command(Command::Stop).await);
-        drop(engine.join().await);
-    }
+    let report = Box::pin(run.all()).await;
+    beside.end().await;
     report
 }
 
-async fn slot_name(pipeline: &Pipeline, source: &Session) -> Result<String, VerifyError> {
-    if let Some(slot) = &pipeline.slot {
-        return Ok(slot.to_string());
+/// One comparison.
+pub(super) struct Run<'r> {
+    pub(super) pipeline: &'r Pipeline,
+    pub(super) options: &'r Options,
+    /// Sees what is committed now.
+    source: Session,
+    pub(super) slot_name: String,
+    /// Nobody streams: the target is taken over.
+    pub(super) adoption: Option<Adoption>,
+    settings: Arc<Settings>,
+    pub(super) watch: &'r dyn Fn(Event<'_>),
+}
+
+/// What is found, and what is still to be compared.
+pub(super) struct Found {
+    pub(super) report: Report,
+    /// Tables for another pair, each with what kept it from being compared; none: all of them.
+    pub(super) again: Option<Vec<(QualifiedName, String)>>,
+    /// Tables whose rows can be repaired.
+    pub(super) differing: Vec<Differing>,
+    /// What was brought of each table.
+    pub(super) repaired: BTreeMap<QualifiedName, Repaired>,
+    progress: Progress,
+    schema_tries: usize,
+}
+
+impl Found {
+    /// Returns whether the schema is still to be compared.
+    const fn awaits_schema(&self, pipeline: &Pipeline) -> bool {
+        pipeline.schema_log.is_some()
+            && self.report.object_count.is_none()
+            && self.schema_tries < SCHEMA_TRIES_MAX
     }
-    let database = source.current_database().await;
-    let database = database.map_err(VerifyError::of("ask for the database's name"))?;
-    Ok(SlotName::for_database(&database).to_string())
-}
-
-async fn is_active(source: &Session, slot_name: &str) -> Result<bool, VerifyError> {
-    let row = source.row(ACTIVE, &[&slot_name]).await;
-    let row = row.map_err(VerifyError::of("look at the slot"))?;
-    row.map(|row| row.get(0))
-        .ok_or_else(|| VerifyError::NoSlot {
-            slot_name: slot_name.to_owned(),
-        })
-}
-
-async fn start_engine(pipeline: &Pipeline) -> Result<Handle, VerifyError> {
-    info!(target: "slot", "no pgstream runs for this slot: streaming for as long as the comparison takes");
-    let mut engine = Engine::start(pipeline.clone(), EngineOptions::default());
-    let mut status = engine.status();
-    let streams = status.wait_for(|status| matches!(status.phase, Phase::Streaming { .. }));
-    tokio::select! {
-        biased;
-        outcome = engine.join() => {
-            return Err(match outcome {
-                Outcome::Stopped => VerifyError::NoAnswer {
-                    slot_name: engine.status().borrow().slot_name.clone(),
-                },
-                Outcome::Failed(failure) => VerifyError::EngineStopped {
-                    message: failure.message.clone(),
-                    failure: Box::new(failure),
-                },
-            });
-        }
-        _streams = streams => {}
-    }
-    Ok(engine)
-}
-
-struct Run<'r> {
-    pipeline: &'r Pipeline,
-    options: &'r Options,
-    slot_name: String,
-    seed: u64,
-}
-
-/// What a round left.
-#[derive(Default)]
-struct Left {
-    reports: Vec<TableReport>,
-    again: Vec<(QualifiedName, String)>,
 }
 
 impl Run<'_> {
-    async fn all(&self, progress: impl Fn(&TableReport)) -> Result<Report, VerifyError> {
+    async fn all(&self) -> Result<Report, VerifyError> {
         let started = clock::now();
         let records = postgres::connect(&self.pipeline.target, "pgstream verify").await;
         let records = records.map_err(VerifyError::of("connect to the target"))?;
-        let mut report = Report {
-            slot_name: self.slot_name.clone(),
-            tables: Vec::new(),
-            lsn: Lsn::ZERO,
-            pauses_ms: Vec::new(),
-            seconds: 0.0,
+        let mut found = Found {
+            report: self.empty_report(),
+            again: None,
+            differing: Vec::new(),
+            repaired: BTreeMap::new(),
+            progress: Progress::default(),
+            schema_tries: 0,
         };
-        let mut only: Option<Vec<(QualifiedName, String)>> = None;
-        for _ in 0..ROUNDS_MAX {
-            let pair = self.pair().await?;
-            report.lsn = pair.lsn;
-            report.pauses_ms.push(pair.pause.as_secs_f64() * 1_000.0);
-            let left = Box::pin(self.round(pair, only.take())).await?;
-            for table in left.reports {
-                let recorded = record(&records, &self.slot_name, &table).await;
-                recorded.map_err(VerifyError::of("keep the verdict on the target"))?;
-                progress(&table);
-                report.tables.push(table);
-            }
-            only = Some(left.again);
-            if only.as_ref().is_none_or(Vec::is_empty) {
-                break;
-            }
+        let sequences = self.sequences(&records).await?;
+        self.compare(&mut found, &records).await?;
+        if self.options.repair {
+            Box::pin(self.repair(&mut found, &records)).await?;
         }
-        for (table, reason) in only.into_iter().flatten() {
-            let table = without_rows(table, Verdict::NotCompared, reason, report.lsn);
-            progress(&table);
-            report.tables.push(table);
+        let report = &mut found.report;
+        if let Some(adoption) = &self.adoption
+            && report.whole
+            && report.verdict() == Verdict::Equal
+        {
+            adoption
+                .finish(self.pipeline, (&self.source, &self.slot_name))
+                .await?;
+            report.adopted = true;
         }
+        self.follow_sequences().await;
+        let behind = compare_sequences(&sequences, &records).await;
+        report.sequences = behind.map_err(VerifyError::of("read the target's sequences"))?;
+        report.sequence_count = sequences.len();
+        report
+            .sequences
+            .iter()
+            .for_each(|sequence| (self.watch)(Event::Sequence(sequence)));
         report
             .tables
             .sort_by(|one, other| one.table.cmp(&other.table));
         report.seconds = started.elapsed().as_secs_f64();
-        Ok(report)
+        if report.is_whole() {
+            let recorded = record_all(&records, report).await;
+            recorded.map_err(VerifyError::of("keep the verdict on the target"))?;
+        }
+        Ok(found.report)
+    }
+
+    /// Compares what is left, under as many pairs as it takes.
+    pub(super) async fn compare(
+        &self,
+        found: &mut Found,
+        records: &Session,
+    ) -> Result<(), VerifyError> {
+        let mut fruitless = 0;
+        while fruitless < ROUNDS_MAX && !self.is_complete(found) {
+            let before = (found.report.tables.len(), found.report.object_count);
+            self.round(found, records).await?;
+            let after = (found.report.tables.len(), found.report.object_count);
+            fruitless = match before == after {
+                true => fruitless + 1,
+                false => 0,
+            };
+        }
+        let report = &mut found.report;
+        let is_restless = report.object_count.is_none() && self.pipeline.schema_log.is_some();
+        if is_restless && report.objects.is_empty() {
+            let object = restless_schema();
+            (self.watch)(Event::Object(&object));
+            report.objects.push(object);
+        }
+        for (table, reason) in found.again.take().into_iter().flatten() {
+            let table = without_rows(table, Verdict::NotCompared, reason, report.lsn);
+            (self.watch)(Event::Table(&table));
+            report.tables.push(table);
+        }
+        Ok(())
+    }
+
+    /// What draws from a sequence without a row is brought, too; what cannot be is reported as behind.
+    async fn follow_sequences(&self) {
+        if let Err(error) = follow_sequences(self.pipeline).await {
+            let causes = failure_of(&error, None).why();
+            warn!(target: "apply", causes, "the sequences are not brought forward: {error}");
+        }
+    }
+
+    fn is_complete(&self, found: &Found) -> bool {
+        !found.awaits_schema(self.pipeline) && found.again.as_ref().is_some_and(Vec::is_empty)
+    }
+
+    fn empty_report(&self) -> Report {
+        Report {
+            slot_name: self.slot_name.clone(),
+            whole: self.options.tables.selects_everything(),
+            tables: Vec::new(),
+            object_count: None,
+            objects: Vec::new(),
+            sequence_count: 0,
+            sequences: Vec::new(),
+            notes: Vec::new(),
+            sample: self.options.sample,
+            adopted: false,
+            lsn: Lsn::ZERO,
+            pauses_ms: Vec::new(),
+            seconds: 0.0,
+        }
+    }
+
+    /// Reads where the source's sequences stand.
+    async fn sequences(&self, target: &Session) -> Result<sequence::Sequences, VerifyError> {
+        let look = VerifyError::of("list the tables");
+        let wanted = (&self.options.tables, &self.pipeline.filter);
+        let tables = table::ready(&self.source, target, &self.slot_name, wanted).await;
+        let tables = tables.map_err(look)?;
+        let all = self.options.tables.selects_everything();
+        let found = sequence::of_source(&self.source, (&tables, all)).await;
+        found.map_err(VerifyError::of("read the source's sequences"))
+    }
+
+    /// Compares what is left under another pair.
+    async fn round(&self, found: &mut Found, records: &Session) -> Result<(), VerifyError> {
+        let pair = self.pair().await?;
+        found.report.lsn = pair.lsn;
+        found
+            .report
+            .pauses_ms
+            .push(pair.pause.as_secs_f64() * 1_000.0);
+        if found.awaits_schema(self.pipeline) {
+            found.schema_tries += 1;
+            Box::pin(self.schema(&pair, found, records)).await?;
+        }
+        let sides = (&pair.source.session, &pair.target.session);
+        let (wanted, filter) = (&self.options.tables, &self.pipeline.filter);
+        let tables = table::list(sides, &self.slot_name, wanted, filter).await;
+        let tables = tables.map_err(VerifyError::of("list the tables"))?;
+        let candidates = self.candidates(tables, found, records).await?;
+        let rows = candidates.iter().map(|table| table.row_estimate * 2);
+        found.progress.rows_expected = self.settings.counters.rows() + rows.sum::<u64>();
+        let how = (self.options.worker_count, Arc::clone(&self.settings));
+        let mut workers = Workers::start(self.pipeline, pair, candidates, how).await?;
+        let mut again = Vec::new();
+        let mut ticks = interval(PROGRESS_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                came = workers.next() => match came {
+                    Some((table, Outcome::Compared(report, keys))) => {
+                        if report.verdict == Verdict::Different && !table.columns.is_empty() {
+                            found.differing.push(Differing { table, keys });
+                        }
+                        self.came(*report, found, records).await?;
+                    }
+                    Some((table, Outcome::Again(reason))) => again.push((table.name, reason)),
+                    None => break,
+                },
+                _ = ticks.tick() => {}
+            }
+            self.show(found);
+        }
+        again.extend(workers.end().await?);
+        found.again = Some(again);
+        Ok(())
+    }
+
+    /// Returns the tables whose rows are to be compared, and reports what is known of others already.
+    async fn candidates(
+        &self,
+        tables: Tables,
+        found: &mut Found,
+        records: &Session,
+    ) -> Result<Vec<Candidate>, VerifyError> {
+        let wanted = &self.options.tables;
+        if found.again.is_none() && tables.is_empty() && !wanted.selects_everything() {
+            let patterns: Vec<String> = wanted.included().iter().map(ToString::to_string).collect();
+            return Err(VerifyError::NoTable {
+                patterns: patterns.join(", "),
+            });
+        }
+        let again = found.again.take();
+        let is_left = |name: &QualifiedName| {
+            again
+                .as_ref()
+                .is_none_or(|left| left.iter().any(|(table, _)| table == name))
+        };
+        let lsn = found.report.lsn;
+        let passed_over = tables.passed_over.into_iter();
+        let passed_over = passed_over.map(|(name, reason)| (name, reason, Verdict::NotCompared));
+        let lacking = tables.lacking.into_iter();
+        let lacking = lacking.map(|(name, reason)| (name, reason, Verdict::Different));
+        for (name, reason, verdict) in passed_over.chain(lacking) {
+            if is_left(&name) {
+                let report = without_rows(name, verdict, reason, lsn);
+                self.came(report, found, records).await?;
+            }
+        }
+        let mut candidates = tables.candidates;
+        candidates.retain(|table| is_left(&table.name));
+        if again.is_none() {
+            found.progress.table_count = found.report.tables.len() + candidates.len();
+        }
+        Ok(candidates)
+    }
+
+    /// Keeps what came of a table, and reports it.
+    async fn came(
+        &self,
+        mut table: TableReport,
+        found: &mut Found,
+        records: &Session,
+    ) -> Result<(), VerifyError> {
+        table.repaired = found.repaired.get(&table.table).copied();
+        if self.options.sample.is_none() {
+            let recorded = record(records, &self.slot_name, &table).await;
+            recorded.map_err(VerifyError::of("keep the verdict on the target"))?;
+        }
+        (self.watch)(Event::Table(&table));
+        found.report.tables.push(table);
+        Ok(())
+    }
+
+    async fn schema(
+        &self,
+        pair: &Pair,
+        found: &mut Found,
+        now: &Session,
+    ) -> Result<(), VerifyError> {
+        let target = postgres::connect(&self.pipeline.target, "pgstream verify").await;
+        let target = target.map_err(VerifyError::of("connect to the target"))?;
+        let what = (
+            &*self.slot_name,
+            &self.options.tables,
+            &self.pipeline.filter,
+        );
+        let Some(compared) = compare_schema(pair, &target, now, what).await? else {
+            return Ok(());
+        };
+        let report = &mut found.report;
+        report.object_count = Some(compared.object_count);
+        for object in compared.objects {
+            (self.watch)(Event::Object(&object));
+            report.objects.push(object);
+        }
+        for object in compared.only_on_target {
+            let note = format!("{object} is only on the target");
+            (self.watch)(Event::Note(&note));
+            report.notes.push(note);
+        }
+        Ok(())
+    }
+
+    fn show(&self, found: &mut Found) {
+        let counters = &self.settings.counters;
+        found.progress = Progress {
+            tables_done: found.report.tables.len(),
+            rows: counters.rows(),
+            bytes: counters.bytes(),
+            ..found.progress
+        };
+        (self.watch)(Event::Progress(found.progress));
     }
 
     async fn pair(&self) -> Result<Pair, VerifyError> {
+        if let Some(adoption) = &self.adoption {
+            return adoption.pair(self.pipeline).await;
+        }
         let mut reason = String::new();
         for _ in 0..PAIRS_MAX {
             let Pipeline { source, target, .. } = self.pipeline;
@@ -208,189 +426,14 @@ impl Run<'_> {
         }
         Err(VerifyError::NoPair { reason })
     }
-
-    async fn round(
-        &self,
-        pair: Pair,
-        only: Option<Vec<(QualifiedName, String)>>,
-    ) -> Result<Left, VerifyError> {
-        let sides = (&pair.source.session, &pair.target.session);
-        let (wanted, filter) = (&self.options.tables, &self.pipeline.filter);
-        let tables = table::list(sides, &self.slot_name, wanted, filter).await;
-        let mut tables = tables.map_err(VerifyError::of("list the tables"))?;
-        let mut left = Left::default();
-        match only {
-            Some(only) => {
-                let wanted = |name: &QualifiedName| only.iter().any(|(table, _)| table == name);
-                tables.candidates.retain(|table| wanted(&table.name));
-                tables.lacking.retain(|(name, _)| wanted(name));
-            }
-            None if tables.is_empty() && !wanted.selects_everything() => {
-                let patterns: Vec<String> =
-                    wanted.included().iter().map(ToString::to_string).collect();
-                return Err(VerifyError::NoTable {
-                    patterns: patterns.join(", "),
-                });
-            }
-            None => {
-                let passed_over = tables.passed_over.into_iter();
-                left.reports.extend(passed_over.map(|(name, reason)| {
-                    without_rows(name, Verdict::NotCompared, reason, pair.lsn)
-                }));
-            }
-        }
-        let lacking = tables.lacking.into_iter();
-        left.reports.extend(
-            lacking.map(|(name, reason)| without_rows(name, Verdict::Different, reason, pair.lsn)),
-        );
-        self.work(pair, tables.candidates, left).await
-    }
-
-    /// Compares the tables with several workers.
-    async fn work(
-        &self,
-        pair: Pair,
-        tables: Vec<Candidate>,
-        left: Left,
-    ) -> Result<Left, VerifyError> {
-        let worker_count = self.options.worker_count.clamp(1, tables.len().max(1));
-        let open = VerifyError::of("open sessions for the comparison");
-        let now = tokio::try_join!(self.source(), self.target()).map_err(open)?;
-        let shared = Arc::new(Shared {
-            pair,
-            now,
-            queue: Mutex::new(tables.into()),
-            left: Mutex::new(left),
-            gives_way: AtomicBool::new(false),
-            settings: (self.seed, self.options.rows_max),
-        });
-        let mut workers = Vec::new();
-        let mut pids = (
-            vec![pid(&shared.pair.source.session).await?],
-            vec![pid(&shared.pair.target.session).await?],
-        );
-        for _ in 0..worker_count {
-            let open = VerifyError::of("open sessions for the comparison");
-            let (source, target) = tokio::try_join!(self.source(), self.target()).map_err(open)?;
-            pids.0.push(pid(&source).await?);
-            pids.1.push(pid(&target).await?);
-            workers.push(spawn("verify", work(Arc::clone(&shared), source, target)));
-        }
-        let _watch = spawn("verify watch", watch(Arc::clone(&shared), pids));
-        for mut worker in workers {
-            join(&mut worker).await?;
-        }
-        let mut left = shared.left.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut left = std::mem::take(&mut *left);
-        let queue = shared.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        let waiting = queue.iter().map(|table| {
-            let reason = "a statement of another session needed the end of the snapshot";
-            (table.name.clone(), reason.to_owned())
-        });
-        left.again.extend(waiting);
-        Ok(left)
-    }
-
-    async fn source(&self) -> Result<Session, PgError> {
-        postgres::connect(&self.pipeline.source, "pgstream verify").await
-    }
-
-    async fn target(&self) -> Result<Session, PgError> {
-        postgres::connect(&self.pipeline.target, "pgstream verify").await
-    }
 }
 
-async fn join(worker: &mut Task<Result<(), PgError>>) -> Result<(), VerifyError> {
-    match worker.join().await {
-        Ok(done) => done.map_err(VerifyError::of("compare tables")),
-        Err(ended) => Err(VerifyError::Crashed(ended)),
+fn restless_schema() -> ObjectReport {
+    ObjectReport {
+        object: "schema".to_owned(),
+        verdict: Verdict::NotCompared,
+        reason: "it was changed under each pair of snapshots".to_owned(),
     }
-}
-
-async fn pid(session: &Session) -> Result<i32, VerifyError> {
-    let row = session.row("SELECT pg_catalog.pg_backend_pid()", &[]).await;
-    let row = row.map_err(VerifyError::of("look at our own session"))?;
-    Ok(row.map_or(0, |row| row.get(0)))
-}
-
-/// What the workers of a round share.
-struct Shared {
-    pair: Pair,
-    /// Sessions that see what is committed now.
-    now: (Session, Session),
-    queue: Mutex<VecDeque<Candidate>>,
-    left: Mutex<Left>,
-    /// Somebody waits for the end of the snapshots: what is not compared yet is compared under others.
-    gives_way: AtomicBool,
-    settings: (u64, usize),
-}
-
-impl Shared {
-    fn next(&self) -> Option<Candidate> {
-        if self.gives_way.load(Ordering::Relaxed) {
-            return None;
-        }
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        queue.pop_front()
-    }
-
-    fn came(&self, name: QualifiedName, outcome: compare::Outcome) {
-        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-        match outcome {
-            compare::Outcome::Compared(report) => left.reports.push(*report),
-            compare::Outcome::Again(reason) => left.again.push((name, reason)),
-        }
-    }
-}
-
-async fn work(shared: Arc<Shared>, source: Session, target: Session) -> Result<(), PgError> {
-    let sides = Sides {
-        source: &source,
-        target: &target,
-        source_now: &shared.now.0,
-        target_now: &shared.now.1,
-    };
-    while let Some(table) = shared.next() {
-        let outcome = compare(&sides, &shared.pair, &table, shared.settings).await?;
-        shared.came(table.name, outcome);
-    }
-    Ok(())
-}
-
-/// Lets others go first, on both sides, until it is dropped.
-async fn watch(shared: Arc<Shared>, pids: (Vec<i32>, Vec<i32>)) {
-    let mut ticks = interval(WATCH_EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        let (source, target) = tokio::join!(
-            make_way(&shared.now.0, &pids.0),
-            make_way(&shared.now.1, &pids.1)
-        );
-        match (source, target) {
-            (Ok(source), Ok(target)) if source || target => {
-                shared.gives_way.store(true, Ordering::Relaxed);
-            }
-            (Ok(_), Ok(_)) => {}
-            // The workers find out.
-            (Err(error), _) | (_, Err(error)) => {
-                debug!(target: "apply", %error, "cannot look whom we keep waiting");
-            }
-        }
-    }
-}
-
-/// Ends what others wait for, and returns whether they wait for the end of the snapshot.
-async fn make_way(now: &Session, pids: &[i32]) -> Result<bool, PgError> {
-    let rows = now.rows(WAITED_FOR, &[&pids]).await?;
-    if rows.is_empty() {
-        return Ok(false);
-    }
-    let waited_for: Vec<i32> = rows.iter().map(|row| row.get(0)).collect();
-    now.rows(CANCEL, &[&waited_for]).await?;
-    Ok(rows
-        .iter()
-        .any(|row| row.get::<_, Option<bool>>(1) == Some(true)))
 }
 
 fn without_rows(table: QualifiedName, verdict: Verdict, reason: String, lsn: Lsn) -> TableReport {
@@ -405,6 +448,7 @@ fn without_rows(table: QualifiedName, verdict: Verdict, reason: String, lsn: Lsn
         differing: 0,
         counted: false,
         rows: Vec::new(),
+        repaired: None,
         lsn,
         seconds: 0.0,
     }

@@ -1,6 +1,6 @@
 //! What is compared: tables that replicate, as the two snapshots show them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::config::TableFilter;
 use crate::model::{QualifiedName, RelationId, quote_ident};
@@ -41,6 +41,9 @@ SELECT t.schema_name, t.table_name, t.state
 FROM pgstream.snapshot_table AS t
 WHERE t.slot_name = $1 AND t.state <> 'ready'";
 
+const NOT_READY_OIDS: &str = "\
+SELECT t.relation FROM pgstream.snapshot_table AS t WHERE t.slot_name = $1 AND t.state <> 'ready'";
+
 /// What makes rows read under an older snapshot wrong when it changes: the files and the columns.
 pub(super) const FINGERPRINT: &str = "\
 SELECT pg_catalog.string_agg(pg_catalog.concat(c.oid, ' ', c.relfilenode, ' ', (
@@ -68,6 +71,26 @@ pub(super) struct Candidate {
     pub(super) byte_count: u64,
 }
 
+/// The stream stands still while a range is brought: it has no more rows, and no more bytes.
+const RANGE_ROWS: u64 = 1_000;
+const RANGE_BYTES: u64 = 16 << 20;
+
+/// A table that differs, and in which rows.
+#[derive(Debug)]
+pub(super) struct Differing {
+    pub(super) table: Candidate,
+    pub(super) keys: Vec<Vec<String>>,
+}
+
+impl Differing {
+    /// Returns so many rows as take a moment to bring.
+    pub(super) fn range_rows(&self) -> usize {
+        let row_bytes = self.table.byte_count / self.table.row_estimate.max(1);
+        let rows = (RANGE_BYTES / row_bytes.max(1)).clamp(1, RANGE_ROWS);
+        usize::try_from(rows).unwrap_or(1)
+    }
+}
+
 /// The tables of a run.
 #[derive(Debug, Default)]
 pub(super) struct Tables {
@@ -86,12 +109,47 @@ impl Tables {
 }
 
 impl Candidate {
-    pub(super) fn copy_source(&self) -> String {
-        self.copy(self.source_is_root)
+    pub(super) fn copy_source(&self, sample: Option<Sample>) -> String {
+        self.copy(self.source_is_root, sample)
     }
 
-    pub(super) fn copy_target(&self) -> String {
-        self.copy(self.target_is_root)
+    pub(super) fn copy_target(&self, sample: Option<Sample>) -> String {
+        self.copy(self.target_is_root, sample)
+    }
+
+    /// Returns the statement that reads the rows of the source that meet a condition.
+    pub(super) fn copy_source_where(&self, filter: &str) -> String {
+        format!(
+            "COPY (SELECT {} FROM {}{}{filter}) TO STDOUT",
+            self.column_list(),
+            only(self.source_is_root),
+            self.name.quoted()
+        )
+    }
+
+    /// Returns the statement that reads rows of the target that meet a condition, each behind where it lies.
+    pub(super) fn copy_placed_where(&self, filter: &str) -> String {
+        format!(
+            "COPY (SELECT tableoid::pg_catalog.oid, ctid, {} FROM {}{filter}) TO STDOUT",
+            self.column_list(),
+            self.on_target()
+        )
+    }
+
+    /// Returns the names of the key's columns.
+    pub(super) fn key_names(&self) -> Vec<&str> {
+        let names = self.key.iter().filter_map(|at| self.columns.get(*at));
+        names.map(String::as_str).collect()
+    }
+
+    /// Returns the target's table as statements name it.
+    pub(super) fn on_target(&self) -> String {
+        format!("{}{}", only(self.target_is_root), self.name.quoted())
+    }
+
+    fn column_list(&self) -> String {
+        let columns: Vec<String> = self.columns.iter().map(|name| quote_ident(name)).collect();
+        columns.join(", ")
     }
 
     /// Returns the statement that keeps others from changing the table while it is read.
@@ -107,13 +165,41 @@ impl Candidate {
         (self.source_is_root, self.target_is_root)
     }
 
-    fn copy(&self, root: bool) -> String {
+    fn copy(&self, root: bool, sample: Option<Sample>) -> String {
         let columns: Vec<String> = self.columns.iter().map(|name| quote_ident(name)).collect();
+        let known_by: Vec<String> = match self.key.is_empty() {
+            true => columns.clone(),
+            false => (self.key.iter().filter_map(|at| columns.get(*at)))
+                .cloned()
+                .collect(),
+        };
         format!(
-            "COPY (SELECT {} FROM {}{}) TO STDOUT",
+            "COPY (SELECT {} FROM {}{}{}) TO STDOUT",
             columns.join(", "),
             only(root),
-            self.name.quoted()
+            self.name.quoted(),
+            sample.map_or_else(String::new, |sample| sample.condition(&known_by))
+        )
+    }
+}
+
+/// Some of the rows, the same ones on both sides: by the key, where there is one. Two rows of a table
+/// without a key that are not equal may be taken on one side only, and are reported rightly.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sample {
+    pub(super) percent: f64,
+    pub(super) seed: u64,
+}
+
+impl Sample {
+    /// MD5 of a text is the same on every server.
+    fn condition(self, known_by: &[String]) -> String {
+        let below = (self.percent / 100.0 * f64::from(u32::MAX)).round();
+        format!(
+            " WHERE ('x' || pg_catalog.substr(pg_catalog.md5('{}' || ROW({})::pg_catalog.text), 1, 8))\
+             ::bit(32)::pg_catalog.int8 <= {below}",
+            self.seed,
+            known_by.join(", ")
         )
     }
 }
@@ -126,6 +212,21 @@ struct OnTarget {
     oid: u32,
     root: bool,
     columns: Vec<String>,
+}
+
+/// Returns the tables (OIDs on the source) that replicate, are wanted, and are not being copied.
+pub(super) async fn ready(
+    source: &Session,
+    target: &Session,
+    slot_name: &str,
+    (wanted, filter): (&TableFilter, &TableFilter),
+) -> Result<Vec<u32>, PgError> {
+    let all = source_tables(source).await?;
+    let not_ready = target.rows(NOT_READY_OIDS, &[&slot_name]).await?;
+    let not_ready: HashSet<u32> = not_ready.iter().map(|row| row.get(0)).collect();
+    let selected = select(&all, wanted, filter).tables.into_iter();
+    let selected = selected.map(|table| table.relation.0);
+    Ok(selected.filter(|oid| !not_ready.contains(oid)).collect())
 }
 
 /// Lists the tables, each session in its snapshot of the pair.

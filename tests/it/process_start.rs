@@ -193,7 +193,7 @@ async fn a_slot_that_was_made_anew_has_lost_changes() {
         78,
         &[
             "it was created anew",
-            "hint: empty or drop the target's tables",
+            "hint: pgstream verify --repair brings what differs",
         ],
     );
     assert_eq!(query_text(&flow.target, "SELECT id FROM t").await, ["1"]);

@@ -205,6 +205,10 @@ async fn sequences_are_brought_forward_on_demand_and_by_verify() {
         tables: TableFilter::default(),
         worker_count: 1,
         rows_max: 1,
+        repair: false,
+        show_values: false,
+        sample: None,
+        bytes_per_s: None,
     };
     Box::pin(verify(&flow.pipeline, &options, |_| ()))
         .await

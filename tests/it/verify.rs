@@ -1,5 +1,11 @@
 //! `verify`: both sides compared at one exact position, while they are in use.
 
+mod adopt;
+mod anew;
+mod cli;
+mod repair;
+mod schema;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,13 +15,17 @@ use pgstream::status::Phase;
 use pgstream::verify::{Options, Report, RowKind, TableReport, Verdict, verify};
 
 use crate::support::flow::{Flow, stop, wait_for};
-use crate::support::{connect, execute, query_text};
+use crate::support::{connect, execute, query_text, wait_until};
 
 fn options() -> Options {
     Options {
         tables: TableFilter::default(),
         worker_count: 2,
         rows_max: 10,
+        repair: false,
+        show_values: false,
+        sample: None,
+        bytes_per_s: None,
     }
 }
 
@@ -248,6 +258,21 @@ async fn a_schema_change_does_not_wait_for_a_comparison_and_spoils_no_verdict() 
                 ] {
                     execute(&client, sql).await;
                 }
+                // As fast as the stream takes them, and no faster.
+                let here = query_text(&client, "SELECT pg_current_wal_lsn()")
+                    .await
+                    .join("");
+                let reached = format!(
+                    "SELECT confirmed_flush_lsn >= '{here}' FROM pg_replication_slots \
+                     WHERE slot_name = 'flow_slot'"
+                );
+                wait_until("the stream has them", async || {
+                    match query_text(&client, &reached).await.join("").as_str() {
+                        "t" => Ok(()),
+                        other => Err(other.to_owned()),
+                    }
+                })
+                .await;
             }
         })
     };

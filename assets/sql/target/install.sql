@@ -11,11 +11,13 @@ CREATE TABLE IF NOT EXISTS pgstream.checkpoint (
   commit_time       pg_catalog.timestamptz,
   updated_at        pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now(),
   included_tables   pg_catalog.text, -- the filter of the pipeline, as its configuration has it
-  excluded_tables   pg_catalog.text
+  excluded_tables   pg_catalog.text,
+  installation      pg_catalog.text  -- pgstream.pipeline.identity on the source
 );
 -- Earlier builds had none.
 ALTER TABLE pgstream.checkpoint ADD COLUMN IF NOT EXISTS included_tables pg_catalog.text,
-  ADD COLUMN IF NOT EXISTS excluded_tables pg_catalog.text;
+  ADD COLUMN IF NOT EXISTS excluded_tables pg_catalog.text,
+  ADD COLUMN IF NOT EXISTS installation pg_catalog.text;
 COMMENT ON TABLE pgstream.checkpoint IS 'End of the last source transaction applied here, by slot';
 
 CREATE TABLE IF NOT EXISTS pgstream.skipped_transaction (
@@ -138,3 +140,30 @@ CREATE TABLE IF NOT EXISTS pgstream.verified_table (
   PRIMARY KEY (slot_name, schema_name, table_name)
 );
 COMMENT ON TABLE pgstream.verified_table IS 'The last verdict of verify on each table';
+
+CREATE TABLE IF NOT EXISTS pgstream.verification (
+  slot_name      pg_catalog.text PRIMARY KEY,
+  verdict        pg_catalog.text NOT NULL, -- equal, different, not_compared
+  lsn            pg_catalog.pg_lsn NOT NULL,
+  table_count    pg_catalog.int8 NOT NULL,
+  object_count   pg_catalog.int8 NOT NULL,
+  sequence_count pg_catalog.int8 NOT NULL,
+  row_count      pg_catalog.int8 NOT NULL, -- on the source
+  open_count     pg_catalog.int8 NOT NULL, -- tables, objects and sequences that are not equal
+  verified_at    pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
+);
+COMMENT ON TABLE pgstream.verification IS 'The last verdict of verify on everything that replicates';
+
+CREATE TABLE IF NOT EXISTS pgstream.repair (
+  ordinal     pg_catalog.int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  slot_name   pg_catalog.text NOT NULL,
+  schema_name pg_catalog.text NOT NULL,
+  table_name  pg_catalog.text NOT NULL,
+  lsn         pg_catalog.pg_lsn NOT NULL, -- the rows are those of this position of the source
+  inserted    pg_catalog.int8 NOT NULL,
+  updated     pg_catalog.int8 NOT NULL,
+  deleted     pg_catalog.int8 NOT NULL,
+  repaired_by pg_catalog.text NOT NULL DEFAULT SESSION_USER,
+  repaired_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+COMMENT ON TABLE pgstream.repair IS 'Rows that verify --repair has brought from the source, a transaction a row';

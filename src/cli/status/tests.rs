@@ -80,6 +80,7 @@ fn seen() -> Inspection {
         }),
         last_stop: None,
         sequences: None,
+        verified: None,
         skipped_transaction_count: Some(0),
         unconfirmed: None,
         copies: vec![

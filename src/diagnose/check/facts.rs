@@ -233,6 +233,9 @@ pub(crate) struct TargetFacts {
     /// Why the slot surely does not go on from its checkpoint.
     #[serde(skip)]
     pub(crate) misfit: Option<String>,
+    /// Where the pipeline stood when it was removed, where the mark of that installation is still there.
+    #[serde(skip)]
+    pub(crate) begins_anew: Option<Lsn>,
     /// Why the last run ended or stands, until that is overcome.
     #[serde(skip)]
     pub(crate) last_stop: Option<LastStop>,

@@ -8,7 +8,7 @@ use crate::diagnose::sequences::SequenceLook;
 use crate::model::Lsn;
 use crate::status::{Failure, Slot};
 
-use super::report::{Checkpoint, Init, TableCopy, UnfitPublication};
+use super::report::{Checkpoint, Init, TableCopy, UnfitPublication, Verified};
 
 #[derive(Debug, Clone)]
 pub(crate) struct SourceLook {
@@ -32,6 +32,7 @@ pub(crate) struct TargetLook {
     pub(crate) copies: Vec<TableCopy>,
     pub(crate) last_stop: Option<Failure>,
     pub(crate) sequences: Option<SequenceLook>,
+    pub(crate) verified: Verified,
     /// What our role may not read, and what lets it.
     pub(crate) barred: Option<Barred>,
 }

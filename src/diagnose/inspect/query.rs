@@ -13,13 +13,14 @@ use crate::schema::install;
 use crate::status::Slot;
 
 use super::look::{Barred, Progress, SourceLook, TargetLook};
-use super::report::{Init, UnfitPublication};
+use super::report::{Init, UnfitPublication, Verified};
 
 const SLOTS: &str = include_str!("../../../assets/sql/source/slots.sql");
 const SOURCE: &str = include_str!("../../../assets/sql/source/inspect.sql");
 const SCHEMA_CHANGES: &str = include_str!("../../../assets/sql/source/schema_changes.sql");
 const TARGET: &str = include_str!("../../../assets/sql/target/inspect.sql");
 const COPIES: &str = include_str!("../../../assets/sql/target/copies.sql");
+const VERIFIED: &str = include_str!("../../../assets/sql/target/verified.sql");
 const PROGRESS: &str = include_str!("../../../assets/sql/target/progress.sql");
 
 /// What `application_name` says of us on both servers.
@@ -32,6 +33,7 @@ const OWN_TABLES: [&str; 3] = ["checkpoint", "skipped_transaction", "schema_chan
 const COPIES_TABLE: &str = "snapshot_table";
 const STOPS_TABLE: &str = "last_stop";
 const SEQUENCES_TABLE: &str = "sequence_look";
+const PROOFS_TABLE: &str = "verification";
 
 #[derive(Debug, Deserialize)]
 struct SlotsDocument {
@@ -178,7 +180,12 @@ async fn records(
         true => stops::last(session, slot_name.as_str()).await?,
         false => None,
     };
+    let verified = match there(&PROOFS_TABLE) {
+        true => document(session, VERIFIED, &[&slot_name.as_str()]).await?,
+        false => Verified::default(),
+    };
     Ok(TargetLook {
+        verified,
         progress,
         copies,
         last_stop,

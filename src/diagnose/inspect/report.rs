@@ -6,7 +6,7 @@ use crate::diagnose::sequences::SequenceLook;
 use crate::diagnose::stops::LastStop;
 use crate::model::{Lsn, QualifiedName};
 use crate::schema::InitState;
-use crate::status::{CopyState, Slot};
+use crate::status::{CopyState, Slot, Verdict};
 
 /// What one look saw.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -44,6 +44,8 @@ pub struct Inspection {
     pub unconfirmed: Option<Unconfirmed>,
     /// Why the last run ended or stands, until that is overcome.
     pub last_stop: Option<LastStop>,
+    /// What `verify` has found last; none: it has found nothing yet, or the target is away.
+    pub verified: Option<Verified>,
     /// Transactions that an operator skipped on record.
     pub skipped_transaction_count: Option<i64>,
     /// How the sequences follow; none before the first look.
@@ -163,6 +165,54 @@ pub struct Checkpoint {
     pub updated_at: String,
     /// Why the slot does not go on from here: `run` would refuse.
     pub misfit: Option<String>,
+}
+
+/// What `verify` has found last.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Verified {
+    /// Of the last comparison of everything that replicates.
+    pub last: Option<Verification>,
+    /// Tables whose own last verdict is that they differ.
+    pub different_tables: Vec<DifferentTable>,
+}
+
+impl Verified {
+    /// Returns itself where there is something to say.
+    #[must_use]
+    pub fn known(self) -> Option<Self> {
+        (self.last.is_some() || !self.different_tables.is_empty()).then_some(self)
+    }
+}
+
+/// A comparison of everything that replicates.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Verification {
+    pub verdict: Verdict,
+    /// The position of the source that both sides were compared at.
+    pub lsn: Lsn,
+    /// When.
+    pub at: String,
+    /// How long ago.
+    pub age_s: f64,
+    pub table_count: u64,
+    pub object_count: u64,
+    pub sequence_count: u64,
+    /// Rows on the source.
+    pub row_count: u64,
+    /// Tables, objects and sequences that are not equal.
+    pub open_count: u64,
+}
+
+/// A table that differs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DifferentTable {
+    pub table: String,
+    pub missing: u64,
+    pub extra: u64,
+    pub differing: u64,
+    pub lsn: Lsn,
+    /// When it was found.
+    pub at: String,
 }
 
 /// A publication that leaves changes out: `run` refuses it.

@@ -75,6 +75,7 @@ fn applied(id: &str) -> Applied {
 
 fn target(end_lsn: u64) -> TargetLook {
     TargetLook {
+        verified: Verified::default(),
         barred: None,
         version: "15.20".to_owned(),
         progress: Progress {
@@ -180,6 +181,7 @@ fn the_json_shape_is_stable() {
             "source",
             "target",
             "unconfirmed",
+            "verified",
         ]
     );
     assert_eq!(

@@ -76,6 +76,7 @@ impl Records<'_> {
             silence: false,
         };
         let confirmed_lsn = slot.confirmed_lsn;
+        self.begin_anew_if_installed_anew(&session).await?;
         let opened = Writer::open(session, rules, self.stream.clone()).await;
         let (mut writer, store) = opened.map_err(|source| self.refused(source))?;
         let known = self.require(writer.session()).await?;
@@ -105,6 +106,27 @@ impl Records<'_> {
             older_types: OlderTypes::known(older_rows),
             begun,
         })
+    }
+
+    /// What an installation has left that was torn down since is not where this one goes on.
+    async fn begin_anew_if_installed_anew(&self, target: &Session) -> Result<(), EngineError> {
+        let slot_name = &self.stream.slot_name;
+        let refused = |source| self.refused(source);
+        apply::install_records(target).await.map_err(refused)?;
+        let left = apply::mark(target, slot_name).await.map_err(refused)?;
+        let identity = self.recorded.as_ref();
+        let identity = identity.and_then(|recorded| recorded.identity.as_deref());
+        let source = (&*self.stream.system_identifier, &*self.stream.database_name);
+        let Some(left) = left.filter(|left| left.is_of_another(identity, source)) else {
+            return Ok(());
+        };
+        let verify = "pgstream verify --repair";
+        warn!(target: "slot", slot = %slot_name, hint = verify, "the target has the mark of an earlier \
+            installation of this pipeline, which was removed when it stood at {}: it begins anew here, and \
+            what has changed on the source in between is not on the target; {verify} finds and brings it",
+            left.end_lsn);
+        let forgotten = apply::forget_stream(target, slot_name).await;
+        forgotten.map_err(refused)
     }
 
     /// Looks whether the checkpoint is gone that the slot goes on from, and who else brings the same
@@ -247,6 +269,10 @@ impl Records<'_> {
         let Some(recorded) = &self.recorded else {
             return Ok(());
         };
+        if let Some(identity) = &recorded.identity {
+            let noted = apply::note_installation(target, slot_name, identity).await;
+            noted.map_err(|source| self.refused(source))?;
+        }
         if recorded.target.as_ref() == Some(&place) {
             return Ok(());
         }

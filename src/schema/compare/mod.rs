@@ -2,9 +2,11 @@
 //! change changed. Pure.
 
 mod before_after;
+mod divergence;
 mod explain;
 pub(crate) mod reconcile;
 
 pub(crate) use before_after::differences;
+pub(crate) use divergence::divergence;
 pub use reconcile::Conflict;
 pub(crate) use reconcile::{Reconciled, domain_checks_in_the_way, in_the_way, reconcile, so_far};

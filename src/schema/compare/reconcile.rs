@@ -241,7 +241,7 @@ fn sequence_so_far(made: &mut Sequence, existing: &Sequence) {
 }
 
 /// What two servers must agree on; numbers, owners and settings differ without harm.
-fn shape(object: &ObjectChange) -> Value {
+pub(super) fn shape(object: &ObjectChange) -> Value {
     match object {
         ObjectChange::Schema(_) => Value::Null,
         ObjectChange::Table(i) => i.after.as_ref().map_or(Value::Null, table_shape),

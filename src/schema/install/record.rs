@@ -13,6 +13,8 @@ pub struct PipelineRecord {
     pub target: Option<String>,
     /// Our role may read it, and write it down.
     pub writable: bool,
+    /// Which installation of the pipeline this is; none: an earlier build gave it no name.
+    pub identity: Option<String>,
 }
 
 /// An installation of an earlier build has no place for it.
@@ -38,11 +40,13 @@ pub async fn pipeline_record(
     if !there.get::<_, bool>(0) {
         return Ok(Some(PipelineRecord::default()));
     }
-    let sql = "SELECT p.target FROM pgstream.pipeline AS p WHERE p.slot_name = $1";
+    let sql = "SELECT p.target, pg_catalog.to_jsonb(p) ->> 'identity' \
+               FROM pgstream.pipeline AS p WHERE p.slot_name = $1";
     let row = source.row(sql, &[&slot_name]).await?;
     Ok(row.map(|row| PipelineRecord {
         target: row.get(0),
         writable: there.get(1),
+        identity: row.get(1),
     }))
 }
 

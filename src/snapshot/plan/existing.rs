@@ -15,12 +15,19 @@ pub(crate) async fn existing(
     let describer = Describer::temporary(target)
         .await
         .map_err(DescribeError::Ask)?;
+    existing_by(&describer, target, wanted).await
+}
+
+/// As [`existing`], by somebody who is ready to describe: the session may be in a transaction that only
+/// reads.
+pub(crate) async fn existing_by(
+    describer: &Describer<'_>,
+    target: &Session,
+    wanted: &[&ObjectChange],
+) -> Result<Vec<ObjectChange>, DescribeError> {
     let names = Names::of(wanted);
-    let oids = names
-        .find(target, &describer)
-        .await
-        .map_err(DescribeError::Ask)?;
-    describer.describe(&oids).await
+    let oids = names.find(target, describer).await;
+    describer.describe(&oids.map_err(DescribeError::Ask)?).await
 }
 
 #[derive(Default)]

@@ -14,6 +14,7 @@ mod snapshot_plan;
 mod source_snapshot;
 
 pub use error::PlanError;
+pub(crate) use existing::existing_by;
 pub(crate) use previous_run::PreviousRun;
 pub(crate) use ranges::Ranges;
 pub(crate) use report::plan_snapshot;

@@ -25,6 +25,11 @@ ALTER TABLE pgstream.pipeline ADD COLUMN IF NOT EXISTS target text;
 -- Its slot is on a standby, where this server does not see it.
 ALTER TABLE pgstream.pipeline ADD COLUMN IF NOT EXISTS on_standby boolean NOT NULL DEFAULT false;
 
+-- Another one with each installation of the pipeline: the mark that it leaves on the target says whose it
+-- is. A slot that gets lost leaves it as it is.
+ALTER TABLE pgstream.pipeline
+  ADD COLUMN IF NOT EXISTS identity text NOT NULL DEFAULT gen_random_uuid()::text;
+
 -- REMOVAL
 DROP TABLE IF EXISTS pgstream.pipeline;
 DROP TABLE IF EXISTS pgstream.installation;

@@ -11,7 +11,7 @@ use crate::diagnose::check::finding::{bounded, remark, required};
 use crate::diagnose::check::report::{Finding, Side};
 use crate::diagnose::check::wanted::Wanted;
 use crate::diagnose::requirements;
-use crate::model::hint::{begin_anew, run_command, tear_down_command};
+use crate::model::hint::{begin_anew, run_command, tear_down_command, verify_command};
 use crate::model::{Classify as _, QualifiedName, quote_ident, quote_literal};
 
 pub(crate) fn judge(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Vec<Finding> {
@@ -20,6 +20,7 @@ pub(crate) fn judge(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts)
     }
     let mut findings = Vec::new();
     findings.extend(checkpoint(wanted, target));
+    findings.extend(begins_anew(wanted, target));
     findings.extend(gone_checkpoint(wanted, source, target).filter(|_| target.checkpoint_gone));
     findings.extend(other_pipelines(wanted, source, target));
     findings.extend(encoding(source, target));
@@ -77,6 +78,23 @@ fn checkpoint(wanted: &Wanted, target: &TargetFacts) -> Option<Finding> {
             refusal.hint().unwrap_or_default(),
         )
     })
+}
+
+/// Not in the way, and to be known.
+fn begins_anew(wanted: &Wanted, target: &TargetFacts) -> Option<Finding> {
+    let stood_at = target.begins_anew?;
+    Some(remark(
+        Side::Target,
+        format!("checkpoint of slot {}", wanted.slot_name),
+        format!(
+            "is of an earlier installation, which was removed when it stood at {stood_at}: run begins anew \
+             here, and what has changed on the source in between is not here"
+        ),
+        format!(
+            "{} # once run streams",
+            verify_command(&wanted.init_argument)
+        ),
+    ))
 }
 
 /// Returns the finding of a checkpoint that looks gone. It takes a closer look to know.

@@ -179,6 +179,7 @@ fn a_checkpoint_that_is_gone_blocks_where_the_source_remembers_it() {
     source.recorded = Some(PipelineRecord {
         target: Some("1/5".to_owned()),
         writable: true,
+        identity: None,
     });
     assert!(gone_checkpoint(&wanted(), &source, &target).is_some());
     assert_eq!(judge(&wanted(), &source, &target), []);

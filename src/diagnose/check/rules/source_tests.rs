@@ -188,7 +188,7 @@ fn the_states_of_a_slot_are_told_apart() {
         |f| slot(f).wal_status = Some("lost".to_owned()),
         "lost",
         "pgstream tear-down -c a.env --replication-slot a_slot && \
-         pgstream init -c a.env --replication-slot a_slot # then empty the tables",
+         pgstream init -c a.env --replication-slot a_slot && pgstream verify -c a.env --repair # the last brings",
     );
     check(
         |f| slot(f).wal_status = Some("unreserved".to_owned()),

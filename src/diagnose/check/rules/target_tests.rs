@@ -35,12 +35,14 @@ fn ready() -> TargetFacts {
             "checkpoint",
             "last_stop",
             "paired_snapshot",
+            "repair",
             "schema_change",
             "sequence_look",
             "skipped_transaction",
             "snapshot_part",
             "snapshot_step",
             "snapshot_table",
+            "verification",
             "verified_table",
         ]
         .map(own)

@@ -1,0 +1,184 @@
+//! Takes over a target that the slot does not go on from: one whose slot was lost and made anew, or one that
+//! somebody filled by other means. Nothing is copied but what differs.
+//!
+//! ```text
+//!   a snapshot of the source at an exact position S, behind what the slot has from
+//!   what differs is brought, a range in one target transaction; nobody streams meanwhile
+//!   all is equal at S ──> the checkpoint is S, and run goes on from there
+//! ```
+//!
+//! Where it ends before, the checkpoint is what it was, and nobody streams: the next attempt takes another S
+//! and finds what the last one brought.
+
+use std::time::Duration;
+
+use tracing::info;
+
+use crate::apply::{self, AdoptedCheckpoint, ApplyError, Stream};
+use crate::config::Pipeline;
+use crate::diagnose::continuity::{begins_anew, certain_misfit};
+use crate::fault;
+use crate::model::Lsn;
+use crate::postgres::{self, PgError, Session, naming_whom_we_wait_for};
+use crate::schema::{install, mark_acked};
+use crate::snapshot::ConsistentPoint;
+
+use super::VerifyError;
+use super::pair::{Held, Pair};
+
+const SLOT: &str = "\
+SELECT s.active OR s.wal_status = 'lost' FROM pg_catalog.pg_replication_slots AS s
+WHERE s.slot_name = $1 AND s.database = pg_catalog.current_database()";
+
+const TIMELINE: &str = "SELECT c.timeline_id FROM pg_catalog.pg_control_checkpoint() AS c";
+
+/// A position of the source that the target is brought to.
+pub(super) struct Adoption {
+    point: ConsistentPoint,
+    pub(super) lsn: Lsn,
+    /// The checkpoint as it was found; none: there was none.
+    pub(super) found: Option<Lsn>,
+}
+
+/// Returns why the stream cannot go on from the target, where nobody streams; none: it can, or somebody does.
+pub(super) async fn why(
+    pipeline: &Pipeline,
+    source: &Session,
+    slot_name: &str,
+) -> Result<Option<String>, VerifyError> {
+    let slot = source.row(SLOT, &[&slot_name]).await;
+    let slot = slot.map_err(VerifyError::of("look at the slot"))?;
+    if slot.is_none_or(|slot| slot.get::<_, Option<bool>>(0) != Some(false)) {
+        return Ok(None);
+    }
+    let target = postgres::connect(&pipeline.target, "pgstream verify").await;
+    let target = target.map_err(VerifyError::of("connect to the target"))?;
+    apply::install_records(&target).await?;
+    if apply::mark(&target, slot_name).await?.is_none() {
+        return Ok(Some("it has no checkpoint of this pipeline".to_owned()));
+    }
+    if let Some(stood_at) = begins_anew(pipeline, slot_name).await {
+        return Ok(Some(format!(
+            "its checkpoint is of an earlier installation, which stood at {stood_at}"
+        )));
+    }
+    Ok(certain_misfit(pipeline, slot_name).await)
+}
+
+impl Adoption {
+    /// Takes a snapshot of the source. The mark of an earlier installation is forgotten.
+    pub(super) async fn open(pipeline: &Pipeline, slot_name: &str) -> Result<Self, VerifyError> {
+        let target = postgres::connect(&pipeline.target, "pgstream verify").await;
+        let target = target.map_err(VerifyError::of("connect to the target"))?;
+        if begins_anew(pipeline, slot_name).await.is_some() {
+            apply::forget_stream(&target, slot_name).await?;
+        }
+        let found = apply::mark(&target, slot_name).await?;
+        let source = postgres::connect(&pipeline.source, "pgstream verify").await;
+        let source = source.map_err(VerifyError::of("connect to the source"))?;
+        let short: String = slot_name.chars().take(40).collect();
+        let name = format!("{short}_verify_{}", source.process_id());
+        let what = "take a snapshot of the source";
+        let ask = || source.another("pgstream verify");
+        let point = ConsistentPoint::with_position(&pipeline.source, &name);
+        let point = naming_whom_we_wait_for(what, ask, point).await;
+        let point = point.map_err(VerifyError::of(what))?;
+        Ok(Self {
+            lsn: point.lsn().unwrap_or_default(),
+            point,
+            found: found.map(|mark| mark.end_lsn),
+        })
+    }
+
+    /// Returns the snapshot with one of the target, where nobody writes.
+    pub(super) async fn pair(&self, pipeline: &Pipeline) -> Result<Pair, VerifyError> {
+        let open = async {
+            let source = postgres::connect(&pipeline.source, "pgstream verify").await?;
+            let begin = self.point.begin();
+            source.run(&begin).await?;
+            let source = Held {
+                session: source,
+                begin,
+            };
+            let target = postgres::connect(&pipeline.target, "pgstream verify").await?;
+            Ok((source, Held::take(target).await?))
+        };
+        let (source, target) = open.await.map_err(VerifyError::of("take snapshots"))?;
+        Ok(Pair {
+            source,
+            target,
+            lsn: self.lsn,
+            pause: Duration::ZERO,
+        })
+    }
+
+    /// Opens a session on the source that reads at the position.
+    pub(super) async fn reader(&self, pipeline: &Pipeline) -> Result<Session, PgError> {
+        let session = postgres::connect(&pipeline.source, "pgstream verify").await?;
+        session.run(&self.point.begin()).await?;
+        Ok(session)
+    }
+
+    /// Moves the checkpoint to where both sides are equal.
+    pub(super) async fn finish(
+        &self,
+        pipeline: &Pipeline,
+        (source, slot_name): (&Session, &str),
+    ) -> Result<(), VerifyError> {
+        let ask = async {
+            let (system_identifier, database_name) = source.system().await?;
+            let timeline = source.row(TIMELINE, &[]).await?;
+            let recorded = install::pipeline_record(source, slot_name).await?;
+            let stream = Stream {
+                slot_name: slot_name.to_owned(),
+                system_identifier,
+                database_name,
+                timeline: timeline.map_or(0, |row| row.get(0)),
+            };
+            let target = postgres::connect(&pipeline.target, "pgstream verify").await?;
+            Ok((
+                stream,
+                recorded.and_then(|recorded| recorded.identity),
+                target,
+            ))
+        };
+        let (stream, identity, target) =
+            ask.await.map_err(VerifyError::of("identify both sides"))?;
+        let adopted = AdoptedCheckpoint {
+            stream: &stream,
+            found: self.found,
+            end_lsn: self.lsn,
+            filter: &pipeline.filter,
+            identity: identity.as_deref(),
+        };
+        fault::point(fault::VERIFY_BEFORE_ADOPTION);
+        adopted.write(&target).await?;
+        let marked = self.mark_schema_changes(pipeline).await;
+        marked.map_err(VerifyError::of(
+            "mark schema changes as durable on the target",
+        ))?;
+        fault::point(fault::VERIFY_AFTER_ADOPTION);
+        info!(target: "slot", lsn = %self.lsn, "the target is taken over: run goes on from here");
+        Ok(())
+    }
+}
+
+impl Adoption {
+    /// Schema changes that were made before are on the target, and the stream will not bring them.
+    async fn mark_schema_changes(&self, pipeline: &Pipeline) -> Result<(), PgError> {
+        let Some(settings) = &pipeline.schema_log else {
+            return Ok(());
+        };
+        let sql = "SELECT l.id::pg_catalog.text FROM pgstream.schema_log AS l WHERE NOT l.acked";
+        let made = self.reader(pipeline).await?.rows(sql, &[]).await?;
+        let ids: Vec<String> = made.iter().map(|row| row.get(0)).collect();
+        let log = postgres::connect(settings, "pgstream verify").await?;
+        mark_acked(&log, &ids).await.map(drop)
+    }
+}
+
+impl From<ApplyError> for VerifyError {
+    fn from(source: ApplyError) -> Self {
+        Self::Records(source)
+    }
+}

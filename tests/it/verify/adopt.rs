@@ -1,0 +1,127 @@
+//! A target that the slot does not go on from, taken over without a new copy.
+
+use crate::cli_check::between;
+use crate::cli_config::seen;
+use crate::support::{connect, execute, pair, query_text};
+
+use super::anew::{Pair, SLOT};
+
+impl Pair {
+    /// Its slot is gone, with an insert, a change and a delete; there is another one.
+    async fn with_a_lost_slot() -> Self {
+        let pair = Self::used().await;
+        pair.on_source(&format!("SELECT pg_drop_replication_slot('{SLOT}')"))
+            .await;
+        pair.on_source(
+            "INSERT INTO public.test VALUES (2), (3); DELETE FROM public.test WHERE id = 1",
+        )
+        .await;
+        assert_eq!(pair.call("init").await.code, Some(0));
+        pair.on_source("INSERT INTO public.test VALUES (4)").await;
+        pair
+    }
+
+    async fn ids(&self) -> String {
+        let target = connect(&self.target.url("postgres")).await;
+        let sql = "SELECT string_agg(id::text, ' ' ORDER BY id) FROM public.test";
+        query_text(&target, sql).await.join("")
+    }
+
+    async fn streams_on(&self, ids: &str) {
+        let running = self.run();
+        self.on_source("INSERT INTO public.test VALUES (9)").await;
+        self.arrives(ids).await;
+        assert_eq!(running.terminate().await.code, Some(0));
+        let proof = self.call("verify").await;
+        assert_eq!(proof.code, Some(0), "{}", seen(&proof));
+    }
+}
+
+#[tokio::test]
+async fn a_lost_slot_needs_no_new_copy() {
+    let pair = Pair::with_a_lost_slot().await;
+    for command in ["check", "run --headless"] {
+        let refused = pair.call(command).await;
+        assert_eq!(refused.code, Some(78), "{}", seen(&refused));
+        assert!(
+            seen(&refused).contains("pgstream verify --repair"),
+            "{}",
+            seen(&refused)
+        );
+    }
+
+    let taken = pair.call("verify --repair").await;
+
+    assert_eq!(taken.code, Some(0), "{}", seen(&taken));
+    assert!(
+        taken.stdout.contains("taken over: pgstream run goes on"),
+        "{}",
+        seen(&taken)
+    );
+    assert!(
+        taken.stdout.contains("3 inserted, 0 updated, 1 deleted"),
+        "{}",
+        seen(&taken)
+    );
+    assert_eq!(pair.ids().await, "2 3 4");
+    pair.streams_on("2 3 4 9").await;
+}
+
+/// As `pg_restore` or another tool leaves it: what was changed since is not there.
+#[tokio::test]
+async fn a_target_that_was_filled_by_other_means_is_taken_over() {
+    let (source, target) = pair();
+    let pair = Pair { source, target };
+    assert_eq!(pair.call("init").await.code, Some(0));
+    pair.on_source("CREATE TABLE public.test (id int PRIMARY KEY)")
+        .await;
+    pair.on_source("INSERT INTO public.test VALUES (1), (2), (3)")
+        .await;
+    let target = connect(&pair.target.url("postgres")).await;
+    execute(&target, "CREATE TABLE public.test (id int PRIMARY KEY)").await;
+    execute(&target, "INSERT INTO public.test VALUES (1), (2), (7)").await;
+
+    let taken = pair.call("verify --repair").await;
+
+    assert_eq!(taken.code, Some(0), "{}", seen(&taken));
+    assert_eq!(pair.ids().await, "1 2 3");
+    pair.streams_on("1 2 3 9").await;
+}
+
+#[tokio::test]
+async fn a_schema_that_differs_keeps_a_target_from_being_taken_over() {
+    let pair = Pair::with_a_lost_slot().await;
+    let target = connect(&pair.target.url("postgres")).await;
+    execute(&target, "ALTER TABLE public.test ADD CHECK (id < 100)").await;
+    execute(&target, "ALTER TABLE public.test ALTER id TYPE bigint").await;
+
+    let refused = pair.call("verify --repair").await;
+
+    assert_eq!(refused.code, Some(65), "{}", seen(&refused));
+    let said = "table public.test: column id is integer NOT NULL on the source and bigint NOT NULL";
+    assert!(refused.stdout.contains(said), "{}", seen(&refused));
+    assert_eq!(pair.run().outcome().await.code, Some(78));
+}
+
+#[tokio::test]
+async fn taking_over_can_be_killed_at_each_step_and_done_again() {
+    for place in [
+        "verify.before_repair",
+        "verify.after_repair",
+        "verify.before_adoption",
+        "verify.after_adoption",
+    ] {
+        let pair = Pair::with_a_lost_slot().await;
+        let killed = between("verify --repair", &pair.source, &pair.target)
+            .env("FAILPOINTS", &format!("{place}=return"))
+            .run()
+            .await;
+        assert_ne!(killed.code, Some(0), "{place}: {}", seen(&killed));
+
+        let again = pair.call("verify --repair").await;
+
+        assert_eq!(again.code, Some(0), "{place}: {}", seen(&again));
+        assert_eq!(pair.ids().await, "2 3 4", "{place}");
+        pair.streams_on("2 3 4 9").await;
+    }
+}
