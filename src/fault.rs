@@ -24,7 +24,7 @@ fault_points! {
     APPLY_MID_TRANSACTION = "apply.mid_transaction";
     /// Some rows of a rewritten table are in the open target transaction.
     APPLY_MID_REWRITE = "apply.mid_rewrite";
-    /// Rows and checkpoint are written, not committed.
+    /// Rows and checkpoint are written and not committed, or about to be sent together with the commit.
     APPLY_BEFORE_COMMIT = "apply.before_commit";
     /// The target has committed, nobody knows yet.
     APPLY_AFTER_COMMIT = "apply.after_commit";

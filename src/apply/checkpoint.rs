@@ -5,6 +5,7 @@
 //! elsewhere than it left it, and stops. What is confirmed to the source never exceeds this row,
 //! so a slot that stands beyond it was made anew or moved by somebody.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use crate::model::{Lsn, quote_literal};
@@ -59,6 +60,14 @@ SET end_lsn = $2::pg_catalog.text::pg_catalog.pg_lsn,
     timeline = $5,
     updated_at = pg_catalog.clock_timestamp()
 WHERE slot_name = $1 AND end_lsn = $4::pg_catalog.text::pg_catalog.pg_lsn";
+
+/// The same, which fails where nothing was moved.
+pub(super) static ADVANCE_GUARDED: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "WITH moved AS ({ADVANCE} RETURNING 1) \
+         SELECT 1 OPERATOR(pg_catalog./) pg_catalog.count(*)::pg_catalog.int4 FROM moved"
+    )
+});
 
 const LOAD: &str = "\
 SELECT system_identifier, database_name, end_lsn::pg_catalog.text

@@ -47,6 +47,23 @@ pub(super) enum Shape {
     FindImage,
     /// Looks for a row of each image.
     FindImages,
+    /// One that fails unless it changes as many rows as its last parameter says, which has this number.
+    Guarded(Box<Self>, usize),
+}
+
+impl Shape {
+    /// Returns whether the statement can have a guard: it changes rows and begins with doing so.
+    pub(super) const fn can_be_guarded(&self) -> bool {
+        matches!(
+            self,
+            Self::UpdateOne(_)
+                | Self::UpdateMany(_)
+                | Self::DeleteMany
+                | Self::DeleteAny
+                | Self::Move(_)
+                | Self::MoveImage(_)
+        )
+    }
 }
 
 /// Returns the statement's text.
@@ -73,7 +90,17 @@ pub(super) fn sql(plan: &TablePlan, shape: &Shape) -> String {
             "{} SELECT FROM found JOIN wanted USING (image, copy)",
             images(plan)
         ),
+        Shape::Guarded(shape, count) => guarded(&sql(plan, shape), *count),
     }
+}
+
+/// A count is no constant, so nothing divides by zero before the rows are counted.
+fn guarded(statement: &str, count: usize) -> String {
+    format!(
+        "WITH changed AS ({statement} RETURNING 1) \
+         SELECT 1 OPERATOR(pg_catalog./) \
+         (pg_catalog.count(*) OPERATOR(pg_catalog.=) ${count}::pg_catalog.int8)::pg_catalog.int4 FROM changed"
+    )
 }
 
 /// Returns `TRUNCATE` of exactly these tables. The source lists every table that its CASCADE

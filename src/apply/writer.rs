@@ -24,7 +24,7 @@ use crate::config::ConnectionSettings;
 use crate::model::QualifiedName;
 use crate::postgres::{OBJECT_IN_USE, PgError, Session, owner_of_table};
 
-use super::checkpoint::ADVANCE;
+use super::checkpoint::{ADVANCE, ADVANCE_GUARDED};
 use super::described::DESCRIBE_TABLE;
 use super::durability::Durability;
 use super::records::refused_record;
@@ -68,6 +68,7 @@ pub struct Writer {
     /// The calls of what runs a text as another role.
     owners: HashMap<u32, Statement>,
     advance: Statement,
+    advance_guarded: Statement,
     wal_look: Statement,
     describe: Statement,
     process_id: i32,
@@ -142,6 +143,9 @@ impl Writer {
         let itself = itself.map_err(refused_record("a look at its own session"))?;
         let advance = prepared(ADVANCE, session.prepare(ADVANCE).await);
         let advance = advance.map_err(refused_record("the checkpoint"))?;
+        let guarded = session.prepare(&ADVANCE_GUARDED).await;
+        let guarded = prepared(&ADVANCE_GUARDED, guarded);
+        let advance_guarded = guarded.map_err(refused_record("the checkpoint"))?;
         let mut durability = Durability::default();
         durability.has_standbys(itself.as_ref().is_none_or(|row| row.get(1)));
         let writer = Self {
@@ -149,6 +153,7 @@ impl Writer {
             statements: HashMap::new(),
             owners: HashMap::new(),
             advance,
+            advance_guarded,
             wal_look,
             describe,
             sequences: SequenceTracker::default(),

@@ -247,3 +247,16 @@ fn tables_without_columns_have_statements_too() {
          SELECT t.tableoid, t.ctid FROM ONLY \"public\".\"t\" AS t LIMIT $1::pg_catalog.int8)",
     );
 }
+
+#[test]
+fn a_guarded_statement_divides_by_zero_when_it_does_not_change_all_its_rows() {
+    check(
+        &keyed(),
+        Shape::Guarded(Box::new(Shape::DeleteMany), 2),
+        "WITH changed AS (DELETE FROM ONLY \"public\".\"t\" AS t WHERE t.\"id\" = ANY ($1::TEXT[]) RETURNING 1) \
+         SELECT 1 OPERATOR(pg_catalog./) (pg_catalog.count(*) = $2::pg_catalog.int8)::pg_catalog.int4 FROM changed",
+    );
+    for shape in [Shape::Replace(vec![1]), Shape::DeleteImages, Shape::FindOne] {
+        assert!(!shape.can_be_guarded(), "{shape:?}");
+    }
+}

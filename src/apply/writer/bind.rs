@@ -21,6 +21,9 @@ const COPY_ROWS_MIN: usize = 32;
 /// must stay far below the 1 GB that PostgreSQL takes for one value.
 const STATEMENT_BYTES_MAX: usize = 32 << 20;
 
+/// Far below the 2 GB of one message.
+const GUARDED_BYTES_MAX: usize = 256 << 20;
+
 /// What the writer sends for one step or a part of it.
 pub(super) enum Work {
     Statement(Bound),
@@ -42,6 +45,34 @@ pub(super) struct Bound {
     pub(super) instead: Option<Box<Self>>,
     /// Whether foreign keys must not act on it.
     pub(super) silent: bool,
+}
+
+impl Bound {
+    /// Returns whether the server itself can see to it that the statement reports all its rows. A rule takes
+    /// the place of RETURNING, row security asks more for it, and what runs as another role is a text.
+    ///
+    /// What is too large to be sent would not be refused by the server, and what stands behind it would be
+    /// committed without it.
+    pub(super) fn can_be_guarded(&self) -> bool {
+        let target = &self.table.target;
+        let parameters = self.parameters.iter().flat_map(|parameter| &parameter.0);
+        let byte_count: usize = parameters.map(Bytes::len).sum();
+        byte_count <= GUARDED_BYTES_MAX
+            && (self.count != Count::All
+                || self.shape.can_be_guarded()
+                    && !(target.rules || target.row_security || target.run_as.is_some()))
+    }
+
+    /// Makes the statement fail unless it reports all its rows.
+    pub(super) fn guard(&mut self) {
+        if self.count == Count::All {
+            self.parameters
+                .push(TextParameter(Some(self.row_count.to_string().into())));
+            let shape = std::mem::replace(&mut self.shape, Shape::FindOne);
+            self.shape = Shape::Guarded(Box::new(shape), self.parameters.len());
+            self.count = Count::Any;
+        }
+    }
 }
 
 /// How many rows a statement must report.
@@ -324,7 +355,8 @@ pub(super) fn search(bound: &Bound) -> Option<Bound> {
         | Shape::FindOne
         | Shape::FindMany
         | Shape::FindImage
-        | Shape::FindImages => return None,
+        | Shape::FindImages
+        | Shape::Guarded(..) => return None,
     };
     let row_count = bound.row_count;
     Some(Bound {

@@ -1,7 +1,12 @@
-//! The end of a batch: its last steps and the checkpoint in one round trip, COMMIT in another, and
-//! what of all that has reached the disk.
+//! The end of a batch: its last steps, the checkpoint and COMMIT in one round trip, and what of all that
+//! has reached the disk.
+//!
+//! A statement that finds fewer rows than it should is no error to the server, so each has a guard, by which
+//! it is one: a COMMIT behind it then commits nothing. Where one fails, all is done again in two round trips,
+//! which shows what it was.
 
 use futures_util::future::join;
+use tokio_postgres::Statement;
 
 use crate::apply::checkpoint::ADVANCE;
 use crate::apply::durability::WalLook;
@@ -12,10 +17,14 @@ use crate::fault;
 use crate::model::Lsn;
 use crate::postgres::PgError;
 
+use super::bind::Bound;
 use super::{Writer, refused};
 
 /// What the target refused, in its error.
 const COMMIT: &str = "the commit of a batch";
+
+/// Readers see it; the disk comes later.
+const COMMIT_VISIBLE: &str = "SET LOCAL synchronous_commit = off; COMMIT";
 
 /// Triggers that wait for the commit look at rows.
 fn refused_commit(error: PgError) -> ApplyError {
@@ -45,23 +54,77 @@ impl Writer {
         (from, to): (Lsn, Checkpoint),
         commit: Commit,
     ) -> Result<(), ApplyError> {
-        let last = self.execute_but_last(ops).await?;
-        self.prepare_all(&last).await?;
-        let (begun, answers, moved, advanced) = tokio::join!(
+        let begins = !self.open;
+        let suppressed = self.suppressed.clone();
+        let mut last = self.execute_but_last(ops).await?;
+        let visible = commit == Commit::Visible && !self.durability.waits_for_standbys();
+        if begins && visible && last.iter().all(Bound::can_be_guarded) {
+            last.iter_mut().for_each(Bound::guard);
+            let Some(failure) = self.commit_at_once(store, &last, (from, to)).await? else {
+                return Ok(());
+            };
+            if self.rollback().await.is_err() {
+                return Err(failure);
+            }
+            self.suppressed = suppressed;
+            last = self.execute_but_last(ops).await?;
+        }
+        self.commit_last(store, &last, (from, to), commit).await
+    }
+
+    /// Sends the last steps with all that follows. Returns the failure that kept all of it from being
+    /// committed; it tells no more than that.
+    async fn commit_at_once(
+        &mut self,
+        store: &CheckpointStore,
+        last: &[Bound],
+        (from, to): (Lsn, Checkpoint),
+    ) -> Result<Option<ApplyError>, ApplyError> {
+        self.prepare_all(last).await?;
+        fault::point(fault::APPLY_BEFORE_COMMIT);
+        let (begun, answers, moved, advanced, closed) = tokio::join!(
             self.begun(),
-            self.send_all(&last),
+            self.send_all(last),
             self.move_sequences(),
-            self.advance(store.stream(), from, to),
+            self.advance(&self.advance_guarded, store.stream(), from, to),
+            join(self.session.run(COMMIT_VISIBLE), self.look_at_wal()),
         );
         begun?;
         self.open = true;
-        self.judge_all(&last, answers)?;
+        if let Err(failure) = self.judge_all(last, answers).and(moved).and(advanced) {
+            return Ok(Some(failure));
+        }
+        let (committed, look) = closed;
+        committed.map_err(refused_commit)?;
+        fault::point(fault::APPLY_AFTER_COMMIT);
+        self.closed(to.end_lsn, look?, false);
+        if self.durability.is_stuck() {
+            self.settle().await?;
+        }
+        Ok(None)
+    }
+
+    async fn commit_last(
+        &mut self,
+        store: &CheckpointStore,
+        last: &[Bound],
+        (from, to): (Lsn, Checkpoint),
+        commit: Commit,
+    ) -> Result<(), ApplyError> {
+        self.prepare_all(last).await?;
+        let (begun, answers, moved, advanced) = tokio::join!(
+            self.begun(),
+            self.send_all(last),
+            self.move_sequences(),
+            self.advance(&self.advance, store.stream(), from, to),
+        );
+        begun?;
+        self.open = true;
+        self.judge_all(last, answers)?;
         moved.and(advanced)?;
         fault::point(fault::APPLY_BEFORE_COMMIT);
         self.close(to.end_lsn, commit).await?;
         fault::point(fault::APPLY_AFTER_COMMIT);
-        self.open = false;
-        self.sequences.committed();
         if commit == Commit::Durable || self.durability.is_stuck() {
             self.settle().await?;
         }
@@ -77,7 +140,13 @@ impl Writer {
         moved.map_err(refused("the position of sequences"))
     }
 
-    async fn advance(&self, stream: &Stream, from: Lsn, to: Checkpoint) -> Result<(), ApplyError> {
+    async fn advance(
+        &self,
+        statement: &Statement,
+        stream: &Stream,
+        from: Lsn,
+        to: Checkpoint,
+    ) -> Result<(), ApplyError> {
         let (end_lsn, expected) = (to.end_lsn.to_string(), from.to_string());
         let time_us = to.commit_time_us.map(microseconds);
         let Stream {
@@ -88,7 +157,7 @@ impl Writer {
         let advanced = self
             .session
             .execute(
-                &self.advance,
+                statement,
                 &[slot_name, &end_lsn, &time_us, &expected, timeline],
             )
             .await
@@ -106,19 +175,25 @@ impl Writer {
     async fn close(&mut self, checkpoint: Lsn, commit: Commit) -> Result<(), ApplyError> {
         let standbys = self.durability.waits_for_standbys();
         let sql = match commit {
-            Commit::Visible if !standbys => "SET LOCAL synchronous_commit = off; COMMIT",
+            Commit::Visible if !standbys => COMMIT_VISIBLE,
             Commit::Visible | Commit::Durable => "COMMIT",
         };
         let warnings = self.session.warning_count();
         let (committed, look) = join(self.session.run(sql), self.look_at_wal()).await;
         committed.map_err(refused_commit)?;
-        let look = look?;
         // A wait for standbys that somebody cancels ends with a warning.
         let replicated = standbys && self.session.warning_count() == warnings;
+        self.closed(checkpoint, look?, replicated);
+        Ok(())
+    }
+
+    /// Notes a commit, and what the target says of its WAL behind it.
+    fn closed(&mut self, checkpoint: Lsn, look: WalLook, replicated: bool) {
+        self.open = false;
+        self.sequences.committed();
         self.durability
             .committed(look.written, checkpoint, replicated);
         self.durability.see(look);
-        Ok(())
     }
 
     async fn look_at_wal(&self) -> Result<WalLook, ApplyError> {
