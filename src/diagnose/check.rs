@@ -49,9 +49,6 @@ pub async fn check(pipeline: &Pipeline) -> CheckReport {
         if rules::both::may_misfit(wanted, facts, target) {
             target.misfit = continuity::certain_misfit(pipeline, slot_name).await;
         }
-        if wanted.has_checkpoint(target) {
-            target.begins_anew = continuity::begins_anew(pipeline, slot_name).await;
-        }
         if rules::both::gone_checkpoint(wanted, facts, target).is_some() {
             target.checkpoint_gone = continuity::checkpoint_is_gone(pipeline, slot_name).await;
         }

@@ -13,7 +13,7 @@ pub(crate) mod stops;
 pub use check::{CheckReport, Finding, Side, check};
 pub use inspect::{
     Checkpoint, Init, Inspection, Lag, SchemaChange, SchemaChangeState, TableCopy,
-    UnfitPublication, inspect,
+    UnfitPublication, Verified, inspect,
 };
 pub(crate) use requirements::Unmet;
 pub use sequences::SequenceLook;

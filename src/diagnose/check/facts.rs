@@ -233,9 +233,6 @@ pub(crate) struct TargetFacts {
     /// Why the slot surely does not go on from its checkpoint.
     #[serde(skip)]
     pub(crate) misfit: Option<String>,
-    /// Where the pipeline stood when it was removed, where the mark of that installation is still there.
-    #[serde(skip)]
-    pub(crate) begins_anew: Option<Lsn>,
     /// Why the last run ended or stands, until that is overcome.
     #[serde(skip)]
     pub(crate) last_stop: Option<LastStop>,
@@ -306,6 +303,8 @@ pub(crate) struct Checkpoint {
     pub(crate) end_lsn: Lsn,
     /// The tables that its pipeline brings; none: an earlier build did not write that down.
     pub(crate) filter: Option<TableFilter>,
+    /// Which installation has left it; none: an earlier build did not write that down.
+    pub(crate) installation: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

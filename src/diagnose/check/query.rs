@@ -30,7 +30,8 @@ const MOVE_SEQUENCE: &str = "pg_catalog.has_sequence_privilege(q.oid, 'SELECT') 
 const CHECKPOINTS: &str = "\
 SELECT slot_name, system_identifier, database_name, end_lsn::pg_catalog.text,
        pg_catalog.to_jsonb(c) OPERATOR(pg_catalog.->>) 'included_tables',
-       pg_catalog.to_jsonb(c) OPERATOR(pg_catalog.->>) 'excluded_tables'
+       pg_catalog.to_jsonb(c) OPERATOR(pg_catalog.->>) 'excluded_tables',
+       pg_catalog.to_jsonb(c) OPERATOR(pg_catalog.->>) 'installation'
 FROM pgstream.checkpoint AS c";
 const COPIES: &str = "\
 SELECT slot_name, schema_name, table_name, state, failure::pg_catalog.text FROM pgstream.snapshot_table
@@ -164,6 +165,7 @@ async fn checkpoints(session: &Session) -> Result<Vec<Checkpoint>, PgError> {
             .get::<_, Option<&str>>(4)
             .zip(row.get::<_, Option<&str>>(5))
             .and_then(|(include, exclude)| TableFilter::parse(include, exclude).ok()),
+        installation: row.get(6),
     };
     Ok(rows.iter().map(checkpoint).collect())
 }

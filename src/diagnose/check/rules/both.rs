@@ -20,7 +20,7 @@ pub(crate) fn judge(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts)
     }
     let mut findings = Vec::new();
     findings.extend(checkpoint(wanted, target));
-    findings.extend(begins_anew(wanted, target));
+    findings.extend(begins_anew(wanted, source, target));
     findings.extend(gone_checkpoint(wanted, source, target).filter(|_| target.checkpoint_gone));
     findings.extend(other_pipelines(wanted, source, target));
     findings.extend(encoding(source, target));
@@ -81,8 +81,17 @@ fn checkpoint(wanted: &Wanted, target: &TargetFacts) -> Option<Finding> {
 }
 
 /// Not in the way, and to be known.
-fn begins_anew(wanted: &Wanted, target: &TargetFacts) -> Option<Finding> {
-    let stood_at = target.begins_anew?;
+fn begins_anew(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Option<Finding> {
+    let mut checkpoints = target.checkpoints.iter();
+    let found = checkpoints.find(|found| found.slot_name == wanted.slot_name.as_str())?;
+    let here = found.system_identifier == source.server.identity.system_identifier
+        && found.database == source.server.database;
+    let now = source.recorded.as_ref()?.identity.as_ref()?;
+    let left = found
+        .installation
+        .as_ref()
+        .filter(|left| here && *left != now);
+    let stood_at = left.map(|_| found.end_lsn)?;
     Some(remark(
         Side::Target,
         format!("checkpoint of slot {}", wanted.slot_name),

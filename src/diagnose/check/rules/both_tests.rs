@@ -156,6 +156,7 @@ fn a_checkpoint_that_the_slot_does_not_continue_blocks() {
         database: "shop".to_owned(),
         end_lsn: Lsn(end_lsn),
         filter: None,
+        installation: None,
     };
     target.checkpoints = vec![checkpoint("a_slot", 0x30), checkpoint("another", 0x10)];
     assert!(!may_misfit(&wanted(), &source, &target));
@@ -207,6 +208,7 @@ fn another_pipeline_that_brings_the_same_table_blocks() {
         database: "shop".to_owned(),
         end_lsn: Lsn(0x10),
         filter: TableFilter::parse(filter, "").ok(),
+        installation: None,
     };
     target.checkpoints = vec![other("public.*")];
     assert_eq!(judge(&wanted(), &source, &target), []);

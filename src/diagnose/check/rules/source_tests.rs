@@ -472,6 +472,7 @@ fn going_on(copies: Vec<CopyFacts>) -> Vec<Finding> {
             database: String::new(),
             end_lsn: crate::model::Lsn::default(),
             filter: None,
+            installation: None,
         }],
         copies,
         tables: vec![TargetTable {
