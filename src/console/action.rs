@@ -1,8 +1,8 @@
 //! Everything a key can ask for. A closed list: the key table, the palette and `update` match it
 //! without a wildcard, so that a new action must be given a key, a text and a meaning.
 
-/// The panes: those of the dashboard in the order of their numbers, then the one that is a screen of
-/// its own.
+/// The panes: those of the dashboard in the order of their numbers, then those that are screens of
+/// their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Pane {
     /// Is WAL safe?
@@ -17,6 +17,8 @@ pub(crate) enum Pane {
     Tables,
     /// How far is the copy of existing tables? It takes the whole screen.
     Snapshot,
+    /// Are both sides equal? It takes the whole screen.
+    Verify,
 }
 
 impl Pane {
@@ -28,6 +30,11 @@ impl Pane {
         Self::Logs,
         Self::Tables,
     ];
+
+    /// Returns whether it takes the whole screen.
+    pub(crate) const fn is_screen(self) -> bool {
+        matches!(self, Self::Snapshot | Self::Verify)
+    }
 
     /// Returns the number that jumps to the pane.
     pub(crate) const fn number(self) -> usize {
@@ -43,6 +50,7 @@ impl Pane {
             Self::Logs => "Logs",
             Self::Tables => "Tables",
             Self::Snapshot => "Snapshot",
+            Self::Verify => "Verify",
         }
     }
 }
@@ -132,4 +140,10 @@ pub(crate) enum Action {
     SnapshotFewer,
     SnapshotFailed,
     SnapshotSort,
+    Verify,
+    VerifyStart,
+    VerifyStop,
+    VerifyRepair,
+    VerifyValues,
+    VerifyTrouble,
 }

@@ -1,11 +1,11 @@
 //! Which actions make sense now, and why the others do not: a disabled action stays visible, with
 //! its reason.
 
-use crate::status::{CopyState, Failure, Phase, SchemaState};
+use crate::status::{CopyState, Failure, Phase, SchemaState, Verdict};
 
 use super::action::{Action, Pane};
 use super::items::selected_change;
-use super::items::selected_copy;
+use super::items::{selected_compared, selected_copy};
 use super::model::Model;
 
 /// Returns why an action makes no sense now; none when it does.
@@ -52,7 +52,7 @@ pub(crate) fn refusal(model: &Model, action: Action) -> Option<&'static str> {
         Action::Init | Action::TearDown | Action::OpenFile | Action::Lessons if !at_rest => {
             Some(STOP_FIRST)
         }
-        Action::NextPane | Action::PreviousPane if model.focus == Pane::Snapshot => {
+        Action::NextPane | Action::PreviousPane if model.focus.is_screen() => {
             Some("Esc goes back to the dashboard and its panes")
         }
         Action::SnapshotCopy
@@ -61,6 +61,12 @@ pub(crate) fn refusal(model: &Model, action: Action) -> Option<&'static str> {
         | Action::SnapshotFewer => copy_refusal(model, action),
         Action::SnapshotFailed if !has_failed_copy(model) && !model.only.failed_copies => {
             Some("no table has failed")
+        }
+        Action::VerifyStart | Action::VerifyStop | Action::VerifyRepair | Action::VerifyValues => {
+            proof_refusal(model, action)
+        }
+        Action::VerifyTrouble if !has_unequal(model) && !model.proof.only_trouble => {
+            Some("nothing differs")
         }
         Action::Config if model.settings.is_none() => Some("there is no configuration"),
         Action::FindNext | Action::FindPrevious if model.needle().is_none() => {
@@ -95,6 +101,10 @@ const fn asks_something(action: Action) -> bool {
             | Action::SnapshotPause
             | Action::SnapshotMore
             | Action::SnapshotFewer
+            | Action::VerifyStart
+            | Action::VerifyStop
+            | Action::VerifyRepair
+            | Action::VerifyValues
     )
 }
 
@@ -166,6 +176,25 @@ fn copy_refusal(model: &Model, action: Action) -> Option<&'static str> {
         }
         _ => None,
     }
+}
+
+fn proof_refusal(model: &Model, action: Action) -> Option<&'static str> {
+    let runs = model.proof.running.is_some();
+    match action {
+        Action::VerifyStop if !runs => Some("nothing is being compared"),
+        Action::VerifyStop => None,
+        _ if runs => Some("a comparison runs"),
+        Action::VerifyValues => match selected_compared(model) {
+            Some(one) if one.table.is_some() && one.verdict == Verdict::Different => None,
+            Some(_) | None => Some("select a table that differs"),
+        },
+        _ => None,
+    }
+}
+
+fn has_unequal(model: &Model) -> bool {
+    let mut all = model.proof.compared.iter();
+    all.any(|one| one.verdict != Verdict::Equal)
 }
 
 fn has_failed_copy(model: &Model) -> bool {

@@ -1,6 +1,7 @@
 //! The selected row in plain words: what Enter shows, and what stands beside the lists on a full
 //! screen.
 
+mod proof;
 mod snapshot;
 
 use ratatui::text::{Line, Span};
@@ -10,7 +11,7 @@ use crate::status::{Phase, SchemaChange, SchemaState, Slot, TableCounters};
 use super::action::{Action, Pane};
 use super::format;
 use super::item::Item;
-use super::items::{changes, selected, selected_change, selected_copy};
+use super::items::{changes, selected, selected_change, selected_compared, selected_copy};
 use super::model::Model;
 use super::status_glyph::{self, StatusGlyph};
 use super::theme::Role;
@@ -27,20 +28,21 @@ pub(crate) fn lines(model: &Model, pane: Pane) -> Vec<Line<'static>> {
         }
         Pane::Logs => words.log_line(),
         Pane::Snapshot => selected_copy(model).map_or_else(Vec::new, |one| words.copy(one)),
+        Pane::Verify => selected_compared(model).map_or_else(Vec::new, |one| words.compared(one)),
     }
 }
 
 fn selected_slot(model: &Model) -> Option<&Slot> {
     match selected(model, Pane::Slots)? {
         Item::Slot(slot) => Some(slot),
-        Item::Change(_) | Item::Table(..) | Item::Copy(_) => None,
+        Item::Change(_) | Item::Table(..) | Item::Copy(_) | Item::Compared(_) => None,
     }
 }
 
 fn selected_table(model: &Model) -> Option<(&str, &TableCounters)> {
     match selected(model, Pane::Tables)? {
         Item::Table(name, counters) => Some((name, counters)),
-        Item::Slot(_) | Item::Change(_) | Item::Copy(_) => None,
+        Item::Slot(_) | Item::Change(_) | Item::Copy(_) | Item::Compared(_) => None,
     }
 }
 
@@ -155,6 +157,7 @@ impl Words<'_> {
         ];
         if slot.ours {
             lines.extend(self.copies());
+            lines.extend(self.proof());
             lines.extend(self.unconfirmed());
             lines.extend(self.sequences());
         }

@@ -90,7 +90,9 @@ impl Model {
         let wanted = Wanted {
             focus: self.focus,
             shared: self.shared,
-            zoom: self.zoom || self.focus == Pane::Snapshot && self.status().snapshot.is_none(),
+            zoom: self.zoom
+                || self.focus == Pane::Snapshot && self.status().snapshot.is_none()
+                || self.focus == Pane::Verify && self.proof.compared.is_empty(),
             banner_rows: match self.has_trouble() {
                 false => 0,
                 true => u16::try_from(banner(self, self.size.width).len() + 1).unwrap_or(1),

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use crate::status::{SchemaChange, Slot, TableCopy, TableCounters};
 
+use super::model::proof::Compared;
+
 /// One thing that a list pane lists.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Item<'a> {
@@ -11,6 +13,7 @@ pub(crate) enum Item<'a> {
     Change(&'a SchemaChange),
     Table(&'a str, &'a TableCounters),
     Copy(&'a TableCopy),
+    Compared(&'a Compared),
 }
 
 impl<'a> Item<'a> {
@@ -21,6 +24,7 @@ impl<'a> Item<'a> {
             Self::Change(change) => Cow::Borrowed(&change.id),
             Self::Table(name, _) => Cow::Borrowed(name),
             Self::Copy(table) => Cow::Owned(table.relation.0.to_string()),
+            Self::Compared(one) => Cow::Borrowed(&one.name),
         }
     }
 
@@ -31,6 +35,7 @@ impl<'a> Item<'a> {
             Self::Change(change) => objects(change),
             Self::Table(name, _) => Cow::Borrowed(name),
             Self::Copy(table) => Cow::Borrowed(&table.name),
+            Self::Compared(one) => Cow::Borrowed(&one.name),
         }
     }
 }

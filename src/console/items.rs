@@ -4,10 +4,13 @@ use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::HashSet;
 
-use crate::status::{CopyState, SchemaChange, SchemaState, Slot, TableCopy, TableCounters};
+use crate::status::{
+    CopyState, SchemaChange, SchemaState, Slot, TableCopy, TableCounters, Verdict,
+};
 
 use super::action::Pane;
 use super::item::Item;
+use super::model::proof::Compared;
 use super::model::{CopyOrder, Model, SlotOrder, TableOrder};
 use super::rows;
 
@@ -37,6 +40,7 @@ pub(crate) fn all(model: &Model, pane: Pane) -> Vec<Item<'_>> {
             tables.map(|(name, one)| Item::Table(name, one)).collect()
         }
         Pane::Snapshot => copies(model).into_iter().map(Item::Copy).collect(),
+        Pane::Verify => compared(model).into_iter().map(Item::Compared).collect(),
         Pane::Throughput | Pane::Logs => Vec::new(),
     }
 }
@@ -115,6 +119,18 @@ fn copies(model: &Model) -> Vec<&TableCopy> {
     tables
 }
 
+/// What is not equal first.
+fn compared(model: &Model) -> Vec<&Compared> {
+    let proof = &model.proof;
+    let wanted = |one: &&Compared| one.verdict != Verdict::Equal || !proof.only_trouble;
+    let mut all: Vec<&Compared> = proof.compared.iter().filter(wanted).collect();
+    all.sort_by(|one, other| {
+        let key = |one: &Compared| one.verdict == Verdict::Equal;
+        (key(one), &one.name).cmp(&(key(other), &other.name))
+    });
+    all
+}
+
 /// What needs somebody, what moves, what waits, what is done.
 const fn turn(state: CopyState) -> u8 {
     match state {
@@ -131,7 +147,7 @@ const fn turn(state: CopyState) -> u8 {
 pub(crate) fn selected_change(model: &Model) -> Option<&SchemaChange> {
     match selected(model, Pane::Schema)? {
         Item::Change(change) => Some(change),
-        Item::Slot(_) | Item::Table(..) | Item::Copy(_) => None,
+        Item::Slot(_) | Item::Table(..) | Item::Copy(_) | Item::Compared(_) => None,
     }
 }
 
@@ -139,6 +155,14 @@ pub(crate) fn selected_change(model: &Model) -> Option<&SchemaChange> {
 pub(crate) fn selected_copy(model: &Model) -> Option<&TableCopy> {
     match selected(model, Pane::Snapshot)? {
         Item::Copy(table) => Some(table),
-        Item::Slot(_) | Item::Change(_) | Item::Table(..) => None,
+        Item::Slot(_) | Item::Change(_) | Item::Table(..) | Item::Compared(_) => None,
+    }
+}
+
+/// Returns what is selected on the Verify screen.
+pub(crate) fn selected_compared(model: &Model) -> Option<&Compared> {
+    match selected(model, Pane::Verify)? {
+        Item::Compared(one) => Some(one),
+        Item::Slot(_) | Item::Change(_) | Item::Table(..) | Item::Copy(_) => None,
     }
 }

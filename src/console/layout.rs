@@ -105,7 +105,7 @@ pub(crate) const fn class(size: Size) -> Class {
 pub(crate) fn dashboard(size: Size, wanted: Wanted) -> Layout {
     let class = class(size);
     let screen = Rect::new(0, 0, size.width, size.height);
-    let is_dashboard = wanted.focus != Pane::Snapshot;
+    let is_dashboard = !wanted.focus.is_screen();
     let tall = matches!(class, Class::Wide | Class::Full) && is_dashboard;
     let figure_rows = match (is_dashboard, class) {
         (true, _) if tall => 4,
@@ -152,7 +152,7 @@ fn fill_body(layout: &mut Layout, body: Rect, wanted: Wanted) {
     match layout.class {
         Class::TooSmall => {}
         Class::Compact => layout.panes.push((wanted.focus, body)),
-        _ if wanted.focus == Pane::Snapshot && !wanted.zoom => snapshot(layout, body),
+        _ if wanted.focus.is_screen() && !wanted.zoom => screen(layout, body, wanted.focus),
         _ if wanted.zoom || body.height < LOW_ROWS_MIN => {
             layout.panes.push((wanted.focus, body));
         }
@@ -162,17 +162,16 @@ fn fill_body(layout: &mut Layout, body: Rect, wanted: Wanted) {
     }
 }
 
-/// The copies above, why the selected one is as it is below: a third of the room, within what it
-/// can use.
-fn snapshot(layout: &mut Layout, body: Rect) {
+/// The list above, why the selected row is as it is below: a third of the room, within what it can use.
+fn screen(layout: &mut Layout, body: Rect, pane: Pane) {
     let why_rows = if body.height < BODY_ROWS_MIN {
         0
     } else {
         (body.height / 3).clamp(6, 16)
     };
-    let [copies, why] =
+    let [list, why] =
         Split::vertical([Constraint::Fill(1), Constraint::Length(why_rows)]).areas(body);
-    layout.panes = vec![(Pane::Snapshot, copies)];
+    layout.panes = vec![(pane, list)];
     if why_rows > 0 {
         layout.extras = vec![(Extra::Why, why)];
     }
@@ -293,6 +292,7 @@ mod tests {
                     (Pane::Logs, true, 0, 0, 7),
                     (Pane::Snapshot, false, 4, 1, 9),
                     (Pane::Snapshot, true, 0, 1, 0),
+                    (Pane::Verify, false, 4, 1, 9),
                 ] {
                     let wanted = Wanted {
                         focus,

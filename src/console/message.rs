@@ -12,6 +12,7 @@ use crate::status::{Command, CommandAnswer, EngineEvent, Status};
 use super::chord::Chord;
 use super::lesson::{Lesson, Request, Seen};
 use super::model::logs::{Capture, LogLine};
+use super::model::proof::{Comparison, News};
 use super::model::servers::{Looked, Query};
 use super::start::Found;
 use super::wizard::{Answer, Job, Kind};
@@ -47,6 +48,8 @@ pub(crate) enum Message {
     },
     /// So many log lines were lost behind the last one.
     LogsLost(u64),
+    /// What a comparison of both sides says.
+    Compared(News),
     /// What the servers themselves have said.
     Looked(Looked),
     /// Where copied or written text went, or why it went nowhere.
@@ -74,6 +77,10 @@ pub(crate) enum Effect {
     Command(Command),
     /// Start a fresh engine in place of one that has ended.
     StartEngine,
+    /// Compare both sides.
+    Compare(Comparison),
+    /// Give the comparison up.
+    StopComparing,
     /// Ask the servers themselves.
     DisplayOptions(Query),
     /// Write down other levels of the log.

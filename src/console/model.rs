@@ -23,6 +23,7 @@ pub(crate) mod editor;
 pub(crate) mod logs;
 pub(crate) mod mode;
 pub(crate) mod overlay;
+pub(crate) mod proof;
 pub(crate) mod rates;
 mod screens;
 pub(crate) mod servers;
@@ -32,6 +33,7 @@ use editor::Editor;
 use logs::Logs;
 use mode::Mode;
 use overlay::Overlay;
+use proof::Proof;
 use rates::TableRates;
 use servers::Servers;
 
@@ -56,7 +58,9 @@ pub(crate) struct Model {
     pub(crate) schema: Cursor,
     pub(crate) tables: Cursor,
     pub(crate) copies: Cursor,
-    /// The pane that had the keys before the Snapshot screen opened.
+    pub(crate) compared: Cursor,
+    pub(crate) proof: Proof,
+    /// The pane that had the keys before a screen of its own opened.
     pub(crate) left: Pane,
     pub(crate) sorting: Sorting,
     pub(crate) only: Only,
@@ -316,6 +320,8 @@ impl Model {
             schema: Cursor::default(),
             tables: Cursor::default(),
             copies: Cursor::default(),
+            compared: Cursor::default(),
+            proof: Proof::default(),
             left: Pane::Slots,
             sorting: Sorting::default(),
             only: Only::default(),
@@ -460,7 +466,7 @@ impl Model {
     pub(crate) fn view_rows(&self, pane: Pane) -> usize {
         let around = match pane {
             Pane::Logs | Pane::Throughput => 2,
-            Pane::Slots | Pane::Schema | Pane::Tables | Pane::Snapshot => 3,
+            Pane::Slots | Pane::Schema | Pane::Tables | Pane::Snapshot | Pane::Verify => 3,
         };
         let place = self.layout().place(pane);
         place.map_or(0, |place| usize::from(place.height.saturating_sub(around)))
@@ -473,6 +479,7 @@ impl Model {
             Pane::Schema => Some(&self.schema),
             Pane::Tables => Some(&self.tables),
             Pane::Snapshot => Some(&self.copies),
+            Pane::Verify => Some(&self.compared),
             Pane::Throughput | Pane::Logs => None,
         }
     }
@@ -484,6 +491,7 @@ impl Model {
             Pane::Schema => Some(&mut self.schema),
             Pane::Tables => Some(&mut self.tables),
             Pane::Snapshot => Some(&mut self.copies),
+            Pane::Verify => Some(&mut self.compared),
             Pane::Throughput | Pane::Logs => None,
         }
     }

@@ -79,6 +79,7 @@ fn objects(model: &Model, needle: &str) -> Vec<Line> {
         (Pane::Tables, "table"),
         (Pane::Slots, "slot"),
         (Pane::Snapshot, "copy of"),
+        (Pane::Verify, "proof of"),
     ];
     let of_kind = |(pane, kind): (Pane, &'static str)| {
         let matching = all(model, pane).into_iter().filter_map(move |item| {

@@ -2,6 +2,7 @@
 
 mod cell;
 mod copies;
+mod proof;
 
 use jiff::tz::TimeZone;
 
@@ -77,6 +78,7 @@ pub(crate) const fn columns(pane: Pane, width: u16) -> &'static [Column] {
         Pane::Tables if width < 48 => TABLE_COLUMNS_NARROW,
         Pane::Tables => TABLE_COLUMNS,
         Pane::Snapshot => copies::columns(width),
+        Pane::Verify => proof::columns(width),
         Pane::Throughput | Pane::Logs => &[],
     }
 }
@@ -88,6 +90,7 @@ pub(crate) fn cell_of(pane: Pane, column: &Column) -> usize {
         Pane::Schema => SCHEMA_CELLS,
         Pane::Tables => TABLE_CELLS,
         Pane::Snapshot => copies::CELLS,
+        Pane::Verify => proof::CELLS,
         Pane::Throughput | Pane::Logs => &[],
     };
     all.iter()
@@ -102,6 +105,7 @@ pub(crate) fn headings(pane: Pane) -> String {
         Pane::Schema => &SCHEMA_CELLS[..SCHEMA_CELLS.len() - 1],
         Pane::Tables => &TABLE_CELLS[..TABLE_CELLS.len() - 3],
         Pane::Snapshot => &copies::CELLS[..copies::CELLS.len() - 2],
+        Pane::Verify => &proof::CELLS[..proof::CELLS.len() - 2],
         Pane::Throughput | Pane::Logs => &[],
     };
     copied.join("  ")
@@ -129,6 +133,7 @@ pub(crate) fn row(model: &Model, item: &Item<'_>) -> Row {
             table_row((name, refused), counters, model.status().at_ms)
         }
         Item::Copy(table) => copies::row(table),
+        Item::Compared(one) => proof::row(one),
     }
 }
 

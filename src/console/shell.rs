@@ -10,6 +10,8 @@
 //! The order of the branches is written down in [`Shell::next`]: a person's key is never behind a
 //! flood of log lines.
 
+mod compare;
+mod comparing;
 mod done;
 mod jobs;
 
@@ -47,6 +49,7 @@ use super::terminal::{self, Screen};
 use super::update::{ask, update};
 use super::wizard::{Answer, Kind, Name, save};
 
+use comparing::{Comparing, next_news};
 use done::Done;
 use done::{Observing, observing};
 
@@ -76,6 +79,10 @@ pub(super) struct Shell {
     tries: Vec<(Name, AbortHandle)>,
     /// Looks at the servers, when they are known.
     observer: Option<Observing>,
+    /// The pipeline that is shown.
+    pipeline: Option<Pipeline>,
+    /// The comparison of both sides, while there is one.
+    comparing: Option<Comparing>,
     /// How the wizard's run goes on, while there is one.
     progress: Option<(Kind, watch::Receiver<Progress>)>,
     clipboard: Clipboard,
@@ -132,7 +139,9 @@ impl Shell {
             blind: false,
             link,
             status_open: true,
+            pipeline: outside.observed.clone(),
             observer: outside.observed.take().map(observing),
+            comparing: None,
             outside,
             lines_from: clock::now(),
             jobs: FuturesUnordered::new(),
@@ -273,6 +282,7 @@ impl Shell {
                 }
             },
             () = &mut self.link.keeper => None,
+            news = next_news(&mut self.comparing) => Some(news),
             captured = line => match captured {
                 Some(Captured { lost, line }) => {
                     self.lines_from = clock::now() + LIVE_FRAME;
@@ -300,7 +310,7 @@ impl Shell {
             drop(update(&mut self.model, Message::Configured(rows, path)));
         }
         if let Some(pipeline) = done.observed {
-            self.observer = Some(observing(pipeline));
+            self.observe(pipeline);
         }
         let asked = done.observer.as_ref();
         let is_old = |asked| {
@@ -316,7 +326,7 @@ impl Shell {
         if let Message::Wizard(_, Answer::Started(Ok(started))) = &message
             && started.starts
         {
-            self.observer = Some(observing(started.pipeline.clone()));
+            self.observe(started.pipeline.clone());
             let hub = self.outside.logs.as_ref().map(LogFeed::hub);
             self.outside.launch = launch_of(started.pipeline.clone(), hub.unwrap_or_default());
             self.start_engine();
@@ -356,6 +366,8 @@ impl Shell {
             }
             Effect::StartEngine => self.start_engine(),
             Effect::DisplayOptions(look) => self.look(look),
+            Effect::Compare(comparison) => self.compare(comparison),
+            Effect::StopComparing => self.stop_comparing(),
             Effect::Capture(levels) => {
                 if let Some(feed) = &self.outside.logs {
                     feed.capture(&levels);
@@ -384,6 +396,12 @@ impl Shell {
             Effect::Suspend => self.suspend()?,
         }
         Ok(())
+    }
+
+    /// Looks at the servers of a pipeline from now on.
+    fn observe(&mut self, pipeline: Pipeline) {
+        self.observer = Some(observing(pipeline.clone()));
+        self.pipeline = Some(pipeline);
     }
 
     /// Puts a fresh engine in place of the one that has ended.

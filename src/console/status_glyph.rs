@@ -1,7 +1,7 @@
 //! What a state looks like: a sign, a word, a role. The word and the sign carry the meaning alone;
 //! colour is a third witness, so that every theme, the monochrome one included, can be read.
 
-use crate::status::{CopyState, Phase, SchemaState, Slot};
+use crate::status::{CopyState, Phase, SchemaState, Slot, Verdict};
 
 use super::model::MarkKind;
 use super::theme::Role;
@@ -77,6 +77,15 @@ pub(crate) const fn of_copy(state: CopyState) -> StatusGlyph {
         CopyState::CatchingUp => sign("»", "catch-up", Role::Accent),
         CopyState::Ready => sign("✓", "ready", Role::Good),
         CopyState::Failed => sign("✗", "failed", Role::Bad),
+    }
+}
+
+/// Returns the sign of whether both sides are equal.
+pub(crate) const fn of_verdict(verdict: Verdict) -> StatusGlyph {
+    match verdict {
+        Verdict::Equal => sign("✓", "equal", Role::Good),
+        Verdict::Different => sign("✗", "different", Role::Bad),
+        Verdict::NotCompared => sign("!", "unknown", Role::Warn),
     }
 }
 

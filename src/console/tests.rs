@@ -21,6 +21,7 @@ use super::view;
 use super::wizard::{Kind, Wizard, WizardValues};
 
 mod pictures;
+mod proof;
 mod screens;
 
 /// The sizes at which every screen is looked at: compact, standard, wide, full.
@@ -113,7 +114,7 @@ const SAMPLES: [SampleState; 15] = [
 ];
 
 /// Keys that lead to every overlay and mode.
-const WAYS: [&str; 22] = [
+const WAYS: [&str; 24] = [
     "esc",
     "enter",
     "?",
@@ -136,6 +137,8 @@ const WAYS: [&str; 22] = [
     "S enter",
     "S r",
     "S / a enter z f",
+    "V",
+    "V r",
 ];
 
 #[test]

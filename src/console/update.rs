@@ -22,6 +22,7 @@ mod copies;
 mod keys;
 mod lesson;
 mod motion;
+mod proof;
 mod start;
 #[cfg(test)]
 mod tests;
@@ -81,6 +82,7 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
             model.servers.begin();
         }
         Message::Looked(looked) => on_looked(model, looked),
+        Message::Compared(news) => proof::on_news(model, news),
         Message::Performed(request, seen) => return lesson::on_answer(model, &request, seen),
         Message::Opened(opened) => return start::on_opened(model, opened),
         Message::Staged(staged) => return start::on_staged(model, staged),
@@ -122,6 +124,11 @@ fn tick(model: &mut Model, now_ms: i64) -> Vec<Effect> {
 
 /// While no engine runs, the servers say how both sides stand.
 fn on_looked(model: &mut Model, looked: Looked) {
+    if let Looked::Proof(found) = &looked
+        && let Ok(verified) = found
+    {
+        model.proof.record = Some((verified.clone(), model.now_ms));
+    }
     let Some(seen) = model.servers.looked(looked).cloned() else {
         return;
     };

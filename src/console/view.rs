@@ -24,6 +24,7 @@ mod list;
 mod logs;
 mod paint;
 mod plot;
+mod proof;
 mod question;
 mod room;
 mod settings;
@@ -85,6 +86,8 @@ fn dashboard(model: &Model, layout: &Layout, buffer: &mut Buffer) -> Option<Posi
     header::header(model, layout, buffer);
     if model.focus == Pane::Snapshot {
         snapshot::totals(model, layout.figures, buffer);
+    } else if model.focus == Pane::Verify {
+        proof::totals(model, layout.figures, buffer);
     } else if layout.class == Class::Compact {
         header::tabs(model, layout.figures, buffer);
     } else if layout.tiles.is_empty() {
@@ -118,7 +121,7 @@ fn dashboard(model: &Model, layout: &Layout, buffer: &mut Buffer) -> Option<Posi
 
 fn draw_pane(model: &Model, pane: Pane, place: Rect, buffer: &mut Buffer) -> Option<Position> {
     match pane {
-        Pane::Slots | Pane::Schema | Pane::Tables | Pane::Snapshot => {
+        Pane::Slots | Pane::Schema | Pane::Tables | Pane::Snapshot | Pane::Verify => {
             list::pane(model, pane, place, buffer)
         }
         Pane::Throughput => {
@@ -134,7 +137,7 @@ fn draw_extra(model: &Model, extra: Extra, place: Rect, buffer: &mut Buffer) {
         Extra::SlotDetail => detail::beside(model, Pane::Slots, "Slot", place, buffer),
         Extra::Statement => detail::beside(model, Pane::Schema, "Schema change", place, buffer),
         Extra::Batches => throughput::batches(model, place, buffer),
-        Extra::Why => detail::beside(model, Pane::Snapshot, "Why", place, buffer),
+        Extra::Why => detail::beside(model, model.focus, "Why", place, buffer),
         Extra::Targets => logs::targets(model, place, buffer),
     }
 }

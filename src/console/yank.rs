@@ -20,7 +20,7 @@ pub(crate) fn row(model: &Model) -> Option<(String, String)> {
             let change = super::items::selected_change(model)?;
             Some(("SQL".to_owned(), sql(change)))
         }
-        Pane::Slots | Pane::Tables | Pane::Snapshot => {
+        Pane::Slots | Pane::Tables | Pane::Snapshot | Pane::Verify => {
             let row = rows::row(model, &selected(model, model.focus)?);
             Some(("row".to_owned(), row.text()))
         }

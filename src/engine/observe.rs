@@ -11,6 +11,7 @@ use serde::Deserialize;
 use tokio::time::timeout;
 
 use crate::config::{ConnectionSettings, Pipeline, SlotName};
+use crate::diagnose::Verified;
 use crate::diagnose::stops;
 use crate::model::Lsn;
 use crate::postgres::{self, INVALID_SCHEMA_NAME, PgError, Session, UNDEFINED_TABLE, document};
@@ -196,6 +197,30 @@ impl Observer {
             changes: changes.collect(),
             is_last,
         })
+    }
+
+    /// Returns the last proof on record.
+    ///
+    /// # Errors
+    /// Why the target does not answer, for people.
+    pub async fn proof(&mut self) -> Result<Verified, String> {
+        let found = answered(self.verified()).await;
+        self.target = self.target.take().filter(|_| found.is_ok());
+        found
+    }
+
+    async fn verified(&mut self) -> Result<Verified, PgError> {
+        if self.slot_name.is_none() {
+            let session = opened(&self.pipeline.source, &mut self.source).await?;
+            self.slot_name = Some(slot_name(&self.pipeline, session).await?);
+        }
+        let Some(slot_name) = &self.slot_name else {
+            return Ok(Verified::default());
+        };
+        let session = opened(&self.pipeline.target, &mut self.target).await?;
+        let sql = include_str!("../../assets/sql/target/verified.sql");
+        let found = document(session, sql, &[&slot_name.as_str()]).await;
+        Ok(unless_missing(found)?.unwrap_or_default())
     }
 
     async fn look_at_source(&mut self) -> Result<monitor::Look, PgError> {

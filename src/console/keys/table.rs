@@ -36,6 +36,7 @@ const RATE: Scope = Scope::In(Pane::Throughput);
 const LOGS: Scope = Scope::In(Pane::Logs);
 const TABLES: Scope = Scope::In(Pane::Tables);
 const SNAPSHOT: Scope = Scope::In(Pane::Snapshot);
+const VERIFY: Scope = Scope::In(Pane::Verify);
 
 /// Every configurable key.
 #[rustfmt::skip]
@@ -79,6 +80,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
     hinted(70, "init", line(ENGINE, Action::Init, "init", &["I"], "set up a pipeline")),
     hinted(75, "tear-down", line(ENGINE, Action::TearDown, "tear-down", &["T"], "remove what init made")),
     hinted(80, "snapshot", line(ENGINE, Action::Snapshot, "snapshot", &["S"], "the copy of existing tables, and back")),
+    hinted(85, "verify", line(ENGINE, Action::Verify, "verify", &["V"], "whether both sides are equal, and back")),
     line(ENGINE, Action::Config, "config", &["C"], "see and change the configuration"),
     line(ENGINE, Action::OpenFile, "open-file", &["O"], "open a configuration file"),
     line(ENGINE, Action::Lessons, "lessons", &["L"], "lessons: to the lesson and back, or start the tutorial"),
@@ -107,6 +109,12 @@ pub(crate) const BINDINGS: &[Binding] = &[
     hinted(8, "fewer", line(SNAPSHOT, Action::SnapshotFewer, "snapshot-fewer", &["-"], "one copy fewer at the same time")),
     hinted(9, "only ✗", line(SNAPSHOT, Action::SnapshotFailed, "snapshot-failed", &["f"], "only tables that failed")),
     hinted(30, "sort", line(SNAPSHOT, Action::SnapshotSort, "snapshot-sort", &["o"], "sort by state, size or name")),
+
+    hinted(5, "compare", line(VERIFY, Action::VerifyStart, "verify-start", &["r"], "compare both sides at one position")),
+    hinted(6, "stop", line(VERIFY, Action::VerifyStop, "verify-stop", &["s"], "stop comparing")),
+    hinted(7, "values", line(VERIFY, Action::VerifyValues, "verify-values", &["v"], "compare the table again and show what differing rows hold")),
+    hinted(8, "repair", line(VERIFY, Action::VerifyRepair, "verify-repair", &["b"], "bring rows that differ from the source (asks)")),
+    hinted(9, "only ✗ !", line(VERIFY, Action::VerifyTrouble, "verify-trouble", &["f"], "only what is not equal")),
 ];
 
 const fn fixed(place: &'static str, keys: &'static str, words: &'static str) -> FixedKey {

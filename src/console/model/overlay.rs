@@ -81,6 +81,8 @@ pub(crate) enum Purpose {
     Edit,
     /// Save what was changed in the configuration.
     Save,
+    /// Bring rows that differ from the source.
+    Repair,
     /// Copy this table again.
     Copy(RelationId),
 }

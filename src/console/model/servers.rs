@@ -1,6 +1,7 @@
 //! What is asked of the servers themselves, beside the engine: how both sides stand while no engine
 //! runs, and the schema log as it stands on record, page by page.
 
+use crate::diagnose::Verified;
 use crate::engine::{Page, Servers as Seen};
 use crate::status::SchemaChange;
 
@@ -19,6 +20,8 @@ pub(crate) enum Query {
     Latest,
     /// Those that were made before the one with this id.
     Older(String),
+    /// The last proof on record.
+    Proof,
 }
 
 /// What came of a [`Query`].
@@ -27,6 +30,7 @@ pub(crate) enum Looked {
     Servers(Box<Seen>),
     Latest(Result<Page, String>),
     Older(Result<Page, String>),
+    Proof(Result<Verified, String>),
 }
 
 /// The schema log as it stands on record.
@@ -57,6 +61,8 @@ pub(crate) struct Servers {
     known: bool,
     busy: bool,
     look_at_ms: i64,
+    /// Whether the last proof on record is wanted.
+    proof: bool,
     /// What the latest look has seen.
     pub(crate) seen: Option<Seen>,
     pub(crate) history: History,
@@ -86,6 +92,8 @@ impl Servers {
         {
             self.history.latest_at_ms = None;
             Query::Latest
+        } else if std::mem::take(&mut self.proof) {
+            Query::Proof
         } else if !engine_runs && self.look_at_ms <= now_ms {
             self.look_at_ms = now_ms + LOOK_EVERY_MS;
             // No engine says what is made meanwhile.
@@ -107,8 +115,14 @@ impl Servers {
             Looked::Servers(seen) => return Some(self.seen.insert(*seen)),
             Looked::Latest(page) => self.history.take_latest(page),
             Looked::Older(page) => self.history.take_older(page),
+            Looked::Proof(_) => {}
         }
         None
+    }
+
+    /// Asks for the last proof on record.
+    pub(crate) const fn want_proof(&mut self) {
+        self.proof = true;
     }
 
     /// Returns whether the source has answered the latest look.

@@ -16,7 +16,6 @@ use crate::schema::Progress;
 
 use super::Shell;
 use super::done::Done;
-use super::done::observing;
 
 impl Shell {
     pub(super) fn perform_step(&mut self, request: Request) {
@@ -79,7 +78,9 @@ impl Shell {
                 launch,
                 observed,
             }) => {
-                self.observer = observed.map(observing).or(self.observer.take());
+                if let Some(observed) = observed {
+                    self.observe(observed);
+                }
                 if let Some(launch) = launch {
                     self.outside.launch = launch;
                     self.start_engine();
@@ -102,6 +103,7 @@ impl Shell {
                 Query::Servers => Looked::Servers(Box::new(asked.servers().await)),
                 Query::Latest => Looked::Latest(asked.history(None).await),
                 Query::Older(id) => Looked::Older(asked.history(Some(&id)).await),
+                Query::Proof => Looked::Proof(asked.proof().await),
             };
             drop(asked);
             Done {

@@ -14,7 +14,7 @@ use crate::schema::{PlannedStep, Progress, Side, SourceTable, StepProgress, Step
 use super::*;
 
 /// Looks at a screen at all four sizes.
-fn look(name: &str, sample: SampleState, prepare: impl Fn(&mut Model)) {
+pub(super) fn look(name: &str, sample: SampleState, prepare: impl Fn(&mut Model)) {
     let mut screens = String::new();
     for (width, height) in SIZES {
         let mut model = console(sample);

@@ -17,7 +17,7 @@ use crate::status::{Command, Phase};
 
 use super::toast::refuse;
 use super::toast::{leave, toast};
-use super::{ask, copies, motion, start, wizard};
+use super::{ask, copies, motion, proof, start, wizard};
 
 /// Does an action, or says why it cannot be done.
 pub(crate) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
@@ -59,6 +59,12 @@ pub(crate) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         }
         Action::Snapshot if model.focus == Pane::Snapshot => go(model, model.left),
         Action::Snapshot => go(model, Pane::Snapshot),
+        Action::Verify if model.focus == Pane::Verify => go(model, model.left),
+        Action::Verify => go(model, Pane::Verify),
+        Action::VerifyStart => return proof::start(model),
+        Action::VerifyStop => return vec![Effect::StopComparing],
+        Action::VerifyRepair => return proof::repair(model),
+        Action::VerifyValues => return proof::values(model),
         Action::SnapshotCopy => return copies::again(model),
         Action::SnapshotPause => return copies::pause_or_resume(model),
         Action::SnapshotMore => return copies::workers(model, 1),
@@ -104,6 +110,7 @@ fn move_or_set(model: &mut Model, action: Action) {
         Action::TablesSort => sort_tables(model),
         Action::SnapshotSort => copies::sort(model),
         Action::SnapshotFailed => model.only.failed_copies = !model.only.failed_copies,
+        Action::VerifyTrouble => model.proof.only_trouble = !model.proof.only_trouble,
         Action::SchemaTrouble => model.only.schema_trouble = !model.only.schema_trouble,
         _ => {}
     }
@@ -116,10 +123,13 @@ pub(super) fn go(model: &mut Model, pane: Pane) {
     }
     if model.focus != pane {
         model.find = None;
-        model.zoom &= pane != Pane::Snapshot && model.focus != Pane::Snapshot;
+        model.zoom &= !pane.is_screen() && !model.focus.is_screen();
     }
-    if pane == Pane::Snapshot && model.focus != pane {
+    if pane.is_screen() && !model.focus.is_screen() {
         model.left = model.focus;
+    }
+    if pane == Pane::Verify {
+        model.servers.want_proof();
     }
     model.focus = pane;
     model.logs.selector.keys &= pane == Pane::Logs;
@@ -143,7 +153,7 @@ fn sideways(model: &mut Model, right: bool) {
         Pane::Throughput => model.window = Window::next(model.window, right),
         Pane::Logs if right => model.logs.scroll_x = (model.logs.scroll_x + 16).min(4096),
         Pane::Logs => model.logs.scroll_x = model.logs.scroll_x.saturating_sub(16),
-        Pane::Slots | Pane::Schema | Pane::Tables | Pane::Snapshot => {}
+        Pane::Slots | Pane::Schema | Pane::Tables | Pane::Snapshot | Pane::Verify => {}
     }
 }
 
@@ -191,7 +201,7 @@ fn found(model: &mut Model, forward: bool) {
     }
 }
 
-/// Esc undoes the latest of: a search, a zoom, a frozen display, the Snapshot screen, a position in
+/// Esc undoes the latest of: a search, a zoom, a frozen display, a screen of its own, a position in
 /// the log.
 fn back(model: &mut Model) {
     if model.find.take().is_some() {
@@ -200,7 +210,7 @@ fn back(model: &mut Model) {
     } else if model.frozen.is_some() {
         model.freeze(false);
         toast(model, "the display is live again");
-    } else if model.focus == Pane::Snapshot {
+    } else if model.focus.is_screen() {
         go(model, model.left);
     } else {
         model.logs.selected = None;
@@ -216,6 +226,9 @@ fn open(model: &mut Model) {
     };
     if empty {
         return refuse(model, "there is nothing to open yet");
+    }
+    if pane == Pane::Slots {
+        model.servers.want_proof();
     }
     model.overlay = Some(Overlay::Detail { pane, scroll: 0 });
 }

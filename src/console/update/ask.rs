@@ -8,6 +8,7 @@ use crate::console::message::Effect;
 use crate::console::model::Model;
 use crate::console::model::editor::Editor;
 use crate::console::model::overlay::{Answer, Overlay, Purpose, Question};
+use crate::console::model::proof::Comparison;
 use crate::model::Lsn;
 use crate::status::{Command, CopyCommand, CopyState, Phase, SchemaEdit, Slot, Status, TableCopy};
 
@@ -152,6 +153,29 @@ pub(super) fn copy_again(model: &mut Model, table: &TableCopy) {
     }));
 }
 
+/// Asks before rows of the target are changed.
+pub(super) fn repair(model: &mut Model) {
+    let lines = vec![
+        "Everything is compared, and rows that differ are brought from the source: missing ones are \
+         inserted, others changed, and those that only the target has are deleted."
+            .into(),
+        "The stream stands still for a moment with each range of rows. Definitions stay as they are."
+            .into(),
+        "What was changed is written down in pgstream.repair on the target.".into(),
+    ];
+    model.overlay = Some(Overlay::Question(Question {
+        title: "Repair the target?".into(),
+        lines,
+        purpose: Purpose::Repair,
+        go: "repair it".into(),
+        keep: "leave it as it is".into(),
+        answer: Answer::Typed {
+            expected: "repair".into(),
+            input: Input::default(),
+        },
+    }));
+}
+
 /// Asks before the refused transaction is skipped; what must be typed names it.
 pub(super) fn skip(model: &mut Model) {
     let Some(failure) = refused(model) else {
@@ -255,6 +279,14 @@ pub(super) fn confirmed(model: &mut Model, purpose: Purpose) -> Vec<Effect> {
             vec![Effect::Command(Command::Copy(CopyCommand::Table {
                 relation,
             }))]
+        }
+        Purpose::Repair => {
+            let comparison = Comparison {
+                repair: true,
+                ..Comparison::default()
+            };
+            model.proof.begin(comparison.clone(), model.now_ms);
+            vec![Effect::Compare(comparison)]
         }
         Purpose::Skip(commit_lsn) => vec![Effect::Command(Command::Skip { commit_lsn })],
     }

@@ -42,7 +42,7 @@ pub(super) fn on_click(model: &mut Model, column: u16, row: u16) -> Vec<Effect> 
         (Pane::Slots, 0) => act(model, Action::SlotsSort),
         (Pane::Tables, 0) => act(model, Action::TablesSort),
         (Pane::Snapshot, 0) => act(model, Action::SnapshotSort),
-        (Pane::Schema, 0) | (Pane::Throughput, _) => Vec::new(),
+        (Pane::Schema | Pane::Verify, 0) | (Pane::Throughput, _) => Vec::new(),
         (Pane::Logs, line) => on_row(model, pane, usize::from(line)),
         (_, line) => on_row(model, pane, usize::from(line) - 1),
     }

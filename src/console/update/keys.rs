@@ -211,7 +211,9 @@ fn in_overlay(model: &mut Model, chord: Chord) -> Vec<Effect> {
                     | Action::SchemaEdit
                     | Action::RetryNow
                     | Action::SkipTransaction
-                    | Action::SnapshotCopy),
+                    | Action::SnapshotCopy
+                    | Action::VerifyValues
+                    | Action::VerifyRepair),
                 ) => return act(model, other),
                 _ => {}
             }

@@ -58,7 +58,13 @@ pub(super) fn resized(model: &mut Model) {
     }
 }
 
-const LISTS: [Pane; 4] = [Pane::Slots, Pane::Schema, Pane::Tables, Pane::Snapshot];
+const LISTS: [Pane; 5] = [
+    Pane::Slots,
+    Pane::Schema,
+    Pane::Tables,
+    Pane::Snapshot,
+    Pane::Verify,
+];
 
 fn with_cursor(model: &mut Model, pane: Pane, change: impl FnOnce(&mut Cursor, &[String], usize)) {
     let keys = keys(model, pane);

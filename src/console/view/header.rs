@@ -87,6 +87,7 @@ fn left(model: &Model, layout: &Layout, room: usize) -> Line<'static> {
     let status = model.status();
     let screen = match model.focus {
         Pane::Snapshot => "Snapshot · ",
+        Pane::Verify => "Verify · ",
         _ => "",
     };
     let mut name = format!(" {screen}{}", paint::clean(&model.pipeline));

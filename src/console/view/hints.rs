@@ -119,7 +119,7 @@ fn dashboard(model: &Model) -> Vec<Hint> {
         })
         .filter(|binding| refusal(model, binding.action).is_none())
         // Where there is nothing to go back to, Esc is no hint.
-        .filter(|binding| binding.action != Action::Back || model.focus == Pane::Snapshot)
+        .filter(|binding| binding.action != Action::Back || model.focus.is_screen())
         // A lesson has its own Enter and Tab, and where text is typed a letter is no key.
         .filter(|binding| {
             let taken = matches!(binding.action, Action::Open | Action::NextPane);
@@ -195,6 +195,8 @@ fn acting_on_row(model: &Model, pane: Pane) -> impl Iterator<Item = Hint> {
             Action::SnapshotCopy,
             "copy the table again",
         ),
+        (Some(Pane::Verify), Action::VerifyValues, "values"),
+        (Some(Pane::Verify), Action::VerifyRepair, "repair (asks)"),
     ];
     let here = move |(of, action, _): &(Option<Pane>, Action, _)| {
         of.is_none_or(|of| of == pane) && refusal(model, *action).is_none()

@@ -16,7 +16,7 @@ use crate::status::{Phase, SchemaState};
 
 use super::explain::explain;
 use super::paint::{self, Frame};
-use super::snapshot;
+use super::{proof, snapshot};
 
 /// Draws a list pane; returns where its selected row stands.
 pub(super) fn pane(
@@ -28,7 +28,7 @@ pub(super) fn pane(
     let focused = model.has_keys(pane);
     let frame = if focused { Frame::Focus } else { Frame::Pane };
     let title = match pane {
-        Pane::Snapshot => "· Tables".to_owned(),
+        Pane::Snapshot | Pane::Verify => "· Tables".to_owned(),
         pane => format!("{} {}", pane.number(), pane.title()),
     };
     let titles = (title.as_str(), summary(model, pane));
@@ -106,7 +106,7 @@ fn fitting(columns: &'static [Column], items: &[Item<'_>], width: u16) -> Vec<Fi
 fn version_digits(item: &Item<'_>) -> usize {
     match item {
         Item::Change(change) => change.version.to_string().len(),
-        Item::Slot(_) | Item::Table(..) | Item::Copy(_) => 0,
+        Item::Slot(_) | Item::Table(..) | Item::Copy(_) | Item::Compared(_) => 0,
     }
 }
 
@@ -174,6 +174,7 @@ fn summary(model: &Model, pane: Pane) -> Line<'static> {
         }
         Pane::Schema => return schema_summary(model),
         Pane::Snapshot => return snapshot::summary(model),
+        Pane::Verify => return proof::summary(model),
         Pane::Throughput | Pane::Logs => String::new(),
     };
     Line::styled(text, theme.style(Role::Quiet))
@@ -254,6 +255,7 @@ fn empty(model: &Model, pane: Pane, inner: Rect, buffer: &mut Buffer) {
     let at_rest = matches!(status.phase, Phase::Stopped | Phase::Crashed);
     let text = match (pane, &status.phase) {
         (Pane::Snapshot, _) => return snapshot::empty(model, inner, buffer),
+        (Pane::Verify, _) => return proof::empty(model, inner, buffer),
         (_, _) if model.needle().is_some() && model.focus == pane => "nothing matches",
         (Pane::Slots, _) if at_rest && away.is_some() => &format!(
             "the source does not answer: {}",
