@@ -30,6 +30,10 @@ const SLOT: &str = "\
 SELECT s.active OR s.wal_status = 'lost' FROM pg_catalog.pg_replication_slots AS s
 WHERE s.slot_name = $1 AND s.database = pg_catalog.current_database()";
 
+/// Rows that differ are why the target refuses a transaction, mostly.
+const REFUSED: &str = "\
+SELECT FROM pgstream.last_stop AS s WHERE s.slot_name = $1 AND s.failure ->> 'class' = 'data'";
+
 const TIMELINE: &str = "SELECT c.timeline_id FROM pg_catalog.pg_control_checkpoint() AS c";
 
 /// A position of the source that the target is brought to.
@@ -62,7 +66,12 @@ pub(super) async fn why(
             "its checkpoint is of an earlier installation, which stood at {stood_at}"
         )));
     }
-    Ok(certain_misfit(pipeline, slot_name).await)
+    if let Some(reason) = certain_misfit(pipeline, slot_name).await {
+        return Ok(Some(reason));
+    }
+    let refused = target.row(REFUSED, &[&slot_name]).await;
+    let refused = refused.map_err(VerifyError::of("look why the pipeline stands"))?;
+    Ok(refused.map(|_| "it refused a transaction".to_owned()))
 }
 
 impl Adoption {

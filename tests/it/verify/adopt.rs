@@ -88,6 +88,23 @@ async fn a_target_that_was_filled_by_other_means_is_taken_over() {
     pair.streams_on("1 2 3 9").await;
 }
 
+/// The stream stands at a change of a row that the target has lost: nothing brings it further but rows.
+#[tokio::test]
+async fn a_target_that_refuses_a_transaction_is_brought_past_it() {
+    let pair = Pair::used().await;
+    let target = connect(&pair.target.url("postgres")).await;
+    execute(&target, "DELETE FROM public.test").await;
+    pair.on_source("UPDATE public.test SET id = 2").await;
+    let refused = pair.run().outcome().await;
+    assert_eq!(refused.code, Some(65), "{}", seen(&refused));
+
+    let repaired = pair.call("verify --repair").await;
+
+    assert_eq!(repaired.code, Some(0), "{}", seen(&repaired));
+    assert_eq!(pair.ids().await, "2");
+    pair.streams_on("2 9").await;
+}
+
 #[tokio::test]
 async fn a_schema_that_differs_keeps_a_target_from_being_taken_over() {
     let pair = Pair::with_a_lost_slot().await;
