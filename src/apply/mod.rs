@@ -38,7 +38,7 @@ pub use error::{Absence, ApplyError};
 pub use held::HeldRows;
 pub use records::{
     AdoptedCheckpoint, Mark, PipelineRecord, forget_checkpoint, forget_stream, install_records,
-    mark, note_filter, note_installation, pipelines,
+    leave_alone, left_alone, mark, note_filter, note_installation, pipelines,
 };
 pub use stream::Stream;
 pub use table::{

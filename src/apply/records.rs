@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use crate::config::TableFilter;
-use crate::model::Lsn;
+use crate::model::{Lsn, quote_literal};
 use crate::postgres::{PgError, Session, require_ownership_sql, sqlstate};
 
 use super::ApplyError;
@@ -15,11 +15,12 @@ const INSTALL: &str = include_str!("../../assets/sql/target/install.sql");
 
 /// Each table, with the column that came last.
 const IS_COMPLETE: &str = "\
-SELECT pg_catalog.count(*) = 12
+SELECT pg_catalog.count(*) = 14
 FROM (VALUES ('checkpoint', 'installation'), ('skipped_transaction', 'skipped_at'),
              ('schema_change', 'applied_at'), ('snapshot_table', 'target'), ('snapshot_part', 'lsn'),
              ('snapshot_step', 'statement'), ('last_stop', 'failure'), ('paired_snapshot', 'updated_at'),
              ('verified_table', 'verified_at'), ('verification', 'verified_at'), ('repair', 'repaired_at'),
+             ('silenced', 'enabled'), ('left_alone', 'object'),
              ('sequence_look', 'changed_at')) AS v (name, attribute)
 JOIN pg_catalog.pg_attribute AS a
   ON a.attrelid = pg_catalog.to_regclass('pgstream.' || v.name) AND a.attname = v.attribute
@@ -52,6 +53,32 @@ pub async fn install_records(session: &Session) -> Result<(), ApplyError> {
         tries += 1;
         sleep(INSTALL_AGAIN_AFTER).await;
     }
+}
+
+/// Returns the statement that keeps in mind that the target has no such object of the source, by its OID there:
+/// what has its name here is somebody else's.
+#[must_use]
+pub fn leave_alone(slot_name: &str, oid: u32, object: &str) -> String {
+    format!(
+        "INSERT INTO pgstream.left_alone VALUES ({}, {oid}, {}) ON CONFLICT DO NOTHING",
+        quote_literal(slot_name),
+        quote_literal(object)
+    )
+}
+
+/// Returns those of these objects of the source that the target does not have.
+///
+/// # Errors
+/// By SQLSTATE.
+pub async fn left_alone(
+    session: &Session,
+    slot_name: &str,
+    oids: &[u32],
+) -> Result<Vec<u32>, PgError> {
+    let sql =
+        "SELECT l.oid FROM pgstream.left_alone AS l WHERE l.slot_name = $1 AND l.oid = ANY ($2)";
+    let rows = session.rows(sql, &[&slot_name, &oids]).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
 /// Returns whether another session was making the same.

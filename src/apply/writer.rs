@@ -21,7 +21,7 @@ use tokio_postgres::Statement;
 use tracing::trace;
 
 use crate::config::ConnectionSettings;
-use crate::model::QualifiedName;
+use crate::model::{Classify as _, ErrorClass, QualifiedName};
 use crate::postgres::{OBJECT_IN_USE, PgError, Session, owner_of_table};
 
 use super::checkpoint::{ADVANCE, ADVANCE_GUARDED};
@@ -294,6 +294,26 @@ impl Writer {
             done => done.and(released),
         };
         done.map_err(refused(object))
+    }
+
+    /// Runs one statement as [`Writer::run`] does. When the target refuses it, what it did is taken back, the
+    /// transaction goes on, and the refusal is returned.
+    ///
+    /// # Errors
+    /// [`ApplyError::Statement`] when the connection is lost.
+    pub async fn attempt(
+        &mut self,
+        object: &str,
+        sql: &str,
+    ) -> Result<Option<ApplyError>, ApplyError> {
+        match self.run(object, sql).await {
+            Err(refusal) if refusal.class() != ErrorClass::Transient => {
+                let back = "ROLLBACK TO statement; RELEASE statement";
+                self.session.run(back).await.map_err(refused(object))?;
+                Ok(Some(refusal))
+            }
+            done => done.map(|()| None),
+        }
     }
 
     /// Runs a statement of our records in the open transaction, beginning one if there is none.

@@ -18,6 +18,8 @@ use super::install;
 
 const NEEDED: &str = include_str!("../../assets/sql/source/snapshot/needed.sql");
 
+const DEPENDENCIES: &str = include_str!("../../assets/sql/source/snapshot/dependencies.sql");
+
 /// One row where descriptions are recorded: whether our role may read them, and its name. Asks no
 /// name of the schema itself, which would be refused without a right to it.
 const RECORDS: &str = "\
@@ -65,11 +67,17 @@ FROM pgstream.object AS o
 WHERE o.class = 'pg_catalog.pg_class'::pg_catalog.regclass AND o.oid = ANY ($1)
    OR o.class = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND o.oid = ANY ($2)
    OR o.class = 'pg_catalog.pg_type'::pg_catalog.regclass AND o.oid = ANY ($3)
-   OR o.class = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND o.oid = ANY ($4)";
+   OR o.class = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND o.oid = ANY ($4)
+   OR o.kind = 'object' AND o.oid = ANY ($5)";
 
 const DESCRIBED: &str = "\
 SELECT d.oid, d.kind, pg_temp.with_names(d.description)::pg_catalog.text
-FROM pg_temp.describe($1, $2, $3, $4) AS d";
+FROM pg_temp.describe($1, $2, $3, $4, $5) AS d";
+
+const OTHERS: &str = "\
+SELECT pg_temp.all_objects(), ARRAY(
+  SELECT i.indexrelid FROM pg_catalog.pg_index AS i
+  JOIN pg_catalog.pg_class AS m ON m.oid = i.indrelid AND m.relkind = 'm')";
 
 /// A session that can describe objects.
 #[derive(Debug)]
@@ -78,17 +86,18 @@ pub struct Describer<'s> {
     sql: &'static str,
 }
 
-/// Objects by catalog: relations, constraints, types, schemas.
+/// Objects by catalog: relations, constraints, types, schemas; and functions, views and so on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Oids {
     relations: Vec<u32>,
     constraints: Vec<u32>,
     types: Vec<u32>,
     schemas: Vec<u32>,
+    others: Vec<u32>,
 }
 
-/// What belongs to no table and is described along with tables: schemas, types, and sequences that no
-/// table owns.
+/// What belongs to no table and is described along with tables: schemas, types, functions, views, and
+/// sequences that no table owns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Along {
     /// Nothing but what the tables need.
@@ -115,6 +124,7 @@ impl Oids {
             constraints: left(&self.constraints, &others.constraints),
             types: left(&self.types, &others.types),
             schemas: left(&self.schemas, &others.schemas),
+            others: left(&self.others, &others.others),
         }
     }
 
@@ -124,6 +134,13 @@ impl Oids {
         self.relations.extend(relations);
         self.types.extend(types);
         self.schemas.extend(schemas);
+        self
+    }
+
+    /// Returns these with all functions, views and so on, as the other side has them.
+    #[must_use]
+    pub fn and_others(mut self, others: Vec<u32>) -> Self {
+        self.others = others;
         self
     }
 }
@@ -201,7 +218,31 @@ impl<'s> Describer<'s> {
             constraints: oids(1),
             types: oids(2),
             schemas: oids(3),
+            others: oids(4),
         })
+    }
+
+    /// Returns all functions, views and so on of the server, and the indexes of materialized views.
+    ///
+    /// # Errors
+    /// By SQLSTATE.
+    ///
+    /// # Panics
+    /// When it describes what is recorded.
+    pub async fn others(&self) -> Result<(Vec<u32>, Vec<u32>), PgError> {
+        assert_eq!(self.sql, DESCRIBED, "what is there now is asked");
+        let row = self.session.row(OTHERS, &[]).await?;
+        Ok(row.map_or_else(Default::default, |row| (row.get(0), row.get(1))))
+    }
+
+    /// Returns which of these objects cannot be made without which other, by OIDs.
+    ///
+    /// # Errors
+    /// By SQLSTATE.
+    pub async fn dependencies(&self, objects: &[ObjectChange]) -> Result<Vec<(u32, u32)>, PgError> {
+        let oids: Vec<u32> = objects.iter().map(ObjectChange::oid).collect();
+        let rows = self.session.rows(DEPENDENCIES, &[&oids]).await?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
     }
 
     /// Describes these objects, each as new.
@@ -214,10 +255,11 @@ impl<'s> Describer<'s> {
             constraints,
             types,
             schemas,
+            others,
         } = oids;
         let rows = self
             .session
-            .rows(self.sql, &[relations, constraints, types, schemas])
+            .rows(self.sql, &[relations, constraints, types, schemas, others])
             .await;
         let rows = rows.map_err(DescribeError::Ask)?;
         rows.iter()
@@ -233,6 +275,7 @@ fn read(oid: u32, kind: &str, description: &str) -> Result<ObjectChange, Describ
             before: None,
             after: Some(serde_json::from_str(text)?),
             dropped: false,
+            place: 0,
             rebuilt: false,
         })
     }
@@ -242,6 +285,7 @@ fn read(oid: u32, kind: &str, description: &str) -> Result<ObjectChange, Describ
         "index" => new(oid, description).map(ObjectChange::Index),
         "constraint" => new(oid, description).map(ObjectChange::Constraint),
         "sequence" => new(oid, description).map(ObjectChange::Sequence),
+        "object" => new(oid, description).map(ObjectChange::Object),
         _ => new(oid, description).map(ObjectChange::Type),
     };
     read.map_err(|source| DescribeError::Read {

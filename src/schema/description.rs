@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::QualifiedName;
+use crate::model::{QualifiedName, is_protected_schema, quote_ident};
 
 /// A schema.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -198,6 +198,9 @@ pub struct Index {
     pub partitioned: bool,
     /// Usable; a failed CONCURRENTLY leaves one that is not.
     pub valid: bool,
+    /// The index of a materialized view.
+    #[serde(default)]
+    pub materialized: bool,
     /// `CLUSTER ON`.
     #[serde(default)]
     pub clustered: bool,
@@ -425,4 +428,120 @@ pub struct Range {
     pub difference: Option<String>,
     /// The multirange type's unqualified name.
     pub multirange_name: String,
+}
+
+/// Whatever one statement makes that has no description of its own: a function, a view, a trigger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Object {
+    /// The kind in PostgreSQL's words, as `pg_identify_object` has it: `materialized view`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Its schema's name, where it has one of its own.
+    pub schema: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// What stands behind the name: the arguments of a function.
+    #[serde(default)]
+    pub signature: String,
+    /// The OID of the table, or view, that it belongs to.
+    pub table_oid: Option<u32>,
+    /// That table.
+    pub table: Option<QualifiedName>,
+    /// The statement that makes it, without a semicolon.
+    pub definition: String,
+    /// A hash of what is stored: the statement changes with names, this does not.
+    pub hash: String,
+    /// The columns of a view.
+    #[serde(default)]
+    pub columns: Vec<ViewColumn>,
+    /// The options of a view.
+    #[serde(default)]
+    pub options: Vec<String>,
+    /// Whether a materialized view has rows.
+    pub populated: Option<bool>,
+    /// Acts with the rights of its owner: `SECURITY DEFINER`.
+    #[serde(default)]
+    pub definer: bool,
+    /// When a trigger or a rule of a table acts: `O`, `D`, `R`, `A` as in `pg_trigger.tgenabled`.
+    pub enabled: Option<String>,
+    /// `SET STATISTICS`.
+    pub statistics: Option<i32>,
+    /// Its owner, where it has one of its own.
+    pub owner: Option<String>,
+    /// `COMMENT ON`.
+    pub comment: Option<String>,
+}
+
+/// A column of a view.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ViewColumn {
+    /// `pg_attribute.attnum`.
+    pub number: i32,
+    /// Its name.
+    pub name: String,
+    /// `ALTER VIEW … SET DEFAULT`.
+    pub default: Option<String>,
+    /// `COMMENT ON COLUMN`.
+    pub comment: Option<String>,
+}
+
+impl Object {
+    /// Returns the qualified name.
+    #[must_use]
+    pub fn qualified_name(&self) -> QualifiedName {
+        let schema = self.schema.as_deref().unwrap_or_default();
+        QualifiedName::new(schema, self.name.as_str())
+    }
+
+    /// Returns the keyword of its statements.
+    #[must_use]
+    pub fn keyword(&self) -> String {
+        match self.kind.as_str() {
+            "statistics object" => "STATISTICS".to_owned(),
+            kind => kind.to_uppercase(),
+        }
+    }
+
+    /// Returns how statements call it: `FUNCTION "s"."f"(integer)`, `TRIGGER "g" ON "s"."t"`.
+    #[must_use]
+    pub fn address(&self) -> String {
+        let keyword = self.keyword();
+        match (&self.schema, &self.table) {
+            (Some(_), _) => format!(
+                "{keyword} {}{}",
+                self.qualified_name().quoted(),
+                self.signature
+            ),
+            (None, Some(table)) => format!(
+                "{keyword} {} ON {}",
+                quote_ident(&self.name),
+                table.quoted()
+            ),
+            (None, None) => format!("{keyword} {}{}", quote_ident(&self.name), self.signature),
+        }
+    }
+
+    /// Returns whether it is a view, materialized or not.
+    #[must_use]
+    pub fn is_view(&self) -> bool {
+        matches!(self.kind.as_str(), "view" | "materialized view")
+    }
+
+    /// Returns whether it lies in a schema of the server's or ours.
+    #[must_use]
+    pub fn is_protected(&self) -> bool {
+        let table = self.table.as_ref().map(|table| &*table.schema);
+        let schema = self.schema.as_deref().or(table);
+        schema.is_some_and(is_protected_schema)
+    }
+
+    /// Returns how people call it: `function s.f(integer)`, `trigger g on s.t`.
+    #[must_use]
+    pub fn label(&self) -> String {
+        match (&self.schema, &self.table) {
+            (Some(_), _) => format!("{} {}{}", self.kind, self.qualified_name(), self.signature),
+            (None, Some(table)) => format!("{} {} on {table}", self.kind, self.name),
+            (None, None) => format!("{} {}{}", self.kind, self.name, self.signature),
+        }
+    }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{QualifiedName, Relation, RelationId, Tuple, Value, is_protected_schema};
 
 use super::compare::differences;
-use super::description::{Constraint, Index, Schema, Sequence, Table, Type};
+use super::description::{Constraint, Index, Object, Schema, Sequence, Table, Type};
 use super::error::SchemaError;
 
 /// The layout of the log's JSON that this program reads.
@@ -56,6 +56,9 @@ pub struct Change {
     /// The tables (OIDs on the source) whose rows follow as [`RewrittenRows`](super::RewrittenRows).
     #[serde(default)]
     pub sends_rows: Vec<u32>,
+    /// Where the last table, or part of one, stands among what the command dropped.
+    #[serde(default)]
+    pub parts_dropped: i64,
     /// Tables that are called otherwise because their schema is.
     #[serde(default)]
     pub renamed_tables: Vec<RenamedTable>,
@@ -67,6 +70,9 @@ pub struct Change {
     /// Objects that no source may change on a target, as they are called.
     #[serde(skip)]
     pub protected: Vec<String>,
+    /// Objects that the target does not have, as they are called.
+    #[serde(skip)]
+    pub left_alone: Vec<String>,
 }
 
 /// One object before and after.
@@ -85,6 +91,8 @@ pub enum ObjectChange {
     Sequence(Images<Sequence>),
     /// A type.
     Type(Images<Type>),
+    /// Anything else that one statement makes.
+    Object(Images<Object>),
 }
 
 /// The two descriptions of one object.
@@ -99,6 +107,9 @@ pub struct Images<T> {
     /// The server reported the drop; an object that is gone without one was built anew.
     #[serde(default)]
     pub dropped: bool,
+    /// Where it stands among what the command dropped: what needs others is behind them.
+    #[serde(default)]
+    pub place: i64,
     /// The server built it anew under another OID: `before` is the one that went, `after` the one that came.
     #[serde(skip)]
     pub rebuilt: bool,
@@ -146,6 +157,11 @@ pub struct Other {
     pub identity: Option<String>,
     /// The name of a materialized view: `wal2json` shows what it is filled with.
     pub view: Option<QualifiedName>,
+    /// Whether that has rows.
+    pub populated: Option<bool>,
+    /// The object is described besides, or follows it: nothing is left out.
+    #[serde(default)]
+    pub travels: bool,
     /// The tables that came with an extension.
     #[serde(default)]
     pub tables: Vec<QualifiedName>,
@@ -226,6 +242,7 @@ macro_rules! each {
             ObjectChange::Constraint($images) => $call,
             ObjectChange::Sequence($images) => $call,
             ObjectChange::Type($images) => $call,
+            ObjectChange::Object($images) => $call,
         }
     };
 }
@@ -256,6 +273,17 @@ impl Change {
         });
     }
 
+    /// Takes out objects, by their OIDs, that the target does not have although the source had them before.
+    pub fn leave_alone(&mut self, oids: &[u32]) {
+        let (left, objects) = std::mem::take(&mut self.objects)
+            .into_iter()
+            .partition::<Vec<_>, _>(|object| {
+                object.is_apart_from_rows() && object.existed() && oids.contains(&object.oid())
+            });
+        self.objects = objects;
+        self.left_alone = left.iter().map(ObjectChange::label).collect();
+    }
+
     /// Returns what is left to do for a change that came from the target itself: nothing.
     #[must_use]
     pub fn of_the_target(&self) -> Self {
@@ -278,9 +306,11 @@ impl Change {
             objects,
             unknown_drops: Vec::new(),
             protected: Vec::new(),
+            left_alone: Vec::new(),
             origins: Vec::new(),
             others: Vec::new(),
             sends_rows: Vec::new(),
+            parts_dropped: 0,
             renamed_tables: Vec::new(),
             failure: None,
         }
@@ -311,6 +341,7 @@ impl ObjectChange {
             Self::Constraint(images) => images.any(|key| is_protected_schema(&key.table.schema)),
             Self::Sequence(images) => images.any(|sequence| is_protected_schema(&sequence.schema)),
             Self::Type(images) => images.any(|made| is_protected_schema(&made.schema)),
+            Self::Object(images) => images.any(Object::is_protected),
         }
     }
 
@@ -320,7 +351,11 @@ impl ObjectChange {
         match self {
             Self::Schema(_) | Self::Type(_) => None,
             Self::Table(images) => Some(images.oid),
-            Self::Index(images) => images.known().map(|index| index.table_oid),
+            Self::Index(images) => {
+                let index = images.known().filter(|index| !index.materialized);
+                index.map(|index| index.table_oid)
+            }
+            Self::Object(images) => images.known().and_then(|object| object.table_oid),
             Self::Sequence(images) => images.known().and_then(|sequence| sequence.table_oid),
             Self::Constraint(images) => images.known().map(|constraint| constraint.table_oid),
         }
@@ -335,7 +370,8 @@ impl ObjectChange {
             | Self::Type(_)
             | Self::Table(_)
             | Self::Index(_)
-            | Self::Sequence(_) => None,
+            | Self::Sequence(_)
+            | Self::Object(_) => None,
         }
     }
 
@@ -350,7 +386,21 @@ impl ObjectChange {
                 images.before.is_some() && name(&images.before) != name(&images.after)
             }
             Self::Type(images) => images.before.is_some(),
-            Self::Table(_) | Self::Index(_) | Self::Constraint(_) | Self::Sequence(_) => false,
+            Self::Table(_)
+            | Self::Index(_)
+            | Self::Constraint(_)
+            | Self::Sequence(_)
+            | Self::Object(_) => false,
+        }
+    }
+
+    /// Returns whether no row can depend on it, so that rows go on where the target refuses it.
+    #[must_use]
+    pub fn is_apart_from_rows(&self) -> bool {
+        match self {
+            Self::Object(_) => true,
+            Self::Index(images) => images.known().is_some_and(|index| index.materialized),
+            _ => false,
         }
     }
 
@@ -381,6 +431,7 @@ impl ObjectChange {
             }
             (Self::Sequence(images), Self::Sequence(past)) => images.before.clone_from(&past.after),
             (Self::Type(images), Self::Type(past)) => images.before.clone_from(&past.after),
+            (Self::Object(images), Self::Object(past)) => images.before.clone_from(&past.after),
             _ => {}
         }
         changed
@@ -449,6 +500,7 @@ impl ObjectChange {
             Self::Constraint(i) => i.label("constraint", |c| format!("{} on {}", c.name, c.table)),
             Self::Sequence(i) => i.label("sequence", |s| s.qualified_name().to_string()),
             Self::Type(i) => i.label("type", |t| t.qualified_name().to_string()),
+            Self::Object(i) => i.known().map_or_else(String::new, Object::label),
         }
     }
 }

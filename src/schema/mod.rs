@@ -33,7 +33,7 @@ pub use acknowledge::{grant_log, mark_acked, unacked};
 pub use catalog::{Along, DescribeError, Describer, Oids, closed_descriptions, grant_descriptions};
 pub use compare::Conflict;
 pub(crate) use compare::{Reconciled, domain_checks_in_the_way, in_the_way, so_far};
-pub use description::{Category, Column, Constraint, Parent, Sequence, Table, Type};
+pub use description::{Category, Column, Constraint, Object, Parent, Sequence, Table, Type};
 pub use entry::{Change, Entry, FORMAT, Images, ObjectChange, Other, RenamedTable, UnknownDrop};
 pub use error::SchemaError;
 pub use install::{
@@ -41,7 +41,9 @@ pub use install::{
     SNAPSHOT_NAME, Side, SourceServers, StepProgress, StepState, VERSION, plan_init,
     plan_tear_down, render_plan,
 };
-pub use others::{LackingKind, OtherObject, lacking, large_object_count, other_objects};
+pub use others::{
+    LackingKind, OtherObject, TRAVELLING, lacking, large_object_count, other_objects, travels,
+};
 pub use outbox::{Letter, NamedPublication};
 pub use plan::{
     CopyPlan, NotApplied, Plan, RelationTouch, Stage, StagedStep, Step, owner_steps, plan,

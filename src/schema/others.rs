@@ -7,6 +7,25 @@ use crate::postgres::{PgError, Session};
 
 const OTHERS: &str = include_str!("../../assets/sql/others.sql");
 
+/// The kinds that are described, and travel, in the server's words; those of tables and types apart.
+pub const TRAVELLING: [&str; 9] = [
+    "function",
+    "procedure",
+    "aggregate",
+    "view",
+    "materialized view",
+    "trigger",
+    "rule",
+    "policy",
+    "statistics object",
+];
+
+/// Returns whether objects of a kind travel.
+#[must_use]
+pub fn travels(kind: &str) -> bool {
+    TRAVELLING.contains(&kind)
+}
+
 /// So many names show what is meant.
 const NAMES_MAX: usize = 5;
 
@@ -39,12 +58,16 @@ impl LackingKind {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
+        let count = match self.identities.len() {
+            1 => "1 is".to_owned(),
+            count => format!("{count} are"),
+        };
+        let why = match travels(&self.kind) {
+            true => "",
+            false => ", and objects of this kind do not replicate",
+        };
         format!(
-            "{} on the source and not on the target, and objects of this kind do not replicate: {}{more}",
-            match self.identities.len() {
-                1 => "1 is".to_owned(),
-                count => format!("{count} are"),
-            },
+            "{count} on the source and not on the target{why}: {}{more}",
             shown.join(", ")
         )
     }
@@ -126,20 +149,20 @@ mod tests {
         let source = [
             object("trigger", "g on public.t", Some("t")),
             object("trigger", "g on public.out", Some("out")),
-            object("view", "public.a", None),
-            object("view", "public.b", None),
+            object("collation", "public.a", None),
+            object("collation", "public.b", None),
         ];
-        let target = [object("view", "public.a", None)];
+        let target = [object("collation", "public.a", None)];
         let found = lacking(&source, &target, &|table| &*table.name != "out");
         let message: Vec<_> = found
             .iter()
             .map(|kind| (&*kind.kind, kind.reason()))
             .collect();
-        let reason =
-            "1 is on the source and not on the target, and objects of this kind do not replicate: ";
+        let reason = "1 is on the source and not on the target";
+        let stays = "and objects of this kind do not replicate";
         let expected = [
-            ("trigger", format!("{reason}g on public.t")),
-            ("view", format!("{reason}public.b")),
+            ("collation", format!("{reason}, {stays}: public.b")),
+            ("trigger", format!("{reason}: g on public.t")),
         ];
         assert_eq!(message, expected);
 

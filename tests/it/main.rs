@@ -45,6 +45,7 @@ mod schema_flow;
 mod schema_install;
 mod schema_mirror;
 mod schema_model;
+mod schema_objects;
 mod schema_statements;
 mod schema_traps;
 mod schema_versions;

@@ -8,6 +8,7 @@ mod existing;
 mod families;
 mod kinds;
 mod meanwhile;
+mod objects;
 mod rights;
 mod schema;
 mod screen;

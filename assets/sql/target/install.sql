@@ -66,6 +66,23 @@ CREATE TABLE IF NOT EXISTS pgstream.sequence_look (
 );
 COMMENT ON TABLE pgstream.sequence_look IS 'How the sequences follow those of the source';
 
+CREATE TABLE IF NOT EXISTS pgstream.silenced (
+  kind     pg_catalog.text NOT NULL,  -- trigger, rule
+  oid      pg_catalog.oid NOT NULL,
+  relation pg_catalog.oid NOT NULL,   -- its table here
+  enabled  pg_catalog."char" NOT NULL, -- as it is on the source: O, D, R, A
+  PRIMARY KEY (kind, oid)
+);
+COMMENT ON TABLE pgstream.silenced IS 'Triggers and rules that came from the source: disabled here until tear-down';
+
+CREATE TABLE IF NOT EXISTS pgstream.left_alone (
+  slot_name pg_catalog.text NOT NULL,
+  oid       pg_catalog.oid NOT NULL, -- on the source
+  object    pg_catalog.text NOT NULL,
+  PRIMARY KEY (slot_name, oid)
+);
+COMMENT ON TABLE pgstream.left_alone IS 'Functions, views and so on of the source that are not here: what has their names is not theirs';
+
 CREATE TABLE IF NOT EXISTS pgstream.snapshot_table (
   slot_name      pg_catalog.text NOT NULL,
   relation       pg_catalog.oid NOT NULL, -- on the source

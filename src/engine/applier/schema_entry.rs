@@ -19,6 +19,7 @@ use crate::status::{SchemaChange, SchemaState};
 
 use super::behind_rows::BehindRows;
 use super::older_types::Reading;
+use super::table_sync::records_refused;
 use super::{Applier, Route};
 
 impl Applier {
@@ -47,6 +48,7 @@ impl Applier {
         if self.came_from_target(&entry).await? {
             entry.change = entry.change.of_the_target();
         }
+        self.leave_alone(&mut entry).await?;
         let whole = self.plan(&entry).map_err(schema_error)?;
         self.take_created(&entry, begin.commit_lsn).await?;
         self.follow_copied_names(&entry, begin.commit_lsn).await?;
@@ -61,16 +63,22 @@ impl Applier {
         };
         self.flush().await?;
         self.complete().await?;
-        let (plan, mut change) = self.as_edited(&entry, plan, begin.commit_lsn);
+        let (mut plan, mut change) = self.as_edited(&entry, plan, begin.commit_lsn);
         self.publisher.schema_change(change.clone());
         let started = clock::now();
-        if let Err(error) = self.run_plan(&entry, &plan).await {
-            if error.class() != ErrorClass::Transient {
-                change.state = SchemaState::Failed;
-                change.error = Some(failure_of(&error, None).causes.join(": "));
-                self.publisher.schema_change(change);
+        match self.run_plan(&entry, &plan).await {
+            Ok(refused) => {
+                self.note_refused(&entry, &refused).await?;
+                leave_out(&mut plan, &mut change, refused);
             }
-            return Err(error);
+            Err(error) => {
+                if error.class() != ErrorClass::Transient {
+                    change.state = SchemaState::Failed;
+                    change.error = Some(failure_of(&error, None).causes.join(": "));
+                    self.publisher.schema_change(change);
+                }
+                return Err(error);
+            }
         }
         if !plan.steps.is_empty() {
             self.background.writer().forget();
@@ -112,6 +120,45 @@ impl Applier {
         }
         let found = apply::begins_here(self.background.idle().session(), origins).await;
         found.map_err(|error| self.failed(error))
+    }
+
+    /// What the target refused to make has no namesake there that would be ours to alter or to drop.
+    async fn leave_alone(&mut self, entry: &mut Entry) -> Result<(), EngineError> {
+        let objects = entry.change.objects.iter();
+        let known = objects.filter(|object| object.is_apart_from_rows() && object.existed());
+        let known: Vec<u32> = known.map(schema::ObjectChange::oid).collect();
+        if known.is_empty() {
+            return Ok(());
+        }
+        let session = self.background.idle().session();
+        let left = apply::left_alone(session, &self.store.stream().slot_name, &known).await;
+        let left = left.map_err(|source| self.failed(records_refused(source)))?;
+        entry.change.leave_alone(&left);
+        Ok(())
+    }
+
+    async fn note_refused(
+        &mut self,
+        entry: &Entry,
+        refused: &[RefusedStep],
+    ) -> Result<(), EngineError> {
+        let made = entry
+            .change
+            .objects
+            .iter()
+            .filter(|object| !object.existed());
+        for object in made {
+            let label = object.label();
+            let is_of = |refused: &&RefusedStep| {
+                refused.step.object == label && !refused.step.sql.starts_with("REFRESH ")
+            };
+            if refused.iter().any(|step| is_of(&step)) {
+                let sql = apply::leave_alone(&self.store.stream().slot_name, object.oid(), &label);
+                let noted = self.background.writer().run_own(&label, &sql).await;
+                noted.map_err(|error| self.failed(error))?;
+            }
+        }
+        Ok(())
     }
 
     /// Our own triggers on the target record what runs now, for whoever streams from it.
@@ -161,7 +208,12 @@ impl Applier {
         }
     }
 
-    async fn run_plan(&mut self, entry: &Entry, plan: &Plan) -> Result<(), EngineError> {
+    /// Returns the statements that the target refused and that no row depends on.
+    async fn run_plan(
+        &mut self,
+        entry: &Entry,
+        plan: &Plan,
+    ) -> Result<Vec<RefusedStep>, EngineError> {
         for part in &plan.not_applied {
             warn!(target: "schema", tag = entry.change.tag, object = part.object,
                 reason = part.reason, "schema change is not applied");
@@ -174,18 +226,22 @@ impl Applier {
         if sequences && !plan.steps.is_empty() {
             self.note_sequences(self.schema_changed_at).await?;
         }
+        let mut refused = Vec::new();
         for (place, step) in plan.steps.iter().enumerate() {
             if place > 0 {
                 fault::point(fault::SCHEMA_BETWEEN_STEPS);
             }
-            self.run_step(entry, step).await?;
+            match step.optional {
+                true => refused.extend(self.attempt(entry, step).await?),
+                false => self.run_step(entry, step).await?,
+            }
         }
         let behind_rows = plan.behind_rows.iter().map(|step| BehindRows {
             entry: entry.clone(),
             step: step.clone(),
         });
         self.behind_rows.extend(behind_rows);
-        Ok(())
+        Ok(refused)
     }
 
     /// The rows that follow an entry come before the next entry, and before the end of the transaction.
@@ -207,9 +263,26 @@ impl Applier {
         done.map_err(|source| self.step_failed(entry, step, source))
     }
 
+    /// Runs a statement that no row depends on; a refusal is reported.
+    async fn attempt(
+        &mut self,
+        entry: &Entry,
+        step: &Step,
+    ) -> Result<Option<RefusedStep>, EngineError> {
+        self.tell_origins(entry).await?;
+        let writer = self.background.writer();
+        let refusal = writer.attempt(&step.object, &step.sql).await;
+        let refusal = refusal.map_err(|error| self.failed(error))?;
+        Ok(refusal.map(|refusal| RefusedStep::of(entry, step, refusal)))
+    }
+
     /// Statements that PostgreSQL runs only outside of a transaction: what came before is
     /// committed first, and each of them can be repeated, so that a crash in between does no harm.
-    async fn run_outside(&mut self, entry: &Entry, steps: &[Step]) -> Result<(), EngineError> {
+    async fn run_outside(
+        &mut self,
+        entry: &Entry,
+        steps: &[Step],
+    ) -> Result<Vec<RefusedStep>, EngineError> {
         self.commit().await?;
         self.complete().await?;
         if self.open.row_count > 0 {
@@ -219,14 +292,20 @@ impl Applier {
         }
         let given_up = self.background.writer().rollback().await;
         given_up.map_err(|error| self.failed(error))?;
+        let mut refused = Vec::new();
         for step in steps {
             self.tell_origins(entry).await?;
             let writer = self.background.writer();
             let done = writer.run_outside(&step.object, &step.sql).await;
-            done.map_err(|source| self.step_failed(entry, step, source))?;
+            match done {
+                Err(source) if step.optional && source.class() != ErrorClass::Transient => {
+                    refused.push(RefusedStep::of(entry, step, source));
+                }
+                done => done.map_err(|source| self.step_failed(entry, step, source))?,
+            }
             fault::point(fault::SCHEMA_AFTER_OUTSIDE);
         }
-        Ok(())
+        Ok(refused)
     }
 
     /// A connection that is lost meanwhile is no refusal.
@@ -309,6 +388,43 @@ impl Applier {
     }
 }
 
+/// A statement that the target refused and that no row depends on.
+struct RefusedStep {
+    step: Step,
+    reason: String,
+}
+
+impl RefusedStep {
+    fn of(entry: &Entry, step: &Step, refusal: ApplyError) -> Self {
+        let hint = refusal.hint().map(|hint| format!("; {hint}"));
+        let causes = failure_of(&refused(entry, step, refusal), None).causes;
+        let reason = format!(
+            "the target refused it: {}{}",
+            causes.join(": "),
+            hint.unwrap_or_default()
+        );
+        warn!(target: "schema", tag = entry.change.tag, object = step.object, reason,
+            "schema change is not applied");
+        Self {
+            step: step.clone(),
+            reason,
+        }
+    }
+}
+
+fn leave_out(plan: &mut Plan, change: &mut SchemaChange, refused: Vec<RefusedStep>) {
+    for RefusedStep { step, reason } in refused {
+        plan.steps.retain(|planned| *planned != step);
+        change.not_applied.push(not_applied(&step.object, &reason));
+        let object = step.object;
+        plan.not_applied.push(schema::NotApplied { object, reason });
+    }
+}
+
+fn not_applied(object: &str, reason: &str) -> String {
+    format!("{object}: {reason}")
+}
+
 /// PL/pgSQL refuses whatever would begin or end a transaction, which must stay ours: rows, schema
 /// changes and the checkpoint stand or fall together. Names without a schema mean what they mean in
 /// psql; our own statements name every schema and search none.
@@ -322,10 +438,7 @@ fn within_transaction(sql: &str) -> Step {
          END",
         quote_literal(sql)
     );
-    Step {
-        object: "an operator's own text".to_owned(),
-        sql: do_block(&block),
-    }
+    Step::new("an operator's own text", do_block(&block))
 }
 
 fn refused(entry: &Entry, step: &Step, source: ApplyError) -> EngineError {
@@ -338,7 +451,6 @@ fn refused(entry: &Entry, step: &Step, source: ApplyError) -> EngineError {
 }
 
 fn describe(entry: &Entry, plan: &Plan, lsn: Lsn) -> SchemaChange {
-    let not_applied = |part: &schema::NotApplied| format!("{}: {}", part.object, part.reason);
     SchemaChange {
         id: entry.id.clone(),
         version: entry.version,
@@ -349,7 +461,9 @@ fn describe(entry: &Entry, plan: &Plan, lsn: Lsn) -> SchemaChange {
         sql: (plan.steps.iter().chain(&plan.behind_rows))
             .map(|step| step.sql.clone())
             .collect(),
-        not_applied: plan.not_applied.iter().map(not_applied).collect(),
+        not_applied: (plan.not_applied.iter())
+            .map(|part| not_applied(&part.object, &part.reason))
+            .collect(),
         state: SchemaState::Running,
         before_after: entry.before_after(),
         duration_ms: None,

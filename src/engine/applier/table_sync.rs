@@ -415,5 +415,7 @@ fn place(object: &ObjectChange) -> Option<(&'static str, String)> {
                 before.name.as_str(),
             ))
         }
+        // Where it is not there, that is reported and nothing stops.
+        ObjectChange::Object(_) => None,
     }
 }

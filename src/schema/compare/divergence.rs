@@ -57,6 +57,10 @@ fn facts(object: &ObjectChange) -> BTreeMap<String, String> {
             (i.after.iter()).for_each(|sequence| of_sequence(sequence, &mut facts));
         }
         ObjectChange::Type(i) => i.after.iter().for_each(|one| of_type(one, &mut facts)),
+        // Whether a trigger is disabled here is ours to say.
+        ObjectChange::Object(i) => {
+            (i.after.iter()).for_each(|one| note(&mut facts, "its comment", one.comment.as_ref()));
+        }
     }
     facts
 }

@@ -264,6 +264,7 @@ pub(super) fn shape(object: &ObjectChange) -> Value {
             let range = t.range.as_ref().map(|range| &range.subtype);
             (t.category, labels, attributes, &t.base, t.not_null, range)
         })),
+        ObjectChange::Object(i) => json!(i.after.as_ref().map(|other| &other.definition)),
     }
 }
 

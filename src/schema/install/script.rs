@@ -18,20 +18,21 @@ pub const VERSION: i32 = 5;
 
 const REMOVAL: &str = "-- REMOVAL\n";
 
-const FILES: [&str; 13] = [
+const FILES: [&str; 14] = [
     include_str!("../../../assets/sql/source/install/01_schema.sql"),
     include_str!("../../../assets/sql/source/install/02_xid.sql"),
     include_str!("../../../assets/sql/source/install/03_schema_log.sql"),
     include_str!("../../../assets/sql/source/install/04_object.sql"),
     include_str!("../../../assets/sql/source/install/05_describe_table.sql"),
     include_str!("../../../assets/sql/source/install/06_describe_others.sql"),
-    include_str!("../../../assets/sql/source/install/07_describe.sql"),
-    include_str!("../../../assets/sql/source/install/08_identity.sql"),
-    include_str!("../../../assets/sql/source/install/09_rewrite.sql"),
-    include_str!("../../../assets/sql/source/install/10_touched.sql"),
-    include_str!("../../../assets/sql/source/install/11_capture.sql"),
-    include_str!("../../../assets/sql/source/install/12_restate.sql"),
-    include_str!("../../../assets/sql/source/install/13_event_triggers.sql"),
+    include_str!("../../../assets/sql/source/install/07_describe_objects.sql"),
+    include_str!("../../../assets/sql/source/install/08_describe.sql"),
+    include_str!("../../../assets/sql/source/install/09_identity.sql"),
+    include_str!("../../../assets/sql/source/install/10_rewrite.sql"),
+    include_str!("../../../assets/sql/source/install/11_touched.sql"),
+    include_str!("../../../assets/sql/source/install/12_capture.sql"),
+    include_str!("../../../assets/sql/source/install/13_restate.sql"),
+    include_str!("../../../assets/sql/source/install/14_event_triggers.sql"),
 ];
 
 /// What stands in the files for the settings of a function that others call: a trigger's, an operator's.
@@ -91,7 +92,7 @@ pub(super) fn install(fresh: bool) -> String {
 const OWNERSHIP: &str = "-- OWNERSHIP\n";
 
 /// The files that describe objects, among [`FILES`]; the first is the table that they look into.
-const DESCRIBING: std::ops::Range<usize> = 3..7;
+const DESCRIBING: std::ops::Range<usize> = 3..8;
 
 /// Returns the script that gives a session the describing functions as temporary objects of its
 /// own: nobody else sees them, no privilege but TEMPORARY is needed, and they end with the session.

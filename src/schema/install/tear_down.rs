@@ -300,6 +300,29 @@ fn on_target(slot: &SlotName, slot_is_gone: bool) -> PlannedStep {
     }
 }
 
+/// When nothing streams here any more, triggers and rules that came from the source are as they are there.
+const WAKE: &str = "\
+  IF pg_catalog.to_regclass('pgstream.checkpoint') IS NOT NULL THEN
+    RETURN;
+  END IF;
+  IF pg_catalog.to_regclass('pgstream.silenced') IS NOT NULL THEN
+    FOR wake IN
+      SELECT pg_catalog.format('ALTER TABLE %I.%I ENABLE %s %s %I', n.nspname, c.relname,
+               CASE s.enabled WHEN 'A' THEN 'ALWAYS' WHEN 'R' THEN 'REPLICA' END,
+               pg_catalog.upper(s.kind), COALESCE(t.tgname, r.rulename))
+      FROM pgstream.silenced AS s
+      JOIN pg_catalog.pg_class AS c ON c.oid = s.relation
+      JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+      LEFT JOIN pg_catalog.pg_trigger AS t
+        ON s.kind = 'trigger' AND t.oid = s.oid AND t.tgrelid = s.relation AND t.tgenabled = 'D'
+      LEFT JOIN pg_catalog.pg_rewrite AS r
+        ON s.kind = 'rule' AND r.oid = s.oid AND r.ev_class = s.relation AND r.ev_enabled = 'D'
+      WHERE s.enabled <> 'D' AND COALESCE(t.tgname, r.rulename) IS NOT NULL LOOP
+      EXECUTE wake;
+    END LOOP;
+    DROP TABLE pgstream.silenced;
+  END IF;";
+
 /// The name that stands for a slot in the records of a copy with nobody streaming.
 pub const SNAPSHOT_NAME: &str = "pgstream snapshot";
 
@@ -333,7 +356,8 @@ BEGIN
       EXECUTE wake;
     END LOOP;
   END IF;
-  FOREACH name IN ARRAY ARRAY['paired_snapshot', 'sequence_look', 'verified_table', 'verification', 'repair', 'snapshot_step', 'snapshot_part',
+  FOREACH name IN ARRAY ARRAY['paired_snapshot', 'sequence_look', 'verified_table', 'verification', 'repair',
+                            'left_alone', 'snapshot_step', 'snapshot_part',
                             'snapshot_table', 'schema_change', 'skipped_transaction', 'last_stop'{checkpoint}] LOOP
     IF pg_catalog.to_regclass('pgstream.' || name) IS NOT NULL THEN
       EXECUTE pg_catalog.format('DELETE FROM pgstream.%I WHERE slot_name = $1', name) USING {slot};
@@ -344,6 +368,7 @@ BEGIN
       END IF;
     END IF;
   END LOOP;
+{WAKE}
 END
 "
     );

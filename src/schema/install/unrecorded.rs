@@ -18,7 +18,7 @@ SET LOCAL quote_all_identifiers = off";
 
 /// By the functions that wrote what is stored, whatever version they are of.
 const DIFFERENT: &str = "\
-SELECT pg_catalog.concat_ws(' ', x.kind,
+SELECT pg_catalog.concat_ws(' ', CASE WHEN x.kind = 'object' THEN x.image ->> 'type' ELSE x.kind END,
          pg_catalog.concat_ws('.', pg_catalog.quote_ident(COALESCE(x.image ->> 'schema',
                                                   x.image -> 'table' ->> 'schema')),
                               pg_catalog.quote_ident(x.image ->> 'name')),
@@ -31,7 +31,7 @@ FROM (
                WHERE c.relkind IN ('r', 'p', 'i', 'I', 'S') AND c.oid >= 16384),
          ARRAY(SELECT k.oid FROM pg_constraint AS k WHERE k.conrelid >= 16384),
          ARRAY(SELECT t.oid FROM pg_type AS t WHERE t.oid >= 16384),
-         ARRAY(SELECT n.oid FROM pg_namespace AS n)) AS d
+         ARRAY(SELECT n.oid FROM pg_namespace AS n), pgstream.all_objects()) AS d
   FULL JOIN pgstream.object AS o ON o.class = d.class AND o.oid = d.oid
   WHERE o.description IS DISTINCT FROM d.description) AS x
 ORDER BY x.kind <> 'table', 1";
@@ -45,15 +45,28 @@ pub(super) async fn unrecorded(
     if installed.is_none_or(|found| found.triggers || !found.of_this_database) {
         return Ok(None);
     }
-    source.run(BEGIN).await?;
-    let rows = source.rows(DIFFERENT, &[]).await;
-    source.run("ROLLBACK").await?;
+    // Earlier builds described fewer kinds.
+    let fewer = DIFFERENT.replace(", pgstream.all_objects()", "");
+    let rows = match different(source, DIFFERENT).await? {
+        Err(_older) => different(source, &fewer).await?,
+        rows => rows,
+    };
     let unknown = || vec!["nobody can tell which objects".to_owned()];
     let names = rows.map_or_else(
         |_older| unknown(),
         |rows| rows.iter().map(|row| row.get(0)).collect(),
     );
     Ok((!names.is_empty()).then(|| note(&names)))
+}
+
+async fn different(
+    source: &Session,
+    sql: &str,
+) -> Result<Result<Vec<tokio_postgres::Row>, PgError>, PgError> {
+    source.run(BEGIN).await?;
+    let rows = source.rows(sql, &[]).await;
+    source.run("ROLLBACK").await?;
+    Ok(rows)
 }
 
 fn note(names: &[String]) -> String {

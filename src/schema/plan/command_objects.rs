@@ -49,7 +49,7 @@ impl<'a> CommandObjects<'a> {
                     command.constraints.insert(images.oid, images);
                 }
                 ObjectChange::Sequence(images) => command.sequences.push(images),
-                ObjectChange::Schema(_) | ObjectChange::Type(_) => {}
+                ObjectChange::Schema(_) | ObjectChange::Type(_) | ObjectChange::Object(_) => {}
             }
         }
         command
@@ -136,7 +136,8 @@ impl<'a> CommandObjects<'a> {
                 ObjectChange::Table(_)
                 | ObjectChange::Schema(_)
                 | ObjectChange::Sequence(_)
-                | ObjectChange::Type(_) => None,
+                | ObjectChange::Type(_)
+                | ObjectChange::Object(_) => None,
             };
             if let Some((oid, name)) = owner {
                 let names = (Some(name.clone()), Some(name.clone()));

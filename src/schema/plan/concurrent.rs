@@ -1,7 +1,7 @@
 //! CREATE and DROP INDEX CONCURRENTLY. The catalogs do not say that a command was concurrent; its
 //! text does, and such a command is always alone in what the client sent.
 
-use crate::model::{do_block, quote_literal};
+use crate::model::{QualifiedName, do_block, quote_literal};
 use crate::schema::description::Index;
 use crate::schema::entry::ObjectChange;
 
@@ -56,18 +56,20 @@ fn create(after: &Index) -> Vec<Step> {
         .replacen(" INDEX ", " INDEX CONCURRENTLY IF NOT EXISTS ", 1);
     [leftover, build]
         .into_iter()
-        .map(|sql| Step {
-            object: label("index", &name),
-            sql,
-        })
+        .map(|sql| step(after, &name, sql))
         .collect()
 }
 
 fn drop_step(before: &Index) -> Step {
     let name = index::name(before);
+    let sql = format!("DROP INDEX CONCURRENTLY IF EXISTS {}", name.quoted());
+    step(before, &name, sql)
+}
+
+fn step(index: &Index, name: &QualifiedName, sql: String) -> Step {
     Step {
-        object: label("index", &name),
-        sql: format!("DROP INDEX CONCURRENTLY IF EXISTS {}", name.quoted()),
+        optional: index.materialized,
+        ..Step::new(label("index", name), sql)
     }
 }
 

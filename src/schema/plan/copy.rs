@@ -16,7 +16,7 @@
 //! index builds of the table would wait for.
 
 use crate::model::QualifiedName;
-use crate::schema::description::{Constraint, Index, Table, Type};
+use crate::schema::description::{Constraint, Index, Table};
 use crate::schema::entry::{Change, Images, ObjectChange};
 
 use super::command_objects::CommandObjects;
@@ -63,12 +63,17 @@ pub struct CopyPlan {
 }
 
 /// Returns what it takes to make these objects, or to make those that are there what they are now.
-/// `selects` says which tables replicate.
+/// `selects` says which tables replicate; `needs`, which object of other kinds than tables and types needs
+/// which, or is needed, by OIDs.
 #[must_use]
-pub fn plan_copy(objects: &[ObjectChange], selects: &dyn Fn(&QualifiedName) -> bool) -> CopyPlan {
+pub fn plan_copy(
+    objects: &[ObjectChange],
+    needs: &[(u32, u32)],
+    selects: &dyn Fn(&QualifiedName) -> bool,
+) -> CopyPlan {
     let change = Change::of(Vec::new());
     let mut command = CommandObjects::new(&change, objects, selects);
-    let dependencies = Dependencies::of(&command);
+    let dependencies = Dependencies::of(&command, needs);
     command.row_types.clone_from(dependencies.row_types());
     let (mut steps, mut plan) = (Steps::default(), Plan::default());
     for object in objects {
@@ -108,23 +113,14 @@ fn subject(
         check: known.and_then(check),
         of_existing_index: index.is_some_and(|index| is_of_existing_index(command, index)),
         depth: match object {
-            ObjectChange::Table(images) => {
-                depth(dependencies, &images.after, Table::qualified_name)
+            ObjectChange::Table(_) | ObjectChange::Type(_) | ObjectChange::Object(_) => {
+                dependencies.depth(object.oid())
             }
-            ObjectChange::Type(images) => depth(dependencies, &images.after, Type::qualified_name),
             _ => Depth::default(),
         },
+        early: dependencies.is_early(object.oid()),
         apart: matches!(object, ObjectChange::Table(images) if dependencies.leave_apart(images)),
     }
-}
-
-fn depth<T>(
-    dependencies: &Dependencies,
-    after: &Option<T>,
-    name: fn(&T) -> QualifiedName,
-) -> Depth {
-    let after = after.as_ref();
-    after.map_or_else(Depth::default, |after| dependencies.depth(&name(after)))
 }
 
 fn check(constraint: &Constraint) -> Option<Check> {
@@ -182,7 +178,10 @@ fn stage(phase: Phase, table: Option<&Table>, subject: Subject) -> Stage {
         Phase::Index | Phase::Constraint | Phase::AlterConstraint if partitioned => Stage::Last,
         Phase::Index => Stage::Index,
         Phase::Constraint | Phase::AlterConstraint => Stage::After,
-        Phase::JoinIndex
+        Phase::Object if subject.early => Stage::Before,
+        Phase::Object
+        | Phase::ObjectIndex
+        | Phase::JoinIndex
         | Phase::AttachIndex
         | Phase::Validate
         | Phase::Owner

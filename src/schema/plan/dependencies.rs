@@ -14,26 +14,51 @@ use crate::schema::entry::{Images, ObjectChange};
 use super::command_objects::CommandObjects;
 use super::steps::Depth;
 
-/// The dependencies among the objects of a command.
+/// The dependencies among the objects of a command. They are known by their OIDs on the source.
 pub(super) struct Dependencies {
-    /// The tables that are somebody's parent or type.
-    used: HashSet<QualifiedName>,
+    /// The tables that are somebody's parent or type, or that a function takes rows of.
+    used: HashSet<u32>,
     /// Those of them whose rows are values of others.
     row_types: HashSet<QualifiedName>,
-    depths: HashMap<QualifiedName, Depth>,
+    /// What no table, type or index can be made without, of those that are neither.
+    early: HashSet<u32>,
+    depths: HashMap<u32, Depth>,
 }
 
-/// What each table and type is made of, by name.
-type Parts = HashMap<QualifiedName, Vec<QualifiedName>>;
+/// What each object needs.
+type Parts = HashMap<u32, Vec<u32>>;
 
 impl Dependencies {
-    pub(super) fn of(command: &CommandObjects<'_>) -> Self {
+    /// `needs`: which other object one cannot be made without, of functions, views and so on.
+    pub(super) fn of(command: &CommandObjects<'_>, needs: &[(u32, u32)]) -> Self {
         let mut dependencies = Self {
             used: HashSet::new(),
             row_types: HashSet::new(),
+            early: early(command, needs),
             depths: HashMap::new(),
         };
-        let mut parts = Parts::new();
+        let mut parts = dependencies.of_tables_and_types(command);
+        let late = |oid: &u32| !parts.contains_key(oid) && !dependencies.early.contains(oid);
+        let (late, early): (Vec<_>, Vec<_>) = needs.iter().partition(|(oid, _)| late(oid));
+        for (oid, needed) in early {
+            parts.entry(oid).or_default().push(needed);
+        }
+        let tables: HashSet<u32> = command.tables.keys().copied().collect();
+        let used = parts.values().flatten();
+        dependencies.used = used.filter(|oid| tables.contains(oid)).copied().collect();
+        for (oid, needed) in late {
+            parts.entry(oid).or_default().push(needed);
+        }
+        for oid in parts.keys() {
+            dependencies.climb(*oid, &parts);
+        }
+        dependencies
+    }
+
+    /// What tables and types are made of, by the names that stand in their descriptions.
+    fn of_tables_and_types(&mut self, command: &CommandObjects<'_>) -> Parts {
+        let mut names = HashMap::new();
+        let mut parts = HashMap::new();
         let mut tables = HashSet::new();
         for object in command.objects {
             match object {
@@ -41,53 +66,59 @@ impl Dependencies {
                     let Some(table) = &images.after else { continue };
                     let parents = table.parents.iter().map(Parent::qualified_name);
                     let values = of_columns(&table.columns);
-                    dependencies.row_types.extend(values.iter().cloned());
+                    self.row_types.extend(values.iter().cloned());
                     let of_type = table.of_type.as_deref().and_then(named);
-                    let all = parents.chain(values).chain(of_type).collect();
-                    parts.insert(table.qualified_name(), all);
+                    let all: Vec<_> = parents.chain(values).chain(of_type).collect();
+                    parts.insert(images.oid, all);
+                    names.insert(table.qualified_name(), images.oid);
                     tables.insert(table.qualified_name());
                 }
                 ObjectChange::Type(images) => {
                     let Some(of) = &images.after else { continue };
                     let values = of_type(of);
-                    dependencies.row_types.extend(values.iter().cloned());
-                    parts.insert(of.qualified_name(), values);
+                    self.row_types.extend(values.iter().cloned());
+                    parts.insert(images.oid, values);
+                    names.insert(of.qualified_name(), images.oid);
                 }
                 _ => {}
             }
         }
-        let used = parts.values().flatten();
-        dependencies.used = used.filter(|name| tables.contains(name)).cloned().collect();
-        dependencies.row_types.retain(|name| tables.contains(name));
-        for name in parts.keys() {
-            dependencies.climb(name, &parts);
-        }
-        dependencies
+        self.row_types.retain(|name| tables.contains(name));
+        let known = |all: Vec<QualifiedName>| {
+            let known = all.iter().filter_map(|name| names.get(name).copied());
+            known.collect()
+        };
+        let parts = parts.into_iter();
+        parts.map(|(oid, all)| (oid, known(all))).collect()
     }
 
-    fn climb(&mut self, name: &QualifiedName, parts: &Parts) -> Depth {
-        if let Some(known) = self.depths.get(name) {
+    fn climb(&mut self, oid: u32, parts: &Parts) -> Depth {
+        if let Some(known) = self.depths.get(&oid) {
             return *known;
         }
         // Nothing is a part of itself; descriptions of different snapshots may look as if it were.
-        self.depths.insert(name.clone(), Depth::default());
+        self.depths.insert(oid, Depth::default());
         let mut depth = Depth::default();
-        for part in parts.get(name).into_iter().flatten() {
-            let below = self.climb(part, parts);
+        for part in parts.get(&oid).into_iter().flatten() {
+            let below = self.climb(*part, parts);
             depth.steps = depth.steps.max(below.steps + 1);
             depth.above_table |= below.above_table || self.used.contains(part);
         }
-        self.depths.insert(name.clone(), depth);
+        self.depths.insert(oid, depth);
         depth
+    }
+
+    /// Returns whether a table, a type or an index cannot be made without the object.
+    pub(super) fn is_early(&self, oid: u32) -> bool {
+        self.early.contains(&oid)
     }
 
     /// Returns whether it is a new table that can be made at any time: it needs none, and none needs it.
     pub(super) fn leave_apart(&self, images: &Images<Table>) -> bool {
         let new = images.after.as_ref().filter(|_| images.before.is_none());
         new.is_some_and(|table| {
-            let name = table.qualified_name();
             let plain = table.parents.is_empty() && table.partition_key.is_none();
-            plain && !self.used.contains(&name) && !self.depth(&name).above_table
+            plain && !self.used.contains(&images.oid) && !self.depth(images.oid).above_table
         })
     }
 
@@ -97,9 +128,43 @@ impl Dependencies {
     }
 
     /// Returns where an object stands.
-    pub(super) fn depth(&self, object: &QualifiedName) -> Depth {
-        self.depths.get(object).copied().unwrap_or_default()
+    pub(super) fn depth(&self, oid: u32) -> Depth {
+        self.depths.get(&oid).copied().unwrap_or_default()
     }
+}
+
+/// What tables, types, indexes and constraints need of other kinds, and what that needs.
+fn early(command: &CommandObjects<'_>, needs: &[(u32, u32)]) -> HashSet<u32> {
+    let is_other = |object: &&ObjectChange| matches!(object, ObjectChange::Object(_));
+    let others: HashSet<u32> = command
+        .objects
+        .iter()
+        .filter(is_other)
+        .map(ObjectChange::oid)
+        .collect();
+    let mut of: Parts = HashMap::new();
+    for (oid, needed) in needs {
+        of.entry(*oid).or_default().push(*needed);
+    }
+    let mut early = HashSet::new();
+    let mut open: Vec<u32> = (command.objects.iter())
+        .filter(|object| !is_other(object) && !is_on_view(object))
+        .map(ObjectChange::oid)
+        .collect();
+    while let Some(oid) = open.pop() {
+        let needed = of.get(&oid).into_iter().flatten();
+        for needed in needed.filter(|needed| others.contains(needed)) {
+            if early.insert(*needed) {
+                open.push(*needed);
+            }
+        }
+    }
+    early
+}
+
+/// An index of a materialized view comes with that.
+fn is_on_view(object: &ObjectChange) -> bool {
+    matches!(object, ObjectChange::Index(images) if images.known().is_some_and(|index| index.materialized))
 }
 
 fn of_columns(columns: &[Column]) -> Vec<QualifiedName> {

@@ -1,32 +1,50 @@
-//! What is dropped as a whole: tables in one statement, because they may depend on each other,
-//! then sequences, types and schemas. Never with CASCADE.
+//! What is dropped as a whole: what one kind needs of another goes in the order in which the server did it,
+//! what follows each other and is of one kind in one statement, because it may depend on each other.
+//! Never with CASCADE.
 
 use crate::model::{QualifiedName, quote_ident};
-use crate::schema::description::{Sequence, Table, Type};
-use crate::schema::entry::ObjectChange;
+use crate::schema::description::{Object, Sequence, Table, Type};
+use crate::schema::entry::{Images, ObjectChange};
 
 use super::command_objects::CommandObjects;
+use super::object;
 use super::steps::{Phase, Steps};
 
+/// An object that goes.
+struct Gone {
+    /// Where it stands among what the server dropped, which begins with what others need.
+    place: i64,
+    /// The keyword, which also tells what goes together.
+    kind: String,
+    /// What stands behind it.
+    name: String,
+    label: String,
+    optional: bool,
+}
+
 pub(super) fn plan(command: &CommandObjects<'_>, steps: &mut Steps) {
-    let mut tables = Vec::new();
-    let mut sequences = Vec::new();
-    let mut types = Vec::new();
-    let mut schemas = Vec::new();
+    let mut gone = Vec::new();
     for object in command.objects {
         match object {
             ObjectChange::Table(i) if i.after.is_none() => {
-                tables.extend(i.before.as_ref().and_then(|t| table(command, i.oid, t)));
+                let name = i.before.as_ref().and_then(|t| table(command, i.oid, t));
+                gone.extend(name.map(|name| named(i.place, "TABLE", &name)));
             }
             ObjectChange::Sequence(i) if i.after.is_none() => {
-                sequences.extend(i.before.as_ref().and_then(|s| sequence(command, s)));
+                let name = i.before.as_ref().and_then(|s| sequence(command, s));
+                gone.extend(name.map(|name| named(i.place, "SEQUENCE", &name)));
             }
             ObjectChange::Type(i) if i.after.is_none() => {
-                types.extend(i.before.as_ref().map(Type::qualified_name));
+                let name = i.before.as_ref().map(Type::qualified_name);
+                gone.extend(name.map(|name| named(i.place, "TYPE", &name)));
             }
             ObjectChange::Schema(i) if i.after.is_none() => {
-                schemas.extend(i.before.as_ref().map(|s| s.name.clone()));
+                if let Some(schema) = &i.before {
+                    let sql = format!("DROP SCHEMA IF EXISTS {}", quote_ident(&schema.name));
+                    steps.add(Phase::DropSchema, &format!("schema {}", schema.name), sql);
+                }
             }
+            ObjectChange::Object(i) => gone.extend(other(command, i, steps)),
             ObjectChange::Table(_)
             | ObjectChange::Sequence(_)
             | ObjectChange::Type(_)
@@ -35,13 +53,84 @@ pub(super) fn plan(command: &CommandObjects<'_>, steps: &mut Steps) {
             | ObjectChange::Constraint(_) => {}
         }
     }
-    drop_all(steps, Phase::DropTable, "TABLE", &tables);
-    drop_all(steps, Phase::DropSequence, "SEQUENCE", &sequences);
-    drop_all(steps, Phase::DropType, "TYPE", &types);
-    for name in schemas {
-        let sql = format!("DROP SCHEMA IF EXISTS {}", quote_ident(&name));
-        steps.add(Phase::DropSchema, &format!("schema {name}"), sql);
+    // Without places, the kinds come as they were gathered below: tables, sequences, types.
+    let kind = |gone: &Gone| {
+        ["TABLE", "SEQUENCE"]
+            .iter()
+            .position(|kind| *kind == gone.kind)
+    };
+    gone.sort_by_key(|gone| (-gone.place, kind(gone).unwrap_or(2)));
+    let statements = gone.chunk_by(|one, next| one.kind == next.kind && !one.optional);
+    let statements: Vec<&[Gone]> = statements.collect();
+    let of_tables = statements.iter().filter(|gone| gone[0].kind == "TABLE");
+    if of_tables.count() > 1 {
+        separate(command, steps);
     }
+    for together in statements {
+        drop_all(steps, together);
+    }
+}
+
+/// Tables that go one after the other have no foreign keys to each other any more.
+fn separate(command: &CommandObjects<'_>, steps: &mut Steps) {
+    let keys = command
+        .constraints
+        .values()
+        .filter(|images| images.after.is_none());
+    for key in keys.filter_map(|images| images.before.as_ref()) {
+        let both = command.is_dropped(key.table_oid)
+            && key
+                .referenced_oid
+                .is_some_and(|table| command.is_dropped(table));
+        if both && key.parent_oid.is_none() && command.selects(key.table_oid, &key.table) {
+            let (table, name) = (key.table.quoted(), quote_ident(&key.name));
+            let object = format!("constraint {} on {}", key.name, key.table);
+            let sql = format!("ALTER TABLE IF EXISTS {table} DROP CONSTRAINT IF EXISTS {name}");
+            steps.add(Phase::DropForeignKey, &object, sql);
+        }
+    }
+}
+
+fn named(place: i64, kind: &str, name: &QualifiedName) -> Gone {
+    Gone {
+        place,
+        kind: kind.to_owned(),
+        name: name.quoted(),
+        label: format!("{} {name}", kind.to_lowercase()),
+        optional: false,
+    }
+}
+
+/// What went before any table or part of one did, nothing that is left then needs: it goes first. A trigger
+/// goes with its table.
+fn other(command: &CommandObjects<'_>, images: &Images<Object>, steps: &mut Steps) -> Option<Gone> {
+    let before = images.before.as_ref()?;
+    let goes = images.after.is_none() && images.dropped && object::selects(command, before);
+    if !goes
+        || before
+            .table_oid
+            .is_some_and(|table| command.is_dropped(table))
+    {
+        return None;
+    }
+    let address = before.address();
+    let name = address.strip_prefix(&before.keyword())?.trim_start();
+    let gone = Gone {
+        place: images.place,
+        kind: before.keyword(),
+        name: name.to_owned(),
+        label: before.label(),
+        optional: true,
+    };
+    if images.place < command.change.parts_dropped {
+        return Some(gone);
+    }
+    let rank = i32::try_from(-images.place).unwrap_or(i32::MIN);
+    let sql = format!("DROP {} IF EXISTS {name}", gone.kind);
+    steps.may_fail(true);
+    steps.add_ranked(Phase::DropObject, rank, &gone.label, sql);
+    steps.may_fail(false);
+    None
 }
 
 fn table(command: &CommandObjects<'_>, oid: u32, table: &Table) -> Option<QualifiedName> {
@@ -71,17 +160,19 @@ fn sequence(command: &CommandObjects<'_>, sequence: &Sequence) -> Option<Qualifi
     (!is_free || command.selects_name(&name)).then_some(name)
 }
 
-fn drop_all(steps: &mut Steps, phase: Phase, kind: &str, names: &[QualifiedName]) {
-    let Some(first) = names.first() else {
+fn drop_all(steps: &mut Steps, together: &[Gone]) {
+    let Some(first) = together.first() else {
         return;
     };
-    let quoted: Vec<_> = names.iter().map(QualifiedName::quoted).collect();
+    let names: Vec<_> = together.iter().map(|gone| gone.name.as_str()).collect();
     let more = match names.len() {
         1 => String::new(),
         count => format!(" and {} more", count - 1),
     };
-    let object = format!("{} {first}{more}", kind.to_lowercase());
+    let object = format!("{}{more}", first.label);
     // What the target never had is as the source wants it.
-    let sql = format!("DROP {kind} IF EXISTS {}", quoted.join(", "));
-    steps.add(phase, &object, sql);
+    let sql = format!("DROP {} IF EXISTS {}", first.kind, names.join(", "));
+    steps.may_fail(first.optional);
+    steps.add(Phase::Drop, &object, sql);
+    steps.may_fail(false);
 }

@@ -86,7 +86,11 @@ fn create(after: &Index, steps: &mut Steps, object: &str) {
     if after.constraint.is_some() {
         return;
     }
-    steps.add(Phase::Index, object, after.definition.clone());
+    let phase = match after.materialized {
+        true => Phase::ObjectIndex,
+        false => Phase::Index,
+    };
+    steps.add(phase, object, after.definition.clone());
 }
 
 fn alter(

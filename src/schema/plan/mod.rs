@@ -19,6 +19,7 @@ mod create_table;
 mod dependencies;
 mod drops;
 mod index;
+mod object;
 mod owners;
 mod planned;
 mod rebuilt;
@@ -70,7 +71,7 @@ pub fn plan(entry: &Entry, selects: &dyn Fn(&QualifiedName) -> bool) -> Result<P
         return Err(SchemaError::NotDescribed { tag, reason });
     }
     let mut plan = Plan::default();
-    for other in &change.others {
+    for other in change.others.iter().filter(|other| !other.travels) {
         let object = match &other.identity {
             Some(identity) => format!("{} {identity}", other.tag),
             None => first_words(change).unwrap_or_else(|| other.tag.clone()),
@@ -91,6 +92,7 @@ pub fn plan(entry: &Entry, selects: &dyn Fn(&QualifiedName) -> bool) -> Result<P
         plan_object(&command, object, &mut steps, &mut plan);
     }
     drops::plan(&command, &mut steps);
+    object::refresh(&command, &mut steps);
     plan.behind_rows = rewrite_rows::plan(&command, &mut steps);
     plan.steps = steps.into_ordered();
     plan.relations = command.touched_relations();
@@ -115,7 +117,11 @@ fn left_alone(change: &Change) -> Vec<NotApplied> {
         object: object.clone(),
         reason: "the schemas of the server and of pgstream are no target".to_owned(),
     });
-    unknown.chain(protected).collect()
+    let left = change.left_alone.iter().map(|object| NotApplied {
+        object: object.clone(),
+        reason: "the target does not have it: what has its name there is not touched".to_owned(),
+    });
+    unknown.chain(protected).chain(left).collect()
 }
 
 /// A table that is renamed across the border of the filter is no longer, or not yet, the same on both
@@ -142,6 +148,7 @@ fn plan_object(
     steps: &mut Steps,
     plan: &mut Plan,
 ) {
+    steps.may_fail(object.is_apart_from_rows());
     match object {
         ObjectChange::Schema(images) => schema::plan(images, steps),
         ObjectChange::Table(images) => table::plan(command, images, steps, plan),
@@ -149,5 +156,7 @@ fn plan_object(
         ObjectChange::Constraint(images) => constraint::plan(command, images, steps, plan),
         ObjectChange::Sequence(images) => sequence::plan(command, images, steps),
         ObjectChange::Type(images) => types::plan(command, images, steps, plan),
+        ObjectChange::Object(images) => object::plan(command, images, steps),
     }
+    steps.may_fail(false);
 }

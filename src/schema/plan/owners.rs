@@ -20,11 +20,8 @@ pub fn owner_steps(objects: &[ObjectChange]) -> Vec<(u32, Step)> {
             return None;
         }
         let name = table.qualified_name();
-        let step = Step {
-            object: format!("table {name}"),
-            sql: give(&name.quoted(), &name.schema, &table.owner),
-        };
-        Some((images.oid, step))
+        let sql = give(&name.quoted(), &name.schema, &table.owner);
+        Some((images.oid, Step::new(format!("table {name}"), sql)))
     });
     steps.collect()
 }

@@ -9,6 +9,20 @@ pub struct Step {
     pub object: String,
     /// The statement, without a semicolon.
     pub sql: String,
+    /// No row depends on it: where the target refuses it, that is reported, and the stream goes on.
+    pub optional: bool,
+}
+
+impl Step {
+    /// Returns a statement that rows may depend on.
+    #[must_use]
+    pub fn new(object: impl Into<String>, sql: impl Into<String>) -> Self {
+        Self {
+            object: object.into(),
+            sql: sql.into(),
+            optional: false,
+        }
+    }
 }
 
 /// When a statement may run: what it needs is made by the phases before it, what would be in its
@@ -17,15 +31,14 @@ pub struct Step {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Phase {
     Empty,
+    DropObject,
     DropForeignKey,
     DropConstraint,
     DropIndex,
     Detach,
     DropDefault,
     DropColumn,
-    DropTable,
-    DropSequence,
-    DropType,
+    Drop,
     DropSchema,
     Schema,
     RenameType,
@@ -46,6 +59,8 @@ pub(super) enum Phase {
     AttachIndex,
     ForeignKey,
     Validate,
+    Object,
+    ObjectIndex,
     Owner,
     TableSetting,
     Comment,
@@ -62,8 +77,10 @@ pub(super) struct Subject {
     pub(super) check: Option<Check>,
     /// Whether it is the part of an index that the partitioned table has already.
     pub(super) of_existing_index: bool,
-    /// Of a table or type: where it stands above those that it is made of.
+    /// Of a table, type or other object: where it stands above those that it is made of.
     pub(super) depth: Depth,
+    /// Whether it is needed by a table, a type or an index.
+    pub(super) early: bool,
     /// Whether it is a table that needs no other and that no other needs.
     pub(super) apart: bool,
 }
@@ -93,6 +110,9 @@ impl Phased {
         match (self.phase, above_table) {
             (Phase::Type, true) | (Phase::CreateTable, _) => (Phase::CreateTable, steps, self.rank),
             (Phase::Type, false) => (Phase::Type, steps, self.rank),
+            (Phase::Object, true) if self.subject.early => (Phase::CreateTable, steps, self.rank),
+            (Phase::Object, false) if self.subject.early => (Phase::Type, steps, self.rank),
+            (Phase::Object, _) => (Phase::Object, steps, self.rank),
             (phase, _) => (phase, 0, self.rank),
         }
     }
@@ -103,6 +123,7 @@ impl Phased {
 pub(super) struct Steps {
     steps: Vec<Phased>,
     subject: Subject,
+    optional: bool,
 }
 
 impl Steps {
@@ -111,18 +132,27 @@ impl Steps {
         self.subject = subject;
     }
 
+    /// Says whether the target may refuse the steps that are added from now on.
+    pub(super) const fn may_fail(&mut self, optional: bool) {
+        self.optional = optional;
+    }
+
     pub(super) fn add(&mut self, phase: Phase, object: &str, sql: String) {
         self.add_ranked(phase, 0, object, sql);
     }
 
     /// Adds a step that comes before those of its phase with a higher rank.
     pub(super) fn add_ranked(&mut self, phase: Phase, rank: i32, object: &str, sql: String) {
-        let (object, subject) = (object.to_owned(), self.subject);
+        let (object, subject, optional) = (object.to_owned(), self.subject, self.optional);
         self.steps.push(Phased {
             phase,
             rank,
             subject,
-            step: Step { object, sql },
+            step: Step {
+                object,
+                sql,
+                optional,
+            },
         });
     }
 

@@ -9,7 +9,7 @@ use super::create_table::{self, attach, kept_parents};
 use super::planned::{NotApplied, Plan};
 use super::sql::move_and_rename;
 use super::steps::{Phase, Steps, label};
-use super::table_settings::settings;
+use super::table_settings::{row_security, settings};
 
 pub(super) fn plan(
     command: &CommandObjects<'_>,
@@ -27,6 +27,7 @@ pub(super) fn plan(
         None => create_table::plan(command, images.oid, after, steps),
         Some(before) => alter(command, images.oid, before, after, steps),
     }
+    row_security(images.before.as_ref(), after, steps);
     report(images.before.as_ref(), after, plan);
 }
 
@@ -91,16 +92,6 @@ fn alter_parents(command: &CommandObjects<'_>, before: &Table, after: &Table, st
 /// What of a table stays on the source.
 fn report(before: Option<&Table>, after: &Table, plan: &mut Plan) {
     let object = label("table", &after.qualified_name());
-    let security = |t: &Table| (t.row_security, t.row_security_forced);
-    if before.map_or((false, false), security) != security(after) {
-        plan.not_applied.push(NotApplied {
-            object: object.clone(),
-            reason:
-                "row level security and policies do not travel: the target has all rows, and shows \
-                     them to everybody who may read the table"
-                    .to_owned(),
-        });
-    }
     if before.is_some_and(|before| before.owner != after.owner) {
         plan.not_applied.push(NotApplied {
             object,

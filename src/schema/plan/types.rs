@@ -196,10 +196,10 @@ fn alter_domain(before: &Type, after: &Type, steps: &mut Steps, object: &str) {
         .iter()
         .filter(|c| find(after, c.oid).is_none())
     {
-        alter(
-            steps,
-            format!("DROP CONSTRAINT {}", quote_ident(&gone.name)),
-        );
+        // A function that it calls may go with it.
+        let (domain, name) = (before.qualified_name().quoted(), quote_ident(&gone.name));
+        let sql = format!("ALTER DOMAIN {domain} DROP CONSTRAINT {name}");
+        steps.add(Phase::DropConstraint, object, sql);
     }
     if before.default_hash != after.default_hash {
         let clause = match &after.default {

@@ -126,7 +126,7 @@ impl CopyLink {
             quote_literal(&after)
         );
         let made = key.made_anew();
-        let steps = plan_copy(std::slice::from_ref(&made), selects).steps;
+        let steps = plan_copy(std::slice::from_ref(&made), &[], selects).steps;
         for step in steps.iter().filter(|step| step.stage == Stage::ForeignKey) {
             let oid =
                 |oid: Option<u32>| oid.map_or_else(|| "NULL".to_owned(), |oid| oid.to_string());

@@ -200,7 +200,10 @@ impl TableSync {
                         || before.is_some_and(|before| before.type_oid == column.type_oid)
                 })
             }),
-            ObjectChange::Sequence(_) | ObjectChange::Schema(_) | ObjectChange::Type(_) => true,
+            ObjectChange::Sequence(_)
+            | ObjectChange::Schema(_)
+            | ObjectChange::Type(_)
+            | ObjectChange::Object(_) => true,
             ObjectChange::Index(_) | ObjectChange::Constraint(_) => false,
         };
         let others = change.objects.iter().filter(|object| !plain(object));

@@ -163,7 +163,7 @@ pub(crate) async fn run(session: &Session, steps: &[OpenStep]) -> Result<(), Ref
         let relation = asked
             .and_then(|step| step.relation)
             .map(|relation| relation.0);
-        let reported = Step { object, sql };
+        let reported = Step::new(object, sql);
         let done = session.run(&reported.sql).await;
         done.map_err(Refusal::of(relation, &reported))?;
     }

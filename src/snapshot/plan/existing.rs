@@ -7,7 +7,7 @@ use crate::schema::{Along, DescribeError, Describer, ObjectChange, Oids, Sequenc
 const EXISTING: &str = include_str!("../../../assets/sql/target/existing.sql");
 
 /// Describes the objects of the target that are called as these are: tables with all that is theirs,
-/// sequences, types and schemas.
+/// sequences, types and schemas; and all functions, views and so on.
 pub(crate) async fn existing(
     target: &Session,
     wanted: &[&ObjectChange],
@@ -52,7 +52,7 @@ impl Names {
                         .extend(i.known().map(Sequence::qualified_name));
                 }
                 ObjectChange::Type(i) => names.types.extend(i.known().map(Type::qualified_name)),
-                ObjectChange::Index(_) | ObjectChange::Constraint(_) => {}
+                ObjectChange::Index(_) | ObjectChange::Constraint(_) | ObjectChange::Object(_) => {}
             }
         }
         names
@@ -84,6 +84,8 @@ impl Names {
             found.flatten().unwrap_or_default()
         };
         let found = describer.needed(&oids(0), &Along::Nothing).await?;
-        Ok(found.and(oids(1), oids(2), oids(3)))
+        let (others, indexes) = describer.others().await?;
+        let relations = [oids(1), indexes].concat();
+        Ok(found.and(relations, oids(2), oids(3)).and_others(others))
     }
 }

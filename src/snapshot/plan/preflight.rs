@@ -12,7 +12,7 @@ use crate::model::{QualifiedName, RelationId};
 use crate::postgres::{PgError, Session};
 use crate::schema::{
     Conflict, Constraint, ObjectChange, OtherObject, Trigger, lacking, large_object_count,
-    other_objects,
+    other_objects, travels,
 };
 use crate::schema::{UNLOGGED, large_objects_stay};
 use crate::snapshot::SourceTable;
@@ -73,7 +73,9 @@ pub(crate) async fn needs(source: &Session, tables: &[u32]) -> Result<Vec<Need>,
         identity: row.get(2),
         extension: row.get(3),
     };
-    Ok(rows.iter().map(need).collect())
+    let needs = rows.iter().map(need);
+    let stays = |need: &Need| need.extension.is_some() || !travels(&need.kind);
+    Ok(needs.filter(stays).collect())
 }
 
 /// What is compared.
@@ -130,6 +132,7 @@ impl Preflight<'_> {
         let there = other_objects(target).await?;
         let selects = |table: &QualifiedName| self.filter.selects(table);
         let kinds = lacking(&unreplicated.objects, &there, &selects).into_iter();
+        let kinds = kinds.filter(|kind| !travels(&kind.kind));
         let mut notes: Vec<Note> = kinds
             .map(|kind| Note {
                 message: kind.reason(),
@@ -307,7 +310,9 @@ fn name_of(object: &ObjectChange) -> Option<[String; 4]> {
         [kind, &name.schema, &name.name, table].map(str::to_owned)
     };
     Some(match object {
-        ObjectChange::Schema(_) | ObjectChange::Constraint(_) => return None,
+        ObjectChange::Schema(_) | ObjectChange::Constraint(_) | ObjectChange::Object(_) => {
+            return None;
+        }
         ObjectChange::Table(images) => four("table", &images.known()?.qualified_name(), ""),
         ObjectChange::Sequence(images) => four("sequence", &images.known()?.qualified_name(), ""),
         ObjectChange::Type(images) => four("type", &images.known()?.qualified_name(), ""),

@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use crate::apply::leave_alone;
+use crate::config::TableFilter;
 use crate::model::{QualifiedName, RelationId, quote_ident};
 use crate::postgres::{PgError, Session};
 use crate::schema::compare::reconcile;
 use crate::schema::{
-    Conflict, CopyPlan, ObjectChange, Reconciled, Stage, StagedStep, Step, Trigger,
+    Conflict, CopyPlan, Object, ObjectChange, Reconciled, Stage, StagedStep, Step, Trigger,
     domain_checks_in_the_way, in_the_way, plan_copy, staged_owner_steps, triggers,
 };
 use crate::snapshot::error::SnapshotError;
@@ -49,6 +51,8 @@ pub(crate) struct SnapshotPlan {
     made: BTreeMap<u32, Vec<ObjectChange>>,
     /// The types that users made, by what people call them.
     type_oids: HashMap<String, u32>,
+    /// Functions, views and so on, as people call them.
+    others: HashSet<String>,
     refused: HashSet<String>,
     /// How the tables are made that the workers make themselves.
     making: HashMap<RelationId, Arc<Making>>,
@@ -78,14 +82,16 @@ impl SnapshotPlan {
             types,
             tables,
             objects: wanted,
+            dependencies,
             hidden,
             ..
         } = source_snapshot;
-        let known = known_names(settings.stored, &tables);
+        let views = views(&wanted, settings.filter);
+        let known = known_names(settings.stored, &tables, views);
         let known = |name: &QualifiedName| known.contains(name);
-        let owned = |object: ObjectChange| object.owned_where(&known);
-        let objects: Vec<_> = compared.objects.into_iter().map(owned).collect();
-        let mut copy_plan = plan_copy(&objects, &known);
+        let objects = compared.objects.into_iter();
+        let objects: Vec<_> = objects.map(|object| object.owned_where(&known)).collect();
+        let mut copy_plan = plan_copy(&objects, &dependencies, &known);
         if settings.run_as_owner {
             copy_plan
                 .steps
@@ -108,8 +114,9 @@ impl SnapshotPlan {
         Ok(Self {
             making,
             type_oids: type_oids(&wanted),
+            others: labels_of_others(&wanted).collect(),
             refused: settings.refused.clone(),
-            first: first_steps(&existing, &objects, &emptied),
+            first: first_steps(settings, (&existing, &wanted, &objects), &emptied),
             sequences: sequences(&objects, &hidden),
             ranges,
             made,
@@ -176,6 +183,10 @@ impl SnapshotPlan {
     /// Returns the tables that cannot be made without a type, a schema or a sequence that the target refuses;
     /// none: nobody knows.
     pub(crate) fn that_need(&self, object: &str) -> Option<Vec<RelationId>> {
+        if self.others.contains(object) {
+            // What cannot be made without it will be refused in its turn.
+            return Some(Vec::new());
+        }
         let (kind, name) = object.split_once(' ')?;
         let of_type = self.type_oids.get(object);
         let needs = |table: &&SourceTable| match kind {
@@ -385,35 +396,36 @@ async fn filled(
 /// What stands in the way goes: foreign keys, which forbid to copy in any order, checks that rows may
 /// break, and rows of an earlier try.
 fn first_steps(
-    existing: &[ObjectChange],
-    objects: &[ObjectChange],
+    settings: &PlanSettings<'_>,
+    (existing, wanted, objects): (&[ObjectChange], &[ObjectChange], &[ObjectChange]),
     emptied: &HashSet<u32>,
 ) -> Vec<TableStep> {
     let mut steps: Vec<TableStep> = in_the_way(objects, existing)
         .into_iter()
         .map(|key| TableStep {
             relation: None,
-            step: Step {
-                object: format!("constraint {} on {}", key.name, key.table),
-                sql: format!(
+            step: Step::new(
+                format!("constraint {} on {}", key.name, key.table),
+                format!(
                     "ALTER TABLE {} DROP CONSTRAINT IF EXISTS {}",
                     key.table.quoted(),
                     quote_ident(&key.name)
                 ),
-            },
+            ),
         })
         .collect();
+    steps.extend(left_alone(settings, wanted, objects));
     steps.extend(
         domain_checks_in_the_way(objects).map(|(domain, check)| TableStep {
             relation: None,
-            step: Step {
-                object: format!("constraint {check} on domain {domain}"),
-                sql: format!(
+            step: Step::new(
+                format!("constraint {check} on domain {domain}"),
+                format!(
                     "ALTER DOMAIN {} DROP CONSTRAINT {}",
                     domain.quoted(),
                     quote_ident(check)
                 ),
-            },
+            ),
         }),
     );
     let emptied = objects.iter().filter_map(|object| match object {
@@ -424,16 +436,33 @@ fn first_steps(
         .map(|table| format!("ONLY {}", table.qualified_name().quoted()))
         .collect();
     if !emptied.is_empty() {
-        let step = Step {
-            object: "tables of an earlier try".to_owned(),
-            sql: format!("TRUNCATE {}", emptied.join(", ")),
-        };
+        let sql = format!("TRUNCATE {}", emptied.join(", "));
         steps.push(TableStep {
             relation: None,
-            step,
+            step: Step::new("tables of an earlier try", sql),
         });
     }
     steps
+}
+
+/// The target has something else under these names: the stream is not to alter it later.
+fn left_alone(
+    settings: &PlanSettings<'_>,
+    wanted: &[ObjectChange],
+    objects: &[ObjectChange],
+) -> Vec<TableStep> {
+    let Some(slot) = settings.slot_name else {
+        return Vec::new();
+    };
+    let made: HashSet<String> = objects.iter().map(ObjectChange::label).collect();
+    let apart = wanted.iter().filter(|object| object.is_apart_from_rows());
+    let left = apart.map(|object| (object.oid(), object.label()));
+    let left = left.filter(|(_, label)| !made.contains(label));
+    left.map(|(oid, label)| TableStep {
+        relation: None,
+        step: Step::new("the records of pgstream", leave_alone(slot, oid, &label)),
+    })
+    .collect()
 }
 
 /// Sequences are moved when the rows are there: what the stream brings afterwards moves them on.
@@ -447,11 +476,16 @@ fn sequence((name, table): &(QualifiedName, Option<u32>)) -> NewStep {
     }
 }
 
-/// Returns the tables of this pipeline: those that it has records of, and those that the source shows.
-fn known_names(stored: &[StoredTable], tables: &[SourceTable]) -> HashSet<QualifiedName> {
+/// Returns the tables of this pipeline: those that it has records of, and those that the source shows; with the
+/// views that come along.
+fn known_names(
+    stored: &[StoredTable],
+    tables: &[SourceTable],
+    views: impl Iterator<Item = QualifiedName>,
+) -> HashSet<QualifiedName> {
     let stored = stored.iter().map(|table| &table.name);
     let names = stored.chain(tables.iter().map(|table| &table.name));
-    names.cloned().collect()
+    names.cloned().chain(views).collect()
 }
 
 /// Tables of an earlier try, but for those that go on with what is there.
@@ -484,6 +518,27 @@ fn sequences(objects: &[ObjectChange], hidden: &[Note]) -> Vec<(QualifiedName, O
         _ => None,
     };
     open.filter_map(of).collect()
+}
+
+/// The views that replicate.
+fn views<'o>(
+    objects: &'o [ObjectChange],
+    filter: &'o TableFilter,
+) -> impl Iterator<Item = QualifiedName> + 'o {
+    let views = objects.iter().filter_map(|object| match object {
+        ObjectChange::Object(images) => images.known().filter(|known| known.is_view()),
+        _ => None,
+    });
+    let names = views.map(Object::qualified_name);
+    names.filter(|view| filter.selects(view))
+}
+
+/// Functions, views and so on, as people call them.
+pub(crate) fn labels_of_others(objects: &[ObjectChange]) -> impl Iterator<Item = String> {
+    let others = objects
+        .iter()
+        .filter(|object| matches!(object, ObjectChange::Object(_)));
+    others.map(ObjectChange::label)
 }
 
 fn type_oids(objects: &[ObjectChange]) -> HashMap<String, u32> {

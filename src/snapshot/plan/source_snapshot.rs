@@ -11,6 +11,7 @@ use super::error::PlanError;
 use super::preflight::{Need, Note, Unreplicated, needs};
 use super::rights::{closed_sequences, hidden_rows, require_sequences};
 use super::settings::{FreeObjects, PlanSettings};
+use super::snapshot_plan::labels_of_others;
 
 /// A snapshot of the source, and what it has of the waiting tables there.
 pub(crate) struct SourceSnapshot {
@@ -18,6 +19,8 @@ pub(crate) struct SourceSnapshot {
     pub(crate) types: TypeFingerprints,
     pub(crate) tables: Vec<SourceTable>,
     pub(crate) objects: Vec<ObjectChange>,
+    /// Which of them cannot be made without which other, where functions, views and so on are concerned.
+    pub(crate) dependencies: Vec<(u32, u32)>,
     /// Those of the objects that no table needs, each by what people call it.
     pub(crate) free: HashSet<String>,
     pub(crate) needs: Vec<Need>,
@@ -68,8 +71,10 @@ impl SourceSnapshot {
         let hidden = hidden_rows(&session, &tables).await;
         let mut hidden = hidden.map_err(PlanError::Source)?;
         hidden.extend(closed);
-        let labels = free.iter().map(ObjectChange::label).collect();
+        let labels = free.iter().map(ObjectChange::label);
+        let labels = labels.chain(labels_of_others(&objects)).collect();
         objects.extend(free);
+        let dependencies = dependencies(&describer, &objects).await?;
         let unreplicated = match settings.free {
             FreeObjects::Brought => None,
             FreeObjects::All | FreeObjects::OfSchemas(_) => {
@@ -84,6 +89,7 @@ impl SourceSnapshot {
             types,
             tables,
             objects,
+            dependencies,
             free: labels,
             needs,
             hidden,
@@ -128,6 +134,20 @@ async fn describe(
     let free = describer.describe(&free).await;
     let free = free.map_err(PlanError::Describe)?;
     Ok((objects, free))
+}
+
+async fn dependencies(
+    describer: &Describer<'_>,
+    objects: &[ObjectChange],
+) -> Result<Vec<(u32, u32)>, PlanError> {
+    let others = objects
+        .iter()
+        .filter(|object| matches!(object, ObjectChange::Object(_)));
+    let others: HashSet<u32> = others.map(ObjectChange::oid).collect();
+    let found = describer.dependencies(objects).await;
+    let mut found = found.map_err(PlanError::Source)?;
+    found.retain(|(one, other)| others.contains(one) || others.contains(other));
+    Ok(found)
 }
 
 /// Names of temporary slots are short enough for any slot's.

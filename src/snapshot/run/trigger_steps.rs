@@ -10,10 +10,10 @@ pub(crate) fn silence((table, trigger): &(u32, Trigger)) -> TableStep {
     let (name, on) = (quote_ident(&trigger.name), trigger.table.quoted());
     TableStep {
         relation: Some(*table),
-        step: Step {
-            object: format!("trigger {} on {}", trigger.name, trigger.table),
-            sql: format!("ALTER TABLE {on} DISABLE TRIGGER {name}"),
-        },
+        step: Step::new(
+            format!("trigger {} on {}", trigger.name, trigger.table),
+            format!("ALTER TABLE {on} DISABLE TRIGGER {name}"),
+        ),
     }
 }
 

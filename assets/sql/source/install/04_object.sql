@@ -3,10 +3,10 @@
 -- two sessions never meet in one row. Indexes and constraints have rows of their own because two
 -- sessions may build indexes on one table at once.
 CREATE TABLE IF NOT EXISTS pgstream.object (
-  class       oid NOT NULL,     -- the catalog: pg_class, pg_constraint, pg_type or pg_namespace
+  class       oid NOT NULL,     -- the catalog: pg_class, pg_constraint, pg_proc and so on
   oid         oid NOT NULL,
-  kind        text NOT NULL,    -- table, index, sequence, constraint, type, schema
-  relation    oid,              -- the table that an index, constraint, sequence or partition belongs to
+  kind        text NOT NULL,    -- table, index, sequence, constraint, type, schema, object
+  relation    oid,              -- the table that an index, constraint, sequence, trigger or partition belongs to
   referenced  oid,              -- the table that a foreign key points to
   description jsonb NOT NULL,
   PRIMARY KEY (class, oid)

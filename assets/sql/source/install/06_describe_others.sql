@@ -11,6 +11,7 @@ BEGIN
       'table_oid', i.indrelid::bigint,
       'definition', pg_get_indexdef(i.indexrelid),
       'partitioned', c.relkind = 'I',
+      'materialized', CASE WHEN (SELECT t.relkind FROM pg_class AS t WHERE t.oid = i.indrelid) = 'm' THEN true END,
       'valid', i.indisvalid,
       'clustered', i.indisclustered,
       'replica_identity', i.indisreplident,

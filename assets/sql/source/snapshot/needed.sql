@@ -1,11 +1,30 @@
 -- The objects without which the tables $1 cannot be made, and those that belong to them; with $2
--- every schema, type and sequence that belongs to no table besides, or those of the schemas $3. As OIDs by
--- catalog; what does not replicate (members of extensions, our own) is left out by what describes them.
+-- every schema, type, sequence, function, view and so on that belongs to no table besides, or those of the
+-- schemas $3. As OIDs by catalog; what does not replicate (members of extensions, our own) is left out by what describes them.
 WITH RECURSIVE
 relations AS (
   SELECT t.oid FROM pg_catalog.unnest($1::pg_catalog.oid[]) AS t (oid)
 ), owned AS (
   SELECT i.indexrelid AS oid FROM pg_catalog.pg_index AS i JOIN relations AS r ON r.oid = i.indrelid
+), objects (class, oid, namespace, relation) AS (
+  SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid, c.oid, c.relnamespace, NULL::pg_catalog.oid
+  FROM pg_catalog.pg_class AS c WHERE c.relkind IN ('v', 'm')
+  UNION ALL
+  SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, p.oid, p.pronamespace, NULL FROM pg_catalog.pg_proc AS p
+  UNION ALL
+  SELECT 'pg_catalog.pg_trigger'::pg_catalog.regclass, t.oid, c.relnamespace, c.oid
+  FROM pg_catalog.pg_trigger AS t JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
+  WHERE NOT t.tgisinternal AND t.tgparentid = 0
+  UNION ALL
+  SELECT 'pg_catalog.pg_rewrite'::pg_catalog.regclass, r.oid, c.relnamespace, c.oid
+  FROM pg_catalog.pg_rewrite AS r JOIN pg_catalog.pg_class AS c ON c.oid = r.ev_class
+  WHERE r.rulename <> '_RETURN'
+  UNION ALL
+  SELECT 'pg_catalog.pg_policy'::pg_catalog.regclass, p.oid, c.relnamespace, c.oid
+  FROM pg_catalog.pg_policy AS p JOIN pg_catalog.pg_class AS c ON c.oid = p.polrelid
+  UNION ALL
+  SELECT 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass, s.oid, s.stxnamespace, s.stxrelid
+  FROM pg_catalog.pg_statistic_ext AS s
 ), start (class, oid) AS (
   SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid, r.oid FROM relations AS r
   UNION ALL
@@ -16,6 +35,18 @@ relations AS (
   UNION ALL
   SELECT 'pg_catalog.pg_attrdef'::pg_catalog.regclass, f.oid
   FROM pg_catalog.pg_attrdef AS f JOIN relations AS r ON r.oid = f.adrelid
+  UNION ALL
+  -- What belongs to a table comes with it, and what belongs to nothing, or to a view, along with all.
+  SELECT o.class, o.oid FROM objects AS o JOIN pg_catalog.pg_namespace AS n ON n.oid = o.namespace
+  WHERE o.oid >= 16384
+    AND CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = o.relation) IN ('r', 'p')
+             THEN o.relation IN (SELECT r.oid FROM relations AS r)
+             ELSE $2 OR n.nspname = ANY ($3::pg_catalog.text[]) END
+  UNION ALL
+  SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, i.indexrelid
+  FROM pg_catalog.pg_index AS i JOIN pg_catalog.pg_class AS m ON m.oid = i.indrelid AND m.relkind = 'm'
+  JOIN pg_catalog.pg_namespace AS n ON n.oid = m.relnamespace
+  WHERE $2 OR n.nspname = ANY ($3::pg_catalog.text[])
   UNION ALL
   SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, t.oid
   FROM pg_catalog.pg_type AS t JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
@@ -38,9 +69,14 @@ relations AS (
     SELECT d.refclassid AS class, d.refobjid AS oid
     FROM pg_catalog.pg_depend AS d
     WHERE d.classid = n.class AND d.objid = n.oid AND d.refobjid >= 16384
-      AND (d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass
+      AND (d.refclassid IN ('pg_catalog.pg_type'::pg_catalog.regclass, 'pg_catalog.pg_proc'::pg_catalog.regclass)
         OR d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
-           AND (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = d.refobjid) IN ('S', 'c'))
+           AND (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = d.refobjid) IN ('S', 'c', 'v', 'm'))
+    UNION ALL
+    -- What a view is made of stands with its rule.
+    SELECT 'pg_catalog.pg_rewrite'::pg_catalog.regclass, r.oid
+    FROM pg_catalog.pg_rewrite AS r
+    WHERE n.class = 'pg_catalog.pg_class'::pg_catalog.regclass AND r.ev_class = n.oid AND r.rulename = '_RETURN'
     UNION ALL
     SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, t.typrelid
     FROM pg_catalog.pg_type AS t
@@ -80,5 +116,6 @@ relations AS (
 SELECT pg_catalog.array_agg(f.oid) FILTER (WHERE f.class = 'pg_catalog.pg_class'::pg_catalog.regclass),
        pg_catalog.array_agg(f.oid) FILTER (WHERE f.class = 'pg_catalog.pg_constraint'::pg_catalog.regclass),
        pg_catalog.array_agg(f.oid) FILTER (WHERE f.class = 'pg_catalog.pg_type'::pg_catalog.regclass),
-       pg_catalog.array_agg(f.oid) FILTER (WHERE f.class = 'pg_catalog.pg_namespace'::pg_catalog.regclass)
+       pg_catalog.array_agg(f.oid) FILTER (WHERE f.class = 'pg_catalog.pg_namespace'::pg_catalog.regclass),
+       pg_catalog.array_agg(f.oid) FILTER (WHERE (f.class, f.oid) IN (SELECT o.class, o.oid FROM objects AS o))
 FROM found AS f

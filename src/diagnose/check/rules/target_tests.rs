@@ -34,10 +34,12 @@ fn ready() -> TargetFacts {
         own_tables: [
             "checkpoint",
             "last_stop",
+            "left_alone",
             "paired_snapshot",
             "repair",
             "schema_change",
             "sequence_look",
+            "silenced",
             "skipped_transaction",
             "snapshot_part",
             "snapshot_step",

@@ -113,6 +113,21 @@ BEGIN
 END
 $function$;
 
+-- Triggers, rules, policies and statistics of the given relations, those included that are gone.
+CREATE OR REPLACE FUNCTION pgstream.objects_of(relations oid[]) RETURNS oid[]
+LANGUAGE plpgsql STABLE
+-- INNER
+AS $function$
+BEGIN
+  RETURN ARRAY(
+    SELECT t.oid FROM pg_trigger AS t WHERE t.tgrelid = ANY (relations) AND NOT t.tgisinternal
+    UNION SELECT r.oid FROM pg_rewrite AS r WHERE r.ev_class = ANY (relations) AND r.rulename <> '_RETURN'
+    UNION SELECT p.oid FROM pg_policy AS p WHERE p.polrelid = ANY (relations)
+    UNION SELECT s.oid FROM pg_statistic_ext AS s WHERE s.stxrelid = ANY (relations)
+    UNION SELECT o.oid FROM pgstream.object AS o WHERE o.relation = ANY (relations) AND o.kind = 'object');
+END
+$function$;
+
 -- The tables behind dropped columns and defaults: address_names are schema, table, column.
 CREATE OR REPLACE FUNCTION pgstream.tables_of_drops(drops jsonb) RETURNS oid[]
 LANGUAGE plpgsql STABLE
@@ -139,6 +154,7 @@ $function$;
 
 -- REMOVAL
 DROP FUNCTION IF EXISTS pgstream.tables_of_drops(jsonb);
+DROP FUNCTION IF EXISTS pgstream.objects_of(oid[]);
 DROP FUNCTION IF EXISTS pgstream.rebuilt_indexes(jsonb, jsonb);
 DROP FUNCTION IF EXISTS pgstream.constraints_of(oid[]);
 DROP FUNCTION IF EXISTS pgstream.with_parts(oid[], oid[]);

@@ -8,7 +8,7 @@
 CREATE OR REPLACE FUNCTION pgstream.without_texts(description jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE
 RETURN description
-    - '{definition,default,base,of_type,partition_key,partition_bound,collation,range,columns,attributes,constraints}'::text[]
+    - '{definition,signature,default,base,of_type,partition_key,partition_bound,collation,range,columns,attributes,constraints}'::text[]
     || jsonb_build_object(
       'columns', (SELECT jsonb_agg(c.value - '{type,default,collation,missing}'::text[] ORDER BY c.ordinality)
                     FROM jsonb_array_elements(coalesce(description -> 'columns', description -> 'attributes'))
@@ -72,6 +72,7 @@ DECLARE
   relations pg_catalog.oid[];
   constraints pg_catalog.oid[];
   types pg_catalog.oid[];
+  others pg_catalog.oid[];
 BEGIN
   WITH RECURSIVE named (class, oid) AS (
     SELECT (o ->> 'class')::oid, (o ->> 'oid')::oid FROM jsonb_array_elements(objects) AS o
@@ -81,22 +82,25 @@ BEGIN
       JOIN pg_depend AS d ON d.refclassid = n.class AND d.refobjid = n.oid
      WHERE d.classid IN ('pg_class'::regclass, 'pg_type'::regclass, 'pg_attrdef'::regclass,
              'pg_constraint'::regclass, 'pg_proc'::regclass, 'pg_operator'::regclass,
-             'pg_collation'::regclass, 'pg_opclass'::regclass)
+             'pg_collation'::regclass, 'pg_opclass'::regclass, 'pg_rewrite'::regclass,
+             'pg_trigger'::regclass, 'pg_policy'::regclass, 'pg_statistic_ext'::regclass)
   )
   SELECT array_agg(coalesce(f.adrelid, n.oid)) FILTER (
            WHERE n.class IN ('pg_class'::regclass, 'pg_attrdef'::regclass)),
          array_agg(n.oid) FILTER (WHERE n.class = 'pg_constraint'::regclass),
          array_agg(coalesce(c.reltype, n.oid)) FILTER (
-           WHERE n.class = 'pg_type'::regclass OR c.relkind = 'c')
-    INTO relations, constraints, types
+           WHERE n.class = 'pg_type'::regclass OR c.relkind = 'c'),
+         array_agg(coalesce(v.ev_class, n.oid)) FILTER (WHERE n.class = ANY (pgstream.object_classes()))
+    INTO relations, constraints, types, others
     FROM named AS n
     LEFT JOIN pg_attrdef AS f ON n.class = 'pg_attrdef'::regclass AND f.oid = n.oid
+    LEFT JOIN pg_rewrite AS v ON n.class = 'pg_rewrite'::regclass AND v.oid = n.oid AND v.rulename = '_RETURN'
     LEFT JOIN pg_class AS c ON n.class = 'pg_class'::regclass AND c.oid = n.oid;
-  IF relations IS NULL AND constraints IS NULL AND types IS NULL THEN
+  IF relations IS NULL AND constraints IS NULL AND types IS NULL AND others IS NULL THEN
     RETURN;
   END IF;
   WITH described AS MATERIALIZED (
-    SELECT * FROM pgstream.describe(relations, constraints, types, '{}')
+    SELECT * FROM pgstream.describe(relations, constraints, types, '{}', others)
   ), stale AS MATERIALIZED (
     SELECT o.class, o.oid, d.description
       FROM pgstream.object AS o

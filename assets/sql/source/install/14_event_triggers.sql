@@ -78,7 +78,8 @@ AS $function$
     FROM pg_event_trigger_dropped_objects() AS d
    WHERE NOT d.is_temporary AND NOT pgstream.ignores_schema(coalesce(d.schema_name, '')::name)
      AND (d.original OR d.classid IN ('pg_class'::regclass, 'pg_constraint'::regclass,
-           'pg_type'::regclass, 'pg_namespace'::regclass, 'pg_attrdef'::regclass))
+           'pg_type'::regclass, 'pg_namespace'::regclass, 'pg_attrdef'::regclass)
+          OR d.classid = ANY (pgstream.object_classes()))
   HAVING count(*) > 0
 $function$;
 

@@ -15,7 +15,8 @@ DROP FUNCTION IF EXISTS pgstream.is_member(oid, oid);
 --
 -- Names and comments are asked of the catalogs themselves: obj_description() is an SQL function and is planned
 -- at every call, and another PL/pgSQL function costs as much as all else that an object is asked.
-CREATE OR REPLACE FUNCTION pgstream.describe(relations oid[], constraints oid[], types oid[], schemas oid[])
+CREATE OR REPLACE FUNCTION pgstream.describe(
+  relations oid[], constraints oid[], types oid[], schemas oid[], objects oid[])
 RETURNS TABLE (class oid, oid oid, kind text, relation oid, referenced oid, description jsonb)
 LANGUAGE plpgsql STABLE
 -- INNER
@@ -36,7 +37,7 @@ BEGIN
   SELECT 'pg_class'::regclass::oid, c.oid, 'index', i.indrelid, NULL::oid, pgstream.describe_index(c.oid)
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
     JOIN pg_index AS i ON i.indexrelid = c.oid
-    JOIN pg_class AS t ON t.oid = i.indrelid AND t.relkind IN ('r', 'p')
+    JOIN pg_class AS t ON t.oid = i.indrelid AND t.relkind IN ('r', 'p', 'm')
    WHERE c.oid = ANY (relations) AND c.relkind IN ('i', 'I') AND c.relpersistence <> 't'
      AND NOT pgstream.ignores_schema(n.nspname)
      AND ((SELECT m.objid FROM pg_depend AS m WHERE m.classid = 'pg_class'::regclass
@@ -91,7 +92,10 @@ BEGIN
      AND ((SELECT m.objid FROM pg_depend AS m WHERE m.classid = 'pg_namespace'::regclass
              AND m.objid = n.oid AND m.deptype = 'e' LIMIT 1) IS NULL
        OR (SELECT o.oid FROM pgstream.object AS o
-            WHERE o.class = 'pg_namespace'::regclass AND o.oid = n.oid) IS NOT NULL);
+            WHERE o.class = 'pg_namespace'::regclass AND o.oid = n.oid) IS NOT NULL)
+  UNION ALL
+  SELECT d.class, d.oid, 'object', d.relation, NULL::oid, d.description
+    FROM pgstream.describe_objects(objects) AS d;
 END
 $function$;
 
@@ -169,7 +173,8 @@ BEGIN
              WHERE c.relkind IN ('r', 'p', 'i', 'I', 'S') AND c.oid >= 16384),
       ARRAY(SELECT k.oid FROM pg_constraint AS k WHERE k.conrelid >= 16384),
       ARRAY(SELECT t.oid FROM pg_type AS t WHERE t.oid >= 16384),
-      ARRAY(SELECT n.oid FROM pg_namespace AS n))
+      ARRAY(SELECT n.oid FROM pg_namespace AS n),
+      pgstream.all_objects())
   ), corrected AS (
     UPDATE pgstream.object AS o
        SET kind = d.kind, relation = d.relation, referenced = d.referenced, description = d.description
@@ -194,7 +199,9 @@ BEGIN
      AND NOT EXISTS (SELECT FROM pg_type AS t
                       WHERE o.class = 'pg_type'::regclass AND t.oid = o.oid)
      AND NOT EXISTS (SELECT FROM pg_namespace AS n
-                      WHERE o.class = 'pg_namespace'::regclass AND n.oid = o.oid);
+                      WHERE o.class = 'pg_namespace'::regclass AND n.oid = o.oid)
+     AND NOT EXISTS (SELECT FROM unnest(pgstream.all_objects()) AS k (oid)
+                      WHERE o.kind = 'object' AND k.oid = o.oid);
   RETURN stored;
 END
 $function$;
@@ -212,7 +219,8 @@ BEGIN
              WHERE c.relkind IN ('r', 'p', 'i', 'I', 'S') AND c.oid >= 16384),
       ARRAY(SELECT k.oid FROM pg_constraint AS k WHERE k.conrelid >= 16384),
       ARRAY(SELECT t.oid FROM pg_type AS t WHERE t.oid >= 16384),
-      '{}') AS d
+      '{}',
+      pgstream.all_objects()) AS d
    WHERE NOT EXISTS (SELECT FROM pgstream.object AS o WHERE o.class = d.class AND o.oid = d.oid)
   ON CONFLICT DO NOTHING;
 END
@@ -224,5 +232,5 @@ DROP FUNCTION IF EXISTS pgstream.describe_all();
 DROP FUNCTION IF EXISTS pgstream.with_names(jsonb);
 DROP FUNCTION IF EXISTS pgstream.relation_name(oid);
 DROP FUNCTION IF EXISTS pgstream.schema_name(oid);
-DROP FUNCTION IF EXISTS pgstream.describe(oid[], oid[], oid[], oid[]);
+DROP FUNCTION IF EXISTS pgstream.describe(oid[], oid[], oid[], oid[], oid[]);
 DROP FUNCTION IF EXISTS pgstream.ignores_schema(name);

@@ -19,7 +19,16 @@ BEGIN
 END
 $function$;
 
--- Commands on kinds that do not replicate yet, and drops of them: said, never acted upon.
+-- Whether objects of a kind are described; the kinds in the server's words.
+CREATE OR REPLACE FUNCTION pgstream.travels(kind text) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+RETURN kind = ANY (
+  '{table,table column,index,sequence,type,domain,schema,composite type,composite type column,table constraint,
+    domain constraint,default value,function,procedure,routine,aggregate,view,view column,materialized view,
+    materialized view column,trigger,rule,policy,statistics object}'::text[]);
+
+-- Commands on kinds that do not replicate yet, and drops of them: said, never acted upon. Besides, what is
+-- done to a materialized view: its rows are no table's, and REFRESH changes no description.
 -- The script of an extension drops and re-creates members of its own, which nothing marks as such
 -- but the command that runs it.
 CREATE OR REPLACE FUNCTION pgstream.others(commands jsonb, drops jsonb, statement text) RETURNS jsonb
@@ -30,23 +39,21 @@ BEGIN
   RETURN (
     SELECT coalesce(jsonb_agg(DISTINCT jsonb_strip_nulls(o.other)), '[]') FROM (
       SELECT jsonb_build_object('tag', c ->> 'tag', 'kind', c ->> 'type', 'identity', c ->> 'identity',
-               'view', CASE WHEN c ->> 'type' = 'materialized view' THEN
-                   pgstream.relation_name((c ->> 'oid')::oid) END,
+               'view', v.name, 'populated', v.populated, 'travels', v.populated IS NOT NULL,
                'tables', CASE WHEN c ->> 'type' = 'extension' THEN
                  pgstream.tables_of_extension((c ->> 'oid')::oid) END)
         FROM jsonb_array_elements(commands) AS c
-       WHERE NOT coalesce(c ->> 'type', '') = ANY ('{table,table column,index,sequence,type,domain,schema,composite type,composite type column,table constraint,domain constraint}')
-          OR c ->> 'type' = 'index' AND 'm' = (
-               SELECT m.relkind FROM pg_class AS m
-                WHERE m.oid = (SELECT i.indrelid FROM pg_index AS i
-                                WHERE i.indexrelid = (c ->> 'oid')::oid))
+        LEFT JOIN LATERAL (
+          SELECT pgstream.relation_name(m.oid) AS name, m.relispopulated AS populated
+            FROM pg_class AS m WHERE c ->> 'type' = 'materialized view' AND m.oid = (c ->> 'oid')::oid) AS v ON true
+       WHERE NOT pgstream.travels(coalesce(c ->> 'type', '')) OR c ->> 'type' = 'materialized view'
       UNION ALL
       SELECT jsonb_build_object('tag', 'DROP ' || upper(d ->> 'type'), 'kind', d ->> 'type',
                                 'identity', d ->> 'identity')
         FROM jsonb_array_elements(drops) AS d
        WHERE (d ->> 'original')::boolean
          AND NOT coalesce(statement, '') ~* '\m(create|alter)\s+extension\M'
-         AND NOT d ->> 'type' = ANY ('{table,table column,index,sequence,type,domain,schema,composite type,composite type column,table constraint,domain constraint,default value}')
+         AND NOT pgstream.travels(d ->> 'type')
     ) AS o (other)
   );
 END
@@ -59,7 +66,8 @@ $function$;
 -- "dropped" is true where the server reported the drop; an object that vanished without a report
 -- was built anew under another OID, as ALTER TYPE does with indexes and constraints.
 CREATE OR REPLACE FUNCTION pgstream.take_changes(
-  relations oid[], constraints oid[], types oid[], schemas oid[], drops jsonb, rewrites jsonb) RETURNS jsonb
+  relations oid[], constraints oid[], types oid[], schemas oid[], objects oid[], drops jsonb, rewrites jsonb)
+RETURNS jsonb
 LANGUAGE plpgsql VOLATILE
 -- INNER
 AS $function$
@@ -67,13 +75,14 @@ DECLARE
   changes pg_catalog.jsonb;
 BEGIN
   WITH after AS MATERIALIZED (
-    SELECT * FROM pgstream.describe(relations, constraints, types, schemas)
+    SELECT * FROM pgstream.describe(relations, constraints, types, schemas, objects)
   ), before AS MATERIALIZED (
     SELECT * FROM pgstream.object AS o
      WHERE o.class = 'pg_class'::regclass AND o.oid = ANY (relations)
         OR o.class = 'pg_constraint'::regclass AND o.oid = ANY (constraints)
         OR o.class = 'pg_type'::regclass AND o.oid = ANY (types)
         OR o.class = 'pg_namespace'::regclass AND o.oid = ANY (schemas)
+        OR o.class = ANY (pgstream.object_classes()) AND o.oid = ANY (objects)
   ), changed AS MATERIALIZED (
     SELECT class, oid, coalesce(a.kind, b.kind) AS kind, a.relation, a.referenced,
            b.description AS before, a.description AS after
@@ -98,12 +107,15 @@ BEGIN
       'after', pgstream.with_names(c.after) || CASE
         WHEN c.kind = 'sequence' AND c.before IS NOT NULL AND c.after IS NOT NULL
         THEN jsonb_build_object('position', pgstream.sequence_position(c.oid)) ELSE '{}' END,
-      'dropped', EXISTS (SELECT FROM jsonb_array_elements(drops) AS d
-                          WHERE (d ->> 'class')::oid = c.class AND (d ->> 'oid')::oid = c.oid
-                            AND (d ->> 'column')::integer = 0)
+      'dropped', d.place IS NOT NULL,
+      'place', d.place
     )) ORDER BY c.class, c.oid), '[]')
   INTO changes
-  FROM changed AS c;
+  FROM changed AS c
+  LEFT JOIN LATERAL (
+    SELECT max(d.ordinality) AS place FROM jsonb_array_elements(drops) WITH ORDINALITY AS d
+     WHERE (d.value ->> 'class')::oid = c.class AND (d.value ->> 'oid')::oid = c.oid
+       AND (d.value ->> 'column')::integer = 0) AS d ON true;
   RETURN changes;
 END
 $function$;
@@ -164,6 +176,7 @@ DECLARE
   constraints pg_catalog.oid[];
   types pg_catalog.oid[];
   schemas pg_catalog.oid[];
+  objects pg_catalog.oid[];
   changes pg_catalog.jsonb;
   others pg_catalog.jsonb;
   sent pg_catalog.jsonb;
@@ -209,7 +222,9 @@ BEGIN
     UNION SELECT t.oid FROM jsonb_array_elements(drops) AS d
       JOIN pg_namespace AS n ON n.nspname = d -> 'address' ->> 0
       JOIN pg_type AS t ON t.typnamespace = n.oid AND t.typname = d -> 'address' ->> 1
-     WHERE d ->> 'type' IN ('domain constraint', 'composite type column'));
+     WHERE d ->> 'type' = 'composite type column'
+    UNION SELECT to_regtype(d -> 'address' ->> 0)::oid FROM jsonb_array_elements(drops) AS d
+     WHERE d ->> 'type' = 'domain constraint' AND to_regtype(d -> 'address' ->> 0) IS NOT NULL);
   relations := pgstream.with_descendants(pgstream.with_parts(relations, types));
   constraints := pgstream.constraints_of(relations)
     || ARRAY(SELECT (d ->> 'oid')::oid FROM jsonb_array_elements(drops) AS d
@@ -218,9 +233,13 @@ BEGIN
     SELECT (x ->> 'oid')::oid FROM jsonb_array_elements(commands || drops) AS x
      WHERE (x ->> 'class')::oid = 'pg_namespace'::regclass);
 
+  objects := relations || pgstream.objects_of(relations)
+    || ARRAY(SELECT (x ->> 'oid')::oid FROM jsonb_array_elements(commands || drops) AS x);
+
   PERFORM pgstream.keep_identity(r) FROM unnest(relations) AS r
     WHERE pgstream.identity_statement(r) IS NOT NULL;
-  changes := pgstream.take_changes(relations, constraints, types, schemas, drops, rewrites || altered);
+  changes := pgstream.take_changes(
+    relations, constraints, types, schemas, objects, drops, rewrites || altered);
   PERFORM pgstream.restate_later(commands, changes);
   others := pgstream.others(commands, drops, statement);
 
@@ -247,6 +266,7 @@ BEGIN
         'unknown_drops', pgstream.unknown_drops(changes, drops),
         'others', others,
         'sends_rows', sent,
+        'parts_dropped', pgstream.parts_dropped(changes, drops),
         'renamed_tables', pgstream.tables_of_renamed_schemas(changes),
         'origins', pgstream.origins()));
   END IF;
@@ -276,6 +296,23 @@ BEGIN
                            OR c ->> 'kind' = 'index' AND d ->> 'type' = 'index' AND NOT c ? 'after'
                               AND c -> 'before' -> 'name' = d -> 'name'
                               AND c -> 'before' -> 'table' -> 'schema' = d -> 'schema')
+  );
+END
+$function$;
+
+-- Where the last table, or part of one, stands among what was dropped: the server lists what needs others
+-- behind them, and dropped it in the other direction. An index of a materialized view is no such part.
+CREATE OR REPLACE FUNCTION pgstream.parts_dropped(changes jsonb, drops jsonb) RETURNS bigint
+LANGUAGE plpgsql STABLE
+-- INNER
+AS $function$
+BEGIN
+  RETURN (
+    SELECT coalesce(max(d.ordinality), 0) FROM jsonb_array_elements(drops) WITH ORDINALITY AS d
+     WHERE d.value ->> 'type' IN ('table', 'table column', 'table constraint', 'default value')
+        OR d.value ->> 'type' = 'index' AND EXISTS (
+             SELECT FROM jsonb_array_elements(changes) AS c
+              WHERE c -> 'oid' = d.value -> 'oid' AND NOT c -> 'before' ? 'materialized')
   );
 END
 $function$;
@@ -326,11 +363,13 @@ $function$;
 
 -- REMOVAL
 DROP FUNCTION IF EXISTS pgstream.tables_of_renamed_schemas(jsonb);
+DROP FUNCTION IF EXISTS pgstream.parts_dropped(jsonb, jsonb);
 DROP FUNCTION IF EXISTS pgstream.presentable(text, text);
 DROP FUNCTION IF EXISTS pgstream.unknown_drops(jsonb, jsonb);
 DROP FUNCTION IF EXISTS pgstream.capture(text, text, text);
 DROP FUNCTION IF EXISTS pgstream.origins();
 DROP FUNCTION IF EXISTS pgstream.take_rewrites();
-DROP FUNCTION IF EXISTS pgstream.take_changes(oid[], oid[], oid[], oid[], jsonb, jsonb);
+DROP FUNCTION IF EXISTS pgstream.take_changes(oid[], oid[], oid[], oid[], oid[], jsonb, jsonb);
 DROP FUNCTION IF EXISTS pgstream.others(jsonb, jsonb, text);
+DROP FUNCTION IF EXISTS pgstream.travels(text);
 DROP FUNCTION IF EXISTS pgstream.tables_of_extension(oid);

@@ -1,0 +1,286 @@
+-- Everything that one statement makes: functions, views, triggers and so on. The statement is the server's
+-- own print of the catalogs; whether the object itself changed is decided by a hash of its stored form, for
+-- a rename elsewhere changes every text that mentions the name. See src/schema/plan/object.rs.
+
+-- The catalogs of these kinds.
+CREATE OR REPLACE FUNCTION pgstream.object_classes() RETURNS oid[]
+LANGUAGE sql IMMUTABLE
+RETURN '{pg_class,pg_proc,pg_trigger,pg_rewrite,pg_policy,pg_statistic_ext}'::regclass[]::oid[];
+
+-- pg_get_functiondef() knows no aggregates.
+CREATE OR REPLACE FUNCTION pgstream.aggregate_definition(routine oid) RETURNS text
+LANGUAGE plpgsql STABLE
+-- INNER
+AS $function$
+BEGIN
+  RETURN (
+    SELECT format('CREATE OR REPLACE AGGREGATE %I.%I(%s) (%s)', n.nspname, p.proname,
+      CASE WHEN p.pronargs = 0 THEN '*' ELSE pg_get_function_arguments(p.oid) END,
+      concat_ws(', ',
+        'SFUNC = ' || a.aggtransfn::regproc,
+        'STYPE = ' || format_type(a.aggtranstype, NULL),
+        'SSPACE = ' || nullif(a.aggtransspace, 0),
+        'FINALFUNC = ' || nullif(a.aggfinalfn, 0)::regproc,
+        CASE WHEN a.aggfinalextra THEN 'FINALFUNC_EXTRA' END,
+        CASE WHEN a.aggfinalfn <> 0 AND a.aggfinalmodify <> CASE WHEN a.aggkind = 'n' THEN 'r'::"char" ELSE 'w' END
+             THEN 'FINALFUNC_MODIFY = ' || CASE a.aggfinalmodify WHEN 'r' THEN 'READ_ONLY'
+                 WHEN 's' THEN 'SHAREABLE' ELSE 'READ_WRITE' END END,
+        'COMBINEFUNC = ' || nullif(a.aggcombinefn, 0)::regproc,
+        'SERIALFUNC = ' || nullif(a.aggserialfn, 0)::regproc,
+        'DESERIALFUNC = ' || nullif(a.aggdeserialfn, 0)::regproc,
+        'INITCOND = ' || quote_literal(a.agginitval),
+        'MSFUNC = ' || nullif(a.aggmtransfn, 0)::regproc,
+        'MINVFUNC = ' || nullif(a.aggminvtransfn, 0)::regproc,
+        'MSTYPE = ' || format_type(nullif(a.aggmtranstype, 0), NULL),
+        'MSSPACE = ' || nullif(a.aggmtransspace, 0),
+        'MFINALFUNC = ' || nullif(a.aggmfinalfn, 0)::regproc,
+        CASE WHEN a.aggmfinalextra THEN 'MFINALFUNC_EXTRA' END,
+        CASE WHEN a.aggmfinalfn <> 0 AND a.aggmfinalmodify <> CASE WHEN a.aggkind = 'n' THEN 'r'::"char" ELSE 'w' END
+             THEN 'MFINALFUNC_MODIFY = ' || CASE a.aggmfinalmodify WHEN 'r' THEN 'READ_ONLY'
+                 WHEN 's' THEN 'SHAREABLE' ELSE 'READ_WRITE' END END,
+        'MINITCOND = ' || quote_literal(a.aggminitval),
+        (SELECT format('SORTOP = OPERATOR(%I.%s)', s.nspname, o.oprname)
+           FROM pg_operator AS o JOIN pg_namespace AS s ON s.oid = o.oprnamespace WHERE o.oid = a.aggsortop),
+        CASE p.proparallel WHEN 's' THEN 'PARALLEL = SAFE' WHEN 'r' THEN 'PARALLEL = RESTRICTED' END,
+        CASE WHEN a.aggkind = 'h' THEN 'HYPOTHETICAL' END))
+      FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
+      JOIN pg_aggregate AS a ON a.aggfnoid = p.oid
+     WHERE p.oid = routine
+  );
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION pgstream.describe_routine(routine oid) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+-- INNER
+AS $function$
+BEGIN
+  RETURN (
+    SELECT jsonb_strip_nulls(jsonb_build_object(
+      'type', CASE p.prokind WHEN 'a' THEN 'aggregate' WHEN 'p' THEN 'procedure' ELSE 'function' END,
+      'name', p.proname,
+      'schema_oid', p.pronamespace::bigint,
+      'signature', format('(%s)', CASE WHEN p.prokind = 'a' AND p.pronargs = 0 THEN '*'
+                                       ELSE pg_get_function_identity_arguments(p.oid) END),
+      'definition', CASE p.prokind WHEN 'a' THEN pgstream.aggregate_definition(p.oid)
+                                   ELSE rtrim(pg_get_functiondef(p.oid), E'\n') END,
+      'hash', md5(concat(to_jsonb(p) - '{oid,proname,pronamespace,proowner,proacl}'::text[],
+                         (SELECT to_jsonb(a) FROM pg_aggregate AS a WHERE a.aggfnoid = p.oid))),
+      'definer', p.prosecdef,
+      'owner', pg_get_userbyid(p.proowner),
+      'comment', (SELECT m.description FROM pg_description AS m
+          WHERE m.classoid = 'pg_proc'::regclass AND m.objoid = p.oid AND m.objsubid = 0)
+    ))
+    FROM pg_proc AS p WHERE p.oid = routine
+  );
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION pgstream.describe_view(relation oid) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+-- INNER
+AS $function$
+BEGIN
+  RETURN (
+    SELECT jsonb_strip_nulls(jsonb_build_object(
+      'type', CASE c.relkind WHEN 'm' THEN 'materialized view' ELSE 'view' END,
+      'name', c.relname,
+      'schema_oid', c.relnamespace::bigint,
+      'definition', format('CREATE %s %I.%I%s%s AS%s%s',
+        CASE c.relkind WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'OR REPLACE VIEW' END, n.nspname, c.relname,
+        (SELECT ' USING ' || quote_ident(m.amname) FROM pg_am AS m WHERE m.oid = c.relam),
+        ' WITH (' || (SELECT string_agg(format('%I=%L', split_part(o, '=', 1), substr(o, strpos(o, '=') + 1)), ', ')
+                       FROM unnest(c.reloptions) AS o) || ')',
+        rtrim(E'\n' || pg_get_viewdef(c.oid), ';'),
+        CASE c.relkind WHEN 'm' THEN E'\n  WITH NO DATA' END),
+      'hash', md5(r.ev_action::text),
+      'options', to_jsonb(c.reloptions),
+      'columns', (SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+            'number', a.attnum, 'name', a.attname,
+            'default', pg_get_expr(d.adbin, 0),
+            'comment', (SELECT m.description FROM pg_description AS m
+                WHERE m.classoid = 'pg_class'::regclass AND m.objoid = c.oid AND m.objsubid = a.attnum)))
+            ORDER BY a.attnum)
+          FROM pg_attribute AS a LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+      'populated', CASE WHEN c.relkind = 'm' THEN c.relispopulated END,
+      'owner', pg_get_userbyid(c.relowner),
+      'comment', (SELECT m.description FROM pg_description AS m
+          WHERE m.classoid = 'pg_class'::regclass AND m.objoid = c.oid AND m.objsubid = 0)
+    ))
+    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    JOIN pg_rewrite AS r ON r.ev_class = c.oid AND r.rulename = '_RETURN'
+    WHERE c.oid = relation
+  );
+END
+$function$;
+
+-- What belongs to a table: triggers, rules, policies, extended statistics.
+CREATE OR REPLACE FUNCTION pgstream.describe_trigger(trigger_oid oid) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+-- INNER
+AS $function$
+BEGIN
+  RETURN (
+    SELECT jsonb_strip_nulls(jsonb_build_object(
+      'type', 'trigger',
+      'name', t.tgname,
+      'table_oid', t.tgrelid::bigint,
+      'definition', pg_get_triggerdef(t.oid),
+      'hash', md5((to_jsonb(t) - '{oid,tgname,tgenabled,tgparentid}'::text[])::text),
+      -- We write to tables, and never to views.
+      'enabled', CASE WHEN c.relkind <> 'v' THEN t.tgenabled::text END,
+      'comment', (SELECT m.description FROM pg_description AS m
+          WHERE m.classoid = 'pg_trigger'::regclass AND m.objoid = t.oid AND m.objsubid = 0)
+    ))
+    FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid WHERE t.oid = trigger_oid
+  );
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION pgstream.describe_rule(rule oid) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+-- INNER
+AS $function$
+BEGIN
+  RETURN (
+    SELECT jsonb_strip_nulls(jsonb_build_object(
+      'type', 'rule',
+      'name', r.rulename,
+      'table_oid', r.ev_class::bigint,
+      'definition', rtrim(pg_get_ruledef(r.oid), ';'),
+      'hash', md5((to_jsonb(r) - '{oid,rulename,ev_enabled}'::text[])::text),
+      'enabled', CASE WHEN c.relkind <> 'v' THEN r.ev_enabled::text END,
+      'comment', (SELECT m.description FROM pg_description AS m
+          WHERE m.classoid = 'pg_rewrite'::regclass AND m.objoid = r.oid AND m.objsubid = 0)
+    ))
+    FROM pg_rewrite AS r JOIN pg_class AS c ON c.oid = r.ev_class WHERE r.oid = rule
+  );
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION pgstream.describe_policy(policy oid) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+-- INNER
+AS $function$
+BEGIN
+  RETURN (
+    SELECT jsonb_strip_nulls(jsonb_build_object(
+      'type', 'policy',
+      'name', p.polname,
+      'table_oid', p.polrelid::bigint,
+      'definition', concat(
+        format('CREATE POLICY %I ON %I.%I', p.polname, n.nspname, c.relname),
+        CASE WHEN NOT p.polpermissive THEN ' AS RESTRICTIVE' END,
+        CASE p.polcmd WHEN 'r' THEN ' FOR SELECT' WHEN 'a' THEN ' FOR INSERT' WHEN 'w' THEN ' FOR UPDATE'
+                      WHEN 'd' THEN ' FOR DELETE' END,
+        ' TO ' || (SELECT string_agg(CASE r.oid WHEN 0 THEN 'PUBLIC'
+                                                ELSE quote_ident(pg_get_userbyid(r.oid)) END, ', ' ORDER BY r.place)
+                     FROM unnest(p.polroles) WITH ORDINALITY AS r (oid, place)),
+        ' USING (' || pg_get_expr(p.polqual, p.polrelid) || ')',
+        ' WITH CHECK (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')'),
+      'hash', md5((to_jsonb(p) - '{oid,polname}'::text[])::text),
+      'comment', (SELECT m.description FROM pg_description AS m
+          WHERE m.classoid = 'pg_policy'::regclass AND m.objoid = p.oid AND m.objsubid = 0)
+    ))
+    FROM pg_policy AS p JOIN pg_class AS c ON c.oid = p.polrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE p.oid = policy
+  );
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION pgstream.describe_statistics(statistics oid) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+-- INNER
+AS $function$
+BEGIN
+  RETURN (
+    SELECT jsonb_strip_nulls(jsonb_build_object(
+      'type', 'statistics object',
+      'name', s.stxname,
+      'schema_oid', s.stxnamespace::bigint,
+      'table_oid', s.stxrelid::bigint,
+      'definition', pg_get_statisticsobjdef(s.oid),
+      'hash', md5((to_jsonb(s) - '{oid,stxname,stxnamespace,stxowner,stxstattarget}'::text[])::text),
+      'statistics', nullif(s.stxstattarget, -1),
+      'owner', pg_get_userbyid(s.stxowner),
+      'comment', (SELECT m.description FROM pg_description AS m
+          WHERE m.classoid = 'pg_statistic_ext'::regclass AND m.objoid = s.oid AND m.objsubid = 0)
+    ))
+    FROM pg_statistic_ext AS s WHERE s.oid = statistics
+  );
+END
+$function$;
+
+-- Returns those of the given objects, of whichever of these kinds, that exist and that we replicate.
+CREATE OR REPLACE FUNCTION pgstream.describe_objects(objects oid[])
+RETURNS TABLE (class oid, oid oid, relation oid, description jsonb)
+LANGUAGE plpgsql STABLE
+-- INNER
+AS $function$
+BEGIN
+  RETURN QUERY
+  WITH found (class, oid, namespace, relation) AS (
+    SELECT 'pg_class'::regclass::oid, c.oid, c.relnamespace, NULL::oid
+      FROM pg_class AS c WHERE c.oid = ANY (objects) AND c.relkind IN ('v', 'm')
+    UNION ALL
+    SELECT 'pg_proc'::regclass, p.oid, p.pronamespace, NULL FROM pg_proc AS p WHERE p.oid = ANY (objects)
+    UNION ALL
+    SELECT 'pg_trigger'::regclass, t.oid, c.relnamespace, c.oid
+      FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid
+     WHERE t.oid = ANY (objects) AND NOT t.tgisinternal AND t.tgparentid = 0
+    UNION ALL
+    SELECT 'pg_rewrite'::regclass, r.oid, c.relnamespace, c.oid
+      FROM pg_rewrite AS r JOIN pg_class AS c ON c.oid = r.ev_class
+     WHERE r.oid = ANY (objects) AND r.rulename <> '_RETURN'
+    UNION ALL
+    SELECT 'pg_policy'::regclass, p.oid, c.relnamespace, c.oid
+      FROM pg_policy AS p JOIN pg_class AS c ON c.oid = p.polrelid WHERE p.oid = ANY (objects)
+    UNION ALL
+    SELECT 'pg_statistic_ext'::regclass, s.oid, s.stxnamespace, s.stxrelid
+      FROM pg_statistic_ext AS s WHERE s.oid = ANY (objects)
+  )
+  SELECT f.class, f.oid, f.relation,
+         CASE f.class
+           WHEN 'pg_class'::regclass THEN pgstream.describe_view(f.oid)
+           WHEN 'pg_proc'::regclass THEN pgstream.describe_routine(f.oid)
+           WHEN 'pg_trigger'::regclass THEN pgstream.describe_trigger(f.oid)
+           WHEN 'pg_rewrite'::regclass THEN pgstream.describe_rule(f.oid)
+           WHEN 'pg_policy'::regclass THEN pgstream.describe_policy(f.oid)
+           ELSE pgstream.describe_statistics(f.oid)
+         END
+    FROM found AS f JOIN pg_namespace AS n ON n.oid = f.namespace
+   WHERE f.oid >= 16384 AND NOT pgstream.ignores_schema(n.nspname)
+     AND ((SELECT m.objid FROM pg_depend AS m WHERE m.classid = f.class
+             AND m.objid = f.oid AND m.deptype = 'e' LIMIT 1) IS NULL
+       OR (SELECT o.oid FROM pgstream.object AS o WHERE o.class = f.class AND o.oid = f.oid) IS NOT NULL);
+END
+$function$;
+
+-- All objects of these kinds.
+CREATE OR REPLACE FUNCTION pgstream.all_objects() RETURNS oid[]
+LANGUAGE plpgsql STABLE
+-- INNER
+AS $function$
+BEGIN
+  RETURN ARRAY(
+    SELECT c.oid FROM pg_class AS c WHERE c.oid >= 16384 AND c.relkind IN ('v', 'm')
+    UNION ALL SELECT p.oid FROM pg_proc AS p WHERE p.oid >= 16384
+    UNION ALL SELECT t.oid FROM pg_trigger AS t WHERE t.oid >= 16384 AND NOT t.tgisinternal
+    UNION ALL SELECT r.oid FROM pg_rewrite AS r WHERE r.oid >= 16384 AND r.rulename <> '_RETURN'
+    UNION ALL SELECT p.oid FROM pg_policy AS p
+    UNION ALL SELECT s.oid FROM pg_statistic_ext AS s);
+END
+$function$;
+
+-- REMOVAL
+DROP FUNCTION IF EXISTS pgstream.all_objects();
+DROP FUNCTION IF EXISTS pgstream.describe_objects(oid[]);
+DROP FUNCTION IF EXISTS pgstream.describe_statistics(oid);
+DROP FUNCTION IF EXISTS pgstream.describe_policy(oid);
+DROP FUNCTION IF EXISTS pgstream.describe_rule(oid);
+DROP FUNCTION IF EXISTS pgstream.describe_trigger(oid);
+DROP FUNCTION IF EXISTS pgstream.describe_view(oid);
+DROP FUNCTION IF EXISTS pgstream.describe_routine(oid);
+DROP FUNCTION IF EXISTS pgstream.aggregate_definition(oid);
+DROP FUNCTION IF EXISTS pgstream.object_classes();
