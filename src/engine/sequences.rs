@@ -14,6 +14,7 @@
 //! The stream is not kept waiting for it: both ends have sessions of their own.
 
 mod advance;
+mod look;
 mod read;
 
 use std::collections::{HashMap, HashSet};
@@ -24,8 +25,8 @@ use tokio::time::{MissedTickBehavior, interval_at, timeout};
 use tracing::{debug, info, warn};
 
 use crate::config::{ConnectionSettings, Pipeline, SlotName, TableFilter};
+use crate::model::Lsn;
 use crate::model::hint::run_command;
-use crate::model::{Lsn, QualifiedName};
 use crate::postgres::{self, PgError, Session};
 use crate::runtime::clock;
 use crate::status::{Phase, SequenceStatus, StatusPublisher};
@@ -35,6 +36,7 @@ use super::failure::failure_of;
 
 pub(super) use advance::note;
 use advance::{Advanced, Idle};
+use look::{Look, Position};
 
 /// How often the source is asked.
 const EVERY: Duration = Duration::from_secs(5);
@@ -54,53 +56,6 @@ const LOOKS_MAX: usize = 5;
 
 /// So many sequences that do not follow are shown by name.
 const SHOWN_MAX: usize = 20;
-
-/// Where a sequence is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Position {
-    last_value: i64,
-    is_called: bool,
-}
-
-impl Position {
-    const fn called(last_value: i64) -> Self {
-        Self {
-            last_value,
-            is_called: true,
-        }
-    }
-}
-
-/// The column that owns a sequence.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Owner {
-    table: QualifiedName,
-    column: String,
-}
-
-/// A sequence of the source.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct SequenceState {
-    oid: u32,
-    name: QualifiedName,
-    owner: Option<Owner>,
-    /// The filter does not leave the table out that owns it.
-    travels: bool,
-    position: Position,
-}
-
-/// What one look at the source saw.
-#[derive(Debug)]
-struct Look {
-    /// Where the source's WAL ended before it: what the stream sets back behind that makes it stale.
-    lsn: Lsn,
-    /// Those that may be ahead of the target's.
-    moved: Vec<SequenceState>,
-    /// How many the source has.
-    count: u64,
-    /// Those that our role may not read.
-    closed: Vec<QualifiedName>,
-}
 
 fn status_of(count: u64, advanced: &Advanced) -> SequenceStatus {
     let unfollowed = advanced.unfollowed.iter();
@@ -400,6 +355,9 @@ pub async fn follow_sequences(pipeline: &Pipeline) -> Result<SequenceStatus, Eng
 
 #[cfg(test)]
 mod tests {
+    use crate::model::QualifiedName;
+
+    use super::look::SequenceState;
     use super::*;
 
     fn look(moved: &[(u32, i64)]) -> Look {

@@ -5,7 +5,7 @@
 //! transaction where on the source that was, and whoever moves sequences holds that row meanwhile: he comes
 //! either before the stream, or sees it.
 
-use super::{Look, SequenceState};
+use super::look::{Look, SequenceState};
 use crate::config::ConnectionSettings;
 use crate::model::{Lsn, quote_literal};
 use crate::postgres::{self, PgError, Session, UNDEFINED_TABLE};

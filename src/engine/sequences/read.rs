@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Look, Owner, Position, SequenceState};
+use super::look::{Look, Owner, Position, SequenceState};
 use crate::config::{ConnectionSettings, TableFilter};
 use crate::model::QualifiedName;
 use crate::postgres::{self, PgError, Session};
