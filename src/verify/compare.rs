@@ -128,7 +128,7 @@ async fn under_snapshots(
     if unchanged != (true, true) {
         return Ok(Outcome::Again("its definition was changed".to_owned()));
     }
-    let hasher = Hasher::new(settings.seed, table.row_estimate);
+    let hasher = Hasher::new(settings.seed, table.row_estimate, table.key.len());
     let (mut source, mut target) = (hasher.digest(), hasher.digest());
     let (copy_source, copy_target) = (
         table.copy_source(settings.sample),
@@ -189,7 +189,7 @@ async fn differences(
     let buckets: HashSet<usize> = differing.iter().copied().take(BUCKETS_READ_MAX).collect();
     let names = (&*table.key, &*table.columns);
     let mut differences = Differences::new(hasher, names, settings.show_values);
-    let wanted = |row: &[u8]| buckets.contains(&hasher.bucket(hasher.hash(row)));
+    let wanted = |row: &[u8]| buckets.contains(&hasher.bucket(row));
     for (session, copy, on) in [
         (
             sides.source,

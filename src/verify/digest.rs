@@ -1,7 +1,7 @@
 //! The digest of a table: rows counted and their hashes summed, by bucket. Pure.
 //!
-//! The bucket of a row is taken from its hash, so that both sides agree on it whatever order they send
-//! their rows in, and whatever their collations are.
+//! The bucket of a row is taken from a hash of its key, or of the row where it has none, so that both sides
+//! agree on it whatever order they send their rows in, and whatever their collations are.
 
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
@@ -16,16 +16,19 @@ const BUCKETS_MAX: u64 = 1 << 16;
 pub(super) struct Hasher {
     seed: u64,
     mask: u128,
+    /// So many fields at the beginning of a row are its key; 0: it has none.
+    key_fields: usize,
 }
 
 impl Hasher {
-    pub(super) fn new(seed: u64, row_estimate: u64) -> Self {
+    pub(super) fn new(seed: u64, row_estimate: u64, key_fields: usize) -> Self {
         let buckets = (row_estimate / ROWS_PER_BUCKET)
             .next_power_of_two()
             .clamp(16, BUCKETS_MAX);
         Self {
             seed,
             mask: u128::from(buckets - 1),
+            key_fields,
         }
     }
 
@@ -34,8 +37,17 @@ impl Hasher {
         xxh3_128_with_seed(row, self.seed)
     }
 
-    /// Returns the bucket of a row with this hash.
-    pub(super) fn bucket(self, hash: u128) -> usize {
+    /// Returns the bucket of a row: both values of a key are in one.
+    pub(super) fn bucket(self, row: &[u8]) -> usize {
+        let mut ends = row
+            .iter()
+            .enumerate()
+            .filter(|(_, byte)| matches!(byte, b'\t' | b'\n'));
+        let end = self
+            .key_fields
+            .checked_sub(1)
+            .and_then(|last| ends.nth(last));
+        let hash = self.hash(end.map_or(row, |(end, _)| &row[..end]));
         usize::try_from(hash & self.mask).unwrap_or_default()
     }
 
@@ -67,7 +79,7 @@ impl Digest {
     /// Adds a row.
     pub(super) fn add(&mut self, row: &[u8]) {
         let hash = self.hasher.hash(row);
-        if let Some(bucket) = self.buckets.get_mut(self.hasher.bucket(hash)) {
+        if let Some(bucket) = self.buckets.get_mut(self.hasher.bucket(row)) {
             bucket.row_count += 1;
             bucket.sum = bucket.sum.wrapping_add(hash);
         }
@@ -94,7 +106,7 @@ mod tests {
     use super::*;
 
     fn digest(rows: &[Vec<u8>]) -> Digest {
-        let mut digest = Hasher::new(7, 10_000).digest();
+        let mut digest = Hasher::new(7, 10_000, 0).digest();
         for row in rows {
             digest.add(row);
         }
@@ -123,6 +135,19 @@ mod tests {
             let place = place.index(rows.len());
             rows[place].push(b'x');
             prop_assert!(!before.differing(&digest(&rows)).is_empty());
+        }
+    }
+
+    #[test]
+    fn rows_of_one_key_are_in_one_bucket_whatever_else_they_hold() {
+        let hasher = Hasher::new(7, 10_000_000, 2);
+        for (one, other, same) in [
+            ("1\ta\tx\n", "1\ta\ty\n", true),
+            ("1\ta\n", "1\ta\n", true),
+            ("1\ta\tx\n", "1\tb\tx\n", false),
+        ] {
+            let equal = hasher.bucket(one.as_bytes()) == hasher.bucket(other.as_bytes());
+            assert_eq!(equal, same, "{one:?} {other:?}");
         }
     }
 }

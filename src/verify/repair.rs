@@ -323,7 +323,7 @@ impl Buckets {
         (source, target): (&Session, &Session),
         table: &Candidate,
     ) -> Result<Self, PgError> {
-        let hasher = Hasher::new(random(), table.row_estimate);
+        let hasher = Hasher::new(random(), table.row_estimate, 0);
         let (mut on_source, mut on_target) = (hasher.digest(), hasher.digest());
         let (from_source, from_target) = (table.copy_source(None), table.copy_target(None));
         tokio::try_join!(
@@ -337,8 +337,7 @@ impl Buckets {
     }
 
     fn have(&self, row: &[u8]) -> bool {
-        self.differing
-            .contains(&self.hasher.bucket(self.hasher.hash(row)))
+        self.differing.contains(&self.hasher.bucket(row))
     }
 }
 

@@ -222,7 +222,7 @@ mod tests {
 
     fn found(key: &[usize], source: &[&str], target: &[&str]) -> Found {
         let columns = ["id".to_owned(), "v".to_owned()];
-        let mut differences = Differences::new(Hasher::new(1, 0), (key, &columns), true);
+        let mut differences = Differences::new(Hasher::new(1, 0, 0), (key, &columns), true);
         for row in source {
             differences.add(ReadOn::Source, row.as_bytes());
         }

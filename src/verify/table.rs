@@ -347,7 +347,11 @@ fn candidate(
     let Some(described) = described else {
         return Err("it was dropped on the source".to_owned());
     };
-    let columns = &described.columns;
+    // The key first: what a row is known by is then its beginning.
+    let rest = described.columns.iter();
+    let rest = rest.filter(|column| !described.key.contains(column));
+    let columns: Vec<String> = described.key.iter().chain(rest).cloned().collect();
+    let columns = &columns;
     let missing = columns.iter().filter(|name| !found.columns.contains(*name));
     let missing: Vec<&str> = missing.map(String::as_str).collect();
     if !missing.is_empty() {
