@@ -115,6 +115,18 @@ async fn what_belongs_to_a_table_travels_with_what_is_done_to_it() {
     .await;
 }
 
+#[tokio::test]
+async fn what_names_another_table_goes_before_it() {
+    check(&[
+        "CREATE SCHEMA s; CREATE TABLE s.named (a int PRIMARY KEY); CREATE TABLE s.t (a int)",
+        "CREATE POLICY p ON s.t USING (a IN (SELECT a FROM s.named)); \
+         CREATE RULE r AS ON DELETE TO s.t DO ALSO DELETE FROM s.named",
+        "DROP SCHEMA s CASCADE",
+        "CREATE TABLE after_it (a int)",
+    ])
+    .await;
+}
+
 /// The stream goes on, and the log says why.
 #[tokio::test]
 async fn what_the_target_refuses_is_reported_and_rows_go_on() {

@@ -106,11 +106,11 @@ fn named(place: i64, kind: &str, name: &QualifiedName) -> Gone {
 fn other(command: &CommandObjects<'_>, images: &Images<Object>, steps: &mut Steps) -> Option<Gone> {
     let before = images.before.as_ref()?;
     let goes = images.after.is_none() && images.dropped && object::selects(command, before);
-    if !goes
-        || before
-            .table_oid
-            .is_some_and(|table| command.is_dropped(table))
-    {
+    // A policy, or a rule, may name another table, which may go before its own.
+    let names_others = matches!(before.kind.as_str(), "policy" | "rule");
+    let table = before.table_oid;
+    let with_table = table.is_some_and(|table| command.is_dropped(table));
+    if !goes || with_table && !names_others {
         return None;
     }
     let address = before.address();
