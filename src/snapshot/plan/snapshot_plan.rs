@@ -28,7 +28,7 @@ use super::existing::existing;
 use super::preflight::{Note, Preflight};
 use super::ranges::{Ranges, ranges};
 use super::settings::PlanSettings;
-use super::source_snapshot::SourceSnapshot;
+use super::source_snapshot::{SourceSnapshot, labels_of_others};
 
 /// A snapshot of the source with the tables that are read at it.
 pub(crate) struct SnapshotPlan {
@@ -531,14 +531,6 @@ fn views<'o>(
     });
     let names = views.map(Object::qualified_name);
     names.filter(|view| filter.selects(view))
-}
-
-/// Functions, views and so on, as people call them.
-pub(crate) fn labels_of_others(objects: &[ObjectChange]) -> impl Iterator<Item = String> {
-    let others = objects
-        .iter()
-        .filter(|object| matches!(object, ObjectChange::Object(_)));
-    others.map(ObjectChange::label)
 }
 
 fn type_oids(objects: &[ObjectChange]) -> HashMap<String, u32> {

@@ -11,7 +11,6 @@ use super::error::PlanError;
 use super::preflight::{Need, Note, Unreplicated, needs};
 use super::rights::{closed_sequences, hidden_rows, require_sequences};
 use super::settings::{FreeObjects, PlanSettings};
-use super::snapshot_plan::labels_of_others;
 
 /// A snapshot of the source, and what it has of the waiting tables there.
 pub(crate) struct SourceSnapshot {
@@ -161,4 +160,12 @@ async fn session_pid(session: &Session) -> Result<i32, PgError> {
         .row("SELECT pg_catalog.pg_backend_pid()", &[])
         .await?;
     Ok(row.map_or(0, |row| row.get(0)))
+}
+
+/// Functions, views and so on, as people call them.
+pub(crate) fn labels_of_others(objects: &[ObjectChange]) -> impl Iterator<Item = String> {
+    let others = objects
+        .iter()
+        .filter(|object| matches!(object, ObjectChange::Object(_)));
+    others.map(ObjectChange::label)
 }
