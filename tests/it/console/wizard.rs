@@ -1,6 +1,6 @@
 //! The wizards by keyboard, on fresh servers, checked in the catalogs.
 
-use crate::support::{execute, query_text};
+use crate::support::{execute, query_text, wait_until};
 
 use super::pty::Terminal;
 use super::real::Stage;
@@ -114,8 +114,14 @@ async fn a_pipeline_is_set_up_started_and_torn_down() {
     terminal.keys("5");
     terminal.wait_for("public.made");
     terminal.wait_for("public.no_key");
-    let rows = query_text(&stage.target, "SELECT a::text FROM no_key").await;
-    assert_eq!(rows, ["1", "1"]);
+    wait_until("the rows of no_key", || async {
+        let rows = query_text(&stage.target, "SELECT a::text FROM no_key").await;
+        match rows == ["1", "1"] {
+            true => Ok(()),
+            false => Err(format!("{rows:?}")),
+        }
+    })
+    .await;
     let left_out = "SELECT (to_regclass('left_out') IS NULL)::text";
     assert_eq!(query_text(&stage.target, left_out).await, ["true"]);
 
