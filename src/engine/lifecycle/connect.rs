@@ -261,10 +261,11 @@ async fn connect(
     let (choice, reader, feedback) =
         started.map_err(|error| on_source.failed("start streaming", error))?;
     decoder.started_with(choice);
+    let last_stop = last_stop(&opened.writer, &slot.name, first_session).await;
     info!(target: "slot", slot = slot.name, plugin = slot.plugin, lsn = %from,
         "streaming started");
     Ok(Connected {
-        last_stop: last_stop(&opened.writer, &slot.name, first_session).await,
+        last_stop,
         reader,
         feedback,
         walsender_timeout: asked.walsender_timeout,
