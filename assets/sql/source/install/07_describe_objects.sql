@@ -225,6 +225,9 @@ BEGIN
       FROM pg_class AS c WHERE c.oid = ANY (objects) AND c.relkind IN ('v', 'm')
     UNION ALL
     SELECT 'pg_proc'::regclass, p.oid, p.pronamespace, NULL FROM pg_proc AS p WHERE p.oid = ANY (objects)
+       -- Those that a range type makes come with it.
+       AND (SELECT d.objid FROM pg_depend AS d
+             WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'i' LIMIT 1) IS NULL
     UNION ALL
     SELECT 'pg_trigger'::regclass, t.oid, c.relnamespace, c.oid
       FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid
