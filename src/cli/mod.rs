@@ -29,6 +29,7 @@ mod plan;
 mod progress;
 mod run;
 mod runtime;
+#[cfg(feature = "tui")]
 mod screen;
 mod sequences;
 mod servers;
@@ -48,8 +49,7 @@ use clap::error::{ContextKind, ContextValue};
 
 use crate::config::{Configuration, Inputs, LogFormat, redact};
 #[cfg(feature = "tui")]
-use crate::console::Opening;
-use crate::console::wizard::Kind;
+use crate::console::{Opening, wizard::Kind};
 use crate::model::ErrorClass;
 
 use args::{Arguments, Command};

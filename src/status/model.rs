@@ -69,6 +69,7 @@ pub const SCHEMA_CHANGES_MAX: usize = 200;
 
 impl Status {
     /// Returns the table whose change the target refuses, while the engine is held there.
+    #[cfg(feature = "tui")]
     pub(crate) fn refused_table(&self) -> Option<&str> {
         let failure = self
             .last_error
