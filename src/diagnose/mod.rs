@@ -1,5 +1,5 @@
-//! Looks at both sides without a stream: what is in the way ([`check`]), how far all is ([`inspect`]), and
-//! what must hold before anything is streamed ([`requirements`]).
+//! Looks at both sides without a stream: what is in the way (`check`), how far all is (`inspect`), and
+//! what must hold before anything is streamed (`requirements`).
 //!
 //! What is known of an installation comes from one place, `schema::install`.
 

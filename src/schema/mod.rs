@@ -9,7 +9,7 @@
 //!
 //! The text of a command is never replayed: it may be a whole batch, a DO block, a function call.
 //! What an object is, is read from the catalogs; the difference between two such descriptions is
-//! turned into statements by pure code ([`plan`]). [`install`] puts the triggers and their tables on
+//! turned into statements by pure code (`plan`). [`install`] puts the triggers and their tables on
 //! the source and takes them away again.
 
 mod acknowledge;

@@ -10,7 +10,7 @@
 //!           its rows and statements
 //! ```
 //!
-//! The bytes of COPY pass through untouched. How the copy and the stream meet is in [`copies`].
+//! The bytes of COPY pass through untouched. How the copy and the stream meet is in `copies`.
 
 pub(crate) mod copies;
 mod error;

@@ -4,7 +4,7 @@ use crate::model::{Classify, ErrorClass};
 use crate::postgres::error::PgError;
 
 /// A copy failed; which side said so. Neither holds a value: of the target's refusal of a row, the
-/// row's number and column are left ([`ServerError::row_number`](super::ServerError::row_number)).
+/// row's number and column are left (`ServerError::row_number`).
 #[derive(Debug, thiserror::Error)]
 pub enum CopyError {
     #[error("cannot copy rows from the source")]
