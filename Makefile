@@ -19,7 +19,7 @@ help: ## Lists these commands.
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 tutorial: deps ## Plays the whole tutorial on two throw-away PostgreSQL clusters.
-	@echo "building pgstream; the first time this takes about two minutes on two cores"
+	@echo "building pgstream; the first time this takes about three minutes on two cores"
 	$(CARGO) run $(LOCKED) --profile quick -- tutorial
 
 test: deps ## Runs every test, then checks format, lints and documentation.
