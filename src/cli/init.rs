@@ -9,13 +9,13 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::config::{Configuration, Maintenance, Plugin, SlotName};
-use crate::postgres::{PgError, Session, connect_watched, find_slot};
+use crate::postgres::{PgError, Session, connect_watched, find_slot, slot_or_default};
 use crate::schema::{InstallError, Progress, StepProgress, StepState, install};
 
 use super::Failure;
 use super::args::InitArguments;
 use super::output::{print, print_note};
-use super::plan::{print_plan, slot_name};
+use super::plan::print_plan;
 use super::runtime::block_on;
 use super::servers::Servers;
 use super::signals::Signals;
@@ -64,7 +64,7 @@ async fn install_missing(
 ) -> Result<(), Failure> {
     let servers = enter(maintenance).await?;
     let source = &servers.source;
-    let slot = slot_name(source, maintenance).await?;
+    let slot = slot_or_default(source, maintenance.slot.as_ref()).await?;
     let plugin = plugin(source, &slot, maintenance.plugin).await?;
     let watcher = watch::Sender::new(Progress::default());
     let reported = Cell::new(0);
@@ -126,7 +126,7 @@ async fn plugin(
 
 async fn plan(maintenance: &Maintenance) -> Result<(), Failure> {
     let servers = enter(maintenance).await?;
-    let slot = slot_name(&servers.source, maintenance).await?;
+    let slot = slot_or_default(&servers.source, maintenance.slot.as_ref()).await?;
     let plugin = plugin(&servers.source, &slot, maintenance.plugin).await?;
     let steps = install::plan_init(servers.both(), &slot, plugin).await?;
     Ok(print_plan(&steps)?)

@@ -5,13 +5,13 @@ use std::process::ExitCode;
 use tracing::info;
 
 use crate::config::{Configuration, ConnectionSettings, Maintenance, SlotName};
-use crate::postgres::{PgError, Session, connect_watched};
+use crate::postgres::{PgError, Session, connect_watched, slot_or_default};
 use crate::schema::{InstallError, SourceServers, install};
 
 use super::Failure;
 use super::args::TearDownArguments;
 use super::output::{print, print_note};
-use super::plan::{print_plan, slot_name};
+use super::plan::print_plan;
 use super::runtime::block_on;
 use super::servers::Servers;
 
@@ -101,7 +101,7 @@ async fn enter(maintenance: &Maintenance) -> Result<Sides, Failure> {
         },
     };
     let slot = match &source {
-        Some(servers) => slot_name(&servers.source, maintenance).await?,
+        Some(servers) => slot_or_default(&servers.source, maintenance.slot.as_ref()).await?,
         None => guessed_slot(maintenance),
     };
     Ok(Sides {

@@ -14,7 +14,9 @@ use crate::config::{ConnectionSettings, Pipeline, SlotName};
 use crate::diagnose::Verified;
 use crate::diagnose::stops;
 use crate::model::Lsn;
-use crate::postgres::{self, INVALID_SCHEMA_NAME, PgError, Session, UNDEFINED_TABLE, document};
+use crate::postgres::{
+    self, INVALID_SCHEMA_NAME, PgError, Session, UNDEFINED_TABLE, document, slot_or_default,
+};
 use crate::schema::{Change, Entry};
 use crate::status::{Failure, Lag, SchemaChange, SchemaState, Slot};
 
@@ -210,28 +212,26 @@ impl Observer {
     }
 
     async fn verified(&mut self) -> Result<Verified, PgError> {
-        if self.slot_name.is_none() {
-            let session = opened(&self.pipeline.source, &mut self.source).await?;
-            self.slot_name = Some(slot_name(&self.pipeline, session).await?);
-        }
-        let Some(slot_name) = &self.slot_name else {
-            return Ok(Verified::default());
-        };
+        let slot_name = self.slot_name().await?;
         let session = opened(&self.pipeline.target, &mut self.target).await?;
         let sql = include_str!("../../assets/sql/target/verified.sql");
         let found = document(session, sql, &[&slot_name.as_str()]).await;
         Ok(unless_missing(found)?.unwrap_or_default())
     }
 
-    async fn look_at_source(&mut self) -> Result<monitor::Look, PgError> {
+    /// Returns the slot's name, for which the source is asked once.
+    async fn slot_name(&mut self) -> Result<SlotName, PgError> {
+        if let Some(name) = &self.slot_name {
+            return Ok(name.clone());
+        }
         let session = opened(&self.pipeline.source, &mut self.source).await?;
-        let slot_name = match &self.slot_name {
-            Some(name) => name,
-            None => {
-                let name = slot_name(&self.pipeline, session).await?;
-                self.slot_name.insert(name)
-            }
-        };
+        let name = slot_or_default(session, self.pipeline.slot.as_ref()).await?;
+        Ok(self.slot_name.insert(name).clone())
+    }
+
+    async fn look_at_source(&mut self) -> Result<monitor::Look, PgError> {
+        let slot_name = self.slot_name().await?;
+        let session = opened(&self.pipeline.source, &mut self.source).await?;
         document(session, monitor::SLOTS, &[&slot_name.as_str()]).await
     }
 
@@ -263,13 +263,7 @@ impl Observer {
     }
 
     async fn ran(&mut self, ids: &[String]) -> Result<RanDocument, PgError> {
-        if self.slot_name.is_none() {
-            let session = opened(&self.pipeline.source, &mut self.source).await?;
-            self.slot_name = Some(slot_name(&self.pipeline, session).await?);
-        }
-        let Some(slot_name) = &self.slot_name else {
-            return Ok(RanDocument::default());
-        };
+        let slot_name = self.slot_name().await?;
         let session = opened(&self.pipeline.target, &mut self.target).await?;
         let found = document(session, RAN, &[&slot_name.as_str(), &ids]).await;
         Ok(unless_missing(found)?.unwrap_or_default())
@@ -284,13 +278,6 @@ async fn opened<'a>(
         Some(session) => session,
         None => session.insert(postgres::connect(settings, APPLICATION_NAME).await?),
     })
-}
-
-async fn slot_name(pipeline: &Pipeline, session: &Session) -> Result<SlotName, PgError> {
-    match &pipeline.slot {
-        Some(name) => Ok(name.clone()),
-        None => Ok(SlotName::for_database(&session.current_database().await?)),
-    }
 }
 
 /// A source without the schema log, or a target that nothing was written to, has nothing to tell.

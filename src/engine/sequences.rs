@@ -24,10 +24,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval_at, timeout};
 use tracing::{debug, info, warn};
 
-use crate::config::{ConnectionSettings, Pipeline, SlotName, TableFilter};
+use crate::config::{ConnectionSettings, Pipeline, TableFilter};
 use crate::model::Lsn;
 use crate::model::hint::run_command;
-use crate::postgres::{self, PgError, Session};
+use crate::postgres::{PgError, Session, slot_or_default};
 use crate::runtime::clock;
 use crate::status::{Phase, SequenceStatus, StatusPublisher};
 
@@ -319,19 +319,11 @@ pub(super) async fn look_last(follower: &mpsc::Sender<oneshot::Sender<()>>) {
 /// By SQLSTATE; [`EngineError::SlotUnusable`] where nothing was streamed into this target yet.
 pub async fn follow_sequences(pipeline: &Pipeline) -> Result<SequenceStatus, EngineError> {
     let mut follower = Follower::new(pipeline);
-    let slot_name = match &pipeline.slot {
-        Some(slot) => slot.to_string(),
-        None => {
-            let database = async {
-                let session = postgres::connect(&pipeline.source, "pgstream sequences").await?;
-                session.current_database().await
-            };
-            let database = database
-                .await
-                .map_err(|error| follower.source_failed(error))?;
-            SlotName::for_database(&database).to_string()
-        }
-    };
+    let sessions = follower.connect().await?;
+    let slot_name = slot_or_default(&sessions.0, pipeline.slot.as_ref()).await;
+    let slot_name = slot_name.map_err(|error| follower.source_failed(error))?;
+    let slot_name = slot_name.to_string();
+    follower.sessions = Some(sessions);
     let unusable = |reason: String, hint: String| EngineError::SlotUnusable {
         slot_name: slot_name.clone(),
         reason,

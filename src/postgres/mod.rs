@@ -60,7 +60,7 @@ pub use publication::{
 };
 pub use replication::{ReplicationConnection, SystemIdentity};
 pub use server_error::ServerError;
-pub use slot::{Slot, create_slot_sql, drop_slot_sql, find_slot};
+pub use slot::{Slot, create_slot_sql, drop_slot_sql, find_slot, slot_or_default};
 pub use sqlstate::{
     INSUFFICIENT_PRIVILEGE, INVALID_PARAMETER_VALUE, INVALID_SCHEMA_NAME, LOCK_NOT_AVAILABLE,
     OBJECT_IN_USE, UNDEFINED_FILE, UNDEFINED_TABLE,

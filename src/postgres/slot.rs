@@ -26,6 +26,20 @@ pub struct Slot {
     pub wal_status: Option<String>,
 }
 
+/// Returns the configured slot, else the default one of the database really connected to.
+///
+/// # Errors
+/// Transient when the connection is lost.
+pub async fn slot_or_default(
+    source: &Session,
+    configured: Option<&SlotName>,
+) -> Result<SlotName, PgError> {
+    match configured {
+        Some(slot) => Ok(slot.clone()),
+        None => Ok(SlotName::for_database(&source.current_database().await?)),
+    }
+}
+
 /// Returns the slot of that name, if there is one.
 ///
 /// # Errors

@@ -2,7 +2,7 @@
 
 use tracing::info;
 
-use crate::config::{Pipeline, SlotName};
+use crate::config::Pipeline;
 use crate::engine::{Engine, EngineOptions, Handle};
 use crate::postgres::Session;
 use crate::status::{Command, Outcome, Phase};
@@ -44,19 +44,6 @@ impl Beside {
             drop(engine.join().await);
         }
     }
-}
-
-/// Returns the name of the pipeline's slot.
-pub(super) async fn slot_name(
-    pipeline: &Pipeline,
-    source: &Session,
-) -> Result<String, VerifyError> {
-    if let Some(slot) = &pipeline.slot {
-        return Ok(slot.to_string());
-    }
-    let database = source.current_database().await;
-    let database = database.map_err(VerifyError::of("ask for the database's name"))?;
-    Ok(SlotName::for_database(&database).to_string())
 }
 
 async fn start(pipeline: &Pipeline) -> Result<Handle, VerifyError> {

@@ -10,13 +10,13 @@ use tracing::{debug, info, warn};
 use crate::config::{Pipeline, TableFilter};
 use crate::engine::follow_sequences;
 use crate::model::{Lsn, QualifiedName};
-use crate::postgres::{self, Session};
+use crate::postgres::{self, Session, slot_or_default};
 use crate::runtime::clock;
 use crate::status::{Verdict, failure_of};
 
 use super::VerifyError;
 use super::adopt::{self, Adoption};
-use super::beside::{Beside, slot_name};
+use super::beside::Beside;
 use super::compare::{Outcome, Settings};
 use super::counters::Counters;
 use super::pair::{self, Pair};
@@ -73,7 +73,9 @@ pub async fn verify(
 ) -> Result<Report, VerifyError> {
     let source = postgres::connect(&pipeline.source, "pgstream verify").await;
     let source = source.map_err(VerifyError::of("connect to the source"))?;
-    let slot_name = slot_name(pipeline, &source).await?;
+    let slot_name = slot_or_default(&source, pipeline.slot.as_ref()).await;
+    let slot_name = slot_name.map_err(VerifyError::of("ask for the database's name"))?;
+    let slot_name = slot_name.to_string();
     let stranded = match options.repair {
         true => adopt::why(pipeline, &source, &slot_name).await?,
         false => None,

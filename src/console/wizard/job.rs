@@ -11,7 +11,7 @@ use crate::config::{
 use crate::diagnose::check;
 use crate::failure::Failure;
 use crate::model::ErrorClass;
-use crate::postgres::{Session, connect};
+use crate::postgres::{Session, connect, slot_or_default};
 use crate::runtime::clock;
 use crate::schema::{self, Progress, SourceTable, install};
 
@@ -82,8 +82,7 @@ async fn probe(address: &str) -> Result<String, Failure> {
 
 async fn slot(session: &Session, wizard_values: &WizardValues) -> Result<SlotName, Failure> {
     if wizard_values.slot.is_empty() {
-        let database = session.current_database().await?;
-        return Ok(SlotName::for_database(&database));
+        return Ok(slot_or_default(session, None).await?);
     }
     let name = wizard_values.slot.parse();
     name.map_err(|error: SlotNameError| Failure::of(ErrorClass::Usage, error))

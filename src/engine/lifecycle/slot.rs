@@ -6,7 +6,7 @@ use crate::config::SlotName;
 use crate::engine::EngineError;
 use crate::model::Lsn;
 use crate::model::hint::{begin_anew, init_command};
-use crate::postgres::Session;
+use crate::postgres::{Session, slot_or_default};
 
 use super::source_errors::SourceErrors;
 
@@ -39,10 +39,9 @@ pub(super) async fn find_slot(
     holder_timeout: Duration,
     errors: &SourceErrors<'_>,
 ) -> Result<SlotState, EngineError> {
-    let name = match wanted {
-        Some(name) => name.to_string(),
-        None => default_slot(source, errors).await?,
-    };
+    let name = slot_or_default(source, wanted).await;
+    let name = name.map_err(|error| errors.failed("ask for the database's name", error))?;
+    let name = name.to_string();
     let row = source.row(SLOT, &[&name]).await;
     let row = row.map_err(|error| errors.failed("look for the slot", error))?;
     let Some(row) = row else {
@@ -100,10 +99,4 @@ pub(super) async fn find_slot(
         database: database.to_owned(),
         name,
     })
-}
-
-async fn default_slot(source: &Session, errors: &SourceErrors<'_>) -> Result<String, EngineError> {
-    let database = source.current_database().await;
-    let database = database.map_err(|error| errors.failed("ask for the database's name", error))?;
-    Ok(SlotName::for_database(&database).to_string())
 }
