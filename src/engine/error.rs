@@ -6,10 +6,11 @@ use crate::apply::ApplyError;
 use crate::decode::DecodeError;
 use crate::model::hint::{EDIT_FLAG, RUN_AGAIN, SKIP_FLAG, copied_or_left_out, on_side};
 use crate::model::{Classify, ErrorClass, Lsn};
-use crate::postgres::{PgError, ServerError, sqlstate};
+use crate::postgres::{PgError, sqlstate};
 use crate::runtime::TaskEnd;
 use crate::schema::SchemaError;
 use crate::snapshot::SnapshotError;
+use crate::status::source_refusal;
 
 /// Why the engine cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -213,8 +214,8 @@ impl Classify for EngineError {
     fn class(&self) -> ErrorClass {
         match self {
             Self::Snapshot(source) => source.class(),
-            Self::Source { source, .. } if is_unsendable(source) => ErrorClass::Operator,
-            Self::Source { source, .. } | Self::Target { source, .. } => source.class(),
+            Self::Source { source, .. } => source_refusal::class(source),
+            Self::Target { source, .. } => source.class(),
             Self::NotTheSource { .. } => ErrorClass::Usage,
             Self::SlotInUse { .. } | Self::NotReady { .. } | Self::Silent { .. } => {
                 ErrorClass::Transient
@@ -237,8 +238,7 @@ impl Classify for EngineError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Snapshot(source) => source.hint(),
-            Self::Source { source, .. } if is_unsendable(source) => Some(UNSENDABLE.to_owned()),
-            Self::Source { source, .. } => Some(on_side("source", &skippable(source)?)),
+            Self::Source { source, .. } => source_refusal::hint(source),
             Self::Target { source, .. } => Some(on_side("target", &source.hint()?)),
             Self::NotTheSource { key, .. } => Some(format!(
                 "{key} must name the database of PGSTREAM_POSTGRES_LISTENER_URL, or not be set"
@@ -299,19 +299,6 @@ impl Classify for EngineError {
     }
 }
 
-/// What the plugin left out belongs to a transaction.
-fn skippable(source: &PgError) -> Option<String> {
-    let hint = source.hint()?;
-    Some(match source {
-        PgError::StreamWarning(warning)
-            if warning.code != sqlstate::OBJECT_NOT_IN_PREREQUISITE_STATE =>
-        {
-            format!("{hint}, and this transaction left out with {SKIP_FLAG}")
-        }
-        _ => hint,
-    })
-}
-
 fn published_again(fix: Option<&str>, anew: &str) -> String {
     match fix {
         Some(fix) => format!(
@@ -320,16 +307,6 @@ fn published_again(fix: Option<&str>, anew: &str) -> String {
         ),
         None => format!("what was changed since cannot be decoded: {anew}"),
     }
-}
-
-/// A row in the WAL stays as large as it was written: nothing can be skipped that cannot be read.
-const UNSENDABLE: &str = "\
-the source cannot send one of its own rows: PostgreSQL prints no value, and no row, above 1 GB (a bytea \
-above 512 MB). Make it smaller there, or leave its table out of the filter; what the WAL holds of it stays, \
-so begin anew: pgstream tear-down, then init and run with the snapshot";
-
-fn is_unsendable(refusal: &PgError) -> bool {
-    refusal.server().is_some_and(ServerError::exceeds_limit)
 }
 
 fn lacks_table(refusal: &ApplyError) -> bool {

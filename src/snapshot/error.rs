@@ -2,11 +2,12 @@
 
 use crate::apply::ApplyError;
 use crate::config::key;
-use crate::model::hint::{SKIP_FLAG, on_side};
+use crate::model::hint::on_side;
 use crate::model::{Classify, ErrorClass};
-use crate::postgres::{PgError, ServerError, sqlstate};
+use crate::postgres::PgError;
 use crate::runtime::TaskEnd;
 use crate::schema::Conflict;
+use crate::status::source_refusal;
 
 use super::plan::PlanError;
 use super::{Idle, IdleCause, TableError};
@@ -133,8 +134,8 @@ impl SnapshotError {
 impl Classify for SnapshotError {
     fn class(&self) -> ErrorClass {
         match self {
-            Self::Source { source, .. } if is_unsendable(source) => ErrorClass::Operator,
-            Self::Source { source, .. } | Self::Target { source, .. } => source.class(),
+            Self::Source { source, .. } => source_refusal::class(source),
+            Self::Target { source, .. } => source.class(),
             Self::Plan { source, .. } => source.class(),
             Self::Table { source } => source.class(),
             Self::PointLost | Self::Restless | Self::StreamInterrupted => ErrorClass::Transient,
@@ -148,8 +149,7 @@ impl Classify for SnapshotError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Source { source, .. } if is_unsendable(source) => Some(UNSENDABLE.to_owned()),
-            Self::Source { source, .. } => Some(on_side("source", &skippable(source)?)),
+            Self::Source { source, .. } => source_refusal::hint(source),
             Self::Target { source, .. } => Some(on_side("target", &source.hint()?)),
             Self::Plan { source, .. } => source.hint(),
             Self::Table { source } => source.hint(),
@@ -190,29 +190,6 @@ impl Classify for SnapshotError {
 }
 
 const INCOMPLETE: &str = "fix what the lines above say and run it again: it copies what is missing";
-
-/// What the plugin left out belongs to a transaction.
-fn skippable(source: &PgError) -> Option<String> {
-    let hint = source.hint()?;
-    Some(match source {
-        PgError::StreamWarning(warning)
-            if warning.code != sqlstate::OBJECT_NOT_IN_PREREQUISITE_STATE =>
-        {
-            format!("{hint}, and this transaction left out with {SKIP_FLAG}")
-        }
-        _ => hint,
-    })
-}
-
-/// A row in the WAL stays as large as it was written: nothing can be skipped that cannot be read.
-const UNSENDABLE: &str = "\
-the source cannot send one of its own rows: PostgreSQL prints no value, and no row, above 1 GB (a bytea \
-above 512 MB). Make it smaller there, or leave its table out of the filter; what the WAL holds of it stays, \
-so begin anew: pgstream tear-down, then init and run with the snapshot";
-
-fn is_unsendable(refusal: &PgError) -> bool {
-    refusal.server().is_some_and(ServerError::exceeds_limit)
-}
 
 fn joined(conflicts: &[Conflict]) -> String {
     let message: Vec<String> = conflicts.iter().map(Conflict::to_string).collect();

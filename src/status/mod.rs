@@ -13,6 +13,7 @@ pub mod model;
 mod outcome;
 mod publisher;
 mod snapshot;
+pub(crate) mod source_refusal;
 mod verdict;
 
 pub(crate) use command::Request;
