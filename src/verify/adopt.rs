@@ -19,12 +19,13 @@ use crate::config::Pipeline;
 use crate::diagnose::continuity::{begins_anew, certain_misfit};
 use crate::fault;
 use crate::model::Lsn;
-use crate::postgres::{self, PgError, Session, naming_whom_we_wait_for};
+use crate::postgres::{PgError, Session, naming_whom_we_wait_for};
 use crate::schema::{install, mark_acked};
 use crate::snapshot::ConsistentPoint;
 
 use super::VerifyError;
 use super::pair::{Held, Pair};
+use super::session::{APPLICATION_NAME, connect};
 
 const SLOT: &str = "\
 SELECT s.active OR s.wal_status = 'lost' FROM pg_catalog.pg_replication_slots AS s
@@ -55,7 +56,7 @@ pub(super) async fn why(
     if slot.is_none_or(|slot| slot.get::<_, Option<bool>>(0) != Some(false)) {
         return Ok(None);
     }
-    let target = postgres::connect(&pipeline.target, "pgstream verify").await;
+    let target = connect(&pipeline.target).await;
     let target = target.map_err(VerifyError::of("connect to the target"))?;
     apply::install_records(&target).await?;
     if apply::mark(&target, slot_name).await?.is_none() {
@@ -77,18 +78,18 @@ pub(super) async fn why(
 impl Adoption {
     /// Takes a snapshot of the source. The mark of an earlier installation is forgotten.
     pub(super) async fn open(pipeline: &Pipeline, slot_name: &str) -> Result<Self, VerifyError> {
-        let target = postgres::connect(&pipeline.target, "pgstream verify").await;
+        let target = connect(&pipeline.target).await;
         let target = target.map_err(VerifyError::of("connect to the target"))?;
         if begins_anew(pipeline, slot_name).await.is_some() {
             apply::forget_stream(&target, slot_name).await?;
         }
         let found = apply::mark(&target, slot_name).await?;
-        let source = postgres::connect(&pipeline.source, "pgstream verify").await;
+        let source = connect(&pipeline.source).await;
         let source = source.map_err(VerifyError::of("connect to the source"))?;
         let short: String = slot_name.chars().take(40).collect();
         let name = format!("{short}_verify_{}", source.process_id());
         let what = "take a snapshot of the source";
-        let ask = || source.another("pgstream verify");
+        let ask = || source.another(APPLICATION_NAME);
         let point = ConsistentPoint::with_position(&pipeline.source, &name);
         let point = naming_whom_we_wait_for(what, ask, point).await;
         let point = point.map_err(VerifyError::of(what))?;
@@ -102,14 +103,11 @@ impl Adoption {
     /// Returns the snapshot with one of the target, where nobody writes.
     pub(super) async fn pair(&self, pipeline: &Pipeline) -> Result<Pair, VerifyError> {
         let open = async {
-            let source = postgres::connect(&pipeline.source, "pgstream verify").await?;
-            let begin = self.point.begin();
-            source.run(&begin).await?;
             let source = Held {
-                session: source,
-                begin,
+                session: self.reader(pipeline).await?,
+                begin: self.point.begin(),
             };
-            let target = postgres::connect(&pipeline.target, "pgstream verify").await?;
+            let target = connect(&pipeline.target).await?;
             Ok((source, Held::take(target).await?))
         };
         let (source, target) = open.await.map_err(VerifyError::of("take snapshots"))?;
@@ -123,7 +121,7 @@ impl Adoption {
 
     /// Opens a session on the source that reads at the position.
     pub(super) async fn reader(&self, pipeline: &Pipeline) -> Result<Session, PgError> {
-        let session = postgres::connect(&pipeline.source, "pgstream verify").await?;
+        let session = connect(&pipeline.source).await?;
         session.run(&self.point.begin()).await?;
         Ok(session)
     }
@@ -144,7 +142,7 @@ impl Adoption {
                 database_name,
                 timeline: timeline.map_or(0, |row| row.get(0)),
             };
-            let target = postgres::connect(&pipeline.target, "pgstream verify").await?;
+            let target = connect(&pipeline.target).await?;
             Ok((
                 stream,
                 recorded.and_then(|recorded| recorded.identity),
@@ -170,9 +168,7 @@ impl Adoption {
         info!(target: "slot", lsn = %self.lsn, "the target is taken over: run goes on from here");
         Ok(())
     }
-}
 
-impl Adoption {
     /// Schema changes that were made before are on the target, and the stream will not bring them.
     async fn mark_schema_changes(&self, pipeline: &Pipeline) -> Result<(), PgError> {
         let Some(settings) = &pipeline.schema_log else {
@@ -181,7 +177,7 @@ impl Adoption {
         let sql = "SELECT l.id::pg_catalog.text FROM pgstream.schema_log AS l WHERE NOT l.acked";
         let made = self.reader(pipeline).await?.rows(sql, &[]).await?;
         let ids: Vec<String> = made.iter().map(|row| row.get(0)).collect();
-        let log = postgres::connect(settings, "pgstream verify").await?;
+        let log = connect(settings).await?;
         mark_acked(&log, &ids).await.map(drop)
     }
 }

@@ -34,6 +34,7 @@ mod rows;
 mod run;
 mod schema;
 mod sequence;
+mod session;
 mod table;
 mod workers;
 

@@ -12,11 +12,12 @@ use tokio::time::{Instant, timeout};
 
 use crate::config::ConnectionSettings;
 use crate::model::{Lsn, quote_literal};
-use crate::postgres::{self, PgError, Session};
+use crate::postgres::{PgError, Session};
 use crate::runtime::clock;
 use crate::snapshot::{MeetingPlace, Stage};
 
 use super::VerifyError;
+use super::session::connect;
 
 /// An engine that moves no checkpoint for so long does not answer. One that does has a backlog to come
 /// through, or a large transaction.
@@ -97,7 +98,6 @@ impl Sessions {
         source: &ConnectionSettings,
         target: &ConnectionSettings,
     ) -> Result<Self, VerifyError> {
-        let connect = |settings| postgres::connect(settings, "pgstream verify");
         let sessions = tokio::try_join!(connect(source), connect(source), connect(target));
         let (source, now, talker) = sessions.map_err(VerifyError::of("open sessions"))?;
         Ok(Self {
@@ -157,7 +157,7 @@ pub(super) async fn take(
     target: &ConnectionSettings,
     slot_name: &str,
 ) -> Result<Result<Pair, String>, VerifyError> {
-    let on_target = postgres::connect(target, "pgstream verify").await;
+    let on_target = connect(target).await;
     let on_target = on_target.map_err(VerifyError::of("open sessions"))?;
     let sessions = Sessions::open(source, target).await?;
     let standing = match Standing::take(&sessions, slot_name).await? {

@@ -26,7 +26,7 @@ use crate::apply::{TargetTable, came_through_slot_sql, described_table};
 use crate::config::Pipeline;
 use crate::fault;
 use crate::model::{Classify as _, ErrorClass, Lsn, QualifiedName, quote_ident, quote_literal};
-use crate::postgres::{self, PgError, Session, owner_of_table, run_as_owner};
+use crate::postgres::{PgError, Session, owner_of_table, run_as_owner};
 use crate::schema::{Trigger, triggers};
 
 use super::VerifyError;
@@ -36,6 +36,7 @@ use super::compare::is_unchanged;
 use super::digest::Hasher;
 use super::pair::{Sessions, Standing, random};
 use super::report::Repaired;
+use super::session::connect;
 use super::table::Candidate;
 
 /// A user who holds a lock for longer is not waited for: the stream stands still.
@@ -141,7 +142,7 @@ impl Repair<'_> {
         let open = VerifyError::of("open sessions");
         let (source, now) = tokio::try_join!(
             adoption.reader(self.pipeline),
-            postgres::connect(&self.pipeline.source, "pgstream verify")
+            connect(&self.pipeline.source)
         )
         .map_err(open)?;
         let at = At {
@@ -171,7 +172,7 @@ impl Repair<'_> {
     /// Opens a session that writes as the stream does.
     async fn writer(&self) -> Result<Session, VerifyError> {
         let open = async {
-            let writer = postgres::connect(&self.pipeline.target, "pgstream verify").await?;
+            let writer = connect(&self.pipeline.target).await?;
             writer.run(SETTINGS).await?;
             writer
                 .rows(&came_through_slot_sql(self.slot_name), &[])

@@ -10,7 +10,7 @@ use tracing::{debug, info, warn};
 use crate::config::{Pipeline, TableFilter};
 use crate::engine::follow_sequences;
 use crate::model::{Lsn, QualifiedName};
-use crate::postgres::{self, Session, slot_or_default};
+use crate::postgres::{Session, slot_or_default};
 use crate::runtime::clock;
 use crate::status::{Verdict, failure_of};
 
@@ -24,6 +24,7 @@ use super::record::{record, record_all};
 use super::report::{Event, ObjectReport, Progress, Repaired, Report, TableReport};
 use super::schema::compare_schema;
 use super::sequence::{self, compare_sequences};
+use super::session::connect;
 use super::table::{self, Candidate, Differing, Sample, Tables};
 use super::workers::Workers;
 
@@ -71,7 +72,7 @@ pub async fn verify(
     options: &Options,
     watch: impl Fn(Event<'_>),
 ) -> Result<Report, VerifyError> {
-    let source = postgres::connect(&pipeline.source, "pgstream verify").await;
+    let source = connect(&pipeline.source).await;
     let source = source.map_err(VerifyError::of("connect to the source"))?;
     let slot_name = slot_or_default(&source, pipeline.slot.as_ref()).await;
     let slot_name = slot_name.map_err(VerifyError::of("ask for the database's name"))?;
@@ -151,7 +152,7 @@ impl Found {
 impl Run<'_> {
     async fn all(&self) -> Result<Report, VerifyError> {
         let started = clock::now();
-        let records = postgres::connect(&self.pipeline.target, "pgstream verify").await;
+        let records = connect(&self.pipeline.target).await;
         let records = records.map_err(VerifyError::of("connect to the target"))?;
         let mut found = Found {
             report: self.empty_report(),
@@ -375,7 +376,7 @@ impl Run<'_> {
         found: &mut Found,
         now: &Session,
     ) -> Result<(), VerifyError> {
-        let target = postgres::connect(&self.pipeline.target, "pgstream verify").await;
+        let target = connect(&self.pipeline.target).await;
         let target = target.map_err(VerifyError::of("connect to the target"))?;
         let what = (
             &*self.slot_name,

@@ -11,12 +11,13 @@ use tracing::debug;
 
 use crate::config::Pipeline;
 use crate::model::QualifiedName;
-use crate::postgres::{self, PgError, Session};
+use crate::postgres::{PgError, Session};
 use crate::runtime::{Task, clock, spawn};
 
 use super::VerifyError;
 use super::compare::{Outcome, Settings, Sides, compare};
 use super::pair::Pair;
+use super::session::connect;
 use super::table::Candidate;
 
 /// A user's statement waits for us no longer than this.
@@ -150,7 +151,6 @@ impl Workers {
 
 /// Opens a session on each side.
 pub(super) async fn sessions(pipeline: &Pipeline) -> Result<(Session, Session), VerifyError> {
-    let connect = |settings| postgres::connect(settings, "pgstream verify");
     let sessions = tokio::try_join!(connect(&pipeline.source), connect(&pipeline.target));
     sessions.map_err(VerifyError::of("open sessions for the comparison"))
 }
