@@ -37,6 +37,16 @@ impl Trigger {
         self.enabled == "A" || self.enabled == if silent { "R" } else { "O" }
     }
 
+    /// Returns what `ALTER TABLE … TRIGGER` says to let it fire as it did.
+    #[must_use]
+    pub fn enable(&self) -> &'static str {
+        match self.enabled.as_str() {
+            "A" => "ENABLE ALWAYS",
+            "R" => "ENABLE REPLICA",
+            _ => "ENABLE",
+        }
+    }
+
     /// Returns whether the other side has the same on the same table.
     #[must_use]
     pub fn is_among(&self, others: &[Self]) -> bool {

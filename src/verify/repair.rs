@@ -108,28 +108,17 @@ impl Repair<'_> {
         let lsn = standing.lsn;
         fault::point(fault::VERIFY_BEFORE_REPAIR);
         let released = standing.release().await?;
-        let repaired = match (written, released) {
-            (Ok(Ok(repaired)), Ok(_)) => repaired,
-            (Ok(Ok(_)), Err(reason)) | (Ok(Err(reason)), _) => {
-                undo(&writer).await?;
-                return Ok(RangeEnd::Again(reason));
-            }
-            (Err(error), _) => {
-                undo(&writer).await?;
-                return end_of(error);
-            }
+        let written = match (written, released) {
+            (Ok(Ok(_)), Err(reason)) => Ok(Err(reason)),
+            (written, _) => written,
         };
-        let committed = writer.run("COMMIT").await;
-        fault::point(fault::VERIFY_AFTER_REPAIR);
-        match committed {
-            Ok(()) => {
-                let table = &range.table.name;
-                info!(target: "apply", %table, %lsn, inserted = repaired.inserted, updated = repaired.updated,
-                    deleted = repaired.deleted, "rows were brought from the source");
-                Ok(RangeEnd::Done(repaired))
-            }
-            Err(error) => end_of(error),
+        let end = end(&writer, written).await?;
+        if let RangeEnd::Done(repaired) = &end {
+            let table = &range.table.name;
+            info!(target: "apply", %table, %lsn, inserted = repaired.inserted, updated = repaired.updated,
+                deleted = repaired.deleted, "rows were brought from the source");
         }
+        Ok(end)
     }
 
     /// Brings a range at the position of an adoption.
@@ -152,21 +141,7 @@ impl Repair<'_> {
         };
         let written = self.write(range, &at, &writer).await;
         fault::point(fault::VERIFY_BEFORE_REPAIR);
-        match written {
-            Ok(Ok(repaired)) => {
-                let committed = writer.run("COMMIT").await;
-                fault::point(fault::VERIFY_AFTER_REPAIR);
-                committed.map_or_else(end_of, |()| Ok(RangeEnd::Done(repaired)))
-            }
-            Ok(Err(reason)) => {
-                undo(&writer).await?;
-                Ok(RangeEnd::Again(reason))
-            }
-            Err(error) => {
-                undo(&writer).await?;
-                end_of(error)
-            }
-        }
+        end(&writer, written).await
     }
 
     /// Opens a session that writes as the stream does.
@@ -426,12 +401,7 @@ impl Work<'_> {
             done.map_err(PgError::about_values)?;
         }
         for trigger in quiet {
-            let enable = match trigger.enabled.as_str() {
-                "A" => "ENABLE ALWAYS",
-                "R" => "ENABLE REPLICA",
-                _ => "ENABLE",
-            };
-            self.writer.run(&switch(trigger, enable)).await?;
+            self.writer.run(&switch(trigger, trigger.enable())).await?;
         }
         Ok(())
     }
@@ -521,10 +491,24 @@ fn switch(trigger: &Trigger, how: &str) -> String {
     )
 }
 
-/// A session that is lost has nothing to roll back.
-async fn undo(writer: &Session) -> Result<(), VerifyError> {
-    drop(writer.run("ROLLBACK").await);
-    Ok(())
+/// Commits what was written, or takes it back.
+async fn end(
+    writer: &Session,
+    written: Result<Result<Repaired, String>, PgError>,
+) -> Result<RangeEnd, VerifyError> {
+    if !matches!(written, Ok(Ok(_))) {
+        // A session that is lost has nothing to roll back.
+        drop(writer.run("ROLLBACK").await);
+    }
+    match written {
+        Ok(Ok(repaired)) => {
+            let committed = writer.run("COMMIT").await;
+            fault::point(fault::VERIFY_AFTER_REPAIR);
+            committed.map_or_else(end_of, |()| Ok(RangeEnd::Done(repaired)))
+        }
+        Ok(Err(reason)) => Ok(RangeEnd::Again(reason)),
+        Err(error) => end_of(error),
+    }
 }
 
 /// Whether another position may do, or other rows must come first.

@@ -19,11 +19,7 @@ pub(crate) fn silence((table, trigger): &(u32, Trigger)) -> TableStep {
 
 /// Lets it fire again as before, whatever it and its table are called by then.
 pub(crate) fn wake((table, trigger): &(u32, Trigger)) -> NewStep {
-    let enable = match trigger.enabled.as_str() {
-        "A" => "ENABLE ALWAYS",
-        "R" => "ENABLE REPLICA",
-        _ => "ENABLE",
-    };
+    let enable = trigger.enable();
     NewStep {
         stage: "trigger",
         relation: Some(*table),
