@@ -61,7 +61,7 @@ impl Writer {
         if begins && visible && last.iter().all(Bound::can_be_guarded) {
             last.iter_mut().for_each(Bound::guard);
             let Some(failure) = self.commit_at_once(store, &last, (from, to)).await? else {
-                return Ok(());
+                return self.committed(commit).await;
             };
             if self.rollback().await.is_err() {
                 return Err(failure);
@@ -69,7 +69,16 @@ impl Writer {
             self.suppressed = suppressed;
             last = self.execute_but_last(ops).await?;
         }
-        self.commit_last(store, &last, (from, to), commit).await
+        self.commit_last(store, &last, (from, to), commit).await?;
+        self.committed(commit).await
+    }
+
+    async fn committed(&mut self, commit: Commit) -> Result<(), ApplyError> {
+        fault::point(fault::APPLY_AFTER_COMMIT);
+        if commit == Commit::Durable || self.durability.is_stuck() {
+            self.settle().await?;
+        }
+        Ok(())
     }
 
     /// Sends the last steps with all that follows. Returns the failure that kept all of it from being
@@ -96,11 +105,7 @@ impl Writer {
         }
         let (committed, look) = closed;
         committed.map_err(refused_commit)?;
-        fault::point(fault::APPLY_AFTER_COMMIT);
-        self.closed(to.end_lsn, look?, false);
-        if self.durability.is_stuck() {
-            self.settle().await?;
-        }
+        self.note_commit(to.end_lsn, look?, false);
         Ok(None)
     }
 
@@ -123,12 +128,7 @@ impl Writer {
         self.judge_all(last, answers)?;
         moved.and(advanced)?;
         fault::point(fault::APPLY_BEFORE_COMMIT);
-        self.close(to.end_lsn, commit).await?;
-        fault::point(fault::APPLY_AFTER_COMMIT);
-        if commit == Commit::Durable || self.durability.is_stuck() {
-            self.settle().await?;
-        }
-        Ok(())
+        self.close(to.end_lsn, commit).await
     }
 
     async fn move_sequences(&self) -> Result<(), ApplyError> {
@@ -183,12 +183,12 @@ impl Writer {
         committed.map_err(refused_commit)?;
         // A wait for standbys that somebody cancels ends with a warning.
         let replicated = standbys && self.session.warning_count() == warnings;
-        self.closed(checkpoint, look?, replicated);
+        self.note_commit(checkpoint, look?, replicated);
         Ok(())
     }
 
     /// Notes a commit, and what the target says of its WAL behind it.
-    fn closed(&mut self, checkpoint: Lsn, look: WalLook, replicated: bool) {
+    fn note_commit(&mut self, checkpoint: Lsn, look: WalLook, replicated: bool) {
         self.open = false;
         self.sequences.committed();
         self.durability
