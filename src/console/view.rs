@@ -16,6 +16,7 @@ use super::theme;
 mod detail;
 mod editor;
 mod explain;
+mod gauge;
 mod header;
 mod help;
 mod hints;

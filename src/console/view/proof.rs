@@ -1,9 +1,8 @@
 //! The Verify screen beside its list: how far a comparison is, or what the last one has come to.
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::{Constraint, Layout as Split, Rect};
+use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{LineGauge, Widget as _};
 
 use crate::console::action::Action;
 use crate::console::model::Model;
@@ -11,6 +10,7 @@ use crate::console::theme::Role;
 use crate::console::{format, status_glyph};
 use crate::status::Verdict;
 
+use super::gauge::gauge;
 use super::paint::{self, Frame};
 
 /// Draws how far it is, or the verdict: in a frame where there is room for one.
@@ -65,25 +65,9 @@ fn on_record(model: &Model) -> String {
 }
 
 fn progress(model: &Model, place: Rect, buffer: &mut Buffer) {
-    let theme = model.display.theme;
     let progress = model.proof.progress;
     let expected = progress.rows_expected.max(progress.rows).max(1);
     let done = format::float(progress.rows) / format::float(expected);
-    let cells = (place.width / 6).clamp(6, 30) + PERCENT_CELLS;
-    let [_, gauge, words_place] = Split::horizontal([
-        Constraint::Length(1),
-        Constraint::Length(cells),
-        Constraint::Fill(1),
-    ])
-    .areas(place);
-    LineGauge::default()
-        .ratio(done.clamp(0.0, 1.0))
-        .label(format!("{:>5}", format::percent(done)))
-        .filled_symbol("█")
-        .unfilled_symbol("░")
-        .filled_style(theme.style(Role::Accent))
-        .unfilled_style(theme.style(Role::Quiet))
-        .render(gauge.intersection(buffer.area), buffer);
     let repairs = model
         .proof
         .running
@@ -95,13 +79,8 @@ fn progress(model: &Model, place: Rect, buffer: &mut Buffer) {
         format!("{} rows", format::count(progress.rows)),
         format::bytes(progress.bytes),
     ];
-    let words = paint::whole_figures("   ", words, usize::from(words_place.width));
-    let line = Line::styled(words, theme.style(Role::Text));
-    paint::text(&line, 0, words_place, buffer);
+    gauge(model.display.theme, done, words, place, buffer);
 }
-
-/// `100 %`, and a blank.
-const PERCENT_CELLS: u16 = 6;
 
 /// How many have which verdict, and what the list leaves out.
 pub(super) fn summary(model: &Model) -> Line<'static> {

@@ -2,9 +2,8 @@
 //! together, a line while they are under way, a badge, and why there is nothing to see.
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::{Constraint, Layout as Split, Rect};
+use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{LineGauge, Widget as _};
 
 use crate::config::key;
 use crate::console::action::{Action, Pane};
@@ -14,6 +13,7 @@ use crate::console::theme::Role;
 use crate::console::{format, status_glyph};
 use crate::status::{CopyState, Phase, Snapshot};
 
+use super::gauge::gauge;
 use super::paint::{self, Frame};
 
 /// Draws what all copies have done together: in a frame where there is room for one.
@@ -29,7 +29,8 @@ pub(super) fn totals(model: &Model, place: Rect, buffer: &mut Buffer) {
         paint::frame(model.display.theme, Frame::Pane, titles, place, buffer)
     };
     if let Some(snapshot) = snapshot {
-        course(model, snapshot, figures(model, snapshot), inner, buffer);
+        let words = figures(model, snapshot);
+        gauge(model.display.theme, snapshot.done(), words, inner, buffer);
     }
 }
 
@@ -46,46 +47,10 @@ pub(super) fn progress(model: &Model, place: Rect, buffer: &mut Buffer) {
     words.extend(failed(snapshot));
     words.extend(paused(snapshot));
     words.extend(pace(snapshot));
-    course(model, snapshot, words, left, buffer);
+    gauge(model.display.theme, snapshot.done(), words, left, buffer);
     let style = model.display.theme.style(Role::Quiet);
     paint::text_right(&Line::styled(opens, style), 0, right, buffer);
 }
-
-/// A bar, how much of all it stands for, and as many of the words as there is room for.
-fn course(
-    model: &Model,
-    snapshot: &Snapshot,
-    words: Vec<String>,
-    place: Rect,
-    buffer: &mut Buffer,
-) {
-    let theme = model.display.theme;
-    let cells = (place.width / 6).clamp(6, 30) + PERCENT_CELLS;
-    let [_, gauge, words_place] = Split::horizontal([
-        Constraint::Length(1),
-        Constraint::Length(cells),
-        Constraint::Fill(1),
-    ])
-    .areas(place);
-    LineGauge::default()
-        .ratio(snapshot.done().clamp(0.0, 1.0))
-        .label(format!("{:>5}", format::percent(snapshot.done())))
-        .filled_symbol("█")
-        .unfilled_symbol("░")
-        .filled_style(theme.style(Role::Accent))
-        .unfilled_style(theme.style(Role::Quiet))
-        .render(gauge.intersection(buffer.area), buffer);
-    let words = paint::whole_figures("   ", words, usize::from(words_place.width));
-    paint::text(
-        &Line::styled(words, theme.style(Role::Text)),
-        0,
-        words_place,
-        buffer,
-    );
-}
-
-/// `100 %`, and a blank.
-const PERCENT_CELLS: u16 = 6;
 
 /// What is worth knowing of all copies together, the most important first.
 fn figures(model: &Model, snapshot: &Snapshot) -> Vec<String> {
