@@ -36,6 +36,15 @@ pub(super) fn prompt(text: &str) {
     drop(write!(out, "{text}").and_then(|()| out.flush()));
 }
 
+/// Returns a text of a database for a terminal: it may hold what moves the cursor, or begins a line.
+pub(super) fn printable(text: &str) -> String {
+    let letters = text.chars().map(|letter| match letter.is_control() {
+        true => letter.escape_default().to_string(),
+        false => letter.to_string(),
+    });
+    letters.collect()
+}
+
 /// Writes a line for people beside the result.
 pub(super) fn print_note(text: &impl Display) {
     drop(writeln!(io::stderr().lock(), "{text}"));

@@ -17,7 +17,7 @@ use crate::snapshot::SnapshotError;
 use crate::status::{CopyState, Slot, Verdict};
 
 use super::Failure;
-use super::output::{print, print_json};
+use super::output::{print, print_json, printable};
 use super::runtime::block_on;
 
 /// Prints what is to be seen. When a side does not answer, that is said and decides the exit code.
@@ -90,15 +90,6 @@ fn render(seen: &Inspection) -> String {
         render_schema_changes(seen),
     ]
     .concat()
-}
-
-/// Names may hold what moves a terminal's cursor, or begins a line.
-fn printable(text: &str) -> String {
-    let letters = text.chars().map(|letter| match letter.is_control() {
-        true => letter.escape_default().to_string(),
-        false => letter.to_string(),
-    });
-    letters.collect()
 }
 
 /// One line a topic; more lines of the same topic are indented alike.

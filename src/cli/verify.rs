@@ -9,13 +9,13 @@ use indicatif::HumanCount;
 use crate::config::{Configuration, TableFilter};
 use crate::model::{ErrorClass, QualifiedName};
 use crate::verify::{
-    ColumnValues, Event, ObjectReport, Options, Repaired, Report, RowDifference, RowKind,
-    SequenceReport, TableReport, Verdict, verify,
+    Event, ObjectReport, Options, Repaired, Report, RowDifference, RowKind, SequenceReport,
+    TableReport, Verdict, verify,
 };
 
 use super::Failure;
 use super::args::VerifyArguments;
-use super::output::{print, print_json};
+use super::output::{print, print_json, printable};
 use super::runtime::block_on;
 use progress::Shown;
 
@@ -147,32 +147,11 @@ fn row(row: &RowDifference) -> String {
         RowKind::Extra => "only on the target",
         RowKind::Different => "different",
     };
-    let values: String = row.values.iter().map(values).collect();
+    let values = row.values.iter();
+    let values: String = values
+        .map(|one| format!("\n        {}", one.shown(printable)))
+        .collect();
     format!("\n    {kind}: {key}{columns}{values}")
-}
-
-fn values(values: &ColumnValues) -> String {
-    let side = |name: &str, value: &Option<Option<String>>| {
-        value.as_ref().map(|value| match value {
-            Some(text) => format!("{name} '{}'", printable(text)),
-            None => format!("{name} NULL"),
-        })
-    };
-    let both = [
-        side("source", &values.source),
-        side("target", &values.target),
-    ];
-    let both: Vec<String> = both.into_iter().flatten().collect();
-    format!("\n        {}: {}", values.column, both.join(", "))
-}
-
-/// Values may hold what moves a terminal's cursor.
-fn printable(text: &str) -> String {
-    let letters = text.chars().map(|letter| match letter.is_control() {
-        true => letter.escape_default().to_string(),
-        false => letter.to_string(),
-    });
-    letters.collect()
 }
 
 fn summary(report: &Report) -> String {

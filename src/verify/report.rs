@@ -41,6 +41,21 @@ pub struct ColumnValues {
     pub target: Option<Option<String>>,
 }
 
+impl ColumnValues {
+    /// Returns the column with both values, each as `escape` shows it.
+    pub(crate) fn shown(&self, escape: impl Fn(&str) -> String) -> String {
+        let side = |name: &str, value: &Option<Option<String>>| {
+            value.as_ref().map(|value| match value {
+                Some(text) => format!("{name} '{}'", escape(text)),
+                None => format!("{name} NULL"),
+            })
+        };
+        let sides = [side("source", &self.source), side("target", &self.target)];
+        let sides: Vec<String> = sides.into_iter().flatten().collect();
+        format!("{}: {}", self.column, sides.join(", "))
+    }
+}
+
 /// An object whose description is not the same on both sides.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ObjectReport {

@@ -7,7 +7,7 @@ use crate::console::model::proof::Compared;
 use crate::console::theme::Role;
 use crate::console::{format, status_glyph};
 use crate::status::Verdict;
-use crate::verify::{ColumnValues, RowDifference, RowKind, TableReport};
+use crate::verify::{RowDifference, RowKind, TableReport};
 
 use super::Words;
 
@@ -78,10 +78,10 @@ impl Words<'_> {
             false => format!(" in {}", row.columns.join(", ")),
         };
         let mut lines = vec![self.line(format!("  {kind}: {key}{columns}"), role)];
-        let values = row
-            .values
-            .iter()
-            .map(|one| self.line(values(one), Role::Text));
+        let values = row.values.iter().map(|one| {
+            let shown = one.shown(|text| text.escape_debug().to_string());
+            self.line(format!("      {shown}"), Role::Text)
+        });
         lines.extend(values);
         lines
     }
@@ -99,19 +99,4 @@ impl Words<'_> {
     fn since(&self, at_ms: i64) -> u64 {
         u64::try_from((self.model.now_ms - at_ms) / 1000).unwrap_or(0)
     }
-}
-
-fn values(values: &ColumnValues) -> String {
-    let side = |name: &str, value: &Option<Option<String>>| {
-        value.as_ref().map(|value| match value {
-            Some(text) => format!("{name} '{}'", text.escape_debug()),
-            None => format!("{name} NULL"),
-        })
-    };
-    let sides = [
-        side("source", &values.source),
-        side("target", &values.target),
-    ];
-    let sides: Vec<String> = sides.into_iter().flatten().collect();
-    format!("      {}: {}", values.column, sides.join(", "))
 }
