@@ -47,6 +47,13 @@ fn name_transaction(hint: &str, transaction: FailedTransaction) -> String {
     )
 }
 
+/// Returns an error with its causes, in one line.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut words = vec![error.to_string()];
+    words.extend(causes(error));
+    words.join(": ")
+}
+
 fn causes(error: &dyn std::error::Error) -> Vec<String> {
     let mut causes = Vec::new();
     let mut next = error.source();

@@ -9,6 +9,7 @@ use tracing::debug;
 use crate::model::QualifiedName;
 use crate::postgres::Session;
 use crate::status::Verdict;
+use crate::status::failure::with_causes;
 
 use super::VerifyError;
 use super::repair::{Part, Range, RangeEnd, Repair};
@@ -111,7 +112,7 @@ impl Run<'_> {
         for _ in 0..PAIRS_MAX {
             match Box::pin(repair.range(range)).await? {
                 RangeEnd::Done(repaired) => return Ok(Ok(repaired)),
-                RangeEnd::Refused(error) => return Ok(Err(full(&error))),
+                RangeEnd::Refused(error) => return Ok(Err(with_causes(&error))),
                 RangeEnd::Again(again) => {
                     debug!(target: "apply", "a range is not brought yet: {again}");
                     reason = again;
@@ -123,14 +124,7 @@ impl Run<'_> {
     }
 }
 
-fn full(error: &crate::postgres::PgError) -> String {
-    match std::error::Error::source(error) {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
-    }
-}
-
-/// Says of tables that stay different why.
+/// Notes why tables still differ.
 fn note_refusals(found: &mut Found, refusals: &BTreeMap<QualifiedName, String>) {
     let tables = found.report.tables.iter();
     let different = tables.filter(|table| table.verdict == Verdict::Different);

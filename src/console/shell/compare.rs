@@ -7,6 +7,7 @@ use crate::config::{TableFilter, TablePattern};
 use crate::console::message::Message;
 use crate::console::model::proof::{Comparison, News};
 use crate::model::Classify as _;
+use crate::status::failure::with_causes;
 use crate::verify::{Event, Options, VerifyError, verify};
 
 use super::Shell;
@@ -79,12 +80,6 @@ fn options(comparison: Comparison) -> Options {
 }
 
 fn words(error: &VerifyError) -> String {
-    let mut words = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        words.push_str(&format!(": {inner}"));
-        cause = inner.source();
-    }
     let hint = error.hint().map(|hint| format!(" (hint: {hint})"));
-    words + &hint.unwrap_or_default()
+    with_causes(error) + &hint.unwrap_or_default()
 }
