@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use pgstream::config::{Plugin, TableFilter};
-use pgstream::runtime::spawn;
+use pgstream::engine::Handle;
+use pgstream::runtime::{Task, spawn};
 use pgstream::status::Phase;
 use pgstream::verify::{Options, Report, RowKind, TableReport, Verdict, verify};
 
@@ -66,22 +67,47 @@ async fn write(url: String, worker: u32, stopped: Arc<AtomicBool>) -> u32 {
     count
 }
 
+/// Who writes until told to stop.
+struct Writers {
+    stopped: Arc<AtomicBool>,
+    tasks: Vec<Task<u32>>,
+}
+
+impl Writers {
+    /// Fills the ledger of a pipeline that streams, and lets so many write there.
+    async fn start(flow: &Flow, engine: &Handle, count: u32) -> Self {
+        flow.run(LEDGER).await;
+        flow.run("INSERT INTO public.account SELECT id, 0 FROM generate_series(0, 399) AS id")
+            .await;
+        flow.equal().await;
+        let stopped = Arc::new(AtomicBool::new(false));
+        let tasks = (0..count).map(|worker| {
+            let url = flow.source_cluster.url("postgres");
+            spawn("writer", write(url, worker, Arc::clone(&stopped)))
+        });
+        let tasks = tasks.collect();
+        wait_for(engine, "rows arrive", |status| {
+            status.totals.transactions > 50
+        })
+        .await;
+        Self { stopped, tasks }
+    }
+
+    /// Returns how many transactions they have written.
+    async fn stop(self) -> u32 {
+        self.stopped.store(true, Ordering::Relaxed);
+        let mut written = 0;
+        for mut task in self.tasks {
+            written += task.join().await.expect("a writer");
+        }
+        written
+    }
+}
+
 async fn nothing_differs_while_everybody_writes(plugin: Plugin) {
     let flow = Flow::schema(plugin).await;
     let engine = flow.start();
-    flow.run(LEDGER).await;
-    flow.run("INSERT INTO public.account SELECT id, 0 FROM generate_series(0, 399) AS id")
-        .await;
-    let stopped = Arc::new(AtomicBool::new(false));
-    let writers = (0..4).map(|worker| {
-        let url = flow.source_cluster.url("postgres");
-        spawn("writer", write(url, worker, Arc::clone(&stopped)))
-    });
-    let writers: Vec<_> = writers.collect();
-    wait_for(&engine, "rows arrive", |status| {
-        status.totals.transactions > 50
-    })
-    .await;
+    let writers = Writers::start(&flow, &engine, 4).await;
 
     for round in 0..10 {
         let report = compare(&flow).await;
@@ -94,11 +120,7 @@ async fn nothing_differs_while_everybody_writes(plugin: Plugin) {
         assert_eq!(table(&report, "public.account").source_rows, 400);
     }
 
-    stopped.store(true, Ordering::Relaxed);
-    let mut written = 0;
-    for mut writer in writers {
-        written += writer.join().await.expect("a writer");
-    }
+    let written = writers.stop().await;
     assert!(written > 100, "{written} transactions met the comparisons");
     flow.equal().await;
     stop(engine).await;

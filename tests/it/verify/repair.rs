@@ -1,16 +1,12 @@
 //! `verify --repair`.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use pgstream::config::Plugin;
-use pgstream::runtime::spawn;
 use pgstream::verify::{Options, Report, Verdict, verify};
 
-use crate::support::flow::{Flow, stop, wait_for};
+use crate::support::flow::{Flow, stop};
 use crate::support::{Call, execute, query_text};
 
-use super::{DIVERGENCES, KINDS, LEDGER, ROWS, compare, options, write};
+use super::{DIVERGENCES, KINDS, ROWS, Writers, compare, options};
 
 async fn repair(flow: &Flow) -> Report {
     let options = Options {
@@ -54,20 +50,7 @@ async fn every_kind_of_divergence_is_repaired_and_recorded() {
 async fn rows_are_repaired_while_everybody_writes(plugin: Plugin) {
     let flow = Flow::schema(plugin).await;
     let engine = flow.start();
-    flow.run(LEDGER).await;
-    flow.run("INSERT INTO public.account SELECT id, 0 FROM generate_series(0, 399) AS id")
-        .await;
-    flow.equal().await;
-    let stopped = Arc::new(AtomicBool::new(false));
-    let writers = (0..3).map(|worker| {
-        let url = flow.source_cluster.url("postgres");
-        spawn("writer", write(url, worker, Arc::clone(&stopped)))
-    });
-    let writers: Vec<_> = writers.collect();
-    wait_for(&engine, "rows arrive", |status| {
-        status.totals.transactions > 50
-    })
-    .await;
+    let writers = Writers::start(&flow, &engine, 3).await;
 
     for _ in 0..3 {
         let broken = "UPDATE public.account SET balance = balance + 1000 WHERE id IN (3, 150, 399); \
@@ -78,10 +61,7 @@ async fn rows_are_repaired_while_everybody_writes(plugin: Plugin) {
         assert_eq!(report.verdict(), Verdict::Equal, "{report:?}");
     }
 
-    stopped.store(true, Ordering::Relaxed);
-    for mut writer in writers {
-        writer.join().await.expect("a writer");
-    }
+    writers.stop().await;
     flow.equal().await;
     stop(engine).await;
 }

@@ -7,7 +7,7 @@ use crate::postgres::DatabaseIdentity;
 use crate::schema::PipelineRecord;
 
 use super::*;
-use crate::diagnose::check::rules::samples::{assert_only, wanted};
+use crate::diagnose::check::rules::samples::{assert_only, source_table, wanted};
 
 fn name(name: &str) -> QualifiedName {
     QualifiedName::new("public", name)
@@ -37,15 +37,8 @@ fn sides() -> (SourceFacts, TargetFacts) {
     let source = SourceFacts {
         server: server("9:00"),
         tables: vec![SourceTable {
-            name: name("test"),
-            without_identity: false,
-            virtual_columns: false,
-            whole_row_identity: false,
-            schema_usable: true,
-            readable: true,
-            hides_rows: false,
-            unreadable_sequences: Vec::new(),
             columns: columns(&["id", "age"]),
+            ..source_table("test")
         }],
         ..SourceFacts::default()
     };

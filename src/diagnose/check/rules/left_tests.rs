@@ -1,10 +1,10 @@
 use crate::config::TableFilter;
-use crate::diagnose::check::facts::{SourceTable, TargetTable};
+use crate::diagnose::check::facts::TargetTable;
 use crate::model::ErrorClass;
 use crate::schema::OtherObject;
 use crate::status::Failure;
 
-use crate::diagnose::check::rules::samples;
+use crate::diagnose::check::rules::samples::{self, source_table};
 
 use super::*;
 
@@ -17,20 +17,6 @@ fn wanted() -> Wanted {
 
 fn name(name: &str) -> QualifiedName {
     QualifiedName::new("public", name)
-}
-
-fn source_table(table: &str) -> SourceTable {
-    SourceTable {
-        name: name(table),
-        without_identity: false,
-        virtual_columns: false,
-        whole_row_identity: false,
-        schema_usable: true,
-        readable: true,
-        hides_rows: false,
-        unreadable_sequences: Vec::new(),
-        columns: Vec::new(),
-    }
 }
 
 fn target_table(table: &str) -> TargetTable {

@@ -3,8 +3,10 @@
 use std::collections::HashSet;
 
 use crate::config::{NullNumbers, Plugin, TableFilter};
+use crate::diagnose::check::facts::SourceTable;
 use crate::diagnose::check::report::Finding;
 use crate::diagnose::check::wanted::Wanted;
+use crate::model::QualifiedName;
 
 /// Returns a pipeline that streams all tables and schema changes, without a copy.
 pub(crate) fn wanted() -> Wanted {
@@ -22,6 +24,21 @@ pub(crate) fn wanted() -> Wanted {
         copied: None,
         everything: false,
         settled: HashSet::new(),
+    }
+}
+
+/// Returns a table of schema `public` with a key, which our role may read.
+pub(crate) fn source_table(name: &str) -> SourceTable {
+    SourceTable {
+        name: QualifiedName::new("public", name),
+        without_identity: false,
+        virtual_columns: false,
+        whole_row_identity: false,
+        schema_usable: true,
+        readable: true,
+        hides_rows: false,
+        unreadable_sequences: Vec::new(),
+        columns: Vec::new(),
     }
 }
 

@@ -1,12 +1,12 @@
 use crate::config::TableFilter;
 use crate::diagnose::check::facts::{
-    Checkpoint, ColumnFacts, CopyFacts, InstallationFacts, Server, TargetFacts, TargetTable,
+    Checkpoint, CopyFacts, InstallationFacts, Server, TargetFacts, TargetTable,
 };
 use crate::postgres::Publication;
 use crate::schema::{EVENT_TRIGGERS, EventTrigger};
 
 use super::*;
-use crate::diagnose::check::rules::samples::{assert_only, wanted};
+use crate::diagnose::check::rules::samples::{assert_only, source_table, wanted};
 
 fn schema_log(readable: bool) -> SchemaLogFacts {
     SchemaLogFacts {
@@ -287,15 +287,8 @@ fn wal2json_must_be_listed_where_the_setting_exists() {
 fn keyless_tables_block_only_once_they_are_published() {
     let keyless = |facts: &mut SourceFacts| {
         facts.tables = vec![SourceTable {
-            name: QualifiedName::new("public", "Log"),
             without_identity: true,
-            virtual_columns: false,
-            whole_row_identity: false,
-            schema_usable: true,
-            readable: true,
-            hides_rows: false,
-            unreadable_sequences: Vec::new(),
-            columns: Vec::<ColumnFacts>::new(),
+            ..source_table("Log")
         }];
     };
     check(
@@ -324,15 +317,10 @@ fn generated_columns_must_not_make_users_statements_fail() {
         "ALTER PUBLICATION \"a_slot_publication\" SET (publish_generated_columns = stored);",
     );
     let table = |whole_row_identity: bool, without_identity: bool| SourceTable {
-        name: QualifiedName::new("public", "twice"),
         without_identity,
         virtual_columns: true,
         whole_row_identity,
-        schema_usable: true,
-        readable: true,
-        hides_rows: false,
-        unreadable_sequences: Vec::new(),
-        columns: Vec::new(),
+        ..source_table("twice")
     };
     for (whole_row, without, found) in [(true, false, 1), (false, true, 1), (false, false, 0)] {
         let mut facts = ready();
@@ -389,14 +377,11 @@ fn what_a_copy_may_not_read_is_reported_with_its_grants() {
         facts.descriptions_closed = true;
         facts.tables = vec![SourceTable {
             name: QualifiedName::new("shop", "order"),
-            without_identity: false,
-            virtual_columns: false,
-            whole_row_identity: false,
             schema_usable: false,
             readable: false,
             hides_rows: true,
             unreadable_sequences: vec![QualifiedName::new("shop", "order_id_seq")],
-            columns: Vec::new(),
+            ..source_table("order")
         }];
     };
     let mut facts = ready();
@@ -455,15 +440,8 @@ fn going_on(copies: Vec<CopyFacts>) -> Vec<Finding> {
     let name = QualifiedName::new("public", "test");
     let mut facts = ready();
     facts.tables = vec![SourceTable {
-        name: name.clone(),
-        without_identity: false,
-        virtual_columns: false,
-        whole_row_identity: false,
-        schema_usable: true,
         readable: false,
-        hides_rows: false,
-        unreadable_sequences: Vec::new(),
-        columns: Vec::new(),
+        ..source_table("test")
     }];
     let target = TargetFacts {
         checkpoints: vec![Checkpoint {
