@@ -156,23 +156,17 @@ fn row(row: &RowDifference) -> String {
 
 fn summary(report: &Report) -> String {
     let tables = report.tables.len();
+    let objects = report.objects.iter().map(|object| object.verdict);
+    let sequences = report.sequences.iter().map(|sequence| sequence.verdict);
     let different = [
-        of(different_tables(report), tables, "tables"),
+        of(tables_with(report, Verdict::Different), tables, "tables"),
         of(
-            report
-                .objects
-                .iter()
-                .filter(|o| o.verdict == Verdict::Different)
-                .count(),
+            objects.filter(|one| *one == Verdict::Different).count(),
             report.object_count.unwrap_or_default(),
             "objects",
         ),
         of(
-            report
-                .sequences
-                .iter()
-                .filter(|s| s.verdict == Verdict::Different)
-                .count(),
+            sequences.filter(|one| *one == Verdict::Different).count(),
             report.sequence_count,
             "sequences",
         ),
@@ -200,11 +194,7 @@ fn summary(report: &Report) -> String {
         Verdict::NotCompared => format!(
             "equal at {} as far as compared: {} of {tables} tables were not",
             report.lsn,
-            report
-                .tables
-                .iter()
-                .filter(|t| t.verdict == Verdict::NotCompared)
-                .count()
+            tables_with(report, Verdict::NotCompared)
         ),
     };
     let rows: u64 = report.tables.iter().map(|table| table.source_rows).sum();
@@ -224,9 +214,7 @@ fn of(count: usize, all: usize, what: &str) -> Option<String> {
     (count > 0).then(|| format!("{count} of {all} {what}"))
 }
 
-fn different_tables(report: &Report) -> usize {
+fn tables_with(report: &Report, verdict: Verdict) -> usize {
     let tables = report.tables.iter();
-    tables
-        .filter(|table| table.verdict == Verdict::Different)
-        .count()
+    tables.filter(|table| table.verdict == verdict).count()
 }
