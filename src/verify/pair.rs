@@ -136,7 +136,7 @@ impl<'s> Standing<'s> {
                 lsn,
                 since,
             }),
-            Ok(_) => Err("the engine lost its thread".to_owned()),
+            Ok(_) => Err("the engine answered out of turn".to_owned()),
             Err(reason) => Err(reason),
         })
     }
