@@ -15,13 +15,13 @@ const INSTALL: &str = include_str!("../../assets/sql/target/install.sql");
 
 /// Each table, with the column that came last.
 const IS_COMPLETE: &str = "\
-SELECT pg_catalog.count(*) = 14
+SELECT pg_catalog.count(*) = 15
 FROM (VALUES ('checkpoint', 'installation'), ('skipped_transaction', 'skipped_at'),
-             ('schema_change', 'applied_at'), ('snapshot_table', 'target'), ('snapshot_part', 'lsn'),
+             ('schema_change', 'applied_at'), ('snapshot_table', 'left_at'), ('snapshot_part', 'lsn'),
              ('snapshot_step', 'statement'), ('last_stop', 'failure'), ('paired_snapshot', 'updated_at'),
              ('verified_table', 'verified_at'), ('verification', 'verified_at'), ('repair', 'repaired_at'),
              ('silenced', 'enabled'), ('left_alone', 'object'),
-             ('sequence_look', 'changed_at')) AS v (name, attribute)
+             ('sequence_look', 'changed_at'), ('left_table', 'left_at')) AS v (name, attribute)
 JOIN pg_catalog.pg_attribute AS a
   ON a.attrelid = pg_catalog.to_regclass('pgstream.' || v.name) AND a.attname = v.attribute
  AND NOT a.attisdropped";

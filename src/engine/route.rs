@@ -8,9 +8,9 @@ use tracing::warn;
 use crate::apply::{ApplyError, RunAs, TablePlan, TargetTable, WriteRules, Writer};
 use crate::config::TableFilter;
 use crate::model::{OUR_SCHEMA, QualifiedName, Relation, RelationId, is_protected_schema};
-use crate::schema::{Entry, Letter, Plan};
+use crate::schema::{Entry, Letter, ObjectChange, Plan};
 
-use super::source_tables::SourceTables;
+use super::source_tables::{Crossing, SourceTables};
 
 const SCHEMA_LOG: &str = "schema_log";
 
@@ -99,6 +99,17 @@ impl Router {
         !is_protected_schema(&name.schema) && self.tables.selects(&self.filter, name)
     }
 
+    /// Returns whether the table replicates with all that is below it: a foreign key that points to it needs
+    /// every row.
+    pub(super) fn selects_whole(&self, name: &QualifiedName) -> bool {
+        self.selects(name) && self.tables.selects_whole(&self.filter, name)
+    }
+
+    /// Returns whether some tables are left out.
+    pub(super) fn filters(&self) -> bool {
+        !self.filter.selects_everything()
+    }
+
     /// Returns whether schema changes are followed.
     pub(super) const fn follows_schema(&self) -> bool {
         self.follows_schema
@@ -120,9 +131,20 @@ impl Router {
         emptied.filter(|name| self.selects(name)).collect()
     }
 
-    /// Takes over which tables are partitions after a schema change, before it is planned.
-    pub(super) fn meet(&mut self, entry: &Entry) {
-        self.tables.follow(entry);
+    /// Takes over what a schema change makes of tables, before it is planned, and returns which of them cross
+    /// the border of the filter by it.
+    pub(super) fn meet(&mut self, entry: &mut Entry) -> Crossing {
+        let crossing = self.tables.cross(entry, &self.filter);
+        if self.filters() {
+            let names = entry
+                .change
+                .objects
+                .iter()
+                .filter_map(ObjectChange::referenced_name);
+            let cut = names.filter(|name| self.selects(name) && !self.selects_whole(name));
+            (entry.change.filtered, entry.change.cut) = (true, cut.cloned().collect());
+        }
+        crossing
     }
 
     /// Returns the route if it is known for this description of the relation.

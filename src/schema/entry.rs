@@ -73,6 +73,12 @@ pub struct Change {
     /// Objects that the target does not have, as they are called.
     #[serde(skip)]
     pub left_alone: Vec<String>,
+    /// Some tables do not replicate: the target may lack foreign keys.
+    #[serde(skip)]
+    pub filtered: bool,
+    /// The tables that foreign keys of the change point to, and of which the filter leaves a part out.
+    #[serde(skip)]
+    pub cut: Vec<QualifiedName>,
 }
 
 /// One object before and after.
@@ -307,6 +313,8 @@ impl Change {
             unknown_drops: Vec::new(),
             protected: Vec::new(),
             left_alone: Vec::new(),
+            filtered: false,
+            cut: Vec::new(),
             origins: Vec::new(),
             others: Vec::new(),
             sends_rows: Vec::new(),
@@ -375,6 +383,14 @@ impl ObjectChange {
         }
     }
 
+    /// Returns that table's name.
+    pub(crate) fn referenced_name(&self) -> Option<&QualifiedName> {
+        match self {
+            Self::Constraint(images) => images.known()?.referenced.as_ref(),
+            _ => None,
+        }
+    }
+
     /// Returns whether the change is of something that tables are made of: a type that was altered, a
     /// schema that has another name.
     #[must_use]
@@ -416,6 +432,14 @@ impl ObjectChange {
         let mut anew = self.clone();
         each!(&mut anew, images => images.before = None);
         anew
+    }
+
+    /// Returns the object as it was before, as a new one.
+    #[must_use]
+    pub fn before_it(&self) -> Self {
+        let mut before = self.clone();
+        each!(&mut before, images => images.turn_back());
+        before
     }
 
     /// Returns the object with what another of its kind is as its past.

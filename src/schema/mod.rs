@@ -46,7 +46,7 @@ pub use others::{
 };
 pub use outbox::{Letter, NamedPublication};
 pub use plan::{
-    CopyPlan, NotApplied, Plan, RelationTouch, Stage, StagedStep, Step, owner_steps, plan,
+    CopyPlan, NotApplied, Plan, RelationTouch, Stage, StagedStep, Step, lend, owner_steps, plan,
     plan_copy, staged_owner_steps,
 };
 pub use prune::prune;

@@ -24,6 +24,7 @@ mod copy;
 mod deps;
 mod durable;
 mod encodings;
+mod filters;
 mod hostile;
 mod imports;
 mod instruments;

@@ -104,7 +104,21 @@ CREATE TABLE IF NOT EXISTS pgstream.snapshot_table (
 );
 -- Earlier builds had none.
 ALTER TABLE pgstream.snapshot_table ADD COLUMN IF NOT EXISTS target pg_catalog.oid;
+-- By a new name, schema or partitioned table, while the stream went on: no list of a snapshot chose it.
+ALTER TABLE pgstream.snapshot_table ADD COLUMN IF NOT EXISTS entered pg_catalog.bool NOT NULL DEFAULT false;
+-- Of one that comes back: since when what is here of it was left alone. Younger rows are somebody else's.
+ALTER TABLE pgstream.snapshot_table ADD COLUMN IF NOT EXISTS left_at pg_catalog.xid8;
 COMMENT ON TABLE pgstream.snapshot_table IS 'Tables copied from the source, and how far each is';
+
+CREATE TABLE IF NOT EXISTS pgstream.left_table (
+  slot_name pg_catalog.text NOT NULL,
+  relation  pg_catalog.oid NOT NULL, -- on the source
+  name      pg_catalog.text NOT NULL, -- as it was left here
+  target    pg_catalog.oid NOT NULL, -- the table here
+  left_at   pg_catalog.xid8 NOT NULL,
+  PRIMARY KEY (slot_name, relation)
+);
+COMMENT ON TABLE pgstream.left_table IS 'Tables that replicated until the filter left them out by a new name';
 
 CREATE TABLE IF NOT EXISTS pgstream.snapshot_part (
   slot_name  pg_catalog.text NOT NULL,

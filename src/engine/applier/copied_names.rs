@@ -44,7 +44,8 @@ impl Applier {
         self.flush().await?;
         self.begin().await?;
         let stored = self.stored_tables().await?;
-        let made = stored.into_iter().filter(StoredTable::is_made);
+        let made = stored.into_iter();
+        let made = made.filter(|table| table.is_made() || table.target.is_some());
         let made: HashMap<RelationId, StoredTable> =
             made.map(|table| (table.relation, table)).collect();
         for images in called_otherwise {
@@ -195,7 +196,7 @@ fn name(table: &Option<Table>) -> Option<QualifiedName> {
     table.as_ref().map(Table::qualified_name)
 }
 
-fn renaming(before: &QualifiedName, after: &QualifiedName) -> Vec<String> {
+pub(super) fn renaming(before: &QualifiedName, after: &QualifiedName) -> Vec<String> {
     let mut sql = Vec::new();
     let moved = QualifiedName::new(&*after.schema, &*before.name);
     if moved != *before {

@@ -8,6 +8,7 @@ use tracing::{debug, info, warn};
 use crate::apply::{self, AppliedSchemaChange, ApplyError, RowChange};
 use crate::engine::EngineError;
 use crate::engine::failure::failure_of;
+use crate::engine::source_tables::Crossing;
 use crate::fault;
 use crate::model::{
     Classify as _, ErrorClass, Lsn, QualifiedName, Relation, TransactionBegin, Tuple, do_block,
@@ -36,20 +37,17 @@ impl Applier {
         self.schema_changed_at = begin.commit_lsn;
         self.run_behind_rows().await?;
         self.complete().await?;
-        self.router.meet(&entry);
-        for view in entry
-            .change
-            .others
-            .iter()
-            .filter_map(|other| other.view.as_ref())
-        {
+        let crossing = self.router.meet(&mut entry);
+        let others = entry.change.others.iter();
+        for view in others.filter_map(|other| other.view.as_ref()) {
             self.held.forget(view);
         }
         if self.came_from_target(&entry).await? {
             entry.change = entry.change.of_the_target();
         }
         self.leave_alone(&mut entry).await?;
-        let whole = self.plan(&entry).map_err(schema_error)?;
+        let crossing = self.take_crossing(crossing, &mut entry, begin.commit_lsn);
+        let whole = self.plan(&entry, &crossing).map_err(schema_error)?;
         self.take_created(&entry, begin.commit_lsn).await?;
         self.follow_copied_names(&entry, begin.commit_lsn).await?;
         self.copy_disturbed_again(&entry).await?;
@@ -57,12 +55,13 @@ impl Applier {
         let (entry, plan) = match part {
             None => (entry, whole.clone()),
             Some(part) => {
-                let plan = self.plan(&part).map_err(schema_error)?;
+                let plan = self.plan(&part, &crossing).map_err(schema_error)?;
                 (part, plan)
             }
         };
         self.flush().await?;
         self.complete().await?;
+        let plan = self.with_needs(&entry, plan).await?;
         let (mut plan, mut change) = self.as_edited(&entry, plan, begin.commit_lsn);
         self.publisher.schema_change(change.clone());
         let started = clock::now();
@@ -83,6 +82,7 @@ impl Applier {
         if !plan.steps.is_empty() {
             self.background.writer().forget();
         }
+        change.not_applied.extend(self.cross(&crossing).await?);
         self.router.follow(&whole);
         self.follow_names(&whole).await?;
         self.open.commit_after |= plan.commit_after;
@@ -177,8 +177,23 @@ impl Applier {
         Ok(())
     }
 
-    fn plan(&self, entry: &Entry) -> Result<Plan, schema::SchemaError> {
-        let mut plan = schema::plan(entry, &|name: &QualifiedName| self.router.selects(name))?;
+    /// Lets tables leave and enter. Returns what the target does not follow by that, for people.
+    async fn cross(&mut self, crossing: &Crossing) -> Result<Vec<String>, EngineError> {
+        let lost = self.leave_filter(crossing).await?;
+        self.enter_filter(crossing).await?;
+        let lost = lost.iter();
+        Ok(lost
+            .map(|part| format!("{}: {}", part.object, part.reason))
+            .collect())
+    }
+
+    /// What leaves is changed for the last time, by the names that it had and has.
+    fn plan(&self, entry: &Entry, crossing: &Crossing) -> Result<Plan, schema::SchemaError> {
+        let selects = |name: &QualifiedName| {
+            let last = crossing.selects(name);
+            last.unwrap_or_else(|| self.router.selects(name))
+        };
+        let mut plan = schema::plan(entry, &selects)?;
         if self.router.runs_as_owner() && !plan.outside {
             let selected = entry.change.objects.iter().filter(|object| match object {
                 schema::ObjectChange::Table(images) => {

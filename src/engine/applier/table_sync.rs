@@ -286,7 +286,13 @@ impl Applier {
             .cloned()
             .collect();
         for key in keys {
-            let sql = self.copies.defer(&key, &|name| self.router.selects(name));
+            let referenced = key.referenced_name();
+            let sql = self
+                .copies
+                .defer(&key, &|name| match referenced == Some(name) {
+                    true => self.router.selects_whole(name),
+                    false => self.router.selects(name),
+                });
             let done = self.background.writer().run(&key.label(), &sql).await;
             done.map_err(|error| self.failed(error))?;
         }
@@ -363,7 +369,8 @@ impl Applier {
         Ok(())
     }
 
-    async fn stands(&self, object: &ObjectChange) -> Result<bool, PgError> {
+    /// Returns whether the target has an object under the name that it had before.
+    pub(super) async fn stands(&self, object: &ObjectChange) -> Result<bool, PgError> {
         let Some((kind, name)) = place(object) else {
             return Ok(true);
         };

@@ -71,7 +71,7 @@ impl Applier {
             let table = images.after.clone();
             self.unannounced.extend(table.map(|table| (oid, table)));
         }
-        let entry = Entry {
+        let mut entry = Entry {
             id: String::new(),
             version: 0,
             schema_name: String::new(),
@@ -80,7 +80,7 @@ impl Applier {
             statement: String::new(),
             change: Change::of(vec![object]),
         };
-        self.router.meet(&entry);
+        self.router.meet(&mut entry);
         let selects = |name: &QualifiedName| self.router.selects(name);
         let plan =
             schema::plan(&entry, &selects).map_err(|source| EngineError::Schema { source })?;

@@ -172,7 +172,10 @@ impl Remembered {
                 .iter()
                 .any(|table| states.contains(&table.state))
         };
-        if in_state(&[CopyState::Waiting, CopyState::Copying]) {
+        let chosen = self.tables.iter().any(|table| {
+            !table.entered && matches!(table.state, CopyState::Waiting | CopyState::Copying)
+        });
+        if chosen {
             table_sync.be_lenient(Some(selection.clone()));
         }
         if in_state(&[CopyState::Waiting, CopyState::Copying, CopyState::Indexing]) {

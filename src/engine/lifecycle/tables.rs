@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::engine::EngineError;
 use crate::engine::source_tables::SourceTable;
-use crate::model::{Classify as _, ErrorClass, QualifiedName};
+use crate::model::{Classify as _, ErrorClass, QualifiedName, RelationId};
 use crate::postgres::Session;
 
 use super::source_errors::SourceErrors;
@@ -54,6 +54,7 @@ pub(super) async fn of_source(
         let schema: Option<&str> = row.get(3);
         let extension: Option<String> = row.get(5);
         SourceTable {
+            relation: RelationId(row.get(6)),
             name: QualifiedName::new(row.get::<_, &str>(0), row.get::<_, &str>(1)),
             partitioned: row.get(2),
             parent: schema.map(|schema| QualifiedName::new(schema, row.get::<_, &str>(4))),

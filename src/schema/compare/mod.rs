@@ -9,4 +9,6 @@ pub(crate) mod reconcile;
 pub(crate) use before_after::differences;
 pub(crate) use divergence::divergence;
 pub use reconcile::Conflict;
-pub(crate) use reconcile::{Reconciled, domain_checks_in_the_way, in_the_way, reconcile, so_far};
+pub(crate) use reconcile::{
+    Reconciled, domain_checks_in_the_way, in_the_way, is_alike, reconcile, so_far,
+};

@@ -240,6 +240,11 @@ fn sequence_so_far(made: &mut Sequence, existing: &Sequence) {
     };
 }
 
+/// Returns whether two objects are the same but for what may differ between two servers.
+pub(crate) fn is_alike(one: &ObjectChange, other: &ObjectChange) -> bool {
+    shape(one) == shape(other)
+}
+
 /// What two servers must agree on; numbers, owners and settings differ without harm.
 pub(super) fn shape(object: &ObjectChange) -> Value {
     match object {

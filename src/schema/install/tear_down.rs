@@ -357,7 +357,7 @@ BEGIN
     END LOOP;
   END IF;
   FOREACH name IN ARRAY ARRAY['paired_snapshot', 'sequence_look', 'verified_table', 'verification', 'repair',
-                            'left_alone', 'snapshot_step', 'snapshot_part',
+                            'left_alone', 'left_table', 'snapshot_step', 'snapshot_part',
                             'snapshot_table', 'schema_change', 'skipped_transaction', 'last_stop'{checkpoint}] LOOP
     IF pg_catalog.to_regclass('pgstream.' || name) IS NOT NULL THEN
       EXECUTE pg_catalog.format('DELETE FROM pgstream.%I WHERE slot_name = $1', name) USING {slot};

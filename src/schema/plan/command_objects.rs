@@ -1,6 +1,6 @@
 //! What a planner asks about the other objects of the same command.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::model::QualifiedName;
 use crate::schema::description::{Column, Constraint, Index, Sequence, Table};
@@ -18,6 +18,8 @@ pub(super) struct CommandObjects<'a> {
     pub(super) sequences: Vec<&'a Images<Sequence>>,
     /// Tables whose rows are values of others, where that is looked for.
     pub(super) row_types: HashSet<QualifiedName>,
+    /// Foreign keys that have a part for a partition that does not replicate, with that.
+    pub(super) cut_keys: HashMap<u32, &'a QualifiedName>,
     selects: &'a dyn Fn(&QualifiedName) -> bool,
 }
 
@@ -35,6 +37,7 @@ impl<'a> CommandObjects<'a> {
             constraints: BTreeMap::new(),
             sequences: Vec::new(),
             row_types: HashSet::new(),
+            cut_keys: HashMap::new(),
             selects,
         };
         for object in objects {
@@ -52,7 +55,23 @@ impl<'a> CommandObjects<'a> {
                 ObjectChange::Schema(_) | ObjectChange::Type(_) | ObjectChange::Object(_) => {}
             }
         }
+        command.cut_keys = command.cut_keys();
         command
+    }
+
+    fn cut_keys(&self) -> HashMap<u32, &'a QualifiedName> {
+        let after = |oid: &u32| self.constraints.get(oid)?.after.as_ref();
+        let parts = self.constraints.values().filter_map(|images| {
+            let part = images.after.as_ref()?;
+            let (table, name) = part.referenced_oid.zip(part.referenced.as_ref())?;
+            let cuts = part.parent_oid.is_some() && !self.selects(table, name);
+            cuts.then_some((part, name))
+        });
+        let cut = parts.flat_map(|(part, name)| {
+            let above = std::iter::successors(part.parent_oid, |oid| after(oid)?.parent_oid);
+            above.map(move |key| (key, name))
+        });
+        cut.collect()
     }
 
     /// Whether a table replicates: by the names that this command knows of it.

@@ -2,7 +2,7 @@
 //! partitions; keys are said for each table with ONLY, and their indexes attached, so that every
 //! part keeps its name.
 
-use crate::model::quote_ident;
+use crate::model::{QualifiedName, do_block, quote_ident, quote_literal};
 use crate::schema::description::{Constraint, Index, Table};
 use crate::schema::entry::Images;
 
@@ -27,18 +27,71 @@ pub(super) fn plan(
         return drop_constraint(command, known, steps);
     };
     let object = label(after);
-    match &images.before {
-        None => {
-            if !create(command, after, steps, plan, &object) {
+    let left_out = left_out(command, images.oid, after);
+    match (&images.before, left_out) {
+        (None, Some(table)) if !comes_from_parent(command, after) => {
+            plan.not_applied.push(NotApplied {
+                object,
+                reason: format!("it refers to {table}, which the filter leaves out"),
+            });
+            return;
+        }
+        // The target never got it.
+        (_, Some(_)) => return,
+        (None, None) => {
+            if !create(command, after, steps, &object) {
                 return;
             }
         }
-        Some(_) if keeps_rows_apart(command, images) => return,
+        (Some(_), None) if keeps_rows_apart(command, images) => return,
         // As its index, it has the name that PostgreSQL gave it, on the target, too.
-        Some(_) if images.rebuilt && after.parent_oid.is_some() => {}
-        Some(before) => alter(command, before, after, steps, &object),
+        (Some(_), None) if images.rebuilt && after.parent_oid.is_some() => {}
+        (Some(before), None) if after.kind == "f" && command.change.filtered => {
+            return alter_where_it_is(command, before, after, steps, &object);
+        }
+        (Some(before), None) => alter(command, before, after, steps, &object),
     }
     describe(images.before.as_ref(), after, steps, &object);
+}
+
+/// Returns a table without whose rows a foreign key cannot hold on the target: the one that it points to, or a
+/// partition of that.
+fn left_out<'k>(
+    command: &CommandObjects<'k>,
+    oid: u32,
+    key: &'k Constraint,
+) -> Option<&'k QualifiedName> {
+    let (table, name) = key.referenced_oid.zip(key.referenced.as_ref())?;
+    match command.cut_keys.get(&oid) {
+        Some(part) => Some(part),
+        None if !command.selects(table, name) || command.change.cut.contains(name) => Some(name),
+        None => None,
+    }
+}
+
+/// The target may lack the key since a part of the table that it points to was left out.
+fn alter_where_it_is(
+    command: &CommandObjects<'_>,
+    before: &Constraint,
+    after: &Constraint,
+    steps: &mut Steps,
+    object: &str,
+) {
+    let mut statements = Steps::default();
+    alter(command, before, after, &mut statements, object);
+    describe(Some(before), after, &mut statements, object);
+    let statements = statements.into_ordered();
+    if statements.is_empty() {
+        return;
+    }
+    let run: String = statements.into_iter().map(|step| step.sql + ";").collect();
+    let sql = do_block(&format!(
+        "BEGIN IF EXISTS (SELECT FROM pg_catalog.pg_constraint AS k \
+         WHERE k.conrelid = pg_catalog.to_regclass({}) AND k.conname = {}) THEN {run} END IF; END",
+        quote_literal(&after.table.quoted()),
+        quote_literal(&before.name)
+    ));
+    steps.add(Phase::AlterConstraint, object, sql);
 }
 
 pub(super) fn label(constraint: &Constraint) -> String {
@@ -88,19 +141,9 @@ fn create(
     command: &CommandObjects<'_>,
     after: &Constraint,
     steps: &mut Steps,
-    plan: &mut Plan,
     object: &str,
 ) -> bool {
     if comes_from_parent(command, after) {
-        return false;
-    }
-    if let (Some(oid), Some(name)) = (after.referenced_oid, &after.referenced)
-        && !command.selects(oid, name)
-    {
-        plan.not_applied.push(NotApplied {
-            object: object.to_owned(),
-            reason: format!("it refers to {name}, which the filter leaves out"),
-        });
         return false;
     }
     let phase = match after.kind.as_str() {
@@ -247,19 +290,23 @@ fn drop_constraint(command: &CommandObjects<'_>, before: &Constraint, steps: &mu
     if goes_with_parent(command, before) || command.is_dropped(before.table_oid) {
         return;
     }
-    if let (Some(oid), Some(name)) = (before.referenced_oid, &before.referenced)
-        && !command.selects(oid, name)
-    {
+    let referenced = before.referenced_oid.zip(before.referenced.as_ref());
+    if referenced.is_some_and(|(oid, name)| !command.selects(oid, name)) {
         return;
     }
-    let phase = match before.kind.as_str() {
-        "f" => Phase::DropForeignKey,
-        _ => Phase::DropConstraint,
+    let is_key = before.kind == "f";
+    let phase = match is_key {
+        true => Phase::DropForeignKey,
+        false => Phase::DropConstraint,
+    };
+    let unless = match is_key && command.change.filtered {
+        true => "IF EXISTS ",
+        false => "",
     };
     let stays_below = before.kind == "c" && stays_below(command, before);
     let only = if stays_below { "ONLY " } else { "" };
     let sql = format!(
-        "ALTER TABLE {only}{} DROP CONSTRAINT {}",
+        "ALTER TABLE {only}{} DROP CONSTRAINT {unless}{}",
         before.table.quoted(),
         quote_ident(&before.name)
     );

@@ -8,7 +8,8 @@ use crate::schema::entry::{Images, ObjectChange};
 
 use super::command_objects::CommandObjects;
 use super::object;
-use super::steps::{Phase, Steps};
+use super::sequence::without_owner;
+use super::steps::{Phase, Steps, label};
 
 /// An object that goes.
 struct Gone {
@@ -33,6 +34,7 @@ pub(super) fn plan(command: &CommandObjects<'_>, steps: &mut Steps) {
             ObjectChange::Sequence(i) if i.after.is_none() => {
                 let name = i.before.as_ref().and_then(|s| sequence(command, s));
                 gone.extend(name.map(|name| named(i.place, "SEQUENCE", &name)));
+                i.before.iter().for_each(|s| drop_lent(command, s, steps));
             }
             ObjectChange::Type(i) if i.after.is_none() => {
                 let name = i.before.as_ref().map(Type::qualified_name);
@@ -158,6 +160,33 @@ fn sequence(command: &CommandObjects<'_>, sequence: &Sequence) -> Option<Qualifi
     let name = sequence.qualified_name();
     let is_free = sequence.table_oid.is_none();
     (!is_free || command.selects_name(&name)).then_some(name)
+}
+
+/// One whose owner is left out is on the target, without an owner, where a table drew from it.
+fn drop_lent(command: &CommandObjects<'_>, sequence: &Sequence, steps: &mut Steps) {
+    let owner = sequence.table_oid.zip(sequence.table.as_ref());
+    let left_out = owner.is_some_and(|(oid, table)| !command.selects(oid, table));
+    let name = sequence.qualified_name();
+    if left_out && !sequence.identity && is_drawn_from(command, &name) {
+        let sql = without_owner(&name, &format!("DROP SEQUENCE {};", name.quoted()));
+        steps.add(Phase::Drop, &label("sequence", &name), sql);
+    }
+}
+
+/// Whether a table that replicates loses a default that draws from it.
+fn is_drawn_from(command: &CommandObjects<'_>, sequence: &QualifiedName) -> bool {
+    let mut tables = command
+        .tables
+        .values()
+        .filter_map(|images| images.before.as_ref());
+    let named = format!("{sequence}'");
+    tables.any(|table| {
+        let mut defaults = table
+            .columns
+            .iter()
+            .filter_map(|column| column.default.as_ref());
+        command.selects_name(&table.qualified_name()) && defaults.any(|text| text.contains(&named))
+    })
 }
 
 fn drop_all(steps: &mut Steps, together: &[Gone]) {

@@ -44,6 +44,7 @@ use command_objects::CommandObjects;
 
 pub use self::copy::{CopyPlan, Stage, StagedStep, plan_copy};
 pub use self::owners::{owner_steps, staged_owner_steps};
+pub use self::sequence::lend;
 pub use self::steps::Step;
 pub use planned::{NotApplied, Plan, RelationTouch};
 
@@ -96,11 +97,6 @@ pub fn plan(entry: &Entry, selects: &dyn Fn(&QualifiedName) -> bool) -> Result<P
     plan.behind_rows = rewrite_rows::plan(&command, &mut steps);
     plan.steps = steps.into_ordered();
     plan.relations = command.touched_relations();
-    let crossed = plan
-        .relations
-        .iter()
-        .filter_map(|touch| crossing(touch, selects));
-    plan.not_applied.extend(crossed);
     Ok(plan)
 }
 
@@ -124,24 +120,6 @@ fn left_alone(change: &Change) -> Vec<NotApplied> {
     unknown.chain(protected).chain(left).collect()
 }
 
-/// A table that is renamed across the border of the filter is no longer, or not yet, the same on both
-/// sides.
-fn crossing(touch: &RelationTouch, selects: &dyn Fn(&QualifiedName) -> bool) -> Option<NotApplied> {
-    let (before, after) = (touch.before.as_ref()?, touch.after.as_ref()?);
-    let reason = match (selects(before), selects(after)) {
-        (true, false) => {
-            format!("the filter leaves it out as {after}: its rows replicate no longer")
-        }
-        (false, true) => format!(
-            "the filter takes it in, which was left out as {before}: rows of that time are missing until \
-             it is copied again"
-        ),
-        (true, true) | (false, false) => return None,
-    };
-    let object = format!("rows of {after}");
-    Some(NotApplied { object, reason })
-}
-
 fn plan_object(
     command: &CommandObjects<'_>,
     object: &ObjectChange,
@@ -154,7 +132,7 @@ fn plan_object(
         ObjectChange::Table(images) => table::plan(command, images, steps, plan),
         ObjectChange::Index(images) => index::plan(command, images, steps),
         ObjectChange::Constraint(images) => constraint::plan(command, images, steps, plan),
-        ObjectChange::Sequence(images) => sequence::plan(command, images, steps),
+        ObjectChange::Sequence(images) => sequence::plan(command, images, steps, plan),
         ObjectChange::Type(images) => types::plan(command, images, steps, plan),
         ObjectChange::Object(images) => object::plan(command, images, steps),
     }

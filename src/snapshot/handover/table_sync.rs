@@ -299,6 +299,18 @@ impl TableSync {
         }
     }
 
+    /// Leaves tables out from now on that wait to be copied because they replicate now. Nobody knows yet of
+    /// what types they are made.
+    pub(crate) fn leave_entering(&mut self, tables: &[(RelationId, QualifiedName)]) {
+        for (relation, name) in tables {
+            self.forget(*relation);
+            self.types.remove(relation);
+            self.names.insert(name.clone(), *relation);
+            self.tables
+                .insert(*relation, (name.clone(), TablePolicy::Left));
+        }
+    }
+
     /// Forgets tables that are gone from the source.
     pub(crate) fn forget(&mut self, relation: RelationId) {
         self.unbegun.remove(&relation);

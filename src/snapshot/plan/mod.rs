@@ -1,5 +1,6 @@
 //! What a copy will do: compares with what exists on the target, and decides before anything is touched.
 
+mod back;
 mod created;
 mod error;
 mod existing;

@@ -152,7 +152,7 @@ async fn forget_unselected(
     let chosen: HashSet<RelationId> = selected.iter().map(|table| table.relation).collect();
     let idle = stored
         .iter()
-        .filter(|table| table.attempt == 0 && !chosen.contains(&table.relation));
+        .filter(|table| !table.entered && table.attempt == 0 && !chosen.contains(&table.relation));
     let idle: Vec<&StoredTable> = idle.collect();
     for table in &idle {
         warn!(target: "snapshot", table = %table.name,

@@ -22,6 +22,7 @@ use crate::snapshot::{
     ConsistentPoint, Making, NewStep, SourceTable, StoredTable, TypeFingerprints, sequence_question,
 };
 
+use super::back::{Back, partners};
 use super::created::{as_json, leave_to_others, left_behind, made, made_before, making};
 use super::error::PlanError;
 use super::existing::existing;
@@ -66,15 +67,10 @@ impl SnapshotPlan {
         source_snapshot: SourceSnapshot,
     ) -> Result<Self, PlanError> {
         let mut created = made_before(settings.stored).map_err(PlanError::Stored)?;
-        let names: Vec<&ObjectChange> = source_snapshot
-            .objects
-            .iter()
-            .chain(created.values())
-            .collect();
-        let existing = existing(target, &names)
-            .await
-            .map_err(PlanError::Describe)?;
+        let mut existing = found(target, &source_snapshot.objects, &created).await?;
         leave_to_others(&mut created, settings.stored, &existing);
+        let wanted = &source_snapshot.objects;
+        let back = Back::of(settings, target, wanted, (&mut existing, &mut created)).await?;
         let compared =
             Compared::of(settings, target, &source_snapshot, (&existing, &created)).await?;
         let SourceSnapshot {
@@ -87,7 +83,8 @@ impl SnapshotPlan {
             ..
         } = source_snapshot;
         let views = views(&wanted, settings.filter);
-        let known = known_names(settings.stored, &tables, views);
+        let mut known = known_names(settings.stored, &tables, views);
+        known.extend(partners(settings, target, &wanted).await?);
         let known = |name: &QualifiedName| known.contains(name);
         let objects = compared.objects.into_iter();
         let objects: Vec<_> = objects.map(|object| object.owned_where(&known)).collect();
@@ -116,13 +113,17 @@ impl SnapshotPlan {
             type_oids: type_oids(&wanted),
             others: labels_of_others(&wanted).collect(),
             refused: settings.refused.clone(),
-            first: first_steps(settings, (&existing, &wanted, &objects), &emptied),
+            first: [
+                back.steps,
+                first_steps(settings, (&existing, &wanted, &objects), &emptied),
+            ]
+            .concat(),
             sequences: sequences(&objects, &hidden),
             ranges,
             made,
-            conflicts: compared.conflicts,
+            conflicts: [back.conflicts, compared.conflicts].concat(),
             shared: compared.shared,
-            notes: compared.notes,
+            notes: [back.notes, compared.notes].concat(),
             gone: compared.gone,
             point,
             types,
@@ -281,6 +282,16 @@ impl SnapshotPlan {
         let validated = !rest.ends_with(" NOT VALID") && !rest.ends_with(" NOT ENFORCED");
         (validated && !partitioned).then(|| format!("{table} VALIDATE CONSTRAINT {name}"))
     }
+}
+
+/// What exists on the target under the names of what is wanted and of what we made.
+async fn found(
+    target: &Session,
+    wanted: &[ObjectChange],
+    created: &HashMap<u32, ObjectChange>,
+) -> Result<Vec<ObjectChange>, PlanError> {
+    let names: Vec<&ObjectChange> = wanted.iter().chain(created.values()).collect();
+    existing(target, &names).await.map_err(PlanError::Describe)
 }
 
 /// What a snapshot of the source means for what exists on the target.

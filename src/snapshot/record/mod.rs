@@ -1,5 +1,6 @@
 //! What is remembered on the target: how far each table is, and what is left to do for it.
 
+mod crossing;
 mod steps;
 mod store;
 

@@ -32,6 +32,8 @@ pub struct StoredTable {
     pub target: Option<u32>,
     /// Of the table's file and columns when it was last begun.
     pub fingerprint: Option<String>,
+    /// It replicates since a new name, schema or partitioned table brought it past the filter: no list chose it.
+    pub entered: bool,
     /// The column by ranges of which it is copied.
     pub range_key: Option<String>,
     /// Rows copied.
@@ -83,7 +85,7 @@ pub struct Store {
 const LOAD: &str = "\
 SELECT relation, schema_name, table_name, state, attempt, lsn::pg_catalog.text,
        objects::pg_catalog.text, row_count, byte_count, bytes_expected, failure::pg_catalog.text,
-       fingerprint, range_key, target,
+       fingerprint, range_key, target, entered,
        COALESCE(objects OPERATOR(pg_catalog.@>) '[{\"kind\": \"table\", \"after\": {\"persistence\": \"u\"}}]', false)
 FROM pgstream.snapshot_table
 WHERE slot_name = $1
@@ -200,7 +202,8 @@ impl Store {
             fingerprint: row.get(11),
             range_key: row.get(12),
             target: row.get(13),
-            unlogged: row.get(14),
+            entered: row.get(14),
+            unlogged: row.get(15),
         };
         Ok(rows.iter().map(table).collect())
     }

@@ -195,7 +195,9 @@ impl Copier {
         stored: &[StoredTable],
     ) -> Result<Option<SnapshotPlan>, Stop> {
         let mut waiting = waiting_of(stored);
-        let first = stored.iter().all(|table| !has_rows(table));
+        let first = stored
+            .iter()
+            .all(|table| !has_rows(table) && !table.entered);
         let (slot_name, snapshot) = (
             self.context.store.slot_name().to_owned(),
             self.context.pipeline.snapshot.clone(),

@@ -287,6 +287,7 @@ mod tests {
             byte_count: 0,
             bytes_expected: 0,
             failure: None,
+            entered: false,
             unlogged: false,
         }
     }

@@ -35,6 +35,7 @@ fn ready() -> TargetFacts {
             "checkpoint",
             "last_stop",
             "left_alone",
+            "left_table",
             "paired_snapshot",
             "repair",
             "schema_change",
