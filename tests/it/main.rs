@@ -25,6 +25,7 @@ mod deps;
 mod durable;
 mod encodings;
 mod filters;
+mod hints;
 mod hostile;
 mod imports;
 mod instruments;
