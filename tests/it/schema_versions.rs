@@ -1,7 +1,11 @@
 //! Every server that can be tested: the tutorial's statements, and what only newer versions know.
 
+use pgstream::cluster::ClusterOptions;
+use pgstream::config::Plugin;
+
 use crate::schema_mirror::Mirror;
-use crate::support::every_server;
+use crate::support::flow::{Flow, stop};
+use crate::support::{cluster_with, every_server};
 
 const EVERYWHERE: [&str; 10] = [
     "CREATE TABLE test(id SERIAL PRIMARY KEY, name TEXT)",
@@ -59,5 +63,53 @@ async fn schema_changes_travel_on_every_server() {
             mirror.run(sql).await;
             mirror.assert_equal(sql).await;
         }
+    }
+}
+
+/// A key of periods (18), or where the server does not know that, a constraint that does the same without
+/// being an identity.
+fn periods(major: u32) -> [&'static str; 2] {
+    match major >= 18 {
+        true => [
+            "CREATE TABLE stay (room int4range, period daterange, v text, \
+             CONSTRAINT whole PRIMARY KEY (room, period WITHOUT OVERLAPS))",
+            "CREATE TABLE part (id int PRIMARY KEY, room int4range, period daterange, \
+             CONSTRAINT within FOREIGN KEY (room, PERIOD period) REFERENCES stay (room, PERIOD period))",
+        ],
+        false => [
+            "CREATE TABLE stay (room int4range, period daterange, v text, \
+             CONSTRAINT whole EXCLUDE USING gist (room WITH =, period WITH &&))",
+            "CREATE TABLE part (id int PRIMARY KEY, room int4range, period daterange)",
+        ],
+    }
+}
+
+/// Rows that are known by a period, with each identity that they may have.
+const PERIODS: [&str; 8] = [
+    "INSERT INTO stay VALUES ('[1,2)', '[2026-01-01,2026-02-01)', 'a'), ('[1,2)', '[2026-02-01,2026-03-01)', 'b'), \
+     ('[2,3)', '[2026-01-01,infinity)', 'c')",
+    "INSERT INTO part VALUES (1, '[1,2)', '[2026-01-15,2026-02-15)')",
+    "UPDATE stay SET v = 'changed' WHERE room = '[1,2)' AND period @> date '2026-02-02'",
+    "UPDATE stay SET period = '[2026-01-01,2026-06-01)' WHERE room = '[2,3)'",
+    "DELETE FROM part; DELETE FROM stay WHERE v = 'a'",
+    "ALTER TABLE stay REPLICA IDENTITY FULL; UPDATE stay SET v = v || '!'",
+    "ALTER TABLE stay DROP CONSTRAINT whole CASCADE; \
+     INSERT INTO stay VALUES ('[2,3)', '[2026-05-01,2026-07-01)', 'd'); DELETE FROM stay WHERE v = 'c!'",
+    "UPDATE stay SET room = '[9,10)' WHERE v = 'd'",
+];
+
+#[tokio::test]
+async fn rows_of_periods_follow_on_every_server() {
+    for server in every_server() {
+        let on = |name| cluster_with(ClusterOptions::new(name).on(&server));
+        let mut flow = Flow::between((on("source"), on("target"))).await;
+        flow.pipeline.schema_log = Some(flow.pipeline.source.clone());
+        flow.init(Plugin::Pgoutput).await;
+        let engine = flow.start();
+        for sql in periods(server.major()).iter().chain(&PERIODS) {
+            flow.run(sql).await;
+            flow.equal().await;
+        }
+        stop(engine).await;
     }
 }
