@@ -7,10 +7,10 @@ use crate::postgres::{PgError, Session};
 use crate::schema::Step;
 use crate::snapshot::error::SnapshotError;
 use crate::snapshot::plan::Ranges;
-use crate::snapshot::{OpenStep, Store, StruckStep, TableError};
+use crate::snapshot::{NewStep, OpenStep, Store, StruckStep, TableError};
 use crate::status::failure_of;
 
-use super::request::{Answer, MadeTable, TablesRequest};
+use super::request::{Answer, MadeTable, TableStep, TablesRequest};
 
 /// A statement that the target refused.
 #[derive(Debug)]
@@ -97,9 +97,15 @@ pub(crate) async fn make(
     // A partition has foreign keys of its parents', too, which are not of this request.
     let freed = store.free(session).await;
     freed.map_err(Refusal::of_records)?;
-    for step in &copy_request.steps {
-        let done = session.run(&step.step.sql).await;
-        done.map_err(Refusal::of(step.relation, &step.step))?;
+    let mut put_off = Vec::new();
+    for TableStep { relation, step } in &copy_request.steps {
+        match step.optional && relation.is_none() {
+            true => put_off.extend(attempt(session, step).await?),
+            false => {
+                let done = session.run(&step.sql).await;
+                done.map_err(Refusal::of(*relation, step))?;
+            }
+        }
     }
     let free = copy_request
         .steps
@@ -108,6 +114,8 @@ pub(crate) async fn make(
     let free: Vec<&str> = free.map(|step| step.step.sql.as_str()).collect();
     let run = store.strike_free(session, &free).await;
     run.map_err(Refusal::of_records)?;
+    let planned = store.plan_steps(session, &[], &put_off).await;
+    planned.map_err(Refusal::of_records)?;
     let made: Vec<_> = copy_request
         .tables
         .iter()
@@ -117,6 +125,31 @@ pub(crate) async fn make(
     begun.map_err(Refusal::of_records)?;
     let ready = ready_ranges(session, store, &copy_request.tables).await;
     ready.map_err(Refusal::of_records)
+}
+
+/// Runs a statement that no row depends on by itself. One that the target refuses is tried again behind all
+/// tables; a table that cannot be made without it will be refused in its turn.
+async fn attempt(session: &Session, step: &Step) -> Result<Option<NewStep>, Refusal> {
+    let run = async |sql: &str| {
+        let done = session.run(sql).await;
+        done.map_err(Refusal::of(None, step))
+    };
+    run("SAVEPOINT attempt").await?;
+    let Err(source) = session.run(&step.sql).await else {
+        run("RELEASE SAVEPOINT attempt").await?;
+        return Ok(None);
+    };
+    if !matches!(source.class(), ErrorClass::Operator | ErrorClass::Data) {
+        return Err(Refusal::of(None, step)(source));
+    }
+    run("ROLLBACK TO SAVEPOINT attempt").await?;
+    Ok(Some(NewStep {
+        stage: "last",
+        relation: None,
+        referenced: None,
+        object: step.object.clone(),
+        sql: step.sql.clone(),
+    }))
 }
 
 /// Writes new ranges down; of a table that goes on, looks whether its ranges are still there: a schema
