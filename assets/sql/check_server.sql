@@ -8,5 +8,7 @@ pg_catalog.json_build_object(
   'encoding', pg_catalog.pg_encoding_to_char(base.encoding),
   'in_recovery', pg_catalog.pg_is_in_recovery(),
   'extensions', COALESCE((
-    SELECT pg_catalog.json_agg(extname ORDER BY extname) FROM pg_catalog.pg_extension), '[]'::pg_catalog.json)
+    SELECT pg_catalog.json_agg(extname ORDER BY extname) FROM pg_catalog.pg_extension), '[]'::pg_catalog.json),
+  'available_extensions', COALESCE((
+    SELECT pg_catalog.json_agg(name ORDER BY name) FROM pg_catalog.pg_available_extensions), '[]'::pg_catalog.json)
 )

@@ -29,6 +29,8 @@ pub(crate) struct Server {
     pub(crate) encoding: String,
     pub(crate) in_recovery: bool,
     pub(crate) extensions: Vec<String>,
+    /// Those whose files are on the server's machine.
+    pub(crate) available_extensions: Vec<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

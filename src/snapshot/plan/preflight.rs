@@ -17,6 +17,15 @@ use crate::schema::{
 use crate::schema::{UNLOGGED, large_objects_stay};
 use crate::snapshot::SourceTable;
 
+/// Of these extensions and versions those that the target cannot make, each with the version that it would make.
+const EXTENSIONS: &str = "\
+SELECT w.name, w.version, a.default_version
+FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[])) AS w (name, version)
+LEFT JOIN pg_catalog.pg_available_extensions AS a ON a.name = w.name
+WHERE NOT EXISTS (
+  SELECT FROM pg_catalog.pg_available_extension_versions AS v
+  WHERE v.name = w.name AND v.version = w.version)";
+
 const NEEDS: &str = include_str!("../../../assets/sql/source/snapshot/needs.sql");
 const MISSING: &str = include_str!("../../../assets/sql/target/missing.sql");
 const TAKEN: &str = include_str!("../../../assets/sql/target/taken.sql");
@@ -61,7 +70,6 @@ pub(crate) struct Need {
     relation: u32,
     kind: String,
     identity: String,
-    extension: Option<String>,
 }
 
 /// Returns what these tables need, as the source has it.
@@ -71,11 +79,9 @@ pub(crate) async fn needs(source: &Session, tables: &[u32]) -> Result<Vec<Need>,
         relation: row.get(0),
         kind: row.get(1),
         identity: row.get(2),
-        extension: row.get(3),
     };
     let needs = rows.iter().map(need);
-    let stays = |need: &Need| need.extension.is_some() || !travels(&need.kind);
-    Ok(needs.filter(stays).collect())
+    Ok(needs.filter(|need| !travels(&need.kind)).collect())
 }
 
 /// What is compared.
@@ -110,6 +116,7 @@ impl Preflight<'_> {
         let mut notes = self.firing_triggers();
         notes.extend(self.only_on_target());
         notes.extend(self.missing(target).await?);
+        notes.extend(self.extensions(target).await?);
         notes.extend(self.owners(target).await?);
         notes.extend(self.unlogged());
         if let Some(unreplicated) = self.unreplicated {
@@ -259,12 +266,8 @@ impl Preflight<'_> {
                 .tables
                 .iter()
                 .find(|table| table.relation.0 == need.relation);
-            let what = match &need.extension {
-                Some(extension) => format!("extension {extension}"),
-                None => format!("{} {}", need.kind, need.identity),
-            };
             missing
-                .entry(what)
+                .entry(format!("{} {}", need.kind, need.identity))
                 .or_default()
                 .extend(table.map(|table| table.name.to_string()));
         }
@@ -275,6 +278,40 @@ impl Preflight<'_> {
             Note { object, message }
         };
         Ok(missing.into_iter().map(note).collect())
+    }
+
+    /// Extensions whose files the target's machine lacks, or has in other versions.
+    async fn extensions(&self, target: &Session) -> Result<Vec<Note>, PgError> {
+        let there: HashSet<String> = self.existing.iter().map(ObjectChange::label).collect();
+        let new = self.wanted.iter().filter_map(|object| match object {
+            ObjectChange::Object(images) if !there.contains(&object.label()) => {
+                images.after.as_ref()
+            }
+            _ => None,
+        });
+        let new: Vec<(&str, &str)> = new
+            .filter_map(|object| Some((object.name.as_str(), object.extension_version()?)))
+            .collect();
+        if new.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (names, versions): (Vec<&str>, Vec<&str>) = new.into_iter().unzip();
+        let rows = target.rows(EXTENSIONS, &[&names, &versions]).await?;
+        let note = |row: &tokio_postgres::Row| {
+            let (name, version): (&str, &str) = (row.get(0), row.get(1));
+            let message = match row.get::<_, Option<&str>>(2) {
+                None => "its files are not on the target's machine: install the package that brings it there, or \
+                         tables that use it cannot be made"
+                    .to_owned(),
+                Some(other) => format!(
+                    "is version {version} on the source; the target's machine has no files of that version, and \
+                     makes {other}"
+                ),
+            };
+            let object = format!("extension {name}");
+            Note { object, message }
+        };
+        Ok(rows.iter().map(note).collect())
     }
 
     async fn owners(&self, target: &Session) -> Result<Option<Note>, PgError> {

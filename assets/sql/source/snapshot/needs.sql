@@ -1,6 +1,5 @@
--- What the tables $1 are made of that does not travel with them: functions, types of extensions,
--- collations, operator classes, ... each with the table and, where it is of one, the extension. Types
--- that users made travel.
+-- What the tables $1 are made of besides types that users made: functions, collations, operator classes, ...
+-- each with the table. What came with an extension comes with that.
 WITH parts (relation, class, oid) AS (
   SELECT r.oid, 'pg_catalog.pg_class'::pg_catalog.regclass, r.oid
   FROM pg_catalog.unnest($1::pg_catalog.oid[]) AS r (oid)
@@ -29,14 +28,13 @@ WITH parts (relation, class, oid) AS (
                          'pg_catalog.pg_am'::pg_catalog.regclass,
                          'pg_catalog.pg_ts_config'::pg_catalog.regclass)
 )
-SELECT DISTINCT u.relation, w.type, w.identity, x.extname::pg_catalog.text
+SELECT DISTINCT u.relation, w.type, w.identity
 FROM used AS u
 CROSS JOIN LATERAL pg_catalog.pg_identify_object(u.class, u.oid, 0) AS w
 LEFT JOIN pg_catalog.pg_depend AS m
   ON m.classid = u.class AND m.objid = u.oid AND m.deptype = 'e'
      AND m.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
-LEFT JOIN pg_catalog.pg_extension AS x ON x.oid = m.refobjid
-WHERE w.identity IS NOT NULL
-  AND (u.class <> 'pg_catalog.pg_type'::pg_catalog.regclass OR x.oid IS NOT NULL
+WHERE w.identity IS NOT NULL AND m.objid IS NULL
+  AND (u.class <> 'pg_catalog.pg_type'::pg_catalog.regclass
        OR (SELECT t.typtype FROM pg_catalog.pg_type AS t WHERE t.oid = u.oid) = 'b')
 ORDER BY 1, 2, 3

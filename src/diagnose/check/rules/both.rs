@@ -24,7 +24,7 @@ pub(crate) fn judge(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts)
     findings.extend(gone_checkpoint(wanted, source, target).filter(|_| target.checkpoint_gone));
     findings.extend(other_pipelines(wanted, source, target));
     findings.extend(encoding(source, target));
-    findings.extend(extensions(source, target));
+    findings.extend(extensions(wanted, source, target));
     findings.extend(types(wanted, source, target));
     findings.extend(foreign_types(wanted, source, target));
     findings.extend(collations(wanted, source, target));
@@ -171,23 +171,29 @@ fn encoding(source: &SourceFacts, target: &TargetFacts) -> Option<Finding> {
     })
 }
 
-fn extensions(source: &SourceFacts, target: &TargetFacts) -> Vec<Finding> {
+/// A snapshot of everything brings those whose files are there.
+fn extensions(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Vec<Finding> {
     let there: HashSet<&String> = target.server.extensions.iter().collect();
-    let missing = source
-        .server
-        .extensions
-        .iter()
-        .filter(|name| !there.contains(name));
-    missing
-        .map(|name| {
-            remark(
-                Side::Target,
-                format!("extension {name}"),
+    let files: HashSet<&String> = target.server.available_extensions.iter().collect();
+    let missing = source.server.extensions.iter();
+    let missing = missing.filter(|name| !there.contains(name));
+    let missing = missing.filter(|name| !(wanted.everything && files.contains(name)));
+    let finding = |name: &String| {
+        let create = format!("CREATE EXTENSION {};", quote_ident(name));
+        let (problem, hint) = match files.contains(name) {
+            true => (
                 "is on the source and not here: tables that use it cannot be made here",
-                format!("CREATE EXTENSION {};", quote_ident(name)),
-            )
-        })
-        .collect()
+                create,
+            ),
+            false => (
+                "is on the source, and its files are not on this server's machine: tables that use it \
+                 cannot be made here",
+                format!("{create} -- once the package that brings it is installed on this machine"),
+            ),
+        };
+        remark(Side::Target, format!("extension {name}"), problem, hint)
+    };
+    missing.map(finding).collect()
 }
 
 fn types(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Vec<Finding> {
