@@ -67,13 +67,13 @@ CREATE TABLE IF NOT EXISTS pgstream.sequence_look (
 COMMENT ON TABLE pgstream.sequence_look IS 'How the sequences follow those of the source';
 
 CREATE TABLE IF NOT EXISTS pgstream.silenced (
-  kind     pg_catalog.text NOT NULL,  -- trigger, rule
+  kind     pg_catalog.text NOT NULL,  -- trigger, rule, event trigger
   oid      pg_catalog.oid NOT NULL,
-  relation pg_catalog.oid NOT NULL,   -- its table here
+  relation pg_catalog.oid NOT NULL,   -- its table here; 0: none
   enabled  pg_catalog."char" NOT NULL, -- as it is on the source: O, D, R, A
   PRIMARY KEY (kind, oid)
 );
-COMMENT ON TABLE pgstream.silenced IS 'Triggers and rules that came from the source: disabled here until tear-down';
+COMMENT ON TABLE pgstream.silenced IS 'Triggers, event triggers and rules that came from the source: disabled here until tear-down';
 
 CREATE TABLE IF NOT EXISTS pgstream.left_alone (
   slot_name pg_catalog.text NOT NULL,

@@ -300,7 +300,8 @@ fn on_target(slot: &SlotName, slot_is_gone: bool) -> PlannedStep {
     }
 }
 
-/// When nothing streams here any more, triggers and rules that came from the source are as they are there.
+/// When nothing streams here any more, triggers and rules that came from the source are as they are there, and
+/// event triggers last.
 const WAKE: &str = "\
   IF pg_catalog.to_regclass('pgstream.checkpoint') IS NOT NULL THEN
     RETURN;
@@ -320,7 +321,18 @@ const WAKE: &str = "\
       WHERE s.enabled <> 'D' AND COALESCE(t.tgname, r.rulename) IS NOT NULL LOOP
       EXECUTE wake;
     END LOOP;
+    events := ARRAY(
+      SELECT pg_catalog.format('ALTER EVENT TRIGGER %I ENABLE %s', e.evtname,
+               CASE s.enabled WHEN 'A' THEN 'ALWAYS' WHEN 'R' THEN 'REPLICA' END)
+      FROM pgstream.silenced AS s
+      JOIN pg_catalog.pg_event_trigger AS e ON e.oid = s.oid AND e.evtenabled = 'D'
+      WHERE s.kind = 'event trigger' AND s.enabled <> 'D');
     DROP TABLE pgstream.silenced;
+    EXECUTE $drop_schema$;
+    -- From here on they would fire for what is done here.
+    FOREACH wake IN ARRAY events LOOP
+      EXECUTE wake;
+    END LOOP;
   END IF;";
 
 /// The name that stands for a slot in the records of a copy with nobody streaming.
@@ -339,11 +351,16 @@ pub fn forget_on_target(slot_name: &str, with_checkpoint: bool) -> String {
     } else {
         ""
     };
+    let wake = WAKE.replace(
+        "$drop_schema$",
+        &quote_literal(script::DROP_SCHEMA_IF_EMPTY),
+    );
     let block = format!(
         "
 DECLARE
   name pg_catalog.text;
   wake pg_catalog.text;
+  events pg_catalog.text[];
   used pg_catalog.bool;
   copying pg_catalog.bool := EXISTS (SELECT FROM pg_catalog.pg_stat_activity AS a
                              WHERE a.datname = pg_catalog.current_database()
@@ -368,7 +385,7 @@ BEGIN
       END IF;
     END IF;
   END LOOP;
-{WAKE}
+{wake}
 END
 "
     );
