@@ -457,12 +457,15 @@ pub struct Object {
     /// The options of a view.
     #[serde(default)]
     pub options: Vec<String>,
+    /// What of it can be altered while it stays what it is.
+    #[serde(default)]
+    pub parts: Vec<Part>,
     /// Whether a materialized view has rows.
     pub populated: Option<bool>,
     /// Acts with the rights of its owner: `SECURITY DEFINER`.
     #[serde(default)]
     pub definer: bool,
-    /// When a trigger or a rule of a table acts: `O`, `D`, `R`, `A` as in `pg_trigger.tgenabled`.
+    /// When an event trigger, or a trigger or a rule of a table, acts: `O`, `D`, `R`, `A` as in `pg_trigger.tgenabled`.
     pub enabled: Option<String>,
     /// `SET STATISTICS`.
     pub statistics: Option<i32>,
@@ -470,6 +473,23 @@ pub struct Object {
     pub owner: Option<String>,
     /// `COMMENT ON`.
     pub comment: Option<String>,
+}
+
+/// A part of an object that `ALTER` changes: an option, a mapping, the version of an extension.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// What the part is through all changes.
+    pub key: String,
+    /// What tells whether it changed, other than the text: that changes with names.
+    pub value: String,
+    /// The word before the list in which such parts stand, where they stand in one: `OPTIONS`.
+    pub set: Option<String>,
+    /// What `ALTER` says to have it so.
+    pub text: String,
+    /// What it says in a list where there is such a part already, if something else.
+    pub change: Option<String>,
+    /// What it says to take the part away.
+    pub drop: Option<String>,
 }
 
 /// A column of a view.
@@ -498,6 +518,7 @@ impl Object {
     pub fn keyword(&self) -> String {
         match self.kind.as_str() {
             "statistics object" => "STATISTICS".to_owned(),
+            "foreign-data wrapper" => "FOREIGN DATA WRAPPER".to_owned(),
             kind => kind.to_uppercase(),
         }
     }
@@ -505,20 +526,29 @@ impl Object {
     /// Returns how statements call it: `FUNCTION "s"."f"(integer)`, `TRIGGER "g" ON "s"."t"`.
     #[must_use]
     pub fn address(&self) -> String {
-        let keyword = self.keyword();
+        let (keyword, signature) = (self.keyword(), &self.signature);
         match (&self.schema, &self.table) {
-            (Some(_), _) => format!(
-                "{keyword} {}{}",
-                self.qualified_name().quoted(),
-                self.signature
-            ),
+            (Some(schema), _) if self.kind == "operator" => {
+                format!("{keyword} {}.{}{signature}", quote_ident(schema), self.name)
+            }
+            (Some(_), _) => format!("{keyword} {}{signature}", self.qualified_name().quoted()),
             (None, Some(table)) => format!(
                 "{keyword} {} ON {}",
                 quote_ident(&self.name),
                 table.quoted()
             ),
-            (None, None) => format!("{keyword} {}{}", quote_ident(&self.name), self.signature),
+            // A cast is what it casts.
+            (None, None) if self.name.is_empty() => format!("{keyword} {signature}"),
+            (None, None) => format!("{keyword} {}{signature}", quote_ident(&self.name)),
         }
+    }
+
+    /// Returns the version of an extension.
+    #[must_use]
+    pub fn extension_version(&self) -> Option<&str> {
+        let mut parts = self.parts.iter();
+        let version = parts.find(|part| self.kind == "extension" && part.key == "version");
+        version.map(|version| version.value.as_str())
     }
 
     /// Returns whether it is a view, materialized or not.

@@ -53,6 +53,9 @@ pub struct Change {
     /// Commands on kinds of objects that do not replicate.
     #[serde(default)]
     pub others: Vec<Other>,
+    /// What the command took out of an extension, as `ALTER EXTENSION` calls it.
+    #[serde(default)]
+    pub released: Vec<String>,
     /// The tables (OIDs on the source) whose rows follow as [`RewrittenRows`](super::RewrittenRows).
     #[serde(default)]
     pub sends_rows: Vec<u32>,
@@ -209,17 +212,20 @@ impl Entry {
     pub fn object_names(&self) -> Vec<String> {
         let change = &self.change;
         let unknown = change.unknown_drops.iter();
+        let unknown = unknown.map(|drop| format!("{} {}.{}", drop.kind, drop.schema, drop.name));
         let others = change.others.iter();
-        change
-            .objects
-            .iter()
-            .map(ObjectChange::label)
-            .chain(unknown.map(|drop| format!("{} {}.{}", drop.kind, drop.schema, drop.name)))
-            .chain(others.map(|other| match (&other.kind, &other.identity) {
-                (Some(kind), Some(identity)) => format!("{kind} {identity}"),
-                _ => other.tag.clone(),
-            }))
-            .collect()
+        let others = others.map(|other| match (&other.kind, &other.identity) {
+            (Some(kind), Some(identity)) => format!("{kind} {identity}"),
+            _ => other.tag.clone(),
+        });
+        let mut names: Vec<String> = change.objects.iter().map(ObjectChange::label).collect();
+        names.extend(unknown);
+        for other in others {
+            if !names.contains(&other) {
+                names.push(other);
+            }
+        }
+        names
     }
 
     /// Returns what differs between the descriptions before and after, in lines for people.
@@ -317,6 +323,7 @@ impl Change {
             cut: Vec::new(),
             origins: Vec::new(),
             others: Vec::new(),
+            released: Vec::new(),
             sends_rows: Vec::new(),
             parts_dropped: 0,
             renamed_tables: Vec::new(),
@@ -333,6 +340,7 @@ impl Change {
         Self {
             objects: objects.cloned().collect(),
             others: self.others[..rest_of(self.others.len())].to_vec(),
+            released: self.released[..rest_of(self.released.len())].to_vec(),
             unknown_drops: self.unknown_drops[..rest_of(self.unknown_drops.len())].to_vec(),
             ..self.clone()
         }

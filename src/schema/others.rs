@@ -8,7 +8,7 @@ use crate::postgres::{PgError, Session};
 const OTHERS: &str = include_str!("../../assets/sql/others.sql");
 
 /// The kinds that are described, and travel, in the server's words; those of tables and types apart.
-pub const TRAVELLING: [&str; 9] = [
+pub const TRAVELLING: [&str; 26] = [
     "function",
     "procedure",
     "aggregate",
@@ -18,6 +18,23 @@ pub const TRAVELLING: [&str; 9] = [
     "rule",
     "policy",
     "statistics object",
+    "extension",
+    "collation",
+    "conversion",
+    "cast",
+    "transform",
+    "language",
+    "access method",
+    "operator",
+    "operator class",
+    "operator family",
+    "foreign-data wrapper",
+    "server",
+    "text search parser",
+    "text search template",
+    "text search dictionary",
+    "text search configuration",
+    "event trigger",
 ];
 
 /// Returns whether objects of a kind travel.

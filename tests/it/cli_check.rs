@@ -261,7 +261,7 @@ async fn what_the_target_lacks_is_reported_with_its_statement() {
               hint: PGSTREAM_POSTGRES_LISTENER_INITIAL_SNAPSHOT_ENABLED=true PGSTREAM_POSTGRES_INITIAL_SNAPSHOT_TABLES='public."Order items"' pgstream run # or leave it out: PGSTREAM_FILTER_EXCLUDE_TABLES='public."Order items"' pgstream run
     ! target  public.feeling: has not all columns of the source's: mood, name
               hint: ALTER TABLE "public"."feeling" ADD COLUMN "mood" public.mood[], ADD COLUMN "name" text COLLATE public.german;
-    ! target  collation: 1 is on the source and not on the target, and objects of this kind do not replicate: public.german
+    ! target  collation: 1 is on the source and not on the target: public.german
               hint: take their statements out of: pg_dump --schema-only postgresql://postgres@localhost:[port]/postgres?sslmode=disable
     ✗ 1 of 8 findings must be fixed before pgstream can run
     "#);

@@ -45,6 +45,7 @@ mod rows_elsewhere;
 mod rows_transactions;
 mod schema_flow;
 mod schema_install;
+mod schema_kinds;
 mod schema_mirror;
 mod schema_model;
 mod schema_objects;

@@ -8,7 +8,7 @@ use crate::support::flow::{Flow, stop};
 use crate::support::{execute, query_text};
 
 /// Runs each line on the source and what it means on the target; both dumps are equal after each.
-async fn check(lines: &[&str]) {
+pub async fn check(lines: &[&str]) {
     let mut mirror = Mirror::start().await;
     apply::install_records(&mirror.target).await.unwrap();
     for line in lines {

@@ -39,6 +39,12 @@ async fn existing(plugin: Plugin, schema: &str) -> Flow {
     flow
 }
 
+/// On the target: no collation can be made.
+const REFUSES_COLLATIONS: &str = "\
+CREATE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN \
+  RAISE EXCEPTION 'no collations here' USING ERRCODE = 'insufficient_privilege'; END $$; \
+CREATE EVENT TRIGGER refuses ON ddl_command_start WHEN TAG IN ('CREATE COLLATION') EXECUTE FUNCTION refuse()";
+
 fn enable(flow: &mut Flow, worker_count: usize) {
     flow.pipeline.snapshot.enabled = true;
     flow.pipeline.snapshot.worker_count = worker_count;

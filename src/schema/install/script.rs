@@ -18,7 +18,7 @@ pub const VERSION: i32 = 5;
 
 const REMOVAL: &str = "-- REMOVAL\n";
 
-const FILES: [&str; 14] = [
+const FILES: [&str; 16] = [
     include_str!("../../../assets/sql/source/install/01_schema.sql"),
     include_str!("../../../assets/sql/source/install/02_xid.sql"),
     include_str!("../../../assets/sql/source/install/03_schema_log.sql"),
@@ -26,6 +26,8 @@ const FILES: [&str; 14] = [
     include_str!("../../../assets/sql/source/install/05_describe_table.sql"),
     include_str!("../../../assets/sql/source/install/06_describe_others.sql"),
     include_str!("../../../assets/sql/source/install/07_describe_objects.sql"),
+    include_str!("../../../assets/sql/source/install/07_describe_names.sql"),
+    include_str!("../../../assets/sql/source/install/07_describe_services.sql"),
     include_str!("../../../assets/sql/source/install/08_describe.sql"),
     include_str!("../../../assets/sql/source/install/09_identity.sql"),
     include_str!("../../../assets/sql/source/install/10_rewrite.sql"),
@@ -92,7 +94,7 @@ pub(super) fn install(fresh: bool) -> String {
 const OWNERSHIP: &str = "-- OWNERSHIP\n";
 
 /// The files that describe objects, among [`FILES`]; the first is the table that they look into.
-const DESCRIBING: std::ops::Range<usize> = 3..8;
+const DESCRIBING: std::ops::Range<usize> = 3..10;
 
 /// Returns the script that gives a session the describing functions as temporary objects of its
 /// own: nobody else sees them, no privilege but TEMPORARY is needed, and they end with the session.

@@ -8,7 +8,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::model::QualifiedName;
-use crate::schema::description::{Column, Parent, Table, Type};
+use crate::schema::description::{Column, Object, Parent, Table, Type};
 use crate::schema::entry::{Images, ObjectChange};
 
 use super::command_objects::CommandObjects;
@@ -133,6 +133,23 @@ impl Dependencies {
     }
 }
 
+/// A text may need it that no dependency tells of: a cast is known by its function alone.
+fn comes_before_tables(object: &Object) -> bool {
+    matches!(
+        object.kind.as_str(),
+        "extension"
+            | "collation"
+            | "conversion"
+            | "cast"
+            | "transform"
+            | "language"
+            | "access method"
+            | "operator"
+            | "operator class"
+            | "operator family"
+    )
+}
+
 /// What tables, types, indexes and constraints need of other kinds, and what that needs.
 fn early(command: &CommandObjects<'_>, needs: &[(u32, u32)]) -> HashSet<u32> {
     let is_other = |object: &&ObjectChange| matches!(object, ObjectChange::Object(_));
@@ -146,10 +163,19 @@ fn early(command: &CommandObjects<'_>, needs: &[(u32, u32)]) -> HashSet<u32> {
     for (oid, needed) in needs {
         of.entry(*oid).or_default().push(*needed);
     }
-    let mut early = HashSet::new();
+    let before_tables = |object: &&ObjectChange| match object {
+        ObjectChange::Object(images) => images.known().is_some_and(comes_before_tables),
+        _ => false,
+    };
+    let objects = command.objects.iter();
+    let mut early: HashSet<u32> = objects
+        .filter(before_tables)
+        .map(ObjectChange::oid)
+        .collect();
     let mut open: Vec<u32> = (command.objects.iter())
         .filter(|object| !is_other(object) && !is_on_view(object))
         .map(ObjectChange::oid)
+        .chain(early.iter().copied())
         .collect();
     while let Some(oid) = open.pop() {
         let needed = of.get(&oid).into_iter().flatten();

@@ -107,7 +107,9 @@ fn named(place: i64, kind: &str, name: &QualifiedName) -> Gone {
 /// goes with its table.
 fn other(command: &CommandObjects<'_>, images: &Images<Object>, steps: &mut Steps) -> Option<Gone> {
     let before = images.before.as_ref()?;
-    let goes = images.after.is_none() && images.dropped && object::selects(command, before);
+    // The server does not report the drop of an event trigger.
+    let dropped = images.dropped || before.kind == "event trigger";
+    let goes = images.after.is_none() && dropped && object::selects(command, before);
     // A policy, or a rule, may name another table, which may go before its own.
     let names_others = matches!(before.kind.as_str(), "policy" | "rule");
     let table = before.table_oid;

@@ -18,6 +18,7 @@ mod copy;
 mod create_table;
 mod dependencies;
 mod drops;
+mod extension;
 mod index;
 mod object;
 mod owners;
@@ -94,6 +95,8 @@ pub fn plan(entry: &Entry, selects: &dyn Fn(&QualifiedName) -> bool) -> Result<P
     }
     drops::plan(&command, &mut steps);
     object::refresh(&command, &mut steps);
+    extension::compare_versions(&command, &mut steps);
+    extension::release(&command, &mut steps);
     plan.behind_rows = rewrite_rows::plan(&command, &mut steps);
     plan.steps = steps.into_ordered();
     plan.relations = command.touched_relations();

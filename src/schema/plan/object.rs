@@ -4,14 +4,17 @@
 //! dropped and made again where it cannot. None of these statements is worth stopping the rows for: what
 //! the target refuses is reported ([`super::Step::optional`]).
 //!
-//! A trigger, or a rule of a table, that came from the source has done its work there: it is made disabled,
-//! and `pgstream.silenced` on the target keeps what it was.
+//! A trigger, an event trigger, or a rule of a table, that came from the source has done its work there: it is
+//! made disabled, and `pgstream.silenced` on the target keeps what it was.
+
+use std::collections::BTreeMap;
 
 use crate::model::{do_block, quote_ident, quote_literal};
-use crate::schema::description::{Object, ViewColumn};
+use crate::schema::description::{Object, Part, ViewColumn};
 use crate::schema::entry::Images;
 
 use super::command_objects::CommandObjects;
+use super::extension;
 use super::sql::option_changes;
 use super::steps::{Phase, Steps};
 
@@ -32,7 +35,8 @@ pub(super) fn plan(command: &CommandObjects<'_>, images: &Images<Object>, steps:
     }
     let label = after.label();
     if !object.sql.is_empty() {
-        steps.add(Phase::Object, &label, object.sql.join(";\n"));
+        let sql = object.sql.join(";\n");
+        steps.add_ranked(Phase::Object, rank(after), &label, sql);
     }
     if images.before.is_none() && after.populated == Some(true) {
         steps.add(
@@ -40,6 +44,14 @@ pub(super) fn plan(command: &CommandObjects<'_>, images: &Images<Object>, steps:
             &label,
             format!("REFRESH {}", after.address()),
         );
+    }
+}
+
+/// One command makes an operator class with its family, and extensions with those that they require.
+fn rank(object: &Object) -> i32 {
+    match object.kind.as_str() {
+        "extension" | "operator family" => -1,
+        _ => 0,
     }
 }
 
@@ -81,11 +93,15 @@ impl Statements<'_> {
 
     fn create(&mut self) {
         let after = self.after;
-        // What has its name on the target is somebody else's.
-        let sql = after
-            .definition
-            .replacen("CREATE OR REPLACE ", "CREATE ", 1);
-        self.make(sql);
+        if after.kind == "extension" {
+            self.add(extension::create(after));
+        } else {
+            // What has its name on the target is somebody else's.
+            let sql = after
+                .definition
+                .replacen("CREATE OR REPLACE ", "CREATE ", 1);
+            self.make(sql);
+        }
         self.settings(None);
     }
 
@@ -118,6 +134,7 @@ impl Statements<'_> {
             if before.enabled != after.enabled && after.enabled.is_some() {
                 self.add(remember(after));
             }
+            self.parts(before);
             return self.settings(Some(before));
         }
         match in_place(&after.definition) {
@@ -158,6 +175,48 @@ impl Statements<'_> {
                     after.address()
                 ));
             }
+        }
+    }
+
+    /// What is gone goes first: what comes may need its place.
+    fn parts(&mut self, before: &Object) {
+        let after = self.after;
+        let find = |of: &[Part], key: &str| of.iter().find(|part| part.key == key).cloned();
+        let mut lists: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        let mut alone = Vec::new();
+        for part in &before.parts {
+            let now = find(&after.parts, &part.key);
+            let changed = now.is_none_or(|now| part.set.is_none() && now.value != part.value);
+            if let Some(drop) = part.drop.as_deref().filter(|_| changed) {
+                match part.set.as_deref() {
+                    Some(set) => lists.entry(set).or_default().push(drop),
+                    None => alone.push(drop),
+                }
+            }
+        }
+        for part in &after.parts {
+            let was = find(&before.parts, &part.key);
+            if was.as_ref().is_some_and(|was| was.value == part.value) {
+                continue;
+            }
+            let change = part.change.as_deref().filter(|_| was.is_some());
+            match part.set.as_deref() {
+                Some(set) => lists
+                    .entry(set)
+                    .or_default()
+                    .push(change.unwrap_or(&part.text)),
+                None => alone.push(&part.text),
+            }
+        }
+        for clause in alone {
+            self.add(format!("ALTER {} {clause}", after.address()));
+        }
+        for (set, parts) in lists {
+            self.add(format!(
+                "ALTER {} {set} ({})",
+                after.address(),
+                parts.join(", ")
+            ));
         }
     }
 
@@ -258,34 +317,41 @@ fn in_place(definition: &str) -> Option<String> {
 
 /// Keeps what acts on its own from acting on what we write.
 fn silenced(object: &Object, sql: String) -> String {
-    let (Some(_), Some(table)) = (&object.enabled, &object.table) else {
-        return sql;
+    let disable = match (&object.enabled, &object.table) {
+        (None, _) => return sql,
+        (Some(_), Some(table)) => format!(
+            "ALTER TABLE {} DISABLE {} {}",
+            table.quoted(),
+            object.keyword(),
+            quote_ident(&object.name)
+        ),
+        (Some(_), None) => format!("ALTER {} DISABLE", object.address()),
     };
-    let (table, name) = (table.quoted(), quote_ident(&object.name));
-    let kind = object.keyword();
-    format!(
-        "{sql};\nALTER TABLE {table} DISABLE {kind} {name};\n{}",
-        remember(object)
-    )
+    format!("{sql};\n{disable};\n{}", remember(object))
 }
 
 /// Writes down how the source has it.
 fn remember(object: &Object) -> String {
-    let (Some(enabled), Some(table)) = (&object.enabled, &object.table) else {
+    let Some(enabled) = &object.enabled else {
         return String::new();
     };
-    let (catalog, relation, name) = match object.kind.as_str() {
-        "rule" => ("pg_rewrite", "ev_class", "rulename"),
-        _ => ("pg_trigger", "tgrelid", "tgname"),
+    let (catalog, name, relation) = match object.kind.as_str() {
+        "rule" => ("pg_rewrite", "rulename", "s.ev_class"),
+        "trigger" => ("pg_trigger", "tgname", "s.tgrelid"),
+        _ => ("pg_event_trigger", "evtname", "0"),
     };
+    let table = object.table.as_ref().map(|table| {
+        let table = quote_literal(&table.quoted());
+        format!(" AND {relation} = {table}::pg_catalog.regclass")
+    });
     format!(
         "INSERT INTO pgstream.silenced (kind, oid, relation, enabled) \
-         SELECT {kind}, s.oid, s.{relation}, {enabled} FROM pg_catalog.{catalog} AS s \
-         WHERE s.{relation} = {table}::pg_catalog.regclass AND s.{name} = {value} \
+         SELECT {kind}, s.oid, {relation}, {enabled} FROM pg_catalog.{catalog} AS s \
+         WHERE s.{name} = {value}{table} \
          ON CONFLICT (kind, oid) DO UPDATE SET relation = excluded.relation, enabled = excluded.enabled",
         kind = quote_literal(&object.kind),
         enabled = quote_literal(enabled),
-        table = quote_literal(&table.quoted()),
         value = quote_literal(&object.name),
+        table = table.unwrap_or_default(),
     )
 }

@@ -25,6 +25,7 @@ async fn stops_whole(plugin: Plugin) {
     enable(&mut flow, 1);
     let mut engine = flow.start();
     ready(&engine).await;
+    execute(&flow.target, "DROP COLLATION own").await;
     flow.run(TORN).await;
 
     let refused = failure(&mut engine).await;
@@ -60,6 +61,7 @@ async fn a_table_whose_transaction_was_skipped_is_copied() {
     enable(&mut flow, 1);
     let mut engine = flow.start();
     ready(&engine).await;
+    execute(&flow.target, "DROP COLLATION own").await;
     flow.run(TORN).await;
     let refused = failure(&mut engine).await;
     let lsn = refused.transaction.expect("a transaction").commit_lsn;

@@ -83,3 +83,74 @@ async fn a_copy_that_nothing_follows_leaves_triggers_as_they_are_on_the_source()
     flow.equal().await;
     assert_same_dump(&flow.source_cluster, &flow.target_cluster);
 }
+
+/// What tables are made of, beside functions: some by a dependency that only a text shows.
+const KINDS: &str = "
+CREATE SCHEMA s; CREATE EXTENSION hstore WITH SCHEMA s; CREATE EXTENSION earthdistance CASCADE; CREATE EXTENSION btree_gist;
+CREATE COLLATION ci (PROVIDER = icu, LOCALE = 'und-u-ks-level2', DETERMINISTIC = false);
+CREATE TYPE pair AS (a int, b int);
+CREATE FUNCTION weight(pair) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1.a';
+CREATE CAST (pair AS int) WITH FUNCTION weight(pair); CREATE CAST (int AS pair) WITH INOUT;
+CREATE FUNCTION less(pair, pair) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT $1.a < $2.a';
+CREATE OPERATOR <# (FUNCTION = less, LEFTARG = pair, RIGHTARG = pair);
+CREATE FUNCTION compare(pair, pair) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1.a - $2.a';
+CREATE OPERATOR CLASS by_a FOR TYPE pair USING btree AS OPERATOR 1 <#, FUNCTION 1 compare(pair, pair);
+ALTER OPERATOR FAMILY by_a USING btree ADD OPERATOR 1 < (int, bigint);
+CREATE ACCESS METHOD heap2 TYPE TABLE HANDLER heap_tableam_handler;
+CREATE TEXT SEARCH DICTIONARY plain (TEMPLATE = simple, STOPWORDS = english);
+CREATE TEXT SEARCH CONFIGURATION conf (COPY = english);
+ALTER TEXT SEARCH CONFIGURATION conf ALTER MAPPING FOR asciiword WITH plain;
+CREATE TRUSTED LANGUAGE mine HANDLER plpgsql_call_handler INLINE plpgsql_inline_handler VALIDATOR plpgsql_validator;
+CREATE FUNCTION in_mine(int) RETURNS int LANGUAGE mine IMMUTABLE AS 'BEGIN RETURN 1; END';
+CREATE CONVERSION con FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8;
+CREATE EXTENSION postgres_fdw; CREATE SERVER far FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host 'h');
+CREATE DOMAIN of_hstore AS s.hstore CHECK (VALUE IS NOT NULL);
+CREATE TABLE made_of (id int PRIMARY KEY DEFAULT in_mine(1), h s.hstore, l s.hstore[], o of_hstore DEFAULT 'a=>1', t text COLLATE ci UNIQUE, p pair,
+  w int GENERATED ALWAYS AS (p::int) STORED, v tsvector GENERATED ALWAYS AS (to_tsvector('conf', t)) STORED,
+  EXCLUDE USING gist (id WITH =, w WITH <>)) USING heap2;
+CREATE INDEX ON made_of USING gin (h); CREATE INDEX ON made_of (p by_a); CREATE INDEX ON made_of ((p <# p));
+CREATE VIEW of_kinds AS SELECT 7::pair AS p, earth() AS e, h OPERATOR(s.->) 'a' AS a FROM made_of;
+COMMENT ON COLLATION ci IS 'ci'; COMMENT ON CAST (pair AS int) IS 'cast'; COMMENT ON SERVER far IS 'far';
+CREATE FUNCTION see() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'it fires'; END $$;
+INSERT INTO made_of (id, h, t, p) VALUES (1, 'a=>1', 'words', ROW(1, 2)), (2, NULL, 'other', ROW(3, 4));
+CREATE EVENT TRIGGER sees ON ddl_command_start WHEN TAG IN ('CREATE SEQUENCE') EXECUTE FUNCTION see();
+";
+
+const EVENT_TRIGGERS: &str =
+    "SELECT evtname, evtenabled FROM pg_event_trigger WHERE evtname NOT LIKE 'pgstream%'";
+
+#[tokio::test]
+async fn what_tables_and_indexes_are_made_of_comes_before_them() {
+    for plugin in [Plugin::Pgoutput, Plugin::Wal2json] {
+        let mut flow = existing(plugin, KINDS).await;
+        enable(&mut flow, 2);
+        let engine = flow.start();
+        ready(&engine).await;
+        flow.equal().await;
+        assert_same_dump_but_for_silenced(&flow.source_cluster, &flow.target_cluster);
+        assert_eq!(query_text(&flow.target, EVENT_TRIGGERS).await, ["sees|D"]);
+        flow.run(
+            "ALTER COLLATION ci RENAME TO no_case; ALTER EXTENSION hstore SET SCHEMA public; \
+             INSERT INTO made_of (id, h, t, p) VALUES (3, 'b=>2', 'third', ROW(5, 6)); \
+             ALTER SERVER far OPTIONS (SET host 'i'); DROP CAST (int AS pair) CASCADE",
+        )
+        .await;
+        flow.equal().await;
+        flow.acknowledged().await;
+        assert_same_dump_but_for_silenced(&flow.source_cluster, &flow.target_cluster);
+        stop(engine).await;
+    }
+}
+
+#[tokio::test]
+async fn a_copy_that_nothing_follows_brings_all_kinds_and_event_triggers_last() {
+    let flow = Flow::bare().await;
+    execute(&flow.source, KINDS).await;
+    let copied = on_both(["snapshot"], &flow.source_cluster, &flow.target_cluster);
+    let copied = copied.run().await;
+    assert_eq!(copied.code, Some(0), "{}", copied.stderr);
+    assert!(!copied.stderr.contains("WARN"), "{}", copied.stderr);
+    flow.equal().await;
+    assert_same_dump(&flow.source_cluster, &flow.target_cluster);
+    assert_eq!(query_text(&flow.target, EVENT_TRIGGERS).await, ["sees|O"]);
+}

@@ -5,7 +5,9 @@
 -- The catalogs of these kinds.
 CREATE OR REPLACE FUNCTION pgstream.object_classes() RETURNS oid[]
 LANGUAGE sql IMMUTABLE
-RETURN '{pg_class,pg_proc,pg_trigger,pg_rewrite,pg_policy,pg_statistic_ext}'::regclass[]::oid[];
+RETURN '{pg_class,pg_proc,pg_trigger,pg_rewrite,pg_policy,pg_statistic_ext,pg_extension,pg_collation,pg_conversion,
+    pg_cast,pg_transform,pg_language,pg_am,pg_operator,pg_opclass,pg_opfamily,pg_foreign_data_wrapper,pg_foreign_server,
+    pg_ts_parser,pg_ts_template,pg_ts_dict,pg_ts_config,pg_event_trigger}'::regclass[]::oid[];
 
 -- pg_get_functiondef() knows no aggregates.
 CREATE OR REPLACE FUNCTION pgstream.aggregate_definition(routine oid) RETURNS text
@@ -242,6 +244,49 @@ BEGIN
     UNION ALL
     SELECT 'pg_statistic_ext'::regclass, s.oid, s.stxnamespace, s.stxrelid
       FROM pg_statistic_ext AS s WHERE s.oid = ANY (objects)
+    UNION ALL
+    SELECT 'pg_collation'::regclass, k.oid, k.collnamespace, NULL FROM pg_collation AS k WHERE k.oid = ANY (objects)
+    UNION ALL
+    SELECT 'pg_conversion'::regclass, k.oid, k.connamespace, NULL FROM pg_conversion AS k WHERE k.oid = ANY (objects)
+    UNION ALL
+    SELECT 'pg_opclass'::regclass, k.oid, k.opcnamespace, NULL FROM pg_opclass AS k WHERE k.oid = ANY (objects)
+    UNION ALL
+    SELECT 'pg_opfamily'::regclass, k.oid, k.opfnamespace, NULL FROM pg_opfamily AS k WHERE k.oid = ANY (objects)
+    UNION ALL
+    SELECT 'pg_ts_parser'::regclass, k.oid, k.prsnamespace, NULL FROM pg_ts_parser AS k WHERE k.oid = ANY (objects)
+    UNION ALL
+    SELECT 'pg_ts_template'::regclass, k.oid, k.tmplnamespace, NULL FROM pg_ts_template AS k WHERE k.oid = ANY (objects)
+    UNION ALL
+    SELECT 'pg_ts_dict'::regclass, k.oid, k.dictnamespace, NULL FROM pg_ts_dict AS k WHERE k.oid = ANY (objects)
+    UNION ALL
+    SELECT 'pg_ts_config'::regclass, k.oid, k.cfgnamespace, NULL FROM pg_ts_config AS k WHERE k.oid = ANY (objects)
+    UNION ALL
+    SELECT 'pg_extension'::regclass, k.oid, NULL, NULL FROM pg_extension AS k WHERE k.oid = ANY (objects)
+    UNION ALL
+    SELECT 'pg_transform'::regclass, k.oid, NULL, NULL FROM pg_transform AS k WHERE k.oid = ANY (objects)
+    UNION ALL
+    SELECT 'pg_language'::regclass, k.oid, NULL, NULL FROM pg_language AS k WHERE k.oid = ANY (objects)
+    UNION ALL
+    SELECT 'pg_am'::regclass, k.oid, NULL, NULL FROM pg_am AS k WHERE k.oid = ANY (objects)
+    UNION ALL
+    SELECT 'pg_foreign_data_wrapper'::regclass, k.oid, NULL, NULL FROM pg_foreign_data_wrapper AS k WHERE k.oid = ANY (objects)
+    UNION ALL
+    SELECT 'pg_foreign_server'::regclass, k.oid, NULL, NULL FROM pg_foreign_server AS k WHERE k.oid = ANY (objects)
+    UNION ALL
+    -- One that is only somebody's commutator yet has no function.
+    SELECT 'pg_operator'::regclass, k.oid, k.oprnamespace, NULL FROM pg_operator AS k
+     WHERE k.oid = ANY (objects) AND k.oprcode <> 0
+    UNION ALL
+    SELECT 'pg_cast'::regclass, k.oid, (
+             SELECT t.typnamespace FROM pg_type AS t JOIN pg_namespace AS n ON n.oid = t.typnamespace
+              WHERE t.oid IN (k.castsource, k.casttarget) AND n.nspname LIKE 'pg\_temp%' LIMIT 1), NULL
+      FROM pg_cast AS k
+     -- The one of a range to its multirange comes with it.
+     WHERE k.oid = ANY (objects) AND (SELECT d.objid FROM pg_depend AS d
+             WHERE d.classid = 'pg_cast'::regclass AND d.objid = k.oid AND d.deptype = 'i' LIMIT 1) IS NULL
+    UNION ALL
+    SELECT 'pg_event_trigger'::regclass, k.oid, p.pronamespace, NULL
+      FROM pg_event_trigger AS k JOIN pg_proc AS p ON p.oid = k.evtfoid WHERE k.oid = ANY (objects)
   )
   SELECT f.class, f.oid, f.relation,
          CASE f.class
@@ -250,10 +295,27 @@ BEGIN
            WHEN 'pg_trigger'::regclass THEN pgstream.describe_trigger(f.oid)
            WHEN 'pg_rewrite'::regclass THEN pgstream.describe_rule(f.oid)
            WHEN 'pg_policy'::regclass THEN pgstream.describe_policy(f.oid)
-           ELSE pgstream.describe_statistics(f.oid)
+           WHEN 'pg_statistic_ext'::regclass THEN pgstream.describe_statistics(f.oid)
+           WHEN 'pg_extension'::regclass THEN pgstream.describe_extension(f.oid)
+           WHEN 'pg_collation'::regclass THEN pgstream.describe_collation(f.oid)
+           WHEN 'pg_conversion'::regclass THEN pgstream.describe_conversion(f.oid)
+           WHEN 'pg_cast'::regclass THEN pgstream.describe_cast(f.oid)
+           WHEN 'pg_transform'::regclass THEN pgstream.describe_transform(f.oid)
+           WHEN 'pg_language'::regclass THEN pgstream.describe_language(f.oid)
+           WHEN 'pg_am'::regclass THEN pgstream.describe_access_method(f.oid)
+           WHEN 'pg_operator'::regclass THEN pgstream.describe_operator(f.oid)
+           WHEN 'pg_opclass'::regclass THEN pgstream.describe_operator_class(f.oid)
+           WHEN 'pg_opfamily'::regclass THEN pgstream.describe_operator_family(f.oid)
+           WHEN 'pg_foreign_data_wrapper'::regclass THEN pgstream.describe_foreign_data_wrapper(f.oid)
+           WHEN 'pg_foreign_server'::regclass THEN pgstream.describe_server(f.oid)
+           WHEN 'pg_ts_parser'::regclass THEN pgstream.describe_text_search_parser(f.oid)
+           WHEN 'pg_ts_template'::regclass THEN pgstream.describe_text_search_template(f.oid)
+           WHEN 'pg_ts_dict'::regclass THEN pgstream.describe_text_search_dictionary(f.oid)
+           WHEN 'pg_ts_config'::regclass THEN pgstream.describe_text_search_configuration(f.oid)
+           WHEN 'pg_event_trigger'::regclass THEN pgstream.describe_event_trigger(f.oid)
          END
-    FROM found AS f JOIN pg_namespace AS n ON n.oid = f.namespace
-   WHERE f.oid >= 16384 AND NOT pgstream.ignores_schema(n.nspname)
+    FROM found AS f LEFT JOIN pg_namespace AS n ON n.oid = f.namespace
+   WHERE f.oid >= 16384 AND NOT coalesce(pgstream.ignores_schema(n.nspname), false)
      AND ((SELECT m.objid FROM pg_depend AS m WHERE m.classid = f.class
              AND m.objid = f.oid AND m.deptype = 'e' LIMIT 1) IS NULL
        OR (SELECT o.oid FROM pgstream.object AS o WHERE o.class = f.class AND o.oid = f.oid) IS NOT NULL);
@@ -272,7 +334,24 @@ BEGIN
     UNION ALL SELECT t.oid FROM pg_trigger AS t WHERE t.oid >= 16384 AND NOT t.tgisinternal
     UNION ALL SELECT r.oid FROM pg_rewrite AS r WHERE r.oid >= 16384 AND r.rulename <> '_RETURN'
     UNION ALL SELECT p.oid FROM pg_policy AS p
-    UNION ALL SELECT s.oid FROM pg_statistic_ext AS s);
+    UNION ALL SELECT s.oid FROM pg_statistic_ext AS s
+    UNION ALL SELECT k.oid FROM pg_collation AS k WHERE k.oid >= 16384
+    UNION ALL SELECT k.oid FROM pg_conversion AS k WHERE k.oid >= 16384
+    UNION ALL SELECT k.oid FROM pg_opclass AS k WHERE k.oid >= 16384
+    UNION ALL SELECT k.oid FROM pg_opfamily AS k WHERE k.oid >= 16384
+    UNION ALL SELECT k.oid FROM pg_ts_parser AS k WHERE k.oid >= 16384
+    UNION ALL SELECT k.oid FROM pg_ts_template AS k WHERE k.oid >= 16384
+    UNION ALL SELECT k.oid FROM pg_ts_dict AS k WHERE k.oid >= 16384
+    UNION ALL SELECT k.oid FROM pg_ts_config AS k WHERE k.oid >= 16384
+    UNION ALL SELECT k.oid FROM pg_extension AS k WHERE k.oid >= 16384
+    UNION ALL SELECT k.oid FROM pg_transform AS k WHERE k.oid >= 16384
+    UNION ALL SELECT k.oid FROM pg_language AS k WHERE k.oid >= 16384
+    UNION ALL SELECT k.oid FROM pg_am AS k WHERE k.oid >= 16384
+    UNION ALL SELECT k.oid FROM pg_foreign_data_wrapper AS k WHERE k.oid >= 16384
+    UNION ALL SELECT k.oid FROM pg_foreign_server AS k WHERE k.oid >= 16384
+    UNION ALL SELECT k.oid FROM pg_operator AS k WHERE k.oid >= 16384
+    UNION ALL SELECT k.oid FROM pg_cast AS k WHERE k.oid >= 16384
+    UNION ALL SELECT k.oid FROM pg_event_trigger AS k WHERE k.oid >= 16384);
 END
 $function$;
 

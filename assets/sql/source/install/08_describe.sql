@@ -206,28 +206,43 @@ BEGIN
 END
 $function$;
 
--- Stores what exists and was never described, without a word in the log: what was taken out of an extension
--- is on the target as it is here, with the extension.
-CREATE OR REPLACE FUNCTION pgstream.adopt() RETURNS void
-LANGUAGE plpgsql
+-- Of earlier builds.
+DROP FUNCTION IF EXISTS pgstream.adopt();
+
+-- Stores what exists and was never described, without a change of it in the log: what was taken out of an
+-- extension is on the target as it is here, with the extension. Returns what ALTER EXTENSION calls it, for the
+-- target is to take it out as well.
+CREATE OR REPLACE FUNCTION pgstream.take_released() RETURNS jsonb
+LANGUAGE plpgsql VOLATILE
 -- INNER
 AS $function$
+DECLARE
+  released pg_catalog.jsonb;
 BEGIN
-  INSERT INTO pgstream.object
-  SELECT d.* FROM pgstream.describe(
-      ARRAY(SELECT c.oid FROM pg_class AS c
-             WHERE c.relkind IN ('r', 'p', 'i', 'I', 'S') AND c.oid >= 16384),
-      ARRAY(SELECT k.oid FROM pg_constraint AS k WHERE k.conrelid >= 16384),
-      ARRAY(SELECT t.oid FROM pg_type AS t WHERE t.oid >= 16384),
-      '{}',
-      pgstream.all_objects()) AS d
-   WHERE NOT EXISTS (SELECT FROM pgstream.object AS o WHERE o.class = d.class AND o.oid = d.oid)
-  ON CONFLICT DO NOTHING;
+  WITH adopted AS (
+    INSERT INTO pgstream.object
+    SELECT d.* FROM pgstream.describe(
+        ARRAY(SELECT c.oid FROM pg_class AS c
+               WHERE c.relkind IN ('r', 'p', 'i', 'I', 'S') AND c.oid >= 16384),
+        ARRAY(SELECT k.oid FROM pg_constraint AS k WHERE k.conrelid >= 16384),
+        ARRAY(SELECT t.oid FROM pg_type AS t WHERE t.oid >= 16384),
+        '{}',
+        pgstream.all_objects()) AS d
+     WHERE NOT EXISTS (SELECT FROM pgstream.object AS o WHERE o.class = d.class AND o.oid = d.oid)
+       AND d.description ->> 'type' IS DISTINCT FROM 'extension'
+    ON CONFLICT DO NOTHING
+    RETURNING class, oid, kind, relation
+  )
+  SELECT coalesce(jsonb_agg(upper(replace(i.type, '-', ' ')) || ' ' || i.identity), '[]')
+    INTO released
+    FROM adopted AS a CROSS JOIN LATERAL pg_identify_object(a.class, a.oid, 0) AS i
+   WHERE a.kind NOT IN ('index', 'constraint') AND (a.kind <> 'object' OR a.relation IS NULL);
+  RETURN released;
 END
 $function$;
 
 -- REMOVAL
-DROP FUNCTION IF EXISTS pgstream.adopt();
+DROP FUNCTION IF EXISTS pgstream.take_released();
 DROP FUNCTION IF EXISTS pgstream.describe_all();
 DROP FUNCTION IF EXISTS pgstream.with_names(jsonb);
 DROP FUNCTION IF EXISTS pgstream.relation_name(oid);

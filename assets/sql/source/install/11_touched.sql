@@ -128,6 +128,23 @@ BEGIN
 END
 $function$;
 
+-- What the server does not report: extensions that another requires, the family that an operator class adds to,
+-- and event triggers, on which no command raises an event: what was done to them comes with the next one.
+CREATE OR REPLACE FUNCTION pgstream.unreported_objects(reported jsonb) RETURNS oid[]
+LANGUAGE plpgsql STABLE
+-- INNER
+AS $function$
+BEGIN
+  RETURN ARRAY(
+    SELECT e.oid FROM pg_event_trigger AS e WHERE e.oid >= 16384
+    UNION SELECT o.oid FROM pgstream.object AS o WHERE o.class = 'pg_event_trigger'::regclass
+    UNION SELECT e.oid FROM pg_extension AS e
+     WHERE EXISTS (SELECT FROM jsonb_array_elements(reported) AS x WHERE x ->> 'type' = 'extension')
+    UNION SELECT c.opcfamily FROM jsonb_array_elements(reported) AS x
+      JOIN pg_opclass AS c ON c.oid = (x ->> 'oid')::oid AND x ->> 'type' = 'operator class');
+END
+$function$;
+
 -- The tables behind dropped columns and defaults: address_names are schema, table, column.
 CREATE OR REPLACE FUNCTION pgstream.tables_of_drops(drops jsonb) RETURNS oid[]
 LANGUAGE plpgsql STABLE
@@ -154,6 +171,7 @@ $function$;
 
 -- REMOVAL
 DROP FUNCTION IF EXISTS pgstream.tables_of_drops(jsonb);
+DROP FUNCTION IF EXISTS pgstream.unreported_objects(jsonb);
 DROP FUNCTION IF EXISTS pgstream.objects_of(oid[]);
 DROP FUNCTION IF EXISTS pgstream.rebuilt_indexes(jsonb, jsonb);
 DROP FUNCTION IF EXISTS pgstream.constraints_of(oid[]);

@@ -25,10 +25,14 @@ LANGUAGE sql IMMUTABLE
 RETURN kind = ANY (
   '{table,table column,index,sequence,type,domain,schema,composite type,composite type column,table constraint,
     domain constraint,default value,function,procedure,routine,aggregate,view,view column,materialized view,
-    materialized view column,trigger,rule,policy,statistics object}'::text[]);
+    materialized view column,trigger,rule,policy,statistics object,extension,collation,conversion,cast,transform,
+    language,access method,operator,operator class,operator family,operator of access method,function of access method,
+    foreign-data wrapper,server,text search parser,text search template,text search dictionary,
+    text search configuration,event trigger}'::text[]);
 
 -- Commands on kinds that do not replicate yet, and drops of them: said, never acted upon. Besides, what is
--- done to a materialized view: its rows are no table's, and REFRESH changes no description.
+-- done to a materialized view: its rows are no table's, and REFRESH changes no description; and to an extension,
+-- whose tables are not ours.
 -- The script of an extension drops and re-creates members of its own, which nothing marks as such
 -- but the command that runs it.
 CREATE OR REPLACE FUNCTION pgstream.others(commands jsonb, drops jsonb, statement text) RETURNS jsonb
@@ -39,21 +43,21 @@ BEGIN
   RETURN (
     SELECT coalesce(jsonb_agg(DISTINCT jsonb_strip_nulls(o.other)), '[]') FROM (
       SELECT jsonb_build_object('tag', c ->> 'tag', 'kind', c ->> 'type', 'identity', c ->> 'identity',
-               'view', v.name, 'populated', v.populated, 'travels', v.populated IS NOT NULL,
+               'view', v.name, 'populated', v.populated, 'travels', pgstream.travels(coalesce(c ->> 'type', '')),
                'tables', CASE WHEN c ->> 'type' = 'extension' THEN
                  pgstream.tables_of_extension((c ->> 'oid')::oid) END)
         FROM jsonb_array_elements(commands) AS c
         LEFT JOIN LATERAL (
           SELECT pgstream.relation_name(m.oid) AS name, m.relispopulated AS populated
             FROM pg_class AS m WHERE c ->> 'type' = 'materialized view' AND m.oid = (c ->> 'oid')::oid) AS v ON true
-       WHERE NOT pgstream.travels(coalesce(c ->> 'type', '')) OR c ->> 'type' = 'materialized view'
+       WHERE NOT pgstream.travels(coalesce(c ->> 'type', '')) OR c ->> 'type' IN ('materialized view', 'extension')
       UNION ALL
       SELECT jsonb_build_object('tag', 'DROP ' || upper(d ->> 'type'), 'kind', d ->> 'type',
-                                'identity', d ->> 'identity')
+                                'identity', d ->> 'identity', 'travels', pgstream.travels(d ->> 'type'))
         FROM jsonb_array_elements(drops) AS d
        WHERE (d ->> 'original')::boolean
          AND NOT coalesce(statement, '') ~* '\m(create|alter)\s+extension\M'
-         AND NOT pgstream.travels(d ->> 'type')
+         AND (NOT pgstream.travels(d ->> 'type') OR d ->> 'type' = 'extension')
     ) AS o (other)
   );
 END
@@ -172,6 +176,7 @@ DECLARE
     substring(stack, '^[^\n]*\nSQL statement "(.*?)"\n[A-Z][^\n]* function ');
   statement CONSTANT pg_catalog.text := coalesce(nested, batch);
   altered pg_catalog.jsonb;
+  released pg_catalog.jsonb := '[]';
   relations pg_catalog.oid[];
   constraints pg_catalog.oid[];
   types pg_catalog.oid[];
@@ -193,7 +198,7 @@ BEGIN
   END IF;
 
   IF tag = 'ALTER EXTENSION' THEN
-    PERFORM pgstream.adopt();
+    released := pgstream.take_released();
   END IF;
   altered := (SELECT coalesce(jsonb_object_agg(c ->> 'oid', true), '{}')
                 FROM jsonb_array_elements(commands) AS c WHERE c ->> 'tag' = 'ALTER SEQUENCE');
@@ -234,7 +239,8 @@ BEGIN
      WHERE (x ->> 'class')::oid = 'pg_namespace'::regclass);
 
   objects := relations || pgstream.objects_of(relations)
-    || ARRAY(SELECT (x ->> 'oid')::oid FROM jsonb_array_elements(commands || drops) AS x);
+    || ARRAY(SELECT (x ->> 'oid')::oid FROM jsonb_array_elements(commands || drops) AS x)
+    || pgstream.unreported_objects(commands || drops);
 
   PERFORM pgstream.keep_identity(r) FROM unnest(relations) AS r
     WHERE pgstream.identity_statement(r) IS NOT NULL;
@@ -265,6 +271,7 @@ BEGIN
         'objects', changes,
         'unknown_drops', pgstream.unknown_drops(changes, drops),
         'others', others,
+        'released', released,
         'sends_rows', sent,
         'parts_dropped', pgstream.parts_dropped(changes, drops),
         'renamed_tables', pgstream.tables_of_renamed_schemas(changes),

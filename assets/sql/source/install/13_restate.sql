@@ -8,7 +8,7 @@
 CREATE OR REPLACE FUNCTION pgstream.without_texts(description jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE
 RETURN description
-    - '{definition,signature,default,base,of_type,partition_key,partition_bound,collation,range,columns,attributes,constraints}'::text[]
+    - '{definition,signature,parts,default,base,of_type,partition_key,partition_bound,collation,range,columns,attributes,constraints}'::text[]
     || jsonb_build_object(
       'columns', (SELECT jsonb_agg(c.value - '{type,default,collation,missing}'::text[] ORDER BY c.ordinality)
                     FROM jsonb_array_elements(coalesce(description -> 'columns', description -> 'attributes'))
@@ -77,13 +77,16 @@ BEGIN
   WITH RECURSIVE named (class, oid) AS (
     SELECT (o ->> 'class')::oid, (o ->> 'oid')::oid FROM jsonb_array_elements(objects) AS o
     UNION
-    SELECT d.classid, d.objid
+    -- What an operator class or family is made of names objects for it.
+    SELECT coalesce(o.refclassid, d.classid), coalesce(o.refobjid, d.objid)
       FROM named AS n
       JOIN pg_depend AS d ON d.refclassid = n.class AND d.refobjid = n.oid
-     WHERE d.classid IN ('pg_class'::regclass, 'pg_type'::regclass, 'pg_attrdef'::regclass,
-             'pg_constraint'::regclass, 'pg_proc'::regclass, 'pg_operator'::regclass,
-             'pg_collation'::regclass, 'pg_opclass'::regclass, 'pg_rewrite'::regclass,
-             'pg_trigger'::regclass, 'pg_policy'::regclass, 'pg_statistic_ext'::regclass)
+      LEFT JOIN pg_depend AS o ON d.classid IN ('pg_amop'::regclass, 'pg_amproc'::regclass)
+       AND o.classid = d.classid AND o.objid = d.objid
+       AND o.refclassid IN ('pg_opclass'::regclass, 'pg_opfamily'::regclass)
+     WHERE d.classid IN ('pg_type'::regclass, 'pg_attrdef'::regclass, 'pg_constraint'::regclass,
+             'pg_amop'::regclass, 'pg_amproc'::regclass)
+        OR d.classid = ANY (pgstream.object_classes())
   )
   SELECT array_agg(coalesce(f.adrelid, n.oid)) FILTER (
            WHERE n.class IN ('pg_class'::regclass, 'pg_attrdef'::regclass)),

@@ -26,6 +26,16 @@ WITH edge AS (
   WHERE a.typarray <> 0
   UNION ALL
   SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, g.rngmultitypid, g.rngtypid FROM pg_catalog.pg_range AS g
+  UNION ALL
+  -- What an operator class or family is made of.
+  SELECT d.classid, d.objid, d.refobjid
+  FROM pg_catalog.pg_depend AS d
+  WHERE d.classid IN ('pg_catalog.pg_amop'::pg_catalog.regclass, 'pg_catalog.pg_amproc'::pg_catalog.regclass)
+    AND d.refclassid IN ('pg_catalog.pg_opclass'::pg_catalog.regclass, 'pg_catalog.pg_opfamily'::pg_catalog.regclass)
+  UNION ALL
+  -- What came with an extension.
+  SELECT d.classid, d.objid, d.refobjid
+  FROM pg_catalog.pg_depend AS d WHERE d.deptype = 'e' AND d.objid <> ALL ($1)
 )
 SELECT DISTINCT COALESCE(one.object, e.objid), COALESCE(other.object, e.refobjid)
 FROM edge AS e

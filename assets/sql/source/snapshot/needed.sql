@@ -25,6 +25,40 @@ relations AS (
   UNION ALL
   SELECT 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass, s.oid, s.stxnamespace, s.stxrelid
   FROM pg_catalog.pg_statistic_ext AS s
+  UNION ALL
+  SELECT 'pg_catalog.pg_collation'::pg_catalog.regclass, k.oid, k.collnamespace, NULL FROM pg_catalog.pg_collation AS k
+  UNION ALL
+  SELECT 'pg_catalog.pg_conversion'::pg_catalog.regclass, k.oid, k.connamespace, NULL FROM pg_catalog.pg_conversion AS k
+  UNION ALL
+  SELECT 'pg_catalog.pg_operator'::pg_catalog.regclass, k.oid, k.oprnamespace, NULL FROM pg_catalog.pg_operator AS k
+  UNION ALL
+  SELECT 'pg_catalog.pg_opclass'::pg_catalog.regclass, k.oid, k.opcnamespace, NULL FROM pg_catalog.pg_opclass AS k
+  UNION ALL
+  SELECT 'pg_catalog.pg_opfamily'::pg_catalog.regclass, k.oid, k.opfnamespace, NULL FROM pg_catalog.pg_opfamily AS k
+  UNION ALL
+  SELECT 'pg_catalog.pg_ts_parser'::pg_catalog.regclass, k.oid, k.prsnamespace, NULL FROM pg_catalog.pg_ts_parser AS k
+  UNION ALL
+  SELECT 'pg_catalog.pg_ts_template'::pg_catalog.regclass, k.oid, k.tmplnamespace, NULL FROM pg_catalog.pg_ts_template AS k
+  UNION ALL
+  SELECT 'pg_catalog.pg_ts_dict'::pg_catalog.regclass, k.oid, k.dictnamespace, NULL FROM pg_catalog.pg_ts_dict AS k
+  UNION ALL
+  SELECT 'pg_catalog.pg_ts_config'::pg_catalog.regclass, k.oid, k.cfgnamespace, NULL FROM pg_catalog.pg_ts_config AS k
+  UNION ALL
+  SELECT 'pg_catalog.pg_extension'::pg_catalog.regclass, k.oid, k.extnamespace, NULL FROM pg_catalog.pg_extension AS k
+  UNION ALL
+  SELECT 'pg_catalog.pg_cast'::pg_catalog.regclass, k.oid, NULL, NULL FROM pg_catalog.pg_cast AS k
+  UNION ALL
+  SELECT 'pg_catalog.pg_transform'::pg_catalog.regclass, k.oid, NULL, NULL FROM pg_catalog.pg_transform AS k
+  UNION ALL
+  SELECT 'pg_catalog.pg_language'::pg_catalog.regclass, k.oid, NULL, NULL FROM pg_catalog.pg_language AS k
+  UNION ALL
+  SELECT 'pg_catalog.pg_am'::pg_catalog.regclass, k.oid, NULL, NULL FROM pg_catalog.pg_am AS k
+  UNION ALL
+  SELECT 'pg_catalog.pg_foreign_data_wrapper'::pg_catalog.regclass, k.oid, NULL, NULL FROM pg_catalog.pg_foreign_data_wrapper AS k
+  UNION ALL
+  SELECT 'pg_catalog.pg_foreign_server'::pg_catalog.regclass, k.oid, NULL, NULL FROM pg_catalog.pg_foreign_server AS k
+  UNION ALL
+  SELECT 'pg_catalog.pg_event_trigger'::pg_catalog.regclass, k.oid, NULL, NULL FROM pg_catalog.pg_event_trigger AS k
 ), start (class, oid) AS (
   SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid, r.oid FROM relations AS r
   UNION ALL
@@ -37,7 +71,7 @@ relations AS (
   FROM pg_catalog.pg_attrdef AS f JOIN relations AS r ON r.oid = f.adrelid
   UNION ALL
   -- What belongs to a table comes with it, and what belongs to nothing, or to a view, along with all.
-  SELECT o.class, o.oid FROM objects AS o JOIN pg_catalog.pg_namespace AS n ON n.oid = o.namespace
+  SELECT o.class, o.oid FROM objects AS o LEFT JOIN pg_catalog.pg_namespace AS n ON n.oid = o.namespace
   WHERE o.oid >= 16384
     AND CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = o.relation) IN ('r', 'p')
              THEN o.relation IN (SELECT r.oid FROM relations AS r)
@@ -69,7 +103,15 @@ relations AS (
     SELECT d.refclassid AS class, d.refobjid AS oid
     FROM pg_catalog.pg_depend AS d
     WHERE d.classid = n.class AND d.objid = n.oid AND d.refobjid >= 16384
-      AND (d.refclassid IN ('pg_catalog.pg_type'::pg_catalog.regclass, 'pg_catalog.pg_proc'::pg_catalog.regclass)
+      AND (d.refclassid IN (
+             'pg_catalog.pg_type'::pg_catalog.regclass, 'pg_catalog.pg_proc'::pg_catalog.regclass,
+             'pg_catalog.pg_extension'::pg_catalog.regclass, 'pg_catalog.pg_collation'::pg_catalog.regclass,
+             'pg_catalog.pg_operator'::pg_catalog.regclass, 'pg_catalog.pg_opclass'::pg_catalog.regclass,
+             'pg_catalog.pg_opfamily'::pg_catalog.regclass, 'pg_catalog.pg_am'::pg_catalog.regclass,
+             'pg_catalog.pg_language'::pg_catalog.regclass, 'pg_catalog.pg_ts_config'::pg_catalog.regclass,
+             'pg_catalog.pg_ts_dict'::pg_catalog.regclass, 'pg_catalog.pg_ts_parser'::pg_catalog.regclass,
+             'pg_catalog.pg_ts_template'::pg_catalog.regclass,
+             'pg_catalog.pg_foreign_data_wrapper'::pg_catalog.regclass)
         OR d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
            AND (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = d.refobjid) IN ('S', 'c', 'v', 'm'))
     UNION ALL
@@ -83,6 +125,13 @@ relations AS (
     WHERE n.class = 'pg_catalog.pg_type'::pg_catalog.regclass AND t.oid = n.oid
       AND t.typrelid <> 0 AND t.typtype = 'c'
       AND (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = t.typrelid) = 'c'
+    UNION ALL
+    -- An operator class is made of these.
+    SELECT d.classid, d.objid
+    FROM pg_catalog.pg_depend AS d
+    WHERE n.class IN ('pg_catalog.pg_opclass'::pg_catalog.regclass, 'pg_catalog.pg_opfamily'::pg_catalog.regclass)
+      AND d.refclassid = n.class AND d.refobjid = n.oid
+      AND d.classid IN ('pg_catalog.pg_amop'::pg_catalog.regclass, 'pg_catalog.pg_amproc'::pg_catalog.regclass)
     UNION ALL
     -- A multirange names the range that it is made of only in pg_range.
     SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, g.rngtypid
