@@ -59,7 +59,10 @@ pub struct Change {
     /// The tables (OIDs on the source) whose rows follow as [`RewrittenRows`](super::RewrittenRows).
     #[serde(default)]
     pub sends_rows: Vec<u32>,
-    /// Where the last table, or part of one, stands among what the command dropped.
+    /// Where the first table, or part of one, stands among what the command dropped.
+    #[serde(default)]
+    pub first_part_dropped: i64,
+    /// Where the last one stands.
     #[serde(default)]
     pub parts_dropped: i64,
     /// Tables that are called otherwise because their schema is.
@@ -325,6 +328,7 @@ impl Change {
             others: Vec::new(),
             released: Vec::new(),
             sends_rows: Vec::new(),
+            first_part_dropped: 0,
             parts_dropped: 0,
             renamed_tables: Vec::new(),
             failure: None,

@@ -126,7 +126,12 @@ fn other(command: &CommandObjects<'_>, images: &Images<Object>, steps: &mut Step
         label: before.label(),
         optional: true,
     };
-    if images.place < command.change.parts_dropped {
+    // A view is no part of a table: behind the first part that went it is there because of a table.
+    let parts_dropped = match before.is_view() {
+        true => command.change.first_part_dropped,
+        false => command.change.parts_dropped,
+    };
+    if images.place < parts_dropped {
         return Some(gone);
     }
     let rank = i32::try_from(-images.place).unwrap_or(i32::MIN);

@@ -34,6 +34,7 @@ impl<'a> FreeObjects<'a> {
         let list = match self {
             Self::Brought => return Ok(Along::Nothing),
             Self::All => return Ok(Along::Everything),
+            Self::OfSchemas(list) if list.selects_everything() => return Ok(Along::Everything),
             Self::OfSchemas(list) => list,
         };
         let sql = "SELECT n.nspname::pg_catalog.text FROM pg_catalog.pg_namespace AS n";

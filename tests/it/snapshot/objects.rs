@@ -111,7 +111,7 @@ CREATE TABLE made_of (id int PRIMARY KEY DEFAULT in_mine(1), h s.hstore, l s.hst
 CREATE INDEX ON made_of USING gin (h); CREATE INDEX ON made_of (p by_a); CREATE INDEX ON made_of ((p <# p));
 CREATE VIEW of_kinds AS SELECT 7::pair AS p, earth() AS e, h OPERATOR(s.->) 'a' AS a FROM made_of;
 COMMENT ON COLLATION ci IS 'ci'; COMMENT ON CAST (pair AS int) IS 'cast'; COMMENT ON SERVER far IS 'far';
-CREATE FUNCTION see() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'it fires'; END $$;
+CREATE FUNCTION see() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN END $$;
 INSERT INTO made_of (id, h, t, p) VALUES (1, 'a=>1', 'words', ROW(1, 2)), (2, NULL, 'other', ROW(3, 4));
 CREATE EVENT TRIGGER sees ON ddl_command_start WHEN TAG IN ('CREATE SEQUENCE') EXECUTE FUNCTION see();
 ";

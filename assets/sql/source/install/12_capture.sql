@@ -273,9 +273,8 @@ BEGIN
         'others', others,
         'released', released,
         'sends_rows', sent,
-        'parts_dropped', pgstream.parts_dropped(changes, drops),
         'renamed_tables', pgstream.tables_of_renamed_schemas(changes),
-        'origins', pgstream.origins()));
+        'origins', pgstream.origins()) || pgstream.places_of_parts(changes, drops));
   END IF;
 
   FOR relation_oid IN SELECT s::text::oid FROM jsonb_array_elements(sent) AS s LOOP
@@ -307,15 +306,21 @@ BEGIN
 END
 $function$;
 
--- Where the last table, or part of one, stands among what was dropped: the server lists what needs others
--- behind them, and dropped it in the other direction. An index of a materialized view is no such part.
-CREATE OR REPLACE FUNCTION pgstream.parts_dropped(changes jsonb, drops jsonb) RETURNS bigint
+-- Of earlier builds.
+DROP FUNCTION IF EXISTS pgstream.parts_dropped(jsonb, jsonb);
+
+-- Where the first table, or part of one, and the last stand among what was dropped: the server lists what
+-- needs others behind them, and dropped it in the other direction. An index of a materialized view is no such
+-- part.
+CREATE OR REPLACE FUNCTION pgstream.places_of_parts(changes jsonb, drops jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE
 -- INNER
 AS $function$
 BEGIN
   RETURN (
-    SELECT coalesce(max(d.ordinality), 0) FROM jsonb_array_elements(drops) WITH ORDINALITY AS d
+    SELECT jsonb_build_object('first_part_dropped', coalesce(min(d.ordinality), 0),
+                              'parts_dropped', coalesce(max(d.ordinality), 0))
+      FROM jsonb_array_elements(drops) WITH ORDINALITY AS d
      WHERE d.value ->> 'type' IN ('table', 'table column', 'table constraint', 'default value')
         OR d.value ->> 'type' = 'index' AND EXISTS (
              SELECT FROM jsonb_array_elements(changes) AS c
@@ -370,7 +375,7 @@ $function$;
 
 -- REMOVAL
 DROP FUNCTION IF EXISTS pgstream.tables_of_renamed_schemas(jsonb);
-DROP FUNCTION IF EXISTS pgstream.parts_dropped(jsonb, jsonb);
+DROP FUNCTION IF EXISTS pgstream.places_of_parts(jsonb, jsonb);
 DROP FUNCTION IF EXISTS pgstream.presentable(text, text);
 DROP FUNCTION IF EXISTS pgstream.unknown_drops(jsonb, jsonb);
 DROP FUNCTION IF EXISTS pgstream.capture(text, text, text);

@@ -46,7 +46,10 @@ relations AS (
   UNION ALL
   SELECT 'pg_catalog.pg_extension'::pg_catalog.regclass, k.oid, k.extnamespace, NULL FROM pg_catalog.pg_extension AS k
   UNION ALL
-  SELECT 'pg_catalog.pg_cast'::pg_catalog.regclass, k.oid, NULL, NULL FROM pg_catalog.pg_cast AS k
+  SELECT 'pg_catalog.pg_cast'::pg_catalog.regclass, k.oid, (
+           SELECT t.typnamespace FROM pg_catalog.pg_type AS t
+           WHERE t.oid IN (k.castsource, k.casttarget) AND t.oid >= 16384 ORDER BY t.oid LIMIT 1), NULL
+  FROM pg_catalog.pg_cast AS k
   UNION ALL
   SELECT 'pg_catalog.pg_transform'::pg_catalog.regclass, k.oid, NULL, NULL FROM pg_catalog.pg_transform AS k
   UNION ALL
@@ -58,7 +61,8 @@ relations AS (
   UNION ALL
   SELECT 'pg_catalog.pg_foreign_server'::pg_catalog.regclass, k.oid, NULL, NULL FROM pg_catalog.pg_foreign_server AS k
   UNION ALL
-  SELECT 'pg_catalog.pg_event_trigger'::pg_catalog.regclass, k.oid, NULL, NULL FROM pg_catalog.pg_event_trigger AS k
+  SELECT 'pg_catalog.pg_event_trigger'::pg_catalog.regclass, k.oid, p.pronamespace, NULL
+  FROM pg_catalog.pg_event_trigger AS k JOIN pg_catalog.pg_proc AS p ON p.oid = k.evtfoid
 ), start (class, oid) AS (
   SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid, r.oid FROM relations AS r
   UNION ALL
