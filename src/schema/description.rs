@@ -480,13 +480,15 @@ pub struct Object {
 pub struct Part {
     /// What the part is through all changes.
     pub key: String,
+    /// The key of the part that it goes with.
+    pub of: Option<String>,
     /// What tells whether it changed, other than the text: that changes with names.
     pub value: String,
     /// The word before the list in which such parts stand, where they stand in one: `OPTIONS`.
     pub set: Option<String>,
     /// What `ALTER` says to have it so.
     pub text: String,
-    /// What it says in a list where there is such a part already, if something else.
+    /// What it says where there is such a part already, if something else.
     pub change: Option<String>,
     /// What it says to take the part away.
     pub drop: Option<String>,
@@ -555,6 +557,12 @@ impl Object {
     #[must_use]
     pub fn is_view(&self) -> bool {
         matches!(self.kind.as_str(), "view" | "materialized view")
+    }
+
+    /// Returns whether the filter of tables knows it by its name: a view or a foreign table.
+    #[must_use]
+    pub fn is_relation(&self) -> bool {
+        self.is_view() || self.kind == "foreign table"
     }
 
     /// Returns whether it lies in a schema of the server's or ours.

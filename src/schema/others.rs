@@ -8,7 +8,7 @@ use crate::postgres::{PgError, Session};
 const OTHERS: &str = include_str!("../../assets/sql/others.sql");
 
 /// The kinds that are described, and travel, in the server's words; those of tables and types apart.
-pub const TRAVELLING: [&str; 26] = [
+pub const TRAVELLING: [&str; 27] = [
     "function",
     "procedure",
     "aggregate",
@@ -30,6 +30,7 @@ pub const TRAVELLING: [&str; 26] = [
     "operator family",
     "foreign-data wrapper",
     "server",
+    "foreign table",
     "text search parser",
     "text search template",
     "text search dictionary",

@@ -120,6 +120,30 @@ async fn wrappers_and_servers_travel_without_secrets() {
     .await;
 }
 
+/// Those that are put into a tree or taken out are made anew: they have no rows here.
+#[tokio::test]
+async fn foreign_tables_travel_with_what_is_done_to_them() {
+    check(&[
+        "CREATE EXTENSION postgres_fdw; CREATE SERVER far FOREIGN DATA WRAPPER postgres_fdw",
+        "CREATE FOREIGN TABLE ft (a int OPTIONS (column_name 'x') NOT NULL DEFAULT 5, b text COLLATE \"C\", \
+           CONSTRAINT c CHECK (a > 1)) SERVER far OPTIONS (table_name 't', schema_name 'it''s')",
+        "COMMENT ON FOREIGN TABLE ft IS 'ft'; COMMENT ON COLUMN ft.b IS 'b'; CREATE VIEW v AS SELECT * FROM ft",
+        "ALTER FOREIGN TABLE ft ADD d int DEFAULT 7, ALTER a DROP DEFAULT, ALTER a DROP NOT NULL, \
+           ALTER a OPTIONS (SET column_name 'y'), OPTIONS (SET table_name 'u', DROP schema_name), DROP CONSTRAINT c",
+        "ALTER FOREIGN TABLE ft ALTER d TYPE bigint, ALTER d OPTIONS (ADD column_name 'dd'), ADD CONSTRAINT e CHECK (d > 0)",
+        "ALTER FOREIGN TABLE ft RENAME COLUMN b TO bb; ALTER FOREIGN TABLE ft RENAME TO \"F t\"; \
+         CREATE SCHEMA s; ALTER FOREIGN TABLE \"F t\" SET SCHEMA s",
+        "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; \
+         CREATE TRIGGER g BEFORE INSERT ON s.\"F t\" FOR EACH ROW EXECUTE FUNCTION f()",
+        "CREATE TABLE p (a int) PARTITION BY LIST (a); CREATE FOREIGN TABLE fp PARTITION OF p FOR VALUES IN (1) SERVER far",
+        "ALTER TABLE p DETACH PARTITION fp; CREATE TABLE par (q int); CREATE FOREIGN TABLE fi (r int) INHERITS (par) SERVER far",
+        "ALTER TABLE par ADD COLUMN n int NOT NULL DEFAULT 3; ALTER TABLE par ALTER q SET NOT NULL; ALTER TABLE par DROP COLUMN n",
+        "ALTER TABLE p ATTACH PARTITION fp FOR VALUES IN (2); ALTER FOREIGN TABLE fi NO INHERIT par",
+        "DROP VIEW v; DROP FOREIGN TABLE fi; DROP TABLE p; DROP SERVER far CASCADE",
+    ])
+    .await;
+}
+
 /// Whose values may be a password, in whatever wrapper.
 #[tokio::test]
 async fn options_that_look_like_secrets_stay_on_the_source() {

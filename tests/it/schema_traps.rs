@@ -539,6 +539,7 @@ async fn other_kinds_are_reported_and_harm_nothing() {
         "GRANT SELECT ON t TO PUBLIC",
         "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC",
         "CREATE PUBLICATION other FOR TABLE t",
+        "CREATE TYPE shell",
         "DROP PUBLICATION other",
     ] {
         let plans = mirror.run(sql).await;

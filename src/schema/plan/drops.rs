@@ -127,7 +127,7 @@ fn other(command: &CommandObjects<'_>, images: &Images<Object>, steps: &mut Step
         optional: true,
     };
     // A view is no part of a table: behind the first part that went it is there because of a table.
-    let parts_dropped = match before.is_view() {
+    let parts_dropped = match before.is_relation() {
         true => command.change.first_part_dropped,
         false => command.change.parts_dropped,
     };

@@ -59,7 +59,7 @@ fn rank(object: &Object) -> i32 {
 pub(super) fn selects(command: &CommandObjects<'_>, object: &Object) -> bool {
     match (object.table_oid, &object.table) {
         (Some(oid), Some(table)) => command.selects(oid, table),
-        _ if object.is_view() => command.selects_name(&object.qualified_name()),
+        _ if object.is_relation() => command.selects_name(&object.qualified_name()),
         _ => true,
     }
 }
@@ -181,42 +181,33 @@ impl Statements<'_> {
     /// What is gone goes first: what comes may need its place.
     fn parts(&mut self, before: &Object) {
         let after = self.after;
-        let find = |of: &[Part], key: &str| of.iter().find(|part| part.key == key).cloned();
-        let mut lists: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        let mut alone = Vec::new();
+        let mut clauses = Clauses::default();
+        let find = |of: &Object, key: &str| of.parts.iter().find(|part| part.key == key).cloned();
         for part in &before.parts {
-            let now = find(&after.parts, &part.key);
-            let changed = now.is_none_or(|now| part.set.is_none() && now.value != part.value);
-            if let Some(drop) = part.drop.as_deref().filter(|_| changed) {
-                match part.set.as_deref() {
-                    Some(set) => lists.entry(set).or_default().push(drop),
-                    None => alone.push(drop),
-                }
+            let now = find(after, &part.key);
+            // In a list, or where ALTER knows a word for it, a part changes in its place.
+            let replaced =
+                |now: Part| part.set.is_none() && now.change.is_none() && now.value != part.value;
+            let with_another = part.of.as_ref();
+            let with_another = with_another.is_some_and(|of| find(after, of).is_none());
+            let drop = part.drop.as_deref().filter(|_| !with_another);
+            if let Some(drop) = drop.filter(|_| now.is_none_or(replaced)) {
+                clauses.add(part, drop);
             }
         }
         for part in &after.parts {
-            let was = find(&before.parts, &part.key);
-            if was.as_ref().is_some_and(|was| was.value == part.value) {
-                continue;
-            }
-            let change = part.change.as_deref().filter(|_| was.is_some());
-            match part.set.as_deref() {
-                Some(set) => lists
-                    .entry(set)
-                    .or_default()
-                    .push(change.unwrap_or(&part.text)),
-                None => alone.push(&part.text),
+            let was = find(before, &part.key);
+            if was.as_ref().is_none_or(|was| was.value != part.value) {
+                let change = part.change.as_deref().filter(|_| was.is_some());
+                clauses.add(part, change.unwrap_or(&part.text));
             }
         }
-        for clause in alone {
-            self.add(format!("ALTER {} {clause}", after.address()));
+        let address = after.address();
+        for clause in clauses.alone {
+            self.add(format!("ALTER {address} {clause}"));
         }
-        for (set, parts) in lists {
-            self.add(format!(
-                "ALTER {} {set} ({})",
-                after.address(),
-                parts.join(", ")
-            ));
+        for (set, parts) in clauses.lists {
+            self.add(format!("ALTER {address} {set} ({})", parts.join(", ")));
         }
     }
 
@@ -270,6 +261,25 @@ impl Statements<'_> {
         if before != after {
             let text = after.map_or_else(|| "NULL".to_owned(), |text| quote_literal(text));
             self.add(format!("COMMENT ON {address} IS {}", text.trim_start()));
+        }
+    }
+}
+
+/// What `ALTER` is to say of parts.
+#[derive(Default)]
+struct Clauses<'p> {
+    alone: Vec<&'p str>,
+    /// By the word before each list.
+    lists: BTreeMap<&'p str, Vec<&'p str>>,
+}
+
+impl<'p> Clauses<'p> {
+    /// What comes by itself has no text.
+    fn add(&mut self, part: &'p Part, text: &'p str) {
+        match part.set.as_deref() {
+            _ if text.is_empty() => {}
+            Some(set) => self.lists.entry(set).or_default().push(text),
+            None => self.alone.push(text),
         }
     }
 }

@@ -537,7 +537,7 @@ fn views<'o>(
     filter: &'o TableFilter,
 ) -> impl Iterator<Item = QualifiedName> + 'o {
     let views = objects.iter().filter_map(|object| match object {
-        ObjectChange::Object(images) => images.known().filter(|known| known.is_view()),
+        ObjectChange::Object(images) => images.known().filter(|known| known.is_relation()),
         _ => None,
     });
     let names = views.map(Object::qualified_name);

@@ -130,8 +130,8 @@ BEGIN
       'table_oid', t.tgrelid::bigint,
       'definition', pg_get_triggerdef(t.oid),
       'hash', md5((to_jsonb(t) - '{oid,tgname,tgenabled,tgparentid}'::text[])::text),
-      -- We write to tables, and never to views.
-      'enabled', CASE WHEN c.relkind <> 'v' THEN t.tgenabled::text END,
+      -- We write to tables, and never to views or foreign tables.
+      'enabled', CASE WHEN c.relkind NOT IN ('v', 'f') THEN t.tgenabled::text END,
       'comment', (SELECT m.description FROM pg_description AS m
           WHERE m.classoid = 'pg_trigger'::regclass AND m.objoid = t.oid AND m.objsubid = 0)
     ))
@@ -223,8 +223,9 @@ AS $function$
 BEGIN
   RETURN QUERY
   WITH found (class, oid, namespace, relation) AS (
-    SELECT 'pg_class'::regclass::oid, c.oid, c.relnamespace, NULL::oid
-      FROM pg_class AS c WHERE c.oid = ANY (objects) AND c.relkind IN ('v', 'm')
+    SELECT 'pg_class'::regclass::oid, c.oid, c.relnamespace,
+           (SELECT i.inhparent FROM pg_inherits AS i WHERE i.inhrelid = c.oid AND c.relispartition)
+      FROM pg_class AS c WHERE c.oid = ANY (objects) AND c.relkind IN ('v', 'm', 'f')
     UNION ALL
     SELECT 'pg_proc'::regclass, p.oid, p.pronamespace, NULL FROM pg_proc AS p WHERE p.oid = ANY (objects)
        -- Those that a range type makes come with it.
@@ -290,7 +291,8 @@ BEGIN
   )
   SELECT f.class, f.oid, f.relation,
          CASE f.class
-           WHEN 'pg_class'::regclass THEN pgstream.describe_view(f.oid)
+           WHEN 'pg_class'::regclass THEN CASE (SELECT c.relkind FROM pg_class AS c WHERE c.oid = f.oid)
+             WHEN 'f' THEN pgstream.describe_foreign_table(f.oid) ELSE pgstream.describe_view(f.oid) END
            WHEN 'pg_proc'::regclass THEN pgstream.describe_routine(f.oid)
            WHEN 'pg_trigger'::regclass THEN pgstream.describe_trigger(f.oid)
            WHEN 'pg_rewrite'::regclass THEN pgstream.describe_rule(f.oid)
@@ -329,7 +331,7 @@ LANGUAGE plpgsql STABLE
 AS $function$
 BEGIN
   RETURN ARRAY(
-    SELECT c.oid FROM pg_class AS c WHERE c.oid >= 16384 AND c.relkind IN ('v', 'm')
+    SELECT c.oid FROM pg_class AS c WHERE c.oid >= 16384 AND c.relkind IN ('v', 'm', 'f')
     UNION ALL SELECT p.oid FROM pg_proc AS p WHERE p.oid >= 16384
     UNION ALL SELECT t.oid FROM pg_trigger AS t WHERE t.oid >= 16384 AND NOT t.tgisinternal
     UNION ALL SELECT r.oid FROM pg_rewrite AS r WHERE r.oid >= 16384 AND r.rulename <> '_RETURN'

@@ -108,6 +108,104 @@ BEGIN
 END
 $function$;
 
+-- Columns come before what they have, "of" which it goes. Those of a parent come and go with the parent's.
+CREATE OR REPLACE FUNCTION pgstream.foreign_table_parts(relation oid) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+-- INNER
+AS $function$
+BEGIN
+  RETURN (
+    SELECT jsonb_agg(jsonb_strip_nulls(p.part) ORDER BY p.place, p.key) FROM (
+      SELECT a.attnum, '', jsonb_build_object('key', format('column %s', a.attnum), 'value', concat_ws(' ', a.atttypid, a.atttypmod, a.attcollation),
+               'text', CASE WHEN a.attislocal THEN format('ADD COLUMN %I %s', a.attname, t.text) ELSE '' END,
+               'change', CASE WHEN a.attislocal THEN format('ALTER COLUMN %I TYPE %s', a.attname, t.text) ELSE '' END,
+               'drop', CASE WHEN a.attislocal THEN format('DROP COLUMN %I', a.attname) END)
+        FROM pg_attribute AS a
+        CROSS JOIN LATERAL (SELECT concat(format_type(a.atttypid, a.atttypmod), (
+            SELECT format(' COLLATE %I.%I', n.nspname, k.collname)
+              FROM pg_collation AS k JOIN pg_namespace AS n ON n.oid = k.collnamespace JOIN pg_type AS y ON y.oid = a.atttypid
+             WHERE k.oid = a.attcollation AND k.oid <> y.typcollation))) AS t (text)
+       WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+      UNION ALL
+      SELECT a.attnum, 'not null', jsonb_build_object('key', format('column %s not null', a.attnum), 'of', format('column %s', a.attnum), 'value', '',
+               'text', format('ALTER COLUMN %I SET NOT NULL', a.attname), 'drop', format('ALTER COLUMN %I DROP NOT NULL', a.attname))
+        FROM pg_attribute AS a
+       WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attnotnull
+      UNION ALL
+      SELECT a.attnum, 'default', jsonb_build_object('key', format('column %s default', a.attnum), 'of', format('column %s', a.attnum), 'value', md5(d.adbin::text),
+               'text', format('ALTER COLUMN %I SET DEFAULT %s', a.attname, pg_get_expr(d.adbin, 0)),
+               'change', format('ALTER COLUMN %I SET DEFAULT %s', a.attname, pg_get_expr(d.adbin, 0)),
+               'drop', format('ALTER COLUMN %I DROP DEFAULT', a.attname))
+        FROM pg_attribute AS a JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+       WHERE a.attrelid = relation AND NOT a.attisdropped AND a.attgenerated = ''
+      UNION ALL
+      SELECT a.attnum, o ->> 'key', jsonb_build_object('key', format('column %s %s', a.attnum, o ->> 'key'), 'of', format('column %s', a.attnum), 'value', o ->> 'value',
+               'text', format('ALTER COLUMN %I OPTIONS (%s)', a.attname, o ->> 'text'),
+               'change', format('ALTER COLUMN %I OPTIONS (%s)', a.attname, o ->> 'change'),
+               'drop', format('ALTER COLUMN %I OPTIONS (%s)', a.attname, o ->> 'drop'))
+        FROM pg_attribute AS a CROSS JOIN LATERAL jsonb_array_elements(pgstream.option_parts(a.attfdwoptions)) AS o
+       WHERE a.attrelid = relation AND NOT a.attisdropped
+      UNION ALL
+      SELECT 32767, k.conname, jsonb_build_object('key', format('constraint %s', k.conname), 'value', pg_get_constraintdef(k.oid),
+               'text', format('ADD CONSTRAINT %I %s', k.conname, pg_get_constraintdef(k.oid)),
+               'drop', format('DROP CONSTRAINT %I', k.conname))
+        FROM pg_constraint AS k WHERE k.conrelid = relation AND k.contype = 'c' AND k.conislocal
+      UNION ALL
+      SELECT 32767, i.inhparent::text, jsonb_build_object('key', format('parent %s', i.inhparent), 'value', '',
+               'text', format('INHERIT %I.%I', n.nspname, c.relname), 'drop', format('NO INHERIT %I.%I', n.nspname, c.relname))
+        FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhparent AND c.relkind <> 'p'
+        JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE i.inhrelid = relation
+    ) AS p (place, key, part)
+  );
+END
+$function$;
+
+-- One that became a partition, or is none any more, is made anew: it has no rows here.
+CREATE OR REPLACE FUNCTION pgstream.describe_foreign_table(relation oid) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+-- INNER
+AS $function$
+BEGIN
+  RETURN (
+    SELECT jsonb_strip_nulls(jsonb_build_object(
+      'type', 'foreign table',
+      'name', c.relname,
+      'schema_oid', c.relnamespace::bigint,
+      'definition', concat(format('CREATE FOREIGN TABLE %s', k.name),
+        CASE WHEN c.relispartition THEN (
+          SELECT format(' PARTITION OF %I.%I %s', pn.nspname, p.relname, pg_get_expr(c.relpartbound, c.oid))
+            FROM pg_inherits AS i JOIN pg_class AS p ON p.oid = i.inhparent JOIN pg_namespace AS pn ON pn.oid = p.relnamespace
+           WHERE i.inhrelid = c.oid)
+        ELSE concat(' ()', (
+          SELECT format(' INHERITS (%s)', string_agg(format('%I.%I', pn.nspname, p.relname), ', ' ORDER BY i.inhseqno))
+            FROM pg_inherits AS i JOIN pg_class AS p ON p.oid = i.inhparent JOIN pg_namespace AS pn ON pn.oid = p.relnamespace
+           WHERE i.inhrelid = c.oid HAVING count(*) > 0)) END,
+        format(' SERVER %I', s.srvname), pgstream.option_clause(f.ftoptions),
+        (SELECT string_agg(format(E';\nALTER FOREIGN TABLE %s %s', k.name, p.part ->> 'text'), '' ORDER BY p.ordinality)
+           FROM jsonb_array_elements(q.parts) WITH ORDINALITY AS p (part)
+          WHERE CASE WHEN c.relispartition THEN p.part ->> 'key' LIKE 'column % option %'
+                     ELSE p.part ->> 'key' NOT LIKE 'parent %' AND p.part ->> 'text' <> '' END)),
+      'hash', md5(concat_ws(' ', f.ftserver, c.relpartbound)),
+      'parts', coalesce(q.parts, '[]') || coalesce(pgstream.option_parts(f.ftoptions), '[]'),
+      'columns', (SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+            'number', a.attnum, 'name', a.attname,
+            'comment', (SELECT m.description FROM pg_description AS m
+                WHERE m.classoid = 'pg_class'::regclass AND m.objoid = c.oid AND m.objsubid = a.attnum)))
+            ORDER BY a.attnum)
+          FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+      'owner', pg_get_userbyid(c.relowner),
+      'comment', (SELECT m.description FROM pg_description AS m
+          WHERE m.classoid = 'pg_class'::regclass AND m.objoid = c.oid AND m.objsubid = 0)
+    ))
+    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    JOIN pg_foreign_table AS f ON f.ftrelid = c.oid JOIN pg_foreign_server AS s ON s.oid = f.ftserver
+    CROSS JOIN LATERAL format('%I.%I', n.nspname, c.relname) AS k (name)
+    CROSS JOIN LATERAL pgstream.foreign_table_parts(c.oid) AS q (parts)
+    WHERE c.oid = relation
+  );
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION pgstream.describe_text_search_parser(parser oid) RETURNS jsonb
 LANGUAGE plpgsql STABLE
 -- INNER
@@ -260,6 +358,8 @@ DROP FUNCTION IF EXISTS pgstream.text_search_mappings(oid);
 DROP FUNCTION IF EXISTS pgstream.describe_text_search_dictionary(oid);
 DROP FUNCTION IF EXISTS pgstream.describe_text_search_template(oid);
 DROP FUNCTION IF EXISTS pgstream.describe_text_search_parser(oid);
+DROP FUNCTION IF EXISTS pgstream.describe_foreign_table(oid);
+DROP FUNCTION IF EXISTS pgstream.foreign_table_parts(oid);
 DROP FUNCTION IF EXISTS pgstream.describe_server(oid);
 DROP FUNCTION IF EXISTS pgstream.describe_foreign_data_wrapper(oid);
 DROP FUNCTION IF EXISTS pgstream.option_clause(text[]);

@@ -27,7 +27,7 @@ RETURN kind = ANY (
     domain constraint,default value,function,procedure,routine,aggregate,view,view column,materialized view,
     materialized view column,trigger,rule,policy,statistics object,extension,collation,conversion,cast,transform,
     language,access method,operator,operator class,operator family,operator of access method,function of access method,
-    foreign-data wrapper,server,text search parser,text search template,text search dictionary,
+    foreign-data wrapper,server,foreign table,foreign table column,text search parser,text search template,text search dictionary,
     text search configuration,event trigger}'::text[]);
 
 -- Commands on kinds that do not replicate yet, and drops of them: said, never acted upon. Besides, what is
@@ -43,14 +43,19 @@ BEGIN
   RETURN (
     SELECT coalesce(jsonb_agg(DISTINCT jsonb_strip_nulls(o.other)), '[]') FROM (
       SELECT jsonb_build_object('tag', c ->> 'tag', 'kind', c ->> 'type', 'identity', c ->> 'identity',
-               'view', v.name, 'populated', v.populated, 'travels', pgstream.travels(coalesce(c ->> 'type', '')),
+               'view', v.name, 'populated', v.populated, 'travels', k.travels,
                'tables', CASE WHEN c ->> 'type' = 'extension' THEN
                  pgstream.tables_of_extension((c ->> 'oid')::oid) END)
         FROM jsonb_array_elements(commands) AS c
         LEFT JOIN LATERAL (
           SELECT pgstream.relation_name(m.oid) AS name, m.relispopulated AS populated
             FROM pg_class AS m WHERE c ->> 'type' = 'materialized view' AND m.oid = (c ->> 'oid')::oid) AS v ON true
-       WHERE NOT pgstream.travels(coalesce(c ->> 'type', '')) OR c ->> 'type' IN ('materialized view', 'extension')
+        CROSS JOIN LATERAL (
+          -- Base types, and those that are only announced, are not described.
+          SELECT pgstream.travels(coalesce(c ->> 'type', '')) AND NOT EXISTS (
+            SELECT FROM pg_type AS t
+             WHERE c ->> 'type' = 'type' AND t.oid = (c ->> 'oid')::oid AND t.typtype IN ('b', 'p'))) AS k (travels)
+       WHERE NOT k.travels OR c ->> 'type' IN ('materialized view', 'extension')
       UNION ALL
       SELECT jsonb_build_object('tag', 'DROP ' || upper(d ->> 'type'), 'kind', d ->> 'type',
                                 'identity', d ->> 'identity', 'travels', pgstream.travels(d ->> 'type'))

@@ -8,7 +8,7 @@ relations AS (
   SELECT i.indexrelid AS oid FROM pg_catalog.pg_index AS i JOIN relations AS r ON r.oid = i.indrelid
 ), objects (class, oid, namespace, relation) AS (
   SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid, c.oid, c.relnamespace, NULL::pg_catalog.oid
-  FROM pg_catalog.pg_class AS c WHERE c.relkind IN ('v', 'm')
+  FROM pg_catalog.pg_class AS c WHERE c.relkind IN ('v', 'm', 'f')
   UNION ALL
   SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, p.oid, p.pronamespace, NULL FROM pg_catalog.pg_proc AS p
   UNION ALL
@@ -115,9 +115,10 @@ relations AS (
              'pg_catalog.pg_language'::pg_catalog.regclass, 'pg_catalog.pg_ts_config'::pg_catalog.regclass,
              'pg_catalog.pg_ts_dict'::pg_catalog.regclass, 'pg_catalog.pg_ts_parser'::pg_catalog.regclass,
              'pg_catalog.pg_ts_template'::pg_catalog.regclass,
-             'pg_catalog.pg_foreign_data_wrapper'::pg_catalog.regclass)
+             'pg_catalog.pg_foreign_data_wrapper'::pg_catalog.regclass,
+             'pg_catalog.pg_foreign_server'::pg_catalog.regclass)
         OR d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
-           AND (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = d.refobjid) IN ('S', 'c', 'v', 'm'))
+           AND (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = d.refobjid) IN ('S', 'c', 'v', 'm', 'f'))
     UNION ALL
     -- What a view is made of stands with its rule.
     SELECT 'pg_catalog.pg_rewrite'::pg_catalog.regclass, r.oid
