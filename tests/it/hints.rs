@@ -65,7 +65,7 @@ const ROW: &str = "INSERT INTO t VALUES (2, 2)";
 const COLUMN: &str = "ALTER TABLE t ADD COLUMN more int DEFAULT 7";
 const ABSENT: (&str, &str) = ("SELECT to_regclass('t')", "∅");
 
-const STOPS: [Stop; 13] = [
+const STOPS: [Stop; 14] = [
     missing(ROW, Follow::Copy, ("SELECT sum(v) FROM t", "3")),
     missing(ROW, Follow::LeaveOut, ABSENT),
     missing(ROW, Follow::Skip(""), ABSENT),
@@ -89,6 +89,15 @@ const STOPS: [Stop; 13] = [
         hint: "or make it there yourself and leave its transaction out",
         follow: Follow::Skip("ALTER TABLE b ALTER COLUMN more TYPE int USING more::int"),
         shows: ("SELECT sum(more) FROM b", "∅"),
+    },
+    Stop {
+        name: "a type that the target lacks",
+        source: "CREATE TYPE mood AS ENUM ('calm')",
+        target: "",
+        change: "ALTER TABLE b ADD COLUMN m mood; INSERT INTO b VALUES (1, 1, 'calm')",
+        hint: "make the change possible on the target and run pgstream again: it goes on here",
+        follow: Follow::OnTarget("", "CREATE TYPE mood AS ENUM ('calm')"),
+        shows: ("SELECT m FROM b", "calm"),
     },
     Stop {
         name: "a schema that the target lacks",
