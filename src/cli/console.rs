@@ -9,9 +9,10 @@ use crate::config::{Configuration, Inputs, Pipeline, Plugin, key};
 use crate::console::{self, ConsoleOptions, EngineLink, Launch, Opening, Starts};
 
 use super::args::{GlobalArguments, RunArguments};
+use super::logging::level;
 use super::runtime::block_on;
 use super::screen::{attaching, attaching_or_starting};
-use super::screen::{launch, level, looks, name, wizard_values};
+use super::screen::{launch, looks, name, wizard_values};
 use super::{Failure, lessons, logging, start};
 
 /// Returns whether there is a terminal to draw on, and nobody has said no.

@@ -5,10 +5,11 @@ use std::env;
 use std::io::{self, IsTerminal as _};
 
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::Registry;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, Layer, fmt, reload};
+use tracing_subscriber::{Layer, fmt, reload};
 
 use crate::attach::log::LogHub;
 use crate::config::{LogFormat, LogLevel, Logging};
@@ -42,7 +43,7 @@ pub(super) fn start(logging: Logging, colour: bool) -> LogHub {
 /// Starts logging for those alone who look at this process.
 fn install(lines: Option<Box<dyn Layer<Registry> + Send + Sync>>) -> LogHub {
     let hub = LogHub::new(&TARGETS);
-    let (filtered, handle) = reload::Layer::new(EnvFilter::new("off"));
+    let (filtered, handle) = reload::Layer::new(Targets::new());
     let registry = tracing_subscriber::registry().with(lines);
     let started = registry.with(hub.layer().with_filter(filtered)).try_init();
     // Only a test that calls several commands in one process gets here twice.
@@ -70,22 +71,17 @@ impl io::Write for Lines {
 /// Starts logging into the console, whose screen stderr would break. There the levels are chosen
 /// while it runs.
 #[cfg(feature = "tui")]
-pub(super) fn start_on_screen(level: LogLevel) -> crate::console::LogFeed {
-    let level: tracing::Level = super::screen::level(level);
-    install(None).follow(level.into())
+pub(super) fn start_on_screen(chosen: LogLevel) -> crate::console::LogFeed {
+    install(None).follow(level(chosen).into())
 }
 
-/// A crate that we use is named by a path, and speaks only to warn unless its level was chosen.
-fn filter_by_target(levels: &[(&str, LevelFilter)]) -> EnvFilter {
-    let Some(most) = levels.iter().map(|(_, level)| *level).max() else {
-        return EnvFilter::new("off");
-    };
-    let others = most.min(LevelFilter::WARN);
-    let chosen = levels
-        .iter()
-        .map(|(target, level)| format!("{target}={level}"));
-    let directives: Vec<String> = chosen.collect();
-    EnvFilter::new(format!("{others},{}", directives.join(",")))
+/// Crates that we use speak only to warn, and less where nobody wants that much.
+fn filter_by_target(levels: &[(&str, LevelFilter)]) -> Targets {
+    let most = levels.iter().map(|(_, level)| *level).max();
+    let others = most.unwrap_or(LevelFilter::OFF).min(LevelFilter::WARN);
+    Targets::new()
+        .with_default(others)
+        .with_targets(levels.iter().copied())
 }
 
 /// Returns whether stderr takes colours: a terminal, no `--no-color`, no `NO_COLOR`
@@ -95,11 +91,16 @@ pub(super) fn colour(no_color_flag: bool) -> bool {
     !no_color_flag && !no_color && io::stderr().is_terminal()
 }
 
-fn filter(level: LogLevel) -> EnvFilter {
-    let others = match level {
-        LogLevel::Error => LogLevel::Error,
-        LogLevel::Trace | LogLevel::Debug | LogLevel::Info | LogLevel::Warn => LogLevel::Warn,
-    };
-    let ours = TARGETS.map(|target| format!("{target}={level}")).join(",");
-    EnvFilter::new(format!("{others},{ours}"))
+fn filter(chosen: LogLevel) -> Targets {
+    filter_by_target(&TARGETS.map(|target| (target, level(chosen).into())))
+}
+
+pub(super) const fn level(level: LogLevel) -> tracing::Level {
+    match level {
+        LogLevel::Error => tracing::Level::ERROR,
+        LogLevel::Warn => tracing::Level::WARN,
+        LogLevel::Info => tracing::Level::INFO,
+        LogLevel::Debug => tracing::Level::DEBUG,
+        LogLevel::Trace => tracing::Level::TRACE,
+    }
 }

@@ -5,7 +5,7 @@ use crate::attach::Attachment;
 use std::path::Path;
 
 use crate::attach::log::LogHub;
-use crate::config::{Configuration, LogLevel, Palette, Pipeline, key};
+use crate::config::{Configuration, Palette, Pipeline, key};
 use crate::console::{ConsoleOptions, EngineLink, Launch, WizardValues};
 use crate::engine::EngineOptions;
 
@@ -27,16 +27,6 @@ pub(super) fn launch(pipeline: Pipeline, asked: EngineOptions, hub: LogHub) -> L
         let options = first.take().unwrap_or_else(attended);
         EngineLink::start(pipeline.clone(), options, hub.clone())
     })
-}
-
-pub(super) const fn level(level: LogLevel) -> tracing::Level {
-    match level {
-        LogLevel::Error => tracing::Level::ERROR,
-        LogLevel::Warn => tracing::Level::WARN,
-        LogLevel::Info => tracing::Level::INFO,
-        LogLevel::Debug => tracing::Level::DEBUG,
-        LogLevel::Trace => tracing::Level::TRACE,
-    }
 }
 
 /// The name of the configuration file without its ending.

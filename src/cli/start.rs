@@ -8,8 +8,9 @@ use crate::config::{ConfigError, Configuration, FlagValue, Inputs};
 use crate::console::{Found, Opened, Opener};
 use crate::failure::Failure;
 
+use super::logging::level;
 use super::screen::attaching_or_starting;
-use super::screen::{level, name, wizard_values};
+use super::screen::{name, wizard_values};
 
 /// More files than this are no list to choose from; any other can be typed.
 const FILES_MAX: usize = 12;
