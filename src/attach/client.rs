@@ -51,6 +51,15 @@ pub fn find(pipeline: &Pipeline) -> Option<(PathBuf, Hello)> {
     })
 }
 
+/// What a console may do with an engine that it attaches to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// See it and command it.
+    Full,
+    /// See it; the engine itself refuses to be commanded.
+    ReadOnly,
+}
+
 /// An engine that runs elsewhere, as far as it is there. Dropping it leaves the engine alone.
 #[derive(Debug)]
 pub struct Attachment {
@@ -67,7 +76,7 @@ impl Attachment {
     /// # Panics
     /// Outside of a tokio runtime.
     #[must_use]
-    pub fn open(pipeline: Pipeline, hub: LogHub) -> Self {
+    pub fn open(pipeline: Pipeline, access: Access, hub: LogHub) -> Self {
         let away = Status {
             phase: Phase::Stopped,
             source: pipeline.source.endpoint(),
@@ -80,6 +89,7 @@ impl Attachment {
         let (asked, asks) = mpsc::channel(COMMANDS_MAX);
         let client = Client {
             pipeline,
+            access,
             status: status.clone(),
             events: events.clone(),
             asks,
@@ -126,6 +136,7 @@ impl Attachment {
 
 struct Client {
     pipeline: Pipeline,
+    access: Access,
     status: watch::Sender<Arc<Status>>,
     events: broadcast::Sender<EngineEvent>,
     asks: mpsc::Receiver<Asked>,
@@ -176,6 +187,9 @@ impl Client {
         let (reader, mut writer) = stream.into_split();
         let (sender, mut message) = mpsc::channel(SAID_MAX);
         let _listening = spawn("attachment reader", listen(reader, sender));
+        if self.access == Access::ReadOnly {
+            frame::write(&mut writer, &FromConsole::ReadOnly).await?;
+        }
         let mut wanted = self.hub.wanted();
         wanted.mark_changed();
         let mut is_first = true;

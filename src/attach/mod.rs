@@ -23,7 +23,7 @@ mod protocol;
 mod server;
 mod wire;
 
-pub use client::{Attachment, find};
+pub use client::{Access, Attachment, find};
 pub use place::socket;
 pub use protocol::{Hello, VERSION};
 pub use server::Server;

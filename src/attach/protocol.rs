@@ -12,7 +12,7 @@ use crate::status::{
 use super::wire::WireLine;
 
 /// The version of all that follows the greeting. The greeting itself stays as it is.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// More samples than this are forgotten: an hour of them.
 const SAMPLES_MAX: usize = 3600;
@@ -42,6 +42,8 @@ pub(super) enum FromEngine {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum FromConsole {
+    /// All that it asks from now on is to be refused.
+    ReadOnly,
     Ask {
         id: u64,
         command: Command,

@@ -1,6 +1,7 @@
 //! The engine's end: lets consoles attach as long as the engine runs.
 
 use std::fs::{self, File, Permissions};
+use std::future::ready;
 use std::io;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -191,6 +192,7 @@ async fn console(stream: UnixStream, remote: &Remote, hub: &LogHub, ending: watc
         lines: hub.follow(LevelFilter::OFF),
         known: None,
         answers: FuturesUnordered::new(),
+        read_only: false,
     };
     // Either ends when the other side has gone.
     let ended = tokio::select! {
@@ -220,6 +222,8 @@ struct Console<'a> {
     /// The status that it knows.
     known: Option<Arc<Status>>,
     answers: FuturesUnordered<BoxFuture<'static, (u64, CommandAnswer)>>,
+    /// It has said that it only looks.
+    read_only: bool,
 }
 
 impl Console<'_> {
@@ -291,6 +295,11 @@ impl Console<'_> {
 
     fn hear(&mut self, message: FromConsole, targets: &'static [&'static str]) {
         match message {
+            FromConsole::ReadOnly => self.read_only = true,
+            FromConsole::Ask { id, .. } if self.read_only => {
+                let refused = CommandAnswer::Refused("this console is read-only".to_owned());
+                self.answers.push(Box::pin(ready((id, refused))));
+            }
             FromConsole::Ask { id, command } => {
                 let remote = self.remote.clone();
                 let asking = async move { (id, remote.command(command).await) };

@@ -11,7 +11,7 @@ use crate::console::{self, ConsoleOptions, EngineLink, Launch, Opening, Starts};
 use super::args::{GlobalArguments, RunArguments};
 use super::logging::level;
 use super::runtime::block_on;
-use super::screen::{attaching, attaching_or_starting};
+use super::screen::{access, attaching, attaching_or_starting};
 use super::screen::{launch, looks, name, wizard_values};
 use super::{Failure, lessons, logging, start};
 
@@ -45,7 +45,7 @@ pub(super) fn attach(
     let pipeline = configuration.pipeline()?;
     let mut options = options(configuration, global);
     options.offer = attach::find(&pipeline).is_none();
-    let launch = attaching(pipeline.clone(), hub(&options));
+    let launch = attaching(pipeline.clone(), access(&options), hub(&options));
     show(pipeline, options, launch)
 }
 
@@ -76,7 +76,7 @@ pub(super) fn start(global: &GlobalArguments) -> Result<ExitCode, Failure> {
     if names_pipeline(&configuration) {
         let pipeline = configuration.pipeline()?;
         let options = options(&configuration, global);
-        let launch = attaching_or_starting(pipeline.clone(), hub(&options));
+        let launch = attaching_or_starting(pipeline.clone(), access(&options), hub(&options));
         show(pipeline, options, launch)
     } else {
         open(&configuration, global, None)
@@ -96,7 +96,7 @@ pub(super) fn open(
     options.starts = Some(Starts {
         notice: start::notice(configuration, global.config.as_deref()),
         files: start::files(),
-        open: start::opener(global.flags(), hub(&options)),
+        open: start::opener(global.flags(), access(&options), hub(&options)),
         stage: Box::new(|| Box::pin(lessons::staged(Plugin::Pgoutput))),
     });
     let farewell = block_on(console::run(options, Box::new(EngineLink::none)))??;

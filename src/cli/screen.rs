@@ -1,7 +1,7 @@
 //! What a console is opened with, whatever it shows first.
 
 use crate::attach;
-use crate::attach::Attachment;
+use crate::attach::{Access, Attachment};
 use std::path::Path;
 
 use crate::attach::log::LogHub;
@@ -73,20 +73,28 @@ pub(super) fn looks(
     options
 }
 
+/// What a console that looks so may do with an engine that runs already.
+pub(super) const fn access(options: &ConsoleOptions) -> Access {
+    match options.read_only {
+        true => Access::ReadOnly,
+        false => Access::Full,
+    }
+}
+
 /// Returns a way to attach to the engine of a pipeline, and to start one here when that is asked for.
-pub(super) fn attaching(pipeline: Pipeline, hub: LogHub) -> Launch {
+pub(super) fn attaching(pipeline: Pipeline, access: Access, hub: LogHub) -> Launch {
     let mut here = launch(pipeline.clone(), attended(), hub.clone());
     let mut is_first = true;
     Box::new(move || match std::mem::take(&mut is_first) {
-        true => EngineLink::attached(Attachment::open(pipeline.clone(), hub.clone())),
+        true => EngineLink::attached(Attachment::open(pipeline.clone(), access, hub.clone())),
         false => here(),
     })
 }
 
 /// Returns a way to the engine of a pipeline: the one that runs already, or one of our own.
-pub(super) fn attaching_or_starting(pipeline: Pipeline, hub: LogHub) -> Launch {
+pub(super) fn attaching_or_starting(pipeline: Pipeline, access: Access, hub: LogHub) -> Launch {
     match attach::find(&pipeline) {
-        Some(_) => attaching(pipeline, hub),
+        Some(_) => attaching(pipeline, access, hub),
         None => launch(pipeline, attended(), hub),
     }
 }

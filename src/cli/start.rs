@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::attach::Access;
 use crate::attach::log::LogHub;
 use crate::config::{ConfigError, Configuration, FlagValue, Inputs};
 use crate::console::{Found, Opened, Opener};
@@ -41,7 +42,7 @@ fn is_env_file(name: &Path) -> bool {
 }
 
 /// Returns a way to open a configuration file, with the flags of the command line.
-pub(super) fn opener(flags: Vec<FlagValue>, hub: LogHub) -> Opener {
+pub(super) fn opener(flags: Vec<FlagValue>, access: Access, hub: LogHub) -> Opener {
     Box::new(move |path| {
         let inputs = Inputs::of_process(flags.clone(), Some(path.to_owned()));
         let configuration =
@@ -52,7 +53,7 @@ pub(super) fn opener(flags: Vec<FlagValue>, hub: LogHub) -> Opener {
         };
         let launch = observed
             .clone()
-            .map(|pipeline| attaching_or_starting(pipeline, hub.clone()));
+            .map(|pipeline| attaching_or_starting(pipeline, access, hub.clone()));
         Ok(Opened {
             found: Found {
                 pipeline: name(Some(path)),

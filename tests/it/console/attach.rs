@@ -1,7 +1,9 @@
 //! Consoles over the engine of another process.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
 
 use crate::support::{assert_equal, execute};
@@ -197,4 +199,43 @@ async fn only_the_owner_can_attach_and_status_says_where() {
     let reported: serde_json::Value = serde_json::from_str(&status(&["--json"])).unwrap();
     assert_eq!(reported["engine"]["pid"], engine.0.id());
     assert_eq!(reported["engine"]["socket"], path);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_refuses_what_a_read_only_console_asks() {
+    let stage = Stage::ready().await;
+    let engine = Headless::start(&stage);
+    let path = stage.wait_for_socket().await;
+    let stop = r#"{"ask":{"id":1,"command":"stop"}}"#;
+
+    let mut looking = UnixStream::connect(&path).unwrap();
+    say(&mut looking, r#""read_only""#);
+    say(&mut looking, stop);
+    let refused = r#"{"refused":"this console is read-only"}"#;
+    assert_eq!(answer(&mut looking), refused);
+
+    let mut commanding = UnixStream::connect(&path).unwrap();
+    say(&mut commanding, stop);
+    assert_eq!(answer(&mut commanding), r#""accepted""#);
+    assert!(engine.ended_well());
+}
+
+fn say(socket: &mut UnixStream, message: &str) {
+    let length = u32::try_from(message.len()).unwrap();
+    socket.write_all(&length.to_be_bytes()).unwrap();
+    socket.write_all(message.as_bytes()).unwrap();
+}
+
+/// The next answer, whatever else the engine says before.
+fn answer(socket: &mut UnixStream) -> String {
+    loop {
+        let mut length = [0; 4];
+        socket.read_exact(&mut length).unwrap();
+        let mut body = vec![0; u32::from_be_bytes(length) as usize];
+        socket.read_exact(&mut body).unwrap();
+        let message: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        if let Some(answer) = message.get("answer") {
+            return answer["answer"].to_string();
+        }
+    }
 }
