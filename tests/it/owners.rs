@@ -2,11 +2,14 @@
 //! and finds no way back to ours.
 
 use pgstream::config::{ConnectionSettings, Plugin};
+use pgstream::engine::Handle;
 use pgstream::model::ErrorClass;
 use pgstream::status::{CopyState, Phase};
+use pgstream::verify::{TableReport, Verdict};
 
 use crate::support::flow::{Flow, failure, stop, wait_for};
 use crate::support::{execute, query_text};
+use crate::verify::repair::repair;
 
 /// The owner, on both sides.
 const OWNER: &str = "\
@@ -89,10 +92,8 @@ async fn prepared(plugin: Plugin, source: &str) -> Flow {
     flow
 }
 
-async fn as_owner(plugin: Plugin) {
-    let mut flow = prepared(plugin, TABLE).await;
+async fn started(flow: &mut Flow) -> Handle {
     flow.pipeline.snapshot.enabled = true;
-
     let handle = flow.start();
     flow.shows("SELECT count(*) FROM shop.item", &["100"]).await;
     wait_for(&handle, "the end of the copy", |status| {
@@ -105,6 +106,12 @@ async fn as_owner(plugin: Plugin) {
         copied && matches!(status.phase, Phase::Streaming { .. })
     })
     .await;
+    handle
+}
+
+async fn as_owner(plugin: Plugin) {
+    let mut flow = prepared(plugin, TABLE).await;
+    let handle = started(&mut flow).await;
     for change in CHANGES {
         flow.run(change).await;
     }
@@ -126,6 +133,23 @@ async fn expressions_run_as_the_owner_of_their_table_with_pgoutput() {
 #[tokio::test]
 async fn expressions_run_as_the_owner_of_their_table_with_wal2json() {
     as_owner(Plugin::Wal2json).await;
+}
+
+#[tokio::test]
+async fn rows_are_repaired_as_the_owner_of_their_table() {
+    let mut flow = prepared(Plugin::Pgoutput, TABLE).await;
+    let handle = started(&mut flow).await;
+    let broken = "SET ROLE alice; DELETE FROM shop.item WHERE id = 7; \
+                  UPDATE shop.item SET n = 900 WHERE id = 8; \
+                  INSERT INTO shop.item (id, n) VALUES (-3, 3); INSERT INTO shop.keyless VALUES (9)";
+    execute(&flow.target, broken).await;
+
+    let report = repair(&flow).await;
+
+    let is_equal = |table: &TableReport| table.verdict == Verdict::Equal;
+    assert!(report.tables.iter().all(is_equal), "{report:?}");
+    flow.equal().await;
+    stop(handle).await;
 }
 
 /// Each tries to be the role that applies again, or to be run by it later.

@@ -3,7 +3,7 @@
 mod adopt;
 mod anew;
 mod cli;
-mod repair;
+pub(crate) mod repair;
 mod schema;
 
 use std::sync::Arc;

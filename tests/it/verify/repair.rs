@@ -8,7 +8,7 @@ use crate::support::{Call, execute, query_text};
 
 use super::{DIVERGENCES, KINDS, ROWS, Writers, compare, options};
 
-async fn repair(flow: &Flow) -> Report {
+pub(crate) async fn repair(flow: &Flow) -> Report {
     let options = Options {
         repair: true,
         ..options()
