@@ -176,7 +176,7 @@ async fn the_outbox_does_not_grow_with_what_went_through_it() {
     .await;
 }
 
-/// A value that the plugin cannot tell apart is anybody's to write: the transaction can be left out.
+/// A value that an old plugin cannot tell apart is anybody's to write: the transaction can be left out.
 #[tokio::test]
 async fn what_cannot_be_decoded_names_its_transaction_and_can_be_left_out() {
     let flow = Flow::schema(Plugin::Wal2json).await;
@@ -190,11 +190,30 @@ async fn what_cannot_be_decoded_names_its_transaction_and_can_be_left_out() {
     flow.run("INSERT INTO before VALUES (1)").await;
     flow.run("BEGIN; INSERT INTO n VALUES (1, 'NaN'); INSERT INTO before VALUES (2); COMMIT")
         .await;
+    if tells_nan_from_null(&flow).await {
+        flow.equal().await;
+        stop(handle).await;
+        return;
+    }
     let failure = failure(&mut handle).await;
 
     names_its_transaction(&failure, ErrorClass::Operator, "wal2json");
     flow.shows("SELECT id FROM before", &["1"]).await;
     skip(&flow, &failure).await;
+}
+
+/// wal2json does from version 2.6 on, by an option that older ones refuse; the temporary slot goes with
+/// that refusal.
+async fn tells_nan_from_null(flow: &Flow) -> bool {
+    flow.run("SELECT pg_create_logical_replication_slot('probe', 'wal2json', true)")
+        .await;
+    let look = "SELECT pg_logical_slot_peek_changes('probe', NULL, NULL, \
+                'numeric-data-types-as-string', 'true')";
+    let knows = flow.source.batch_execute(look).await.is_ok();
+    if knows {
+        flow.run("SELECT pg_drop_replication_slot('probe')").await;
+    }
+    knows
 }
 
 /// What wal2json has no key for it leaves out with a warning; so it does with what a materialized view had,
