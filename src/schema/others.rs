@@ -167,10 +167,10 @@ mod tests {
         let source = [
             object("trigger", "g on public.t", Some("t")),
             object("trigger", "g on public.out", Some("out")),
-            object("collation", "public.a", None),
-            object("collation", "public.b", None),
+            object("type", "public.a", None),
+            object("type", "public.b", None),
         ];
-        let target = [object("collation", "public.a", None)];
+        let target = [object("type", "public.a", None)];
         let found = lacking(&source, &target, &|table| &*table.name != "out");
         let message: Vec<_> = found
             .iter()
@@ -179,8 +179,8 @@ mod tests {
         let reason = "1 is on the source and not on the target";
         let stays = "and objects of this kind do not replicate";
         let expected = [
-            ("collation", format!("{reason}, {stays}: public.b")),
             ("trigger", format!("{reason}: g on public.t")),
+            ("type", format!("{reason}, {stays}: public.b")),
         ];
         assert_eq!(message, expected);
 
