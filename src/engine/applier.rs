@@ -126,6 +126,8 @@ struct OpenBatch {
     /// The batch must end with the transaction at hand.
     commit_after: bool,
     schema_changes: Vec<SchemaChange>,
+    /// Copied tables that have another name when it is committed, or none.
+    renamed: Vec<(RelationId, Option<QualifiedName>)>,
     deltas: HashMap<RelationId, (Arc<Relation>, TableDelta)>,
     /// When its first transaction was committed on the source.
     oldest_us: Option<i64>,
@@ -353,6 +355,7 @@ impl Applier {
         if closing.settled {
             self.settle_copies();
         }
+        self.show_renamed(&closing.batch.renamed);
         if let Some(last) = closing.batch.last {
             self.count(closing.batch, &last);
         }

@@ -351,7 +351,7 @@ impl Applier {
         Ok(())
     }
 
-    /// Writes the name of a copied table down, or that it is gone, and shows it.
+    /// Writes the name of a copied table down, or that it is gone.
     async fn note_copied(
         &mut self,
         relation: RelationId,
@@ -361,12 +361,23 @@ impl Applier {
         let writer = self.background.writer();
         let done = writer.run_own("the name of a copied table", sql).await;
         done.map_err(|error| self.failed(error))?;
+        self.open.renamed.push((relation, name.cloned()));
+        Ok(())
+    }
+
+    /// Shows what copied tables are called now. Not before that is committed: the copier shows what it reads.
+    pub(super) fn show_renamed(&self, renamed: &[(RelationId, Option<QualifiedName>)]) {
+        if renamed.is_empty() {
+            return;
+        }
         self.publisher.update(|status| {
             if let Some(snapshot) = &mut status.snapshot {
-                Arc::make_mut(snapshot).follow(relation, name);
+                let snapshot = Arc::make_mut(snapshot);
+                for (relation, name) in renamed {
+                    snapshot.follow(*relation, name.as_ref());
+                }
             }
         });
-        Ok(())
     }
 
     /// Returns whether the target has an object under the name that it had before.
