@@ -407,6 +407,12 @@ impl Applier {
         begun.map_err(|error| self.failed(error))
     }
 
+    /// Runs a statement in the open transaction of the target, which is idle.
+    async fn run(&mut self, object: &str, sql: &str) -> Result<(), EngineError> {
+        let done = self.background.writer().run(object, sql).await;
+        done.map_err(|error| self.failed(error))
+    }
+
     /// Publishes what was counted, if anything was.
     pub(super) fn publish(&mut self) {
         if self.counters.is_dirty() {

@@ -82,7 +82,10 @@ impl Applier {
             let table = QualifiedName::new(row.get::<_, &str>(0), row.get::<_, &str>(1));
             (table, row.get(2))
         });
-        for table in copied.filter(|table| self.table_sync.leaves_out(table.relation)) {
+        for table in copied {
+            if !self.table_sync.leaves_out(table.relation) {
+                continue;
+            }
             let stands = existing.as_ref().filter(|(of, _)| *of == table.name);
             let planned = steps.iter().any(|step| {
                 step.relation == Some(table.relation) && makes(&step.object, name, &table.name)
@@ -93,12 +96,7 @@ impl Applier {
             info!(target: "snapshot", table = %table.name, index = %name,
                 "an index of a table that is being copied gives its name up");
             if let Some((_, sql)) = stands {
-                let done = self
-                    .background
-                    .writer()
-                    .run(&format!("index {name}"), sql)
-                    .await;
-                done.map_err(|error| self.failed(error))?;
+                self.run(&format!("index {name}"), sql).await?;
             }
             if !matches!(table.state, CopyState::Failed | CopyState::Waiting) {
                 let session = self.background.idle().session();
@@ -129,8 +127,7 @@ impl Applier {
         };
         let object = format!("table {before}");
         for sql in sql {
-            let done = self.background.writer().run(&object, &sql).await;
-            done.map_err(|error| self.failed(error))?;
+            self.run(&object, &sql).await?;
         }
         let relation = stored.relation;
         let session = self.background.idle().session();

@@ -175,8 +175,7 @@ impl Applier {
                 continue;
             }
             let (object, sql): (String, String) = (row.get(2), row.get(3));
-            let done = self.background.writer().run(&object, &sql).await;
-            done.map_err(|error| self.failed(error))?;
+            self.run(&object, &sql).await?;
             let reason = reason.to_owned();
             lost.extend(
                 row.get::<_, bool>(4)
@@ -243,12 +242,7 @@ impl Applier {
         match there {
             (true, false) => {
                 for sql in renaming(left, after) {
-                    let done = self
-                        .background
-                        .writer()
-                        .run(&format!("table {left}"), &sql)
-                        .await;
-                    done.map_err(|error| self.failed(error))?;
+                    self.run(&format!("table {left}"), &sql).await?;
                 }
             }
             // Its schema has another name by now.

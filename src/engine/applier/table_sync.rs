@@ -293,8 +293,7 @@ impl Applier {
                     true => self.router.selects_whole(name),
                     false => self.router.selects(name),
                 });
-            let done = self.background.writer().run(&key.label(), &sql).await;
-            done.map_err(|error| self.failed(error))?;
+            self.run(&key.label(), &sql).await?;
         }
         Ok(())
     }

@@ -85,8 +85,7 @@ impl Applier {
         let plan =
             schema::plan(&entry, &selects).map_err(|source| EngineError::Schema { source })?;
         for step in &plan.steps {
-            let done = self.background.writer().run(&step.object, &step.sql).await;
-            done.map_err(|error| self.failed(error))?;
+            self.run(&step.object, &step.sql).await?;
         }
         Ok(())
     }
