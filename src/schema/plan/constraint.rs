@@ -80,11 +80,9 @@ fn alter_where_it_is(
     let mut statements = Steps::default();
     alter(command, before, after, &mut statements, object);
     describe(Some(before), after, &mut statements, object);
-    let statements = statements.into_ordered();
-    if statements.is_empty() {
+    let Some(run) = statements.into_body() else {
         return;
-    }
-    let run: String = statements.into_iter().map(|step| step.sql + ";").collect();
+    };
     let sql = do_block(&format!(
         "BEGIN IF EXISTS (SELECT FROM pg_catalog.pg_constraint AS k \
          WHERE k.conrelid = pg_catalog.to_regclass({}) AND k.conname = {}) THEN {run} END IF; END",

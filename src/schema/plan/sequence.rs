@@ -102,10 +102,8 @@ fn alter_without_owner(
 ) {
     let mut statements = Steps::default();
     alter(command, before, after, &mut statements, object);
-    let statements = statements.into_ordered();
-    if !statements.is_empty() {
-        let run = statements.into_iter().map(|step| step.sql + ";");
-        let sql = without_owner(&before.qualified_name(), &run.collect::<String>());
+    if let Some(run) = statements.into_body() {
+        let sql = without_owner(&before.qualified_name(), &run);
         steps.add(Phase::Owner, object, sql);
     }
 }

@@ -163,6 +163,13 @@ impl Steps {
             .collect()
     }
 
+    /// Returns the statements in their order as the body of a block; none: there are none.
+    pub(super) fn into_body(self) -> Option<String> {
+        let steps = self.into_ordered().into_iter();
+        let body: String = steps.map(|step| step.sql + ";").collect();
+        (!body.is_empty()).then_some(body)
+    }
+
     pub(super) fn into_phased(mut self) -> Vec<Phased> {
         self.steps.sort_by_key(Phased::place);
         self.steps
