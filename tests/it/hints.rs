@@ -37,6 +37,17 @@ struct Stop {
     shows: (&'static str, &'static str),
 }
 
+/// Two ways lead out of it.
+const KEY_OF_THE_TARGET: Stop = Stop {
+    name: "a key of the target",
+    source: "",
+    target: "CREATE TABLE own (id int PRIMARY KEY); ALTER TABLE b ADD FOREIGN KEY (v) REFERENCES own",
+    change: "INSERT INTO b VALUES (1, 4)",
+    hint: "Else put the missing row back. Then run pgstream again",
+    follow: Follow::OnTarget("", "INSERT INTO own VALUES (4)"),
+    shows: ("SELECT v FROM b", "4"),
+};
+
 const BOTH: &str =
     "CREATE TABLE seen (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY, v int)";
 const ONLY_SOURCE: &str = "CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t VALUES (1, 1)";
@@ -118,23 +129,11 @@ const STOPS: [Stop; 14] = [
         shows: ("SELECT v FROM b", "4"),
     },
     Stop {
-        name: "a key of the target",
-        source: "",
-        target: "CREATE TABLE own (id int PRIMARY KEY); ALTER TABLE b ADD FOREIGN KEY (v) REFERENCES own",
-        change: "INSERT INTO b VALUES (1, 4)",
         hint: "PGSTREAM_POSTGRES_WRITER_DISABLE_TRIGGERS=true, and none is checked here. Else put the missing row back",
         follow: Follow::DisableTriggers,
-        shows: ("SELECT v FROM b", "4"),
+        ..KEY_OF_THE_TARGET
     },
-    Stop {
-        name: "a key of the target",
-        source: "",
-        target: "CREATE TABLE own (id int PRIMARY KEY); ALTER TABLE b ADD FOREIGN KEY (v) REFERENCES own",
-        change: "INSERT INTO b VALUES (1, 4)",
-        hint: "Else put the missing row back. Then run pgstream again",
-        follow: Follow::OnTarget("", "INSERT INTO own VALUES (4)"),
-        shows: ("SELECT v FROM b", "4"),
-    },
+    KEY_OF_THE_TARGET,
     Stop {
         name: "a partition with other bounds",
         source: "CREATE TABLE h_1 PARTITION OF h FOR VALUES IN (1, 2)",
