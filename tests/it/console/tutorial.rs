@@ -27,15 +27,13 @@ fn every_lesson_is_played_with_one_key() {
     assert!(count > 8, "all the tutorial's lessons");
 
     for number in 1..=count {
-        terminal.wait_for(&format!("Lesson {number} of {count}"));
-        while !terminal.text().contains("✓ done") {
-            let before = terminal.text();
-            assert!(!before.contains("error:"), "{before}");
+        let first = reach(&mut terminal, |(lesson, step)| {
+            *lesson == number && step.is_some()
+        });
+        let mut in_hand = first.1;
+        while in_hand.is_some() {
             terminal.keys("\r");
-            terminal.wait_until("the step is over", |screen| {
-                let text = screen.contents();
-                text != before && !text.contains("… running")
-            });
+            in_hand = reach(&mut terminal, |(_, step)| *step != in_hand).1;
         }
         if number == 4 {
             terminal.wait_for("● STREAMING");
@@ -64,16 +62,10 @@ fn every_lesson_is_played_with_one_key() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lesson_notices_what_was_typed_in_psql() {
     let mut terminal = open((120, 40));
-    terminal.wait_until("the first lesson", |screen| {
-        standing(&screen.contents()).is_some()
-    });
+    let mut at = reach(&mut terminal, |_| true);
     while !terminal.text().contains("or by hand:") {
-        let before = standing(&terminal.text());
         terminal.keys("\r");
-        terminal.wait_until("the step is over", |screen| {
-            let now = standing(&screen.contents());
-            now.is_some() && now != before
-        });
+        at = reach(&mut terminal, |now| *now != at);
     }
     let text = terminal.text();
     let address = text.split("psql ").nth(1).unwrap();
@@ -96,11 +88,25 @@ async fn a_lesson_notices_what_was_typed_in_psql() {
     assert_eq!(terminal.end(), 0);
 }
 
-/// Which lesson is shown, and what Enter does there. The panes beside it change all the time. The hint
-/// is on the last row, which is drawn last: before that, more of the picture may be missing.
-fn standing(text: &str) -> Option<(String, bool)> {
+/// The lesson that is shown, and its step that Enter does; none when it is done.
+type Standing = (usize, Option<String>);
+
+/// Waits until the lesson stands as wanted; returns how it stands.
+fn reach(terminal: &mut Terminal, wanted: impl Fn(&Standing) -> bool) -> Standing {
+    terminal.wait_until("a step of a lesson", |screen| {
+        standing(&screen.contents()).is_some_and(|now| wanted(&now))
+    });
+    standing(&terminal.text()).unwrap()
+}
+
+/// Reads it from the screen. The panes beside it change all the time. The hint is on the last row, which
+/// is drawn last: before that, more of the picture may be missing.
+fn standing(text: &str) -> Option<Standing> {
     let lesson = text.split("Lesson ").nth(1)?;
-    let number = lesson.split(' ').next()?.to_owned();
-    let (done, to_do) = (text.contains("✓ done"), text.contains("Enter do it"));
-    (done != to_do).then_some((number, done))
+    let number = lesson.split(' ').next()?.parse().ok()?;
+    let in_hand = text.split("┃ ▶ ").nth(1);
+    let step = in_hand.and_then(|rest| rest.lines().next().map(str::to_owned));
+    let done = text.contains("✓ done") && !text.contains("Enter do it");
+    let to_do = step.is_some() && text.contains("Enter do it");
+    (done != to_do).then_some((number, step))
 }
