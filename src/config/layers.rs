@@ -233,6 +233,7 @@ pub(super) fn shown_value(variable: &Variable, value: &str) -> String {
         | Kind::Duration
         | Kind::Size
         | Kind::Tables
+        | Kind::Objects
         | Kind::Keys
         | Kind::File => value.to_owned(),
     }

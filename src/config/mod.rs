@@ -18,6 +18,7 @@ pub mod connection;
 mod env_file;
 mod error;
 mod go;
+mod kinds;
 mod layers;
 mod list;
 mod origin;
@@ -34,6 +35,7 @@ mod variable;
 
 pub use connection::{ConnectionError, ConnectionSettings};
 pub use error::{ConfigError, Problem};
+pub use kinds::{KINDS, LeftOut};
 pub use layers::{Configuration, FlagValue, Inputs, Resolved};
 pub use origin::{Origin, SettingOrigin};
 pub use pipeline::{

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ByteSize, ConnectionSettings, SlotName, TableFilter, suggest};
+use super::{ByteSize, ConnectionSettings, LeftOut, SlotName, TableFilter, suggest};
 
 /// What `run`, `status`, `check` and the engine need.
 #[derive(Debug, Clone)]
@@ -34,6 +34,8 @@ pub struct Pipeline {
     pub schema_log_retention: Duration,
     /// Which tables replicate.
     pub filter: TableFilter,
+    /// Which kinds of objects do not.
+    pub left_out: LeftOut,
     /// The first copy.
     pub snapshot: Snapshot,
     /// What a null number of an old wal2json is.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::model::Classify as _;
 
+use super::kinds::LeftOut;
 use super::layers::Setting;
 use super::pipeline::{Batch, Screen, Snapshot, Word, WordError, parse_word};
 use super::table_filter::parse_patterns;
@@ -48,6 +49,7 @@ pub(super) struct Values {
     null_numbers: Option<NullNumbers>,
     include: Vec<TablePattern>,
     exclude: Vec<TablePattern>,
+    left_out: Option<LeftOut>,
     pub(super) snapshot_enabled: Option<bool>,
     snapshot_store: Option<ConnectionSettings>,
     snapshot_include: Vec<TablePattern>,
@@ -75,6 +77,7 @@ impl Values {
         let tables = self.snapshot_tables();
         Pipeline {
             filter: self.filter(),
+            left_out: self.left_out.unwrap_or_default(),
             slot: self.slot,
             plugin: self.plugin.unwrap_or_default(),
             batch: Batch {
@@ -143,6 +146,7 @@ impl<'a> Reader<'a> {
             schema_log_retention: self.duration(key::SCHEMA_LOG_RETENTION),
             include: self.tables(key::INCLUDE_TABLES),
             exclude: self.tables(key::EXCLUDE_TABLES),
+            left_out: self.value(key::EXCLUDE_KINDS, |setting| LeftOut::parse(&setting.value)),
             retry_timeout: self.duration(key::RETRY_TIMEOUT),
         };
         let _: Option<LogLevel> = self.word(key::LOG_LEVEL);

@@ -42,6 +42,8 @@ pub mod key {
     pub const INCLUDE_TABLES: &str = "PGSTREAM_FILTER_INCLUDE_TABLES";
     /// Tables that do not.
     pub const EXCLUDE_TABLES: &str = "PGSTREAM_FILTER_EXCLUDE_TABLES";
+    /// Which kinds of objects stay on the source.
+    pub const EXCLUDE_KINDS: &str = "PGSTREAM_FILTER_EXCLUDE_KINDS";
     /// Bound of temporary failures.
     pub const RETRY_TIMEOUT: &str = "PGSTREAM_RETRY_TIMEOUT";
     /// What wal2json's null numbers are.
@@ -90,6 +92,8 @@ pub enum Kind {
     Size,
     /// A list of table patterns.
     Tables,
+    /// A list of kinds of objects.
+    Objects,
     /// A list of keys for actions.
     Keys,
     /// The path of a file.
@@ -109,6 +113,7 @@ impl Kind {
             Self::Duration => "duration".to_owned(),
             Self::Size => "size".to_owned(),
             Self::Tables => "list of tables".to_owned(),
+            Self::Objects => "list of kinds".to_owned(),
             Self::Keys => "list of action = key".to_owned(),
             Self::File => "path of a file".to_owned(),
         }
@@ -397,6 +402,16 @@ pub static VARIABLES: &[Variable] = &[
         default: "none",
         kind: Kind::Tables,
         example: "\"*.audit_*\"",
+    },
+    Variable {
+        key: key::EXCLUDE_KINDS,
+        section: Section::Schema,
+        synonyms: &[],
+        meaning: "The kinds of objects that do not travel, with commas between them, as \
+                  docs/schema-changes.md calls them, in the singular; owner and privilege among them.",
+        default: "none",
+        kind: Kind::Objects,
+        example: "\"owner, privilege\"",
     },
     Variable {
         key: key::RETRY_TIMEOUT,

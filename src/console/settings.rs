@@ -197,6 +197,7 @@ impl Settings {
             | Kind::Duration
             | Kind::Size
             | Kind::Tables
+            | Kind::Objects
             | Kind::Keys
             | Kind::File => None,
         }

@@ -39,7 +39,9 @@ use crate::status::{
 use super::counters::Counters;
 use super::options::EngineOptions;
 use super::stream::SessionEnd;
-use super::{EngineError, acknowledge, monitor, paired, presence, prune, sequences, watchdog};
+use super::{
+    EngineError, acknowledge, monitor, paired, presence, prune, sequences, silent, watchdog,
+};
 
 use silence_timeout::SilenceTimeout;
 
@@ -143,6 +145,8 @@ impl Lifecycle {
             };
             supervise::spawn("prune", prune::run(records))
         });
+        let schema_log = self.pipeline.schema_log.clone();
+        let _silent = schema_log.map(|log| supervise::spawn("silent changes", silent::run(log)));
         let (follower, asked) = mpsc::channel(1);
         let follow = sequences::run(self.pipeline.clone(), self.publisher.clone(), asked);
         let _sequences = supervise::spawn("sequences", follow);

@@ -40,6 +40,7 @@ mod prune;
 mod read_batching;
 mod route;
 mod sequences;
+mod silent;
 mod source_tables;
 mod stream;
 mod watchdog;

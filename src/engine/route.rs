@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tracing::warn;
 
 use crate::apply::{ApplyError, RunAs, TablePlan, TargetTable, WriteRules, Writer};
-use crate::config::TableFilter;
+use crate::config::{LeftOut, TableFilter};
 use crate::model::{OUR_SCHEMA, QualifiedName, Relation, RelationId, is_protected_schema};
 use crate::schema::{Entry, Letter, ObjectChange, Plan};
 
@@ -55,6 +55,7 @@ enum Order {
 #[derive(Debug)]
 pub(super) struct Router {
     filter: TableFilter,
+    left_out: LeftOut,
     tables: SourceTables,
     rules: WriteRules,
     follows_schema: bool,
@@ -75,13 +76,14 @@ pub(super) struct Router {
 
 impl Router {
     pub(super) fn new(
-        (filter, tables): (TableFilter, SourceTables),
+        (filter, left_out, tables): (TableFilter, LeftOut, SourceTables),
         rules: WriteRules,
         follows_schema: bool,
         names_lag: bool,
     ) -> Self {
         Self {
             filter,
+            left_out,
             tables,
             rules,
             follows_schema,
@@ -108,6 +110,11 @@ impl Router {
     /// Returns whether some tables are left out.
     pub(super) fn filters(&self) -> bool {
         !self.filter.selects_everything()
+    }
+
+    /// Returns which kinds of objects stay on the source.
+    pub(super) const fn left_out(&self) -> &LeftOut {
+        &self.left_out
     }
 
     /// Returns whether schema changes are followed.

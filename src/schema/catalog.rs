@@ -15,6 +15,7 @@ use crate::postgres::{PgError, Session};
 
 use super::entry::{Images, ObjectChange};
 use super::install;
+use super::privilege::PrivilegeChange;
 
 const NEEDED: &str = include_str!("../../assets/sql/source/snapshot/needed.sql");
 
@@ -74,6 +75,8 @@ const DESCRIBED: &str = "\
 SELECT d.oid, d.kind, pg_temp.with_names(d.description)::pg_catalog.text
 FROM pg_temp.describe($1, $2, $3, $4, $5) AS d";
 
+const PRIVILEGES: &str = include_str!("../../assets/sql/source/snapshot/privileges.sql");
+
 const OTHERS: &str = "\
 SELECT pg_temp.all_objects(), ARRAY(
   SELECT i.indexrelid FROM pg_catalog.pg_index AS i
@@ -106,6 +109,16 @@ pub enum Along {
     Everything,
     /// What is in these schemas.
     Schemas(Vec<String>),
+}
+
+impl Along {
+    const fn extent(&self) -> (bool, &[String]) {
+        match self {
+            Self::Nothing => (false, &[]),
+            Self::Everything => (true, &[]),
+            Self::Schemas(schemas) => (false, schemas.as_slice()),
+        }
+    }
 }
 
 impl Oids {
@@ -203,11 +216,7 @@ impl<'s> Describer<'s> {
     /// # Errors
     /// By SQLSTATE.
     pub async fn needed(&self, tables: &[u32], along: &Along) -> Result<Oids, PgError> {
-        let (all, schemas): (bool, &[String]) = match along {
-            Along::Nothing => (false, &[]),
-            Along::Everything => (true, &[]),
-            Along::Schemas(schemas) => (false, schemas),
-        };
+        let (all, schemas) = along.extent();
         let row = self.session.row(NEEDED, &[&tables, &all, &schemas]).await?;
         let oids = |at| {
             let found: Option<Option<Vec<u32>>> = row.as_ref().map(|row| row.get(at));
@@ -243,6 +252,33 @@ impl<'s> Describer<'s> {
         let oids: Vec<u32> = objects.iter().map(ObjectChange::oid).collect();
         let rows = self.session.rows(DEPENDENCIES, &[&oids]).await?;
         Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    }
+
+    /// Returns what is granted on these objects, and by default on new ones where all or whole schemas come
+    /// along, as what a command did that granted all of it.
+    ///
+    /// # Errors
+    /// [`DescribeError`].
+    pub async fn privileges(
+        &self,
+        objects: &[ObjectChange],
+        along: &Along,
+    ) -> Result<Vec<PrivilegeChange>, DescribeError> {
+        let oids: Vec<u32> = objects.iter().map(ObjectChange::oid).collect();
+        let (all, schemas) = along.extent();
+        let rows = self
+            .session
+            .rows(PRIVILEGES, &[&oids, &all, &schemas])
+            .await;
+        let rows = rows.map_err(DescribeError::Ask)?;
+        let read = |row: &tokio_postgres::Row| {
+            serde_json::from_str(row.get(0)).map_err(|source| DescribeError::Read {
+                kind: "privileges".to_owned(),
+                oid: 0,
+                source,
+            })
+        };
+        rows.iter().map(read).collect()
     }
 
     /// Describes these objects, each as new.

@@ -12,7 +12,7 @@ use crate::model::{QualifiedName, is_protected_schema, quote_ident};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Schema {
     pub name: String,
-    /// Its owner; not replicated, compared so that a change can be reported.
+    /// Its owner.
     #[serde(default)]
     pub owner: String,
     /// `COMMENT ON SCHEMA`.
@@ -46,7 +46,7 @@ pub struct Table {
     pub parents: Vec<Parent>,
     /// `d` default, `n` nothing, `f` full, `i` index.
     pub replica_identity: String,
-    /// The owner; not replicated, compared so that a change can be reported.
+    /// Its owner.
     #[serde(default)]
     pub owner: String,
     /// `ENABLE ROW LEVEL SECURITY`; not replicated yet.
@@ -304,6 +304,9 @@ pub struct Sequence {
     /// The sequence of an identity column, which makes and drops it.
     #[serde(default)]
     pub identity: bool,
+    /// Its owner.
+    #[serde(default)]
+    pub owner: String,
     /// `COMMENT ON SEQUENCE`.
     pub comment: Option<String>,
     /// Where a command left it that altered it; only the log says so.
@@ -365,6 +368,9 @@ pub struct Type {
     pub attributes: Vec<Column>,
     /// What makes a range type.
     pub range: Option<Range>,
+    /// Its owner.
+    #[serde(default)]
+    pub owner: String,
     /// `COMMENT ON TYPE` or `ON DOMAIN`.
     pub comment: Option<String>,
 }

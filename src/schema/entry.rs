@@ -7,6 +7,7 @@ use crate::model::{QualifiedName, Relation, RelationId, Tuple, Value, is_protect
 use super::compare::differences;
 use super::description::{Constraint, Index, Object, Schema, Sequence, Table, Type};
 use super::error::SchemaError;
+use super::privilege::PrivilegeChange;
 
 /// The layout of the log's JSON that this program reads.
 pub const FORMAT: u32 = 1;
@@ -46,6 +47,9 @@ pub struct Change {
     /// The objects that changed.
     #[serde(default)]
     pub objects: Vec<ObjectChange>,
+    /// What was granted and revoked.
+    #[serde(default)]
+    pub privileges: Vec<PrivilegeChange>,
     /// Dropped objects of which nothing but the name is known: they are reported, never dropped, for the
     /// target may have something else under that name.
     #[serde(default)]
@@ -222,6 +226,7 @@ impl Entry {
             _ => other.tag.clone(),
         });
         let mut names: Vec<String> = change.objects.iter().map(ObjectChange::label).collect();
+        names.extend(change.privileges.iter().map(PrivilegeChange::label));
         names.extend(unknown);
         for other in others {
             if !names.contains(&other) {
@@ -242,6 +247,10 @@ impl Entry {
                 lines.push(object.label());
                 lines.extend(found.into_iter().map(|line| format!("  {line}")));
             }
+        }
+        for privileges in &self.change.privileges {
+            lines.push(privileges.label());
+            lines.extend(privileges.lines().map(|line| format!("  {line}")));
         }
         lines.join("\n")
     }
@@ -297,6 +306,7 @@ impl Change {
             });
         self.objects = objects;
         self.left_alone = left.iter().map(ObjectChange::label).collect();
+        self.privileges.retain(|change| !oids.contains(&change.oid));
     }
 
     /// Returns what is left to do for a change that came from the target itself: nothing.
@@ -319,6 +329,7 @@ impl Change {
             statement: None,
             nested: false,
             objects,
+            privileges: Vec::new(),
             unknown_drops: Vec::new(),
             protected: Vec::new(),
             left_alone: Vec::new(),
@@ -342,6 +353,7 @@ impl Change {
         let rest_of = |len: usize| if rest { len } else { 0 };
         let objects = self.objects.iter().filter(|object| keeps(object));
         Self {
+            privileges: self.privileges[..rest_of(self.privileges.len())].to_vec(),
             objects: objects.cloned().collect(),
             others: self.others[..rest_of(self.others.len())].to_vec(),
             released: self.released[..rest_of(self.released.len())].to_vec(),
@@ -542,7 +554,7 @@ impl ObjectChange {
 }
 
 impl<T> Images<T> {
-    fn any(&self, is: impl Fn(&T) -> bool) -> bool {
+    pub(super) fn any(&self, is: impl Fn(&T) -> bool) -> bool {
         self.before.iter().chain(&self.after).any(is)
     }
 

@@ -20,11 +20,15 @@ mod entry;
 mod error;
 pub mod install;
 mod json;
+mod left_out;
 mod others;
 mod outbox;
 mod plan;
+mod privilege;
 mod prune;
+mod roles;
 mod rows;
+mod silent;
 mod tables;
 mod triggers;
 mod unreplicated;
@@ -46,11 +50,14 @@ pub use others::{
 };
 pub use outbox::{Letter, NamedPublication};
 pub use plan::{
-    CopyPlan, NotApplied, Plan, RelationTouch, Stage, StagedStep, Step, lend, owner_steps, plan,
-    plan_copy, staged_owner_steps,
+    Access, CopyPlan, NotApplied, Plan, RelationTouch, Stage, StagedStep, Step, lend, plan,
+    plan_copy,
 };
+pub use privilege::{Grant, Party, PrivilegeChange};
 pub use prune::prune;
+pub use roles::{Membership, Roles};
 pub use rows::RewrittenRows;
+pub use silent::record_owners;
 pub use tables::{SourceTable, source_tables};
 pub use triggers::{Trigger, triggers};
 pub use unreplicated::UNLOGGED;

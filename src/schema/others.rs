@@ -152,7 +152,58 @@ pub async fn large_object_count(session: &Session) -> Result<u64, PgError> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use crate::config::KINDS;
+
     use super::*;
+
+    /// What stands in a table of the documentation, a word a kind.
+    fn documented() -> BTreeSet<String> {
+        let docs = include_str!("../../docs/schema-changes.md");
+        let (_, section) = docs.split_once("\n## What travels\n").unwrap();
+        let (table, _) = section.split_once("\n\nThe kinds from").unwrap();
+        let rows = table.lines().filter(|line| line.starts_with("| ")).skip(2);
+        let cells = rows.filter_map(|row| row.split('|').nth(1));
+        let singular = |kind: &str| match kind.trim() {
+            "indexes" => "index".to_owned(),
+            kind => match (kind.strip_suffix("ies"), kind.strip_suffix("sses")) {
+                (Some(stem), _) => format!("{stem}y"),
+                (None, Some(stem)) => format!("{stem}ss"),
+                (None, None) => kind.strip_suffix('s').unwrap_or(kind).to_owned(),
+            },
+        };
+        cells
+            .flat_map(|cell| cell.split(',').map(singular).collect::<Vec<_>>())
+            .collect()
+    }
+
+    #[test]
+    fn what_travels_is_one_list_in_code_documentation_and_sql() {
+        let parts =
+            "schema,table,column,sequence,constraint,index,partition,type,row level security";
+        let parts = parts.split(',').chain(["owner", "privilege"]);
+        let all: BTreeSet<String> = parts.chain(TRAVELLING).map(str::to_owned).collect();
+        assert_eq!(documented(), all);
+
+        let chosen: BTreeSet<&str> = KINDS.into_iter().collect();
+        let choice: BTreeSet<&str> = TRAVELLING
+            .into_iter()
+            .chain(["owner", "privilege"])
+            .collect();
+        assert_eq!(chosen, choice, "each can be left out");
+
+        let sql = include_str!("../../assets/sql/source/install/12_capture.sql");
+        let (_, list) = sql.split_once("'{table,").unwrap();
+        let (list, _) = list.split_once("}'::text[]").unwrap();
+        let described: BTreeSet<&str> = list.split(',').map(str::trim).collect();
+        for kind in TRAVELLING {
+            assert!(
+                described.contains(kind),
+                "{kind} is not in pgstream.travels"
+            );
+        }
+    }
 
     fn object(kind: &str, identity: &str, table: Option<&str>) -> OtherObject {
         OtherObject {

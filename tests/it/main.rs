@@ -35,6 +35,7 @@ mod owners;
 mod ownership;
 mod pipelines;
 mod plugins;
+mod privileges;
 mod process;
 mod process_start;
 mod reconnect;

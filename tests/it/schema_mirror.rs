@@ -13,7 +13,7 @@ use pgstream::cluster::{ClusterOptions, Server};
 use pgstream::config::{ConnectionSettings, Plugin, SlotName};
 use pgstream::model::{Column, QualifiedName, Relation, RelationId, ReplicaIdentity, Tuple, Value};
 use pgstream::postgres::{Session, connect};
-use pgstream::schema::{Entry, Plan, install, plan};
+use pgstream::schema::{Access, Entry, Plan, Roles, install, plan};
 
 use crate::support::clusters::TestCluster;
 use crate::support::oracle::{differences, picture};
@@ -36,6 +36,27 @@ const IDENTITIES: &str = "SELECT format('ALTER TABLE %s REPLICA IDENTITY FULL', 
 const NOT_NULLS: &str = "SELECT conrelid::regclass, conname, conislocal, coninhcount, connoinherit, \
                          convalidated, obj_description(oid, 'pg_constraint') FROM pg_constraint \
                          WHERE contype = 'n' AND connamespace::regnamespace::text NOT IN ('pgstream', 'information_schema') ORDER BY 1, 2";
+
+/// Two servers have other roles.
+const NO_ACCESS: [&str; 2] = ["--no-owner", "--no-privileges"];
+
+/// Owners and privileges, where there is no `pg_dump`.
+const ACCESS: &str = "\
+WITH acl (object, owner, acl) AS (
+  SELECT c.oid::regclass::text, c.relowner, coalesce(c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN 's'::\"char\" ELSE 'r' END, c.relowner))
+    FROM pg_class c WHERE c.relnamespace::regnamespace::text !~ '^(pgstream|pg_.*|information_schema)$' AND c.relkind <> 't'
+  UNION ALL SELECT a.attrelid::regclass || '.' || a.attname, c.relowner, a.attacl
+    FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid WHERE c.oid >= 16384 AND a.attacl IS NOT NULL
+  UNION ALL SELECT p.oid::regprocedure::text, p.proowner, coalesce(p.proacl, acldefault('f', p.proowner))
+    FROM pg_proc p WHERE p.oid >= 16384 AND p.pronamespace::regnamespace::text <> 'pgstream'
+  UNION ALL SELECT t.oid::regtype::text, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner))
+    FROM pg_type t WHERE t.oid >= 16384 AND t.typnamespace::regnamespace::text !~ '^(pgstream|pg_toast.*)$'
+  UNION ALL SELECT n.nspname, n.nspowner, coalesce(n.nspacl, acldefault('n', n.nspowner))
+    FROM pg_namespace n WHERE n.oid >= 16384 AND n.nspname <> 'pgstream'
+  UNION ALL SELECT concat('default ', d.defaclnamespace::regnamespace, d.defaclobjtype), d.defaclrole, d.defaclacl
+    FROM pg_default_acl d)
+SELECT object, owner::regrole, (SELECT array_agg(item ORDER BY item) FROM unnest(acl::text[]) AS item)
+  FROM acl ORDER BY 1, 2";
 
 /// The two databases.
 pub struct Mirror {
@@ -119,7 +140,12 @@ impl Mirror {
         for entry in self.entries().await {
             let selects = |name: &QualifiedName| !self.excluded.contains(&name.to_string());
             let planned = plan(&entry, &selects);
-            let planned = planned.unwrap_or_else(|error| panic!("{sql}\n{error}"));
+            let mut planned = planned.unwrap_or_else(|error| panic!("{sql}\n{error}"));
+            let change = &entry.change;
+            let roles = Roles::read(&self.target, &change.objects, &change.privileges).await;
+            let roles = roles.expect("the roles");
+            let access = Access::new(&roles, false, &selects);
+            access.add_to(&mut planned, change);
             self.apply(sql, &entry, &planned).await;
             plans.push(planned);
         }
@@ -168,7 +194,7 @@ impl Mirror {
         let program = self.cluster.server().program("pg_dump");
         let (only_source, only_target) = if program.is_file() {
             let [source, target] = ["source", "target"].map(|name| self.cluster.url(name));
-            let (source, target) = dump_both(&program, &source, &target);
+            let (source, target) = dump_both(&program, (&source, &target), &[]);
             let shown = |side: BTreeSet<String>| side.into_iter().map(without_firing).collect();
             let [source, target]: [BTreeSet<String>; 2] = [source, target].map(shown);
             let only = |one: &BTreeSet<String>, other| one.difference(other).cloned().collect();
@@ -180,11 +206,13 @@ impl Mirror {
                 let mut seen = picture(side, &[]).await.expect("a picture");
                 seen.facts.retain(|name, _| !name.starts_with("rows of "));
                 seen.sequences.clear();
-                pictures.push((seen, query_text(side, NOT_NULLS).await));
+                let mut more = query_text(side, NOT_NULLS).await;
+                more.extend(query_text(side, ACCESS).await);
+                pictures.push((seen, more));
             }
             if pictures[0].1 != pictures[1].1 {
                 found.push(format!(
-                    "NOT NULL: {:?}\n{:?}",
+                    "NOT NULL, owners and privileges: {:?}\n{:?}",
                     pictures[0].1, pictures[1].1
                 ));
             }
@@ -202,12 +230,12 @@ impl Mirror {
 
 /// Compares the schemas of two clusters' databases as `pg_dump` shows them.
 pub fn assert_same_dump(source: &TestCluster, target: &TestCluster) {
-    assert_same(source, target, |object| object);
+    assert_same(source, target, (|object| object, &NO_ACCESS));
 }
 
 /// The same, where triggers and rules that came from the source are disabled on the target.
 pub fn assert_same_dump_but_for_silenced(source: &TestCluster, target: &TestCluster) {
-    assert_same(source, target, without_firing);
+    assert_same(source, target, (without_firing, &NO_ACCESS));
 }
 
 /// A description of an object without whether it fires.
@@ -225,10 +253,19 @@ pub fn without_firing(object: String) -> String {
     lines.join("\n").trim().to_owned()
 }
 
-fn assert_same(source: &TestCluster, target: &TestCluster, shown: fn(String) -> String) {
+/// The same with owners and privileges, where both servers have the same roles.
+pub fn assert_same_dump_with_access(source: &TestCluster, target: &TestCluster) {
+    assert_same(source, target, (without_firing, &[]));
+}
+
+fn assert_same(
+    source: &TestCluster,
+    target: &TestCluster,
+    (shown, without): (fn(String) -> String, &[&str]),
+) {
     let program = source.server().program("pg_dump");
     let [source, target] = [source, target].map(|side| side.url("postgres"));
-    let (source, target) = dump_both(&program, &source, &target);
+    let (source, target) = dump_both(&program, (&source, &target), without);
     let [source, target] = [source, target].map(|side| side.into_iter().map(shown).collect());
     let only = |one: &BTreeSet<String>, other: &BTreeSet<String>| {
         let only: Vec<String> = one.difference(other).cloned().collect();
@@ -242,21 +279,22 @@ fn assert_same(source: &TestCluster, target: &TestCluster, shown: fn(String) -> 
     );
 }
 
-fn dump_both(program: &Path, source: &str, target: &str) -> (BTreeSet<String>, BTreeSet<String>) {
+fn dump_both(
+    program: &Path,
+    (source, target): (&str, &str),
+    without: &[&str],
+) -> (BTreeSet<String>, BTreeSet<String>) {
     std::thread::scope(|scope| {
-        let source = scope.spawn(move || dump_of_users(program, source));
-        let target = dump_of_users(program, target);
+        let source = scope.spawn(move || dump_of_users(program, source, without));
+        let target = dump_of_users(program, target, without);
         (source.join().expect("a dump"), target)
     })
 }
 
 /// The dump without what is ours.
-fn dump_of_users(program: &Path, url: &str) -> BTreeSet<String> {
-    let mut objects = dump(
-        program,
-        url,
-        &["--exclude-schema=pgstream", "--no-publications"],
-    );
+fn dump_of_users(program: &Path, url: &str, without: &[&str]) -> BTreeSet<String> {
+    let ours = ["--exclude-schema=pgstream", "--no-publications"];
+    let mut objects = dump(program, url, &[&ours, without].concat());
     objects.retain(|object| !object.contains("; Type: EVENT TRIGGER;"));
     objects
 }
@@ -264,8 +302,7 @@ fn dump_of_users(program: &Path, url: &str) -> BTreeSet<String> {
 /// What `pg_dump` says of a database's schema, one string an object.
 pub fn dump(program: &Path, url: &str, options: &[&str]) -> BTreeSet<String> {
     let mut call = Command::new(program);
-    call.args(["--schema-only", "--no-owner", "--no-privileges"]);
-    call.args(options).arg(url);
+    call.arg("--schema-only").args(options).arg(url);
     let output = call.output().expect("pg_dump runs");
     let message = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "pg_dump {url}: {message}");

@@ -536,7 +536,6 @@ async fn other_kinds_are_reported_and_harm_nothing() {
     let mut mirror = Mirror::prepared("CREATE TABLE t (a int PRIMARY KEY)").await;
 
     for sql in [
-        "GRANT SELECT ON t TO PUBLIC",
         "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC",
         "CREATE PUBLICATION other FOR TABLE t",
         "CREATE TYPE shell",

@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
-use crate::config::{NullNumbers, Pipeline, Plugin, SlotName, TableFilter, publication_name};
+use crate::config::{
+    LeftOut, NullNumbers, Pipeline, Plugin, SlotName, TableFilter, publication_name,
+};
 use crate::model::QualifiedName;
 
 use super::facts::TargetFacts;
@@ -23,6 +25,7 @@ pub(super) struct Wanted {
     pub(super) schema_changes: bool,
     pub(super) silent_triggers: bool,
     pub(super) filter: TableFilter,
+    pub(super) left_out: LeftOut,
     /// Tables that a snapshot brings, if one is asked for.
     pub(super) copied: Option<TableFilter>,
     /// It brings all else, too: sequences that no table owns.
@@ -79,6 +82,7 @@ impl Wanted {
             schema_changes: pipeline.schema_log.is_some(),
             silent_triggers: pipeline.disable_triggers,
             filter: pipeline.filter.clone(),
+            left_out: pipeline.left_out.clone(),
             copied: pipeline
                 .snapshot
                 .enabled

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio_postgres::types::ToSql;
 use tracing::{debug, info, warn};
 
 use crate::apply::{self, AppliedSchemaChange, ApplyError, RowChange};
@@ -15,13 +16,19 @@ use crate::model::{
     quote_literal,
 };
 use crate::runtime::clock;
-use crate::schema::{self, Entry, Plan, Step};
+use crate::schema::{self, Access, Entry, Plan, Roles, Step};
 use crate::status::{SchemaChange, SchemaState};
 
 use super::behind_rows::BehindRows;
 use super::older_types::Reading;
 use super::table_sync::records_refused;
 use super::{Applier, Route};
+
+/// One of the same object is on the list.
+const JOIN_COPY: &str = "\
+INSERT INTO pgstream.snapshot_step (slot_name, stage, relation, object, statement)
+SELECT s.slot_name, s.stage, s.relation, s.object, $3 FROM pgstream.snapshot_step AS s
+WHERE s.slot_name = $1 AND s.stage = 'last' AND s.object = $2 ORDER BY s.ordinal DESC LIMIT 1";
 
 impl Applier {
     /// Applies one entry.
@@ -33,6 +40,7 @@ impl Applier {
     ) -> Result<(), EngineError> {
         let schema_error = |source| EngineError::Schema { source };
         let mut entry = Entry::from_tuple(relation, tuple).map_err(schema_error)?;
+        entry.change.leave_out(self.router.left_out());
         self.with_unannounced(&mut entry);
         self.schema_changed_at = begin.commit_lsn;
         self.run_behind_rows().await?;
@@ -47,7 +55,10 @@ impl Applier {
         }
         self.leave_alone(&mut entry).await?;
         let crossing = self.take_crossing(crossing, &mut entry, begin.commit_lsn);
-        let whole = self.plan(&entry, &crossing).map_err(schema_error)?;
+        let roles = self.roles(&entry).await?;
+        let whole = self
+            .plan(&entry, (&crossing, &roles))
+            .map_err(schema_error)?;
         self.take_created(&entry, begin.commit_lsn).await?;
         self.follow_copied_names(&entry, begin.commit_lsn).await?;
         self.copy_disturbed_again(&entry).await?;
@@ -55,7 +66,9 @@ impl Applier {
         let (entry, plan) = match part {
             None => (entry, whole.clone()),
             Some(part) => {
-                let plan = self.plan(&part, &crossing).map_err(schema_error)?;
+                let plan = self
+                    .plan(&part, (&crossing, &roles))
+                    .map_err(schema_error)?;
                 (part, plan)
             }
         };
@@ -70,14 +83,7 @@ impl Applier {
                 self.note_refused(&entry, &refused).await?;
                 leave_out(&mut plan, &mut change, refused);
             }
-            Err(error) => {
-                if error.class() != ErrorClass::Transient {
-                    change.state = SchemaState::Failed;
-                    change.error = Some(failure_of(&error, None).causes.join(": "));
-                    self.publisher.schema_change(change);
-                }
-                return Err(error);
-            }
+            Err(error) => return Err(self.reported(error, change)),
         }
         if !plan.steps.is_empty() {
             self.background.writer().forget();
@@ -91,6 +97,16 @@ impl Applier {
         self.remember(&entry, &plan, (change, readings), started.elapsed())
             .await?;
         self.release_held().await
+    }
+
+    /// Shows a change as failed, unless it is tried again.
+    fn reported(&self, error: EngineError, mut change: SchemaChange) -> EngineError {
+        if error.class() != ErrorClass::Transient {
+            change.state = SchemaState::Failed;
+            change.error = Some(failure_of(&error, None).causes.join(": "));
+            self.publisher.schema_change(change);
+        }
+        error
     }
 
     /// Returns what runs for an entry, and its description: what was planned, or what an operator
@@ -126,7 +142,11 @@ impl Applier {
     async fn leave_alone(&mut self, entry: &mut Entry) -> Result<(), EngineError> {
         let objects = entry.change.objects.iter();
         let known = objects.filter(|object| object.is_apart_from_rows() && object.existed());
-        let known: Vec<u32> = known.map(schema::ObjectChange::oid).collect();
+        let privileges = entry.change.privileges.iter().map(|change| change.oid);
+        let known: Vec<u32> = known
+            .map(schema::ObjectChange::oid)
+            .chain(privileges)
+            .collect();
         if known.is_empty() {
             return Ok(());
         }
@@ -187,25 +207,27 @@ impl Applier {
             .collect())
     }
 
+    /// The roles that own what changed, or were granted something, as the target has them.
+    async fn roles(&self, entry: &Entry) -> Result<Roles, EngineError> {
+        let change = &entry.change;
+        let session = self.background.idle().session();
+        let read = Roles::read(session, &change.objects, &change.privileges).await;
+        read.map_err(|source| self.failed(records_refused(source)))
+    }
+
     /// What leaves is changed for the last time, by the names that it had and has.
-    fn plan(&self, entry: &Entry, crossing: &Crossing) -> Result<Plan, schema::SchemaError> {
+    fn plan(
+        &self,
+        entry: &Entry,
+        (crossing, roles): (&Crossing, &Roles),
+    ) -> Result<Plan, schema::SchemaError> {
         let selects = |name: &QualifiedName| {
             let last = crossing.selects(name);
             last.unwrap_or_else(|| self.router.selects(name))
         };
         let mut plan = schema::plan(entry, &selects)?;
-        if self.router.runs_as_owner() && !plan.outside {
-            let selected = entry.change.objects.iter().filter(|object| match object {
-                schema::ObjectChange::Table(images) => {
-                    let table = images.after.as_ref();
-                    table.is_some_and(|table| self.router.selects(&table.qualified_name()))
-                }
-                _ => false,
-            });
-            let selected: Vec<_> = selected.cloned().collect();
-            let owners = schema::owner_steps(&selected);
-            plan.steps.extend(owners.into_iter().map(|(_, step)| step));
-        }
+        let access = Access::new(roles, self.router.runs_as_owner(), &selects);
+        access.add_to(&mut plan, &entry.change);
         Ok(plan)
     }
 
@@ -246,6 +268,9 @@ impl Applier {
             if place > 0 {
                 fault::point(fault::SCHEMA_BETWEEN_STEPS);
             }
+            if step.is_of_access() && self.joins_copy(step).await? {
+                continue;
+            }
             match step.optional {
                 true => refused.extend(self.attempt(entry, step).await?),
                 false => self.run_step(entry, step).await?,
@@ -270,6 +295,23 @@ impl Applier {
             self.run_step(&entry, &step).await?;
         }
         Ok(())
+    }
+
+    /// What a copy has yet to give, as the source had it before, would come behind this: this comes behind that.
+    async fn joins_copy(&mut self, step: &Step) -> Result<bool, EngineError> {
+        if self.publisher.latest().snapshot.is_none() {
+            return Ok(false);
+        }
+        let store = self.store.stream().slot_name.clone();
+        let writer = self.background.writer();
+        let joined = async {
+            writer.begin().await?;
+            let values: [&(dyn ToSql + Sync); 3] = [&store, &step.object, &step.sql];
+            let joined = writer.session().change(JOIN_COPY, &values).await;
+            joined.map_err(records_refused)
+        };
+        let joined = joined.await.map_err(|error| self.failed(error))?;
+        Ok(joined > 0)
     }
 
     async fn run_step(&mut self, entry: &Entry, step: &Step) -> Result<(), EngineError> {

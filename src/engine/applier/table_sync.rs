@@ -235,7 +235,14 @@ impl Applier {
                 && !pending.contains(&object.label_before())
                 && !excused.contains(&object.label())
         };
-        let change = entry.change.part(keeps, !catching_up);
+        let mut change = entry.change.part(keeps, !catching_up);
+        let privileges = entry.change.privileges.iter().filter(|privileges| {
+            let table = privileges.table_oid.map(RelationId);
+            table.map_or(!catching_up, |table| {
+                table_sync.takes_oid(table, commit_lsn)
+            })
+        });
+        change.privileges = privileges.cloned().collect();
         Ok(Some(Entry {
             change,
             ..entry.clone()

@@ -127,7 +127,8 @@ impl Lifecycle {
     }
 
     fn router(&self, rules: WriteRules, tables: Vec<SourceTable>, names_lag: bool) -> Router {
-        let selection = (self.pipeline.filter.clone(), SourceTables::new(tables));
+        let (filter, left_out) = (self.pipeline.filter.clone(), self.pipeline.left_out.clone());
+        let selection = (filter, left_out, SourceTables::new(tables));
         let follows_schema = self.pipeline.schema_log.is_some();
         let mut router = Router::new(selection, rules, follows_schema, names_lag);
         for table in &self.row_by_row_tables {

@@ -208,6 +208,7 @@ fn table_so_far(made: &mut Table, existing: &Table) {
     made.toast_options.clone_from(&existing.toast_options);
     made.replica_identity.clone_from(&existing.replica_identity);
     made.comment.clone_from(&existing.comment);
+    made.owner.clone_from(&existing.owner);
     for column in &mut made.columns {
         let mut found = existing.columns.iter();
         let found = found.find(|existing| existing.name == column.name);

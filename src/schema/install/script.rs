@@ -18,7 +18,7 @@ pub const VERSION: i32 = 5;
 
 const REMOVAL: &str = "-- REMOVAL\n";
 
-const FILES: [&str; 16] = [
+const FILES: [&str; 17] = [
     include_str!("../../../assets/sql/source/install/01_schema.sql"),
     include_str!("../../../assets/sql/source/install/02_xid.sql"),
     include_str!("../../../assets/sql/source/install/03_schema_log.sql"),
@@ -34,7 +34,8 @@ const FILES: [&str; 16] = [
     include_str!("../../../assets/sql/source/install/11_touched.sql"),
     include_str!("../../../assets/sql/source/install/12_capture.sql"),
     include_str!("../../../assets/sql/source/install/13_restate.sql"),
-    include_str!("../../../assets/sql/source/install/14_event_triggers.sql"),
+    include_str!("../../../assets/sql/source/install/14_privileges.sql"),
+    include_str!("../../../assets/sql/source/install/15_event_triggers.sql"),
 ];
 
 /// What stands in the files for the settings of a function that others call: a trigger's, an operator's.
@@ -78,7 +79,7 @@ pub(super) fn install(fresh: bool) -> String {
     let parts = FILES.iter().map(|file| pinned(split(file).0));
     let body: Vec<String> = parts.collect();
     let forget = if fresh {
-        "TRUNCATE pgstream.object, pgstream.keyless_table, pgstream.noted, pgstream.pipeline, pgstream.installation;\n"
+        "TRUNCATE pgstream.object, pgstream.privilege, pgstream.keyless_table, pgstream.noted, pgstream.pipeline, pgstream.installation;\n"
     } else {
         ""
     };

@@ -10,6 +10,7 @@
 //! column) gets no statement. Nothing is ever dropped with CASCADE: what the source dropped is
 //! dropped by name, and if the target has more that depends on it, the target says so.
 
+mod access;
 mod column;
 mod command_objects;
 mod concurrent;
@@ -23,6 +24,7 @@ mod index;
 mod object;
 mod owners;
 mod planned;
+mod privileges;
 mod rebuilt;
 mod rewrite_rows;
 mod schema;
@@ -43,8 +45,8 @@ use super::entry::{Change, Entry, ObjectChange};
 
 use command_objects::CommandObjects;
 
+pub use self::access::Access;
 pub use self::copy::{CopyPlan, Stage, StagedStep, plan_copy};
-pub use self::owners::{owner_steps, staged_owner_steps};
 pub use self::sequence::lend;
 pub use self::steps::Step;
 pub use planned::{NotApplied, Plan, RelationTouch};
@@ -132,7 +134,7 @@ fn plan_object(
     steps.may_fail(object.is_apart_from_rows());
     match object {
         ObjectChange::Schema(images) => schema::plan(images, steps),
-        ObjectChange::Table(images) => table::plan(command, images, steps, plan),
+        ObjectChange::Table(images) => table::plan(command, images, steps),
         ObjectChange::Index(images) => index::plan(command, images, steps),
         ObjectChange::Constraint(images) => constraint::plan(command, images, steps, plan),
         ObjectChange::Sequence(images) => sequence::plan(command, images, steps, plan),

@@ -14,6 +14,15 @@ pub struct Step {
 }
 
 impl Step {
+    /// Returns whether it gives an object its owner, or roles their privileges.
+    #[must_use]
+    pub fn is_of_access(&self) -> bool {
+        self.optional
+            && ["owner of ", "privileges on "]
+                .iter()
+                .any(|of| self.object.starts_with(of))
+    }
+
     /// Returns a statement that rows may depend on.
     #[must_use]
     pub fn new(object: impl Into<String>, sql: impl Into<String>) -> Self {

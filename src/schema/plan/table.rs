@@ -6,17 +6,11 @@ use crate::schema::entry::Images;
 use super::column::Columns;
 use super::command_objects::CommandObjects;
 use super::create_table::{self, attach, kept_parents};
-use super::planned::{NotApplied, Plan};
 use super::sql::move_and_rename;
 use super::steps::{Phase, Steps, label};
 use super::table_settings::{row_security, settings};
 
-pub(super) fn plan(
-    command: &CommandObjects<'_>,
-    images: &Images<Table>,
-    steps: &mut Steps,
-    plan: &mut Plan,
-) {
+pub(super) fn plan(command: &CommandObjects<'_>, images: &Images<Table>, steps: &mut Steps) {
     let Some(after) = &images.after else {
         return;
     };
@@ -28,7 +22,6 @@ pub(super) fn plan(
         Some(before) => alter(command, images.oid, before, after, steps),
     }
     row_security(images.before.as_ref(), after, steps);
-    report(images.before.as_ref(), after, plan);
 }
 
 fn alter(command: &CommandObjects<'_>, oid: u32, before: &Table, after: &Table, steps: &mut Steps) {
@@ -86,16 +79,5 @@ fn alter_parents(command: &CommandObjects<'_>, before: &Table, after: &Table, st
             parent.qualified_name().quoted()
         );
         steps.add(Phase::Attach, &object, sql);
-    }
-}
-
-/// What of a table stays on the source.
-fn report(before: Option<&Table>, after: &Table, plan: &mut Plan) {
-    let object = label("table", &after.qualified_name());
-    if before.is_some_and(|before| before.owner != after.owner) {
-        plan.not_applied.push(NotApplied {
-            object,
-            reason: "owners do not replicate yet".to_owned(),
-        });
     }
 }

@@ -11,8 +11,8 @@ use crate::config::{TableFilter, key};
 use crate::model::{QualifiedName, RelationId};
 use crate::postgres::{PgError, Session};
 use crate::schema::{
-    Conflict, Constraint, ObjectChange, OtherObject, Trigger, lacking, large_object_count,
-    other_objects, travels,
+    Conflict, Constraint, Membership, ObjectChange, OtherObject, Roles, Trigger, lacking,
+    large_object_count, other_objects, travels,
 };
 use crate::schema::{UNLOGGED, large_objects_stay};
 use crate::snapshot::SourceTable;
@@ -314,24 +314,24 @@ impl Preflight<'_> {
         Ok(rows.iter().map(note).collect())
     }
 
+    /// What the target has no owner for, or none whose rights our role has, is our role's.
     async fn owners(&self, target: &Session) -> Result<Option<Note>, PgError> {
-        let row = target
-            .row("SELECT CURRENT_USER::pg_catalog.text", &[])
-            .await?;
-        let role: String = row.map_or_else(String::new, |row| row.get(0));
+        let roles = Roles::read(target, self.wanted, &[]).await?;
         let new = self.wanted.iter().filter_map(|object| match object {
             ObjectChange::Table(images) => images.after.as_ref(),
             _ => None,
         });
         let owners: BTreeSet<&str> = new
             .map(|table| table.owner.as_str())
-            .filter(|owner| *owner != role && !owner.is_empty())
+            .filter(|owner| *owner != roles.ours && !owner.is_empty())
+            .filter(|owner| roles.membership(owner) != Some(Membership::Inheriting))
             .collect();
         let owners = owners.into_iter().collect::<Vec<_>>().join(", ");
         Ok((!owners.is_empty()).then(|| Note {
-            object: format!("role {role}"),
+            object: format!("role {}", roles.ours),
             message: format!(
-                "owns what is made on the target: owners ({owners} on the source) and grants do not travel"
+                "owns what is made on the target for roles that it has no rights of there ({owners} on the \
+                 source): CREATE ROLE and GRANT them to it before the copy, and they own it"
             ),
         }))
     }

@@ -54,6 +54,7 @@ pub(crate) async fn plan_snapshot(pipeline: &Pipeline) -> Result<PlanReport, Sna
         parts: &[],
         waiting: &waiting,
         filter: &pipeline.filter,
+        left_out: &pipeline.left_out,
         free: FreeObjects::of(left.finished.is_empty(), false, &pipeline.snapshot.tables),
         silent_triggers: pipeline.disable_triggers,
         run_as_owner: pipeline.run_as_owner,

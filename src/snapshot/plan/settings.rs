@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::config::{Snapshot, TableFilter};
+use crate::config::{LeftOut, Snapshot, TableFilter};
 use crate::model::RelationId;
 use crate::postgres::{PgError, Session};
 use crate::schema::Along;
@@ -58,6 +58,8 @@ pub(crate) struct PlanSettings<'a> {
     pub(crate) waiting: &'a HashSet<RelationId>,
     /// Which tables replicate.
     pub(crate) filter: &'a TableFilter,
+    /// Which kinds of objects do not.
+    pub(crate) left_out: &'a LeftOut,
     /// What belongs to no table.
     pub(crate) free: FreeObjects<'a>,
     /// Ordinary triggers of the target stay silent.

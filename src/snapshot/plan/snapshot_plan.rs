@@ -12,8 +12,8 @@ use crate::model::{QualifiedName, RelationId, quote_ident};
 use crate::postgres::{PgError, Session};
 use crate::schema::compare::reconcile;
 use crate::schema::{
-    Conflict, CopyPlan, Object, ObjectChange, Reconciled, Stage, StagedStep, Step, Trigger,
-    domain_checks_in_the_way, in_the_way, plan_copy, staged_owner_steps, triggers,
+    Access, Conflict, CopyPlan, Object, ObjectChange, PrivilegeChange, Reconciled, Roles, Stage,
+    StagedStep, Step, Trigger, domain_checks_in_the_way, in_the_way, plan_copy, triggers,
 };
 use crate::snapshot::error::SnapshotError;
 use crate::snapshot::handover::{Answer, MadeTable, TableStep, TablesRequest};
@@ -78,10 +78,12 @@ impl SnapshotPlan {
             types,
             tables,
             objects: wanted,
+            privileges,
             dependencies,
             hidden,
             ..
         } = source_snapshot;
+        let (privileges, roles) = kept(target, privileges, &compared.objects).await?;
         let views = views(&wanted, settings.filter);
         let mut known = known_names(settings.stored, &tables, views);
         known.extend(partners(settings, target, &wanted).await?);
@@ -89,11 +91,8 @@ impl SnapshotPlan {
         let objects = compared.objects.into_iter();
         let objects: Vec<_> = objects.map(|object| object.owned_where(&known)).collect();
         let mut copy_plan = plan_copy(&objects, &dependencies, &known);
-        if settings.run_as_owner {
-            copy_plan
-                .steps
-                .extend(staged_owner_steps(&copy_plan, &objects));
-        }
+        let access = Access::new(&roles, settings.run_as_owner, &known);
+        access.add_to_copy(&mut copy_plan, &objects, &privileges);
         let made = made(&wanted);
         let ranges = match settings.slot_name {
             Some(_) => {
@@ -292,6 +291,20 @@ async fn found(
 ) -> Result<Vec<ObjectChange>, PlanError> {
     let names: Vec<&ObjectChange> = wanted.iter().chain(created.values()).collect();
     existing(target, &names).await.map_err(PlanError::Describe)
+}
+
+/// What is granted on what is made, or stood there as the source has it; and who has a role for that.
+async fn kept(
+    target: &Session,
+    privileges: Vec<PrivilegeChange>,
+    objects: &[ObjectChange],
+) -> Result<(Vec<PrivilegeChange>, Roles), PlanError> {
+    let kept: HashSet<u32> = objects.iter().map(ObjectChange::oid).collect();
+    let privileges = privileges.into_iter();
+    let privileges = privileges.filter(|change| change.is_default() || kept.contains(&change.oid));
+    let privileges: Vec<_> = privileges.collect();
+    let roles = Roles::read(target, objects, &privileges).await;
+    Ok((privileges, roles.map_err(PlanError::Target)?))
 }
 
 /// What a snapshot of the source means for what exists on the target.

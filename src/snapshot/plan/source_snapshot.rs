@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::config::TableFilter;
 use crate::postgres::{self, PgError, Session};
-use crate::schema::{Along, Describer, ObjectChange, Trigger, triggers};
+use crate::schema::{Along, Change, Describer, ObjectChange, PrivilegeChange, Trigger, triggers};
 use crate::snapshot::{ConsistentPoint, SourceTable, TypeFingerprints, source_tables};
 
 use super::error::PlanError;
@@ -18,6 +18,8 @@ pub(crate) struct SourceSnapshot {
     pub(crate) types: TypeFingerprints,
     pub(crate) tables: Vec<SourceTable>,
     pub(crate) objects: Vec<ObjectChange>,
+    /// What is granted on them.
+    pub(crate) privileges: Vec<PrivilegeChange>,
     /// Which of them cannot be made without which other, where functions, views and so on are concerned.
     pub(crate) dependencies: Vec<(u32, u32)>,
     /// Those of the objects that no table needs, each by what people call it.
@@ -63,7 +65,8 @@ impl SourceSnapshot {
             .filter(|table| settings.waiting.contains(&table.relation))
             .collect();
         let oids: Vec<u32> = tables.iter().map(|table| table.relation.0).collect();
-        let (mut objects, free) = describe(&session, &describer, (&oids, settings.free)).await?;
+        let (objects, free) = describe(&session, &describer, (&oids, settings.free)).await?;
+        let (mut objects, free) = (kept(objects, settings), kept(free, settings));
         let list = &settings.snapshot.tables;
         let closed = unreadable(&session, list, (&objects, &free)).await?;
         let needs = needs(&session, &oids).await.map_err(PlanError::Source)?;
@@ -74,6 +77,7 @@ impl SourceSnapshot {
         let labels = labels.chain(labels_of_others(&objects)).collect();
         objects.extend(free);
         let dependencies = dependencies(&describer, &objects).await?;
+        let privileges = granted(&describer, (&session, settings), &objects).await?;
         let unreplicated = match settings.free {
             FreeObjects::Brought => None,
             FreeObjects::All | FreeObjects::OfSchemas(_) => {
@@ -88,6 +92,7 @@ impl SourceSnapshot {
             types,
             tables,
             objects,
+            privileges,
             dependencies,
             free: labels,
             needs,
@@ -133,6 +138,31 @@ async fn describe(
     let free = describer.describe(&free).await;
     let free = free.map_err(PlanError::Describe)?;
     Ok((objects, free))
+}
+
+/// What is granted on objects, and by default on new ones.
+async fn granted(
+    describer: &Describer<'_>,
+    (session, settings): (&Session, &PlanSettings<'_>),
+    objects: &[ObjectChange],
+) -> Result<Vec<PrivilegeChange>, PlanError> {
+    let along = settings
+        .free
+        .along(session)
+        .await
+        .map_err(PlanError::Source)?;
+    let privileges = describer.privileges(objects, &along).await;
+    let mut all = Change::of(Vec::new());
+    all.privileges = privileges.map_err(PlanError::Describe)?;
+    all.leave_out(settings.left_out);
+    Ok(all.privileges)
+}
+
+/// Returns those that do not stay on the source.
+fn kept(objects: Vec<ObjectChange>, settings: &PlanSettings<'_>) -> Vec<ObjectChange> {
+    let mut all = Change::of(objects);
+    all.leave_out(settings.left_out);
+    all.objects
 }
 
 async fn dependencies(

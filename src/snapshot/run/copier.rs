@@ -198,26 +198,24 @@ impl Copier {
         let first = stored
             .iter()
             .all(|table| !has_rows(table) && !table.entered);
-        let (slot_name, snapshot) = (
-            self.context.store.slot_name().to_owned(),
-            self.context.pipeline.snapshot.clone(),
-        );
-        let (filter, refused) = (self.context.pipeline.filter.clone(), self.refused.clone());
+        let slot_name = self.context.store.slot_name().to_owned();
+        let (pipeline, refused) = (self.context.pipeline.clone(), self.refused.clone());
         for attempt in 0..SNAPSHOTS_MAX {
             if attempt > 0 {
                 // The stream was too fast: it stands still until it knows the consistent point.
                 self.reach(None).await?;
             }
             let mut settings = PlanSettings {
-                snapshot: &snapshot,
+                snapshot: &pipeline.snapshot,
                 slot_name: self.context.streams.then_some(slot_name.as_str()),
                 stored: &[],
                 parts: &[],
                 waiting: &waiting,
-                filter: &filter,
-                free: FreeObjects::of(first, self.context.streams, &snapshot.tables),
-                silent_triggers: self.context.pipeline.disable_triggers,
-                run_as_owner: self.context.pipeline.run_as_owner,
+                filter: &pipeline.filter,
+                left_out: &pipeline.left_out,
+                free: FreeObjects::of(first, self.context.streams, &pipeline.snapshot.tables),
+                silent_triggers: pipeline.disable_triggers,
+                run_as_owner: pipeline.run_as_owner,
                 stands_still: first || !self.context.streams,
                 refused: &refused,
             };

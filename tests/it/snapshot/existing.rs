@@ -151,7 +151,7 @@ async fn what_may_do_harm_is_noted_in_plan_and_log() {
          PGSTREAM_POSTGRES_WRITER_DISABLE_TRIGGERS=true keeps them silent",
         "constraint loud_x_key on shop.loud: it is only on the target",
         "constraint loud_y_check on shop.loud: it is only on the target",
-        "role postgres: owns what is made on the target: owners (app on the source)",
+        "role postgres: owns what is made on the target for roles that it has no rights of there (app on the source)",
     ];
     assert_reported(
         &plan.stdout,

@@ -22,7 +22,7 @@ GRANT SELECT ON item TO reader;";
 const FOR_RUN: &str = "\
 GRANT USAGE ON SCHEMA pgstream TO reader;
 GRANT SELECT, UPDATE ON pgstream.schema_log TO reader;
-GRANT EXECUTE ON FUNCTION pgstream.prune_schema_log TO reader;";
+GRANT EXECUTE ON FUNCTION pgstream.prune_schema_log, pgstream.record_owners TO reader;";
 
 const VALUES: &str = "SELECT last_value FROM ticket \
                       UNION ALL SELECT last_value FROM item_id_seq ORDER BY 1";

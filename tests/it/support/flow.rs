@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use pgstream::config::{
-    Batch, ByteSize, ConnectionSettings, NullNumbers, OnConflict, Pipeline, Plugin, Snapshot,
-    TableFilter, publication_name,
+    Batch, ByteSize, ConnectionSettings, LeftOut, NullNumbers, OnConflict, Pipeline, Plugin,
+    Snapshot, TableFilter, publication_name,
 };
 use pgstream::engine::{Engine, EngineOptions, Handle};
 use pgstream::postgres::{self, create_publication_sql};
@@ -163,6 +163,7 @@ pub fn pipeline(source: &str, target: &str) -> Pipeline {
         },
         disable_triggers: false,
         run_as_owner: false,
+        left_out: LeftOut::default(),
         on_conflict: OnConflict::Error,
         null_numbers: NullNumbers::default(),
         schema_log: None,

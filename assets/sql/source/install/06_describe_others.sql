@@ -84,6 +84,7 @@ BEGIN
       'column', (SELECT a.attname FROM pg_attribute AS a
                   WHERE a.attrelid = d.refobjid AND a.attnum = d.refobjsubid),
       'identity', d.deptype = 'i',
+      'owner', pg_get_userbyid(c.relowner),
       'comment', (SELECT m.description FROM pg_description AS m
           WHERE m.classoid = 'pg_class'::regclass AND m.objoid = c.oid AND m.objsubid = 0)
     ))
@@ -171,6 +172,7 @@ BEGIN
           FROM pg_constraint AS c WHERE c.contypid = t.oid AND c.contype = 'c'),
       'attributes', CASE WHEN t.typtype = 'c' THEN coalesce(pgstream.describe_columns(t.typrelid), '[]') END,
       'range', pgstream.describe_range(t.oid),
+      'owner', pg_get_userbyid(t.typowner),
       'comment', (SELECT m.description FROM pg_description AS m
           WHERE m.classoid = 'pg_type'::regclass AND m.objoid = t.oid AND m.objsubid = 0)
     ))

@@ -202,6 +202,7 @@ BEGIN
                       WHERE o.class = 'pg_namespace'::regclass AND n.oid = o.oid)
      AND NOT EXISTS (SELECT FROM unnest(pgstream.all_objects()) AS k (oid)
                       WHERE o.kind = 'object' AND k.oid = o.oid);
+  PERFORM pgstream.describe_privileges();
   RETURN stored;
 END
 $function$;

@@ -28,7 +28,7 @@ RETURN kind = ANY (
     materialized view column,trigger,rule,policy,statistics object,extension,collation,conversion,cast,transform,
     language,access method,operator,operator class,operator family,operator of access method,function of access method,
     foreign-data wrapper,server,foreign table,foreign table column,text search parser,text search template,text search dictionary,
-    text search configuration,event trigger}'::text[]);
+    text search configuration,event trigger,default acl}'::text[]);
 
 -- Commands on kinds that do not replicate yet, and drops of them: said, never acted upon. Besides, what is
 -- done to a materialized view: its rows are no table's, and REFRESH changes no description; and to an extension,
@@ -55,7 +55,9 @@ BEGIN
           SELECT pgstream.travels(coalesce(c ->> 'type', '')) AND NOT EXISTS (
             SELECT FROM pg_type AS t
              WHERE c ->> 'type' = 'type' AND t.oid = (c ->> 'oid')::oid AND t.typtype IN ('b', 'p'))) AS k (travels)
-       WHERE NOT k.travels OR c ->> 'type' IN ('materialized view', 'extension')
+       WHERE NOT k.travels
+             AND (c ->> 'tag' NOT IN ('GRANT', 'REVOKE', 'ALTER DEFAULT PRIVILEGES') OR c ->> 'type' = 'LARGE OBJECT')
+          OR c ->> 'type' IN ('materialized view', 'extension')
       UNION ALL
       SELECT jsonb_build_object('tag', 'DROP ' || upper(d ->> 'type'), 'kind', d ->> 'type',
                                 'identity', d ->> 'identity', 'travels', pgstream.travels(d ->> 'type'))
@@ -188,6 +190,7 @@ DECLARE
   schemas pg_catalog.oid[];
   objects pg_catalog.oid[];
   changes pg_catalog.jsonb;
+  privileges pg_catalog.jsonb;
   others pg_catalog.jsonb;
   sent pg_catalog.jsonb;
   relation_oid pg_catalog.oid;
@@ -251,6 +254,9 @@ BEGIN
     WHERE pgstream.identity_statement(r) IS NOT NULL;
   changes := pgstream.take_changes(
     relations, constraints, types, schemas, objects, drops, rewrites || altered);
+  privileges := pgstream.capture_privileges(
+    commands, drops, changes,
+    CASE WHEN tag <> 'DROP OWNED' AND (nested IS NOT NULL OR NOT is_nested) THEN statement END);
   PERFORM pgstream.restate_later(commands, changes);
   others := pgstream.others(commands, drops, statement);
 
@@ -260,7 +266,7 @@ BEGIN
    WHERE pgstream.rewrite_sends_rows(r.value::integer, c -> 'before', c -> 'after',
            nested IS NULL AND is_nested OR length(statement) > 65536 OR statement ~* '\musing\M');
 
-  IF changes <> '[]' OR others <> '[]' OR pgstream.unknown_drops(changes, drops) <> '[]' THEN
+  IF changes <> '[]' OR privileges <> '[]' OR others <> '[]' OR pgstream.unknown_drops(changes, drops) <> '[]' THEN
     INSERT INTO pgstream.schema_log (version, schema_name, schema)
     VALUES (
       nextval('pgstream.schema_log_version'),
@@ -274,6 +280,7 @@ BEGIN
         'statement', pgstream.presentable(tag, statement),
         'nested', is_nested,
         'objects', changes,
+        'privileges', privileges,
         'unknown_drops', pgstream.unknown_drops(changes, drops),
         'others', others,
         'released', released,

@@ -18,6 +18,7 @@ pub(crate) fn judge(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts)
     let mut findings = failed_copies(wanted, target);
     findings.extend(unlogged(wanted, source));
     findings.extend(doubling_triggers(wanted, source, target));
+    findings.extend(left_out(wanted));
     findings.extend(other_kinds(wanted, source, target));
     findings.extend(large_objects(wanted, source));
     findings
@@ -118,9 +119,22 @@ fn written<'t>(
     })
 }
 
+/// What somebody chose, and may have forgotten.
+fn left_out(wanted: &Wanted) -> Option<Finding> {
+    (!wanted.left_out.is_empty()).then(|| {
+        remark(
+            Side::Target,
+            key::EXCLUDE_KINDS,
+            format!("leaves out of what travels: {}", wanted.left_out),
+            format!("without {} they travel", key::EXCLUDE_KINDS),
+        )
+    })
+}
+
 fn other_kinds(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> Vec<Finding> {
     let selects = |table: &QualifiedName| wanted.filter.selects(table);
     let kinds = lacking(&source.others, &target.others, &selects).into_iter();
+    let kinds = kinds.filter(|kind| !wanted.left_out.has(&kind.kind));
     let hint = format!(
         "take their statements out of: pg_dump --schema-only {}",
         wanted.source_uri

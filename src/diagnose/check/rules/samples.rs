@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::config::{NullNumbers, Plugin, TableFilter};
+use crate::config::{LeftOut, NullNumbers, Plugin, TableFilter};
 use crate::diagnose::check::facts::SourceTable;
 use crate::diagnose::check::report::Finding;
 use crate::diagnose::check::wanted::Wanted;
@@ -21,6 +21,7 @@ pub(crate) fn wanted() -> Wanted {
         schema_changes: true,
         silent_triggers: false,
         filter: TableFilter::default(),
+        left_out: LeftOut::default(),
         copied: None,
         everything: false,
         settled: HashSet::new(),

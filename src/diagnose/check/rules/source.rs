@@ -402,11 +402,14 @@ fn pruning(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
     Some(Finding {
         blocking: false,
         ..finding(
-            "function pgstream.prune_schema_log",
-            format!("permission denied for role {user}: old entries of the schema log stay"),
+            "functions of pgstream.schema_log",
+            format!(
+                "permission denied for role {user}: old entries stay, and owners that REASSIGN OWNED changes are \
+                 not noticed"
+            ),
             format!(
                 "GRANT USAGE ON SCHEMA pgstream TO {role}; \
-                 GRANT EXECUTE ON FUNCTION pgstream.prune_schema_log TO {role};",
+                 GRANT EXECUTE ON FUNCTION pgstream.prune_schema_log, pgstream.record_owners TO {role};",
                 role = quote_ident(user)
             ),
         )
