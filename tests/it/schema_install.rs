@@ -501,3 +501,41 @@ async fn tear_down_gives_both_sides_their_replica_identities_back() {
     let kept = ["keyless|d", "own|f", "published|f"].map(str::to_owned);
     assert_eq!(both().await, (former.to_vec(), kept.to_vec()));
 }
+
+/// The server's print of a view locks what the view names until the transaction ends.
+#[tokio::test]
+async fn more_views_and_functions_than_the_lock_table_holds_are_described() {
+    let small = [
+        ("max_connections", "12"),
+        ("max_wal_senders", "2"),
+        ("max_worker_processes", "2"),
+        ("max_locks_per_transaction", "10"),
+    ];
+    let options = small
+        .iter()
+        .fold(ClusterOptions::new("locks"), |options, (name, value)| {
+            options.setting(name, value)
+        });
+    let cluster = cluster_with(options);
+    let source = session(&cluster, "postgres").await;
+    for part in 0..30 {
+        let sql = format!(
+            "SET search_path = public;
+             DO $$ BEGIN FOR n IN 1..30 LOOP
+               EXECUTE format('CREATE VIEW v_{part}_%s AS SELECT 1 AS one', n);
+               EXECUTE format('CREATE FUNCTION f_{part}_%s() RETURNS int
+                               RETURN (SELECT one FROM v_{part}_%s)', n, n);
+               EXECUTE format('CREATE TABLE t_{part}_%s (a int)', n);
+               EXECUTE format('CREATE RULE r AS ON INSERT TO t_{part}_%s
+                               DO INSTEAD SELECT * FROM v_{part}_%s', n, n);
+             END LOOP; END $$"
+        );
+        source.run(&sql).await.unwrap();
+    }
+
+    init(&source, &slot(), Plugin::Pgoutput).await.unwrap();
+    let kinds = "SELECT format('%s %s', description ->> 'type', count(*)) FROM pgstream.object
+                 WHERE kind = 'object' GROUP BY description ->> 'type' ORDER BY 1";
+    let described = query_text(&source, kinds).await;
+    assert_eq!(described, ["function 900", "rule 900", "view 900"]);
+}

@@ -52,6 +52,26 @@ BEGIN
 END
 $function$;
 
+-- Returns the server's print of a view, a rule or a routine. The print locks what the object names, until the
+-- end of the transaction, and 10,000 views name more than the lock table holds: the locks end with a
+-- subtransaction that an error of ours takes back.
+CREATE OR REPLACE FUNCTION pgstream.printed(class oid, object oid) RETURNS text
+LANGUAGE plpgsql STABLE
+-- INNER
+AS $function$
+DECLARE
+  definition pg_catalog.text;
+BEGIN
+  definition := CASE class
+      WHEN 'pg_class'::regclass THEN pg_get_viewdef(object)
+      WHEN 'pg_rewrite'::regclass THEN pg_get_ruledef(object)
+      ELSE pg_get_functiondef(object) END;
+  RAISE SQLSTATE 'PS000';
+EXCEPTION WHEN SQLSTATE 'PS000' THEN
+  RETURN definition;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION pgstream.describe_routine(routine oid) RETURNS jsonb
 LANGUAGE plpgsql STABLE
 -- INNER
@@ -65,7 +85,7 @@ BEGIN
       'signature', format('(%s)', CASE WHEN p.prokind = 'a' AND p.pronargs = 0 THEN '*'
                                        ELSE pg_get_function_identity_arguments(p.oid) END),
       'definition', CASE p.prokind WHEN 'a' THEN pgstream.aggregate_definition(p.oid)
-                                   ELSE rtrim(pg_get_functiondef(p.oid), E'\n') END,
+                                   ELSE rtrim(pgstream.printed('pg_proc'::regclass, p.oid), E'\n') END,
       'hash', md5(concat(to_jsonb(p) - '{oid,proname,pronamespace,proowner,proacl}'::text[],
                          (SELECT to_jsonb(a) FROM pg_aggregate AS a WHERE a.aggfnoid = p.oid))),
       'definer', p.prosecdef,
@@ -93,7 +113,7 @@ BEGIN
         (SELECT ' USING ' || quote_ident(m.amname) FROM pg_am AS m WHERE m.oid = c.relam),
         ' WITH (' || (SELECT string_agg(format('%I=%L', split_part(o, '=', 1), substr(o, strpos(o, '=') + 1)), ', ')
                        FROM unnest(c.reloptions) AS o) || ')',
-        rtrim(E'\n' || pg_get_viewdef(c.oid), ';'),
+        rtrim(E'\n' || pgstream.printed('pg_class'::regclass, c.oid), ';'),
         CASE c.relkind WHEN 'm' THEN E'\n  WITH NO DATA' END),
       'hash', md5(r.ev_action::text),
       'options', to_jsonb(c.reloptions),
@@ -150,7 +170,7 @@ BEGIN
       'type', 'rule',
       'name', r.rulename,
       'table_oid', r.ev_class::bigint,
-      'definition', rtrim(pg_get_ruledef(r.oid), ';'),
+      'definition', rtrim(pgstream.printed('pg_rewrite'::regclass, r.oid), ';'),
       'hash', md5((to_jsonb(r) - '{oid,rulename,ev_enabled}'::text[])::text),
       'enabled', CASE WHEN c.relkind <> 'v' THEN r.ev_enabled::text END,
       'comment', (SELECT m.description FROM pg_description AS m
@@ -366,5 +386,6 @@ DROP FUNCTION IF EXISTS pgstream.describe_rule(oid);
 DROP FUNCTION IF EXISTS pgstream.describe_trigger(oid);
 DROP FUNCTION IF EXISTS pgstream.describe_view(oid);
 DROP FUNCTION IF EXISTS pgstream.describe_routine(oid);
+DROP FUNCTION IF EXISTS pgstream.printed(oid, oid);
 DROP FUNCTION IF EXISTS pgstream.aggregate_definition(oid);
 DROP FUNCTION IF EXISTS pgstream.object_classes();
