@@ -1,5 +1,5 @@
 //! `make bench`: how fast a backlog reaches the target, how soon a single row does, and how long a
-//! first copy takes ([`snapshot`]).
+//! first copy takes ([`snapshot`]), and what all of it costs the source ([`source`]).
 //!
 //! Three readers drain the same backlog from slots that were made before it: `pg_recvlogical` into
 //! nothing (what the source can send), PostgreSQL's own subscription, and `pgstream run`, each in
@@ -36,6 +36,7 @@ mod pty;
 mod report;
 mod servers;
 mod snapshot;
+mod source;
 mod usage;
 mod workload;
 
@@ -95,6 +96,9 @@ async fn bench(options: &Options) -> anyhow::Result<()> {
             "{}",
             console::measure(&servers, rows, options.rounds).await?
         );
+    }
+    if options.wants("source") {
+        print!("{}", source::measure(&servers, options).await?);
     }
     if options.wants("snapshot") {
         print!("{}", snapshot::measure(&servers, options).await?);

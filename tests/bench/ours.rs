@@ -5,7 +5,7 @@ use std::process::{ExitStatus, Stdio};
 use anyhow::ensure;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use tokio::process::Child;
+use tokio::process::{Child, Command};
 
 use crate::drain::OUR_SLOT;
 use crate::servers::Servers;
@@ -38,10 +38,15 @@ impl Ours {
         if level == "trace" {
             command.stderr(Stdio::null());
         }
-        let process = command
+        command
             .args(["--log-level", level, "--headless", "run"])
-            .envs(environment(servers, slot))
-            .spawn()?;
+            .envs(environment(servers, slot));
+        Self::spawn(command)
+    }
+
+    /// Starts a command that runs the engine.
+    pub(crate) fn spawn(mut command: Command) -> anyhow::Result<Self> {
+        let process = command.spawn()?;
         Ok(Self { process })
     }
 

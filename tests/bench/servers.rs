@@ -10,6 +10,7 @@ use tokio::process::Command;
 use tokio_postgres::{Client, NoTls};
 
 use crate::options::{Options, Transport};
+use crate::usage::server_cpu_seconds;
 
 /// The source's database.
 const SOURCE: &str = "bench";
@@ -116,6 +117,12 @@ impl Servers {
     /// Returns the path of one of PostgreSQL's programs.
     pub(crate) fn program(&self, name: &str) -> PathBuf {
         self.source_cluster.server().program(name)
+    }
+
+    /// Returns the processor time that the source's server has taken so far, seconds.
+    pub(crate) fn source_cpu_seconds(&self) -> anyhow::Result<f64> {
+        let pid = self.source_cluster.pid().context("the source runs")?;
+        server_cpu_seconds(pid).context("the system tells of its processes")
     }
 
     /// Returns the server's version.
