@@ -1,6 +1,6 @@
 //! What can go wrong while writing to the target.
 
-use crate::model::hint::{RUN_AGAIN, SKIP_FLAG, copied_or_left_out};
+use crate::model::hint::{RUN_AGAIN, SKIP_FLAG, VALUES_AT_TRACE, copied_or_left_out};
 use crate::model::{Classify, ErrorClass, Lsn, QualifiedName};
 use crate::postgres::{PgError, sqlstate};
 
@@ -233,8 +233,8 @@ impl Classify for ApplyError {
 
 fn hint_refused() -> String {
     format!(
-        "fix the target and {RUN_AGAIN}: it goes on at this transaction (at log level trace the values \
-         that are refused are shown); or skip the transaction on record with {SKIP_FLAG}"
+        "fix the target and {RUN_AGAIN}: it goes on at this transaction{VALUES_AT_TRACE}; or skip the \
+         transaction on record with {SKIP_FLAG}"
     )
 }
 

@@ -5,6 +5,7 @@
 //! them, so a transaction costs two round trips however many steps it has (COPY adds one). COMMIT goes out only after every answer
 //! has been looked at: a step that found fewer rows than it should is not an error to PostgreSQL.
 
+mod answers;
 mod bind;
 mod commit;
 mod judge;
@@ -78,6 +79,8 @@ pub struct Writer {
     silences: bool,
     /// Changes that triggers and rules of the target kept from happening, since the last commit.
     suppressed: HashMap<QualifiedName, Suppressed>,
+    /// The step that the target has refused, where rows go one by one.
+    refused: Option<Box<Op>>,
     open: bool,
 }
 
@@ -160,6 +163,7 @@ impl Writer {
             durability,
             silences: itself.as_ref().is_some_and(|row| row.get(2)),
             suppressed: HashMap::new(),
+            refused: None,
             process_id: itself.as_ref().map_or(0, |row| row.get(0)),
             open: false,
             session,
@@ -194,6 +198,11 @@ impl Writer {
     /// Takes the number of changes that triggers and rules of the target kept from happening, by table.
     pub fn take_suppressed(&mut self) -> HashMap<QualifiedName, Suppressed> {
         std::mem::take(&mut self.suppressed)
+    }
+
+    /// Takes the step of one row that the target has refused, where rows go one by one.
+    pub const fn take_refused(&mut self) -> Option<Box<Op>> {
+        self.refused.take()
     }
 
     /// Returns the target's table of this name as it is now, if there is one.
@@ -411,30 +420,6 @@ impl Writer {
         self.judge_all(&group, answers)
     }
 
-    fn judge_all(
-        &mut self,
-        group: &[Bound],
-        answers: Vec<Result<u64, PgError>>,
-    ) -> Result<(), ApplyError> {
-        let mut judged = group.iter().zip(answers);
-        judged.try_for_each(|(bound, answer)| {
-            let kept = judge(bound, answer)?;
-            self.note_suppressed(&bound.table, kept);
-            Ok(())
-        })
-    }
-
-    fn note_suppressed(&mut self, table: &TablePlan, count: u64) {
-        if count > 0 {
-            let known = self.suppressed.entry(table.target.name.clone());
-            let known = known.or_insert_with(|| Suppressed {
-                count: 0,
-                by: table.target.keepers.join(", "),
-            });
-            known.count += count;
-        }
-    }
-
     /// Begins a transaction on the target unless one is open there.
     async fn begun(&self) -> Result<(), ApplyError> {
         if self.open {
@@ -457,9 +442,17 @@ impl Writer {
 
     /// Runs a statement whose answer decides what comes next: another way to the same row, or, where a
     /// trigger may have kept it, the question whether the row is there.
-    async fn run_alone(&mut self, bound: Bound) -> Result<(), ApplyError> {
+    async fn run_alone(&mut self, mut bound: Bound) -> Result<(), ApplyError> {
+        let step = bound.step.take();
+        let done = self.run_judged(bound).await;
+        if done.is_err() {
+            self.refused = step;
+        }
+        done
+    }
+
+    async fn run_judged(&mut self, mut bound: Bound) -> Result<(), ApplyError> {
         self.begin().await?;
-        let mut bound = bound;
         let mut answer = self.send_prepared(&bound).await?;
         if let (Ok(0), Some(instead)) = (&answer, bound.instead.take()) {
             bound = *instead;

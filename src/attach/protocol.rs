@@ -12,7 +12,7 @@ use crate::status::{
 use super::wire::WireLine;
 
 /// The version of all that follows the greeting. The greeting itself stays as it is.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// More samples than this are forgotten: an hour of them.
 const SAMPLES_MAX: usize = 3600;

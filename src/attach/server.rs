@@ -296,7 +296,7 @@ impl Console<'_> {
     fn hear(&mut self, message: FromConsole, targets: &'static [&'static str]) {
         match message {
             FromConsole::ReadOnly => self.read_only = true,
-            FromConsole::Ask { id, .. } if self.read_only => {
+            FromConsole::Ask { id, command } if self.read_only && !command.only_looks() => {
                 let refused = CommandAnswer::Refused("this console is read-only".to_owned());
                 self.answers.push(Box::pin(ready((id, refused))));
             }

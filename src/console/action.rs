@@ -134,6 +134,7 @@ pub(crate) enum Action {
     Wrap,
     YankJson,
     TablesSort,
+    RowValues,
     SnapshotCopy,
     SnapshotPause,
     SnapshotMore,

@@ -4,8 +4,7 @@
 use crate::status::{CopyState, Failure, Phase, SchemaState, Verdict};
 
 use super::action::{Action, Pane};
-use super::items::selected_change;
-use super::items::{selected_compared, selected_copy};
+use super::items::{selected_change, selected_compared, selected_copy, selected_table};
 use super::model::Model;
 
 /// Returns why an action makes no sense now; none when it does.
@@ -34,15 +33,13 @@ pub(crate) fn refusal(model: &Model, action: Action) -> Option<&'static str> {
             Some(_) => None,
             None => Some("the engine is held at no refused transaction"),
         },
-        Action::SchemaRetry => match status.phase {
-            Phase::Held => None,
-            _ => Some("no schema change has failed"),
-        },
+        Action::SchemaRetry if status.phase != Phase::Held => Some("no schema change has failed"),
         Action::SchemaEdit => match (&status.phase, selected_change(model)) {
             (Phase::Held, Some(change)) if change.state == SchemaState::Failed => None,
             (Phase::Held, _) if has_failed_change(model) => Some("select the change that failed"),
             _ => Some("no schema change has failed"),
         },
+        Action::RowValues => row_refusal(model),
         Action::Stop if at_rest => Some("the engine is not running"),
         Action::Lessons if model.tutorial.is_some() => None,
         Action::Lessons | Action::OpenFile if model.start.is_none() => {
@@ -77,6 +74,18 @@ pub(crate) fn refusal(model: &Model, action: Action) -> Option<&'static str> {
             Some("no schema change needs you")
         }
         _ => None,
+    }
+}
+
+fn row_refusal(model: &Model) -> Option<&'static str> {
+    let selected = selected_table(model).map(|(name, _)| name);
+    let refused = model
+        .latest
+        .refused_table()
+        .filter(|one| Some(*one) == selected);
+    match refused {
+        Some(_) => None,
+        None => Some("the target refuses no row of this table"),
     }
 }
 
@@ -154,7 +163,7 @@ pub(crate) fn has_failed_change(model: &Model) -> bool {
 }
 
 /// As many as the configuration allows.
-const WORKERS_MAX: usize = 64;
+pub(crate) const WORKERS_MAX: usize = 64;
 
 fn copy_refusal(model: &Model, action: Action) -> Option<&'static str> {
     match action {

@@ -3,15 +3,16 @@
 
 mod proof;
 mod snapshot;
+mod table;
 
 use ratatui::text::{Line, Span};
 
-use crate::status::{Phase, SchemaChange, SchemaState, Slot, TableCounters};
+use crate::status::{Phase, SchemaChange, SchemaState, Slot};
 
-use super::action::{Action, Pane};
+use super::action::Pane;
 use super::format;
 use super::item::Item;
-use super::items::{changes, selected, selected_change, selected_compared, selected_copy};
+use super::items::{selected, selected_change, selected_compared, selected_copy, selected_table};
 use super::model::Model;
 use super::status_glyph::{self, StatusGlyph};
 use super::theme::Role;
@@ -38,16 +39,6 @@ fn selected_slot(model: &Model) -> Option<&Slot> {
         Item::Change(_) | Item::Table(..) | Item::Copy(_) | Item::Compared(_) => None,
     }
 }
-
-fn selected_table(model: &Model) -> Option<(&str, &TableCounters)> {
-    match selected(model, Pane::Tables)? {
-        Item::Table(name, counters) => Some((name, counters)),
-        Item::Slot(_) | Item::Change(_) | Item::Copy(_) | Item::Compared(_) => None,
-    }
-}
-
-/// So many schema changes of one table are shown.
-const CHANGES_MAX: usize = 10;
 
 /// Builds lines in the model's theme.
 struct Words<'a> {
@@ -319,110 +310,6 @@ impl Words<'_> {
         ]
     }
 
-    fn table(&self, name: &str, one: &TableCounters) -> Vec<Line<'static>> {
-        let ago = (self.model.status().at_ms - one.last_change_ms) / 1000;
-        let last = match one.last_change_ms {
-            0 => "-".to_owned(),
-            _ => format::short_seconds(ago),
-        };
-        let kept = (one.suppressed > 0).then(|| {
-            self.fact(
-                "kept",
-                format::count(one.suppressed),
-                "rows, by the target's triggers",
-            )
-        });
-        let mut lines = vec![self.line(name.to_owned(), Role::Title), Line::default()];
-        if self.model.status().refused_table() == Some(name) {
-            lines.extend(self.refusal());
-        }
-        lines.extend([
-            self.heading("Changes since the engine started"),
-            self.fact("now", self.rate_of(name), "changes a second"),
-            self.fact("inserts", format::count(one.inserts), "rows"),
-            self.fact("updates", format::count(one.updates), "rows"),
-            self.fact("deletes", format::count(one.deletes), "rows"),
-            self.fact("truncates", format::count(one.truncates), "times"),
-            self.fact("size", format::bytes(one.bytes), "of row values"),
-            self.fact("latest", last, "ago"),
-        ]);
-        lines.extend(kept);
-        lines.extend(self.copy_of(name));
-        lines.extend(self.changes_of(name));
-        lines
-    }
-
-    fn rate_of(&self, name: &str) -> String {
-        let rate = self.model.table_rates.of(name);
-        rate.map_or_else(|| "-".to_owned(), format::rate)
-    }
-
-    /// The change that the target refuses: its transaction, its statement, why.
-    fn refusal(&self) -> Vec<Line<'static>> {
-        let Some(failure) = &self.model.status().last_error else {
-            return Vec::new();
-        };
-        let mut lines = vec![self.line(failure.headline().to_owned(), Role::Bad)];
-        let causes = failure.causes.last().into_iter();
-        lines.extend(causes.flat_map(|cause| self.block(cause, Role::Text)));
-        if let Some(transaction) = &failure.transaction {
-            lines.push(self.fact("transaction", transaction.xid.to_string(), "on the source"));
-            let commit = transaction.commit_lsn.to_string();
-            lines.push(self.fact("commit", commit, "its position on the source"));
-        }
-        let at = format::moment(failure.at_ms, &self.model.zone);
-        lines.push(self.fact("refused at", at, ""));
-        let statement = failure.statement.iter();
-        lines.extend(statement.flat_map(|text| self.sql(text)));
-        let logs = self.model.keymap.label(Action::GoLogs);
-        let levels = self.model.keymap.label(Action::Targets);
-        let values = format!(
-            "  its values stand in the log at level trace of target apply ({logs}, {levels}), then retry"
-        );
-        lines.extend([self.line(values, Role::Quiet), Line::default()]);
-        lines
-    }
-
-    /// How far the copy of a table is.
-    fn copy_of(&self, name: &str) -> Vec<Line<'static>> {
-        let snapshot = self.model.status().snapshot.as_ref();
-        let mut tables = snapshot.iter().flat_map(|snapshot| snapshot.tables.iter());
-        let Some(table) = tables.find(|table| table.name == name) else {
-            return Vec::new();
-        };
-        let sign = status_glyph::of_copy(table.state);
-        let rows = format!("{} rows copied", format::count(table.row_count));
-        vec![Line::default(), self.state("Copy", sign, &rows)]
-    }
-
-    /// The latest schema changes of a table.
-    fn changes_of(&self, name: &str) -> Vec<Line<'static>> {
-        let of_table = |change: &&SchemaChange| {
-            let mut objects = change.objects.iter();
-            objects.any(|object| object.split_once(' ').map_or(&**object, |(_, one)| one) == name)
-        };
-        let changes = changes(self.model).into_iter().filter(of_table);
-        let lines = changes.take(CHANGES_MAX).map(|change| {
-            let sign = status_glyph::of_schema(change.state);
-            let at = change
-                .made_at_ms()
-                .map(|at_ms| format::moment(at_ms, &self.model.zone));
-            Line::from(vec![
-                self.span(format!("  {} ", sign.glyph), sign.role),
-                self.span(format!("{:<16} ", change.tag), Role::Text),
-                self.span(at.unwrap_or_default(), Role::Quiet),
-            ])
-        });
-        let lines: Vec<Line<'static>> = lines.collect();
-        match lines.is_empty() {
-            true => Vec::new(),
-            false => [Line::default(), self.heading("Latest schema changes")]
-                .into_iter()
-                .chain(lines)
-                .collect(),
-        }
-    }
-
     fn log_line(&self) -> Vec<Line<'static>> {
         let logs = &self.model.logs;
         let visible = logs.visible();
@@ -430,7 +317,7 @@ impl Words<'_> {
         let Some(line) = number.and_then(|number| logs.get(number)) else {
             return Vec::new();
         };
-        let time = format::time_of_day(line.at_ms, &self.model.zone);
+        let time = format::moment(line.at_ms, &self.model.zone);
         let mut lines = vec![
             self.line(line.message.clone(), Role::Title),
             Line::default(),

@@ -2,8 +2,8 @@
 //! shell's flags, and whole, in as many lines as that takes.
 
 use crate::model::hint::{
-    EDIT_FLAG, INIT_COMMAND, RUN_AGAIN, SKIP_FLAG, without_beginning_anew, without_command,
-    without_flag,
+    EDIT_FLAG, INIT_COMMAND, RUN_AGAIN, SKIP_FLAG, VALUES_AT_TRACE, without_beginning_anew,
+    without_command, without_flag,
 };
 use crate::status::Failure;
 
@@ -24,7 +24,8 @@ pub(crate) fn in_keys(model: &Model, failure: &Failure, again: Action) -> Option
         key(Action::TearDown),
         key(Action::Init)
     );
-    let hint = &without_beginning_anew(hint, &anew);
+    let hint = hint.replace(VALUES_AT_TRACE, "");
+    let hint = &without_beginning_anew(&hint, &anew);
     let hint = without_flag(hint, SKIP_FLAG, &key(Action::SkipTransaction));
     let edit = format!("{} in the schema log", key(Action::SchemaEdit));
     let hint = without_flag(&hint, EDIT_FLAG, &edit);

@@ -92,6 +92,7 @@ pub(crate) const fn needs_you(change: &SchemaChange) -> bool {
     matches!(change.state, SchemaState::Failed | SchemaState::NotApplied)
 }
 
+/// One that the target refuses a change of stands first.
 fn tables(model: &Model) -> Vec<(&str, &TableCounters)> {
     let changes = |one: &TableCounters| one.inserts + one.updates + one.deletes + one.truncates;
     let tables = model.status().tables.iter();
@@ -102,6 +103,8 @@ fn tables(model: &Model) -> Vec<(&str, &TableCounters)> {
         TableOrder::Latest => tables.sort_by_key(|(_, one)| Reverse(one.last_change_ms)),
         TableOrder::Name => {}
     }
+    let refused = model.status().refused_table();
+    tables.sort_by_key(|(name, _)| refused != Some(*name));
     tables
 }
 
@@ -148,6 +151,14 @@ pub(crate) fn selected_change(model: &Model) -> Option<&SchemaChange> {
     match selected(model, Pane::Schema)? {
         Item::Change(change) => Some(change),
         Item::Slot(_) | Item::Table(..) | Item::Copy(_) | Item::Compared(_) => None,
+    }
+}
+
+/// Returns the selected table.
+pub(crate) fn selected_table(model: &Model) -> Option<(&str, &TableCounters)> {
+    match selected(model, Pane::Tables)? {
+        Item::Table(name, counters) => Some((name, counters)),
+        Item::Slot(_) | Item::Change(_) | Item::Copy(_) | Item::Compared(_) => None,
     }
 }
 

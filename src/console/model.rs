@@ -25,6 +25,7 @@ pub(crate) mod mode;
 pub(crate) mod overlay;
 pub(crate) mod proof;
 pub(crate) mod rates;
+pub(crate) mod rows;
 mod screens;
 pub(crate) mod servers;
 
@@ -35,6 +36,7 @@ use mode::Mode;
 use overlay::Overlay;
 use proof::Proof;
 use rates::TableRates;
+use rows::RowsSeen;
 use servers::Servers;
 
 /// The whole state of the console.
@@ -72,6 +74,8 @@ pub(crate) struct Model {
     pub(crate) marks: VecDeque<Mark>,
     /// How fast each table changes.
     pub(crate) table_rates: TableRates,
+    /// The rows of the table that is looked at.
+    pub(crate) rows: RowsSeen,
     pub(crate) logs: Logs,
     /// What the servers themselves say, beside the engine.
     pub(crate) servers: Servers,
@@ -330,6 +334,7 @@ impl Model {
             unit: Unit::default(),
             marks: VecDeque::new(),
             table_rates: TableRates::default(),
+            rows: RowsSeen::default(),
             logs,
             servers: Servers::default(),
             find: None,
@@ -391,21 +396,21 @@ impl Model {
 
     /// Returns the lag as far as it is known: once the engine has ended, nobody measures it.
     pub(crate) fn lag(&self) -> Lag {
-        match self.status().phase {
+        match self.is_shown_at_rest() {
             // What the servers say of it is known, and not how old the oldest change is.
-            Phase::Stopped | Phase::Crashed => Lag {
+            true => Lag {
                 bytes: self.servers.seen.as_ref().and_then(|seen| seen.lag.bytes),
                 ..Lag::default()
             },
-            _ => self.status().lag,
+            false => self.status().lag,
         }
     }
 
     /// Returns what replicates now: nothing, once the engine has ended.
     pub(crate) fn latest_sample(&self) -> Sample {
-        match self.status().phase {
-            Phase::Stopped | Phase::Crashed => Sample::default(),
-            _ => self.status().samples.last().copied().unwrap_or_default(),
+        match self.is_shown_at_rest() {
+            true => Sample::default(),
+            false => self.status().samples.last().copied().unwrap_or_default(),
         }
     }
 
@@ -455,6 +460,11 @@ impl Model {
                 | Phase::Retrying { .. }
                 | Phase::Held
         )
+    }
+
+    /// Returns whether the engine that is shown had ended.
+    pub(crate) fn is_shown_at_rest(&self) -> bool {
+        matches!(self.status().phase, Phase::Stopped | Phase::Crashed)
     }
 
     /// Returns whether the engine has ended, by itself or by request.

@@ -5,12 +5,15 @@ mod copies;
 mod engine;
 #[cfg(test)]
 mod log;
+mod rows;
 mod sample;
 mod story;
 
 pub use engine::launch;
 #[cfg(test)]
 pub(crate) use log::log_lines;
+#[cfg(test)]
+pub(crate) use rows::look;
 #[cfg(test)]
 pub(crate) use sample::NOW_MS;
 pub use sample::SampleState;

@@ -95,7 +95,7 @@ pub(super) fn text(buffer: &Buffer) -> String {
 }
 
 /// All samples.
-const SAMPLES: [SampleState; 15] = [
+const SAMPLES: [SampleState; 16] = [
     SampleState::Opening,
     SampleState::Unreachable,
     SampleState::Streaming,
@@ -103,6 +103,7 @@ const SAMPLES: [SampleState; 15] = [
     SampleState::Paused,
     SampleState::Retrying,
     SampleState::Held,
+    SampleState::RowRefused,
     SampleState::Crashed,
     SampleState::Stopped,
     SampleState::CopyWaiting,

@@ -23,6 +23,7 @@ mod keys;
 mod lesson;
 mod motion;
 mod proof;
+mod rows;
 mod start;
 #[cfg(test)]
 mod tests;
@@ -35,6 +36,12 @@ use toast::{leave, toast, warn};
 
 /// Takes a message in; returns what is to be done outside.
 pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
+    let mut effects = take(model, message);
+    effects.extend(rows::due(model));
+    effects
+}
+
+fn take(model: &mut Model, message: Message) -> Vec<Effect> {
     match message {
         Message::Now(now_ms) => return tick(model, now_ms),
         Message::Log { lost, line } => {
@@ -264,7 +271,15 @@ fn on_answer(model: &mut Model, command: Command, answer: Option<CommandAnswer>)
             Command::Copy(CopyCommand::Workers { count }) => {
                 toast(model, format!("{count} copies at a time"));
             }
+            Command::Look { .. } => {}
         },
+        Some(CommandAnswer::Seen(look)) => {
+            if let Command::Look { table, values } = command {
+                rows::seen(model, (&table, values), *look);
+            }
+        }
+        // That no engine runs is seen already.
+        Some(CommandAnswer::Refused(_)) | None if command.only_looks() => {}
         Some(CommandAnswer::Refused(reason)) => {
             model.workers_asked = None;
             refuse(model, reason);

@@ -14,6 +14,7 @@ mod copied_names;
 mod copy_requests;
 mod counts;
 mod crossing;
+mod latest;
 mod letter;
 mod limits;
 mod needs;
@@ -26,7 +27,7 @@ mod table_sync;
 mod truncate;
 mod unannounced;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -46,7 +47,7 @@ use crate::model::{
 use crate::runtime::clock;
 use crate::schema::Table;
 use crate::snapshot::{CopyLink, TableSync, TablesRequest};
-use crate::status::{SchemaChange, SchemaEdit, StatusPublisher};
+use crate::status::{LatestChange, SchemaChange, SchemaEdit, StatusPublisher};
 
 use super::EngineError;
 use super::counters::{Counters, TableDelta};
@@ -129,6 +130,8 @@ struct OpenBatch {
     /// Copied tables that have another name when it is committed, or none.
     renamed: Vec<(RelationId, Option<QualifiedName>)>,
     deltas: HashMap<RelationId, (Arc<Relation>, TableDelta)>,
+    /// The latest changes of each table, oldest first.
+    latest: HashMap<RelationId, VecDeque<LatestChange>>,
     /// When its first transaction was committed on the source.
     oldest_us: Option<i64>,
 }
@@ -177,6 +180,8 @@ impl Applier {
             publication,
             ..
         } = parts;
+        // What the session before was refused is to be seen anew.
+        parts.publisher.refused_row(None);
         Self {
             endpoint,
             background: BackgroundWriter::new(writer),
@@ -272,6 +277,7 @@ impl Applier {
     ) -> Result<(), EngineError> {
         self.open.started.get_or_insert_with(clock::now);
         self.open.oldest_us.get_or_insert(begin.commit_time_us);
+        self.note_latest(begin, &changes);
         for (at, change) in changes {
             self.change(begin, at, change).await?;
         }
@@ -345,7 +351,10 @@ impl Applier {
     /// Waits until the target has done what it was given. Cancel safe.
     pub(super) async fn complete(&mut self) -> Result<(), EngineError> {
         let done = self.background.join().await.map_err(EngineError::Task)?;
-        done.map_err(|error| self.failed(error))?;
+        if let Err(error) = done {
+            self.show_refused();
+            return Err(self.failed(error));
+        }
         self.settling = false;
         let Some(closing) = self.closing.take() else {
             return Ok(());

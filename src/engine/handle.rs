@@ -172,8 +172,12 @@ impl Remote {
 }
 
 impl Remote {
-    /// What is about how fast tables are copied is heard whatever the engine is doing.
+    /// What is about how fast tables are copied, or only looks, is heard whatever the engine is doing.
     fn control(&self, command: &Command) -> Option<CommandAnswer> {
+        if let Command::Look { table, values } = command {
+            let look = self.publisher.look(table, *values);
+            return Some(CommandAnswer::Seen(Box::new(look)));
+        }
         let Command::Copy(command) = *command else {
             return None;
         };

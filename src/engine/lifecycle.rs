@@ -383,6 +383,7 @@ impl Lifecycle {
                     *paused = command == Command::Pause;
                     (CommandAnswer::Accepted, None)
                 }
+                Command::Look { .. } => (CommandAnswer::Accepted, None),
                 Command::Copy(_) => {
                     let reason = "the engine is not streaming: copies begin when it is";
                     (CommandAnswer::Refused(reason.to_owned()), None)
@@ -457,6 +458,7 @@ impl Lifecycle {
                 (CommandAnswer::Accepted, Some(ControlFlow::Continue(())))
             }
             Command::Edit(_) => refuse("this schema change is not the one that was refused"),
+            Command::Look { .. } => (CommandAnswer::Accepted, None),
             Command::Pause => refuse("the engine stands still already"),
             Command::Copy(_) => refuse("the engine stands still: copies begin when it streams"),
             Command::Skip { commit_lsn } => match failure.transaction {

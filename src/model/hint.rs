@@ -7,6 +7,8 @@ pub const SKIP_FLAG: &str = "--skip-transaction";
 pub const EDIT_FLAG: &str = "--edit-change";
 /// Goes on after a fix.
 pub const RUN_AGAIN: &str = "run pgstream again";
+/// Where a shell sees the row that is refused; the console shows it itself.
+pub const VALUES_AT_TRACE: &str = " (at log level trace the values that are refused are shown)";
 
 /// Makes what is missing on the source; its own flags follow, up to a semicolon or a comment.
 pub const INIT_COMMAND: &str = "pgstream init";

@@ -5,6 +5,7 @@ use tokio::sync::oneshot;
 
 use crate::model::Lsn;
 
+use super::look::TableLook;
 use super::snapshot::CopyCommand;
 
 /// A command and where its answer goes.
@@ -36,6 +37,21 @@ pub enum Command {
     Stop,
     /// Something about copying tables.
     Copy(CopyCommand),
+    /// Show the rows of a table as far as they are remembered.
+    Look {
+        /// The table, by its displayed name.
+        table: String,
+        /// With all values of the row that the target refuses, not only what identifies it.
+        values: bool,
+    },
+}
+
+impl Command {
+    /// Returns whether it changes nothing.
+    #[must_use]
+    pub const fn only_looks(&self) -> bool {
+        matches!(self, Self::Look { .. })
+    }
 }
 
 /// What became of a [`Command`].
@@ -46,6 +62,8 @@ pub enum CommandAnswer {
     Accepted,
     /// It makes no sense now; the reason for people.
     Refused(String),
+    /// What was to be shown.
+    Seen(Box<TableLook>),
 }
 
 /// What an operator wants run for a schema change.

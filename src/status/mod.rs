@@ -9,6 +9,7 @@
 mod command;
 mod copy_state;
 pub(crate) mod failure;
+mod look;
 pub mod model;
 mod outcome;
 mod publisher;
@@ -19,6 +20,8 @@ mod verdict;
 pub(crate) use command::Request;
 pub use command::{Command, CommandAnswer, SchemaEdit};
 pub use failure::{FailedTransaction, Failure, Refusal, failure_of};
+pub(crate) use look::LATEST_MAX;
+pub use look::{Cell, ChangeKind, LatestChange, RefusedRow, TableLook};
 pub use model::{
     BATCH_BOUNDS_MS, BatchTimes, Checkpoint, EngineEvent, Lag, Phase, SILENT_AFTER_MS, Sample,
     SchemaChange, SchemaState, Seen, SequenceStatus, Slot, Status, TableCounters, Totals,

@@ -8,6 +8,7 @@ use crate::model::RelationId;
 use crate::runtime::clock;
 
 use super::failure::Failure;
+use super::look::{LatestChange, RefusedRow, Rows, TableLook};
 use super::model::{EngineEvent, Phase, SCHEMA_CHANGES_MAX, SchemaChange, Status};
 
 /// A reader that falls this many events behind loses the oldest; a screen drains them at each
@@ -19,6 +20,7 @@ const EVENTS_MAX: usize = 1_024;
 pub(crate) struct StatusPublisher {
     status: watch::Sender<Arc<Status>>,
     events: broadcast::Sender<EngineEvent>,
+    rows: watch::Sender<Rows>,
 }
 
 impl StatusPublisher {
@@ -26,6 +28,7 @@ impl StatusPublisher {
         Self {
             status: watch::Sender::new(Arc::new(status)),
             events: broadcast::Sender::new(EVENTS_MAX),
+            rows: watch::Sender::default(),
         }
     }
 
@@ -83,6 +86,40 @@ impl StatusPublisher {
                 Arc::make_mut(snapshot).ask_again(relation);
             }
         });
+    }
+
+    /// Remembers what rows went through that is on the target now: by table, oldest first.
+    pub(crate) fn changed<I>(&self, tables: impl IntoIterator<Item = (String, I)>)
+    where
+        I: IntoIterator<Item = LatestChange>,
+    {
+        self.rows.send_modify(|rows| {
+            for (table, changes) in tables {
+                rows.add(table, changes);
+            }
+        });
+    }
+
+    /// Remembers the row that the target refuses; none: nobody knows which it is.
+    pub(crate) fn refused_row(&self, row: Option<RefusedRow>) {
+        self.rows.send_modify(|rows| rows.refused = row);
+    }
+
+    /// Returns what is remembered of a table's rows. A row is refused as long as the engine is held at it.
+    pub(crate) fn look(&self, table: &str, values: bool) -> TableLook {
+        let rows = self.rows.borrow();
+        let held = self.latest().phase == Phase::Held;
+        let refused = rows
+            .refused
+            .clone()
+            .filter(|row| held && row.table == table);
+        TableLook {
+            changes: rows.latest(table),
+            refused: match values {
+                true => refused,
+                false => refused.map(RefusedRow::identity),
+            },
+        }
     }
 
     pub(crate) fn event(&self, event: EngineEvent) {

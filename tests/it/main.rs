@@ -30,6 +30,7 @@ mod hostile;
 mod imports;
 mod instruments;
 mod interleaved;
+mod looks;
 mod oracle;
 mod owners;
 mod ownership;

@@ -45,6 +45,8 @@ pub(super) struct Bound {
     pub(super) instead: Option<Box<Self>>,
     /// Whether foreign keys must not act on it.
     pub(super) silent: bool,
+    /// The step of one row that it does, where rows go one by one.
+    pub(super) step: Option<Box<Op>>,
 }
 
 impl Bound {
@@ -147,6 +149,18 @@ impl ToSql for TextParameter {
 
 /// Returns what to send for a step, in order.
 pub(super) fn work(op: &Op) -> Vec<Work> {
+    let mut work = statements(op);
+    if op.table.order == ApplyOrder::Rows && op.kind.row_count() == 1 {
+        for one in &mut work {
+            if let Work::Statement(bound) = one {
+                bound.step = Some(Box::new(op.clone()));
+            }
+        }
+    }
+    work
+}
+
+fn statements(op: &Op) -> Vec<Work> {
     let table = &op.table;
     match &op.kind {
         OpKind::Insert(rows) => chunks(rows).flat_map(|rows| insert(table, rows)).collect(),
@@ -385,6 +399,7 @@ fn bound(
         alone: table.target.suppresses && table.order == ApplyOrder::Rows,
         instead: None,
         silent: false,
+        step: None,
     }
 }
 

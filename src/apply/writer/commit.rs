@@ -67,6 +67,7 @@ impl Writer {
                 return Err(failure);
             }
             self.suppressed = suppressed;
+            self.refused = None;
             last = self.execute_but_last(ops).await?;
         }
         self.commit_last(store, &last, (from, to), commit).await?;

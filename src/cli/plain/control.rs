@@ -147,7 +147,7 @@ async fn menu(talk: &mut Talk, engine: &Remote) -> bool {
         return false;
     };
     talk.print_line(match engine.command(command).await {
-        CommandAnswer::Accepted => "accepted".to_owned(),
+        CommandAnswer::Accepted | CommandAnswer::Seen(_) => "accepted".to_owned(),
         CommandAnswer::Refused(reason) => format!("refused: {reason}"),
     });
     false

@@ -54,8 +54,8 @@ pub(crate) const BINDINGS: &[Binding] = &[
     line(ALL, Action::Down, "down", &["down", "j"], "down"),
     line(ALL, Action::Left, "left", &["left", "h"], "left: a shorter window, or the start of long lines"),
     line(ALL, Action::Right, "right", &["right", "l"], "right: a longer window, or more of long lines"),
-    line(ALL, Action::PageUp, "page-up", &["page-up", "ctrl-b"], "a page up"),
-    line(ALL, Action::PageDown, "page-down", &["page-down", "ctrl-f"], "a page down"),
+    line(ALL, Action::PageUp, "page-up", &["page-up", "ctrl-b", "ctrl-u"], "a page up"),
+    line(ALL, Action::PageDown, "page-down", &["page-down", "ctrl-f", "ctrl-d"], "a page down"),
     line(ALL, Action::First, "first", &["g", "home"], "first row"),
     line(ALL, Action::Last, "last", &["G", "end"], "last row"),
     hinted(20, "open", line(ALL, Action::Open, "open", &["enter"], "details of the row in plain words")),
@@ -102,6 +102,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
     line(LOGS, Action::YankJson, "copy-json", &["c"], "copy the line as JSON"),
 
     hinted(30, "sort", line(TABLES, Action::TablesSort, "tables-sort", &["o"], "sort by changes, latest change or name")),
+    line(TABLES, Action::RowValues, "row-values", &["v"], "show what the refused row holds, or hide it"),
 
     hinted(5, "copy", line(SNAPSHOT, Action::SnapshotCopy, "snapshot-copy", &["r"], "recopy the table (asks if its rows are good)")),
     hinted(6, "pause/resume", line(SNAPSHOT, Action::SnapshotPause, "snapshot-pause", &["P"], "pause or resume copying; what runs is finished")),

@@ -85,6 +85,10 @@ fn obey(
             Phase::Streaming { behind: false }
         }
         Command::Stop => Phase::Stopped,
+        Command::Look { table, values } => {
+            let look = super::rows::look(&sender.borrow(), &table, values);
+            return CommandAnswer::Seen(Box::new(look));
+        }
         Command::Copy(command) => {
             sender.send_modify(|status| *status = Arc::new(copies::obey(status, command)));
             return CommandAnswer::Accepted;

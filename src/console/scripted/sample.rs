@@ -20,6 +20,8 @@ pub enum SampleState {
     Retrying,
     /// The target refused a transaction.
     Held,
+    /// The target refused a row.
+    RowRefused,
     /// A fault of ours ended it.
     Crashed,
     /// At rest.

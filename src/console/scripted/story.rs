@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::console::format;
 use crate::model::{ErrorClass, Lsn};
 use crate::status::{
-    BatchTimes, Checkpoint, FailedTransaction, Failure, Lag, Phase, Sample, SchemaChange,
+    BatchTimes, Checkpoint, FailedTransaction, Failure, Lag, Phase, Refusal, Sample, SchemaChange,
     SchemaState, SequenceStatus, Slot, Status, TableCounters, Totals,
 };
 
@@ -48,6 +48,7 @@ pub(crate) fn status(sample: SampleState) -> Status {
             ..running
         },
         SampleState::Held => held(running),
+        SampleState::RowRefused => row_refused(running),
         SampleState::Crashed => Status {
             phase: Phase::Crashed,
             last_error: Some(crash()),
@@ -368,6 +369,39 @@ fn held(running: Status) -> Status {
             at_ms: NOW_MS - 35_000,
         }),
         schema_changes: Arc::new(changes),
+        ..running
+    }
+}
+
+fn row_refused(running: Status) -> Status {
+    let what = "the target refuses a change of public.orders";
+    Status {
+        phase: Phase::Held,
+        last_error: Some(Failure {
+            class: ErrorClass::Data,
+            message: "cannot write to the target db2:5432/shop".into(),
+            refusal: Some(Box::new(Refusal {
+                what: what.into(),
+                table: Some("public.orders".into()),
+            })),
+            causes: vec![
+                what.into(),
+                "new row for relation \"orders\" violates check constraint \"orders_total\"".into(),
+            ],
+            sqlstate: Some("23514".into()),
+            statement: Some("UPDATE public.orders SET total = $2 WHERE id = $1".into()),
+            hint: Some(
+                "fix the target and run pgstream again: it goes on at this transaction (at log level trace the \
+                 values that are refused are shown); or skip the transaction on record with --skip-transaction \
+                 0/4A39C00"
+                    .into(),
+            ),
+            transaction: Some(FailedTransaction {
+                xid: 88_123,
+                commit_lsn: Lsn(0x4A3_9C00),
+            }),
+            at_ms: NOW_MS - 35_000,
+        }),
         ..running
     }
 }

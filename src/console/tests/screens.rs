@@ -11,6 +11,9 @@ use crate::diagnose::Finding;
 use crate::model::QualifiedName;
 use crate::schema::{PlannedStep, Progress, Side, SourceTable, StepProgress, StepState};
 
+use crate::console::scripted;
+use crate::status::{Command, CommandAnswer};
+
 use super::*;
 
 /// Looks at a screen at all four sizes.
@@ -27,6 +30,21 @@ pub(super) fn look(name: &str, sample: SampleState, prepare: impl Fn(&mut Model)
     insta::with_settings!({omit_expression => true, prepend_module_to_snapshot => false}, {
         insta::assert_snapshot!(name, screens);
     });
+}
+
+/// Presses keys, and lets the engine answer what is asked of it.
+fn looked_at(model: &mut Model, keys: &str) {
+    for effect in press(model, keys) {
+        let Effect::Command(command @ Command::Look { .. }) = effect else {
+            continue;
+        };
+        let Command::Look { table, values } = &command else {
+            continue;
+        };
+        let look = scripted::look(&model.latest, table, *values);
+        let answer = Some(CommandAnswer::Seen(Box::new(look)));
+        update(model, Message::Answered(command, answer));
+    }
 }
 
 fn keys(keys: &'static str) -> impl Fn(&mut Model) {
@@ -112,6 +130,16 @@ fn every_overlay() {
         SampleState::Held,
         keys("2 e tab right"),
     );
+    look("row_refused", SampleState::RowRefused, keys("5"));
+    look("table_detail", SampleState::Streaming, |model| {
+        looked_at(model, "5 enter");
+    });
+    look("refused_detail", SampleState::RowRefused, |model| {
+        looked_at(model, "5 enter");
+    });
+    look("refused_values", SampleState::RowRefused, |model| {
+        looked_at(model, "5 enter v");
+    });
     look("skip", SampleState::Held, |model| {
         press(model, "X");
         type_text(model, "skip 881");

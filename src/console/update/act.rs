@@ -17,7 +17,7 @@ use crate::status::{Command, Phase};
 
 use super::toast::refuse;
 use super::toast::{leave, toast};
-use super::{ask, copies, motion, proof, start, wizard};
+use super::{ask, copies, motion, proof, rows, start, wizard};
 
 /// Does an action, or says why it cannot be done.
 pub(crate) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
@@ -65,6 +65,7 @@ pub(crate) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::VerifyStop => return vec![Effect::StopComparing],
         Action::VerifyRepair => return proof::repair(model),
         Action::VerifyValues => return proof::values(model),
+        Action::RowValues => rows::show_values(model),
         Action::SnapshotCopy => return copies::again(model),
         Action::SnapshotPause => return copies::pause_or_resume(model),
         Action::SnapshotMore => return copies::workers(model, 1),
@@ -227,7 +228,7 @@ fn open(model: &mut Model) {
     if empty {
         return refuse(model, "there is nothing to open yet");
     }
-    if pane == Pane::Slots {
+    if matches!(pane, Pane::Slots | Pane::Tables) {
         model.servers.want_proof();
     }
     model.overlay = Some(Overlay::Detail { pane, scroll: 0 });

@@ -211,6 +211,7 @@ fn in_overlay(model: &mut Model, chord: Chord) -> Vec<Effect> {
                     | Action::SchemaEdit
                     | Action::RetryNow
                     | Action::SkipTransaction
+                    | Action::RowValues
                     | Action::SnapshotCopy
                     | Action::VerifyValues
                     | Action::VerifyRepair),

@@ -9,7 +9,7 @@ use crate::console::model::SlotOrder;
 use crate::console::model::mode::{Home, Mode};
 use crate::console::model::overlay::Filtered;
 use crate::console::model::servers::Query;
-use crate::console::scripted::{NOW_MS, SampleState, log_lines, sample_changes, status};
+use crate::console::scripted::{NOW_MS, SampleState, log_lines, look, sample_changes, status};
 use crate::console::start::{Found, Start};
 use crate::console::tests::{console, drawn, press, text, type_text};
 use crate::console::wizard::{Answer, Kind, Loaded, Step, Wizard, WizardValues};
@@ -1068,4 +1068,57 @@ fn whoever_leaves_is_told_where_it_stands_and_how_to_go_on() {
     );
     let farewell = ask::farewell(&model).unwrap();
     assert!(farewell.contains("goes on; pgstream console"), "{farewell}");
+}
+
+#[test]
+fn a_table_that_is_looked_at_is_asked_for_and_its_values_only_when_wanted() {
+    let mut model = console(SampleState::RowRefused);
+    let asked = |values: bool| {
+        let table = "public.orders".to_owned();
+        vec![Effect::Command(Command::Look { table, values })]
+    };
+    assert_eq!(press(&mut model, "5 enter"), asked(false));
+    let soon = model.now_ms + 900;
+    assert_eq!(update(&mut model, Message::Now(soon)), []);
+    assert_eq!(update(&mut model, Message::Now(soon + 100)), asked(false));
+
+    assert_eq!(press(&mut model, "v"), asked(true));
+    let answer = |values: bool| {
+        let table = "public.orders".to_owned();
+        let look = look(&status(SampleState::RowRefused), &table, values);
+        let seen = CommandAnswer::Seen(Box::new(look));
+        Message::Answered(Command::Look { table, values }, Some(seen))
+    };
+    update(&mut model, answer(false));
+    assert!(
+        model.rows.look.is_none(),
+        "the answer to what was asked before"
+    );
+    update(&mut model, answer(true));
+    let refused = model
+        .rows
+        .look
+        .as_ref()
+        .and_then(|look| look.refused.as_ref());
+    assert!(refused.is_some_and(|row| row.cells.len() == 4));
+
+    press(&mut model, "esc");
+    assert!(model.rows.look.is_none(), "nobody looks any more");
+    assert_eq!(update(&mut model, Message::Now(soon + 5_000)), []);
+    press(&mut model, "j v");
+    assert_eq!(
+        last_toast(&model),
+        "the target refuses no row of this table"
+    );
+}
+
+#[test]
+fn nothing_replicates_now_once_the_engine_has_ended() {
+    for (sample, now) in [
+        (SampleState::Streaming, "now 1.6k"),
+        (SampleState::Stopped, "now 0 "),
+    ] {
+        let screen = text(&drawn(&mut console(sample), (80, 24)));
+        assert!(screen.contains(now), "{screen}");
+    }
 }

@@ -187,6 +187,7 @@ const fn keys_over(overlay: &Overlay) -> &'static [(&'static str, &'static str)]
 fn acting_on_row(model: &Model, pane: Pane) -> impl Iterator<Item = Hint> {
     let actions = [
         (None, Action::YankRow, "copy"),
+        (Some(Pane::Tables), Action::RowValues, "values of the row"),
         (Some(Pane::Schema), Action::SchemaEdit, "edit"),
         (Some(Pane::Schema), Action::SchemaRetry, "retry"),
         (Some(Pane::Schema), Action::SchemaSkip, "skip (asks)"),

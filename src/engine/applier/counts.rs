@@ -28,7 +28,7 @@ impl Applier {
         &mut self.open.deltas.entry(relation.id).or_insert_with(new).1
     }
 
-    pub(super) fn count(&mut self, batch: OpenBatch, last: &TransactionCommit) {
+    pub(super) fn count(&mut self, mut batch: OpenBatch, last: &TransactionCommit) {
         let took = batch
             .started
             .map(|started| started.elapsed())
@@ -37,6 +37,11 @@ impl Applier {
         for (relation, delta) in batch.deltas.values() {
             self.counters.add_table(&relation.name, delta, at_ms);
         }
+        self.publisher
+            .changed(batch.deltas.values().filter_map(|(relation, _)| {
+                let latest = batch.latest.remove(&relation.id)?;
+                Some((relation.name.to_string(), latest))
+            }));
         self.counters
             .add_batch(batch.transaction_count, batch.row_count as u64, took);
         debug!(

@@ -50,8 +50,8 @@ impl Stream<'_> {
                 }
                 answer
             }
-            // How fast tables are copied is not the stream's business.
-            Command::Copy(_) => CommandAnswer::Accepted,
+            // How fast tables are copied, and who looks, is not the stream's business.
+            Command::Copy(_) | Command::Look { .. } => CommandAnswer::Accepted,
             Command::Stop => {
                 self.state.stopping = true;
                 self.publisher.phase(&Phase::Stopping);

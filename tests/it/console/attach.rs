@@ -175,6 +175,43 @@ async fn what_is_chosen_in_one_console_is_written_down_for_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_table_leads_to_its_latest_changes_and_to_the_row_that_is_refused() {
+    let stage = Stage::ready().await;
+    let runtime = [("XDG_RUNTIME_DIR", stage.path().to_str().unwrap())];
+    let mut engine = stage.open_with(["run", "-c", "shop.env"], (80, 24), &runtime);
+    engine.wait_for("● STREAMING");
+    let table = "CREATE TABLE goods (id int PRIMARY KEY, note text)";
+    execute(&stage.source, table).await;
+    execute(&stage.source, "INSERT INTO goods VALUES (4711, 'one')").await;
+    assert_equal(&stage.source, &stage.target).await;
+
+    let mut terminal = console(&stage);
+    terminal.keys("5");
+    terminal.wait_for("▶ public.goods");
+    terminal.keys("\r");
+    terminal.wait_for("Latest changes on the target");
+    terminal.wait_for("INSERT   id=4711");
+    execute(&stage.target, "ALTER TABLE goods ADD CHECK (id < 5000)").await;
+    execute(&stage.source, "UPDATE goods SET note = 'two'").await;
+    terminal.wait_for("UPDATE   id=4711");
+    execute(&stage.source, "INSERT INTO goods VALUES (5001, 'hush')").await;
+    terminal.wait_for("refused INSERT");
+    terminal.wait_for("id=5001");
+    assert!(!terminal.text().contains("hush"));
+    terminal.keys("v");
+    terminal.wait_for("note=hush");
+    terminal.keys("v");
+    terminal.wait_until("hidden again", |screen| {
+        let text = screen.contents();
+        text.contains("id=5001") && !text.contains("hush")
+    });
+    for terminal in [&mut terminal, &mut engine] {
+        terminal.keys("\x03\x03");
+        assert_eq!(terminal.end(), 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn only_the_owner_can_attach_and_status_says_where() {
     let stage = Stage::ready().await;
     let status = |json: &[&str]| {
@@ -213,6 +250,12 @@ async fn an_engine_refuses_what_a_read_only_console_asks() {
     say(&mut looking, stop);
     let refused = r#"{"refused":"this console is read-only"}"#;
     assert_eq!(answer(&mut looking), refused);
+    say(
+        &mut looking,
+        r#"{"ask":{"id":2,"command":{"look":{"table":"public.none","values":true}}}}"#,
+    );
+    let nothing = r#"{"seen":{"changes":[],"refused":null}}"#;
+    assert_eq!(answer(&mut looking), nothing);
 
     let mut commanding = UnixStream::connect(&path).unwrap();
     say(&mut commanding, stop);
