@@ -57,6 +57,7 @@ use shell::{Outside, Shell};
 
 pub use crate::attach::log::{LogFeed, LogHub};
 pub(crate) use crate::format;
+pub(crate) use availability::WORKERS_MAX;
 pub use error::ConsoleError;
 pub use keys::KeymapError;
 pub use lesson::{ByHand, Lesson, LessonStep, Performed, Performer, Request, Seen, Tutorial};

@@ -198,3 +198,23 @@ async fn ctrl_c_and_sigterm_end_it_while_a_question_is_open() {
         assert_eq!(terminal.end(), 0);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ctrl_c_and_sigterm_end_it_before_anything_has_begun() {
+    let stage = Stage::bare().await;
+    for (arguments, question) in [
+        (["--plain", "--no-color", "--log-level=info"], "Number:"),
+        (["--plain", "init", "--no-color"], "Source ("),
+        (["--plain", "tear-down", "--no-color"], "Source ("),
+    ] {
+        for signal in ["\x03", ""] {
+            let mut terminal = stage.open(arguments, (140, 60));
+            terminal.wait_for(question);
+            match signal {
+                "" => kill(Pid::from_raw(terminal.pid()), Signal::SIGTERM).unwrap(),
+                keys => terminal.keys(keys),
+            }
+            terminal.end();
+        }
+    }
+}
