@@ -1,11 +1,14 @@
 //! The console over the scripted engine.
 
+use std::cell::RefCell;
 use std::env;
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pgstream::console::scripted::{SampleState, launch};
 use pgstream::console::{self, ConsoleOptions, Launch};
+use pgstream::runtime::clock;
 use portable_pty::CommandBuilder;
 
 use super::pty::Terminal;
@@ -51,6 +54,14 @@ fn engine(sample: &str) -> Launch {
                 first()
             })
         }
+        "flood" => {
+            let mut first = launch(SampleState::Streaming);
+            Box::new(move || {
+                let mut link = first();
+                link.keep(pgstream::runtime::spawn("flood", flood()));
+                link
+            })
+        }
         "task panics" => {
             let mut first = launch(SampleState::Streaming);
             Box::new(move || {
@@ -63,6 +74,69 @@ fn engine(sample: &str) -> Launch {
         }
         other => panic!("no sample {other}"),
     }
+}
+
+/// Lines of the flood: more than are kept.
+const FLOOD: u64 = 12_000;
+
+/// Five thousand lines a second, numbered; a machine that is slower has fewer a second.
+async fn flood() {
+    let mut ticks = tokio::time::interval(Duration::from_millis(10));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    for n in 0..FLOOD {
+        if n % 50 == 0 {
+            ticks.tick().await;
+        }
+        tracing::debug!(target: "apply", n, at = clock::unix_ms(), "flood");
+    }
+    // Details leave room for it, however many they are.
+    tracing::info!(target: "apply", "that was all");
+}
+
+/// Returns number and time of the newest line that is seen.
+fn newest(screen: &vt100::Screen) -> Option<(u64, i64)> {
+    let text = screen.contents();
+    let row = text.lines().rfind(|row| row.contains("flood n="))?;
+    let number = |name: &str| row.split(name).nth(1)?.split(' ').next();
+    Some((number(" n=")?.parse().ok()?, number(" at=")?.parse().ok()?))
+}
+
+#[test]
+fn a_log_of_thousands_of_lines_a_second_is_whole_or_says_where_it_is_not() {
+    let mut terminal = open("flood", (120, 40), &[]);
+    terminal.wait_for("● STREAMING");
+    terminal.keys("4z");
+    let (late, seen) = (RefCell::new(Vec::new()), RefCell::new(None));
+    terminal.wait_until("that was all", |screen| {
+        let now = newest(screen);
+        if let Some((_, at_ms)) = now.filter(|_| now != *seen.borrow()) {
+            late.borrow_mut().push(clock::unix_ms() - at_ms);
+        }
+        *seen.borrow_mut() = now;
+        screen.contents().contains("that was all")
+    });
+    terminal.keys("g");
+    terminal.wait_for("older lines are not kept");
+
+    let text = terminal.text();
+    let mut rows = text.lines().skip_while(|row| !row.contains("older lines"));
+    let words = rows.next().unwrap().split("… ").nth(1).unwrap();
+    let missing: u64 = words
+        .split(' ')
+        .next()
+        .unwrap()
+        .replace(',', "")
+        .parse()
+        .unwrap();
+    let first = rows.next().unwrap().split(" n=").nth(1).unwrap();
+    let first: u64 = first.split(' ').next().unwrap().parse().unwrap();
+    // Each line has a place, seen or not.
+    assert_eq!(first, missing, "{text}");
+    let mut late = late.into_inner();
+    late.sort_unstable();
+    println!("milliseconds from a line to its picture: {late:?}");
+    terminal.keys("\x03\x03");
+    assert_eq!(terminal.end(), 0);
 }
 
 /// Starts the console in a terminal.
