@@ -140,9 +140,14 @@ pub(crate) fn time_of_day(at_ms: i64, zone: &TimeZone) -> String {
     zoned(at_ms, zone).map_or_else(String::new, |at| at.strftime("%H:%M:%S").to_string())
 }
 
-/// Writes hour and minute, `12:04`.
-pub(crate) fn hour_and_minute(at_ms: i64, zone: &TimeZone) -> String {
-    zoned(at_ms, zone).map_or_else(String::new, |at| at.strftime("%H:%M").to_string())
+/// Writes hour and minute, `12:04`; of another day than today month and day, `11-21`.
+pub(crate) fn hour_or_day(at_ms: i64, now_ms: i64, zone: &TimeZone) -> String {
+    let today = zoned(now_ms, zone).map(|now| now.date());
+    zoned(at_ms, zone).map_or_else(String::new, |at| {
+        let same = Some(at.date()) == today;
+        let shown = if same { "%H:%M" } else { "%m-%d" };
+        at.strftime(shown).to_string()
+    })
 }
 
 /// Writes date, time and zone, for copies and details: `2026-11-22T12:04:31.250+01:00`.
@@ -270,7 +275,8 @@ mod tests {
         let east = jiff::tz::offset(9).to_time_zone();
         assert_eq!(time_of_day(-1000, &TimeZone::UTC), "23:59:59");
         assert_eq!(time_of_day(0, &east), "09:00:00");
-        assert_eq!(hour_and_minute(0, &east), "09:00");
+        assert_eq!(hour_or_day(0, 3_600_000, &east), "09:00");
+        assert_eq!(hour_or_day(0, 54_000_000, &east), "01-01");
         assert_eq!(moment(1500, &east), "1970-01-01T09:00:01.500+09:00");
         assert_eq!(short_seconds(7500), "2 h");
         assert_eq!(millis(0.0), "-", "nothing was timed");

@@ -4,8 +4,6 @@ mod cell;
 mod copies;
 mod proof;
 
-use jiff::tz::TimeZone;
-
 use crate::status::{Phase, SchemaChange, Slot, TableCounters};
 
 use super::action::Pane;
@@ -127,7 +125,7 @@ const TABLE_CELLS: &[&str] = &[
 pub(crate) fn row(model: &Model, item: &Item<'_>) -> Row {
     match item {
         Item::Slot(slot) => slot_row(slot, &model.status().phase),
-        Item::Change(change) => schema_row(change, &model.zone),
+        Item::Change(change) => schema_row(change, model),
         Item::Table(name, counters) => {
             let refused = model.status().refused_table() == Some(*name);
             table_row((name, refused), counters, model.status().at_ms)
@@ -177,13 +175,13 @@ fn slot_row(slot: &Slot, phase: &Phase) -> Row {
     }
 }
 
-fn schema_row(change: &SchemaChange, zone: &TimeZone) -> Row {
+fn schema_row(change: &SchemaChange, model: &Model) -> Row {
     let state = status_glyph::of_schema(change.state);
     let took = change.duration_ms.map_or("-".to_owned(), format::millis);
     Row {
         copied: SCHEMA_CELLS.len() - 1,
         cells: vec![
-            plain(made_at(change, zone)),
+            plain(made_at(change, model)),
             plain(change.version.to_string()),
             plain(change.tag.clone()),
             plain(objects(change)),
@@ -195,10 +193,10 @@ fn schema_row(change: &SchemaChange, zone: &TimeZone) -> Row {
     }
 }
 
-/// Returns hour and minute; as the source wrote it where that is no time.
-fn made_at(change: &SchemaChange, zone: &TimeZone) -> String {
+/// Returns hour and minute, or the day; as the source wrote it where that is no time.
+fn made_at(change: &SchemaChange, model: &Model) -> String {
     match change.made_at_ms() {
-        Some(at_ms) => format::hour_and_minute(at_ms, zone),
+        Some(at_ms) => format::hour_or_day(at_ms, model.now_ms, &model.zone),
         None => change.created_at.clone(),
     }
 }

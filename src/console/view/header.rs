@@ -452,8 +452,11 @@ fn ways_out(model: &Model, failure: &Failure, width: u16) -> Line<'static> {
     if refused(model).is_some() && failure.transaction.is_some() {
         ways.push((Action::SkipTransaction, "skip it, recorded (asks)"));
     }
-    if has_failed_change(model) {
+    if has_failed_change(model) && !model.display.read_only {
         ways.push((Action::GoSchema, "edit it"));
+    }
+    if model.status().refused_table().is_some() {
+        ways.push((Action::GoTables, "its table"));
     }
     let mut spans = vec![Span::raw("   ")];
     let mut used = 3;

@@ -25,11 +25,12 @@ pub(super) fn question(
     Clear.render(place, buffer);
     let titles = (question.title.as_str(), Line::default());
     let inner = paint::frame(theme, Frame::Over, titles, place, buffer);
-    // The answers stay on the screen however low the room is; the words above are cut.
+    // The answers stay on the screen however low the room is; the words above are cut, and say so.
     let answer_rows = answer_rows(question);
-    let words = inner.height.saturating_sub(answer_rows + 1);
-    for (row, text) in (0..words).zip(texts) {
-        let from = u16::from(words > 1);
+    let room = inner.height.saturating_sub(answer_rows);
+    let from = u16::from(texts.len() + 2 <= usize::from(room));
+    let texts = cut(texts, usize::from(room), usize::from(inner.width));
+    for (row, text) in (0..room).zip(texts) {
         let role = match question.purpose {
             Purpose::Save => status_glyph::of_difference(&text),
             _ => Role::Text,
@@ -71,7 +72,31 @@ pub(super) fn question(
 fn texts(question: &Question, room: Rect) -> Vec<String> {
     let inside = usize::from(WIDTH.min(room.width).saturating_sub(4));
     let lines = question.lines.iter();
-    lines.flat_map(|line| paint::wrap(line, inside)).collect()
+    // SQL keeps its indent.
+    let wrapped = lines.flat_map(|line| {
+        let text = line.trim_start_matches(' ');
+        let indent = (line.len() - text.len()).min(inside / 2);
+        let parts = paint::wrap(text, inside - indent);
+        parts
+            .into_iter()
+            .map(move |part| format!("{:indent$}{part}", ""))
+    });
+    wrapped.collect()
+}
+
+/// Blank lines go first; a text that is cut ends with a sign of that.
+fn cut(mut texts: Vec<String>, rows: usize, width: usize) -> Vec<String> {
+    if texts.len() > rows {
+        texts.retain(|text| !text.is_empty());
+    }
+    if texts.len() > rows {
+        texts.truncate(rows);
+        if let Some(last) = texts.last_mut() {
+            last.truncate(paint::fitting(last, width.saturating_sub(3)));
+            last.push_str(" …");
+        }
+    }
+    texts
 }
 
 /// A line that is longer is hard to read.

@@ -191,6 +191,7 @@ impl Sheet<'_> {
     fn in_force(&self, variable: &Variable) -> String {
         match variable.key {
             key::CONSOLE_THEME => self.model.display.theme.palette.to_string(),
+            _ if variable.default == "required" => "not set".to_owned(),
             _ => variable.default.to_owned(),
         }
     }

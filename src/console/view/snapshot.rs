@@ -39,7 +39,7 @@ pub(super) fn progress(model: &Model, place: Rect, buffer: &mut Buffer) {
     let Some(snapshot) = &model.status().snapshot else {
         return;
     };
-    let opens = format!("{} opens it ", model.keymap.label(Action::Snapshot));
+    let opens = format!("  {} opens it ", model.keymap.label(Action::Snapshot));
     let width = u16::try_from(opens.len()).unwrap_or(u16::MAX);
     let [mut left, right] = [place, place];
     left.width = place.width.saturating_sub(width);

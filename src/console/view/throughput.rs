@@ -188,14 +188,20 @@ impl<'a> Chart<'a> {
                 buffer.set_stringn(chart.x + cell, chart.y, text, room, style);
             }
         };
-        for (cell, ago_s) in self.cells.ticks() {
-            write(cell, &format!("┴-{}", format::short_seconds(ago_s)), quiet);
-        }
         let marks = self.model.marks.iter();
         let marks = marks.filter_map(|mark| Some((self.cells.of(mark.at_s)?, mark.kind)));
+        // No mark covers a word in part.
+        let is_free = |from: u16, text: &str| {
+            let cells = from..from + u16::try_from(text.chars().count()).unwrap_or(u16::MAX - from);
+            marks.clone().all(|(cell, _)| !cells.contains(&cell))
+        };
+        for (cell, ago_s) in self.cells.ticks() {
+            let label = format!("┴-{}", format::short_seconds(ago_s));
+            let label = if is_free(cell, &label) { &label } else { "┴" };
+            write(cell, label, quiet);
+        }
         let now = chart.width.saturating_sub(3);
-        // Nothing covers the word in part.
-        if marks.clone().all(|(cell, _)| cell < now) {
+        if is_free(now, "now") {
             write(now, "now", quiet);
         }
         for (cell, kind) in marks {
@@ -211,7 +217,11 @@ impl<'a> Chart<'a> {
         let role = threshold::of_lag(lag.seconds);
         let seconds = format::known(lag.seconds, format::lag);
         let bytes = lag.bytes.map(format::bytes);
-        let now = self.rate.last().copied().unwrap_or(0.0);
+        // Once the engine has ended nothing replicates, whatever the last sample says.
+        let now = match self.model.is_shown_at_rest() {
+            true => 0.0,
+            false => self.rate.last().copied().unwrap_or(0.0),
+        };
         let figures = [
             format!("now {}", self.label(now)),
             format!("peak {}", self.label(highest(&self.rate))),

@@ -146,6 +146,9 @@ pub(super) fn keys(wizard: &Wizard) -> Vec<(&'static str, &'static str)> {
             ("w", "write it to a file"),
             ("Esc", "back to the plan"),
         ],
+        Step::Plan if matches!(wizard.plan, Loaded::Failed(_)) => {
+            vec![("r", "ask again"), leave, back]
+        }
         Step::Plan => vec![
             match wizard.kind {
                 Kind::TearDown => go_on,

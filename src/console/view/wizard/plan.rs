@@ -127,6 +127,13 @@ fn sql(
     }
 }
 
+/// Returns where the text is cut instead: behind the last blank, if that leaves half of it.
+fn at_blank(text: &str, whole: usize) -> usize {
+    let blank = text[..whole].rfind(' ').map(|blank| blank + 1);
+    let cut = blank.filter(|cut| whole < text.len() && *cut > whole / 2);
+    cut.unwrap_or(whole)
+}
+
 /// SQL as it is, line by line; what is too long goes on, indented, in the next one.
 fn text(style: Style, sql: &str, width: usize) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
@@ -135,6 +142,7 @@ fn text(style: Style, sql: &str, width: usize) -> Vec<Line<'static>> {
         let mut indent = 0;
         loop {
             let whole = paint::fitting(&rest, width.saturating_sub(indent));
+            let whole = at_blank(&rest, whole);
             let least = rest.chars().next().map_or(0, char::len_utf8);
             let part: String = rest.drain(..whole.max(least)).collect();
             lines.push(Line::styled(format!(" {:indent$}{part}", ""), style));

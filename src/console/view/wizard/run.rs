@@ -33,6 +33,7 @@ pub(super) fn run(sheet: &Sheet<'_>, wizard: &Wizard) -> Content {
     if let Loaded::Done(done) = &wizard.ran {
         let words = match done.is_empty() {
             true => " ✓ everything was there already; nothing was changed".to_owned(),
+            false if steps.is_empty() => " ✓ done".to_owned(),
             false => format!(" ✓ done in {}", seconds(total(steps))),
         };
         lines.push(sheet.line(words, Role::Good));

@@ -118,9 +118,9 @@ fn row(
     };
     let narrow = sheet.width < 56;
     let taken = if narrow {
-        2 + 4 + 10
+        2 + 4 + 11
     } else {
-        2 + 4 + 13 + 9 + 10
+        2 + 4 + 13 + 9 + 11
     };
     let name = paint::fit(
         &table.name.to_string(),
