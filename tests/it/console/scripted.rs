@@ -24,7 +24,7 @@ fn child() {
         return;
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let hub = console::LogHub::default();
+    let hub = console::LogHub::new(&["apply"]);
     let feed = hub.follow(tracing::level_filters::LevelFilter::TRACE);
     let registry =
         tracing_subscriber::layer::SubscriberExt::with(tracing_subscriber::registry(), hub.layer());
