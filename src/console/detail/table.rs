@@ -136,13 +136,14 @@ impl Words<'_> {
         lines.extend(look.changes.iter().map(|change| {
             let at = format::moment(change.commit_time_ms, &self.model.zone);
             let same = before.replace(change.commit_lsn) == Some(change.commit_lsn);
+            let key = change.key.escape_debug().to_string();
             let transaction = match same {
                 true => String::new(),
                 false => format!("  {at}  {}", change.commit_lsn),
             };
             Line::from(vec![
                 self.span(format!("  {:<8} ", word(change.kind)), Role::Title),
-                self.span(format!("{:<24}", change.key.escape_debug()), Role::Text),
+                self.span(format!("{key:<24}"), Role::Text),
                 self.span(transaction, Role::Quiet),
             ])
         }));

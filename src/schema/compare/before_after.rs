@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// Numbers of the source's catalog: nothing that a person compares.
-const NUMBERS: [&str; 4] = ["oid", "number", "default_hash", "constraint"];
+/// Numbers of the source's catalog: nothing that a person compares. What a type's modifier means stands
+/// in the type's own text.
+const NUMBERS: [&str; 5] = ["oid", "number", "default_hash", "constraint", "typmod"];
 
 /// Returns a line for each fact that differs: `- columns age type: integer`, then
 /// `+ columns age type: bigint`. What is missing, off or empty is no fact.
@@ -74,7 +75,8 @@ mod tests {
         let table = |name: &str, kind: &str| {
             json!({"name": name, "owner": "postgres", "oid": 7, "options": [], "columns": [
                 {"name": "id", "number": 1, "type": "integer", "not_null": true},
-                {"name": "age", "number": 2, "type": kind, "type_oid": kind.len(), "comment": null},
+                {"name": "age", "number": 2, "type": kind, "type_oid": kind.len(),
+                 "typmod": kind.len(), "comment": null},
             ]})
         };
         let cases = [
