@@ -270,8 +270,8 @@ fn hint_absent(table: &QualifiedName, why: Absence) -> String {
         ),
         Absence::Cascaded => format!(
             "foreign keys of the target act by themselves on what the stream brings, too: let our role keep them \
-             from it with GRANT SET ON PARAMETER session_replication_role (version 15 and later), or set \
-             PGSTREAM_POSTGRES_WRITER_DISABLE_TRIGGERS=true. Else {differs}"
+             from it with GRANT SET ON PARAMETER session_replication_role (before version 15: ALTER ROLE … \
+             SUPERUSER), or set PGSTREAM_POSTGRES_WRITER_DISABLE_TRIGGERS=true. Else {differs}"
         ),
     }
 }

@@ -13,7 +13,7 @@ use pgstream::status::{Failure, Outcome, Status};
 use tokio_postgres::Client;
 
 use super::clusters::{TestCluster, chain};
-use super::sql::try_query_text;
+use super::sql::{major_version, try_query_text};
 use super::{assert_equal, connect, execute, pair, query_text, wait_until};
 
 /// The slot of every test.
@@ -50,9 +50,8 @@ impl Flow {
         for client in [&flow.source, &flow.target] {
             execute(client, schema).await;
         }
-        let major = "SELECT current_setting('server_version_num')::int / 10000";
-        let major = query_text(&flow.source, major).await.join("").parse();
-        let publication = create_publication_sql(&publication_name(SLOT), major.unwrap());
+        let major = major_version(&flow.source).await;
+        let publication = create_publication_sql(&publication_name(SLOT), major);
         execute(&flow.source, &publication).await;
         let slot = format!("SELECT pg_create_logical_replication_slot('{SLOT}', '{plugin}')");
         execute(&flow.source, &slot).await;

@@ -46,3 +46,10 @@ pub async fn try_query_text(client: &Client, sql: &str) -> Result<Vec<String>, S
     });
     Ok(lines.collect())
 }
+
+/// Returns the major version of a server.
+pub async fn major_version(client: &Client) -> i32 {
+    let asked = "SELECT current_setting('server_version_num')::int / 10000";
+    let major = query_text(client, asked).await;
+    major.join("").parse().expect("a number")
+}

@@ -317,11 +317,22 @@ fn foreign_keys_that_act_need_a_role_that_keeps_them_from_it() {
         name: "key".to_owned(),
         table: name(table),
     };
-    check(
-        |_, t| t.acting_keys.extend([key("test"), key("only_here")]),
-        "constraint key on public.test acts by itself",
-        "GRANT SET ON PARAMETER session_replication_role",
-    );
+    for (version_number, right) in [
+        (
+            150_000,
+            "GRANT SET ON PARAMETER session_replication_role TO",
+        ),
+        (140_000, "ALTER ROLE"),
+    ] {
+        check(
+            |_, t| {
+                t.server.version_number = version_number;
+                t.acting_keys.extend([key("test"), key("only_here")]);
+            },
+            "constraint key on public.test acts by itself",
+            right,
+        );
+    }
 }
 
 #[test]

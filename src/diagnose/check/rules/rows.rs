@@ -8,6 +8,7 @@ use crate::diagnose::check::facts::{
 };
 use crate::diagnose::check::finding::{bounded, found, remark};
 use crate::diagnose::check::report::{Finding, Side};
+use crate::diagnose::check::rules::target::let_silence;
 use crate::diagnose::check::wanted::Wanted;
 use crate::model::{QualifiedName, quote_ident};
 
@@ -91,7 +92,6 @@ fn acting_keys(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> V
         let mut tables = source.tables.iter();
         wanted.filter.selects(table) && tables.any(|there| there.name == *table)
     };
-    let role = quote_ident(&target.server.user);
     let keys = target.acting_keys.iter().filter(|key| streamed(&key.table));
     bounded(keys.map(|key| {
         remark(
@@ -99,7 +99,7 @@ fn acting_keys(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> V
             format!("constraint {} on {}", key.name, key.table),
             "acts by itself on what the stream brings, too, and our role may not keep it from that: several rows \
              that take each other's keys in one statement would stop the stream",
-            format!("GRANT SET ON PARAMETER session_replication_role TO {role}; -- version 15 and later"),
+            let_silence(target),
         )
     }))
 }

@@ -99,19 +99,22 @@ fn creation(wanted: &Wanted, facts: &TargetFacts) -> Option<Finding> {
 
 fn triggers(wanted: &Wanted, facts: &TargetFacts) -> Option<Finding> {
     (wanted.silent_triggers && !facts.silences_triggers).then(|| {
-        let user = user(facts);
-        let hint = if facts.server.version_number >= 150_000 {
-            format!("GRANT SET ON PARAMETER session_replication_role TO {user};")
-        } else {
-            format!("ALTER ROLE {user} SUPERUSER;")
-        };
         let problem = format!(
             "permission denied: role {} cannot set it, and PGSTREAM_POSTGRES_WRITER_DISABLE_TRIGGERS \
              asks for that",
             facts.server.user
         );
-        finding("session_replication_role", problem, hint)
+        finding("session_replication_role", problem, let_silence(facts))
     })
+}
+
+/// Returns the statement after which our role may silence triggers. Before 15 only a superuser may.
+pub(super) fn let_silence(facts: &TargetFacts) -> String {
+    let user = user(facts);
+    match facts.server.version_number >= 150_000 {
+        true => format!("GRANT SET ON PARAMETER session_replication_role TO {user};"),
+        false => format!("ALTER ROLE {user} SUPERUSER;"),
+    }
 }
 
 /// What the source defines runs with the rights of our role. Before 15 nobody else may silence triggers.
