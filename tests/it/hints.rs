@@ -2,12 +2,14 @@
 //! and the stream goes on. (What `check`, starts and publications say is done in their own tests.)
 
 use pgstream::config::{Plugin, TableFilter};
-use pgstream::engine::{Engine, EngineOptions};
+use pgstream::engine::{Engine, EngineOptions, Handle};
 use pgstream::model::Lsn;
 use pgstream::status::Failure;
 
+use crate::cli_check::between;
 use crate::support::execute;
-use crate::support::flow::{Flow, failure, stop};
+use crate::support::flow::{Flow, SLOT, failure, stop};
+use crate::support::sql::major_version;
 
 /// What an operator does of what a hint says.
 enum Follow {
@@ -230,6 +232,117 @@ async fn the_stream_goes_on_when_what_its_hint_says_is_done_with_wal2json() {
     }
 }
 
+/// A role of the target that is no superuser, and may make what is ours.
+const WRITER: &str =
+    "CREATE ROLE writer LOGIN PASSWORD 'postgres'; GRANT CREATE ON DATABASE postgres TO writer";
+
+/// Goes on behind the transaction that ended an engine.
+fn without(flow: &Flow, stopped: &Failure) -> Handle {
+    let hint = stopped.hint.as_deref().unwrap_or_default();
+    let lsn = stopped
+        .transaction
+        .as_ref()
+        .expect("its transaction")
+        .commit_lsn;
+    assert!(
+        hint.contains(&format!("--skip-transaction {lsn}")),
+        "{hint}"
+    );
+    let options = EngineOptions {
+        skip: Some(lsn),
+        ..EngineOptions::default()
+    };
+    Engine::start(flow.pipeline.clone(), options)
+}
+
+/// What foreign keys do on the target is done twice, until our role may keep them from it.
+#[tokio::test]
+async fn rows_that_foreign_keys_changed_first_are_found_when_our_role_may_silence_them() {
+    let schema = "CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE list (a int REFERENCES p ON UPDATE CASCADE); \
+                  ALTER TABLE list REPLICA IDENTITY FULL; INSERT INTO p SELECT i FROM generate_series(20, 1, -1) AS i; \
+                  INSERT INTO list SELECT id FROM p";
+    let mut flow = Flow::rows("pgoutput", schema).await;
+    let owner = "ALTER TABLE p OWNER TO writer; ALTER TABLE list OWNER TO writer";
+    execute(&flow.target, &format!("{WRITER}; {owner}")).await;
+    flow.pipeline.target.user = "writer".to_owned();
+    flow.run("UPDATE p SET id = id + 1").await;
+
+    let stopped = failure(&mut flow.start()).await;
+
+    let hint = stopped.hint.unwrap_or_default();
+    let (right, to) = match major_version(&flow.target).await {
+        15.. => (
+            "GRANT SET ON PARAMETER session_replication_role",
+            " TO writer",
+        ),
+        _ => ("ALTER ROLE … SUPERUSER", ""),
+    };
+    assert!(hint.contains(right), "{hint}");
+    let right = right.replace('…', "writer");
+    execute(&flow.target, &format!("{right}{to}")).await;
+    let engine = flow.start();
+    flow.equal().await;
+    stop(engine).await;
+}
+
+/// The error leads to `check`, and that to the statement.
+#[tokio::test]
+async fn a_schema_change_that_our_role_may_not_make_goes_on_with_what_check_says() {
+    let mut flow = Flow::bare().await;
+    flow.pipeline.schema_log = Some(flow.pipeline.source.clone());
+    flow.run("CREATE SCHEMA app").await;
+    execute(&flow.target, &format!("CREATE SCHEMA app; {WRITER}")).await;
+    flow.pipeline.target.user = "writer".to_owned();
+    flow.init(Plugin::Pgoutput).await;
+    flow.run("CREATE TABLE app.t (id int PRIMARY KEY); INSERT INTO app.t VALUES (1)")
+        .await;
+
+    let stopped = failure(&mut flow.start()).await;
+
+    let hint = stopped.hint.unwrap_or_default();
+    assert!(
+        hint.contains("pgstream check tells what is missing"),
+        "{hint}"
+    );
+    let writer = flow.target_cluster.url("postgres");
+    let writer = writer.replace("postgres:postgres@", "writer:postgres@");
+    let check = between("check", &flow.source_cluster, &flow.target_cluster)
+        .env("PGSTREAM_POSTGRES_REPLICATION_SLOT_NAME", SLOT)
+        .env("PGSTREAM_POSTGRES_WRITER_TARGET_URL", &writer);
+    let reported = check.run().await.stdout;
+    let mut lines = reported.lines();
+    let grant = lines.find_map(|line| Some(&line[line.find("GRANT USAGE, CREATE ON SCHEMA")?..]));
+    execute(&flow.target, grant.unwrap_or_else(|| panic!("{reported}"))).await;
+    let engine = flow.start();
+    flow.shows("SELECT id FROM app.t", &["1"]).await;
+    stop(engine).await;
+}
+
+/// A key that is computed is sent from 18 on. Before, the source is told to send whole rows.
+#[tokio::test]
+async fn a_row_whose_computed_key_is_not_sent_is_found_by_its_whole_identity() {
+    let schema = "CREATE TABLE g (a int, b int GENERATED ALWAYS AS (a * 2) STORED PRIMARY KEY); \
+                  INSERT INTO g VALUES (1)";
+    let flow = Flow::rows("pgoutput", schema).await;
+    flow.run("UPDATE g SET a = 2").await;
+    let mut engine = flow.start();
+    if major_version(&flow.source).await < 18 {
+        let stopped = failure(&mut engine).await;
+        let hint = stopped.hint.as_deref().unwrap_or_default();
+        let identity = "ALTER TABLE \"public\".\"g\" REPLICA IDENTITY FULL";
+        assert!(
+            hint.contains(&format!("on the source: {identity}")),
+            "{hint}"
+        );
+        flow.run(identity).await;
+        execute(&flow.target, "UPDATE g SET a = 2").await;
+        engine = without(&flow, &stopped);
+    }
+    flow.run("UPDATE g SET a = 3").await;
+    flow.shows("SELECT a, b FROM g", &["3|6"]).await;
+    stop(engine).await;
+}
+
 /// Row level security hides a row from our role until it may see all of them.
 #[tokio::test]
 async fn a_hidden_row_is_found_when_our_role_may_see_it() {
@@ -238,13 +351,9 @@ async fn a_hidden_row_is_found_when_our_role_may_see_it() {
         "CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t VALUES (1, 1)",
     )
     .await;
-    execute(
-        &flow.target,
-        "CREATE ROLE writer LOGIN PASSWORD 'postgres'; GRANT CREATE ON DATABASE postgres TO writer; \
-         ALTER TABLE t OWNER TO writer; ALTER TABLE t ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY; \
-         CREATE POLICY few ON t USING (id > 1)",
-    )
-    .await;
+    let few = "ALTER TABLE t OWNER TO writer; ALTER TABLE t ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY; \
+               CREATE POLICY few ON t USING (id > 1)";
+    execute(&flow.target, &format!("{WRITER}; {few}")).await;
     flow.pipeline.target.user = "writer".to_owned();
     flow.run("UPDATE t SET v = 2").await;
 
@@ -274,22 +383,13 @@ async fn a_row_of_an_older_type_is_passed_over_when_it_is_there() {
 
     let stopped = failure(&mut engine).await;
 
-    let hint = stopped.hint.unwrap_or_default();
-    let lsn = stopped.transaction.expect("its transaction").commit_lsn;
+    let hint = stopped.hint.as_deref().unwrap_or_default();
     assert!(
         hint.contains("rows of public.v on the target as the source shows them"),
         "{hint}"
     );
-    assert!(
-        hint.contains(&format!("--skip-transaction {lsn}")),
-        "{hint}"
-    );
     execute(&flow.target, "INSERT INTO v VALUES (1, (1, NULL))").await;
-    let options = EngineOptions {
-        skip: Some(lsn),
-        ..EngineOptions::default()
-    };
-    let engine = Engine::start(flow.pipeline.clone(), options);
+    let engine = without(&flow, &stopped);
     flow.run("INSERT INTO v VALUES (2, (2, 'y'))").await;
     flow.equal().await;
     stop(engine).await;

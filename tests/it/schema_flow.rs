@@ -401,24 +401,6 @@ async fn rows_are_found_whose_key_is_computed() {
 }
 
 #[tokio::test]
-async fn a_source_that_does_not_send_the_key_is_reported_to() {
-    let schema = "CREATE TABLE g (a int, b int GENERATED ALWAYS AS (a * 2) STORED PRIMARY KEY); \
-                  INSERT INTO g VALUES (1)";
-    let flow = Flow::rows("pgoutput", schema).await;
-    let major = "SELECT current_setting('server_version_num')::int / 10000 >= 18";
-    flow.run("UPDATE g SET a = 2").await;
-    if query_text(&flow.source, major).await == ["t"] {
-        return;
-    }
-
-    let failed = failure(&mut flow.start()).await;
-
-    let hint = failed.hint.unwrap_or_default();
-    let expected = "ALTER TABLE \"public\".\"g\" REPLICA IDENTITY FULL";
-    assert!(hint.contains(expected), "{hint}");
-}
-
-#[tokio::test]
 async fn a_lost_session_keeps_no_change_from_being_acknowledged() {
     let flow = Flow::schema(Plugin::Pgoutput).await;
     let handle = flow.start();
