@@ -95,8 +95,11 @@ impl Crossing {
 #[derive(Debug, Default)]
 pub(super) struct SourceTables {
     names: HashMap<QualifiedName, RelationId>,
+    relations: HashMap<RelationId, QualifiedName>,
     partitioned: HashSet<QualifiedName>,
     parents: HashMap<QualifiedName, QualifiedName>,
+    /// The partitions of each: `parents` the other way round.
+    parts: HashMap<QualifiedName, HashSet<QualifiedName>>,
     /// The tables that came with each extension: not ours, neither their definitions nor their rows.
     of_extensions: HashMap<String, HashSet<QualifiedName>>,
 }
@@ -126,15 +129,41 @@ impl SourceTables {
             return;
         }
         self.forget(&name);
-        self.names.insert(name.clone(), relation);
+        self.call(relation, &name);
         self.partitioned.extend(partitioned.then(|| name.clone()));
-        self.parents.extend(parent.map(|parent| (name, parent)));
+        if let Some(parent) = parent {
+            self.attach(name, parent);
+        }
+    }
+
+    fn call(&mut self, relation: RelationId, name: &QualifiedName) {
+        if let Some(other) = self.names.insert(name.clone(), relation) {
+            self.relations.remove(&other);
+        }
+        self.relations.insert(relation, name.clone());
     }
 
     fn forget(&mut self, name: &QualifiedName) {
-        self.names.remove(name);
+        if let Some(relation) = self.names.remove(name) {
+            self.relations.remove(&relation);
+        }
         self.partitioned.remove(name);
-        self.parents.remove(name);
+        self.detach(name);
+    }
+
+    fn attach(&mut self, part: QualifiedName, parent: QualifiedName) {
+        self.detach(&part);
+        let parts = self.parts.entry(parent.clone()).or_default();
+        parts.insert(part.clone());
+        self.parents.insert(part, parent);
+    }
+
+    fn detach(&mut self, part: &QualifiedName) -> Option<QualifiedName> {
+        let parent = self.parents.remove(part)?;
+        if let Some(parts) = self.parts.get_mut(&parent) {
+            parts.remove(part);
+        }
+        Some(parent)
     }
 
     /// Returns whether the table came with an extension.
@@ -156,25 +185,22 @@ impl SourceTables {
     /// Returns the partitioned tables all of whose partitions are among these: a TRUNCATE of one comes as
     /// that of its partitions.
     pub(super) fn emptied_with(&self, tables: &HashSet<QualifiedName>) -> Vec<QualifiedName> {
-        let mut left: HashMap<&QualifiedName, Vec<&QualifiedName>> = HashMap::new();
-        for (partition, parent) in &self.parents {
-            left.entry(parent).or_default().push(partition);
+        let mut emptied: HashSet<&QualifiedName> = tables.iter().collect();
+        let mut last: Vec<&QualifiedName> = tables.iter().collect();
+        while !last.is_empty() {
+            let above: HashSet<_> = last
+                .iter()
+                .filter_map(|part| self.parents.get(*part))
+                .collect();
+            let is_whole = |table: &&QualifiedName| {
+                !emptied.contains(table)
+                    && self.parts[*table].iter().all(|part| emptied.contains(part))
+            };
+            last = above.into_iter().filter(is_whole).collect();
+            emptied.extend(&last);
         }
-        let mut emptied = Vec::new();
-        let is_empty = |emptied: &[QualifiedName], table: &QualifiedName| {
-            tables.contains(table) || emptied.contains(table)
-        };
-        for _ in 0..DEPTH_MAX {
-            let whole =
-                left.extract_if(|_, parts| parts.iter().all(|part| is_empty(&emptied, part)));
-            let whole: Vec<_> = whole.map(|(parent, _)| parent.clone()).collect();
-            if whole.is_empty() {
-                break;
-            }
-            emptied.extend(whole);
-        }
-        emptied.retain(|parent| !tables.contains(parent));
-        emptied
+        let with = emptied.into_iter().filter(|table| !tables.contains(*table));
+        with.cloned().collect()
     }
 
     /// Returns whether the filter lets the table through ([`TableFilter::selects_lineage`]).
@@ -185,27 +211,38 @@ impl SourceTables {
 
     /// Returns whether the filter lets all of a table through: itself and every partition below it.
     pub(super) fn selects_whole(&self, filter: &TableFilter, table: &QualifiedName) -> bool {
-        let mut parts = self.parents.keys();
-        self.selects(filter, table)
-            && parts.all(|part| {
-                self.lineage(part).all(|above| above != table) || self.selects(filter, part)
-            })
+        let parts = self.below([table.clone()]);
+        parts.iter().all(|part| self.selects(filter, part))
     }
 
-    /// The partitioned tables that replicate, and of which the filter leaves a part out.
-    fn cut(&self, filter: &TableFilter) -> BTreeMap<RelationId, QualifiedName> {
-        let left_out = self
-            .parents
-            .keys()
-            .filter(|part| !self.selects(filter, part));
-        let above: HashSet<_> = left_out
-            .flat_map(|part| self.lineage(part).skip(1))
-            .collect();
-        let cut = above
-            .into_iter()
-            .filter(|table| self.selects(filter, table));
-        cut.filter_map(|table| Some((*self.names.get(table)?, table.clone())))
-            .collect()
+    /// These tables and every partition below them.
+    fn below(&self, tops: impl IntoIterator<Item = QualifiedName>) -> HashSet<QualifiedName> {
+        let mut found = HashSet::new();
+        let mut left: Vec<_> = tops.into_iter().collect();
+        while let Some(table) = left.pop() {
+            left.extend(self.parts.get(&table).into_iter().flatten().cloned());
+            if !found.insert(table) {
+                // A circle of stale names.
+                left.retain(|table| !found.contains(table));
+            }
+        }
+        found
+    }
+
+    /// What the filter makes of these tables and of what is below them.
+    fn look(&self, filter: &TableFilter, tops: &HashSet<QualifiedName>) -> Look {
+        let tables = self.below(tops.iter().cloned());
+        let relation = |name: &QualifiedName| Some((*self.names.get(name)?, name.clone()));
+        let (selected, left_out): (Vec<_>, Vec<_>) =
+            tables.iter().partition(|table| self.selects(filter, table));
+        let above = left_out.iter().flat_map(|part| self.lineage(part).skip(1));
+        let cut = above.filter(|table| self.selects(filter, table));
+        Look {
+            known: tables.iter().filter_map(relation).collect(),
+            selected: selected.into_iter().filter_map(relation).collect(),
+            cut: cut.filter_map(relation).collect(),
+            tables,
+        }
     }
 
     /// A table's name, and those of the tables that it is a partition of.
@@ -213,61 +250,87 @@ impl SourceTables {
         std::iter::successors(Some(table), |name| self.parents.get(*name)).take(DEPTH_MAX)
     }
 
-    /// Takes a schema change over, and returns which tables cross the border of the filter by it.
+    /// Takes a schema change over, and returns which tables cross the border of the filter by it. Only those that
+    /// it is about may, and what is below them.
     pub(super) fn cross(&mut self, entry: &Entry, filter: &TableFilter) -> Crossing {
         if filter.selects_everything() {
             self.follow(entry);
             return Crossing::default();
         }
         self.rewind(entry);
-        let (known, before) = (self.by_relation(), self.selected(filter));
-        let cut = self.cut(filter);
+        let tops = names(entry);
+        let before = self.look(filter, &tops);
         self.follow(entry);
-        let (now, after) = (self.by_relation(), self.selected(filter));
-        let mut newly_cut = self.cut(filter);
-        newly_cut.retain(|relation, _| !cut.contains_key(relation));
+        let after = self.look(filter, &tops);
         let leaving = before
+            .selected
             .iter()
-            .filter(|(relation, _)| !after.contains_key(relation));
+            .filter(|(relation, _)| !after.selected.contains_key(relation));
         let leaving = leaving.filter_map(|(relation, name)| {
-            Some((*relation, (name.clone(), now.get(relation)?.clone())))
+            Some((
+                *relation,
+                (name.clone(), after.known.get(relation)?.clone()),
+            ))
         });
-        let entering = after
-            .iter()
-            .filter(|(relation, _)| known.contains_key(relation) && !before.contains_key(relation));
+        let entering = after.selected.iter().filter(|(relation, _)| {
+            before.known.contains_key(relation) && !before.selected.contains_key(relation)
+        });
         let entering: BTreeMap<RelationId, QualifiedName> = entering
             .map(|(relation, name)| (*relation, name.clone()))
             .collect();
         let tops: HashSet<&QualifiedName> = entering.values().collect();
-        let below = after.iter().filter(|(relation, name)| {
+        let below = after.selected.iter().filter(|(relation, name)| {
             let mut lineage = self.lineage(name).skip(1);
-            before.contains_key(relation) && lineage.any(|above| tops.contains(above))
+            before.selected.contains_key(relation) && lineage.any(|above| tops.contains(above))
         });
         let below: BTreeMap<RelationId, QualifiedName> = below
             .map(|(relation, name)| (*relation, name.clone()))
             .collect();
         let replaced = before
+            .selected
             .iter()
             .filter(|(relation, _)| below.contains_key(relation));
         Crossing {
-            cut: newly_cut,
+            cut: self.newly_cut(filter, &before, &after),
             leaving: leaving.collect(),
             replaced: replaced
                 .map(|(relation, name)| (*relation, name.clone()))
                 .collect(),
             entering: entering.into_iter().chain(below).collect(),
-            given_up: known
-                .into_iter()
+            given_up: before
+                .known
+                .iter()
                 .filter(|(_, name)| !self.names.contains_key(name))
-                .map(|(relation, name)| (name, before.contains_key(&relation)))
+                .map(|(relation, name)| (name.clone(), before.selected.contains_key(relation)))
                 .collect(),
         }
+    }
+
+    /// The partitioned tables of which a part is left out now, and none was before.
+    fn newly_cut(
+        &self,
+        filter: &TableFilter,
+        before: &Look,
+        after: &Look,
+    ) -> BTreeMap<RelationId, QualifiedName> {
+        let was_left_out =
+            |part: &QualifiedName| !after.tables.contains(part) && !self.selects(filter, part);
+        let was_cut = |relation: &RelationId, table: &QualifiedName| {
+            let selected = match before.known.contains_key(relation) {
+                true => before.selected.contains_key(relation),
+                false => !after.known.contains_key(relation),
+            };
+            before.cut.contains_key(relation)
+                || selected && self.below([table.clone()]).iter().any(was_left_out)
+        };
+        let mut cut = after.cut.clone();
+        cut.retain(|relation, table| !was_cut(relation, table));
+        cut
     }
 
     /// A session begins with the tables that the source has by then, which the stream may not have got to: what
     /// a change is about is as it was before it.
     fn rewind(&mut self, entry: &Entry) {
-        let known = self.by_relation();
         let tables = || {
             let objects = entry.change.objects.iter();
             objects.filter_map(|object| match object {
@@ -284,30 +347,22 @@ impl SourceTables {
             ))
         });
         let names = renamed.chain(before).filter_map(|(relation, before)| {
-            let now = known.get(&relation).filter(|now| **now != before)?;
+            let now = self
+                .relations
+                .get(&relation)
+                .filter(|now| **now != before)?;
             Some((now.clone(), before))
         });
-        self.rename(&names.collect());
+        let names = names.collect();
+        self.rename(&names);
         for images in tables() {
-            match (&images.before, known.get(&RelationId(images.oid))) {
+            let now = self.relations.get(&RelationId(images.oid)).cloned();
+            match (&images.before, now) {
                 (Some(before), _) => self.take(SourceTable::of(images.oid, before)),
-                (None, Some(now)) => self.forget(now),
+                (None, Some(now)) => self.forget(&now),
                 (None, None) => {}
             }
         }
-    }
-
-    fn by_relation(&self) -> BTreeMap<RelationId, QualifiedName> {
-        let names = self.names.iter();
-        names
-            .map(|(name, relation)| (*relation, name.clone()))
-            .collect()
-    }
-
-    fn selected(&self, filter: &TableFilter) -> BTreeMap<RelationId, QualifiedName> {
-        let mut names = self.by_relation();
-        names.retain(|_, name| self.selects(filter, name));
-        names
     }
 
     /// Takes over what a schema change says of partitions, and of names, which they may have as their
@@ -334,21 +389,51 @@ impl SourceTables {
 
     /// All at once: names may be exchanged.
     fn rename(&mut self, names: &HashMap<QualifiedName, QualifiedName>) {
-        if names.is_empty() {
-            return;
+        let (mut relations, mut partitioned, mut parents) = (Vec::new(), Vec::new(), Vec::new());
+        for (before, after) in names {
+            relations.extend(self.names.remove(before).map(|relation| (relation, after)));
+            partitioned.extend(self.partitioned.take(before).map(|_| after.clone()));
+            let parts = self.parts.get(before).into_iter().flatten();
+            let parts: Vec<_> = parts.cloned().chain([before.clone()]).collect();
+            parents.extend(parts.into_iter().filter_map(|part| {
+                let parent = self.detach(&part)?;
+                Some((part, parent))
+            }));
         }
+        for (relation, after) in relations {
+            self.call(relation, after);
+        }
+        self.partitioned.extend(partitioned);
         let now = |name: QualifiedName| names.get(&name).cloned().unwrap_or(name);
-        let known = std::mem::take(&mut self.names).into_iter();
-        self.names = known
-            .map(|(name, relation)| (now(name), relation))
-            .collect();
-        let partitioned = std::mem::take(&mut self.partitioned).into_iter();
-        self.partitioned = partitioned.map(now).collect();
-        let parents = std::mem::take(&mut self.parents).into_iter();
-        self.parents = parents
-            .map(|(partition, parent)| (now(partition), now(parent)))
-            .collect();
+        for (part, parent) in parents {
+            self.attach(now(part), now(parent));
+        }
     }
+}
+
+/// What the filter makes of some tables.
+struct Look {
+    tables: HashSet<QualifiedName>,
+    known: BTreeMap<RelationId, QualifiedName>,
+    selected: BTreeMap<RelationId, QualifiedName>,
+    /// The partitioned tables that replicate, and of which the filter leaves one of these out.
+    cut: BTreeMap<RelationId, QualifiedName>,
+}
+
+/// Returns every name that the tables of an entry have before or after it.
+fn names(entry: &Entry) -> HashSet<QualifiedName> {
+    let moved = entry.change.renamed_tables.iter().map(RenamedTable::names);
+    let moved = moved.flat_map(|(before, after)| [before, after]);
+    let tables = entry
+        .change
+        .objects
+        .iter()
+        .filter_map(|object| match object {
+            ObjectChange::Table(images) => Some([&images.before, &images.after]),
+            _ => None,
+        });
+    let named = tables.flatten().flatten().map(Table::qualified_name);
+    moved.chain(named).collect()
 }
 
 /// Returns the names that the entry gives to tables, by those of before.
