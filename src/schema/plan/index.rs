@@ -44,6 +44,23 @@ pub(super) fn plan(command: &CommandObjects<'_>, images: &Images<Index>, steps: 
         steps.add_ranked(phase, rank, &object, sql);
     }
     settings(before, after, steps, &object);
+    if after.replica_identity
+        && before.is_some_and(|before| !before.replica_identity)
+        && !changes_identity(command, after.table_oid)
+    {
+        let (table, name) = (after.table.quoted(), quote_ident(&after.name));
+        let sql = format!("ALTER TABLE ONLY {table} REPLICA IDENTITY USING INDEX {name}");
+        steps.add(Phase::TableSetting, &object, sql);
+    }
+}
+
+/// Whether the table gets another kind of identity, which names the index itself.
+fn changes_identity(command: &CommandObjects<'_>, table: u32) -> bool {
+    let images = command.tables.get(&table);
+    images.is_some_and(|images| {
+        let kind = |table: &Option<Table>| table.as_ref().map(|one| one.replica_identity.clone());
+        kind(&images.before) != kind(&images.after)
+    })
 }
 
 /// Whether the target has the index. One that became valid through CONCURRENTLY is described like any other;
