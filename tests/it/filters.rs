@@ -190,6 +190,27 @@ async fn a_table_that_enters_is_copied_and_one_that_leaves_is_left_alone_with_wa
     renamed_and_back(Plugin::Wal2json).await;
 }
 
+/// A key that was never made here, since the table that it refers to was left out, comes with that table.
+#[tokio::test]
+async fn a_key_comes_with_the_table_that_it_refers_to() {
+    let start = "CREATE TABLE staff (id int PRIMARY KEY); INSERT INTO staff VALUES (1)";
+    let flow = filtered(Plugin::Pgoutput, ("", "staff"), start).await;
+    let engine = flow.start();
+    flow.run("CREATE TABLE pay (id int PRIMARY KEY, s int CONSTRAINT k REFERENCES staff); INSERT INTO pay VALUES (1, 1)")
+        .await;
+    flow.run("ALTER TABLE pay RENAME CONSTRAINT k TO k2").await;
+    flow.shows("SELECT id FROM pay", &["1"]).await;
+    flow.shows(KEYS, &[]).await;
+
+    flow.run("ALTER TABLE staff RENAME TO crowd").await;
+    flow.run("INSERT INTO crowd VALUES (2); INSERT INTO pay VALUES (2, 2)")
+        .await;
+
+    flow.shows(KEYS, &["k2|f|t"]).await;
+    assert_equal_tables(&flow.source, &flow.target, &["public.crowd", "public.pay"]).await;
+    stop(engine).await;
+}
+
 /// A table that left, and to which somebody wrote since, is not emptied when it comes back.
 #[tokio::test]
 async fn rows_of_others_in_a_table_that_comes_back_stay() {

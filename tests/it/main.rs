@@ -64,6 +64,7 @@ mod snapshot_resume;
 mod snapshot_source;
 mod standby;
 mod stream;
+mod suites;
 mod tidy;
 mod trust;
 mod tutorial;

@@ -68,24 +68,28 @@ async fn schema_changes_travel_on_every_server() {
 
 /// A key of periods (18), or where the server does not know that, a constraint that does the same without
 /// being an identity.
-fn periods(major: u32) -> [&'static str; 2] {
+fn periods(major: u32) -> [&'static str; 3] {
     match major >= 18 {
         true => [
             "CREATE TABLE stay (room int4range, period daterange, v text, \
              CONSTRAINT whole PRIMARY KEY (room, period WITHOUT OVERLAPS))",
             "CREATE TABLE part (id int PRIMARY KEY, room int4range, period daterange, \
              CONSTRAINT within FOREIGN KEY (room, PERIOD period) REFERENCES stay (room, PERIOD period))",
+            "CREATE TABLE rate (room int4range NOT NULL, period daterange NOT NULL, v int, \
+             CONSTRAINT one UNIQUE (room, period WITHOUT OVERLAPS)); ALTER TABLE rate REPLICA IDENTITY USING INDEX one",
         ],
         false => [
             "CREATE TABLE stay (room int4range, period daterange, v text, \
              CONSTRAINT whole EXCLUDE USING gist (room WITH =, period WITH &&))",
             "CREATE TABLE part (id int PRIMARY KEY, room int4range, period daterange)",
+            "CREATE TABLE rate (room int4range NOT NULL, period daterange NOT NULL, v int, \
+             CONSTRAINT one UNIQUE (room, period)); ALTER TABLE rate REPLICA IDENTITY USING INDEX one",
         ],
     }
 }
 
 /// Rows that are known by a period, with each identity that they may have.
-const PERIODS: [&str; 8] = [
+const PERIODS: [&str; 9] = [
     "INSERT INTO stay VALUES ('[1,2)', '[2026-01-01,2026-02-01)', 'a'), ('[1,2)', '[2026-02-01,2026-03-01)', 'b'), \
      ('[2,3)', '[2026-01-01,infinity)', 'c')",
     "INSERT INTO part VALUES (1, '[1,2)', '[2026-01-15,2026-02-15)')",
@@ -96,6 +100,8 @@ const PERIODS: [&str; 8] = [
     "ALTER TABLE stay DROP CONSTRAINT whole CASCADE; \
      INSERT INTO stay VALUES ('[2,3)', '[2026-05-01,2026-07-01)', 'd'); DELETE FROM stay WHERE v = 'c!'",
     "UPDATE stay SET room = '[9,10)' WHERE v = 'd'",
+    "INSERT INTO rate VALUES ('[1,2)', '[2026-01-01,2026-02-01)', 1), ('[2,3)', '[2026-01-01,infinity)', 2); \
+     UPDATE rate SET v = 3 WHERE v = 1; UPDATE rate SET period = '[2026-03-01,2026-04-01)' WHERE v = 3; DELETE FROM rate WHERE v = 2",
 ];
 
 #[tokio::test]

@@ -125,6 +125,65 @@ fn decisions_have_one_form_and_are_in_their_index() {
     }
 }
 
+/// How a scenario of another suite ends here.
+const ENDS: [&str; 4] = ["equal", "better", "not for us", "not yet"];
+/// From here on no test need play it.
+const NOT_FOR_US: usize = 2;
+
+/// Returns the names in backquotes.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+/// Returns what is named of tests that are not there: a file of `tests/it`, then tests or cases of it.
+fn unknown_tests(place: &str) -> Vec<String> {
+    let (mut file, mut unknown) = (None, Vec::new());
+    for name in quoted(place) {
+        if name.ends_with(".rs") {
+            let text = fs::read_to_string(root().join("tests/it").join(name));
+            file = Some((name, text.unwrap_or_default()));
+        } else if let Some((file, text)) = &file
+            && !text.contains(&format!("fn {name}("))
+            && !text.contains(&format!("\"{name}\""))
+        {
+            unknown.push(format!("{file}: {name}"));
+        }
+    }
+    unknown
+}
+
+#[test]
+fn scenarios_of_other_suites_are_where_the_page_says() {
+    let page = fs::read_to_string(root().join("docs/testing.md")).unwrap();
+    let (_, page) = page.split_once("## Scenarios of other suites\n").unwrap();
+    let mut findings = Vec::new();
+    for section in page.split("\n### ").skip(1) {
+        let mut counts = [0; ENDS.len()];
+        for row in section.lines().filter(|line| line.starts_with("| `")) {
+            let cells: Vec<&str> = row.trim_matches(['|', ' ']).split(" | ").collect();
+            let [names, _, end, place] = cells[..] else {
+                panic!("{row}")
+            };
+            let end = ENDS.iter().position(|one| end.starts_with(one));
+            counts[end.unwrap_or_else(|| panic!("{row}"))] += quoted(names).count();
+            findings.extend(unknown_tests(place));
+            let is_played = place.contains(".rs`: `");
+            if !is_played && end < Some(NOT_FOR_US) {
+                findings.push(format!("no test: {row}"));
+            }
+        }
+        let [equal, better, not, yet] = counts;
+        let head = section.split('|').next().unwrap();
+        let head: Vec<&str> = head.split_whitespace().collect();
+        let expected = format!("{equal} equal, {better} better, {not} not for us, {yet} not yet");
+        let expected = expected.trim_end_matches(", 0 not yet");
+        if !head.join(" ").contains(expected) {
+            findings.push(format!("{}: {expected}", head.join(" ")));
+        }
+    }
+    assert!(findings.is_empty(), "{}", findings.join("\n"));
+}
+
 #[test]
 fn words_are_found_within_names() {
     for (line, word, expected) in [
