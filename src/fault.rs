@@ -56,6 +56,8 @@ fault_points! {
     VERIFY_BEFORE_REPAIR = "verify.before_repair";
     /// They are committed, nobody knows yet.
     VERIFY_AFTER_REPAIR = "verify.after_repair";
+    /// A slot that was lost is made anew, and nothing is brought yet.
+    VERIFY_AFTER_SLOT = "verify.after_slot";
     /// Both sides are equal, the checkpoint does not say so yet.
     VERIFY_BEFORE_ADOPTION = "verify.before_adoption";
     /// It does, nobody knows yet.

@@ -35,8 +35,8 @@ pub enum EngineError {
         others: Vec<String>,
         /// The source, without a password.
         endpoint: String,
-        /// The command that makes it.
-        init: String,
+        /// What makes it.
+        hint: String,
     },
     /// Another process reads the slot: perhaps our own predecessor, whose end the source has not
     /// noticed yet.
@@ -243,15 +243,11 @@ impl Classify for EngineError {
             Self::NotTheSource { key, .. } => Some(format!(
                 "{key} must name the database of PGSTREAM_POSTGRES_LISTENER_URL, or not be set"
             )),
-            Self::SlotMissing { init, .. } => Some(format!(
-                "create it: {init}; \
-                 see which slots there are: SELECT slot_name FROM pg_replication_slots"
-            )),
             Self::SlotInUse { pid, .. } => Some(format!(
                 "stop the other pgstream; if there is none, end its session on the source: \
                  SELECT pg_terminate_backend({pid})"
             )),
-            Self::SlotUnusable { hint, .. } => Some(hint.clone()),
+            Self::SlotMissing { hint, .. } | Self::SlotUnusable { hint, .. } => Some(hint.clone()),
             Self::Unfit { side, hint, .. } => Some(on_side(side, hint)),
             Self::PublicationAltered { fix, anew, .. } => {
                 Some(published_again(fix.as_deref(), anew))

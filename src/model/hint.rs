@@ -17,6 +17,8 @@ pub const INIT_COMMAND: &str = "pgstream init";
 const TEAR_DOWN_COMMAND: &str = "pgstream tear-down";
 /// Compares; its own flags follow.
 const VERIFY_COMMAND: &str = "pgstream verify";
+/// Brings rows that differ.
+const REPAIR_FLAG: &str = " --repair";
 /// Streams; its own flags follow.
 const RUN_COMMAND: &str = "pgstream run";
 /// Copies existing rows, then streams.
@@ -68,8 +70,29 @@ pub fn without_beginning_anew(hint: &str, words: &str) -> String {
 #[must_use]
 pub fn verify_command(source: &str) -> String {
     match source.starts_with("-c ") {
-        true => format!("{VERIFY_COMMAND} {source} --repair"),
-        false => format!("{VERIFY_COMMAND} --repair"),
+        true => format!("{VERIFY_COMMAND} {source}{REPAIR_FLAG}"),
+        false => format!("{VERIFY_COMMAND}{REPAIR_FLAG}"),
+    }
+}
+
+/// Returns what to do where a slot is lost that the target goes on from. `source` as for [`run_command`].
+#[must_use]
+pub fn take_over(source: &str) -> String {
+    format!(
+        "{} # makes another slot and brings what differs, without a new copy; run goes on from there",
+        verify_command(source)
+    )
+}
+
+/// Returns a hint with other words in place of the command that brings the rows that differ.
+#[must_use]
+pub fn without_repair(hint: &str, words: &str) -> String {
+    let found = hint.split_once(VERIFY_COMMAND);
+    match found.and_then(|(before, after)| Some((before, after.split_once(REPAIR_FLAG)?.1))) {
+        Some((before, after)) => {
+            format!("{before}{words}{}", after.replacen(" #", ":", 1))
+        }
+        None => hint.to_owned(),
     }
 }
 
@@ -163,6 +186,16 @@ mod tests {
         }
         let other = tear_down_command("-c shop.env", "shop_slot");
         assert_eq!(without_beginning_anew(&other, "E, T, I"), other);
+    }
+
+    #[test]
+    fn a_repair_is_replaced_with_its_file() {
+        let rest = "makes another slot and brings what differs, without a new copy; run goes on from there";
+        for source in ["-c shop.env", "--postgres-url URL"] {
+            let hint = without_repair(&take_over(source), "V, then b");
+            assert_eq!(hint, format!("V, then b: {rest}"));
+        }
+        assert_eq!(without_repair("pgstream verify", "V"), "pgstream verify");
     }
 
     #[test]

@@ -1,7 +1,8 @@
-//! Takes over a target that the slot does not go on from: one whose slot was lost and made anew, or one that
-//! somebody filled by other means. Nothing is copied but what differs.
+//! Takes over a target that the slot does not go on from: one whose slot was lost, or one that somebody
+//! filled by other means. Nothing is copied but what differs.
 //!
 //! ```text
+//!   a slot that was lost is made anew, and has what comes from now on
 //!   a snapshot of the source at an exact position S, behind what the slot has from
 //!   what differs is brought, a range in one target transaction; nobody streams meanwhile
 //!   all is equal at S ──> the checkpoint is S, and run goes on from there
@@ -12,14 +13,14 @@
 
 use std::time::Duration;
 
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::apply::{self, AdoptedCheckpoint, ApplyError, Stream};
-use crate::config::Pipeline;
+use crate::config::{Pipeline, Plugin, SlotName};
 use crate::diagnose::continuity::{begins_anew, certain_misfit};
 use crate::fault;
 use crate::model::Lsn;
-use crate::postgres::{PgError, Session, naming_whom_we_wait_for};
+use crate::postgres::{PgError, Session, create_slot_sql, drop_slot_sql, naming_whom_we_wait_for};
 use crate::schema::{install, mark_acked};
 use crate::snapshot::ConsistentPoint;
 
@@ -28,7 +29,7 @@ use super::pair::{Held, Pair};
 use super::session::{APPLICATION_NAME, connect};
 
 const SLOT: &str = "\
-SELECT s.active OR s.wal_status = 'lost' FROM pg_catalog.pg_replication_slots AS s
+SELECT s.active, COALESCE(s.wal_status = 'lost', false) FROM pg_catalog.pg_replication_slots AS s
 WHERE s.slot_name = $1 AND s.database = pg_catalog.current_database()";
 
 /// Rows that differ are why the target refuses a transaction, mostly.
@@ -45,21 +46,64 @@ pub(super) struct Adoption {
     pub(super) found: Option<Lsn>,
 }
 
+/// The stream cannot go on from the target.
+pub(super) struct Stranded {
+    pub(super) reason: String,
+    slot: SlotState,
+}
+
+/// What is left of the slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SlotState {
+    Whole,
+    Lost,
+    Gone,
+}
+
 /// Returns why the stream cannot go on from the target, where nobody streams; none: it can, or somebody does.
 pub(super) async fn why(
     pipeline: &Pipeline,
     source: &Session,
     slot_name: &str,
-) -> Result<Option<String>, VerifyError> {
-    let slot = source.row(SLOT, &[&slot_name]).await;
-    let slot = slot.map_err(VerifyError::of("look at the slot"))?;
-    if slot.is_none_or(|slot| slot.get::<_, Option<bool>>(0) != Some(false)) {
-        return Ok(None);
-    }
+) -> Result<Option<Stranded>, VerifyError> {
+    let row = source.row(SLOT, &[&slot_name]).await;
+    let row = row.map_err(VerifyError::of("look at the slot"))?;
+    let slot = match row.map(|row| (row.get(0), row.get(1))) {
+        Some((true, _)) => return Ok(None),
+        Some((false, true)) => SlotState::Lost,
+        Some((false, false)) => SlotState::Whole,
+        None => SlotState::Gone,
+    };
     let target = connect(&pipeline.target).await;
     let target = target.map_err(VerifyError::of("connect to the target"))?;
     apply::install_records(&target).await?;
-    if apply::mark(&target, slot_name).await?.is_none() {
+    let reason = match slot {
+        SlotState::Whole => why_not_on(pipeline, &target, slot_name).await?,
+        SlotState::Lost | SlotState::Gone => why_without(source, &target, slot_name).await?,
+    };
+    Ok(reason.map(|reason| Stranded { reason, slot }))
+}
+
+/// Both sides must know the pipeline: a slip of the hand makes no slot.
+async fn why_without(
+    source: &Session,
+    target: &Session,
+    slot_name: &str,
+) -> Result<Option<String>, VerifyError> {
+    let recorded = install::pipeline_record(source, slot_name).await;
+    let recorded = recorded.map_err(VerifyError::of("look for the pipeline"))?;
+    let mark = apply::mark(target, slot_name).await?;
+    Ok(recorded
+        .zip(mark)
+        .map(|_| "its slot is lost, and another one is made".to_owned()))
+}
+
+async fn why_not_on(
+    pipeline: &Pipeline,
+    target: &Session,
+    slot_name: &str,
+) -> Result<Option<String>, VerifyError> {
+    if apply::mark(target, slot_name).await?.is_none() {
         return Ok(Some("it has no checkpoint of this pipeline".to_owned()));
     }
     if let Some(stood_at) = begins_anew(pipeline, slot_name).await {
@@ -75,9 +119,36 @@ pub(super) async fn why(
     Ok(refused.map(|_| "it refused a transaction".to_owned()))
 }
 
+/// Makes the slot that has what comes from now on. What the lost one had, the comparison finds.
+async fn renew_slot(
+    source: &Session,
+    (name, plugin): (&SlotName, Plugin),
+    state: SlotState,
+) -> Result<(), PgError> {
+    if state == SlotState::Whole {
+        return Ok(());
+    }
+    if state == SlotState::Lost {
+        source.row(&drop_slot_sql(name), &[]).await?;
+    }
+    let ask = || source.another(APPLICATION_NAME);
+    let sql = create_slot_sql(name, plugin);
+    let made = source.row(&sql, &[]);
+    naming_whom_we_wait_for("make the slot anew", ask, made).await?;
+    fault::point(fault::VERIFY_AFTER_SLOT);
+    warn!(target: "slot", slot = %name, "the slot was lost, and is made anew");
+    Ok(())
+}
+
 impl Adoption {
-    /// Takes a snapshot of the source. The mark of an earlier installation is forgotten.
-    pub(super) async fn open(pipeline: &Pipeline, slot_name: &str) -> Result<Self, VerifyError> {
+    /// Takes a snapshot of the source, behind what the slot has from. The mark of an earlier installation is
+    /// forgotten.
+    pub(super) async fn open(
+        pipeline: &Pipeline,
+        slot: &SlotName,
+        stranded: Stranded,
+    ) -> Result<Self, VerifyError> {
+        let slot_name = slot.as_str();
         let target = connect(&pipeline.target).await;
         let target = target.map_err(VerifyError::of("connect to the target"))?;
         if begins_anew(pipeline, slot_name).await.is_some() {
@@ -86,6 +157,8 @@ impl Adoption {
         let found = apply::mark(&target, slot_name).await?;
         let source = connect(&pipeline.source).await;
         let source = source.map_err(VerifyError::of("connect to the source"))?;
+        let renewed = renew_slot(&source, (slot, pipeline.plugin), stranded.slot).await;
+        renewed.map_err(VerifyError::of("make the slot anew"))?;
         let short: String = slot_name.chars().take(40).collect();
         let name = format!("{short}_verify_{}", source.process_id());
         let what = "take a snapshot of the source";

@@ -74,17 +74,18 @@ pub async fn verify(
 ) -> Result<Report, VerifyError> {
     let source = connect(&pipeline.source).await;
     let source = source.map_err(VerifyError::of("connect to the source"))?;
-    let slot_name = slot_or_default(&source, pipeline.slot.as_ref()).await;
-    let slot_name = slot_name.map_err(VerifyError::of("ask for the database's name"))?;
-    let slot_name = slot_name.to_string();
+    let slot = slot_or_default(&source, pipeline.slot.as_ref()).await;
+    let slot = slot.map_err(VerifyError::of("ask for the database's name"))?;
+    let slot_name = slot.to_string();
     let stranded = match options.repair {
         true => adopt::why(pipeline, &source, &slot_name).await?,
         false => None,
     };
     let adoption = match stranded {
-        Some(reason) => {
+        Some(stranded) => {
+            let reason = &stranded.reason;
             info!(target: "slot", "the stream cannot go on from the target, {reason}: taking it over");
-            Some(Adoption::open(pipeline, &slot_name).await?)
+            Some(Adoption::open(pipeline, &slot, stranded).await?)
         }
         None => None,
     };

@@ -5,8 +5,9 @@ use std::time::Duration;
 use crate::config::SlotName;
 use crate::engine::EngineError;
 use crate::model::Lsn;
-use crate::model::hint::{begin_anew, init_command};
+use crate::model::hint::{init_command, take_over};
 use crate::postgres::{Session, slot_or_default};
+use crate::schema::install;
 
 use super::source_errors::SourceErrors;
 
@@ -49,7 +50,7 @@ pub(super) async fn find_slot(
         let others = others.map_err(|error| errors.failed("look for slots", error))?;
         return Err(EngineError::SlotMissing {
             others: others.iter().map(|row| row.get(0)).collect(),
-            init: init_command(&errors.0.as_argument(), &name),
+            hint: missing_hint(source, &name, errors).await?,
             slot_name: name,
             endpoint: errors.0.endpoint(),
         });
@@ -75,7 +76,7 @@ pub(super) async fn find_slot(
     }
     if row.get::<_, Option<&str>>(4) == Some("lost") {
         let reason = "the source has removed WAL that it needs".to_owned();
-        let anew = begin_anew(&errors.0.as_argument(), &name);
+        let anew = take_over(&errors.0.as_argument());
         let keep = "and raise max_slot_wal_keep_size on the source";
         return Err(unusable(reason, &format!("{anew}; {keep}")));
     }
@@ -99,4 +100,22 @@ pub(super) async fn find_slot(
         database: database.to_owned(),
         name,
     })
+}
+
+/// A slot that was applied to a target is lost; any other was never made.
+async fn missing_hint(
+    source: &Session,
+    name: &str,
+    errors: &SourceErrors<'_>,
+) -> Result<String, EngineError> {
+    let recorded = install::pipeline_record(source, name).await;
+    let recorded = recorded.map_err(|error| errors.failed("look for the pipeline", error))?;
+    let argument = errors.0.as_argument();
+    let hint = match recorded.and_then(|recorded| recorded.target) {
+        Some(_) => format!("it was dropped: {}", take_over(&argument)),
+        None => format!("create it: {}", init_command(&argument, name)),
+    };
+    Ok(format!(
+        "{hint}; see which slots there are: SELECT slot_name FROM pg_replication_slots"
+    ))
 }

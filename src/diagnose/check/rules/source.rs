@@ -220,6 +220,11 @@ fn closed_record(facts: &SourceFacts) -> Option<Finding> {
 fn slot(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
     let object = format!("replication slot {}", wanted.slot_name);
     match &facts.slot {
+        None if was_applied(facts) => Some(finding(
+            object,
+            "not found, and its pipeline was applied: it was dropped",
+            hint::take_over(&wanted.source_argument),
+        )),
         None if facts.schema_log.is_some() => {
             Some(finding(object, "not found", init_command(wanted)))
         }
@@ -227,6 +232,12 @@ fn slot(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
         Some(slot) => slot_state(&object, wanted, slot, &facts.server.database)
             .or_else(|| room_for_a_copy(wanted, facts)),
     }
+}
+
+/// Returns whether the source remembers a target that the pipeline was applied to.
+fn was_applied(facts: &SourceFacts) -> bool {
+    let recorded = facts.recorded.as_ref();
+    recorded.is_some_and(|recorded| recorded.target.is_some())
 }
 
 /// A snapshot has a slot of its own while it copies.
@@ -275,7 +286,11 @@ fn slot_state(object: &str, wanted: &Wanted, slot: &SlotFacts, database: &str) -
         }
         (_, Some("lost")) => {
             let problem = "is lost: WAL that it needs is gone (max_slot_wal_keep_size)";
-            Some(finding(object, problem, begin_anew(wanted)))
+            Some(finding(
+                object,
+                problem,
+                hint::take_over(&wanted.source_argument),
+            ))
         }
         (Some(pid), _) if !ours(slot) => {
             let application = slot.active_application.as_deref().unwrap_or("unknown");

@@ -187,8 +187,7 @@ fn the_states_of_a_slot_are_told_apart() {
     check(
         |f| slot(f).wal_status = Some("lost".to_owned()),
         "lost",
-        "pgstream tear-down -c a.env --replication-slot a_slot && \
-         pgstream init -c a.env --replication-slot a_slot && pgstream verify -c a.env --repair # the last brings",
+        "pgstream verify -c a.env --repair # makes another slot",
     );
     check(
         |f| slot(f).wal_status = Some("unreserved".to_owned()),
