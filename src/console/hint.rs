@@ -3,7 +3,7 @@
 
 use crate::model::hint::{
     EDIT_FLAG, INIT_COMMAND, RUN_AGAIN, SKIP_FLAG, VALUES_AT_TRACE, without_beginning_anew,
-    without_command, without_flag,
+    without_command, without_flag, without_repair,
 };
 use crate::status::Failure;
 
@@ -17,15 +17,21 @@ use super::{status_glyph, view};
 pub(crate) fn in_keys(model: &Model, failure: &Failure, again: Action) -> Option<String> {
     let key = |action| model.keymap.label(action);
     let hint = failure.hint.as_ref()?;
+    let repair = format!(
+        "{}, then {}",
+        key(Action::Verify),
+        key(Action::VerifyRepair)
+    );
     let anew = format!(
-        "{} stops the engine, {} removes the slot; then empty the target's tables, and {} sets the \
-         pipeline up again with Copy rows: yes",
+        "{} stops the engine, {} removes the slot, {} sets the pipeline up again; then {repair} brings what \
+         differs, without a new copy",
         key(Action::Stop),
         key(Action::TearDown),
         key(Action::Init)
     );
     let hint = hint.replace(VALUES_AT_TRACE, "");
     let hint = &without_beginning_anew(&hint, &anew);
+    let hint = &without_repair(hint, &repair);
     let hint = without_flag(hint, SKIP_FLAG, &key(Action::SkipTransaction));
     let edit = format!("{} in the schema log", key(Action::SchemaEdit));
     let hint = without_flag(&hint, EDIT_FLAG, &edit);

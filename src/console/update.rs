@@ -89,7 +89,11 @@ fn take(model: &mut Model, message: Message) -> Vec<Effect> {
             model.servers.begin();
         }
         Message::Looked(looked) => on_looked(model, looked),
-        Message::Compared(news) => proof::on_news(model, news),
+        Message::Compared(news) => {
+            let effects = proof::on_news(model, news);
+            settle(model);
+            return effects;
+        }
         Message::Performed(request, seen) => return lesson::on_answer(model, &request, seen),
         Message::Opened(opened) => return start::on_opened(model, opened),
         Message::Staged(staged) => return start::on_staged(model, staged),

@@ -16,5 +16,6 @@ mod real;
 mod scripted;
 mod snapshot;
 mod start;
+mod take_over;
 mod tutorial;
 mod wizard;

@@ -4,8 +4,10 @@ use crate::console::model::proof::{Comparison, News};
 use crate::diagnose::Verified;
 use crate::diagnose::inspect::Verification;
 use crate::model::{Lsn, QualifiedName};
-use crate::status::Verdict;
-use crate::verify::{ColumnValues, ObjectReport, Progress, RowDifference, RowKind, TableReport};
+use crate::status::{Command, Verdict};
+use crate::verify::{
+    ColumnValues, ObjectReport, Progress, Report, RowDifference, RowKind, TableReport,
+};
 
 use super::screens::look;
 use super::*;
@@ -166,6 +168,40 @@ fn keys_compare_stop_show_values_and_repair_with_a_typed_word() {
     assert_eq!(press(&mut model, "enter"), [Effect::Compare(repair)]);
     press(&mut model, "esc");
     assert_eq!(model.focus, super::super::action::Pane::Slots);
+}
+
+#[test]
+fn behind_a_target_that_was_taken_over_the_stream_goes_on() {
+    let report = |adopted| Report {
+        slot_name: "slot".to_owned(),
+        whole: true,
+        tables: Vec::new(),
+        object_count: None,
+        objects: Vec::new(),
+        sequence_count: 0,
+        sequences: Vec::new(),
+        notes: Vec::new(),
+        sample: None,
+        adopted,
+        lsn: Lsn(7),
+        pauses_ms: Vec::new(),
+        seconds: 1.0,
+    };
+    for (state, adopted, expected) in [
+        (
+            SampleState::Held,
+            true,
+            &[Effect::Command(Command::Retry)][..],
+        ),
+        (SampleState::Stopped, true, &[Effect::StartEngine]),
+        (SampleState::Streaming, true, &[]),
+        (SampleState::Stopped, false, &[]),
+    ] {
+        let mut model = console(state);
+        press(&mut model, "V");
+        let news = News::Ended(Ok(Box::new(report(adopted))));
+        assert_eq!(update(&mut model, Message::Compared(news)), expected);
+    }
 }
 
 #[test]

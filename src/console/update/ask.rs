@@ -155,7 +155,7 @@ pub(super) fn copy_again(model: &mut Model, table: &TableCopy) {
 
 /// Asks before rows of the target are changed.
 pub(super) fn repair(model: &mut Model) {
-    let lines = vec![
+    let mut lines = vec![
         "Everything is compared, and rows that differ are brought from the source: missing ones are \
          inserted, others changed, and those that only the target has are deleted."
             .into(),
@@ -163,6 +163,13 @@ pub(super) fn repair(model: &mut Model) {
             .into(),
         "What was changed is written down in pgstream.repair on the target.".into(),
     ];
+    if model.is_at_rest() || model.latest.phase == Phase::Held {
+        lines.push(
+            "Nothing streams: where the stream cannot go on from the target, a lost slot is made anew, the \
+             target is brought to a position of the source, and the stream goes on from there."
+                .into(),
+        );
+    }
     model.overlay = Some(Overlay::Question(Question {
         title: "Repair the target?".into(),
         lines,
