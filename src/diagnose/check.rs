@@ -19,8 +19,8 @@ mod wal2json;
 mod wanted;
 
 use crate::config::{ConnectionSettings, Pipeline, Plugin, key};
-use crate::diagnose::continuity;
-use crate::model::Classify;
+use crate::diagnose::{continuity, filled};
+use crate::model::{Classify, QualifiedName};
 use crate::postgres::{PgError, connect_watched};
 use crate::schema::Conflict;
 use crate::snapshot::{SnapshotError, plan_snapshot};
@@ -52,6 +52,9 @@ pub async fn check(pipeline: &Pipeline) -> CheckReport {
         if rules::both::gone_checkpoint(wanted, facts, target).is_some() {
             target.checkpoint_gone = continuity::checkpoint_is_gone(pipeline, slot_name).await;
         }
+        if rules::both::begins_without_rows(wanted, facts, target) {
+            target.filled = filled_table(pipeline).await.unwrap_or_default();
+        }
     }
     let source = source.map_err(|error| unreachable(Side::Source, &pipeline.source, &error));
     let target = target.map_err(|error| unreachable(Side::Target, &pipeline.target, &error));
@@ -77,6 +80,12 @@ pub async fn check(pipeline: &Pipeline) -> CheckReport {
             .or_else(|| pipeline.slot.as_ref().map(ToString::to_string)),
         findings,
     }
+}
+
+async fn filled_table(pipeline: &Pipeline) -> Result<Option<QualifiedName>, PgError> {
+    let source = connect_watched(&pipeline.source, APPLICATION_NAME).await?;
+    let target = connect_watched(&pipeline.target, APPLICATION_NAME).await?;
+    filled::filled_table(&source, &target, &pipeline.filter).await
 }
 
 /// Without a checkpoint nothing was copied yet.

@@ -5,6 +5,7 @@
 
 pub mod check;
 pub(crate) mod continuity;
+pub(crate) mod filled;
 pub mod inspect;
 pub(crate) mod requirements;
 pub(crate) mod sequences;

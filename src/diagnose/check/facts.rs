@@ -104,6 +104,14 @@ pub(crate) struct SourceFacts {
     pub(crate) collations: Vec<CollationUse>,
 }
 
+impl SourceFacts {
+    /// Returns whether the source remembers a target that the pipeline was applied to.
+    pub(crate) fn was_applied(&self) -> bool {
+        let recorded = self.recorded.as_ref();
+        recorded.is_some_and(|recorded| recorded.target.is_some())
+    }
+}
+
 /// The server's wal2json.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wal2json {
@@ -244,6 +252,9 @@ pub(crate) struct TargetFacts {
     /// The checkpoint that the source remembers is surely gone.
     #[serde(skip)]
     pub(crate) checkpoint_gone: bool,
+    /// A table that had rows before the pipeline began.
+    #[serde(skip)]
+    pub(crate) filled: Option<QualifiedName>,
     /// Copies that are not through, or lack something; of every slot.
     #[serde(skip)]
     pub(crate) copies: Vec<CopyFacts>,

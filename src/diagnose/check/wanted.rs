@@ -6,8 +6,9 @@ use crate::config::{
     LeftOut, NullNumbers, Pipeline, Plugin, SlotName, TableFilter, publication_name,
 };
 use crate::model::QualifiedName;
+use crate::model::hint::{begin_anew, take_over};
 
-use super::facts::TargetFacts;
+use super::facts::{SourceFacts, TargetFacts};
 
 /// What the pipeline wants of the servers.
 #[derive(Debug, Clone)]
@@ -68,6 +69,14 @@ impl Wanted {
 }
 
 impl Wanted {
+    /// Returns what to do about a slot that is lost.
+    pub(super) fn lost_slot(&self, source: &SourceFacts) -> String {
+        match source.was_applied() {
+            true => take_over(&self.source_argument),
+            false => begin_anew(&self.init_argument, self.slot_name.as_str()),
+        }
+    }
+
     pub(super) fn of(pipeline: &Pipeline, database: &str) -> Self {
         let slot = pipeline.slot.clone();
         let slot_name = slot.unwrap_or_else(|| SlotName::for_database(database));

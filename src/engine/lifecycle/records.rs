@@ -3,11 +3,12 @@
 //! A checkpoint that is gone, and a second pipeline that brings the same tables, would both double
 //! the rows of tables without a key, and nothing would fail.
 
-use tracing::warn;
+use tracing::{debug, warn};
 
 use crate::apply::{self, ApplyError, CheckpointStore, RunAs, Stream, WriteRules, Writer};
 use crate::config::{Pipeline, TableFilter, key};
 use crate::diagnose::continuity::{certain_misfit, checkpoint_is_gone};
+use crate::diagnose::filled::{self, filled_table};
 use crate::diagnose::requirements;
 use crate::engine::EngineError;
 use crate::engine::applier::OlderTypes;
@@ -95,6 +96,9 @@ impl Records<'_> {
             loaded => loaded,
         };
         let checkpoint = loaded.map_err(|source| self.refused(source))?;
+        if known == Known::Not {
+            self.say_what_is_there(writer.session()).await;
+        }
         self.note(writer.session(), known).await?;
         writer.starts_at(checkpoint);
         let older_rows = store.older_rows(writer.session(), slot.restart_lsn);
@@ -127,6 +131,21 @@ impl Records<'_> {
             left.end_lsn);
         let forgotten = apply::forget_stream(target, slot_name).await;
         forgotten.map_err(refused)
+    }
+
+    /// Rows that came otherwise, as with a dump, are as old as that.
+    async fn say_what_is_there(&self, target: &Session) {
+        if self.pipeline.snapshot.enabled {
+            return;
+        }
+        match filled_table(self.source, target, &self.pipeline.filter).await {
+            Ok(Some(table)) => {
+                let hint = filled::hint(&self.pipeline.source.as_argument());
+                warn!(target: "slot", hint, "{table} {}", filled::FILLED);
+            }
+            Ok(None) => {}
+            Err(error) => debug!(target: "slot", %error, "cannot look whether the target has rows"),
+        }
     }
 
     /// Looks whether the checkpoint is gone that the slot goes on from, and who else brings the same

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::config::SlotName;
 use crate::engine::EngineError;
 use crate::model::Lsn;
-use crate::model::hint::{init_command, take_over};
+use crate::model::hint::{begin_anew, init_command, take_over};
 use crate::postgres::{Session, slot_or_default};
 use crate::schema::install;
 
@@ -76,7 +76,11 @@ pub(super) async fn find_slot(
     }
     if row.get::<_, Option<&str>>(4) == Some("lost") {
         let reason = "the source has removed WAL that it needs".to_owned();
-        let anew = take_over(&errors.0.as_argument());
+        let argument = errors.0.as_argument();
+        let anew = match was_applied(source, &name, errors).await? {
+            true => take_over(&argument),
+            false => begin_anew(&argument, &name),
+        };
         let keep = "and raise max_slot_wal_keep_size on the source";
         return Err(unusable(reason, &format!("{anew}; {keep}")));
     }
@@ -108,14 +112,23 @@ async fn missing_hint(
     name: &str,
     errors: &SourceErrors<'_>,
 ) -> Result<String, EngineError> {
-    let recorded = install::pipeline_record(source, name).await;
-    let recorded = recorded.map_err(|error| errors.failed("look for the pipeline", error))?;
     let argument = errors.0.as_argument();
-    let hint = match recorded.and_then(|recorded| recorded.target) {
-        Some(_) => format!("it was dropped: {}", take_over(&argument)),
-        None => format!("create it: {}", init_command(&argument, name)),
+    let hint = match was_applied(source, name, errors).await? {
+        true => format!("it was dropped: {}", take_over(&argument)),
+        false => format!("create it: {}", init_command(&argument, name)),
     };
     Ok(format!(
         "{hint}; see which slots there are: SELECT slot_name FROM pg_replication_slots"
     ))
+}
+
+/// Returns whether the source remembers a target of the slot's pipeline.
+async fn was_applied(
+    source: &Session,
+    name: &str,
+    errors: &SourceErrors<'_>,
+) -> Result<bool, EngineError> {
+    let recorded = install::pipeline_record(source, name).await;
+    let recorded = recorded.map_err(|error| errors.failed("look for the pipeline", error))?;
+    Ok(recorded.is_some_and(|recorded| recorded.target.is_some()))
 }

@@ -149,25 +149,56 @@ async fn a_name_that_no_pipeline_has_makes_no_slot() {
     assert_eq!(query_text(&source, slots).await, [SLOT]);
 }
 
-/// As `pg_restore` or another tool leaves it: what was changed since is not there.
+impl Pair {
+    /// As `pg_restore` or another tool leaves it: what was changed since is not there.
+    async fn restored() -> Self {
+        let (source, target) = pair();
+        let pair = Self { source, target };
+        assert_eq!(pair.call("init").await.code, Some(0));
+        pair.on_source("CREATE TABLE public.test (id int PRIMARY KEY)")
+            .await;
+        pair.on_source("INSERT INTO public.test VALUES (1), (2), (3)")
+            .await;
+        let target = connect(&pair.target.url("postgres")).await;
+        execute(&target, "CREATE TABLE public.test (id int PRIMARY KEY)").await;
+        execute(&target, "INSERT INTO public.test VALUES (1), (2), (7)").await;
+        pair
+    }
+}
+
 #[tokio::test]
 async fn a_target_that_was_filled_by_other_means_is_taken_over() {
-    let (source, target) = pair();
-    let pair = Pair { source, target };
-    assert_eq!(pair.call("init").await.code, Some(0));
-    pair.on_source("CREATE TABLE public.test (id int PRIMARY KEY)")
-        .await;
-    pair.on_source("INSERT INTO public.test VALUES (1), (2), (3)")
-        .await;
-    let target = connect(&pair.target.url("postgres")).await;
-    execute(&target, "CREATE TABLE public.test (id int PRIMARY KEY)").await;
-    execute(&target, "INSERT INTO public.test VALUES (1), (2), (7)").await;
+    let pair = Pair::restored().await;
+    wait_until("check says what is there", async || {
+        let checked = pair.call("check").await;
+        let said = "public.test: has rows, and the target has no checkpoint of this pipeline";
+        let hint = "pgstream verify --repair # if they came with a dump";
+        match checked.stdout.contains(said) && checked.stdout.contains(hint) {
+            true => Ok(()),
+            false => Err(seen(&checked)),
+        }
+    })
+    .await;
 
     let taken = pair.call("verify --repair").await;
 
     assert_eq!(taken.code, Some(0), "{}", seen(&taken));
     assert_eq!(pair.ids().await, "1 2 3");
     pair.streams_on("1 2 3 9").await;
+}
+
+#[tokio::test]
+async fn run_says_that_rows_of_a_dump_are_as_old_as_the_dump() {
+    let pair = Pair::restored().await;
+    let target = connect(&pair.target.url("postgres")).await;
+    execute(&target, "ANALYZE public.test").await;
+
+    let running = pair.run();
+
+    running
+        .logged("public.test has rows, and the target has no checkpoint of this pipeline")
+        .await;
+    drop(running.kill().await);
 }
 
 /// The stream stands at a change of a row that the target has lost: nothing brings it further but rows.

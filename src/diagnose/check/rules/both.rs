@@ -10,7 +10,7 @@ use crate::diagnose::check::facts::{
 use crate::diagnose::check::finding::{bounded, remark, required};
 use crate::diagnose::check::report::{Finding, Side};
 use crate::diagnose::check::wanted::Wanted;
-use crate::diagnose::requirements;
+use crate::diagnose::{filled, requirements};
 use crate::model::hint::{begin_anew, run_command, tear_down_command, verify_command};
 use crate::model::{Classify as _, QualifiedName, quote_ident, quote_literal};
 
@@ -22,6 +22,7 @@ pub(crate) fn judge(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts)
     findings.extend(checkpoint(wanted, target));
     findings.extend(begins_anew(wanted, source, target));
     findings.extend(gone_checkpoint(wanted, source, target).filter(|_| target.checkpoint_gone));
+    findings.extend(filled_before(wanted, target));
     findings.extend(other_pipelines(wanted, source, target));
     findings.extend(encoding(source, target));
     findings.extend(extensions(wanted, source, target));
@@ -103,6 +104,27 @@ fn begins_anew(wanted: &Wanted, source: &SourceFacts, target: &TargetFacts) -> O
             "{} # once run streams",
             verify_command(&wanted.init_argument)
         ),
+    ))
+}
+
+/// Returns whether the stream begins on a target that no copy fills.
+pub(crate) fn begins_without_rows(
+    wanted: &Wanted,
+    source: &SourceFacts,
+    target: &TargetFacts,
+) -> bool {
+    let copies = wanted.copied.is_some() || wanted.has_checkpoint(target);
+    source.slot.is_some() && !source.was_applied() && !copies
+}
+
+fn filled_before(wanted: &Wanted, target: &TargetFacts) -> Option<Finding> {
+    let table = target.filled.as_ref()?;
+    let hint = filled::hint(&wanted.source_argument);
+    Some(remark(
+        Side::Target,
+        table.to_string(),
+        filled::FILLED,
+        hint,
     ))
 }
 

@@ -220,24 +220,16 @@ fn closed_record(facts: &SourceFacts) -> Option<Finding> {
 fn slot(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
     let object = format!("replication slot {}", wanted.slot_name);
     match &facts.slot {
-        None if was_applied(facts) => Some(finding(
-            object,
-            "not found, and its pipeline was applied: it was dropped",
-            hint::take_over(&wanted.source_argument),
-        )),
-        None if facts.schema_log.is_some() => {
-            Some(finding(object, "not found", init_command(wanted)))
+        None if facts.was_applied() || facts.schema_log.is_some() => {
+            let hint = match facts.was_applied() {
+                true => wanted.lost_slot(facts),
+                false => init_command(wanted),
+            };
+            Some(finding(object, "not found", hint))
         }
         None => slots_left(facts, "one more is needed"),
-        Some(slot) => slot_state(&object, wanted, slot, &facts.server.database)
-            .or_else(|| room_for_a_copy(wanted, facts)),
+        Some(_) => slot_state(&object, wanted, facts).or_else(|| room_for_a_copy(wanted, facts)),
     }
-}
-
-/// Returns whether the source remembers a target that the pipeline was applied to.
-fn was_applied(facts: &SourceFacts) -> bool {
-    let recorded = facts.recorded.as_ref();
-    recorded.is_some_and(|recorded| recorded.target.is_some())
 }
 
 /// A snapshot has a slot of its own while it copies.
@@ -259,7 +251,8 @@ fn slots_left(facts: &SourceFacts, why: &str) -> Option<Finding> {
     })
 }
 
-fn slot_state(object: &str, wanted: &Wanted, slot: &SlotFacts, database: &str) -> Option<Finding> {
+fn slot_state(object: &str, wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
+    let slot = facts.slot.as_ref()?;
     let drop_slot = format!("SELECT pg_drop_replication_slot('{}');", wanted.slot_name);
     let ours = |slot: &SlotFacts| {
         let application = slot.active_application.as_deref().unwrap_or_default();
@@ -272,8 +265,9 @@ fn slot_state(object: &str, wanted: &Wanted, slot: &SlotFacts, database: &str) -
             "is a physical slot, not a logical one",
             again,
         )),
-        _ if slot.database != database => {
-            let problem = format!("decodes database {}, not {database}", slot.database);
+        _ if slot.database != facts.server.database => {
+            let here = &facts.server.database;
+            let problem = format!("decodes database {}, not {here}", slot.database);
             let hint = "choose another name in PGSTREAM_POSTGRES_REPLICATION_SLOT_NAME";
             Some(finding(object, problem, hint))
         }
@@ -286,11 +280,7 @@ fn slot_state(object: &str, wanted: &Wanted, slot: &SlotFacts, database: &str) -
         }
         (_, Some("lost")) => {
             let problem = "is lost: WAL that it needs is gone (max_slot_wal_keep_size)";
-            Some(finding(
-                object,
-                problem,
-                hint::take_over(&wanted.source_argument),
-            ))
+            Some(finding(object, problem, wanted.lost_slot(facts)))
         }
         (Some(pid), _) if !ours(slot) => {
             let application = slot.active_application.as_deref().unwrap_or("unknown");

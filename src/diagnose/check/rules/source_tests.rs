@@ -187,6 +187,18 @@ fn the_states_of_a_slot_are_told_apart() {
     check(
         |f| slot(f).wal_status = Some("lost".to_owned()),
         "lost",
+        "pgstream tear-down -c a.env --replication-slot a_slot && \
+         pgstream init -c a.env --replication-slot a_slot && pgstream verify -c a.env --repair # the last brings",
+    );
+    check(
+        |f| {
+            slot(f).wal_status = Some("lost".to_owned());
+            f.recorded = Some(crate::schema::PipelineRecord {
+                target: Some("here".to_owned()),
+                ..crate::schema::PipelineRecord::default()
+            });
+        },
+        "lost",
         "pgstream verify -c a.env --repair # makes another slot",
     );
     check(
