@@ -52,6 +52,14 @@ fault_points! {
     SNAPSHOT_BEFORE_HANDOVER = "snapshot.before_handover";
     /// The stream has taken them over.
     SNAPSHOT_AFTER_HANDOVER = "snapshot.after_handover";
+    /// The stream stands still for a comparison.
+    VERIFY_WHILE_STANDING = "verify.while_standing";
+    /// Both snapshots are there; the stream is about to be released.
+    VERIFY_BEFORE_RELEASE = "verify.before_release";
+    /// A range is equal, and that is written down.
+    VERIFY_AFTER_RANGE = "verify.after_range";
+    /// Everything is compared, and the verdict is not on the target.
+    VERIFY_BEFORE_VERDICT = "verify.before_verdict";
     /// The rows of a repaired range are written, not committed.
     VERIFY_BEFORE_REPAIR = "verify.before_repair";
     /// They are committed, nobody knows yet.

@@ -15,12 +15,12 @@ const INSTALL: &str = include_str!("../../assets/sql/target/install.sql");
 
 /// Each table, with the column that came last.
 const IS_COMPLETE: &str = "\
-SELECT pg_catalog.count(*) = 15
+SELECT pg_catalog.count(*) = 16
 FROM (VALUES ('checkpoint', 'installation'), ('skipped_transaction', 'skipped_at'),
              ('schema_change', 'applied_at'), ('snapshot_table', 'left_at'), ('snapshot_part', 'lsn'),
              ('snapshot_step', 'statement'), ('last_stop', 'failure'), ('paired_snapshot', 'updated_at'),
              ('verified_table', 'verified_at'), ('verification', 'verified_at'), ('repair', 'repaired_at'),
-             ('silenced', 'enabled'), ('left_alone', 'object'),
+             ('proved_table', 'lsn'), ('silenced', 'enabled'), ('left_alone', 'object'),
              ('sequence_look', 'changed_at'), ('left_table', 'left_at')) AS v (name, attribute)
 JOIN pg_catalog.pg_attribute AS a
   ON a.attrelid = pg_catalog.to_regclass('pgstream.' || v.name) AND a.attname = v.attribute
@@ -162,7 +162,7 @@ pub async fn forget_checkpoint(session: &Session, slot_name: &str) -> Result<(),
 }
 
 /// What is remembered of a stream; what belongs to it is found by its slot.
-const OF_A_STREAM: [&str; 12] = [
+const OF_A_STREAM: [&str; 13] = [
     "snapshot_step",
     "snapshot_part",
     "snapshot_table",
@@ -170,6 +170,7 @@ const OF_A_STREAM: [&str; 12] = [
     "skipped_transaction",
     "paired_snapshot",
     "verified_table",
+    "proved_table",
     "verification",
     "repair",
     "sequence_look",

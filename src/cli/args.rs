@@ -198,6 +198,7 @@ pub(super) struct ReportArguments {
 
 /// Options of `verify`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches")]
 pub(super) struct VerifyArguments {
     #[command(flatten)]
     sides: SidesArguments,
@@ -213,6 +214,9 @@ pub(super) struct VerifyArguments {
     /// Bring rows that differ from the source, then compare them again
     #[arg(long, conflicts_with = "sample")]
     pub(super) repair: bool,
+    /// Go on where a comparison ended that was not through
+    #[arg(long, conflicts_with_all = ["sample", "repair"])]
+    pub(super) resume: bool,
     /// Compare only so many in a hundred rows: the same on both sides, others in each run
     #[arg(long, value_name = "PERCENT")]
     pub(super) sample: Option<Percent>,

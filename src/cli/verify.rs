@@ -36,6 +36,7 @@ pub(super) fn run(
         repair: arguments.repair,
         sample: arguments.sample.map(|sample| sample.0),
         bytes_per_s: arguments.rate_limit.map(|limit| limit.0),
+        resume: arguments.resume,
     };
     let shown = Shown::new(arguments.json);
     let watch = |event: Event<'_>| match event {

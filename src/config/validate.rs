@@ -91,7 +91,6 @@ impl Configuration {
             key::SNAPSHOT_TABLES,
             key::SNAPSHOT_EXCLUDED_TABLES,
             key::SNAPSHOT_WORKERS,
-            key::SNAPSHOT_PART_SIZE,
         ];
         let enabled = values.snapshot_enabled == Some(true);
         let set = |key: &&str| !enabled && self.setting(key).is_some();

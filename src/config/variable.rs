@@ -297,7 +297,8 @@ pub static VARIABLES: &[Variable] = &[
         section: Section::Copy,
         synonyms: &[],
         meaning: "How much of a table one worker copies in one transaction; a larger table is cut \
-                  into parts, and one with a whole number as its key resumes between them.",
+                  into parts, and one with a whole number as its key resumes between them, as \
+                  verify does.",
         default: "128MiB",
         kind: Kind::Size,
         example: "64MiB",

@@ -4,15 +4,18 @@ use std::collections::HashSet;
 use std::pin::pin;
 
 use futures_util::StreamExt as _;
+use tokio::time::Instant;
 
 use crate::model::{Classify as _, ErrorClass};
 use crate::postgres::{PgError, Session, sqlstate};
 use crate::runtime::clock;
+use crate::snapshot::KeyRange;
 use crate::status::Verdict;
 
 use super::counters::{CHUNK_BYTES, Counters};
 use super::digest::Hasher;
 use super::pair::Pair;
+use super::proved::{Proved, Reached};
 use super::report::TableReport;
 use super::rows::{Differences, Found, ReadOn};
 use super::table::{Candidate, FINGERPRINT, Sample};
@@ -33,7 +36,11 @@ pub(super) struct Settings {
     pub(super) show_values: bool,
     pub(super) sample: Option<Sample>,
     pub(super) counters: Counters,
+    pub(super) proved: Proved,
 }
+
+/// Old snapshots keep dead rows on both sides.
+pub(super) const TOO_OLD: &str = "the snapshots had become too old";
 
 /// The sessions of one worker.
 pub(super) struct Sides<'r> {
@@ -42,6 +49,8 @@ pub(super) struct Sides<'r> {
     /// Sessions that see what is committed now.
     pub(super) source_now: &'r Session,
     pub(super) target_now: &'r Session,
+    /// Behind this, no other range is begun.
+    pub(super) until: Instant,
 }
 
 /// What came of a table.
@@ -128,12 +137,97 @@ async fn under_snapshots(
     if unchanged != (true, true) {
         return Ok(Outcome::Again("its definition was changed".to_owned()));
     }
-    let hasher = Hasher::new(settings.seed, table.row_estimate, table.key.len());
+    let reached = settings.proved.reached(table);
+    let mut sum = Sum::new(table, reached.as_ref());
+    let low = reached.and_then(|reached| reached.below);
+    for (number, range) in table.ranges_from(low).into_iter().enumerate() {
+        if number > 0 && clock::now() >= sides.until {
+            return Ok(Outcome::Again(TOO_OLD.to_owned()));
+        }
+        sum.add(one_range(sides, table, range, settings).await?, settings);
+        if let Some(row_count) = sum.equal_rows() {
+            let reached = Reached {
+                below: range.high,
+                row_count,
+                lsn: pair.lsn,
+            };
+            let noted = settings.proved.note(sides.target_now, table, reached);
+            noted.await?;
+        }
+    }
+    let (mut report, keys) = (sum.report, sum.keys);
+    report.lsn = pair.lsn;
+    report.seconds = started.elapsed().as_secs_f64();
+    Ok(Outcome::Compared(Box::new(report), keys))
+}
+
+/// What the ranges of a table come to.
+struct Sum {
+    report: TableReport,
+    keys: Vec<Vec<String>>,
+}
+
+impl Sum {
+    fn new(table: &Candidate, reached: Option<&Reached>) -> Self {
+        let rows = reached.map_or(0, |reached| reached.row_count);
+        Self {
+            report: TableReport {
+                source_rows: rows,
+                target_rows: rows,
+                counted: true,
+                ..TableReport::without_rows(table.name.clone(), Verdict::Equal)
+            },
+            keys: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, range: RangeReport, settings: &Settings) {
+        let RangeReport {
+            rows: (source_rows, target_rows),
+            differs,
+            counted,
+            found,
+        } = range;
+        let report = &mut self.report;
+        report.source_rows += source_rows;
+        report.target_rows += target_rows;
+        report.missing += found.missing;
+        report.extra += found.extra;
+        report.differing += found.differing;
+        report.counted &= counted;
+        if differs {
+            report.verdict = Verdict::Different;
+        }
+        report.rows.extend(found.rows);
+        report.rows.truncate(settings.rows_max);
+        self.keys.extend(found.keys);
+    }
+
+    /// Returns how many rows are equal, as long as all are.
+    fn equal_rows(&self) -> Option<u64> {
+        (self.report.verdict == Verdict::Equal).then_some(self.report.source_rows)
+    }
+}
+
+/// What one range comes to.
+struct RangeReport {
+    rows: (u64, u64),
+    differs: bool,
+    /// All differing rows were counted.
+    counted: bool,
+    found: Found,
+}
+
+async fn one_range(
+    sides: &Sides<'_>,
+    table: &Candidate,
+    range: KeyRange,
+    settings: &Settings,
+) -> Result<RangeReport, PgError> {
+    let row_estimate = table.row_estimate / (table.ranges.len() as u64).max(1);
+    let hasher = Hasher::new(settings.seed, row_estimate, table.key.len());
     let (mut source, mut target) = (hasher.digest(), hasher.digest());
-    let (copy_source, copy_target) = (
-        table.copy_source(settings.sample),
-        table.copy_target(settings.sample),
-    );
+    let (copy_source, copy_target) = table.copies(range, settings.sample);
     let counters = &settings.counters;
     tokio::try_join!(
         read(sides.source, &copy_source, counters, |row| source.add(row)),
@@ -143,27 +237,18 @@ async fn under_snapshots(
     let found = if differing.is_empty() {
         Found::default()
     } else {
-        differences(sides, table, (hasher, &differing), settings).await?
+        let copies = [
+            (sides.source, copy_source, ReadOn::Source),
+            (sides.target, copy_target, ReadOn::Target),
+        ];
+        differences(copies, table, (hasher, &differing), settings).await?
     };
-    let report = TableReport {
-        table: table.name.clone(),
-        verdict: match differing.is_empty() {
-            true => Verdict::Equal,
-            false => Verdict::Different,
-        },
-        reason: None,
-        source_rows: source.row_count(),
-        target_rows: target.row_count(),
-        missing: found.missing,
-        extra: found.extra,
-        differing: found.differing,
+    Ok(RangeReport {
+        rows: (source.row_count(), target.row_count()),
+        differs: !differing.is_empty(),
         counted: differing.len() <= BUCKETS_READ_MAX,
-        rows: found.rows,
-        repaired: None,
-        lsn: pair.lsn,
-        seconds: started.elapsed().as_secs_f64(),
-    };
-    Ok(Outcome::Compared(Box::new(report), found.keys))
+        found,
+    })
 }
 
 /// Returns whether the table still has the file and the columns that the snapshot shows: rows that a
@@ -181,7 +266,7 @@ pub(super) async fn is_unchanged(then: &Session, now: &Session, oid: u32) -> Res
 }
 
 async fn differences(
-    sides: &Sides<'_>,
+    copies: [(&Session, String, ReadOn); 2],
     table: &Candidate,
     (hasher, differing): (Hasher, &[usize]),
     settings: &Settings,
@@ -190,18 +275,7 @@ async fn differences(
     let names = (&*table.key, &*table.columns);
     let mut differences = Differences::new(hasher, names, settings.show_values);
     let wanted = |row: &[u8]| buckets.contains(&hasher.bucket(row));
-    for (session, copy, on) in [
-        (
-            sides.source,
-            table.copy_source(settings.sample),
-            ReadOn::Source,
-        ),
-        (
-            sides.target,
-            table.copy_target(settings.sample),
-            ReadOn::Target,
-        ),
-    ] {
+    for (session, copy, on) in copies {
         let add = |row: &[u8]| {
             if wanted(row) {
                 differences.add(on, row);

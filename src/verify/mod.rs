@@ -5,7 +5,8 @@
 //!  table   ── what is compared: the tables that replicate, and the columns that both sides have
 //!  digest  ── COPY … TO STDOUT of both sides, the bytes of each row hashed, sums by bucket     (pure)
 //!  rows    ── the rows of unequal buckets, read once more, row by row                           (pure)
-//!  compare ── one table, both sides at once
+//!  compare ── one table, both sides at once, range by range where its key has an order
+//!  proved  ── how far each table is, for another pair of snapshots or another run
 //!  workers ── several tables at a time; others go first
 //!  schema  ── what replicates of the definitions, compared by the one comparer of descriptions
 //!  sequence── the target's are not behind
@@ -26,6 +27,7 @@ mod counters;
 mod digest;
 mod error;
 mod pair;
+mod proved;
 mod record;
 mod repair;
 mod repairs;

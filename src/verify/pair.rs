@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 use crate::config::ConnectionSettings;
+use crate::fault;
 use crate::model::{Lsn, quote_literal};
 use crate::postgres::{PgError, Session};
 use crate::runtime::clock;
@@ -164,9 +165,11 @@ pub(super) async fn take(
         Ok(standing) => standing,
         Err(reason) => return Ok(Err(reason)),
     };
+    fault::point(fault::VERIFY_WHILE_STANDING);
     let named = standing.lsn;
     let taken = take_target(&on_target, slot_name).await;
     let (target_snapshot, lsn) = taken.map_err(VerifyError::of("take a snapshot of the target"))?;
+    fault::point(fault::VERIFY_BEFORE_RELEASE);
     let (snapshot, pause) = match standing.release().await? {
         Ok(released) => released,
         Err(reason) => return Ok(Err(reason)),

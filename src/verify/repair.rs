@@ -37,7 +37,7 @@ use super::digest::Hasher;
 use super::pair::{Sessions, Standing, random};
 use super::report::Repaired;
 use super::session::connect;
-use super::table::Candidate;
+use super::table::{Candidate, WHOLE};
 
 /// A user who holds a lock for longer is not waited for: the stream stands still.
 const SETTINGS: &str = "SET row_security = off; SET lock_timeout = '1s'";
@@ -301,7 +301,7 @@ impl Buckets {
     ) -> Result<Self, PgError> {
         let hasher = Hasher::new(random(), table.row_estimate, 0);
         let (mut on_source, mut on_target) = (hasher.digest(), hasher.digest());
-        let (from_source, from_target) = (table.copy_source(None), table.copy_target(None));
+        let (from_source, from_target) = table.copies(WHOLE, None);
         tokio::try_join!(
             read(source, &from_source, |row| on_source.add(row)),
             read(target, &from_target, |row| on_target.add(row)),

@@ -38,6 +38,7 @@ impl Run<'_> {
             for one in &differing {
                 let repaired = self.repair_table(one, &mut refusals).await?;
                 is_further |= repaired.is_something();
+                self.settings.proved.forget(&one.table);
                 let name = &one.table.name;
                 found
                     .repaired

@@ -105,6 +105,27 @@ pub struct TableReport {
     pub seconds: f64,
 }
 
+impl TableReport {
+    /// Returns a report of no rows.
+    pub(super) const fn without_rows(table: QualifiedName, verdict: Verdict) -> Self {
+        Self {
+            table,
+            verdict,
+            reason: None,
+            source_rows: 0,
+            target_rows: 0,
+            missing: 0,
+            extra: 0,
+            differing: 0,
+            counted: false,
+            rows: Vec::new(),
+            repaired: None,
+            lsn: Lsn::ZERO,
+            seconds: 0.0,
+        }
+    }
+}
+
 /// What was found of all tables.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {

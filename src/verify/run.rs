@@ -7,10 +7,12 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::{debug, info, warn};
 
+use crate::apply;
 use crate::config::{Pipeline, TableFilter};
 use crate::engine::follow_sequences;
+use crate::fault;
 use crate::model::{Lsn, QualifiedName};
-use crate::postgres::{Session, slot_or_default};
+use crate::postgres::{PgError, Session, slot_or_default};
 use crate::runtime::clock;
 use crate::status::{Verdict, failure_of};
 
@@ -20,6 +22,7 @@ use super::beside::Beside;
 use super::compare::{Outcome, Settings};
 use super::counters::Counters;
 use super::pair::{self, Pair};
+use super::proved::{Proved, Reached};
 use super::record::{record, record_all};
 use super::report::{Event, ObjectReport, Progress, Repaired, Report, TableReport};
 use super::schema::compare_schema;
@@ -59,6 +62,8 @@ pub struct Options {
     pub sample: Option<f64>,
     /// What is read in a second, both sides together; none: as fast as it goes.
     pub bytes_per_s: Option<u64>,
+    /// What a comparison that was not through has proved is not compared again.
+    pub resume: bool,
 }
 
 /// Compares both sides and keeps the verdicts on the target. `watch` hears of everything as it comes.
@@ -100,6 +105,7 @@ pub async fn verify(
         show_values: options.show_values,
         sample: options.sample.map(|percent| Sample { percent, seed }),
         counters: Counters::new(options.bytes_per_s),
+        proved: Proved::new(&slot_name, options.sample.is_none() && !options.repair),
     };
     let run = Run {
         pipeline,
@@ -124,7 +130,7 @@ pub(super) struct Run<'r> {
     pub(super) slot_name: String,
     /// Nobody streams: the target is taken over.
     pub(super) adoption: Option<Adoption>,
-    settings: Arc<Settings>,
+    pub(super) settings: Arc<Settings>,
     pub(super) watch: &'r dyn Fn(Event<'_>),
 }
 
@@ -163,6 +169,10 @@ impl Run<'_> {
             progress: Progress::default(),
             schema_tries: 0,
         };
+        apply::install_records(&records).await?;
+        let begun = self.settings.proved.begin(&records, self.options.resume);
+        let begun = begun.await;
+        begun.map_err(VerifyError::of("read how far the last comparison was"))?;
         let sequences = self.sequences(&records).await?;
         self.compare(&mut found, &records).await?;
         if self.options.repair {
@@ -190,11 +200,22 @@ impl Run<'_> {
             .tables
             .sort_by(|one, other| one.table.cmp(&other.table));
         report.seconds = started.elapsed().as_secs_f64();
-        if report.is_whole() {
-            let recorded = record_all(&records, report).await;
-            recorded.map_err(VerifyError::of("keep the verdict on the target"))?;
-        }
+        fault::point(fault::VERIFY_BEFORE_VERDICT);
+        let kept = self.keep(&records, report).await;
+        kept.map_err(VerifyError::of("keep the verdict on the target"))?;
         Ok(found.report)
+    }
+
+    /// Writes the verdict down; a comparison that is through has nothing to resume.
+    async fn keep(&self, records: &Session, report: &Report) -> Result<(), PgError> {
+        if report.is_whole() {
+            record_all(records, report).await?;
+        }
+        let mut tables = report.tables.iter();
+        match tables.any(|table| table.verdict == Verdict::NotCompared) {
+            true => Ok(()),
+            false => self.settings.proved.end(records).await,
+        }
     }
 
     /// Compares what is left, under as many pairs as it takes.
@@ -282,8 +303,9 @@ impl Run<'_> {
             Box::pin(self.schema(&pair, found, records)).await?;
         }
         let sides = (&pair.source.session, &pair.target.session);
-        let (wanted, filter) = (&self.options.tables, &self.pipeline.filter);
-        let tables = table::list(sides, &self.slot_name, wanted, filter).await;
+        let patterns = (&self.options.tables, &self.pipeline.filter);
+        let range_bytes = self.pipeline.snapshot.part_size.0;
+        let tables = table::list(sides, &self.slot_name, patterns, range_bytes).await;
         let tables = tables.map_err(VerifyError::of("list the tables"))?;
         let candidates = self.candidates(tables, found, records).await?;
         let rows = candidates.iter().map(|table| table.row_estimate * 2);
@@ -346,8 +368,19 @@ impl Run<'_> {
                 self.came(report, found, records).await?;
             }
         }
-        let mut candidates = tables.candidates;
-        candidates.retain(|table| is_left(&table.name));
+        let candidates = tables.candidates.into_iter();
+        let candidates = candidates.filter(|table| is_left(&table.name));
+        let mut left = Vec::new();
+        for table in candidates {
+            match self.settings.proved.reached(&table) {
+                Some(reached) if reached.below.is_none() => {
+                    let report = proved_before(&table, &reached);
+                    self.came(report, found, records).await?;
+                }
+                Some(_) | None => left.push(table),
+            }
+        }
+        let candidates = left;
         if again.is_none() {
             found.progress.table_count = found.report.tables.len() + candidates.len();
         }
@@ -442,18 +475,19 @@ fn restless_schema() -> ObjectReport {
 
 fn without_rows(table: QualifiedName, verdict: Verdict, reason: String, lsn: Lsn) -> TableReport {
     TableReport {
-        table,
-        verdict,
         reason: Some(reason),
-        source_rows: 0,
-        target_rows: 0,
-        missing: 0,
-        extra: 0,
-        differing: 0,
-        counted: false,
-        rows: Vec::new(),
-        repaired: None,
         lsn,
-        seconds: 0.0,
+        ..TableReport::without_rows(table, verdict)
+    }
+}
+
+/// A table that another run has proved equal.
+fn proved_before(table: &Candidate, reached: &Reached) -> TableReport {
+    TableReport {
+        source_rows: reached.row_count,
+        target_rows: reached.row_count,
+        counted: true,
+        lsn: reached.lsn,
+        ..TableReport::without_rows(table.name.clone(), Verdict::Equal)
     }
 }

@@ -6,7 +6,8 @@ use crate::config::TableFilter;
 use crate::model::{QualifiedName, RelationId, quote_ident};
 use crate::postgres::{PgError, Session};
 use crate::snapshot::source::select;
-use crate::snapshot::{SourceTable, source_tables};
+use crate::snapshot::source::select::bounds;
+use crate::snapshot::{KeyRange, RangeKey, SourceTable, plan_ranges, source_tables};
 
 /// All columns but those that PostgreSQL computes when they are read, and those of the key.
 const COLUMNS: &str = "\
@@ -20,7 +21,15 @@ SELECT c.oid,
                  CROSS JOIN LATERAL pg_catalog.unnest(i.indkey) WITH ORDINALITY AS k (number, place)
                  JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.number
                  WHERE i.indrelid = c.oid AND i.indisprimary AND k.place <= i.indnkeyatts), '{}'),
-       GREATEST(c.reltuples, 0)::pg_catalog.int8
+       GREATEST(c.reltuples, 0)::pg_catalog.int8,
+       (SELECT st.histogram_bounds::pg_catalog.text
+        FROM pg_catalog.pg_index AS i
+        JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+        JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+        JOIN pg_catalog.pg_stats AS st
+          ON st.schemaname = n.nspname AND st.tablename = c.relname AND st.attname = a.attname
+         AND NOT st.inherited AND pg_catalog.abs(st.correlation) > 0.9
+        WHERE i.indrelid = c.oid AND i.indisprimary AND a.atttypid IN (20, 21, 23))
 FROM pg_catalog.pg_class AS c
 WHERE c.oid = ANY ($1)";
 
@@ -29,7 +38,11 @@ SELECT n.nspname::pg_catalog.text, c.relname::pg_catalog.text, c.oid, c.relkind 
        COALESCE((SELECT pg_catalog.array_agg(a.attname::pg_catalog.text)
                  FROM pg_catalog.pg_attribute AS a
                  WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-                   AND a.attgenerated <> 'v'), '{}')
+                   AND a.attgenerated <> 'v'), '{}'),
+       COALESCE((SELECT pg_catalog.array_agg(a.attname::pg_catalog.text)
+                 FROM pg_catalog.pg_attribute AS a
+                 WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+                   AND a.attnotnull AND a.atttypid IN (20, 21, 23)), '{}')
 FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[]))
      AS w (schema_name, table_name)
 JOIN pg_catalog.pg_namespace AS n ON n.nspname = w.schema_name
@@ -69,6 +82,11 @@ pub(super) struct Candidate {
     pub(super) key: Vec<usize>,
     pub(super) row_estimate: u64,
     pub(super) byte_count: u64,
+    /// Changes with its file and its columns.
+    pub(super) fingerprint: String,
+    /// Where the first column of the key is a whole number on both sides and the rows lie in its order, ranges
+    /// of it; none: it is read as a whole.
+    pub(super) ranges: Vec<KeyRange>,
 }
 
 /// The stream stands still while a range is brought: it has no more rows, and no more bytes.
@@ -109,12 +127,26 @@ impl Tables {
 }
 
 impl Candidate {
-    pub(super) fn copy_source(&self, sample: Option<Sample>) -> String {
-        self.copy(self.source_is_root, sample)
+    /// Returns the statements that read some of the rows of the source and of the target.
+    pub(super) fn copies(&self, range: KeyRange, sample: Option<Sample>) -> (String, String) {
+        let copy = |root| self.copy(root, range, sample);
+        (copy(self.source_is_root), copy(self.target_is_root))
     }
 
-    pub(super) fn copy_target(&self, sample: Option<Sample>) -> String {
-        self.copy(self.target_is_root, sample)
+    /// Returns the ranges that hold the keys from one on.
+    pub(super) fn ranges_from(&self, low: Option<i64>) -> Vec<KeyRange> {
+        let is_left = |range: &&KeyRange| {
+            range
+                .high
+                .is_none_or(|high| low.is_none_or(|low| high > low))
+        };
+        let ranges = self.ranges.iter().filter(is_left);
+        ranges
+            .map(|range| KeyRange {
+                low: range.low.max(low),
+                ..*range
+            })
+            .collect()
     }
 
     /// Returns the statement that reads the rows of the source that meet a condition.
@@ -165,7 +197,7 @@ impl Candidate {
         (self.source_is_root, self.target_is_root)
     }
 
-    fn copy(&self, root: bool, sample: Option<Sample>) -> String {
+    fn copy(&self, root: bool, range: KeyRange, sample: Option<Sample>) -> String {
         let columns: Vec<String> = self.columns.iter().map(|name| quote_ident(name)).collect();
         let known_by: Vec<String> = match self.key.is_empty() {
             true => columns.clone(),
@@ -173,15 +205,36 @@ impl Candidate {
                 .cloned()
                 .collect(),
         };
+        let bound = |operator: &str, bound: Option<i64>| {
+            let column = known_by.first()?;
+            bound.map(|bound| {
+                format!("{column} OPERATOR(pg_catalog.{operator}) '{bound}'::pg_catalog.int8")
+            })
+        };
+        let conditions = [
+            bound(">=", range.low),
+            bound("<", range.high),
+            sample.map(|sample| sample.condition(&known_by)),
+        ];
+        let conditions: Vec<String> = conditions.into_iter().flatten().collect();
+        let filter = match conditions.is_empty() {
+            true => String::new(),
+            false => format!(" WHERE {}", conditions.join(" AND ")),
+        };
         format!(
-            "COPY (SELECT {} FROM {}{}{}) TO STDOUT",
+            "COPY (SELECT {} FROM {}{}{filter}) TO STDOUT",
             columns.join(", "),
             only(root),
             self.name.quoted(),
-            sample.map_or_else(String::new, |sample| sample.condition(&known_by))
         )
     }
 }
+
+/// All rows.
+pub(super) const WHOLE: KeyRange = KeyRange {
+    low: None,
+    high: None,
+};
 
 /// Some of the rows, the same ones on both sides: by the key, where there is one. Two rows of a table
 /// without a key that are not equal may be taken on one side only, and are reported rightly.
@@ -196,7 +249,7 @@ impl Sample {
     fn condition(self, known_by: &[String]) -> String {
         let below = (self.percent / 100.0 * f64::from(u32::MAX)).round();
         format!(
-            " WHERE ('x' || pg_catalog.substr(pg_catalog.md5('{}' || ROW({})::pg_catalog.text), 1, 8))\
+            "('x' || pg_catalog.substr(pg_catalog.md5('{}' || ROW({})::pg_catalog.text), 1, 8))\
              ::bit(32)::pg_catalog.int8 <= {below}",
             self.seed,
             known_by.join(", ")
@@ -212,6 +265,8 @@ struct OnTarget {
     oid: u32,
     root: bool,
     columns: Vec<String>,
+    /// Those that hold a whole number in every row.
+    numbers: Vec<String>,
 }
 
 /// Returns the tables (OIDs on the source) that replicate, are wanted, and are not being copied.
@@ -233,8 +288,8 @@ pub(super) async fn ready(
 pub(super) async fn list(
     (source, target): (&Session, &Session),
     slot_name: &str,
-    wanted: &TableFilter,
-    filter: &TableFilter,
+    (wanted, filter): (&TableFilter, &TableFilter),
+    range_bytes: u64,
 ) -> Result<Tables, PgError> {
     let all = source_tables(source).await?;
     let selected = select(&all, wanted, filter).tables;
@@ -272,7 +327,7 @@ pub(super) async fn list(
             tables.lacking.push((name, reason));
             continue;
         };
-        match candidate(table, described.get(&table.relation.0), found) {
+        match candidate(table, described.get(&table.relation.0), found, range_bytes) {
             Ok(candidate) => tables.candidates.push(candidate),
             Err(reason) => tables.lacking.push((name, reason)),
         }
@@ -306,6 +361,7 @@ struct Described {
     columns: Vec<String>,
     key: Vec<String>,
     row_estimate: i64,
+    bounds: Vec<i64>,
 }
 
 fn described_row(row: &tokio_postgres::Row) -> (u32, Described) {
@@ -313,6 +369,7 @@ fn described_row(row: &tokio_postgres::Row) -> (u32, Described) {
         columns: row.get(1),
         key: row.get(2),
         row_estimate: row.get(3),
+        bounds: bounds(row.get(4)),
     };
     (row.get(0), described)
 }
@@ -330,6 +387,7 @@ async fn on_target(
             oid: row.get(2),
             root: row.get(3),
             columns: row.get(4),
+            numbers: row.get(5),
         };
         (
             QualifiedName::new(row.get::<_, &str>(0), row.get::<_, &str>(1)),
@@ -343,6 +401,7 @@ fn candidate(
     table: &SourceTable,
     described: Option<&Described>,
     found: &OnTarget,
+    range_bytes: u64,
 ) -> Result<Candidate, String> {
     let Some(described) = described else {
         return Err("it was dropped on the source".to_owned());
@@ -373,5 +432,26 @@ fn candidate(
             .unwrap_or_default()
             .max(table.byte_count / 200),
         byte_count: table.byte_count,
+        fingerprint: table.fingerprint.clone(),
+        ranges: ranges(table, described, found, range_bytes),
     })
+}
+
+fn ranges(
+    table: &SourceTable,
+    described: &Described,
+    found: &OnTarget,
+    range_bytes: u64,
+) -> Vec<KeyRange> {
+    let column = described.key.first();
+    let column = column.filter(|column| found.numbers.contains(column) && !table.partitioned);
+    let ranges = column.map(|column| {
+        let key = RangeKey {
+            column: column.clone(),
+            bounds: described.bounds.clone(),
+        };
+        plan_ranges(&key, table.byte_count, range_bytes)
+    });
+    let ranges = ranges.filter(|ranges| !ranges.is_empty());
+    ranges.unwrap_or_else(|| vec![WHOLE])
 }

@@ -15,7 +15,7 @@ use crate::postgres::{PgError, Session};
 use crate::runtime::{Task, clock, spawn};
 
 use super::VerifyError;
-use super::compare::{Outcome, Settings, Sides, compare};
+use super::compare::{Outcome, Settings, Sides, TOO_OLD, compare};
 use super::pair::Pair;
 use super::session::connect;
 use super::table::Candidate;
@@ -64,7 +64,7 @@ struct Shared {
 impl Shared {
     fn next(&self) -> Option<Candidate> {
         if clock::now() >= self.until {
-            self.end("the snapshots had become too old");
+            self.end(TOO_OLD);
         }
         if self.ended.load(Ordering::Relaxed) {
             return None;
@@ -165,6 +165,7 @@ async fn work(
         target: &target,
         source_now: &shared.now.0,
         target_now: &shared.now.1,
+        until: shared.until,
     };
     while let Some(table) = shared.next() {
         let outcome = compare(&sides, &shared.pair, &table, &shared.settings).await?;

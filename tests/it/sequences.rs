@@ -209,6 +209,7 @@ async fn sequences_are_brought_forward_on_demand_and_by_verify() {
         show_values: false,
         sample: None,
         bytes_per_s: None,
+        resume: false,
     };
     Box::pin(verify(&flow.pipeline, &options, |_| ()))
         .await

@@ -3,7 +3,11 @@
 mod adopt;
 mod anew;
 mod cli;
+mod divergence;
+#[cfg(feature = "failpoints")]
+mod kill;
 pub(crate) mod repair;
+mod resume;
 mod schema;
 
 use std::sync::Arc;
@@ -13,7 +17,7 @@ use pgstream::config::{Plugin, TableFilter};
 use pgstream::engine::Handle;
 use pgstream::runtime::{Task, spawn};
 use pgstream::status::Phase;
-use pgstream::verify::{Options, Report, RowKind, TableReport, Verdict, verify};
+use pgstream::verify::{Options, Report, TableReport, Verdict, verify};
 
 use crate::support::flow::{Flow, stop, wait_for};
 use crate::support::{connect, execute, query_text, wait_until};
@@ -27,6 +31,7 @@ fn options() -> Options {
         show_values: false,
         sample: None,
         bytes_per_s: None,
+        resume: false,
     }
 }
 
@@ -134,107 +139,6 @@ async fn nothing_is_reported_while_everybody_writes_with_pgoutput() {
 #[tokio::test]
 async fn nothing_is_reported_while_everybody_writes_with_wal2json() {
     nothing_differs_while_everybody_writes(Plugin::Wal2json).await;
-}
-
-const KINDS: &str = "\
-CREATE TABLE public.value (id int PRIMARY KEY, v text);
-CREATE TABLE public.missing (id int PRIMARY KEY);
-CREATE TABLE public.extra (id int PRIMARY KEY);
-CREATE TABLE public.keyless (v int); ALTER TABLE public.keyless REPLICA IDENTITY FULL;
-CREATE TABLE public.twins (v int); ALTER TABLE public.twins REPLICA IDENTITY FULL;
-CREATE TABLE public.zeros (id int PRIMARY KEY, v numeric);
-CREATE TABLE public.minus (id int PRIMARY KEY, v float8);
-CREATE TABLE public.nothing (id int PRIMARY KEY, v text);
-CREATE TABLE public.large (id int PRIMARY KEY, v text);
-CREATE TABLE public.made (id int PRIMARY KEY, v int, w int GENERATED ALWAYS AS (v * 2) STORED);
-CREATE TABLE public.same (id int PRIMARY KEY, v text);
-CREATE TABLE public.parted (id int PRIMARY KEY, v int) PARTITION BY RANGE (id);
-CREATE TABLE public.parted_low PARTITION OF public.parted FOR VALUES FROM (0) TO (10);
-CREATE TABLE public.parted_high PARTITION OF public.parted FOR VALUES FROM (10) TO (20);";
-
-const ROWS: &str = "\
-INSERT INTO public.value SELECT id, 'v' || id FROM generate_series(1, 5000) AS id;
-INSERT INTO public.missing SELECT generate_series(1, 5000);
-INSERT INTO public.extra SELECT generate_series(1, 10);
-INSERT INTO public.keyless VALUES (1), (1), (2);
-INSERT INTO public.twins VALUES (1), (2);
-INSERT INTO public.zeros VALUES (1, 1.10);
-INSERT INTO public.minus VALUES (1, 0);
-INSERT INTO public.nothing VALUES (1, '');
-INSERT INTO public.large SELECT id, repeat(md5(id::text), 10000) FROM generate_series(1, 5) AS id;
-INSERT INTO public.made VALUES (1, 1);
-INSERT INTO public.same SELECT id, 'é\t\\n' || id FROM generate_series(1, 100) AS id;
-INSERT INTO public.parted SELECT id, id FROM generate_series(0, 19) AS id;";
-
-/// As somebody would who does not know what he does. Of `twins`, both sums by XOR are the same.
-const DIVERGENCES: &str = "\
-UPDATE public.value SET v = 'V77' WHERE id = 77;
-DELETE FROM public.missing WHERE id IN (1, 2500, 5000);
-INSERT INTO public.extra VALUES (11), (12);
-INSERT INTO public.keyless VALUES (2);
-INSERT INTO public.twins VALUES (3), (3);
-UPDATE public.zeros SET v = 1.1;
-UPDATE public.minus SET v = '-0';
-UPDATE public.nothing SET v = NULL;
-UPDATE public.large SET v = overlay(v placing 'X' from 200000) WHERE id = 3;
-UPDATE public.made SET v = 2;
-UPDATE public.parted SET v = 100 WHERE id = 19;";
-
-#[tokio::test]
-async fn every_kind_of_divergence_is_found_and_nothing_else() {
-    let flow = Flow::schema(Plugin::Pgoutput).await;
-    let engine = flow.start();
-    flow.run(KINDS).await;
-    flow.run(ROWS).await;
-    flow.equal().await;
-    execute(&flow.target, DIVERGENCES).await;
-
-    let report = compare(&flow).await;
-
-    assert_eq!(report.verdict(), Verdict::Different);
-    let found: Vec<String> = report
-        .tables
-        .iter()
-        .filter(|table| table.verdict != Verdict::Equal)
-        .map(|table| {
-            let TableReport {
-                table,
-                missing,
-                extra,
-                differing,
-                ..
-            } = table;
-            format!("{table} -{missing} +{extra} ~{differing}")
-        })
-        .collect();
-    assert_eq!(
-        found,
-        [
-            "public.extra -0 +2 ~0",
-            "public.keyless -0 +1 ~0",
-            "public.large -0 +0 ~1",
-            "public.made -0 +0 ~1",
-            "public.minus -0 +0 ~1",
-            "public.missing -3 +0 ~0",
-            "public.nothing -0 +0 ~1",
-            "public.parted_high -0 +0 ~1",
-            "public.twins -0 +2 ~0",
-            "public.value -0 +0 ~1",
-            "public.zeros -0 +0 ~1",
-        ]
-    );
-    let value = &table(&report, "public.value").rows;
-    assert_eq!(value.len(), 1);
-    assert_eq!(value[0].kind, RowKind::Different);
-    assert_eq!(value[0].key, Some(vec!["77".to_owned()]));
-    assert_eq!(value[0].columns, ["v"]);
-    assert_eq!(table(&report, "public.made").rows[0].columns, ["v", "w"]);
-    let kept = "SELECT verdict, count(*) FROM pgstream.verified_table GROUP BY 1 ORDER BY 1";
-    assert_eq!(
-        query_text(&flow.target, kept).await,
-        ["different|11", "equal|2"]
-    );
-    stop(engine).await;
 }
 
 #[tokio::test]

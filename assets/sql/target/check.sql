@@ -20,7 +20,7 @@ SELECT pg_catalog.json_build_object(
     WHERE n.nspname = 'pgstream'
       AND c.relname IN ('checkpoint', 'skipped_transaction', 'schema_change',
                         'snapshot_table', 'snapshot_part', 'snapshot_step',
-                        'paired_snapshot', 'verified_table', 'verification', 'repair', 'last_stop', 'silenced', 'left_alone',
+                        'paired_snapshot', 'verified_table', 'proved_table', 'verification', 'repair', 'last_stop', 'silenced', 'left_alone',
                         'sequence_look', 'left_table')), '[]'::pg_catalog.json),
   'schemas', COALESCE((
     SELECT pg_catalog.json_agg(pg_catalog.json_build_object(

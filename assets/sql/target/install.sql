@@ -172,6 +172,17 @@ CREATE TABLE IF NOT EXISTS pgstream.verified_table (
 );
 COMMENT ON TABLE pgstream.verified_table IS 'The last verdict of verify on each table';
 
+CREATE TABLE IF NOT EXISTS pgstream.proved_table (
+  slot_name   pg_catalog.text NOT NULL,
+  relation    pg_catalog.oid NOT NULL,  -- on the source
+  fingerprint pg_catalog.text NOT NULL, -- its file and columns there
+  below       pg_catalog.int8,          -- rows with keys below this are equal; NULL: all rows
+  row_count   pg_catalog.int8 NOT NULL,
+  lsn         pg_catalog.pg_lsn NOT NULL,
+  PRIMARY KEY (slot_name, relation)
+);
+COMMENT ON TABLE pgstream.proved_table IS 'How far a comparison is that is not through';
+
 CREATE TABLE IF NOT EXISTS pgstream.verification (
   slot_name      pg_catalog.text PRIMARY KEY,
   verdict        pg_catalog.text NOT NULL, -- equal, different, not_compared

@@ -76,6 +76,7 @@ fn options(comparison: Comparison) -> Options {
         show_values: comparison.show_values,
         sample: None,
         bytes_per_s: None,
+        resume: false,
     }
 }
 

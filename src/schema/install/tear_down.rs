@@ -373,7 +373,7 @@ BEGIN
       EXECUTE wake;
     END LOOP;
   END IF;
-  FOREACH name IN ARRAY ARRAY['paired_snapshot', 'sequence_look', 'verified_table', 'verification', 'repair',
+  FOREACH name IN ARRAY ARRAY['paired_snapshot', 'sequence_look', 'verified_table', 'proved_table', 'verification', 'repair',
                             'left_alone', 'left_table', 'snapshot_step', 'snapshot_part',
                             'snapshot_table', 'schema_change', 'skipped_transaction', 'last_stop'{checkpoint}] LOOP
     IF pg_catalog.to_regclass('pgstream.' || name) IS NOT NULL THEN

@@ -184,7 +184,7 @@ impl TypeFingerprints {
 }
 
 /// Reads an array of whole numbers as PostgreSQL prints it.
-fn bounds(text: Option<&str>) -> Vec<i64> {
+pub(crate) fn bounds(text: Option<&str>) -> Vec<i64> {
     let inside = text.unwrap_or_default().trim_matches(['{', '}']);
     inside
         .split(',')

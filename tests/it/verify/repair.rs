@@ -6,7 +6,8 @@ use pgstream::verify::{Options, Report, Verdict, verify};
 use crate::support::flow::{Flow, stop};
 use crate::support::{Call, execute, query_text};
 
-use super::{DIVERGENCES, KINDS, ROWS, Writers, compare, options};
+use super::divergence::{DIVERGENCES, KINDS, ROWS};
+use super::{Writers, compare, options};
 
 pub(crate) async fn repair(flow: &Flow) -> Report {
     let options = Options {
