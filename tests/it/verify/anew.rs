@@ -97,6 +97,86 @@ async fn a_pair_can_be_used_again_after_tear_down_and_init() {
     assert_eq!(again.terminate().await.code, Some(0));
 }
 
+impl Pair {
+    async fn play(&self, running: &Running) {
+        for statement in TUTORIAL {
+            self.on_source(statement).await;
+        }
+        let target = connect(&self.target.url("postgres")).await;
+        wait_until("the rows arrive", async || {
+            let sql = "SELECT string_agg(name, ' ' ORDER BY id) FROM test";
+            let there = crate::support::sql::try_query_text(&target, sql).await?;
+            match there.join("") == "alice bob charlie" {
+                true => Ok(()),
+                false => Err(format!("{there:?}; {}", running.stderr())),
+            }
+        })
+        .await;
+    }
+}
+
+/// The statements of the tutorial; the table that it leaves is dropped first.
+#[tokio::test]
+async fn the_tutorial_can_be_played_twice_on_the_same_pair() {
+    let (source, target) = pair();
+    let pair = Pair { source, target };
+    for time in 1..=2 {
+        let made = pair.call("init").await;
+        assert_eq!(made.code, Some(0), "{time}: {}", seen(&made));
+        let running = pair.run();
+        running.logged("streaming started").await;
+        pair.on_source("DROP TABLE IF EXISTS test").await;
+        let on_target = connect(&pair.target.url("postgres")).await;
+        wait_until("the table of the first time is gone", async || {
+            let sql = "SELECT count(*) FROM pg_class WHERE relname = 'test'";
+            match query_text(&on_target, sql).await.join("").as_str() {
+                "0" => Ok(()),
+                other => Err(other.to_owned()),
+            }
+        })
+        .await;
+        pair.play(&running).await;
+        assert_eq!(running.terminate().await.code, Some(0), "{time}");
+        pair.tear_down().await;
+    }
+}
+
+/// Dropped while nothing was streamed, it is still on the target.
+#[tokio::test]
+async fn what_the_target_has_of_a_first_time_stops_the_second_and_is_taken_over() {
+    let pair = Pair::used().await;
+    pair.tear_down().await;
+    pair.on_source("DROP TABLE public.test").await;
+    assert_eq!(pair.call("init").await.code, Some(0));
+    let running = pair.run();
+    pair.on_source("CREATE TABLE public.test (id int PRIMARY KEY)")
+        .await;
+    pair.on_source("INSERT INTO public.test VALUES (1), (2)")
+        .await;
+    let refused = running.outcome().await;
+    assert_eq!(refused.code, Some(65), "{}", seen(&refused));
+
+    let taken = pair.call("verify --repair").await;
+
+    assert_eq!(taken.code, Some(0), "{}", seen(&taken));
+    let running = pair.run();
+    pair.on_source("INSERT INTO public.test VALUES (3)").await;
+    pair.arrives("1 2 3").await;
+    assert_eq!(running.terminate().await.code, Some(0));
+}
+
+const TUTORIAL: [&str; 9] = [
+    "CREATE TABLE test(id SERIAL PRIMARY KEY, name TEXT)",
+    "ALTER TABLE test RENAME TO tutorial_test",
+    "ALTER TABLE tutorial_test ADD COLUMN age INT DEFAULT 0",
+    "ALTER TABLE tutorial_test ALTER COLUMN age TYPE bigint",
+    "ALTER TABLE tutorial_test RENAME COLUMN age TO new_age",
+    "ALTER TABLE tutorial_test DROP COLUMN new_age",
+    "DROP TABLE tutorial_test",
+    "CREATE TABLE test(id SERIAL PRIMARY KEY, name TEXT)",
+    "INSERT INTO test(name) VALUES('alice'),('bob'),('charlie')",
+];
+
 /// Nobody has torn it down: what the slot would have had is lost, and that is said.
 #[tokio::test]
 async fn a_slot_that_got_lost_stops_the_start_although_init_makes_another() {
