@@ -1,5 +1,6 @@
-//! `make bench`: how fast a backlog reaches the target, how soon a single row does, and how long a
-//! first copy takes ([`snapshot`]), and what all of it costs the source ([`source`]).
+//! `make bench`: how fast a backlog reaches the target, how soon a single row does, how long a first
+//! copy takes ([`snapshot`]) and a comparison of both sides ([`verify`]), and what all of it costs the
+//! source ([`source`]).
 //!
 //! Three readers drain the same backlog from slots that were made before it: `pg_recvlogical` into
 //! nothing (what the source can send), PostgreSQL's own subscription, and `pgstream run`, each in
@@ -38,6 +39,7 @@ mod servers;
 mod snapshot;
 mod source;
 mod usage;
+mod verify;
 mod workload;
 
 use std::process::ExitCode;
@@ -102,6 +104,9 @@ async fn bench(options: &Options) -> anyhow::Result<()> {
     }
     if options.wants("snapshot") {
         print!("{}", snapshot::measure(&servers, options).await?);
+    }
+    if options.wants("verify") {
+        print!("{}", verify::measure(&servers, options).await?);
     }
     Ok(())
 }

@@ -6,8 +6,8 @@
 //!    per round, per copier in turn: a fresh target database ─> (copy) ─> equal counts and sums
 //! ```
 
-mod copier;
-mod load;
+pub(crate) mod copier;
+pub(crate) mod load;
 mod table;
 
 use anyhow::{Context as _, ensure};
@@ -56,7 +56,7 @@ fn in_turn(load: Load, round: usize) -> Vec<Copier> {
 }
 
 /// Makes the source. Returns the size of its tables.
-async fn fill(servers: &Servers, load: Load, row_count: u64) -> anyhow::Result<u64> {
+pub(crate) async fn fill(servers: &Servers, load: Load, row_count: u64) -> anyhow::Result<u64> {
     create_database(&servers.source_url_of("postgres"), load.name).await?;
     let source = connect(&servers.source_url_of(load.name)).await?;
     source.batch_execute(&(load.fill)(row_count)).await?;
@@ -122,7 +122,7 @@ async fn answers(session: &tokio_postgres::Client, question: &str) -> anyhow::Re
     Ok(answers)
 }
 
-async fn create_database(administrator: &str, name: &str) -> anyhow::Result<()> {
+pub(crate) async fn create_database(administrator: &str, name: &str) -> anyhow::Result<()> {
     let session = connect(administrator).await?;
     Ok(session
         .batch_execute(&format!("CREATE DATABASE {name}"))
@@ -130,7 +130,10 @@ async fn create_database(administrator: &str, name: &str) -> anyhow::Result<()> 
 }
 
 /// Sessions that have just ended may still be seen.
-async fn drop_database(administrator: &tokio_postgres::Client, name: &str) -> anyhow::Result<()> {
+pub(crate) async fn drop_database(
+    administrator: &tokio_postgres::Client,
+    name: &str,
+) -> anyhow::Result<()> {
     let sql = format!("DROP DATABASE {name} WITH (FORCE)");
     Ok(administrator.batch_execute(&sql).await?)
 }
