@@ -76,13 +76,7 @@ pub(super) async fn find_slot(
     }
     if row.get::<_, Option<&str>>(4) == Some("lost") {
         let reason = "the source has removed WAL that it needs".to_owned();
-        let argument = errors.0.as_argument();
-        let anew = match was_applied(source, &name, errors).await? {
-            true => take_over(&argument),
-            false => begin_anew(&argument, &name),
-        };
-        let keep = "and raise max_slot_wal_keep_size on the source";
-        return Err(unusable(reason, &format!("{anew}; {keep}")));
+        return Err(unusable(reason, &lost_hint(source, &name, errors).await?));
     }
     if let Some(pid) = row.get::<_, Option<i32>>(6) {
         let (endpoint, silence_timeout) = (errors.0.endpoint(), holder_timeout);
@@ -104,6 +98,21 @@ pub(super) async fn find_slot(
         database: database.to_owned(),
         name,
     })
+}
+
+async fn lost_hint(
+    source: &Session,
+    name: &str,
+    errors: &SourceErrors<'_>,
+) -> Result<String, EngineError> {
+    let argument = errors.0.as_argument();
+    let anew = match was_applied(source, name, errors).await? {
+        true => take_over(&argument),
+        false => begin_anew(&argument, name),
+    };
+    Ok(format!(
+        "{anew}; and raise max_slot_wal_keep_size on the source"
+    ))
 }
 
 /// A slot that was applied to a target is lost; any other was never made.
