@@ -195,6 +195,7 @@ fn the_states_of_a_slot_are_told_apart() {
             slot(f).wal_status = Some("lost".to_owned());
             f.recorded = Some(crate::schema::PipelineRecord {
                 target: Some("here".to_owned()),
+                writable: true,
                 ..crate::schema::PipelineRecord::default()
             });
         },
