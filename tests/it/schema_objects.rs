@@ -75,6 +75,10 @@ async fn views_travel_with_what_is_done_to_them() {
          CREATE VIEW with_function AS SELECT of_view(o) FROM s.o",
         "CREATE SCHEMA made CREATE VIEW x AS SELECT * FROM y CREATE TABLE y (a int)",
         "DROP VIEW over_all; ALTER TABLE u DROP COLUMN d CASCADE",
+        "CREATE SCHEMA r; CREATE TABLE r.t (a int); CREATE TYPE r.made AS (x r.t); \
+         CREATE VIEW r.v AS SELECT row(t)::r.made FROM r.t; CREATE TABLE r.log (was r.v, now_is r.v); \
+         CREATE VIEW r.w AS SELECT was FROM r.log; CREATE TYPE r.of AS (w r.w)",
+        "DROP SCHEMA r CASCADE",
         "DROP TABLE u CASCADE; DROP SCHEMA made CASCADE",
     ])
     .await;

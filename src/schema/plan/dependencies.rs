@@ -193,12 +193,14 @@ fn is_on_view(object: &ObjectChange) -> bool {
     matches!(object, ObjectChange::Index(images) if images.known().is_some_and(|index| index.materialized))
 }
 
-fn of_columns(columns: &[Column]) -> Vec<QualifiedName> {
+/// Returns the types of columns that are not built in.
+pub(super) fn of_columns(columns: &[Column]) -> Vec<QualifiedName> {
     let names = columns.iter().map(|column| column.type_name.as_str());
     names.filter_map(named).collect()
 }
 
-fn of_type(of: &Type) -> Vec<QualifiedName> {
+/// Returns what a type is made of, of types that are not built in.
+pub(super) fn of_type(of: &Type) -> Vec<QualifiedName> {
     let base = of.base.as_deref().and_then(named);
     let range = of.range.as_ref().and_then(|range| named(&range.subtype));
     let attributes = of_columns(&of.attributes).into_iter();

@@ -7,6 +7,7 @@ use crate::schema::description::{Object, Sequence, Table, Type};
 use crate::schema::entry::{Images, ObjectChange};
 
 use super::command_objects::CommandObjects;
+use super::dependencies::{of_columns, of_type};
 use super::object;
 use super::sequence::without_owner;
 use super::steps::{Phase, Steps, label};
@@ -126,8 +127,10 @@ fn other(command: &CommandObjects<'_>, images: &Images<Object>, steps: &mut Step
         label: before.label(),
         optional: true,
     };
-    // A view is no part of a table: behind the first part that went it is there because of a table.
+    // A view is no part of a table: behind the first part that went it is there because of a table, or a
+    // table is there because of the view.
     let parts_dropped = match before.is_relation() {
+        true if has_values(command, &before.qualified_name()) => i64::MAX,
         true => command.change.first_part_dropped,
         false => command.change.parts_dropped,
     };
@@ -140,6 +143,23 @@ fn other(command: &CommandObjects<'_>, images: &Images<Object>, steps: &mut Step
     steps.add_ranked(Phase::DropObject, rank, &gone.label, sql);
     steps.may_fail(false);
     None
+}
+
+/// Returns whether rows of a view are values of a table or a type that goes.
+fn has_values(command: &CommandObjects<'_>, view: &QualifiedName) -> bool {
+    command.objects.iter().any(|object| match object {
+        ObjectChange::Table(Images {
+            before: Some(table),
+            after: None,
+            ..
+        }) => of_columns(&table.columns).contains(view),
+        ObjectChange::Type(Images {
+            before: Some(of),
+            after: None,
+            ..
+        }) => of_type(of).contains(view),
+        _ => false,
+    })
 }
 
 fn table(command: &CommandObjects<'_>, oid: u32, table: &Table) -> Option<QualifiedName> {
