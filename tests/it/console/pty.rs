@@ -9,7 +9,7 @@ use pgstream::runtime::clock;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
 /// Nothing that a console does takes longer, also on a busy machine.
-const DEADLINE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A program in a terminal.
 pub struct Terminal {

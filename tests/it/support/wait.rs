@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// How long a test waits for something that must come; generous, because two cores may be busy.
-pub const DEADLINE: Duration = Duration::from_secs(30);
+pub const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Between two looks.
 const INTERVAL: Duration = Duration::from_millis(10);
