@@ -208,6 +208,7 @@ impl Mirror {
                 seen.sequences.clear();
                 let mut more = query_text(side, NOT_NULLS).await;
                 more.extend(query_text(side, ACCESS).await);
+                more.sort();
                 pictures.push((seen, more));
             }
             if pictures[0].1 != pictures[1].1 {
