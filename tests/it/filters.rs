@@ -1,6 +1,6 @@
 //! What a filter means when names, schemas, owners and attachments change.
 
-use pgstream::config::{Plugin, TableFilter};
+use pgstream::config::{LeftOut, Plugin, TableFilter};
 use pgstream::engine::Handle;
 use pgstream::status::{CopyState, Failure, Status};
 
@@ -481,4 +481,44 @@ async fn a_whole_schema_goes_on_where_the_target_has_its_tables_alone() {
     )
     .await;
     play_app(&flow).await;
+}
+
+/// What a table of a name has around it.
+fn of_every_kind(name: &str) -> String {
+    format!(
+        "CREATE TABLE {name} (id int PRIMARY KEY, v int); INSERT INTO {name} VALUES (1, 1);
+         CREATE FUNCTION told_{name}() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+         CREATE TRIGGER tells_{name} BEFORE INSERT ON {name} FOR EACH ROW EXECUTE FUNCTION told_{name}();
+         CREATE VIEW seen_{name} AS SELECT v FROM {name};
+         CREATE MATERIALIZED VIEW kept_{name} AS SELECT v FROM {name};
+         CREATE STATISTICS both_{name} ON id, v FROM {name};
+         GRANT SELECT ON {name} TO PUBLIC"
+    )
+}
+
+/// With the copy, and from the stream.
+#[tokio::test]
+async fn kinds_that_are_left_out_stay_on_the_source() {
+    let mut flow = filtered(Plugin::Pgoutput, ("", ""), &of_every_kind("a")).await;
+    let kinds = "function, view, trigger, statistics object, privilege";
+    flow.pipeline.left_out = LeftOut::parse(kinds).expect("kinds");
+    flow.pipeline.snapshot.enabled = true;
+    let engine = flow.start();
+    copied(&engine).await;
+    flow.run(&of_every_kind("b")).await;
+    flow.run("CREATE OR REPLACE FUNCTION told_a() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; \
+              ALTER VIEW seen_b RENAME TO shown; DROP TRIGGER tells_a ON a; DROP VIEW seen_a").await;
+    flow.acknowledged().await;
+
+    let there = "SELECT relname::text FROM pg_class WHERE relkind IN ('r', 'v', 'm') AND relnamespace = 'public'::regnamespace
+                 UNION ALL SELECT proname::text FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+                 UNION ALL SELECT tgname::text FROM pg_trigger WHERE NOT tgisinternal
+                 UNION ALL SELECT stxname::text FROM pg_statistic_ext
+                 UNION ALL SELECT 'granted' FROM pg_class WHERE relname IN ('a', 'b') AND relacl::text LIKE '%=r/%'
+                 ORDER BY 1";
+    let found = query_text(&flow.target, there).await;
+    assert_eq!(found, ["a", "b", "kept_a", "kept_b"]);
+    let rows = query_text(&flow.target, "SELECT * FROM a UNION ALL SELECT * FROM b").await;
+    assert_eq!(rows, ["1|1", "1|1"]);
+    stop(engine).await;
 }
