@@ -17,6 +17,7 @@ async fn a_comparison_can_be_killed_at_each_step() {
     let engine = flow.start();
     flow.run("CREATE TABLE public.t (id int PRIMARY KEY, v int)")
         .await;
+    flow.equal().await;
     for (number, place) in [
         fault::VERIFY_WHILE_STANDING,
         fault::VERIFY_BEFORE_RELEASE,
