@@ -5,10 +5,8 @@ use std::fmt;
 
 use super::suggest;
 
-/// What can be left out: kinds of objects in PostgreSQL's words; who owns objects; who may do what with them.
-pub const KINDS: [&str; 29] = [
-    "owner",
-    "privilege",
+/// The kinds of objects that are described, and travel, in the server's words; those of tables and types apart.
+pub const OBJECT_KINDS: [&str; 27] = [
     "function",
     "procedure",
     "aggregate",
@@ -38,6 +36,9 @@ pub const KINDS: [&str; 29] = [
     "event trigger",
 ];
 
+/// What can be left out beside them: who owns objects, and who may do what with them.
+const OF_ROLES: [&str; 2] = ["owner", "privilege"];
+
 /// The kinds that stay on the source.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LeftOut(BTreeSet<&'static str>);
@@ -52,15 +53,16 @@ impl LeftOut {
             .split(',')
             .map(str::trim)
             .filter(|word| !word.is_empty());
+        let all: Vec<&str> = OF_ROLES.into_iter().chain(OBJECT_KINDS).collect();
         let kind = |word: &str| {
             let word = word.to_lowercase();
-            let known = KINDS.iter().copied().find(|kind| *kind == word);
+            let known = all.iter().copied().find(|kind| *kind == word);
             known.ok_or_else(|| {
-                let meant = suggest::nearest(&word, KINDS.into_iter());
+                let meant = suggest::nearest(&word, all.iter().copied());
                 (
                     format!(
                         "must be kinds with commas between them, of: {}",
-                        KINDS.join(", ")
+                        all.join(", ")
                     ),
                     meant.map(|kind| format!("did you mean {kind}?")),
                 )

@@ -35,7 +35,7 @@ mod variable;
 
 pub use connection::{ConnectionError, ConnectionSettings};
 pub use error::{ConfigError, Problem};
-pub use kinds::{KINDS, LeftOut};
+pub use kinds::{LeftOut, OBJECT_KINDS};
 pub use layers::{Configuration, FlagValue, Inputs, Resolved};
 pub use origin::{Origin, SettingOrigin};
 pub use pipeline::{

@@ -45,9 +45,7 @@ pub use install::{
     SNAPSHOT_NAME, Side, SourceServers, StepProgress, StepState, VERSION, plan_init,
     plan_tear_down, render_plan,
 };
-pub use others::{
-    LackingKind, OtherObject, TRAVELLING, lacking, large_object_count, other_objects, travels,
-};
+pub use others::{LackingKind, OtherObject, lacking, large_object_count, other_objects, travels};
 pub use outbox::{Letter, NamedPublication};
 pub use plan::{
     Access, CopyPlan, NotApplied, Plan, RelationTouch, Stage, StagedStep, Step, lend, plan,

@@ -2,46 +2,16 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use crate::config::OBJECT_KINDS;
 use crate::model::QualifiedName;
 use crate::postgres::{PgError, Session};
 
 const OTHERS: &str = include_str!("../../assets/sql/others.sql");
 
-/// The kinds that are described, and travel, in the server's words; those of tables and types apart.
-pub const TRAVELLING: [&str; 27] = [
-    "function",
-    "procedure",
-    "aggregate",
-    "view",
-    "materialized view",
-    "trigger",
-    "rule",
-    "policy",
-    "statistics object",
-    "extension",
-    "collation",
-    "conversion",
-    "cast",
-    "transform",
-    "language",
-    "access method",
-    "operator",
-    "operator class",
-    "operator family",
-    "foreign-data wrapper",
-    "server",
-    "foreign table",
-    "text search parser",
-    "text search template",
-    "text search dictionary",
-    "text search configuration",
-    "event trigger",
-];
-
 /// Returns whether objects of a kind travel.
 #[must_use]
 pub fn travels(kind: &str) -> bool {
-    TRAVELLING.contains(&kind)
+    OBJECT_KINDS.contains(&kind)
 }
 
 /// So many names show what is meant.
@@ -154,7 +124,7 @@ pub async fn large_object_count(session: &Session) -> Result<u64, PgError> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use crate::config::KINDS;
+    use crate::config::LeftOut;
 
     use super::*;
 
@@ -183,21 +153,22 @@ mod tests {
         let parts =
             "schema,table,column,sequence,constraint,index,partition,type,row level security";
         let parts = parts.split(',').chain(["owner", "privilege"]);
-        let all: BTreeSet<String> = parts.chain(TRAVELLING).map(str::to_owned).collect();
+        let all: BTreeSet<String> = parts.chain(OBJECT_KINDS).map(str::to_owned).collect();
         assert_eq!(documented(), all);
 
-        let chosen: BTreeSet<&str> = KINDS.into_iter().collect();
-        let choice: BTreeSet<&str> = TRAVELLING
+        let choice: Vec<&str> = ["owner", "privilege"]
             .into_iter()
-            .chain(["owner", "privilege"])
+            .chain(OBJECT_KINDS)
             .collect();
-        assert_eq!(chosen, choice, "each can be left out");
+        let (rule, _) = LeftOut::parse("nothing of the kind").unwrap_err();
+        let (_, chosen) = rule.split_once(", of: ").unwrap();
+        assert_eq!(chosen, choice.join(", "), "each can be left out");
 
         let sql = include_str!("../../assets/sql/source/install/12_capture.sql");
         let (_, list) = sql.split_once("'{table,").unwrap();
         let (list, _) = list.split_once("}'::text[]").unwrap();
         let described: BTreeSet<&str> = list.split(',').map(str::trim).collect();
-        for kind in TRAVELLING {
+        for kind in OBJECT_KINDS {
             assert!(
                 described.contains(kind),
                 "{kind} is not in pgstream.travels"
