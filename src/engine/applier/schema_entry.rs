@@ -268,7 +268,7 @@ impl Applier {
             if place > 0 {
                 fault::point(fault::SCHEMA_BETWEEN_STEPS);
             }
-            if step.is_of_access() && self.joins_copy(step).await? {
+            if step.of_access && self.joins_copy(step).await? {
                 continue;
             }
             match step.optional {

@@ -110,9 +110,9 @@ impl Owned {
                 Some(Err(NotApplied { object, reason }))
             }
             None => Some(Ok(Step {
-                object: self.label(),
-                sql: self.give(as_owner),
                 optional: true,
+                of_access: true,
+                ..Step::new(self.label(), self.give(as_owner))
             })),
         }
     }

@@ -35,9 +35,9 @@ pub(super) fn plan(change: &PrivilegeChange, roles: &Roles) -> (Option<Step>, Ve
     };
     let sql = statements.all();
     let step = sql.map(|sql| Step {
-        object: change.label(),
-        sql,
         optional: true,
+        of_access: !change.is_default(),
+        ..Step::new(change.label(), sql)
     });
     (step, statements.left)
 }
@@ -245,7 +245,7 @@ fn groups(grants: Vec<&Grant>) -> Vec<Group<'_>> {
         }
     }
     let mut grants = grants;
-    grants.sort_by_key(|grant| depth(&grant.by, &givers, grant_depth_max(&givers)));
+    grants.sort_by_key(|grant| depth(&grant.by, &givers, givers.len() + 1));
     let mut groups: Vec<Group<'_>> = Vec::new();
     for grant in grants {
         let fits = |group: &&mut Group<'_>| {
@@ -262,10 +262,6 @@ fn groups(grants: Vec<&Grant>) -> Vec<Group<'_>> {
         }
     }
     groups
-}
-
-fn grant_depth_max(givers: &HashMap<&str, Vec<&Party>>) -> usize {
-    givers.len() + 1
 }
 
 /// How many others had to give something before; the owner needs nobody.
@@ -296,37 +292,33 @@ fn keyword(kind: &str) -> Option<&'static str> {
 }
 
 /// What an owner keeps: our role has the owner's rights, and writes rows and schema changes with them.
-const fn kept(keyword: Option<&str>) -> &'static [&'static str] {
+fn kept(keyword: Option<&str>) -> &'static [&'static str] {
     match keyword {
-        Some(keyword) => match keyword.as_bytes() {
-            b"TABLE" => &["SELECT", "INSERT", "UPDATE", "DELETE"],
-            b"SEQUENCE" => &["SELECT", "UPDATE", "USAGE"],
-            b"SCHEMA" => &["USAGE", "CREATE"],
-            b"ROUTINE" => &["EXECUTE"],
-            b"TYPE" => &["USAGE"],
-            _ => &[],
-        },
-        None => &[],
+        Some("TABLE") => &["SELECT", "INSERT", "UPDATE", "DELETE"],
+        Some("SEQUENCE") => &["SELECT", "UPDATE", "USAGE"],
+        Some("SCHEMA") => &["USAGE", "CREATE"],
+        Some("ROUTINE") => &["EXECUTE"],
+        Some("TYPE") => &["USAGE"],
+        _ => &[],
     }
 }
 
 /// Foreign keys are checked with the rights of who owns the tables, and rows may be written with them.
 fn guarded(schema: &str, revokes: &[String]) -> String {
-    let name = quote_literal(schema);
+    let literal = quote_literal(schema);
+    let name = literal.trim_start();
     let locked_out = format!(
         "EXISTS (SELECT FROM pg_catalog.pg_class AS c \
-                 WHERE c.relnamespace = {}::pg_catalog.regnamespace AND c.relkind IN ('r', 'p') \
-                   AND NOT pg_catalog.has_schema_privilege(c.relowner, c.relnamespace, 'USAGE'))",
-        name.trim_start()
+                 WHERE c.relnamespace = {name}::pg_catalog.regnamespace AND c.relkind IN ('r', 'p') \
+                   AND NOT pg_catalog.has_schema_privilege(c.relowner, c.relnamespace, 'USAGE'))"
     );
     do_block(&format!(
         "DECLARE locked_out CONSTANT pg_catalog.bool := {locked_out}; \
          BEGIN\n{};\n\
          IF NOT locked_out AND {locked_out} THEN \
-           RAISE EXCEPTION 'who owns a table of schema % could not use it any more', {} \
+           RAISE EXCEPTION 'who owns a table of schema % could not use it any more', {name} \
              USING ERRCODE = 'insufficient_privilege'; \
          END IF; END",
-        revokes.join(";\n"),
-        name.trim_start()
+        revokes.join(";\n")
     ))
 }

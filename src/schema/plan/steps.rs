@@ -11,18 +11,11 @@ pub struct Step {
     pub sql: String,
     /// No row depends on it: where the target refuses it, that is reported, and the stream goes on.
     pub optional: bool,
+    /// It gives one object its owner, or roles their privileges on it.
+    pub of_access: bool,
 }
 
 impl Step {
-    /// Returns whether it gives an object its owner, or roles their privileges.
-    #[must_use]
-    pub fn is_of_access(&self) -> bool {
-        self.optional
-            && ["owner of ", "privileges on "]
-                .iter()
-                .any(|of| self.object.starts_with(of))
-    }
-
     /// Returns a statement that rows may depend on.
     #[must_use]
     pub fn new(object: impl Into<String>, sql: impl Into<String>) -> Self {
@@ -30,6 +23,7 @@ impl Step {
             object: object.into(),
             sql: sql.into(),
             optional: false,
+            of_access: false,
         }
     }
 }
@@ -152,15 +146,13 @@ impl Steps {
 
     /// Adds a step that comes before those of its phase with a higher rank.
     pub(super) fn add_ranked(&mut self, phase: Phase, rank: i32, object: &str, sql: String) {
-        let (object, subject, optional) = (object.to_owned(), self.subject, self.optional);
         self.steps.push(Phased {
             phase,
             rank,
-            subject,
+            subject: self.subject,
             step: Step {
-                object,
-                sql,
-                optional,
+                optional: self.optional,
+                ..Step::new(object, sql)
             },
         });
     }
