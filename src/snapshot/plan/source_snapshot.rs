@@ -65,7 +65,9 @@ impl SourceSnapshot {
             .filter(|table| settings.waiting.contains(&table.relation))
             .collect();
         let oids: Vec<u32> = tables.iter().map(|table| table.relation.0).collect();
-        let (objects, free) = describe(&session, &describer, (&oids, settings.free)).await?;
+        let along = settings.free.along(&session).await;
+        let along = along.map_err(PlanError::Source)?;
+        let (objects, free) = describe(&describer, &oids, &along).await?;
         let (mut objects, free) = (kept(objects, settings), kept(free, settings));
         let list = &settings.snapshot.tables;
         let closed = unreadable(&session, list, (&objects, &free)).await?;
@@ -77,7 +79,8 @@ impl SourceSnapshot {
         let labels = labels.chain(labels_of_others(&objects)).collect();
         objects.extend(free);
         let dependencies = dependencies(&describer, &objects).await?;
-        let privileges = granted(&describer, (&session, settings), &objects).await?;
+        let privileges = describer.privileges(&objects, &along).await;
+        let privileges = kept_privileges(privileges.map_err(PlanError::Describe)?, settings);
         let unreplicated = match settings.free {
             FreeObjects::Brought => None,
             FreeObjects::All | FreeObjects::OfSchemas(_) => {
@@ -124,38 +127,30 @@ async fn unreadable(
 
 /// Describes what it takes to make tables, and what comes along.
 async fn describe(
-    session: &Session,
     describer: &Describer<'_>,
-    (tables, free): (&[u32], FreeObjects<'_>),
+    tables: &[u32],
+    along: &Along,
 ) -> Result<(Vec<ObjectChange>, Vec<ObjectChange>), PlanError> {
     let needed = describer.needed(tables, &Along::Nothing).await;
     let needed = needed.map_err(PlanError::Source)?;
     let objects = describer.describe(&needed).await;
     let objects = objects.map_err(PlanError::Describe)?;
-    let along = free.along(session).await.map_err(PlanError::Source)?;
-    let all = describer.needed(tables, &along).await;
+    let all = describer.needed(tables, along).await;
     let free = all.map_err(PlanError::Source)?.without(&needed);
     let free = describer.describe(&free).await;
     let free = free.map_err(PlanError::Describe)?;
     Ok((objects, free))
 }
 
-/// What is granted on objects, and by default on new ones.
-async fn granted(
-    describer: &Describer<'_>,
-    (session, settings): (&Session, &PlanSettings<'_>),
-    objects: &[ObjectChange],
-) -> Result<Vec<PrivilegeChange>, PlanError> {
-    let along = settings
-        .free
-        .along(session)
-        .await
-        .map_err(PlanError::Source)?;
-    let privileges = describer.privileges(objects, &along).await;
+/// Returns the privileges that do not stay on the source.
+fn kept_privileges(
+    privileges: Vec<PrivilegeChange>,
+    settings: &PlanSettings<'_>,
+) -> Vec<PrivilegeChange> {
     let mut all = Change::of(Vec::new());
-    all.privileges = privileges.map_err(PlanError::Describe)?;
+    all.privileges = privileges;
     all.leave_out(settings.left_out);
-    Ok(all.privileges)
+    all.privileges
 }
 
 /// Returns those that do not stay on the source.
