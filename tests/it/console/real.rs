@@ -129,6 +129,14 @@ impl Stage {
     }
 }
 
+/// Leaves a console whose engine runs, and answers its question.
+pub(super) fn stop_and_quit(terminal: &mut Terminal) {
+    terminal.keys("q");
+    terminal.wait_for("Stop and quit?");
+    terminal.keys("\t\r");
+    assert_eq!(terminal.end(), 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_and_schema_changes_are_seen_travelling() {
     let stage = Stage::ready().await;
@@ -162,10 +170,7 @@ async fn rows_and_schema_changes_are_seen_travelling() {
     terminal.wait_for("● STREAMING");
     assert_equal(&stage.source, &stage.target).await;
 
-    terminal.keys("q");
-    terminal.wait_for("Stop and quit?");
-    terminal.keys("\t\r");
-    assert_eq!(terminal.end(), 0);
+    stop_and_quit(&mut terminal);
     terminal.assert_given_back();
 }
 

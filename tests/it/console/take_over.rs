@@ -2,7 +2,7 @@
 
 use crate::support::{assert_equal, execute};
 
-use super::real::Stage;
+use super::real::{Stage, stop_and_quit};
 
 /// Another slot, what differs brought, deletes found, and the stream goes on: with a word typed, and no copy.
 #[tokio::test(flavor = "multi_thread")]
@@ -13,10 +13,7 @@ async fn a_lost_slot_is_taken_over_with_a_typed_word_and_the_stream_goes_on() {
     let mut terminal = stage.open(["run", "-c", "shop.env"], (120, 40));
     terminal.wait_for("● STREAMING");
     assert_equal(&stage.source, &stage.target).await;
-    terminal.keys("q");
-    terminal.wait_for("Stop and quit?");
-    terminal.keys("\t\r");
-    assert_eq!(terminal.end(), 0);
+    stop_and_quit(&mut terminal);
     execute(
         &stage.source,
         "SELECT pg_drop_replication_slot('console_slot')",
@@ -37,8 +34,5 @@ async fn a_lost_slot_is_taken_over_with_a_typed_word_and_the_stream_goes_on() {
 
     execute(&stage.source, "INSERT INTO goods VALUES (4)").await;
     assert_equal(&stage.source, &stage.target).await;
-    terminal.keys("q");
-    terminal.wait_for("Stop and quit?");
-    terminal.keys("\t\r");
-    assert_eq!(terminal.end(), 0);
+    stop_and_quit(&mut terminal);
 }

@@ -2,6 +2,7 @@
 
 use pgstream::cluster::{ClusterOptions, Server};
 use pgstream::config::Plugin;
+use pgstream::engine::Handle;
 use pgstream::verify::{Report, RowKind, TableReport, Verdict};
 
 use crate::support::flow::{Flow, pipeline, stop};
@@ -9,7 +10,7 @@ use crate::support::{cluster_with, connect, every_server, execute, query_text};
 
 use super::{compare, table};
 
-pub(super) const KINDS: &str = "\
+const KINDS: &str = "\
 CREATE TABLE public.value (id int PRIMARY KEY, v text);
 CREATE TABLE public.missing (id int PRIMARY KEY);
 CREATE TABLE public.extra (id int PRIMARY KEY);
@@ -27,7 +28,7 @@ CREATE TABLE public.parted (id int PRIMARY KEY, v int) PARTITION BY RANGE (id);
 CREATE TABLE public.parted_low PARTITION OF public.parted FOR VALUES FROM (0) TO (10);
 CREATE TABLE public.parted_high PARTITION OF public.parted FOR VALUES FROM (10) TO (20);";
 
-pub(super) const ROWS: &str = "\
+const ROWS: &str = "\
 INSERT INTO public.value SELECT id, 'v' || id FROM generate_series(1, 5000) AS id;
 INSERT INTO public.missing SELECT generate_series(1, 5000);
 INSERT INTO public.extra SELECT generate_series(1, 10);
@@ -44,7 +45,7 @@ INSERT INTO public.same SELECT id, 'é\t\\n' || id FROM generate_series(1, 100) 
 INSERT INTO public.parted SELECT id, id FROM generate_series(0, 19) AS id;";
 
 /// As somebody would who does not know what he does. Of `twins`, both sums by XOR are the same.
-pub(super) const DIVERGENCES: &str = "\
+const DIVERGENCES: &str = "\
 UPDATE public.value SET v = 'V77' WHERE id = 77;
 DELETE FROM public.missing WHERE id IN (1, 2500, 5000);
 INSERT INTO public.extra VALUES (11), (12);
@@ -92,14 +93,20 @@ fn found(report: &Report) -> Vec<String> {
     different.map(line).collect()
 }
 
-#[tokio::test]
-async fn every_kind_of_divergence_is_found_and_nothing_else() {
+/// Returns a stream of two sides that differ in every kind of way.
+pub(super) async fn diverged() -> (Flow, Handle) {
     let flow = Flow::schema(Plugin::Pgoutput).await;
     let engine = flow.start();
     flow.run(KINDS).await;
     flow.run(ROWS).await;
     flow.equal().await;
     execute(&flow.target, DIVERGENCES).await;
+    (flow, engine)
+}
+
+#[tokio::test]
+async fn every_kind_of_divergence_is_found_and_nothing_else() {
+    let (flow, engine) = diverged().await;
 
     let report = compare(&flow).await;
 

@@ -6,7 +6,7 @@ use pgstream::verify::{Options, Report, Verdict, verify};
 use crate::support::flow::{Flow, stop};
 use crate::support::{Call, execute, query_text};
 
-use super::divergence::{DIVERGENCES, KINDS, ROWS};
+use super::divergence::diverged;
 use super::{Writers, compare, options};
 
 pub(crate) async fn repair(flow: &Flow) -> Report {
@@ -20,12 +20,7 @@ pub(crate) async fn repair(flow: &Flow) -> Report {
 
 #[tokio::test]
 async fn every_kind_of_divergence_is_repaired_and_recorded() {
-    let flow = Flow::schema(Plugin::Pgoutput).await;
-    let engine = flow.start();
-    flow.run(KINDS).await;
-    flow.run(ROWS).await;
-    flow.equal().await;
-    execute(&flow.target, DIVERGENCES).await;
+    let (flow, engine) = diverged().await;
 
     let report = repair(&flow).await;
 
