@@ -97,7 +97,7 @@ pub enum ApplyError {
         reason: String,
     },
     /// Rows that wait for their table could not be kept.
-    #[error("cannot keep rows that wait for their table in a temporary file")]
+    #[error("cannot keep rows that wait for their table in a temporary file in {}", std::env::temp_dir().display())]
     Spill {
         #[source]
         source: std::io::Error,
@@ -224,9 +224,9 @@ impl Classify for ApplyError {
                 crate::model::quote_literal(slot_name).trim_start()
             )),
             Self::Catalog { .. } => None,
-            Self::Spill { .. } => {
-                Some("free space in the directory for temporary files (TMPDIR)".to_owned())
-            }
+            Self::Spill { .. } => Some(format!(
+                "free space there, or name another directory in TMPDIR; then {RUN_AGAIN}"
+            )),
         }
     }
 }

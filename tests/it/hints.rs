@@ -1,11 +1,14 @@
 //! Each stop of the stream whose hint names a setting or a statement: what the hint says is done, to the letter,
 //! and the stream goes on. (What `check`, starts and publications say is done in their own tests.)
 
+use std::path::Path;
+
 use pgstream::config::{Plugin, TableFilter};
 use pgstream::engine::{Engine, EngineOptions, Handle};
 use pgstream::model::Lsn;
 use pgstream::status::Failure;
 
+use crate::chaos::run;
 use crate::cli_check::between;
 use crate::support::execute;
 use crate::support::flow::{Flow, SLOT, failure, stop};
@@ -393,4 +396,27 @@ async fn a_row_of_an_older_type_is_passed_over_when_it_is_there() {
     flow.run("INSERT INTO v VALUES (2, (2, 'y'))").await;
     flow.equal().await;
     stop(engine).await;
+}
+
+/// Rows that come before their table are kept in a file when they are many.
+#[tokio::test]
+async fn rows_that_wait_for_their_table_are_kept_where_tmpdir_says() {
+    let flow = Flow::schema(Plugin::Pgoutput).await;
+    let made =
+        "CREATE TABLE made AS SELECT i, repeat('x', 1000) AS v FROM generate_series(1, 10000) AS i";
+    flow.run(made).await;
+    let rooms = tempfile::tempdir().expect("a directory");
+    let missing = rooms.path().join("missing");
+    let call = |room: &Path| run(&flow).env("TMPDIR", &room.to_string_lossy());
+
+    let stopped = call(&missing).run().await;
+
+    assert_eq!(stopped.code, Some(78), "{}", stopped.stderr);
+    let place = format!("in a temporary file in {}", missing.display());
+    for said in [&*place, "name another directory in TMPDIR"] {
+        assert!(stopped.stderr.contains(said), "{said}: {}", stopped.stderr);
+    }
+    let running = call(rooms.path()).spawn();
+    flow.equal().await;
+    assert_eq!(running.terminate().await.code, Some(0));
 }
