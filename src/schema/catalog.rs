@@ -6,7 +6,7 @@
 //! that make them are put into the session's own temporary schema, where nobody sees them and
 //! nothing remains.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde::Deserialize;
 
@@ -15,11 +15,13 @@ use crate::postgres::{PgError, Session};
 
 use super::entry::{Images, ObjectChange};
 use super::install;
+use super::plan::ObjectNeeds;
 use super::privilege::PrivilegeChange;
 
 const NEEDED: &str = include_str!("../../assets/sql/source/snapshot/needed.sql");
 
 const DEPENDENCIES: &str = include_str!("../../assets/sql/source/snapshot/dependencies.sql");
+const EMPTY_VIEWS: &str = include_str!("../../assets/sql/source/snapshot/empty_views.sql");
 
 /// One row where descriptions are recorded: whether our role may read them, and its name. Asks no
 /// name of the schema itself, which would be refused without a right to it.
@@ -244,14 +246,30 @@ impl<'s> Describer<'s> {
         Ok(row.map_or_else(Default::default, |row| (row.get(0), row.get(1))))
     }
 
-    /// Returns which of these objects cannot be made without which other, by OIDs.
+    /// Returns which of these objects cannot be made without which other, where other kinds than tables and types
+    /// are concerned.
     ///
     /// # Errors
     /// By SQLSTATE.
-    pub async fn dependencies(&self, objects: &[ObjectChange]) -> Result<Vec<(u32, u32)>, PgError> {
+    pub async fn dependencies(&self, objects: &[ObjectChange]) -> Result<ObjectNeeds, PgError> {
         let oids: Vec<u32> = objects.iter().map(ObjectChange::oid).collect();
         let rows = self.session.rows(DEPENDENCIES, &[&oids]).await?;
-        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+        let others = objects
+            .iter()
+            .filter(|object| matches!(object, ObjectChange::Object(_)));
+        let others: HashSet<u32> = others.map(ObjectChange::oid).collect();
+        let pairs = rows.iter().map(|row| (row.get(0), row.get(1)));
+        let pairs = pairs.filter(|(one, other)| others.contains(one) || others.contains(other));
+        let mut needs = ObjectNeeds {
+            pairs: pairs.collect(),
+            empty_views: HashMap::new(),
+        };
+        let circles = needs.part_circles(objects);
+        if !circles.is_empty() {
+            let rows = self.session.rows(EMPTY_VIEWS, &[&circles]).await?;
+            needs.empty_views = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+        }
+        Ok(needs)
     }
 
     /// Returns what is granted on these objects, and by default on new ones where all or whole schemas come

@@ -48,8 +48,8 @@ pub use install::{
 pub use others::{LackingKind, OtherObject, lacking, large_object_count, other_objects, travels};
 pub use outbox::{Letter, NamedPublication};
 pub use plan::{
-    Access, CopyPlan, NotApplied, Plan, RelationTouch, Stage, StagedStep, Step, lend, plan,
-    plan_copy,
+    Access, CopyPlan, NotApplied, ObjectNeeds, Plan, RelationTouch, Stage, StagedStep, Step, lend,
+    plan, plan_copy,
 };
 pub use privilege::{Grant, Party, PrivilegeChange};
 pub use prune::prune;

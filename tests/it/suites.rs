@@ -44,6 +44,12 @@ CREATE TABLE base (id int PRIMARY KEY, name text NOT NULL);
 INSERT INTO base VALUES (1, 'a'), (2, 'b');
 CREATE FUNCTION atomic() RETURNS bigint STABLE BEGIN ATOMIC
   SELECT count(*) FROM (SELECT b.id, b.name FROM base AS b GROUP BY b.id) AS grouped; END;
+CREATE VIEW ring AS SELECT b.id, b.name COLLATE "C" AS name FROM base AS b GROUP BY b.id;
+CREATE FUNCTION of_ring() RETURNS SETOF ring LANGUAGE sql STABLE AS 'SELECT id, name FROM public.base';
+CREATE OR REPLACE VIEW ring WITH (security_barrier) AS
+  SELECT b.id, b.name COLLATE "C" AS name FROM base AS b WHERE b.id IN (SELECT id FROM of_ring()) GROUP BY b.id;
+COMMENT ON VIEW ring IS 'needs a function that returns its rows'; COMMENT ON COLUMN ring.name IS 'of one';
+ALTER VIEW ring ALTER name SET DEFAULT 'none'; CREATE VIEW on_ring AS SELECT * FROM ring;
 CREATE FUNCTION plpgsql_call_handler() RETURNS language_handler LANGUAGE c AS '$libdir/plpgsql';
 CREATE TABLE documents (id int PRIMARY KEY, body text, words tsvector);
 CREATE TRIGGER words BEFORE INSERT OR UPDATE ON documents FOR EACH ROW
@@ -138,6 +144,9 @@ async fn copied_and_streamed(plugin: Plugin) {
     flow.acknowledged().await;
     for look in [
         "SELECT pg_get_viewdef('grouped'::regclass), (SELECT string_agg(name, '' ORDER BY id) FROM grouped), atomic()",
+        "SELECT pg_get_viewdef('ring'::regclass), c.reloptions, obj_description(c.oid), (SELECT count(*) FROM on_ring), \
+           col_description(c.oid, 2), (SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE adrelid = c.oid) \
+         FROM pg_class AS c WHERE c.relname = 'ring'",
         "SELECT id, t, l, z, d FROM times ORDER BY id",
         "SELECT id, words FROM documents ORDER BY id",
         "SELECT last_value FROM small",

@@ -50,11 +50,13 @@ impl Applier {
             }
         }
         Ok(
-            schema::plan_copy(&missing, &[], &|name| self.router.selects(name))
-                .steps
-                .into_iter()
-                .map(|staged| staged.step)
-                .collect(),
+            schema::plan_copy(&missing, &schema::ObjectNeeds::default(), &|name| {
+                self.router.selects(name)
+            })
+            .steps
+            .into_iter()
+            .map(|staged| staged.step)
+            .collect(),
         )
     }
 

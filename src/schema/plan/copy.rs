@@ -21,6 +21,7 @@ use crate::schema::entry::{Change, Images, ObjectChange};
 
 use super::command_objects::CommandObjects;
 use super::dependencies::Dependencies;
+use super::needs::ObjectNeeds;
 use super::planned::{NotApplied, Plan};
 use super::steps::{Check, Depth, Phase, Phased, Step, Steps, Subject};
 use super::{constraint, plan_object};
@@ -63,21 +64,31 @@ pub struct CopyPlan {
 }
 
 /// Returns what it takes to make these objects, or to make those that are there what they are now.
-/// `selects` says which tables replicate; `needs`, which object of other kinds than tables and types needs
-/// which, or is needed, by OIDs.
+/// `selects` says which tables replicate.
 #[must_use]
 pub fn plan_copy(
     objects: &[ObjectChange],
-    needs: &[(u32, u32)],
+    needs: &ObjectNeeds,
     selects: &dyn Fn(&QualifiedName) -> bool,
 ) -> CopyPlan {
     let change = Change::of(Vec::new());
     let mut command = CommandObjects::new(&change, objects, selects);
-    let dependencies = Dependencies::of(&command, needs);
+    let dependencies = Dependencies::of(&command, &needs.pairs);
     command.row_types.clone_from(dependencies.row_types());
     let (mut steps, mut plan) = (Steps::default(), Plan::default());
     for object in objects {
-        steps.belong_to(subject(&command, &dependencies, object));
+        let subject = subject(&command, &dependencies, object);
+        if let Some((first, rest)) = in_two_forms(needs, object) {
+            steps.belong_to(Subject {
+                depth: Depth::default(),
+                ..subject
+            });
+            plan_object(&command, &first, &mut steps, &mut plan);
+            steps.belong_to(subject);
+            plan_object(&command, &rest, &mut steps, &mut plan);
+            continue;
+        }
+        steps.belong_to(subject);
         match key_and_index(&command, object) {
             Some((key, index)) => {
                 constraint::plan_over_index(&command, key, index, &mut steps);
@@ -92,6 +103,20 @@ pub fn plan_copy(
         steps: phased.map(|phased| staged(&command, phased)).collect(),
         not_applied: plan.not_applied,
     }
+}
+
+/// A view of a circle is made without what is behind it, and then becomes what it is.
+fn in_two_forms(
+    needs: &ObjectNeeds,
+    object: &ObjectChange,
+) -> Option<(ObjectChange, ObjectChange)> {
+    let ObjectChange::Object(images) = object else {
+        return None;
+    };
+    let first = needs.first_form(images)?;
+    let (mut made, mut rest) = (images.clone(), images.clone());
+    (made.after, rest.before) = (Some(first.clone()), Some(first));
+    Some((ObjectChange::Object(made), ObjectChange::Object(rest)))
 }
 
 fn subject(

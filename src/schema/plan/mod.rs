@@ -21,6 +21,7 @@ mod dependencies;
 mod drops;
 mod extension;
 mod index;
+mod needs;
 mod object;
 mod owners;
 mod planned;
@@ -47,6 +48,7 @@ use command_objects::CommandObjects;
 
 pub use self::access::Access;
 pub use self::copy::{CopyPlan, Stage, StagedStep, plan_copy};
+pub use self::needs::ObjectNeeds;
 pub use self::sequence::lend;
 pub use self::steps::Step;
 pub use planned::{NotApplied, Plan, RelationTouch};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::sync::{oneshot, watch};
 
 use crate::model::{Lsn, QualifiedName, quote_literal};
-use crate::schema::{ObjectChange, Stage, Step, plan_copy};
+use crate::schema::{ObjectChange, ObjectNeeds, Stage, Step, plan_copy};
 use crate::snapshot::error::SnapshotError;
 use crate::snapshot::plan::Ranges;
 use crate::snapshot::{NewStep, OpenStep, SourceTable, Store};
@@ -126,7 +126,12 @@ impl CopyLink {
             quote_literal(&after)
         );
         let made = key.made_anew();
-        let steps = plan_copy(std::slice::from_ref(&made), &[], selects).steps;
+        let steps = plan_copy(
+            std::slice::from_ref(&made),
+            &ObjectNeeds::default(),
+            selects,
+        )
+        .steps;
         for step in steps.iter().filter(|step| step.stage == Stage::ForeignKey) {
             let oid =
                 |oid: Option<u32>| oid.map_or_else(|| "NULL".to_owned(), |oid| oid.to_string());

@@ -4,7 +4,9 @@ use std::collections::HashSet;
 
 use crate::config::TableFilter;
 use crate::postgres::{self, PgError, Session};
-use crate::schema::{Along, Change, Describer, ObjectChange, PrivilegeChange, Trigger, triggers};
+use crate::schema::{
+    Along, Change, Describer, ObjectChange, ObjectNeeds, PrivilegeChange, Trigger, triggers,
+};
 use crate::snapshot::{ConsistentPoint, SourceTable, TypeFingerprints, source_tables};
 
 use super::error::PlanError;
@@ -21,7 +23,7 @@ pub(crate) struct SourceSnapshot {
     /// What is granted on them.
     pub(crate) privileges: Vec<PrivilegeChange>,
     /// Which of them cannot be made without which other, where functions, views and so on are concerned.
-    pub(crate) dependencies: Vec<(u32, u32)>,
+    pub(crate) dependencies: ObjectNeeds,
     /// Those of the objects that no table needs, each by what people call it.
     pub(crate) free: HashSet<String>,
     pub(crate) needs: Vec<Need>,
@@ -36,27 +38,14 @@ impl SourceSnapshot {
     /// Takes a moment and reads what is there at it. Nothing is touched.
     pub(crate) async fn open(settings: &PlanSettings<'_>) -> Result<Self, PlanError> {
         let source = &settings.snapshot.source;
-        let session = postgres::connect(source, "pgstream snapshot")
-            .await
-            .map_err(PlanError::Source)?;
+        let session = postgres::connect(source, "pgstream snapshot").await;
+        let session = session.map_err(PlanError::Source)?;
         let exact = settings.slot_name.is_some();
         let describer = Describer::new(&session, exact).await;
         let describer = describer.map_err(PlanError::Describe)?;
-        let point = match settings.slot_name {
-            Some(slot) => {
-                let name = temporary_name(
-                    slot,
-                    session_pid(&session).await.map_err(PlanError::Source)?,
-                );
-                ConsistentPoint::with_position(source, &name).await
-            }
-            None => ConsistentPoint::without_position(source).await,
-        };
-        let point = point.map_err(PlanError::Point)?;
-        session
-            .run(&point.begin())
-            .await
-            .map_err(PlanError::Point)?;
+        let point = point(settings, &session).await?;
+        let begun = session.run(&point.begin()).await;
+        begun.map_err(PlanError::Point)?;
         let tables = source_tables(&session).await.map_err(PlanError::Source)?;
         let types = TypeFingerprints::read(&session).await;
         let types = types.map_err(PlanError::Source)?;
@@ -65,8 +54,11 @@ impl SourceSnapshot {
             .filter(|table| settings.waiting.contains(&table.relation))
             .collect();
         let oids: Vec<u32> = tables.iter().map(|table| table.relation.0).collect();
-        let along = settings.free.along(&session).await;
-        let along = along.map_err(PlanError::Source)?;
+        let along = settings
+            .free
+            .along(&session)
+            .await
+            .map_err(PlanError::Source)?;
         let (objects, free) = describe(&describer, &oids, &along).await?;
         let (mut objects, free) = (kept(objects, settings), kept(free, settings));
         let list = &settings.snapshot.tables;
@@ -78,7 +70,8 @@ impl SourceSnapshot {
         let labels = free.iter().map(ObjectChange::label);
         let labels = labels.chain(labels_of_others(&objects)).collect();
         objects.extend(free);
-        let dependencies = dependencies(&describer, &objects).await?;
+        let dependencies = describer.dependencies(&objects).await;
+        let dependencies = dependencies.map_err(PlanError::Source)?;
         let privileges = describer.privileges(&objects, &along).await;
         let privileges = kept_privileges(privileges.map_err(PlanError::Describe)?, settings);
         let unreplicated = match settings.free {
@@ -104,6 +97,22 @@ impl SourceSnapshot {
             triggers,
         })
     }
+}
+
+/// Takes a moment of the source; with a slot, one whose place in the stream is known.
+async fn point(
+    settings: &PlanSettings<'_>,
+    session: &Session,
+) -> Result<ConsistentPoint, PlanError> {
+    let source = &settings.snapshot.source;
+    let point = match settings.slot_name {
+        Some(slot) => {
+            let pid = session_pid(session).await.map_err(PlanError::Source)?;
+            ConsistentPoint::with_position(source, &temporary_name(slot, pid)).await
+        }
+        None => ConsistentPoint::without_position(source).await,
+    };
+    point.map_err(PlanError::Point)
 }
 
 /// Refuses sequences whose values cannot be read and are wanted: who takes a schema as a whole wants those
@@ -158,20 +167,6 @@ fn kept(objects: Vec<ObjectChange>, settings: &PlanSettings<'_>) -> Vec<ObjectCh
     let mut all = Change::of(objects);
     all.leave_out(settings.left_out);
     all.objects
-}
-
-async fn dependencies(
-    describer: &Describer<'_>,
-    objects: &[ObjectChange],
-) -> Result<Vec<(u32, u32)>, PlanError> {
-    let others = objects
-        .iter()
-        .filter(|object| matches!(object, ObjectChange::Object(_)));
-    let others: HashSet<u32> = others.map(ObjectChange::oid).collect();
-    let found = describer.dependencies(objects).await;
-    let mut found = found.map_err(PlanError::Source)?;
-    found.retain(|(one, other)| others.contains(one) || others.contains(other));
-    Ok(found)
 }
 
 /// Names of temporary slots are short enough for any slot's.
