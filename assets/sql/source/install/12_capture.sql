@@ -133,11 +133,15 @@ $function$;
 
 -- The tables that the command rewrote, and why: {"oid": reason}.
 CREATE OR REPLACE FUNCTION pgstream.take_rewrites() RETURNS jsonb
-LANGUAGE sql VOLATILE
+LANGUAGE plpgsql VOLATILE
 -- INNER
 AS $function$
-  SELECT coalesce(jsonb_object_agg(r ->> 'oid', r -> 'reason'), '{}')
-    FROM jsonb_array_elements(pgstream.take_notes('rewrites')) AS r
+BEGIN
+  RETURN (
+    SELECT coalesce(jsonb_object_agg(r ->> 'oid', r -> 'reason'), '{}')
+      FROM jsonb_array_elements(pgstream.take_notes('rewrites')) AS r
+  );
+END
 $function$;
 
 -- The streams through which the changes of this session have come here, as system/slot: what we apply on

@@ -4,17 +4,23 @@
 -- stored at his commit, by a deferred trigger.
 
 -- A description without the texts in which other objects are called by name. What is left says whether
--- the object itself is the same.
+-- the object itself is the same. In PL/pgSQL, as all that is called often: what an SQL function says is planned
+-- again in each statement.
 CREATE OR REPLACE FUNCTION pgstream.without_texts(description jsonb) RETURNS jsonb
-LANGUAGE sql IMMUTABLE
-RETURN description
-    - '{definition,signature,parts,default,base,of_type,partition_key,partition_bound,collation,range,columns,attributes,constraints}'::text[]
-    || jsonb_build_object(
-      'columns', (SELECT jsonb_agg(c.value - '{type,default,collation,missing}'::text[] ORDER BY c.ordinality)
-                    FROM jsonb_array_elements(coalesce(description -> 'columns', description -> 'attributes'))
-                         WITH ORDINALITY AS c),
-      'constraints', (SELECT jsonb_agg(c.value - 'definition' ORDER BY c.ordinality)
-                        FROM jsonb_array_elements(description -> 'constraints') WITH ORDINALITY AS c));
+LANGUAGE plpgsql IMMUTABLE
+-- INNER
+AS $function$
+BEGIN
+  RETURN description
+      - '{definition,signature,parts,default,base,of_type,partition_key,partition_bound,collation,range,columns,attributes,constraints}'::text[]
+      || jsonb_build_object(
+        'columns', (SELECT jsonb_agg(c.value - '{type,default,collation,missing}'::text[] ORDER BY c.ordinality)
+                      FROM jsonb_array_elements(coalesce(description -> 'columns', description -> 'attributes'))
+                           WITH ORDINALITY AS c),
+        'constraints', (SELECT jsonb_agg(c.value - 'definition' ORDER BY c.ordinality)
+                          FROM jsonb_array_elements(description -> 'constraints') WITH ORDINALITY AS c));
+END
+$function$;
 
 -- What this command renamed, moved or gave other labels: [{"class", "oid"}].
 CREATE OR REPLACE FUNCTION pgstream.renamed(commands jsonb, changes jsonb) RETURNS jsonb

@@ -12,13 +12,17 @@
 -- Whether this command is one of ours: run by a function of ours, or by a session of somebody who may do
 -- what the owner may. Of anybody else the setting counts for nothing.
 CREATE OR REPLACE FUNCTION pgstream.is_quiet() RETURNS boolean
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 -- INNER
 AS $function$
-  SELECT EXISTS (SELECT FROM pgstream.noted AS n
-                  WHERE n.transaction = pg_current_xact_id_if_assigned() AND n.kind = 'own')
-      OR coalesce(current_setting('pgstream.busy', true), '') = 'on'
-         AND pg_has_role(session_user, current_user, 'MEMBER')
+BEGIN
+  RETURN (
+    SELECT EXISTS (SELECT FROM pgstream.noted AS n
+                    WHERE n.transaction = pg_current_xact_id_if_assigned() AND n.kind = 'own')
+        OR coalesce(current_setting('pgstream.busy', true), '') = 'on'
+           AND pg_has_role(session_user, current_user, 'MEMBER')
+  );
+END
 $function$;
 
 -- Depends on nothing that may have been what failed.
@@ -67,9 +71,10 @@ $function$;
 
 -- Keeps for ddl_command_end, which comes later in the same command, what only sql_drop can see.
 CREATE OR REPLACE FUNCTION pgstream.note_drops() RETURNS void
-LANGUAGE sql VOLATILE
+LANGUAGE plpgsql VOLATILE
 -- INNER
 AS $function$
+BEGIN
   INSERT INTO pgstream.noted (kind, notes)
   SELECT 'drops', jsonb_agg(jsonb_build_object(
            'class', d.classid::bigint, 'oid', d.objid::bigint, 'column', d.objsubid,
@@ -80,7 +85,8 @@ AS $function$
      AND (d.original OR d.classid IN ('pg_class'::regclass, 'pg_constraint'::regclass,
            'pg_type'::regclass, 'pg_namespace'::regclass, 'pg_attrdef'::regclass)
           OR d.classid = ANY (pgstream.object_classes()))
-  HAVING count(*) > 0
+  HAVING count(*) > 0;
+END
 $function$;
 
 CREATE OR REPLACE FUNCTION pgstream.on_sql_drop() RETURNS event_trigger
@@ -141,17 +147,21 @@ $function$;
 
 -- What the publications publish: as the engine judges them.
 CREATE OR REPLACE FUNCTION pgstream.publications() RETURNS jsonb
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 -- INNER
 AS $function$
-  SELECT coalesce(jsonb_agg(jsonb_build_object(
-           'name', p.pubname,
-           'all_tables', p.puballtables
-             AND NOT EXISTS (SELECT FROM pg_publication_rel AS r WHERE r.prpubid = p.oid),
-           'all_changes', p.pubinsert AND p.pubupdate AND p.pubdelete AND p.pubtruncate,
-           'via_root', p.pubviaroot,
-           'generated', coalesce(to_jsonb(p) ->> 'pubgencols', 's') = 's')), '[]')
-    FROM pg_publication AS p
+BEGIN
+  RETURN (
+    SELECT coalesce(jsonb_agg(jsonb_build_object(
+             'name', p.pubname,
+             'all_tables', p.puballtables
+               AND NOT EXISTS (SELECT FROM pg_publication_rel AS r WHERE r.prpubid = p.oid),
+             'all_changes', p.pubinsert AND p.pubupdate AND p.pubdelete AND p.pubtruncate,
+             'via_root', p.pubviaroot,
+             'generated', coalesce(to_jsonb(p) ->> 'pubgencols', 's') = 's')), '[]')
+      FROM pg_publication AS p
+  );
+END
 $function$;
 
 -- Tells that a publication may be altered now. What then follows may not be published any more.
