@@ -23,6 +23,9 @@ BEGIN
 END
 $function$;
 
+-- What only filters is written so that no index is chosen for it: without statistics the server would read all of
+-- a class to find one object.
+
 -- Relations that go with the given ones: indexes, owned sequences, tables of a composite type.
 CREATE OR REPLACE FUNCTION pgstream.with_parts(relations oid[], types oid[]) RETURNS oid[]
 LANGUAGE plpgsql STABLE
@@ -37,14 +40,15 @@ BEGIN
       UNION ALL
       SELECT d.objid FROM pg_depend AS d
        WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY (relations)
-         AND d.refobjsubid > 0 AND d.classid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
+         AND d.refobjsubid > 0 AND d.classid IS NOT DISTINCT FROM 'pg_class'::regclass AND d.deptype IN ('a', 'i')
       UNION ALL
       SELECT o.oid FROM pgstream.object AS o
-       WHERE o.class = 'pg_class'::regclass AND o.relation = ANY (relations)
+       WHERE o.relation = ANY (relations)
+         AND (o.kind IN ('table', 'index', 'sequence') OR o.description ->> 'type' = 'foreign table')
       UNION ALL
       SELECT d.objid FROM pg_depend AS d
        WHERE d.refclassid = 'pg_type'::regclass AND d.refobjid = ANY (types)
-         AND d.classid = 'pg_class'::regclass AND d.objsubid = 0
+         AND d.classid IS NOT DISTINCT FROM 'pg_class'::regclass AND d.objsubid = 0
     ) AS part (oid)
   );
 END
@@ -99,15 +103,14 @@ BEGIN
       UNION ALL
       SELECT d.objid FROM pg_depend AS d
        WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY (relations)
-         AND d.classid = 'pg_constraint'::regclass
+         AND d.classid IS NOT DISTINCT FROM 'pg_constraint'::regclass
       UNION ALL
       SELECT d.refobjid FROM pg_depend AS d
        WHERE d.classid = 'pg_class'::regclass AND d.objid = ANY (relations)
-         AND d.refclassid = 'pg_constraint'::regclass AND d.deptype = 'i'
+         AND d.refclassid IS NOT DISTINCT FROM 'pg_constraint'::regclass AND d.deptype = 'i'
       UNION ALL
       SELECT o.oid FROM pgstream.object AS o
-       WHERE o.class = 'pg_constraint'::regclass
-         AND (o.relation = ANY (relations) OR o.referenced = ANY (relations))
+       WHERE o.kind = 'constraint' AND (o.relation = ANY (relations) OR o.referenced = ANY (relations))
     ) AS part (oid)
   );
 END
