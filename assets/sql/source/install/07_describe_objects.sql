@@ -52,25 +52,8 @@ BEGIN
 END
 $function$;
 
--- Returns the server's print of a view, a rule or a routine. The print locks what the object names, until the
--- end of the transaction, and 10,000 views name more than the lock table holds: the locks end with a
--- subtransaction that an error of ours takes back.
-CREATE OR REPLACE FUNCTION pgstream.printed(class oid, object oid) RETURNS text
-LANGUAGE plpgsql STABLE
--- INNER
-AS $function$
-DECLARE
-  definition pg_catalog.text;
-BEGIN
-  definition := CASE class
-      WHEN 'pg_class'::regclass THEN pg_get_viewdef(object)
-      WHEN 'pg_rewrite'::regclass THEN pg_get_ruledef(object)
-      ELSE pg_get_functiondef(object) END;
-  RAISE SQLSTATE 'PS000';
-EXCEPTION WHEN SQLSTATE 'PS000' THEN
-  RETURN definition;
-END
-$function$;
+-- Of earlier builds.
+DROP FUNCTION IF EXISTS pgstream.printed(oid, oid);
 
 CREATE OR REPLACE FUNCTION pgstream.describe_routine(routine oid) RETURNS jsonb
 LANGUAGE plpgsql STABLE
@@ -85,7 +68,7 @@ BEGIN
       'signature', format('(%s)', CASE WHEN p.prokind = 'a' AND p.pronargs = 0 THEN '*'
                                        ELSE pg_get_function_identity_arguments(p.oid) END),
       'definition', CASE p.prokind WHEN 'a' THEN pgstream.aggregate_definition(p.oid)
-                                   ELSE rtrim(pgstream.printed('pg_proc'::regclass, p.oid), E'\n') END,
+                                   ELSE rtrim(pg_get_functiondef(p.oid), E'\n') END,
       'hash', md5(concat(to_jsonb(p) - '{oid,proname,pronamespace,proowner,proacl}'::text[],
                          (SELECT to_jsonb(a) FROM pg_aggregate AS a WHERE a.aggfnoid = p.oid))),
       'definer', p.prosecdef,
@@ -113,7 +96,7 @@ BEGIN
         (SELECT ' USING ' || quote_ident(m.amname) FROM pg_am AS m WHERE m.oid = c.relam),
         ' WITH (' || (SELECT string_agg(format('%I=%L', split_part(o, '=', 1), substr(o, strpos(o, '=') + 1)), ', ')
                        FROM unnest(c.reloptions) AS o) || ')',
-        rtrim(E'\n' || pgstream.printed('pg_class'::regclass, c.oid), ';'),
+        rtrim(E'\n' || pg_get_viewdef(c.oid), ';'),
         CASE c.relkind WHEN 'm' THEN E'\n  WITH NO DATA' END),
       'hash', md5(r.ev_action::text),
       'options', to_jsonb(c.reloptions),
@@ -170,7 +153,7 @@ BEGIN
       'type', 'rule',
       'name', r.rulename,
       'table_oid', r.ev_class::bigint,
-      'definition', rtrim(pgstream.printed('pg_rewrite'::regclass, r.oid), ';'),
+      'definition', rtrim(pg_get_ruledef(r.oid), ';'),
       'hash', md5((to_jsonb(r) - '{oid,rulename,ev_enabled}'::text[])::text),
       'enabled', CASE WHEN c.relkind <> 'v' THEN r.ev_enabled::text END,
       'comment', (SELECT m.description FROM pg_description AS m
@@ -234,8 +217,9 @@ BEGIN
 END
 $function$;
 
--- Returns those of the given objects, of whichever of these kinds, that exist and that we replicate.
-CREATE OR REPLACE FUNCTION pgstream.describe_objects(objects oid[])
+-- Returns those of the given objects, of whichever of these kinds, that exist and that we replicate, and locks
+-- what views, rules and routines among them name.
+CREATE OR REPLACE FUNCTION pgstream.describe_and_lock(objects oid[])
 RETURNS TABLE (class oid, oid oid, relation oid, description jsonb)
 LANGUAGE plpgsql STABLE
 -- INNER
@@ -344,6 +328,34 @@ BEGIN
 END
 $function$;
 
+-- As describe_and_lock(), without the locks. A print locks what it names until the end of the transaction, for which
+-- others would wait, and 10,000 views name more than the lock table holds: the locks end with a subtransaction that
+-- an error of ours takes back.
+CREATE OR REPLACE FUNCTION pgstream.describe_objects(objects oid[])
+RETURNS TABLE (class oid, oid oid, relation oid, description jsonb)
+LANGUAGE plpgsql STABLE
+-- INNER
+AS $function$
+DECLARE
+  at_once CONSTANT pg_catalog.int4 := 100;
+  described pg_catalog.jsonb[];
+  classes pg_catalog.oid[];
+  oids pg_catalog.oid[];
+  relations pg_catalog.oid[];
+BEGIN
+  FOR place IN 1..cardinality(objects) BY at_once LOOP
+    BEGIN
+      SELECT array_agg(d.class), array_agg(d.oid), array_agg(d.relation), array_agg(d.description)
+        INTO classes, oids, relations, described
+        FROM pgstream.describe_and_lock(objects[place:place + at_once - 1]) AS d;
+      RAISE SQLSTATE 'PS000';
+    EXCEPTION WHEN SQLSTATE 'PS000' THEN
+      RETURN QUERY SELECT * FROM unnest(classes, oids, relations, described);
+    END;
+  END LOOP;
+END
+$function$;
+
 -- All objects of these kinds.
 CREATE OR REPLACE FUNCTION pgstream.all_objects() RETURNS oid[]
 LANGUAGE plpgsql STABLE
@@ -380,12 +392,12 @@ $function$;
 -- REMOVAL
 DROP FUNCTION IF EXISTS pgstream.all_objects();
 DROP FUNCTION IF EXISTS pgstream.describe_objects(oid[]);
+DROP FUNCTION IF EXISTS pgstream.describe_and_lock(oid[]);
 DROP FUNCTION IF EXISTS pgstream.describe_statistics(oid);
 DROP FUNCTION IF EXISTS pgstream.describe_policy(oid);
 DROP FUNCTION IF EXISTS pgstream.describe_rule(oid);
 DROP FUNCTION IF EXISTS pgstream.describe_trigger(oid);
 DROP FUNCTION IF EXISTS pgstream.describe_view(oid);
 DROP FUNCTION IF EXISTS pgstream.describe_routine(oid);
-DROP FUNCTION IF EXISTS pgstream.printed(oid, oid);
 DROP FUNCTION IF EXISTS pgstream.aggregate_definition(oid);
 DROP FUNCTION IF EXISTS pgstream.object_classes();

@@ -11,7 +11,8 @@ DROP FUNCTION IF EXISTS pgstream.is_member(oid, oid);
 
 -- Returns those of the given objects that exist and that we replicate: what came with an extension (dependency
 -- "e") is the extension's; what was ours and was put into one by hand stays ours. What is made of a temporary
--- table's row goes with that. One snapshot for all: a concurrent command is seen whole or not at all.
+-- table's row goes with that. One snapshot for all, the caller's: a concurrent command is seen whole or not at
+-- all. A schema is looked up for each object: joined, the server reads an index of all objects by schema instead.
 --
 -- Names and comments are asked of the catalogs themselves: obj_description() is an SQL function and is planned
 -- at every call, and another PL/pgSQL function costs as much as all else that an object is asked.
@@ -22,80 +23,79 @@ LANGUAGE plpgsql STABLE
 -- INNER
 AS $function$
 BEGIN
-  RETURN QUERY
-  SELECT 'pg_class'::regclass::oid, c.oid, 'table',
-         (SELECT i.inhparent FROM pg_inherits AS i WHERE i.inhrelid = c.oid AND c.relispartition),
-         NULL::oid, pgstream.describe_table(c.oid)
-    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-   WHERE c.oid = ANY (relations) AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
-     AND NOT pgstream.ignores_schema(n.nspname)
-     AND ((SELECT m.objid FROM pg_depend AS m WHERE m.classid = 'pg_class'::regclass
-             AND m.objid = c.oid AND m.deptype = 'e' LIMIT 1) IS NULL
-       OR (SELECT o.oid FROM pgstream.object AS o
-            WHERE o.class = 'pg_class'::regclass AND o.oid = c.oid) IS NOT NULL)
-  UNION ALL
-  SELECT 'pg_class'::regclass::oid, c.oid, 'index', i.indrelid, NULL::oid, pgstream.describe_index(c.oid)
-    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-    JOIN pg_index AS i ON i.indexrelid = c.oid
-    JOIN pg_class AS t ON t.oid = i.indrelid AND t.relkind IN ('r', 'p', 'm')
-   WHERE c.oid = ANY (relations) AND c.relkind IN ('i', 'I') AND c.relpersistence <> 't'
-     AND NOT pgstream.ignores_schema(n.nspname)
-     AND ((SELECT m.objid FROM pg_depend AS m WHERE m.classid = 'pg_class'::regclass
-             AND m.objid = t.oid AND m.deptype = 'e' LIMIT 1) IS NULL
-       OR (SELECT o.oid FROM pgstream.object AS o
-            WHERE o.class = 'pg_class'::regclass AND o.oid = t.oid) IS NOT NULL)
-  UNION ALL
-  SELECT 'pg_class'::regclass::oid, c.oid, 'sequence', (s.description ->> 'table_oid')::oid, NULL::oid,
-         s.description
-    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-    CROSS JOIN LATERAL pgstream.describe_sequence(c.oid) AS s (description)
-   WHERE c.oid = ANY (relations) AND c.relkind = 'S' AND c.relpersistence <> 't'
-     AND NOT pgstream.ignores_schema(n.nspname)
-     AND ((SELECT m.objid FROM pg_depend AS m WHERE m.classid = 'pg_class'::regclass
-             AND m.objid = c.oid AND m.deptype = 'e' LIMIT 1) IS NULL
-       OR (SELECT o.oid FROM pgstream.object AS o
-            WHERE o.class = 'pg_class'::regclass AND o.oid = c.oid) IS NOT NULL)
-  UNION ALL
-  SELECT 'pg_constraint'::regclass::oid, k.oid, 'constraint', k.conrelid, nullif(k.confrelid, 0),
-         pgstream.describe_constraint(k.oid)
-    FROM pg_constraint AS k
-    JOIN pg_class AS t ON t.oid = k.conrelid AND t.relkind IN ('r', 'p') AND t.relpersistence <> 't'
-    JOIN pg_namespace AS n ON n.oid = t.relnamespace
-   WHERE k.oid = ANY (constraints) AND k.contype IN ('c', 'f', 'p', 'u', 'x')
-     AND NOT pgstream.ignores_schema(n.nspname)
-     AND ((SELECT m.objid FROM pg_depend AS m WHERE m.classid = 'pg_class'::regclass
-             AND m.objid = t.oid AND m.deptype = 'e' LIMIT 1) IS NULL
-       OR (SELECT o.oid FROM pgstream.object AS o
-            WHERE o.class = 'pg_class'::regclass AND o.oid = t.oid) IS NOT NULL)
-  UNION ALL
-  SELECT 'pg_type'::regclass::oid, t.oid, 'type', NULL::oid, NULL::oid, pgstream.describe_type(t.oid)
-    FROM pg_type AS t JOIN pg_namespace AS n ON n.oid = t.typnamespace
-    LEFT JOIN pg_class AS c ON c.oid = t.typrelid
-   WHERE t.oid = ANY (types) AND t.typtype IN ('e', 'd', 'c', 'r')
-     AND (t.typtype <> 'c' OR c.relkind = 'c')
-     AND NOT pgstream.ignores_schema(n.nspname)
-     AND ((SELECT m.objid FROM pg_depend AS m WHERE m.classid = 'pg_type'::regclass
-             AND m.objid = t.oid AND m.deptype = 'e' LIMIT 1) IS NULL
-       OR (SELECT o.oid FROM pgstream.object AS o
-            WHERE o.class = 'pg_type'::regclass AND o.oid = t.oid) IS NOT NULL)
-     AND NOT EXISTS (
-       SELECT FROM pg_depend AS d
-         JOIN pg_type AS b ON b.oid = d.refobjid
-         JOIN pg_namespace AS bn ON bn.oid = b.typnamespace AND bn.nspname LIKE 'pg\_temp\_%'
-        WHERE d.refclassid = 'pg_type'::regclass
-          AND (d.classid = 'pg_type'::regclass AND d.objid = t.oid
-               OR d.classid = 'pg_class'::regclass AND d.objid = t.typrelid))
-  UNION ALL
-  SELECT 'pg_namespace'::regclass::oid, n.oid, 'schema', NULL::oid, NULL::oid, pgstream.describe_schema(n.oid)
-    FROM pg_namespace AS n
-   WHERE n.oid = ANY (schemas) AND NOT pgstream.ignores_schema(n.nspname)
-     AND ((SELECT m.objid FROM pg_depend AS m WHERE m.classid = 'pg_namespace'::regclass
-             AND m.objid = n.oid AND m.deptype = 'e' LIMIT 1) IS NULL
-       OR (SELECT o.oid FROM pgstream.object AS o
-            WHERE o.class = 'pg_namespace'::regclass AND o.oid = n.oid) IS NOT NULL)
-  UNION ALL
-  SELECT d.class, d.oid, 'object', d.relation, NULL::oid, d.description
-    FROM pgstream.describe_objects(objects) AS d;
+  IF relations <> '{}' THEN
+    RETURN QUERY
+    SELECT 'pg_class'::regclass::oid, c.oid,
+           CASE WHEN c.relkind IN ('r', 'p') THEN 'table' WHEN c.relkind = 'S' THEN 'sequence' ELSE 'index' END,
+           CASE WHEN c.relkind IN ('r', 'p') THEN
+             (SELECT h.inhparent FROM pg_inherits AS h WHERE h.inhrelid = c.oid AND c.relispartition)
+           WHEN c.relkind = 'S' THEN (d.description ->> 'table_oid')::oid ELSE i.indrelid END,
+           NULL::oid, d.description
+      FROM pg_class AS c
+      LEFT JOIN pg_index AS i ON i.indexrelid = c.oid
+      LEFT JOIN pg_class AS t ON t.oid = i.indrelid
+     CROSS JOIN LATERAL (SELECT s.nspname FROM pg_namespace AS s WHERE s.oid = c.relnamespace OFFSET 0) AS n
+     CROSS JOIN LATERAL (
+       SELECT CASE WHEN c.relkind IN ('r', 'p') THEN pgstream.describe_table(c.oid)
+                   WHEN c.relkind = 'S' THEN pgstream.describe_sequence(c.oid)
+                   ELSE pgstream.describe_index(c.oid) END OFFSET 0) AS d (description)
+     WHERE c.oid = ANY (relations) AND c.relkind IN ('r', 'p', 'i', 'I', 'S') AND c.relpersistence <> 't'
+       AND (i.indexrelid IS NULL OR t.relkind IN ('r', 'p', 'm'))
+       AND NOT pgstream.ignores_schema(n.nspname)
+       AND ((SELECT m.objid FROM pg_depend AS m WHERE m.classid = 'pg_class'::regclass
+               AND m.objid = coalesce(i.indrelid, c.oid) AND m.deptype = 'e' LIMIT 1) IS NULL
+         OR (SELECT o.oid FROM pgstream.object AS o
+              WHERE o.class = 'pg_class'::regclass AND o.oid = coalesce(i.indrelid, c.oid)) IS NOT NULL);
+  END IF;
+  IF constraints <> '{}' THEN
+    RETURN QUERY
+    SELECT 'pg_constraint'::regclass::oid, k.oid, 'constraint', k.conrelid, nullif(k.confrelid, 0),
+           pgstream.describe_constraint(k.oid)
+      FROM pg_constraint AS k
+      JOIN pg_class AS t ON t.oid = k.conrelid AND t.relkind IN ('r', 'p') AND t.relpersistence <> 't'
+     CROSS JOIN LATERAL (SELECT s.nspname FROM pg_namespace AS s WHERE s.oid = t.relnamespace OFFSET 0) AS n
+     WHERE k.oid = ANY (constraints) AND k.contype IN ('c', 'f', 'p', 'u', 'x')
+       AND NOT pgstream.ignores_schema(n.nspname)
+       AND ((SELECT m.objid FROM pg_depend AS m WHERE m.classid = 'pg_class'::regclass
+               AND m.objid = t.oid AND m.deptype = 'e' LIMIT 1) IS NULL
+         OR (SELECT o.oid FROM pgstream.object AS o
+              WHERE o.class = 'pg_class'::regclass AND o.oid = t.oid) IS NOT NULL);
+  END IF;
+  IF types <> '{}' THEN
+    RETURN QUERY
+    SELECT 'pg_type'::regclass::oid, t.oid, 'type', NULL::oid, NULL::oid, pgstream.describe_type(t.oid)
+      FROM pg_type AS t LEFT JOIN pg_class AS c ON c.oid = t.typrelid
+     CROSS JOIN LATERAL (SELECT s.nspname FROM pg_namespace AS s WHERE s.oid = t.typnamespace OFFSET 0) AS n
+     WHERE t.oid = ANY (types) AND t.typtype IN ('e', 'd', 'c', 'r')
+       AND (t.typtype <> 'c' OR c.relkind = 'c')
+       AND NOT pgstream.ignores_schema(n.nspname)
+       AND ((SELECT m.objid FROM pg_depend AS m WHERE m.classid = 'pg_type'::regclass
+               AND m.objid = t.oid AND m.deptype = 'e' LIMIT 1) IS NULL
+         OR (SELECT o.oid FROM pgstream.object AS o
+              WHERE o.class = 'pg_type'::regclass AND o.oid = t.oid) IS NOT NULL)
+       AND NOT EXISTS (
+         SELECT FROM pg_depend AS d
+           JOIN pg_type AS b ON b.oid = d.refobjid
+           JOIN pg_namespace AS bn ON bn.oid = b.typnamespace AND bn.nspname LIKE 'pg\_temp\_%'
+          WHERE d.refclassid = 'pg_type'::regclass
+            AND (d.classid = 'pg_type'::regclass AND d.objid = t.oid
+                 OR d.classid = 'pg_class'::regclass AND d.objid = t.typrelid));
+  END IF;
+  IF schemas <> '{}' THEN
+    RETURN QUERY
+    SELECT 'pg_namespace'::regclass::oid, n.oid, 'schema', NULL::oid, NULL::oid, pgstream.describe_schema(n.oid)
+      FROM pg_namespace AS n
+     WHERE n.oid = ANY (schemas) AND NOT pgstream.ignores_schema(n.nspname)
+       AND ((SELECT m.objid FROM pg_depend AS m WHERE m.classid = 'pg_namespace'::regclass
+               AND m.objid = n.oid AND m.deptype = 'e' LIMIT 1) IS NULL
+         OR (SELECT o.oid FROM pgstream.object AS o
+              WHERE o.class = 'pg_namespace'::regclass AND o.oid = n.oid) IS NOT NULL);
+  END IF;
+  IF objects <> '{}' THEN
+    RETURN QUERY
+    SELECT d.class, d.oid, 'object', d.relation, NULL::oid, d.description
+      FROM pgstream.describe_objects(objects) AS d;
+  END IF;
 END
 $function$;
 
