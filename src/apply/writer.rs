@@ -1,23 +1,24 @@
 //! The writing session: runs steps in one open target transaction and commits them together with
 //! the checkpoint.
 //!
-//! Every step of a call is sent before the first answer is awaited, the checkpoint with the last of
-//! them, so a transaction costs two round trips however many steps it has (COPY adds one). COMMIT goes out only after every answer
-//! has been looked at: a step that found fewer rows than it should is not an error to PostgreSQL.
+//! Every step of a call is sent before the first answer is awaited, the checkpoint and COMMIT with the last of
+//! them, so a transaction costs one round trip however many steps it has (`commit` says where two). A COPY adds
+//! one (`copy`).
 
 mod answers;
 mod bind;
 mod commit;
+mod copy;
 mod judge;
 mod owner;
+mod reading;
 mod session;
 mod truncate;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use futures_util::SinkExt as _;
-use futures_util::future::{join, join_all};
+use futures_util::future::join_all;
 use tokio_postgres::Statement;
 use tracing::trace;
 
@@ -34,8 +35,9 @@ use super::shape::{self, Shape};
 use super::{ApplyError, CheckpointStore, Op, RunAs, TablePlan, TargetTable, WriteRules};
 
 use bind::as_role;
-use bind::{Bound, CopyRows, TextParameter, Work};
-use judge::{gone, judge, less};
+use bind::{Bound, TextParameter, Work};
+use judge::{gone, judge};
+use reading::{Reading, send_rows};
 
 pub use commit::Commit;
 use judge::refused_change;
@@ -81,6 +83,8 @@ pub struct Writer {
     suppressed: HashMap<QualifiedName, Suppressed>,
     /// The step that the target has refused, where rows go one by one.
     refused: Option<Box<Op>>,
+    /// A COPY whose rows are to be sent before anything else.
+    reading: Option<Reading>,
     open: bool,
 }
 
@@ -164,6 +168,7 @@ impl Writer {
             silences: itself.as_ref().is_some_and(|row| row.get(2)),
             suppressed: HashMap::new(),
             refused: None,
+            reading: None,
             process_id: itself.as_ref().map_or(0, |row| row.get(0)),
             open: false,
             session,
@@ -259,10 +264,7 @@ impl Writer {
                         self.run_alone(bound).await?;
                     }
                     Work::Statement(bound) => group.push(bound),
-                    Work::Copy(copy) => {
-                        self.run_group(&mut group).await?;
-                        self.copy(copy).await?;
-                    }
+                    Work::Copy(copy) => self.start_copy(&mut group, copy).await?,
                 }
             }
         }
@@ -397,6 +399,7 @@ impl Writer {
     /// # Errors
     /// The loss of the session.
     pub async fn rollback(&mut self) -> Result<(), ApplyError> {
+        self.reading = None;
         if self.open {
             self.session
                 .run("ROLLBACK")
@@ -407,16 +410,20 @@ impl Writer {
         Ok(())
     }
 
-    /// Sends all statements of the group, then looks at all answers in order.
+    /// Sends the rows of a COPY that has begun and all statements of the group, then looks at all answers in
+    /// order.
     async fn run_group(&mut self, group: &mut Vec<Bound>) -> Result<(), ApplyError> {
-        if group.is_empty() {
+        if group.is_empty() && self.reading.is_none() {
             return Ok(());
         }
         let group = std::mem::take(group);
         self.prepare_all(&group).await?;
-        let (begun, answers) = join(self.begun(), self.send_all(&group)).await;
+        let reading = self.reading.take();
+        let (begun, copied, answers) =
+            tokio::join!(self.begun(), send_rows(reading), self.send_all(&group));
         begun?;
         self.open = true;
+        self.judge_copy(copied)?;
         self.judge_all(&group, answers)
     }
 
@@ -522,6 +529,7 @@ impl Writer {
         if self.statements.contains_key(&key) {
             return Ok(());
         }
+        self.end_copy().await?;
         let sql = shape::sql(table, shape);
         trace!(target: "sql", sql, "prepare on the target");
         let statement = self.session.prepare(&sql).await;
@@ -534,32 +542,6 @@ impl Writer {
                 _plan: Arc::clone(table),
             },
         );
-        Ok(())
-    }
-
-    async fn copy(&mut self, copy: CopyRows) -> Result<(), ApplyError> {
-        self.begin().await?;
-        self.prepare(&copy.table, &Shape::Copy).await?;
-        let key = statement_key(&copy.table, &Shape::Copy);
-        let statement = &self
-            .statements
-            .get(&key)
-            .expect("prepared just now")
-            .statement;
-        let session = &self.session;
-        let rows = copy.rows;
-        let done = async {
-            let mut sink = Box::pin(session.copy_in(statement).await?);
-            sink.send(rows).await?;
-            sink.as_mut().finish().await
-        };
-        let sql = shape::sql(&copy.table, &Shape::Copy);
-        let result = done
-            .await
-            .map_err(|error| session.error(&sql, error).about_values());
-        let found = result.map_err(refused_change(&copy.table, sql))?;
-        let kept = less(&copy.table, copy.row_count, found);
-        self.note_suppressed(&copy.table, kept);
         Ok(())
     }
 }

@@ -194,7 +194,7 @@ impl Stream<'_> {
             // Whoever answers `verify` is gone with the session.
             Next::Paired(None) => {}
             Next::FeedbackEnded(error) => return Err(error),
-            Next::TargetGone => return Err(self.applier.session_lost()),
+            Next::TargetGone => return Err(Box::pin(self.applier.session_lost()).await),
             Next::Committed(committed) => {
                 committed?;
                 self.confirm();

@@ -18,6 +18,7 @@ use crate::model::Lsn;
 use crate::postgres::PgError;
 
 use super::bind::Bound;
+use super::reading::send_rows;
 use super::{Writer, refused};
 
 /// What the target refused, in its error.
@@ -92,8 +93,10 @@ impl Writer {
     ) -> Result<Option<ApplyError>, ApplyError> {
         self.prepare_all(last).await?;
         fault::point(fault::APPLY_BEFORE_COMMIT);
-        let (begun, answers, moved, advanced, closed) = tokio::join!(
+        let reading = self.reading.take();
+        let (begun, copied, answers, moved, advanced, closed) = tokio::join!(
             self.begun(),
+            send_rows(reading),
             self.send_all(last),
             self.move_sequences(),
             self.advance(&self.advance_guarded, store.stream(), from, to),
@@ -101,6 +104,7 @@ impl Writer {
         );
         begun?;
         self.open = true;
+        self.judge_copy(copied)?;
         if let Err(failure) = self.judge_all(last, answers).and(moved).and(advanced) {
             return Ok(Some(failure));
         }
@@ -118,14 +122,17 @@ impl Writer {
         commit: Commit,
     ) -> Result<(), ApplyError> {
         self.prepare_all(last).await?;
-        let (begun, answers, moved, advanced) = tokio::join!(
+        let reading = self.reading.take();
+        let (begun, copied, answers, moved, advanced) = tokio::join!(
             self.begun(),
+            send_rows(reading),
             self.send_all(last),
             self.move_sequences(),
             self.advance(&self.advance, store.stream(), from, to),
         );
         begun?;
         self.open = true;
+        self.judge_copy(copied)?;
         self.judge_all(last, answers)?;
         moved.and(advanced)?;
         fault::point(fault::APPLY_BEFORE_COMMIT);

@@ -43,6 +43,7 @@ impl Writer {
         if self.owners.contains_key(&owner) {
             return Ok(());
         }
+        self.end_copy().await?;
         let sql = call_as_owner(owner);
         let statement = self.session.prepare(&sql).await;
         let statement = statement.map_err(|error| self.session.error(&sql, error));

@@ -8,8 +8,12 @@ use crate::postgres::PgError;
 use super::Applier;
 
 impl Applier {
-    /// Returns the failure of a writing session that ended by itself.
-    pub(in crate::engine) fn session_lost(&self) -> EngineError {
+    /// Returns the failure of a writing session that has ended: what the target answered last, or that it
+    /// ended by itself.
+    pub(in crate::engine) async fn session_lost(&mut self) -> EngineError {
+        if let Err(refused) = self.complete().await {
+            return refused;
+        }
         EngineError::Target {
             operation: "keep the writing session",
             endpoint: self.endpoint.clone(),
