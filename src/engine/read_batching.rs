@@ -26,7 +26,8 @@ pub(super) struct ReadBatching {
 }
 
 impl ReadBatching {
-    const fn is_busy(self) -> bool {
+    /// Returns whether the source is sending many rows.
+    pub(super) const fn is_busy(self) -> bool {
         self.rows_at_hand >= BUSY_ROWS_MIN
     }
 
