@@ -51,21 +51,28 @@ pub struct CheckpointStore {
     stream: Stream,
 }
 
-/// Moves the row only from where we left it. Parameters: slot, new end, time, expected end,
-/// timeline.
-pub(super) const ADVANCE: &str = "\
-UPDATE pgstream.checkpoint
-SET end_lsn = $2::pg_catalog.text::pg_catalog.pg_lsn,
-    commit_time = COALESCE(timestamptz '2000-01-01 00:00:00+00' + $3 * interval '1 microsecond', commit_time),
-    timeline = $5,
-    updated_at = pg_catalog.clock_timestamp()
-WHERE slot_name = $1 AND end_lsn = $4::pg_catalog.text::pg_catalog.pg_lsn";
+/// Moves the row only from where we left it. Parameters, from this number on: slot, new end, time, expected
+/// end, timeline.
+pub(super) fn advance_sql(first: usize) -> String {
+    let [slot, end, time, expected, timeline] = [0, 1, 2, 3, 4].map(|at| first + at);
+    format!(
+        "UPDATE pgstream.checkpoint \
+         SET end_lsn = ${end}::pg_catalog.text::pg_catalog.pg_lsn, \
+         commit_time = COALESCE(timestamptz '2000-01-01 00:00:00+00' + ${time} * interval '1 microsecond', commit_time), \
+         timeline = ${timeline}, updated_at = pg_catalog.clock_timestamp() \
+         WHERE slot_name = ${slot} AND end_lsn = ${expected}::pg_catalog.text::pg_catalog.pg_lsn"
+    )
+}
+
+/// The statement by itself.
+pub(super) static ADVANCE: LazyLock<String> = LazyLock::new(|| advance_sql(1));
 
 /// The same, which fails where nothing was moved.
 pub(super) static ADVANCE_GUARDED: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "WITH moved AS ({ADVANCE} RETURNING 1) \
-         SELECT 1 OPERATOR(pg_catalog./) pg_catalog.count(*)::pg_catalog.int4 FROM moved"
+        "WITH moved AS ({} RETURNING 1) \
+         SELECT 1 OPERATOR(pg_catalog./) pg_catalog.count(*)::pg_catalog.int4 FROM moved",
+        *ADVANCE
     )
 });
 

@@ -73,8 +73,17 @@ impl SequenceTracker {
     pub(super) fn statements(&self) -> String {
         self.pending
             .values()
-            .map(|(sequence, value)| setval(sequence, *value))
+            .map(|(sequence, value)| format!("{};", setval(sequence, &value.to_string())))
             .collect()
+    }
+
+    /// Returns where the [sequences](sequences_of) of a table have to move, and none for those that stay; nothing
+    /// when others have to move.
+    pub(super) fn of_table(&self, plan: &TablePlan) -> Option<Vec<Option<i64>>> {
+        let value =
+            |sequence: &OwnedSequence| self.pending.get(&sequence.name).map(|(_, value)| *value);
+        let values: Vec<_> = sequences_of(plan).map(value).collect();
+        (values.iter().flatten().count() == self.pending.len()).then_some(values)
     }
 
     /// Notes that the statements ran.
@@ -112,7 +121,14 @@ fn round(sequence: &OwnedSequence) -> i128 {
     (i128::from(sequence.max) - i128::from(sequence.min)).max(0) + 1
 }
 
-fn setval(sequence: &OwnedSequence, value: i64) -> String {
+/// Returns the sequences from which the columns that are written draw.
+pub(super) fn sequences_of(plan: &TablePlan) -> impl Iterator<Item = &OwnedSequence> {
+    let columns = plan.written.iter();
+    columns.filter_map(|&column| plan.column(column).sequence.as_ref())
+}
+
+/// Returns the question that moves a sequence to a value, nowhere when that is NULL.
+pub(super) fn setval(sequence: &OwnedSequence, value: &str) -> String {
     let name = sequence.name.quoted();
     let (ahead, sign) = if sequence.increment < 0 {
         ('>', "-")
@@ -128,7 +144,7 @@ fn setval(sequence: &OwnedSequence, value: i64) -> String {
     };
     format!(
         "SELECT pg_catalog.setval({}, {value}) FROM {name} \
-         WHERE {behind} OR (last_value = {value} AND NOT is_called);",
+         WHERE {behind} OR (last_value = {value} AND NOT is_called)",
         quote_literal(&name)
     )
 }

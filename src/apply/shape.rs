@@ -11,6 +11,8 @@ mod tests;
 use crate::config::OnConflict;
 use crate::model::quote_ident;
 
+use super::checkpoint::advance_sql;
+use super::sequence::{sequences_of, setval};
 use super::{TablePlan, TargetTable};
 
 /// A form of statement, with the columns it sets where they vary. Together with the plan it names
@@ -49,6 +51,8 @@ pub(super) enum Shape {
     FindImages,
     /// One that fails unless it changes as many rows as its last parameter says, which has this number.
     Guarded(Box<Self>, usize),
+    /// One that moves the checkpoint as well, by parameters behind that one, and so is a transaction by itself.
+    Alone(Box<Self>, usize),
 }
 
 impl Shape {
@@ -91,6 +95,7 @@ pub(super) fn sql(plan: &TablePlan, shape: &Shape) -> String {
             images(plan)
         ),
         Shape::Guarded(shape, count) => guarded(&sql(plan, shape), *count),
+        Shape::Alone(shape, count) => alone(plan, &sql(plan, shape), *count),
     }
 }
 
@@ -100,6 +105,25 @@ fn guarded(statement: &str, count: usize) -> String {
         "WITH changed AS ({statement} RETURNING 1) \
          SELECT 1 OPERATOR(pg_catalog./) \
          (pg_catalog.count(*) OPERATOR(pg_catalog.=) ${count}::pg_catalog.int8)::pg_catalog.int4 FROM changed"
+    )
+}
+
+/// As [`guarded`], with the checkpoint, the table's sequences, and a commit that does not wait for the disk.
+fn alone(plan: &TablePlan, statement: &str, count: usize) -> String {
+    let advance = advance_sql(count + 1);
+    let moved = (count + 6..)
+        .zip(sequences_of(plan))
+        .map(|(number, sequence)| {
+            let moved = setval(sequence, &format!("${number}::pg_catalog.int8"));
+            format!(", ({moved})")
+        });
+    let moved: String = moved.collect();
+    format!(
+        "WITH changed AS ({statement} RETURNING 1), moved AS ({advance} RETURNING 1) \
+         SELECT 1 OPERATOR(pg_catalog./) (\
+         (SELECT pg_catalog.count(*) FROM changed) OPERATOR(pg_catalog.=) ${count}::pg_catalog.int8 \
+         AND EXISTS (SELECT FROM moved))::pg_catalog.int4, \
+         pg_catalog.set_config('synchronous_commit', 'off', true){moved}"
     )
 }
 

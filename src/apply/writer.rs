@@ -148,7 +148,7 @@ impl Writer {
         let describe = prepared(DESCRIBE_TABLE, describe);
         let describe = describe.map_err(refused_record("a look at its catalog"))?;
         let itself = itself.map_err(refused_record("a look at its own session"))?;
-        let advance = prepared(ADVANCE, session.prepare(ADVANCE).await);
+        let advance = prepared(&ADVANCE, session.prepare(&ADVANCE).await);
         let advance = advance.map_err(refused_record("the checkpoint"))?;
         let guarded = session.prepare(&ADVANCE_GUARDED).await;
         let guarded = prepared(&ADVANCE_GUARDED, guarded);

@@ -260,3 +260,19 @@ fn a_guarded_statement_divides_by_zero_when_it_does_not_change_all_its_rows() {
         assert!(!shape.can_be_guarded(), "{shape:?}");
     }
 }
+
+#[test]
+fn a_statement_alone_moves_the_checkpoint_and_divides_by_zero_when_one_of_both_is_not_found() {
+    check(
+        &keyed(),
+        Shape::Alone(Box::new(Shape::DeleteMany), 2),
+        "WITH changed AS (DELETE FROM ONLY \"public\".\"t\" AS t WHERE t.\"id\" = ANY ($1::TEXT[]) RETURNING 1), \
+         moved AS (UPDATE pgstream.checkpoint SET end_lsn = $4::pg_catalog.text::pg_catalog.pg_lsn, \
+         commit_time = COALESCE(timestamptz '2000-01-01 00:00:00+00' + $5 * interval '1 microsecond', commit_time), \
+         timeline = $7, updated_at = pg_catalog.clock_timestamp() \
+         WHERE slot_name = $3 AND end_lsn = $6::pg_catalog.text::pg_catalog.pg_lsn RETURNING 1) \
+         SELECT 1 OPERATOR(pg_catalog./) ((SELECT pg_catalog.count(*) FROM changed) = $2::pg_catalog.int8 \
+         AND EXISTS (SELECT FROM moved))::pg_catalog.int4, \
+         pg_catalog.set_config('synchronous_commit', 'off', true)",
+    );
+}

@@ -70,10 +70,39 @@ impl Bound {
         if self.count == Count::All {
             self.parameters
                 .push(TextParameter(Some(self.row_count.to_string().into())));
-            let shape = std::mem::replace(&mut self.shape, Shape::FindOne);
-            self.shape = Shape::Guarded(Box::new(shape), self.parameters.len());
+            self.shape = Shape::Guarded(Box::new(self.shape.clone()), self.parameters.len());
             self.count = Count::Any;
         }
+    }
+
+    /// Returns whether the statement can move the checkpoint as well. Nobody may watch the table: what triggers
+    /// and foreign keys do waits for the end of a transaction.
+    pub(super) fn can_be_alone(&self) -> bool {
+        let (table, target) = (&self.table, &self.table.target);
+        let inserts = matches!(self.shape, Shape::InsertOne | Shape::InsertMany);
+        matches!(table.order, ApplyOrder::Net | ApplyOrder::Multiset)
+            && table.on_conflict == OnConflict::Error
+            && !(target.rules || target.row_security || target.suppresses || self.silent)
+            && target.run_as.is_none()
+            && (inserts || self.count == Count::All && self.shape.can_be_guarded())
+    }
+
+    /// Makes the statement move the checkpoint, and fail unless it does that and reports all its rows.
+    pub(super) fn be_alone(
+        &mut self,
+        checkpoint: [Option<String>; 5],
+        sequences: Vec<Option<i64>>,
+    ) {
+        let guard = self.row_count.to_string();
+        self.parameters.push(TextParameter(Some(guard.into())));
+        self.shape = Shape::Alone(Box::new(self.shape.clone()), self.parameters.len());
+        let sequences = sequences
+            .into_iter()
+            .map(|value| value.map(|value| value.to_string()));
+        let behind = checkpoint.into_iter().chain(sequences);
+        let behind = behind.map(|value| TextParameter(value.map(Bytes::from)));
+        self.parameters.extend(behind);
+        self.count = Count::Any;
     }
 }
 
@@ -370,7 +399,8 @@ pub(super) fn search(bound: &Bound) -> Option<Bound> {
         | Shape::FindMany
         | Shape::FindImage
         | Shape::FindImages
-        | Shape::Guarded(..) => return None,
+        | Shape::Guarded(..)
+        | Shape::Alone(..) => return None,
     };
     let row_count = bound.row_count;
     Some(Bound {

@@ -2,8 +2,9 @@
 //! has reached the disk.
 //!
 //! A statement that finds fewer rows than it should is no error to the server, so each has a guard, by which
-//! it is one: a COMMIT behind it then commits nothing. Where one fails, all is done again in two round trips,
-//! which shows what it was.
+//! it is one: a COMMIT behind it then commits nothing. A batch of one statement needs no more than that: it
+//! moves the checkpoint as well, and is a transaction by itself. Where anything fails, all is done again in
+//! two round trips, which shows what it was.
 
 use futures_util::future::join;
 use tokio_postgres::Statement;
@@ -60,8 +61,18 @@ impl Writer {
         let mut last = self.execute_but_last(ops).await?;
         let visible = commit == Commit::Visible && !self.durability.waits_for_standbys();
         if begins && visible && last.iter().all(Bound::can_be_guarded) {
-            last.iter_mut().for_each(Bound::guard);
-            let Some(failure) = self.commit_at_once(store, &last, (from, to)).await? else {
+            let sent = match &mut *last {
+                [only] if !self.open && self.can_be_alone(&*only) => {
+                    let sequences = self.sequences.of_table(&only.table).unwrap_or_default();
+                    only.be_alone(checkpoint(store.stream(), from, to), sequences);
+                    self.commit_alone(&last, to.end_lsn).await?
+                }
+                all => {
+                    all.iter_mut().for_each(Bound::guard);
+                    self.commit_at_once(store, all, (from, to)).await?
+                }
+            };
+            let Some(failure) = sent else {
                 return self.committed(commit).await;
             };
             if self.rollback().await.is_err() {
@@ -111,6 +122,27 @@ impl Writer {
         let (committed, look) = closed;
         committed.map_err(refused_commit)?;
         self.note_commit(to.end_lsn, look?, false);
+        Ok(None)
+    }
+
+    /// Returns whether a statement can do all that the batch has to do.
+    fn can_be_alone(&self, only: &Bound) -> bool {
+        only.can_be_alone() && self.sequences.of_table(&only.table).is_some()
+    }
+
+    /// As [`commit_at_once`](Self::commit_at_once) for a statement that is all of it.
+    async fn commit_alone(
+        &mut self,
+        only: &[Bound],
+        checkpoint: Lsn,
+    ) -> Result<Option<ApplyError>, ApplyError> {
+        self.prepare_all(only).await?;
+        fault::point(fault::APPLY_BEFORE_COMMIT);
+        let (answers, look) = join(self.send_all(only), self.look_at_wal()).await;
+        if let Err(failure) = self.judge_all(only, answers) {
+            return Ok(Some(failure));
+        }
+        self.note_commit(checkpoint, look?, false);
         Ok(None)
     }
 
@@ -169,7 +201,7 @@ impl Writer {
                 &[slot_name, &end_lsn, &time_us, &expected, timeline],
             )
             .await
-            .map_err(|error| self.session.error(ADVANCE, error));
+            .map_err(|error| self.session.error(&ADVANCE, error));
         match advanced.map_err(refused_record("the checkpoint"))? {
             1 => Ok(()),
             _ => Err(ApplyError::Fenced {
@@ -258,6 +290,17 @@ impl Writer {
         }
         Ok(())
     }
+}
+
+/// The parameters of [`advance_sql`](crate::apply::checkpoint::advance_sql).
+fn checkpoint(stream: &Stream, from: Lsn, to: Checkpoint) -> [Option<String>; 5] {
+    [
+        Some(stream.slot_name.clone()),
+        Some(to.end_lsn.to_string()),
+        to.commit_time_us.map(|time| time.to_string()),
+        Some(from.to_string()),
+        Some(stream.timeline.to_string()),
+    ]
 }
 
 /// An `f64` holds microseconds exactly for 285 years around 2000.
