@@ -41,6 +41,7 @@ mod process;
 mod process_start;
 mod reconnect;
 mod refusals;
+mod round_trips;
 mod rows;
 mod rows_constraints;
 mod rows_elsewhere;

@@ -30,13 +30,18 @@ enum Traffic {
 pub struct Proxy {
     port: u16,
     traffic: watch::Sender<Traffic>,
+    commits: watch::Receiver<usize>,
     thread: Option<JoinHandle<()>>,
 }
+
+/// The end of a batch that does not wait for the disk, as it is sent.
+const COMMIT: &[u8] = b"synchronous_commit = off; COMMIT";
 
 impl Proxy {
     /// Starts a proxy to a port on 127.0.0.1.
     pub fn start(target_port: u16) -> Self {
         let (traffic, watched) = watch::channel(Traffic::Passing);
+        let (committing, commits) = watch::channel(0);
         let listener = StdListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         listener.set_nonblocking(true).expect("a socket");
         let port = listener.local_addr().expect("an address").port();
@@ -44,13 +49,16 @@ impl Proxy {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build();
-            runtime
-                .expect("a runtime")
-                .block_on(listen(listener, target_port, watched));
+            runtime.expect("a runtime").block_on(listen(
+                listener,
+                target_port,
+                (watched, committing),
+            ));
         });
         Self {
             port,
             traffic,
+            commits,
             thread: Some(thread),
         }
     }
@@ -76,6 +84,11 @@ impl Proxy {
         self.traffic.send_replace(Traffic::UntilReady(3));
     }
 
+    /// Returns how many batches have been passed on to the server to their end.
+    pub fn commits(&self) -> watch::Receiver<usize> {
+        self.commits.clone()
+    }
+
     /// Lets everything through again.
     pub fn resume(&self) {
         self.traffic.send_replace(Traffic::Passing);
@@ -94,7 +107,11 @@ impl Drop for Proxy {
 /// `ReadyForQuery`, outside of a transaction.
 const READY: &[u8] = b"Z\x00\x00\x00\x05I";
 
-async fn listen(listener: StdListener, target_port: u16, mut traffic: watch::Receiver<Traffic>) {
+async fn listen(
+    listener: StdListener,
+    target_port: u16,
+    (mut traffic, commits): (watch::Receiver<Traffic>, watch::Sender<usize>),
+) {
     let listener = TcpListener::from_std(listener).expect("a socket");
     loop {
         let accepted = tokio::select! {
@@ -106,12 +123,20 @@ async fn listen(listener: StdListener, target_port: u16, mut traffic: watch::Rec
             continue;
         }
         #[expect(clippy::disallowed_methods, reason = "ends with its connection")]
-        drop(tokio::spawn(pass(client, target_port, traffic.clone())));
+        drop(tokio::spawn(pass(
+            client,
+            target_port,
+            (traffic.clone(), commits.clone()),
+        )));
     }
 }
 
 /// One connection, until one side closes it or it is cut.
-async fn pass(mut client: TcpStream, target_port: u16, traffic: watch::Receiver<Traffic>) {
+async fn pass(
+    mut client: TcpStream,
+    target_port: u16,
+    (traffic, commits): (watch::Receiver<Traffic>, watch::Sender<usize>),
+) {
     let Ok(mut server) = TcpStream::connect((Ipv4Addr::LOCALHOST, target_port)).await else {
         return;
     };
@@ -120,8 +145,8 @@ async fn pass(mut client: TcpStream, target_port: u16, traffic: watch::Receiver<
     let mut cut = traffic.clone();
     tokio::select! {
         _ = cut.wait_for(|now| matches!(now, Traffic::Cut | Traffic::Over)) => {}
-        _ = pump(&mut from_client, &mut to_server, traffic.clone()) => {}
-        _ = pump(&mut from_server, &mut to_client, traffic.clone()) => {}
+        _ = pump(&mut from_client, &mut to_server, traffic.clone(), Some(commits)) => {}
+        _ = pump(&mut from_server, &mut to_client, traffic.clone(), None) => {}
     }
 }
 
@@ -129,9 +154,10 @@ async fn pump(
     from: &mut (impl AsyncRead + Unpin),
     to: &mut (impl AsyncWrite + Unpin),
     mut traffic: watch::Receiver<Traffic>,
+    commits: Option<watch::Sender<usize>>,
 ) -> io::Result<()> {
     let mut buffer = vec![0; 64 * 1024];
-    let mut ready = 0;
+    let (mut ready, mut seen) = (0, Vec::new());
     loop {
         let count = from.read(&mut buffer).await?;
         if count == 0 {
@@ -139,6 +165,14 @@ async fn pump(
         }
         drop(traffic.wait_for(|now| *now != Traffic::Stalled).await);
         to.write_all(&buffer[..count]).await?;
+        if let Some(commits) = &commits {
+            seen.extend_from_slice(&buffer[..count]);
+            let passed = seen.windows(COMMIT.len()).filter(|part| *part == COMMIT);
+            let passed = passed.count();
+            commits.send_modify(|count| *count += passed);
+            // What is kept is too short to be counted twice.
+            drop(seen.drain(..seen.len().saturating_sub(COMMIT.len() - 1)));
+        }
         ready += usize::from(buffer[..count].ends_with(READY));
         let stalls = |now: &Traffic| matches!(now, Traffic::UntilReady(times) if ready >= *times);
         drop(traffic.wait_for(|now| !stalls(now)).await);
