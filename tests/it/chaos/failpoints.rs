@@ -36,9 +36,9 @@ async fn recover(flow: &Flow) {
     assert_eq!(running.terminate().await.code, Some(0));
 }
 
-#[tokio::test]
-async fn dies_at_every_place_of_the_row_path_and_loses_and_doubles_nothing() {
-    let flow = Flow::rows("pgoutput", SCHEMA).await;
+/// Kills it at every place of the row path, and lets it recover.
+async fn dies_on_the_row_path(plugin: &str) {
+    let flow = Flow::rows(plugin, SCHEMA).await;
     let mut dice = Dice::new(seed());
     let load = Load::rows(&flow.source_cluster.url("postgres"), dice.below(u64::MAX));
 
@@ -55,6 +55,16 @@ async fn dies_at_every_place_of_the_row_path_and_loses_and_doubles_nothing() {
 
     load.stop().await;
     recover(&flow).await;
+}
+
+#[tokio::test]
+async fn dies_at_every_place_of_the_row_path_and_loses_and_doubles_nothing() {
+    dies_on_the_row_path("pgoutput").await;
+}
+
+#[tokio::test]
+async fn dies_at_every_place_of_the_row_path_with_wal2json_too() {
+    dies_on_the_row_path("wal2json").await;
 }
 
 #[tokio::test]
