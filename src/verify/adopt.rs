@@ -16,11 +16,13 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 use crate::apply::{self, AdoptedCheckpoint, ApplyError, Stream};
-use crate::config::{Pipeline, Plugin, SlotName};
+use crate::config::{Pipeline, Plugin, SlotName, publication_name};
 use crate::diagnose::continuity::{begins_anew, certain_misfit};
 use crate::fault;
 use crate::model::Lsn;
-use crate::postgres::{PgError, Session, create_slot_sql, drop_slot_sql, naming_whom_we_wait_for};
+use crate::postgres::{
+    PgError, Session, create_slot_sql, drop_slot_sql, find_publication, naming_whom_we_wait_for,
+};
 use crate::schema::{install, mark_acked};
 use crate::snapshot::ConsistentPoint;
 
@@ -29,7 +31,10 @@ use super::pair::{Held, Pair};
 use super::session::{APPLICATION_NAME, connect};
 
 const SLOT: &str = "\
-SELECT s.active, COALESCE(s.wal_status = 'lost', false) FROM pg_catalog.pg_replication_slots AS s
+SELECT s.active, COALESCE(s.wal_status = 'lost', false),
+       s.plugin = 'pgoutput'
+         AND NOT EXISTS (SELECT FROM pg_catalog.pg_publication AS p WHERE p.pubname = $2)
+FROM pg_catalog.pg_replication_slots AS s
 WHERE s.slot_name = $1 AND s.database = pg_catalog.current_database()";
 
 /// Rows that differ are why the target refuses a transaction, mostly.
@@ -56,6 +61,7 @@ pub(super) struct Stranded {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum SlotState {
     Whole,
+    /// Its WAL is gone, or the publication without which nothing of it can be decoded.
     Lost,
     Gone,
 }
@@ -66,12 +72,13 @@ pub(super) async fn why(
     source: &Session,
     slot_name: &str,
 ) -> Result<Option<Stranded>, VerifyError> {
-    let row = source.row(SLOT, &[&slot_name]).await;
+    let publication = publication_name(slot_name);
+    let row = source.row(SLOT, &[&slot_name, &publication]).await;
     let row = row.map_err(VerifyError::of("look at the slot"))?;
-    let slot = match row.map(|row| (row.get(0), row.get(1))) {
-        Some((true, _)) => return Ok(None),
-        Some((false, true)) => SlotState::Lost,
-        Some((false, false)) => SlotState::Whole,
+    let slot = match row.map(|row| (row.get(0), row.get(1), row.get(2))) {
+        Some((true, ..)) => return Ok(None),
+        Some((false, false, false)) => SlotState::Whole,
+        Some(_) => SlotState::Lost,
         None => SlotState::Gone,
     };
     let target = connect(&pipeline.target).await;
@@ -119,22 +126,32 @@ async fn why_not_on(
     Ok(refused.map(|_| "it refused a transaction".to_owned()))
 }
 
-/// Makes the slot that has what comes from now on. What the lost one had, the comparison finds.
+/// Makes the slot that has what comes from now on, and the publication that it needs. What the lost one had,
+/// the comparison finds.
 async fn renew_slot(
     source: &Session,
     (name, plugin): (&SlotName, Plugin),
     state: SlotState,
-) -> Result<(), PgError> {
+) -> Result<(), VerifyError> {
+    let anew = || VerifyError::of("make the slot anew");
     if state == SlotState::Whole {
         return Ok(());
     }
     if state == SlotState::Lost {
-        source.row(&drop_slot_sql(name), &[]).await?;
+        let dropped = source.row(&drop_slot_sql(name), &[]).await;
+        dropped.map_err(anew())?;
     }
-    let ask = || source.another(APPLICATION_NAME);
-    let sql = create_slot_sql(name, plugin);
-    let made = source.row(&sql, &[]);
-    naming_whom_we_wait_for("make the slot anew", ask, made).await?;
+    let publication = find_publication(source, &publication_name(name.as_str())).await;
+    if plugin == Plugin::Pgoutput && publication.map_err(anew())?.is_none() {
+        let made = Box::pin(install::init(source, name, plugin)).await;
+        made.map_err(VerifyError::Install)?;
+    } else {
+        let ask = || source.another(APPLICATION_NAME);
+        let sql = create_slot_sql(name, plugin);
+        let made = source.row(&sql, &[]);
+        let made = naming_whom_we_wait_for("make the slot anew", ask, made).await;
+        made.map_err(anew())?;
+    }
     fault::point(fault::VERIFY_AFTER_SLOT);
     warn!(target: "slot", slot = %name, "the slot was lost, and is made anew");
     Ok(())
@@ -157,8 +174,7 @@ impl Adoption {
         let found = apply::mark(&target, slot_name).await?;
         let source = connect(&pipeline.source).await;
         let source = source.map_err(VerifyError::of("connect to the source"))?;
-        let renewed = renew_slot(&source, (slot, pipeline.plugin), stranded.slot).await;
-        renewed.map_err(VerifyError::of("make the slot anew"))?;
+        renew_slot(&source, (slot, pipeline.plugin), stranded.slot).await?;
         let short: String = slot_name.chars().take(40).collect();
         let name = format!("{short}_verify_{}", source.process_id());
         let what = "take a snapshot of the source";

@@ -4,7 +4,7 @@ use crate::apply::ApplyError;
 use crate::model::{Classify, ErrorClass};
 use crate::postgres::PgError;
 use crate::runtime::TaskEnd;
-use crate::schema::{DescribeError, grant_descriptions};
+use crate::schema::{DescribeError, InstallError, grant_descriptions};
 use crate::status::Failure;
 
 /// What keeps `verify` from a verdict.
@@ -23,6 +23,9 @@ pub enum VerifyError {
     /// Our own records on the target.
     #[error("cannot use the records of the pipeline on the target")]
     Records(#[source] ApplyError),
+    /// The slot and its publication cannot be made anew.
+    #[error("cannot make the slot and its publication anew")]
+    Install(#[source] InstallError),
     /// There is nothing to compare with.
     #[error("there is no replication slot {slot_name} on the source")]
     NoSlot {
@@ -70,6 +73,7 @@ impl Classify for VerifyError {
             Self::Schema(DescribeError::Forbidden { .. }) => ErrorClass::Operator,
             Self::Schema(DescribeError::Read { .. }) => ErrorClass::Bug,
             Self::Records(source) => source.class(),
+            Self::Install(source) => source.class(),
             Self::NoSlot { .. } => ErrorClass::Operator,
             Self::NoAnswer { .. } | Self::NoPair { .. } => ErrorClass::Transient,
             Self::NoTable { .. } => ErrorClass::Usage,
@@ -84,6 +88,7 @@ impl Classify for VerifyError {
             Self::Schema(DescribeError::Forbidden { user }) => Some(grant_descriptions(user)),
             Self::Schema(DescribeError::Read { .. }) => None,
             Self::Records(source) => source.hint(),
+            Self::Install(source) => source.hint(),
             Self::NoSlot { .. } => {
                 Some("name the slot that run uses: --replication-slot NAME".to_owned())
             }

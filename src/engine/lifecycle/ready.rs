@@ -4,10 +4,11 @@
 use crate::config::{ConnectionSettings, Pipeline, publication_name};
 use crate::diagnose::{Unmet, requirements};
 use crate::engine::EngineError;
-use crate::model::hint::{begin_anew, init_command};
+use crate::model::hint::{begin_anew, init_command, take_over};
 use crate::postgres::{DatabaseIdentity, Session, find_publication};
 use crate::schema::install;
 
+use super::slot::was_applied;
 use super::source_errors::SourceErrors;
 
 /// What is tried where a side is asked who it is.
@@ -27,13 +28,14 @@ pub(super) async fn require_publication(
     let found = found.map_err(|error| errors.failed("look for the publication", error))?;
     let argument = errors.0.as_argument();
     let Some(found) = found else {
+        let anew = match was_applied(source, slot_name, errors).await? {
+            true => take_over(&argument),
+            false => begin_anew(&argument, slot_name),
+        };
         return Err(EngineError::SlotUnusable {
             slot_name: slot_name.to_owned(),
             reason: format!("its publication {name} does not exist"),
-            hint: format!(
-                "what was changed since it went cannot be decoded: {}",
-                begin_anew(&argument, slot_name)
-            ),
+            hint: format!("what was changed since it went cannot be decoded: {anew}"),
         });
     };
     let unmet = requirements::publication(&name, found, &init_command(&argument, slot_name));

@@ -132,7 +132,7 @@ async fn missing_hint(
 }
 
 /// Returns whether the source remembers a target of the slot's pipeline.
-async fn was_applied(
+pub(super) async fn was_applied(
     source: &Session,
     name: &str,
     errors: &SourceErrors<'_>,

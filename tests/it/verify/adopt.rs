@@ -96,6 +96,37 @@ async fn a_slot_that_was_dropped_is_made_anew_where_the_target_is_taken_over() {
     pair.streams_on("2 3 9").await;
 }
 
+/// Without its publication nothing of a slot can be decoded: both are made anew, whether the slot is there or
+/// not.
+#[tokio::test]
+async fn a_publication_that_was_dropped_is_made_anew_where_the_target_is_taken_over() {
+    for slot_too in [true, false] {
+        let pair = match slot_too {
+            true => Pair::without_its_slot().await,
+            false => Pair::used().await,
+        };
+        pair.on_source(&format!("DROP PUBLICATION {SLOT}_publication"))
+            .await;
+        pair.on_source("INSERT INTO public.test VALUES (5)").await;
+        for command in ["check", "run --headless"] {
+            let refused = pair.call(command).await;
+            assert_eq!(refused.code, Some(78), "{}", seen(&refused));
+            assert!(
+                seen(&refused).contains("pgstream verify --repair # makes another slot"),
+                "{}",
+                seen(&refused)
+            );
+        }
+
+        let taken = pair.call("verify --repair").await;
+
+        assert_eq!(taken.code, Some(0), "{}", seen(&taken));
+        let ids = if slot_too { "2 3 5" } else { "1 5" };
+        assert_eq!(pair.ids().await, ids);
+        pair.streams_on(&format!("{ids} 9")).await;
+    }
+}
+
 #[tokio::test]
 async fn a_slot_whose_wal_is_gone_is_made_anew_where_the_target_is_taken_over() {
     let pair = Pair::used().await;

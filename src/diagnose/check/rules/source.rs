@@ -322,7 +322,7 @@ fn publication(wanted: &Wanted, facts: &SourceFacts) -> Option<Finding> {
         None if facts.slot.is_some() => Some(finding(
             object,
             "not found, and its slot lives: what was changed since it went cannot be decoded",
-            begin_anew(wanted),
+            wanted.lost_slot(facts),
         )),
         None => Some(finding(object, "not found", init_command(wanted))),
         Some(found) => requirements::publication(name, found, &init_command(wanted))
