@@ -16,6 +16,7 @@
 mod error;
 mod piece;
 mod pump;
+mod reader;
 mod session;
 
 use self::pump::Pump;

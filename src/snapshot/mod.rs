@@ -37,6 +37,6 @@ pub(crate) use run::{Control, Standalone, copy_standalone};
 pub use run::{Fence, Making, TableError, Worker, WorkerSettings};
 pub use source::{
     ConsistentPoint, Idle, IdleCause, KeyRange, Moved, Part, RangeKey, Selection, SourceTable,
-    TypeFingerprints, copy_from, copy_to, is_as_planned, plan_parts, plan_ranges, select,
-    sequence_question, source_tables,
+    TypeFingerprints, copy_from, copy_to, is_as_planned, known_tables, plan_parts, plan_ranges,
+    select, sequence_question, source_tables,
 };

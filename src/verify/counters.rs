@@ -8,9 +8,6 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::runtime::clock;
 
-/// So many bytes are read between two looks at the clock and the counters.
-pub(super) const CHUNK_BYTES: u64 = 256 << 10;
-
 /// Shared by all that read.
 #[derive(Debug)]
 pub(super) struct Counters {

@@ -32,6 +32,11 @@ impl Hasher {
         }
     }
 
+    /// Returns whether its buckets have far fewer rows each.
+    pub(super) fn is_finer(self, digest: &Digest) -> bool {
+        self.mask > digest.hasher.mask * 8
+    }
+
     /// Returns the hash of a row as COPY sends it.
     pub(super) fn hash(self, row: &[u8]) -> u128 {
         xxh3_128_with_seed(row, self.seed)
@@ -71,7 +76,7 @@ struct Bucket {
 /// The digest of one side of a table.
 #[derive(Debug, Clone)]
 pub(super) struct Digest {
-    hasher: Hasher,
+    pub(super) hasher: Hasher,
     buckets: Vec<Bucket>,
 }
 

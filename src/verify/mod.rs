@@ -26,6 +26,7 @@ mod compare;
 mod counters;
 mod digest;
 mod error;
+mod opened;
 mod pair;
 mod proved;
 mod record;

@@ -8,7 +8,7 @@
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::config::ConnectionSettings;
 use crate::fault;
@@ -39,6 +39,20 @@ const TAKE_TARGET: &str = "\
 SELECT pg_catalog.pg_export_snapshot(), c.end_lsn::pg_catalog.text
 FROM pgstream.checkpoint AS c
 WHERE c.slot_name = $1";
+
+/// A user's statement waits for us no longer than this.
+pub(super) const WATCH_EVERY: Duration = Duration::from_millis(100);
+
+/// Which of our sessions others wait for, and whether it is for the end of a snapshot.
+pub(super) const WAITED_FOR: &str = "\
+SELECT b.pid, pg_catalog.bool_or(a.wait_event = 'virtualxid')
+FROM pg_catalog.pg_stat_activity AS a
+CROSS JOIN LATERAL pg_catalog.unnest(pg_catalog.pg_blocking_pids(a.pid)) AS b (pid)
+WHERE a.wait_event_type = 'Lock' AND b.pid = ANY ($1) AND a.pid <> ALL ($1)
+GROUP BY b.pid";
+
+/// Why a pair of snapshots is given up.
+pub(super) const NEEDED: &str = "a statement of another session needed the end of the snapshot";
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
@@ -109,6 +123,27 @@ impl Sessions {
     }
 }
 
+/// The sessions of a pair.
+#[derive(Debug)]
+pub(super) struct PairSessions {
+    sessions: Sessions,
+    target: Session,
+}
+
+impl PairSessions {
+    pub(super) async fn open(
+        source: &ConnectionSettings,
+        target: &ConnectionSettings,
+    ) -> Result<Self, VerifyError> {
+        let on_target = async {
+            let session = connect(target).await;
+            session.map_err(VerifyError::of("open sessions"))
+        };
+        let (sessions, target) = tokio::try_join!(Sessions::open(source, target), on_target)?;
+        Ok(Self { sessions, target })
+    }
+}
+
 /// The stream stands where a snapshot of the source is.
 pub(super) struct Standing<'s> {
     talk: Talk<'s>,
@@ -130,7 +165,15 @@ impl<'s> Standing<'s> {
         }
         let since = clock::now();
         let (snapshot, stage) = take_source(&sessions.source, &sessions.now).await?;
-        Ok(match talk.report(&stage).await? {
+        // A stream that is behind takes its time to come to the snapshot, which others may wait for.
+        let answer = tokio::select! {
+            biased;
+            answer = talk.report(&stage) => answer?,
+            needed = is_waited_for(&sessions.now, &sessions.source) => {
+                return Ok(Err(needed?));
+            }
+        };
+        Ok(match answer {
             Ok(Stage::Reached(lsn)) => Ok(Self {
                 talk,
                 snapshot,
@@ -154,13 +197,13 @@ impl<'s> Standing<'s> {
 
 /// Takes a pair. The inner error says why there is none right now.
 pub(super) async fn take(
-    source: &ConnectionSettings,
-    target: &ConnectionSettings,
+    sessions: PairSessions,
     slot_name: &str,
 ) -> Result<Result<Pair, String>, VerifyError> {
-    let on_target = connect(target).await;
-    let on_target = on_target.map_err(VerifyError::of("open sessions"))?;
-    let sessions = Sessions::open(source, target).await?;
+    let PairSessions {
+        sessions,
+        target: on_target,
+    } = sessions;
     let standing = match Standing::take(&sessions, slot_name).await? {
         Ok(standing) => standing,
         Err(reason) => return Ok(Err(reason)),
@@ -185,6 +228,21 @@ pub(super) async fn take(
         lsn,
         pause,
     }))
+}
+
+/// Waits until somebody waits for what a session of ours holds.
+async fn is_waited_for(now: &Session, held: &Session) -> Result<String, VerifyError> {
+    let pids = [held.process_id()];
+    loop {
+        sleep(WATCH_EVERY).await;
+        let found = now.rows(WAITED_FOR, &[&pids.as_slice()]).await;
+        if !found
+            .map_err(VerifyError::of("look whom we keep waiting"))?
+            .is_empty()
+        {
+            return Ok(NEEDED.to_owned());
+        }
+    }
 }
 
 async fn take_source(source: &Session, flusher: &Session) -> Result<(String, Stage), VerifyError> {

@@ -18,7 +18,11 @@ const FORGET: &str = "DELETE FROM pgstream.proved_table AS p WHERE p.slot_name =
 
 const NOTE: &str = "\
 INSERT INTO pgstream.proved_table (slot_name, relation, fingerprint, below, row_count, lsn)
-VALUES ($1, $2, $3, $4, $5, $6::pg_catalog.text::pg_catalog.pg_lsn)
+SELECT $1, p.relation, p.fingerprint, p.below, p.row_count, p.lsn::pg_catalog.pg_lsn
+FROM ROWS FROM (
+  pg_catalog.unnest($2::pg_catalog.oid[]), pg_catalog.unnest($3::pg_catalog.text[]),
+  pg_catalog.unnest($4::pg_catalog.int8[]), pg_catalog.unnest($5::pg_catalog.int8[]),
+  pg_catalog.unnest($6::pg_catalog.text[])) AS p (relation, fingerprint, below, row_count, lsn)
 ON CONFLICT (slot_name, relation) DO UPDATE
 SET fingerprint = excluded.fingerprint, below = excluded.below, row_count = excluded.row_count,
     lsn = excluded.lsn";
@@ -83,28 +87,40 @@ impl Proved {
         known.map(|(_, reached)| reached.clone())
     }
 
-    /// Notes how far a table is.
+    /// Notes how far tables are.
     pub(super) async fn note(
         &self,
         target: &Session,
-        table: &Candidate,
-        reached: Reached,
+        proved: &[(&Candidate, Reached)],
     ) -> Result<(), PgError> {
-        if self.kept {
-            let row_count = i64::try_from(reached.row_count).unwrap_or(i64::MAX);
+        if self.kept && !proved.is_empty() {
+            let of = |table: &(&Candidate, Reached)| table.0.source;
+            let relations: Vec<u32> = proved.iter().map(of).collect();
+            let prints: Vec<&str> = (proved.iter())
+                .map(|(table, _)| &*table.fingerprint)
+                .collect();
+            let below: Vec<Option<i64>> = proved.iter().map(|(_, reached)| reached.below).collect();
+            let row_counts: Vec<i64> = (proved.iter())
+                .map(|(_, reached)| i64::try_from(reached.row_count).unwrap_or(i64::MAX))
+                .collect();
+            let lsns: Vec<String> = (proved.iter())
+                .map(|(_, reached)| reached.lsn.to_string())
+                .collect();
             let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 6] = [
                 &self.slot_name,
-                &table.source,
-                &table.fingerprint,
-                &reached.below,
-                &row_count,
-                &reached.lsn.to_string(),
+                &relations,
+                &prints,
+                &below,
+                &row_counts,
+                &lsns,
             ];
             target.change(NOTE, &parameters).await?;
             fault::point(fault::VERIFY_AFTER_RANGE);
         }
-        let entry = (table.fingerprint.clone(), reached);
-        self.tables().insert(table.source, entry);
+        let entries = proved
+            .iter()
+            .map(|(table, reached)| (table.source, (table.fingerprint.clone(), reached.clone())));
+        self.tables().extend(entries);
         Ok(())
     }
 

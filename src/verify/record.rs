@@ -8,7 +8,14 @@ use super::report::{Report, TableReport};
 const RECORD: &str = "\
 INSERT INTO pgstream.verified_table
   (slot_name, schema_name, table_name, verdict, row_count, differing, missing, extra, lsn)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::pg_catalog.text::pg_catalog.pg_lsn)
+SELECT $1, t.schema_name, t.name, t.verdict, t.row_count, t.differing, t.missing, t.extra,
+       t.lsn::pg_catalog.pg_lsn
+FROM ROWS FROM (
+  pg_catalog.unnest($2::pg_catalog.text[]), pg_catalog.unnest($3::pg_catalog.text[]),
+  pg_catalog.unnest($4::pg_catalog.text[]), pg_catalog.unnest($5::pg_catalog.int8[]),
+  pg_catalog.unnest($6::pg_catalog.int8[]), pg_catalog.unnest($7::pg_catalog.int8[]),
+  pg_catalog.unnest($8::pg_catalog.int8[]), pg_catalog.unnest($9::pg_catalog.text[]))
+  AS t (schema_name, name, verdict, row_count, differing, missing, extra, lsn)
 ON CONFLICT (slot_name, schema_name, table_name) DO UPDATE
 SET verdict = excluded.verdict, row_count = excluded.row_count, differing = excluded.differing,
     missing = excluded.missing, extra = excluded.extra, lsn = excluded.lsn,
@@ -42,11 +49,7 @@ pub(super) async fn record_all(target: &Session, report: &Report) -> Result<(), 
     target
         .change(FORGET_OTHERS, &[&report.slot_name, &schemas, &names])
         .await?;
-    let verdict = match report.verdict() {
-        Verdict::Equal => "equal",
-        Verdict::Different => "different",
-        Verdict::NotCompared => "not_compared",
-    };
+    let verdict = word(report.verdict());
     let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
     let rows: u64 = report.tables.iter().map(|table| table.source_rows).sum();
     let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 8] = [
@@ -62,30 +65,45 @@ pub(super) async fn record_all(target: &Session, report: &Report) -> Result<(), 
     target.change(RECORD_ALL, &parameters).await.map(drop)
 }
 
-/// Writes the verdict on a table down; none for one that was not compared.
+const fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Equal => "equal",
+        Verdict::Different => "different",
+        Verdict::NotCompared => "not_compared",
+    }
+}
+
+/// Writes the verdicts on tables down; none for one that was not compared.
 pub(super) async fn record(
     target: &Session,
     slot_name: &str,
-    report: &TableReport,
+    reports: &[TableReport],
 ) -> Result<(), PgError> {
-    let verdict = match report.verdict {
-        Verdict::Equal => "equal",
-        Verdict::Different => "different",
-        Verdict::NotCompared => return Ok(()),
+    let compared = reports.iter();
+    let compared = compared.filter(|report| report.verdict != Verdict::NotCompared);
+    let compared: Vec<&TableReport> = compared.collect();
+    if compared.is_empty() {
+        return Ok(());
+    }
+    let texts = |of: fn(&TableReport) -> String| -> Vec<String> {
+        compared.iter().map(|report| of(report)).collect()
     };
-    let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-    let (schema, name) = (&*report.table.schema, &*report.table.name);
+    let counts = |of: fn(&TableReport) -> u64| -> Vec<i64> {
+        let counts = compared.iter().map(|report| of(report));
+        counts
+            .map(|count| i64::try_from(count).unwrap_or(i64::MAX))
+            .collect()
+    };
     let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 9] = [
         &slot_name,
-        &schema,
-        &name,
-        &verdict,
-        &count(report.source_rows),
-        &count(report.differing),
-        &count(report.missing),
-        &count(report.extra),
-        &report.lsn.to_string(),
+        &texts(|report| report.table.schema.to_string()),
+        &texts(|report| report.table.name.to_string()),
+        &texts(|report| word(report.verdict).to_owned()),
+        &counts(|report| report.source_rows),
+        &counts(|report| report.differing),
+        &counts(|report| report.missing),
+        &counts(|report| report.extra),
+        &texts(|report| report.lsn.to_string()),
     ];
-    target.change(RECORD, &parameters).await?;
-    Ok(())
+    target.change(RECORD, &parameters).await.map(drop)
 }

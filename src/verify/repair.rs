@@ -37,7 +37,7 @@ use super::digest::Hasher;
 use super::pair::{Sessions, Standing, random};
 use super::report::Repaired;
 use super::session::connect;
-use super::table::{Candidate, WHOLE};
+use super::table::{Candidate, WHOLE, lock_sql};
 
 /// A user who holds a lock for longer is not waited for: the stream stands still.
 const SETTINGS: &str = "SET row_security = off; SET lock_timeout = '1s'";
@@ -178,8 +178,7 @@ impl Repair<'_> {
             return Ok(Err("the stream went on".to_owned()));
         }
         let table = range.table;
-        let (source_root, _) = table.roots();
-        at.source.run(&table.lock(source_root)).await?;
+        at.source.run(&lock_sql(&[table.on_source()])).await?;
         if !is_unchanged(at.source, at.now, table.source).await? {
             return Ok(Err("the table's definition was changed".to_owned()));
         }

@@ -1,7 +1,8 @@
 //! All tables, under as many pairs of snapshots as it takes; the schema under one of them; sequences.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval, sleep};
@@ -21,15 +22,16 @@ use super::adopt::{self, Adoption};
 use super::beside::Beside;
 use super::compare::{Outcome, Settings};
 use super::counters::Counters;
-use super::pair::{self, Pair};
+use super::opened::Opened;
+use super::pair::{self, Pair, PairSessions};
 use super::proved::{Proved, Reached};
 use super::record::{record, record_all};
 use super::report::{Event, ObjectReport, Progress, Repaired, Report, TableReport};
 use super::schema::compare_schema;
 use super::sequence::{self, compare_sequences};
 use super::session::connect;
-use super::table::{self, Candidate, Differing, Sample, Tables};
-use super::workers::Workers;
+use super::table::{self, COPYING, Candidate, Differing, Sample, Tables};
+use super::workers::{WorkerSessions, Workers};
 
 /// Tables that none of so many pairs in a row can show are not compared.
 const ROUNDS_MAX: usize = 5;
@@ -94,9 +96,20 @@ pub async fn verify(
         }
         None => None,
     };
-    let beside = match adoption {
-        Some(_) => Beside::default(),
-        None => Beside::open(pipeline, &source, &slot_name).await?,
+    // All that takes time by itself, at once.
+    let beside = async {
+        match adoption {
+            Some(_) => Ok(Beside::default()),
+            None => Beside::open(pipeline, &source, &slot_name).await,
+        }
+    };
+    let (beside, opened) = tokio::join!(beside, Opened::open(pipeline, options.worker_count));
+    let (beside, opened) = match (beside, opened) {
+        (beside, Ok(opened)) => (beside?, opened),
+        (beside, Err(error)) => {
+            beside?.end().await;
+            return Err(error);
+        }
     };
     let seed = pair::random();
     let settings = Settings {
@@ -114,9 +127,10 @@ pub async fn verify(
         slot_name,
         adoption,
         settings: Arc::new(settings),
+        opened: Mutex::new(Some(opened.sessions)),
         watch: &watch,
     };
-    let report = Box::pin(run.all()).await;
+    let report = Box::pin(run.all(&opened.records)).await;
     beside.end().await;
     report
 }
@@ -131,6 +145,8 @@ pub(super) struct Run<'r> {
     /// Nobody streams: the target is taken over.
     pub(super) adoption: Option<Adoption>,
     pub(super) settings: Arc<Settings>,
+    /// For the first pair.
+    opened: Mutex<Option<(PairSessions, WorkerSessions)>>,
     pub(super) watch: &'r dyn Fn(Event<'_>),
 }
 
@@ -144,7 +160,11 @@ pub(super) struct Found {
     /// What was brought of each table.
     pub(super) repaired: BTreeMap<QualifiedName, Repaired>,
     progress: Progress,
+    /// Where the source's sequences stood at first.
+    sequences: Option<sequence::Sequences>,
     schema_tries: usize,
+    /// Why the schema is not compared, should it not be.
+    schema_reason: String,
 }
 
 impl Found {
@@ -157,26 +177,25 @@ impl Found {
 }
 
 impl Run<'_> {
-    async fn all(&self) -> Result<Report, VerifyError> {
+    async fn all(&self, records: &Session) -> Result<Report, VerifyError> {
         let started = clock::now();
-        let records = connect(&self.pipeline.target).await;
-        let records = records.map_err(VerifyError::of("connect to the target"))?;
         let mut found = Found {
             report: self.empty_report(),
             again: None,
             differing: Vec::new(),
             repaired: BTreeMap::new(),
             progress: Progress::default(),
+            sequences: None,
             schema_tries: 0,
+            schema_reason: "it was changed under each pair of snapshots".to_owned(),
         };
-        apply::install_records(&records).await?;
-        let begun = self.settings.proved.begin(&records, self.options.resume);
+        apply::install_records(records).await?;
+        let begun = self.settings.proved.begin(records, self.options.resume);
         let begun = begun.await;
         begun.map_err(VerifyError::of("read how far the last comparison was"))?;
-        let sequences = self.sequences(&records).await?;
-        self.compare(&mut found, &records).await?;
+        self.compare(&mut found, records).await?;
         if self.options.repair {
-            Box::pin(self.repair(&mut found, &records)).await?;
+            Box::pin(self.repair(&mut found, records)).await?;
         }
         let report = &mut found.report;
         if let Some(adoption) = &self.adoption
@@ -188,8 +207,12 @@ impl Run<'_> {
                 .await?;
             report.adopted = true;
         }
-        self.follow_sequences().await;
-        let behind = compare_sequences(&sequences, &records).await;
+        let sequences = std::mem::take(&mut found.sequences).unwrap_or_default();
+        if !sequences.is_empty() {
+            self.follow_sequences().await;
+        }
+        let report = &mut found.report;
+        let behind = compare_sequences(&sequences, records).await;
         report.sequences = behind.map_err(VerifyError::of("read the target's sequences"))?;
         report.sequence_count = sequences.len();
         report
@@ -201,7 +224,7 @@ impl Run<'_> {
             .sort_by(|one, other| one.table.cmp(&other.table));
         report.seconds = started.elapsed().as_secs_f64();
         fault::point(fault::VERIFY_BEFORE_VERDICT);
-        let kept = self.keep(&records, report).await;
+        let kept = self.keep(records, report).await;
         kept.map_err(VerifyError::of("keep the verdict on the target"))?;
         Ok(found.report)
     }
@@ -227,7 +250,13 @@ impl Run<'_> {
         let mut fruitless = 0;
         while fruitless < ROUNDS_MAX && !self.is_complete(found) {
             let before = (found.report.tables.len(), found.report.object_count);
-            self.round(found, records).await?;
+            if fruitless > 0 {
+                // Whatever it is: it may take a moment to pass.
+                sleep(BETWEEN_PAIRS).await;
+            }
+            if self.round(found, records).await?.is_break() {
+                break;
+            }
             let after = (found.report.tables.len(), found.report.object_count);
             fruitless = match before == after {
                 true => fruitless + 1,
@@ -237,7 +266,11 @@ impl Run<'_> {
         let report = &mut found.report;
         let is_restless = report.object_count.is_none() && self.pipeline.schema_log.is_some();
         if is_restless && report.objects.is_empty() {
-            let object = restless_schema();
+            let object = ObjectReport {
+                object: "schema".to_owned(),
+                verdict: Verdict::NotCompared,
+                reason: std::mem::take(&mut found.schema_reason),
+            };
             (self.watch)(Event::Object(&object));
             report.objects.push(object);
         }
@@ -279,20 +312,29 @@ impl Run<'_> {
         }
     }
 
-    /// Reads where the source's sequences stand.
-    async fn sequences(&self, target: &Session) -> Result<sequence::Sequences, VerifyError> {
-        let look = VerifyError::of("list the tables");
-        let wanted = (&self.options.tables, &self.pipeline.filter);
-        let tables = table::ready(&self.source, target, &self.slot_name, wanted).await;
-        let tables = tables.map_err(look)?;
-        let all = self.options.tables.selects_everything();
-        let found = sequence::of_source(&self.source, (&tables, all)).await;
-        found.map_err(VerifyError::of("read the source's sequences"))
+    /// Reads where the source's sequences stand that belong to these tables.
+    async fn read_sequences(&self, tables: &Tables, found: &mut Found) -> Result<(), VerifyError> {
+        if found.sequences.is_none() {
+            let all = self.options.tables.selects_everything();
+            let read = sequence::of_source(&self.source, (&*tables.ready, all)).await;
+            let read = read.map_err(VerifyError::of("read the source's sequences"))?;
+            found.sequences = Some(read);
+        }
+        Ok(())
     }
 
-    /// Compares what is left under another pair.
-    async fn round(&self, found: &mut Found, records: &Session) -> Result<(), VerifyError> {
-        let pair = self.pair().await?;
+    /// Compares what is left under another pair; breaks when there will be none.
+    async fn round(
+        &self,
+        found: &mut Found,
+        records: &Session,
+    ) -> Result<ControlFlow<()>, VerifyError> {
+        let (pair, sessions) = match Box::pin(self.pair()).await {
+            Err(VerifyError::NoPair { reason }) => {
+                return self.without_pair(reason, found, records).await;
+            }
+            pair => pair?,
+        };
         found.report.lsn = pair.lsn;
         found
             .report
@@ -302,30 +344,36 @@ impl Run<'_> {
             found.schema_tries += 1;
             Box::pin(self.schema(&pair, found, records)).await?;
         }
-        let sides = (&pair.source.session, &pair.target.session);
-        let patterns = (&self.options.tables, &self.pipeline.filter);
-        let range_bytes = self.pipeline.snapshot.part_size.0;
-        let tables = table::list(sides, &self.slot_name, patterns, range_bytes).await;
-        let tables = tables.map_err(VerifyError::of("list the tables"))?;
-        let candidates = self.candidates(tables, found, records).await?;
+        let tables = self
+            .tables((&pair.source.session, &pair.target.session))
+            .await?;
+        self.read_sequences(&tables, found).await?;
+        let (candidates, mut again) = self.candidates(tables, found, records).await?;
         let rows = candidates.iter().map(|table| table.row_estimate * 2);
         found.progress.rows_expected = self.settings.counters.rows() + rows.sum::<u64>();
-        let how = (self.options.worker_count, Arc::clone(&self.settings));
-        let mut workers = Workers::start(self.pipeline, pair, candidates, how).await?;
-        let mut again = Vec::new();
+        let settings = Arc::clone(&self.settings);
+        let mut workers = Workers::start(sessions, pair, candidates, settings);
         let mut ticks = interval(PROGRESS_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 biased;
                 came = workers.next() => match came {
-                    Some((table, Outcome::Compared(report, keys))) => {
-                        if report.verdict == Verdict::Different && !table.columns.is_empty() {
-                            found.differing.push(Differing { table, keys });
+                    Some(outcomes) => {
+                        let mut reports = Vec::new();
+                        for (table, outcome) in outcomes {
+                            match outcome {
+                                Outcome::Compared(report, keys) => {
+                                    if report.verdict == Verdict::Different && !table.columns.is_empty() {
+                                        found.differing.push(Differing { table, keys });
+                                    }
+                                    reports.push(*report);
+                                }
+                                Outcome::Again(reason) => again.push((table.name, reason)),
+                            }
                         }
-                        self.came(*report, found, records).await?;
+                        self.came(reports, found, records).await?;
                     }
-                    Some((table, Outcome::Again(reason))) => again.push((table.name, reason)),
                     None => break,
                 },
                 _ = ticks.tick() => {}
@@ -334,16 +382,53 @@ impl Run<'_> {
         }
         again.extend(workers.end().await?);
         found.again = Some(again);
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 
-    /// Returns the tables whose rows are to be compared, and reports what is known of others already.
+    async fn tables(&self, sides: (&Session, &Session)) -> Result<Tables, VerifyError> {
+        let patterns = (&self.options.tables, &self.pipeline.filter);
+        let range_bytes = self.pipeline.snapshot.part_size.0;
+        let tables = table::list(sides, &self.slot_name, patterns, range_bytes).await;
+        tables.map_err(VerifyError::of("list the tables"))
+    }
+
+    /// While the stream waits for a first copy there is no pair of snapshots: no table can be compared, and
+    /// each is named with the reason.
+    async fn without_pair(
+        &self,
+        reason: String,
+        found: &mut Found,
+        records: &Session,
+    ) -> Result<ControlFlow<()>, VerifyError> {
+        let mut tables = self.tables((&self.source, records)).await?;
+        if tables.copying.is_empty() {
+            return Err(VerifyError::NoPair { reason });
+        }
+        // What the target lacks it may be about to get.
+        let mut lacking = std::mem::take(&mut tables.lacking);
+        lacking.retain(|(name, _)| found.report.tables.iter().all(|known| known.table != *name));
+        let lacking = lacking.into_iter();
+        let lacking: Vec<_> = lacking.map(|(name, _)| (name, reason.clone())).collect();
+        let (candidates, mut again) = self.candidates(tables, found, records).await?;
+        again.extend(
+            candidates
+                .into_iter()
+                .map(|table| (table.name, reason.clone())),
+        );
+        again.extend(lacking);
+        found.again = Some(again);
+        found.schema_reason = reason;
+        Ok(ControlFlow::Break(()))
+    }
+
+    /// Returns the tables whose rows are to be compared and those that another pair may show, and reports what
+    /// is known of others already.
     async fn candidates(
         &self,
         tables: Tables,
         found: &mut Found,
         records: &Session,
-    ) -> Result<Vec<Candidate>, VerifyError> {
+    ) -> Result<(Vec<Candidate>, Vec<(QualifiedName, String)>), VerifyError> {
         let wanted = &self.options.tables;
         if found.again.is_none() && tables.is_empty() && !wanted.selects_everything() {
             let patterns: Vec<String> = wanted.included().iter().map(ToString::to_string).collect();
@@ -362,45 +447,48 @@ impl Run<'_> {
         let passed_over = passed_over.map(|(name, reason)| (name, reason, Verdict::NotCompared));
         let lacking = tables.lacking.into_iter();
         let lacking = lacking.map(|(name, reason)| (name, reason, Verdict::Different));
-        for (name, reason, verdict) in passed_over.chain(lacking) {
-            if is_left(&name) {
-                let report = without_rows(name, verdict, reason, lsn);
-                self.came(report, found, records).await?;
-            }
-        }
-        let candidates = tables.candidates.into_iter();
-        let candidates = candidates.filter(|table| is_left(&table.name));
+        let known = passed_over.chain(lacking);
+        let mut known: Vec<TableReport> = known
+            .filter(|(name, ..)| is_left(name))
+            .map(|(name, reason, verdict)| without_rows(name, verdict, reason, lsn))
+            .collect();
         let mut left = Vec::new();
-        for table in candidates {
+        for table in tables.candidates {
             match self.settings.proved.reached(&table) {
+                _ if !is_left(&table.name) => {}
                 Some(reached) if reached.below.is_none() => {
-                    let report = proved_before(&table, &reached);
-                    self.came(report, found, records).await?;
+                    known.push(proved_before(&table, &reached));
                 }
                 Some(_) | None => left.push(table),
             }
         }
-        let candidates = left;
+        let copying = tables.copying.into_iter().filter(|name| is_left(name));
+        let copying: Vec<_> = copying.map(|name| (name, COPYING.to_owned())).collect();
+        self.came(known, found, records).await?;
         if again.is_none() {
-            found.progress.table_count = found.report.tables.len() + candidates.len();
+            found.progress.table_count = found.report.tables.len() + left.len() + copying.len();
         }
-        Ok(candidates)
+        Ok((left, copying))
     }
 
-    /// Keeps what came of a table, and reports it.
+    /// Keeps what came of tables, and reports it.
     async fn came(
         &self,
-        mut table: TableReport,
+        mut tables: Vec<TableReport>,
         found: &mut Found,
         records: &Session,
     ) -> Result<(), VerifyError> {
-        table.repaired = found.repaired.get(&table.table).copied();
+        for table in &mut tables {
+            table.repaired = found.repaired.get(&table.table).copied();
+        }
         if self.options.sample.is_none() {
-            let recorded = record(records, &self.slot_name, &table).await;
+            let recorded = record(records, &self.slot_name, &tables).await;
             recorded.map_err(VerifyError::of("keep the verdict on the target"))?;
         }
-        (self.watch)(Event::Table(&table));
-        found.report.tables.push(table);
+        tables
+            .iter()
+            .for_each(|table| (self.watch)(Event::Table(table)));
+        found.report.tables.extend(tables);
         Ok(())
     }
 
@@ -445,14 +533,37 @@ impl Run<'_> {
         (self.watch)(Event::Progress(found.progress));
     }
 
-    async fn pair(&self) -> Result<Pair, VerifyError> {
+    async fn pair(&self) -> Result<(Pair, WorkerSessions), VerifyError> {
+        let opened = self
+            .opened
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let (first, workers) = opened.unzip();
+        let workers = async {
+            match workers {
+                Some(workers) => Ok(workers),
+                None => WorkerSessions::open(self.pipeline, self.options.worker_count).await,
+            }
+        };
+        tokio::try_join!(self.pair_of_snapshots(first), workers)
+    }
+
+    async fn pair_of_snapshots(
+        &self,
+        mut opened: Option<PairSessions>,
+    ) -> Result<Pair, VerifyError> {
         if let Some(adoption) = &self.adoption {
             return adoption.pair(self.pipeline).await;
         }
         let mut reason = String::new();
         for _ in 0..PAIRS_MAX {
             let Pipeline { source, target, .. } = self.pipeline;
-            match pair::take(source, target, &self.slot_name).await? {
+            let sessions = match opened.take() {
+                Some(sessions) => sessions,
+                None => PairSessions::open(source, target).await?,
+            };
+            match pair::take(sessions, &self.slot_name).await? {
                 Ok(pair) => return Ok(pair),
                 Err(refused) => {
                     debug!(target: "apply", "no pair of snapshots yet: {refused}");
@@ -462,14 +573,6 @@ impl Run<'_> {
             sleep(BETWEEN_PAIRS).await;
         }
         Err(VerifyError::NoPair { reason })
-    }
-}
-
-fn restless_schema() -> ObjectReport {
-    ObjectReport {
-        object: "schema".to_owned(),
-        verdict: Verdict::NotCompared,
-        reason: "it was changed under each pair of snapshots".to_owned(),
     }
 }
 

@@ -9,11 +9,11 @@ use std::collections::{HashMap, HashSet};
 
 use crate::config::TableFilter;
 use crate::model::RelationId;
-use crate::postgres::{PgError, Session};
+use crate::postgres::{PgError, Session, sqlstate};
 use crate::schema::compare::divergence;
 use crate::schema::{Along, DescribeError, Describer, ObjectChange};
 use crate::snapshot::source::select;
-use crate::snapshot::{existing_by, source_tables};
+use crate::snapshot::{existing_by, known_tables};
 use crate::status::Verdict;
 
 use super::VerifyError;
@@ -75,9 +75,11 @@ pub(super) async fn compare_schema(
     match found {
         _ if !same => Ok(None),
         Ok(found) => Ok(Some(compared(&expected, &found, &open))),
-        // An object that went away between two looks at the catalogs.
+        // An object that went away between two looks at the catalogs, or that somebody holds.
         Err(DescribeError::Ask(error))
-            if error.code().is_some_and(|code| code.starts_with("42")) =>
+            if error.code().is_some_and(|code| {
+                code.starts_with("42") || code == sqlstate::LOCK_NOT_AVAILABLE
+            }) =>
         {
             Ok(None)
         }
@@ -102,7 +104,7 @@ async fn expected(
     (wanted, filter): (&TableFilter, &TableFilter),
 ) -> Result<Expected, VerifyError> {
     let describe = VerifyError::of("describe objects of the source");
-    let all = source_tables(source).await.map_err(describe)?;
+    let all = known_tables(source).await.map_err(describe)?;
     let selected = select(&all, wanted, filter).tables;
     let tables: Vec<u32> = selected.iter().map(|table| table.relation.0).collect();
     let along = match wanted.selects_everything() {

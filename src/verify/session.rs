@@ -6,7 +6,12 @@ use crate::postgres::{self, PgError, Session};
 /// What `application_name` says of us on the servers.
 pub(super) const APPLICATION_NAME: &str = "pgstream verify";
 
+/// Nothing of ours waits for somebody's lock without an end.
+const LOCK_TIMEOUT: &str = "SET lock_timeout = '10s'";
+
 /// Opens a session.
 pub(super) async fn connect(settings: &ConnectionSettings) -> Result<Session, PgError> {
-    postgres::connect(settings, APPLICATION_NAME).await
+    let session = postgres::connect(settings, APPLICATION_NAME).await?;
+    session.run(LOCK_TIMEOUT).await?;
+    Ok(session)
 }

@@ -1,13 +1,13 @@
 //! What is compared: tables that replicate, as the two snapshots show them.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use crate::config::TableFilter;
 use crate::model::{QualifiedName, RelationId, quote_ident};
 use crate::postgres::{PgError, Session};
 use crate::snapshot::source::select;
 use crate::snapshot::source::select::bounds;
-use crate::snapshot::{KeyRange, RangeKey, SourceTable, plan_ranges, source_tables};
+use crate::snapshot::{KeyRange, RangeKey, SourceTable, known_tables, plan_ranges};
 
 /// All columns but those that PostgreSQL computes when they are read, and those of the key.
 const COLUMNS: &str = "\
@@ -54,19 +54,26 @@ SELECT t.schema_name, t.table_name, t.state
 FROM pgstream.snapshot_table AS t
 WHERE t.slot_name = $1 AND t.state <> 'ready'";
 
-const NOT_READY_OIDS: &str = "\
-SELECT t.relation FROM pgstream.snapshot_table AS t WHERE t.slot_name = $1 AND t.state <> 'ready'";
-
-/// What makes rows read under an older snapshot wrong when it changes: the files and the columns.
-pub(super) const FINGERPRINT: &str = "\
-SELECT pg_catalog.string_agg(pg_catalog.concat(c.oid, ' ', c.relfilenode, ' ', (
+/// What makes rows read under an older snapshot wrong when it changes: the files and the columns, of each of
+/// these tables and its partitions. Nothing here takes a lock on a table.
+pub(super) const FINGERPRINTS: &str = "\
+WITH RECURSIVE part (root, oid) AS (
+  SELECT o.oid, o.oid FROM pg_catalog.unnest($1::pg_catalog.oid[]) AS o (oid)
+  UNION ALL
+  SELECT p.root, i.inhrelid
+  FROM part AS p
+  JOIN pg_catalog.pg_inherits AS i ON i.inhparent = p.oid
+  JOIN pg_catalog.pg_class AS c ON c.oid = i.inhrelid AND c.relispartition)
+SELECT p.root::pg_catalog.text,
+       pg_catalog.string_agg(pg_catalog.concat(c.oid, ' ', c.relfilenode, ' ', (
          SELECT pg_catalog.string_agg(
                   pg_catalog.concat(a.attnum, ' ', a.attname, ' ', a.atttypid, ' ', a.atttypmod), ','
                   ORDER BY a.attnum)
          FROM pg_catalog.pg_attribute AS a
          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)), ';' ORDER BY c.oid)
-FROM pg_catalog.pg_class AS c
-WHERE c.oid = $1 OR c.oid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree($1) AS p)";
+FROM part AS p
+JOIN pg_catalog.pg_class AS c ON c.oid = p.oid
+GROUP BY p.root";
 
 /// A table and its namesake.
 #[derive(Debug, Clone)]
@@ -114,23 +121,30 @@ impl Differing {
 pub(super) struct Tables {
     /// The largest first.
     pub(super) candidates: Vec<Candidate>,
-    /// Tables that cannot be compared now, with the reason.
+    /// Tables that cannot be compared, with the reason.
     pub(super) passed_over: Vec<(QualifiedName, String)>,
+    /// OIDs on the source of those that are not being copied.
+    pub(super) ready: Vec<u32>,
+    /// Tables whose first copy is not complete.
+    pub(super) copying: Vec<QualifiedName>,
     /// Tables that surely differ: the target lacks them, or columns of them.
     pub(super) lacking: Vec<(QualifiedName, String)>,
 }
 
 impl Tables {
     pub(super) fn is_empty(&self) -> bool {
-        self.candidates.is_empty() && self.passed_over.is_empty() && self.lacking.is_empty()
+        self.candidates.is_empty()
+            && self.passed_over.is_empty()
+            && self.copying.is_empty()
+            && self.lacking.is_empty()
     }
 }
 
 impl Candidate {
     /// Returns the statements that read some of the rows of the source and of the target.
     pub(super) fn copies(&self, range: KeyRange, sample: Option<Sample>) -> (String, String) {
-        let copy = |root| self.copy(root, range, sample);
-        (copy(self.source_is_root), copy(self.target_is_root))
+        let copy = |table: &str| self.copy(table, range, sample);
+        (copy(&self.on_source()), copy(&self.on_target()))
     }
 
     /// Returns the ranges that hold the keys from one on.
@@ -152,10 +166,9 @@ impl Candidate {
     /// Returns the statement that reads the rows of the source that meet a condition.
     pub(super) fn copy_source_where(&self, filter: &str) -> String {
         format!(
-            "COPY (SELECT {} FROM {}{}{filter}) TO STDOUT",
+            "COPY (SELECT {} FROM {}{filter}) TO STDOUT",
             self.column_list(),
-            only(self.source_is_root),
-            self.name.quoted()
+            self.on_source()
         )
     }
 
@@ -184,20 +197,12 @@ impl Candidate {
         columns.join(", ")
     }
 
-    /// Returns the statement that keeps others from changing the table while it is read.
-    pub(super) fn lock(&self, root: bool) -> String {
-        format!(
-            "LOCK TABLE {}{} IN ACCESS SHARE MODE",
-            only(root),
-            self.name.quoted()
-        )
+    /// Returns the source's table as statements name it.
+    pub(super) fn on_source(&self) -> String {
+        format!("{}{}", only(self.source_is_root), self.name.quoted())
     }
 
-    pub(super) const fn roots(&self) -> (bool, bool) {
-        (self.source_is_root, self.target_is_root)
-    }
-
-    fn copy(&self, root: bool, range: KeyRange, sample: Option<Sample>) -> String {
+    fn copy(&self, table: &str, range: KeyRange, sample: Option<Sample>) -> String {
         let columns: Vec<String> = self.columns.iter().map(|name| quote_ident(name)).collect();
         let known_by: Vec<String> = match self.key.is_empty() {
             true => columns.clone(),
@@ -222,12 +227,15 @@ impl Candidate {
             false => format!(" WHERE {}", conditions.join(" AND ")),
         };
         format!(
-            "COPY (SELECT {} FROM {}{}{filter}) TO STDOUT",
+            "COPY (SELECT {} FROM {table}{filter}) TO STDOUT",
             columns.join(", "),
-            only(root),
-            self.name.quoted(),
         )
     }
+}
+
+/// Returns the statement that keeps others from changing tables while they are read.
+pub(super) fn lock_sql(tables: &[String]) -> String {
+    format!("LOCK TABLE {} IN ACCESS SHARE MODE", tables.join(", "))
 }
 
 /// All rows.
@@ -269,21 +277,6 @@ struct OnTarget {
     numbers: Vec<String>,
 }
 
-/// Returns the tables (OIDs on the source) that replicate, are wanted, and are not being copied.
-pub(super) async fn ready(
-    source: &Session,
-    target: &Session,
-    slot_name: &str,
-    (wanted, filter): (&TableFilter, &TableFilter),
-) -> Result<Vec<u32>, PgError> {
-    let all = source_tables(source).await?;
-    let not_ready = target.rows(NOT_READY_OIDS, &[&slot_name]).await?;
-    let not_ready: HashSet<u32> = not_ready.iter().map(|row| row.get(0)).collect();
-    let selected = select(&all, wanted, filter).tables.into_iter();
-    let selected = selected.map(|table| table.relation.0);
-    Ok(selected.filter(|oid| !not_ready.contains(oid)).collect())
-}
-
 /// Lists the tables, each session in its snapshot of the pair.
 pub(super) async fn list(
     (source, target): (&Session, &Session),
@@ -291,7 +284,7 @@ pub(super) async fn list(
     (wanted, filter): (&TableFilter, &TableFilter),
     range_bytes: u64,
 ) -> Result<Tables, PgError> {
-    let all = source_tables(source).await?;
+    let all = known_tables(source).await?;
     let selected = select(&all, wanted, filter).tables;
     let oids: Vec<u32> = selected.iter().map(|table| table.relation.0).collect();
     let described = source.rows(COLUMNS, &[&oids]).await?;
@@ -311,16 +304,30 @@ pub(super) async fn list(
         .iter()
         .map(|table| (table.relation, *table))
         .collect();
-    let mut tables = Tables::default();
+    let ready = selected
+        .iter()
+        .filter(|table| !not_ready.contains_key(&table.name));
+    let mut tables = Tables {
+        ready: ready.map(|table| table.relation.0).collect(),
+        ..Tables::default()
+    };
     let mut units: BTreeMap<QualifiedName, &SourceTable> = BTreeMap::new();
     for table in selected.iter().filter(|table| !table.partitioned) {
         let unit = unit(table, &roots, &on_target);
         units.insert(unit.name.clone(), unit);
     }
     for (name, table) in units {
-        if let Some(state) = not_ready.get(&name) {
-            tables.passed_over.push((name, not_compared(state)));
-            continue;
+        match not_ready.get(&name).map(String::as_str) {
+            Some("failed") => {
+                let reason = "its first copy failed: pgstream status tells why".to_owned();
+                tables.passed_over.push((name, reason));
+                continue;
+            }
+            Some(_) => {
+                tables.copying.push(name);
+                continue;
+            }
+            None => {}
         }
         let Some(found) = on_target.get(&name) else {
             let reason = "the target has no such table".to_owned();
@@ -338,12 +345,8 @@ pub(super) async fn list(
     Ok(tables)
 }
 
-fn not_compared(state: &str) -> String {
-    match state {
-        "failed" => "its first copy failed: pgstream status tells why".to_owned(),
-        _ => "its first copy is not complete".to_owned(),
-    }
-}
+/// Why a table is not compared.
+pub(super) const COPYING: &str = "its first copy is not complete";
 
 /// A partition that the target lacks is compared with its partitioned table, when that is there.
 fn unit<'t>(

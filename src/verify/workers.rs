@@ -5,23 +5,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::debug;
 
 use crate::config::Pipeline;
 use crate::model::QualifiedName;
-use crate::postgres::{PgError, Session};
+use crate::postgres::{CopySession, PgError, Session};
 use crate::runtime::{Task, clock, spawn};
 
 use super::VerifyError;
 use super::compare::{Outcome, Settings, Sides, TOO_OLD, compare};
-use super::pair::Pair;
-use super::session::connect;
+use super::pair::{NEEDED, Pair, WAITED_FOR, WATCH_EVERY};
+use super::session::{APPLICATION_NAME, connect};
 use super::table::Candidate;
-
-/// A user's statement waits for us no longer than this.
-const WATCH_EVERY: Duration = Duration::from_millis(100);
 
 /// Old snapshots keep dead rows on both sides: behind this, no other table is begun under a pair.
 const PAIR_AGE_MAX: Duration = Duration::from_secs(1_800);
@@ -29,22 +27,47 @@ const PAIR_AGE_MAX: Duration = Duration::from_secs(1_800);
 /// What tables came to, on its way to whoever reports it.
 const OUTCOMES_MAX: usize = 64;
 
-/// Which of our sessions others wait for, and whether it is for the end of a snapshot.
-const WAITED_FOR: &str = "\
-SELECT b.pid, pg_catalog.bool_or(a.wait_event = 'virtualxid')
-FROM pg_catalog.pg_stat_activity AS a
-CROSS JOIN LATERAL pg_catalog.unnest(pg_catalog.pg_blocking_pids(a.pid)) AS b (pid)
-WHERE a.wait_event_type = 'Lock' AND b.pid = ANY ($1) AND a.pid <> ALL ($1)
-GROUP BY b.pid";
+/// Tables smaller than this are compared together, up to so many and so many bytes, so that each worker has
+/// some.
+const SMALL_BYTES: u64 = 1 << 20;
+const TOGETHER_BYTES: u64 = 4 << 20;
+const TOGETHER_MAX: usize = 50;
 
 const CANCEL: &str =
     "SELECT pg_catalog.pg_cancel_backend(p.pid) FROM pg_catalog.unnest($1) AS p (pid)";
+
+/// The sessions of the workers.
+#[derive(Debug)]
+pub(super) struct WorkerSessions {
+    now: (Session, Session),
+    workers: Vec<(CopySession, CopySession)>,
+}
+
+impl WorkerSessions {
+    /// Opens those of so many.
+    pub(super) async fn open(
+        Pipeline { source, target, .. }: &Pipeline,
+        worker_count: usize,
+    ) -> Result<Self, VerifyError> {
+        let worker = |_| async {
+            tokio::try_join!(
+                CopySession::connect(source, APPLICATION_NAME),
+                CopySession::connect(target, APPLICATION_NAME)
+            )
+        };
+        let now = async { tokio::try_join!(connect(source), connect(target)) };
+        let sessions = tokio::try_join!(now, try_join_all((0..worker_count.max(1)).map(worker)));
+        let (now, workers) =
+            sessions.map_err(VerifyError::of("open sessions for the comparison"))?;
+        Ok(Self { now, workers })
+    }
+}
 
 /// The workers of one pair.
 pub(super) struct Workers {
     shared: Arc<Shared>,
     workers: Vec<Task<Result<(), PgError>>>,
-    outcomes: mpsc::Receiver<(Candidate, Outcome)>,
+    outcomes: mpsc::Receiver<Vec<(Candidate, Outcome)>>,
     _watch: Task<()>,
 }
 
@@ -53,7 +76,7 @@ struct Shared {
     pair: Pair,
     /// Sessions that see what is committed now.
     now: (Session, Session),
-    queue: Mutex<VecDeque<Candidate>>,
+    queue: Mutex<VecDeque<Vec<Candidate>>>,
     /// Why no other table is begun under this pair.
     ends: Mutex<Option<&'static str>>,
     ended: AtomicBool,
@@ -62,7 +85,7 @@ struct Shared {
 }
 
 impl Shared {
-    fn next(&self) -> Option<Candidate> {
+    fn next(&self) -> Option<Vec<Candidate>> {
         if clock::now() >= self.until {
             self.end(TOO_OLD);
         }
@@ -82,17 +105,16 @@ impl Shared {
 
 impl Workers {
     /// Begins to compare the tables.
-    pub(super) async fn start(
-        pipeline: &Pipeline,
+    pub(super) fn start(
+        sessions: WorkerSessions,
         pair: Pair,
         tables: Vec<Candidate>,
-        (worker_count, settings): (usize, Arc<Settings>),
-    ) -> Result<Self, VerifyError> {
-        let worker_count = worker_count.clamp(1, tables.len().max(1));
+        settings: Arc<Settings>,
+    ) -> Self {
         let shared = Arc::new(Shared {
             pair,
-            now: sessions(pipeline).await?,
-            queue: Mutex::new(tables.into()),
+            now: sessions.now,
+            queue: Mutex::new(grouped(tables)),
             ends: Mutex::new(None),
             ended: AtomicBool::new(false),
             until: clock::now() + PAIR_AGE_MAX,
@@ -102,24 +124,23 @@ impl Workers {
         let held = (&shared.pair.source.session, &shared.pair.target.session);
         let mut pids = (vec![held.0.process_id()], vec![held.1.process_id()]);
         let mut workers = Vec::new();
-        for _ in 0..worker_count {
-            let (source, target) = sessions(pipeline).await?;
+        for (source, target) in sessions.workers {
             pids.0.push(source.process_id());
             pids.1.push(target.process_id());
             let work = work(Arc::clone(&shared), (source, target), came.clone());
             workers.push(spawn("verify", work));
         }
         let watch = spawn("verify watch", watch(Arc::clone(&shared), pids));
-        Ok(Self {
+        Self {
             shared,
             workers,
             outcomes,
             _watch: watch,
-        })
+        }
     }
 
-    /// Returns what came of the next table; none when no worker works any more. Cancel safe.
-    pub(super) async fn next(&mut self) -> Option<(Candidate, Outcome)> {
+    /// Returns what came of the next tables; none when no worker works any more. Cancel safe.
+    pub(super) async fn next(&mut self) -> Option<Vec<(Candidate, Outcome)>> {
         self.outcomes.recv().await
     }
 
@@ -144,32 +165,56 @@ impl Workers {
             .unwrap_or_else(PoisonError::into_inner);
         let left = queue
             .iter()
+            .flatten()
             .map(|table| (table.name.clone(), reason.to_owned()));
         Ok(left.collect())
     }
 }
 
-/// Opens a session on each side.
-pub(super) async fn sessions(pipeline: &Pipeline) -> Result<(Session, Session), VerifyError> {
-    let sessions = tokio::try_join!(connect(&pipeline.source), connect(&pipeline.target));
-    sessions.map_err(VerifyError::of("open sessions for the comparison"))
+/// Puts small tables together.
+fn grouped(tables: Vec<Candidate>) -> VecDeque<Vec<Candidate>> {
+    let mut groups: VecDeque<Vec<Candidate>> = VecDeque::new();
+    let mut open_bytes = TOGETHER_BYTES;
+    for table in tables {
+        let is_small = table.byte_count < SMALL_BYTES && table.ranges.len() == 1;
+        let joined = groups.back_mut().filter(|group| {
+            is_small
+                && open_bytes + table.byte_count <= TOGETHER_BYTES
+                && group.len() < TOGETHER_MAX
+        });
+        match joined {
+            Some(group) => {
+                open_bytes += table.byte_count;
+                group.push(table);
+            }
+            None => {
+                open_bytes = if is_small {
+                    table.byte_count
+                } else {
+                    TOGETHER_BYTES
+                };
+                groups.push_back(vec![table]);
+            }
+        }
+    }
+    groups
 }
 
 async fn work(
     shared: Arc<Shared>,
-    (source, target): (Session, Session),
-    came: mpsc::Sender<(Candidate, Outcome)>,
+    (mut source, mut target): (CopySession, CopySession),
+    came: mpsc::Sender<Vec<(Candidate, Outcome)>>,
 ) -> Result<(), PgError> {
-    let sides = Sides {
-        source: &source,
-        target: &target,
+    let mut sides = Sides {
+        source: &mut source,
+        target: &mut target,
         source_now: &shared.now.0,
         target_now: &shared.now.1,
         until: shared.until,
     };
-    while let Some(table) = shared.next() {
-        let outcome = compare(&sides, &shared.pair, &table, &shared.settings).await?;
-        if came.send((table, outcome)).await.is_err() {
+    while let Some(tables) = shared.next() {
+        let compared = compare(&mut sides, &shared.pair, tables, &shared.settings).await?;
+        if came.send(compared).await.is_err() {
             break;
         }
     }
@@ -188,7 +233,7 @@ async fn watch(shared: Arc<Shared>, pids: (Vec<i32>, Vec<i32>)) {
         );
         match (source, target) {
             (Ok(source), Ok(target)) if source || target => {
-                shared.end("a statement of another session needed the end of the snapshot");
+                shared.end(NEEDED);
             }
             (Ok(_), Ok(_)) => {}
             // The workers find out.

@@ -73,8 +73,8 @@ impl Stream<'_> {
     fn why_not_now(&self) -> Option<&'static str> {
         if self.state.paused {
             Some("the engine is paused: resume it")
-        } else if self.state.copying.stream_waits || self.applier.is_taking_over() {
-            Some("tables that were copied are catching up")
+        } else if self.state.copying.stream_waits {
+            Some("the stream waits for a first copy")
         } else {
             None
         }

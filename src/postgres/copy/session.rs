@@ -153,7 +153,7 @@ impl CopySession {
         }
     }
 
-    fn require_order(&self) -> Result<(), PgError> {
+    pub(super) fn require_order(&self) -> Result<(), PgError> {
         if self.within_copy {
             return Err(self.wire.broken("a copy on this session came to no end"));
         }

@@ -8,7 +8,7 @@ mod statements;
 pub use parts::{KeyRange, Moved, Part, plan_parts, plan_ranges};
 pub use point::ConsistentPoint;
 pub use select::{
-    Idle, IdleCause, RangeKey, Selection, SourceTable, TypeFingerprints, is_as_planned, select,
-    source_tables,
+    Idle, IdleCause, RangeKey, Selection, SourceTable, TypeFingerprints, is_as_planned,
+    known_tables, select, source_tables,
 };
 pub use statements::{copy_from, copy_to, sequence_question};

@@ -92,6 +92,10 @@ pub enum IdleCause {
     Filtered,
 }
 
+/// The same tables, as far as they need be known to be chosen and recognised, with their sizes as VACUUM and
+/// ANALYZE have found them. Whoever asks waits for nobody.
+const KNOWN: &str = include_str!("../../../assets/sql/source/snapshot/known_tables.sql");
+
 /// Returns all tables of the source that could be copied, by name.
 ///
 /// # Errors
@@ -104,7 +108,20 @@ pub async fn source_tables(session: &Session) -> Result<Vec<SourceTable>, PgErro
          / pg_catalog.current_setting('block_size')::pg_catalog.int8 \
          FROM ({TABLES}) AS t ({COLUMNS})"
     );
-    let rows = session.rows(&sql, &[]).await?;
+    tables(session, &sql).await
+}
+
+/// Returns the same without what only a copy needs: columns and key are not told, sizes are estimates. Nobody
+/// is waited for.
+///
+/// # Errors
+/// As [`source_tables`].
+pub async fn known_tables(session: &Session) -> Result<Vec<SourceTable>, PgError> {
+    tables(session, KNOWN).await
+}
+
+async fn tables(session: &Session, sql: &str) -> Result<Vec<SourceTable>, PgError> {
+    let rows = session.rows(sql, &[]).await?;
     let size = |bytes: i64| u64::try_from(bytes).unwrap_or_default();
     let table = |row: &tokio_postgres::Row| SourceTable {
         relation: RelationId(row.get(0)),

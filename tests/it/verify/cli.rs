@@ -29,7 +29,10 @@ impl Both {
         let both = Self { source, target };
         let done = both.call("init").await;
         assert_eq!(done.code, Some(0), "{}", done.stderr);
-        execute(&connect(&both.source.url("postgres")).await, ROWS).await;
+        let source = connect(&both.source.url("postgres")).await;
+        execute(&source, ROWS).await;
+        // The largest tables come first.
+        execute(&source, "ANALYZE").await;
         both
     }
 
