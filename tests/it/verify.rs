@@ -6,6 +6,7 @@ mod cli;
 mod divergence;
 #[cfg(feature = "failpoints")]
 mod kill;
+mod meanwhile;
 pub(crate) mod repair;
 mod resume;
 mod schema;
