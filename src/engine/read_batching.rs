@@ -26,8 +26,7 @@ pub(super) struct ReadBatching {
 }
 
 impl ReadBatching {
-    /// Returns whether the source is sending many rows.
-    pub(super) const fn is_busy(self) -> bool {
+    const fn is_busy(self) -> bool {
         self.rows_at_hand >= BUSY_ROWS_MIN
     }
 

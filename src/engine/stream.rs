@@ -1,9 +1,8 @@
 //! One session of streaming: from a connected source and target until something ends it.
 //!
 //! Frames are taken as they come; whole transactions go to the applier. A batch goes out when it
-//! is full, when it is old, when the source has nothing more at hand, or when it has come alone. The source
-//! says that it has nothing more with a keepalive as soon as it has caught up; [`ReadBatching::flush_delay`]
-//! stands in for one that does not come.
+//! is full, when it is old, or when the source has nothing more at hand. The source says so with a
+//! keepalive as soon as it has caught up; [`ReadBatching::flush_delay`] stands in for one that does not come.
 
 mod copy_requests;
 mod copying;
@@ -98,8 +97,6 @@ pub(super) struct State {
     idle_lsn: Lsn,
     idle_confirmed_at: Instant,
     published_at: Instant,
-    /// When the last commit began.
-    committed_at: Instant,
     /// Since when we have been waiting for the source's next word.
     listening_since: Instant,
     paused: bool,
@@ -123,7 +120,6 @@ impl State {
             idle_lsn: Lsn::ZERO,
             idle_confirmed_at: now,
             published_at: now,
-            committed_at: now,
             listening_since: now,
             paused,
             stopping: false,
@@ -179,7 +175,7 @@ impl Stream<'_> {
             self.frame(frame).await?;
             return self.pending_request().await;
         }
-        if self.applier.is_pending() && (self.state.caught_up || self.has_come_alone()) {
+        if self.state.caught_up && self.applier.is_pending() {
             Box::pin(self.commit()).await?;
             return Ok(ControlFlow::Continue(()));
         }
@@ -230,15 +226,6 @@ impl Stream<'_> {
             frame = read_batching.next_frame(&mut self.reader), if reads => Next::Frame(Some(frame)),
             () = sleep_until(timer) => Next::Timer,
         }
-    }
-
-    /// Whether few rows have come after a while without any, so that to wait for the source's word that
-    /// they were the last would only take time.
-    fn has_come_alone(&self) -> bool {
-        self.state.in_flight.is_none()
-            && !self.applier.is_committing()
-            && !self.read_batching().is_busy()
-            && self.state.committed_at.elapsed() >= FLUSH_DELAY
     }
 
     fn read_batching(&self) -> ReadBatching {
@@ -417,7 +404,6 @@ impl Stream<'_> {
 
     async fn commit(&mut self) -> Result<(), EngineError> {
         if self.applier.is_pending() {
-            self.state.committed_at = clock::now();
             self.reader.while_reading(self.applier.commit()).await?;
             self.confirm();
         }
