@@ -172,6 +172,8 @@ impl Stream<'_> {
             return Ok(ControlFlow::Break(SessionEnd::Reconnect));
         }
         if let Some(frame) = self.frame_at_hand() {
+            // Rows that nobody waits for would else keep this thread from saying that we live.
+            tokio::task::coop::consume_budget().await;
             self.frame(frame).await?;
             return self.pending_request().await;
         }

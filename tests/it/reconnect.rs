@@ -1,7 +1,7 @@
 //! Servers that go away, connections that break or say nothing more: the engine comes back by
 //! itself, and both sides end equal.
 
-use pgstream::config::{ConnectionSettings, Plugin};
+use pgstream::config::{ConnectionSettings, Plugin, TableFilter};
 use pgstream::engine::Handle;
 use pgstream::status::Phase;
 
@@ -153,6 +153,28 @@ async fn a_statement_that_waits_longer_than_wal_sender_timeout_loses_no_walsende
     );
 
     flow.equal().await;
+    assert_eq!(query_text(&flow.source, WALSENDER).await, walsender);
+    stop(handle).await;
+}
+
+/// A thread that passes rows over for longer than that says now and then that we live.
+#[tokio::test]
+async fn rows_that_are_left_out_for_longer_than_wal_sender_timeout_lose_no_walsender() {
+    let schema = "CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE left_out (id int)";
+    let mut flow = Flow::rows("pgoutput", schema).await;
+    flow.pipeline.filter = TableFilter::parse("", "left_out").expect("a filter");
+    execute(&flow.source, "ALTER SYSTEM SET wal_sender_timeout = '2s'").await;
+    execute(&flow.source, "SELECT pg_reload_conf()").await;
+    let handle = flow.start();
+    flow.run("INSERT INTO t VALUES (1)").await;
+    flow.equal().await;
+    let walsender = query_text(&flow.source, WALSENDER).await;
+
+    flow.run("INSERT INTO left_out SELECT i FROM generate_series(1, 500000) AS i")
+        .await;
+    flow.run("INSERT INTO t VALUES (2)").await;
+
+    flow.shows("SELECT count(*) FROM t", &["2"]).await;
     assert_eq!(query_text(&flow.source, WALSENDER).await, walsender);
     stop(handle).await;
 }
