@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval, sleep};
@@ -127,10 +127,9 @@ pub async fn verify(
         slot_name,
         adoption,
         settings: Arc::new(settings),
-        opened: Mutex::new(Some(opened.sessions)),
         watch: &watch,
     };
-    let report = Box::pin(run.all(&opened.records)).await;
+    let report = Box::pin(run.all(opened)).await;
     beside.end().await;
     report
 }
@@ -145,8 +144,6 @@ pub(super) struct Run<'r> {
     /// Nobody streams: the target is taken over.
     pub(super) adoption: Option<Adoption>,
     pub(super) settings: Arc<Settings>,
-    /// For the first pair.
-    opened: Mutex<Option<(PairSessions, WorkerSessions)>>,
     pub(super) watch: &'r dyn Fn(Event<'_>),
 }
 
@@ -160,6 +157,8 @@ pub(super) struct Found {
     /// What was brought of each table.
     pub(super) repaired: BTreeMap<QualifiedName, Repaired>,
     progress: Progress,
+    /// Sessions for the first pair.
+    opened: Option<(PairSessions, WorkerSessions)>,
     /// Where the source's sequences stood at first.
     sequences: Option<sequence::Sequences>,
     schema_tries: usize,
@@ -177,14 +176,17 @@ impl Found {
 }
 
 impl Run<'_> {
-    async fn all(&self, records: &Session) -> Result<Report, VerifyError> {
+    async fn all(&self, opened: Opened) -> Result<Report, VerifyError> {
         let started = clock::now();
+        let Opened { records, sessions } = opened;
+        let records = &records;
         let mut found = Found {
             report: self.empty_report(),
             again: None,
             differing: Vec::new(),
             repaired: BTreeMap::new(),
             progress: Progress::default(),
+            opened: Some(sessions),
             sequences: None,
             schema_tries: 0,
             schema_reason: "it was changed under each pair of snapshots".to_owned(),
@@ -329,7 +331,7 @@ impl Run<'_> {
         found: &mut Found,
         records: &Session,
     ) -> Result<ControlFlow<()>, VerifyError> {
-        let (pair, sessions) = match Box::pin(self.pair()).await {
+        let (pair, sessions) = match Box::pin(self.pair(found.opened.take())).await {
             Err(VerifyError::NoPair { reason }) => {
                 return self.without_pair(reason, found, records).await;
             }
@@ -533,12 +535,11 @@ impl Run<'_> {
         (self.watch)(Event::Progress(found.progress));
     }
 
-    async fn pair(&self) -> Result<(Pair, WorkerSessions), VerifyError> {
-        let opened = self
-            .opened
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+    /// Takes a pair of snapshots, with the workers' sessions beside it.
+    async fn pair(
+        &self,
+        opened: Option<(PairSessions, WorkerSessions)>,
+    ) -> Result<(Pair, WorkerSessions), VerifyError> {
         let (first, workers) = opened.unzip();
         let workers = async {
             match workers {
