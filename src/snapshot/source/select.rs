@@ -6,7 +6,10 @@ use crate::config::{TableFilter, TablePattern};
 use crate::model::{QualifiedName, RelationId};
 use crate::postgres::{PgError, Session};
 
-const TABLES: &str = include_str!("../../../assets/sql/source/snapshot/tables.sql");
+const TABLES: &str = concat!(
+    include_str!("../../../assets/sql/source/snapshot/tables.sql"),
+    include_str!("../../../assets/sql/source/snapshot/which_tables.sql")
+);
 
 const COLUMNS: &str = "relation, schema_name, table_name, partitioned, partition_of, fingerprint, \
                        columns, binary_format, key, bounds, types, unlogged";
@@ -94,7 +97,10 @@ pub enum IdleCause {
 
 /// The same tables, as far as they need be known to be chosen and recognised, with their sizes as VACUUM and
 /// ANALYZE have found them. Whoever asks waits for nobody.
-const KNOWN: &str = include_str!("../../../assets/sql/source/snapshot/known_tables.sql");
+const KNOWN: &str = concat!(
+    include_str!("../../../assets/sql/source/snapshot/known_tables.sql"),
+    include_str!("../../../assets/sql/source/snapshot/which_tables.sql")
+);
 
 /// Returns all tables of the source that could be copied, by name.
 ///
