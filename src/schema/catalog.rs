@@ -264,9 +264,9 @@ impl<'s> Describer<'s> {
             pairs: pairs.collect(),
             empty_views: HashMap::new(),
         };
-        let circles = needs.part_circles(objects);
-        if !circles.is_empty() {
-            let rows = self.session.rows(EMPTY_VIEWS, &[&circles]).await?;
+        let cycles = needs.break_cycles(objects);
+        if !cycles.is_empty() {
+            let rows = self.session.rows(EMPTY_VIEWS, &[&cycles]).await?;
             needs.empty_views = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
         }
         Ok(needs)

@@ -105,7 +105,7 @@ pub fn plan_copy(
     }
 }
 
-/// A view of a circle is made without what is behind it, and then becomes what it is.
+/// A view of a cycle is made without what is behind it, and then becomes what it is.
 fn in_two_forms(
     needs: &ObjectNeeds,
     object: &ObjectChange,

@@ -1,4 +1,4 @@
-//! Which object of a copy cannot be made without which other, and the ways out of circles.
+//! Which object of a copy cannot be made without which other, and how cycles are broken.
 //!
 //! A view may select from a function that returns its rows. Such a view is made twice, as `pg_dump` does it: first
 //! with its columns and nothing behind them, and as it is when the function is there.
@@ -13,31 +13,31 @@ use crate::schema::entry::{Images, ObjectChange};
 pub struct ObjectNeeds {
     /// By OIDs, what needs the other first.
     pub pairs: Vec<(u32, u32)>,
-    /// Views that are part of a circle: the statement that makes each with nothing behind its columns.
+    /// Views that are part of a cycle: the statement that makes each with nothing behind its columns.
     pub empty_views: HashMap<u32, String>,
 }
 
 impl ObjectNeeds {
-    /// Takes the circles apart at their views, and returns those.
-    pub fn part_circles(&mut self, objects: &[ObjectChange]) -> Vec<u32> {
+    /// Breaks the cycles at their views, and returns those.
+    pub fn break_cycles(&mut self, objects: &[ObjectChange]) -> Vec<u32> {
         let views = objects.iter().filter(|object| is_view(object));
         let views: HashSet<u32> = views.map(ObjectChange::oid).collect();
         let mut needed: HashMap<u32, Vec<u32>> = HashMap::new();
         for (one, other) in &self.pairs {
             needed.entry(*one).or_default().push(*other);
         }
-        let mut circles = HashSet::new();
+        let mut cycles = HashSet::new();
         self.pairs.retain(|(one, other)| {
-            let parted = views.contains(other) && reaches(&needed, *other, *one);
-            if parted {
-                circles.insert(*other);
+            let broken = views.contains(other) && reaches(&needed, *other, *one);
+            if broken {
+                cycles.insert(*other);
             }
-            !parted
+            !broken
         });
-        circles.into_iter().collect()
+        cycles.into_iter().collect()
     }
 
-    /// Returns what a new view of a circle is at first: its columns alone.
+    /// Returns what a new view of a cycle is at first: its columns alone.
     pub(super) fn first_form(&self, images: &Images<Object>) -> Option<Object> {
         let after = images.after.as_ref().filter(|_| images.before.is_none())?;
         let mut first = after.clone();
