@@ -172,7 +172,7 @@ impl Stream<'_> {
             return Ok(ControlFlow::Break(SessionEnd::Reconnect));
         }
         if let Some(frame) = self.frame_at_hand() {
-            // Rows that nobody waits for would else keep this thread from saying that we live.
+            // Rows that are skipped wait for nothing: without this, feedback on the same thread is not sent.
             tokio::task::coop::consume_budget().await;
             self.frame(frame).await?;
             return self.pending_request().await;

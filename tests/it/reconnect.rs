@@ -136,15 +136,21 @@ async fn comes_back_after_connections_that_stand_and_say_nothing() {
 /// The walsender that holds the slot.
 const WALSENDER: &str = "SELECT active_pid FROM pg_replication_slots WHERE active";
 
-#[tokio::test]
-async fn a_statement_that_waits_longer_than_wal_sender_timeout_loses_no_walsender() {
-    let flow = Flow::rows("pgoutput", "CREATE TABLE t (id int PRIMARY KEY)").await;
-    execute(&flow.source, "ALTER SYSTEM SET wal_sender_timeout = '1s'").await;
+/// Starts an engine whose source gives up on it after this time. Returns its walsender, too.
+async fn streaming(flow: &Flow, wal_sender_timeout: &str) -> (Handle, Vec<String>) {
+    let set = format!("ALTER SYSTEM SET wal_sender_timeout = '{wal_sender_timeout}'");
+    execute(&flow.source, &set).await;
     execute(&flow.source, "SELECT pg_reload_conf()").await;
     let handle = flow.start();
     flow.run("INSERT INTO t VALUES (1)").await;
     flow.equal().await;
-    let walsender = query_text(&flow.source, WALSENDER).await;
+    (handle, query_text(&flow.source, WALSENDER).await)
+}
+
+#[tokio::test]
+async fn a_statement_that_waits_longer_than_wal_sender_timeout_loses_no_walsender() {
+    let flow = Flow::rows("pgoutput", "CREATE TABLE t (id int PRIMARY KEY)").await;
+    let (handle, walsender) = streaming(&flow, "1s").await;
 
     let held = "BEGIN; LOCK TABLE t; SELECT pg_sleep(4); COMMIT";
     let (_, ()) = tokio::join!(
@@ -157,18 +163,13 @@ async fn a_statement_that_waits_longer_than_wal_sender_timeout_loses_no_walsende
     stop(handle).await;
 }
 
-/// A thread that passes rows over for longer than that says now and then that we live.
+/// Feedback is sent while a transaction is read of which nothing is applied.
 #[tokio::test]
 async fn rows_that_are_left_out_for_longer_than_wal_sender_timeout_lose_no_walsender() {
     let schema = "CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE left_out (id int)";
     let mut flow = Flow::rows("pgoutput", schema).await;
     flow.pipeline.filter = TableFilter::parse("", "left_out").expect("a filter");
-    execute(&flow.source, "ALTER SYSTEM SET wal_sender_timeout = '2s'").await;
-    execute(&flow.source, "SELECT pg_reload_conf()").await;
-    let handle = flow.start();
-    flow.run("INSERT INTO t VALUES (1)").await;
-    flow.equal().await;
-    let walsender = query_text(&flow.source, WALSENDER).await;
+    let (handle, walsender) = streaming(&flow, "2s").await;
 
     flow.run("INSERT INTO left_out SELECT i FROM generate_series(1, 500000) AS i")
         .await;
