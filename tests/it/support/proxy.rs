@@ -52,7 +52,8 @@ impl Proxy {
             runtime.expect("a runtime").block_on(listen(
                 listener,
                 target_port,
-                (watched, committing),
+                watched,
+                committing,
             ));
         });
         Self {
@@ -110,7 +111,8 @@ const READY: &[u8] = b"Z\x00\x00\x00\x05I";
 async fn listen(
     listener: StdListener,
     target_port: u16,
-    (mut traffic, commits): (watch::Receiver<Traffic>, watch::Sender<usize>),
+    mut traffic: watch::Receiver<Traffic>,
+    commits: watch::Sender<usize>,
 ) {
     let listener = TcpListener::from_std(listener).expect("a socket");
     loop {
@@ -126,7 +128,8 @@ async fn listen(
         drop(tokio::spawn(pass(
             client,
             target_port,
-            (traffic.clone(), commits.clone()),
+            traffic.clone(),
+            commits.clone(),
         )));
     }
 }
@@ -135,7 +138,8 @@ async fn listen(
 async fn pass(
     mut client: TcpStream,
     target_port: u16,
-    (traffic, commits): (watch::Receiver<Traffic>, watch::Sender<usize>),
+    traffic: watch::Receiver<Traffic>,
+    commits: watch::Sender<usize>,
 ) {
     let Ok(mut server) = TcpStream::connect((Ipv4Addr::LOCALHOST, target_port)).await else {
         return;
