@@ -6,6 +6,9 @@ use crate::support::{connect, execute, pair, query_text, wait_until};
 
 use super::anew::{Pair, SLOT};
 
+/// What leads out where the slot has nothing of the pipeline any more.
+const ANEW: &str = "pgstream verify --repair # makes another slot";
+
 impl Pair {
     /// Its slot is gone, with an insert, a change and a delete; there is another one.
     async fn with_a_lost_slot() -> Self {
@@ -27,6 +30,15 @@ impl Pair {
         pair
     }
 
+    /// Each command ends, and says what to do.
+    async fn is_refused(&self, commands: &[&str], fix: &str) {
+        for command in commands {
+            let refused = self.call(command).await;
+            assert_eq!(refused.code, Some(78), "{}", seen(&refused));
+            assert!(seen(&refused).contains(fix), "{}", seen(&refused));
+        }
+    }
+
     async fn ids(&self) -> String {
         let target = connect(&self.target.url("postgres")).await;
         let sql = "SELECT string_agg(id::text, ' ' ORDER BY id) FROM public.test";
@@ -46,15 +58,8 @@ impl Pair {
 #[tokio::test]
 async fn a_lost_slot_needs_no_new_copy() {
     let pair = Pair::with_a_lost_slot().await;
-    for command in ["check", "run --headless"] {
-        let refused = pair.call(command).await;
-        assert_eq!(refused.code, Some(78), "{}", seen(&refused));
-        assert!(
-            seen(&refused).contains("pgstream verify --repair"),
-            "{}",
-            seen(&refused)
-        );
-    }
+    pair.is_refused(&["check", "run --headless"], "pgstream verify --repair")
+        .await;
 
     let taken = pair.call("verify --repair").await;
 
@@ -77,15 +82,7 @@ async fn a_lost_slot_needs_no_new_copy() {
 #[tokio::test]
 async fn a_slot_that_was_dropped_is_made_anew_where_the_target_is_taken_over() {
     let pair = Pair::without_its_slot().await;
-    for command in ["check", "run --headless"] {
-        let refused = pair.call(command).await;
-        assert_eq!(refused.code, Some(78), "{}", seen(&refused));
-        assert!(
-            seen(&refused).contains("pgstream verify --repair # makes another slot"),
-            "{}",
-            seen(&refused)
-        );
-    }
+    pair.is_refused(&["check", "run --headless"], ANEW).await;
     let compared = pair.call("verify").await;
     assert_eq!(compared.code, Some(78), "{}", seen(&compared));
 
@@ -108,15 +105,7 @@ async fn a_publication_that_was_dropped_is_made_anew_where_the_target_is_taken_o
         pair.on_source(&format!("DROP PUBLICATION {SLOT}_publication"))
             .await;
         pair.on_source("INSERT INTO public.test VALUES (5)").await;
-        for command in ["check", "run --headless"] {
-            let refused = pair.call(command).await;
-            assert_eq!(refused.code, Some(78), "{}", seen(&refused));
-            assert!(
-                seen(&refused).contains("pgstream verify --repair # makes another slot"),
-                "{}",
-                seen(&refused)
-            );
-        }
+        pair.is_refused(&["check", "run --headless"], ANEW).await;
 
         let taken = pair.call("verify --repair").await;
 
@@ -149,13 +138,7 @@ async fn a_slot_whose_wal_is_gone_is_made_anew_where_the_target_is_taken_over() 
         }
     })
     .await;
-    let refused = pair.call("run --headless").await;
-    assert_eq!(refused.code, Some(78), "{}", seen(&refused));
-    assert!(
-        seen(&refused).contains("pgstream verify --repair # makes another slot"),
-        "{}",
-        seen(&refused)
-    );
+    pair.is_refused(&["run --headless"], ANEW).await;
 
     let taken = pair.call("verify --repair").await;
 
