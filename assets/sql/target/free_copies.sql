@@ -7,6 +7,7 @@ BEGIN
   FOR key IN
     SELECT DISTINCT ON (c.oid) t.relation, c.conname, n.nspname, r.relname,
            pg_catalog.pg_get_constraintdef(c.oid) AS definition,
+           pg_catalog.obj_description(c.oid, 'pg_constraint') AS comment,
            pg_catalog.format('ALTER TABLE "%s"."%s" ADD CONSTRAINT "%s" ',
                              pg_catalog.replace(n.nspname, '"', '""'),
                              pg_catalog.replace(r.relname, '"', '""'),
@@ -34,6 +35,13 @@ BEGIN
       SELECT FROM pgstream.snapshot_step AS s
       WHERE s.slot_name = slot AND s.stage = 'foreign_key'
         AND pg_catalog.starts_with(s.statement, key.addition));
+    IF FOUND AND key.comment IS NOT NULL THEN
+      INSERT INTO pgstream.snapshot_step (slot_name, stage, relation, object, statement)
+      VALUES (slot, 'foreign_key', key.relation,
+              pg_catalog.format('constraint %s on %s.%s', key.conname, key.nspname, key.relname),
+              pg_catalog.format('COMMENT ON CONSTRAINT %I ON %I.%I IS %L',
+                                key.conname, key.nspname, key.relname, key.comment));
+    END IF;
     EXECUTE pg_catalog.format('ALTER TABLE %I.%I DROP CONSTRAINT %I',
                               key.nspname, key.relname, key.conname);
   END LOOP;

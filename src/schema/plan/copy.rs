@@ -197,6 +197,7 @@ fn stage(phase: Phase, table: Option<&Table>, subject: Subject) -> Stage {
     let partitioned = table.is_some_and(|table| table.partition_key.is_some());
     match phase {
         Phase::ForeignKey => Stage::ForeignKey,
+        Phase::Comment if subject.referenced.is_some() => Stage::ForeignKey,
         Phase::Constraint if subject.check == Some(Check::Unvalidated) => Stage::Last,
         Phase::Constraint if subject.check.is_some() && partition => Stage::Before,
         Phase::Index | Phase::Constraint if subject.of_existing_index => Stage::Before,

@@ -20,7 +20,8 @@ CREATE TABLE cmt (id int PRIMARY KEY, t text, f float8);
 CREATE INDEX cix ON cmt (lower(t));
 COMMENT ON CONSTRAINT cmt_pkey ON cmt IS 'of a constraint'; COMMENT ON INDEX cmt_pkey IS 'of its index';
 ALTER INDEX cix ALTER COLUMN 1 SET STATISTICS 77; ALTER TABLE cmt CLUSTER ON cix;
-CREATE TABLE refers (id int, d int, FOREIGN KEY (id, d) REFERENCES pt);
+CREATE TABLE refers (id int, d int, CONSTRAINT fk FOREIGN KEY (id, d) REFERENCES pt);
+COMMENT ON CONSTRAINT fk ON refers IS 'of a foreign key';
 CREATE TABLE small (id int PRIMARY KEY);
 INSERT INTO pt SELECT i, i FROM generate_series(1, 6000) AS i;
 INSERT INTO cmt SELECT i, i FROM generate_series(1, 3000) AS i;
@@ -130,7 +131,7 @@ const REFERRED: &str = "\
 CREATE TABLE pt (id int PRIMARY KEY) PARTITION BY RANGE (id);
 CREATE TABLE p0 PARTITION OF pt FOR VALUES FROM (0) TO (10);
 CREATE TABLE p1 PARTITION OF pt FOR VALUES FROM (10) TO (20);
-CREATE TABLE fk (id int REFERENCES pt);
+CREATE TABLE fk (id int REFERENCES pt); COMMENT ON CONSTRAINT fk_id_fkey ON fk IS 'which';
 INSERT INTO pt SELECT generate_series(0, 19); INSERT INTO fk SELECT generate_series(0, 19);";
 
 /// Its parent's foreign keys are its own, too.

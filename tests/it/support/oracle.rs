@@ -158,7 +158,8 @@ WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'c')
 
 const CONSTRAINTS: &str = "
 SELECT format('constraint %I.%I.%I', n.nspname, c.relname, k.conname),
-       pg_catalog.pg_get_constraintdef(k.oid)
+       concat_ws(' comment ', pg_catalog.pg_get_constraintdef(k.oid),
+                 pg_catalog.obj_description(k.oid, 'pg_constraint'))
 FROM pg_catalog.pg_constraint k
 JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
