@@ -49,6 +49,8 @@ pub(super) struct Crossing {
     pub(super) replaced: BTreeMap<RelationId, QualifiedName>,
     /// Partitioned tables of which the filter leaves a part out from now on, by the names that they have.
     pub(super) cut: BTreeMap<RelationId, QualifiedName>,
+    /// Those of which it did, and leaves nothing out any more.
+    pub(super) whole: BTreeMap<RelationId, QualifiedName>,
     /// The names that tables had and have no longer, with what the filter made of them: it knows partitions by
     /// the names of now.
     given_up: BTreeMap<QualifiedName, bool>,
@@ -292,6 +294,7 @@ impl SourceTables {
             .filter(|(relation, _)| below.contains_key(relation));
         Crossing {
             cut: self.newly_cut(filter, &before, &after),
+            whole: self.whole_again(filter, &before),
             leaving: leaving.collect(),
             replaced: replaced
                 .map(|(relation, name)| (*relation, name.clone()))
@@ -326,6 +329,21 @@ impl SourceTables {
         let mut cut = after.cut.clone();
         cut.retain(|relation, table| !was_cut(relation, table));
         cut
+    }
+
+    /// The partitioned tables of which a part was left out before, and none is now.
+    fn whole_again(
+        &self,
+        filter: &TableFilter,
+        before: &Look,
+    ) -> BTreeMap<RelationId, QualifiedName> {
+        let known = before.cut.keys().filter_map(|relation| {
+            let name = self.relations.get(relation)?;
+            Some((*relation, name.clone()))
+        });
+        known
+            .filter(|(_, name)| self.selects_whole(filter, name))
+            .collect()
     }
 
     /// A session begins with the tables that the source has by then, which the stream may not have got to: what

@@ -126,6 +126,74 @@ async fn a_key_to_a_table_of_which_a_part_is_left_out_stays_on_the_source() {
     stop(engine).await;
 }
 
+/// What stayed on the source meanwhile comes as the source has it by then.
+#[tokio::test]
+async fn keys_come_when_no_part_is_left_out_any_more() {
+    let flow = filtered(Plugin::Pgoutput, ("", "x*"), "").await;
+    let engine = flow.start();
+    flow.run(
+        "CREATE TABLE whole (id int PRIMARY KEY) PARTITION BY LIST (id); \
+         CREATE TABLE low PARTITION OF whole FOR VALUES IN (1); \
+         CREATE TABLE high PARTITION OF whole FOR VALUES IN (2); \
+         CREATE TABLE pay (id int PRIMARY KEY, w int CONSTRAINT k REFERENCES whole)",
+    )
+    .await;
+    flow.run("INSERT INTO whole VALUES (1), (2); INSERT INTO pay VALUES (1, 1), (2, 2)")
+        .await;
+    flow.run("ALTER TABLE high RENAME TO x").await;
+    flow.shows(KEYS_OF_TABLES, &[]).await;
+    flow.run("ALTER TABLE pay RENAME CONSTRAINT k TO k1").await;
+    flow.run("ALTER TABLE x RENAME TO high").await;
+    flow.shows(KEYS_OF_TABLES, &["k1"]).await;
+    flow.run("ALTER TABLE pay DROP CONSTRAINT k1").await;
+
+    flow.run("CREATE TABLE x PARTITION OF whole FOR VALUES IN (3)")
+        .await;
+    flow.run(
+        "ALTER TABLE pay ADD CONSTRAINT k2 FOREIGN KEY (w) REFERENCES whole ON DELETE CASCADE",
+    )
+    .await;
+    flow.shows(KEYS_OF_TABLES, &[]).await;
+    flow.run("ALTER TABLE whole DETACH PARTITION x").await;
+    flow.shows(KEYS_OF_TABLES, &["k2"]).await;
+    flow.run("DELETE FROM whole WHERE id = 2").await;
+    flow.shows("SELECT id, w FROM pay", &["1|1"]).await;
+    stop(engine).await;
+}
+
+/// They are asked for in the transaction that leaves nothing out any more, and remembered until they stand.
+#[cfg(feature = "failpoints")]
+#[tokio::test]
+async fn keys_come_though_the_process_dies_on_the_way() {
+    let flow = filtered(Plugin::Pgoutput, ("", "x*"), "").await;
+    let engine = flow.start();
+    flow.run(
+        "CREATE TABLE whole (id int PRIMARY KEY) PARTITION BY LIST (id); \
+         CREATE TABLE x PARTITION OF whole FOR VALUES IN (1); \
+         CREATE TABLE pay (id int PRIMARY KEY, w int CONSTRAINT k REFERENCES whole)",
+    )
+    .await;
+    flow.acknowledged().await;
+    stop(engine).await;
+    execute(&flow.source, "ALTER TABLE whole DETACH PARTITION x").await;
+
+    let run = || crate::chaos::run(&flow).env("PGSTREAM_FILTER_EXCLUDE_TABLES", "x*");
+    for point in [
+        pgstream::fault::SNAPSHOT_BEFORE_TABLES,
+        pgstream::fault::SNAPSHOT_AFTER_TABLES,
+    ] {
+        let armed = run().env("FAILPOINTS", &format!("{point}=return"));
+        let died = armed.spawn().outcome().await;
+        assert_eq!(died.code, None, "{point}: it did not die:\n{}", died.stderr);
+        flow.shows(KEYS_OF_TABLES, &[]).await;
+    }
+    let running = run().spawn();
+    flow.shows(KEYS_OF_TABLES, &["k"]).await;
+    flow.shows("SELECT object FROM pgstream.snapshot_step", &[])
+        .await;
+    assert_eq!(running.terminate().await.code, Some(0));
+}
+
 const KEYS_OF_TABLES: &str =
     "SELECT conname FROM pg_constraint WHERE contype = 'f' AND conparentid = 0 ORDER BY 1";
 

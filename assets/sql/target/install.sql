@@ -136,7 +136,7 @@ COMMENT ON TABLE pgstream.snapshot_part IS 'Ranges of keys of tables that are be
 CREATE TABLE IF NOT EXISTS pgstream.snapshot_step (
   ordinal    pg_catalog.int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   slot_name  pg_catalog.text NOT NULL,
-  stage      pg_catalog.text NOT NULL, -- index, after, last, trigger, sequence, foreign_key, validate
+  stage      pg_catalog.text NOT NULL, -- index, after, last, trigger, sequence, keys_to, foreign_key, validate
   relation   pg_catalog.oid,           -- the table on the source that it belongs to
   referenced pg_catalog.oid,           -- the table on the source that a foreign key points to
   object     pg_catalog.text NOT NULL,

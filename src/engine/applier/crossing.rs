@@ -223,6 +223,24 @@ impl Applier {
         Ok(())
     }
 
+    /// The foreign keys to tables that are whole again come with the next look at the source: what is left out is
+    /// in no entry.
+    pub(super) async fn ask_for_keys(&mut self, crossing: &Crossing) -> Result<(), EngineError> {
+        if crossing.whole.is_empty() {
+            return Ok(());
+        }
+        self.begin().await?;
+        let session = self.background.idle().session();
+        let store = self.copies.store();
+        let asked = store.ask_for_keys_to(session, &crossing.whole).await;
+        asked.map_err(|source| self.failed(records_refused(source)))?;
+        for table in crossing.whole.values() {
+            info!(target: "schema", %table, "no part of it is left out any more: its foreign keys come");
+        }
+        self.table_sync.let_wait();
+        Ok(())
+    }
+
     /// Gives what is on the target of a table that enters the name that it has now, where that is free, and
     /// parts it from all others until its copy is there.
     async fn take_back(

@@ -201,6 +201,7 @@ impl Applier {
     async fn cross(&mut self, crossing: &Crossing) -> Result<Vec<String>, EngineError> {
         let lost = self.leave_filter(crossing).await?;
         self.enter_filter(crossing).await?;
+        self.ask_for_keys(crossing).await?;
         let lost = lost.iter();
         Ok(lost
             .map(|part| format!("{}: {}", part.object, part.reason))

@@ -88,7 +88,10 @@ pub(super) async fn table_sync(
     }
     // Types and sequences that no table owns come with the first copy, whether there are tables or not.
     let first = pipeline.snapshot.enabled && !begun;
-    Ok((table_sync, first || !remembered.tables.is_empty()))
+    let asked = copies.open_steps(writer.session()).await;
+    let asked = asked.map_err(|source| failed(pipeline, "read what is left to do", source))?;
+    let work = first || !remembered.tables.is_empty() || !asked.is_empty();
+    Ok((table_sync, work))
 }
 
 /// How a session begins.

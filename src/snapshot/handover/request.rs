@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::{oneshot, watch};
 
-use crate::model::{Lsn, QualifiedName, quote_literal};
+use crate::model::{Lsn, QualifiedName, RelationId, quote_literal};
 use crate::schema::{ObjectChange, ObjectNeeds, Stage, Step, plan_copy};
 use crate::snapshot::error::SnapshotError;
 use crate::snapshot::plan::Ranges;
@@ -50,6 +50,8 @@ pub(crate) struct TablesRequest {
     pub(crate) tables: Vec<MadeTable>,
     /// What has to be run later.
     pub(crate) later: Vec<NewStep>,
+    /// Tables that stand, and that `later` has the foreign keys to.
+    pub(crate) keys_to: Vec<RelationId>,
     /// Nothing else is streamed until the tables are complete.
     pub(crate) stream_waits: bool,
     /// What became of it.

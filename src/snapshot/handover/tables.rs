@@ -89,7 +89,7 @@ pub(crate) async fn make(
     copy_request: &TablesRequest,
 ) -> Result<bool, Refusal> {
     let tables = copy_request.tables.iter().map(|made| made.table.relation);
-    let tables: Vec<_> = tables.collect();
+    let tables: Vec<_> = tables.chain(copy_request.keys_to.iter().copied()).collect();
     let planned = store
         .plan_steps(session, &tables, &copy_request.later)
         .await;

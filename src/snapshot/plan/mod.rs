@@ -4,6 +4,7 @@ mod back;
 mod created;
 mod error;
 mod existing;
+mod keys_to;
 mod preflight;
 mod previous_run;
 mod ranges;
@@ -16,6 +17,7 @@ mod source_snapshot;
 
 pub use error::PlanError;
 pub(crate) use existing::existing_by;
+pub(crate) use keys_to::KeysTo;
 pub(crate) use previous_run::PreviousRun;
 pub(crate) use ranges::Ranges;
 pub(crate) use report::plan_snapshot;

@@ -169,6 +169,7 @@ impl SnapshotPlan {
                 .chain(self.sequences.iter().map(sequence))
                 .chain(self.shared.iter().map(wake))
                 .collect(),
+            keys_to: Vec::new(),
             stream_waits,
             answer,
         };

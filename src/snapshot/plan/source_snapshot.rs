@@ -170,12 +170,12 @@ fn kept(objects: Vec<ObjectChange>, settings: &PlanSettings<'_>) -> Vec<ObjectCh
 }
 
 /// Names of temporary slots are short enough for any slot's.
-fn temporary_name(slot: &str, pid: i32) -> String {
+pub(super) fn temporary_name(slot: &str, pid: i32) -> String {
     let short: String = slot.chars().take(40).collect();
     format!("{short}_copy_{pid}")
 }
 
-async fn session_pid(session: &Session) -> Result<i32, PgError> {
+pub(super) async fn session_pid(session: &Session) -> Result<i32, PgError> {
     let row = session
         .row("SELECT pg_catalog.pg_backend_pid()", &[])
         .await?;

@@ -1,5 +1,7 @@
 //! What is remembered of tables that cross the border of the filter.
 
+use std::collections::BTreeMap;
+
 use tokio_postgres::types::ToSql;
 
 use crate::model::{QualifiedName, RelationId};
@@ -45,7 +47,13 @@ WHERE slot_name = $1 AND relation = $2";
 
 const FORGET_KEYS_TO: &str = "\
 DELETE FROM pgstream.snapshot_step
-WHERE slot_name = $1 AND stage IN ('foreign_key', 'validate') AND referenced = ANY ($2)";
+WHERE slot_name = $1 AND stage IN ('keys_to', 'foreign_key', 'validate') AND referenced = ANY ($2)";
+
+const ASK_FOR_KEYS_TO: &str = "\
+INSERT INTO pgstream.snapshot_step (slot_name, stage, referenced, object, statement)
+SELECT $1, 'keys_to', t.relation, 'foreign keys to ' || t.name, ''
+FROM ROWS FROM (pg_catalog.unnest($2::pg_catalog.oid[]), pg_catalog.unnest($3::pg_catalog.text[]))
+  AS t (relation, name)";
 
 impl Store {
     /// Forgets the foreign keys that were still to be made to tables of which a part is left out from now on.
@@ -59,6 +67,21 @@ impl Store {
     ) -> Result<(), PgError> {
         let parameters: &[&(dyn ToSql + Sync)] = &[&self.slot_name(), &oids(tables)];
         session.change(FORGET_KEYS_TO, parameters).await.map(drop)
+    }
+
+    /// Remembers that the foreign keys to tables of which nothing is left out any more are still to be made.
+    ///
+    /// # Errors
+    /// By SQLSTATE.
+    pub(crate) async fn ask_for_keys_to(
+        &self,
+        session: &Session,
+        tables: &BTreeMap<RelationId, QualifiedName>,
+    ) -> Result<(), PgError> {
+        let relations: Vec<u32> = tables.keys().map(|relation| relation.0).collect();
+        let names: Vec<String> = tables.values().map(QualifiedName::to_string).collect();
+        let parameters: &[&(dyn ToSql + Sync)] = &[&self.slot_name(), &relations, &names];
+        session.change(ASK_FOR_KEYS_TO, parameters).await.map(drop)
     }
 
     /// Adds tables that replicate from now on, and are to be copied for that.

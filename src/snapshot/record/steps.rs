@@ -11,11 +11,11 @@ use super::store::oids;
 /// A statement to be remembered until it has run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewStep {
-    /// `index`, `after`, `last`, `trigger`, `sequence`, `foreign_key`, `validate`.
+    /// `index`, `after`, `last`, `trigger`, `sequence`, `keys_to`, `foreign_key`, `validate`.
     pub stage: &'static str,
     /// The table that it belongs to.
     pub relation: Option<u32>,
-    /// The table that a foreign key points to.
+    /// The table that a foreign key points to, or all those of `keys_to`.
     pub referenced: Option<u32>,
     /// The object, for people.
     pub object: String,
@@ -28,11 +28,11 @@ pub struct NewStep {
 pub struct OpenStep {
     /// Its place in the order of all.
     pub ordinal: i64,
-    /// `index`, `after`, `last`, `trigger`, `sequence`, `foreign_key`, `validate`.
+    /// `index`, `after`, `last`, `trigger`, `sequence`, `keys_to`, `foreign_key`, `validate`.
     pub stage: String,
     /// The table that it belongs to.
     pub relation: Option<RelationId>,
-    /// The table that a foreign key points to.
+    /// The table that a foreign key points to, or all those of `keys_to`.
     pub referenced: Option<RelationId>,
     /// The object, for people.
     pub object: String,

@@ -24,10 +24,10 @@ use super::pool::{PoolEnd, WorkerPool};
 use super::primary::while_primary_speaks;
 
 /// A snapshot that schema changes overtake is taken again so often.
-const SNAPSHOTS_MAX: usize = 20;
+pub(super) const SNAPSHOTS_MAX: usize = 20;
 
 /// How long until a table that the schema overtook is tried again.
-const PAUSE: Duration = Duration::from_millis(100);
+pub(super) const PAUSE: Duration = Duration::from_millis(100);
 
 /// A task beside the stream.
 pub(crate) struct Copier {
@@ -128,6 +128,9 @@ impl Copier {
             let first = stored.is_empty() && std::mem::take(&mut self.nothing_made);
             if first || in_state(CopyState::Waiting).next().is_some() {
                 self.copy_waiting(&target, &stored).await?;
+                continue;
+            }
+            if self.keys_to_whole_tables(&target).await? {
                 continue;
             }
             if !self.foreign_keys(&target, &stored).await? {
@@ -378,7 +381,7 @@ impl Copier {
     }
 
     /// Lets the stream stand still at a consistent point, or where it is.
-    async fn reach(&mut self, at: Option<Lsn>) -> Result<Answer, Stop> {
+    pub(super) async fn reach(&mut self, at: Option<Lsn>) -> Result<Answer, Stop> {
         let (answer, answered) = oneshot::channel();
         self.ask(CopyRequest::Reach { at, answer }, answered).await
     }

@@ -69,7 +69,10 @@ impl CopyContext {
         Ok(())
     }
 
-    async fn open_steps(&self, target: &Session) -> Result<Vec<OpenStep>, SnapshotError> {
+    pub(super) async fn open_steps(
+        &self,
+        target: &Session,
+    ) -> Result<Vec<OpenStep>, SnapshotError> {
         let steps = self.store.open_steps(target).await;
         steps.map_err(|source| self.target_failed("read what is left to do", source))
     }

@@ -3,6 +3,7 @@
 mod context;
 mod copier;
 mod finish;
+mod keys_to;
 mod lock_yielding;
 mod pool;
 mod primary;

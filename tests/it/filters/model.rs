@@ -58,8 +58,7 @@ struct Game {
     tables: Vec<String>,
     keys: Vec<String>,
     sequences: Vec<String>,
-    /// Partitioned tables of which a part was left out at any time, by their numbers: the target has no key to
-    /// them, and gets none by itself later.
+    /// Partitioned tables of which a part is left out, by their numbers: the target has no key to them.
     cut: HashSet<String>,
 }
 
@@ -91,7 +90,7 @@ impl Game {
             .tables
             .iter()
             .filter(|line| above.contains(&part(line, 0)));
-        self.cut.extend(cut.map(|line| part(line, 3)));
+        self.cut = cut.map(|line| part(line, 3)).collect();
         self.keys = query_text(client, KEYS).await;
         self.sequences = query_text(client, SEQUENCES).await;
     }
@@ -228,7 +227,7 @@ fn is_key_to(line: &str, whole: &[String]) -> bool {
     whole.contains(&full)
 }
 
-/// The selected tables that no key was ever to do without.
+/// The selected tables that keys may point to.
 fn whole(game: &Game, selected: &[String]) -> Vec<String> {
     let cut = game
         .tables
