@@ -13,7 +13,7 @@ use tracing::debug;
 
 use crate::config::ConnectionSettings;
 use crate::model::{Lsn, Visibility};
-use crate::postgres::{self, PgError};
+use crate::postgres::{self, PgError, Session};
 use crate::snapshot::{MeetingPlace, Stage};
 
 /// The stream stands still no longer than this, whoever asks.
@@ -132,21 +132,54 @@ impl Paired {
 pub(super) const OUT_OF_ORDER: &str =
     "transactions became visible on the source in another order than they were committed";
 
-/// The transactions that were applied last.
+/// Transactions that are shown to nobody although they may be committed and applied: with synchronous standbys
+/// that can last, and an engine before this one may have applied them. Where no commit waits for a standby, it is
+/// over long before another engine has begun.
+const IN_PROGRESS: &str = "\
+SELECT l.transactionid::pg_catalog.text
+FROM pg_catalog.pg_locks AS l
+WHERE pg_catalog.current_setting('synchronous_standby_names') <> ''
+  AND l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock' AND l.granted";
+
+/// What a snapshot of the source must show, since the target may have it.
 #[derive(Debug, Default)]
-pub(super) struct Recent(VecDeque<u32>);
+pub(super) struct Recent {
+    /// The transactions that were applied last.
+    applied: VecDeque<u32>,
+    /// Those that were in progress when the stream began.
+    in_progress: Vec<u32>,
+}
 
 impl Recent {
-    pub(super) fn add(&mut self, xid: u32) {
-        if self.0.len() == RECENT_MAX {
-            self.0.pop_front();
-        }
-        self.0.push_back(xid);
+    /// Asks the source what is in progress. What the checkpoint covers must be known by then.
+    pub(super) async fn read(source: &Session) -> Result<Self, PgError> {
+        let rows = source.rows(IN_PROGRESS, &[]).await?;
+        let in_progress = rows.iter();
+        let in_progress = in_progress.filter_map(|row| row.get::<_, &str>(0).parse().ok());
+        Ok(Self {
+            applied: VecDeque::new(),
+            in_progress: in_progress.collect(),
+        })
     }
 
-    /// Returns whether a snapshot shows all of them.
-    pub(super) fn all_shown(&self, shown: &Visibility) -> bool {
-        self.0.iter().all(|xid| shown.shows(*xid))
+    pub(super) fn add(&mut self, xid: u32) {
+        if self.applied.len() == RECENT_MAX {
+            self.applied.pop_front();
+        }
+        self.applied.push_back(xid);
+    }
+
+    /// Returns why a snapshot may lack what the target has.
+    pub(super) fn why_not(&self, shown: &Visibility) -> Option<String> {
+        let hidden = |xid: &&u32| !shown.shows(**xid);
+        if let Some(xid) = self.in_progress.iter().find(hidden) {
+            return Some(format!(
+                "transaction {xid} of the source is in progress since before the stream began: with \
+                 synchronous standbys it may be applied already"
+            ));
+        }
+        let hidden = self.applied.iter().find(hidden);
+        hidden.map(|_| OUT_OF_ORDER.to_owned())
     }
 }
 

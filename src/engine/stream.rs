@@ -109,7 +109,12 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(from: Lsn, paused: bool, row_by_row_until: Option<Lsn>) -> Self {
+    pub(super) fn new(
+        from: Lsn,
+        paused: bool,
+        row_by_row_until: Option<Lsn>,
+        recent: Recent,
+    ) -> Self {
         let now = clock::now();
         Self {
             in_flight: None,
@@ -126,7 +131,7 @@ impl State {
             row_by_row_until,
             copying: Copying::default(),
             paired: Paired::default(),
-            recent: Recent::default(),
+            recent,
         }
     }
 

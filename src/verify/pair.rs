@@ -32,8 +32,10 @@ const TAKE_SOURCE: &str = "\
 SELECT pg_catalog.pg_export_snapshot(), pg_catalog.pg_current_snapshot()::pg_catalog.text,
        pg_catalog.pg_current_wal_insert_lsn()::pg_catalog.text";
 
-/// A commit that is not on disk is not sent; this one brings all before it there.
-const FLUSH_SOURCE: &str = "SELECT pg_catalog.pg_logical_emit_message(true, '', '')";
+/// A commit that is not on disk is not sent; this one brings all before it there, and waits for no standby.
+const FLUSH_SOURCE: &str = "\
+SELECT pg_catalog.set_config('synchronous_commit', 'local', true),
+       pg_catalog.pg_logical_emit_message(true, '', '')";
 
 const TAKE_TARGET: &str = "\
 SELECT pg_catalog.pg_export_snapshot(), c.end_lsn::pg_catalog.text

@@ -10,6 +10,7 @@ mod meanwhile;
 pub(crate) mod repair;
 mod resume;
 mod schema;
+mod waiting;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

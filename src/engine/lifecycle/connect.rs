@@ -18,7 +18,7 @@ use crate::diagnose::stops;
 use crate::engine::applier::{Applier, Limits, OlderTypes, Parts, StreamPublication};
 use crate::engine::counters::Counters;
 use crate::engine::feedback::Feedback;
-use crate::engine::paired::PairedRequest;
+use crate::engine::paired::{PairedRequest, Recent};
 use crate::engine::route::Router;
 use crate::engine::source_tables::{SourceTable, SourceTables};
 use crate::engine::stream::{SessionEnd, State, Stream};
@@ -65,6 +65,8 @@ pub(super) struct Connected {
     /// The stop of a run before, until the stream is past it.
     pub(super) last_stop: Option<Failure>,
     tables: Vec<SourceTable>,
+    /// What a snapshot of the source must show to be compared.
+    recent: Recent,
 }
 
 impl Connected {
@@ -156,6 +158,7 @@ impl Lifecycle {
             table_sync,
             slot_name,
             tables,
+            recent,
             ..
         } = connected;
         let position = table_sync.start();
@@ -198,7 +201,7 @@ impl Lifecycle {
             target_end,
             publisher: self.publisher.clone(),
             skip: self.skip.take(),
-            state: State::new(position, self.paused, row_by_row_tables),
+            state: State::new(position, self.paused, row_by_row_tables, recent),
             requests: &mut self.requests,
             copy_requests: self.copies.copy_requests(),
             paired_requests,
@@ -245,6 +248,8 @@ async fn connect(
     let opened = records
         .open(session, sets, (&slot, identity.wal_end))
         .await?;
+    let recent = Recent::read(&asked.session).await;
+    let recent = recent.map_err(|error| on_source.failed("ask what is in progress", error))?;
     let positions = (opened.checkpoint, slot.confirmed_lsn);
     let start = RoundStart {
         by_name: !matches!(decoder, Decoder::Pgoutput(_)),
@@ -279,6 +284,7 @@ async fn connect(
         slot_name: slot.name,
         has_copies,
         tables: asked.tables,
+        recent,
     })
 }
 

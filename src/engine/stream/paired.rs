@@ -35,15 +35,18 @@ impl Stream<'_> {
                     answer,
                 },
                 Paired::Paused { .. },
-            ) if self.state.recent.all_shown(&shown) => {
-                self.state.paired = Paired::Reaching {
-                    shown,
-                    wal_end,
-                    answer,
-                };
-                self.feedback.ask();
-                self.pair_if_reached().await?;
-            }
+            ) => match self.state.recent.why_not(&shown) {
+                Some(reason) => drop(answer.send(Err(reason))),
+                None => {
+                    self.state.paired = Paired::Reaching {
+                        shown,
+                        wal_end,
+                        answer,
+                    };
+                    self.feedback.ask();
+                    self.pair_if_reached().await?;
+                }
+            },
             (PairedRequest::Reach { answer, .. }, _) => {
                 drop(answer.send(Err(OUT_OF_ORDER.to_owned())));
             }
