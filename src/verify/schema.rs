@@ -20,7 +20,8 @@ use super::VerifyError;
 use super::pair::Pair;
 use super::report::ObjectReport;
 
-/// Changes with every schema change that the stream applies, and with every step of a copy.
+/// Changes with every schema change that the stream applies, and with every step of a copy; with indexes also
+/// while a statement that needs to be outside of transactions is not written down yet.
 const MARK: &str = "\
 SELECT pg_catalog.concat(
   (SELECT pg_catalog.concat(pg_catalog.count(*), ' ', pg_catalog.max(h.applied_at))
@@ -28,7 +29,12 @@ SELECT pg_catalog.concat(
   (SELECT pg_catalog.concat(pg_catalog.count(*), ' ', pg_catalog.max(s.ordinal))
    FROM pgstream.snapshot_step AS s WHERE s.slot_name = $1), '/',
   (SELECT pg_catalog.concat(pg_catalog.count(*), ' ', pg_catalog.max(t.lsn))
-   FROM pgstream.snapshot_table AS t WHERE t.slot_name = $1 AND t.state = 'ready'))";
+   FROM pgstream.snapshot_table AS t WHERE t.slot_name = $1 AND t.state = 'ready'), '/',
+  (SELECT pg_catalog.concat(pg_catalog.count(*), ' ', pg_catalog.sum(i.indexrelid::pg_catalog.int8), ' ',
+                            pg_catalog.count(*) FILTER (WHERE i.indisvalid))
+   FROM pg_catalog.pg_index AS i
+   JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
+   WHERE c.relpersistence <> 't'))";
 
 const NOT_READY: &str = "\
 SELECT t.relation FROM pgstream.snapshot_table AS t WHERE t.slot_name = $1 AND t.state <> 'ready'";
