@@ -10,11 +10,20 @@ mod failpoints;
 pub mod load;
 mod moments;
 
+use std::time::Duration;
+
 use pgstream::config::Plugin;
 use tokio_postgres::Client;
 
 use crate::support::flow::{Flow, SLOT};
 use crate::support::{Call, wait_until};
+
+/// Returns how long the chaos goes on: so many seconds, unless `CHAOS_SECS` says otherwise.
+pub fn budget(secs: u64) -> Duration {
+    let given = std::env::var("CHAOS_SECS").ok();
+    let given = given.and_then(|text| text.parse().ok());
+    Duration::from_secs(given.unwrap_or(secs))
+}
 
 /// Starts both servers with the tables of the load, rows and schema changes.
 pub async fn flow(plugin: Plugin) -> Flow {
@@ -46,6 +55,12 @@ pub fn call<const N: usize>(flow: &Flow, arguments: [&str; N]) -> Call {
 /// compares both sides. Comparing all rows again and again would take the time that catching up
 /// needs.
 pub async fn assert_settled(flow: &Flow) {
+    assert_arrived(flow).await;
+    flow.equal().await;
+}
+
+/// Waits until the target has the last transaction of the load, as long as it comes nearer.
+pub async fn assert_arrived(flow: &Flow) {
     let expected = ledger(&flow.source).await;
     let mut last = None;
     while last != Some(expected) {
@@ -62,7 +77,6 @@ pub async fn assert_settled(flow: &Flow) {
         )
         .await;
     }
-    flow.equal().await;
 }
 
 /// Returns how many transactions of the load a side has; none before it has the table.

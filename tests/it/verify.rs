@@ -2,6 +2,7 @@
 
 mod adopt;
 mod anew;
+mod chaos;
 mod cli;
 mod divergence;
 #[cfg(feature = "failpoints")]

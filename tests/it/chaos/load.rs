@@ -10,7 +10,7 @@ use std::time::Duration;
 use pgstream::runtime::{Task, spawn};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
 use super::dice::Dice;
 
@@ -37,6 +37,9 @@ const WORKER_COUNT: u64 = 2;
 /// Transactions have their number at this place of the ids that they give, so that no two meet.
 const ROOM: u64 = 100_000;
 
+/// Marks of arrival are those of workers from this number on.
+const MARKS: u64 = 100;
+
 /// A running load.
 pub struct Load {
     stop: watch::Sender<bool>,
@@ -61,8 +64,30 @@ impl Load {
     pub fn rows_and_schema(url: &str, seed: u64) -> Self {
         let mut load = Self::rows(url, seed);
         let worker = Worker::new(url, WORKER_COUNT, seed, load.stop.subscribe());
-        load.workers.push(spawn("load", worker.run(Work::Schema)));
+        load.workers
+            .push(spawn("load", worker.run(Work::Schema(" CONCURRENTLY"))));
         load
+    }
+
+    /// Starts the same, as fast as the stream takes it and no faster. `concurrently` is what is said of indexes:
+    /// nothing where statements that wait for everybody's transactions would be waited for in vain.
+    pub fn in_step((url, target): (&str, &str), seed: u64, concurrently: &'static str) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let worker = |number| {
+            let mut worker = Worker::new(url, number, seed, stopped.clone());
+            worker.target = Some(target.to_owned());
+            spawn(
+                "load",
+                worker.run(match number {
+                    WORKER_COUNT => Work::Schema(concurrently),
+                    _ => Work::Rows,
+                }),
+            )
+        };
+        Self {
+            stop,
+            workers: (0..=WORKER_COUNT).map(worker).collect(),
+        }
     }
 
     /// Lets every session end its transaction; returns how many were committed.
@@ -79,15 +104,19 @@ impl Load {
 #[derive(Clone, Copy)]
 enum Work {
     Rows,
-    Schema,
+    Schema(&'static str),
 }
 
 struct Worker {
     url: String,
+    /// What is waited for to have each transaction.
+    target: Option<String>,
     number: u64,
     dice: Dice,
     stopped: watch::Receiver<bool>,
     transaction: u64,
+    /// The last one left its mark.
+    marked: bool,
 }
 
 impl Worker {
@@ -95,30 +124,35 @@ impl Worker {
         let dice = Dice::new(seed.wrapping_add(number));
         Self {
             url: url.to_owned(),
+            target: None,
             number,
             dice,
             stopped,
             transaction: 0,
+            marked: false,
         }
     }
 
     async fn run(mut self, work: Work) -> u64 {
-        let mut client = None;
+        let (mut client, mut target) = (None, None);
         let mut count = 0;
         let mut pace = interval(match work {
             Work::Rows => PACE,
-            Work::Schema => SCHEMA_PACE,
+            Work::Schema(_) => SCHEMA_PACE,
         });
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !*self.stopped.borrow() {
             pace.tick().await;
-            let Some(session) = self.session(&mut client).await else {
+            let Some(session) = session(&self.url, &mut client).await else {
                 continue;
             };
+            if !self.has_arrived(&mut target).await {
+                continue;
+            }
             self.transaction += 1;
             let statements = match work {
                 Work::Rows => vec![self.rows()],
-                Work::Schema => self.schema(),
+                Work::Schema(concurrently) => self.schema(concurrently),
             };
             for statement in statements {
                 match session.batch_execute(&statement).await {
@@ -126,22 +160,34 @@ impl Worker {
                     Err(error) => self.failed(session, &statement, &error).await,
                 }
             }
-            if session.is_closed() {
-                client = None;
+            if self.target.is_some() {
+                self.marked = session.batch_execute(&self.mark()).await.is_ok();
             }
         }
         count
     }
 
-    /// A source that is away comes back; until then each try takes a moment anyway.
-    async fn session<'a>(&self, client: &'a mut Option<Client>) -> Option<&'a Client> {
-        if client.is_none() {
-            let (session, connection) = tokio_postgres::connect(&self.url, NoTls).await.ok()?;
-            #[expect(clippy::disallowed_methods, reason = "ends with its session")]
-            drop(tokio::spawn(connection));
-            *client = Some(session);
-        }
-        client.as_ref()
+    /// What shows that all before it has arrived.
+    fn mark(&self) -> String {
+        let (number, transaction) = (self.number + MARKS, self.transaction);
+        format!("INSERT INTO ledger VALUES ({number}, {transaction})")
+    }
+
+    /// Returns whether the target has the last transaction, where that is waited for.
+    async fn has_arrived(&self, target: &mut Option<Client>) -> bool {
+        let Some(url) = self.target.as_ref().filter(|_| self.marked) else {
+            return true;
+        };
+        let Some(client) = session(url, target).await else {
+            return false;
+        };
+        let (number, transaction) = (self.number + MARKS, self.transaction);
+        let sql = format!("SELECT FROM ledger WHERE (worker, number) = ({number}, {transaction})");
+        let found = client.simple_query(&sql).await;
+        found.is_ok_and(|rows| {
+            rows.iter()
+                .any(|row| matches!(row, SimpleQueryMessage::Row(_)))
+        })
     }
 
     /// Only a server that goes away may fail a statement of ours.
@@ -238,7 +284,7 @@ impl Worker {
     }
 
     /// A few statements, each a transaction of its own, that belong together.
-    fn schema(&mut self) -> Vec<String> {
+    fn schema(&mut self, concurrently: &str) -> Vec<String> {
         let n = self.transaction;
         let texts: Vec<String> = match self.dice.below(7) {
             0 => vec![
@@ -253,8 +299,8 @@ impl Worker {
                 format!("ALTER TABLE item DROP COLUMN x_{n}"),
             ],
             2 => vec![
-                format!("CREATE INDEX CONCURRENTLY item_{n} ON item (account, id)"),
-                format!("DROP INDEX CONCURRENTLY item_{n}"),
+                format!("CREATE INDEX{concurrently} item_{n} ON item (account, id)"),
+                format!("DROP INDEX{concurrently} item_{n}"),
             ],
             3 => vec![
                 format!("CREATE TYPE mood_{n} AS ENUM ('a', 'b')"),
@@ -283,4 +329,15 @@ impl Worker {
         };
         texts
     }
+}
+
+/// A server that is away comes back; until then each try takes a moment anyway.
+async fn session<'a>(url: &str, client: &'a mut Option<Client>) -> Option<&'a Client> {
+    if client.as_ref().is_none_or(Client::is_closed) {
+        let (session, connection) = tokio_postgres::connect(url, NoTls).await.ok()?;
+        #[expect(clippy::disallowed_methods, reason = "ends with its session")]
+        drop(tokio::spawn(connection));
+        *client = Some(session);
+    }
+    client.as_ref()
 }

@@ -11,7 +11,7 @@ use crate::support::wait_until;
 
 use super::dice::{Dice, seed};
 use super::load::Load;
-use super::{assert_settled, flow, ledger, run};
+use super::{assert_settled, budget, flow, ledger, run};
 
 /// How long the process is killed again and again; `CHAOS_SECS` says otherwise.
 const SECS_DEFAULT: u64 = 10;
@@ -23,13 +23,6 @@ const TRANSACTIONS_MAX: u64 = 30;
 /// … and then up to this long, so that the moment is anywhere.
 const LIFE_MS_MAX: u64 = 300;
 
-fn budget() -> Duration {
-    let given = std::env::var("CHAOS_SECS")
-        .ok()
-        .and_then(|text| text.parse().ok());
-    Duration::from_secs(given.unwrap_or(SECS_DEFAULT))
-}
-
 #[tokio::test]
 async fn killed_at_random_moments_it_loses_and_doubles_nothing() {
     let mut dice = Dice::new(seed());
@@ -37,7 +30,7 @@ async fn killed_at_random_moments_it_loses_and_doubles_nothing() {
     let flow = flow(plugin).await;
     let url = flow.source_cluster.url("postgres");
     let load = Load::rows_and_schema(&url, dice.below(u64::MAX));
-    let end = clock::now() + budget();
+    let end = clock::now() + budget(SECS_DEFAULT);
     let mut kills = 0;
 
     while clock::now() < end {

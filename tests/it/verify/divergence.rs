@@ -10,7 +10,7 @@ use crate::support::{cluster_with, connect, every_server, execute, query_text};
 
 use super::{compare, table};
 
-const KINDS: &str = "\
+pub(super) const KINDS: &str = "\
 CREATE TABLE public.value (id int PRIMARY KEY, v text);
 CREATE TABLE public.missing (id int PRIMARY KEY);
 CREATE TABLE public.extra (id int PRIMARY KEY);
@@ -28,7 +28,7 @@ CREATE TABLE public.parted (id int PRIMARY KEY, v int) PARTITION BY RANGE (id);
 CREATE TABLE public.parted_low PARTITION OF public.parted FOR VALUES FROM (0) TO (10);
 CREATE TABLE public.parted_high PARTITION OF public.parted FOR VALUES FROM (10) TO (20);";
 
-const ROWS: &str = "\
+pub(super) const ROWS: &str = "\
 INSERT INTO public.value SELECT id, 'v' || id FROM generate_series(1, 5000) AS id;
 INSERT INTO public.missing SELECT generate_series(1, 5000);
 INSERT INTO public.extra SELECT generate_series(1, 10);
@@ -45,7 +45,7 @@ INSERT INTO public.same SELECT id, 'é\t\\n' || id FROM generate_series(1, 100) 
 INSERT INTO public.parted SELECT id, id FROM generate_series(0, 19) AS id;";
 
 /// As somebody would who does not know what he does. Of `twins`, both sums by XOR are the same.
-const DIVERGENCES: &str = "\
+pub(super) const DIVERGENCES: &str = "\
 UPDATE public.value SET v = 'V77' WHERE id = 77;
 DELETE FROM public.missing WHERE id IN (1, 2500, 5000);
 INSERT INTO public.extra VALUES (11), (12);
@@ -61,7 +61,7 @@ UPDATE public.made SET v = 2;
 UPDATE public.parted SET v = 100 WHERE id = 19;";
 
 /// Missing, extra and differing rows of every table that is not equal.
-const FOUND: [&str; 13] = [
+pub(super) const FOUND: [&str; 13] = [
     "public.extra -0 +2 ~0",
     "public.keyless -0 +1 ~0",
     "public.large -0 +0 ~1",
@@ -77,7 +77,7 @@ const FOUND: [&str; 13] = [
     "public.zeros -0 +0 ~1",
 ];
 
-fn found(report: &Report) -> Vec<String> {
+pub(super) fn found(report: &Report) -> Vec<String> {
     let tables = report.tables.iter();
     let different = tables.filter(|table| table.verdict == Verdict::Different);
     let line = |table: &TableReport| {
