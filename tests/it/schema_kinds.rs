@@ -35,6 +35,9 @@ async fn collations_travel_with_what_is_done_to_them() {
         "CREATE DOMAIN d AS text COLLATE ci; ALTER TABLE t ADD b d; CREATE INDEX ON t (a COLLATE two)",
         "ALTER COLLATION ci RENAME TO \"C i\"; CREATE SCHEMA s; ALTER COLLATION two SET SCHEMA s",
         "ALTER TABLE t ADD c text COLLATE \"C i\", ADD e text COLLATE s.two; ALTER COLLATION \"C i\" REFRESH VERSION",
+        "CREATE COLLATION deep (LOCALE = 'C'); CREATE TYPE pair AS (a int, b text COLLATE deep); \
+         CREATE TABLE u (a text COLLATE deep, n int)",
+        "DROP COLLATION deep CASCADE",
         "COMMENT ON COLLATION \"C i\" IS NULL; DROP TABLE t; DROP DOMAIN d; DROP COLLATION c, \"C i\"",
         "DROP SCHEMA s CASCADE",
     ])

@@ -275,6 +275,17 @@ fn alter_composite(
         table.is_some_and(|table| table.of_type.is_some())
     });
     let cascade = if typed { " CASCADE" } else { "" };
+    let find = |of: &Type, number: i32| of.attributes.iter().find(|a| a.number == number).cloned();
+    for gone in before
+        .attributes
+        .iter()
+        .filter(|a| find(after, a.number).is_none())
+    {
+        // What it was made of may go with it.
+        let (of, gone) = (before.qualified_name().quoted(), quote_ident(&gone.name));
+        let sql = format!("ALTER TYPE {of} DROP ATTRIBUTE {gone}{cascade}");
+        steps.add(Phase::DropColumn, object, sql);
+    }
     let mut alter = |clause: String| {
         steps.add(
             Phase::Type,
@@ -282,14 +293,6 @@ fn alter_composite(
             format!("ALTER TYPE {name} {clause}{cascade}"),
         );
     };
-    let find = |of: &Type, number: i32| of.attributes.iter().find(|a| a.number == number).cloned();
-    for gone in before
-        .attributes
-        .iter()
-        .filter(|a| find(after, a.number).is_none())
-    {
-        alter(format!("DROP ATTRIBUTE {}", quote_ident(&gone.name)));
-    }
     for new in &after.attributes {
         let Some(old) = find(before, new.number) else {
             alter(format!("ADD ATTRIBUTE {}", attribute(new)));
