@@ -81,6 +81,33 @@ BEGIN
 END
 $function$;
 
+-- What ALTER MATERIALIZED VIEW sets for columns.
+CREATE OR REPLACE FUNCTION pgstream.materialized_parts(relation oid) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+-- INNER
+AS $function$
+BEGIN
+  RETURN (
+    SELECT jsonb_agg(jsonb_build_object('key', format('column %s %s', a.attnum, p.name), 'value', p.value,
+             'text', format('ALTER COLUMN %I SET %s', a.attname, p.value),
+             'change', format('ALTER COLUMN %I SET %s', a.attname, p.value),
+             'drop', format('ALTER COLUMN %I SET %s', a.attname, p.without)) ORDER BY a.attnum, p.name)
+      FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
+     CROSS JOIN LATERAL (VALUES
+       ('compression', 'COMPRESSION ' || CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END,
+        'COMPRESSION DEFAULT'),
+       ('statistics', 'STATISTICS ' || nullif(a.attstattarget, -1), 'STATISTICS -1'),
+       ('storage', 'STORAGE ' || pgstream.storage_name(nullif(a.attstorage, t.typstorage)),
+        'STORAGE ' || pgstream.storage_name(t.typstorage))) AS p (name, value, without)
+     WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND p.value IS NOT NULL
+  );
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION pgstream.storage_name(storage "char") RETURNS text
+LANGUAGE sql IMMUTABLE
+RETURN CASE storage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' WHEN 'x' THEN 'EXTENDED' END;
+
 CREATE OR REPLACE FUNCTION pgstream.describe_view(relation oid) RETURNS jsonb
 LANGUAGE plpgsql STABLE
 -- INNER
@@ -97,7 +124,11 @@ BEGIN
         ' WITH (' || (SELECT string_agg(format('%I=%L', split_part(o, '=', 1), substr(o, strpos(o, '=') + 1)), ', ')
                        FROM unnest(c.reloptions) AS o) || ')',
         rtrim(E'\n' || pg_get_viewdef(c.oid), ';'),
-        CASE c.relkind WHEN 'm' THEN E'\n  WITH NO DATA' END),
+        CASE c.relkind WHEN 'm' THEN E'\n  WITH NO DATA' || coalesce((
+          SELECT string_agg(format(E';\nALTER MATERIALIZED VIEW %I.%I %s', n.nspname, c.relname, p.part ->> 'text'), ''
+                            ORDER BY p.ordinality)
+            FROM jsonb_array_elements(s.parts) WITH ORDINALITY AS p (part)), '') END),
+      'parts', s.parts,
       'hash', md5(r.ev_action::text),
       'options', to_jsonb(c.reloptions),
       'columns', (SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
@@ -115,6 +146,7 @@ BEGIN
     ))
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
     JOIN pg_rewrite AS r ON r.ev_class = c.oid AND r.rulename = '_RETURN'
+   CROSS JOIN LATERAL (SELECT CASE c.relkind WHEN 'm' THEN pgstream.materialized_parts(c.oid) END OFFSET 0) AS s (parts)
     WHERE c.oid = relation
   );
 END
@@ -398,6 +430,8 @@ DROP FUNCTION IF EXISTS pgstream.describe_policy(oid);
 DROP FUNCTION IF EXISTS pgstream.describe_rule(oid);
 DROP FUNCTION IF EXISTS pgstream.describe_trigger(oid);
 DROP FUNCTION IF EXISTS pgstream.describe_view(oid);
+DROP FUNCTION IF EXISTS pgstream.materialized_parts(oid);
+DROP FUNCTION IF EXISTS pgstream.storage_name("char");
 DROP FUNCTION IF EXISTS pgstream.describe_routine(oid);
 DROP FUNCTION IF EXISTS pgstream.aggregate_definition(oid);
 DROP FUNCTION IF EXISTS pgstream.object_classes();
