@@ -31,7 +31,7 @@ const SINCE_17: [&str; 5] = [
 ];
 
 /// NOT NULL has a name, constraints may be not enforced, generated columns virtual.
-const SINCE_18: [&str; 18] = [
+const SINCE_18: [&str; 38] = [
     "CREATE TABLE nn (a int CONSTRAINT my_nn NOT NULL, b int NOT NULL NO INHERIT, c int)",
     "ALTER TABLE nn RENAME CONSTRAINT my_nn TO other",
     "ALTER TABLE nn ADD CONSTRAINT c_nn NOT NULL c NOT VALID",
@@ -44,6 +44,27 @@ const SINCE_18: [&str; 18] = [
     "CREATE TABLE kid2 (a int NOT NULL) INHERITS (nn)",
     "ALTER TABLE nn ALTER COLUMN c SET NOT NULL",
     "ALTER TABLE nn ALTER COLUMN c DROP NOT NULL",
+    "CREATE TABLE kid3 (CONSTRAINT mine NOT NULL a) INHERITS (nn)",
+    "CREATE TABLE kid4 (a int) INHERITS (nn)",
+    "ALTER TABLE kid4 ALTER a SET NOT NULL",
+    "ALTER TABLE kid ADD PRIMARY KEY (a)",
+    "CREATE UNIQUE INDEX kid2_a ON kid2 (a)",
+    "ALTER TABLE kid2 ADD PRIMARY KEY USING INDEX kid2_a",
+    "ALTER TABLE nn ADD CONSTRAINT c_open NOT NULL c NOT VALID",
+    "CREATE TABLE kid5 () INHERITS (nn)",
+    "ALTER TABLE kid5 VALIDATE CONSTRAINT c_open",
+    "ALTER TABLE kid NO INHERIT nn",
+    "ALTER TABLE kid INHERIT nn",
+    "ALTER TABLE nn VALIDATE CONSTRAINT c_open",
+    "ALTER TABLE nn RENAME CONSTRAINT c_open TO c_done",
+    "ALTER TABLE nn ALTER COLUMN c DROP NOT NULL",
+    "CREATE TABLE top (a int CONSTRAINT a_top NOT NULL, b int) PARTITION BY LIST (a)",
+    "CREATE TABLE part_1 PARTITION OF top FOR VALUES IN (1)",
+    "CREATE TABLE part_2 (a int CONSTRAINT own NOT NULL, b int NOT NULL); \
+     ALTER TABLE top ATTACH PARTITION part_2 FOR VALUES IN (2)",
+    "ALTER TABLE top ADD PRIMARY KEY (a)",
+    "ALTER TABLE top DETACH PARTITION part_1; ALTER TABLE top ALTER b SET NOT NULL",
+    "ALTER TABLE top ALTER b DROP NOT NULL",
     "ALTER TABLE nn ADD COLUMN v int GENERATED ALWAYS AS (a * 2) VIRTUAL",
     "ALTER TABLE nn ALTER COLUMN v SET EXPRESSION AS (a * 3)",
     "COMMENT ON CONSTRAINT other ON nn IS 'named'",

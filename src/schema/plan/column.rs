@@ -2,9 +2,10 @@
 //! children by itself, as it did on the source; everything else is said for each table with ONLY.
 
 use crate::model::{quote_ident, quote_literal};
-use crate::schema::description::{Column, NotNull, Table};
+use crate::schema::description::{Column, Table};
 
 use super::command_objects::CommandObjects;
+use super::not_null;
 use super::sequence::parameters;
 use super::sql::{comment, compression_keyword, option_changes, storage_keyword};
 use super::steps::{Phase, Steps, label};
@@ -95,6 +96,7 @@ impl Columns<'_> {
                 true => steps.add_ranked(Phase::ColumnSetting, i32::MIN, object, sql),
                 false => steps.add(Phase::AddColumn, object, sql),
             }
+            not_null::add_unvalidated(self.command, self.after, column, steps);
             if missing.is_some() {
                 let sql = format!("{table} ALTER COLUMN {name} {}", default_clause(column));
                 steps.add(Phase::AddColumn, object, sql);
@@ -294,11 +296,15 @@ impl Columns<'_> {
     }
 
     fn alter_not_null(&self, before: &Column, after: &Column, steps: &mut Steps, object: &str) {
-        let table = self.only();
-        // A parent may have NOT NULL only when its children have it, and lose it only before them.
+        // A parent may have NOT NULL only when its children have it, and lose it only before them; a
+        // partitioned one loses it with its partitions.
+        let table = match self.after.partition_key.is_some() && !after.not_null {
+            true => self.family(),
+            false => self.only(),
+        };
         let depth = self.command.depth(self.after);
         let rank = if after.not_null { -depth } else { depth };
-        for sql in not_null_changes(&table, &self.after.name, before, after) {
+        for sql in not_null::changes(&table, &self.after.name, before, after) {
             steps.add_ranked(Phase::ColumnSetting, rank, object, sql);
         }
     }
@@ -307,68 +313,6 @@ impl Columns<'_> {
 pub(super) fn is_retyped(before: &Column, after: &Column) -> bool {
     (before.type_oid, before.typmod, &before.collation)
         != (after.type_oid, after.typmod, &after.collation)
-}
-
-/// PostgreSQL 18 knows NOT NULL constraints by name and hands them down; before, it is one flag.
-fn not_null_changes(table: &str, table_name: &str, before: &Column, after: &Column) -> Vec<String> {
-    let name = quote_ident(&after.name);
-    let family = table.replacen("ALTER TABLE ONLY", "ALTER TABLE", 1);
-    match (&before.not_null_constraint, &after.not_null_constraint) {
-        (None, None) if before.not_null != after.not_null => {
-            let verb = if after.not_null { "SET" } else { "DROP" };
-            vec![format!("{table} ALTER COLUMN {name} {verb} NOT NULL")]
-        }
-        (None, None) => Vec::new(),
-        (_, Some(now)) if !now.local => Vec::new(),
-        (Some(was), None) if was.local => {
-            vec![format!("{family} ALTER COLUMN {name} DROP NOT NULL")]
-        }
-        (Some(_), None) => Vec::new(),
-        (None, Some(now)) => vec![add_not_null(&family, table_name, after, now)],
-        (Some(was), Some(now)) => {
-            let mut changes = Vec::new();
-            let constraint = quote_ident(&now.name);
-            let named_above = was.inherited > 0 && now.inherited > 0;
-            if was.name != now.name && !named_above {
-                let old = quote_ident(&was.name);
-                changes.push(format!("{family} RENAME CONSTRAINT {old} TO {constraint}"));
-            }
-            if was.no_inherit != now.no_inherit {
-                let inherit = if now.no_inherit {
-                    "NO INHERIT"
-                } else {
-                    "INHERIT"
-                };
-                changes.push(format!("{family} ALTER CONSTRAINT {constraint} {inherit}"));
-            }
-            if now.validated && !was.validated {
-                changes.push(format!("{family} VALIDATE CONSTRAINT {constraint}"));
-            }
-            changes
-        }
-    }
-}
-
-fn add_not_null(table: &str, table_name: &str, column: &Column, constraint: &NotNull) -> String {
-    let name = quote_ident(&column.name);
-    let plain = constraint.name == format!("{table_name}_{}_not_null", column.name)
-        && !constraint.no_inherit
-        && constraint.validated;
-    if plain {
-        return format!("{table} ALTER COLUMN {name} SET NOT NULL");
-    }
-    let no_inherit = if constraint.no_inherit {
-        " NO INHERIT"
-    } else {
-        ""
-    };
-    let not_valid = if constraint.validated {
-        ""
-    } else {
-        " NOT VALID"
-    };
-    let constraint = quote_ident(&constraint.name);
-    format!("{table} ADD CONSTRAINT {constraint} NOT NULL {name}{no_inherit}{not_valid}")
 }
 
 /// Returns the type with its collation.
@@ -400,19 +344,7 @@ pub(super) fn parts(
     if let Some(identity) = identity_parts(command, table, column) {
         parts.push_str(&format!(" {identity}"));
     }
-    match &column.not_null_constraint {
-        Some(constraint) if column.not_null && constraint.validated => {
-            let name = quote_ident(&constraint.name);
-            let no_inherit = if constraint.no_inherit {
-                " NO INHERIT"
-            } else {
-                ""
-            };
-            parts.push_str(&format!(" CONSTRAINT {name} NOT NULL{no_inherit}"));
-        }
-        None if column.not_null => parts.push_str(" NOT NULL"),
-        _ => {}
-    }
+    parts.push_str(&not_null::part(column));
     parts
 }
 
@@ -460,10 +392,6 @@ pub(super) fn settings_of_new(table: &Table, column: &Column, steps: &mut Steps,
         let sql = format!("{only} ALTER COLUMN {name} {clause}");
         steps.add(Phase::ColumnSetting, object, sql);
     }
-    if let Some(constraint) = column.not_null_constraint.as_ref().filter(|c| !c.validated) {
-        let sql = add_not_null(&only, &table.name, column, constraint);
-        steps.add(Phase::ColumnSetting, object, sql);
-    }
     column_comment(table, None, column, steps, object);
 }
 
@@ -480,8 +408,7 @@ pub(super) fn settings_of_inherited(
         let sql = format!("{only} ALTER COLUMN {name} {}", default_clause(column));
         steps.add(Phase::ColumnSetting, object, sql);
     }
-    let own = column.not_null_constraint.as_ref().is_none_or(|c| c.local);
-    if column.not_null && own {
+    if column.not_null && column.not_null_constraint.is_none() {
         let sql = format!("{only} ALTER COLUMN {name} SET NOT NULL");
         steps.add(Phase::ColumnSetting, object, sql);
     }

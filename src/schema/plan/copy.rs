@@ -229,8 +229,18 @@ fn key_and_index<'a>(
     let after = images.after.as_ref().filter(|_| images.before.is_none())?;
     let images = command.indexes.get(&after.index_oid?)?;
     let index = images.after.as_ref()?;
-    let plain = table(command, after.table_oid)?.partition_key.is_none();
+    let table = table(command, after.table_oid)?;
+    let plain = table.partition_key.is_none();
     let key = matches!(after.kind.as_str(), "p" | "u") && !after.deferrable;
     let btree = index.valid && index.definition.contains(" USING btree ");
-    (plain && key && btree).then_some((after, *images))
+    let apart = plain && key && btree && (images.before.is_some() || !takes_not_null(table, after));
+    apart.then_some((after, *images))
+}
+
+/// Whether a key over an index makes NOT NULL the table's own where that is only inherited, since 18; a
+/// key that makes its index by itself does not.
+fn takes_not_null(table: &Table, key: &Constraint) -> bool {
+    let columns = table.columns.iter();
+    let mut constraints = columns.filter_map(|column| column.not_null_constraint.as_ref());
+    key.kind == "p" && constraints.any(|constraint| !constraint.local)
 }

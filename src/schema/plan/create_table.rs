@@ -7,6 +7,7 @@ use crate::schema::description::{Column, Parent, Table};
 
 use super::column;
 use super::command_objects::CommandObjects;
+use super::not_null;
 use super::sql::option_clause;
 use super::steps::{Phase, Steps, label};
 
@@ -30,6 +31,13 @@ pub(super) fn plan(command: &CommandObjects<'_>, oid: u32, table: &Table, steps:
     let nothing = bare(table);
     for column in &table.columns {
         column::settings_of_new(table, column, steps, &object);
+        match is_not_null_of_parents(command, table, column) {
+            false => not_null::add_unvalidated(command, table, column, steps),
+            true if is_unvalidated_above(command, table, column) => {
+                not_null::validate(table, column, steps);
+            }
+            true => {}
+        }
         if is_left_to_parents(command, table, column) {
             column::settings_of_inherited(table, column, steps, &object);
         }
@@ -94,6 +102,32 @@ fn is_left_to_parents(command: &CommandObjects<'_>, table: &Table, column: &Colu
     !table.is_partition()
         && column.is_inherited_only()
         && kept_parents(command, table).next().is_some()
+}
+
+/// Whether a new child gets NOT NULL of its parents alone. A partition, which is attached, must have it
+/// before, unless the parent gets it later.
+fn is_not_null_of_parents(command: &CommandObjects<'_>, table: &Table, column: &Column) -> bool {
+    let constraint = column.not_null_constraint.as_ref();
+    let inherited = constraint.is_some_and(|constraint| !constraint.local);
+    let comes_later = || is_unvalidated_above(command, table, column);
+    let has_parents = || kept_parents(command, table).next().is_some();
+    inherited && has_parents() && (!table.is_partition() || comes_later())
+}
+
+/// Whether a new parent gets the NOT NULL when its rows are there.
+fn is_unvalidated_above(command: &CommandObjects<'_>, table: &Table, column: &Column) -> bool {
+    let name = |column: &Column| Some(column.not_null_constraint.as_ref()?.name.clone());
+    kept_parents(command, table).any(|parent| {
+        let images = command.tables.get(&parent.oid);
+        let images = images.filter(|images| images.before.is_none());
+        let parent = images.and_then(|images| images.after.as_ref());
+        let mut columns = parent.into_iter().flat_map(|parent| &parent.columns);
+        columns.any(|above| {
+            let constraint = above.not_null_constraint.as_ref();
+            let unvalidated = constraint.is_some_and(|constraint| !constraint.validated);
+            above.name == column.name && unvalidated && name(above) == name(column)
+        })
+    })
 }
 
 /// A new child takes over the default of a column that it does not give one, also where it declares the
@@ -165,13 +199,18 @@ fn create(command: &CommandObjects<'_>, oid: u32, table: &Table) -> String {
 }
 
 fn columns(command: &CommandObjects<'_>, oid: u32, table: &Table) -> Vec<String> {
-    let own = |column: &&Column| !is_left_to_parents(command, table, column);
-    let own = table.columns.iter().filter(own);
-    own.map(|column| {
-        let head = format!("{} {}", quote_ident(&column.name), column::type_of(column));
-        head + &column::parts(command, oid, column, column.default.as_deref())
-    })
-    .collect()
+    let columns = table.columns.iter().filter_map(|column| {
+        if is_left_to_parents(command, table, column) {
+            return not_null::own_of_inherited(column);
+        }
+        let mut own = column.clone();
+        if is_not_null_of_parents(command, table, column) {
+            (own.not_null, own.not_null_constraint) = (false, None);
+        }
+        let head = format!("{} {}", quote_ident(&own.name), column::type_of(&own));
+        Some(head + &column::parts(command, oid, &own, own.default.as_deref()))
+    });
+    columns.collect()
 }
 
 fn typed_columns(command: &CommandObjects<'_>, oid: u32, table: &Table) -> String {

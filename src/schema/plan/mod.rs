@@ -22,6 +22,7 @@ mod drops;
 mod extension;
 mod index;
 mod needs;
+mod not_null;
 mod object;
 mod owners;
 mod planned;

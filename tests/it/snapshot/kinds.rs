@@ -1,10 +1,11 @@
 //! Every kind of table, column and value arrives, once, with everything that belongs to it.
 
+use pgstream::cluster::ClusterOptions;
 use pgstream::config::Plugin;
 
-use crate::schema_mirror::assert_same_dump;
-use crate::support::flow::stop;
-use crate::support::query_text;
+use crate::schema_mirror::{NOT_NULLS, assert_same_dump};
+use crate::support::flow::{Flow, stop};
+use crate::support::{cluster_with, every_server, query_text};
 
 use super::{enable, existing, ready};
 
@@ -230,5 +231,69 @@ async fn a_foreign_key_that_rows_of_the_source_break_is_made_and_not_validated()
             assert!(!failed, "{plugin:?}");
             stop(handle).await;
         }
+    }
+}
+
+/// What each table has of NOT NULL by itself and what of its parents; since 18 this decides what goes with
+/// a parent's.
+const NOT_NULL_FAMILIES: &str = "\
+CREATE TABLE p (id int PRIMARY KEY, a int CONSTRAINT of_p NOT NULL, b int NOT NULL);
+CREATE TABLE alone () INHERITS (p);
+CREATE TABLE keyed () INHERITS (p); ALTER TABLE keyed ADD PRIMARY KEY (id);
+CREATE TABLE declared (a int, b int NOT NULL) INHERITS (p);
+CREATE TABLE adopted (id int NOT NULL, a int CONSTRAINT own NOT NULL, b int NOT NULL); ALTER TABLE adopted INHERIT p;
+CREATE TABLE below () INHERITS (keyed);
+CREATE TABLE top (id int NOT NULL, a int NOT NULL, PRIMARY KEY (id)) PARTITION BY RANGE (id);
+CREATE TABLE top_1 PARTITION OF top FOR VALUES FROM (0) TO (10);
+CREATE TABLE top_2 (id int CONSTRAINT own NOT NULL, a int NOT NULL); ALTER TABLE top ATTACH PARTITION top_2 DEFAULT;
+INSERT INTO keyed VALUES (1, 2, 3); INSERT INTO top VALUES (1, 2), (11, 3)";
+
+/// Since 18 alone: by name, without children, and without a look at the rows.
+const NOT_NULL_FORMS: &str = "\
+ALTER TABLE p ADD COLUMN c int, ADD COLUMN d int;
+ALTER TABLE p ADD CONSTRAINT c_open NOT NULL c NOT VALID;
+CREATE TABLE later () INHERITS (p);
+ALTER TABLE alone VALIDATE CONSTRAINT c_open;
+INSERT INTO keyed (id, a, b, c) VALUES (2, 0, 0, 0);
+CREATE TABLE free (id int PRIMARY KEY, v int) PARTITION BY RANGE (id);
+CREATE TABLE free_1 PARTITION OF free FOR VALUES FROM (0) TO (10);
+INSERT INTO free VALUES (1, NULL);
+ALTER TABLE free ADD CONSTRAINT v_open NOT NULL v NOT VALID;
+CREATE TABLE free_2 PARTITION OF free FOR VALUES FROM (10) TO (20);
+CREATE TABLE named (CONSTRAINT mine NOT NULL a) INHERITS (p);
+CREATE TABLE solitary (a int CONSTRAINT alone NOT NULL NO INHERIT, b int)";
+
+const NOT_NULL_CHANGES: [&str; 4] = [
+    "ALTER TABLE p ALTER a DROP NOT NULL",
+    "ALTER TABLE keyed ALTER b SET NOT NULL",
+    "ALTER TABLE p ALTER b DROP NOT NULL",
+    "ALTER TABLE top ALTER a DROP NOT NULL",
+];
+
+#[tokio::test]
+async fn not_null_is_copied_as_a_tables_own_or_its_parents_on_every_server() {
+    for server in every_server() {
+        let on = |name| cluster_with(ClusterOptions::new(name).on(&server));
+        let mut flow = Flow::between((on("source"), on("target"))).await;
+        flow.pipeline.schema_log = Some(flow.pipeline.source.clone());
+        flow.run(NOT_NULL_FAMILIES).await;
+        if server.major() >= 18 {
+            flow.run(NOT_NULL_FORMS).await;
+        }
+        flow.init(Plugin::Pgoutput).await;
+        enable(&mut flow, 3);
+        let engine = flow.start();
+        ready(&engine).await;
+        flow.equal().await;
+        let of_source = query_text(&flow.source, NOT_NULLS).await;
+        assert_eq!(query_text(&flow.target, NOT_NULLS).await, of_source);
+        for sql in NOT_NULL_CHANGES {
+            flow.run(sql).await;
+            flow.equal().await;
+            let of_source = query_text(&flow.source, NOT_NULLS).await;
+            let of_target = query_text(&flow.target, NOT_NULLS).await;
+            assert_eq!(of_target, of_source, "{sql}");
+        }
+        stop(engine).await;
     }
 }

@@ -131,6 +131,8 @@ BEGIN
                'text', format('ALTER COLUMN %I SET NOT NULL', a.attname), 'drop', format('ALTER COLUMN %I DROP NOT NULL', a.attname))
         FROM pg_attribute AS a
        WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attnotnull
+         AND NOT EXISTS (SELECT FROM pg_constraint AS k WHERE k.conrelid = a.attrelid AND k.contype = 'n'
+                            AND k.conkey = ARRAY[a.attnum] AND NOT k.conislocal)
       UNION ALL
       SELECT a.attnum, 'default', jsonb_build_object('key', format('column %s default', a.attnum), 'of', format('column %s', a.attnum), 'value', md5(d.adbin::text),
                'text', format('ALTER COLUMN %I SET DEFAULT %s', a.attname, pg_get_expr(d.adbin, 0)),
