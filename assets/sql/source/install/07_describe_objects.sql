@@ -369,7 +369,7 @@ LANGUAGE plpgsql STABLE
 -- INNER
 AS $function$
 DECLARE
-  at_once CONSTANT pg_catalog.int4 := 100;
+  at_once CONSTANT pg_catalog.int4 := 25;
   described pg_catalog.jsonb[];
   classes pg_catalog.oid[];
   oids pg_catalog.oid[];
