@@ -207,6 +207,10 @@ async fn event_triggers_of_the_source_come_with_the_next_change_and_never_fire_f
             &["saw|D|R"],
         )
         .await;
+        flow.run("DROP EVENT TRIGGER saw; DROP FUNCTION see()")
+            .await;
+        flow.shows("SELECT FROM pg_proc WHERE proname = 'see'", &[])
+            .await;
         stop(handle).await;
     }
 }

@@ -119,6 +119,10 @@ async fn what_belongs_to_a_table_travels_with_what_is_done_to_it() {
         "DROP FUNCTION f() CASCADE",
         "ALTER TABLE u DROP COLUMN bb CASCADE",
         "DROP TABLE u CASCADE; DROP TABLE parted",
+        "CREATE SCHEMA gone; CREATE TABLE gone.t (a int) PARTITION BY LIST (a); CREATE TABLE gone.p PARTITION OF gone.t DEFAULT; \
+         CREATE FUNCTION gone.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; \
+         CREATE CONSTRAINT TRIGGER g AFTER INSERT ON gone.t INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION gone.f()",
+        "DROP SCHEMA gone CASCADE",
     ])
     .await;
 }

@@ -105,7 +105,7 @@ fn named(place: i64, kind: &str, name: &QualifiedName) -> Gone {
 }
 
 /// What went before any table or part of one did, nothing that is left then needs: it goes first. A trigger
-/// goes with its table.
+/// goes with its table, unless its function goes as well.
 fn other(command: &CommandObjects<'_>, images: &Images<Object>, steps: &mut Steps) -> Option<Gone> {
     let before = images.before.as_ref()?;
     // The server does not report the drop of an event trigger.
@@ -115,7 +115,7 @@ fn other(command: &CommandObjects<'_>, images: &Images<Object>, steps: &mut Step
     let names_others = matches!(before.kind.as_str(), "policy" | "rule");
     let table = before.table_oid;
     let with_table = table.is_some_and(|table| command.is_dropped(table));
-    if !goes || with_table && !names_others {
+    if !goes || with_table && !names_others && !needs_routine(command, before) {
         return None;
     }
     let address = before.address();
@@ -134,15 +134,32 @@ fn other(command: &CommandObjects<'_>, images: &Images<Object>, steps: &mut Step
         true => command.change.first_part_dropped,
         false => command.change.parts_dropped,
     };
-    if images.place < parts_dropped {
+    // An event trigger has no place, and needs its function.
+    let has_no_place = before.kind == "event trigger";
+    if images.place < parts_dropped && !has_no_place {
         return Some(gone);
     }
-    let rank = i32::try_from(-images.place).unwrap_or(i32::MIN);
+    let rank = match has_no_place {
+        true => i32::MIN,
+        false => i32::try_from(-images.place).unwrap_or(i32::MIN),
+    };
     let sql = format!("DROP {} IF EXISTS {name}", gone.kind);
     steps.may_fail(true);
     steps.add_ranked(Phase::DropObject, rank, &gone.label, sql);
     steps.may_fail(false);
     None
+}
+
+/// Returns whether a trigger may call a function that goes.
+fn needs_routine(command: &CommandObjects<'_>, object: &Object) -> bool {
+    let routine = |object: &Object| object.kind == "function";
+    object.kind == "trigger"
+        && command.objects.iter().any(|object| match object {
+            ObjectChange::Object(images) => {
+                images.after.is_none() && images.before.as_ref().is_some_and(routine)
+            }
+            _ => false,
+        })
 }
 
 /// Returns whether rows of a view are values of a table or a type that goes.
