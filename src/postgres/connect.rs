@@ -102,12 +102,27 @@ pub async fn connect(
     settings: &ConnectionSettings,
     application_name: &str,
 ) -> Result<Session, PgError> {
+    open(settings, application_name, true).await
+}
+
+async fn open(
+    settings: &ConnectionSettings,
+    application_name: &str,
+    asks: bool,
+) -> Result<Session, PgError> {
     // Large, and everywhere: on the heap it makes no future of others large.
-    let dialed = dial(settings, |link, place| enter(link, place, application_name));
+    let dialed = dial(settings, |link, place| {
+        enter(link, place, application_name, asks)
+    });
     Box::pin(dialed).await
 }
 
-async fn enter(link: Link, place: Place<'_>, application_name: &str) -> Result<Session, PgError> {
+async fn enter(
+    link: Link,
+    place: Place<'_>,
+    application_name: &str,
+    asks: bool,
+) -> Result<Session, PgError> {
     let config = client_config(&place, application_name);
     let object: Arc<str> = place.object().into();
     let warnings = link.warnings();
@@ -143,7 +158,9 @@ async fn enter(link: Link, place: Place<'_>, application_name: &str) -> Result<S
     let pinned = pinned.map_err(|error| place.unpinned(error))?;
     let process_id = pinned.first().and_then(|row| row.first()?.as_deref());
     session.process_id = process_id.and_then(|id| id.parse().ok()).unwrap_or(0);
-    ownership::require(&session.object, &session.text_rows(&STRANGERS).await?)?;
+    if asks {
+        ownership::require(&session.object, &session.text_rows(&STRANGERS).await?)?;
+    }
     if let Some((sql, answer)) = question(place.wanted) {
         place.require(answer, &session.text_rows(sql).await?)?;
     }
@@ -244,6 +261,15 @@ impl Session {
         let mut session = connect(&self.settings, application_name).await?;
         session.answer_max = self.answer_max;
         Ok(session)
+    }
+
+    /// Opens one that works beside this one: whether the schema is ours alone was asked by this one, which is
+    /// most of what opening takes.
+    ///
+    /// # Errors
+    /// As [`connect`].
+    pub async fn beside(&self, application_name: &str) -> Result<Self, PgError> {
+        open(&self.settings, application_name, false).await
     }
 
     /// Lets the server end a statement of ours, within a second, when we are gone. Where the system

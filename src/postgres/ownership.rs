@@ -1,6 +1,6 @@
 //! Refuses a database in which somebody else could make us run something: what is in schema `pgstream`
 //! is read, and partly run, with our rights, on either side. Every session asks before anything else,
-//! so no look at a record of ours comes before the answer.
+//! or is opened beside one that has asked, so no look at a record of ours comes before the answer.
 
 use std::sync::LazyLock;
 

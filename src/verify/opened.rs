@@ -1,4 +1,4 @@
-//! What is opened before anything is compared, at once.
+//! What is opened before anything is compared.
 
 use crate::config::Pipeline;
 use crate::postgres::Session;
@@ -17,20 +17,15 @@ pub(super) struct Opened {
 impl Opened {
     pub(super) async fn open(
         pipeline: &Pipeline,
+        source: &Session,
         worker_count: usize,
     ) -> Result<Self, VerifyError> {
-        let records = async {
-            let records = connect(&pipeline.target).await;
-            records.map_err(VerifyError::of("connect to the target"))
-        };
-        let (records, pair, workers) = tokio::try_join!(
-            records,
-            PairSessions::open(&pipeline.source, &pipeline.target),
-            WorkerSessions::open(pipeline, worker_count)
+        let records = connect(&pipeline.target).await;
+        let records = records.map_err(VerifyError::of("connect to the target"))?;
+        let sessions = tokio::try_join!(
+            PairSessions::open(source, &records),
+            WorkerSessions::open((source, &records), worker_count)
         )?;
-        Ok(Self {
-            records,
-            sessions: (pair, workers),
-        })
+        Ok(Self { records, sessions })
     }
 }

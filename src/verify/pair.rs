@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::config::ConnectionSettings;
 use crate::fault;
 use crate::model::{Lsn, quote_literal};
 use crate::postgres::{PgError, Session};
@@ -18,7 +17,7 @@ use crate::runtime::clock;
 use crate::snapshot::{MeetingPlace, Stage};
 
 use super::VerifyError;
-use super::session::connect;
+use super::session::beside;
 
 /// An engine that moves no checkpoint for so long does not answer. One that does has a backlog to come
 /// through, or a large transaction.
@@ -111,11 +110,8 @@ pub(super) struct Sessions {
 }
 
 impl Sessions {
-    pub(super) async fn open(
-        source: &ConnectionSettings,
-        target: &ConnectionSettings,
-    ) -> Result<Self, VerifyError> {
-        let sessions = tokio::try_join!(connect(source), connect(source), connect(target));
+    pub(super) async fn open(source: &Session, target: &Session) -> Result<Self, VerifyError> {
+        let sessions = tokio::try_join!(beside(source), beside(source), beside(target));
         let (source, now, talker) = sessions.map_err(VerifyError::of("open sessions"))?;
         Ok(Self {
             source,
@@ -133,12 +129,9 @@ pub(super) struct PairSessions {
 }
 
 impl PairSessions {
-    pub(super) async fn open(
-        source: &ConnectionSettings,
-        target: &ConnectionSettings,
-    ) -> Result<Self, VerifyError> {
+    pub(super) async fn open(source: &Session, target: &Session) -> Result<Self, VerifyError> {
         let on_target = async {
-            let session = connect(target).await;
+            let session = beside(target).await;
             session.map_err(VerifyError::of("open sessions"))
         };
         let (sessions, target) = tokio::try_join!(Sessions::open(source, target), on_target)?;

@@ -81,6 +81,7 @@ pub(super) enum RangeEnd {
 /// Repairs ranges of a pipeline's tables.
 pub(super) struct Repair<'r> {
     pub(super) pipeline: &'r Pipeline,
+    pub(super) source: &'r Session,
     pub(super) slot_name: &'r str,
     /// Nobody streams.
     pub(super) adoption: Option<&'r Adoption>,
@@ -92,9 +93,8 @@ impl Repair<'_> {
         if let Some(adoption) = self.adoption {
             return self.adopted_range(adoption, range).await;
         }
-        let Pipeline { source, target, .. } = self.pipeline;
         let writer = self.writer().await?;
-        let sessions = Sessions::open(source, target).await?;
+        let sessions = Sessions::open(self.source, &writer).await?;
         let standing = match Standing::take(&sessions, self.slot_name).await? {
             Ok(standing) => standing,
             Err(reason) => return Ok(RangeEnd::Again(reason)),

@@ -106,6 +106,7 @@ impl Run<'_> {
     async fn bring_part(&self, range: &Range<'_>) -> Result<Result<Repaired, String>, VerifyError> {
         let repair = Repair {
             pipeline: self.pipeline,
+            source: &self.source,
             slot_name: &self.slot_name,
             adoption: self.adoption.as_ref(),
         };

@@ -29,7 +29,7 @@ use super::record::{record, record_all};
 use super::report::{Event, ObjectReport, Progress, Repaired, Report, TableReport};
 use super::schema::compare_schema;
 use super::sequence::{self, compare_sequences};
-use super::session::connect;
+use super::session::{beside, connect};
 use super::table::{self, COPYING, Candidate, Differing, Sample, Tables};
 use super::workers::{WorkerSessions, Workers};
 
@@ -103,7 +103,10 @@ pub async fn verify(
             None => Beside::open(pipeline, &source, &slot_name).await,
         }
     };
-    let (beside, opened) = tokio::join!(beside, Opened::open(pipeline, options.worker_count));
+    let (beside, opened) = tokio::join!(
+        beside,
+        Opened::open(pipeline, &source, options.worker_count)
+    );
     let (beside, opened) = match (beside, opened) {
         (beside, Ok(opened)) => (beside?, opened),
         (beside, Err(error)) => {
@@ -139,7 +142,7 @@ pub(super) struct Run<'r> {
     pub(super) pipeline: &'r Pipeline,
     pub(super) options: &'r Options,
     /// Sees what is committed now.
-    source: Session,
+    pub(super) source: Session,
     pub(super) slot_name: String,
     /// Nobody streams: the target is taken over.
     pub(super) adoption: Option<Adoption>,
@@ -217,10 +220,9 @@ impl Run<'_> {
         let behind = compare_sequences(&sequences, records).await;
         report.sequences = behind.map_err(VerifyError::of("read the target's sequences"))?;
         report.sequence_count = sequences.len();
-        report
-            .sequences
-            .iter()
-            .for_each(|sequence| (self.watch)(Event::Sequence(sequence)));
+        for sequence in &report.sequences {
+            (self.watch)(Event::Sequence(sequence));
+        }
         report
             .tables
             .sort_by(|one, other| one.table.cmp(&other.table));
@@ -331,7 +333,7 @@ impl Run<'_> {
         found: &mut Found,
         records: &Session,
     ) -> Result<ControlFlow<()>, VerifyError> {
-        let (pair, sessions) = match Box::pin(self.pair(found.opened.take())).await {
+        let (pair, sessions) = match Box::pin(self.pair(found.opened.take(), records)).await {
             Err(VerifyError::NoPair { reason }) => {
                 return self.without_pair(reason, found, records).await;
             }
@@ -449,8 +451,7 @@ impl Run<'_> {
         let passed_over = passed_over.map(|(name, reason)| (name, reason, Verdict::NotCompared));
         let lacking = tables.lacking.into_iter();
         let lacking = lacking.map(|(name, reason)| (name, reason, Verdict::Different));
-        let known = passed_over.chain(lacking);
-        let mut known: Vec<TableReport> = known
+        let mut known: Vec<TableReport> = (passed_over.chain(lacking))
             .filter(|(name, ..)| is_left(name))
             .map(|(name, reason, verdict)| without_rows(name, verdict, reason, lsn))
             .collect();
@@ -500,7 +501,7 @@ impl Run<'_> {
         found: &mut Found,
         now: &Session,
     ) -> Result<(), VerifyError> {
-        let target = connect(&self.pipeline.target).await;
+        let target = beside(now).await;
         let target = target.map_err(VerifyError::of("connect to the target"))?;
         let what = (
             &*self.slot_name,
@@ -539,30 +540,32 @@ impl Run<'_> {
     async fn pair(
         &self,
         opened: Option<(PairSessions, WorkerSessions)>,
+        records: &Session,
     ) -> Result<(Pair, WorkerSessions), VerifyError> {
         let (first, workers) = opened.unzip();
+        let sides = (&self.source, records);
         let workers = async {
             match workers {
                 Some(workers) => Ok(workers),
-                None => WorkerSessions::open(self.pipeline, self.options.worker_count).await,
+                None => WorkerSessions::open(sides, self.options.worker_count).await,
             }
         };
-        tokio::try_join!(self.pair_of_snapshots(first), workers)
+        tokio::try_join!(self.pair_of_snapshots(first, records), workers)
     }
 
     async fn pair_of_snapshots(
         &self,
         mut opened: Option<PairSessions>,
+        records: &Session,
     ) -> Result<Pair, VerifyError> {
         if let Some(adoption) = &self.adoption {
             return adoption.pair(self.pipeline).await;
         }
         let mut reason = String::new();
         for _ in 0..PAIRS_MAX {
-            let Pipeline { source, target, .. } = self.pipeline;
             let sessions = match opened.take() {
                 Some(sessions) => sessions,
-                None => PairSessions::open(source, target).await?,
+                None => PairSessions::open(&self.source, records).await?,
             };
             match pair::take(sessions, &self.slot_name).await? {
                 Ok(pair) => return Ok(pair),

@@ -15,3 +15,10 @@ pub(super) async fn connect(settings: &ConnectionSettings) -> Result<Session, Pg
     session.run(LOCK_TIMEOUT).await?;
     Ok(session)
 }
+
+/// Opens a session beside one that this comparison has.
+pub(super) async fn beside(session: &Session) -> Result<Session, PgError> {
+    let session = session.beside(APPLICATION_NAME).await?;
+    session.run(LOCK_TIMEOUT).await?;
+    Ok(session)
+}

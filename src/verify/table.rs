@@ -9,7 +9,8 @@ use crate::snapshot::source::select;
 use crate::snapshot::source::select::bounds;
 use crate::snapshot::{KeyRange, RangeKey, SourceTable, known_tables, plan_ranges};
 
-/// All columns but those that PostgreSQL computes when they are read, and those of the key.
+/// All columns but those that PostgreSQL computes when they are read, those of the key, and where the rows of the
+/// tables $2 lie.
 const COLUMNS: &str = "\
 SELECT c.oid,
        COALESCE((SELECT pg_catalog.array_agg(a.attname::pg_catalog.text ORDER BY a.attnum)
@@ -22,14 +23,15 @@ SELECT c.oid,
                  JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.number
                  WHERE i.indrelid = c.oid AND i.indisprimary AND k.place <= i.indnkeyatts), '{}'),
        GREATEST(c.reltuples, 0)::pg_catalog.int8,
-       (SELECT st.histogram_bounds::pg_catalog.text
+       CASE WHEN c.oid = ANY ($2) THEN (
+        SELECT st.histogram_bounds::pg_catalog.text
         FROM pg_catalog.pg_index AS i
         JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
         JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
         JOIN pg_catalog.pg_stats AS st
           ON st.schemaname = n.nspname AND st.tablename = c.relname AND st.attname = a.attname
          AND NOT st.inherited AND pg_catalog.abs(st.correlation) > 0.9
-        WHERE i.indrelid = c.oid AND i.indisprimary AND a.atttypid IN (20, 21, 23))
+        WHERE i.indrelid = c.oid AND i.indisprimary AND a.atttypid IN (20, 21, 23)) END
 FROM pg_catalog.pg_class AS c
 WHERE c.oid = ANY ($1)";
 
@@ -286,20 +288,11 @@ pub(super) async fn list(
 ) -> Result<Tables, PgError> {
     let all = known_tables(source).await?;
     let selected = select(&all, wanted, filter).tables;
-    let oids: Vec<u32> = selected.iter().map(|table| table.relation.0).collect();
-    let described = source.rows(COLUMNS, &[&oids]).await?;
-    let described: HashMap<u32, Described> = described.iter().map(described_row).collect();
-    let on_target = on_target(target, &selected).await?;
-    let not_ready = target.rows(NOT_READY, &[&slot_name]).await?;
-    let not_ready: HashMap<QualifiedName, String> = not_ready
-        .iter()
-        .map(|row| {
-            (
-                QualifiedName::new(row.get::<_, &str>(0), row.get::<_, &str>(1)),
-                row.get(2),
-            )
-        })
-        .collect();
+    let (described, on_target, not_ready) = tokio::try_join!(
+        describe(source, &selected, range_bytes),
+        on_target(target, &selected),
+        not_ready(target, slot_name),
+    )?;
     let roots: HashMap<RelationId, &SourceTable> = selected
         .iter()
         .map(|table| (table.relation, *table))
@@ -375,6 +368,34 @@ fn described_row(row: &tokio_postgres::Row) -> (u32, Described) {
         bounds: bounds(row.get(4)),
     };
     (row.get(0), described)
+}
+
+/// Where the rows lie is asked of tables that may be read in ranges: it takes longer than all else.
+async fn describe(
+    source: &Session,
+    selected: &[&SourceTable],
+    range_bytes: u64,
+) -> Result<HashMap<u32, Described>, PgError> {
+    let oids: Vec<u32> = selected.iter().map(|table| table.relation.0).collect();
+    let large = selected
+        .iter()
+        .filter(|table| table.byte_count > range_bytes);
+    let large: Vec<u32> = large.map(|table| table.relation.0).collect();
+    let described = source.rows(COLUMNS, &[&oids, &large]).await?;
+    Ok(described.iter().map(described_row).collect())
+}
+
+/// Returns the state of the tables whose first copy is not complete.
+async fn not_ready(
+    target: &Session,
+    slot_name: &str,
+) -> Result<HashMap<QualifiedName, String>, PgError> {
+    let rows = target.rows(NOT_READY, &[&slot_name]).await?;
+    let state = |row: &tokio_postgres::Row| {
+        let name = QualifiedName::new(row.get::<_, &str>(0), row.get::<_, &str>(1));
+        (name, row.get(2))
+    };
+    Ok(rows.iter().map(state).collect())
 }
 
 async fn on_target(

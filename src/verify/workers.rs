@@ -10,7 +10,6 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::debug;
 
-use crate::config::Pipeline;
 use crate::model::QualifiedName;
 use crate::postgres::{CopySession, PgError, Session};
 use crate::runtime::{Task, clock, spawn};
@@ -18,7 +17,7 @@ use crate::runtime::{Task, clock, spawn};
 use super::VerifyError;
 use super::compare::{Outcome, Settings, Sides, TOO_OLD, compare};
 use super::pair::{NEEDED, Pair, WAITED_FOR, WATCH_EVERY};
-use super::session::{APPLICATION_NAME, connect};
+use super::session::{APPLICATION_NAME, beside};
 use super::table::Candidate;
 
 /// Old snapshots keep dead rows on both sides: behind this, no other table is begun under a pair.
@@ -33,6 +32,9 @@ const SMALL_BYTES: u64 = 1 << 20;
 const TOGETHER_BYTES: u64 = 4 << 20;
 const TOGETHER_MAX: usize = 50;
 
+/// How far tables are proved is compared once more where a crash of the target forgets it.
+const COMMITS: &str = "SET synchronous_commit = off";
+
 const CANCEL: &str =
     "SELECT pg_catalog.pg_cancel_backend(p.pid) FROM pg_catalog.unnest($1) AS p (pid)";
 
@@ -44,18 +46,22 @@ pub(super) struct WorkerSessions {
 }
 
 impl WorkerSessions {
-    /// Opens those of so many.
+    /// Opens those of so many, beside these of the two sides.
     pub(super) async fn open(
-        Pipeline { source, target, .. }: &Pipeline,
+        (source, target): (&Session, &Session),
         worker_count: usize,
     ) -> Result<Self, VerifyError> {
         let worker = |_| async {
             tokio::try_join!(
-                CopySession::connect(source, APPLICATION_NAME),
-                CopySession::connect(target, APPLICATION_NAME)
+                CopySession::beside(source, APPLICATION_NAME),
+                CopySession::beside(target, APPLICATION_NAME)
             )
         };
-        let now = async { tokio::try_join!(connect(source), connect(target)) };
+        let now = async {
+            let (source, target) = tokio::try_join!(beside(source), beside(target))?;
+            target.run(COMMITS).await?;
+            Ok((source, target))
+        };
         let sessions = tokio::try_join!(now, try_join_all((0..worker_count.max(1)).map(worker)));
         let (now, workers) =
             sessions.map_err(VerifyError::of("open sessions for the comparison"))?;

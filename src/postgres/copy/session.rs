@@ -7,6 +7,7 @@ use postgres_protocol::message::frontend;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::config::ConnectionSettings;
+use crate::postgres::connect::Session;
 use crate::postgres::dial::{Place, dial};
 use crate::postgres::error::PgError;
 use crate::postgres::handshake::{Greeting, Service};
@@ -47,7 +48,21 @@ impl CopySession {
         settings: &ConnectionSettings,
         application_name: &str,
     ) -> Result<Self, PgError> {
-        dial(settings, |link, place| enter(link, place, application_name)).await
+        dial(settings, |link, place| {
+            enter(link, place, application_name, true)
+        })
+        .await
+    }
+
+    /// Opens one beside a session, as [`Session::beside`].
+    ///
+    /// # Errors
+    /// As [`CopySession::connect`].
+    pub async fn beside(session: &Session, application_name: &str) -> Result<Self, PgError> {
+        dial(session.settings(), |link, place| {
+            enter(link, place, application_name, false)
+        })
+        .await
     }
 
     /// Returns `host:port/database`.
@@ -174,11 +189,14 @@ async fn enter(
     link: Link,
     place: Place<'_>,
     application_name: &str,
+    asks: bool,
 ) -> Result<CopySession, PgError> {
     let entered = Wire::enter(link, &place, Service::Sql, application_name).await;
     let (mut wire, greeting) = entered?;
-    let strangers = wire.query(&STRANGERS).await?;
-    ownership::require(&wire.object, &strangers)?;
+    if asks {
+        let strangers = wire.query(&STRANGERS).await?;
+        ownership::require(&wire.object, &strangers)?;
+    }
     wire.query(CARRY_BYTES).await?;
     wire.query("SET row_security = off").await?;
     let canceller = Canceller::new(&place, &greeting);
