@@ -48,19 +48,19 @@ pub(crate) async fn measure(servers: &Servers, options: &Options) -> anyhow::Res
     let mut table = Table::default();
     for load in LOADS {
         let pair = Pair::open(servers, load, options.rows).await?;
+        if Reader::Pgcopydb.is_installed() {
+            for round in 0..options.rounds {
+                table.read(&pair, round, Reader::Pgcopydb).await?;
+            }
+        } else {
+            eprintln!("  {:<12} pgcopydb is not installed", load.name);
+        }
+        pair.init().await?;
         for round in 0..options.rounds {
-            let mut readers: Vec<Reader> = READERS
-                .into_iter()
-                .filter(|reader| reader.is_installed())
-                .collect();
-            let first = round % readers.len();
-            readers.rotate_left(first);
+            let mut readers = [Reader::Copy, Reader::Ours];
+            readers.rotate_left(round % 2);
             for reader in readers {
-                servers.settle().await?;
-                let took = pair.read(reader).await;
-                let took = took.with_context(|| format!("{}, {reader:?}", load.name))?;
-                eprintln!("  {:<12} {reader:?} {took:.3} s", load.name);
-                table.runs.push((load.name, round, reader, took));
+                table.read(&pair, round, reader).await?;
             }
         }
         if load.name == "many" {
@@ -77,7 +77,8 @@ impl Reader {
     }
 }
 
-/// Two equal databases with a pipeline between them.
+/// Two equal databases, with a pipeline between them behind [`Pair::init`]: `pgcopydb` compares our own tables,
+/// too, of which each side has others.
 struct Pair<'a> {
     servers: &'a Servers,
     load: Load,
@@ -94,16 +95,18 @@ impl<'a> Pair<'a> {
         let sql = "SELECT c.relname FROM pg_class AS c WHERE c.relkind = 'r' \
                    AND c.relnamespace = 'public'::regnamespace ORDER BY pg_table_size(c.oid) DESC";
         let tables = target.query(sql, &[]).await?;
-        let pair = Self {
+        Ok(Self {
             servers,
             load,
             tables: tables.iter().map(|row| row.get(0)).collect(),
-        };
-        let url = servers.source_url_of(load.name);
-        let mut init = servers.pgstream();
+        })
+    }
+
+    async fn init(&self) -> anyhow::Result<()> {
+        let url = self.servers.source_url_of(self.load.name);
+        let mut init = self.servers.pgstream();
         init.args(["init", "--pgurl", &url, "--replication-slot", SLOT]);
-        done(&mut init).await?;
-        Ok(pair)
+        done(&mut init).await
     }
 
     async fn close(self) -> anyhow::Result<()> {
@@ -241,6 +244,16 @@ async fn done(command: &mut Command) -> anyhow::Result<()> {
 }
 
 impl Table {
+    async fn read(&mut self, pair: &Pair<'_>, round: usize, reader: Reader) -> anyhow::Result<()> {
+        let name = pair.load.name;
+        pair.servers.settle().await?;
+        let took = pair.read(reader).await;
+        let took = took.with_context(|| format!("{name}, {reader:?}"))?;
+        eprintln!("  {name:<12} {reader:?} {took:.3} s");
+        self.runs.push((name, round, reader, took));
+        Ok(())
+    }
+
     fn times(&self, load: &str, reader: Reader) -> Vec<f64> {
         let runs = self.runs.iter();
         let wanted = runs.filter(|(name, _, by, _)| *name == load && *by == reader);
