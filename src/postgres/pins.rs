@@ -51,6 +51,8 @@ pub const SESSION: &[(&str, &str)] = &[
     ("gin_fuzzy_search_limit", "0"),
     ("zero_damaged_pages", "off"),
     ("ignore_checksum_failure", "off"),
+    // Of 15.20 and the minor versions of its day.
+    ("composite_type_mismatch", "error"),
     // What our transactions may do, and see of others.
     ("default_transaction_isolation", "read committed"),
     ("default_transaction_read_only", "off"),
@@ -171,6 +173,7 @@ pub const FREE: &[(&str, &[&str])] = &[
             "application_name",
             "debug_logical_replication_streaming",
             "event_triggers",
+            "output_plugin_libraries",
             "restrict_nonsystem_relation_kind",
         ],
     ),
@@ -187,10 +190,11 @@ SELECT pg_catalog.set_config('client_encoding', 'SQL_ASCII', false)
 WHERE pg_catalog.current_setting('server_encoding') = 'SQL_ASCII'";
 
 /// What only a superuser may set, or who was granted that.
-const PRIVILEGED: [&str; 3] = [
+const PRIVILEGED: [&str; 4] = [
     "session_replication_role",
     "zero_damaged_pages",
     "ignore_checksum_failure",
+    "composite_type_mismatch",
 ];
 
 /// What sessions of ours set otherwise, each for its work.

@@ -280,6 +280,7 @@ async fn every_session_of_ours_pins_every_setting_that_matters() {
         [
             "client_encoding",
             "icu_validation_level",
+            "composite_type_mismatch",
             "transaction_timeout"
         ]
     );
