@@ -114,6 +114,10 @@ async fn what_belongs_to_a_table_travels_with_what_is_done_to_it() {
         "CREATE STATISTICS st (dependencies, ndistinct) ON a, bb FROM t; CREATE STATISTICS e ON (a + 1) FROM t",
         "CREATE SCHEMA s; ALTER STATISTICS st SET STATISTICS 77; ALTER STATISTICS st RENAME TO stat; ALTER STATISTICS stat SET SCHEMA s; \
          COMMENT ON STATISTICS s.stat IS 'stat'",
+        "CREATE TABLE retyped (a int, b text, c int); CREATE STATISTICS anew ON a, c FROM retyped; \
+         CREATE STATISTICS again ON (c + 1) FROM retyped; COMMENT ON STATISTICS anew IS 'anew'",
+        "ALTER TABLE retyped ALTER c TYPE numeric",
+        "DROP STATISTICS anew; CREATE STATISTICS anew ON (a * 2), upper(b) FROM retyped; ALTER STATISTICS again RENAME TO one",
         "ALTER TABLE t RENAME TO u",
         "DROP TRIGGER c ON u; DROP RULE rr ON u; DROP POLICY p ON u; DROP STATISTICS e",
         "DROP FUNCTION f() CASCADE",

@@ -1,12 +1,12 @@
-//! Joins indexes and constraints that PostgreSQL built anew, under another OID, with what they were:
-//! ALTER TYPE and REINDEX CONCURRENTLY do that without a word.
+//! Joins indexes, constraints and statistics objects that PostgreSQL built anew, under another OID,
+//! with what they were: ALTER TYPE and REINDEX CONCURRENTLY do that without a word.
 //!
 //! Two belong together when they are of one table and say the same; or have one name on a table
 //! with a column of another type, because then the text may have got casts that it did not have.
 
 use std::collections::BTreeSet;
 
-use crate::schema::description::{Constraint, Index};
+use crate::schema::description::{Constraint, Index, Object};
 use crate::schema::entry::{Images, ObjectChange};
 
 /// Returns the objects with those joined that are one.
@@ -14,11 +14,15 @@ pub(super) fn join(objects: &[ObjectChange]) -> Vec<ObjectChange> {
     let retyped: BTreeSet<u32> = objects.iter().filter_map(retyped_table).collect();
     let mut indexes = Vec::new();
     let mut constraints = Vec::new();
+    let mut statistics = Vec::new();
     let mut joined = Vec::new();
     for object in objects {
         match object {
             ObjectChange::Index(images) => indexes.push(images.clone()),
             ObjectChange::Constraint(images) => constraints.push(images.clone()),
+            ObjectChange::Object(images) if images.any(is_statistics) => {
+                statistics.push(images.clone());
+            }
             other => joined.push(other.clone()),
         }
     }
@@ -28,9 +32,20 @@ pub(super) fn join(objects: &[ObjectChange]) -> Vec<ObjectChange> {
     let constraints = join_kind(constraints, |before, after| {
         same_constraint(before, after, retyped.contains(&after.table_oid))
     });
+    let statistics = join_kind(statistics, |before, after| {
+        let retyped = after
+            .table_oid
+            .is_some_and(|table| retyped.contains(&table));
+        retyped && before.address() == after.address()
+    });
     joined.extend(indexes.into_iter().map(ObjectChange::Index));
     joined.extend(constraints.into_iter().map(ObjectChange::Constraint));
+    joined.extend(statistics.into_iter().map(ObjectChange::Object));
     joined
+}
+
+fn is_statistics(object: &Object) -> bool {
+    object.kind == "statistics object"
 }
 
 /// The table's OID, if one of its columns changed its type.
@@ -112,6 +127,12 @@ impl Named for Index {
 }
 
 impl Named for Constraint {
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Named for Object {
     fn name(&self) -> &str {
         &self.name
     }
