@@ -51,7 +51,7 @@ pub const SESSION: &[(&str, &str)] = &[
     ("gin_fuzzy_search_limit", "0"),
     ("zero_damaged_pages", "off"),
     ("ignore_checksum_failure", "off"),
-    // Of 15.20 and the minor versions of its day.
+    // New in 15.20 and the other minor releases of that day.
     ("composite_type_mismatch", "error"),
     // What our transactions may do, and see of others.
     ("default_transaction_isolation", "read committed"),

@@ -88,10 +88,12 @@ pub(super) async fn table_sync(
     }
     // Types and sequences that no table owns come with the first copy, whether there are tables or not.
     let first = pipeline.snapshot.enabled && !begun;
+    if first || !remembered.tables.is_empty() {
+        return Ok((table_sync, true));
+    }
     let asked = copies.open_steps(writer.session()).await;
     let asked = asked.map_err(|source| failed(pipeline, "read what is left to do", source))?;
-    let work = first || !remembered.tables.is_empty() || !asked.is_empty();
-    Ok((table_sync, work))
+    Ok((table_sync, !asked.is_empty()))
 }
 
 /// How a session begins.
